@@ -1,0 +1,119 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Executions: ``/v1/executions``."""
+
+import types as python_types
+
+import webob
+import wsme
+
+from qinling.api.expose import expose
+from qinling.api import listing
+from qinling.api import types
+from qinling.core import inputs
+from qinling.core import limits
+from qinling import exception
+
+SORTABLE = ('created_at', 'updated_at', 'id', 'status')
+FILTERS = ('function_id', 'status', 'description')
+
+
+class Execution(types.Resource):
+    """One run of a function; ``result`` is JSON text."""
+
+    function_id = types.Uuid()
+    function_version = types.Version()
+    function_alias = types.Text
+    description = types.Text
+    status = wsme.wsattr(types.Text, readonly=True)
+    sync = bool
+    input = types.AnyJson()
+    result = wsme.wsattr(types.Text, readonly=True)
+
+
+class Executions(listing.Collection):
+    """A list of executions."""
+
+    executions = [Execution]
+
+
+class Controller:
+    """What can be done with executions."""
+
+    def __init__(self, services):
+        self._core = services.executions
+
+    @expose('POST', '/v1/executions', policy='execution:create',
+            result=Execution, status=201, body=Execution)
+    def create(self, req, body):
+        return _shown(self._core.create(req.ctx, _order(types.given(body))))
+
+    @expose('GET', '/v1/executions', policy='execution:get_all',
+            result=Executions,
+            query=dict(listing.OWNED, **dict.fromkeys(FILTERS, str)))
+    def get_all(self, req, all_projects=False, project_id=None, **query):
+        chosen = {name: query.pop(name) for name in FILTERS if name in query}
+        page = listing.page(req, SORTABLE, **query)
+        ctx, filters = listing.scope(req, 'execution', all_projects,
+                                     project_id)
+        rows = self._core.list(ctx, dict(chosen, **filters), page)
+        answer = listing.answer(req, 'executions', rows, page)
+        answer.executions = [_shown(row) for row in answer.executions]
+        return answer
+
+    @expose('GET', '/v1/executions/{id}', policy='execution:get',
+            result=Execution)
+    def get(self, req, id):
+        return _shown(self._core.get(req.ctx, id))
+
+    @expose('GET', '/v1/executions/{id}/log', policy='execution:get_log',
+            lax=True)
+    def log(self, req, id):
+        data = self._core.log(req.ctx, id).encode()
+        # A generator, since Pecan makes 204 of a body that it finds empty.
+        return webob.Response(
+            app_iter=(piece for piece in [data]), content_type='text/plain',
+            charset='utf-8', content_length=len(data))
+
+    @expose('DELETE', '/v1/executions/{id}', policy='execution:delete',
+            status=204)
+    def delete(self, req, id):
+        self._core.delete(req.ctx, id)
+
+
+def _order(values):
+    """What the core wants to know, checked."""
+    if not ('function_id' in values or 'function_alias' in values):
+        raise exception.Invalid(
+            'Either function_alias or function_id must be provided.')
+    for name in ('function_alias', 'description'):
+        limits.text('name' if name == 'function_alias' else name,
+                    values.get(name))
+    text = values.get('input')
+    if isinstance(text, str) and '\0' in text:
+        raise exception.Invalid('input must not contain a NUL character.')
+    return python_types.SimpleNamespace(
+        function_id=values.get('function_id'),
+        function_version=values.get('function_version', 0),
+        function_alias=values.get('function_alias'),
+        sync=values.get('sync', True), input=values.get('input'),
+        description=values.get('description'))
+
+
+def _shown(row):
+    """The row as users see it: with the part of the input that counts."""
+    shown = inputs.shown(row.input)
+    if shown is row.input:
+        return row
+    return python_types.SimpleNamespace(**dict(
+        getattr(row, '_mapping', None) or vars(row), input=shown))

@@ -1,0 +1,177 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Functions: ``/v1/functions``."""
+
+import json
+
+import webob
+import wsme
+from wsme import types as wtypes
+
+from qinling.api import body as body_module
+from qinling.api.expose import expose
+from qinling.api import listing
+from qinling.api import types
+from qinling import exception
+
+SORTABLE = ('created_at', 'updated_at', 'id', 'name')
+FIELDS = ('name', 'description', 'runtime_id', 'entry', 'cpu', 'memory_size',
+          'timeout')
+PIECE = 256 * 1024
+
+
+class Function(types.Resource):
+    """Code, how it is entered, and what it may take."""
+
+    name = types.Text
+    description = types.Text
+    cpu = int
+    memory_size = int
+    timeout = int
+    runtime_id = types.Text
+    code = types.AnyJson()
+    entry = types.Text
+    count = int
+    latest_version = int
+
+
+class Functions(listing.Collection):
+    """A list of functions."""
+
+    functions = [Function]
+
+
+class Worker(wtypes.Base):
+    """A worker that serves a function."""
+
+    function_id = types.Text
+    function_version = int
+    worker_name = types.Text
+
+
+class Workers(wtypes.Base):
+    """A list of workers."""
+
+    workers = [Worker]
+
+
+class Scale(wtypes.Base):
+    """How many workers to add or to take away."""
+
+    count = wsme.wsattr(int, default=1)
+
+
+class Controller:
+    """What can be done with functions."""
+
+    def __init__(self, services):
+        self._core = services.functions
+        self._limits = services.conf.resource_limits
+
+    def _form(self, req):
+        """(fields, package file or ``None``) of a form."""
+        form, files = body_module.read_form(
+            req, self._limits.max_package_size)
+        fields = {name: form[name] for name in FIELDS if name in form}
+        if fields.get('runtime_id'):
+            fields['runtime_id'] = types.uuid(fields['runtime_id'])
+        if 'code' in form:
+            fields['code'] = _code(form['code'])
+        return fields, files.get('package')
+
+    @expose('POST', '/v1/functions', policy='function:create',
+            result=Function, status=201)
+    def create(self, req):
+        return self._core.create(req.ctx, *self._form(req))
+
+    @expose('GET', '/v1/functions', policy='function:get_all',
+            result=Functions, query=listing.OWNED)
+    def get_all(self, req, all_projects=False, project_id=None, **query):
+        page = listing.page(req, SORTABLE, **query)
+        ctx, filters = listing.scope(req, 'function', all_projects,
+                                     project_id)
+        rows = self._core.list(ctx, filters, page)
+        return listing.answer(req, 'functions', rows, page)
+
+    @expose('GET', '/v1/functions/{id}', policy='function:get',
+            result=Function, query={'download': types.truth}, lax=True)
+    def get(self, req, id, download=False):
+        if download:
+            return send_file(self._core.download(req.ctx, id), id)
+        return self._core.get(req.ctx, id)
+
+    @expose('PUT', '/v1/functions/{id}', policy='function:update',
+            result=Function, lax=True)
+    def update(self, req, id):
+        return self._core.update(req.ctx, id, *self._form(req))
+
+    @expose('DELETE', '/v1/functions/{id}', policy='function:delete',
+            status=204)
+    def delete(self, req, id):
+        self._core.delete(req.ctx, id)
+
+    @expose('GET', '/v1/functions/{id}/workers',
+            policy='function_worker:get_all', result=Workers,
+            query={'function_version': types.version})
+    def workers(self, req, id, function_version=0):
+        return Workers(workers=[
+            Worker(function_id=id, function_version=function_version,
+                   worker_name=name)
+            for name in self._core.workers(req.ctx, id, function_version)])
+
+    @expose('POST', '/v1/functions/{id}/scale_up',
+            policy='function:scale_up', status=202, body=Scale)
+    def scale_up(self, req, id, body):
+        self._core.scale_up(req.ctx, id, 0, body.count)
+
+    @expose('POST', '/v1/functions/{id}/scale_down',
+            policy='function:scale_down', status=202, body=Scale)
+    def scale_down(self, req, id, body):
+        self._core.scale_down(req.ctx, id, 0, body.count)
+
+    @expose('POST', '/v1/functions/{id}/detach', policy='function:detach',
+            status=202)
+    def detach(self, req, id):
+        self._core.detach(req.ctx, id, 0)
+
+
+def _code(value):
+    """The ``code`` object, which a form has as JSON text."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise exception.Invalid('code is not in valid JSON format.')
+    if not isinstance(value, dict):
+        raise exception.Invalid(
+            'code must be a JSON object, such as {"source": "package"}.')
+    return value
+
+
+def send_file(stream, name):
+    """An answer that streams a package.
+
+    The body is a generator, since Pecan would read anything else whole to
+    see whether it is empty.
+    """
+    size = stream.seek(0, 2)
+    stream.seek(0)
+
+    def pieces():
+        with stream:
+            while piece := stream.read(PIECE):
+                yield piece
+    return webob.Response(
+        app_iter=pieces(), content_type='application/zip',
+        content_length=size,
+        content_disposition=f'attachment; filename="{name}"')

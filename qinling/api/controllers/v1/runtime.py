@@ -1,0 +1,85 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Runtimes: ``/v1/runtimes``."""
+
+import wsme
+from wsme import types as wtypes
+
+from qinling.api.expose import expose
+from qinling.api import listing
+from qinling.api import types
+
+SORTABLE = ('created_at', 'updated_at', 'id', 'name', 'status')
+
+
+class Runtime(types.Resource):
+    """A pool of warm workers, made from ``image``."""
+
+    name = types.Text
+    description = types.Text
+    image = types.Text
+    is_public = bool
+    trusted = bool
+    status = wsme.wsattr(types.Text, readonly=True)
+    status_reason = wsme.wsattr(types.Text, readonly=True)
+
+
+class Runtimes(listing.Collection):
+    """A list of runtimes."""
+
+    runtimes = [Runtime]
+
+
+class Pool(wtypes.Base):
+    """How many workers a pool has: ``{"total", "available"}``."""
+
+    name = types.Text
+    capacity = types.AnyJson()
+
+
+class Controller:
+    """What can be done with runtimes."""
+
+    def __init__(self, services):
+        self._core = services.runtimes
+
+    @expose('POST', '/v1/runtimes', policy='runtime:create', result=Runtime,
+            status=201, body=Runtime)
+    def create(self, req, body):
+        return self._core.create(req.ctx, types.given(body))
+
+    @expose('GET', '/v1/runtimes', policy='runtime:get_all',
+            result=Runtimes, query=listing.PAGE)
+    def get_all(self, req, **query):
+        page = listing.page(req, SORTABLE, **query)
+        rows = self._core.list(req.ctx, page)
+        return listing.answer(req, 'runtimes', rows, page)
+
+    @expose('GET', '/v1/runtimes/{id}', policy='runtime:get', result=Runtime)
+    def get(self, req, id):
+        return self._core.get(req.ctx, id)
+
+    @expose('PUT', '/v1/runtimes/{id}', policy='runtime:update',
+            result=Runtime, body=Runtime)
+    def update(self, req, id, body):
+        return self._core.update(req.ctx, id, types.given(body))
+
+    @expose('DELETE', '/v1/runtimes/{id}', policy='runtime:delete',
+            status=204)
+    def delete(self, req, id):
+        self._core.delete(req.ctx, id)
+
+    @expose('GET', '/v1/runtimes/{id}/pool', policy='runtime_pool:get_all',
+            result=Pool)
+    def pool(self, req, id):
+        return Pool(**self._core.pool(req.ctx, id))

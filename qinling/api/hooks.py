@@ -1,0 +1,109 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What happens around every request: identity, policy, errors."""
+
+import json
+
+from oslo_db import exception as db_exc
+from oslo_log import log
+from pecan import hooks
+import webob
+import webob.exc
+import wsme
+
+from qinling import exception
+
+LOG = log.getLogger(__name__)
+
+
+class ContextHook(hooks.PecanHook):
+    """Finds out who asks, and refuses what the policy of the route does not
+    allow.  A route without a policy is refused to everybody."""
+
+    def __init__(self, identify, limits):
+        self._identify = identify
+        self._limits = limits
+
+    def on_route(self, state):
+        # All answers are JSON unless a method says otherwise, whatever the
+        # client says that it accepts; an HTML page alone is not to be had.
+        if state.request.environ.get('HTTP_ACCEPT', '').strip() == (
+                'text/html'):
+            raise webob.exc.HTTPNotAcceptable(
+                'Only application/json is served here.')
+        state.request.pecan['content_type'] = 'application/json'
+
+    def before(self, state):
+        request = state.request
+        request.limits = self._limits
+        request.ctx = self._identify(request.environ)
+        rule = getattr(state.controller, 'policy', None)
+        if rule is None or not request.ctx.can(rule):
+            raise exception.PolicyForbidden(rule=rule)
+
+    def after(self, state):
+        ctx = getattr(state.request, 'ctx', None)
+        if ctx is not None:
+            state.response.headers['X-Openstack-Request-Id'] = ctx.request_id
+
+
+class ErrorHook(hooks.PecanHook):
+    """Makes JSON of every error."""
+
+    def on_error(self, state, error):
+        return response(error)
+
+
+def response(error):
+    """The answer for an error: JSON with ``faultstring``.
+
+    Errors of the service's own kinds and of WSME say what was wrong; of
+    anything else, which is a fault of ours, the user learns nothing but
+    that.
+    """
+    code, sentence = _describe(error)
+    made = webob.Response(
+        status=code, content_type='application/json', charset='utf-8',
+        body=fault(code, sentence))
+    if code == 503:
+        made.headers['Retry-After'] = '1'
+    allow = getattr(error, 'allow', None)
+    if code == 405 and allow:
+        made.allow = allow
+    return made
+
+
+def fault(code, sentence):
+    """The JSON bytes of an error answer."""
+    return json.dumps({
+        'faultcode': 'Client' if code < 500 else 'Server',
+        'faultstring': sentence, 'debuginfo': None}).encode()
+
+
+def _describe(error):
+    if isinstance(error, exception.QinlingError):
+        if error.http_code == 500:
+            LOG.error('%s', error, exc_info=error)
+        return error.http_code, str(error)
+    if isinstance(error, webob.exc.HTTPException):
+        return error.status_int, str(error.detail or error.explanation)
+    if isinstance(error, wsme.exc.ClientSideError):
+        return error.code, error.faultstring
+    if isinstance(error, UnicodeDecodeError):
+        return 400, 'The request is not valid UTF-8.'
+    if isinstance(error, (exception.TemporaryError,
+                          db_exc.DBConnectionError)):
+        LOG.error('A request is refused for now: %s', error)
+        return 503, 'The service cannot do this at the moment; try again.'
+    LOG.error('A request met an unexpected fault.', exc_info=error)
+    return 500, 'Internal server error.'

@@ -1,0 +1,126 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The root of the API: the version documents, and the router."""
+
+import pecan
+import webob
+import webob.exc
+from wsme import types as wtypes
+
+from qinling.api.controllers.v1 import execution
+from qinling.api.controllers.v1 import function
+from qinling.api.controllers.v1 import runtime
+from qinling.api.expose import expose
+from qinling.api import types
+
+NOUNS = (runtime.Controller, function.Controller, execution.Controller)
+
+
+class Link(wtypes.Base):
+    """Where a version of the API is."""
+
+    href = types.Text
+    target = types.Text
+    rel = types.Text
+
+
+class Version(wtypes.Base):
+    """A version of the API."""
+
+    id = types.Text
+    status = types.Text
+    links = [Link]
+
+    def __init__(self, url):
+        super().__init__(
+            id='v1.0', status='CURRENT',
+            links=[Link(href=url, target='v1', rel='self')])
+
+
+class Versions(wtypes.Base):
+    """What ``/`` tells."""
+
+    versions = [Version]
+
+
+class Uri(wtypes.Base):
+    """What ``/v1`` tells."""
+
+    uri = types.Text
+
+
+class Documents:
+    """The version documents."""
+
+    def __init__(self, services):
+        self.services = services
+
+    @expose('GET', '/', policy='version:get', result=Versions)
+    def versions(self, req):
+        return Versions(versions=[Version(f'{req.application_url}/v1')])
+
+    @expose('GET', '/v1', policy='version:get', result=Uri)
+    def v1(self, req):
+        return Uri(uri=f'{req.application_url}/v1')
+
+
+class Root:
+    """Finds the method for a path among all that are exposed."""
+
+    def __init__(self, services):
+        self._routes = {}
+        for noun in (Documents, *NOUNS):
+            controller = noun(services)
+            for method in _exposed(controller):
+                self._routes.setdefault(method.pattern, {})[
+                    method.method] = method
+
+    @property
+    def routes(self):
+        """Every exposed method."""
+        return [route for methods in self._routes.values()
+                for route in methods.values()]
+
+    @pecan.expose()
+    def _route(self, args, request):
+        words = tuple(word for word in args if word) or ('',)
+        methods = self._find(words)
+        if methods is None:
+            raise webob.exc.HTTPNotFound(
+                f'There is nothing at {request.path}.')
+        route = methods.get(request.method)
+        if route is None:
+            error = webob.exc.HTTPMethodNotAllowed(
+                f'{request.method} is not possible here; use '
+                f'{" or ".join(sorted(methods))}.')
+            error.allow = sorted(methods)
+            raise error
+        return route, [word for word, fixed in zip(words, route.pattern)
+                       if fixed is None]
+
+    def _find(self, words):
+        found = self._routes.get(words)
+        if found:
+            return found
+        for pattern, methods in self._routes.items():
+            if len(pattern) == len(words) and all(
+                    fixed in (None, word)
+                    for fixed, word in zip(pattern, words)):
+                return methods
+        return None
+
+
+def _exposed(controller):
+    for name in dir(type(controller)):
+        if hasattr(getattr(type(controller), name), 'pattern'):
+            yield getattr(controller, name)

@@ -1,0 +1,85 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The embedded web server."""
+
+import logging
+
+from cheroot import errors
+from cheroot import server as cheroot_server
+from cheroot import wsgi
+from oslo_log import log
+
+from qinling.api import hooks
+
+LOG = log.getLogger(__name__)
+
+#: Seconds that the server waits for requests in progress when it stops.
+PATIENCE = 20
+
+
+class _Request(cheroot_server.HTTPRequest):
+    """A request whose errors, made by the server itself before the
+    application sees anything, are JSON like all others."""
+
+    def simple_response(self, status, msg=''):
+        status = str(status)
+        body = hooks.fault(int(status[:3]), msg or status[4:])
+        head = [f'{self.server.protocol} {status}\r\n',
+                f'Content-Length: {len(body)}\r\n',
+                'Content-Type: application/json\r\n',
+                'Connection: close\r\n', '\r\n']
+        self.close_connection = True
+        try:
+            self.conn.wfile.write(''.join(head).encode('latin-1') + body)
+        except OSError as e:
+            if e.args[0] not in errors.socket_errors_to_ignore:
+                raise
+
+
+class _Connection(cheroot_server.HTTPConnection):
+    RequestHandlerClass = _Request
+
+
+def _log(message='', level=logging.INFO, traceback=False):
+    LOG.log(level, '%s', message, exc_info=traceback)
+
+
+class Server:
+    """Serves an application with threads.
+
+    :param port: 0 takes a free one; see :attr:`url`.
+    """
+
+    def __init__(self, app, host, port, threads):
+        self._server = wsgi.Server(
+            (host, port), app, numthreads=threads, server_name='qinling',
+            shutdown_timeout=PATIENCE, request_queue_size=128)
+        self._server.ConnectionClass = _Connection
+        self._server.error_log = _log
+        self._server.prepare()
+
+    @property
+    def url(self):
+        """Where it serves."""
+        host, port = self._server.bind_addr[:2]
+        if ':' in host:
+            host = f'[{host}]'
+        return f'http://{host}:{port}'
+
+    def serve(self):
+        """Serve until :meth:`stop` is called."""
+        self._server.serve()
+
+    def stop(self):
+        """Take no more requests, and wait for those in progress."""
+        self._server.stop()

@@ -1,0 +1,121 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the types of all nouns are made of."""
+
+import datetime
+import uuid as uuid_module
+
+import wsme
+from wsme import types as wtypes
+
+from qinling import exception
+
+Text = wtypes.text
+Time = datetime.datetime
+
+
+class AnyJson(wtypes.UserType):
+    """Any JSON value, taken as it is."""
+
+    basetype = object
+    name = 'json'
+
+
+class Uuid(wtypes.UserType):
+    """An id, kept in its lower-case dashed form."""
+
+    basetype = str
+    name = 'uuid'
+
+    @staticmethod
+    def validate(value):
+        return uuid(value)
+
+    frombasetype = validate
+
+
+class Version(wtypes.UserType):
+    """A version number: 0 for the latest code; decimal text is taken."""
+
+    basetype = object
+    name = 'version'
+
+    @staticmethod
+    def validate(value):
+        return version(value)
+
+    frombasetype = validate
+
+
+def uuid(value):
+    """The canonical form of a UUID.
+
+    :raises Invalid: it is none.
+    """
+    try:
+        return str(uuid_module.UUID(value))
+    except (ValueError, TypeError, AttributeError):
+        raise exception.Invalid(f'{value!r} is not a UUID.')
+
+
+def integer(value):
+    """An int from a number or decimal text.
+
+    :raises Invalid: it is no whole number, or does not fit 31 bits.
+    """
+    try:
+        if isinstance(value, (bool, float)):
+            raise ValueError
+        number = int(value)
+    except (TypeError, ValueError):
+        raise exception.Invalid(f'{value!r} is not a whole number.')
+    if abs(number) >= 2 ** 31:
+        raise exception.Invalid(f'{number} is out of range.')
+    return number
+
+
+def version(value):
+    """A version number as an int.
+
+    :raises Invalid: it is no number, or negative.
+    """
+    number = integer(value)
+    if number < 0:
+        raise exception.Invalid(
+            f'{number} is not a version number; they begin at 1, and 0 '
+            'means the latest code.')
+    return number
+
+
+def truth(value):
+    """Whether a query text means yes; whatever is unclear means no."""
+    return value.strip().lower() in ('1', 't', 'true', 'y', 'yes', 'on')
+
+
+class Resource(wtypes.Base):
+    """Attributes that every resource has; all are the service's."""
+
+    id = wsme.wsattr(Text, readonly=True)
+    project_id = wsme.wsattr(Text, readonly=True)
+    created_at = wsme.wsattr(Time, readonly=True)
+    updated_at = wsme.wsattr(Time, readonly=True)
+
+
+def given(body):
+    """What a user set of a body, as a dict; ``null`` means not set."""
+    found = {}
+    for attribute in wtypes.list_attributes(type(body)):
+        value = getattr(body, attribute.key)
+        if value is not wsme.Unset and value is not None:
+            found[attribute.key] = value
+    return found

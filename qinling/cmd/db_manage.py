@@ -1,0 +1,90 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""``qinling-db-manage``: moves the schema of the database forward."""
+
+import sys
+
+from oslo_config import cfg
+
+from qinling.cmd import process
+from qinling.db import migration
+from qinling.db import session
+
+
+def upgrade(db, args):
+    migration.upgrade(db, args.revision)
+    print(f'The database is at {migration.current(db)}.')
+
+
+def downgrade(_db, _args):
+    process.fail('A downgrade is not possible, since it would lose data. '
+                 'Restore a backup of the database instead.')
+
+
+def current(db, _args):
+    print(migration.current(db) or 'The database is empty.')
+
+
+def history(db, _args):
+    for revision, text in migration.history(db):
+        print(f'{revision}  {text}')
+
+
+def stamp(db, args):
+    migration.stamp(db, args.revision)
+    print(f'The database is said to be at {args.revision}.')
+
+
+def check(db, _args):
+    """Exit code 1 when the schema is not what this release needs."""
+    present, wanted = migration.current(db), migration.head(db)
+    if present != wanted:
+        process.fail(f'The database is at {present or "nothing"}, this '
+                     f'release needs {wanted}: run qinling-db-manage '
+                     'upgrade.')
+    print(f'The database is at {present}, as this release needs.')
+
+
+def _commands(parsers):
+    for action, text in (
+            (upgrade, 'Bring the schema forward.'),
+            (downgrade, 'Refused; restore a backup instead.'),
+            (current, 'Show the revision of the schema.'),
+            (history, 'List all revisions.'),
+            (stamp, 'Write a revision down without changing the schema.'),
+            (check, 'Whether the schema is what this release needs.')):
+        parser = parsers.add_parser(action.__name__, help=text,
+                                    description=text)
+        parser.set_defaults(action=action)
+        if action is upgrade:
+            parser.add_argument('revision', nargs='?', default='head')
+        if action in (downgrade, stamp):
+            parser.add_argument('revision')
+
+
+def main():
+    """Run one command."""
+    conf = process.configure(
+        sys.argv[1:], 'qinling-db-manage',
+        'Manage the schema of the database that [database] connection '
+        'names.', [cfg.SubCommandOpt(
+            'command', required=True, title='commands',
+            help='what to do', handler=_commands)])
+    if not conf.database.connection:
+        process.fail('There is no [database] connection in the '
+                     'configuration; give one with --config-file.')
+    db = session.Database(conf)
+    try:
+        conf.command.action(db, conf.command)
+    finally:
+        db.close()

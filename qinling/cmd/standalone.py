@@ -1,0 +1,125 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""``qinling-standalone``: everything in one process, on one machine."""
+
+import fcntl
+import os
+import pathlib
+import sys
+import threading
+
+from oslo_config import cfg
+from oslo_log import log
+
+from qinling.api import app
+from qinling.api import server
+from qinling.cmd import process
+from qinling.core import services
+from qinling.db import migration
+from qinling.db import session
+from qinling import drivers
+from qinling.engine import service
+
+LOG = log.getLogger(__name__)
+
+#: Runtimes that a new installation has: name -> image.
+RUNTIMES = {'python3': 'python3'}
+
+
+def _state_dir():
+    base = os.environ.get('XDG_DATA_HOME') or os.path.expanduser(
+        '~/.local/share')
+    return os.path.join(base, 'qinling')
+
+
+OPTS = [
+    cfg.StrOpt('state-dir', default=_state_dir(),
+               help='Directory that holds everything the server keeps: '
+                    'database, packages, workers.'),
+    cfg.HostAddressOpt('host', default='127.0.0.1',
+                       help='Address to listen on.'),
+    cfg.PortOpt('port', default=7070, min=0,
+                help='Port to listen on; 0 takes a free one. The file '
+                     '"endpoint" in the state directory tells the URL.'),
+]
+
+
+def main():
+    """Run until SIGTERM or SIGINT."""
+    stop = process.stop_event()
+    conf = process.configure(
+        sys.argv[1:], 'qinling-standalone',
+        'Qinling on one machine: API, engine and workers.', OPTS)
+    state = pathlib.Path(conf.state_dir).absolute()
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = _lock(state)
+    conf.set_default('connection', f'sqlite:///{state}/qinling.db',
+                     group='database')
+    conf.set_default('file_system_dir', str(state / 'packages'),
+                     group='storage')
+    _run(conf, state, stop)
+    lock.close()
+
+
+def _lock(state):
+    """The state directory, locked while the returned file is open."""
+    lock = open(state / 'lock', 'a')
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        process.fail(
+            f'Another qinling-standalone uses the state directory {state}. '
+            'Stop it first, or choose another with --state-dir.')
+    return lock
+
+
+def _run(conf, state, stop):
+    db = session.Database(conf)
+    migration.upgrade(db)
+    sources, _ = services.sources(conf)
+    workers = state / 'workers'
+    workers.mkdir(exist_ok=True, mode=0o700)
+    orchestrator = drivers.load('orchestrators', conf.engine.orchestrator)(
+        conf, str(workers))
+    engine = service.Engine(conf, db, orchestrator, sources)
+    core = services.build(conf, db, engine)
+    core.runtimes.register(RUNTIMES)
+    try:
+        http = server.Server(app.make(core), conf.host, conf.port,
+                             conf.api.threads)
+    except OSError as e:
+        orchestrator.close()
+        process.fail(f'Cannot listen on {conf.host}:{conf.port}: {e}. '
+                     'Choose another port with --port.')
+    engine.begin(alone=True)
+    serving = threading.Thread(target=http.serve, name='http')
+    serving.start()
+    endpoint = state / 'endpoint'
+    _write(endpoint, http.url + '\n')
+    LOG.info('Serving at %s, state in %s.', http.url, state)
+    stop.wait()
+    LOG.info('Stopping.')
+    endpoint.unlink(missing_ok=True)
+    ending = threading.Thread(target=engine.end, name='engine-end')
+    ending.start()
+    http.stop()
+    serving.join()
+    ending.join()
+    db.close()
+
+
+def _write(path, text):
+    """Write a file that is never seen half written."""
+    fresh = path.with_suffix('.new')
+    fresh.write_text(text)
+    fresh.rename(path)

@@ -1,0 +1,66 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Configuration: one module for each option group.
+
+A module here declares ``GROUP`` (``None`` for ``[DEFAULT]``), ``GROUP_HELP``
+and ``OPTS``, and is found by being here.  No module reads options at import
+time and none keeps a global: :func:`load` makes a ``ConfigOpts``, which is
+handed to whoever needs it.
+"""
+
+import importlib
+import pkgutil
+
+from oslo_config import cfg
+from oslo_db import options as db_options
+from oslo_log import log
+
+from qinling import version
+
+
+def groups():
+    """All groups of the service as (``OptGroup`` or ``None``, options)."""
+    found = []
+    for info in pkgutil.iter_modules(__path__):
+        if info.name == 'opts':
+            continue
+        module = importlib.import_module(f'{__name__}.{info.name}')
+        group = module.GROUP and cfg.OptGroup(
+            module.GROUP, title=module.GROUP, help=module.GROUP_HELP)
+        found.append((group, module.OPTS))
+    return found
+
+
+def register(conf):
+    """Register every option of the service on ``conf``."""
+    for group, opts in groups():
+        conf.register_opts(opts, group=group)
+    conf.register_opts(db_options.database_opts, group='database')
+    log.register_options(conf)
+    return conf
+
+
+def load(args=(), files=None, cli_opts=(), prog=None, description=None):
+    """Read configuration files and the command line.
+
+    :param args: the words of the command line behind the program's name.
+    :param files: default configuration files; ``None`` searches the usual
+        places.
+    :param cli_opts: options that only this program knows.
+    :returns: a ``ConfigOpts`` of its own, with everything registered.
+    """
+    conf = register(cfg.ConfigOpts())
+    conf.register_cli_opts(cli_opts)
+    conf(list(args), project='qinling', prog=prog, version=version.release(),
+         default_config_files=files, description=description)
+    return conf

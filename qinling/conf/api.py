@@ -1,0 +1,51 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Options of the REST API."""
+
+from oslo_config import cfg
+
+GROUP = 'api'
+GROUP_HELP = 'The REST API.'
+
+OPTS = [
+    cfg.HostAddressOpt(
+        'host', default='0.0.0.0',
+        help='Address that the API listens on.'),
+    cfg.PortOpt(
+        'port', default=7070, min=0,
+        help='Port that the API listens on; 0 takes a free one.'),
+    cfg.IntOpt(
+        'threads', default=16, min=1,
+        help='Requests that one API process serves at the same time. A '
+             'synchronous execution holds one of them until it ends.'),
+    cfg.IntOpt(
+        'max_body_size', default=6 * 1024 * 1024, min=1024,
+        help='Bytes that the JSON or form body of a request may have; more '
+             'is refused with 413. Packages have a limit of their own, see '
+             '[resource_limits] max_package_size.'),
+    cfg.IntOpt(
+        'max_page_size', default=0, min=0,
+        help='Items that one answer to a list request may have. 0 means no '
+             'limit: a request without "limit" gets everything, which '
+             'clients that do not follow "next" links rely on.'),
+    cfg.StrOpt(
+        'auth_strategy', default='noauth', choices=[
+            ('noauth', 'no identity is asked for; everything belongs to the '
+                       'project "default"')],
+        help='How callers are identified.'),
+    cfg.BoolOpt(
+        'enable_proxy_headers_parsing', default=False,
+        help='Believe the X-Forwarded-* headers of a proxy when links are '
+             'made. Set it only when a proxy that replaces these headers '
+             'stands in front.'),
+]

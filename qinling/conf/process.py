@@ -1,0 +1,88 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Options of the process orchestrator."""
+
+from oslo_config import cfg
+
+GROUP = 'process'
+GROUP_HELP = ('The process orchestrator: workers are sandboxed processes on '
+              'this machine.')
+
+OPTS = [
+    cfg.StrOpt(
+        'isolation', default='auto', choices=[
+            ('strict', 'refuse to start unless workers can be sandboxed'),
+            ('auto', 'the best that works here: bubblewrap, else namespaces '
+                     'of our own, else none, with a warning'),
+            ('none', 'plain child processes without protection, for '
+                     'development only')],
+        help='How workers are kept apart from this machine and from each '
+             'other.'),
+    cfg.BoolOpt(
+        'allow_network', default=False,
+        help='Let functions use the network of this machine, also what '
+             'listens on its loopback addresses. Otherwise a worker has '
+             'nothing but a loopback device of its own.'),
+    cfg.IntOpt(
+        'pool_size', default=3, min=1, max=1000,
+        help='Idle workers that are kept ready for each runtime. One takes '
+             'about 15 MiB of memory.'),
+    cfg.IntOpt(
+        'max_workers', default=64, min=1, max=1000,
+        help='Workers that may exist at the same time, idle and claimed '
+             'ones of all runtimes together.'),
+    cfg.IntOpt(
+        'start_timeout', default=15, min=1, max=600,
+        help='Seconds in which a worker must have started.'),
+    cfg.StrOpt(
+        'python', sample_default='<the interpreter of the service>',
+        help='Path of the Python interpreter (3.9 or newer) that workers '
+             'use. Its whole installation is visible to functions, so it '
+             'must not be a virtual environment with secrets in it; not '
+             'set, it is the interpreter below the one of the service.'),
+    cfg.IntOpt(
+        'tmp_size', default=64, min=1,
+        help='MiB that a function may write to /tmp, and the same again to '
+             '/dev/shm. It is memory of the machine.'),
+    cfg.IntOpt(
+        'code_size', default=256, min=1,
+        help='MiB of a worker for the unpacked package of its function and '
+             'what the function writes beside it. It is memory of the '
+             'machine.'),
+    cfg.IntOpt(
+        'max_package_size', default=128, min=1,
+        help='MiB that the body of a call to a worker may have: a package '
+             'as it was uploaded, or the input of an execution.'),
+    cfg.IntOpt(
+        'processes', default=128, min=1,
+        help='Processes and threads that a worker may have. Not in force '
+             'without isolation, where they would be counted together with '
+             'all others of the same user.'),
+    cfg.IntOpt(
+        'open_files', default=1024, min=64,
+        help='Files that one process of a function may have open.'),
+    cfg.IntOpt(
+        'file_size', default=500, min=1,
+        help='MiB that a file written by a function may have.'),
+    cfg.IntOpt(
+        'first_uid', default=0x70000000, min=1, max=0x7f000000,
+        help='When the service runs as root, each worker runs as a user of '
+             'its own: a number between this one and 2^26 more. The default '
+             'is a range that nothing else uses.'),
+    cfg.StrOpt(
+        'cgroup', default='auto', choices=[
+            ('auto', 'use them where this machine lets us'),
+            ('off', 'only rlimits')],
+        help='Limit memory, processes and CPU time of each worker by control '
+             'groups.'),
+]

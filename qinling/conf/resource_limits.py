@@ -1,0 +1,56 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Options that bound what a function may take."""
+
+from oslo_config import cfg
+
+GROUP = 'resource_limits'
+GROUP_HELP = 'What a function may take, and what it gets unasked.'
+
+MIB = 1024 * 1024
+
+
+def _three(name, unit, least, default, most):
+    return [
+        cfg.IntOpt(f'min_{name}', default=least, min=1,
+                   help=f'Least {name} of a function, in {unit}.'),
+        cfg.IntOpt(f'default_{name}', default=default, min=1,
+                   help=f'{name} of a function that names none, in {unit}.'),
+        cfg.IntOpt(f'max_{name}', default=most, min=1,
+                   help=f'Most {name} of a function, in {unit}.'),
+    ]
+
+
+OPTS = [
+    *_three('cpu', 'thousandths of a core', 100, 100, 300),
+    *_three('memory', 'bytes', 32 * MIB, 32 * MIB, 128 * MIB),
+    *_three('timeout', 'seconds', 1, 5, 300),
+    cfg.IntOpt(
+        'max_package_size', default=50 * MIB, min=1,
+        help='Bytes that a package (a ZIP file) may have; more is refused '
+             'with 413.'),
+    cfg.IntOpt(
+        'max_unpacked_size', default=250 * MIB, min=1,
+        help='Bytes that all files of a package may have when unpacked.'),
+    cfg.IntOpt(
+        'max_package_files', default=10000, min=1,
+        help='Files that a package may hold.'),
+    cfg.IntOpt(
+        'max_package_ratio', default=100, min=1,
+        help='How many times larger than its ZIP file a package may become '
+             'when unpacked; packages that unpack to less than 1 MiB are '
+             'exempt.'),
+    cfg.IntOpt(
+        'max_versions', default=100, min=1,
+        help='Versions that a function may have.'),
+]

@@ -1,0 +1,58 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Who asks: the identity that goes with every request."""
+
+import copy
+
+from oslo_context import context
+
+
+class RequestContext(context.RequestContext):
+    """An OpenStack request context that knows what it may do.
+
+    ``elevated()`` gives one that sees every project; nothing else does.
+    """
+
+    def __init__(self, enforcer=None, sees_all=False, **kwargs):
+        super().__init__(overwrite=False, **kwargs)
+        self.enforcer = enforcer
+        self.sees_all = sees_all
+
+    def can(self, rule, target=None):
+        """Whether the caller may do what the policy ``rule`` guards.
+
+        :param target: the thing acted on, as a dict; the caller's own
+            project when not given.
+        """
+        if self.enforcer is None:
+            return True
+        if target is None:
+            target = {'project_id': self.project_id}
+        return self.enforcer.authorize(rule, target, self.to_policy_values(),
+                                       do_raise=False)
+
+    def reach(self):
+        """The context for one thing named by its id: an admin reaches those
+        of all projects, anybody else his own."""
+        return self.elevated() if self.can('admin_required') else self
+
+    def elevated(self):
+        """The same caller, seeing things of all projects."""
+        wide = copy.copy(self)
+        wide.sees_all = True
+        return wide
+
+
+def admin(project_id='default'):
+    """The service itself: nobody is asked, every project is seen."""
+    return RequestContext(project_id=project_id, is_admin=True, sees_all=True)

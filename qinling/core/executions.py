@@ -1,0 +1,173 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Executions: the row is the truth, the engine is told afterwards."""
+
+import datetime
+import json
+import types
+
+from oslo_log import log
+
+from qinling import context
+from qinling.core import inputs
+from qinling.core import targets
+from qinling.db import models
+from qinling.db import query
+from qinling import exception
+from qinling.states import ExecutionStatus
+from qinling.states import RuntimeStatus
+
+LOG = log.getLogger(__name__)
+
+_MODEL = models.Execution
+#: Columns that a list does not read.
+_HEAVY = ('logs',)
+
+
+class Executions:
+    """What may happen to executions."""
+
+    def __init__(self, conf, db, engine):
+        self._conf = conf
+        self._db = db
+        self._engine = engine
+
+    def create(self, ctx, order):
+        """Run something.
+
+        :param order: an object with ``function_id``, ``function_version``,
+            ``function_alias``, ``sync``, ``input`` and ``description``.
+        :returns: the row: ended if ``sync``, else ``running``.
+        :raises RuntimeNotAvailable: the function's runtime cannot serve.
+        """
+        target = self._db.read(lambda tx: targets.resolve(
+            tx, ctx.reach(), order.function_id, order.function_version,
+            order.function_alias))
+        if target.runtime_status != RuntimeStatus.AVAILABLE:
+            raise exception.RuntimeNotAvailable(
+                id=target.runtime_id, status=target.runtime_status)
+        row = self._row(target, order)
+        self._db.write(lambda tx: _begin(tx, target, row))
+        if row['sync']:
+            row.update(self._run(row, target))
+        else:
+            self._start(row, target)
+        return types.SimpleNamespace(**row)
+
+    def _row(self, target, order):
+        now = models.now()
+        row = {
+            'id': models.new_id(), 'project_id': target.project_id,
+            'function_id': target.function_id,
+            'function_version': target.version,
+            'function_alias': target.alias,
+            'description': order.description,
+            'status': ExecutionStatus.RUNNING.value, 'sync': order.sync,
+            'input': inputs.normalise(order.input), 'result': None,
+            'created_at': now, 'updated_at': None, 'attempt': 0,
+            'owner': None,
+            # Nobody owns it yet: whoever finds it after this may take it.
+            'lease_until': now + datetime.timedelta(
+                seconds=self._conf.engine.queue_timeout),
+        }
+        if order.sync and self._engine.owner:
+            # The engine is in this process and begins at once, so the row
+            # is born with its owner, which saves a second write.
+            row.update(owner=self._engine.owner, attempt=1,
+                       lease_until=lease(self._conf, now))
+        return row
+
+    def _run(self, row, target):
+        """What the engine changed of the row."""
+        try:
+            outcome = self._engine.run(row, target)
+            if outcome is not None:
+                return outcome
+        except exception.Unavailable as e:
+            LOG.warning('Execution %s: %s', row['id'], e)
+        finish(self._db, row['id'], ExecutionStatus.ERROR, failure(
+            'No engine answered in time; try again later.'))
+        now = self._db.read(lambda tx: query.get(
+            tx, context.admin(), _MODEL, id=row['id']))
+        return now._mapping if now else {}
+
+    def _start(self, row, target):
+        try:
+            self._engine.start(row, target)
+        except exception.Unavailable as e:
+            # The row is there: a sweep of any engine finds it.
+            LOG.warning('Execution %s waits for a sweep: %s', row['id'], e)
+
+    def get(self, ctx, id):
+        """One execution."""
+        row = self._db.read(
+            lambda tx: query.get(tx, ctx.reach(), _MODEL, id=id))
+        if row is None:
+            raise exception.ExecutionNotFound(id=id)
+        return row
+
+    def list(self, ctx, filters, page):
+        """Executions, without their logs."""
+        conditions = [query.condition(_MODEL, name, text)
+                      for name, text in filters.items()]
+        return self._db.read(lambda tx: query.listing(
+            tx, ctx, _MODEL, conditions, page, without=_HEAVY))
+
+    def log(self, ctx, id):
+        """The log as text; empty while it runs."""
+        return self.get(ctx, id).logs or ''
+
+    def delete(self, ctx, id):
+        """Forget an execution; the result of one that runs is lost."""
+        self.get(ctx, id)
+        self._db.write(lambda tx: query.delete(tx, _MODEL, id))
+
+
+def _begin(tx, target, row):
+    query.insert(tx, _MODEL, **row)
+    function = models.Function
+    if target.version:
+        version = models.FunctionVersion
+        query.add(tx, version, 'count', 1,
+                  version.function_id == target.function_id,
+                  version.version_number == target.version)
+    else:
+        query.add(tx, function, 'count', 1,
+                  function.id == target.function_id)
+
+
+def lease(conf, now):
+    """Until when an engine owns an execution that it takes at ``now``."""
+    return now + datetime.timedelta(seconds=conf.engine.lease)
+
+
+def failure(sentence):
+    """The result text of an execution that the platform ended."""
+    return json.dumps({'output': sentence})
+
+
+def finish(db, id, status, result, logs=None, conditions=()):
+    """Write how an execution ended: the one writer of results.
+
+    :param status: an :class:`ExecutionStatus`.
+    :param result: the JSON text to show.
+    :param conditions: what must still hold of the row, for instance who
+        owns it.
+    :returns: what was written, as a dict; ``None`` when the execution had
+        ended already, was deleted, or a condition did not hold.
+    """
+    values = {'result': result, 'owner': None, 'lease_until': None,
+              'updated_at': models.now()}
+    moved = db.write(lambda tx: query.move(
+        tx, _MODEL, id, status.value, *conditions, logs=logs, **values))
+    return dict(values, status=status.value) if moved else None

@@ -1,0 +1,243 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Functions: code, how it is entered, and what it may take."""
+
+from oslo_log import log
+
+from qinling.core import limits
+from qinling.core import targets
+from qinling.db import models
+from qinling.db import query
+from qinling import exception
+from qinling.states import RuntimeStatus
+
+LOG = log.getLogger(__name__)
+
+_MODEL = models.Function
+ENTRY = 'main.main'
+PLAIN = ('name', 'description', 'timeout')
+_LIMITED = ('cpu', 'memory_size', 'timeout')
+
+
+class Functions:
+    """What may happen to functions."""
+
+    def __init__(self, conf, db, engine, sources, storage):
+        self._conf = conf
+        self._db = db
+        self._engine = engine
+        self._sources = sources
+        self._storage = storage
+
+    def create(self, ctx, fields, upload):
+        """Check everything, keep the code, write the function.
+
+        :param fields: dict with ``code`` (an object) and what is given of
+            name, description, runtime_id, entry, cpu, memory_size, timeout.
+        :param upload: the package as a seekable file, or ``None``.
+        """
+        code = fields.get('code')
+        if code is None:
+            raise exception.Invalid('Required param is missing: code.')
+        values = {name: limits.resource(self._conf, name, fields[name])
+                  if fields.get(name) is not None
+                  else limits.default(self._conf, name)
+                  for name in _LIMITED}
+        source = self._source(code.get('source'))
+        values['runtime_id'] = fields.get('runtime_id')
+        if source.needs_runtime:
+            self._check_runtime(ctx, values['runtime_id'])
+        for name in ('name', 'description'):
+            values[name] = limits.text(name, fields.get(name))
+        values['entry'] = limits.text('entry', fields.get('entry')) or ENTRY
+        values['code'], values['package'] = source.create(code, upload)
+        now = models.now()
+        values.update(project_id=ctx.project_id, created_at=now,
+                      updated_at=now)
+        id = self._keep(values['package'], lambda tx: query.insert(
+            tx, _MODEL, **values))
+        return self.get(ctx, id)
+
+    def get(self, ctx, id):
+        """One function."""
+        row = self._db.read(
+            lambda tx: query.get(tx, ctx.reach(), _MODEL, id=id))
+        if row is None:
+            raise exception.FunctionNotFound(id=id)
+        return row
+
+    def list(self, ctx, filters, page):
+        """Functions; see :func:`qinling.db.query.condition` for filters."""
+        conditions = [query.condition(_MODEL, name, text)
+                      for name, text in filters.items()]
+        return self._db.read(lambda tx: query.listing(
+            tx, ctx, _MODEL, conditions, page))
+
+    def download(self, ctx, id):
+        """A binary stream of the function's package."""
+        row = self.get(ctx, id)
+        source = self._source(row.code['source'])
+        try:
+            return source.open(row.code, row.package)
+        except FileNotFoundError:
+            LOG.error('The package %s of function %s is gone.', row.package,
+                      id)
+            raise exception.NotFound(
+                reason=f'the package of function {id} is gone.')
+
+    def update(self, ctx, id, fields, upload):
+        """Change a function.
+
+        Code, entry, cpu and memory_size make another build: workers of the
+        latest code go away, and the next execution uses the new one.
+        """
+        row = self.get(ctx, id)
+        values = self._changes(fields)
+        if upload is None and set(values) <= set(PLAIN):
+            if fields.get('code') is not None:
+                self._same_source(row, fields['code'])
+            return self._write(ctx, row, values)
+        self._guard_jobs(id)
+        code = fields.get('code')
+        if code is not None:
+            self._same_source(row, code)
+        changed = self._source(row.code['source']).update(
+            row.code, code, upload)
+        if changed is not None:
+            values['code'], values['package'] = changed
+        result = self._write(ctx, row, values)
+        if changed is not None:
+            self._drop(row.package)
+        self._engine.detach(id, 0)
+        return result
+
+    def _write(self, ctx, row, values):
+        """Change the row unless somebody changed its code meanwhile."""
+        if values:
+            changed = self._keep(values.get('package'), lambda tx:
+                                 query.update(
+                                     tx, _MODEL, row.id, values,
+                                     _MODEL.package.is_(row.package)
+                                     if row.package is None else
+                                     _MODEL.package == row.package))
+            if not changed:
+                self._drop(values.get('package'))
+                raise exception.Conflict(
+                    reason=f'function {row.id} was changed or deleted by '
+                           'another request; try again.')
+        return self.get(ctx, row.id)
+
+    def _changes(self, fields):
+        values = {name: limits.text(name, fields[name])
+                  for name in ('name', 'description', 'entry')
+                  if fields.get(name) is not None}
+        values.update({name: limits.resource(self._conf, name, fields[name])
+                       for name in _LIMITED if fields.get(name) is not None})
+        return values
+
+    def _same_source(self, row, code):
+        if code.get('source', row.code['source']) != row.code['source']:
+            raise exception.Invalid(
+                'The function code type can not be changed.')
+
+    def _guard_jobs(self, id):
+        jobs = [user for user in self._db.read(
+            lambda tx: targets.references(tx, id)) if user.startswith('job')]
+        if jobs:
+            raise exception.FunctionInUse(id=id, blockers=', '.join(jobs))
+
+    def delete(self, ctx, id):
+        """Delete a function with its versions, packages and workers; its
+        executions stay.  Only its own project may."""
+        row = self.get(ctx, id)
+        if row.project_id != ctx.project_id:
+            raise exception.Forbidden(
+                reason=f'function {id} belongs to another project.')
+
+        def remove(tx):
+            users = targets.references(tx, id)
+            if users:
+                raise exception.FunctionInUse(
+                    id=id, blockers=', '.join(users))
+            version = models.FunctionVersion
+            packages = {row.package for row in query.find(
+                tx, version, version.function_id == id)}
+            query.delete(tx, _MODEL, id)
+            return packages
+        for package in self._db.write(remove) | {row.package}:
+            self._drop(package)
+        self._engine.detach(id, None)
+
+    def workers(self, ctx, id, version):
+        """Names of the workers that serve a function now."""
+        return self._engine.workers(id, version)
+
+    def scale_up(self, ctx, id, version, count):
+        """Have ``count`` workers more."""
+        self._scale(ctx, id, version, count, self._engine.scale_up)
+
+    def scale_down(self, ctx, id, version, count):
+        """Have ``count`` workers less; one always remains."""
+        self._scale(ctx, id, version, count, self._engine.scale_down)
+
+    def _scale(self, ctx, id, version, count, action):
+        if count < 1:
+            raise exception.Invalid('count must be at least 1.')
+        target = self._db.read(lambda tx: targets.resolve(
+            tx, ctx.reach(), id, version))
+        action(target, count)
+
+    def detach(self, ctx, id, version):
+        """Drop the workers of a function; the next execution gets new
+        ones."""
+        self._db.read(lambda tx: targets.resolve(
+            tx, ctx.reach(), id, version))
+        self._engine.detach(id, version)
+
+    def _source(self, name):
+        if name not in self._sources:
+            raise exception.Invalid(
+                'Invalid code source specified. It must be one of: '
+                f'{", ".join(sorted(self._sources))}.')
+        return self._sources[name]
+
+    def _check_runtime(self, ctx, id):
+        if not id:
+            raise exception.Invalid('Required param is missing: runtime_id.')
+        row = self._db.read(
+            lambda tx: query.get(tx, ctx, models.Runtime, id=id))
+        if row is None:
+            raise exception.RuntimeNotFound(id=id)
+        if row.status != RuntimeStatus.AVAILABLE:
+            raise exception.Invalid(
+                f'Runtime {id} is not available, its status is '
+                f'{row.status}.')
+
+    def _keep(self, package, action):
+        """Write a row that refers to a package just stored; if that fails,
+        the package goes again."""
+        try:
+            return self._db.write(action)
+        except BaseException:
+            self._drop(package)
+            raise
+
+    def _drop(self, package):
+        """Delete a package unless something still refers to it."""
+        if package is None:
+            return
+        used = self._db.read(lambda tx: any(
+            query.exists(tx, model, model.package == package)
+            for model in (_MODEL, models.FunctionVersion)))
+        if not used:
+            self._storage.delete(package)

@@ -1,0 +1,72 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The input of an execution: what is stored, shown and passed on.
+
+A JSON object becomes keyword arguments; its member ``__function_input``
+becomes the positional one.  Whatever else is one positional text.
+"""
+
+import json
+
+POSITIONAL = '__function_input'
+
+
+def normalise(value):
+    """The text to store for what a user sent.
+
+    :param value: text, or any JSON value.
+    :returns: text, or ``None`` for no input.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        return json.dumps(value)
+    parsed = _object(value)
+    if parsed is not None:
+        return json.dumps(parsed)
+    return None if value.strip() == 'null' else value
+
+
+def arguments(stored):
+    """(positional list, keyword dict) for the function."""
+    if stored is None:
+        return [], {}
+    keywords = _object(stored)
+    if keywords is None:
+        return [stored], {}
+    if POSITIONAL in keywords:
+        return [keywords.pop(POSITIONAL)], keywords
+    return [], keywords
+
+
+def shown(stored):
+    """The text that the API shows: of an input with a positional member,
+    that member."""
+    if not stored or POSITIONAL not in stored:
+        return stored
+    keywords = _object(stored)
+    if keywords is None or POSITIONAL not in keywords:
+        return stored
+    value = keywords[POSITIONAL]
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _object(text):
+    """The JSON object that a text holds, else ``None``."""
+    if not text.lstrip().startswith('{'):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,64 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Moving the schema forward, with Alembic.
+
+The migrations are the package ``alembic_migrations``, so that they are
+there wherever the service is installed.
+"""
+
+import os
+
+from alembic import command
+from alembic import config
+from alembic import migration
+from alembic import script
+import alembic_migrations
+
+
+def alembic_config(database):
+    """Alembic's configuration for a :class:`~qinling.db.session.Database`."""
+    made = config.Config()
+    made.set_main_option(
+        'script_location', os.path.dirname(alembic_migrations.__file__))
+    made.attributes['engine'] = database.engine
+    return made
+
+
+def upgrade(database, revision='head'):
+    """Bring the schema to ``revision``; nothing happens if it is there."""
+    command.upgrade(alembic_config(database), revision)
+
+
+def stamp(database, revision):
+    """Write down that the schema is at ``revision`` without changing it."""
+    command.stamp(alembic_config(database), revision)
+
+
+def current(database):
+    """The revision of the schema; ``None`` for an empty database."""
+    with database.engine.connect() as connection:
+        return migration.MigrationContext.configure(
+            connection).get_current_revision()
+
+
+def history(database):
+    """(revision, description) pairs, the first one first."""
+    known = script.ScriptDirectory.from_config(alembic_config(database))
+    return [(step.revision, step.doc)
+            for step in reversed(list(known.walk_revisions()))]
+
+
+def head(database):
+    """The revision that this release needs."""
+    return script.ScriptDirectory.from_config(
+        alembic_config(database)).get_current_head()

@@ -1,0 +1,217 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The tables.
+
+Times are UTC without a zone, to the microsecond.  ``revision`` counts the
+changes of a row, so that a writer can say which state it has seen.
+"""
+
+import datetime
+import uuid
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy import orm
+
+Time = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
+Long = sa.Text().with_variant(mysql.LONGTEXT(), 'mysql', 'mariadb')
+Id = sa.String(36)
+#: Texts that are compared or looked up to the letter.
+Exact = sa.String(255).with_variant(
+    mysql.VARCHAR(255, collation='utf8mb4_bin'), 'mysql', 'mariadb')
+
+
+def now():
+    """The present time as the database keeps it."""
+    return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+
+
+def new_id():
+    """A new id: lower-case dashed UUID4 text."""
+    return str(uuid.uuid4())
+
+
+class Base(orm.DeclarativeBase):
+    """Base of all models."""
+
+    __table_args__ = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+
+
+def _column(kind, *args, **kwargs):
+    return orm.mapped_column(kind, *args, **kwargs)
+
+
+class Common:
+    """Columns of everything that a project owns."""
+
+    id = _column(Id, primary_key=True, default=new_id)
+    project_id = _column(sa.String(80), nullable=False)
+    created_at = _column(Time, nullable=False, default=now)
+    updated_at = _column(Time, onupdate=now)
+
+
+class Revised:
+    """A row whose changes are counted."""
+
+    revision = _column(sa.Integer, nullable=False, default=1,
+                       server_default='1')
+
+
+class Runtime(Common, Revised, Base):
+    __tablename__ = 'runtimes'
+    __table_args__ = (sa.Index('ix_runtimes_project', 'project_id'),
+                      Base.__table_args__)
+
+    name = _column(sa.String(255))
+    description = _column(sa.String(255))
+    image = _column(sa.String(255), nullable=False)
+    is_public = _column(sa.Boolean, nullable=False, default=True)
+    trusted = _column(sa.Boolean, nullable=False, default=True)
+    status = _column(sa.String(32), nullable=False)
+    status_reason = _column(sa.Text)
+
+
+class Snapshot:
+    """What an execution runs: the same for a function and a version."""
+
+    code = _column(sa.JSON, nullable=False)
+    #: Storage key of the package; ``None`` when there is none.
+    package = _column(sa.String(128), index=True)
+    entry = _column(sa.String(80))
+    cpu = _column(sa.Integer, nullable=False)
+    memory_size = _column(sa.BigInteger, nullable=False)
+    timeout = _column(sa.Integer, nullable=False)
+
+    @orm.declared_attr
+    def runtime_id(cls):
+        return _column(Id, sa.ForeignKey('runtimes.id'), index=True)
+
+
+class Function(Common, Snapshot, Revised, Base):
+    __tablename__ = 'functions'
+    __table_args__ = (
+        sa.Index('ix_functions_project', 'project_id', 'created_at', 'id'),
+        Base.__table_args__)
+
+    name = _column(sa.String(255))
+    description = _column(sa.String(255))
+    #: Executions begun on the latest code.
+    count = _column(sa.BigInteger, nullable=False, default=0)
+    #: The highest existing version number, 0 for none.
+    latest_version = _column(sa.Integer, nullable=False, default=0)
+    #: The highest number ever given to a version; it only grows.
+    version_counter = _column(sa.Integer, nullable=False, default=0)
+    trust_id = _column(sa.String(80))
+
+
+class FunctionVersion(Common, Snapshot, Revised, Base):
+    __tablename__ = 'function_versions'
+    __table_args__ = (
+        sa.UniqueConstraint('function_id', 'version_number',
+                            name='uq_function_versions_number'),
+        sa.Index('ix_function_versions_project', 'project_id'),
+        Base.__table_args__)
+
+    function_id = _column(
+        Id, sa.ForeignKey('functions.id', ondelete='CASCADE'),
+        nullable=False)
+    version_number = _column(sa.Integer, nullable=False)
+    description = _column(sa.String(255))
+    count = _column(sa.BigInteger, nullable=False, default=0)
+
+
+class FunctionAlias(Common, Revised, Base):
+    __tablename__ = 'function_aliases'
+    __table_args__ = (
+        sa.UniqueConstraint('project_id', 'name',
+                            name='uq_function_aliases_name'),
+        sa.Index('ix_function_aliases_target', 'function_id',
+                 'function_version'),
+        Base.__table_args__)
+
+    name = _column(Exact, nullable=False)
+    description = _column(sa.String(255))
+    function_id = _column(Id, sa.ForeignKey('functions.id'), nullable=False)
+    function_version = _column(sa.Integer, nullable=False, default=0)
+
+
+class Execution(Common, Base):
+    """The truth about an execution; see ``doc/decisions``.
+
+    ``owner`` is the engine that runs it, and ``lease_until`` the time after
+    which anybody may take it over: because the owner has given no sign of
+    life, or because nobody has claimed it.  A finished row has no lease, so
+    that a sweep reads only what is due.  Rows outlive their function.
+    """
+
+    __tablename__ = 'executions'
+    __table_args__ = (
+        sa.UniqueConstraint('job_id', 'scheduled_at',
+                            name='uq_executions_tick'),
+        sa.Index('ix_executions_project', 'project_id', 'created_at', 'id'),
+        sa.Index('ix_executions_function', 'function_id',
+                 'function_version', 'status'),
+        sa.Index('ix_executions_alias', 'project_id', 'function_alias'),
+        sa.Index('ix_executions_lease', 'lease_until'),
+        sa.Index('ix_executions_created', 'created_at'),
+        Base.__table_args__)
+
+    function_id = _column(Id, nullable=False)
+    function_version = _column(sa.Integer, nullable=False, default=0)
+    function_alias = _column(Exact)
+    description = _column(sa.String(255))
+    status = _column(sa.String(32), nullable=False)
+    sync = _column(sa.Boolean, nullable=False, default=True)
+    input = _column(Long)
+    result = _column(Long)
+    logs = _column(Long)
+    owner = _column(sa.String(128))
+    lease_until = _column(Time)
+    attempt = _column(sa.Integer, nullable=False, default=0)
+    job_id = _column(Id)
+    scheduled_at = _column(Time)
+
+
+class Job(Common, Revised, Base):
+    __tablename__ = 'jobs'
+    __table_args__ = (
+        sa.Index('ix_jobs_project', 'project_id', 'created_at', 'id'),
+        sa.Index('ix_jobs_due', 'status', 'next_execution_time'),
+        sa.Index('ix_jobs_function', 'function_id', 'function_version'),
+        sa.Index('ix_jobs_alias', 'project_id', 'function_alias'),
+        Base.__table_args__)
+
+    name = _column(sa.String(255))
+    function_id = _column(Id)
+    function_alias = _column(Exact)
+    function_version = _column(sa.Integer, nullable=False, default=0)
+    function_input = _column(Long)
+    status = _column(sa.String(32), nullable=False)
+    pattern = _column(sa.String(255))
+    count = _column(sa.Integer)
+    first_execution_time = _column(Time)
+    next_execution_time = _column(Time)
+
+
+class Webhook(Common, Revised, Base):
+    __tablename__ = 'webhooks'
+    __table_args__ = (
+        sa.Index('ix_webhooks_project', 'project_id', 'created_at', 'id'),
+        sa.Index('ix_webhooks_function', 'function_id', 'function_version'),
+        sa.Index('ix_webhooks_alias', 'project_id', 'function_alias'),
+        Base.__table_args__)
+
+    function_id = _column(Id)
+    function_alias = _column(Exact)
+    function_version = _column(sa.Integer)
+    description = _column(sa.String(255))

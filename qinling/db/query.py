@@ -1,0 +1,190 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The verbs: the only statements there are, with tenancy inside.
+
+``tx`` is a connection from :mod:`qinling.db.session`, ``model`` a class of
+:mod:`qinling.db.models`, ``ctx`` a request context.  Rows come back as
+immutable named tuples.  Whose project a row is in is checked here and
+nowhere else: a row of another project does not exist, unless the context is
+``elevated()``.
+"""
+
+import dataclasses
+
+from oslo_db import exception as db_exc
+from oslo_db.sqlalchemy import utils
+import sqlalchemy as sa
+
+from qinling.db import models
+from qinling import exception
+from qinling import states
+
+OPERATORS = ('eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'has', 'in', 'nin')
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """Which part of a list is wanted; everything unless said otherwise."""
+
+    limit: int | None = None
+    marker: str | None = None
+    sort_key: str = 'created_at'
+    sort_dir: str = 'asc'
+
+
+def owned(ctx, model):
+    """The condition that keeps a caller within his project."""
+    if ctx.sees_all:
+        return sa.true()
+    mine = model.project_id == ctx.project_id
+    if model is models.Runtime:
+        return mine | model.is_public.is_(True)
+    return mine
+
+
+def columns(model, without=()):
+    """The columns of a model in their order."""
+    return [c for c in model.__table__.columns if c.name not in without]
+
+
+def get(tx, ctx, model, **where):
+    """One row, or ``None``."""
+    statement = sa.select(*columns(model)).where(
+        *_equals(model, where), owned(ctx, model))
+    return tx.execute(statement).first()
+
+
+def exists(tx, model, *conditions):
+    """Whether any row meets the conditions, in any project."""
+    statement = sa.select(sa.literal(1)).where(*conditions).limit(1)
+    return tx.execute(statement.select_from(model)).first() is not None
+
+
+def find(tx, model, *conditions, limit=None):
+    """The rows that meet the conditions, in any project."""
+    statement = sa.select(*columns(model)).where(*conditions)
+    return tx.execute(statement.limit(limit)).all()
+
+
+def listing(tx, ctx, model, filters=(), page=Page(), without=()):
+    """Rows that the caller may see, in a stable order.
+
+    :param filters: conditions, for instance from :func:`condition`.
+    :param without: names of columns too large to read for a list; they come
+        back as ``None``.
+    :raises Invalid: the marker names no row that the caller may see.
+    """
+    cols = [sa.null().label(c.name) if c.name in without else c
+            for c in columns(model)]
+    statement = sa.select(*cols).where(owned(ctx, model), *filters)
+    marker = None
+    if page.marker:
+        marker = get(tx, ctx, model, id=page.marker)
+        if marker is None:
+            raise exception.Invalid(
+                reason=f'marker {page.marker} names nothing in this list.')
+    keys = list(dict.fromkeys([page.sort_key, 'created_at', 'id']))
+    nulls = 'nullsfirst' if page.sort_dir == 'asc' else 'nullslast'
+    dirs = [f'{page.sort_dir}-{nulls}' if _nullable(model, key)
+            else page.sort_dir for key in keys]
+    statement = utils.paginate_query(
+        statement, model, page.limit, keys, marker=marker, sort_dirs=dirs)
+    return tx.execute(statement).all()
+
+
+def _nullable(model, key):
+    return model.__table__.columns[key].nullable
+
+
+def insert(tx, model, **values):
+    """Write a row; what it does not name gets the column's default.
+
+    :returns: the id.
+    :raises DBDuplicateEntry: of oslo.db.
+    """
+    values.setdefault('id', models.new_id())
+    tx.execute(sa.insert(model.__table__), values)
+    return values['id']
+
+
+def update(tx, model, id, values, *conditions):
+    """Change one row if the conditions hold: compare and swap.
+
+    :returns: whether it was changed.
+    """
+    values = dict(values)
+    if issubclass(model, models.Revised):
+        values['revision'] = model.revision + 1
+    statement = sa.update(model).where(model.id == id, *conditions)
+    return tx.execute(statement.values(values)).rowcount == 1
+
+
+def update_all(tx, model, values, *conditions):
+    """Change every row that meets the conditions, in any project."""
+    tx.execute(sa.update(model).where(*conditions).values(values))
+
+
+def add(tx, model, column, amount, *conditions):
+    """Add to a number of the rows that meet the conditions, in the database
+    itself, so that nothing is lost to another writer; this is no change of
+    the row that ``updated_at`` or ``revision`` would show."""
+    changed = model.__table__.c[column]
+    values = {changed: changed + amount}
+    if 'updated_at' in model.__table__.c:
+        values[model.__table__.c.updated_at] = model.__table__.c.updated_at
+    tx.execute(sa.update(model.__table__).where(*conditions).values(values))
+
+
+def delete(tx, model, id):
+    """Remove one row; whether there was one."""
+    return tx.execute(
+        sa.delete(model).where(model.id == id)).rowcount == 1
+
+
+def move(tx, model, id, status, *conditions, **values):
+    """Change a status: the one place that does, and only by legal moves.
+
+    :returns: whether the row was moved; it is not when it is in a status
+        that has no way to the new one, or when a condition does not hold.
+    """
+    sources = states.MOVES[model.__name__][status]
+    values['status'] = status
+    return update(tx, model, id, values, model.status.in_(sources),
+                  *conditions)
+
+
+def condition(model, name, text):
+    """A condition from a filter of the API.
+
+    :param text: ``[op:]value``; ``in`` and ``nin`` take a comma list, and
+        ``has`` finds the value anywhere in the column.
+    """
+    column = getattr(model, name)
+    op, colon, value = text.partition(':')
+    if not colon or op not in OPERATORS:
+        op, value = 'eq', text
+    if op == 'has':
+        return column.contains(value, autoescape=True)
+    if op in ('in', 'nin'):
+        listed = column.in_(value.split(','))
+        return listed if op == 'in' else sa.not_(listed)
+    return {'eq': column.__eq__, 'neq': column.__ne__,
+            'gt': column.__gt__, 'gte': column.__ge__,
+            'lt': column.__lt__, 'lte': column.__le__}[op](value)
+
+
+def _equals(model, where):
+    return [getattr(model, name) == value for name, value in where.items()]
+
+
+DuplicateEntry = db_exc.DBDuplicateEntry

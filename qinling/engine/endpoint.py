@@ -1,0 +1,56 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The engine's verbs on the message bus: what comes in is plain data."""
+
+from qinling.core import targets
+
+
+class Endpoint:
+    """Hands each message to the engine; see :mod:`qinling.rpc` for what
+    they hold."""
+
+    def __init__(self, engine):
+        self._engine = engine
+
+    def run(self, _ctx, row, target):
+        outcome = self._engine.run(row, targets.Target(**target))
+        if outcome is not None:
+            outcome['updated_at'] = outcome['updated_at'].isoformat()
+        return outcome
+
+    def start(self, _ctx, row, target):
+        self._engine.start(row, targets.Target(**target))
+
+    def ensure_runtime(self, _ctx, id, previous_image):
+        self._engine.ensure_runtime(id, previous_image)
+
+    def delete_runtime(self, _ctx, id):
+        self._engine.delete_runtime(id)
+
+    def pool(self, _ctx, id):
+        return self._engine.pool(id)
+
+    def workers(self, _ctx, function_id, version):
+        return self._engine.workers(function_id, version)
+
+    def workers_of(self, _ctx, runtime_id):
+        return self._engine.workers_of(runtime_id)
+
+    def scale_up(self, _ctx, target, count):
+        self._engine.scale_up(targets.Target(**target), count)
+
+    def scale_down(self, _ctx, target, count):
+        self._engine.scale_down(targets.Target(**target), count)
+
+    def detach(self, _ctx, function_id, version):
+        self._engine.detach(function_id, version)

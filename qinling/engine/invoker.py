@@ -1,0 +1,154 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Talking to the agents of workers, over connections that are kept.
+
+The client is a socket and a few lines, since a general HTTP client costs
+ten times what the call itself does.  The peer is our own agent, see
+:mod:`qinling.runtimes.agent` for the protocol.
+"""
+
+import json
+import socket
+import threading
+
+
+class NotSent(Exception):
+    """The worker could not be reached; it has not begun anything."""
+
+
+class Lost(Exception):
+    """The worker got the request and went away, or does not answer."""
+
+
+class Invoker:
+    """Calls workers; may be used by many threads."""
+
+    #: Seconds for a call that starts nothing.
+    patience = 30
+
+    def __init__(self):
+        self._idle = {}
+        self._lock = threading.Lock()
+
+    def load(self, worker, settings, package):
+        """Give a worker its code.
+
+        :param settings: dict, see the agent.
+        :param package: a binary file with the ZIP bytes.
+        :returns: (HTTP status, answer dict).
+        """
+        line = json.dumps(settings).encode() + b'\n'
+        size = package.seek(0, 2)
+        package.seek(0)
+        connection = self._take(worker)
+        connection.settimeout(self.patience)
+        try:
+            connection.sendall(_head(worker, 'POST', '/load',
+                                     len(line) + size) + line)
+            connection.sendfile(package)
+        except OSError as e:
+            connection.close()
+            raise NotSent(str(e))
+        return self._answer(worker, connection)
+
+    def execute(self, worker, order, timeout):
+        """Run the worker's function once.
+
+        :param order: dict, see the agent.
+        :param timeout: seconds to wait for the answer.
+        :returns: (HTTP status, answer dict).
+        """
+        body = json.dumps(order).encode()
+        connection = self._take(worker)
+        connection.settimeout(timeout)
+        try:
+            connection.sendall(
+                _head(worker, 'POST', '/execute', len(body)) + body)
+        except OSError as e:
+            connection.close()
+            raise NotSent(str(e))
+        return self._answer(worker, connection)
+
+    def forget(self, worker):
+        """Close the idle connections to a worker that is to go."""
+        with self._lock:
+            connections = self._idle.pop(worker.name, ())
+        for connection in connections:
+            connection.close()
+
+    def _take(self, worker):
+        with self._lock:
+            connections = self._idle.get(worker.name)
+            if connections:
+                return connections.pop()
+        try:
+            return connect(worker.address, self.patience)
+        except OSError as e:
+            raise NotSent(str(e))
+
+    def _answer(self, worker, connection):
+        try:
+            status, body = _read(connection)
+        except (OSError, ValueError) as e:
+            connection.close()
+            raise Lost(str(e) or type(e).__name__)
+        with self._lock:
+            self._idle.setdefault(worker.name, []).append(connection)
+        return status, body
+
+
+def connect(address, timeout):
+    """A socket to an address as :class:`..orchestrators.base.Worker` has
+    it."""
+    kind, _, rest = address.partition(':')
+    if kind == 'unix':
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        made.settimeout(timeout)
+        try:
+            made.connect(rest)
+        except OSError:
+            made.close()
+            raise
+        return made
+    host, _, port = rest.rpartition(':')
+    made = socket.create_connection((host.strip('[]'), int(port)), timeout)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
+
+
+def _head(worker, method, path, length):
+    return (f'{method} {path} HTTP/1.1\r\nHost: worker\r\n'
+            f'X-Qinling-Secret: {worker.secret}\r\n'
+            f'Content-Length: {length}\r\n\r\n').encode()
+
+
+def _read(connection):
+    """(status, decoded JSON body) of one answer."""
+    data = b''
+    while b'\r\n\r\n' not in data:
+        piece = connection.recv(65536)
+        if not piece:
+            raise ValueError('the worker closed the connection')
+        data += piece
+    head, _, body = data.partition(b'\r\n\r\n')
+    lines = head.split(b'\r\n')
+    length = next(int(line[15:]) for line in lines[1:]
+                  if line[:15].lower() == b'content-length:')
+    pieces, missing = [body], length - len(body)
+    while missing > 0:
+        piece = connection.recv(min(missing, 1 << 20))
+        if not piece:
+            raise ValueError('the worker closed the connection')
+        pieces.append(piece)
+        missing -= len(piece)
+    return int(lines[0].split(b' ', 2)[1]), json.loads(b''.join(pieces))

@@ -1,0 +1,117 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Finding the executions that nobody looks after.
+
+Two kinds have a lease that ran out: those that no engine ever claimed, since
+their message was lost, and those whose engine died.  An asynchronous one is
+begun again; a synchronous one has nobody who waits, and ends.
+"""
+
+from oslo_log import log
+
+from qinling import context
+from qinling.core import executions
+from qinling.core import targets
+from qinling.db import models
+from qinling.db import query
+from qinling import exception
+from qinling.states import ExecutionStatus
+
+LOG = log.getLogger(__name__)
+
+_MODEL = models.Execution
+#: Rows that one sweep reads at most, so that engines share a large backlog.
+BATCH = 100
+
+
+class Reaper:
+    """Sweeps for one engine.
+
+    :param submit: function of (row dict, target) that queues an execution
+        on this engine.
+    :param known: function that tells the ids queued or held here.
+    """
+
+    def __init__(self, conf, db, owner, submit, known):
+        self._conf = conf
+        self._db = db
+        self._owner = owner
+        self._submit = submit
+        self._known = known
+
+    def renew(self, ids):
+        """Prolong the leases of executions that this engine holds."""
+        until = executions.lease(self._conf, models.now())
+        for start in range(0, len(ids), BATCH):
+            some = ids[start:start + BATCH]
+            self._db.write(lambda tx: query.update_all(
+                tx, _MODEL, {'lease_until': until,
+                             'updated_at': _MODEL.updated_at},
+                _MODEL.id.in_(some), _MODEL.owner == self._owner))
+
+    def sweep(self):
+        """Take what is overdue; returns how many rows there were."""
+        return self._take(_MODEL.lease_until < models.now())
+
+    def recover(self):
+        """Take everything that another owner left, overdue or not: for the
+        one engine that may use this database."""
+        while self._take(
+                _MODEL.lease_until.is_not(None)
+                & (_MODEL.owner.is_(None) | (_MODEL.owner != self._owner))):
+            pass
+
+    def _take(self, condition):
+        known = set(self._known())
+        rows = self._db.read(
+            lambda tx: query.find(tx, _MODEL, condition, limit=BATCH))
+        taken = 0
+        for row in rows:
+            if row.id not in known:
+                taken += bool(self._rescue(row))
+        return taken
+
+    def _rescue(self, row):
+        """End a row or begin it again; whether it was still as read."""
+        as_read = (_MODEL.lease_until == row.lease_until,
+                   _MODEL.owner.is_(None) if row.owner is None
+                   else _MODEL.owner == row.owner)
+        if row.sync:
+            return self._end(row, as_read, 'The engine that ran the '
+                             'execution died or was stopped.')
+        if row.attempt >= self._conf.engine.max_attempts:
+            return self._end(row, as_read, 'The engines that ran the '
+                             f'execution died, {row.attempt} in all.')
+        try:
+            target = self._db.read(lambda tx: targets.resolve(
+                tx, context.admin(), row.function_id,
+                row.function_version))
+        except exception.NotFound as e:
+            return self._end(row, as_read, str(e))
+        # The row becomes nobody's, with time to be claimed from the queue.
+        until = executions.lease(self._conf, models.now())
+        free = {'owner': None, 'lease_until': until}
+        if not self._db.write(lambda tx: query.update(
+                tx, _MODEL, row.id, free, *as_read)):
+            return False
+        LOG.warning('Execution %s of %s is begun again.', row.id,
+                    row.owner or 'nobody')
+        self._submit({'id': row.id, 'input': row.input, 'sync': False,
+                      'owner': None}, target)
+        return True
+
+    def _end(self, row, as_read, sentence):
+        LOG.warning('Execution %s ends: %s', row.id, sentence)
+        return executions.finish(
+            self._db, row.id, ExecutionStatus.ERROR,
+            executions.failure(sentence), conditions=as_read)

@@ -1,0 +1,262 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Which worker runs what: seats, queues, growth and shrinkage.
+
+Workers that have loaded the same build of the same function are a *group*.
+A worker has as many seats as it may run executions at once; who finds no
+free seat makes the group grow, or waits for what is growing already.
+"""
+
+import dataclasses
+import threading
+import time
+
+from oslo_log import log
+
+from qinling import exception
+
+LOG = log.getLogger(__name__)
+
+#: Seconds between two tries to get a worker from an orchestrator that has
+#: none to give, when nothing says sooner that one may be free.
+RETRY = 1
+
+
+class NoWorker(Exception):
+    """No worker was free in time; the message says why."""
+
+
+@dataclasses.dataclass(eq=False)
+class Member:
+    """A worker in its group."""
+
+    worker: object
+    group: object
+    busy: int = 0
+    idle_since: float = 0.0
+    #: It takes nothing new, and goes when it is done.
+    retiring: bool = False
+
+
+class Group:
+    """The workers of one build of a function; guarded by the lock of
+    :class:`Scaling`."""
+
+    def __init__(self, target, lock):
+        self.target = target
+        self.members = []
+        self.starting = 0
+        self.waiting = 0
+        self.changed = threading.Condition(lock)
+
+    def free(self, seats):
+        """The busiest member with a free seat, so that others can go idle
+        and expire."""
+        best = None
+        for member in self.members:
+            if not member.retiring and member.busy < seats and (
+                    best is None or member.busy > best.busy):
+                best = member
+        return best
+
+
+class Scaling:
+    """Hands out seats.
+
+    :param seats: executions that one worker runs at once.
+    :param start: function of a target that returns a loaded worker, or
+        raises ``TemporaryError`` or ``PermanentError``.
+    :param release: function of a worker that destroys it.
+    """
+
+    def __init__(self, seats, start, release):
+        self._seats = seats
+        self._start = start
+        self._release = release
+        self._lock = threading.Lock()
+        self._groups = {}
+        self._starving = set()
+
+    def acquire(self, target, deadline):
+        """A :class:`Member` with a seat for the caller, who must give it
+        back with :meth:`done`.
+
+        :param deadline: on ``time.monotonic()``.
+        :raises NoWorker: there was none in time.
+        :raises PermanentError: there will never be one.
+        """
+        reason = 'all workers of the function are busy'
+        while True:
+            with self._lock:
+                group = self._group(target)
+                member = self._wait(group, deadline, reason)
+                if member is not None:
+                    return member
+                group.starting += 1
+            try:
+                return self._grow(group, taken=1)
+            except exception.TemporaryError as e:
+                reason = str(e)
+            if not self._evict(target):
+                self._starve(group, deadline)
+
+    def _wait(self, group, deadline, reason):
+        """A member with a seat taken, or ``None``: the caller shall grow the
+        group."""
+        while True:
+            member = group.free(self._seats)
+            if member is not None:
+                member.busy += 1
+                return member
+            if group.starting * self._seats <= group.waiting:
+                if time.monotonic() >= deadline:
+                    raise NoWorker(reason)
+                return None
+            group.waiting += 1
+            try:
+                if not group.changed.wait(deadline - time.monotonic()):
+                    raise NoWorker(reason)
+            finally:
+                group.waiting -= 1
+
+    def _grow(self, group, taken):
+        try:
+            worker = self._start(group.target)
+        except BaseException:
+            with self._lock:
+                group.starting -= 1
+                # Somebody who waits for this worker must try himself.
+                group.changed.notify()
+            raise
+        member = Member(worker, group, taken, time.monotonic())
+        with self._lock:
+            group.starting -= 1
+            group.members.append(member)
+            self._groups.setdefault(self._key(group.target), group)
+            group.changed.notify(self._seats - taken)
+        return member
+
+    def _evict(self, target):
+        """Destroy the idle worker of another group that was idle longest;
+        whether there was one."""
+        with self._lock:
+            idle = [member for group in self._groups.values()
+                    for member in group.members
+                    if not member.busy and group.target.build != target.build]
+            if not idle:
+                return False
+            member = min(idle, key=lambda m: m.idle_since)
+            self._remove(member)
+        LOG.info('Worker %s gives way to another function.',
+                 member.worker.name)
+        self._release(member.worker)
+        return True
+
+    def _starve(self, group, deadline):
+        with self._lock:
+            self._starving.add(group)
+            group.waiting += 1
+            try:
+                group.changed.wait(
+                    max(0, min(RETRY, deadline - time.monotonic())))
+            finally:
+                group.waiting -= 1
+                if not group.waiting:
+                    self._starving.discard(group)
+
+    def done(self, member, broken=False):
+        """Give a seat back; a broken worker is destroyed."""
+        with self._lock:
+            member.busy -= 1
+            member.retiring = member.retiring or broken
+            member.idle_since = time.monotonic()
+            gone = member.retiring and (broken or not member.busy)
+            gone = gone and self._remove(member)
+            member.group.changed.notify()
+            if self._starving and not member.busy:
+                for group in self._starving:
+                    group.changed.notify()
+        if gone:
+            self._release(member.worker)
+
+    def _remove(self, member):
+        """Take a member out of its group; whether it was still there."""
+        group = member.group
+        if member not in group.members:
+            return False
+        group.members.remove(member)
+        if not (group.members or group.starting or group.waiting):
+            self._groups.pop(self._key(group.target), None)
+        return True
+
+    def _key(self, target):
+        return target.slot + target.build
+
+    def _group(self, target):
+        group = self._groups.get(self._key(target))
+        if group is None:
+            group = self._groups[self._key(target)] = Group(
+                target, self._lock)
+        return group
+
+    def workers(self, chosen=lambda target: True):
+        """(target, worker) pairs of the groups whose target is chosen."""
+        with self._lock:
+            return [(group.target, member.worker)
+                    for group in self._groups.values()
+                    if chosen(group.target)
+                    for member in group.members if not member.retiring]
+
+    def scale_up(self, target):
+        """Add one worker."""
+        with self._lock:
+            group = self._group(target)
+            group.starting += 1
+        self._grow(group, taken=0)
+
+    def scale_down(self, target, count):
+        """Retire up to ``count`` workers, the idle ones first; one
+        remains."""
+        with self._lock:
+            members = [m for m in self._group(target).members
+                       if not m.retiring]
+            members.sort(key=lambda m: (m.busy, m.idle_since))
+            chosen = members[:min(count, len(members) - 1)] \
+                if members else []
+        self._retire(chosen)
+
+    def detach(self, chosen):
+        """Retire every worker of the groups whose target is chosen."""
+        with self._lock:
+            members = [member for group in self._groups.values()
+                       if chosen(group.target) for member in group.members]
+        self._retire(members)
+
+    def expire(self, seconds):
+        """Destroy the workers that were idle for so long."""
+        limit = time.monotonic() - seconds
+        with self._lock:
+            members = [member for group in self._groups.values()
+                       for member in group.members
+                       if not member.busy and member.idle_since <= limit]
+        self._retire(members)
+
+    def _retire(self, members):
+        gone = []
+        with self._lock:
+            for member in members:
+                member.retiring = True
+                if not member.busy and self._remove(member):
+                    gone.append(member.worker)
+        for worker in gone:
+            self._release(worker)

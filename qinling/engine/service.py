@@ -1,0 +1,236 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The engine of one process, put together.
+
+Its public methods are the engine's verbs.  A process that runs the API as
+well hands the engine itself to the core as its engine client; others reach
+the same verbs through :mod:`qinling.rpc` and :mod:`qinling.engine.endpoint`.
+"""
+
+from concurrent import futures
+import os
+import socket
+import threading
+import uuid
+
+from oslo_log import log
+
+from qinling.engine import invoker as invoker_module
+from qinling.engine import pools
+from qinling.engine import reaper
+from qinling.engine import runner
+from qinling.engine import scaling
+from qinling import exception
+from qinling.orchestrators import base
+
+LOG = log.getLogger(__name__)
+
+
+class Engine:
+    """Runs executions on the workers of an orchestrator.
+
+    :param sources: name -> source driver, which have the packages.
+    """
+
+    def __init__(self, conf, db, orchestrator, sources):
+        self._conf = conf
+        self._orchestrator = orchestrator
+        self._sources = sources
+        self.owner = (f'{socket.gethostname()[:60]}:{os.getpid()}:'
+                      f'{uuid.uuid4().hex[:8]}')
+        self._invoker = invoker_module.Invoker()
+        self._scaling = scaling.Scaling(
+            conf.engine.function_concurrency, self._start_worker,
+            self._release)
+        self._runner = runner.Runner(
+            conf, db, self.owner, self._scaling, self._invoker)
+        self._pools = pools.Pools(db, orchestrator)
+        self._reaper = reaper.Reaper(
+            conf, db, self.owner, self.start, self._known)
+        self._queued = set()
+        self._asynchronous = futures.ThreadPoolExecutor(
+            conf.engine.threads, 'execution')
+        self._background = futures.ThreadPoolExecutor(8, 'background')
+        self._stopped = threading.Event()
+        self._keeper = threading.Thread(
+            target=self._keep, name='keeper', daemon=True)
+
+    # Life
+
+    def begin(self, alone=False):
+        """Make the pools and begin to look after executions.
+
+        :param alone: no other engine uses the database, so that whatever
+            it holds of another owner was left behind.
+        """
+        LOG.info('Engine %s; workers: %s', self.owner,
+                 self._orchestrator.describe())
+        self._pools.restore()
+        if alone:
+            self._reaper.recover()
+        self._keeper.start()
+
+    def end(self):
+        """Let running executions end for a while, then stop them, and
+        destroy all workers."""
+        self._stopped.set()
+        self._asynchronous.shutdown(wait=False, cancel_futures=True)
+        self._drained(self._conf.engine.stop_timeout)
+        self._runner.stopping = True
+        self._orchestrator.close()
+        self._drained(runner.MARGIN)
+        self._background.shutdown(wait=False, cancel_futures=True)
+        self._keeper.join()
+
+    def _drained(self, seconds):
+        return self._runner.idle.wait(seconds)
+
+    def _keep(self):
+        """The thread that renews leases, sweeps, and expires workers."""
+        interval = min(self._conf.engine.lease / 3,
+                       self._conf.engine.sweep_interval)
+        while not self._stopped.wait(interval):
+            for step in (self._renew, self._reaper.sweep, self._expire):
+                try:
+                    step()
+                except Exception:
+                    LOG.exception('The keeper goes on after a fault.')
+
+    def _renew(self):
+        self._reaper.renew(
+            self._runner.held(older_than=self._conf.engine.lease / 4))
+
+    def _expire(self):
+        self._scaling.expire(self._conf.engine.function_service_expiration)
+
+    def _known(self):
+        return list(self._queued) + self._runner.held()
+
+    # Workers
+
+    def _start_worker(self, target):
+        conf = self._conf
+        worker = self._orchestrator.claim(
+            target.runtime_id, f'{target.function_id}/{target.version}',
+            base.Limits(target.cpu, target.memory_size,
+                        conf.engine.function_concurrency))
+        settings = {
+            'function_id': target.function_id,
+            'function_version': target.version, 'entry': target.entry,
+            'memory_size': target.memory_size,
+            'slots': conf.engine.function_concurrency,
+            'max_log_size': conf.engine.max_log_size,
+            'max_result_size': conf.engine.max_result_size,
+            'max_unpacked_size': conf.resource_limits.max_unpacked_size,
+            'environment': {}}
+        try:
+            self._load(worker, settings, target)
+        except BaseException:
+            self._release(worker)
+            raise
+        return worker
+
+    def _load(self, worker, settings, target):
+        source = self._sources[target.code['source']]
+        try:
+            with source.open(target.code, target.package) as package:
+                status, answer = self._invoker.load(
+                    worker, settings, package)
+        except FileNotFoundError:
+            raise exception.PermanentError('its package is gone')
+        except (invoker_module.NotSent, invoker_module.Lost) as e:
+            raise exception.TemporaryError(f'worker {worker.name}: {e}')
+        if status != 200:
+            raise exception.PermanentError(answer.get('error', status))
+
+    def _release(self, worker):
+        self._invoker.forget(worker)
+        self._orchestrator.release(worker)
+
+    # Verbs
+
+    def run(self, row, target):
+        """Run an execution and wait for its end.
+
+        :param row: dict with ``id``, ``input``, ``sync`` and ``owner``.
+        :param target: a :class:`qinling.core.targets.Target`.
+        :returns: the columns that were written; ``None`` when another
+            engine has it.
+        """
+        return self._runner.run(row, target)
+
+    def start(self, row, target):
+        """Run an execution when a thread is free; returns at once."""
+        self._queued.add(row['id'])
+        try:
+            self._asynchronous.submit(self._run_queued, row, target)
+        except RuntimeError:
+            self._queued.discard(row['id'])
+            raise exception.Unavailable(reason='the engine is stopping.')
+
+    def _run_queued(self, row, target):
+        try:
+            self._runner.run(row, target)
+        except Exception:
+            LOG.exception('Execution %s is left to a sweep.', row['id'])
+        finally:
+            self._queued.discard(row['id'])
+
+    def ensure_runtime(self, id, previous_image=None):
+        """Have a runtime's pool made or changed; returns at once."""
+        self._later(self._pools.ensure, id, previous_image)
+
+    def delete_runtime(self, id):
+        """Have a runtime's pool destroyed, and the row with it."""
+        self._later(self._pools.delete, id)
+
+    def pool(self, id):
+        """``{"total", "available"}`` of a pool, or ``None``."""
+        return self._pools.capacity(id)
+
+    def workers(self, function_id, version):
+        """Names of the workers that serve a function."""
+        return [worker.name for _, worker in self._scaling.workers(
+            lambda target: target.slot == (function_id, version))]
+
+    def workers_of(self, runtime_id):
+        """Whether any worker of the runtime serves a function."""
+        return bool(self._scaling.workers(
+            lambda target: target.runtime_id == runtime_id))
+
+    def scale_up(self, target, count):
+        """Have ``count`` workers more; returns at once."""
+        for _ in range(count):
+            self._later(self._scaling.scale_up, target)
+
+    def scale_down(self, target, count):
+        """Retire ``count`` workers; one remains."""
+        self._later(self._scaling.scale_down, target, count)
+
+    def detach(self, function_id, version):
+        """Retire all workers of a function's version, of all its versions
+        if that is ``None``."""
+        self._later(self._scaling.detach, lambda target:
+                    target.function_id == function_id
+                    and version in (None, target.version))
+
+    def _later(self, action, *args):
+        self._background.submit(self._guarded, action, *args)
+
+    def _guarded(self, action, *args):
+        try:
+            action(*args)
+        except (exception.TemporaryError, exception.PermanentError) as e:
+            LOG.warning('%s: %s', action.__name__, e)
+        except Exception:
+            LOG.exception('%s failed.', action.__name__)

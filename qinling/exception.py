@@ -1,0 +1,114 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Every error of the service, with the HTTP code that it becomes.
+
+A class's ``msg_fmt`` names the fields that its constructor takes, so that an
+error always says which thing it is about.  Drivers know only the last two
+families: :class:`TemporaryError` (trying again may help) and
+:class:`PermanentError` (it will not).
+"""
+
+
+class QinlingError(Exception):
+    """Base of all errors; ``http_code`` is what the API answers."""
+
+    http_code = 500
+    msg_fmt = 'An internal error happened; see the log of the service.'
+
+    def __init__(self, message=None, **fields):
+        self.fields = fields
+        super().__init__(message or self.msg_fmt.format(**fields))
+
+
+class Invalid(QinlingError):
+    http_code = 400
+    msg_fmt = 'The request is not valid: {reason}'
+
+
+class Unauthorized(QinlingError):
+    http_code = 401
+    msg_fmt = 'The request needs a valid identity.'
+
+
+class Forbidden(QinlingError):
+    http_code = 403
+    msg_fmt = 'Operation not allowed: {reason}'
+
+
+class NotFound(QinlingError):
+    http_code = 404
+    msg_fmt = 'Resource not found: {reason}'
+
+
+class Conflict(QinlingError):
+    http_code = 409
+    msg_fmt = 'The request conflicts with the present state: {reason}'
+
+
+class TooLarge(QinlingError):
+    http_code = 413
+    msg_fmt = 'The request is too large: {reason}'
+
+
+class Unavailable(QinlingError):
+    http_code = 503
+    msg_fmt = 'The service cannot do this at the moment: {reason}'
+
+
+class PolicyForbidden(Forbidden):
+    msg_fmt = 'Operation not allowed: it needs the policy {rule}.'
+
+
+class RuntimeNotFound(NotFound):
+    msg_fmt = 'Runtime not found [id={id}]'
+
+
+class RuntimeNotAvailable(Conflict):
+    msg_fmt = ('Runtime {id} is not available, its status is {status}; '
+               'wait until it is available.')
+
+
+class RuntimeInUse(Forbidden):
+    msg_fmt = 'Runtime {id} is still in use.'
+
+
+class FunctionNotFound(NotFound):
+    msg_fmt = 'Function not found [id={id}]'
+
+
+class FunctionInUse(Forbidden):
+    msg_fmt = 'Function {id} is still in use by {blockers}.'
+
+
+class FunctionVersionNotFound(NotFound):
+    msg_fmt = 'FunctionVersion not found [function_id={id}, version={version}]'
+
+
+class FunctionAliasNotFound(NotFound):
+    msg_fmt = 'FunctionAlias not found [name={name}]'
+
+
+class ExecutionNotFound(NotFound):
+    msg_fmt = 'Execution not found [id={id}]'
+
+
+class IllegalMove(Conflict):
+    msg_fmt = '{noun} {id} cannot go from {old} to {new}.'
+
+
+class TemporaryError(Exception):
+    """A driver failed in a way that another try may overcome."""
+
+
+class PermanentError(Exception):
+    """A driver failed, and would fail again in the same way."""

@@ -1,0 +1,40 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Policies of functions and their workers."""
+
+from qinling.policies import base
+
+ONE = '/v1/functions/{id}'
+
+RULES = [
+    base.rule('function:create', base.MEMBER, 'Create a function.',
+              'POST', '/v1/functions'),
+    base.rule('function:get', base.READER,
+              'Show a function or download its package.', 'GET', ONE),
+    base.rule('function:get_all', base.READER, 'List functions.',
+              'GET', '/v1/functions'),
+    base.rule('function:get_all:all_projects', base.ADMIN,
+              'List functions of all projects.', 'GET', '/v1/functions'),
+    base.rule('function:update', base.MEMBER, 'Change a function.',
+              'PUT', ONE),
+    base.rule('function:delete', base.MEMBER, 'Delete a function.',
+              'DELETE', ONE),
+    base.rule('function:scale_up', base.ADMIN, 'Add workers.',
+              'POST', ONE + '/scale_up'),
+    base.rule('function:scale_down', base.ADMIN, 'Take workers away.',
+              'POST', ONE + '/scale_down'),
+    base.rule('function:detach', base.ADMIN, 'Drop all workers.',
+              'POST', ONE + '/detach'),
+    base.rule('function_worker:get_all', base.ADMIN, 'List workers.',
+              'GET', ONE + '/workers'),
+]

@@ -1,0 +1,131 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The agent: the program of a worker, first process of its sandbox.
+
+It serves a few calls over HTTP/1.1 (``/ping``, ``/load``, ``/execute``,
+``/status``, ``/cancel``) to whoever knows its secret, and runs the user's
+function in executors, which know nothing of that.
+
+Started as ``python -I -S agent.py [file]``.  Without a file the settings are
+the first line of the standard input, which must stay open: its end tells
+that the service has died, and ends the agent with everything below it.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+
+# Isolated mode leaves our own directory out; it comes last, so that nothing
+# of the standard library is hidden by a neighbour.
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+
+import agent_http  # noqa: E402
+import agent_processes  # noqa: E402
+import agent_worker  # noqa: E402
+
+LIFELINE = 0  # the standard input
+MAX_SETTINGS = 1 << 16  # bytes
+
+DEFAULTS = {
+    'uid': None,
+    'environment': {'PATH': '/usr/local/bin:/usr/bin:/bin', 'HOME': '/tmp',
+                    'LANG': 'C.UTF-8', 'TMPDIR': '/tmp'},
+    'processes': 128,
+    'open_files': 1024,
+    'file_size': 500 << 20,
+    'max_body_size': 128 << 20,
+    'start_timeout': 30,
+}
+
+
+def read_settings(path=None):
+    """The settings, one line of JSON:
+
+    * ``secret``: text, must come with each call
+    * ``listen``: ``fd:<number>`` of a listening socket that was inherited,
+      or ``tcp:<host>:<port>``
+    * ``code``: an empty directory for the function
+    * ``bootstrap``: the command of an executor, as a list
+    * ``environment``: all that executors see
+    * ``uid``: what to become as user and group, ``null``: stay
+    * ``processes``, ``open_files``, ``file_size`` (bytes): rlimits of the
+      executors, 0 for none
+    * ``max_body_size`` (bytes), ``start_timeout`` (seconds)
+    """
+    source = LIFELINE if path is None else os.open(path, os.O_RDONLY)
+    line = b''
+    while b'\n' not in line and len(line) < MAX_SETTINGS:
+        data = os.read(source, MAX_SETTINGS)
+        if not data:
+            break
+        line += data
+    if path is None and not line.endswith(b'\n'):
+        sys.exit('The settings did not come.')
+    return dict(DEFAULTS, **json.loads(line))
+
+
+def listen(address):
+    """The listening socket that the setting ``listen`` means."""
+    kind, _colon, rest = address.partition(':')
+    if kind == 'fd':
+        listener = socket.socket(fileno=int(rest))
+    else:
+        host, _colon, port = rest.rpartition(':')
+        family = socket.AF_INET6 if ':' in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip('[]'), int(port)))
+        listener.listen(agent_http.MAX_CONNECTIONS)
+    listener.setblocking(False)
+    listener.set_inheritable(False)
+    return listener
+
+
+def announce():
+    """Say on the standard output that the agent is ready, and leave it."""
+    os.write(1, b'ready\n')
+    with open(os.devnull, 'wb') as nothing:
+        os.dup2(nothing.fileno(), 1)
+
+
+def main(arguments):
+    path = arguments[0] if arguments else None
+    settings = read_settings(path)
+    agent_processes.harden(settings['uid'])
+    listener = listen(settings['listen'])
+    family = agent_processes.Family()
+    worker = agent_worker.Worker(family, settings)
+
+    def end(_number=None, _frame=None):
+        # The first process of a namespace takes all others with it.
+        if os.getpid() != 1:
+            family.end()
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        worker.start(settings['start_timeout'])
+    except (OSError, RuntimeError) as error:
+        sys.exit('The first executor failed: %s' % error)
+    announce()
+    agent_http.Server(
+        listener, settings['secret'], worker.routes(),
+        agent_worker.render_error, settings['max_body_size'],
+    ).serve(LIFELINE if path is None else None)
+    end()
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])

@@ -1,0 +1,99 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What an execution's end means, in words and in the JSON of the answer."""
+
+import json
+import os
+import signal
+
+SUCCESS, FAILED = 'success', 'failed'
+RESULT_KEYS = frozenset(('execution_id', 'status', 'output'))
+EXTRA_KEYS = frozenset(('traceback', 'retire'))
+
+TIMEOUT = 'Function execution timeout.'
+CANCELLED = 'Function execution was cancelled.'
+FAULTY_RESULT = ('Function execution failed: what came from the process was '
+                 'no result.')
+NO_CHANNEL = ('Function execution failed: the function closed the channel '
+              'for its result.')
+
+
+def out_of_memory(memory_size):
+    """The sentence for a function that wanted more than ``memory_size``."""
+    return ('Function execution failed because of too much resource '
+            'consumption: out of memory (the limit is %g MiB)'
+            % round(memory_size / (1 << 20), 1))
+
+
+def of_status(status, memory_size):
+    """The sentence for a wait status of an executor that ended by itself."""
+    if not os.WIFSIGNALED(status):
+        return ('Function execution failed: the process exited with status '
+                '%d before the function returned.' % os.WEXITSTATUS(status))
+    number = os.WTERMSIG(status)
+    if number == signal.SIGKILL:
+        # Nobody but the kernel's killer for lack of memory does this.
+        return out_of_memory(memory_size)
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = 'number %d' % number
+    return ('Function execution failed: the process was ended by signal %s.'
+            % name)
+
+
+def _refuse_constant(name):
+    raise ValueError(name)
+
+
+# The scanner of this one takes no NaN and no Infinity.
+_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+
+
+def parse_result(frame, execution_id):
+    """The dict in an executor's frame, ``None`` if it is no result of this
+    execution: the user's code can write there whatever it likes."""
+    try:
+        result = _decode(frame.decode('utf-8'))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(result, dict) or not RESULT_KEYS <= set(result):
+        return None
+    if (result['execution_id'] != execution_id
+            or result['status'] not in (SUCCESS, FAILED)
+            or set(result) - RESULT_KEYS - EXTRA_KEYS
+            or not isinstance(result.get('traceback', ''), str)):
+        return None
+    return result
+
+
+def log_text(execution_id, printed, traceback=''):
+    """The framed log of one execution."""
+    if printed and not printed.endswith('\n'):
+        printed += '\n'
+    return ('Start execution: %s\n%s%sFinished execution: %s\n'
+            % (execution_id, printed, traceback, execution_id))
+
+
+def render(execution_id, status, output, duration, log):
+    """The body of an answer to /execute."""
+    return json.dumps({'execution_id': execution_id, 'status': status,
+                       'output': output, 'duration': duration,
+                       'log': log}).encode()
+
+
+def render_frame(frame, duration, log):
+    """The same out of a valid frame with nothing but the result keys: its
+    output is not written anew, however large it is."""
+    return b'%s,"duration":%f,"log":%s}' % (
+        frame.rstrip()[:-1], duration, json.dumps(log).encode())

@@ -1,0 +1,390 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The bootstrap for Python: loads the user's function once and calls it.
+
+Started by the agent as ``python -I -S -u python.py <fd>``; see
+``agent_executor.py`` for the frames that go over that file descriptor.
+Everything that costs memory or time (asyncio, inspect, traceback) is imported
+when it is needed: this program waits idle in every worker.
+"""
+
+import errno
+import io
+import json
+import os
+import signal
+import struct
+import sys
+import _thread
+
+HEADER = struct.Struct('>I')
+THREAD_STACK = 1 << 20    # bytes; the default of 8 MiB would eat RLIMIT_DATA
+RESERVE = 1 << 20         # bytes to report a lack of memory with
+MAX_TRACEBACK = 1 << 15   # characters
+VARIABLE_KEYWORDS = 0x08  # inspect.CO_VARKEYWORDS
+COROUTINE = 0x80          # inspect.CO_COROUTINE
+
+TOO_MANY_PROCESSES = (
+    'Function execution failed because of too much resource consumption: no '
+    'more processes or threads could be started (the limit is %d)')
+
+
+class FunctionError(Exception):
+    """A fault that a sentence explains better than a traceback."""
+
+
+class Channel:
+    """Frames to and from the agent."""
+
+    def __init__(self, number):
+        self._number = number
+        os.set_inheritable(number, False)
+
+    def receive(self):
+        """The object in the next frame; ends the process with the agent."""
+        size, = HEADER.unpack(self._read(HEADER.size))
+        return json.loads(self._read(size))
+
+    def send(self, text):
+        data = text.encode()
+        data = memoryview(HEADER.pack(len(data)) + data)
+        while data:
+            data = data[os.write(self._number, data):]
+
+    def _read(self, size):
+        data = os.read(self._number, size)
+        if len(data) < size:
+            data = bytearray(data)
+            while len(data) < size:
+                more = os.read(self._number, size - len(data))
+                if not more:
+                    os._exit(0)
+                data += more
+        return data
+
+
+class Streams:
+    """The standard streams, as every execution finds them."""
+
+    def __init__(self):
+        self._spare = os.dup(1)
+        self.restore()
+
+    def restore(self):
+        for number, name in ((1, 'stdout'), (2, 'stderr')):
+            try:
+                os.fstat(number)
+            except OSError:
+                self._reopen(number)
+            if not is_open(getattr(self, name, None)):
+                setattr(self, name, open_stream(number))
+        sys.stdout = sys.__stdout__ = self.stdout
+        sys.stderr = sys.__stderr__ = self.stderr
+
+    def _reopen(self, number):
+        try:
+            os.dup2(self._spare, number)
+        except OSError:
+            pass  # the user closed that one as well: nothing is logged
+
+
+def open_stream(number):
+    """A text stream that keeps nothing back, so that the last words of a
+    function are in its log even if it is killed."""
+    return io.TextIOWrapper(
+        io.FileIO(number, 'w', closefd=False), encoding='utf-8',
+        errors='backslashreplace', write_through=True)
+
+
+def is_open(stream):
+    try:
+        return stream is not None and not stream.closed
+    except ValueError:
+        return False  # the user detached it
+
+
+class Function:
+    """The user's function.
+
+    :param entry: ``module.function``, the module may have dots.
+    :param directory: where the package lies.
+    """
+
+    def __init__(self, entry, directory):
+        self._entry = entry
+        self._directory = directory
+        self._function = None
+        self._takes_context = False
+        self._loop = None
+
+    def load(self):
+        """Import it, unless that is done.
+
+        :raises FunctionError: it is not there.
+        :raises BaseException: whatever its import raises.
+        """
+        if self._function is not None:
+            return
+        module_name, _dot, name = self._entry.rpartition('.')
+        if not module_name or not name:
+            raise FunctionError('The entry %r is malformed: it must be like '
+                            'module.function.' % self._entry)
+        function = getattr(self._import(module_name), name, None)
+        if function is None:
+            raise FunctionError('The module %s has no function %s (entry %s).'
+                            % (module_name, name, self._entry))
+        if not callable(function):
+            raise FunctionError('%s is not callable, it is of type %s.'
+                            % (self._entry, type(function).__name__))
+        self._takes_context = takes_context(function)
+        if getattr(getattr(function, '__code__', None), 'co_flags',
+                   0) & COROUTINE:
+            self._make_loop()
+        self._function = function
+
+    def _import(self, name):
+        try:
+            __import__(name)
+        except ModuleNotFoundError as error:
+            if error.name and (name + '.').startswith(error.name + '.'):
+                raise FunctionError('The package has no module %s (entry %s).'
+                                % (error.name, self._entry)) from None
+            raise FunctionError('The module %s cannot be imported: it needs the '
+                            'module %s, which is neither in the package nor '
+                            'in the runtime.' % (name, error.name)) from error
+        except SyntaxError as error:
+            path = error.filename or ''
+            if path.startswith(self._directory + '/'):
+                path = path[len(self._directory) + 1:]
+            raise FunctionError('The module %s cannot be imported: %s in %s, line '
+                            '%s: %s' % (name, type(error).__name__, path,
+                                        error.lineno, error.msg)) from error
+        return sys.modules[name]
+
+    def call(self, request):
+        """Its result, waited for if it is a coroutine."""
+        self.load()
+        kwargs = request.get('kwargs') or {}
+        kwargs.pop('context', None)
+        if self._takes_context:
+            kwargs['context'] = request.get('context') or {}
+        result = self._function(*request.get('args') or (), **kwargs)
+        if hasattr(result, '__await__'):
+            return self._make_loop().run_until_complete(wait_for(result))
+        return result
+
+    def _make_loop(self):
+        if self._loop is None or self._loop.is_closed():
+            import asyncio
+            self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._loop)
+        return self._loop
+
+
+async def wait_for(awaitable):
+    return await awaitable
+
+
+def takes_context(function):
+    """Whether a callable can be called with the keyword ``context``."""
+    while True:
+        code = getattr(function, '__code__', None)
+        if code is None:
+            return takes_context_slowly(function)
+        first = code.co_posonlyargcount
+        last = code.co_argcount + code.co_kwonlyargcount
+        if 'context' in code.co_varnames[first:last]:
+            return True
+        if not code.co_flags & VARIABLE_KEYWORDS:
+            return False
+        # A decorator's wrapper takes everything; ask what it wraps.
+        if not hasattr(function, '__wrapped__'):
+            return True
+        function = function.__wrapped__
+
+
+def takes_context_slowly(function):
+    import inspect
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(each.kind is each.VAR_KEYWORD
+               or each.name == 'context' and each.kind
+               in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+               for each in parameters)
+
+
+class Executor:
+    """Answers the frames of the agent.
+
+    :param channel: a :class:`Channel`.
+    :param settings: the load frame, see ``agent_worker.py``.
+    """
+
+    def __init__(self, channel, settings):
+        self._channel = channel
+        self._settings = settings
+        self._code = settings['code']
+        self._reserve = bytearray(RESERVE)  # costs no memory until written
+        self._encode = json.JSONEncoder(allow_nan=False).encode
+        self._pid = os.getpid()
+        self._streams = Streams()
+        self._function = Function(settings['entry'], self._code)
+        os.environ.update(settings['environment'])
+        sys.path.insert(0, self._code)
+        self._reset()
+
+    def serve(self):
+        """Import the function, then execute it for ever."""
+        try:
+            self._function.load()
+        except BaseException:
+            pass  # the import is tried again, and explained, when called
+        while True:
+            try:
+                self._execute(self._channel.receive())
+            except MemoryError:
+                # The input is too large; end like any other such process.
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def _execute(self, request):
+        execution_id = self._encode(request['execution_id'])
+        try:
+            reply = ('{"execution_id": %s, "status": "success", "output": %s}'
+                     % (execution_id,
+                        self._encode_output(self._function.call(request))))
+        except BaseException as error:
+            reply = ('{"execution_id": %s, "status": "failed", %s'
+                     % (execution_id, self._encode(self._explain(error))[1:]))
+        if os.getpid() != self._pid:
+            os._exit(0)  # a child that the function forked came back here
+        self._channel.send(reply)
+        self._reset()
+
+    def _reset(self):
+        """What an execution must not inherit from the one before."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        self._streams.restore()
+        try:
+            os.chdir(self._code)
+        except OSError:
+            pass  # the user removed it
+
+    def _encode_output(self, output):
+        try:
+            text = self._encode(output)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise FunctionError(
+                'The result of the function, of type %s, cannot be written '
+                'as JSON: %s' % (type(output).__name__, error)) from None
+        limit = self._settings['max_result_size']
+        if len(text) > limit:
+            raise FunctionError('The result of the function is %d bytes long, the '
+                            'limit is %d bytes.' % (len(text), limit))
+        return text
+
+    def _explain(self, error):
+        """The ``output`` and ``traceback`` of a failure, and ``retire`` if
+        this process should not go on."""
+        if isinstance(error, MemoryError):
+            self._reserve = None
+            clear_frames(error.__traceback__)
+            return {'output': self._settings['out_of_memory'],
+                    'traceback': self._traceback(error), 'retire': True}
+        answer = {'output': sentence(error),
+                  'traceback': self._traceback(error)}
+        if lacks_processes(error):
+            answer['output'] = TOO_MANY_PROCESSES % self._settings['processes']
+            answer['retire'] = True
+        return answer
+
+    def _traceback(self, error):
+        """The traceback without our own frames."""
+        if isinstance(error, FunctionError):
+            if error.__cause__ is None:
+                return '%s\n' % error
+            error = error.__cause__
+        try:
+            import traceback
+            lines = traceback.format_exception(
+                type(error), error,
+                users_frames(error.__traceback__, self._code))
+            return ''.join(lines)[-MAX_TRACEBACK:]
+        except BaseException:
+            return ''  # out of memory, or an exception that breaks str()
+
+
+def sentence(error):
+    """What an exception says, for somebody who sees nothing else."""
+    if isinstance(error, SystemExit):
+        return ('Function execution failed: the function ended the '
+                'interpreter (SystemExit: %s).' % error)
+    if isinstance(error, KeyboardInterrupt):
+        return 'Function execution failed: KeyboardInterrupt was raised.'
+    try:
+        return str(error) or repr(error)
+    except BaseException:
+        return type(error).__name__
+
+
+def lacks_processes(error):
+    """Whether an exception came from the limit of processes."""
+    if isinstance(error, RuntimeError):
+        return str(error) == "can't start new thread"
+    if getattr(error, 'errno', None) != errno.EAGAIN:
+        return False
+    # Reading from an empty pipe gives the same error; a fork is told by the
+    # names which the innermost function uses.
+    frame = error.__traceback__
+    while frame.tb_next is not None:
+        frame = frame.tb_next
+    return any('fork' in name or 'spawn' in name
+               for name in frame.tb_frame.f_code.co_names)
+
+
+def users_frames(frame, directory):
+    """The part of a traceback that begins in the user's code, or all that
+    is not ours if it never gets there."""
+    ours = frame
+    while ours is not None and ours.tb_frame.f_code.co_filename == __file__:
+        ours = ours.tb_next
+    users = ours
+    while users is not None and not users.tb_frame.f_code.co_filename \
+            .startswith(directory + '/'):
+        users = users.tb_next
+    return users or ours
+
+
+def clear_frames(frame):
+    """Release what the frames of a traceback hold."""
+    while frame is not None:
+        try:
+            frame.tb_frame.clear()
+        except RuntimeError:
+            pass  # that one is running: it is ours
+        frame = frame.tb_next
+
+
+def main():
+    channel = Channel(int(sys.argv[1]))
+    _thread.stack_size(THREAD_STACK)
+    sys.argv = ['']
+    # What users import as __main__ is not this program.
+    sys.modules['__main__'] = type(sys)('__main__')
+    channel.send('{}')
+    Executor(channel, channel.receive()).serve()
+
+
+if __name__ == '__main__':
+    main()

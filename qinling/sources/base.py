@@ -1,0 +1,48 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The contract of a code source."""
+
+import abc
+
+
+class Source(abc.ABC):
+    """One kind of ``code``."""
+
+    #: Whether functions of this kind run on a runtime's workers.
+    needs_runtime = True
+
+    @abc.abstractmethod
+    def create(self, code, upload):
+        """Check the code of a new function and keep it.
+
+        :param code: the ``code`` object that the user sent.
+        :param upload: a seekable binary file, or ``None``.
+        :returns: (the code object to store, storage key or ``None``).
+        :raises Invalid, TooLarge: what is wrong with it.
+        """
+
+    @abc.abstractmethod
+    def update(self, present, code, upload):
+        """The same for a function that exists.
+
+        :param present: its stored code object.
+        :param code: what the user sent, or ``None``.
+        :returns: as :meth:`create`; ``None`` when the code stays as it is.
+        """
+
+    @abc.abstractmethod
+    def open(self, code, package):
+        """A binary stream of the package bytes.
+
+        :raises FileNotFoundError: they are gone.
+        """

@@ -1,0 +1,132 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Code that the user uploads as a ZIP file."""
+
+import hashlib
+import stat
+import zipfile
+
+from qinling import exception
+from qinling.sources import base
+
+#: Packages that unpack to less are never too dense.
+SMALL = 1024 * 1024
+
+
+class Driver(base.Source):
+    """Checks a package and puts it into storage."""
+
+    def __init__(self, conf, storage):
+        self._limits = conf.resource_limits
+        self._storage = storage
+
+    def create(self, code, upload):
+        if upload is None:
+            raise exception.Invalid(
+                'Package is required: attach a ZIP file as the form field '
+                '"package".')
+        return self._keep(code, upload)
+
+    def update(self, present, code, upload):
+        if upload is None:
+            return None
+        given = (code or {}).get('md5sum')
+        if given and given == present.get('md5sum'):
+            raise exception.Invalid(
+                'The function code checksum is not changed.')
+        if _digest(upload) == present.get('sha256'):
+            return None
+        return self._keep(code or {}, upload)
+
+    def open(self, code, package):
+        return self._storage.open(package)
+
+    def _keep(self, code, upload):
+        self._check(upload)
+        upload.seek(0)
+        stored = self._storage.put(upload)
+        given = code.get('md5sum')
+        if given and given != stored.md5:
+            self._storage.delete(stored.key)
+            raise exception.Invalid('Package md5 mismatch.')
+        kept = {'source': 'package', 'md5sum': stored.md5,
+                'sha256': stored.sha256}
+        return kept, stored.key
+
+    def _check(self, upload):
+        limits = self._limits
+        size = upload.seek(0, 2)
+        if size > limits.max_package_size:
+            raise exception.TooLarge(
+                f'Package is too large: it has {size} bytes, at most '
+                f'{limits.max_package_size} are allowed.')
+        try:
+            with zipfile.ZipFile(upload) as archive:
+                check(archive.infolist(), size, limits)
+        except (zipfile.BadZipFile, NotImplementedError, UnicodeError,
+                ValueError, OverflowError):
+            raise exception.Invalid('Package is not a valid ZIP package.')
+
+
+def check(members, size, limits):
+    """Refuse an archive that is not safe to unpack.
+
+    :param members: its ``ZipInfo`` objects.
+    :param size: bytes of the archive.
+    :param limits: the options of ``[resource_limits]``.
+    :raises Invalid: a member would land outside the package, or is neither
+        a file nor a directory, or there are too many.
+    :raises TooLarge: it unpacks to too much.
+    """
+    if len(members) > limits.max_package_files:
+        raise exception.Invalid(
+            f'Package holds {len(members)} files, at most '
+            f'{limits.max_package_files} are allowed.')
+    seen = set()
+    for member in members:
+        _check_member(member)
+        if member.filename in seen:
+            raise exception.Invalid(
+                f'Package holds {member.filename!r} more than once.')
+        seen.add(member.filename)
+    total = sum(member.file_size for member in members)
+    if total > limits.max_unpacked_size:
+        raise exception.TooLarge(
+            f'Package is too large: it unpacks to {total} bytes, at most '
+            f'{limits.max_unpacked_size} are allowed.')
+    if total > max(SMALL, size * limits.max_package_ratio):
+        raise exception.Invalid(
+            f'Package unpacks to more than {limits.max_package_ratio} times '
+            'its size.')
+
+
+def _check_member(member):
+    # orig_filename still has what zipfile cuts off behind a NUL.
+    name = member.orig_filename
+    parts = name.replace('\\', '/').split('/')
+    if ('\0' in name or name.startswith(('/', '\\')) or '..' in parts
+            or parts[0][1:2] == ':'):
+        raise exception.Invalid(
+            f'Package is not safe: {name!r} is outside the package.')
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise exception.Invalid(
+            f'Package is not safe: {name!r} is a link or a special file.')
+    if member.flag_bits & 0x1:
+        raise exception.Invalid(
+            f'Package is encrypted: {name!r} cannot be read.')
+
+
+def _digest(upload):
+    upload.seek(0)
+    return hashlib.file_digest(upload, 'sha256').hexdigest()

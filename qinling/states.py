@@ -1,0 +1,83 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The statuses that a thing can have, and the moves between them.
+
+A status changes only through :func:`qinling.db.query.move`, which refuses
+whatever is not written here.
+"""
+
+import enum
+
+
+class RuntimeStatus(str, enum.Enum):
+    """Where the pool of a runtime stands."""
+
+    #: The pool is being made; nothing can run yet.
+    CREATING = 'creating'
+    #: The pool serves.
+    AVAILABLE = 'available'
+    #: The pool is being brought to another image.
+    UPGRADING = 'upgrading'
+    #: The pool could not be made; the operator deletes the runtime.
+    ERROR = 'error'
+    #: The pool is being destroyed; the row goes with it.
+    DELETING = 'deleting'
+
+
+class ExecutionStatus(str, enum.Enum):
+    """How far an execution has come."""
+
+    #: Accepted; waits for a worker, or runs on one.
+    RUNNING = 'running'
+    #: The function returned.
+    SUCCESS = 'success'
+    #: The function raised, took too long or too much.
+    FAILED = 'failed'
+    #: The platform was at fault.
+    ERROR = 'error'
+
+
+class JobStatus(str, enum.Enum):
+    """Whether a job fires."""
+
+    RUNNING = 'running'
+    PAUSED = 'paused'
+    CANCELLED = 'cancelled'
+    #: It fired as often as it was to.
+    DONE = 'done'
+
+
+#: A job in one of these still needs its function.
+LIVE_JOBS = (JobStatus.RUNNING.value, JobStatus.PAUSED.value)
+
+#: noun -> {new status: the statuses that it may come from}
+MOVES = {
+    'Runtime': {
+        'available': ('creating', 'upgrading'),
+        'upgrading': ('available',),
+        'error': ('creating',),
+        'deleting': ('creating', 'available', 'upgrading', 'error',
+                     'deleting'),
+    },
+    'Execution': {
+        'success': ('running',),
+        'failed': ('running',),
+        'error': ('running',),
+    },
+    'Job': {
+        'running': ('running', 'paused'),
+        'paused': ('running', 'paused'),
+        'cancelled': ('running', 'paused'),
+        'done': ('running', 'paused'),
+    },
+}

@@ -1,0 +1,62 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The contract of package storage.
+
+Each :meth:`Storage.put` makes a key of its own, which begins with the
+SHA-256 of the bytes.  Since nobody else can ever make or hold that key, what
+has lost its last reference can be deleted without asking who might be
+storing the same bytes at this moment.
+"""
+
+import abc
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """What was stored: ``key`` finds it again, ``size`` is in bytes."""
+
+    key: str
+    sha256: str
+    md5: str
+    size: int
+
+
+class Storage(abc.ABC):
+    """Keeps packages.  Drivers raise ``TemporaryError`` when the store does
+    not answer."""
+
+    @abc.abstractmethod
+    def put(self, stream):
+        """Store the bytes of a binary stream, read in pieces.
+
+        An interrupted put leaves nothing that :meth:`open` could find.
+
+        :returns: a :class:`Stored`.
+        """
+
+    @abc.abstractmethod
+    def open(self, key):
+        """A binary stream of the package; the caller closes it.
+
+        :raises FileNotFoundError: nothing is stored under the key.
+        """
+
+    @abc.abstractmethod
+    def delete(self, key):
+        """Remove a package; an unknown key is no error."""
+
+    @abc.abstractmethod
+    def keys(self, older_than):
+        """The keys stored at least ``older_than`` seconds ago, for the sweep
+        of what nothing refers to."""

@@ -1,0 +1,81 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Packages as files in one directory."""
+
+import hashlib
+import os
+import pathlib
+import tempfile
+import time
+import uuid
+
+from qinling.storage import base
+
+PIECE = 1024 * 1024
+
+
+class Driver(base.Storage):
+    """Keeps each package in ``<directory>/<2 digits>/<key>``."""
+
+    def __init__(self, conf):
+        self._root = pathlib.Path(conf.storage.file_system_dir)
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def put(self, stream):
+        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        descriptor, name = tempfile.mkstemp(prefix='.put-', dir=self._root)
+        try:
+            size = 0
+            with open(descriptor, 'wb') as out:
+                while piece := stream.read(PIECE):
+                    sha256.update(piece)
+                    md5.update(piece)
+                    size += out.write(piece)
+                out.flush()
+                os.fsync(out.fileno())
+            key = f'{sha256.hexdigest()}-{uuid.uuid4().hex[:8]}'
+            final = self._path(key)
+            final.parent.mkdir(exist_ok=True, mode=0o700)
+            os.rename(name, final)
+            _sync(final.parent)
+        except BaseException:
+            os.unlink(name)
+            raise
+        return base.Stored(key, sha256.hexdigest(), md5.hexdigest(), size)
+
+    def open(self, key):
+        return self._path(key).open('rb')
+
+    def delete(self, key):
+        self._path(key).unlink(missing_ok=True)
+
+    def keys(self, older_than):
+        limit = time.time() - older_than
+        for path in self._root.glob('??/*'):
+            try:
+                if path.stat().st_mtime <= limit:
+                    yield path.name
+            except FileNotFoundError:
+                continue
+
+    def _path(self, key):
+        return self._root / key[:2] / key
+
+
+def _sync(directory):
+    """A new name survives a power loss only once its directory is synced."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
