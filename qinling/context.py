@@ -24,9 +24,17 @@ class RequestContext(context.RequestContext):
     """
 
     def __init__(self, enforcer=None, sees_all=False, **kwargs):
-        super().__init__(overwrite=False, **kwargs)
+        super().__init__(**kwargs)
         self.enforcer = enforcer
         self.sees_all = sees_all
+
+    def update_store(self):
+        """Nothing: the base class would make each new context the one that
+        log records of this thread are written with."""
+
+    def use_in_log(self):
+        """Have the log records of this thread carry this context."""
+        super().update_store()
 
     def can(self, rule, target=None):
         """Whether the caller may do what the policy ``rule`` guards.

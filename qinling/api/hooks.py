@@ -47,6 +47,7 @@ class ContextHook(hooks.PecanHook):
         request = state.request
         request.limits = self._limits
         request.ctx = self._identify(request.environ)
+        request.ctx.use_in_log()
         rule = getattr(state.controller, 'policy', None)
         if rule is None or not request.ctx.can(rule):
             raise exception.PolicyForbidden(rule=rule)

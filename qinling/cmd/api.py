@@ -15,12 +15,16 @@
 import sys
 import threading
 
+from oslo_log import log
+
 from qinling.api import app
 from qinling.api import server
 from qinling.cmd import process
 from qinling.core import services
 from qinling.db import session
 from qinling import rpc
+
+LOG = log.getLogger(__name__)
 
 
 def main():
@@ -35,6 +39,7 @@ def main():
                          conf.api.threads)
     serving = threading.Thread(target=http.serve, name='http')
     serving.start()
+    LOG.info('Serving at %s.', http.url)
     stop.wait()
     http.stop()
     serving.join()

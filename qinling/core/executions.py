@@ -57,7 +57,9 @@ class Executions:
             raise exception.RuntimeNotAvailable(
                 id=target.runtime_id, status=target.runtime_status)
         row = self._row(target, order)
-        self._db.write(lambda tx: _begin(tx, target, row))
+        # Nobody was promised a synchronous execution before it has ended.
+        self._db.write(lambda tx: _begin(tx, target, row),
+                       durable=not row['sync'])
         if row['sync']:
             row.update(self._run(row, target))
         else:

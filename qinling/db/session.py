@@ -17,8 +17,8 @@ connection broke or a lock was lost is simply done again.  The function must
 touch nothing but the database.
 """
 
-import concurrent.futures
-import queue
+import collections
+import dataclasses
 import threading
 
 from oslo_db import exception as db_exc
@@ -51,7 +51,9 @@ class Database:
             url = url.update_query_dict({'charset': 'utf8mb4'})
         self._reading = _engine(url, options, reading=True)
         self.engine = _engine(url, options)
-        self._writer = _Writer(self.engine) if self.is_sqlite else None
+        self._writer = None
+        if self.is_sqlite:
+            self._writer = _Writer(self.engine, options.sqlite_synchronous)
 
     def read(self, action):
         """What ``action(connection)`` returns; it must not write."""
@@ -61,10 +63,15 @@ class Database:
         with self._reading.connect() as connection:
             return action(connection)
 
-    def write(self, action):
-        """What ``action(connection)`` returns, once it is committed."""
+    def write(self, action, durable=True):
+        """What ``action(connection)`` returns, once it is committed.
+
+        :param durable: whether it must survive a power loss; what is not
+            durable survives the end of this process, which costs less.
+            Only SQLite makes the difference.
+        """
         if self._writer:
-            return self._writer.submit(action)
+            return self._writer.submit(action, durable)
         return _again(self._write, action)
 
     def _write(self, action):
@@ -148,64 +155,69 @@ def _again(attempt, action):
 
 
 class _Writer:
-    """The one thread that writes to SQLite.
+    """Writes to SQLite, which wants one writer at a time.
 
-    What has gathered while it wrote becomes one transaction (a group
-    commit); each action has a savepoint of its own, and each caller waits
-    for the commit.
+    Who comes first writes for all who wait: what has gathered while others
+    wrote becomes one transaction (a group commit).  Each action has a
+    savepoint of its own, and each caller returns after the commit.
     """
 
-    def __init__(self, engine):
-        self._engine = engine
-        self._queue = queue.SimpleQueue()
-        self._thread = threading.Thread(
-            target=self._run, name='db-writer', daemon=True)
-        self._thread.start()
+    def __init__(self, engine, safe):
+        self._connection = engine.connect()
+        self._safe = 'FULL' if safe else 'NORMAL'
+        self._turn = threading.Lock()
+        self._waiting = collections.deque()
 
-    def submit(self, action):
-        done = concurrent.futures.Future()
-        self._queue.put((action, done))
-        return done.result()
+    def submit(self, action, durable):
+        item = _Item(action, durable)
+        self._waiting.append(item)
+        with self._turn:
+            if not item.done:
+                self._commit()
+        if item.error is not None:
+            raise item.error
+        return item.value
 
     def close(self):
-        self._queue.put(None)
-        self._thread.join()
+        with self._turn:
+            self._connection.close()
 
-    def _run(self):
-        with self._engine.connect() as connection:
-            batch = self._gather()
-            while batch:
-                try:
-                    outcomes = self._commit(connection, batch)
-                except Exception as e:
-                    outcomes = [(None, e)] * len(batch)
-                for (_action, done), (value, error) in zip(batch, outcomes):
-                    if error is None:
-                        done.set_result(value)
-                    else:
-                        done.set_exception(error)
-                batch = self._gather()
-
-    def _gather(self):
-        """The actions that wait, at least one; none means: stop."""
-        batch = [self._queue.get()]
-        while batch[-1] is not None and not self._queue.empty():
-            batch.append(self._queue.get())
-        if batch[-1] is None:
-            batch.pop()
-            if batch:
-                self._queue.put(None)
-        return batch
-
-    def _commit(self, connection, batch):
-        with connection.begin():
-            if len(batch) == 1:
-                return [(batch[0][0](connection), None)]
-            return [self._one(connection, action) for action, _ in batch]
-
-    def _one(self, connection, action):
+    def _commit(self):
+        batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
-            with connection.begin_nested():
-                return action(connection), None
+            self._set_safety(any(item.durable for item in batch))
+            with self._connection.begin():
+                if len(batch) == 1:
+                    batch[0].value = batch[0].action(self._connection)
+                else:
+                    for item in batch:
+                        self._one(item)
         except Exception as e:
-            return None, e
+            for item in batch:
+                item.error = e
+        for item in batch:
+            item.done = True
+
+    def _set_safety(self, durable):
+        """Whether the next commit waits until it is on the disk, and with it
+        all that were before."""
+        self._connection.connection.dbapi_connection.execute(
+            f'PRAGMA synchronous = {self._safe if durable else "NORMAL"}')
+
+    def _one(self, item):
+        try:
+            with self._connection.begin_nested():
+                item.value = item.action(self._connection)
+        except Exception as e:
+            item.error = e
+
+
+@dataclasses.dataclass(eq=False)
+class _Item:
+    """An action that waits for its turn, and what came of it."""
+
+    action: object
+    durable: bool
+    done: bool = False
+    value: object = None
+    error: Exception | None = None

@@ -16,9 +16,10 @@ It serves a few calls over HTTP/1.1 (``/ping``, ``/load``, ``/execute``,
 ``/status``, ``/cancel``) to whoever knows its secret, and runs the user's
 function in executors, which know nothing of that.
 
-Started as ``python -I -S agent.py [file]``.  Without a file the settings are
-the first line of the standard input, which must stay open: its end tells
-that the service has died, and ends the agent with everything below it.
+Started as ``python -I -S agent.py [file]``.  Without a file the agent says
+``started`` on its standard output, takes the settings from the first line of
+its standard input and says ``ready``; the standard input must stay open: its
+end tells that the service has died, and ends everything here.
 """
 
 import json
@@ -64,7 +65,13 @@ def read_settings(path=None):
       executors, 0 for none
     * ``max_body_size`` (bytes), ``start_timeout`` (seconds)
     """
-    source = LIFELINE if path is None else os.open(path, os.O_RDONLY)
+    if path is None:
+        # Who starts us may want to know our pid, and do something with it,
+        # before there are executors: the socket tells it.
+        os.write(1, b'started\n')
+        source = LIFELINE
+    else:
+        source = os.open(path, os.O_RDONLY)
     line = b''
     while b'\n' not in line and len(line) < MAX_SETTINGS:
         data = os.read(source, MAX_SETTINGS)
@@ -114,7 +121,11 @@ def main(arguments):
             family.end()
         os._exit(0)
 
-    signal.signal(signal.SIGTERM, end)
+    # The user's code may signal us.  Without a handler the first process of
+    # a namespace does not notice; only a container's runtime needs one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if path is not None or os.getpid() != 1:
+        signal.signal(signal.SIGTERM, end)
     try:
         worker.start(settings['start_timeout'])
     except (OSError, RuntimeError) as error:

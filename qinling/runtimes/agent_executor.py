@@ -29,7 +29,7 @@ import agent_processes
 
 HEADER = struct.Struct('>I')
 CHUNK = 65536  # what a pipe holds: one read empties it
-FRAME_SLACK = 1 << 17  # bytes that a frame has beside the result
+FRAME_SLACK = 1 << 19  # bytes that a frame may have beside the result
 CHANNEL = 3  # the file descriptor of the socket in the executor
 CLOSING = 0.2  # seconds that a dying process may need after its last word
 

@@ -88,7 +88,7 @@ def log_text(execution_id, printed, traceback=''):
 def render(execution_id, status, output, duration, log):
     """The body of an answer to /execute."""
     return json.dumps({'execution_id': execution_id, 'status': status,
-                       'output': output, 'duration': duration,
+                       'output': output, 'duration': round(duration, 6),
                        'log': log}).encode()
 
 

@@ -20,6 +20,7 @@ import threading
 import time
 
 PR_SET_DUMPABLE = 4
+PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 CONVERGENCE = 1.0  # seconds of killing until the whole sandbox is cleared
@@ -35,17 +36,29 @@ def harden(uid=None):
     :param uid: a number to become as user and group, for an agent that a
         sandbox started as root.
     """
-    if uid is not None:
-        os.setgroups([])
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
     libc = ctypes.CDLL(None, use_errno=True)
+    if uid is not None:
+        become(libc, uid)
     for option, value in ((PR_SET_NO_NEW_PRIVS, 1),
                           (PR_SET_CHILD_SUBREAPER, 1), (PR_SET_DUMPABLE, 0)):
         if libc.prctl(option, value, 0, 0, 0):
             number = ctypes.get_errno()
             raise OSError(number, 'prctl %d: %s'
                           % (option, os.strerror(number)))
+
+
+def become(libc, uid):
+    """Become an ordinary user without any capability, for good."""
+    for capability in range(64):
+        if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0):
+            break  # the kernel has no more of them
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    # Version 3 of the structures, this process, and all sets empty.
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    if libc.capset(header, (ctypes.c_uint32 * 6)()):
+        raise OSError(ctypes.get_errno(), 'capset')
 
 
 def confine(pid, limits):
@@ -102,7 +115,7 @@ class Family:
             pid = os.posix_spawn(
                 command[0], command, environment, file_actions=actions,
                 setsid=True, setsigmask=(),
-                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ))
+                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT))
             self._own.add(pid)
         return pid
 

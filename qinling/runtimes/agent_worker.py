@@ -20,10 +20,10 @@ import threading
 import time
 
 import agent_executor
+from agent_http import Refused
 import agent_outcome as outcome
 import agent_package
 import agent_processes
-from agent_http import Refused
 
 IDLE, LOADING, LOADED, SPOILED = 'idle', 'loading', 'loaded', 'spoiled'
 

@@ -18,6 +18,7 @@ Everything that costs memory or time (asyncio, inspect, traceback) is imported
 when it is needed: this program waits idle in every worker.
 """
 
+import _thread
 import errno
 import io
 import json
@@ -25,12 +26,11 @@ import os
 import signal
 import struct
 import sys
-import _thread
 
 HEADER = struct.Struct('>I')
 THREAD_STACK = 1 << 20    # bytes; the default of 8 MiB would eat RLIMIT_DATA
 RESERVE = 1 << 20         # bytes to report a lack of memory with
-MAX_TRACEBACK = 1 << 15   # characters
+MAX_TEXT = 1 << 15        # characters of a sentence or a traceback
 VARIABLE_KEYWORDS = 0x08  # inspect.CO_VARKEYWORDS
 COROUTINE = 0x80          # inspect.CO_COROUTINE
 
@@ -39,7 +39,7 @@ TOO_MANY_PROCESSES = (
     'more processes or threads could be started (the limit is %d)')
 
 
-class FunctionError(Exception):
+class Fault(Exception):
     """A fault that a sentence explains better than a traceback."""
 
 
@@ -130,22 +130,22 @@ class Function:
     def load(self):
         """Import it, unless that is done.
 
-        :raises FunctionError: it is not there.
+        :raises Fault: it is not there.
         :raises BaseException: whatever its import raises.
         """
         if self._function is not None:
             return
         module_name, _dot, name = self._entry.rpartition('.')
         if not module_name or not name:
-            raise FunctionError('The entry %r is malformed: it must be like '
-                            'module.function.' % self._entry)
+            raise Fault('The entry %r is malformed: it must be like '
+                        'module.function.' % self._entry)
         function = getattr(self._import(module_name), name, None)
         if function is None:
-            raise FunctionError('The module %s has no function %s (entry %s).'
-                            % (module_name, name, self._entry))
+            raise Fault('The module %s has no function %s (entry %s).'
+                        % (module_name, name, self._entry))
         if not callable(function):
-            raise FunctionError('%s is not callable, it is of type %s.'
-                            % (self._entry, type(function).__name__))
+            raise Fault('%s is not callable, it is of type %s.'
+                        % (self._entry, type(function).__name__))
         self._takes_context = takes_context(function)
         if getattr(getattr(function, '__code__', None), 'co_flags',
                    0) & COROUTINE:
@@ -157,18 +157,18 @@ class Function:
             __import__(name)
         except ModuleNotFoundError as error:
             if error.name and (name + '.').startswith(error.name + '.'):
-                raise FunctionError('The package has no module %s (entry %s).'
-                                % (error.name, self._entry)) from None
-            raise FunctionError('The module %s cannot be imported: it needs the '
-                            'module %s, which is neither in the package nor '
-                            'in the runtime.' % (name, error.name)) from error
+                raise Fault('The package has no module %s (entry %s).'
+                            % (error.name, self._entry)) from None
+            raise Fault('The module %s cannot be imported: it needs the '
+                        'module %s, which is neither in the package nor in '
+                        'the runtime.' % (name, error.name)) from error
         except SyntaxError as error:
             path = error.filename or ''
             if path.startswith(self._directory + '/'):
                 path = path[len(self._directory) + 1:]
-            raise FunctionError('The module %s cannot be imported: %s in %s, line '
-                            '%s: %s' % (name, type(error).__name__, path,
-                                        error.lineno, error.msg)) from error
+            raise Fault('The module %s cannot be imported: %s in %s, line '
+                        '%s: %s' % (name, type(error).__name__, path,
+                                    error.lineno, error.msg)) from error
         return sys.modules[name]
 
     def call(self, request):
@@ -269,7 +269,10 @@ class Executor:
                      % (execution_id, self._encode(self._explain(error))[1:]))
         if os.getpid() != self._pid:
             os._exit(0)  # a child that the function forked came back here
-        self._channel.send(reply)
+        try:
+            self._channel.send(reply)
+        except OSError:
+            signal.pause()  # the user closed it; the agent sees that and acts
         self._reset()
 
     def _reset(self):
@@ -285,13 +288,13 @@ class Executor:
         try:
             text = self._encode(output)
         except (TypeError, ValueError, RecursionError) as error:
-            raise FunctionError(
-                'The result of the function, of type %s, cannot be written '
-                'as JSON: %s' % (type(output).__name__, error)) from None
+            raise Fault('The result of the function, of type %s, cannot be '
+                        'written as JSON: %s'
+                        % (type(output).__name__, error)) from None
         limit = self._settings['max_result_size']
         if len(text) > limit:
-            raise FunctionError('The result of the function is %d bytes long, the '
-                            'limit is %d bytes.' % (len(text), limit))
+            raise Fault('The result of the function is %d bytes long, the '
+                        'limit is %d bytes.' % (len(text), limit))
         return text
 
     def _explain(self, error):
@@ -311,7 +314,7 @@ class Executor:
 
     def _traceback(self, error):
         """The traceback without our own frames."""
-        if isinstance(error, FunctionError):
+        if isinstance(error, Fault):
             if error.__cause__ is None:
                 return '%s\n' % error
             error = error.__cause__
@@ -320,7 +323,7 @@ class Executor:
             lines = traceback.format_exception(
                 type(error), error,
                 users_frames(error.__traceback__, self._code))
-            return ''.join(lines)[-MAX_TRACEBACK:]
+            return ''.join(lines)[-MAX_TEXT:]
         except BaseException:
             return ''  # out of memory, or an exception that breaks str()
 
@@ -333,9 +336,12 @@ def sentence(error):
     if isinstance(error, KeyboardInterrupt):
         return 'Function execution failed: KeyboardInterrupt was raised.'
     try:
-        return str(error) or repr(error)
+        text = str(error) or repr(error)
     except BaseException:
         return type(error).__name__
+    if len(text) > MAX_TEXT:
+        text = text[:MAX_TEXT] + '...'
+    return text
 
 
 def lacks_processes(error):

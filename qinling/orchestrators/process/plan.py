@@ -101,8 +101,12 @@ def find_interpreter(path):
     if version < [3, 9]:
         raise exception.PermanentError(
             f'The interpreter for workers, {path}, is older than 3.9.')
-    return Interpreter(path, tuple(sorted({
-        os.path.realpath(each) for each in prefixes})))
+    prefixes = {os.path.realpath(each) for each in prefixes}
+    if '/' in prefixes:
+        raise exception.PermanentError(
+            f'The interpreter for workers, {path}, is installed in /, which '
+            'cannot be shown to functions.')
+    return Interpreter(path, tuple(sorted(prefixes)))
 
 
 def make(conf, interpreter):

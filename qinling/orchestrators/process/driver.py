@@ -1,0 +1,352 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Pools of workers on this machine, and who has claimed which."""
+
+import collections
+import fcntl
+import logging
+import os
+import shutil
+import sys
+import threading
+import time
+
+from qinling import exception
+from qinling.orchestrators import base
+from qinling.orchestrators.process import cgroups
+from qinling.orchestrators.process import languages
+from qinling.orchestrators.process import launchers
+from qinling.orchestrators.process import plan as plans
+from qinling.orchestrators.process import worker
+
+LOG = logging.getLogger(__name__)
+
+PATIENCE = 1.0       # seconds that the end of a worker may take
+STABLE = 5.0         # seconds after which an idle worker's start was good
+FIRST_PAUSE = 0.25   # seconds before another start after a failed one
+LONGEST_PAUSE = 30.0
+
+
+class Pool:
+    """The supply of one runtime; guarded by the driver's lock."""
+
+    def __init__(self, spec):
+        self.spec = spec
+        self.idle = collections.deque()
+        self.starting = 0
+        self.waiting = 0     # claims
+        self.failures = 0    # in a row
+        self.complaint = None  # of the last start, if it failed
+        self.closed = False
+
+
+class Driver(base.Orchestrator):
+    """Workers as child processes.
+
+    Each worker has a thread of its own, which starts it, waits for its end
+    and cleans up; so the pools refill without polling.
+
+    :param conf: a ``ConfigOpts`` with the group ``process``.
+    :param directory: path of a private directory of this driver.
+    :raises PermanentError: the isolation that was asked for is not to be
+        had, or another process uses the directory.
+    """
+
+    def __init__(self, conf, directory):
+        self._options = conf.process
+        self._changed = threading.Condition()
+        self._starts = threading.BoundedSemaphore(os.cpu_count() or 1)
+        self._closing = threading.Event()
+        self._pools = {}
+        self._claimed = {}     # name -> (Worker, Process)
+        self._processes = set()
+        self._total = 0        # processes, and those about to be started
+        self._directory = open_directory(directory)
+        self._interpreter = plans.find_interpreter(
+            self._options.python or sys._base_executable)
+        self._plan = plans.make(conf, self._interpreter)
+        self._cgroups = cgroups.find(self._options, self._plan)
+        self._isolation = None
+        self._starter = self._choose_starter()
+
+    # The contract
+
+    def ensure_pool(self, runtime):
+        languages.bootstrap(runtime.image, '', '')
+        with self._changed:
+            self._check_open()
+            pool = self._pools.get(runtime.id)
+            if pool is None or pool.spec.image != runtime.image:
+                self._drop(runtime.id)
+                pool = self._pools[runtime.id] = Pool(runtime)
+            pool.spec = runtime
+            self._fill(pool)
+            self._changed.wait_for(lambda: pool.idle or pool.complaint
+                                   or not pool.starting or pool.closed)
+            if pool.closed or pool.idle or not pool.complaint:
+                return
+            if self._pools.get(runtime.id) is pool:
+                self._drop(runtime.id)
+        raise exception.PermanentError(
+            f'No worker for {runtime.image} starts: {pool.complaint}')
+
+    def delete_pool(self, runtime_id):
+        with self._changed:
+            self._drop(runtime_id)
+
+    def capacity(self, runtime_id):
+        with self._changed:
+            pool = self._pools.get(runtime_id)
+            if pool is None:
+                return None
+            busy = sum(1 for each, _process in self._claimed.values()
+                       if each.runtime_id == runtime_id)
+            return base.Capacity(self._options.pool_size + busy,
+                                 len(pool.idle))
+
+    def claim(self, runtime_id, function, limits):
+        with self._changed:
+            self._check_open()
+            pool = self._pools.get(runtime_id)
+            if pool is None:
+                raise exception.PermanentError(
+                    f'There is no pool for the runtime {runtime_id}.')
+            process = self._take(pool)
+            claimed = base.Worker(process.name, runtime_id, process.address,
+                                  process.secret, function)
+            self._claimed[process.name] = (claimed, process)
+            pool.failures = 0
+            self._fill(pool)
+        process.group.limit(limits)
+        return claimed
+
+    def release(self, worker):
+        with self._changed:
+            _worker, process = self._claimed.pop(worker.name, (None, None))
+        if process is not None:
+            process.destroy(PATIENCE)
+
+    def claimed(self):
+        with self._changed:
+            return [each for each, _process in self._claimed.values()]
+
+    def describe(self):
+        users = self._starter.users
+        sandboxed = self._starter.launcher.sandboxed
+        return {
+            'isolation': self._isolation,
+            'network': 'of the machine' if not sandboxed
+            or self._plan.network else 'none',
+            'user': 'one for each worker' if users else 'of the service',
+            'limits': 'rlimits; ' + self._cgroups.description,
+            'interpreter': self._interpreter.path,
+            'languages': ', '.join(sorted(languages.BOOTSTRAPS)),
+        }
+
+    def close(self):
+        with self._changed:
+            if self._closing.is_set():
+                return
+            self._closing.set()
+            for runtime_id in list(self._pools):
+                self._drop(runtime_id)
+            self._claimed.clear()
+            processes = list(self._processes)
+            for process in processes:
+                process.end()
+            self._changed.wait_for(lambda: not self._total, PATIENCE)
+        for process in processes:
+            process.destroy(PATIENCE)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._total, PATIENCE)
+        self._directory.close()
+
+    # How it is done
+
+    def _choose_starter(self):
+        """The first launcher that works on this machine."""
+        reasons = []
+        root = os.path.join(self._directory.path, 'root')
+        os.makedirs(root, exist_ok=True)
+        for launcher in launchers.candidates(
+                self._options.isolation, self._interpreter.path, root):
+            starter = worker.Starter(
+                self._options, self._directory, launcher, self._plan,
+                self._interpreter.path, self._cgroups)
+            try:
+                self._try(starter)
+            except worker.StartFailed as error:
+                reasons.append(f'{launcher.name} does not work: {error}')
+                continue
+            self._isolation = '; '.join([launcher.name] + reasons)
+            if reasons:
+                LOG.warning('Workers are isolated by: %s', self._isolation)
+            return starter
+        raise exception.PermanentError(
+            'Workers cannot be started here: ' + '; '.join(reasons))
+
+    def _try(self, starter):
+        process = starter.launch(next(iter(languages.BOOTSTRAPS)))
+        process.await_ready(self._options.start_timeout)
+        process.end()
+        process.wait()
+
+    def _check_open(self):
+        if self._closing.is_set():
+            raise exception.TemporaryError('The orchestrator is closed.')
+
+    def _take(self, pool):
+        """An idle process of a pool, waited for if there is none now."""
+        deadline = time.monotonic() + self._options.start_timeout
+        pool.waiting += 1
+        try:
+            while True:
+                while pool.idle:
+                    process = pool.idle.popleft()
+                    if process.alive():
+                        return process
+                self._fill(pool)
+                if pool.closed or pool.complaint or not pool.starting:
+                    raise exception.TemporaryError(
+                        f'No worker of the runtime {pool.spec.id} is free: '
+                        + self._why_none(pool))
+                if not self._changed.wait(deadline - time.monotonic()):
+                    raise exception.TemporaryError(
+                        f'No worker of the runtime {pool.spec.id} became '
+                        f'ready in {self._options.start_timeout} seconds.')
+        finally:
+            pool.waiting -= 1
+
+    def _why_none(self, pool):
+        if pool.closed:
+            return 'its pool was deleted.'
+        if pool.complaint:
+            return f'none starts: {pool.complaint}'
+        return (f'there are {self._options.max_workers} workers on this '
+                'machine already.')
+
+    def _fill(self, pool):
+        """Start what a pool lacks; the lock is held."""
+        if pool.closed:
+            return
+        missing = (self._options.pool_size + pool.waiting - len(pool.idle)
+                   - pool.starting)
+        if pool.failures:
+            missing = min(missing, 1 - pool.starting)
+        pause = 0
+        if pool.failures:
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (pool.failures - 1))
+        for _each in range(min(missing,
+                               self._options.max_workers - self._total)):
+            pool.starting += 1
+            self._total += 1
+            threading.Thread(target=self._keep, args=(pool, pause),
+                             name='worker', daemon=True).start()
+
+    def _keep(self, pool, pause):
+        """A worker from its start to its end: what its thread does."""
+        try:
+            if pause:
+                self._closing.wait(pause)
+            process = self._start(pool)
+            if process is not None:
+                started = time.monotonic()
+                process.wait()
+                self._gone(pool, process, time.monotonic() - started)
+        finally:
+            with self._changed:
+                self._total -= 1
+                for each in self._pools.values():
+                    self._fill(each)
+                self._changed.notify_all()
+
+    def _start(self, pool):
+        """A ready process in the pool, or ``None``."""
+        process = complaint = None
+        try:
+            with self._starts:
+                process = self._launch(pool)
+        except worker.StartFailed as error:
+            complaint = str(error)
+        except Exception as error:
+            LOG.exception('Starting a worker failed')
+            complaint = repr(error)
+        with self._changed:
+            pool.starting -= 1
+            if complaint and not pool.closed:
+                LOG.warning('A worker for %s did not start: %s',
+                            pool.spec.image, complaint)
+                pool.failures += 1
+                pool.complaint = complaint
+            elif process is not None:
+                pool.complaint = None
+                pool.idle.append(process)
+                if pool.closed:
+                    process.end()
+            self._changed.notify_all()
+        return process
+
+    def _launch(self, pool):
+        with self._changed:
+            if pool.closed:
+                return None
+        process = self._starter.launch(pool.spec.image)
+        with self._changed:
+            self._processes.add(process)
+            if pool.closed:
+                process.end()
+        try:
+            process.await_ready(self._options.start_timeout)
+        except worker.StartFailed:
+            with self._changed:
+                self._processes.discard(process)
+            raise
+        return process
+
+    def _gone(self, pool, process, age):
+        """An ended process leaves the books."""
+        with self._changed:
+            self._processes.discard(process)
+            if process in pool.idle and not pool.closed:
+                pool.idle.remove(process)
+                pool.failures = 1 if age > STABLE else pool.failures + 1
+                LOG.warning('An idle worker of %s died.', pool.spec.image)
+
+    def _drop(self, runtime_id):
+        """Close a pool and end its idle workers; the lock is held."""
+        pool = self._pools.pop(runtime_id, None)
+        if pool is not None:
+            pool.closed = True
+            for process in pool.idle:
+                process.end()
+            self._changed.notify_all()
+
+
+def open_directory(path):
+    """The :class:`.worker.Directory` at ``path``, ours alone and empty."""
+    os.makedirs(path, 0o700, exist_ok=True)
+    os.chmod(path, 0o700)
+    directory = worker.Directory(path)
+    try:
+        fcntl.flock(directory.number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        directory.close()
+        raise exception.PermanentError(
+            f'Another process uses the directory {path}.') from None
+    for entry in os.scandir(path):
+        # What a service that was killed has left.
+        if entry.name.endswith('.sock'):
+            os.unlink(entry.path)
+        elif entry.name.endswith('.worker'):
+            shutil.rmtree(entry.path)
+    return directory

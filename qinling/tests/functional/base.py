@@ -1,0 +1,341 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Real servers to test, and a client for them."""
+
+import contextlib
+import http.client
+import io
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+import uuid
+import zipfile
+
+import fixtures
+from oslotest import base
+import sqlalchemy
+
+PATIENCE = 30
+BOUNDARY = 'qinling-tests'
+
+
+def wait_for(condition, what, patience=PATIENCE):
+    """The first true value of ``condition()``; fails when there is none in
+    time."""
+    end = time.monotonic() + patience
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f'Waited in vain for {what}.')
+        time.sleep(0.02)
+    return value
+
+
+class Client:
+    """A client of the REST API."""
+
+    def __init__(self, url):
+        self.url = url.strip()
+
+    def request(self, method, path, body=None, headers=()):
+        """(status, headers, body bytes)."""
+        parts = urllib.parse.urlsplit(self.url)
+        connection = http.client.HTTPConnection(
+            parts.hostname, parts.port, timeout=120)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+
+    def call(self, method, path, value=None):
+        """(status, decoded body) of a JSON request."""
+        body = None if value is None else json.dumps(value)
+        status, headers, data = self.request(
+            method, path, body, {'Content-Type': 'application/json'})
+        if headers.get_content_type() == 'application/json' and data:
+            return status, json.loads(data)
+        return status, data.decode()
+
+    def get(self, path):
+        """The decoded body of a GET that must succeed."""
+        status, value = self.call('GET', path)
+        assert status == 200, (path, status, value)
+        return value
+
+    def runtime(self, name='python3'):
+        """Id of a runtime."""
+        return next(row['id'] for row in self.get('/v1/runtimes')['runtimes']
+                    if row['name'] == name)
+
+    def create(self, code, entry='main.main', status=201, **fields):
+        """Create a function from source text, or {path: text}."""
+        fields.setdefault('runtime_id', self.runtime())
+        fields = dict(fields, code='{"source": "package"}', entry=entry)
+        return self.form('POST', '/v1/functions', fields, package(code),
+                         status)
+
+    def form(self, method, path, fields, data=None, status=200):
+        """The decoded body of a multipart request."""
+        found, _, body = self.request(
+            method, path, multipart(fields, data),
+            {'Content-Type': f'multipart/form-data; boundary={BOUNDARY}'})
+        assert found == status, (found, body)
+        return json.loads(body)
+
+    def run(self, function, input=None, **fields):
+        """The row of an execution, ended if it is synchronous."""
+        fields.update(function_id=function, input=input)
+        status, row = self.call('POST', '/v1/executions', fields)
+        assert status == 201, (status, row)
+        return row
+
+    def ended(self, id, patience=PATIENCE):
+        """The row of an execution once it has ended."""
+        def look():
+            row = self.get(f'/v1/executions/{id}')
+            return row['status'] != 'running' and row
+        return wait_for(look, f'the end of execution {id}', patience)
+
+    def log(self, id):
+        """The log of an execution."""
+        return self.get(f'/v1/executions/{id}/log')
+
+
+def package(code):
+    """The bytes of a package."""
+    files = {'main.py': code} if isinstance(code, str) else code
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, 'w') as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return packed.getvalue()
+
+
+def multipart(fields, data=None):
+    """The body of a multipart form with a package."""
+    lines = [f'--{BOUNDARY}\r\nContent-Disposition: form-data; '
+             f'name="{name}"\r\n\r\n{value}\r\n'.encode()
+             for name, value in fields.items()]
+    if data is not None:
+        lines += [f'--{BOUNDARY}\r\nContent-Disposition: form-data; '
+                  'name="package"; filename="x.zip"\r\n\r\n'.encode(),
+                  data, b'\r\n']
+    return b''.join(lines) + f'--{BOUNDARY}--\r\n'.encode()
+
+
+def output(row):
+    """What the function returned, or the sentence on why it did not."""
+    return json.loads(row['result'])['output']
+
+
+class Program(fixtures.Fixture):
+    """A program of ours as a process, with its log kept for failures."""
+
+    def __init__(self, name, *words, config=None):
+        super().__init__()
+        self.name = name
+        self.words = words
+        self.config = config or {}
+
+    def _setUp(self):
+        self.directory = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path)
+        self.log = self.directory / 'log'
+        self.file = self.directory / 'qinling.conf'
+        self.file.write_text(ini(self.config))
+        self.addCleanup(self.kill)
+        self.start()
+
+    def start(self):
+        """Start it, again if it was stopped."""
+        script = ('import sys; from qinling.cmd import '
+                  f'{self.name} as program; sys.argv[0] = "{self.name}"; '
+                  'sys.exit(program.main())')
+        with self.log.open('ab') as log:
+            self.process = subprocess.Popen(
+                [sys.executable, '-c', script, '--config-file',
+                 str(self.file), *self.words], stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL)
+
+    def stop(self, patience=10):
+        """End it as an operator does; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(patience)
+
+    def kill(self):
+        """End it as a crash does."""
+        self.process.kill()
+        self.process.wait()
+
+    def living(self):
+        """Fail if it has died."""
+        if self.process.poll() is not None:
+            raise AssertionError(
+                f'{self.name} ended: {self.log.read_text()}')
+
+
+class Standalone(fixtures.Fixture):
+    """A standalone server with a state directory of its own."""
+
+    def __init__(self, **config):
+        super().__init__()
+        self.config = config
+
+    def _setUp(self):
+        self.state = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.program = self.useFixture(Program(
+            'standalone', '--state-dir', str(self.state), '--port', '0',
+            config=self.config))
+        self.serving()
+
+    def serving(self):
+        """Wait until it serves."""
+        endpoint = self.state / 'endpoint'
+
+        def look():
+            self.program.living()
+            return endpoint.exists()
+        wait_for(look, 'the server')
+        self.client = Client(endpoint.read_text())
+
+    def restart(self):
+        """Start it again after it was stopped or killed."""
+        (self.state / 'endpoint').unlink(missing_ok=True)
+        self.program.start()
+        self.serving()
+
+    def processes(self):
+        """Ids of all processes below the server."""
+        return descendants(self.program.process.pid)
+
+
+class Cloud(fixtures.Fixture):
+    """One API and engines as separate daemons, over a real database and a
+    real message bus."""
+
+    def __init__(self, engines=1, **config):
+        super().__init__()
+        self.count = engines
+        self.config = config
+
+    def _setUp(self):
+        state = self.useFixture(fixtures.TempDir()).path
+        config = {
+            'DEFAULT': {'transport_url': self.useFixture(Vhost()).url},
+            'database': {'connection': self.useFixture(Maria()).url},
+            'storage': {'file_system_dir': f'{state}/packages'},
+            'api': {'host': '127.0.0.1', 'port': 0},
+        }
+        for group, options in self.config.items():
+            config.setdefault(group, {}).update(options)
+        manage = self.useFixture(
+            Program('db_manage', 'upgrade', config=config))
+        code = manage.process.wait(PATIENCE)
+        assert code == 0, manage.log.read_text()
+        self.engines = [self.useFixture(Program('engine', config=config))
+                        for _ in range(self.count)]
+        self.api = self.useFixture(Program('api', config=config))
+        self.client = Client(wait_for(self._url, 'the API'))
+        _, row = self.client.call(
+            'POST', '/v1/runtimes', {'image': 'python3', 'name': 'python3'})
+        wait_for(lambda: self._available(row['id']), 'the runtime')
+
+    def _url(self):
+        self.api.living()
+        found = re.search(r'Serving at (\S+)\.\n', self.api.log.read_text())
+        return found and found.group(1)
+
+    def _available(self, id):
+        for engine in self.engines:
+            engine.living()
+        status = self.client.get(f'/v1/runtimes/{id}')['status']
+        assert status != 'error', self.engines[0].log.read_text()
+        return status == 'available'
+
+    def processes(self):
+        """Ids of all processes below the engines."""
+        return [pid for engine in self.engines
+                for pid in descendants(engine.process.pid)]
+
+
+class Vhost(fixtures.Fixture):
+    """A virtual host on the local RabbitMQ."""
+
+    def _setUp(self):
+        tool = shutil.which('rabbitmqctl') or '/usr/sbin/rabbitmqctl'
+        if not os.path.exists(tool):
+            raise base.testtools.TestCase.skipException(
+                'There is no rabbitmqctl on this machine.')
+        name = f'qinling-{uuid.uuid4().hex[:8]}'
+        made = subprocess.run([tool, 'add_vhost', name], capture_output=True)
+        if made.returncode:
+            raise base.testtools.TestCase.skipException(
+                'RabbitMQ does not run on this machine.')
+        self.addCleanup(subprocess.run, [tool, 'delete_vhost', name],
+                        capture_output=True)
+        subprocess.run([tool, 'set_permissions', '-p', name, 'guest',
+                        '.*', '.*', '.*'], check=True, capture_output=True)
+        self.url = f'rabbit://guest:guest@127.0.0.1:5672/{name}'
+
+
+class Maria(fixtures.Fixture):
+    """A database on the local MariaDB."""
+
+    def _setUp(self):
+        name = f'qinling_{uuid.uuid4().hex[:8]}'
+        server = sqlalchemy.create_engine(
+            'mysql+pymysql://root@127.0.0.1/', poolclass=sqlalchemy.NullPool)
+
+        def execute(statement):
+            with server.connect() as connection:
+                connection.exec_driver_sql(statement)
+        try:
+            execute(f'CREATE DATABASE {name} CHARACTER SET utf8mb4')
+        except sqlalchemy.exc.OperationalError as e:
+            raise base.testtools.TestCase.skipException(
+                f'MariaDB does not answer on this machine: {e.orig}')
+        self.addCleanup(execute, f'DROP DATABASE {name}')
+        self.url = f'mysql+pymysql://root@127.0.0.1/{name}'
+
+
+def ini(groups):
+    """Text of a configuration file."""
+    return ''.join(
+        f'[{group}]\n' + ''.join(
+            f'{name} = {value}\n' for name, value in options.items())
+        for group, options in groups.items())
+
+
+def descendants(pid):
+    """Ids of all processes below one."""
+    found = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
+            for child in (task / 'children').read_text().split():
+                found += [int(child), *descendants(int(child))]
+    return found
+
+
+def alive(pid):
+    """Whether a process runs; a zombie does not."""
+    try:
+        text = pathlib.Path(f'/proc/{pid}/stat').read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return text.rpartition(')')[2].split()[0] != 'Z'

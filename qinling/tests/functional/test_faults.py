@@ -1,0 +1,196 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Functions that do harm: each costs one execution and nothing else."""
+
+import os
+import pathlib
+import socket
+import threading
+
+from oslotest import base
+
+from qinling.tests.functional import base as servers
+
+#: entry -> (source, words of the sentence that the user reads)
+BROKEN = {
+    'exits': ('import os; os._exit(3)', 'exit'),
+    'segfault': ('import ctypes; ctypes.string_at(0)', 'SIGSEGV'),
+    'hog': ('len(b"x" * (200 << 20))', 'too much resource consumption'),
+    'threads': ('import threading, time\n    while True: threading.Thread('
+                'target=time.sleep, args=(60,), daemon=True).start()',
+                'too much resource consumption'),
+    'files': ('kept = [open("/dev/null") for _ in range(5000)]',
+              'Too many open files'),
+    'large': ('f = open("/tmp/x", "wb")\n    while True: '
+              'f.write(b"x" * (1 << 20))', ''),
+    'sleeps': ('import time; time.sleep(60)',
+               'Function execution timeout.'),
+    'spins': ('while True: pass', 'Function execution timeout.'),
+    'unserialisable': ('return object()', 'object'),
+    'nan': ('return float("nan")', ''),
+    'too_much': ('return "x" * (7 << 20)', 'too large'),
+    'quits': ('import sys; sys.exit(1)', 'SystemExit'),
+}
+#: entry -> (package, words of the sentence)
+UNLOADABLE = {
+    'main.missing': ('x = 1\n', 'missing'),
+    'nothing.main': ('x = 1\n', 'nothing'),
+    'main': ('x = 1\n', 'main'),
+    'main.x': ('x = 1\n', 'x'),
+    'main.main': ('def main(:\n', 'main.py'),
+    'main.needs': ('import not_there\n', 'not_there'),
+}
+
+
+class TestFaults(base.BaseTestCase):
+    """Faults of functions, seen through the API."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.useFixture(servers.Standalone(
+            resource_limits={'max_memory': 256 << 20},
+            process={'tmp_size': 16}))
+        self.client = self.server.client
+
+    def failed(self, code, words, entry='main.main', **fields):
+        """Run code that must fail with a sentence that has the words."""
+        fields.setdefault('timeout', 2)
+        function = self.client.create(code, entry=entry, **fields)['id']
+        row = self.client.run(function)
+        self.assertEqual('failed', row['status'], (code, row))
+        self.assertIn(words, servers.output(row), code)
+        self.assertNotEqual('', servers.output(row), code)
+        self.client.call('POST', f'/v1/functions/{function}/detach')
+        return row
+
+    def works(self):
+        """The server runs a sound function."""
+        function = self.client.create('def main(**k): return 1\n')['id']
+        self.assertEqual(1, servers.output(self.client.run(function)))
+
+    def test_broken_functions(self):
+        for name, (line, words) in BROKEN.items():
+            self.failed(f'def main(**kwargs):\n    {line}\n', words)
+        self.works()
+
+    def test_unloadable_functions(self):
+        for entry, (code, words) in UNLOADABLE.items():
+            self.failed(code, words, entry)
+        self.works()
+
+    def test_fork_bomb(self):
+        self.failed('import os\n\n\ndef main(**kwargs):\n'
+                    '    while True: os.fork()\n', '')
+        self.works()
+
+    def test_much_output_is_cut(self):
+        function = self.client.create(
+            'def main(**k):\n    for _ in range(100):\n'
+            '        print("x" * (1 << 20))\n    return "done"\n',
+            timeout=60)['id']
+        row = self.client.run(function)
+        self.assertEqual('done', servers.output(row))
+        log = self.client.log(row['id'])
+        self.assertLess(len(log), 2 << 20)
+        self.assertIn('truncated', log)
+
+    def test_closed_output(self):
+        function = self.client.create(
+            'import os, sys\n\n\ndef main(**k):\n    sys.stdout.close()\n'
+            '    os.close(1)\n    os.close(2)\n    return "fine"\n')['id']
+        for _ in range(2):
+            self.assertEqual('fine',
+                             servers.output(self.client.run(function)))
+
+    def test_memory_limit_is_the_functions(self):
+        code = 'def main(**k): return len(b"x" * (80 << 20))\n'
+        self.failed(code, 'too much resource consumption')
+        function = self.client.create(code, memory_size=96 << 20)['id']
+        row = self.client.run(function)
+        self.assertEqual('success', row['status'], row)
+
+    def test_server_is_out_of_reach(self):
+        state = self.server.state
+        reads = [str(state / 'qinling.db'), str(state), '/etc/shadow',
+                 str(pathlib.Path(__file__)), '/root', '/home',
+                 f'/proc/{self.server.program.process.pid}/environ']
+        function = self.client.create(
+            'import os\n\n\ndef main(paths, **kwargs):\n    found = []\n'
+            '    for path in paths:\n        try:\n'
+            '            os.listdir(path) if os.path.isdir(path) '
+            'else open(path).read(1)\n'
+            '            if not os.path.isdir(path) or os.listdir(path):\n'
+            '                found.append(path)\n'
+            '        except OSError:\n            pass\n'
+            '    return [found, dict(os.environ), os.getuid()]\n')['id']
+        found, environment, _ = servers.output(
+            self.client.run(function, {'paths': reads}))
+        self.assertEqual([], found)
+        self.assertLessEqual(
+            set(environment),
+            {'PATH', 'HOME', 'LANG', 'TMPDIR', 'LC_CTYPE', 'PWD'})
+
+    def test_nothing_is_written_outside(self):
+        function = self.client.create(
+            'def main(paths, **kwargs):\n    done = []\n'
+            '    for path in paths:\n        try:\n'
+            '            open(path + "/mark", "w").close()\n'
+            '            done.append(path)\n'
+            '        except OSError:\n            pass\n'
+            '    return done\n')['id']
+        row = self.client.run(function, {'paths': [
+            '/', '/usr', '/etc', '/var', '/root', '/home', '/qinling',
+            str(self.server.state), '/dev', '/proc', '/sys', '/tmp']})
+        self.assertLessEqual(set(servers.output(row)), {'/tmp', '/dev'})
+        self.assertIn('/tmp', servers.output(row))
+
+    def test_network_is_refused(self):
+        with socket.create_server(('127.0.0.1', 0)) as listener:
+            function = self.client.create(
+                'import socket\n\n\ndef main(port, **kwargs):\n'
+                '    socket.create_connection(("127.0.0.1", port), 3)\n'
+                '    return "connected"\n')['id']
+            row = self.client.run(
+                function, {'port': listener.getsockname()[1]})
+        self.assertEqual('failed', row['status'], row)
+
+    def test_network_by_option(self):
+        server = self.useFixture(servers.Standalone(
+            process={'allow_network': True}))
+        with socket.create_server(('127.0.0.1', 0)) as listener:
+            function = server.client.create(
+                'import socket\n\n\ndef main(port, **kwargs):\n'
+                '    socket.create_connection(("127.0.0.1", port), 3)\n'
+                '    return "connected"\n')['id']
+            row = server.client.run(
+                function, {'port': listener.getsockname()[1]})
+        self.assertEqual('connected', servers.output(row))
+
+    def test_worker_killed(self):
+        function = self.client.create(
+            'import time\n\n\ndef main(**kwargs):\n    time.sleep(60)\n',
+            timeout=100)['id']
+        known = set(self.server.processes())
+        rows = []
+        thread = threading.Thread(
+            target=lambda: rows.append(self.client.run(function)))
+        thread.start()
+        servers.wait_for(lambda: self.client.get(
+            f'/v1/functions/{function}/workers')['workers'], 'a worker')
+        # Which of them serves is not known from outside: all must go.
+        for pid in known & set(self.server.processes()):
+            os.kill(pid, 9)
+        thread.join(servers.PATIENCE)
+        self.assertEqual('error', rows[0]['status'])
+        self.assertIn('worker died', servers.output(rows[0]))
+        self.works()

@@ -1,0 +1,149 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Servers that are stopped, killed and started again."""
+
+import contextlib
+import http.client
+import subprocess
+import sys
+import threading
+
+from oslotest import base
+
+from qinling.tests.functional import base as servers
+
+SLEEPER = ('import time\n\n\ndef main(seconds, **kwargs):\n'
+           '    time.sleep(seconds)\n    return seconds\n')
+FINAL = {'success', 'failed', 'error'}
+
+
+class TestStandalone(base.BaseTestCase):
+    """Life and death of the standalone server."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.useFixture(servers.Standalone())
+        self.client = self.server.client
+
+    def test_stop_is_clean(self):
+        function = self.client.create(SLEEPER, timeout=60)['id']
+        rows = []
+
+        def run():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                rows.append(self.client.run(function, {'seconds': 50}))
+        waiting = threading.Thread(target=run)
+        waiting.start()
+        servers.wait_for(lambda: self.client.get(
+            f'/v1/functions/{function}/workers')['workers'], 'a worker')
+        left = self.client.run(function, {'seconds': 0.5}, sync=False)
+        workers = self.server.processes()
+        self.assertEqual(0, self.server.program.stop(patience=10))
+        waiting.join(servers.PATIENCE)
+        self.assertEqual('error', rows[0]['status'], rows)
+        self.assertIn('stopped', servers.output(rows[0]))
+        self.assertFalse([pid for pid in workers if servers.alive(pid)])
+        self.assertFalse((self.server.state / 'endpoint').exists())
+        self.server.restart()
+        row = self.server.client.ended(left['id'])
+        self.assertEqual('success', row['status'], row)
+
+    def test_kill_in_mid_load_loses_nothing(self):
+        function = self.client.create(SLEEPER)['id']
+        accepted, lock = {}, threading.Lock()
+
+        def load(sync):
+            with contextlib.suppress(OSError, http.client.HTTPException,
+                                     AssertionError):
+                while True:
+                    row = self.client.run(
+                        function, {'seconds': 0.05}, sync=sync)
+                    with lock:
+                        accepted[row['id']] = sync
+        threads = [threading.Thread(target=load, args=(sync,))
+                   for sync in (True, True, False)]
+        for thread in threads:
+            thread.start()
+        servers.wait_for(lambda: len(accepted) > 60, 'load')
+        workers = self.server.processes()
+        self.server.program.kill()
+        for thread in threads:
+            thread.join(servers.PATIENCE)
+        servers.wait_for(
+            lambda: not [pid for pid in workers if servers.alive(pid)],
+            'the end of all workers')
+        self.server.restart()
+        client = self.server.client
+
+        def rows():
+            return client.get('/v1/executions')['executions']
+        servers.wait_for(
+            lambda: all(row['status'] in FINAL for row in rows()),
+            'the end of all executions', 60)
+        found = {row['id']: row for row in rows()}
+        self.assertLessEqual(set(accepted), set(found))
+        for row in found.values():
+            if not row['sync']:
+                self.assertEqual('success', row['status'], row)
+            if row['status'] == 'error':
+                self.assertIn('died', servers.output(row))
+
+    def test_second_start_is_refused(self):
+        second = subprocess.run(
+            [sys.executable, '-c', 'from qinling.cmd import standalone; '
+             'standalone.main()', '--state-dir', str(self.server.state),
+             '--port', '0'], capture_output=True, text=True, timeout=60)
+        self.assertEqual(1, second.returncode)
+        self.assertIn('Another qinling-standalone uses the state directory',
+                      second.stderr)
+        self.assertNotIn('Traceback', second.stderr)
+        self.assertEqual(200, self.client.call('GET', '/v1')[0])
+
+    def test_port_in_use_is_explained(self):
+        port = self.client.url.rpartition(':')[2]
+        second = servers.Program('standalone', '--state-dir', self.getUniqueString(),
+                                 '--port', port)
+        self.addCleanup(lambda: None)
+        self.useFixture(second)
+        self.assertEqual(1, second.process.wait(servers.PATIENCE))
+        self.assertIn('Choose another port', second.log.read_text())
+
+    def test_state_survives_a_restart(self):
+        function = self.client.create(SLEEPER)['id']
+        row = self.client.run(function, {'seconds': 0})
+        self.assertEqual(0, self.server.program.stop())
+        self.server.restart()
+        client = self.server.client
+        self.assertEqual(row, client.get(f'/v1/executions/{row["id"]}'))
+        self.assertEqual(
+            'success', client.run(function, {'seconds': 0})['status'])
+        self.assertEqual(1, len(client.get('/v1/runtimes')['runtimes']))
+
+
+class TestCloud(base.BaseTestCase):
+    """Engines of a cloud deployment that die."""
+
+    def test_another_engine_takes_over(self):
+        server = self.useFixture(servers.Cloud(
+            engines=2, engine={'lease': 3, 'sweep_interval': 1}))
+        function = server.client.create(SLEEPER, timeout=60)['id']
+        rows = [server.client.run(function, {'seconds': 3}, sync=False)
+                for _ in range(6)]
+        servers.wait_for(lambda: self._busy(server.engines[0]), 'work')
+        server.engines[0].kill()
+        for row in rows:
+            ended = server.client.ended(row['id'], 60)
+            self.assertEqual('success', ended['status'], ended)
+
+    def _busy(self, engine):
+        return 'Worker' in engine.log.read_text()

@@ -1,0 +1,82 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Output in every way."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+print('printed by the import')
+
+
+def several():
+    print('one')
+    sys.stderr.write('two\n')
+    os.write(1, b'three\n')
+    subprocess.run(['/bin/sh', '-c', 'echo four; echo five >&2'])
+    print('six', end='')
+
+
+def bytes_and_odd_text():
+    os.write(1, b'\xff\xfe\n')
+    print('\ud800')
+
+
+def flood(megabytes):
+    block = b'x' * 999999 + b'\n'
+    for _each in range(megabytes):
+        os.write(1, block)
+    return megabytes
+
+
+def close_descriptors():
+    os.close(1)
+    os.close(2)
+    return 'closed'
+
+
+def close_objects():
+    sys.stdout.close()
+    sys.stderr.close()
+    return 'closed'
+
+
+def replace_objects():
+    sys.stdout = sys.stderr = None
+    return 'replaced'
+
+
+def detach_objects():
+    sys.stdout.detach()
+    return 'detached'
+
+
+def plain():
+    print('plain output')
+    sys.stderr.write('plain error\n')
+    return sys.stdin.read()
+
+
+def print_later(wanted, done):
+    """Print when the file ``wanted`` is there, then make another."""
+    def later():
+        while not os.path.exists(wanted):
+            time.sleep(0.005)
+        print('printed between executions')
+        with open(done, 'w'):
+            pass
+
+    threading.Thread(target=later, daemon=True).start()
+    return 'started'
