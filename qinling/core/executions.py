@@ -17,6 +17,7 @@ import json
 import types
 
 from oslo_log import log
+import sqlalchemy as sa
 
 from qinling import context
 from qinling.core import inputs
@@ -30,6 +31,8 @@ from qinling.states import RuntimeStatus
 LOG = log.getLogger(__name__)
 
 _MODEL = models.Execution
+#: The condition that the engine in the parameter ``mine`` owns a row.
+MINE = _MODEL.owner == sa.bindparam('mine')
 #: Columns that a list does not read.
 _HEAVY = ('logs',)
 
@@ -140,12 +143,10 @@ def _begin(tx, target, row):
     function = models.Function
     if target.version:
         version = models.FunctionVersion
-        query.add(tx, version, 'count', 1,
-                  version.function_id == target.function_id,
-                  version.version_number == target.version)
+        query.add(tx, version, 'count', 1, function_id=target.function_id,
+                  version_number=target.version)
     else:
-        query.add(tx, function, 'count', 1,
-                  function.id == target.function_id)
+        query.add(tx, function, 'count', 1, id=target.function_id)
 
 
 def lease(conf, now):
@@ -158,18 +159,19 @@ def failure(sentence):
     return json.dumps({'output': sentence})
 
 
-def finish(db, id, status, result, logs=None, conditions=()):
+def finish(db, id, status, result, logs=None, conditions=(), params=None):
     """Write how an execution ended: the one writer of results.
 
     :param status: an :class:`ExecutionStatus`.
     :param result: the JSON text to show.
-    :param conditions: what must still hold of the row, for instance who
-        owns it.
+    :param conditions: what must still hold of the row, for instance
+        :data:`MINE` with its owner in ``params``.
     :returns: what was written, as a dict; ``None`` when the execution had
         ended already, was deleted, or a condition did not hold.
     """
     values = {'result': result, 'owner': None, 'lease_until': None,
               'updated_at': models.now()}
     moved = db.write(lambda tx: query.move(
-        tx, _MODEL, id, status.value, *conditions, logs=logs, **values))
+        tx, _MODEL, id, status.value, *conditions, params=params, logs=logs,
+        **values))
     return dict(values, status=status.value) if moved else None

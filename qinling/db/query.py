@@ -20,6 +20,7 @@ nowhere else: a row of another project does not exist, unless the context is
 """
 
 import dataclasses
+import functools
 
 from oslo_db import exception as db_exc
 from oslo_db.sqlalchemy import utils
@@ -113,20 +114,45 @@ def insert(tx, model, **values):
     :raises DBDuplicateEntry: of oslo.db.
     """
     values.setdefault('id', models.new_id())
-    tx.execute(sa.insert(model.__table__), values)
+    tx.execute(_insert(model), values)
     return values['id']
 
 
-def update(tx, model, id, values, *conditions):
+@functools.lru_cache(maxsize=None)
+def _insert(model):
+    return sa.insert(model.__table__)
+
+
+def update(tx, model, id, values, *conditions, params=None):
     """Change one row if the conditions hold: compare and swap.
 
+    :param params: values of the ``bindparam``s in the conditions.  Who
+        gives any promises that the conditions are constants of a module, so
+        that the statement is made but once.
     :returns: whether it was changed.
     """
-    values = dict(values)
+    made = _update if params is None else _kept_update
+    expressions = {name: value for name, value in values.items()
+                   if isinstance(value, sa.ClauseElement)}
+    plain = tuple(name for name in values if name not in expressions)
+    statement = made(model, plain, tuple(expressions.items()), conditions)
+    bound = {f'new_{name}': values[name] for name in plain}
+    return tx.execute(
+        statement, dict(bound, this_id=id, **(params or {}))).rowcount == 1
+
+
+def _update(model, plain, expressions, conditions):
+    table = model.__table__
+    values = {name: sa.bindparam(f'new_{name}', type_=table.c[name].type)
+              for name in plain}
+    values.update(expressions)
     if issubclass(model, models.Revised):
-        values['revision'] = model.revision + 1
-    statement = sa.update(model).where(model.id == id, *conditions)
-    return tx.execute(statement.values(values)).rowcount == 1
+        values['revision'] = table.c.revision + 1
+    return sa.update(table).where(
+        table.c.id == sa.bindparam('this_id'), *conditions).values(values)
+
+
+_kept_update = functools.lru_cache(maxsize=None)(_update)
 
 
 def update_all(tx, model, values, *conditions):
@@ -134,15 +160,23 @@ def update_all(tx, model, values, *conditions):
     tx.execute(sa.update(model).where(*conditions).values(values))
 
 
-def add(tx, model, column, amount, *conditions):
-    """Add to a number of the rows that meet the conditions, in the database
-    itself, so that nothing is lost to another writer; this is no change of
-    the row that ``updated_at`` or ``revision`` would show."""
-    changed = model.__table__.c[column]
-    values = {changed: changed + amount}
-    if 'updated_at' in model.__table__.c:
-        values[model.__table__.c.updated_at] = model.__table__.c.updated_at
-    tx.execute(sa.update(model.__table__).where(*conditions).values(values))
+def add(tx, model, column, amount, **where):
+    """Add to a number of the rows whose columns equal ``where``, in the
+    database itself, so that nothing is lost to another writer; this is no
+    change of the row that ``updated_at`` or ``revision`` would show."""
+    tx.execute(_add(model, column, tuple(where)), dict(
+        {f'is_{name}': value for name, value in where.items()},
+        amount=amount))
+
+
+@functools.lru_cache(maxsize=None)
+def _add(model, column, where):
+    table = model.__table__
+    values = {column: table.c[column] + sa.bindparam('amount'),
+              'updated_at': table.c.updated_at}
+    return sa.update(table).where(*(
+        table.c[name] == sa.bindparam(f'is_{name}') for name in where
+    )).values(values)
 
 
 def delete(tx, model, id):
@@ -151,16 +185,20 @@ def delete(tx, model, id):
         sa.delete(model).where(model.id == id)).rowcount == 1
 
 
-def move(tx, model, id, status, *conditions, **values):
+def move(tx, model, id, status, *conditions, params=None, **values):
     """Change a status: the one place that does, and only by legal moves.
 
+    :param params: see :func:`update`.
     :returns: whether the row was moved; it is not when it is in a status
         that has no way to the new one, or when a condition does not hold.
     """
-    sources = states.MOVES[model.__name__][status]
-    values['status'] = status
-    return update(tx, model, id, values, model.status.in_(sources),
-                  *conditions)
+    return update(tx, model, id, dict(values, status=status),
+                  _may_become(model, status), *conditions, params=params)
+
+
+@functools.lru_cache(maxsize=None)
+def _may_become(model, status):
+    return model.status.in_(states.MOVES[model.__name__][status])
 
 
 def condition(model, name, text):

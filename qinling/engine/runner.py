@@ -75,7 +75,7 @@ class Runner:
                 return self._leave(row['id'])
             return executions.finish(
                 self._db, row['id'], status, result, logs,
-                (_MODEL.owner == self._owner,))
+                (executions.MINE,), {'mine': self._owner})
         finally:
             with self._lock:
                 del self._held[row['id']]
@@ -97,7 +97,8 @@ class Runner:
         free = {'owner': None, 'lease_until': models.now(),
                 'updated_at': _MODEL.updated_at}
         self._db.write(lambda tx: query.update(
-            tx, _MODEL, id, free, _MODEL.owner == self._owner))
+            tx, _MODEL, id, free, executions.MINE,
+            params={'mine': self._owner}))
 
     def held(self, older_than=0):
         """Ids of the executions held for so many seconds."""

@@ -96,7 +96,8 @@ class Client:
 
     def __init__(self, address, secret):
         self.secret = secret
-        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket = socket.socket(
+            socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         self.socket.settimeout(PATIENCE)
         self.socket.connect(address)
         self._buffer = b''

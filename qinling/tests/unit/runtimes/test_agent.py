@@ -12,8 +12,12 @@
 
 """The agent's protocol: who is answered, and what is refused."""
 
+import json
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 
 import fixtures
@@ -45,13 +49,13 @@ class TestLife(AgentTest):
         self.assertEqual([b'started\n', b'ready\n'], self.agent.said)
         self.assertEqual('', self.agent.complaint())
 
-    def test_says_nothing_more_on_stdout(self):
+    def test_says_nothing_more(self):
         self.client.load(HELLO)
         self.client.execute('you')
-        self.agent.stop()
-        # The file was read to its end before it was closed.
-        self.assertTrue(self.agent.process.stdout.closed)
-        self.assertEqual(0, self.agent.process.returncode)
+        self.agent.process.stdin.close()
+        self.assertEqual(b'', self.agent.process.stdout.read())
+        self.assertEqual(0, self.agent.process.wait(agents.PATIENCE))
+        self.assertEqual('', self.agent.complaint())
 
     def test_end_of_lifeline_ends_everything(self):
         client = self.agent.loaded('processes', 'daemon_then_sleep')
@@ -204,22 +208,60 @@ class TestConversation(AgentTest):
             return False
 
 
-class TestTcp(base.BaseTestCase):
-    def test_port_in_use_is_told(self):
-        agent = self.useFixture(agents.Agent(listen='tcp:256.0.0.1:1'))
-        self.assertEqual(b'', agent.said[1])
-        self.assertNotEqual(0, agent.process.wait(agents.PATIENCE))
+class TestContainer(base.BaseTestCase):
+    """The way of a container: a port, and settings in a file."""
 
-    def test_settings_from_a_file(self):
-        directory = self.useFixture(fixtures.TempDir()).path
-        self.assertEqual([], os.listdir(directory))
+    def setUp(self):
+        super().setUp()
+        self.directory = self.useFixture(fixtures.TempDir()).path
+
+    def start(self, address):
+        settings = os.path.join(self.directory, 'settings')
+        code = os.path.join(self.directory, 'code')
+        os.mkdir(code)
+        with open(settings, 'w') as target:
+            json.dump({'secret': 's', 'listen': address, 'code': code,
+                       'processes': 0, 'bootstrap': [
+                           sys.executable, '-I', '-u',
+                           os.path.join(agents.DIRECTORY, 'python.py')]},
+                      target)
+        process = subprocess.Popen(
+            [sys.executable, '-I', '-S',
+             os.path.join(agents.DIRECTORY, 'agent.py'), settings],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait, agents.PATIENCE)
+        self.addCleanup(process.terminate)
+        return process
+
+    def test_serves_until_it_is_terminated(self):
+        with socket.socket() as any_socket:
+            any_socket.bind(('127.0.0.1', 0))
+            port = any_socket.getsockname()[1]
+        process = self.start('tcp:127.0.0.1:%d' % port)
+        self.assertEqual(b'ready\n', process.stdout.readline())
+        client = agents.Client(('127.0.0.1', port), 's')
+        self.addCleanup(client.close)
+        client.load(HELLO)
+        self.assertEqual('Hello, you', client.execute('you')['output'])
+        pid = client.status()['executors'][0]['pid']
+        process.terminate()
+        self.assertEqual(0, process.wait(agents.PATIENCE))
+        self.assertFalse(agents.alive(pid))
+
+    def test_address_that_cannot_be_listened_on(self):
+        process = self.start('tcp:256.0.0.1:1')
+        self.assertEqual(b'', process.stdout.readline())
+        self.assertNotEqual(0, process.wait(agents.PATIENCE))
 
 
 class TestCalls(AgentTest):
     def execute(self, **fields):
         body = dict({'execution_id': 'e', 'timeout': 5}, **fields)
         return self.client.call('POST', '/execute',
-                                agents.json.dumps(body).encode())
+                                json.dumps(body).encode())
 
     def test_status_before_and_after(self):
         status = self.client.status()

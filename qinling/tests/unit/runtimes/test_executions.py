@@ -13,8 +13,12 @@
 """What comes of an execution: results, failures, limits, logs."""
 
 import glob
+import io
+import json
 import os
 import shutil
+import sys
+import zipfile
 
 from oslotest import base
 import testtools
@@ -27,7 +31,7 @@ CONSUMPTION = ('Function execution failed because of too much resource '
 
 
 class ExecutionTest(base.BaseTestCase):
-    interpreter = agents.sys.executable
+    interpreter = sys.executable
 
     def start(self, name, entry='main', agent=None, **settings):
         self.agent = self.useFixture(agents.Agent(
@@ -170,7 +174,7 @@ class TestArguments(ExecutionTest):
 
     def test_context_of_the_user_is_overwritten(self):
         self.start('signatures', 'named')
-        result = self.client.call('POST', '/execute', agents.json.dumps({
+        result = self.client.call('POST', '/execute', json.dumps({
             'execution_id': 'e', 'timeout': 5, 'kwargs': {'context': 'mine'},
             'context': {'from': 'qinling'}}).encode()).json
         self.assertEqual({'from': 'qinling'}, result['output'])
@@ -433,7 +437,7 @@ class TestLogs(ExecutionTest):
             archive = agents.package('printing')
             agent = self.useFixture(agents.Agent())
             self.client = agent.connect()
-            source = agents.zipfile.ZipFile(agents.io.BytesIO(archive)).read(
+            source = zipfile.ZipFile(io.BytesIO(archive)).read(
                 'main.py').decode() + (
                 '\ndef either(first):\n'
                 '    return %s() if first else plain()\n' % entry)
@@ -522,10 +526,14 @@ class TestForging(ExecutionTest):
 
 def old_interpreter():
     """A Python 3.9 on this machine, the oldest that the runtime allows."""
-    places = (shutil.which('python3.9'),
-              *glob.glob(os.path.expanduser(
-                  '~/.pyenv/versions/3.9.*/bin/python3.9')))
-    return next((each for each in places if each), None)
+    for path in (*glob.glob(os.path.expanduser(
+            '~/.pyenv/versions/3.9.*/bin/python3.9')),
+            shutil.which('python3.9')):
+        if path:
+            with open(path, 'rb') as program:
+                if program.read(4) == b'\x7fELF':  # and no shell script
+                    return path
+    return None
 
 
 @testtools.skipUnless(old_interpreter(), 'there is no Python 3.9 here')
