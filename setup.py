@@ -20,19 +20,24 @@ import subprocess
 import setuptools
 
 
-def _known_to_git():
+def _git(*words):
     try:
-        return subprocess.run(
-            ['git', 'rev-parse', '--verify', 'HEAD'],
-            capture_output=True).returncode == 0
-    except FileNotFoundError:
-        return False
+        return subprocess.run(['git', *words], capture_output=True,
+                              text=True, check=True).stdout.strip()
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return ''
 
 
-# pbr takes the version from the metadata of an sdist, else from git.  A tree
-# with neither (an archive of the sources, or a machine without git) must
-# build all the same: it gets the version that is being worked on.
-if not os.path.exists('PKG-INFO') and not _known_to_git():
+def _pbr_can_tell():
+    """Whether pbr finds the version: in the metadata of an sdist, as a tag,
+    or by counting commits (of which it needs two)."""
+    return (os.path.exists('PKG-INFO') or _git('describe', '--exact-match')
+            or int(_git('rev-list', '--count', 'HEAD') or 0) > 1)
+
+
+# An archive of the sources, a machine without git and a clone of one commit
+# must build all the same: as the version that is being worked on.
+if not _pbr_can_tell():
     config = configparser.ConfigParser()
     config.read('setup.cfg')
     os.environ.setdefault(

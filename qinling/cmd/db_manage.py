@@ -78,7 +78,7 @@ def main():
         sys.argv[1:], 'qinling-db-manage',
         'Manage the schema of the database that [database] connection '
         'names.', [cfg.SubCommandOpt(
-            'command', required=True, title='commands',
+            'command', title='commands',
             help='what to do', handler=_commands)])
     if not conf.database.connection:
         process.fail('There is no [database] connection in the '

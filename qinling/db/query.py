@@ -25,6 +25,7 @@ import functools
 from oslo_db import exception as db_exc
 from oslo_db.sqlalchemy import utils
 import sqlalchemy as sa
+import sqlalchemy.orm
 
 from qinling.db import models
 from qinling import exception
@@ -133,12 +134,15 @@ def update(tx, model, id, values, *conditions, params=None):
     """
     made = _update if params is None else _kept_update
     expressions = {name: value for name, value in values.items()
-                   if isinstance(value, sa.ClauseElement)}
+                   if isinstance(value, _EXPRESSIONS)}
     plain = tuple(name for name in values if name not in expressions)
     statement = made(model, plain, tuple(expressions.items()), conditions)
     bound = {f'new_{name}': values[name] for name in plain}
     return tx.execute(
         statement, dict(bound, this_id=id, **(params or {}))).rowcount == 1
+
+
+_EXPRESSIONS = (sa.ClauseElement, sa.orm.QueryableAttribute)
 
 
 def _update(model, plain, expressions, conditions):

@@ -1,0 +1,173 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What every orchestrator must do.
+
+A driver's tests mix :class:`OrchestratorContract` into a test case that says
+how to make a driver; this module itself has nothing to run.
+"""
+
+import threading
+
+from qinling import exception
+from qinling.orchestrators import base
+
+LIMITS = base.Limits(cpu=500, memory_size=64 << 20, slots=2)
+
+
+class OrchestratorContract:
+    """Needs of the test case: ``make_driver(pool_size, max_workers)``, which
+    makes a driver that the test closes; ``images``, two that can be run and
+    differ; ``ping(worker)``, which asks the agent and raises OSError if there
+    is none; and ``wait_until(condition)``."""
+
+    RUNTIME = 'runtime-1'
+
+    def make_pool(self, **options):
+        """A driver with one pool."""
+        driver = self.make_driver(**options)
+        driver.ensure_pool(base.RuntimeSpec(self.RUNTIME, self.images[0]))
+        return driver
+
+    def claim(self, driver, function='f/0'):
+        return driver.claim(self.RUNTIME, function, LIMITS)
+
+    def available(self, driver):
+        return driver.capacity(self.RUNTIME).available
+
+    def test_no_pool(self):
+        driver = self.make_driver()
+        self.assertIsNone(driver.capacity('nothing'))
+        driver.delete_pool('nothing')
+        error = self.assertRaises(exception.PermanentError, driver.claim,
+                                  'nothing', 'f/0', LIMITS)
+        self.assertIn('nothing', str(error))
+        self.assertEqual([], driver.claimed())
+
+    def test_unknown_image(self):
+        driver = self.make_driver()
+        error = self.assertRaises(
+            exception.PermanentError, driver.ensure_pool,
+            base.RuntimeSpec('r', 'no-such-image'))
+        self.assertIn('no-such-image', str(error))
+        self.assertIsNone(driver.capacity('r'))
+
+    def test_pool_has_a_ready_worker(self):
+        driver = self.make_pool(pool_size=2)
+        capacity = driver.capacity(self.RUNTIME)
+        self.assertEqual(2, capacity.total)
+        self.assertGreaterEqual(capacity.available, 1)
+        self.wait_until(lambda: self.available(driver) == 2)
+
+    def test_same_pool_again(self):
+        driver = self.make_pool(pool_size=1)
+        driver.ensure_pool(base.RuntimeSpec(self.RUNTIME, self.images[0]))
+        self.assertEqual(base.Capacity(1, 1), driver.capacity(self.RUNTIME))
+
+    def test_claimed_worker_answers(self):
+        driver = self.make_pool()
+        worker = self.claim(driver, 'the-function/3')
+        self.assertEqual('the-function/3', worker.function)
+        self.assertEqual(self.RUNTIME, worker.runtime_id)
+        self.assertNotIn(worker.secret, repr(worker))
+        self.ping(worker)
+        self.assertEqual([worker], driver.claimed())
+
+    def test_pool_refills(self):
+        driver = self.make_pool(pool_size=1)
+        for _each in range(3):
+            self.claim(driver)
+        self.wait_until(lambda: self.available(driver) == 1)
+        self.assertEqual(3, len(driver.claimed()))
+
+    def test_capacity_counts_claimed_workers(self):
+        driver = self.make_pool(pool_size=1)
+        self.claim(driver)
+        self.assertEqual(2, driver.capacity(self.RUNTIME).total)
+
+    def test_two_claims_never_get_the_same_worker(self):
+        driver = self.make_pool(pool_size=2)
+        found = []
+        threads = [threading.Thread(
+            target=lambda: found.append(self.claim(driver)))
+            for _each in range(6)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        self.assertEqual(6, len({worker.name for worker in found}))
+        self.assertEqual(6, len({worker.address for worker in found}))
+        self.assertEqual(6, len({worker.secret for worker in found}))
+
+    def test_release_destroys(self):
+        driver = self.make_pool()
+        worker, other = self.claim(driver), self.claim(driver)
+        driver.release(worker)
+        self.assertRaises(OSError, self.ping, worker)
+        self.assertEqual([other], driver.claimed())
+        self.ping(other)
+        driver.release(worker)
+
+    def test_most_workers(self):
+        driver = self.make_pool(pool_size=1, max_workers=2)
+        first, second = self.claim(driver), self.claim(driver)
+        error = self.assertRaises(exception.TemporaryError, self.claim,
+                                  driver)
+        self.assertIn('2 workers', str(error))
+        driver.release(first)
+        self.ping(second)
+        self.assertNotEqual(first.name, self.claim(driver).name)
+
+    def test_delete_pool(self):
+        driver = self.make_pool()
+        worker = self.claim(driver)
+        driver.delete_pool(self.RUNTIME)
+        self.assertIsNone(driver.capacity(self.RUNTIME))
+        self.assertRaises(exception.PermanentError, self.claim, driver)
+        # Who has claimed a worker keeps it.
+        self.ping(worker)
+        self.assertEqual([worker], driver.claimed())
+
+    def test_other_image(self):
+        driver = self.make_pool(pool_size=1)
+        claimed = self.claim(driver)
+        self.wait_until(lambda: self.available(driver) == 1)
+        driver.ensure_pool(base.RuntimeSpec(self.RUNTIME, self.images[1]))
+        self.assertEqual(1, self.available(driver))
+        self.ping(claimed)
+        self.assertEqual(self.images[1], self.image(self.claim(driver)))
+
+    def test_pools_are_apart(self):
+        driver = self.make_pool(pool_size=1)
+        driver.ensure_pool(base.RuntimeSpec('runtime-2', self.images[1]))
+        worker = driver.claim('runtime-2', 'f/0', LIMITS)
+        self.assertEqual(('runtime-2', self.images[1]),
+                         (worker.runtime_id, self.image(worker)))
+        driver.delete_pool('runtime-2')
+        self.assertEqual(1, self.available(driver))
+
+    def test_description(self):
+        described = self.make_driver().describe()
+        self.assertTrue(described)
+        for name, text in described.items():
+            self.assertIsInstance(name, str)
+            self.assertIsInstance(text, str)
+            self.assertNotEqual('', text)
+
+    def test_close_leaves_nothing(self):
+        driver = self.make_pool(pool_size=2)
+        worker = self.claim(driver)
+        driver.close()
+        self.assertRaises(OSError, self.ping, worker)
+        self.assertEqual([], driver.claimed())
+        self.assertRaises(exception.TemporaryError, self.claim, driver)
+        driver.close()
