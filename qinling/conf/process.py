@@ -75,7 +75,7 @@ OPTS = [
         'file_size', default=500, min=1,
         help='MiB that a file written by a function may have.'),
     cfg.IntOpt(
-        'first_uid', default=0x70000000, min=1, max=0x7f000000,
+        'first_uid', default=0x70000000, min=1, max=0x7b000000,
         help='When the service runs as root, each worker runs as a user of '
              'its own: a number between this one and 2^26 more. The default '
              'is a range that nothing else uses.'),

@@ -141,9 +141,7 @@ def _read(connection):
             raise ValueError('the worker closed the connection')
         data += piece
     head, _, body = data.partition(b'\r\n\r\n')
-    lines = head.split(b'\r\n')
-    length = next(int(line[15:]) for line in lines[1:]
-                  if line[:15].lower() == b'content-length:')
+    status, length = _parse(head.split(b'\r\n'))
     pieces, missing = [body], length - len(body)
     while missing > 0:
         piece = connection.recv(min(missing, 1 << 20))
@@ -151,4 +149,11 @@ def _read(connection):
             raise ValueError('the worker closed the connection')
         pieces.append(piece)
         missing -= len(piece)
-    return int(lines[0].split(b' ', 2)[1]), json.loads(b''.join(pieces))
+    return status, json.loads(b''.join(pieces))
+
+
+def _parse(lines):
+    for line in lines[1:]:
+        if line[:15].lower() == b'content-length:':
+            return int(lines[0].split(b' ', 2)[1]), int(line[15:])
+    raise ValueError('the answer of the worker has no length')

@@ -149,10 +149,11 @@ class Scaling:
     def _evict(self, target):
         """Destroy the idle worker of another group that was idle longest;
         whether there was one."""
+        own = self._key(target)
         with self._lock:
-            idle = [member for group in self._groups.values()
+            idle = [member for key, group in self._groups.items()
                     for member in group.members
-                    if not member.busy and group.target.build != target.build]
+                    if not member.busy and key != own]
             if not idle:
                 return False
             member = min(idle, key=lambda m: m.idle_since)

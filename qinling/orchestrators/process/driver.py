@@ -185,7 +185,7 @@ class Driver(base.Orchestrator):
                 self._interpreter.path, self._cgroups)
             try:
                 self._try(starter)
-            except worker.StartFailed as error:
+            except (worker.StartFailed, OSError) as error:
                 reasons.append(f'{launcher.name} does not work: {error}')
                 continue
             self._isolation = '; '.join([launcher.name] + reasons)
@@ -276,7 +276,7 @@ class Driver(base.Orchestrator):
         try:
             with self._starts:
                 process = self._launch(pool)
-        except worker.StartFailed as error:
+        except (worker.StartFailed, OSError) as error:
             complaint = str(error)
         except Exception as error:
             LOG.exception('Starting a worker failed')
@@ -307,7 +307,7 @@ class Driver(base.Orchestrator):
                 process.end()
         try:
             process.await_ready(self._options.start_timeout)
-        except worker.StartFailed:
+        except BaseException:
             with self._changed:
                 self._processes.discard(process)
             raise

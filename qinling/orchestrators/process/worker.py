@@ -237,6 +237,7 @@ class Process:
         """Give the agent its settings and wait until it is up.
 
         :raises StartFailed: it is not; it has been ended then.
+        :raises OSError: the same.
         """
         deadline = time.monotonic() + timeout
         try:
@@ -244,13 +245,19 @@ class Process:
             with self._lock:
                 self._agent = os.pidfd_open(pid)
             self.group.add(pid)
-            os.write(self._lifeline,
-                     json.dumps(self.settings).encode() + b'\n')
+            self._tell_settings()
             self._hear(b'ready\n', deadline)
-        except (OSError, StartFailed) as error:
+        except BaseException:
             self.end()
             self.wait()
-            raise StartFailed(str(error)) from error
+            raise
+
+    def _tell_settings(self):
+        with self._lock:
+            if self._lifeline is None:
+                raise StartFailed('It was ended before it was ready.')
+            os.write(self._lifeline,
+                     json.dumps(self.settings).encode() + b'\n')
 
     def _hear(self, wanted, deadline):
         """Wait for a line of the agent; returns its pid."""

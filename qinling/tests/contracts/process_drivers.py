@@ -50,6 +50,10 @@ def config(**values):
     return conf
 
 
+def other_image(interpreter, directory):
+    return [interpreter, '-I', '-S', '-u', '-B', f'{directory}/python.py']
+
+
 class ProcessDriverMixin:
     """Makes drivers that use one launcher only.
 
@@ -65,11 +69,7 @@ class ProcessDriverMixin:
         self.useFixture(fixtures.MonkeyPatch(
             'qinling.orchestrators.process.languages.BOOTSTRAPS',
             dict(languages.BOOTSTRAPS,
-                 **{'python3-other': self._other_image})))
-
-    @staticmethod
-    def _other_image(interpreter, directory):
-        return languages._python(interpreter, directory) + ['other']
+                 **{'python3-other': other_image})))
 
     def make_driver(self, directory=None, **values):
         values.setdefault('pool_size', 1)
@@ -103,15 +103,18 @@ class ProcessDriverMixin:
             'GET', '/ping').body)
 
     def image(self, worker):
-        """Which image a worker was made of: told by its command."""
-        pid = self.connect(worker).status()['executors'][0]['pid']
-        # Its pid is that inside of its sandbox.
-        for each in descendants(os.getpid()):
-            with open('/proc/%d/status' % each) as source:
-                numbers = dict(line.split(':', 1) for line in source)
-            if numbers['NSpid'].split()[-1] == str(pid) \
-                    and self._is_of(each, worker):
-                with open('/proc/%d/cmdline' % each) as source:
-                    words = source.read().split('\0')
-                return self.images['other' in words]
-        raise AssertionError('the executor of %r is not found' % worker)
+        """Which image a worker was made of: told by a flag of its Python."""
+        client = self.connect(worker)
+        client.load(agents.zipped({'main.py': (
+            'import sys\ndef main(): return sys.dont_write_bytecode\n')}))
+        return self.images[client.execute()['output']]
+
+    def run_function(self, worker, name, entry, *args, **settings):
+        """Load a function into a claimed worker and execute it; returns the
+        client and what came of it."""
+        client = self.connect(worker)
+        timeout = settings.pop('timeout', agents.PATIENCE)
+        reply = client.load(agents.package(name), entry=f'main.{entry}',
+                            **settings)
+        self.assertEqual(200, reply.status, reply.body)
+        return client, client.execute(*args, timeout=timeout)

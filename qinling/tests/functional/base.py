@@ -24,16 +24,31 @@ import signal
 import subprocess
 import sys
 import time
+import unittest
 import urllib.parse
 import uuid
 import zipfile
 
 import fixtures
-from oslotest import base
 import sqlalchemy
 
 PATIENCE = 30
 BOUNDARY = 'qinling-tests'
+
+
+class Shared:
+    """Mixed into a test case whose tests share one server."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server = cls.make_server()
+        try:
+            cls.server.setUp()
+        except fixtures.MultipleExceptions as e:
+            raise e.args[0][1]
+        cls.addClassCleanup(cls.server.cleanUp)
+        cls.client = cls.server.client
 
 
 def wait_for(condition, what, patience=PATIENCE):
@@ -224,6 +239,11 @@ class Standalone(fixtures.Fixture):
         """Ids of all processes below the server."""
         return descendants(self.program.process.pid)
 
+    def agents(self):
+        """Ids of the agents of all workers."""
+        return [pid for pid in self.processes() if b'agent.py' in
+                pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()]
+
 
 class Cloud(fixtures.Fixture):
     """One API and engines as separate daemons, over a real database and a
@@ -236,9 +256,10 @@ class Cloud(fixtures.Fixture):
 
     def _setUp(self):
         state = self.useFixture(fixtures.TempDir()).path
+        self.database = self.useFixture(Maria())
         config = {
             'DEFAULT': {'transport_url': self.useFixture(Vhost()).url},
-            'database': {'connection': self.useFixture(Maria()).url},
+            'database': {'connection': self.database.url},
             'storage': {'file_system_dir': f'{state}/packages'},
             'api': {'host': '127.0.0.1', 'port': 0},
         }
@@ -268,10 +289,11 @@ class Cloud(fixtures.Fixture):
         assert status != 'error', self.engines[0].log.read_text()
         return status == 'available'
 
-    def processes(self):
-        """Ids of all processes below the engines."""
-        return [pid for engine in self.engines
-                for pid in descendants(engine.process.pid)]
+    def owned_by(self, engine):
+        """How many executions an engine holds."""
+        return self.database.execute(
+            'SELECT count(*) FROM executions WHERE owner LIKE '
+            f"'%%:{engine.process.pid}:%%'").scalar()
 
 
 class Vhost(fixtures.Fixture):
@@ -280,12 +302,12 @@ class Vhost(fixtures.Fixture):
     def _setUp(self):
         tool = shutil.which('rabbitmqctl') or '/usr/sbin/rabbitmqctl'
         if not os.path.exists(tool):
-            raise base.testtools.TestCase.skipException(
+            raise unittest.SkipTest(
                 'There is no rabbitmqctl on this machine.')
         name = f'qinling-{uuid.uuid4().hex[:8]}'
         made = subprocess.run([tool, 'add_vhost', name], capture_output=True)
         if made.returncode:
-            raise base.testtools.TestCase.skipException(
+            raise unittest.SkipTest(
                 'RabbitMQ does not run on this machine.')
         self.addCleanup(subprocess.run, [tool, 'delete_vhost', name],
                         capture_output=True)
@@ -299,19 +321,22 @@ class Maria(fixtures.Fixture):
 
     def _setUp(self):
         name = f'qinling_{uuid.uuid4().hex[:8]}'
-        server = sqlalchemy.create_engine(
-            'mysql+pymysql://root@127.0.0.1/', poolclass=sqlalchemy.NullPool)
-
-        def execute(statement):
-            with server.connect() as connection:
-                connection.exec_driver_sql(statement)
+        self.url = 'mysql+pymysql://root@127.0.0.1/'
         try:
-            execute(f'CREATE DATABASE {name} CHARACTER SET utf8mb4')
+            self.execute(f'CREATE DATABASE {name} CHARACTER SET utf8mb4')
         except sqlalchemy.exc.OperationalError as e:
-            raise base.testtools.TestCase.skipException(
+            raise unittest.SkipTest(
                 f'MariaDB does not answer on this machine: {e.orig}')
-        self.addCleanup(execute, f'DROP DATABASE {name}')
-        self.url = f'mysql+pymysql://root@127.0.0.1/{name}'
+        self.addCleanup(self.execute, f'DROP DATABASE {name}')
+        self.url += name
+
+    def execute(self, statement):
+        """The result of a statement, committed."""
+        engine = sqlalchemy.create_engine(
+            self.url, poolclass=sqlalchemy.NullPool,
+            isolation_level='AUTOCOMMIT')
+        with engine.connect() as connection:
+            return connection.exec_driver_sql(statement)
 
 
 def ini(groups):

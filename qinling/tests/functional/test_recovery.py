@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 
+import fixtures
 from oslotest import base
 
 from qinling.tests.functional import base as servers
@@ -111,10 +112,9 @@ class TestStandalone(base.BaseTestCase):
 
     def test_port_in_use_is_explained(self):
         port = self.client.url.rpartition(':')[2]
-        second = servers.Program('standalone', '--state-dir', self.getUniqueString(),
-                                 '--port', port)
-        self.addCleanup(lambda: None)
-        self.useFixture(second)
+        state = self.useFixture(fixtures.TempDir()).path
+        second = self.useFixture(servers.Program(
+            'standalone', '--state-dir', state, '--port', port))
         self.assertEqual(1, second.process.wait(servers.PATIENCE))
         self.assertIn('Choose another port', second.log.read_text())
 
@@ -139,11 +139,8 @@ class TestCloud(base.BaseTestCase):
         function = server.client.create(SLEEPER, timeout=60)['id']
         rows = [server.client.run(function, {'seconds': 3}, sync=False)
                 for _ in range(6)]
-        servers.wait_for(lambda: self._busy(server.engines[0]), 'work')
+        servers.wait_for(lambda: server.owned_by(server.engines[0]), 'work')
         server.engines[0].kill()
         for row in rows:
             ended = server.client.ended(row['id'], 60)
             self.assertEqual('success', ended['status'], ended)
-
-    def _busy(self, engine):
-        return 'Worker' in engine.log.read_text()

@@ -1,0 +1,214 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The process orchestrator, with each way of isolation."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import fixtures
+from oslotest import base
+
+from qinling import exception
+from qinling.orchestrators import base as orchestrators
+from qinling.orchestrators.process import languages
+from qinling.orchestrators.process import worker as workers
+from qinling.tests.contracts import process_drivers
+from qinling.tests.contracts import test_orchestrator
+from qinling.tests.unit.runtimes import agents
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.dirname(os.path.abspath(__file__)))))
+
+# A service that owns a driver, with one worker busy and the others idle.
+OWNER = '''
+import sys, threading
+from qinling.orchestrators import base
+from qinling.tests.contracts import process_drivers
+from qinling.tests.unit.runtimes import agents
+
+class Owner(process_drivers.ProcessDriverMixin):
+    launcher = sys.argv[2]
+    def addCleanup(self, *args): pass
+
+driver = Owner().make_driver(sys.argv[1], pool_size=2)
+driver.ensure_pool(base.RuntimeSpec('r', 'python3'))
+worker = driver.claim('r', 'f/0', base.Limits(500, 64 << 20, 2))
+client = agents.Client(worker.address[5:], worker.secret)
+client.load(agents.package('processes'), entry='main.daemon_then_sleep')
+threading.Thread(target=client.try_execute, daemon=True).start()
+agents.wait_until(lambda: driver.capacity('r').available == 2)
+print('ready', flush=True)
+threading.Event().wait()
+'''
+
+
+class ProcessContract(process_drivers.ProcessDriverMixin,
+                      test_orchestrator.OrchestratorContract):
+    """What process drivers do beside the contract."""
+
+    def below(self):
+        return process_drivers.descendants(os.getpid())
+
+    def workers(self, driver):
+        """The processes of all workers of a driver, by its books."""
+        return [process._popen.pid for process in driver._processes]
+
+    def test_isolation_is_told(self):
+        self.assertEqual(self.launcher,
+                         self.make_driver().describe()['isolation'])
+
+    def test_idle_worker_that_dies_is_replaced(self):
+        driver = self.make_pool(pool_size=1)
+        victim, = self.workers(driver)
+        victims = [victim, *process_drivers.descendants(victim)]
+        for pid in reversed(victims):
+            os.kill(pid, signal.SIGKILL)
+        self.wait_until(lambda: self.available(driver) == 1
+                        and self.workers(driver) != [victim])
+        self.ping(self.claim(driver))
+
+    def test_close_ends_every_process(self):
+        driver = self.make_pool(pool_size=2)
+        worker = self.claim(driver)
+        client = self.connect(worker)
+        client.load(agents.package('processes'), entry='main.daemon')
+        self.assertEqual('success', client.execute()['status'])
+        pids = [pid for each in self.workers(driver)
+                for pid in (each, *process_drivers.descendants(each))]
+        self.assertGreaterEqual(len(pids), 4)
+        driver.close()
+        self.assertEqual([], [pid for pid in pids if agents.alive(pid)])
+        self.assertEqual(['root'], os.listdir(driver._directory.path))
+
+    def test_release_ends_what_runs(self):
+        driver = self.make_pool()
+        worker = self.claim(driver)
+        client = self.connect(worker)
+        client.load(agents.package('processes'),
+                    entry='main.daemon_then_sleep')
+        body = json.dumps({'execution_id': 'e', 'timeout': 60}).encode()
+        client.socket.sendall(
+            b'POST /execute HTTP/1.1\r\nX-Qinling-Secret: %s\r\n'
+            b'Content-Length: %d\r\n\r\n%s'
+            % (worker.secret.encode(), len(body), body))
+        process = driver._claimed[worker.name][1]._popen.pid
+        # Beside agent and executor, and bubblewrap or not: the daemon.
+        idle = len(process_drivers.descendants(process))
+        self.wait_until(lambda: len(process_drivers.descendants(
+            process)) > idle)
+        pids = process_drivers.descendants(process)
+        driver.release(worker)
+        self.assertEqual([], [pid for pid in pids if agents.alive(pid)])
+        # Nobody is told of a result, least of all a wrong one.
+        try:
+            self.assertEqual(500, client.receive().status)
+        except OSError:
+            pass
+
+    def test_worker_that_never_starts(self):
+        languages.BOOTSTRAPS['broken'] = lambda interpreter, directory: [
+            interpreter, '-I', '-c', 'raise SystemExit("sad words")']
+        driver = self.make_driver(pool_size=3)
+        error = self.assertRaises(
+            exception.PermanentError, driver.ensure_pool,
+            orchestrators.RuntimeSpec('r', 'broken'))
+        self.assertIn('sad words', str(error))
+        self.assertIsNone(driver.capacity('r'))
+        self.wait_until(lambda: not driver._total)
+
+    def test_workers_that_start_no_more_make_no_hot_loop(self):
+        driver = self.make_pool(pool_size=2, start_timeout=10)
+        starts = []
+        launch = driver._starter.launch
+
+        def broken(image):
+            starts.append(image)
+            raise workers.StartFailed('sad')
+
+        driver._starter.launch = broken
+        self.wait_until(lambda: self.available(driver) == 2)
+        self.claim(driver)
+        self.claim(driver)
+        self.wait_until(lambda: len(starts) >= 2)
+        error = self.assertRaises(exception.TemporaryError, self.claim,
+                                  driver)
+        self.assertIn('sad', str(error))
+        # The next start waits, and each one after it longer.
+        self.assertLess(len(starts), 5)
+        driver._starter.launch = launch
+        self.wait_until(lambda: self.available(driver) > 0)
+        self.ping(self.claim(driver))
+
+    def test_killed_service_leaves_no_process(self):
+        directory = self.useFixture(fixtures.TempDir()).path
+        self.make_driver()  # skips where it must
+        owner = subprocess.Popen(
+            [sys.executable, '-c', OWNER, directory, self.launcher],
+            cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(owner.stdout.close)
+        self.addCleanup(owner.wait)
+        self.addCleanup(owner.kill)
+        self.assertEqual('ready\n', owner.stdout.readline())
+        # Agents and executors of three workers, and a daemon of the user's.
+        self.wait_until(lambda: len(process_drivers.descendants(
+            owner.pid)) >= 3 * 2 + 1)
+        pids = process_drivers.descendants(owner.pid)
+        owner.kill()
+        self.wait_until(lambda: not any(map(agents.alive, pids)))
+
+        # What it left behind is removed by the next one.
+        left = os.listdir(directory)
+        self.assertIn('.sock', ' '.join(left))
+        driver = self.make_driver(directory)
+        self.assertEqual(['root'], os.listdir(directory))
+        driver.ensure_pool(orchestrators.RuntimeSpec('r', 'python3'))
+
+    def test_directory_of_another_one(self):
+        directory = self.useFixture(fixtures.TempDir()).path
+        self.make_driver(directory)
+        error = self.assertRaises(
+            exception.PermanentError, process_drivers.process.Driver,
+            process_drivers.config(isolation='none'), directory)
+        self.assertIn(directory, str(error))
+
+    def test_directory_is_private(self):
+        directory = self.useFixture(fixtures.TempDir()).path
+        self.make_driver(directory + '/new')
+        self.assertEqual(0o700, os.stat(directory + '/new').st_mode & 0o777)
+
+    def test_long_directory(self):
+        directory = os.path.join(self.useFixture(fixtures.TempDir()).path,
+                                 'x' * 100)
+        driver = self.make_driver(directory)
+        driver.ensure_pool(orchestrators.RuntimeSpec(self.RUNTIME, 'python3'))
+        worker = self.claim(driver)
+        self.assertLess(len(worker.address), 110)
+        self.ping(worker)
+        driver.release(worker)
+        self.assertEqual([], [name for name in os.listdir(directory)
+                              if name.startswith(worker.name)])
+
+
+class TestBubblewrap(ProcessContract, base.BaseTestCase):
+    launcher = 'bubblewrap'
+
+
+class TestNamespaces(ProcessContract, base.BaseTestCase):
+    launcher = 'namespaces'
+
+
+class TestNone(ProcessContract, base.BaseTestCase):
+    launcher = 'none'

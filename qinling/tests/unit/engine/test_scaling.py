@@ -1,0 +1,216 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Seats, queues, growth and shrinkage."""
+
+import threading
+import time
+
+from oslotest import base
+
+from qinling.core import targets
+from qinling.engine import scaling
+from qinling import exception
+from qinling.orchestrators import base as orchestrators
+
+PATIENCE = 10
+
+
+def target(function='f', version=0, package='p', timeout=5):
+    return targets.Target(
+        project_id='x', function_id=function, version=version, alias=None,
+        runtime_id='r', runtime_status='available', code={},
+        package=package, entry='main.main', cpu=100, memory_size=1,
+        timeout=timeout)
+
+
+class Workers:
+    """A supply of workers that can be short, slow or broken."""
+
+    def __init__(self, most=100):
+        self.most = most
+        self.alive = []
+        self.made = 0
+        self.error = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.asked = threading.Semaphore(0)
+
+    def start(self, target):
+        self.asked.release()
+        if not self.gate.wait(PATIENCE):
+            raise AssertionError('The gate stayed closed.')
+        if self.error:
+            raise self.error
+        if len(self.alive) >= self.most:
+            raise exception.TemporaryError('there is no more')
+        self.made += 1
+        worker = orchestrators.Worker(
+            f'w{self.made}', 'r', 'unix:/none', 'secret')
+        self.alive.append(worker.name)
+        return worker
+
+    def release(self, worker):
+        self.alive.remove(worker.name)
+
+
+class TestScaling(base.BaseTestCase):
+    """One engine's seats."""
+
+    def setUp(self):
+        super().setUp()
+        self.workers = Workers()
+        self.scaling = scaling.Scaling(
+            3, self.workers.start, self.workers.release)
+
+    def acquire(self, target, patience=PATIENCE):
+        return self.scaling.acquire(target, time.monotonic() + patience)
+
+    def in_thread(self, action):
+        """A thread that has begun, with what it returned or raised."""
+        found = []
+
+        def run():
+            try:
+                found.append(action())
+            except Exception as e:
+                found.append(e)
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.addCleanup(thread.join, PATIENCE)
+        return thread, found
+
+    def test_seats_of_a_worker_are_shared(self):
+        seats = [self.acquire(target()) for _ in range(3)]
+        self.assertEqual(1, self.workers.made)
+        self.assertEqual(1, len({seat.worker.name for seat in seats}))
+        self.acquire(target())
+        self.assertEqual(2, self.workers.made)
+
+    def test_a_seat_given_back_is_used_again(self):
+        for _ in range(5):
+            self.scaling.done(self.acquire(target()))
+        self.assertEqual(1, self.workers.made)
+
+    def test_the_busiest_worker_is_filled_first(self):
+        seats = [self.acquire(target()) for _ in range(4)]
+        self.scaling.done(seats[0])
+        self.assertEqual(seats[1].worker, self.acquire(target()).worker)
+
+    def test_builds_never_share(self):
+        first = self.acquire(target(package='a'))
+        second = self.acquire(target(package='b'))
+        self.assertNotEqual(first.worker, second.worker)
+
+    def test_a_timeout_makes_no_other_build(self):
+        first = self.acquire(target(timeout=1))
+        second = self.acquire(target(timeout=2))
+        self.assertEqual(first.worker, second.worker)
+
+    def test_concurrent_callers_start_no_more_than_needed(self):
+        self.workers.gate.clear()
+        threads = [self.in_thread(lambda: self.acquire(target()))
+                   for _ in range(6)]
+        for _ in range(2):
+            self.assertTrue(self.workers.asked.acquire(timeout=PATIENCE))
+        self.workers.gate.set()
+        for thread, _ in threads:
+            thread.join(PATIENCE)
+        self.assertEqual(2, self.workers.made)
+        self.assertEqual(
+            [3, 3], sorted(found[0].busy for _, found in threads)[::3])
+
+    def test_waits_for_a_seat(self):
+        self.workers.most = 1
+        seats = [self.acquire(target()) for _ in range(3)]
+        thread, found = self.in_thread(lambda: self.acquire(target()))
+        self.assertTrue(self.workers.asked.acquire(timeout=PATIENCE))
+        self.assertTrue(self.workers.asked.acquire(timeout=PATIENCE))
+        self.scaling.done(seats[0])
+        thread.join(PATIENCE)
+        self.assertEqual(seats[0].worker, found[0].worker)
+
+    def test_gives_up_at_the_deadline(self):
+        self.workers.most = 0
+        error = self.assertRaises(
+            scaling.NoWorker, self.acquire, target(), 0.05)
+        self.assertIn('there is no more', str(error))
+
+    def test_permanent_trouble_is_told_at_once(self):
+        self.workers.error = exception.PermanentError('bad image')
+        self.assertRaises(exception.PermanentError, self.acquire, target())
+        self.workers.error = None
+        self.assertEqual(1, self.acquire(target()).busy)
+
+    def test_an_idle_worker_of_another_function_gives_way(self):
+        self.workers.most = 1
+        self.scaling.done(self.acquire(target('old')))
+        self.assertEqual('w2', self.acquire(target('new')).worker.name)
+        self.assertEqual(['w2'], self.workers.alive)
+
+    def test_a_busy_worker_gives_way_when_it_is_done(self):
+        self.workers.most = 1
+        seat = self.acquire(target('old'))
+        self.workers.asked.acquire()
+        thread, found = self.in_thread(lambda: self.acquire(target('new')))
+        self.assertTrue(self.workers.asked.acquire(timeout=PATIENCE))
+        self.scaling.done(seat)
+        thread.join(PATIENCE)
+        self.assertEqual('w2', found[0].worker.name)
+
+    def test_a_broken_worker_is_destroyed(self):
+        seats = [self.acquire(target()) for _ in range(2)]
+        self.scaling.done(seats[0], broken=True)
+        self.assertEqual([], self.workers.alive)
+        self.scaling.done(seats[1], broken=True)
+        self.assertEqual('w2', self.acquire(target()).worker.name)
+
+    def test_detach_lets_work_end(self):
+        busy = self.acquire(target('a'))
+        self.scaling.done(self.acquire(target('b')))
+        self.scaling.detach(lambda target: True)
+        self.assertEqual([busy.worker.name], self.workers.alive)
+        self.assertEqual([], self.scaling.workers())
+        self.assertNotEqual(busy.worker, self.acquire(target('a')).worker)
+        self.scaling.done(busy)
+        self.assertEqual(['w3'], self.workers.alive)
+
+    def test_scale_up_and_down(self):
+        for _ in range(3):
+            self.scaling.scale_up(target())
+        self.assertEqual(3, len(self.scaling.workers()))
+        self.scaling.scale_down(target(), 1)
+        self.assertEqual(2, len(self.workers.alive))
+        self.scaling.scale_down(target(), 9)
+        self.assertEqual(1, len(self.workers.alive))
+        self.scaling.scale_down(target('unknown'), 1)
+
+    def test_idle_workers_expire_and_busy_ones_do_not(self):
+        busy = self.acquire(target('a'))
+        self.scaling.done(self.acquire(target('b')))
+        self.scaling.expire(3600)
+        self.assertEqual(2, len(self.workers.alive))
+        self.scaling.expire(0)
+        self.assertEqual([busy.worker.name], self.workers.alive)
+
+    def test_workers_are_listed_by_target(self):
+        self.acquire(target('a'))
+        self.acquire(target('b', version=2))
+        found = self.scaling.workers(
+            lambda target: target.slot == ('b', 2))
+        self.assertEqual(['w2'], [worker.name for _, worker in found])
+
+    def test_nothing_is_kept_of_groups_that_are_gone(self):
+        for number in range(5):
+            self.scaling.done(self.acquire(target(f'f{number}')))
+        self.scaling.expire(0)
+        self.assertEqual({}, self.scaling._groups)

@@ -1,0 +1,289 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The parts of the process orchestrator, without a worker."""
+
+import json
+import os
+import stat
+import sys
+
+import fixtures
+from oslo_config import cfg
+from oslotest import base
+
+from qinling import exception
+from qinling.orchestrators import process
+from qinling.orchestrators.process import languages
+from qinling.orchestrators.process import launchers
+from qinling.orchestrators.process import plan as plans
+from qinling.orchestrators.process import sandbox
+from qinling.orchestrators.process import worker
+from qinling.tests.contracts import process_drivers
+
+INTERPRETER = plans.Interpreter('/opt/python/bin/python3',
+                                ('/opt/python', '/usr'))
+
+
+def make_plan(**values):
+    return plans.make(process_drivers.config(**values), INTERPRETER)
+
+
+class TestOptions(base.BaseTestCase):
+    def test_defaults(self):
+        options = process_drivers.config().process
+        self.assertEqual(('auto', False, 'auto', 128, 1024),
+                         (options.isolation, options.allow_network,
+                          options.cgroup, options.processes,
+                          options.open_files))
+        self.assertIsNone(options.python)
+
+    def test_every_option_has_help_and_numbers_have_bounds(self):
+        for option in process_drivers.options.OPTS:
+            self.assertTrue(option.help, option.name)
+            if isinstance(option, cfg.IntOpt):
+                self.assertIsNotNone(option.type.min, option.name)
+
+
+class TestLanguages(base.BaseTestCase):
+    def test_python(self):
+        command = languages.bootstrap('python3', '/bin/python', '/there')
+        self.assertEqual('/bin/python', command[0])
+        self.assertEqual('/there/python.py', command[-1])
+        self.assertIn('-I', command)
+        self.assertTrue(os.path.isfile(
+            os.path.join(languages.DIRECTORY, 'python.py')))
+
+    def test_unknown(self):
+        error = self.assertRaises(
+            exception.PermanentError, languages.bootstrap, 'cobol', '', '')
+        self.assertIn("'cobol'", str(error))
+        self.assertIn('python3', str(error))
+
+
+class TestPlan(base.BaseTestCase):
+    def test_only_what_is_known_is_bound(self):
+        plan = make_plan()
+        allowed = set(plans.SYSTEM) | set(plans.CONFIGURATION) | {
+            '/opt/python', languages.DIRECTORY}
+        self.assertEqual(set(), {source for source, _path in plan.binds}
+                         - allowed)
+        self.assertIn((languages.DIRECTORY, '/qinling'), plan.binds)
+        self.assertIn(('/opt/python', '/opt/python'), plan.binds)
+
+    def test_nothing_of_the_network_without_it(self):
+        self.assertEqual(set(), set(plans.NETWORK_CONFIGURATION)
+                         & {path for _source, path in make_plan().binds})
+        files = dict(make_plan().files)
+        self.assertIn('127.0.0.1 localhost', files['/etc/hosts'])
+
+    def test_network(self):
+        plan = make_plan(allow_network=True)
+        self.assertTrue(plan.network)
+        self.assertIn('/etc/hosts', {path for _source, path in plan.binds})
+        self.assertNotIn('/etc/hosts', dict(plan.files))
+
+    def test_sizes(self):
+        plan = make_plan(tmp_size=3, code_size=5)
+        self.assertEqual({'/tmp': 3 << 20, '/dev/shm': 3 << 20,
+                          '/code': 5 << 20}, dict(plan.tmpfs))
+
+    def test_directories_come_before_what_is_in_them(self):
+        plan = make_plan()
+        self.assertIn('/opt', plan.directories)
+        self.assertIn('/etc', plan.directories)
+        # What is shown read-only brings its own directories.
+        self.assertEqual([], [path for path in plan.directories
+                              if path.startswith('/usr')])
+        for path in plan.directories:
+            parent = os.path.dirname(path)
+            if parent != '/':
+                self.assertLess(plan.directories.index(parent),
+                                plan.directories.index(path))
+
+    def test_accounts(self):
+        files = dict(plans.for_user(make_plan(), 4711).files)
+        self.assertIn('function:x:4711:4711:', files['/etc/passwd'])
+        self.assertIn('function:x:4711:', files['/etc/group'])
+
+
+class TestInterpreter(base.BaseTestCase):
+    def script(self, text):
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'python')
+        with open(path, 'w') as target:
+            target.write('#!/bin/sh\n' + text)
+        os.chmod(path, 0o755)
+        return path
+
+    def refused(self, path, part):
+        error = self.assertRaises(exception.PermanentError,
+                                  plans.find_interpreter, path)
+        self.assertIn(part, str(error))
+
+    def test_below_a_virtual_environment(self):
+        found = plans.find_interpreter(sys._base_executable)
+        self.assertEqual(os.path.realpath(sys._base_executable), found.path)
+        self.assertEqual((os.path.realpath(sys.base_prefix),),
+                         found.prefixes)
+
+    def test_none(self):
+        self.refused('/no/such/python', 'does not run')
+
+    def test_one_that_fails(self):
+        self.refused(self.script('exit 1'), 'does not run')
+
+    def test_too_old(self):
+        self.refused(self.script('''echo '[[3, 8], "/usr", "/usr"]' '''),
+                     'older than 3.9')
+
+    def test_installed_in_the_root(self):
+        self.refused(self.script('''echo '[[3, 11], "/", "/usr"]' '''),
+                     'installed in /')
+
+
+class TestLaunchers(base.BaseTestCase):
+    def names(self, isolation):
+        return [each.name for each in launchers.candidates(
+            isolation, '/python', '/root')]
+
+    def test_order(self):
+        self.useFixture(fixtures.MockPatch('shutil.which',
+                                           return_value='/usr/bin/bwrap'))
+        self.assertEqual(['bubblewrap', 'namespaces', 'none'],
+                         self.names('auto'))
+        self.assertEqual(['bubblewrap', 'namespaces'], self.names('strict'))
+        self.assertEqual(['none'], self.names('none'))
+
+    def test_without_bubblewrap(self):
+        self.useFixture(fixtures.MockPatch('shutil.which',
+                                           return_value=None))
+        self.assertEqual(['namespaces', 'none'], self.names('auto'))
+        self.assertEqual(['namespaces'], self.names('strict'))
+
+    def bubblewrap(self, uid, **values):
+        self.useFixture(fixtures.MockPatch('os.geteuid', return_value=uid))
+        command = launchers.Bubblewrap('/bwrap').command(
+            make_plan(**values), ['/program', 'argument'])
+        for number in command.descriptors:
+            self.addCleanup(os.close, number)
+        return command
+
+    def test_bubblewrap(self):
+        command = self.bubblewrap(0, tmp_size=1)
+        words = ' '.join(command.words)
+        self.assertTrue(words.startswith('/bwrap '))
+        self.assertTrue(words.endswith(' -- /program argument'))
+        for part in ('--unshare-pid', '--unshare-net', '--unshare-ipc',
+                     '--unshare-uts', '--as-pid-1', '--clearenv',
+                     '--cap-drop ALL', '--remount-ro / ',
+                     '--perms 1777 --size 1048576 --tmpfs /tmp',
+                     '--ro-bind /opt/python /opt/python'):
+            self.assertIn(part, words)
+        self.assertNotIn('--unshare-user', words)
+        self.assertNotIn('--bind', command.words)
+        self.assertEqual(len(make_plan().files), len(command.descriptors))
+        self.assertIn(os.pread(command.descriptors[0], 100, 0),
+                      [text.encode() for _path, text in make_plan().files])
+
+    def test_bubblewrap_of_a_user(self):
+        words = self.bubblewrap(1001).words
+        self.assertIn('--unshare-user', words)
+        self.assertNotIn('--cap-add', words)
+
+    def test_bubblewrap_with_a_network(self):
+        self.assertNotIn('--unshare-net',
+                         self.bubblewrap(0, allow_network=True).words)
+
+    def test_namespaces(self):
+        command = launchers.Namespaces('/python', '/root').command(
+            make_plan(), ['/program'])
+        number, = command.descriptors
+        self.addCleanup(os.close, number)
+        self.assertEqual(str(number), command.words[-1])
+        with open(number, closefd=False) as source:
+            plan = json.load(source)
+        self.assertEqual(('/root', ['/program'], False, 'worker'),
+                         (plan['root'], plan['program'], plan['network'],
+                          plan['hostname']))
+        self.assertIn('/opt', plan['directories'])
+
+    def test_strict_refuses_to_go_without(self):
+        self.useFixture(fixtures.MockPatchObject(
+            launchers, 'candidates', return_value=[]))
+        error = self.assertRaises(
+            exception.PermanentError, process.Driver,
+            process_drivers.config(isolation='strict'),
+            self.useFixture(fixtures.TempDir()).path)
+        self.assertIn('cannot be started here', str(error))
+
+    def test_the_next_one_stands_in_and_the_reason_is_told(self):
+        broken = launchers.Bubblewrap('/no/such/bwrap')
+        self.useFixture(fixtures.MockPatchObject(
+            launchers, 'candidates',
+            return_value=[broken, launchers.Plain()]))
+        driver = process.Driver(
+            process_drivers.config(),
+            self.useFixture(fixtures.TempDir()).path)
+        self.addCleanup(driver.close)
+        told = driver.describe()
+        self.assertTrue(told['isolation'].startswith('none; bubblewrap does '
+                                                     'not work: '))
+        self.assertIn('/no/such/bwrap', told['isolation'])
+        self.assertEqual('of the machine', told['network'])
+        self.assertEqual('of the service', told['user'])
+
+
+class TestSandbox(base.BaseTestCase):
+    def test_mounts_below(self):
+        self.assertIn('/proc', sandbox.mounts_below('/proc'))
+        self.assertEqual([], sandbox.mounts_below('/no/such/place'))
+
+    def test_error_names_the_path(self):
+        error = self.assertRaises(OSError, sandbox.mount, 'nothing',
+                                  '/no/such/place', 'no-such-kind')
+        self.assertEqual('/no/such/place', error.filename)
+
+
+class TestWorker(base.BaseTestCase):
+    def test_users_differ_and_are_used_again(self):
+        users = worker.Users(1000)
+        taken = [users.take() for _each in range(3)]
+        self.assertEqual(3, len(set(taken)))
+        users.give(taken[1])
+        self.assertEqual(taken[1], users.take())
+
+    def test_block_of_users_is_that_of_the_process(self):
+        first = worker.Users(5).take()
+        self.assertEqual(5 + os.getpid() % 65536 * 1024, first)
+
+    def test_users_are_numbers_that_the_kernel_has(self):
+        option, = (each for each in process_drivers.options.OPTS
+                   if each.name == 'first_uid')
+        last = (option.type.max
+                + worker.Users.BLOCK * worker.Users.BLOCKS - 1)
+        self.assertLess(last, 1 << 31)
+
+    def test_no_more_users(self):
+        users = worker.Users(0)
+        for _each in range(1024):
+            users.take()
+        self.assertRaises(StopIteration, users.take)
+
+    def test_sockets(self):
+        path = self.useFixture(fixtures.TempDir()).path
+        directory = worker.Directory(path)
+        self.addCleanup(directory.close)
+        listener, name = directory.listen('x')
+        self.addCleanup(listener.close)
+        self.assertEqual(os.path.join(path, 'x.sock'), name)
+        self.assertTrue(stat.S_ISSOCK(os.stat(name).st_mode))
+        self.assertRaises(OSError, directory.listen, 'x')

@@ -1,0 +1,251 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Control groups, with directories that stand for those of the kernel."""
+
+import os
+import types
+
+import fixtures
+from oslotest import base
+
+from qinling.orchestrators import base as orchestrators
+from qinling.orchestrators.process import cgroups
+
+MIB = 1 << 20
+LIMITS = orchestrators.Limits(cpu=300, memory_size=32 * MIB, slots=2)
+
+MOUNTS_V1 = '''\
+22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+30 29 0:26 / {root}/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct
+33 29 0:29 /docker/abc {root}/memory rw,relatime - cgroup cgroup rw,memory
+38 29 0:34 / {root}/systemd rw,relatime - cgroup cgroup rw,name=systemd
+40 29 0:36 / {root}/unified rw,relatime - cgroup2 cgroup2 rw
+'''
+MEMBERSHIP_V1 = '''\
+9:name=systemd:/
+4:memory:/docker/abc/service
+1:cpu,cpuacct:/system.slice
+0::/
+'''
+
+
+class CgroupTest(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.root = self.useFixture(fixtures.TempDir()).path
+
+    def file(self, path, text=''):
+        path = os.path.join(self.root, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'w') as target:
+            target.write(text)
+        return path
+
+    def read(self, path):
+        with open(os.path.join(self.root, path)) as source:
+            return source.read()
+
+
+class TestOwnDirectories(CgroupTest):
+    def find(self, mounts, membership):
+        found = cgroups.own_directories(
+            self.file('mounts', mounts.format(root=self.root)),
+            self.file('membership', membership))
+        return {name: os.path.relpath(path, self.root)
+                for name, path in found.items()}
+
+    def test_version_1(self):
+        for path in ('cpu/system.slice', 'memory/service', 'unified'):
+            os.makedirs(os.path.join(self.root, path))
+        self.assertEqual({
+            'cpu': 'cpu/system.slice', 'cpuacct': 'cpu/system.slice',
+            'memory': 'memory/service', 'name=systemd': 'systemd',
+            'unified': 'unified'}, self.find(MOUNTS_V1, MEMBERSHIP_V1))
+
+    def test_group_that_is_not_visible(self):
+        # A container with a cgroup mount of another place.
+        self.assertEqual('memory', self.find(MOUNTS_V1, MEMBERSHIP_V1)[
+            'memory'])
+
+    def test_version_2(self):
+        os.makedirs(os.path.join(self.root, 'all/system.slice/q.service'))
+        self.assertEqual(
+            {'unified': 'all/system.slice/q.service'},
+            self.find('24 22 0:22 / {root}/all rw - cgroup2 none rw\n',
+                      '0::/system.slice/q.service\n'))
+
+    def test_nothing_mounted(self):
+        self.assertEqual({}, self.find('', '0::/\n'))
+
+
+class TestDelegation(CgroupTest):
+    """Version 2."""
+
+    def group(self, controllers='cpu io memory pids', enabled='',
+              processes=None):
+        self.file('cgroup.controllers', controllers)
+        self.file('cgroup.subtree_control', enabled)
+        self.file('cgroup.procs', f'{os.getpid()}\n'
+                  if processes is None else processes)
+        self.file('qinling-service/cgroup.procs')
+
+    def test_service_moves_to_a_leaf(self):
+        self.group()
+        self.assertEqual(
+            dict.fromkeys(('cpu', 'memory', 'pids'), self.root),
+            cgroups.delegate(self.root))
+        self.assertEqual(str(os.getpid()),
+                         self.read('qinling-service/cgroup.procs'))
+        self.assertEqual('+cpu +memory +pids',
+                         self.read('cgroup.subtree_control'))
+
+    def test_done_already(self):
+        self.group(enabled='cpu memory pids', processes='')
+        leaf = os.path.join(self.root, 'qinling-service')
+        self.assertEqual(self.root, cgroups.delegate(leaf)['memory'])
+        self.assertEqual('', self.read('qinling-service/cgroup.procs'))
+
+    def test_other_processes_are_left_alone(self):
+        self.group(processes=f'1\n{os.getpid()}\n')
+        error = self.assertRaises(OSError, cgroups.delegate, self.root)
+        self.assertIn('other processes', str(error))
+        self.assertEqual('', self.read('qinling-service/cgroup.procs'))
+        self.assertEqual('', self.read('cgroup.subtree_control'))
+
+    def test_no_memory_controller(self):
+        self.group(controllers='hugetlb')
+        error = self.assertRaises(OSError, cgroups.delegate, self.root)
+        self.assertIn('not delegated', str(error))
+
+    def test_not_mounted(self):
+        error = self.assertRaises(OSError, cgroups.delegate, None)
+        self.assertIn('not mounted', str(error))
+
+
+class TestSettings(base.BaseTestCase):
+    memory = 2 * (32 + 16) * MIB + 100 * MIB
+
+    def test_version_1(self):
+        settings = cgroups.settings_v1(LIMITS, 100 * MIB, 128)
+        self.assertEqual({
+            'memory.limit_in_bytes': self.memory,
+            'memory.memsw.limit_in_bytes': self.memory,
+            'pids.max': 208, 'cpu.cfs_period_us': 20000,
+            'cpu.cfs_quota_us': 12000, 'cpu.cfs_burst_us': 12000,
+        }, {name: value for _controller, name, value in settings})
+
+    def test_version_2(self):
+        settings = cgroups.settings_v2(LIMITS, 100 * MIB, 128)
+        self.assertEqual({
+            'memory.max': self.memory, 'memory.swap.max': 0,
+            'pids.max': 208, 'cpu.max': '12000 20000',
+            'cpu.max.burst': 12000,
+        }, {name: value for _controller, name, value in settings})
+
+    def test_quota_is_one_that_the_kernel_takes(self):
+        self.assertEqual(1000, cgroups.cpu_quota(
+            orchestrators.Limits(cpu=1, memory_size=1, slots=1)))
+
+
+class TestGroups(CgroupTest):
+    def setUp(self):
+        super().setUp()
+        for name in ('memory', 'pids'):
+            os.mkdir(os.path.join(self.root, name))
+        self.bases = {name: os.path.join(self.root, name)
+                      for name in ('memory', 'pids')}
+        self.cgroups = cgroups.Cgroups(
+            self.bases,
+            lambda limits: cgroups.settings_v1(limits, 0, 10), 'all of it')
+
+    def names(self, controller='memory'):
+        return os.listdir(self.bases[controller])
+
+    def test_life_of_a_group(self):
+        group = self.cgroups.make('worker')
+        name, = self.names()
+        self.assertEqual([name], self.names('pids'))
+        for path in ('memory/%s/cgroup.procs', 'pids/%s/cgroup.procs',
+                     'memory/%s/memory.limit_in_bytes', 'pids/%s/pids.max'):
+            self.file(path % name)
+        group.add(4711)
+        group.limit(LIMITS)
+        self.assertEqual('4711', self.read(f'memory/{name}/cgroup.procs'))
+        self.assertEqual('4711', self.read(f'pids/{name}/cgroup.procs'))
+        self.assertEqual(str(2 * 48 * MIB), self.read(
+            f'memory/{name}/memory.limit_in_bytes'))
+        self.assertEqual('90', self.read(f'pids/{name}/pids.max'))
+
+    def test_remove(self):
+        group = self.cgroups.make('worker')
+        group.remove()
+        self.assertEqual([], self.names() + self.names('pids'))
+        group.remove()
+
+    def test_limit_that_is_refused_is_no_error(self):
+        group = self.cgroups.make('worker')
+        name, = self.names()
+        os.mkdir(os.path.join(self.root, 'pids', name, 'pids.max'))
+        logger = self.useFixture(fixtures.FakeLogger())
+        group.limit(LIMITS)
+        group.add(1)
+        self.assertIn('pids.max', logger.output)
+        self.assertIn('cgroup.procs', logger.output)
+
+    def test_nothing_is_left_of_a_group_that_cannot_be_made(self):
+        os.rmdir(self.bases['pids'])
+        self.assertRaises(OSError, self.cgroups.make, 'worker')
+        self.assertEqual([], self.names())
+
+    def test_only_stale_groups_are_removed(self):
+        pid = os.getpid()
+        live = f'qinling-{pid}-{cgroups.start_time(pid)}-a1'
+        # The pid is in use again, by another process.
+        for name in (live, f'qinling-{pid}-1-a2', 'qinling-999999999-5-a3',
+                     'qinling-service', 'other'):
+            os.mkdir(os.path.join(self.bases['memory'], name))
+        self.cgroups.remove_stale()
+        self.assertEqual({live, 'qinling-service', 'other'},
+                         set(self.names()))
+
+    def test_start_time(self):
+        self.assertIsNone(cgroups.start_time(999999999))
+        self.assertGreater(cgroups.start_time(os.getpid()), 0)
+
+
+class TestFind(base.BaseTestCase):
+    plan = types.SimpleNamespace(tmpfs=(('/tmp', MIB),))
+
+    def test_switched_off(self):
+        found = cgroups.find(types.SimpleNamespace(cgroup='off'), self.plan)
+        self.assertEqual('no cgroup (switched off)', found.description)
+        group = found.make('worker')
+        group.add(1)
+        group.limit(LIMITS)
+        group.remove()
+
+    def test_refusal_is_described(self):
+        self.useFixture(fixtures.MockPatchObject(
+            cgroups, 'own_directories', return_value={}))
+        found = cgroups.find(types.SimpleNamespace(
+            cgroup='auto', processes=1), self.plan)
+        self.assertEqual('no cgroup (cgroups are not mounted)',
+                         found.description)
+
+    def test_directory_that_cannot_be_written(self):
+        self.useFixture(fixtures.MockPatchObject(
+            cgroups, 'own_directories',
+            return_value={'memory': '/proc/nothing'}))
+        found = cgroups.find(types.SimpleNamespace(
+            cgroup='auto', processes=1), self.plan)
+        self.assertIn('/proc/nothing', found.description)

@@ -1,0 +1,85 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the agent does with processes, in the process of the test."""
+
+import os
+import resource
+import signal
+import subprocess
+from unittest import mock
+
+from oslotest import base
+
+from qinling.runtimes import agent_processes
+from qinling.tests.unit.runtimes import agents
+
+
+class TestProcesses(base.BaseTestCase):
+    def sleeper(self):
+        process = subprocess.Popen(['/bin/sleep', '600'])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_confine(self):
+        pid = self.sleeper().pid
+        agent_processes.confine(pid, {resource.RLIMIT_NOFILE: 100})
+        self.assertEqual((100, 100),
+                         resource.prlimit(pid, resource.RLIMIT_NOFILE))
+
+    def test_confine_never_raises_a_limit(self):
+        pid = self.sleeper().pid
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (50, 60))
+        agent_processes.confine(pid, {resource.RLIMIT_NOFILE: 100})
+        self.assertEqual((60, 60),
+                         resource.prlimit(pid, resource.RLIMIT_NOFILE))
+
+    def test_data_size(self):
+        self.assertGreater(agent_processes.data_size(os.getpid()), 1 << 20)
+
+    def test_children_without_help_of_the_kernel(self):
+        pid = self.sleeper().pid
+        self.assertIn(pid, agent_processes.children_by_scan(os.getpid()))
+        self.assertNotIn(os.getpid(),
+                         agent_processes.children_by_scan(os.getpid()))
+
+    def test_family_without_help_of_the_kernel(self):
+        with mock.patch('os.open', side_effect=FileNotFoundError):
+            family = agent_processes.Family()
+        self.assertIsNone(family._list)
+        pid = self.sleeper().pid
+        self.assertIn(pid, family._children())
+
+    def test_last_resort_is_for_sandboxes_only(self):
+        family = agent_processes.Family()
+        with mock.patch('os.kill') as kill:
+            family._clear_sandbox()
+            kill.assert_not_called()
+            with mock.patch('os.getpid', return_value=1):
+                family._clear_sandbox()
+            kill.assert_called_once_with(-1, signal.SIGKILL)
+
+    def test_dead_ones_are_no_error(self):
+        process = self.sleeper()
+        process.kill()
+        process.wait()
+        agent_processes.kill(process.pid)
+        agent_processes.kill_group(process.pid)
+        agent_processes.reap(process.pid)
+        self.assertFalse(agents.alive(process.pid))
+
+    def test_nothing_starts_after_the_end(self):
+        family = agent_processes.Family()
+        with mock.patch.object(family, 'sweep'):
+            family.end()
+        self.assertRaises(RuntimeError, family.spawn, ['/bin/true'], {}, ())
