@@ -55,6 +55,12 @@ class Conflict(QinlingError):
     msg_fmt = 'The request conflicts with the present state: {reason}'
 
 
+class PreconditionFailed(QinlingError):
+    http_code = 412
+    msg_fmt = ('The resource was changed meanwhile: its ETag is now '
+               '"{revision}". Read it again, then decide.')
+
+
 class TooLarge(QinlingError):
     http_code = 413
     msg_fmt = 'The request is too large: {reason}'
@@ -92,6 +98,24 @@ class FunctionInUse(Forbidden):
 
 class FunctionVersionNotFound(NotFound):
     msg_fmt = 'FunctionVersion not found [function_id={id}, version={version}]'
+
+
+class FunctionVersionInUse(Forbidden):
+    msg_fmt = ('Version {version} of function {id} is still in use by '
+               '{blockers}.')
+
+
+class FunctionVersionLimit(Forbidden):
+    msg_fmt = ('Function {id} has {limit} versions, and may not have more; '
+               'delete one first.')
+
+
+class FunctionAliasInUse(Forbidden):
+    msg_fmt = 'Alias {name} is still in use by {blockers}.'
+
+
+class FunctionAliasExists(Conflict):
+    msg_fmt = 'Duplicate entry for function_aliases: {name}'
 
 
 class FunctionAliasNotFound(NotFound):

@@ -65,7 +65,7 @@ MOVES = {
     'Runtime': {
         'available': ('creating', 'upgrading'),
         'upgrading': ('available',),
-        'error': ('creating',),
+        'error': ('creating', 'upgrading'),
         'deleting': ('creating', 'available', 'upgrading', 'error',
                      'deleting'),
     },

@@ -35,6 +35,8 @@ def upgrade():
     functions()
     function_aliases()
     function_versions()
+    alias_changes()
+    alias_routes()
 
 
 def executions():
@@ -211,6 +213,7 @@ def function_aliases():
         sa.Column('description', sa.String(length=255), nullable=True),
         sa.Column('function_id', sa.String(length=36), nullable=False),
         sa.Column('function_version', sa.Integer(), nullable=False),
+        sa.Column('routing', sa.JSON(none_as_null=True), nullable=True),
         sa.Column('id', sa.String(length=36), nullable=False),
         sa.Column('project_id', sa.String(length=80), nullable=False),
         sa.Column('created_at', TIME, nullable=False),
@@ -279,4 +282,45 @@ def function_versions():
         op.f('ix_function_versions_runtime_id'),
         'function_versions',
         ['runtime_id'],
+    )
+
+
+def alias_changes():
+    op.create_table(
+        'alias_changes',
+        sa.Column('alias_id', sa.String(length=36), nullable=False),
+        sa.Column(
+            'revision', sa.Integer(), autoincrement=False, nullable=False
+        ),
+        sa.Column('created_at', TIME, nullable=False),
+        sa.Column('user_id', sa.String(length=80), nullable=True),
+        sa.Column('function_id', sa.String(length=36), nullable=False),
+        sa.Column('function_version', sa.Integer(), nullable=False),
+        sa.Column('routing', sa.JSON(none_as_null=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ['alias_id'], ['function_aliases.id'], ondelete='CASCADE'
+        ),
+        sa.PrimaryKeyConstraint('alias_id', 'revision'),
+        **TABLE
+    )
+
+
+def alias_routes():
+    op.create_table(
+        'alias_routes',
+        sa.Column('alias_id', sa.String(length=36), nullable=False),
+        sa.Column(
+            'function_version',
+            sa.Integer(),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column('weight', sa.Float(), nullable=False),
+        sa.Column('low', sa.BigInteger(), nullable=False),
+        sa.Column('high', sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ['alias_id'], ['function_aliases.id'], ondelete='CASCADE'
+        ),
+        sa.PrimaryKeyConstraint('alias_id', 'function_version'),
+        **TABLE
     )

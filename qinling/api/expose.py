@@ -23,6 +23,7 @@ braces become arguments: ``{id}`` must be a UUID, ``{version}`` a version
 number.  What the method returns is written as the WSME type ``result``.
 """
 
+import dataclasses
 import functools
 
 import orjson
@@ -32,6 +33,7 @@ import wsme
 from wsme.rest import json as wsme_json
 
 from qinling.api import body as body_module
+from qinling.api import etag
 from qinling.api import fast
 from qinling.api import types
 from qinling import exception
@@ -39,8 +41,8 @@ from qinling import exception
 CONVERTERS = {'id': types.uuid, 'version': types.version}
 
 
-def expose(method, path, policy, result=None, status=200, body=None,
-           query=None, lax=False):
+@dataclasses.dataclass(frozen=True)
+class expose:
     """Declare a route.
 
     :param method: the HTTP method.
@@ -49,35 +51,60 @@ def expose(method, path, policy, result=None, status=200, body=None,
         answer.  A method may return a ``webob.Response`` instead.
     :param status: HTTP status of success.
     :param body: WSME type of a JSON body, passed as the last argument.
+    :param bare: an empty body is as good as an empty object.
     :param query: dict of query key -> converter from text; what is given is
         passed by keyword, and any other key is refused.
     :param lax: words of the path are taken as they are; one that is no UUID
         is simply not found.
     """
-    words = path.strip('/').split('/')
 
-    def decorate(function):
+    method: str
+    path: str
+    _: dataclasses.KW_ONLY
+    policy: str
+    result: object = None
+    status: int = 200
+    body: object = None
+    bare: bool = False
+    query: dict = dataclasses.field(default_factory=dict)
+    lax: bool = False
+
+    def __call__(self, function):
+        words = self.path.strip('/').split('/')
+        names = [word[1:-1] for word in words if word[:1] == '{']
+        route = self
+
+        # Pecan takes for a method what calls its first argument self.
         @functools.wraps(function)
         def call(self, req, resp, *values):
-            arguments = [_convert(name, value, lax)
-                         for name, value in zip(call.names, values)]
-            keywords = _query(req, query or {})
-            if body is not None:
-                arguments.append(_parse(req, body))
+            arguments = [_convert(name, value, route.lax)
+                         for name, value in zip(names, values)]
+            keywords = _query(req, route.query)
+            if route.body is not None:
+                arguments.append(_parse(req, route.body, route.bare))
             answer = function(self, req, *arguments, **keywords)
-            if isinstance(answer, webob.Response):
-                return answer
-            resp.status_int = status
-            return b'' if result is None else fast.encode(result, answer)
+            return route.render(answer, resp)
 
-        call.method, call.policy, call.path = method, policy, path
-        call.names = [w[1:-1] for w in words if w[:1] == '{']
-        call.pattern = tuple(None if w[:1] == '{' else w for w in words)
+        call.route = route
+        call.policy = route.policy
+        call.pattern = tuple(None if word[:1] == '{' else word
+                             for word in words)
         # Pecan looks through decorators for a signature, and would find
         # that of the function.
         del call.__wrapped__
         return pecan.expose(content_type='application/json')(call)
-    return decorate
+
+    def render(self, answer, resp):
+        """What Pecan shall send for what a method returned."""
+        if isinstance(answer, webob.Response):
+            return answer
+        resp.status_int = self.status
+        if self.result is None:
+            return b''
+        tag = etag.of(answer)
+        if tag is not None:
+            resp.headers['ETag'] = tag
+        return fast.encode(self.result, answer)
 
 
 def _convert(name, value, lax):
@@ -96,9 +123,11 @@ def _query(req, known):
     return found
 
 
-def _parse(req, datatype):
+def _parse(req, datatype, bare):
     """The JSON body as an object of a WSME type."""
     raw = body_module.read_json(req)
+    if not raw and bare:
+        raw = b'{}'
     if not raw:
         raise exception.Invalid('Missing argument: the request has no body.')
     try:

@@ -80,3 +80,8 @@ def answer(req, name, rows, page):
         query = dict(req.GET, limit=page.limit - 1, marker=rows[-1].id)
         following = f'{req.path_url}?{urllib.parse.urlencode(query)}'
     return types_module.SimpleNamespace(**{name: rows, 'next': following})
+
+
+def rows(name, found):
+    """The attributes of a list that has no pages."""
+    return types_module.SimpleNamespace(**{name: found})

@@ -17,13 +17,16 @@ import webob
 import webob.exc
 from wsme import types as wtypes
 
+from qinling.api.controllers.v1 import alias
 from qinling.api.controllers.v1 import execution
 from qinling.api.controllers.v1 import function
 from qinling.api.controllers.v1 import runtime
+from qinling.api.controllers.v1 import version
 from qinling.api.expose import expose
 from qinling.api import types
 
-NOUNS = (runtime.Controller, function.Controller, execution.Controller)
+NOUNS = (runtime.Controller, function.Controller, version.Controller,
+         alias.Controller, execution.Controller)
 
 
 class Link(wtypes.Base):
@@ -83,7 +86,7 @@ class Root:
             controller = noun(services)
             for method in _exposed(controller):
                 self._routes.setdefault(method.pattern, {})[
-                    method.method] = method
+                    method.route.method] = method
 
     @property
     def routes(self):

@@ -13,6 +13,7 @@
 """What the types of all nouns are made of."""
 
 import datetime
+import types as types_module
 import uuid as uuid_module
 
 import wsme
@@ -109,6 +110,12 @@ class Resource(wtypes.Base):
     project_id = wsme.wsattr(Text, readonly=True)
     created_at = wsme.wsattr(Time, readonly=True)
     updated_at = wsme.wsattr(Time, readonly=True)
+
+
+def view(row, **changes):
+    """A row of the database, or an object, with some attributes changed."""
+    values = getattr(row, '_mapping', None) or vars(row)
+    return types_module.SimpleNamespace(**dict(values, **changes))
 
 
 def given(body):

@@ -30,11 +30,11 @@ def main():
     conf = process.configure(sys.argv[1:], 'qinling-engine',
                              'The engine of Qinling.')
     db = session.Database(conf)
-    sources, _ = services.sources(conf)
+    code = services.code(conf, db)
     with tempfile.TemporaryDirectory(prefix='qinling-engine-') as directory:
         orchestrator = drivers.load(
             'orchestrators', conf.engine.orchestrator)(conf, directory)
-        engine = service.Engine(conf, db, orchestrator, sources)
+        engine = service.Engine(conf, db, orchestrator, code)
         bus = rpc.transport(conf)
         listener = rpc.server(conf, bus, engine.owner.replace(':', '-'),
                               endpoint.Endpoint(engine))

@@ -86,13 +86,13 @@ def _lock(state):
 def _run(conf, state, stop):
     db = session.Database(conf)
     migration.upgrade(db)
-    sources, _ = services.sources(conf)
+    code = services.code(conf, db)
     workers = state / 'workers'
     workers.mkdir(exist_ok=True, mode=0o700)
     orchestrator = drivers.load('orchestrators', conf.engine.orchestrator)(
         conf, str(workers))
-    engine = service.Engine(conf, db, orchestrator, sources)
-    core = services.build(conf, db, engine)
+    engine = service.Engine(conf, db, orchestrator, code)
+    core = services.build(conf, db, engine, code)
     core.runtimes.register(RUNTIMES)
     try:
         http = server.Server(app.make(core), conf.host, conf.port,

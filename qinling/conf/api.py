@@ -25,7 +25,7 @@ OPTS = [
         'port', default=7070, min=0,
         help='Port that the API listens on; 0 takes a free one.'),
     cfg.IntOpt(
-        'threads', default=16, min=1,
+        'threads', default=64, min=1,
         help='Requests that one API process serves at the same time. A '
              'synchronous execution holds one of them until it ends.'),
     cfg.IntOpt(

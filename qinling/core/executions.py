@@ -49,17 +49,20 @@ class Executions:
         """Run something.
 
         :param order: an object with ``function_id``, ``function_version``,
-            ``function_alias``, ``sync``, ``input`` and ``description``.
+            ``function_alias``, ``sync``, ``input``, ``description`` and
+            ``routing_key``: text that decides which version of a weighted
+            alias runs, the execution's id unless given.
         :returns: the row: ended if ``sync``, else ``running``.
         :raises RuntimeNotAvailable: the function's runtime cannot serve.
         """
+        id = models.new_id()
         target = self._db.read(lambda tx: targets.resolve(
             tx, ctx.reach(), order.function_id, order.function_version,
-            order.function_alias))
+            order.function_alias, order.routing_key or id))
         if target.runtime_status != RuntimeStatus.AVAILABLE:
             raise exception.RuntimeNotAvailable(
                 id=target.runtime_id, status=target.runtime_status)
-        row = self._row(target, order)
+        row = self._row(id, target, order)
         # Nobody was promised a synchronous execution before it has ended.
         self._db.write(lambda tx: _begin(tx, target, row),
                        durable=not row['sync'])
@@ -69,10 +72,10 @@ class Executions:
             self._start(row, target)
         return types.SimpleNamespace(**row)
 
-    def _row(self, target, order):
+    def _row(self, id, target, order):
         now = models.now()
         row = {
-            'id': models.new_id(), 'project_id': target.project_id,
+            'id': id, 'project_id': target.project_id,
             'function_id': target.function_id,
             'function_version': target.version,
             'function_alias': target.alias,
@@ -139,14 +142,18 @@ class Executions:
 
 
 def _begin(tx, target, row):
+    """Write the row and count it; what it runs may have been deleted since
+    it was looked up."""
     query.insert(tx, _MODEL, **row)
-    function = models.Function
     if target.version:
-        version = models.FunctionVersion
-        query.add(tx, version, 'count', 1, function_id=target.function_id,
-                  version_number=target.version)
-    else:
-        query.add(tx, function, 'count', 1, id=target.function_id)
+        if not query.add(tx, models.FunctionVersion, 'count', 1,
+                         function_id=target.function_id,
+                         version_number=target.version):
+            raise exception.FunctionVersionNotFound(
+                id=target.function_id, version=target.version)
+    elif not query.add(tx, models.Function, 'count', 1,
+                       id=target.function_id):
+        raise exception.FunctionNotFound(id=target.function_id)
 
 
 def lease(conf, now):

@@ -15,6 +15,7 @@
 from oslo_log import log
 
 from qinling.core import limits
+from qinling.core import revisions
 from qinling.core import targets
 from qinling.db import models
 from qinling.db import query
@@ -32,12 +33,12 @@ _LIMITED = ('cpu', 'memory_size', 'timeout')
 class Functions:
     """What may happen to functions."""
 
-    def __init__(self, conf, db, engine, sources, storage):
+    def __init__(self, conf, db, engine, sources, packages):
         self._conf = conf
         self._db = db
         self._engine = engine
         self._sources = sources
-        self._storage = storage
+        self._packages = packages
 
     def create(self, ctx, fields, upload):
         """Check everything, keep the code, write the function.
@@ -64,7 +65,7 @@ class Functions:
         now = models.now()
         values.update(project_id=ctx.project_id, created_at=now,
                       updated_at=now)
-        id = self._keep(values['package'], lambda tx: query.insert(
+        id = self._packages.keep(values['package'], lambda tx: query.insert(
             tx, _MODEL, **values))
         return self.get(ctx, id)
 
@@ -95,18 +96,19 @@ class Functions:
             raise exception.NotFound(
                 reason=f'the package of function {id} is gone.')
 
-    def update(self, ctx, id, fields, upload):
+    def update(self, ctx, id, fields, upload, match=None):
         """Change a function.
 
         Code, entry, cpu and memory_size make another build: workers of the
         latest code go away, and the next execution uses the new one.
         """
         row = self.get(ctx, id)
+        revisions.check(row, match)
         values = self._changes(fields)
         if upload is None and set(values) <= set(PLAIN):
             if fields.get('code') is not None:
                 self._same_source(row, fields['code'])
-            return self._write(ctx, row, values)
+            return self._write(ctx, row, values, match)
         self._guard_jobs(id)
         code = fields.get('code')
         if code is not None:
@@ -115,26 +117,28 @@ class Functions:
             row.code, code, upload)
         if changed is not None:
             values['code'], values['package'] = changed
-        result = self._write(ctx, row, values)
+        result = self._write(ctx, row, values, match)
         if changed is not None:
-            self._drop(row.package)
+            self._packages.drop(row.package)
         self._engine.detach(id, 0)
         return result
 
-    def _write(self, ctx, row, values):
+    def _write(self, ctx, row, values, match):
         """Change the row unless somebody changed its code meanwhile."""
-        if values:
-            changed = self._keep(values.get('package'), lambda tx:
-                                 query.update(
-                                     tx, _MODEL, row.id, values,
-                                     _MODEL.package.is_(row.package)
-                                     if row.package is None else
-                                     _MODEL.package == row.package))
-            if not changed:
-                self._drop(values.get('package'))
-                raise exception.Conflict(
-                    reason=f'function {row.id} was changed or deleted by '
-                           'another request; try again.')
+        if not values:
+            return row
+        same = (_MODEL.package.is_(None) if row.package is None
+                else _MODEL.package == row.package)
+        new = values.get('package')
+        changed = self._packages.keep(new, lambda tx: query.update(
+            tx, _MODEL, row.id, values, same,
+            *revisions.condition(_MODEL, match)))
+        if not changed:
+            self._packages.drop(new)
+            revisions.check(self.get(ctx, row.id), match)
+            raise exception.Conflict(
+                reason=f'function {row.id} was changed by another request; '
+                       'try again.')
         return self.get(ctx, row.id)
 
     def _changes(self, fields):
@@ -152,31 +156,44 @@ class Functions:
 
     def _guard_jobs(self, id):
         jobs = [user for user in self._db.read(
-            lambda tx: targets.references(tx, id)) if user.startswith('job')]
+            lambda tx: targets.references(tx, id)) if user.kind == 'job']
         if jobs:
-            raise exception.FunctionInUse(id=id, blockers=', '.join(jobs))
+            raise exception.FunctionInUse(
+                id=id, blockers=targets.named(jobs))
 
-    def delete(self, ctx, id):
+    def delete(self, ctx, id, match=None):
         """Delete a function with its versions, packages and workers; its
         executions stay.  Only its own project may."""
         row = self.get(ctx, id)
         if row.project_id != ctx.project_id:
             raise exception.Forbidden(
                 reason=f'function {id} belongs to another project.')
-
-        def remove(tx):
-            users = targets.references(tx, id)
-            if users:
-                raise exception.FunctionInUse(
-                    id=id, blockers=', '.join(users))
-            version = models.FunctionVersion
-            packages = {row.package for row in query.find(
-                tx, version, version.function_id == id)}
-            query.delete(tx, _MODEL, id)
-            return packages
-        for package in self._db.write(remove) | {row.package}:
-            self._drop(package)
+        for package in self._db.write(lambda tx: self._remove(
+                tx, ctx, id, match)):
+            self._packages.drop(package)
         self._engine.detach(id, None)
+
+    def _remove(self, tx, ctx, id, match):
+        """Delete the rows; returns the packages that they had."""
+        row = query.get(tx, ctx, _MODEL, lock=True, id=id)
+        if row is None:
+            raise exception.FunctionNotFound(id=id)
+        revisions.check(row, match)
+        users = targets.references(tx, id)
+        if users:
+            raise exception.FunctionInUse(
+                id=id, blockers=targets.named(users))
+        version = models.FunctionVersion
+        packages = {row.package} | {each.package for each in query.find(
+            tx, version, version.function_id == id)}
+        query.delete(tx, _MODEL, id)
+        return packages
+
+    def references(self, ctx, id):
+        """What refers to a function; see
+        :func:`qinling.core.targets.references`."""
+        self.get(ctx, id)
+        return self._db.read(lambda tx: targets.references(tx, id))
 
     def workers(self, ctx, id, version):
         """Names of the workers that serve a function now."""
@@ -222,22 +239,3 @@ class Functions:
             raise exception.Invalid(
                 f'Runtime {id} is not available, its status is '
                 f'{row.status}.')
-
-    def _keep(self, package, action):
-        """Write a row that refers to a package just stored; if that fails,
-        the package goes again."""
-        try:
-            return self._db.write(action)
-        except BaseException:
-            self._drop(package)
-            raise
-
-    def _drop(self, package):
-        """Delete a package unless something still refers to it."""
-        if package is None:
-            return
-        used = self._db.read(lambda tx: any(
-            query.exists(tx, model, model.package == package)
-            for model in (_MODEL, models.FunctionVersion)))
-        if not used:
-            self._storage.delete(package)

@@ -14,6 +14,7 @@
 
 from qinling import context
 from qinling.core import limits
+from qinling.core import revisions
 from qinling.db import models
 from qinling.db import query
 from qinling import exception
@@ -74,7 +75,7 @@ class Runtimes:
         return self._db.read(
             lambda tx: query.listing(tx, ctx, _MODEL, page=page))
 
-    def update(self, ctx, id, values):
+    def update(self, ctx, id, values, match=None):
         """Change name, description or image; a new image is a rolling update
         of the pool, which is undone if it fails."""
         row = self.get(ctx, id)
@@ -84,30 +85,34 @@ class Runtimes:
         if values.get('image') == '':
             raise exception.Invalid('image must not be empty.')
         image = values.pop('image', row.image)
-        if image == row.image:
-            if values:
-                self._db.write(
-                    lambda tx: query.update(tx, _MODEL, id, values))
-            return self.get(ctx, id)
-        self._upgrade(row, dict(values, image=image))
+        revisions.check(row, match)
+        if image != row.image:
+            self._upgrade(row, dict(values, image=image), match)
+        elif values and not self._db.write(lambda tx: query.update(
+                tx, _MODEL, id, values,
+                *revisions.condition(_MODEL, match))):
+            revisions.check(self.get(ctx, id), match)
         return self.get(ctx, id)
 
-    def _upgrade(self, row, values):
+    def _upgrade(self, row, values, match):
         if row.status == RuntimeStatus.AVAILABLE and self._engine.workers_of(
                 row.id):
             raise exception.RuntimeInUse(id=row.id)
         upgrading = RuntimeStatus.UPGRADING.value
         moved = self._db.write(lambda tx: query.move(
-            tx, _MODEL, row.id, upgrading, **values))
+            tx, _MODEL, row.id, upgrading,
+            *revisions.condition(_MODEL, match), **values))
         if not moved:
             raise exception.RuntimeNotAvailable(id=row.id, status=row.status)
         self._engine.ensure_runtime(row.id, previous_image=row.image)
 
-    def delete(self, ctx, id):
+    def delete(self, ctx, id, match=None):
         """Have a runtime's pool destroyed, and the row with it."""
         self.get(ctx, id)
 
         def mark(tx):
+            revisions.check(query.get(tx, ctx, _MODEL, lock=True, id=id)
+                            or self.get(ctx, id), match)
             for user in (models.Function, models.FunctionVersion):
                 if query.exists(tx, user, user.runtime_id == id):
                     raise exception.RuntimeInUse(id=id)

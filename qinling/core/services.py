@@ -14,9 +14,12 @@
 
 import dataclasses
 
+from qinling.core import aliases
 from qinling.core import executions
 from qinling.core import functions
+from qinling.core import packages
 from qinling.core import runtimes
+from qinling.core import versions
 from qinling import drivers
 from qinling.sources import package
 
@@ -28,20 +31,34 @@ class Services:
     conf: object
     runtimes: runtimes.Runtimes
     functions: functions.Functions
+    versions: versions.Versions
+    aliases: aliases.Aliases
     executions: executions.Executions
 
 
-def sources(conf):
-    """The code sources by name, over the configured storage."""
+@dataclasses.dataclass(frozen=True)
+class Code:
+    """Where code comes from and lies: ``sources`` by their names, and the
+    packages of those that store any."""
+
+    sources: dict
+    packages: packages.Packages
+
+
+def code(conf, db):
+    """The code sources over the configured storage."""
     storage = drivers.load('storage', conf.storage.provider)(conf)
-    return {'package': package.Driver(conf, storage)}, storage
+    return Code({'package': package.Driver(conf, storage)},
+                packages.Packages(db, storage))
 
 
-def build(conf, db, engine):
-    """The core over a database and an engine client."""
-    known, storage = sources(conf)
+def build(conf, db, engine, code):
+    """The core over a database, an engine client and a :class:`Code`."""
+    parts = (conf, db, engine, code.sources, code.packages)
     return Services(
         conf=conf,
         runtimes=runtimes.Runtimes(db, engine),
-        functions=functions.Functions(conf, db, engine, known, storage),
+        functions=functions.Functions(*parts),
+        versions=versions.Versions(*parts),
+        aliases=aliases.Aliases(db),
         executions=executions.Executions(conf, db, engine))

@@ -13,6 +13,7 @@
 """Whatever runs is a target, and :func:`resolve` is what finds it."""
 
 import dataclasses
+import hashlib
 
 import sqlalchemy as sa
 
@@ -21,8 +22,12 @@ from qinling.db import query
 from qinling import exception
 from qinling import states
 
-_F, _V, _A, _R = (models.Function, models.FunctionVersion,
-                  models.FunctionAlias, models.Runtime)
+_F, _V, _R = models.Function, models.FunctionVersion, models.Runtime
+_A, _ROUTE, _E = models.FunctionAlias, models.AliasRoute, models.Execution
+#: What runs functions by itself.
+_CALLERS = (('job', models.Job), ('webhook', models.Webhook))
+#: References of one kind that are named at most.
+MOST = 10
 #: What a version freezes.
 SNAPSHOT = ('code', 'package', 'entry', 'cpu', 'memory_size', 'timeout',
             'runtime_id')
@@ -79,28 +84,42 @@ def _joined(statement, version):
 _BY_ID = _joined(
     _select([]).select_from(_F), sa.bindparam('version')
 ).where(_F.id == sa.bindparam('function_id'))
+_ROUTED = sa.func.coalesce(_ROUTE.function_version, _A.function_version)
 _BY_ALIAS = _joined(
-    _select([_A.function_version]).select_from(_A).join(
-        _F, _F.id == _A.function_id), _A.function_version
+    _select([_ROUTED.label('routed')]).select_from(_A).join(
+        _F, _F.id == _A.function_id
+    ).outerjoin(
+        _ROUTE, (_ROUTE.alias_id == _A.id)
+        & (_ROUTE.low <= sa.bindparam('point'))
+        & (_ROUTE.high > sa.bindparam('point'))),
+    _ROUTED
 ).where(_A.name == sa.bindparam('name'),
         _A.project_id == sa.bindparam('project'))
 
 
-def resolve(tx, ctx, function_id=None, version=0, alias=None):
+def point(key):
+    """Where between 0 and 2**32 a text falls; the same text always at the
+    same point, and texts evenly over all of them."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4])
+
+
+def resolve(tx, ctx, function_id=None, version=0, alias=None, key=''):
     """The :class:`Target` that a reference means at this moment.
 
     An alias wins over a function, and is looked up in the caller's own
     project only.
 
+    :param key: what decides which version a weighted alias leads to.
     :raises FunctionAliasNotFound, FunctionNotFound,
         FunctionVersionNotFound: the reference leads nowhere.
     """
     if alias is not None:
-        row = tx.execute(_BY_ALIAS, {'name': alias,
-                                     'project': ctx.project_id}).first()
+        row = tx.execute(_BY_ALIAS, {
+            'name': alias, 'project': ctx.project_id,
+            'point': point(key)}).first()
         if row is None:
             raise exception.FunctionAliasNotFound(name=alias)
-        version = row.function_version
+        version = row.routed
     else:
         row = tx.execute(_BY_ID, {'function_id': function_id,
                                   'version': version}).first()
@@ -116,16 +135,69 @@ def resolve(tx, ctx, function_id=None, version=0, alias=None):
         **{name: getattr(row, prefix + name) for name in SNAPSHOT})
 
 
-def references(tx, function_id):
-    """What still needs a function, as texts for the user; the one guard of
-    deletes."""
-    found = [
-        f'alias {alias.name}' for alias in query.find(
-            tx, _A, _A.function_id == function_id, limit=10)]
-    job, webhook = models.Job, models.Webhook
-    found += [f'job {row.id}' for row in query.find(
-        tx, job, job.function_id == function_id,
-        job.status.in_(states.LIVE_JOBS), limit=10)]
-    found += [f'webhook {row.id}' for row in query.find(
-        tx, webhook, webhook.function_id == function_id, limit=10)]
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """One thing that refers to a function, a version or an alias: its
+    ``kind`` (alias, job, webhook or execution) and its ``id``, which for an
+    alias is its name; ``alias`` is the one that leads there, if any."""
+
+    kind: str
+    id: str
+    alias: str | None = None
+
+    def __str__(self):
+        through = f' (through alias {self.alias})' if self.alias else ''
+        return f'{self.kind} {self.id}{through}'
+
+
+def named(found):
+    """References as a text for the user."""
+    return ', '.join(str(each) for each in found)
+
+
+def references(tx, function_id, version=None):
+    """What still needs a function, or one version of it: the one guard of
+    deletes.
+
+    :returns: :class:`Reference` list; of each kind at most 10.
+    """
+    aliases = _aliases(tx, function_id, version)
+    found = [Reference('alias', row.name) for row in aliases]
+    for kind, model in _CALLERS:
+        exact = [model.function_id == function_id, *_live(model)]
+        if version is not None:
+            exact.append(model.function_version == version)
+        found += [Reference(kind, row.id) for row in query.find(
+            tx, model, *exact, limit=MOST)]
+    for row in aliases:
+        found += alias_references(tx, row.project_id, row.name)
+    if version is not None:
+        found += [Reference('execution', row.id) for row in query.find(
+            tx, _E, _E.function_id == function_id,
+            _E.function_version == version,
+            _E.status == states.ExecutionStatus.RUNNING.value, limit=MOST)]
     return found
+
+
+def alias_references(tx, project_id, name):
+    """What still needs an alias, as :class:`Reference` list."""
+    return [Reference(kind, row.id, name)
+            for kind, model in _CALLERS
+            for row in query.find(
+                tx, model, model.project_id == project_id,
+                model.function_alias == name, *_live(model), limit=MOST)]
+
+
+def _live(model):
+    return ([model.status.in_(states.LIVE_JOBS)] if model is models.Job
+            else [])
+
+
+def _aliases(tx, function_id, version):
+    if version is None:
+        return query.find(tx, _A, _A.function_id == function_id, limit=MOST)
+    routed = sa.select(_ROUTE.alias_id).where(
+        _ROUTE.function_version == version)
+    return query.find(
+        tx, _A, _A.function_id == function_id,
+        (_A.function_version == version) | _A.id.in_(routed), limit=MOST)

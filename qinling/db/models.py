@@ -143,6 +143,46 @@ class FunctionAlias(Common, Revised, Base):
     description = _column(sa.String(255))
     function_id = _column(Id, sa.ForeignKey('functions.id'), nullable=False)
     function_version = _column(sa.Integer, nullable=False, default=0)
+    #: version text -> weight, as the user gave it; ``alias_routes`` has it
+    #: in the form that a join can use.
+    routing = _column(sa.JSON(none_as_null=True))
+
+
+class AliasRoute(Base):
+    """One version that a weighted alias leads to.
+
+    An execution has a point between 0 and 2**32; it runs the version whose
+    ``low <= point < high``.
+    """
+
+    __tablename__ = 'alias_routes'
+
+    alias_id = _column(
+        Id, sa.ForeignKey('function_aliases.id', ondelete='CASCADE'),
+        primary_key=True)
+    function_version = _column(sa.Integer, primary_key=True,
+                               autoincrement=False)
+    weight = _column(sa.Float, nullable=False)
+    low = _column(sa.BigInteger, nullable=False)
+    high = _column(sa.BigInteger, nullable=False)
+
+
+class AliasChange(Base):
+    """One state of an alias' target, kept for history and rollback;
+    ``revision`` is that of the alias when it came to be."""
+
+    __tablename__ = 'alias_changes'
+
+    alias_id = _column(
+        Id, sa.ForeignKey('function_aliases.id', ondelete='CASCADE'),
+        primary_key=True)
+    revision = _column(sa.Integer, primary_key=True, autoincrement=False)
+    created_at = _column(Time, nullable=False, default=now)
+    user_id = _column(sa.String(80))
+    function_id = _column(Id, nullable=False)
+    function_version = _column(sa.Integer, nullable=False)
+    #: version text -> weight, or ``None``
+    routing = _column(sa.JSON(none_as_null=True))
 
 
 class Execution(Common, Base):

@@ -59,10 +59,15 @@ def columns(model, without=()):
     return [c for c in model.__table__.columns if c.name not in without]
 
 
-def get(tx, ctx, model, **where):
-    """One row, or ``None``."""
+def get(tx, ctx, model, lock=False, **where):
+    """One row, or ``None``.
+
+    :param lock: keep everybody else from changing it until ``tx`` ends.
+    """
     statement = sa.select(*columns(model)).where(
         *_equals(model, where), owned(ctx, model))
+    if lock:
+        statement = statement.with_for_update()
     return tx.execute(statement).first()
 
 
@@ -73,9 +78,11 @@ def exists(tx, model, *conditions):
 
 
 def find(tx, model, *conditions, limit=None):
-    """The rows that meet the conditions, in any project."""
+    """The rows that meet the conditions, in any project, in the order of their
+    keys."""
     statement = sa.select(*columns(model)).where(*conditions)
-    return tx.execute(statement.limit(limit)).all()
+    keys = model.__table__.primary_key.columns
+    return tx.execute(statement.order_by(*keys).limit(limit)).all()
 
 
 def listing(tx, ctx, model, filters=(), page=Page(), without=()):
@@ -111,12 +118,13 @@ def _nullable(model, key):
 def insert(tx, model, **values):
     """Write a row; what it does not name gets the column's default.
 
-    :returns: the id.
-    :raises DBDuplicateEntry: of oslo.db.
+    :returns: the id, if the model has one.
+    :raises DuplicateEntry: a row with the same unique values exists.
     """
-    values.setdefault('id', models.new_id())
+    if 'id' in model.__table__.c:
+        values.setdefault('id', models.new_id())
     tx.execute(_insert(model), values)
-    return values['id']
+    return values.get('id')
 
 
 @functools.lru_cache(maxsize=None)
@@ -167,10 +175,13 @@ def update_all(tx, model, values, *conditions):
 def add(tx, model, column, amount, **where):
     """Add to a number of the rows whose columns equal ``where``, in the
     database itself, so that nothing is lost to another writer; this is no
-    change of the row that ``updated_at`` or ``revision`` would show."""
-    tx.execute(_add(model, column, tuple(where)), dict(
+    change of the row that ``updated_at`` or ``revision`` would show.
+
+    :returns: whether there was such a row.
+    """
+    return tx.execute(_add(model, column, tuple(where)), dict(
         {f'is_{name}': value for name, value in where.items()},
-        amount=amount))
+        amount=amount)).rowcount > 0
 
 
 @functools.lru_cache(maxsize=None)
@@ -185,8 +196,24 @@ def _add(model, column, where):
 
 def delete(tx, model, id):
     """Remove one row; whether there was one."""
+    return delete_all(tx, model, model.id == id) == 1
+
+
+def delete_all(tx, model, *conditions):
+    """Remove every row that meets the conditions; how many there were."""
+    return tx.execute(sa.delete(model).where(*conditions)).rowcount
+
+
+def highest(tx, column, *conditions):
+    """The greatest value of a column, ``None`` without rows."""
     return tx.execute(
-        sa.delete(model).where(model.id == id)).rowcount == 1
+        sa.select(sa.func.max(column)).where(*conditions)).scalar()
+
+
+def count(tx, model, *conditions):
+    """How many rows meet the conditions, in any project."""
+    return tx.execute(sa.select(sa.func.count()).select_from(
+        model).where(*conditions)).scalar()
 
 
 def move(tx, model, id, status, *conditions, params=None, **values):
@@ -202,7 +229,10 @@ def move(tx, model, id, status, *conditions, params=None, **values):
 
 @functools.lru_cache(maxsize=None)
 def _may_become(model, status):
-    return model.status.in_(states.MOVES[model.__name__][status])
+    sources = states.MOVES[model.__name__][status]
+    if len(sources) == 1:
+        return model.status == sources[0]
+    return model.status.in_(sources)
 
 
 def condition(model, name, text):

@@ -59,15 +59,17 @@ class Pools:
             self._move(id, RuntimeStatus.AVAILABLE, status_reason=None)
 
     def _failed(self, row, reason, previous_image):
-        if row.status == RuntimeStatus.CREATING:
+        if row.status == RuntimeStatus.AVAILABLE:
+            # Only this engine cannot serve it; others may.
+            return
+        if not previous_image:
             self._move(row.id, RuntimeStatus.ERROR, status_reason=reason)
-        elif previous_image:
-            LOG.warning('Runtime %s goes back to %s.', row.id,
-                        previous_image)
-            self._orchestrator.ensure_pool(
-                base.RuntimeSpec(row.id, previous_image, row.trusted))
-            self._move(row.id, RuntimeStatus.AVAILABLE,
-                       image=previous_image, status_reason=reason)
+            return
+        LOG.warning('Runtime %s goes back to %s.', row.id, previous_image)
+        self._orchestrator.ensure_pool(
+            base.RuntimeSpec(row.id, previous_image, row.trusted))
+        self._move(row.id, RuntimeStatus.AVAILABLE, image=previous_image,
+                   status_reason=reason)
 
     def delete(self, id):
         """Destroy the pool and the row."""

@@ -50,36 +50,39 @@ class Reaper:
         self._known = known
 
     def renew(self, ids):
-        """Prolong the leases of executions that this engine holds."""
-        until = executions.lease(self._conf, models.now())
+        """Prolong the leases of executions that this engine holds or has
+        queued."""
+        values = {'lease_until': executions.lease(self._conf, models.now()),
+                  'updated_at': _MODEL.updated_at}
+        ours = (_MODEL.owner == self._owner) | _MODEL.owner.is_(None)
         for start in range(0, len(ids), BATCH):
-            some = ids[start:start + BATCH]
+            some = _MODEL.id.in_(ids[start:start + BATCH])
             self._db.write(lambda tx: query.update_all(
-                tx, _MODEL, {'lease_until': until,
-                             'updated_at': _MODEL.updated_at},
-                _MODEL.id.in_(some), _MODEL.owner == self._owner))
+                tx, _MODEL, values, some, ours,
+                _MODEL.lease_until.is_not(None)))
 
     def sweep(self):
-        """Take what is overdue; returns how many rows there were."""
-        return self._take(_MODEL.lease_until < models.now())
+        """Take some of what is overdue; returns how many rows it took."""
+        return self._take(self._page(_MODEL.lease_until < models.now()))
 
     def recover(self):
         """Take everything that another owner left, overdue or not: for the
         one engine that may use this database."""
-        while self._take(
-                _MODEL.lease_until.is_not(None)
-                & (_MODEL.owner.is_(None) | (_MODEL.owner != self._owner))):
-            pass
+        left = (_MODEL.lease_until.is_not(None)
+                & (_MODEL.owner.is_(None) | (_MODEL.owner != self._owner)))
+        rows = self._page(left)
+        while rows:
+            self._take(rows)
+            rows = self._page(left, _MODEL.id > rows[-1].id)
 
-    def _take(self, condition):
+    def _page(self, *conditions):
+        return self._db.read(
+            lambda tx: query.find(tx, _MODEL, *conditions, limit=BATCH))
+
+    def _take(self, rows):
         known = set(self._known())
-        rows = self._db.read(
-            lambda tx: query.find(tx, _MODEL, condition, limit=BATCH))
-        taken = 0
-        for row in rows:
-            if row.id not in known:
-                taken += bool(self._rescue(row))
-        return taken
+        return sum(bool(self._rescue(row)) for row in rows
+                   if row.id not in known)
 
     def _rescue(self, row):
         """End a row or begin it again; whether it was still as read."""

@@ -21,10 +21,12 @@ from concurrent import futures
 import os
 import socket
 import threading
+import time
 import uuid
 
 from oslo_log import log
 
+from qinling.core import packages
 from qinling.engine import invoker as invoker_module
 from qinling.engine import pools
 from qinling.engine import reaper
@@ -39,13 +41,13 @@ LOG = log.getLogger(__name__)
 class Engine:
     """Runs executions on the workers of an orchestrator.
 
-    :param sources: name -> source driver, which have the packages.
+    :param code: a :class:`qinling.core.services.Code`.
     """
 
-    def __init__(self, conf, db, orchestrator, sources):
+    def __init__(self, conf, db, orchestrator, code):
         self._conf = conf
         self._orchestrator = orchestrator
-        self._sources = sources
+        self._code = code
         self.owner = (f'{socket.gethostname()[:60]}:{os.getpid()}:'
                       f'{uuid.uuid4().hex[:8]}')
         self._invoker = invoker_module.Invoker()
@@ -57,10 +59,12 @@ class Engine:
         self._pools = pools.Pools(db, orchestrator)
         self._reaper = reaper.Reaper(
             conf, db, self.owner, self.start, self._known)
-        self._queued = set()
+        #: id -> when it was queued, on time.monotonic()
+        self._queued = {}
         self._asynchronous = futures.ThreadPoolExecutor(
             conf.engine.threads, 'execution')
         self._background = futures.ThreadPoolExecutor(8, 'background')
+        self._next_package_sweep = time.monotonic()
         self._stopped = threading.Event()
         self._keeper = threading.Thread(
             target=self._keep, name='keeper', daemon=True)
@@ -100,18 +104,28 @@ class Engine:
         interval = min(self._conf.engine.lease / 3,
                        self._conf.engine.sweep_interval)
         while not self._stopped.wait(interval):
-            for step in (self._renew, self._reaper.sweep, self._expire):
+            for step in (self._renew, self._reaper.sweep, self._expire,
+                         self._sweep_packages):
                 try:
                     step()
                 except Exception:
                     LOG.exception('The keeper goes on after a fault.')
 
     def _renew(self):
-        self._reaper.renew(
-            self._runner.held(older_than=self._conf.engine.lease / 4))
+        age = self._conf.engine.lease / 4
+        limit = time.monotonic() - age
+        self._reaper.renew(self._runner.held(older_than=age) + [
+            id for id, since in list(self._queued.items())
+            if since <= limit])
 
     def _expire(self):
         self._scaling.expire(self._conf.engine.function_service_expiration)
+
+    def _sweep_packages(self):
+        """Once at the start, and then every hour."""
+        if time.monotonic() >= self._next_package_sweep:
+            self._code.packages.sweep()
+            self._next_package_sweep = time.monotonic() + packages.GRACE
 
     def _known(self):
         return list(self._queued) + self._runner.held()
@@ -141,7 +155,7 @@ class Engine:
         return worker
 
     def _load(self, worker, settings, target):
-        source = self._sources[target.code['source']]
+        source = self._code.sources[target.code['source']]
         try:
             with source.open(target.code, target.package) as package:
                 status, answer = self._invoker.load(
@@ -171,11 +185,11 @@ class Engine:
 
     def start(self, row, target):
         """Run an execution when a thread is free; returns at once."""
-        self._queued.add(row['id'])
+        self._queued[row['id']] = time.monotonic()
         try:
             self._asynchronous.submit(self._run_queued, row, target)
         except RuntimeError:
-            self._queued.discard(row['id'])
+            self._queued.pop(row['id'], None)
             raise exception.Unavailable(reason='the engine is stopping.')
 
     def _run_queued(self, row, target):
@@ -184,7 +198,7 @@ class Engine:
         except Exception:
             LOG.exception('Execution %s is left to a sweep.', row['id'])
         finally:
-            self._queued.discard(row['id'])
+            self._queued.pop(row['id'], None)
 
     def ensure_runtime(self, id, previous_image=None):
         """Have a runtime's pool made or changed; returns at once."""

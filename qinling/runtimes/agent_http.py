@@ -90,8 +90,12 @@ class Server:
             return
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=self._converse, args=(connection,),
-                         daemon=True).start()
+        try:
+            threading.Thread(target=self._converse, args=(connection,),
+                             daemon=True).start()
+        except RuntimeError:
+            connection.close()  # there may be no more threads
+            self._free.release()
 
     def _converse(self, connection):
         try:

@@ -20,6 +20,8 @@ class Source(abc.ABC):
 
     #: Whether functions of this kind run on a runtime's workers.
     needs_runtime = True
+    #: Whether the code can be frozen as a version.
+    versioned = False
 
     @abc.abstractmethod
     def create(self, code, upload):

@@ -26,6 +26,8 @@ SMALL = 1024 * 1024
 class Driver(base.Source):
     """Checks a package and puts it into storage."""
 
+    versioned = True
+
     def __init__(self, conf, storage):
         self._limits = conf.resource_limits
         self._storage = storage

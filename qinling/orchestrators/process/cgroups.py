@@ -94,6 +94,8 @@ class Group(NoGroup):
         # A worker without a limit is better than none: rlimits remain.
         try:
             write(path, text)
+        except ProcessLookupError:
+            pass  # the worker has ended
         except OSError as error:
             LOG.warning('A limit is not in force: writing %s to %s: %s',
                         text, path, error)

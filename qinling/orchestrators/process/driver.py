@@ -71,13 +71,17 @@ class Driver(base.Orchestrator):
         self._claimed = {}     # name -> (Worker, Process)
         self._processes = set()
         self._total = 0        # processes, and those about to be started
-        self._directory = open_directory(directory)
+        self._isolation = None
         self._interpreter = plans.find_interpreter(
             self._options.python or sys._base_executable)
         self._plan = plans.make(conf, self._interpreter)
         self._cgroups = cgroups.find(self._options, self._plan)
-        self._isolation = None
-        self._starter = self._choose_starter()
+        self._directory = open_directory(directory)
+        try:
+            self._starter = self._choose_starter()
+        except BaseException:
+            self._directory.close()
+            raise
 
     # The contract
 
@@ -86,19 +90,22 @@ class Driver(base.Orchestrator):
         with self._changed:
             self._check_open()
             pool = self._pools.get(runtime.id)
-            if pool is None or pool.spec.image != runtime.image:
-                self._drop(runtime.id)
-                pool = self._pools[runtime.id] = Pool(runtime)
-            pool.spec = runtime
+            if pool is not None and pool.spec.image == runtime.image:
+                pool.spec = runtime
+                if not pool.complaint:
+                    return
+            self._drop(runtime.id)
+            pool = self._pools[runtime.id] = Pool(runtime)
             self._fill(pool)
             self._changed.wait_for(lambda: pool.idle or pool.complaint
                                    or not pool.starting or pool.closed)
-            if pool.closed or pool.idle or not pool.complaint:
+            if pool.closed or pool.idle:
                 return
-            if self._pools.get(runtime.id) is pool:
-                self._drop(runtime.id)
-        raise exception.PermanentError(
-            f'No worker for {runtime.image} starts: {pool.complaint}')
+            self._drop(runtime.id)
+        if pool.complaint:
+            raise exception.PermanentError(
+                f'No worker for {runtime.image} starts: {pool.complaint}')
+        raise exception.TemporaryError(self._too_many())
 
     def delete_pool(self, runtime_id):
         with self._changed:
@@ -229,10 +236,13 @@ class Driver(base.Orchestrator):
 
     def _why_none(self, pool):
         if pool.closed:
-            return 'its pool was deleted.'
+            return 'Its pool was deleted.'
         if pool.complaint:
-            return f'none starts: {pool.complaint}'
-        return (f'there are {self._options.max_workers} workers on this '
+            return f'None starts: {pool.complaint}'
+        return self._too_many()
+
+    def _too_many(self):
+        return (f'There are {self._options.max_workers} workers on this '
                 'machine already.')
 
     def _fill(self, pool):
@@ -320,7 +330,8 @@ class Driver(base.Orchestrator):
             if process in pool.idle and not pool.closed:
                 pool.idle.remove(process)
                 pool.failures = 1 if age > STABLE else pool.failures + 1
-                LOG.warning('An idle worker of %s died.', pool.spec.image)
+                LOG.warning('An idle worker for %s died. %s',
+                            pool.spec.image, process.last_words)
 
     def _drop(self, runtime_id):
         """Close a pool and end its idle workers; the lock is held."""

@@ -33,6 +33,7 @@ CREDENTIALS = struct.Struct('iII')  # pid, uid and gid of who wrote
 MAX_PATH = 107       # bytes that the path of a Unix socket may have
 MAX_COMPLAINT = 4000  # bytes of a worker's last words that are shown
 BACKLOG = 64
+END_PATIENCE = 1.0   # seconds that a failed start may take to end by itself
 SEARCH_PATH = '/usr/local/bin:/usr/bin:/bin'
 
 
@@ -222,6 +223,7 @@ class Process:
         self.name = name
         self.gone = threading.Event()
         self.resources = contextlib.ExitStack()
+        self.last_words = ''
         self._popen = popen
         self._lifeline = lifeline
         self._channel = channel
@@ -249,6 +251,9 @@ class Process:
             self._hear(b'ready\n', deadline)
         except BaseException:
             self.end()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(END_PATIENCE)
+            self._popen.kill()
             self.wait()
             raise
 
@@ -289,19 +294,17 @@ class Process:
             return not poller.poll(0)
 
     def end(self):
-        """Make the worker end, without waiting for it."""
+        """Make the worker end, without waiting for it.
+
+        A launcher that is not done yet is left alone: what it is about to
+        start ends by itself, and would outlive the launcher.
+        """
         with self._lock:
-            if self.gone.is_set():
-                return
             self._cut_lifeline()
-            try:
-                if self._agent is None:
-                    self._popen.kill()
-                elif self.sandboxed:
-                    # The first process of a namespace takes all with it.
+            if self._agent is not None and self.sandboxed:
+                # The first process of a namespace takes all with it.
+                with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(self._agent, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
 
     def destroy(self, patience):
         """End the worker and wait until nothing is left of it; after
@@ -316,6 +319,7 @@ class Process:
         self._popen.wait()
         with self._lock:
             self._cut_lifeline()
+            self.last_words = self.complaint()
             self._channel.close()
             if self._agent is not None:
                 os.close(self._agent)

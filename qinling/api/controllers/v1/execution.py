@@ -41,6 +41,13 @@ class Execution(types.Resource):
     result = wsme.wsattr(types.Text, readonly=True)
 
 
+class Order(Execution):
+    """What a user sends to run something.  ``routing_key`` decides which
+    version of a weighted alias runs: the same key, the same version."""
+
+    routing_key = types.Text
+
+
 class Executions(listing.Collection):
     """A list of executions."""
 
@@ -54,7 +61,7 @@ class Controller:
         self._core = services.executions
 
     @expose('POST', '/v1/executions', policy='execution:create',
-            result=Execution, status=201, body=Execution)
+            result=Execution, status=201, body=Order)
     def create(self, req, body):
         return _shown(self._core.create(req.ctx, _order(types.given(body))))
 
@@ -96,9 +103,8 @@ def _order(values):
     if not ('function_id' in values or 'function_alias' in values):
         raise exception.Invalid(
             'Either function_alias or function_id must be provided.')
-    for name in ('function_alias', 'description'):
-        limits.text('name' if name == 'function_alias' else name,
-                    values.get(name))
+    limits.text('name', values.get('function_alias'))
+    limits.text('description', values.get('description'))
     text = values.get('input')
     if isinstance(text, str) and '\0' in text:
         raise exception.Invalid('input must not contain a NUL character.')
@@ -107,13 +113,11 @@ def _order(values):
         function_version=values.get('function_version', 0),
         function_alias=values.get('function_alias'),
         sync=values.get('sync', True), input=values.get('input'),
-        description=values.get('description'))
+        description=values.get('description'),
+        routing_key=values.get('routing_key'))
 
 
 def _shown(row):
     """The row as users see it: with the part of the input that counts."""
     shown = inputs.shown(row.input)
-    if shown is row.input:
-        return row
-    return python_types.SimpleNamespace(**dict(
-        getattr(row, '_mapping', None) or vars(row), input=shown))
+    return row if shown is row.input else types.view(row, input=shown)

@@ -19,6 +19,7 @@ import wsme
 from wsme import types as wtypes
 
 from qinling.api import body as body_module
+from qinling.api import etag
 from qinling.api.expose import expose
 from qinling.api import listing
 from qinling.api import types
@@ -71,6 +72,21 @@ class Scale(wtypes.Base):
     count = wsme.wsattr(int, default=1)
 
 
+class Reference(wtypes.Base):
+    """Something that refers to a function, version or alias, perhaps
+    through an ``alias``; the ``id`` of an alias is its name."""
+
+    kind = types.Text
+    id = types.Text
+    alias = types.Text
+
+
+class References(wtypes.Base):
+    """What keeps something from being deleted."""
+
+    references = [Reference]
+
+
 class Controller:
     """What can be done with functions."""
 
@@ -113,29 +129,37 @@ class Controller:
     @expose('PUT', '/v1/functions/{id}', policy='function:update',
             result=Function, lax=True)
     def update(self, req, id):
-        return self._core.update(req.ctx, id, *self._form(req))
+        return self._core.update(req.ctx, id, *self._form(req),
+                                 match=etag.match(req))
 
     @expose('DELETE', '/v1/functions/{id}', policy='function:delete',
             status=204)
     def delete(self, req, id):
-        self._core.delete(req.ctx, id)
+        self._core.delete(req.ctx, id, etag.match(req))
+
+    @expose('GET', '/v1/functions/{id}/references', policy='function:get',
+            result=References)
+    def references(self, req, id):
+        return listing.rows('references', self._core.references(req.ctx, id))
 
     @expose('GET', '/v1/functions/{id}/workers',
             policy='function_worker:get_all', result=Workers,
             query={'function_version': types.version})
     def workers(self, req, id, function_version=0):
-        return Workers(workers=[
+        names = self._core.workers(req.ctx, id, function_version)
+        return listing.rows('workers', [
             Worker(function_id=id, function_version=function_version,
-                   worker_name=name)
-            for name in self._core.workers(req.ctx, id, function_version)])
+                   worker_name=name) for name in names])
 
     @expose('POST', '/v1/functions/{id}/scale_up',
-            policy='function:scale_up', status=202, body=Scale)
+            policy='function:scale_up', status=202, body=Scale,
+            bare=True)
     def scale_up(self, req, id, body):
         self._core.scale_up(req.ctx, id, 0, body.count)
 
     @expose('POST', '/v1/functions/{id}/scale_down',
-            policy='function:scale_down', status=202, body=Scale)
+            policy='function:scale_down', status=202, body=Scale,
+            bare=True)
     def scale_down(self, req, id, body):
         self._core.scale_down(req.ctx, id, 0, body.count)
 

@@ -15,6 +15,7 @@
 import wsme
 from wsme import types as wtypes
 
+from qinling.api import etag
 from qinling.api.expose import expose
 from qinling.api import listing
 from qinling.api import types
@@ -72,12 +73,13 @@ class Controller:
     @expose('PUT', '/v1/runtimes/{id}', policy='runtime:update',
             result=Runtime, body=Runtime)
     def update(self, req, id, body):
-        return self._core.update(req.ctx, id, types.given(body))
+        return self._core.update(req.ctx, id, types.given(body),
+                                 etag.match(req))
 
     @expose('DELETE', '/v1/runtimes/{id}', policy='runtime:delete',
             status=204)
     def delete(self, req, id):
-        self._core.delete(req.ctx, id)
+        self._core.delete(req.ctx, id, etag.match(req))
 
     @expose('GET', '/v1/runtimes/{id}/pool', policy='runtime_pool:get_all',
             result=Pool)

@@ -1,0 +1,108 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Versions of functions: ``/v1/functions/{id}/versions``."""
+
+import wsme
+
+from qinling.api.controllers.v1 import function
+from qinling.api import etag
+from qinling.api.expose import expose
+from qinling.api import listing
+from qinling.api import types
+
+ALL = '/v1/functions/{id}/versions'
+ONE = ALL + '/{version}'
+SORTABLE = ('version_number', 'created_at', 'updated_at', 'id')
+
+
+class Version(types.Resource):
+    """An immutable snapshot of a function; only ``description`` may be
+    given or changed."""
+
+    function_id = wsme.wsattr(types.Text, readonly=True)
+    version_number = wsme.wsattr(int, readonly=True)
+    description = types.Text
+    count = wsme.wsattr(int, readonly=True)
+    code = wsme.wsattr(types.AnyJson(), readonly=True)
+    entry = wsme.wsattr(types.Text, readonly=True)
+    cpu = wsme.wsattr(int, readonly=True)
+    memory_size = wsme.wsattr(int, readonly=True)
+    timeout = wsme.wsattr(int, readonly=True)
+    runtime_id = wsme.wsattr(types.Text, readonly=True)
+
+
+class Versions(listing.Collection):
+    """A list of versions."""
+
+    function_versions = [Version]
+
+
+class Controller:
+    """What can be done with versions."""
+
+    def __init__(self, services):
+        self._core = services.versions
+        self._functions = services.functions
+
+    @expose('POST', ALL, policy='function_version:create', result=Version,
+            status=201, body=Version, bare=True)
+    def create(self, req, id, body):
+        return self._core.create(req.ctx, id, types.given(body).get('description'))
+
+    @expose('GET', ALL, policy='function_version:get_all', result=Versions,
+            query=listing.PAGE)
+    def get_all(self, req, id, sort_key='version_number', **query):
+        page = listing.page(req, SORTABLE, sort_key=sort_key, **query)
+        rows = self._core.list(req.ctx, id, page)
+        return listing.answer(req, 'function_versions', rows, page)
+
+    @expose('GET', ONE, policy='function_version:get', result=Version,
+            query={'download': types.truth})
+    def get(self, req, id, version, download=False):
+        if download:
+            return function.send_file(
+                self._core.download(req.ctx, id, version), f'{id}_{version}')
+        return self._core.get(req.ctx, id, version)
+
+    @expose('PUT', ONE, policy='function_version:update', result=Version,
+            body=Version)
+    def update(self, req, id, version, body):
+        return self._core.update(
+            req.ctx, id, version, types.given(body).get('description'),
+            etag.match(req))
+
+    @expose('DELETE', ONE, policy='function_version:delete', status=204)
+    def delete(self, req, id, version):
+        self._core.delete(req.ctx, id, version, etag.match(req))
+
+    @expose('GET', ONE + '/references', policy='function_version:get',
+            result=function.References)
+    def references(self, req, id, version):
+        return listing.rows('references', self._core.references(
+            req.ctx, id, version))
+
+    @expose('POST', ONE + '/scale_up', policy='function_version:scale_up',
+            status=202, body=function.Scale, bare=True)
+    def scale_up(self, req, id, version, body):
+        self._functions.scale_up(req.ctx, id, version, body.count)
+
+    @expose('POST', ONE + '/scale_down',
+            policy='function_version:scale_down', status=202,
+            body=function.Scale, bare=True)
+    def scale_down(self, req, id, version, body):
+        self._functions.scale_down(req.ctx, id, version, body.count)
+
+    @expose('POST', ONE + '/detach', policy='function_version:detach',
+            status=202)
+    def detach(self, req, id, version):
+        self._functions.detach(req.ctx, id, version)

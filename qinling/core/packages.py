@@ -1,0 +1,67 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Stored packages, and when they may go.
+
+Each upload makes a storage key that nobody else has, and only rows that have
+it already can hand it on.  So a key that no row has will never be had again,
+and its package can be deleted without a lock; see ``doc/decisions``.
+"""
+
+from oslo_log import log
+
+from qinling.db import models
+from qinling.db import query
+
+LOG = log.getLogger(__name__)
+
+#: Seconds that a package may lie without a row: an upload in progress has
+#: stored it and not yet written its row.
+GRACE = 3600
+_USERS = (models.Function, models.FunctionVersion)
+
+
+class Packages:
+    """Deletes packages that nothing refers to."""
+
+    def __init__(self, db, storage):
+        self._db = db
+        self._storage = storage
+
+    def drop(self, key):
+        """Delete a package that a row has just lost, unless another row has
+        it, too; ``None`` is ignored."""
+        if key is not None and not self._used(key):
+            self._storage.delete(key)
+
+    def keep(self, key, action):
+        """What ``action(tx)`` returns, which writes a row with a package
+        just stored; if that fails, the package goes again."""
+        try:
+            return self._db.write(action)
+        except BaseException:
+            self.drop(key)
+            raise
+
+    def sweep(self, older_than=GRACE):
+        """Delete what a process that died left behind; returns how many
+        packages that were."""
+        orphans = [key for key in self._storage.keys(older_than)
+                   if not self._used(key)]
+        for key in orphans:
+            LOG.warning('Package %s belongs to nothing and is deleted.', key)
+            self._storage.delete(key)
+        return len(orphans)
+
+    def _used(self, key):
+        return self._db.read(lambda tx: any(
+            query.exists(tx, user, user.package == key) for user in _USERS))

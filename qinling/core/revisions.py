@@ -1,0 +1,33 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Writing only over the state that the writer has seen.
+
+``match`` is the set of revisions that a caller accepts, or ``None`` when he
+accepts any; see the column ``revision`` of :mod:`qinling.db.models`.
+"""
+
+from qinling import exception
+
+
+def check(row, match):
+    """Refuse a row that is not at one of the revisions.
+
+    :raises PreconditionFailed: it is at another.
+    """
+    if match is not None and row.revision not in match:
+        raise exception.PreconditionFailed(revision=row.revision)
+
+
+def condition(model, match):
+    """The same as conditions of a statement, for the moment of the write."""
+    return () if match is None else (model.revision.in_(match),)

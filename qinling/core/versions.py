@@ -1,0 +1,154 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Versions: numbered, immutable snapshots of a function."""
+
+from qinling.core import limits
+from qinling.core import revisions
+from qinling.core import targets
+from qinling.db import models
+from qinling.db import query
+from qinling import exception
+
+_MODEL = models.FunctionVersion
+_FUNCTION = models.Function
+
+
+class Versions:
+    """What may happen to versions.
+
+    A change of the versions of a function begins by locking the function's
+    row, so that numbers, limits and packages are settled one by one.
+    """
+
+    def __init__(self, conf, db, engine, sources, packages):
+        self._conf = conf
+        self._db = db
+        self._engine = engine
+        self._sources = sources
+        self._packages = packages
+
+    def create(self, ctx, function_id, description):
+        """Freeze the latest code, with how it is entered and limited.
+
+        :raises FunctionVersionLimit: the function has as many as it may.
+        """
+        limits.text('description', description)
+        number = self._db.write(lambda tx: self._freeze(
+            tx, ctx, function_id, description))
+        return self.get(ctx, function_id, number)
+
+    def _freeze(self, tx, ctx, function_id, description):
+        row = _locked(tx, ctx, function_id)
+        if not self._sources[row.code['source']].versioned:
+            raise exception.Forbidden(
+                reason='only functions of source package have versions, '
+                       f'{function_id} is of source {row.code["source"]}.')
+        limit = self._conf.resource_limits.max_versions
+        if query.count(tx, _MODEL, _MODEL.function_id == row.id) >= limit:
+            raise exception.FunctionVersionLimit(id=row.id, limit=limit)
+        number = row.version_counter + 1
+        query.update(tx, _FUNCTION, row.id, {
+            'version_counter': number, 'latest_version': number})
+        query.insert(
+            tx, _MODEL, function_id=row.id, version_number=number,
+            description=description, project_id=row.project_id,
+            **{name: getattr(row, name) for name in targets.SNAPSHOT})
+        return number
+
+    def get(self, ctx, function_id, number):
+        """One version."""
+        row = self._db.read(lambda tx: query.get(
+            tx, ctx.reach(), _MODEL, function_id=function_id,
+            version_number=number))
+        if row is None:
+            self._function(ctx, function_id)
+            raise exception.FunctionVersionNotFound(
+                id=function_id, version=number)
+        return row
+
+    def list(self, ctx, function_id, page):
+        """The versions of a function, by number."""
+        self._function(ctx, function_id)
+        return self._db.read(lambda tx: query.listing(
+            tx, ctx.reach(), _MODEL, [_MODEL.function_id == function_id],
+            page))
+
+    def download(self, ctx, function_id, number):
+        """A binary stream of the version's package."""
+        row = self.get(ctx, function_id, number)
+        try:
+            return self._sources[row.code['source']].open(
+                row.code, row.package)
+        except FileNotFoundError:
+            raise exception.NotFound(
+                reason=f'the package of version {number} is gone.')
+
+    def update(self, ctx, function_id, number, description, match=None):
+        """Change the description; nothing else of a version changes."""
+        limits.text('description', description)
+        row = self.get(ctx, function_id, number)
+        revisions.check(row, match)
+        if description is not None and not self._db.write(
+                lambda tx: query.update(
+                    tx, _MODEL, row.id, {'description': description},
+                    *revisions.condition(_MODEL, match))):
+            revisions.check(self.get(ctx, function_id, number), match)
+        return self.get(ctx, function_id, number)
+
+    def delete(self, ctx, function_id, number, match=None):
+        """Delete a version that nothing refers to; its number is never
+        given again.  Only the function's own project may."""
+        package = self._db.write(lambda tx: self._remove(
+            tx, ctx, function_id, number, match))
+        self._packages.drop(package)
+        self._engine.detach(function_id, number)
+
+    def _remove(self, tx, ctx, function_id, number, match):
+        _locked(tx, ctx, function_id)
+        row = query.get(tx, ctx, _MODEL, lock=True, function_id=function_id,
+                        version_number=number)
+        if row is None:
+            raise exception.FunctionVersionNotFound(
+                id=function_id, version=number)
+        revisions.check(row, match)
+        users = targets.references(tx, function_id, number)
+        if users:
+            raise exception.FunctionVersionInUse(
+                id=function_id, version=number,
+                blockers=targets.named(users))
+        query.delete(tx, _MODEL, row.id)
+        query.update(tx, _FUNCTION, function_id, {
+            'latest_version': query.highest(
+                tx, _MODEL.version_number,
+                _MODEL.function_id == function_id) or 0})
+        return row.package
+
+    def references(self, ctx, function_id, number):
+        """What refers to a version."""
+        self.get(ctx, function_id, number)
+        return self._db.read(
+            lambda tx: targets.references(tx, function_id, number))
+
+    def _function(self, ctx, id):
+        row = self._db.read(
+            lambda tx: query.get(tx, ctx.reach(), _FUNCTION, id=id))
+        if row is None:
+            raise exception.FunctionNotFound(id=id)
+
+
+def _locked(tx, ctx, function_id):
+    """The function's row, which nobody else may change until the end."""
+    row = query.get(tx, ctx, _FUNCTION, lock=True, id=function_id)
+    if row is None:
+        raise exception.FunctionNotFound(id=function_id)
+    return row
