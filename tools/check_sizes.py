@@ -126,7 +126,9 @@ def package_docstring(source):
 
 def module_lines(source):
     """A module can be read in one sitting."""
-    large = (source.path.startswith(LARGE) or source.path in LARGE_FILES)
+    if source.path.startswith(MIGRATIONS):
+        return
+    large = source.path.startswith(LARGE) or source.path in LARGE_FILES
     most = LINES_LARGE if large else LINES
     lines = len(source.text.splitlines())
     if lines > most:

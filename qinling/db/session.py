@@ -158,8 +158,9 @@ class _Writer:
     """Writes to SQLite, which wants one writer at a time.
 
     Who comes first writes for all who wait: what has gathered while others
-    wrote becomes one transaction (a group commit).  Each action has a
-    savepoint of its own, and each caller returns after the commit.
+    wrote becomes one transaction (a group commit), and each caller returns
+    after it.  If an action fails, all are done again one by one, so that it
+    takes none with it.
     """
 
     def __init__(self, engine, safe):
@@ -185,31 +186,34 @@ class _Writer:
     def _commit(self):
         batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
-            self._set_safety(any(item.durable for item in batch))
-            with self._connection.begin():
-                if len(batch) == 1:
-                    batch[0].value = batch[0].action(self._connection)
-                else:
-                    for item in batch:
-                        self._one(item)
+            self._together(batch)
         except Exception as e:
-            for item in batch:
-                item.error = e
+            if len(batch) == 1:
+                batch[0].error = e
+            else:
+                # One of them is at fault: each alone finds out which.
+                for item in batch:
+                    self._alone(item)
         for item in batch:
             item.done = True
+
+    def _together(self, batch):
+        self._set_safety(any(item.durable for item in batch))
+        with self._connection.begin():
+            for item in batch:
+                item.value = item.action(self._connection)
+
+    def _alone(self, item):
+        try:
+            self._together([item])
+        except Exception as e:
+            item.error = e
 
     def _set_safety(self, durable):
         """Whether the next commit waits until it is on the disk, and with it
         all that were before."""
         self._connection.connection.dbapi_connection.execute(
             f'PRAGMA synchronous = {self._safe if durable else "NORMAL"}')
-
-    def _one(self, item):
-        try:
-            with self._connection.begin_nested():
-                item.value = item.action(self._connection)
-        except Exception as e:
-            item.error = e
 
 
 @dataclasses.dataclass(eq=False)

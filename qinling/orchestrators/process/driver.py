@@ -90,22 +90,27 @@ class Driver(base.Orchestrator):
         with self._changed:
             self._check_open()
             pool = self._pools.get(runtime.id)
-            if pool is not None and pool.spec.image == runtime.image:
+            if pool is None or pool.complaint \
+                    or pool.spec.image != runtime.image:
+                self._drop(runtime.id)
+                pool = self._pools[runtime.id] = Pool(runtime)
+            elif not pool.starting:
                 pool.spec = runtime
-                if not pool.complaint:
-                    return
-            self._drop(runtime.id)
-            pool = self._pools[runtime.id] = Pool(runtime)
-            self._fill(pool)
-            self._changed.wait_for(lambda: pool.idle or pool.complaint
-                                   or not pool.starting or pool.closed)
-            if pool.closed or pool.idle:
                 return
-            self._drop(runtime.id)
+            self._fill(pool)
+            self._changed.wait_for(
+                lambda: pool.idle or pool.complaint or pool.closed,
+                self._options.start_timeout)
+            if pool.idle or pool.closed:
+                return
+            if self._pools.get(runtime.id) is pool:
+                self._drop(runtime.id)
         if pool.complaint:
             raise exception.PermanentError(
                 f'No worker for {runtime.image} starts: {pool.complaint}')
-        raise exception.TemporaryError(self._too_many())
+        raise exception.TemporaryError(
+            f'No worker for {runtime.image} became ready in '
+            f'{self._options.start_timeout} seconds.')
 
     def delete_pool(self, runtime_id):
         with self._changed:
@@ -140,8 +145,13 @@ class Driver(base.Orchestrator):
     def release(self, worker):
         with self._changed:
             _worker, process = self._claimed.pop(worker.name, (None, None))
-        if process is not None:
-            process.destroy(PATIENCE)
+        if process is None:
+            return
+        process.destroy(PATIENCE)
+        with self._changed:
+            # Its place is free then, for who claims another one at once.
+            self._changed.wait_for(lambda: process not in self._processes,
+                                   PATIENCE)
 
     def claimed(self):
         with self._changed:
@@ -239,9 +249,6 @@ class Driver(base.Orchestrator):
             return 'Its pool was deleted.'
         if pool.complaint:
             return f'None starts: {pool.complaint}'
-        return self._too_many()
-
-    def _too_many(self):
         return (f'There are {self._options.max_workers} workers on this '
                 'machine already.')
 
@@ -265,6 +272,7 @@ class Driver(base.Orchestrator):
 
     def _keep(self, pool, pause):
         """A worker from its start to its end: what its thread does."""
+        process, started = None, 0
         try:
             if pause:
                 self._closing.wait(pause)
@@ -272,10 +280,10 @@ class Driver(base.Orchestrator):
             if process is not None:
                 started = time.monotonic()
                 process.wait()
-                self._gone(pool, process, time.monotonic() - started)
         finally:
             with self._changed:
                 self._total -= 1
+                self._gone(pool, process, time.monotonic() - started)
                 for each in self._pools.values():
                     self._fill(each)
                 self._changed.notify_all()
@@ -324,14 +332,13 @@ class Driver(base.Orchestrator):
         return process
 
     def _gone(self, pool, process, age):
-        """An ended process leaves the books."""
-        with self._changed:
-            self._processes.discard(process)
-            if process in pool.idle and not pool.closed:
-                pool.idle.remove(process)
-                pool.failures = 1 if age > STABLE else pool.failures + 1
-                LOG.warning('An idle worker for %s died. %s',
-                            pool.spec.image, process.last_words)
+        """An ended process leaves the books; the lock is held."""
+        self._processes.discard(process)
+        if process in pool.idle and not pool.closed:
+            pool.idle.remove(process)
+            pool.failures = 1 if age > STABLE else pool.failures + 1
+            LOG.warning('An idle worker for %s died. %s',
+                        pool.spec.image, process.last_words)
 
     def _drop(self, runtime_id):
         """Close a pool and end its idle workers; the lock is held."""
