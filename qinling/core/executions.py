@@ -12,6 +12,7 @@
 
 """Executions: the row is the truth, the engine is told afterwards."""
 
+import dataclasses
 import datetime
 import json
 import types
@@ -103,7 +104,7 @@ class Executions:
                 return outcome
         except exception.Unavailable as e:
             LOG.warning('Execution %s: %s', row['id'], e)
-        finish(self._db, row['id'], ExecutionStatus.ERROR, failure(
+        finish(self._db, row['id'], fault(
             'No engine answered in time; try again later.'))
         now = self._db.read(lambda tx: query.get(
             tx, context.admin(), _MODEL, id=row['id']))
@@ -161,24 +162,33 @@ def lease(conf, now):
     return now + datetime.timedelta(seconds=conf.engine.lease)
 
 
-def failure(sentence):
-    """The result text of an execution that the platform ended."""
-    return json.dumps({'output': sentence})
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How an execution ended: an :class:`ExecutionStatus`, the JSON text to
+    show, and the log."""
+
+    status: ExecutionStatus
+    result: str
+    logs: str | None = None
 
 
-def finish(db, id, status, result, logs=None, conditions=(), params=None):
+def fault(sentence):
+    """The outcome of an execution that the platform could not run."""
+    return Outcome(ExecutionStatus.ERROR, json.dumps({'output': sentence}))
+
+
+def finish(db, id, outcome, *conditions, params=None):
     """Write how an execution ended: the one writer of results.
 
-    :param status: an :class:`ExecutionStatus`.
-    :param result: the JSON text to show.
     :param conditions: what must still hold of the row, for instance
         :data:`MINE` with its owner in ``params``.
     :returns: what was written, as a dict; ``None`` when the execution had
         ended already, was deleted, or a condition did not hold.
     """
-    values = {'result': result, 'owner': None, 'lease_until': None,
+    status = outcome.status.value
+    values = {'result': outcome.result, 'owner': None, 'lease_until': None,
               'updated_at': models.now()}
     moved = db.write(lambda tx: query.move(
-        tx, _MODEL, id, status.value, *conditions, params=params, logs=logs,
-        **values))
-    return dict(values, status=status.value) if moved else None
+        tx, _MODEL, id, status, *conditions, params=params,
+        logs=outcome.logs, **values))
+    return dict(values, status=status) if moved else None

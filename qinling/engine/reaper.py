@@ -25,7 +25,6 @@ from qinling.core import targets
 from qinling.db import models
 from qinling.db import query
 from qinling import exception
-from qinling.states import ExecutionStatus
 
 LOG = log.getLogger(__name__)
 
@@ -116,5 +115,4 @@ class Reaper:
     def _end(self, row, as_read, sentence):
         LOG.warning('Execution %s ends: %s', row.id, sentence)
         return executions.finish(
-            self._db, row.id, ExecutionStatus.ERROR,
-            executions.failure(sentence), conditions=as_read)
+            self._db, row.id, executions.fault(sentence), *as_read)

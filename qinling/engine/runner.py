@@ -69,13 +69,13 @@ class Runner:
             self._held[row['id']] = time.monotonic()
             self.idle.clear()
         try:
-            status, result, logs = self._attempt(row, target)
-            if self.stopping and status is ExecutionStatus.ERROR \
-                    and not row['sync']:
+            outcome = self._attempt(row, target)
+            if (self.stopping and not row['sync']
+                    and outcome.status is ExecutionStatus.ERROR):
                 return self._leave(row['id'])
             return executions.finish(
-                self._db, row['id'], status, result, logs,
-                (executions.MINE,), {'mine': self._owner})
+                self._db, row['id'], outcome, executions.MINE,
+                params={'mine': self._owner})
         finally:
             with self._lock:
                 del self._held[row['id']]
@@ -107,7 +107,7 @@ class Runner:
             return [id for id, since in self._held.items() if since <= limit]
 
     def _attempt(self, row, target):
-        """(status, result text, log) of one attempt."""
+        """The :class:`~qinling.core.executions.Outcome` of one attempt."""
         deadline = time.monotonic() + self._conf.engine.queue_timeout
         args, kwargs = inputs.arguments(row['input'])
         order = {'execution_id': row['id'], 'args': args, 'kwargs': kwargs,
@@ -135,7 +135,7 @@ class Runner:
         except Exception:
             LOG.exception('Execution %s met an unexpected fault.', row['id'])
             sentence = 'An internal fault of the service; see its log.'
-        return ExecutionStatus.ERROR, executions.failure(sentence), None
+        return executions.fault(sentence)
 
     def _call(self, order, target, deadline):
         """The agent's answer; ``None`` when the worker had not begun, so
@@ -163,4 +163,5 @@ def _outcome(answer):
     result = json.dumps({'output': answer['output'],
                          'duration': answer['duration']})
     # PostgreSQL has no NUL in texts.
-    return status, result, answer['log'].replace('\0', '\ufffd')
+    return executions.Outcome(
+        status, result, answer['log'].replace('\0', '\ufffd'))

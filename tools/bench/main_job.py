@@ -1,3 +1,5 @@
+#!/usr/bin/env python3
+#
 #    Licensed under the Apache License, Version 2.0 (the "License"); you may
 #    not use this file except in compliance with the License. You may obtain
 #    a copy of the License at
@@ -10,7 +12,6 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-#!/usr/bin/env python3
 """Measures the main job on one machine.
 
 Starts a server of its own in a temporary directory, runs the function

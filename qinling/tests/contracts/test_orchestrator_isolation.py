@@ -267,7 +267,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
 
     def test_bomb_in_other_sessions(self):
         self.start(processes=64)
-        result = self.outcome('shell_bomb', timeout=1)
+        result = self.outcome('shell_bomb', timeout=3)
         self.assertEqual(TIMEOUT, result['output'])
         self.assertIn('it goes on', result['log'])
         self.check_calm()
@@ -278,14 +278,14 @@ class Isolation(process_drivers.ProcessDriverMixin):
     def test_daemon_does_not_outlive_a_timeout(self):
         self.start()
         _client, result = self.run_function(
-            self.worker, 'processes', 'daemon_then_sleep', timeout=0.5)
+            self.worker, 'processes', 'daemon_then_sleep', timeout=2)
         self.assertEqual(TIMEOUT, result['output'])
         self.check_calm()
 
     def test_session_does_not_outlive_a_timeout(self):
         self.start()
         _client, result = self.run_function(
-            self.worker, 'processes', 'session_then_sleep', timeout=0.5)
+            self.worker, 'processes', 'session_then_sleep', timeout=2)
         self.assertEqual(TIMEOUT, result['output'])
         self.check_calm()
 

@@ -57,7 +57,8 @@ class Controller:
     @expose('POST', ALL, policy='function_version:create', result=Version,
             status=201, body=Version, bare=True)
     def create(self, req, id, body):
-        return self._core.create(req.ctx, id, types.given(body).get('description'))
+        return self._core.create(
+            req.ctx, id, types.given(body).get('description'))
 
     @expose('GET', ALL, policy='function_version:get_all', result=Versions,
             query=listing.PAGE)
