@@ -103,13 +103,15 @@ class Engine:
         """The thread that renews leases, sweeps, and expires workers."""
         interval = min(self._conf.engine.lease / 3,
                        self._conf.engine.sweep_interval)
-        while not self._stopped.wait(interval):
+        while True:
             for step in (self._renew, self._reaper.sweep, self._expire,
                          self._sweep_packages):
                 try:
                     step()
                 except Exception:
                     LOG.exception('The keeper goes on after a fault.')
+            if self._stopped.wait(interval):
+                break
 
     def _renew(self):
         age = self._conf.engine.lease / 4

@@ -86,9 +86,11 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         client = self.connect(worker)
         client.load(agents.package('processes'), entry='main.daemon')
         self.assertEqual('success', client.execute()['status'])
+        self.wait_until(lambda: self.available(driver) == 2)
         pids = [pid for each in self.workers(driver)
                 for pid in (each, *process_drivers.descendants(each))]
-        self.assertGreaterEqual(len(pids), 4)
+        # An agent and an executor each.
+        self.assertGreaterEqual(len(pids), 6)
         driver.close()
         self.assertEqual([], [pid for pid in pids if agents.alive(pid)])
         self.assertEqual(['root'], os.listdir(driver._directory.path))
@@ -167,6 +169,7 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
             owner.pid)) >= 3 * 2 + 1)
         pids = process_drivers.descendants(owner.pid)
         owner.kill()
+        owner.wait()
         self.wait_until(lambda: not any(map(agents.alive, pids)))
 
         # What it left behind is removed by the next one.
@@ -174,6 +177,9 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         self.assertIn('.sock', ' '.join(left))
         driver = self.make_driver(directory)
         self.assertEqual(['root'], os.listdir(directory))
+        for base in set(getattr(driver._cgroups, '_bases', {}).values()):
+            self.assertEqual([], [name for name in os.listdir(base)
+                                  if name.startswith(f'qinling-{owner.pid}-')])
         driver.ensure_pool(orchestrators.RuntimeSpec('r', 'python3'))
 
     def test_directory_of_another_one(self):

@@ -239,6 +239,10 @@ class Standalone(fixtures.Fixture):
         """Ids of all processes below the server."""
         return descendants(self.program.process.pid)
 
+    def packages(self):
+        """The stored packages."""
+        return sorted((self.state / 'packages').glob('??/*'))
+
     def agents(self):
         """Ids of the agents of all workers."""
         return [pid for pid in self.processes() if b'agent.py' in
@@ -337,6 +341,14 @@ class Maria(fixtures.Fixture):
             isolation_level='AUTOCOMMIT')
         with engine.connect() as connection:
             return connection.exec_driver_sql(statement)
+
+
+def leave_behind(path, hours):
+    """Make a file that is some hours old."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b'')
+    then = time.time() - hours * 3600
+    os.utime(path, (then, then))
 
 
 def ini(groups):

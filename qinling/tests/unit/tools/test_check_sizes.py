@@ -213,8 +213,8 @@ class CheckSizesTest(base.BaseTestCase):
 
     def run_tool(self, text):
         """(exit code, what was printed) of the command for a file."""
-        ran = subprocess.run(
-            [sys.executable, str(TOOL), str(self.tree({'qinling/a.py': text}))],
-            capture_output=True, text=True)
+        root = self.tree({'qinling/a.py': text})
+        ran = subprocess.run([sys.executable, str(TOOL), str(root)],
+                             capture_output=True, text=True)
         self.assertEqual('', ran.stderr)
         return ran.returncode, ran.stdout

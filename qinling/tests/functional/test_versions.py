@@ -1,0 +1,212 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Versions and aliases with real workers, the same over both
+deployments."""
+
+import itertools
+import threading
+
+from oslotest import base
+
+from qinling.tests.functional import base as servers
+
+
+def says(word):
+    """Source of a function that returns a word."""
+    return f'def main(**kwargs):\n    return "{word}"\n'
+
+
+class Versions(servers.Shared):
+    """Publishing, pointing, and running what is pointed at."""
+
+    names = itertools.count(1)
+
+    def publish(self, function, description=None):
+        """The number of a new version."""
+        status, row = self.client.call(
+            'POST', f'/v1/functions/{function}/versions',
+            {'description': description})
+        self.assertEqual(201, status, row)
+        return row['version_number']
+
+    def change(self, function, code):
+        """Give a function other code."""
+        self.client.form('PUT', f'/v1/functions/{function}', {},
+                         servers.package(code))
+
+    def point(self, function, version, **fields):
+        """The name of a new alias."""
+        name = f'alias-{next(self.names)}'
+        status, row = self.client.call('POST', '/v1/aliases', dict(
+            fields, name=name, function_id=function,
+            function_version=version))
+        self.assertEqual(201, status, row)
+        return name
+
+    def by_alias(self, name, **fields):
+        """An execution through an alias."""
+        return self.client.run(None, function_alias=name, **fields)
+
+    def three(self):
+        """A function with versions 1 and 2 that say so, and newer code."""
+        function = self.client.create(says('v1'))['id']
+        self.publish(function)
+        self.change(function, says('v2'))
+        self.publish(function)
+        self.change(function, says('v0'))
+        return function
+
+    def test_each_version_runs_its_code(self):
+        function = self.three()
+        for version in (0, 1, 2, 1, 0):
+            row = self.client.run(function, function_version=version)
+            self.assertEqual((f'v{version}', version), (
+                servers.output(row), row['function_version']))
+        counts = [self.client.get(
+            f'/v1/functions/{function}/versions/{version}')['count']
+            for version in (1, 2)]
+        self.assertEqual([2, 1], counts)
+        shown = self.client.get(f'/v1/functions/{function}')
+        self.assertEqual((2, 2), (shown['count'], shown['latest_version']))
+
+    def test_alias_is_followed_at_once(self):
+        function = self.three()
+        name = self.point(function, 1)
+        row = self.by_alias(name)
+        self.assertEqual(
+            ('v1', name, function, 1),
+            (servers.output(row), row['function_alias'],
+             row['function_id'], row['function_version']))
+        self.client.call('PUT', f'/v1/aliases/{name}',
+                         {'function_version': '2'})
+        self.assertEqual('v2', servers.output(self.by_alias(name)))
+        self.client.call('POST', f'/v1/aliases/{name}/rollback')
+        self.assertEqual('v1', servers.output(self.by_alias(name)))
+        queued = self.by_alias(name, sync=False)
+        self.assertEqual('v1', servers.output(
+            self.client.ended(queued['id'])))
+
+    def test_a_version_keeps_its_limits_and_entry(self):
+        function = self.client.create(
+            'import time\n\n\ndef slow(**k):\n    time.sleep(1.5)\n'
+            '    return "slow"\n\n\ndef fast(**k):\n    return "fast"\n',
+            entry='main.slow', timeout=5)['id']
+        self.publish(function)
+        self.client.form('PUT', f'/v1/functions/{function}',
+                         {'entry': 'main.fast', 'timeout': 1})
+        self.assertEqual('fast', servers.output(self.client.run(function)))
+        row = self.client.run(function, function_version=1)
+        self.assertEqual('slow', servers.output(row))
+
+    def test_repointing_under_load_loses_nothing(self):
+        function = self.three()
+        name = self.point(function, 1)
+        stop, rows = threading.Event(), []
+
+        def load():
+            while not stop.is_set():
+                rows.append(self.by_alias(name))
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for version in itertools.islice(itertools.cycle((2, 1)), 20):
+            before = len(rows)
+            self.client.call('PUT', f'/v1/aliases/{name}',
+                             {'function_version': version})
+            servers.wait_for(lambda: len(rows) > before + 8, 'load')
+        stop.set()
+        for thread in threads:
+            thread.join(servers.PATIENCE)
+        self.assertEqual({'success'}, {row['status'] for row in rows})
+        self.assertEqual(
+            [f'v{row["function_version"]}' for row in rows],
+            [servers.output(row) for row in rows])
+        self.assertEqual({1, 2}, {row['function_version'] for row in rows})
+
+    def test_weights_split_executions(self):
+        function = self.three()
+        name = self.point(function, 1, routing={'1': 0.5, '2': 0.5})
+        rows = [self.by_alias(name) for _ in range(40)]
+        self.assertEqual({'v1', 'v2'}, set(map(servers.output, rows)))
+        chosen = {self.by_alias(name, routing_key='customer-7')[
+            'function_version'] for _ in range(10)}
+        self.assertEqual(1, len(chosen))
+
+    def test_a_running_execution_keeps_its_version(self):
+        function = self.client.create(
+            'import time\n\n\ndef main(seconds, **k):\n'
+            '    time.sleep(seconds)\n')['id']
+        self.publish(function)
+        path = f'/v1/functions/{function}/versions/1'
+        row = self.client.run(function, {'seconds': 2}, function_version=1,
+                              sync=False)
+        status, fault = self.client.call('DELETE', path)
+        self.assertEqual(403, status)
+        self.assertIn(row['id'], fault['faultstring'])
+        self.client.ended(row['id'])
+        self.assertEqual(204, self.client.call('DELETE', path)[0])
+        self.assertEqual(2, self.publish(function))
+
+    def test_workers_of_versions_are_apart(self):
+        function = self.three()
+        for version in (0, 1):
+            self.client.run(function, function_version=version)
+        path = f'/v1/functions/{function}/workers?function_version='
+        found = [{each['worker_name'] for each in self.client.get(
+            f'{path}{version}')['workers']} for version in (0, 1)]
+        self.assertEqual([1, 1], [len(each) for each in found])
+        self.assertFalse(found[0] & found[1])
+        self.client.call('POST',
+                         f'/v1/functions/{function}/versions/1/detach')
+        servers.wait_for(
+            lambda: not self.client.get(f'{path}1')['workers'],
+            'the detach')
+        self.assertEqual(1, len(self.client.get(f'{path}0')['workers']))
+
+
+class TestStandalone(Versions, base.BaseTestCase):
+    """On one machine."""
+
+    make_server = servers.Standalone
+
+    def test_numbers_survive_a_restart(self):
+        server = self.useFixture(servers.Standalone())
+        function = server.client.create(says('v1'))['id']
+        path = f'/v1/functions/{function}/versions'
+        for _ in range(2):
+            server.client.call('POST', path)
+        server.client.call('DELETE', f'{path}/2')
+        self.assertEqual(0, server.program.stop())
+        server.restart()
+        _, row = server.client.call('POST', path)
+        self.assertEqual(3, row['version_number'])
+        self.assertEqual('v1', servers.output(
+            server.client.run(function, function_version=1)))
+
+    def test_packages_left_behind_are_swept(self):
+        server = self.useFixture(servers.Standalone())
+        function = server.client.create(says('v1'))['id']
+        kept = list(server.packages())
+        orphan = server.state / 'packages' / 'ab' / f'{"ab" * 32}-00000000'
+        self.assertEqual(0, server.program.stop())
+        servers.leave_behind(orphan, hours=2)
+        server.restart()
+        servers.wait_for(lambda: not orphan.exists(), 'the sweep')
+        self.assertEqual(kept, list(server.packages()))
+        self.assertEqual('v1', servers.output(server.client.run(function)))
+
+
+class TestCloud(Versions, base.BaseTestCase):
+    """Over separate daemons, RabbitMQ and MariaDB."""
+
+    make_server = servers.Cloud
