@@ -1,0 +1,135 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What tests of the engine share: a database, and stand-ins for what the
+engine drives.
+"""
+
+import datetime
+import threading
+
+import fixtures
+from oslotest import base
+
+from qinling import conf as qinling_conf
+from qinling.core import targets
+from qinling.db import models
+from qinling.db import query
+from qinling.db import session
+from qinling import exception
+from qinling.orchestrators import base as orchestrators
+
+PATIENCE = 10
+PAST = datetime.timedelta(hours=-1)
+FUTURE = datetime.timedelta(hours=1)
+
+
+class TestCase(base.BaseTestCase):
+    """A test with a database of its own."""
+
+    def setUp(self):
+        super().setUp()
+        directory = self.useFixture(fixtures.TempDir())
+        self.conf = qinling_conf.load([], [])
+        self.conf.set_override(
+            'connection', f'sqlite:///{directory.join("db")}',
+            group='database')
+        self.db = session.Database(self.conf)
+        self.addCleanup(self.db.close)
+        self.db.write(models.Base.metadata.create_all)
+
+    def add(self, model, **values):
+        """The id of a new row."""
+        values.setdefault('project_id', 'p')
+        return self.db.write(lambda tx: query.insert(tx, model, **values))
+
+    def add_runtime(self, status='available', image='python3'):
+        """The id of a new runtime."""
+        return self.add(models.Runtime, image=image, status=status)
+
+    def add_function(self):
+        """The id of a new function."""
+        return self.add(
+            models.Function, code={'source': 'package'}, package='key',
+            entry='main.main', cpu=100, memory_size=1, timeout=5,
+            runtime_id=self.add_runtime())
+
+    def add_execution(self, function='f', lease=FUTURE, **values):
+        """The id of a new execution."""
+        values.setdefault('status', 'running')
+        return self.add(models.Execution, function_id=function,
+                        lease_until=lease and models.now() + lease,
+                        **values)
+
+    def row(self, model, id):
+        """A row as it is now, or ``None``."""
+        found = self.db.read(
+            lambda tx: query.find(tx, model, model.id == id))
+        return found[0] if found else None
+
+    def execution(self, id):
+        """An execution as it is now."""
+        return self.row(models.Execution, id)
+
+
+def target(**changes):
+    """Something to run."""
+    values = dict(
+        project_id='p', function_id='f', version=0, alias=None,
+        runtime_id='r', runtime_status='available',
+        code={'source': 'package'}, package='key', entry='main.main',
+        cpu=100, memory_size=1, timeout=5)
+    return targets.Target(**dict(values, **changes))
+
+
+def worker(name='w'):
+    """A worker that nobody can reach."""
+    return orchestrators.Worker(name, 'r', 'unix:/none', 'secret')
+
+
+class Orchestrator(orchestrators.Orchestrator):
+    """An orchestrator of names; it knows the image ``python3`` only."""
+
+    def __init__(self):
+        self.pools = {}
+        self.alive = []
+        self.closed = threading.Event()
+
+    def ensure_pool(self, runtime):
+        if runtime.image != 'python3':
+            raise exception.PermanentError(f'no image {runtime.image}')
+        self.pools[runtime.id] = runtime.image
+
+    def delete_pool(self, runtime_id):
+        self.pools.pop(runtime_id, None)
+
+    def capacity(self, runtime_id):
+        if runtime_id in self.pools:
+            return orchestrators.Capacity(3, 2)
+        return None
+
+    def claim(self, runtime_id, function, limits):
+        made = worker(f'{function}-{len(self.alive)}')
+        self.alive.append(made)
+        return made
+
+    def release(self, worker):
+        self.alive.remove(worker)
+
+    def claimed(self):
+        return list(self.alive)
+
+    def describe(self):
+        return {'isolation': 'none'}
+
+    def close(self):
+        self.closed.set()

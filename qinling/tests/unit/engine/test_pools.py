@@ -1,0 +1,90 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Runtimes and their pools."""
+
+from qinling.db import models
+from qinling.engine import pools
+from qinling.tests.unit.engine import base
+
+
+class TestPools(base.TestCase):
+    """Pools over an orchestrator that knows one image."""
+
+    def setUp(self):
+        super().setUp()
+        self.orchestrator = base.Orchestrator()
+        self.pools = pools.Pools(self.db, self.orchestrator)
+
+    def status(self, id):
+        row = self.row(models.Runtime, id)
+        return row and row.status
+
+    def test_create(self):
+        id = self.add_runtime('creating')
+        self.pools.ensure(id)
+        self.assertEqual('available', self.status(id))
+        self.assertEqual({'total': 3, 'available': 2},
+                         self.pools.capacity(id))
+
+    def test_create_fails(self):
+        id = self.add_runtime('creating', image='cobol')
+        self.pools.ensure(id)
+        self.assertEqual('error', self.status(id))
+        self.assertEqual('no image cobol',
+                         self.row(models.Runtime, id).status_reason)
+
+    def test_upgrade(self):
+        id = self.add_runtime('upgrading')
+        self.pools.ensure(id, previous_image='old')
+        self.assertEqual('available', self.status(id))
+
+    def test_upgrade_goes_back(self):
+        id = self.add_runtime('upgrading', image='cobol')
+        self.pools.ensure(id, previous_image='python3')
+        row = self.row(models.Runtime, id)
+        self.assertEqual(('available', 'python3', 'no image cobol'),
+                         (row.status, row.image, row.status_reason))
+        self.assertEqual('python3', self.orchestrator.pools[id])
+
+    def test_upgrade_cut_short_by_the_end_of_the_engine(self):
+        id = self.add_runtime('upgrading', image='cobol')
+        self.pools.restore()
+        self.assertEqual('error', self.status(id))
+
+    def test_one_engine_that_cannot_serve_says_nothing_for_others(self):
+        id = self.add_runtime('available', image='cobol')
+        self.pools.ensure(id)
+        self.assertEqual('available', self.status(id))
+
+    def test_delete(self):
+        id = self.add_runtime('creating')
+        self.pools.ensure(id)
+        self.pools.delete(id)
+        self.assertIsNone(self.status(id))
+        self.assertIsNone(self.pools.capacity(id))
+
+    def test_unknown_and_going_ones_are_ignored(self):
+        self.pools.ensure('unknown')
+        self.pools.ensure(self.add_runtime('deleting'))
+        self.assertEqual({}, self.orchestrator.pools)
+
+    def test_restore(self):
+        ids = {status: self.add_runtime(status) for status in (
+            'creating', 'available', 'upgrading', 'error', 'deleting')}
+        self.pools.restore()
+        self.assertEqual(
+            {'creating': 'available', 'available': 'available',
+             'upgrading': 'available', 'error': 'error', 'deleting': None},
+            {status: self.status(id) for status, id in ids.items()})
+        self.assertEqual({ids['creating'], ids['available'],
+                          ids['upgrading']}, set(self.orchestrator.pools))

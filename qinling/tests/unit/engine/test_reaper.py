@@ -1,0 +1,120 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Executions that nobody looks after."""
+
+from qinling.db import models
+from qinling.engine import reaper
+from qinling.tests.unit.engine import base
+
+
+class TestReaper(base.TestCase):
+    """The reaper of an engine called ``me``."""
+
+    def setUp(self):
+        super().setUp()
+        self.submitted = []
+        self.known = []
+        self.reaper = reaper.Reaper(
+            self.conf, self.db, 'me',
+            lambda row, target: self.submitted.append((row, target)),
+            lambda: self.known)
+        self.function = self.add_function()
+
+    def lost(self, **values):
+        """The id of an execution whose lease has run out."""
+        values = {'lease': base.PAST, 'sync': False, **values}
+        return self.add_execution(self.function, **values)
+
+    def test_lost_messages_are_made_good(self):
+        id = self.lost(input='x')
+        self.assertEqual(1, self.reaper.sweep())
+        (row, target), = self.submitted
+        self.assertEqual({'id': id, 'input': 'x', 'sync': False,
+                          'owner': None}, row)
+        self.assertEqual((self.function, 0, 5),
+                         (target.function_id, target.version,
+                          target.timeout))
+        self.assertEqual(0, self.reaper.sweep())
+
+    def test_work_of_a_dead_engine_begins_again(self):
+        id = self.lost(owner='dead', attempt=1)
+        self.reaper.sweep()
+        self.assertEqual([id], [row['id'] for row, _ in self.submitted])
+        self.assertIsNone(self.execution(id).owner)
+
+    def test_not_for_ever(self):
+        id = self.lost(owner='dead',
+                       attempt=self.conf.engine.max_attempts)
+        self.reaper.sweep()
+        row = self.execution(id)
+        self.assertEqual(('error', []), (row.status, self.submitted))
+        self.assertIn('died, 3 in all', row.result)
+
+    def test_a_synchronous_one_ends(self):
+        for owner in ('dead', None):
+            id = self.lost(sync=True, owner=owner)
+            self.reaper.sweep()
+            row = self.execution(id)
+            self.assertEqual(('error', None), (row.status, row.owner))
+            self.assertIn('died or was stopped', row.result)
+        self.assertEqual([], self.submitted)
+
+    def test_what_is_in_time_is_left_alone(self):
+        for values in ({'lease': base.FUTURE}, {'lease': base.FUTURE,
+                                                'owner': 'other'},
+                       {'lease': None, 'status': 'success'}):
+            self.lost(**values)
+        self.assertEqual(0, self.reaper.sweep())
+        self.assertEqual([], self.submitted)
+
+    def test_what_is_known_here_is_left_alone(self):
+        self.known = [self.lost()]
+        self.assertEqual(0, self.reaper.sweep())
+
+    def test_function_gone(self):
+        id = self.add_execution('gone', lease=base.PAST, sync=False)
+        self.reaper.sweep()
+        row = self.execution(id)
+        self.assertEqual('error', row.status)
+        self.assertIn('Function not found', row.result)
+
+    def test_a_row_that_was_taken_meanwhile(self):
+        id = self.lost()
+        row = self.execution(id)
+        self.db.write(lambda tx: tx.exec_driver_sql(
+            "UPDATE executions SET owner = 'other'"))
+        self.assertFalse(self.reaper._rescue(row))
+        self.assertEqual('other', self.execution(id).owner)
+
+    def test_recover_takes_all_pages_and_young_leases(self):
+        count = 2 * reaper.BATCH + 7
+        for number in range(count):
+            self.lost(lease=base.FUTURE, owner='dead' if number % 2
+                      else None)
+        mine = self.lost(lease=base.FUTURE, owner='me')
+        self.reaper.recover()
+        self.assertEqual(count, len({row['id']
+                                     for row, _ in self.submitted}))
+        self.assertNotIn(mine, [row['id'] for row, _ in self.submitted])
+
+    def test_renew(self):
+        mine = self.lost(owner='me')
+        queued = self.lost()
+        other = self.lost(owner='other')
+        ended = self.lost(status='success', lease=None)
+        self.reaper.renew([mine, queued, other, ended])
+        now = models.now()
+        self.assertGreater(self.execution(mine).lease_until, now)
+        self.assertGreater(self.execution(queued).lease_until, now)
+        self.assertLess(self.execution(other).lease_until, now)
+        self.assertIsNone(self.execution(ended).lease_until)

@@ -1,0 +1,191 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""One execution at a time."""
+
+import json
+import threading
+
+from qinling.engine import invoker
+from qinling.engine import runner
+from qinling.engine import scaling
+from qinling import exception
+from qinling.tests.unit.engine import base
+
+GOOD = (200, {'status': 'success', 'output': {'a': [1, None]},
+              'duration': 0.5, 'log': 'a\0b'})
+BAD = (200, {'status': 'failed', 'output': 'why', 'duration': 1,
+             'log': ''})
+
+
+class Script:
+    """Plays the scaling and the invoker: each call meets the next of its
+    events, an answer or an exception."""
+
+    def __init__(self, *events):
+        self.events = list(events)
+        self.orders = []
+        self.seats = []
+
+    def acquire(self, target, deadline):
+        if isinstance(self.events[0], scaling.NoWorker | TypeError
+                      | exception.PermanentError):
+            raise self.events.pop(0)
+        return scaling.Member(base.worker(), None)
+
+    def done(self, member, broken=False):
+        self.seats.append(broken)
+
+    def execute(self, worker, order, timeout):
+        self.orders.append((order, timeout))
+        event = self.events.pop(0)
+        if callable(event):
+            event = event()
+        if isinstance(event, Exception):
+            raise event
+        return event
+
+
+class TestRunner(base.TestCase):
+    """The runner of an engine called ``me``."""
+
+    def make(self, *events):
+        self.script = Script(*events)
+        return runner.Runner(self.conf, self.db, 'me', self.script,
+                             self.script)
+
+    def run_one(self, *events, input=None, sync=True, **values):
+        """(what run() returned, the row afterwards)."""
+        values.setdefault('owner', 'me')
+        id = self.add_execution(input=input, sync=sync, **values)
+        self.runner = self.make(*events)
+        found = self.runner.run(
+            {'id': id, 'input': input, 'sync': sync,
+             'owner': values['owner']}, base.target())
+        return found, self.execution(id)
+
+    def test_success_is_written_once_and_returned(self):
+        found, row = self.run_one(GOOD, input='{"x": 1}')
+        self.assertEqual('success', row.status)
+        self.assertEqual({'output': {'a': [1, None]}, 'duration': 0.5},
+                         json.loads(row.result))
+        self.assertEqual('a\ufffdb', row.logs)
+        self.assertIsNone(row.owner)
+        self.assertIsNone(row.lease_until)
+        for name, value in found.items():
+            self.assertEqual(value, getattr(row, name), name)
+        order, timeout = self.script.orders[0]
+        self.assertEqual(([], {'x': 1}, 5),
+                         (order['args'], order['kwargs'], order['timeout']))
+        self.assertGreater(timeout, 5)
+        self.assertEqual([False], self.script.seats)
+        self.assertTrue(self.runner.idle.is_set())
+
+    def test_failure_of_the_function(self):
+        _, row = self.run_one(BAD)
+        self.assertEqual('failed', row.status)
+        self.assertEqual('why', json.loads(row.result)['output'])
+
+    def test_a_worker_that_was_gone_is_replaced(self):
+        _, row = self.run_one(invoker.NotSent('gone'), GOOD)
+        self.assertEqual('success', row.status)
+        self.assertEqual([True, False], self.script.seats)
+
+    def test_a_worker_that_refuses_is_replaced(self):
+        _, row = self.run_one((503, {'error': 'busy'}), GOOD)
+        self.assertEqual('success', row.status)
+        self.assertEqual([True, False], self.script.seats)
+
+    def test_what_may_have_run_is_not_run_again(self):
+        _, row = self.run_one(invoker.Lost('reset'), GOOD)
+        self.assertEqual('error', row.status)
+        self.assertIn('worker died', row.result)
+        self.assertEqual(1, len(self.script.orders))
+        self.assertEqual([True], self.script.seats)
+
+    def test_platform_faults_are_errors_with_a_reason(self):
+        for event, words in (
+                (scaling.NoWorker('all busy'), 'all busy'),
+                (exception.PermanentError('bad image'), 'bad image'),
+                (TypeError('a bug'), 'internal fault')):
+            _, row = self.run_one(event)
+            self.assertEqual('error', row.status)
+            self.assertIn(words, row.result)
+
+    def test_claims_what_nobody_owns(self):
+        _, row = self.run_one(GOOD, owner=None)
+        self.assertEqual(('success', 1), (row.status, row.attempt))
+
+    def test_leaves_what_another_owns(self):
+        for values in ({'owner': 'other'}, {'status': 'success'}):
+            id = self.add_execution(**values)
+            made = self.make(GOOD)
+            self.assertIsNone(made.run(
+                {'id': id, 'input': None, 'sync': True, 'owner': None},
+                base.target()))
+            self.assertEqual([], self.script.orders)
+
+    def test_a_late_result_is_refused(self):
+        id = self.add_execution(owner='me')
+
+        def taken_over():
+            self.db.write(lambda tx: tx.exec_driver_sql(
+                "UPDATE executions SET owner = 'other'"))
+            return GOOD
+        found = self.make(taken_over).run(
+            {'id': id, 'input': None, 'sync': True, 'owner': 'me'},
+            base.target())
+        self.assertIsNone(found)
+        self.assertEqual('running', self.execution(id).status)
+
+    def test_two_claims_of_one_execution(self):
+        id = self.add_execution(sync=False)
+        row = {'id': id, 'input': None, 'sync': False, 'owner': None}
+        runners = [self.make(GOOD) for _ in range(8)]
+        for number, each in enumerate(runners):
+            each._owner = f'engine-{number}'
+        found = []
+        threads = [threading.Thread(target=lambda each=each: found.append(
+            each.run(row, base.target()))) for each in runners]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(base.PATIENCE)
+        self.assertEqual(7, found.count(None))
+        self.assertEqual(1, self.execution(id).attempt)
+
+    def test_held_while_it_runs(self):
+        id = self.add_execution(owner='me')
+        seen = []
+
+        def look():
+            seen.append((made.held(), made.held(older_than=60),
+                         made.idle.is_set()))
+            return GOOD
+        made = self.make(look)
+        made.run({'id': id, 'input': None, 'sync': True, 'owner': 'me'},
+                 base.target())
+        self.assertEqual([([id], [], False)], seen)
+        self.assertEqual([], made.held())
+
+    def test_a_stopping_engine_leaves_asynchronous_work(self):
+        def stop():
+            self.runner.stopping = True
+            return invoker.Lost('closed')
+        for sync, status in ((False, 'running'), (True, 'error')):
+            id = self.add_execution(owner='me', sync=sync)
+            self.runner = self.make(stop)
+            self.runner.run({'id': id, 'input': None, 'sync': sync,
+                             'owner': 'me'}, base.target())
+            row = self.execution(id)
+            self.assertEqual((status, None), (row.status, row.owner))
+        self.assertIn('stopped', row.result)
