@@ -53,7 +53,7 @@ install_into() {
     shift
     wanted=$(_fingerprint "$@")
     if [ "$(cat "$directory/.installed" 2>/dev/null)" = "$wanted" ] &&
-            "$directory/bin/python" -c 'import qinling' 2>/dev/null; then
+            "$directory/bin/python" -I -c 'import qinling' 2>/dev/null; then
         return 0
     fi
     echo "Installing into $directory (this takes a minute or two) ..."

@@ -102,7 +102,7 @@ run_stage() {
     local stestr=("$BIN/stestr" --test-path "qinling/tests/$directory"
         --top-dir . --repo-url "$repository")
     "${stestr[@]}" run --concurrency "$CONCURRENCY" --abbreviate \
-        ${FILTER[@]+"${FILTER[@]}"} </dev/null
+        --suppress-attachments ${FILTER[@]+"${FILTER[@]}"} </dev/null
     code=$?
     "${stestr[@]}" last --subunit </dev/null >"$repository/stream" \
         2>"$repository/errors"
@@ -118,6 +118,8 @@ BIN=$(cd "$VENV/bin" && pwd) || exit 1
 export PATH=$BIN:$PATH
 # A test that hangs ends with a traceback that says where.
 export OS_TEST_TIMEOUT=${OS_TEST_TIMEOUT:-300}
+# What a test prints and logs is shown if it fails.
+export OS_STDOUT_CAPTURE=1 OS_STDERR_CAPTURE=1 OS_LOG_CAPTURE=1
 
 mkdir -p .stestr
 exec 9>.stestr/lock

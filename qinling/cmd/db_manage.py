@@ -14,7 +14,9 @@
 
 import sys
 
+from alembic import util
 from oslo_config import cfg
+from oslo_db import exception as db_exc
 
 from qinling.cmd import process
 from qinling.db import migration
@@ -83,6 +85,15 @@ def main():
     if not conf.database.connection:
         process.fail('There is no [database] connection in the '
                      'configuration; give one with --config-file.')
+    try:
+        _run(conf)
+    except util.CommandError as e:
+        process.fail(f'{e}; "qinling-db-manage history" lists them all.')
+    except db_exc.DBConnectionError as e:
+        process.fail(f'The database does not answer: {e.inner_exception}')
+
+
+def _run(conf):
     db = session.Database(conf)
     try:
         conf.command.action(db, conf.command)

@@ -61,8 +61,12 @@ def main():
         sys.argv[1:], 'qinling-standalone',
         'Qinling on one machine: API, engine and workers.', OPTS)
     state = pathlib.Path(conf.state_dir).absolute()
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = _lock(state)
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = _lock(state)
+    except OSError as e:
+        process.fail(f'The state directory cannot be used: {e}. Choose '
+                     'another with --state-dir.')
     conf.set_default('connection', f'sqlite:///{state}/qinling.db',
                      group='database')
     conf.set_default('file_system_dir', str(state / 'packages'),

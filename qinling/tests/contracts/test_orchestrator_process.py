@@ -177,8 +177,8 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         self.assertIn('.sock', ' '.join(left))
         driver = self.make_driver(directory)
         self.assertEqual(['root'], os.listdir(directory))
-        for base in set(getattr(driver._cgroups, '_bases', {}).values()):
-            self.assertEqual([], [name for name in os.listdir(base)
+        for path in set(getattr(driver._cgroups, '_bases', {}).values()):
+            self.assertEqual([], [name for name in os.listdir(path)
                                   if name.startswith(f'qinling-{owner.pid}-')])
         driver.ensure_pool(orchestrators.RuntimeSpec('r', 'python3'))
 

@@ -118,6 +118,14 @@ class TestStandalone(base.BaseTestCase):
         self.assertEqual(1, second.process.wait(servers.PATIENCE))
         self.assertIn('Choose another port', second.log.read_text())
 
+    def test_state_directory_that_cannot_be(self):
+        second = self.useFixture(servers.Program(
+            'standalone', '--state-dir', '/dev/null/x', '--port', '0'))
+        self.assertEqual(1, second.process.wait(servers.PATIENCE))
+        text = second.log.read_text()
+        self.assertIn('Choose another with --state-dir', text)
+        self.assertNotIn('Traceback', text)
+
     def test_state_survives_a_restart(self):
         function = self.client.create(SLEEPER)['id']
         row = self.client.run(function, {'seconds': 0})

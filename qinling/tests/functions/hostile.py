@@ -20,7 +20,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 
@@ -186,16 +185,6 @@ def spend(seconds):
     while time.monotonic() < end:
         pass
     return time.process_time()
-
-
-def wait(path, seconds):
-    with open(path, 'w'):
-        pass
-    time.sleep(seconds)
-
-
-def interpreter():
-    return [sys.version_info[:2], sys.executable, sys.path]
 
 
 def locks():

@@ -13,7 +13,6 @@
 """What stays, and what does not, from one execution to the next."""
 
 import os
-import signal
 import time
 
 COUNT = 0
@@ -23,19 +22,6 @@ def count():
     global COUNT
     COUNT += 1
     return [COUNT, os.getpid()]
-
-
-def change_directory():
-    os.chdir('/')
-    return os.getcwd()
-
-
-def directory():
-    return os.getcwd()
-
-
-def set_alarm(seconds):
-    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def sleep(seconds):

@@ -1,0 +1,109 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The programs that an operator calls."""
+
+import fixtures
+from oslotest import base
+
+from qinling.tests.functional import base as servers
+
+
+class TestDbManage(base.BaseTestCase):
+    """``qinling-db-manage``."""
+
+    def setUp(self):
+        super().setUp()
+        path = self.useFixture(fixtures.TempDir()).join('db')
+        self.config = {'database': {'connection': f'sqlite:///{path}'}}
+
+    def manage(self, *words):
+        """(exit code, what was printed)."""
+        program = self.useFixture(servers.Program(
+            'db_manage', *words, config=self.config))
+        return program.process.wait(servers.PATIENCE), '\n'.join(
+            line for line in program.log.read_text().splitlines()
+            if ' INFO ' not in line)
+
+    def test_a_life(self):
+        code, text = self.manage('check')
+        self.assertEqual(1, code)
+        self.assertIn('run qinling-db-manage upgrade', text)
+        self.assertEqual((0, 'The database is empty.'),
+                         self.manage('current'))
+        code, text = self.manage('history')
+        self.assertEqual(0, code)
+        last = text.splitlines()[-1].split()[0]
+        self.assertEqual((0, f'The database is at {last}.'),
+                         self.manage('upgrade'))
+        self.assertEqual((0, last), self.manage('current'))
+        self.assertEqual(0, self.manage('check')[0])
+        self.assertEqual(0, self.manage('upgrade')[0])
+
+    def test_stamp(self):
+        self.assertEqual(0, self.manage('stamp', '001')[0])
+        self.assertEqual((0, '001'), self.manage('current'))
+
+    def test_downgrade_is_refused(self):
+        self.manage('upgrade')
+        code, text = self.manage('downgrade', '001')
+        self.assertEqual(1, code)
+        self.assertIn('Restore a backup', text)
+
+    def test_mistakes_are_explained(self):
+        self.assertEqual(2, self.manage('upgrad')[0])
+        code, text = self.manage('upgrade', 'nonsense')
+        self.assertEqual(1, code)
+        self.assertIn("Can't locate revision identified by 'nonsense'",
+                      text)
+        self.assertNotIn('Traceback', text)
+        self.config = {}
+        code, text = self.manage('upgrade')
+        self.assertEqual(1, code)
+        self.assertIn('[database] connection', text)
+        self.config = {'database': {'connection': 'postgresql+psycopg://'
+                                    'nobody@127.0.0.1:1/none',
+                                    'max_retries': 1,
+                                    'retry_interval': 0}}
+        code, text = self.manage('current')
+        self.assertEqual(1, code)
+        self.assertIn('does not answer', text)
+        self.assertNotIn('Traceback', text)
+
+    def test_help(self):
+        code, text = self.manage('--help')
+        self.assertEqual(0, code)
+        for word in ('upgrade', 'stamp', 'check', 'history', 'current'):
+            self.assertIn(word, text)
+
+
+class TestStatus(base.BaseTestCase):
+    """``qinling-status upgrade check``."""
+
+    def check(self, **config):
+        path = self.useFixture(fixtures.TempDir()).join('db')
+        config.setdefault('database', {
+            'connection': f'sqlite:///{path}'})
+        program = self.useFixture(servers.Program(
+            'status', 'upgrade', 'check', config=config))
+        return (program.process.wait(servers.PATIENCE),
+                program.log.read_text())
+
+    def test_schema_that_is_missing(self):
+        code, text = self.check()
+        self.assertEqual(2, code, text)
+        self.assertIn('this release needs', text)
+
+    def test_isolation_that_is_missing(self):
+        _, text = self.check(process={'isolation': 'none'})
+        self.assertIn('isolation: none', text)
+        self.assertIn('Result: Warning', text)

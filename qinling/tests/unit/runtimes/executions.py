@@ -1,0 +1,52 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A test case for what comes of one function."""
+
+import sys
+
+from oslotest import base
+
+from qinling.tests.unit.runtimes import agents
+
+
+class ExecutionTest(base.BaseTestCase):
+    interpreter = sys.executable
+
+    def start(self, name, entry='main', agent=None, **settings):
+        self.agent = self.useFixture(agents.Agent(
+            self.interpreter, **(agent or {})))
+        self.client = self.agent.loaded(name, entry, **settings)
+        return self.client
+
+    def succeeds(self, output, *args, **kwargs):
+        result = self.client.execute(*args, **kwargs)
+        self.assertEqual(('success', output),
+                         (result['status'], result['output']), result['log'])
+        return result
+
+    def fails(self, part, *args, **kwargs):
+        """The execution fails with a sentence that contains ``part``, and
+        the worker goes on."""
+        result = self.client.execute(*args, **kwargs)
+        self.assertEqual('failed', result['status'])
+        self.assertIn(part, result['output'])
+        self.assertIsInstance(result['duration'], float)
+        lines = result['log'].splitlines()
+        self.assertEqual('Start execution: e', lines[0])
+        self.assertEqual('Finished execution: e', lines[-1])
+        self.assertEqual(0, self.client.status()['busy'])
+        return result
+
+    def log(self, result):
+        """The log between its first and last line."""
+        return result['log'].splitlines()[1:-1]

@@ -1,0 +1,206 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How a function is found, imported and called."""
+
+import json
+import os
+
+from qinling.tests.unit.runtimes import agents
+from qinling.tests.unit.runtimes import executions
+
+MIB = agents.MIB
+
+
+class TestEntry(executions.ExecutionTest):
+    def test_module_in_package(self):
+        self.start('modules', 'app.handle')
+        self.succeeds('Good morning, you', 'you')
+
+    def test_dotted_module(self):
+        self.start('modules', 'greetings.handlers.where')
+        self.succeeds('greetings/handlers.py')
+
+    def check(self, name, entry, part):
+        return self.check_package(agents.package(name), entry, part)
+
+    def check_package(self, archive, entry, part):
+        agent = self.useFixture(agents.Agent())
+        self.client = agent.connect()
+        self.assertEqual(200, self.client.load(archive, entry=entry).status)
+        return self.fails(part)
+
+    def test_malformed(self):
+        for entry in ('main', 'main.', '.main', ''):
+            self.check('hello', entry, 'malformed')
+
+    def test_no_such_module(self):
+        self.check('hello', 'other.main', 'no module other ')
+        self.check('modules', 'greetings.other.main',
+                   'no module greetings.other ')
+
+    def test_no_such_function(self):
+        self.check('hello', 'main.other', 'main has no function other')
+
+    def test_not_callable(self):
+        self.check('failing', 'main.not_callable', 'type int')
+
+    def test_missing_dependency(self):
+        result = self.check('missing_module', 'main.main',
+                            'surely_not_installed')
+        self.assertIn('line 13', result['log'])
+
+    def test_bad_syntax(self):
+        archive = agents.zipped({'main.py': 'def main():\n    return 1 +\n'})
+        result = self.check_package(archive, 'main.main', 'main.py, line 2')
+        self.assertIn('SyntaxError', result['log'])
+        self.assertIn('return 1 +', result['log'])
+
+
+class TestImport(executions.ExecutionTest):
+    def test_failed_import_is_tried_again(self):
+        # The first try is that of the load, unseen.
+        self.start('failing_import')
+        result = self.succeeds('imported')
+        self.assertEqual(['importing', 'importing'], self.log(result))
+        self.assertEqual([], self.log(self.succeeds('imported')))
+
+    def test_exit_at_import(self):
+        self.start('exiting_import')
+        self.fails('exited with status 9')
+        self.fails('exited with status 9')
+
+    def test_sys_exit_at_import(self):
+        self.start('leaving_import')
+        self.fails('SystemExit: left')
+
+    def test_import_counts_against_the_timeout(self):
+        self.start('slow_import')
+        result = self.fails('Function execution timeout.', timeout=0.3)
+        self.assertGreaterEqual(result['duration'], 0.3)
+
+
+class TestArguments(executions.ExecutionTest):
+    def test_arguments_and_result_are_json(self):
+        self.start('results', 'echo')
+        self.succeeds([[1, 'a', None, [2.5]], {'b': {'c': 'Gr\xfc\xdfe'}}],
+                      1, 'a', None, [2.5], b={'c': 'Gr\xfc\xdfe'})
+
+    def test_large_arguments(self):
+        self.start('results', 'echo', max_result_size=8 * MIB)
+        text = 'x' * (4 * MIB)
+        self.succeeds([[text], {}], text)
+
+    def test_wrong_arguments(self):
+        self.start('failing', 'wrong_arguments')
+        result = self.fails("missing 1 required positional argument")
+        self.assertIn('TypeError', result['log'])
+        self.assertNotIn('python.py', result['log'])
+
+    def check_context(self, entry, output, *args, **kwargs):
+        client = self.agent.connect()
+        result = client.execute(*args, context={'from': 'qinling'}, **kwargs)
+        self.assertEqual(('success', output),
+                         (result['status'], result['output']), entry)
+
+    def test_context(self):
+        context = {'from': 'qinling'}
+        for entry in ('named', 'keyword_only', 'wrapped_named',
+                      'partial_named', 'instance', 'method'):
+            self.start('signatures', entry)
+            self.check_context(entry, context)
+
+    def test_context_among_all_keywords(self):
+        self.start('signatures', 'keywords')
+        self.check_context('keywords', {'context': {'from': 'qinling'},
+                                        'a': 1}, a=1)
+
+    def test_no_context_for_those_who_do_not_take_it(self):
+        for entry, output in (('none', 'n'), ('positional_only', 'n'),
+                              ('wrapped_none', 'n'), ('builtin', 1),
+                              ('Constructed', {'name': 'n'})):
+            self.start('signatures', entry)
+            self.check_context(entry, output, 'n')
+        self.start('signatures', 'partial_none')
+        self.check_context('partial_none', 'partial')
+
+    def test_context_of_the_user_is_overwritten(self):
+        self.start('signatures', 'named')
+        result = self.client.call('POST', '/execute', json.dumps({
+            'execution_id': 'e', 'timeout': 5, 'kwargs': {'context': 'mine'},
+            'context': {'from': 'qinling'}}).encode()).json
+        self.assertEqual({'from': 'qinling'}, result['output'])
+
+
+class TestCoroutines(executions.ExecutionTest):
+    def test_coroutine(self):
+        self.start('coroutines')
+        self.succeeds('Hello, you', 'you')
+
+    def test_loop_is_kept(self):
+        self.start('coroutines', 'loop_id')
+        first = self.client.execute()['output']
+        self.succeeds(first)
+
+    def test_awaitable_of_a_plain_function(self):
+        self.start('coroutines', 'returns_awaitable')
+        self.succeeds('Hello, you', 'you')
+
+    def test_loop_of_the_user(self):
+        self.start('coroutines', 'runs_its_own')
+        self.succeeds('Hello, you', 'you')
+        self.succeeds('Hello, you', 'you')
+
+    def test_exception(self):
+        self.start('coroutines', 'fail')
+        result = self.fails('in a coroutine')
+        self.assertIn('in fail', result['log'])
+        self.assertNotIn('python.py', result['log'])
+
+
+class TestState(executions.ExecutionTest):
+    def test_globals_stay(self):
+        self.start('state', 'count')
+        pid = self.client.execute()['output'][1]
+        self.succeeds([2, pid])
+        self.succeeds([3, pid])
+
+    def test_working_directory_does_not(self):
+        agent = self.useFixture(agents.Agent())
+        client = agent.connect()
+        archive = agents.zipped({'main.py': (
+            'import os\n'
+            'def main():\n'
+            '    before = os.getcwd()\n'
+            '    os.chdir("/")\n'
+            '    return before\n')})
+        client.load(archive)
+        for _each in range(2):
+            self.assertEqual(os.path.realpath(agent.code),
+                             client.execute()['output'])
+
+    def test_alarm_does_not(self):
+        agent = self.useFixture(agents.Agent())
+        client = agent.connect()
+        client.load(agents.zipped({'main.py': (
+            'import signal\n'
+            'def main():\n'
+            '    before = signal.getitimer(signal.ITIMER_REAL)[0]\n'
+            '    signal.alarm(600)\n'
+            '    return [before, signal.getitimer(0)[0] > 0]\n')}))
+        for _each in range(2):
+            self.assertEqual([0, True], client.execute()['output'])
+
+    def test_environment(self):
+        self.start('state', 'environment', environment={'MINE': 'x'},
+                   agent={'environment': {'PATH': '/bin', 'LANG': 'C.UTF-8'}})
+        self.succeeds({'PATH': '/bin', 'LANG': 'C.UTF-8', 'MINE': 'x'})

@@ -1,0 +1,91 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What gets into the log of an execution."""
+
+import io
+import os
+import zipfile
+
+from qinling.tests.unit.runtimes import agents
+from qinling.tests.unit.runtimes import executions
+
+MIB = agents.MIB
+
+
+class TestLogs(executions.ExecutionTest):
+    def test_everything_between_the_frames(self):
+        self.start('printing', 'several')
+        result = self.succeeds(None)
+        self.assertEqual(
+            'Start execution: e\nprinted by the import\none\ntwo\nthree\n'
+            'four\nfive\nsix\nFinished execution: e\n', result['log'])
+        self.assertEqual(['one', 'two', 'three', 'four', 'five', 'six'],
+                         self.log(self.succeeds(None)))
+
+    def test_what_is_not_text(self):
+        self.start('printing', 'bytes_and_odd_text')
+        self.assertEqual(['printed by the import', '\ufffd\ufffd',
+                          '\\ud800'], self.log(self.succeeds(None)))
+
+    def test_too_much(self):
+        self.start('printing', 'flood', max_log_size=50000)
+        result = self.succeeds(100, 100)
+        printed = 100 * 1000 * 1000 + len('printed by the import\n')
+        self.assertIn('[%d bytes of output were dropped: the log is limited '
+                      'to 50000 bytes]' % (printed - 50000), result['log'])
+        self.assertLess(len(result['log']), 50200)
+        self.assertLess(self.peak_memory(), 40 * MIB)
+
+    def peak_memory(self):
+        with open('/proc/%d/status' % self.agent.process.pid) as status:
+            return int(dict(line.split(':') for line in status)[
+                'VmHWM'].split()[0]) * 1024
+
+    def test_just_enough(self):
+        self.start('printing', 'plain', max_log_size=48)
+        printed = 'printed by the import\nplain output\nplain error\n'
+        self.assertEqual(47, len(printed))
+        self.assertEqual(printed.splitlines(),
+                         self.log(self.succeeds('')))
+
+    def test_streams_come_back(self):
+        for entry, output in (('close_descriptors', 'closed'),
+                              ('close_objects', 'closed'),
+                              ('replace_objects', 'replaced'),
+                              ('detach_objects', 'detached')):
+            archive = agents.package('printing')
+            agent = self.useFixture(agents.Agent())
+            self.client = agent.connect()
+            source = zipfile.ZipFile(io.BytesIO(archive)).read(
+                'main.py').decode() + (
+                '\ndef either(first):\n'
+                '    return %s() if first else plain()\n' % entry)
+            self.client.load(agents.zipped({'main.py': source}),
+                             entry='main.either')
+            self.succeeds(output, True)
+            self.assertEqual(['plain output', 'plain error'],
+                             self.log(self.succeeds('', False)), entry)
+
+    def test_output_between_executions_belongs_to_none(self):
+        agent = self.useFixture(agents.Agent())
+        self.client = agent.connect()
+        wanted = os.path.join(agent.directory, 'wanted')
+        done = os.path.join(agent.directory, 'done')
+        self.client.load(agents.package('printing'), entry='main.print_later')
+        self.assertEqual(['printed by the import'], self.log(
+            self.succeeds('started', wanted, done)))
+        open(wanted, 'w').close()
+        self.assertTrue(agents.wait_until(lambda: os.path.exists(done)))
+        os.remove(wanted)
+        self.assertEqual([], self.log(
+            self.succeeds('started', wanted, done)))
