@@ -59,7 +59,7 @@ install_into() {
     echo "Installing into $directory (this takes a minute or two) ..."
     rm -f "$directory/.installed"
     "$PYTHON" -m venv --clear "$directory" </dev/null &&
-        "$directory/bin/python" -m pip install --quiet \
+        "$directory/bin/python" -m pip install -qq \
             --disable-pip-version-check "$@" </dev/null &&
         echo "$wanted" >"$directory/.installed"
 }

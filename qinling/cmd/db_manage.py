@@ -17,6 +17,7 @@ import sys
 from alembic import util
 from oslo_config import cfg
 from oslo_db import exception as db_exc
+from sqlalchemy import exc
 
 from qinling.cmd import process
 from qinling.db import migration
@@ -89,8 +90,10 @@ def main():
         _run(conf)
     except util.CommandError as e:
         process.fail(f'{e}; "qinling-db-manage history" lists them all.')
-    except db_exc.DBConnectionError as e:
-        process.fail(f'The database does not answer: {e.inner_exception}')
+    except (db_exc.DBError, exc.DBAPIError) as e:
+        if not session.is_transient(e):
+            raise
+        process.fail(f'The database does not answer: {e}')
 
 
 def _run(conf):

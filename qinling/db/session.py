@@ -145,13 +145,24 @@ def _again(attempt, action):
     for left in range(RETRIES, 0, -1):
         try:
             return attempt(action)
-        except _TRANSIENT as e:
+        except (db_exc.DBError, sqlalchemy.exc.DBAPIError) as e:
+            if not is_transient(e):
+                raise
             if left == 1:
                 LOG.error('The database does not answer: %s', e)
                 raise exception.Unavailable(
                     reason='the database does not answer; try again later.')
             LOG.warning('Database trouble, trying again: %s',
                         type(e).__name__)
+
+
+def is_transient(error):
+    """Whether another try may go well: a lock or a connection was lost, or
+    there was no connection to be had.  oslo.db knows what the drivers that
+    it has filters for say; of others, SQLAlchemy tells."""
+    return isinstance(error, _TRANSIENT) or (
+        isinstance(error, sqlalchemy.exc.DBAPIError)
+        and (error.connection_invalidated or error.statement is None))
 
 
 class _Writer:

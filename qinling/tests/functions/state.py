@@ -24,11 +24,6 @@ def count():
     return [COUNT, os.getpid()]
 
 
-def sleep(seconds):
-    time.sleep(seconds)
-    return 'slept'
-
-
 def environment():
     return dict(os.environ)
 

@@ -16,6 +16,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 from unittest import mock
 
 from oslotest import base
@@ -24,7 +25,23 @@ from qinling.runtimes import agent_processes
 from qinling.tests.unit.runtimes import agents
 
 
+# Prints what prctl has of: dumpable, no_new_privs.
+HARDENED = '''
+import ctypes, sys
+sys.path.append(%r)
+import agent_processes
+agent_processes.harden()
+libc = ctypes.CDLL(None)
+print(libc.prctl(3, 0, 0, 0, 0), libc.prctl(39, 0, 0, 0, 0))
+'''
+
+
 class TestProcesses(base.BaseTestCase):
+    def test_harden(self):
+        self.assertEqual(b'0 1\n', subprocess.run(
+            [sys.executable, '-c', HARDENED % agents.DIRECTORY],
+            capture_output=True, check=True).stdout)
+
     def sleeper(self):
         process = subprocess.Popen(['/bin/sleep', '600'])
         self.addCleanup(process.wait)
