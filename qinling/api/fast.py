@@ -85,7 +85,6 @@ def encoder(datatype):
         return None
     fields = [(attribute.name, attribute.key, encoder(attribute.datatype))
               for attribute in wtypes.list_attributes(datatype)]
-    fields.sort(key=lambda field: field[0] != 'id')
 
     def encode(row):
         shown = {}

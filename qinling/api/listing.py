@@ -16,7 +16,6 @@ import types as types_module
 import urllib.parse
 
 import wsme
-from wsme import types as wtypes
 
 from qinling.api import types
 from qinling.db import query as db_query
@@ -28,7 +27,7 @@ PAGE = {'limit': types.integer, 'marker': types.uuid, 'sort_key': str,
 OWNED = dict(PAGE, all_projects=types.truth, project_id=str)
 
 
-class Collection(wtypes.Base):
+class Collection(types.Type):
     """A list; ``next`` is there only when there is more."""
 
     next = types.Text

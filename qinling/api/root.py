@@ -15,7 +15,6 @@
 import pecan
 import webob
 import webob.exc
-from wsme import types as wtypes
 
 from qinling.api.controllers.v1 import alias
 from qinling.api.controllers.v1 import execution
@@ -29,7 +28,7 @@ NOUNS = (runtime.Controller, function.Controller, version.Controller,
          alias.Controller, execution.Controller)
 
 
-class Link(wtypes.Base):
+class Link(types.Type):
     """Where a version of the API is."""
 
     href = types.Text
@@ -37,7 +36,7 @@ class Link(wtypes.Base):
     rel = types.Text
 
 
-class Version(wtypes.Base):
+class Version(types.Type):
     """A version of the API."""
 
     id = types.Text
@@ -50,13 +49,13 @@ class Version(wtypes.Base):
             links=[Link(href=url, target='v1', rel='self')])
 
 
-class Versions(wtypes.Base):
+class Versions(types.Type):
     """What ``/`` tells."""
 
     versions = [Version]
 
 
-class Uri(wtypes.Base):
+class Uri(types.Type):
     """What ``/v1`` tells."""
 
     uri = types.Text

@@ -13,6 +13,7 @@
 """What the types of all nouns are made of."""
 
 import datetime
+import inspect
 import types as types_module
 import uuid as uuid_module
 
@@ -103,7 +104,25 @@ def truth(value):
     return value.strip().lower() in ('1', 't', 'true', 'y', 'yes', 'on')
 
 
-class Resource(wtypes.Base):
+class Type(wtypes.Base):
+    """A WSME type with its attributes in the order of their declaration.
+
+    WSME finds that order by reading and parsing the source of each class,
+    which takes a third of the start of a process.
+    """
+
+    _wsme_attr_order = ()
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        names = [name for base in reversed(cls.__mro__)
+                 if issubclass(base, Type) for name, value in
+                 vars(base).items()
+                 if not name.startswith('_') and not inspect.isroutine(value)]
+        cls._wsme_attr_order = tuple(dict.fromkeys(names))
+
+
+class Resource(Type):
     """Attributes that every resource has; all are the service's."""
 
     id = wsme.wsattr(Text, readonly=True)

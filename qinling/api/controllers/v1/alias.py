@@ -14,7 +14,6 @@
 
 import datetime
 
-from wsme import types as wtypes
 
 from qinling.api.controllers.v1 import function
 from qinling.api import etag
@@ -44,7 +43,7 @@ class Aliases(listing.Collection):
     function_aliases = [Alias]
 
 
-class Target(wtypes.Base):
+class Target(types.Type):
     """What an alias points at."""
 
     function_id = types.Text
@@ -62,13 +61,13 @@ class Change(Target):
     previous = Target
 
 
-class History(wtypes.Base):
+class History(types.Type):
     """The targets of an alias, the present one first."""
 
     history = [Change]
 
 
-class Rollback(wtypes.Base):
+class Rollback(types.Type):
     """Where to go back to: the ``revision`` of an entry of the history; the
     one before the present one when not given."""
 

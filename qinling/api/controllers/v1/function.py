@@ -16,7 +16,6 @@ import json
 
 import webob
 import wsme
-from wsme import types as wtypes
 
 from qinling.api import body as body_module
 from qinling.api import etag
@@ -52,7 +51,7 @@ class Functions(listing.Collection):
     functions = [Function]
 
 
-class Worker(wtypes.Base):
+class Worker(types.Type):
     """A worker that serves a function."""
 
     function_id = types.Text
@@ -60,19 +59,19 @@ class Worker(wtypes.Base):
     worker_name = types.Text
 
 
-class Workers(wtypes.Base):
+class Workers(types.Type):
     """A list of workers."""
 
     workers = [Worker]
 
 
-class Scale(wtypes.Base):
+class Scale(types.Type):
     """How many workers to add or to take away."""
 
     count = wsme.wsattr(int, default=1)
 
 
-class Reference(wtypes.Base):
+class Reference(types.Type):
     """Something that refers to a function, version or alias, perhaps
     through an ``alias``; the ``id`` of an alias is its name."""
 
@@ -81,7 +80,7 @@ class Reference(wtypes.Base):
     alias = types.Text
 
 
-class References(wtypes.Base):
+class References(types.Type):
     """What keeps something from being deleted."""
 
     references = [Reference]

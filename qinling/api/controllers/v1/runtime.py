@@ -13,7 +13,6 @@
 """Runtimes: ``/v1/runtimes``."""
 
 import wsme
-from wsme import types as wtypes
 
 from qinling.api import etag
 from qinling.api.expose import expose
@@ -41,7 +40,7 @@ class Runtimes(listing.Collection):
     runtimes = [Runtime]
 
 
-class Pool(wtypes.Base):
+class Pool(types.Type):
     """How many workers a pool has: ``{"total", "available"}``."""
 
     name = types.Text
