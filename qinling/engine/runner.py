@@ -33,6 +33,9 @@ _MODEL = models.Execution
 #: Seconds that an agent may take to answer beyond the function's timeout:
 #: to kill what ran too long, and to hand over a large result.
 MARGIN = 15
+#: Answers of an agent that has not begun the execution: no code is loaded,
+#: or no slot is free.
+NOT_BEGUN = (409, 503)
 
 
 class Runner:
@@ -146,6 +149,8 @@ class Runner:
             status, answer = self._invoker.execute(
                 member.worker, order, target.timeout + MARGIN)
             broken = status != 200
+            if broken and status not in NOT_BEGUN:
+                raise invoker_module.Lost(answer.get('error', status))
         except invoker_module.NotSent as e:
             LOG.info('Worker %s is gone: %s', member.worker.name, e)
             return None

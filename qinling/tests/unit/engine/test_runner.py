@@ -112,6 +112,11 @@ class TestRunner(base.TestCase):
         self.assertEqual(1, len(self.script.orders))
         self.assertEqual([True], self.script.seats)
 
+    def test_a_fault_of_the_agent_is_not_run_again(self):
+        _, row = self.run_one((500, {'error': 'a bug'}), GOOD)
+        self.assertEqual('error', row.status)
+        self.assertEqual(1, len(self.script.orders))
+
     def test_platform_faults_are_errors_with_a_reason(self):
         for event, words in (
                 (scaling.NoWorker('all busy'), 'all busy'),

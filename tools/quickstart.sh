@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+# From nothing to a function that runs, in one command; see --help.
+
+set -u
+CALLED=$0
+HERE=$PWD
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+source tools/python_env.sh
+
+VENV=${QINLING_VENV:-.venv}
+STATE=${XDG_DATA_HOME:-$HOME/.local/share}/qinling
+PORT=7070
+ACTION=start
+STOP_WITH="$CALLED --stop"
+
+usage() {
+    cat <<END
+Usage: tools/quickstart.sh [options]
+
+Installs Qinling into a virtual environment, starts the server, uploads a
+sample function, runs it, and says how to go on. The server goes on running.
+Doing it again is no mistake: what is there already is used.
+
+Options:
+  --stop           stop the server that this script started
+  --port N         port of the server (default: 7070; 0 takes a free one)
+  --state-dir DIR  what the server keeps: database, packages, log
+                   (default: $STATE)
+  --venv DIR       the environment (default: \$QINLING_VENV, else .venv in
+                   the checkout)
+  -h, --help       this text
+END
+}
+
+absolute() {
+    case $1 in
+        /*) echo "$1" ;;
+        *) echo "$HERE/$1" ;;
+    esac
+}
+
+while [ $# -gt 0 ]; do
+    case $1 in
+        -h | --help) usage; exit 0 ;;
+        --stop) ACTION=stop ;;
+        --port) PORT=${2:?a number must follow $1}; shift ;;
+        --state-dir)
+            STATE=$(absolute "${2:?a directory must follow $1}")
+            STOP_WITH="$STOP_WITH --state-dir '$STATE'"
+            shift ;;
+        --venv) VENV=$(absolute "${2:?a directory must follow $1}"); shift ;;
+        *) echo "There is no option $1; see --help." >&2; exit 2 ;;
+    esac
+    shift
+done
+
+find_python || exit 1
+if [ "$ACTION" = stop ]; then
+    exec "$PYTHON" tools/quickstart_server.py stop --state-dir "$STATE"
+fi
+install_into "$VENV" -e . || {
+    echo "The installation into $VENV failed; see above." >&2
+    exit 1
+}
+"$VENV/bin/python" tools/quickstart_server.py start --state-dir "$STATE" \
+    --port "$PORT" --program "$VENV/bin/qinling-standalone" || exit 1
+exec "$VENV/bin/python" tools/quickstart_demo.py "$(cat "$STATE/endpoint")" \
+    "$STOP_WITH"
