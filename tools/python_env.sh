@@ -47,7 +47,9 @@ _fingerprint() {
 }
 
 # install_into DIRECTORY WORD...: an environment in which "pip install WORD..."
-# was run.  One that is up to date is left as it is.
+# was run.  One that is up to date is left as it is; what was not made here is
+# never touched.  The file .installed marks what was, and is empty until the
+# installation is complete.
 install_into() {
     local directory=$1 wanted
     shift
@@ -56,9 +58,16 @@ install_into() {
             "$directory/bin/python" -I -c 'import qinling' 2>/dev/null; then
         return 0
     fi
+    if [ ! -f "$directory/.installed" ] && { [ -f "$directory" ] ||
+            [ -n "$(ls -A "$directory" 2>/dev/null)" ]; }; then
+        echo "$directory exists and was not made by this script; name another" \
+            'directory with --venv.' >&2
+        return 1
+    fi
     echo "Installing into $directory (this takes a minute or two) ..."
-    rm -f "$directory/.installed"
-    "$PYTHON" -m venv --clear "$directory" </dev/null &&
+    rm -rf "$directory" && mkdir -p "$directory" &&
+        : >"$directory/.installed" &&
+        "$PYTHON" -m venv "$directory" </dev/null &&
         "$directory/bin/python" -m pip install -qq \
             --disable-pip-version-check "$@" </dev/null &&
         echo "$wanted" >"$directory/.installed"

@@ -20,7 +20,7 @@ HERE=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 source tools/python_env.sh
 
-VENV=${QINLING_VENV:-.venv}
+VENV=${QINLING_VENV:-.venv-quickstart}
 STATE=${XDG_DATA_HOME:-$HOME/.local/share}/qinling
 PORT=7070
 ACTION=start
@@ -39,8 +39,8 @@ Options:
   --port N         port of the server (default: 7070; 0 takes a free one)
   --state-dir DIR  what the server keeps: database, packages, log
                    (default: $STATE)
-  --venv DIR       the environment (default: \$QINLING_VENV, else .venv in
-                   the checkout)
+  --venv DIR       the environment (default: \$QINLING_VENV, else
+                   .venv-quickstart in the checkout)
   -h, --help       this text
 END
 }

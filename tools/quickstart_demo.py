@@ -23,6 +23,7 @@ import json
 import os
 import pathlib
 import secrets
+import signal
 import statistics
 import sys
 import time
@@ -226,4 +227,6 @@ def main(words):
 
 
 if __name__ == '__main__':
+    # Cut off by "| head", it ends like any other program.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main(sys.argv[1:]))

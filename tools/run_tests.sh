@@ -117,7 +117,7 @@ BIN=$(cd "$VENV/bin" && pwd) || exit 1
 # Programs that tests start by name must be those of the environment.
 export PATH=$BIN:$PATH
 # A test that hangs ends with a traceback that says where.
-export OS_TEST_TIMEOUT=${OS_TEST_TIMEOUT:-300}
+export OS_TEST_TIMEOUT=${OS_TEST_TIMEOUT:-600}
 # What a test prints and logs is shown if it fails.
 export OS_STDOUT_CAPTURE=1 OS_STDERR_CAPTURE=1 OS_LOG_CAPTURE=1
 

@@ -25,6 +25,9 @@ LOG = log.getLogger(__name__)
 
 #: Seconds that the server waits for requests in progress when it stops.
 PATIENCE = 20
+#: Seconds that an idle connection is kept: longer than common load
+#: balancers keep theirs, so that they close first.
+KEEP_ALIVE = 75
 
 
 class _Request(cheroot_server.HTTPRequest):
@@ -63,7 +66,8 @@ class Server:
     def __init__(self, app, host, port, threads):
         self._server = wsgi.Server(
             (host, port), app, numthreads=threads, server_name='qinling',
-            shutdown_timeout=PATIENCE, request_queue_size=128)
+            shutdown_timeout=PATIENCE, request_queue_size=128,
+            timeout=KEEP_ALIVE)
         self._server.ConnectionClass = _Connection
         self._server.error_log = _log
         self._server.prepare()

@@ -23,7 +23,6 @@ import dataclasses
 import functools
 
 from oslo_db import exception as db_exc
-from oslo_db.sqlalchemy import utils
 import sqlalchemy as sa
 import sqlalchemy.orm
 
@@ -102,17 +101,39 @@ def listing(tx, ctx, model, filters=(), page=Page(), without=()):
         if marker is None:
             raise exception.Invalid(
                 reason=f'marker {page.marker} names nothing in this list.')
-    keys = list(dict.fromkeys([page.sort_key, 'created_at', 'id']))
-    nulls = 'nullsfirst' if page.sort_dir == 'asc' else 'nullslast'
-    dirs = [f'{page.sort_dir}-{nulls}' if _nullable(model, key)
-            else page.sort_dir for key in keys]
-    statement = utils.paginate_query(
-        statement, model, page.limit, keys, marker=marker, sort_dirs=dirs)
-    return tx.execute(statement).all()
+    keys = [getattr(model, key) for key in dict.fromkeys(
+        [page.sort_key, 'created_at', 'id'])]
+    if marker is not None:
+        statement = statement.where(_behind(marker, keys, page.sort_dir))
+    return tx.execute(statement.order_by(
+        *_order(keys, page.sort_dir)).limit(page.limit)).all()
 
 
-def _nullable(model, key):
-    return model.__table__.columns[key].nullable
+def _order(keys, direction):
+    """What to sort by; on every database NULL is less than any value."""
+    for key in keys:
+        if key.nullable:
+            yield getattr(key.is_not(None), direction)()
+        yield getattr(key, direction)()
+
+
+def _behind(marker, keys, direction):
+    """The condition that a row comes after the marker.
+
+    oslo.db has this, too, but it loses rows where a key of the marker is
+    NULL.
+    """
+    found, alike = [], []
+    for key in keys:
+        value = getattr(marker, key.key)
+        if direction == 'asc':
+            further = key.is_not(None) if value is None else key > value
+        else:
+            further = (sa.false() if value is None
+                       else (key < value) | key.is_(None))
+        found.append(sa.and_(*alike, further))
+        alike.append(key == value)
+    return sa.or_(*found)
 
 
 def insert(tx, model, **values):

@@ -132,7 +132,10 @@ def _lock(connection):
     """Take the lock at once: a transaction that reads first and writes then
     cannot wait for the lock of another process.  The mark tells oslo.db's
     own listener that the transaction has begun."""
-    connection.exec_driver_sql('BEGIN IMMEDIATE')
+    try:
+        connection.exec_driver_sql('BEGIN IMMEDIATE')
+    except sqlalchemy.exc.OperationalError as e:
+        raise _unavailable(e)
     connection.info['in_transaction'] = True
 
 
@@ -149,11 +152,15 @@ def _again(attempt, action):
             if not is_transient(e):
                 raise
             if left == 1:
-                LOG.error('The database does not answer: %s', e)
-                raise exception.Unavailable(
-                    reason='the database does not answer; try again later.')
+                raise _unavailable(e)
             LOG.warning('Database trouble, trying again: %s',
                         type(e).__name__)
+
+
+def _unavailable(error):
+    LOG.error('The database does not answer: %s', error)
+    return exception.Unavailable(
+        reason='the database does not answer; try again later.')
 
 
 def is_transient(error):

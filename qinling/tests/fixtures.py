@@ -13,18 +13,13 @@
 """What tests build upon: configurations, databases, cores and APIs of their
 own, made in a moment and gone with the test."""
 
-import functools
 import io
 import json
-import os
 import pathlib
-import tempfile
-import unittest
-import uuid
+import types
 import zipfile
 
 import fixtures
-import sqlalchemy
 import webob
 
 from qinling.api import app
@@ -32,42 +27,14 @@ from qinling import conf as qinling_conf
 from qinling import context
 from qinling.core import executions
 from qinling.core import services
-from qinling.db import migration
 from qinling.db import models
 from qinling.db import query
-from qinling.db import session
 from qinling import policy
 from qinling.states import ExecutionStatus
+from qinling.tests import databases
 
-#: The databases that the service runs on.
-BACKENDS = ('sqlite', 'postgresql', 'mariadb')
-#: Where the servers of this machine are, and the database to begin in.
-SERVERS = {
-    'postgresql': 'postgresql+psycopg://postgres@127.0.0.1:5432/postgres',
-    'mariadb': 'mysql+pymysql://root@127.0.0.1:3306/mysql',
-}
-DROP = {'postgresql': 'DROP DATABASE IF EXISTS {} WITH (FORCE)',
-        'mariadb': 'DROP DATABASE IF EXISTS {}'}
 PROJECT = 'default'
 JSON = 'application/json'
-#: What a row of each model needs at least.
-SAMPLES = {
-    models.Runtime: {'image': 'python3', 'status': 'available'},
-    models.Function: {'code': {'source': 'package'}, 'entry': 'main.main',
-                      'cpu': 100, 'memory_size': 33554432, 'timeout': 5},
-    models.FunctionVersion: {
-        'code': {'source': 'package'}, 'cpu': 100, 'memory_size': 33554432,
-        'timeout': 5, 'version_number': 1},
-    models.FunctionAlias: {'name': 'alias'},
-    models.Execution: {'function_id': 'f', 'status': 'running'},
-    models.Job: {'status': 'running'},
-    models.Webhook: {},
-}
-
-
-def sample(model, **values):
-    """The columns of a row that could be."""
-    return {'project_id': PROJECT, **SAMPLES[model], **values}
 
 
 def caller(project=PROJECT, *roles, enforcer=None):
@@ -91,19 +58,15 @@ def archive(files):
 PACKAGE = archive({'main.py': 'def main(**kwargs):\n    return 1\n'})
 
 
-class Fixture(fixtures.Fixture):
-    """A fixture whose set-up may skip the test."""
-
-    def setUp(self):
-        try:
-            super().setUp()
-        except fixtures.MultipleExceptions as e:
-            if e.args[0][0] is unittest.SkipTest:
-                raise e.args[0][1]
-            raise
+def order(function_id=None, **values):
+    """What :meth:`Executions.create` is asked for."""
+    return types.SimpleNamespace(**{
+        'function_id': function_id, 'function_version': 0,
+        'function_alias': None, 'sync': True, 'input': None,
+        'description': None, 'routing_key': None, **values})
 
 
-class Conf(Fixture):
+class Conf(databases.Fixture):
     """A configuration, ``conf``, that no other test knows.
 
     :param groups: group -> {option: value}.
@@ -122,105 +85,6 @@ class Conf(Fixture):
     def set(self, group, name, value):
         """Give an option a value."""
         self.conf.set_override(name, value, group=group)
-
-
-@functools.lru_cache(maxsize=None)
-def _sqlite_file():
-    """The bytes of an SQLite database at the newest revision."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = pathlib.Path(directory, 'template.db')
-        made = session.Database(_database_conf(f'sqlite:///{path}'))
-        migration.upgrade(made)
-        made.close()
-        return path.read_bytes()
-
-
-def _database_conf(connection):
-    conf = qinling_conf.load([], [])
-    conf.set_override('connection', connection, group='database')
-    conf.set_override('max_retries', 0, group='database')
-    return conf
-
-
-@functools.lru_cache(maxsize=None)
-def _server(backend):
-    """An engine on a database server, or the reason why there is none."""
-    engine = sqlalchemy.create_engine(
-        SERVERS[backend], isolation_level='AUTOCOMMIT',
-        poolclass=sqlalchemy.pool.NullPool)
-    try:
-        engine.connect().close()
-    except (ImportError, sqlalchemy.exc.OperationalError) as e:
-        return f'{backend} cannot be reached: {e}'
-    return engine
-
-
-class Database(Fixture):
-    """A database of one test.
-
-    :param backend: one of :data:`BACKENDS`; the test is skipped when its
-        server is not there.
-    :param empty: whether it has no tables yet.
-
-    ``connection`` is its URL, ``db`` the open database.
-    """
-
-    def __init__(self, backend='sqlite', empty=False):
-        super().__init__()
-        self._backend = backend
-        self._empty = empty
-
-    def _setUp(self):
-        if self._backend == 'sqlite':
-            self._make_file()
-        else:
-            self._make_on_server()
-        self.db = self.open()
-        if not self._empty:
-            migration.upgrade(self.db)
-
-    def _make_file(self):
-        path = pathlib.Path(
-            self.useFixture(fixtures.TempDir()).path, 'qinling.db')
-        self.connection = f'sqlite:///{path}'
-        if not self._empty:
-            path.write_bytes(_sqlite_file())
-
-    def _make_on_server(self):
-        server = _server(self._backend)
-        if isinstance(server, str):
-            raise unittest.SkipTest(server)
-        name = f'qinling_{os.getpid()}_{uuid.uuid4().hex[:12]}'
-        self._on_server(f'CREATE DATABASE {name}')
-        self.addCleanup(
-            self._on_server, DROP[self._backend].format(name))
-        self.connection = server.url.set(
-            database=name).render_as_string(hide_password=False)
-
-    def _on_server(self, statement):
-        with _server(self._backend).connect() as connection:
-            return connection.exec_driver_sql(statement)
-
-    def open(self, connection=None):
-        """One more process, so to speak, that uses the database."""
-        db = session.Database(_database_conf(connection or self.connection))
-        self.addCleanup(db.close)
-        return db
-
-    def disconnect(self):
-        """Have the server end every connection to the database."""
-        url = sqlalchemy.make_url(self.connection)
-        with _server(self._backend).connect() as connection:
-            if self._backend == 'postgresql':
-                connection.exec_driver_sql(
-                    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity '
-                    'WHERE datname = %s', (url.database,))
-                return
-            found = connection.exec_driver_sql(
-                'SELECT id FROM information_schema.processlist '
-                'WHERE db = %s', (url.database,)).scalars().all()
-            for id in found:
-                connection.exec_driver_sql(f'KILL {id}')
 
 
 class FakeEngine:
@@ -279,11 +143,11 @@ class FakeEngine:
         return self._do('detach', function_id, version)
 
 
-class Core(Fixture):
+class Core(databases.Fixture):
     """A core, ``services``, over a database, a storage and a fake engine,
     whose executions succeed at once.
 
-    :param backend: see :class:`Database`.
+    :param backend: see :class:`qinling.tests.databases.Database`.
     :param groups: options, see :class:`Conf`.
     """
 
@@ -297,7 +161,8 @@ class Core(Fixture):
         self.conf = self.useFixture(Conf(**self._groups)).conf
         self.conf.set_override(
             'file_system_dir', self.directory, group='storage')
-        self.database = self.useFixture(Database(self._backend))
+        self.database = self.useFixture(
+            databases.Database(self._backend))
         self.db = self.database.db
         self.engine = FakeEngine()
         self.engine.answers['run'] = self.succeed
@@ -313,7 +178,8 @@ class Core(Fixture):
     def insert(self, model, **values):
         """The id of a new row."""
         return self.db.write(
-            lambda tx: query.insert(tx, model, **sample(model, **values)))
+            lambda tx: query.insert(
+                tx, model, **databases.sample(model, **values)))
 
     def row(self, model, id):
         """A row of any project, or ``None``."""

@@ -1,0 +1,76 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""What tests that run on every database are made of."""
+
+import threading
+
+from qinling.db import models
+from qinling.db import query
+from qinling.tests import databases
+from qinling.tests import fixtures
+
+
+class OnDatabase:
+    """Mixed into a test case whose ``backend`` names the database."""
+
+    def setUp(self):
+        super().setUp()
+        self.database = self.useFixture(databases.Database(self.backend))
+        self.db = self.database.db
+
+    def insert(self, model, **values):
+        """The id of a new row, with the function that it needs."""
+        values = databases.sample(model, **values)
+        if model in (models.FunctionVersion, models.FunctionAlias):
+            values.setdefault('function_id', self.insert(
+                models.Function, project_id=values['project_id']))
+        return self.db.write(lambda tx: query.insert(tx, model, **values))
+
+    def get(self, model, id, ctx=None):
+        """A row as somebody sees it; as its project does, if not said."""
+        return self.db.read(lambda tx: query.get(
+            tx, ctx or fixtures.caller(), model, id=id))
+
+    def update(self, model, id, values, *conditions, **kwargs):
+        return self.db.write(lambda tx: query.update(
+            tx, model, id, values, *conditions, **kwargs))
+
+
+def together(*actions):
+    """What each of the actions returned, all having begun at once.
+
+    :raises: what the first of them raised that failed.
+    """
+    found = [None] * len(actions)
+    barrier = threading.Barrier(len(actions))
+
+    def work(place):
+        try:
+            barrier.wait(databases.PATIENCE)
+            found[place] = actions[place]()
+        except BaseException as e:
+            found[place] = e
+
+    threads = [threading.Thread(target=work, args=(place,), daemon=True)
+               for place in range(len(actions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(databases.PATIENCE)
+        if thread.is_alive():
+            raise AssertionError('A thread does not end.')
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+    return found

@@ -1,0 +1,76 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""A way to a server that a test can break."""
+
+import socket
+import threading
+
+import fixtures
+
+
+class Relay(fixtures.Fixture):
+    """Passes connections to a port of this machine on, until it is told to
+    stop; ``port`` is where it listens."""
+
+    def __init__(self, to):
+        super().__init__()
+        self._to = to
+
+    def _setUp(self):
+        self._sockets = []
+        self.port = 0
+        self.start()
+        self.addCleanup(self.stop)
+
+    def start(self):
+        """Take connections, again at the same port."""
+        self._listener = socket.create_server(('127.0.0.1', self.port))
+        self.port = self._listener.getsockname()[1]
+        self._accepting = threading.Thread(
+            target=self._accept, args=(self._listener,), daemon=True)
+        self._accepting.start()
+
+    def stop(self):
+        """Break all connections, and refuse new ones."""
+        # Only a shutdown wakes the thread that accepts.
+        for each in (self._listener, *self._sockets):
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+            finally:
+                each.close()
+        self._accepting.join()
+        self._sockets.clear()
+
+    def _accept(self, listener):
+        while True:
+            try:
+                here, _ = listener.accept()
+                there = socket.create_connection(('127.0.0.1', self._to))
+            except OSError:
+                return
+            self._sockets += [here, there]
+            for pair in ((here, there), (there, here)):
+                threading.Thread(
+                    target=self._copy, args=pair, daemon=True).start()
+
+    @staticmethod
+    def _copy(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            return

@@ -1,0 +1,150 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""What every storage driver must do.
+
+A driver's tests mix :class:`StorageContract` into a test case that says how
+to make a driver; this module itself has nothing to run.
+"""
+
+import hashlib
+import io
+
+from qinling.tests.contracts import database
+
+
+class Stream:
+    """A binary stream of many bytes, which come into being when they are
+    read; ``largest`` is what was asked for most.
+
+    :param fails_at: byte at which reading raises ``OSError``.
+    """
+
+    def __init__(self, size, fails_at=None):
+        self._left = size
+        self._until_fault = size + 1 if fails_at is None else fails_at
+        self.largest = 0
+
+    def read(self, size=-1):
+        if size < 0:
+            raise AssertionError('The stream is read whole.')
+        self.largest = max(self.largest, size)
+        if self._until_fault <= 0:
+            raise OSError('The line is dead.')
+        size = min(size, self._left)
+        self._left -= size
+        self._until_fault -= size
+        return b'\5' * size
+
+
+class StorageContract:
+    """Needs of the test case: ``make_driver()``, which gives each time
+    another driver over the same place."""
+
+    LARGE = 20 * 1024 * 1024
+    #: Bytes at once that are not the whole.
+    PIECE = 4 * 1024 * 1024
+
+    def setUp(self):
+        super().setUp()
+        self.driver = self.make_driver()
+
+    def put(self, data=b'bytes'):
+        return self.driver.put(io.BytesIO(data))
+
+    def read(self, key, driver=None):
+        with (driver or self.driver).open(key) as stream:
+            return stream.read()
+
+    def keys(self, older_than=0):
+        return set(self.driver.keys(older_than))
+
+    def test_what_is_put_is_found(self):
+        for data in (b'', b'bytes', bytes(range(256)) * 1000):
+            stored = self.put(data)
+            self.assertEqual(
+                (hashlib.sha256(data).hexdigest(),
+                 hashlib.md5(data).hexdigest(), len(data)),
+                (stored.sha256, stored.md5, stored.size))
+            self.assertEqual(data, self.read(stored.key))
+            self.assertEqual(data, self.read(stored.key, self.make_driver()))
+
+    def test_a_stream_can_be_sought(self):
+        with self.driver.open(self.put(b'0123456789').key) as stream:
+            self.assertEqual(10, stream.seek(0, 2))
+            stream.seek(4)
+            self.assertEqual(b'45', stream.read(2))
+
+    def test_reading_begins_where_the_stream_is(self):
+        stream = io.BytesIO(b'0123456789')
+        stream.seek(8)
+        self.assertEqual(b'89', self.read(self.driver.put(stream).key))
+
+    def test_each_put_has_a_key_of_its_own(self):
+        one, other = self.put(), self.put()
+        self.assertNotEqual(one.key, other.key)
+        for each in (one, other):
+            self.assertTrue(each.key.startswith(each.sha256))
+            self.assertLessEqual(len(each.key), 128)
+        self.driver.delete(one.key)
+        self.assertEqual(b'bytes', self.read(other.key))
+
+    def test_delete(self):
+        stored = self.put()
+        self.driver.delete(stored.key)
+        self.assertRaises(FileNotFoundError, self.driver.open, stored.key)
+        self.driver.delete(stored.key)
+        self.assertEqual(set(), self.keys())
+
+    def test_unknown_keys(self):
+        key = self.put().key
+        for unknown in (key[:-1] + ('0' if key[-1] != '0' else '1'),
+                        key[:-1], key[:64], '0' * 64, 'x'):
+            self.assertRaises(FileNotFoundError, self.driver.open, unknown)
+            self.driver.delete(unknown)
+        self.assertEqual(b'bytes', self.read(key))
+
+    def test_an_open_stream_outlives_its_package(self):
+        data = bytes(range(256)) * 8000
+        stored = self.put(data)
+        with self.driver.open(stored.key) as stream:
+            begun = stream.read(10)
+            self.driver.delete(stored.key)
+            self.assertEqual(data, begun + stream.read())
+
+    def test_keys_by_their_age(self):
+        keys = {self.put().key, self.put().key, self.put(b'other').key}
+        self.assertEqual(keys, self.keys())
+        self.assertEqual(set(), self.keys(older_than=3600))
+
+    def test_an_interrupted_put_leaves_nothing(self):
+        for fails_at in (0, 1, self.PIECE):
+            self.assertRaises(
+                OSError, self.driver.put, Stream(2 * self.PIECE, fails_at))
+        self.assertEqual(set(), self.keys())
+
+    def test_a_large_package_is_never_held_whole(self):
+        stream = Stream(self.LARGE)
+        stored = self.driver.put(stream)
+        self.assertEqual(self.LARGE, stored.size)
+        self.assertLessEqual(stream.largest, self.PIECE)
+        with self.driver.open(stored.key) as source:
+            self.assertEqual(self.LARGE, source.seek(0, 2))
+
+    def test_many_at_once(self):
+        data = [b'%d' % (number // 2) for number in range(8)]
+        stored = database.together(*[
+            lambda each=each: self.make_driver().put(io.BytesIO(each))
+            for each in data])
+        self.assertEqual(data, [self.read(each.key) for each in stored])
+        self.assertEqual({each.key for each in stored}, self.keys())

@@ -1,0 +1,205 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""Lists: filters, order and pages."""
+
+import datetime
+import itertools
+
+from oslotest import base
+
+from qinling.db import models
+from qinling.db import query
+from qinling.tests.contracts import database
+from qinling.tests import databases
+from qinling.tests import fixtures
+
+START = datetime.datetime(2026, 1, 1, 12, 30, 15, 250000)
+#: Few values, so that many rows are alike; and none of them often.
+NAMES = (None, 'a', 'b', None, 'A', '')
+
+
+class Pages(database.OnDatabase):
+    """Whatever the order, pages have every row once."""
+
+    def setUp(self):
+        super().setUp()
+        self.db.write(self._fill)
+
+    @staticmethod
+    def _fill(tx):
+        for number in range(18):
+            created = START + datetime.timedelta(seconds=number // 3)
+            updated = None if number % 2 else (
+                START + datetime.timedelta(microseconds=number % 5))
+            query.insert(tx, models.Function, **databases.sample(
+                models.Function, name=NAMES[number % len(NAMES)],
+                created_at=created, updated_at=updated))
+
+    def page(self, model=models.Function, filters=(), **page):
+        return self.db.read(lambda tx: query.listing(
+            tx, fixtures.caller(), model, filters, query.Page(**page)))
+
+    def walk(self, limit, **page):
+        """The ids of all pages, one after the other."""
+        found, marker = [], None
+        while rows := self.page(limit=limit, marker=marker, **page):
+            found += [row.id for row in rows]
+            self.assertLessEqual(len(rows), limit)
+            marker = rows[-1].id
+        return found
+
+    def test_every_order(self):
+        orders = itertools.product(
+            ('created_at', 'updated_at', 'name', 'id'), ('asc', 'desc'))
+        for key, direction in orders:
+            whole = [row.id for row in self.page(
+                sort_key=key, sort_dir=direction)]
+            self.assertEqual((18, 18), (len(whole), len(set(whole))))
+            for limit in (1, 4, 6, 18, 50):
+                self.assertEqual(whole, self.walk(
+                    limit, sort_key=key, sort_dir=direction))
+
+    def test_the_order_is_what_was_asked_for(self):
+        rows = self.page()
+        self.assertEqual(
+            sorted(rows, key=lambda row: (row.created_at, row.id)), rows)
+        for key in ('updated_at', 'created_at'):
+            rows = self.page(sort_key=key)
+            values = [getattr(row, key) for row in rows]
+            self.assertEqual(sorted(values, key=lambda value: (
+                value is not None, value or START)), values)
+            backwards = self.page(sort_key=key, sort_dir='desc')
+            self.assertEqual(rows[::-1], backwards)
+
+    def test_pages_of_what_a_filter_leaves(self):
+        filters = [query.condition(models.Function, 'name', 'eq:b')]
+        whole = [row.id for row in self.page(filters=filters)]
+        self.assertEqual(3, len(whole))
+        self.assertEqual(whole, self.walk(2, filters=filters))
+
+    def test_a_page_after_a_row_that_came_later(self):
+        first = self.page(limit=5)
+        self.insert(models.Function, created_at=START - datetime.timedelta(1))
+        self.assertEqual(
+            {row.id for row in self.page()},
+            {row.id for row in first} | {
+                row.id for row in self.page(marker=first[-1].id)}
+            | {self.page(limit=1)[0].id})
+
+    def test_what_is_too_large_for_lists(self):
+        self.insert(models.Execution, logs='long', input='i', sync=False)
+        row, = self.db.read(lambda tx: query.listing(
+            tx, fixtures.caller(), models.Execution, without=('logs',)))
+        self.assertEqual((None, 'i', False), (row.logs, row.input, row.sync))
+
+    def test_objects_in_lists_are_objects(self):
+        self.assertEqual({'source': 'package'}, self.page()[0].code)
+
+
+class Filters(database.OnDatabase):
+    """``[operator:]value``."""
+
+    TEXTS = ('a', 'b', 'c', 'a_b', 'a%b', 'axb', 'a/b', 'a\\b', 'eq:a',
+             'a,b', 'by job 😀', '', None)
+
+    def setUp(self):
+        super().setUp()
+        for text in self.TEXTS:
+            self.insert(models.Execution, description=text)
+
+    def found(self, text, name='description', model=models.Execution):
+        rows = self.db.read(lambda tx: query.listing(
+            tx, fixtures.caller(), model,
+            [query.condition(model, name, text)]))
+        return {getattr(row, name) for row in rows}
+
+    def test_equal(self):
+        for text in self.TEXTS:
+            if text is not None and not text.startswith('eq:'):
+                self.assertEqual({text}, self.found(text))
+                self.assertEqual({text}, self.found(f'eq:{text}'))
+        self.assertEqual({'eq:a'}, self.found('eq:eq:a'))
+        self.assertEqual({'a'}, self.found('eq:a'))
+
+    def test_what_is_no_operator_is_part_of_the_value(self):
+        self.insert(models.Execution, description='foo:a')
+        self.insert(models.Execution, description=':a')
+        for text in ('foo:a', ':a'):
+            self.assertEqual({text}, self.found(text))
+
+    def test_not_equal(self):
+        self.assertEqual(set(self.TEXTS) - {'a', None},
+                         self.found('neq:a'))
+
+    def test_order(self):
+        words = {'a', 'b', 'c'}
+        for text, expected in (('gt:a', {'b', 'c'}),
+                               ('gte:b', {'b', 'c'}),
+                               ('lt:c', {'a', 'b'}),
+                               ('lte:a', {'a'})):
+            self.assertEqual(expected, self.found(text) & words)
+
+    def test_lists(self):
+        self.assertEqual({'a', 'c'}, self.found('in:a,c,none'))
+        self.assertEqual({''}, self.found('in:'))
+        self.assertEqual(set(self.TEXTS) - {'a', 'c', None},
+                         self.found('nin:a,c'))
+
+    def test_part(self):
+        self.assertEqual({'by job 😀'}, self.found('has:job'))
+        self.assertEqual({'by job 😀'}, self.found('has:😀'))
+        self.assertEqual(set(self.TEXTS) - {None}, self.found('has:'))
+
+    def test_part_takes_its_value_to_the_letter(self):
+        for text in ('_', '%', '/', '\\'):
+            self.assertEqual({f'a{text}b'}, self.found(f'has:a{text}b'))
+            self.assertEqual({f'a{text}b'}, self.found(f'has:{text}'))
+
+    def test_nothing_breaks_out(self):
+        for text in ("' OR 1=1 --", 'has:\' OR \'\'=\'', 'in:\'),(\'a'):
+            self.assertEqual(set(), self.found(text))
+
+    def test_other_columns(self):
+        self.insert(models.Execution, function_id='g', status='error',
+                    project_id='default')
+        for name, text, expected in (
+                ('function_id', 'g', {'g'}), ('status', 'neq:running',
+                                              {'error'}),
+                ('function_id', 'has:f', {'f'}),
+                ('project_id', 'in:default,other', {'default'})):
+            self.assertEqual(expected, self.found(text, name))
+
+
+class TestPagesOnSqlite(Pages, base.BaseTestCase):
+    backend = 'sqlite'
+
+
+class TestPagesOnPostgresql(Pages, base.BaseTestCase):
+    backend = 'postgresql'
+
+
+class TestPagesOnMariadb(Pages, base.BaseTestCase):
+    backend = 'mariadb'
+
+
+class TestFiltersOnSqlite(Filters, base.BaseTestCase):
+    backend = 'sqlite'
+
+
+class TestFiltersOnPostgresql(Filters, base.BaseTestCase):
+    backend = 'postgresql'
+
+
+class TestFiltersOnMariadb(Filters, base.BaseTestCase):
+    backend = 'mariadb'

@@ -1,0 +1,129 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""The schema that the migrations make is that of the models."""
+
+from alembic import autogenerate
+from alembic import migration as alembic_migration
+from oslotest import base
+import sqlalchemy as sa
+
+from qinling.db import migration
+from qinling.db import models
+from qinling.db import query
+from qinling.tests.contracts import database
+from qinling.tests import databases
+
+EMOJI = 'naïve 😀 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 漢字'
+
+
+def described(engine):
+    """All that the database knows of its tables."""
+    inspector = sa.inspect(engine)
+    found = {}
+    for table in inspector.get_table_names():
+        if table == 'alembic_version':
+            continue
+        found[table] = {
+            'columns': {
+                column['name']: dict(column, type=column['type'].compile(
+                    engine.dialect)) for column in inspector.get_columns(
+                        table)},
+            'key': inspector.get_pk_constraint(table)[
+                'constrained_columns'],
+            'foreign': _sorted(inspector.get_foreign_keys(table)),
+            'unique': _sorted(inspector.get_unique_constraints(table)),
+            'indexes': _sorted(inspector.get_indexes(table))}
+    return found
+
+
+def _sorted(things):
+    """Constraints by what they are, whatever the database calls them."""
+    return sorted((sorted((key, str(value)) for key, value in thing.items()
+                          if key != 'name' or not _made_up(value))
+                   for thing in things), key=str)
+
+
+def _made_up(name):
+    return name is None or 'fk' in name or 'ibfk' in name
+
+
+class Schema(database.OnDatabase):
+    """What the migrations make."""
+
+    def test_migrations_lead_to_the_models(self):
+        with self.db.engine.connect() as connection:
+            context = alembic_migration.MigrationContext.configure(
+                connection, opts={'compare_type': True,
+                                  'compare_server_default': True})
+            self.assertEqual([], autogenerate.compare_metadata(
+                context, models.Base.metadata))
+
+    def test_tables_are_those_that_the_models_would_make(self):
+        # This sees collations and the deletes of foreign keys, too.
+        other = self.useFixture(databases.Database(self.backend, empty=True))
+        models.Base.metadata.create_all(other.db.engine)
+        self.assertEqual(described(other.db.engine),
+                         described(self.db.engine))
+
+    def test_upgrade_when_there_is_nothing_to_do(self):
+        self.insert(models.Runtime)
+        migration.upgrade(self.db)
+        self.assertEqual(migration.head(self.db), migration.current(self.db))
+        self.assertTrue(self.db.read(
+            lambda tx: query.exists(tx, models.Runtime)))
+
+    def test_all_texts_keep_every_character(self):
+        for model in databases.SAMPLES:
+            texts = [column.name for column in model.__table__.columns
+                     if isinstance(column.type, (sa.String, sa.Text))
+                     and column.type.length != 36
+                     and column.name not in ('project_id', 'status')]
+            id = self.insert(model, **dict.fromkeys(texts, EMOJI))
+            row = self.get(model, id)
+            self.assertEqual(dict.fromkeys(texts, EMOJI),
+                             {name: getattr(row, name) for name in texts})
+
+    def test_objects_keep_every_character(self):
+        code = {'source': EMOJI, 'deep': [{'é': None}, 1.5, True]}
+        id = self.insert(models.Function, code=code)
+        self.assertEqual(code, self.get(models.Function, id).code)
+
+    def test_times_keep_microseconds(self):
+        now = models.now().replace(microsecond=123456)
+        id = self.insert(models.Execution, lease_until=now)
+        self.assertEqual(now, self.get(models.Execution, id).lease_until)
+
+    def test_long_texts(self):
+        text = 'x' * (2 ** 20)
+        id = self.insert(models.Execution, input=text, result=text, logs=text)
+        row = self.get(models.Execution, id)
+        self.assertEqual((text,) * 3, (row.input, row.result, row.logs))
+
+    def test_versions_go_with_their_function(self):
+        id = self.insert(models.Function)
+        version = self.insert(models.FunctionVersion, function_id=id)
+        self.db.write(lambda tx: query.delete(tx, models.Function, id))
+        self.assertIsNone(self.get(models.FunctionVersion, version))
+
+
+class TestSchemaOnSqlite(Schema, base.BaseTestCase):
+    backend = 'sqlite'
+
+
+class TestSchemaOnPostgresql(Schema, base.BaseTestCase):
+    backend = 'postgresql'
+
+
+class TestSchemaOnMariadb(Schema, base.BaseTestCase):
+    backend = 'mariadb'

@@ -1,0 +1,229 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""Reading and writing: what is kept, what is undone, what is done again."""
+
+import threading
+
+from oslotest import base
+import sqlalchemy as sa
+
+from qinling.db import models
+from qinling.db import query
+from qinling.db import session
+from qinling import exception
+from qinling.tests.contracts import database
+from qinling.tests.contracts import relays
+from qinling.tests import databases
+
+THREADS = 16
+#: PostgreSQL looks for deadlocks only after a while.
+IMPATIENT = {'postgresql': "SET LOCAL deadlock_timeout = '20ms'",
+             'mariadb': 'SELECT 1'}
+
+
+class Fault(Exception):
+    """What an action of a test raises."""
+
+
+class Session(database.OnDatabase):
+    """The two doors, on any database."""
+
+    def add(self, name, fault=None):
+        """An action that writes a function, and may fail then."""
+        def action(tx):
+            query.insert(tx, models.Function, **databases.sample(
+                models.Function, name=name))
+            if fault:
+                raise fault
+            return name
+        return action
+
+    def names(self):
+        return sorted(row.name for row in self.db.read(
+            lambda tx: query.find(tx, models.Function)))
+
+    def test_what_an_action_returns(self):
+        self.assertEqual('a', self.db.write(self.add('a')))
+        self.assertEqual(['a'], self.names())
+
+    def test_a_fault_undoes_its_action(self):
+        self.db.write(self.add('a'))
+        fault = Fault('mine')
+        self.assertIs(fault, self.assertRaises(
+            Fault, self.db.write, self.add('b', fault)))
+        self.db.write(self.add('c'))
+        self.assertEqual(['a', 'c'], self.names())
+        self.assertRaises(ZeroDivisionError, self.db.read, lambda tx: 1 / 0)
+
+    def test_faults_of_the_database_reach_their_caller(self):
+        self.insert(models.FunctionAlias)
+        self.assertRaises(query.DuplicateEntry, self.insert,
+                          models.FunctionAlias)
+        self.assertRaises(sa.exc.ArgumentError, self.db.read,
+                          lambda tx: tx.execute('SELECT 1'))
+        self.assertEqual(1, self.db.read(
+            lambda tx: query.count(tx, models.FunctionAlias)))
+
+    def test_many_writers_and_readers(self):
+        """Each writer gets its own value or its own fault, and finds its
+        row at once."""
+        def work(number):
+            fault = Fault(number) if number % 4 == 0 else None
+            for turn in range(5):
+                name = f'{number:02}-{turn}'
+                try:
+                    found = self.db.write(
+                        self.add(name, fault), durable=number % 2 == 0)
+                    assert found == name and name in self.names()
+                except Fault as e:
+                    assert e is fault
+        database.together(*[
+            lambda number=number: work(number) for number in range(THREADS)])
+        self.assertEqual(
+            [f'{number:02}-{turn}' for number in range(THREADS)
+             if number % 4 for turn in range(5)], self.names())
+
+    def test_another_process_sees_what_was_written(self):
+        other = self.database.open()
+        self.db.write(self.add('a'))
+        other.write(self.add('b'))
+        self.db.write(self.add('c'))
+        for db in (self.db, other):
+            self.assertEqual(3, db.read(
+                lambda tx: query.count(tx, models.Function)))
+
+    def test_two_processes_write_at_once(self):
+        others = [self.db, self.database.open()]
+
+        def work(db, number):
+            for turn in range(10):
+                db.write(self.add(f'{number}-{turn}'))
+        database.together(*[
+            lambda number=number: work(others[number % 2], number)
+            for number in range(4)])
+        self.assertEqual(40, len(self.names()))
+
+
+class Server(Session):
+    """What may happen between here and a server."""
+
+    def flaky(self, name):
+        """An action that loses its connection when it has half begun."""
+        self.tries = 0
+
+        def action(tx):
+            self.tries += 1
+            self.add(f'{name} {self.tries}')(tx)
+            if self.tries == 1:
+                self.database.disconnect()
+            return query.count(tx, models.Function)
+        return action
+
+    def test_idle_connections_that_the_server_ended(self):
+        self.db.write(self.add('a'))
+        for _ in range(2):
+            self.database.disconnect()
+            self.assertEqual(['a'], self.names())
+        self.database.disconnect()
+        self.db.write(self.add('b'))
+        self.assertEqual(['a', 'b'], self.names())
+
+    def test_a_connection_that_breaks_within_an_action(self):
+        self.assertEqual(1, self.db.write(self.flaky('try')))
+        self.assertEqual((['try 2'], 2), (self.names(), self.tries))
+
+    def test_a_reading_that_breaks(self):
+        tries = []
+
+        def action(tx):
+            tries.append(1)
+            if len(tries) == 1:
+                self.database.disconnect()
+            return query.count(tx, models.Function)
+        self.assertEqual(0, self.db.read(action))
+        self.assertEqual(2, len(tries))
+
+    def test_gone_and_back(self):
+        db = self.database.open(self.connection_through_relay())
+        db.write(self.add('a'))
+        self.relay.stop()
+        for door in (db.read, db.write):
+            error = self.assertRaises(
+                exception.Unavailable, door,
+                lambda tx: query.count(tx, models.Function))
+            self.assertEqual(503, error.http_code)
+        self.relay.start()
+        db.write(self.add('b'))
+        self.assertEqual(['a', 'b'], self.names())
+
+    def connection_through_relay(self):
+        url = sa.make_url(self.database.connection)
+        self.relay = self.useFixture(relays.Relay(url.port))
+        return url.set(port=self.relay.port).render_as_string(
+            hide_password=False)
+
+    def test_a_deadlock_is_tried_again(self):
+        ids = [self.insert(models.Function) for _ in range(2)]
+        both = threading.Barrier(2)
+        tries = []
+
+        def cross(first, second):
+            def action(tx):
+                tries.append(1)
+                tx.exec_driver_sql(IMPATIENT[self.backend])
+                query.add(tx, models.Function, 'count', 1, id=first)
+                if len(tries) <= 2:
+                    both.wait(databases.PATIENCE)
+                query.add(tx, models.Function, 'count', 1, id=second)
+            return lambda: self.db.write(action)
+        database.together(cross(*ids), cross(*ids[::-1]))
+        self.assertEqual([2, 2], [
+            self.get(models.Function, id).count for id in ids])
+        self.assertEqual(3, len(tries))
+
+    def test_what_never_works_is_given_up(self):
+        tries = []
+
+        def action(tx):
+            tries.append(1)
+            self.database.disconnect()
+            query.count(tx, models.Function)
+        self.assertRaises(exception.Unavailable, self.db.write, action)
+        self.assertEqual(session.RETRIES, len(tries))
+
+    def test_close_leaves_no_connection(self):
+        db = self.database.open()
+        self.db.close()
+        db.read(lambda tx: query.count(tx, models.Function))
+        db.write(self.add('a'))
+        self.assertNotEqual([], self.database.connections())
+        db.close()
+        databases.wait_until(lambda: not self.database.connections())
+
+    def test_text_of_the_client_is_unicode(self):
+        found = self.db.read(lambda tx: tx.execute(
+            sa.select(sa.literal('😀'))).scalar())
+        self.assertEqual('😀', found)
+
+
+class TestSessionOnSqlite(Session, base.BaseTestCase):
+    backend = 'sqlite'
+
+
+class TestSessionOnPostgresql(Server, base.BaseTestCase):
+    backend = 'postgresql'
+
+
+class TestSessionOnMariadb(Server, base.BaseTestCase):
+    backend = 'mariadb'

@@ -1,0 +1,201 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What versions and aliases promise to many at once, on every database."""
+
+import io
+import threading
+
+from oslotest import base
+
+from qinling.db import models
+from qinling.db import query
+from qinling import exception
+from qinling.tests import databases
+from qinling.tests import fixtures
+
+OTHER = fixtures.archive({'main.py': 'def main(**kwargs):\n    return 2\n'})
+
+
+def at_once(count, action):
+    """What ``action(number)`` returned or raised, for each number, all
+    begun together."""
+    found = [None] * count
+    gate = threading.Barrier(count)
+
+    def run(number):
+        gate.wait(databases.PATIENCE)
+        try:
+            found[number] = action(number)
+        except Exception as e:
+            found[number] = e
+    threads = [threading.Thread(target=run, args=(number,))
+               for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(databases.PATIENCE)
+    return found
+
+
+class Promises:
+    """The promises; ``backend`` is the database."""
+
+    def setUp(self):
+        super().setUp()
+        self.core = self.useFixture(fixtures.Core(self.backend))
+        self.ctx = fixtures.caller()
+        self.versions = self.core.services.versions
+        self.aliases = self.core.services.aliases
+        self.functions = self.core.services.functions
+        self.function = self.core.function(name='f').id
+
+    def publish(self, _number=0):
+        return self.versions.create(
+            self.ctx, self.function, None).version_number
+
+    def test_numbers_are_distinct_and_consecutive(self):
+        self.assertEqual(list(range(1, 51)),
+                         sorted(at_once(50, self.publish)))
+        row = self.functions.get(self.ctx, self.function)
+        self.assertEqual((50, 50), (row.latest_version, row.version_counter))
+
+    def test_the_limit_holds_for_many_at_once(self):
+        self.core.conf.set_override('max_versions', 5,
+                                    group='resource_limits')
+        found = at_once(12, self.publish)
+        numbers = [each for each in found if isinstance(each, int)]
+        self.assertEqual([1, 2, 3, 4, 5], sorted(numbers))
+        refused = [each for each in found if not isinstance(each, int)]
+        for error in refused:
+            self.assertIsInstance(error, exception.FunctionVersionLimit)
+
+    def test_numbers_are_never_given_again(self):
+        self.publish()
+        for number in (2, 3, 4):
+            self.assertEqual(number, self.publish())
+            self.versions.delete(self.ctx, self.function, number)
+            row = self.functions.get(self.ctx, self.function)
+            self.assertEqual(1, row.latest_version)
+
+    def test_a_delete_and_an_alias_never_both_win(self):
+        for _ in range(10):
+            number = self.publish()
+            name = f'a{number}'
+            values = {'name': name, 'function_id': self.function,
+                      'function_version': number}
+            deleted, pointed = at_once(2, lambda which: (
+                self.versions.delete(self.ctx, self.function, number)
+                if which == 0 else self.aliases.create(self.ctx, values)))
+            if isinstance(pointed, Exception):
+                self.assertIsInstance(
+                    pointed, exception.FunctionVersionNotFound)
+                self.assertIsNone(deleted)
+            else:
+                self.assertIsInstance(
+                    deleted, exception.FunctionVersionInUse)
+
+    def test_a_delete_and_an_execution_never_both_win(self):
+        order = fixtures.order(self.function, sync=False)
+        for _ in range(10):
+            number = self.publish()
+            order.function_version = number
+            deleted, begun = at_once(2, lambda which: (
+                self.versions.delete(self.ctx, self.function, number)
+                if which == 0
+                else self.core.services.executions.create(self.ctx, order)))
+            if isinstance(begun, Exception):
+                self.assertIsInstance(
+                    begun, exception.FunctionVersionNotFound)
+                self.assertIsNone(deleted)
+            else:
+                self.assertIsInstance(
+                    deleted, exception.FunctionVersionInUse)
+
+    def test_a_package_goes_with_the_last_that_has_it(self):
+        for _ in range(5):
+            numbers = [self.publish() for _ in range(3)]
+            found = at_once(4, lambda which: self.functions.update(
+                self.ctx, self.function, {}, io.BytesIO(
+                    fixtures.archive({'main.py': f'x = {numbers}'})))
+                if which == 3 else self.versions.delete(
+                    self.ctx, self.function, numbers[which]))
+            self.assertEqual(
+                [], [each for each in found if isinstance(each, Exception)])
+            row = self.functions.get(self.ctx, self.function)
+            self.assertEqual([row.package], self.core.packages())
+
+    def test_one_rollback_of_many_is_one_step(self):
+        for number in range(4):
+            self.publish()
+        self.aliases.create(self.ctx, {
+            'name': 'a', 'function_id': self.function,
+            'function_version': 1})
+        for number in (2, 3, 4):
+            self.aliases.update(self.ctx, 'a', {'function_version': number})
+        row = self.aliases.get(self.ctx, 'a')
+        found = at_once(8, lambda _: self.aliases.rollback(
+            self.ctx, 'a', match=frozenset([row.revision])))
+        done = [each for each in found if not isinstance(each, Exception)]
+        self.assertEqual([3], [each.function_version for each in done])
+        for error in found:
+            if error not in done:
+                self.assertIsInstance(error, exception.PreconditionFailed)
+
+    def test_a_name_is_taken_once(self):
+        found = at_once(8, lambda _: self.aliases.create(self.ctx, {
+            'name': 'a', 'function_id': self.function}))
+        done = [each for each in found if not isinstance(each, Exception)]
+        self.assertEqual(1, len(done))
+        for error in found:
+            if error not in done:
+                self.assertIsInstance(error, exception.FunctionAliasExists)
+                self.assertTrue(str(error).startswith('Duplicate entry'))
+
+    def test_names_are_exact(self):
+        for name in ('prod', 'Prod', 'PROD'):
+            self.aliases.create(self.ctx, {
+                'name': name, 'function_id': self.function})
+        self.assertEqual(
+            'Prod', self.aliases.get(self.ctx, 'Prod').name)
+
+    def test_counts_lose_nothing(self):
+        number = self.publish()
+        order = fixtures.order(self.function, sync=False,
+                               function_version=number)
+        at_once(20, lambda _: self.core.services.executions.create(
+            self.ctx, order))
+        row = self.versions.get(self.ctx, self.function, number)
+        self.assertEqual((20, 1), (row.count, row.revision))
+
+    def test_versions_go_with_their_function(self):
+        self.publish()
+        self.functions.update(self.ctx, self.function, {},
+                              io.BytesIO(OTHER))
+        self.publish()
+        self.assertEqual(2, len(self.core.packages()))
+        self.functions.delete(self.ctx, self.function)
+        self.assertEqual([], self.core.packages())
+        self.assertEqual([], self.core.db.read(
+            lambda tx: query.find(tx, models.FunctionVersion)))
+
+
+class TestSqlite(Promises, base.BaseTestCase):
+    backend = 'sqlite'
+
+
+class TestPostgresql(Promises, base.BaseTestCase):
+    backend = 'postgresql'
+
+
+class TestMariadb(Promises, base.BaseTestCase):
+    backend = 'mariadb'

@@ -1,0 +1,217 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""Databases of one test, on every kind of server that the service uses."""
+
+import atexit
+import functools
+import os
+import pathlib
+import tempfile
+import time
+import unittest
+import uuid
+
+import fixtures
+import sqlalchemy as sa
+
+from qinling import conf as qinling_conf
+from qinling.db import migration
+from qinling.db import models
+from qinling.db import session
+
+#: Seconds in which whatever is waited for must have come.
+PATIENCE = 30
+BACKENDS = ('sqlite', 'postgresql', 'mariadb')
+#: Where the servers of this machine are, and the database to begin in.
+SERVERS = {
+    'postgresql': 'postgresql+psycopg://postgres@127.0.0.1:5432/postgres',
+    'mariadb': 'mysql+pymysql://root@127.0.0.1:3306/mysql',
+}
+# Nothing of a test need survive the machine.
+CREATE = {'postgresql': ('CREATE DATABASE {}',
+                         'ALTER DATABASE {} SET synchronous_commit = off'),
+          'mariadb': ('CREATE DATABASE {}',)}
+DROP = {'postgresql': 'DROP DATABASE IF EXISTS {} WITH (FORCE)',
+        'mariadb': 'DROP DATABASE IF EXISTS {}'}
+CONNECTIONS = {
+    'postgresql': 'SELECT pid FROM pg_stat_activity WHERE datname = %s',
+    'mariadb': 'SELECT id FROM information_schema.processlist WHERE db = %s',
+}
+END = {'postgresql': 'SELECT pg_terminate_backend({})', 'mariadb': 'KILL {}'}
+#: What a row of each model needs at least.
+SAMPLES = {
+    models.Runtime: {'image': 'python3', 'status': 'available'},
+    models.Function: {'code': {'source': 'package'}, 'entry': 'main.main',
+                      'cpu': 100, 'memory_size': 33554432, 'timeout': 5},
+    models.FunctionVersion: {
+        'code': {'source': 'package'}, 'cpu': 100, 'memory_size': 33554432,
+        'timeout': 5, 'version_number': 1},
+    models.FunctionAlias: {'name': 'alias'},
+    models.Execution: {'function_id': 'f', 'status': 'running'},
+    models.Job: {'status': 'running'},
+    models.Webhook: {},
+}
+
+
+def sample(model, **values):
+    """The columns of a row that could be."""
+    return {'project_id': 'default', **SAMPLES[model], **values}
+
+
+def wait_until(condition):
+    """Return when the condition holds.
+
+    :raises AssertionError: it does not in time.
+    """
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError('It did not come true.')
+        time.sleep(0.01)
+
+
+class Fixture(fixtures.Fixture):
+    """A fixture whose set-up may skip the test."""
+
+    def setUp(self):
+        try:
+            super().setUp()
+        except fixtures.MultipleExceptions as e:
+            if e.args[0][0] is unittest.SkipTest:
+                raise e.args[0][1]
+            raise
+
+
+def _open(connection):
+    conf = qinling_conf.load([], [])
+    conf.set_override('connection', connection, group='database')
+    conf.set_override('max_retries', 0, group='database')
+    return session.Database(conf)
+
+
+def _migrate(connection):
+    db = _open(connection)
+    migration.upgrade(db)
+    db.close()
+
+
+@functools.lru_cache(maxsize=None)
+def _sqlite_file():
+    """The bytes of an SQLite database at the newest revision."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory, 'template.db')
+        _migrate(f'sqlite:///{path}')
+        return path.read_bytes()
+
+
+@functools.lru_cache(maxsize=None)
+def _server(backend):
+    """An engine on a database server, or the reason why there is none."""
+    engine = sa.create_engine(
+        SERVERS[backend], isolation_level='AUTOCOMMIT',
+        poolclass=sa.pool.NullPool)
+    try:
+        engine.connect().close()
+    except (ImportError, sa.exc.OperationalError) as e:
+        return f'{backend} cannot be reached: {e}'
+    return engine
+
+
+def _on_server(backend, statement, *arguments):
+    with _server(backend).connect() as connection:
+        found = connection.exec_driver_sql(statement, arguments)
+        return found.scalars().all() if found.returns_rows else None
+
+
+def _create(backend):
+    """The URL of a new database."""
+    if isinstance(_server(backend), str):
+        raise unittest.SkipTest(_server(backend))
+    name = f'qinling_{os.getpid()}_{uuid.uuid4().hex[:12]}'
+    for statement in CREATE[backend]:
+        _on_server(backend, statement.format(name))
+    return _server(backend).url.set(database=name)
+
+
+def _drop(backend, url):
+    _on_server(backend, DROP[backend].format(url.database))
+
+
+@functools.lru_cache(maxsize=None)
+def _kept(backend):
+    """The URL of a database with tables, which the tests of this process
+    have one after the other: to make one takes a while."""
+    url = _create(backend)
+    atexit.register(_drop, backend, url)
+    _migrate(url.render_as_string(hide_password=False))
+    return url
+
+
+class Database(Fixture):
+    """A database of one test.
+
+    :param backend: one of :data:`BACKENDS`; the test is skipped when its
+        server is not there.
+    :param empty: whether it has no tables yet.
+
+    ``connection`` is its URL, ``db`` the open database.
+    """
+
+    def __init__(self, backend='sqlite', empty=False):
+        super().__init__()
+        self._backend = backend
+        self._empty = empty
+
+    def _setUp(self):
+        if self._backend == 'sqlite':
+            url = self._file()
+        elif self._empty:
+            url = _create(self._backend)
+            self.addCleanup(_drop, self._backend, url)
+        else:
+            url = _kept(self._backend)
+            self.addCleanup(self._clear)
+        self.connection = url.render_as_string(hide_password=False)
+        self.db = self.open()
+
+    def _file(self):
+        path = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path, 'qinling.db')
+        if not self._empty:
+            path.write_bytes(_sqlite_file())
+        return sa.URL.create('sqlite', database=str(path))
+
+    def _clear(self):
+        engine = sa.create_engine(self.connection, poolclass=sa.pool.NullPool)
+        with engine.begin() as connection:
+            for table in reversed(models.Base.metadata.sorted_tables):
+                connection.execute(table.delete())
+
+    def open(self, connection=None):
+        """The database as one more process would have it."""
+        db = _open(connection or self.connection)
+        self.addCleanup(db.close)
+        return db
+
+    def connections(self):
+        """The server's ids of the connections to the database."""
+        return _on_server(self._backend, CONNECTIONS[self._backend],
+                          sa.make_url(self.connection).database)
+
+    def disconnect(self):
+        """Have the server end every connection to the database."""
+        ended = set(self.connections())
+        for id in ended:
+            _on_server(self._backend, END[self._backend].format(id))
+        wait_until(lambda: not ended.intersection(self.connections()))

@@ -1,0 +1,161 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""The wheel by itself: nothing of the checkout, nothing but its needs."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+
+import fixtures
+from oslotest import base
+from testtools import content
+
+from qinling.tests.functional import base as servers
+
+CHECKOUT = pathlib.Path(__file__).parents[3]
+SHIPPED = ('qinling/', 'alembic_migrations/')
+
+
+class PackageIndex(fixtures.Fixture):
+    """The package index of pip; skips the test where there is none."""
+
+    def _setUp(self):
+        directory = self.useFixture(fixtures.TempDir()).path
+        tried = subprocess.run(
+            [sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps',
+             '--dest', directory, 'pbr'], capture_output=True, text=True)
+        if tried.returncode:
+            why = tried.stderr.strip().rpartition('\n')[2]
+            raise base.testtools.TestCase.skipException(
+                f'The package index is out of reach: {why}')
+
+
+def environment():
+    """The environment of a user, who knows nothing of this checkout."""
+    ours = ('PYTHONPATH', 'VIRTUAL_ENV', 'PBR_VERSION')
+    return {name: value for name, value in os.environ.items()
+            if name not in ours}
+
+
+class InstallTest(base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        if not (shutil.which('git') and (CHECKOUT / '.git').exists()):
+            self.skipTest('This is not a git checkout, or there is no git.')
+        self.useFixture(PackageIndex())
+        self.directory = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path)
+        self.bin = self.directory / 'venv' / 'bin'
+
+    def command(self, *words, cwd=None):
+        """What a command prints; fails unless it ends with 0."""
+        ran = subprocess.run(words, cwd=cwd or self.directory, text=True,
+                             capture_output=True, env=environment(),
+                             stdin=subprocess.DEVNULL)
+        self.assertEqual(0, ran.returncode, ran.stdout + ran.stderr)
+        return ran.stdout
+
+    def clone(self):
+        """The sources as a fresh clone without a tag has them."""
+        clone = self.directory / 'clone'
+        listed = self.command('git', 'ls-files', '--cached', '--others',
+                              '--exclude-standard', '-z', cwd=CHECKOUT)
+        for name in listed.split('\0')[:-1]:
+            # What is deleted and not yet committed is still listed.
+            if (CHECKOUT / name).is_file():
+                target = clone / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(CHECKOUT / name, target)
+        self.command('git', 'init', '--quiet', cwd=clone)
+        self.command('git', 'add', '--all', cwd=clone)
+        self.command('git', '-c', 'user.name=a', '-c', 'user.email=a@b',
+                     'commit', '--quiet', '--message=all', cwd=clone)
+        return clone
+
+    def build(self):
+        """The wheel, made from the sdist as a package index would have it."""
+        clone = self.clone()
+        self.command(sys.executable, '-m', 'build', '--outdir',
+                     str(self.directory / 'dist'), str(clone))
+        wheel, = (self.directory / 'dist').glob('*.whl')
+        with zipfile.ZipFile(wheel) as archive:
+            packed = set(archive.namelist())
+        files = {path.relative_to(clone).as_posix()
+                 for path in clone.rglob('*') if path.is_file()}
+        missing = {name for name in files if name.startswith(SHIPPED)}
+        self.assertEqual(set(), missing - packed)
+        return wheel
+
+    def test_main_job(self):
+        wheel = self.build()
+        self.command(sys.executable, '-m', 'venv', str(self.bin.parent))
+        python = str(self.bin / 'python')
+        self.command(python, '-m', 'pip', 'install', '--quiet', str(wheel))
+        self.command(python, '-m', 'pip', 'check')
+        where = self.command(python, '-c',
+                             'import qinling; print(qinling.__file__)')
+        self.assertTrue(where.startswith(str(self.bin.parent)), where)
+        self.serve()
+        self.check_database()
+
+    def serve(self):
+        """Run the main job on a server of the installation."""
+        state = self.directory / 'state'
+        log = self.directory / 'log'
+        with log.open('wb') as stream:
+            server = subprocess.Popen(
+                [str(self.bin / 'qinling-standalone'), '--state-dir',
+                 str(state), '--port', '0'], cwd=self.directory,
+                stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
+                env=environment())
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        self.addOnException(lambda _: self.addDetail(
+            'log', content.text_content(log.read_text())))
+
+        def serving():
+            self.assertIsNone(server.poll(), 'The server ended.')
+            return (state / 'endpoint').exists()
+        servers.wait_for(serving, 'the server')
+        self.run_function(servers.Client((state / 'endpoint').read_text()))
+        server.send_signal(signal.SIGTERM)
+        self.assertEqual(0, server.wait(10))
+
+    def run_function(self, client):
+        function = client.create({
+            'main.py': 'import words\n\n\ndef main(name):\n'
+                       '    print("greeting")\n'
+                       '    return words.HELLO + name\n',
+            'words.py': 'HELLO = "Hello, "\n'})
+        row = client.run(function['id'], '{"name": "Ada"}', sync=True)
+        self.assertEqual('success', row['status'], row)
+        self.assertEqual('Hello, Ada',
+                         json.loads(row['result'])['output'])
+        self.assertIn('greeting\n', client.log(row['id']))
+
+    def check_database(self):
+        """The migrations are installed, too."""
+        config = self.directory / 'qinling.conf'
+        config.write_text('[database]\nconnection = sqlite:///'
+                          f'{self.directory}/state/qinling.db\n')
+        manage = str(self.bin / 'qinling-db-manage')
+        self.command(manage, '--config-file', str(config), 'check')
+        self.assertIn('001', self.command(
+            manage, '--config-file', str(config), 'history'))

@@ -1,0 +1,99 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""The first command that a newcomer types."""
+
+import pathlib
+import re
+import subprocess
+
+import fixtures
+from oslotest import base
+
+from qinling.tests.functional import base as servers
+from qinling.tests.functional import test_install
+
+SCRIPT = test_install.CHECKOUT / 'tools' / 'quickstart.sh'
+
+
+class QuickstartTest(base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.state = directory / 'state'
+        self.venv = directory / 'venv'
+
+    def quickstart(self, *words, code=0):
+        """What the script prints; fails unless it ends with ``code``."""
+        ran = subprocess.run(
+            [str(SCRIPT), '--state-dir', str(self.state), '--venv',
+             str(self.venv), *words], capture_output=True, text=True,
+            stdin=subprocess.DEVNULL, env=test_install.environment())
+        self.assertEqual(code, ran.returncode, ran.stdout + ran.stderr)
+        return ran.stdout
+
+    def test_from_nothing_to_a_function_and_back(self):
+        self.useFixture(test_install.PackageIndex())
+        self.addCleanup(self.quickstart, '--stop')
+        url = self.first_run()
+        self.second_run(url)
+        self.stop()
+
+    def first_run(self):
+        printed = self.quickstart('--port', '0')
+        for pattern in (r'The server runs now, at http://127\.0\.0\.1:\d+;',
+                        'A function is created: greeter',
+                        r'package +main\.py, words\.py',
+                        r'result +\{"greetings": \{"en": "Hello, Ada!"',
+                        r'result +\{"greetings": \{"en": "Hello, Grace!"',
+                        'Start execution: .*\n +Greeting Ada\n'
+                        ' +Finished execution: ',
+                        r'cold +[\d.]+ ms', r'warm +[\d.]+ ms',
+                        r'ended +[\d.]+ ms',
+                        r'curl \$Q/executions -H',
+                        r'quickstart\.sh --stop --state-dir '):
+            self.assertIsNotNone(re.search(pattern, printed),
+                                 f'{pattern!r} is not in: {printed}')
+        self.assertNotIn('\033', printed)
+        url = (self.state / 'endpoint').read_text().strip()
+        self.assertIn(f'Q={url}/v1\n', printed)
+        return url
+
+    def second_run(self, url):
+        printed = self.quickstart('--port', '0')
+        self.assertIn(f'The server runs already, at {url}.', printed)
+        self.assertIn('A function is updated: greeter', printed)
+        functions = servers.Client(url).get('/v1/functions')['functions']
+        self.assertEqual(['greeter'], [row['name'] for row in functions])
+
+    def stop(self):
+        server = int((self.state / 'quickstart.pid').read_text())
+        processes = [server, *servers.descendants(server)]
+        self.assertGreater(len(processes), 1)
+        self.assertEqual('The server is stopped.\n',
+                         self.quickstart('--stop'))
+        servers.wait_for(
+            lambda: not any(servers.alive(pid) for pid in processes),
+            'the end of the server and its workers')
+        self.assertFalse((self.state / 'endpoint').exists())
+        self.assertIn('No server runs', self.quickstart('--stop'))
+
+    def test_help(self):
+        self.assertIn('Usage: tools/quickstart.sh',
+                      self.quickstart('--help'))
+        self.assertFalse(self.venv.exists())
+
+    def test_unknown_option(self):
+        self.quickstart('--nonsense', code=2)
+        self.assertFalse(self.venv.exists())

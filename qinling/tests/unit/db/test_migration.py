@@ -1,0 +1,63 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""Moving the schema forward."""
+
+import pathlib
+
+import alembic_migrations
+from oslotest import base
+
+from qinling.db import migration
+from qinling.db import models
+from qinling.db import query
+from qinling.tests import databases
+
+
+class TestMigration(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.db = self.useFixture(databases.Database(empty=True)).db
+
+    def test_an_empty_database(self):
+        self.assertIsNone(migration.current(self.db))
+
+    def test_upgrade_to_the_newest(self):
+        migration.upgrade(self.db)
+        self.assertEqual(migration.head(self.db), migration.current(self.db))
+        self.assertFalse(self.db.read(
+            lambda tx: query.exists(tx, models.Function)))
+
+    def test_upgrade_step_by_step(self):
+        for revision, _ in migration.history(self.db):
+            migration.upgrade(self.db, revision)
+            self.assertEqual(revision, migration.current(self.db))
+
+    def test_history_begins_at_the_first_and_ends_at_the_head(self):
+        steps = migration.history(self.db)
+        self.assertEqual(('001', 'The tables of the first release'), steps[0])
+        self.assertEqual(migration.head(self.db), steps[-1][0])
+
+    def test_every_file_is_a_step(self):
+        files = pathlib.Path(alembic_migrations.__file__).parent.glob(
+            'versions/[0-9]*.py')
+        self.assertEqual(
+            sorted(path.name[:3] for path in files),
+            [revision for revision, _ in migration.history(self.db)])
+
+    def test_stamp_changes_no_table(self):
+        migration.stamp(self.db, '001')
+        self.assertEqual('001', migration.current(self.db))
+        with self.db.engine.connect() as connection:
+            self.assertFalse(connection.dialect.has_table(
+                connection, 'functions'))

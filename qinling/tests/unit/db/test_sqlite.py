@@ -1,0 +1,193 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""What is particular to SQLite: the write-ahead log and the one writer."""
+
+import sqlite3
+import threading
+
+from oslo_db import exception as db_exc
+from oslotest import base
+import sqlalchemy as sa
+
+from qinling.db import models
+from qinling.db import query
+from qinling import exception
+from qinling.tests import databases
+
+
+class Fault(Exception):
+    """What an action of a test raises."""
+
+
+def add(name, fault=None):
+    """An action that writes a runtime, and may fail then."""
+    def action(tx):
+        query.insert(tx, models.Runtime, **databases.sample(
+            models.Runtime, name=name))
+        if fault:
+            raise fault
+        return name
+    return action
+
+
+def asked(pragma):
+    """An action that returns a setting of its connection."""
+    return lambda tx: tx.exec_driver_sql(f'PRAGMA {pragma}').scalar()
+
+
+class TestSqlite(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.database = self.useFixture(databases.Database())
+        self.db = self.database.db
+
+    def names(self):
+        return sorted(row.name for row in self.db.read(
+            lambda tx: query.find(tx, models.Runtime)))
+
+    def test_readers_and_the_writer_do_not_wait(self):
+        for door in (self.db.read, self.db.write):
+            self.assertEqual('wal', door(asked('journal_mode')))
+
+        def action(tx):
+            add('a')(tx)
+            return self.names()
+        self.assertEqual([], self.db.write(action))
+        self.assertEqual(['a'], self.names())
+
+    def test_references_are_kept(self):
+        self.assertEqual(1, self.db.write(asked('foreign_keys')))
+        self.assertRaises(
+            db_exc.DBReferenceError, self.db.write, lambda tx: query.insert(
+                tx, models.FunctionAlias, **databases.sample(
+                    models.FunctionAlias, function_id='none')))
+
+    def test_what_must_survive_a_power_loss(self):
+        full, normal = 2, 1
+        self.assertEqual(full, self.db.write(asked('synchronous')))
+        self.assertEqual(normal, self.db.write(
+            asked('synchronous'), durable=False))
+        self.assertEqual(full, self.db.write(asked('synchronous')))
+
+    def test_a_transaction_of_another_process_is_waited_for(self):
+        path = sa.make_url(self.database.connection).database
+        other = sqlite3.connect(path, isolation_level=None,
+                                check_same_thread=False)
+        self.addCleanup(other.close)
+        other.execute('BEGIN IMMEDIATE')
+        done = threading.Event()
+
+        def write():
+            self.db.write(add('a'))
+            done.set()
+        thread = threading.Thread(target=write, daemon=True)
+        thread.start()
+        databases.wait_until(lambda: self.db._writer._turn.locked())
+        self.assertFalse(done.is_set())
+        other.execute('COMMIT')
+        thread.join(databases.PATIENCE)
+        self.assertEqual(['a'], self.names())
+
+    def test_the_other_process_does_not_end(self):
+        path = sa.make_url(self.database.connection).database
+        other = sqlite3.connect(path, isolation_level=None)
+        self.addCleanup(other.close)
+        self.db.write(asked('busy_timeout = 20'))
+        other.execute('BEGIN IMMEDIATE')
+        self.assertRaises(exception.Unavailable, self.db.write, add('a'))
+        other.execute('COMMIT')
+        self.db.write(add('b'))
+        self.assertEqual(['b'], self.names())
+
+    def test_memory_of_a_close(self):
+        self.db.write(add('a'))
+        self.db.close()
+        again = self.database.open()
+        self.assertEqual(1, again.read(
+            lambda tx: query.count(tx, models.Runtime)))
+
+
+class TestGroups(base.BaseTestCase):
+    """What waits while others write becomes one transaction."""
+
+    def setUp(self):
+        super().setUp()
+        self.db = self.useFixture(databases.Database()).db
+        self.found = {}
+
+    def gather(self, *actions):
+        """Have actions wait in line, then have them done."""
+        first, go = threading.Event(), threading.Event()
+
+        def hold(tx):
+            first.set()
+            go.wait(databases.PATIENCE)
+        threads = [threading.Thread(
+            target=self.db.write, args=(hold,), daemon=True)]
+        threads[0].start()
+        first.wait(databases.PATIENCE)
+        for place, action in enumerate(actions):
+            threads.append(threading.Thread(
+                target=self.submit, args=(place, action), daemon=True))
+            threads[-1].start()
+            databases.wait_until(
+                lambda: len(self.db._writer._waiting) == place + 1)
+        go.set()
+        for thread in threads:
+            thread.join(databases.PATIENCE)
+            self.assertFalse(thread.is_alive())
+        return [self.found[place] for place in range(len(actions))]
+
+    def submit(self, place, action):
+        try:
+            self.found[place] = self.db.write(action)
+        except Exception as e:
+            self.found[place] = e
+
+    def names(self):
+        return sorted(row.name for row in self.db.read(
+            lambda tx: query.find(tx, models.Runtime)))
+
+    def test_all_are_committed_together(self):
+        commits = []
+        sa.event.listen(self.db.engine, 'commit', commits.append)
+        self.assertEqual(
+            ['a', 'b', 'c'], self.gather(add('a'), add('b'), add('c')))
+        # One for what held the line.
+        self.assertEqual(2, len(commits))
+        self.assertEqual(['a', 'b', 'c'], self.names())
+
+    def test_a_fault_takes_nobody_along(self):
+        faults = Fault('first'), Fault('second')
+        self.assertEqual(
+            ['a', faults[0], 'c', faults[1], 'e'],
+            self.gather(add('a'), add('b', faults[0]), add('c'),
+                        add('d', faults[1]), add('e')))
+        self.assertEqual(['a', 'c', 'e'], self.names())
+
+    def test_a_fault_of_the_database_takes_nobody_along(self):
+        def twice(tx):
+            for _ in range(2):
+                query.insert(tx, models.Runtime, **databases.sample(
+                    models.Runtime, id='x'))
+        found = self.gather(add('a'), twice, add('c'))
+        self.assertIsInstance(found[1], query.DuplicateEntry)
+        self.assertEqual(['a', 'c'], self.names())
+
+    def test_what_was_read_before_it_was_undone_is_read_again(self):
+        def count(tx):
+            add('counted')(tx)
+            return query.count(tx, models.Runtime)
+        found = self.gather(add('a', Fault('it')), count)
+        self.assertEqual(1, found[1])

@@ -1,0 +1,98 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""What the driver leaves in its directory."""
+
+import io
+import os
+import pathlib
+import stat
+import time
+
+import fixtures as fixtures_library
+from oslotest import base
+
+from qinling.storage import file_system
+from qinling.tests import fixtures
+
+
+class Dying(io.BytesIO):
+    """A stream at whose end the process dies: nothing is tidied up."""
+
+    def read(self, size=-1):
+        data = super().read(size)
+        if not data:
+            raise SystemExit
+        return data
+
+
+class TestFiles(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.root = pathlib.Path(
+            self.useFixture(fixtures_library.TempDir()).path, 'a', 'b')
+        self.conf = self.useFixture(fixtures.Conf(
+            storage={'file_system_dir': str(self.root)})).conf
+        self.driver = file_system.Driver(self.conf)
+
+    def files(self):
+        return [path.name for path in self.root.rglob('*') if path.is_file()]
+
+    def test_nobody_else_may_look(self):
+        self.driver.put(io.BytesIO(b'x'))
+        for path in (self.root, *self.root.rglob('*')):
+            self.assertEqual(0, stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+    def test_a_package_is_one_file(self):
+        stored = self.driver.put(io.BytesIO(b'x'))
+        self.assertEqual([stored.key], self.files())
+        self.driver.delete(stored.key)
+        self.assertEqual([], self.files())
+
+    def test_an_interrupted_put_leaves_no_file(self):
+        self.assertRaises(SystemExit, self.driver.put, Dying(b'x'))
+        self.assertEqual([], self.files())
+
+    def test_what_a_dead_process_left_can_be_swept(self):
+        self.useFixture(fixtures_library.MonkeyPatch(
+            'os.unlink', lambda *args, **kwargs: None))
+        self.assertRaises(SystemExit, self.driver.put, Dying(b'x'))
+        left, = self.files()
+        self.assertEqual([left], list(self.driver.keys(0)))
+        self.useFixture(fixtures_library.MonkeyPatch('os.unlink', os.remove))
+        self.driver.delete(left)
+        self.assertEqual([], self.files())
+
+    def test_a_disk_that_fails_last(self):
+        def fail(_directory):
+            raise OSError('no disk')
+        self.useFixture(fixtures_library.MonkeyPatch(
+            'qinling.storage.file_system._sync', fail))
+        error = self.assertRaises(
+            OSError, self.driver.put, io.BytesIO(b'x'))
+        self.assertEqual('no disk', str(error))
+
+    def test_age_is_that_of_the_file(self):
+        old, new = (self.driver.put(io.BytesIO(b'x')).key for _ in range(2))
+        path = next(self.root.rglob(old))
+        os.utime(path, times=(0, time.time() - 100))
+        self.assertEqual([old], list(self.driver.keys(50)))
+        self.assertEqual({old, new}, set(self.driver.keys(0)))
+
+    def test_a_package_that_goes_while_keys_are_listed(self):
+        keys = {self.driver.put(io.BytesIO(b'x')).key for _ in range(3)}
+        listed = self.driver.keys(0)
+        first = next(listed)
+        for key in keys - {first}:
+            self.driver.delete(key)
+        self.assertEqual([], list(listed))

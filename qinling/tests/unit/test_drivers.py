@@ -1,0 +1,67 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""Finding drivers."""
+
+from importlib import metadata
+import sys
+import types
+
+import fixtures
+from oslotest import base
+
+from qinling import drivers
+from qinling.sources import package
+from qinling.storage import file_system
+
+
+class TestLoad(base.BaseTestCase):
+    def test_a_module_of_ours(self):
+        self.assertIs(file_system.Driver,
+                      drivers.load('storage', 'file_system'))
+        self.assertIs(package.Driver, drivers.load('sources', 'package'))
+
+    def test_what_is_no_driver(self):
+        for name in ('nothing', 'base', 'file-system', '', '../base',
+                     'file_system.Driver', 'os'):
+            error = self.assertRaises(
+                ValueError, drivers.load, 'storage', name)
+            self.assertIn(repr(name), str(error))
+            self.assertIn('none', str(error))
+
+    def test_an_entry_point(self):
+        point = metadata.EntryPoint(
+            'their-own', 'collections:OrderedDict', 'qinling.storage')
+        self.useFixture(fixtures.MonkeyPatch(
+            'qinling.drivers.metadata.entry_points',
+            lambda group: metadata.EntryPoints(
+                [point] if group == 'qinling.storage' else [])))
+        self.assertEqual('OrderedDict', drivers.load(
+            'storage', 'their-own').__name__)
+        error = self.assertRaises(
+            ValueError, drivers.load, 'storage', 'other')
+        self.assertIn('their-own', str(error))
+
+    def test_a_driver_that_lacks_something_says_what(self):
+        broken = types.SimpleNamespace(
+            find_spec=lambda name, path=None, target=None:
+            self.find(name))
+        sys.meta_path.insert(0, broken)
+        self.addCleanup(sys.meta_path.remove, broken)
+        error = self.assertRaises(
+            ModuleNotFoundError, drivers.load, 'storage', 'file_systems')
+        self.assertEqual('what_it_needs', error.name)
+
+    def find(self, name):
+        if name == 'qinling.storage.file_systems':
+            raise ModuleNotFoundError(name='what_it_needs')

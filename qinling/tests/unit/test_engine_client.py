@@ -1,0 +1,75 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""The three that have the engine's verbs cannot drift apart."""
+
+import inspect
+
+from oslotest import base
+
+from qinling.engine import endpoint
+from qinling.engine import service
+from qinling import rpc
+from qinling.tests import fixtures
+
+#: What is not a verb: the engine's life.
+LIFE = {'begin', 'end'}
+
+
+def verbs(kind):
+    """name -> parameters of the public methods of a class."""
+    return {name: [(each.name, each.default, each.kind)
+                   for each in inspect.signature(method).parameters.values()]
+            for name, method in inspect.getmembers(
+                kind, inspect.isfunction) if name[0] != '_'}
+
+
+class TestVerbs(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.engine = {name: found for name, found in verbs(
+            service.Engine).items() if name not in LIFE}
+
+    def test_the_client_has_the_verbs_of_the_engine(self):
+        self.assertEqual(self.engine, verbs(rpc.EngineClient))
+
+    def test_the_fake_has_them(self):
+        own = {'verbs'}
+        self.assertEqual(self.engine, {
+            name: found for name, found in verbs(fixtures.FakeEngine).items()
+            if name not in own})
+
+    def test_the_endpoint_has_them(self):
+        found = verbs(endpoint.Endpoint)
+        self.assertEqual(set(self.engine), set(found))
+        for name, parameters in found.items():
+            self.assertEqual(
+                ['self', '_ctx'] + [each[0] for each in self.engine[name][1:]],
+                [each[0] for each in parameters])
+
+    def test_all_of_them_say_who_owns(self):
+        self.assertIsNone(rpc.EngineClient.owner)
+        self.assertIsNone(fixtures.FakeEngine.owner)
+
+    def test_the_fake_does_what_it_is_told(self):
+        engine = fixtures.FakeEngine()
+        engine.answers.update(pool={'total': 1}, workers=len,
+                              detach=ValueError('x'))
+        engine.answers['workers'] = lambda *words: list(words)
+        self.assertEqual({'total': 1}, engine.pool('r'))
+        self.assertEqual(['f', 0], engine.workers('f', 0))
+        self.assertRaises(ValueError, engine.detach, 'f', 1)
+        self.assertIsNone(engine.ensure_runtime('r'))
+        self.assertEqual(
+            [('pool', 'r'), ('workers', 'f', 0), ('detach', 'f', 1),
+             ('ensure_runtime', 'r', None)], engine.calls)

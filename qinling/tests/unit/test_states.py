@@ -1,0 +1,56 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""The table of legal moves; that the database keeps to it is tested there."""
+
+from oslotest import base
+
+from qinling import states
+
+STATUSES = {'Runtime': states.RuntimeStatus, 'Job': states.JobStatus,
+            'Execution': states.ExecutionStatus}
+#: noun -> where everything begins, where nothing goes on.
+ENDS = {'Runtime': ('creating', set()),
+        'Execution': ('running', {'success', 'failed', 'error'}),
+        'Job': ('running', {'cancelled', 'done'})}
+
+
+class TestStates(base.BaseTestCase):
+    def test_moves_are_between_known_statuses(self):
+        self.assertEqual(set(STATUSES), set(states.MOVES))
+        for noun, moves in states.MOVES.items():
+            known = {each.value for each in STATUSES[noun]}
+            self.assertLessEqual(set(moves), known)
+            for sources in moves.values():
+                self.assertLessEqual(set(sources), known)
+                self.assertEqual(len(sources), len(set(sources)))
+
+    def test_every_status_can_be_reached(self):
+        for noun, (first, _) in ENDS.items():
+            reached, moves = {first}, states.MOVES[noun]
+            for _ in moves:
+                reached |= {new for new, sources in moves.items()
+                            if reached.intersection(sources)}
+            self.assertEqual({each.value for each in STATUSES[noun]},
+                             reached)
+
+    def test_what_has_ended_stays_so(self):
+        for noun, (_, final) in ENDS.items():
+            sources = {old for group in states.MOVES[noun].values()
+                       for old in group}
+            self.assertEqual(final, {
+                each.value for each in STATUSES[noun]} - sources)
+
+    def test_a_status_is_its_text(self):
+        self.assertEqual('running', states.ExecutionStatus.RUNNING)
+        self.assertEqual(('running', 'paused'), states.LIVE_JOBS)
