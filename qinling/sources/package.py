@@ -21,6 +21,8 @@ from qinling.sources import base
 
 #: Packages that unpack to less are never too dense.
 SMALL = 1024 * 1024
+#: Bytes that a file takes in the directory of an archive at most, on average.
+ENTRY = 512
 
 
 class Driver(base.Source):
@@ -46,7 +48,7 @@ class Driver(base.Source):
         if given and given == present.get('md5sum'):
             raise exception.Invalid(
                 'The function code checksum is not changed.')
-        if _digest(upload) == present.get('sha256'):
+        if not given and _digest(upload) == present.get('sha256'):
             return None
         return self._keep(code or {}, upload)
 
@@ -73,11 +75,22 @@ class Driver(base.Source):
                 f'Package is too large: it has {size} bytes, at most '
                 f'{limits.max_package_size} are allowed.')
         try:
+            _check_directory(upload, limits.max_package_files)
             with zipfile.ZipFile(upload) as archive:
                 check(archive.infolist(), size, limits)
         except (zipfile.BadZipFile, NotImplementedError, UnicodeError,
                 ValueError, OverflowError):
             raise exception.Invalid('Package is not a valid ZIP package.')
+
+
+def _check_directory(upload, files):
+    """Refuse a directory too large to be read: ``ZipFile`` makes an object
+    of each entry before anybody can count them."""
+    end = zipfile._EndRecData(upload)
+    if end and end[zipfile._ECD_SIZE] > files * ENTRY:
+        raise exception.Invalid(
+            'Package has a directory that is too large for at most '
+            f'{files} files.')
 
 
 def check(members, size, limits):

@@ -22,6 +22,9 @@ import uuid
 from qinling.storage import base
 
 PIECE = 1024 * 1024
+#: How the keys of unfinished packages begin.  They are keys like others, so
+#: that a sweep finds what a process that died left behind.
+UNFINISHED = '.put-'
 
 
 class Driver(base.Storage):
@@ -30,10 +33,13 @@ class Driver(base.Storage):
     def __init__(self, conf):
         self._root = pathlib.Path(conf.storage.file_system_dir)
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path(UNFINISHED).parent.mkdir(exist_ok=True, mode=0o700)
 
     def put(self, stream):
         sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-        descriptor, name = tempfile.mkstemp(prefix='.put-', dir=self._root)
+        descriptor, name = tempfile.mkstemp(
+            prefix=UNFINISHED, dir=self._path(UNFINISHED).parent)
+        path = pathlib.Path(name)
         try:
             size = 0
             with open(descriptor, 'wb') as out:
@@ -46,10 +52,10 @@ class Driver(base.Storage):
             key = f'{sha256.hexdigest()}-{uuid.uuid4().hex[:8]}'
             final = self._path(key)
             final.parent.mkdir(exist_ok=True, mode=0o700)
-            os.rename(name, final)
+            path = path.rename(final)
             _sync(final.parent)
         except BaseException:
-            os.unlink(name)
+            path.unlink(missing_ok=True)
             raise
         return base.Stored(key, sha256.hexdigest(), md5.hexdigest(), size)
 

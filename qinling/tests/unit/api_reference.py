@@ -32,7 +32,7 @@ The pages in ``doc/source/api`` keep to these forms, which are read here:
   samples of a page are run in their order.  In an answer ``...`` stands for
   any text, and ``{some_id}`` for an id, which is the same wherever it is
   written again.  A comment ``.. setup: some_id`` has a request without an
-  answer; ``{some_id}`` is the id of what it makes.
+  answer; ``{some_id}`` is the id of what it makes, if it is named.
 * ``package: a.zip (main.py: <code>)``, last in a form, is a ZIP file with that
   code, and ``(a.zip)`` in an answer the bytes of it.
 """
@@ -63,7 +63,7 @@ PAGES = {path.name: path.read_text('utf-8')
          for path in sorted((TOP / 'doc/source/api').glob('*.rst'))}
 URL = 'http://localhost:7070'
 JSON = 'application/json'
-BLOCK = re.compile(r'\.\. (?:code-block:: http|setup: (\w+))$')
+BLOCK = re.compile(r'\.\. (code-block:: http|setup:) ?(\w*)$')
 ID = re.compile(r'\{(\w+_id)\}')
 PACKAGE = re.compile(r'(\S+\.zip) \((\S+): *(.*)\)', re.DOTALL)
 OPERATION = re.compile(
@@ -74,12 +74,14 @@ OPERATION = re.compile(
 
 @dataclasses.dataclass
 class Message:
-    """A request or an answer: its first line, its headers and its body;
-    ``line`` is where it is, ``made`` the name of the id of what a request
-    without an answer makes."""
+    """A request or an answer: its first line, its headers and its body.
+
+    ``line`` is where it is; ``setup`` is ``None`` in a sample, else the name
+    for the id of what is made, or nothing.
+    """
 
     line: int
-    made: str
+    setup: str | None
     first: str
     headers: dict
     body: str
@@ -95,8 +97,9 @@ def messages(page):
             head, _, body = textwrap.dedent(
                 '\n'.join(block)).strip('\n').partition('\n\n')
             first, *headers = head.split('\n')
-            yield Message(number, found[1], first,
-                          dict(each.split(': ', 1) for each in headers), body)
+            yield Message(number, found[2] if found[1] == 'setup:' else None,
+                          first, dict(each.split(': ', 1) for each in headers),
+                          body)
 
 
 def operations(page):
@@ -196,14 +199,18 @@ class Runner:
         for request in waiting:
             answer = self._send(request)
             self._toy.catch_up()
-            if request.made:
-                self._ids[request.made] = answer.json['id']
-                continue
-            sample = next(waiting, request)
-            if wrong := list(self._differences(sample, answer)):
-                raise Difference('\n'.join(
-                    [f'The answer in line {sample.line} is wrong.', *wrong,
-                     f'The real one is: {answer}']))
+            if request.setup is None:
+                self._check(next(waiting, request), answer)
+            elif answer.status_int >= 300:
+                raise Difference(f'line {request.line}: {answer}')
+            elif request.setup:
+                self._ids[request.setup] = answer.json['id']
+
+    def _check(self, sample, answer):
+        if wrong := list(self._differences(sample, answer)):
+            raise Difference('\n'.join([
+                f'The answer in line {sample.line} is wrong:', *wrong,
+                f'The real one is: {answer}']))
 
     def _send(self, message):
         method, path, _ = self._fill(message.first).split(' ')
@@ -284,5 +291,3 @@ class Runner:
         found = re.fullmatch(pattern, real, re.DOTALL)
         self._ids.update(found.groupdict() if found else {})
         return bool(found)
-
-

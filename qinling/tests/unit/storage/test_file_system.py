@@ -64,12 +64,11 @@ class TestFiles(base.BaseTestCase):
         self.assertEqual([], self.files())
 
     def test_what_a_dead_process_left_can_be_swept(self):
-        self.useFixture(fixtures_library.MonkeyPatch(
-            'os.unlink', lambda *args, **kwargs: None))
-        self.assertRaises(SystemExit, self.driver.put, Dying(b'x'))
+        with fixtures_library.MonkeyPatch(
+                'pathlib.Path.unlink', lambda *args, **kwargs: None):
+            self.assertRaises(SystemExit, self.driver.put, Dying(b'x'))
         left, = self.files()
         self.assertEqual([left], list(self.driver.keys(0)))
-        self.useFixture(fixtures_library.MonkeyPatch('os.unlink', os.remove))
         self.driver.delete(left)
         self.assertEqual([], self.files())
 
@@ -81,6 +80,7 @@ class TestFiles(base.BaseTestCase):
         error = self.assertRaises(
             OSError, self.driver.put, io.BytesIO(b'x'))
         self.assertEqual('no disk', str(error))
+        self.assertEqual([], self.files())
 
     def test_age_is_that_of_the_file(self):
         old, new = (self.driver.put(io.BytesIO(b'x')).key for _ in range(2))
