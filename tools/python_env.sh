@@ -60,8 +60,8 @@ install_into() {
     fi
     if [ ! -f "$directory/.installed" ] && { [ -f "$directory" ] ||
             [ -n "$(ls -A "$directory" 2>/dev/null)" ]; }; then
-        echo "$directory exists and was not made by this script; name another" \
-            'directory with --venv.' >&2
+        echo "$directory exists and was not made by this script; name" \
+            'another directory with --venv.' >&2
         return 1
     fi
     echo "Installing into $directory (this takes a minute or two) ..."

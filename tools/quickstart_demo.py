@@ -30,6 +30,8 @@ import time
 import urllib.parse
 import zipfile
 
+import quickstart_versions
+
 SAMPLE = pathlib.Path(__file__).parent / 'samples' / 'greeter'
 NAME = 'greeter'
 PATIENCE = 60
@@ -95,13 +97,16 @@ def wait_for(look, what):
     return value
 
 
-def package():
-    """The sample as a ZIP file, and the names in it."""
+def package(change=(b'', b'')):
+    """The sample as a ZIP file, with some bytes of its files replaced, and
+    the names in it."""
     files = sorted(SAMPLE.glob('*.py'))
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, 'w', zipfile.ZIP_DEFLATED) as archive:
         for path in files:
-            archive.write(path, path.name)
+            code = path.read_bytes()
+            archive.writestr(path.name,
+                             code.replace(*change) if change[0] else code)
     return packed.getvalue(), [path.name for path in files]
 
 
@@ -190,6 +195,8 @@ def demonstrate(api):
     row, took = run(api, function, 'Grace', sync=False)
     show_run(api, row)
     show('ended', f'{took:.1f} ms', 'after it was asked for')
+
+    quickstart_versions.demonstrate(api, function, sys.modules[__name__])
     return function
 
 
@@ -202,6 +209,11 @@ def go_on(url, function, runtime_id, stop):
   curl $Q/executions -H 'Content-Type: application/json' \\
        -d '{{"function_id": "{function}",
             "input": {{"name": "you"}}, "sync": true}}'
+
+  # Through the alias: whatever version it leads to.
+  curl $Q/executions -H 'Content-Type: application/json' \\
+       -d '{{"function_alias": "{quickstart_versions.ALIAS}"}}'
+  curl $Q/aliases/{quickstart_versions.ALIAS}/history
 
   # Your own function: a ZIP file with main.py in it, and main() in that.
   python3 -m zipfile -c mine.zip main.py
@@ -229,4 +241,6 @@ def main(words):
 if __name__ == '__main__':
     # Cut off by "| head", it ends like any other program.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # A terminal that cannot show a character shows another.
+    sys.stdout.reconfigure(errors='replace')
     sys.exit(main(sys.argv[1:]))
