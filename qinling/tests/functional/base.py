@@ -186,7 +186,8 @@ class Program(fixtures.Fixture):
             self.process = subprocess.Popen(
                 [sys.executable, '-c', script, '--config-file',
                  str(self.file), *self.words], stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL)
+                stdin=subprocess.DEVNULL,
+                env=dict(os.environ, TMPDIR=str(self.directory)))
 
     def stop(self, patience=10):
         """End it as an operator does; returns the exit code."""
