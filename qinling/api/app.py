@@ -54,8 +54,7 @@ def make(services, identify=None):
             http_proxy_to_wsgi.OPTS, group='oslo_middleware')
         conf.set_override('enable_proxy_headers_parsing', True,
                           group='oslo_middleware')
-        app = http_proxy_to_wsgi.HTTPProxyToWSGI(
-            app, {'oslo_config_config': conf})
+        app = http_proxy_to_wsgi.HTTPProxyToWSGI(app, conf)
     return functools.partial(_answer, app)
 
 

@@ -37,6 +37,8 @@ def _body(req):
     media = kind.partition(';')[0].strip().lower()
     try:
         length = None if length is None else int(length)
+        if length is not None and length < 0:
+            raise ValueError
     except ValueError:
         raise exception.Invalid('Content-Length is not a number.')
     if length is None and req.environ.get('HTTP_TRANSFER_ENCODING') is None:

@@ -119,6 +119,9 @@ def _query(req, known):
     for key, text in req.GET.items():
         if key not in known:
             raise exception.Invalid(f'Unknown argument: "{key}"')
+        if '\0' in text:
+            raise exception.Invalid(
+                f'{key} must not contain a NUL character.')
         found[key] = known[key](text)
     return found
 

@@ -96,7 +96,8 @@ class Root:
     @pecan.expose()
     def _route(self, args, request):
         words = tuple(word for word in args if word) or ('',)
-        methods = self._find(words)
+        # No name has a NUL, and not every database takes one.
+        methods = None if '\0' in request.path_info else self._find(words)
         if methods is None:
             raise webob.exc.HTTPNotFound(
                 f'There is nothing at {request.path}.')

@@ -46,6 +46,20 @@ class Uuid(wtypes.UserType):
     frombasetype = validate
 
 
+class Integer(wtypes.UserType):
+    """A whole number in a body; decimal text is taken, but no fraction,
+    which WSME would cut off."""
+
+    basetype = object
+    name = 'integer'
+
+    @staticmethod
+    def validate(value):
+        return integer(value)
+
+    frombasetype = validate
+
+
 class Version(wtypes.UserType):
     """A version number: 0 for the latest code; decimal text is taken."""
 

@@ -17,6 +17,7 @@ from oslo_log import log
 from qinling.core import limits
 from qinling.core import revisions
 from qinling.core import targets
+from qinling.core import workers
 from qinling.db import models
 from qinling.db import query
 from qinling import exception
@@ -57,7 +58,8 @@ class Functions:
         source = self._source(code.get('source'))
         values['runtime_id'] = fields.get('runtime_id')
         if source.needs_runtime:
-            self._check_runtime(ctx, values['runtime_id'])
+            self._db.read(lambda tx: _check_runtime(
+                tx, ctx, values['runtime_id']))
         for name in ('name', 'description'):
             values[name] = limits.text(name, fields.get(name))
         values['entry'] = limits.text('entry', fields.get('entry')) or ENTRY
@@ -65,9 +67,13 @@ class Functions:
         now = models.now()
         values.update(project_id=ctx.project_id, created_at=now,
                       updated_at=now)
-        id = self._packages.keep(values['package'], lambda tx: query.insert(
-            tx, _MODEL, **values))
-        return self.get(ctx, id)
+
+        def insert(tx):
+            # Again, and kept as it is: to store a package takes a while.
+            if source.needs_runtime:
+                _check_runtime(tx, ctx, values['runtime_id'], lock=True)
+            return query.insert(tx, _MODEL, **values)
+        return self.get(ctx, self._packages.keep(values['package'], insert))
 
     def get(self, ctx, id):
         """One function."""
@@ -120,7 +126,7 @@ class Functions:
         result = self._write(ctx, row, values, match)
         if changed is not None:
             self._packages.drop(row.package)
-        self._engine.detach(id, 0)
+        workers.retire(self._engine, id, 0)
         return result
 
     def _write(self, ctx, row, values, match):
@@ -171,7 +177,7 @@ class Functions:
         for package in self._db.write(lambda tx: self._remove(
                 tx, ctx, id, match)):
             self._packages.drop(package)
-        self._engine.detach(id, None)
+        workers.retire(self._engine, id, None)
 
     def _remove(self, tx, ctx, id, match):
         """Delete the rows; returns the packages that they had."""
@@ -222,20 +228,21 @@ class Functions:
         self._engine.detach(id, version)
 
     def _source(self, name):
-        if name not in self._sources:
+        known = sorted(self._sources)
+        if name not in known:
             raise exception.Invalid(
                 'Invalid code source specified. It must be one of: '
-                f'{", ".join(sorted(self._sources))}.')
+                f'{", ".join(known)}.')
         return self._sources[name]
 
-    def _check_runtime(self, ctx, id):
-        if not id:
-            raise exception.Invalid('Required param is missing: runtime_id.')
-        row = self._db.read(
-            lambda tx: query.get(tx, ctx, models.Runtime, id=id))
-        if row is None:
-            raise exception.RuntimeNotFound(id=id)
-        if row.status != RuntimeStatus.AVAILABLE:
-            raise exception.Invalid(
-                f'Runtime {id} is not available, its status is '
-                f'{row.status}.')
+
+def _check_runtime(tx, ctx, id, lock=False):
+    """Refuse a runtime that nothing can be made for."""
+    if not id:
+        raise exception.Invalid('Required param is missing: runtime_id.')
+    row = query.get(tx, ctx, models.Runtime, lock=lock, id=id)
+    if row is None:
+        raise exception.RuntimeNotFound(id=id)
+    if row.status != RuntimeStatus.AVAILABLE:
+        raise exception.Invalid(
+            f'Runtime {id} is not available, its status is {row.status}.')

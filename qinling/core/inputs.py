@@ -18,6 +18,8 @@ becomes the positional one.  Whatever else is one positional text.
 
 import json
 
+from qinling import exception
+
 POSITIONAL = '__function_input'
 
 
@@ -26,9 +28,22 @@ def normalise(value):
 
     :param value: text, or any JSON value.
     :returns: text, or ``None`` for no input.
+    :raises Invalid: it cannot be stored or shown.
     """
     if value is None:
         return None
+    try:
+        stored = _text(value)
+        # Escapes in JSON can make half a character.
+        (shown(stored) or '').encode()
+    except RecursionError:
+        raise exception.Invalid('input is nested too deeply.')
+    except UnicodeEncodeError:
+        raise exception.Invalid('input is not valid Unicode.')
+    return stored
+
+
+def _text(value):
     if not isinstance(value, str):
         return json.dumps(value)
     parsed = _object(value)

@@ -15,6 +15,7 @@
 from qinling.core import limits
 from qinling.core import revisions
 from qinling.core import targets
+from qinling.core import workers
 from qinling.db import models
 from qinling.db import query
 from qinling import exception
@@ -111,7 +112,7 @@ class Versions:
         package = self._db.write(lambda tx: self._remove(
             tx, ctx, function_id, number, match))
         self._packages.drop(package)
-        self._engine.detach(function_id, number)
+        workers.retire(self._engine, function_id, number)
 
     def _remove(self, tx, ctx, function_id, number, match):
         _locked(tx, ctx, function_id)

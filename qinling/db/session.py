@@ -205,7 +205,7 @@ class _Writer:
         batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
             self._together(batch)
-        except Exception as e:
+        except BaseException as e:
             if len(batch) == 1:
                 batch[0].error = e
             else:
@@ -224,7 +224,7 @@ class _Writer:
     def _alone(self, item):
         try:
             self._together([item])
-        except Exception as e:
+        except BaseException as e:
             item.error = e
 
     def _set_safety(self, durable):
@@ -242,4 +242,4 @@ class _Item:
     durable: bool
     done: bool = False
     value: object = None
-    error: Exception | None = None
+    error: BaseException | None = None

@@ -181,6 +181,14 @@ class Toy:
         return found[name]
 
 
+def _value(body):
+    """What JSON says; what is none is left as it is."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body
+
+
 class Runner:
     """Runs the samples of a page against an API."""
 
@@ -202,7 +210,7 @@ class Runner:
             if request.setup is None:
                 self._check(next(waiting, request), answer)
             elif answer.status_int >= 300:
-                raise Difference(f'line {request.line}: {answer}')
+                raise Difference(f'Line {request.line}: {answer.body!r}')
             elif request.setup:
                 self._ids[request.setup] = answer.json['id']
 
@@ -210,7 +218,8 @@ class Runner:
         if wrong := list(self._differences(sample, answer)):
             raise Difference('\n'.join([
                 f'The answer in line {sample.line} is wrong:', *wrong,
-                f'The real one is: {answer}']))
+                f'It is {answer.status}, {dict(answer.headers)}, '
+                f'{answer.body!r}']))
 
     def _send(self, message):
         method, path, _ = self._fill(message.first).split(' ')
@@ -252,7 +261,7 @@ class Runner:
                 self._packages[package[1]], answer.body, 'the package')
         elif sample.headers.get('Content-Type') == JSON:
             yield from self._compare(
-                json.loads(sample.body), answer.json, 'the body')
+                _value(sample.body), _value(answer.body), 'the body')
         else:
             yield from self._compare(
                 sample.body, answer.body.decode().rstrip('\n'), 'the body')

@@ -37,6 +37,25 @@ PAGES = reference.PAGES
 CODE = re.compile('``(.*?)``')
 ROLES = {roles.ADMIN: 'admin', roles.MEMBER: 'member',
          roles.READER: 'reader', roles.ANYONE: 'anyone'}
+#: What a sample could have wrong: page, what is right, what is not.
+WRONG = (
+    ('root.rst', '200 OK', '201 Created'),
+    ('root.rst', 'Content-Type: application/json',
+     'Content-Type: text/plain'),
+    ('root.rst', '"target": "v1"', '"target": "v2"'),
+    ('root.rst', '"rel": "self"', '"rel": null'),
+    ('root.rst', '"rel": "self"', '"rel": "self", "more": 1'),
+    ('root.rst', '"target": "v1",', ''),
+    ('root.rst', '"links": [', '"links": [{},'),
+    ('runtimes.rst', 'ETag: "2"', 'ETag: "1"'),
+    ('runtimes.rst', 'HTTP/1.1 204 No Content', 'HTTP/1.1 204 No Content\n'
+     '   Content-Type: application/json\n\n   {}'),
+    ('versions.rst', '(greeter.zip)', '(greeter2.zip)'),
+    ('versions.rst', '"runtime_id": "{runtime_id}"',
+     '"runtime_id": "{version_id}"'),
+    ('executions.rst', '   Greeting Ada', '   Greeting Eve'),
+    ('executions.rst', 'Hello, Ada\\"', 'Hello, ...\\", \\"more'),
+)
 
 
 class TestSamples(base.BaseTestCase):
@@ -73,17 +92,11 @@ class TestSamples(base.BaseTestCase):
         self.assertEqual([], list(reference.messages(PAGES['index.rst'])))
 
     def test_wrong_samples_fail(self):
-        right = PAGES['root.rst']
-        for old, new in (('200 OK', '201 Created'),
-                         (f'{reference.JSON}\n\n   {{', 'text/plain\n\n   {'),
-                         ('"target": "v1"', '"target": "v2"'),
-                         ('"rel": "self"', '"rel": null'),
-                         ('"rel": "self"', '"more": 1, "rel": "self"'),
-                         (',\n                   "rel": "self"', ''),
-                         ('"links": [', '"links": [{},')):
-            self.assertIn(old, right)
-            self.assertRaises(reference.Difference, self.run_page,
-                              right.replace(old, new, 1))
+        for page, right, wrong in WRONG:
+            self.assertIn(right, PAGES[page])
+            self.assertRaises(
+                reference.Difference, self.run_page,
+                PAGES[page].replace(right, wrong, 1))
 
 
 # What the code declares
@@ -126,7 +139,8 @@ def kinds(datatype):
     return {
         types.Text: {'text', 'UUID'}, types.Time: {'time'},
         int: {'integer'}, bool: {'boolean'}, types.Uuid: {'UUID'},
-        types.Version: {'integer'}, types.AnyJson: {'object', 'any JSON'},
+        types.Version: {'integer'},
+        types.AnyJson: {'object', 'any JSON', 'text'},
     }[datatype if isinstance(datatype, type) else type(datatype)]
 
 
@@ -182,11 +196,20 @@ class TestDeclarations(base.BaseTestCase):
                     any(f'``{rule.name}``' in page
                         for page in PAGES.values()), rule.name)
 
+    def test_every_operation_has_a_sample(self):
+        for each in routes():
+            path = re.sub(r'\{\w+\}', r'[^/? ]+', each.route.path)
+            self.assertTrue(any(
+                re.match(rf'{each.route.method} {path}[? ]', sample.first)
+                for sample in reference.messages(described(each))
+                if sample.setup is None), each.route)
+
     def test_queries(self):
         for each in routes():
             text = described(each)
             self.assertEqual(set(each.route.query),
-                             set(CODE.findall(reference.field(text, 'Query'))), text)
+                             set(CODE.findall(
+                                 reference.field(text, 'Query'))), text)
             if 'sort_key' in each.route.query:
                 module = inspect.getmodule(each)
                 self.assertEqual(
@@ -251,8 +274,8 @@ class TestDeclarations(base.BaseTestCase):
     def test_limits(self):
         options = self.useFixture(fixtures.Conf()).conf.resource_limits
         for each in routes():
-            for name, _, default, most in reference.tables(described(each)).get(
-                    'Request', []):
+            rows = reference.tables(described(each)).get('Request', [])
+            for name, _, default, most in rows:
                 name = name.strip('`')
                 if name in limits.TEXTS:
                     self.assertIn(f'{limits.TEXTS[name]} characters', most)

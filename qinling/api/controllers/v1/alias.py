@@ -71,7 +71,7 @@ class Rollback(types.Type):
     """Where to go back to: the ``revision`` of an entry of the history; the
     one before the present one when not given."""
 
-    revision = int
+    revision = types.Integer()
 
 
 class Controller:

@@ -68,7 +68,7 @@ class Workers(types.Type):
 class Scale(types.Type):
     """How many workers to add or to take away."""
 
-    count = wsme.wsattr(int, default=1)
+    count = wsme.wsattr(types.Integer(), default=1)
 
 
 class Reference(types.Type):

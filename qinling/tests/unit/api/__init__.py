@@ -10,5 +10,5 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-
-"""The REST API through its WSGI application, over a real core and a fake engine."""
+"""The REST API through its WSGI application, over a real core and a fake
+engine."""

@@ -152,7 +152,7 @@ class TestGroups(base.BaseTestCase):
     def submit(self, place, action):
         try:
             self.found[place] = self.db.write(action)
-        except Exception as e:
+        except BaseException as e:
             self.found[place] = e
 
     def names(self):
@@ -169,7 +169,7 @@ class TestGroups(base.BaseTestCase):
         self.assertEqual(['a', 'b', 'c'], self.names())
 
     def test_a_fault_takes_nobody_along(self):
-        faults = Fault('first'), Fault('second')
+        faults = Fault('first'), SystemExit('second')
         self.assertEqual(
             ['a', faults[0], 'c', faults[1], 'e'],
             self.gather(add('a'), add('b', faults[0]), add('c'),

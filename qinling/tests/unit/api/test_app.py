@@ -1,0 +1,187 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""The application as a whole: where things are, and how faults are told."""
+
+from oslo_db import exception as db_exc
+import webob
+
+from qinling.api import app
+from qinling.api import root
+from qinling import exception
+from qinling.tests.unit.api import cases
+
+SECRET = 'the secret of the service'
+
+
+class TestRouting(cases.ApiTest):
+    def test_nothing_there(self):
+        for path in ('/v2', '/v1/nothing', '/v1/functions/x/y',
+                     '/v1/functions/x/y/z', '/nothing', '/v1/runtimes.json',
+                     '/v1/functions/%s/versions/1/nothing' % cases.NONE,
+                     '/favicon.ico', '/../etc/passwd'):
+            self.fault(404, 'There is nothing at', 'GET', path)
+
+    def test_methods(self):
+        for path, allowed in (
+                ('/', 'GET'), ('/v1', 'GET'), ('/v1/runtimes', 'GET, POST'),
+                (f'/v1/runtimes/{cases.NONE}', 'DELETE, GET, PUT'),
+                (f'/v1/executions/{cases.NONE}', 'DELETE, GET'),
+                (f'/v1/executions/{cases.NONE}/log', 'GET'),
+                (f'/v1/functions/{cases.NONE}/detach', 'POST')):
+            for method in ('GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'TRACE',
+                           'OPTIONS', 'X-ANY'):
+                if method in allowed.split(', '):
+                    continue
+                answer = self.api.request(method, path)
+                self.assertEqual(405, answer.status_int, (method, path))
+                self.assertEqual(allowed, ', '.join(sorted(answer.allow)))
+                self.check_fault(answer)
+
+    def test_put_on_an_execution(self):
+        self.fault(405, 'PUT is not possible here', 'PUT',
+                   f'/v1/executions/{cases.NONE}', {})
+
+    def test_slashes(self):
+        for path in ('/v1/runtimes', '/v1/functions', '/v1/executions'):
+            for each in (path, path + '/', path + '//', '/' + path):
+                self.assertEqual([path.split('/')[-1]],
+                                 list(self.call('GET', each)))
+
+    def test_what_clients_accept(self):
+        for accept in ('*/*', 'application/json', 'text/html, */*',
+                       'application/xml', 'text/plain', '',
+                       'text/html;q=0.1, application/json'):
+            self.call('GET', '/v1/runtimes', Accept=accept)
+        for path in ('/v1/runtimes', '/', '/v1/functions/x', '/nothing'):
+            self.fault(406, 'application/json', 'GET', path,
+                       Accept='text/html')
+
+    def test_every_route_is_found(self):
+        for route in root.Root(self.api.services).routes:
+            answer = self.api.request(
+                route.route.method, cases.paths(route))
+            self.assertNotIn(answer.status_int, (405, 500))
+            self.assertNotIn('There is nothing at', answer.text)
+
+    def test_each_answer_says_which_request_it_is_for(self):
+        ids = set()
+        for path in ('/', '/v1/runtimes', '/v1/functions/x'):
+            answer = self.api.request('GET', path)
+            ids.add(answer.headers['X-Openstack-Request-Id'])
+        self.assertEqual(3, len(ids))
+
+    def test_texts_that_are_no_texts(self):
+        for path in ('/v1/functions/%FF', '/v1/%ED%A0%80',
+                     '/v1/executions?description=%FF',
+                     '/v1/aliases/%C3%28'):
+            self.fault(400, 'UTF-8', 'GET', path)
+
+    def test_texts_that_no_database_keeps(self):
+        # PostgreSQL refuses NUL in any text.
+        for path in ('/v1/functions/%00', '/v1/aliases/a%00b',
+                     '/v1/executions/%00/log'):
+            self.fault(404, 'There is nothing at', 'GET', path)
+        for key in ('description', 'status', 'function_id', 'project_id'):
+            self.fault(400, 'NUL', 'GET',
+                       f'/v1/executions?{key}=a%00b')
+
+
+class TestFaults(cases.ApiTest):
+    """Whatever happens behind the API."""
+
+    def meet(self, error):
+        """The answer when the core raises."""
+        def fail(*_args, **_kwargs):
+            raise error
+        self.api.services.runtimes.list = fail
+        return self.api.request('GET', '/v1/runtimes')
+
+    def test_faults_of_ours_tell_nothing(self):
+        for error in (ZeroDivisionError(SECRET), KeyError(SECRET),
+                      ValueError(SECRET), OSError(5, SECRET),
+                      exception.QinlingError(), TypeError(SECRET),
+                      exception.PermanentError(SECRET),
+                      db_exc.DBError(SECRET), webob.exc.HTTPServerError(
+                          'the fault itself')):
+            answer = self.meet(error)
+            self.assertEqual(500, answer.status_int)
+            self.check_fault(answer)
+            self.assertNotIn(SECRET, str(answer.headers) + answer.text)
+
+    def test_internal_server_error(self):
+        self.assertEqual(
+            {'faultcode': 'Server', 'debuginfo': None,
+             'faultstring': 'Internal server error.'},
+            self.meet(ZeroDivisionError(SECRET)).json)
+
+    def test_what_may_go_better_later(self):
+        for error in (exception.TemporaryError(SECRET),
+                      db_exc.DBConnectionError(SECRET),
+                      exception.Unavailable(reason='it')):
+            answer = self.meet(error)
+            self.assertEqual((503, '1'), (answer.status_int,
+                                          answer.headers['Retry-After']))
+            self.check_fault(answer)
+            self.assertNotIn(SECRET, answer.text)
+
+    def test_faults_of_users_are_told(self):
+        for error in (exception.Invalid(reason='it'),
+                      exception.Forbidden(reason='it'),
+                      exception.NotFound(reason='it'),
+                      exception.Conflict(reason='it'),
+                      exception.PreconditionFailed(revision='it'),
+                      exception.TooLarge(reason='it')):
+            answer = self.meet(error)
+            self.assertEqual(error.http_code, answer.status_int)
+            self.assertEqual(str(error), answer.json['faultstring'])
+            self.check_fault(answer)
+
+    def test_sentences_in_any_language(self):
+        answer = self.meet(exception.Invalid('naïve 😀 "{}" <b>\n'))
+        self.assertEqual('naïve 😀 "{}" <b>\n', answer.json['faultstring'])
+
+    def test_nobody_can_be_identified(self):
+        def fail(_environ):
+            raise exception.Unauthorized()
+        self.use(fail)
+        self.fault(401, 'valid identity', 'GET', '/v1/runtimes')
+
+    def test_a_fault_before_anything_else(self):
+        def fail(_environ):
+            raise ZeroDivisionError(SECRET)
+        self.use(fail)
+        answer = self.api.request('GET', '/v1/runtimes')
+        self.assertEqual(500, answer.status_int)
+        self.check_fault(answer)
+        self.assertNotIn(SECRET, answer.text)
+
+    def use(self, identify):
+        self.api.app = app.make(self.api.services, identify)
+
+
+class TestNoauth(cases.ApiTest):
+    """Without authentication."""
+
+    def test_claims_are_ignored(self):
+        row = self.call('POST', '/v1/runtimes', {'image': 'i'}, 201,
+                        X_Project_Id='other', X_Roles='nobody',
+                        X_Auth_Token='notused', X_User_Id='u')
+        self.assertEqual('default', row['project_id'])
+        self.assertEqual(row, self.call(
+            'GET', f'/v1/runtimes/{row["id"]}', X_Project_Id='third'))
+
+    def test_everything_is_allowed(self):
+        self.call('GET', '/v1/functions?all_projects=true')
+        self.engine.answers['pool'] = {'total': 1, 'available': 1}
+        self.call('GET', f'/v1/runtimes/{cases.NONE}/pool')

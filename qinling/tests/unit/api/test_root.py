@@ -1,0 +1,78 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""The version documents."""
+
+from qinling.tests.unit.api import cases
+
+FORWARDED = {'X_Forwarded_Proto': 'https', 'X_Forwarded_Host': 'cloud.org',
+             'X_Forwarded_Prefix': '/functions'}
+
+
+def versions(url):
+    """What ``/`` answers at a URL."""
+    return {'versions': [{
+        'id': 'v1.0', 'status': 'CURRENT',
+        'links': [{'href': f'{url}/v1', 'target': 'v1', 'rel': 'self'}]}]}
+
+
+class TestRoot(cases.ApiTest):
+    def test_versions(self):
+        self.assertEqual(versions('http://localhost'),
+                         self.call('GET', '/'))
+        self.assertEqual(versions('http://localhost'), self.call('GET', ''))
+
+    def test_v1(self):
+        for path in ('/v1', '/v1/'):
+            self.assertEqual({'uri': 'http://localhost/v1'},
+                             self.call('GET', path))
+
+    def test_the_host_that_was_asked(self):
+        for host in ('cloud.org', 'cloud.org:7070', '127.0.0.1:80'):
+            url = f'http://{host.removesuffix(":80")}'
+            self.assertEqual(versions(url), self.call('GET', '/', Host=host))
+            self.assertEqual({'uri': f'{url}/v1'},
+                             self.call('GET', '/v1', Host=host))
+
+    def test_a_place_below_others(self):
+        found = self.api.request('GET', 'http://h/v1')
+        self.assertEqual({'uri': 'http://h/v1'}, found.json)
+
+    def test_proxies_are_not_believed(self):
+        self.assertEqual(versions('http://localhost'),
+                         self.call('GET', '/', **FORWARDED))
+
+    def test_keys_of_a_query(self):
+        for path in ('/', '/v1'):
+            self.fault(400, 'Unknown argument: "x"', 'GET', path + '?x=1')
+
+
+class TestBehindAProxy(cases.ApiTest):
+    GROUPS = {'api': {'enable_proxy_headers_parsing': True}}
+
+    def test_proxies_are_believed(self):
+        url = 'https://cloud.org/functions'
+        self.assertEqual(versions(url), self.call('GET', '/', **FORWARDED))
+        self.assertEqual({'uri': f'{url}/v1'},
+                         self.call('GET', '/v1', **FORWARDED))
+
+    def test_next_links_lead_through_the_proxy(self):
+        for _ in range(2):
+            self.api.runtime()
+        found = self.call('GET', '/v1/runtimes?limit=1', **FORWARDED)
+        self.assertTrue(found['next'].startswith(
+            'https://cloud.org/functions/v1/runtimes?'), found['next'])
+
+    def test_without_a_proxy(self):
+        self.assertEqual(versions('http://localhost'),
+                         self.call('GET', '/'))

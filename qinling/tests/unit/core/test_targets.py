@@ -1,0 +1,227 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""What a reference leads to, and what refers to something."""
+
+import dataclasses
+
+from oslotest import base
+
+from qinling.core import targets
+from qinling.db import models
+from qinling.db import query
+from qinling import exception
+from qinling.tests import databases
+from qinling.tests import fixtures
+
+MINE, THEIRS = fixtures.caller('mine'), fixtures.caller('theirs')
+
+
+class TargetsTest(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.db = self.useFixture(databases.Database()).db
+        self.runtime = self.insert(models.Runtime, status='available')
+        self.function = self.insert(
+            models.Function, runtime_id=self.runtime, package='latest',
+            entry='now.main', cpu=300, timeout=9, code={'source': 'package',
+                                                        'md5sum': 'now'})
+
+    def insert(self, model, **values):
+        values = databases.sample(model, **{'project_id': 'mine', **values})
+        return self.db.write(lambda tx: query.insert(tx, model, **values))
+
+    def version(self, number, **values):
+        return self.insert(models.FunctionVersion, **{
+            'function_id': self.function, 'version_number': number,
+            'runtime_id': self.runtime, 'entry': 'then.main',
+            'package': f'of {number}', **values})
+
+    def alias(self, version=0, **values):
+        return self.insert(models.FunctionAlias, **{
+            'function_id': self.function, 'function_version': version,
+            'name': f'to-{version}', **values})
+
+
+class TestResolve(TargetsTest):
+    """What runs."""
+
+    def resolve(self, *args, ctx=MINE, **kwargs):
+        return self.db.read(
+            lambda tx: targets.resolve(tx, ctx, *args, **kwargs))
+
+    def missing(self, kind, *args, **kwargs):
+        error = self.assertRaises(kind, self.resolve, *args, **kwargs)
+        self.assertEqual(404, error.http_code)
+        return str(error)
+
+    def test_the_latest_code(self):
+        self.assertEqual(targets.Target(
+            project_id='mine', function_id=self.function, version=0,
+            alias=None, runtime_id=self.runtime, runtime_status='available',
+            code={'source': 'package', 'md5sum': 'now'}, package='latest',
+            entry='now.main', cpu=300, memory_size=33554432, timeout=9),
+            self.resolve(self.function))
+
+    def test_a_version_is_what_it_was(self):
+        other = self.insert(models.Runtime, status='error')
+        self.version(1, runtime_id=other, cpu=200, timeout=3)
+        target = self.resolve(self.function, 1)
+        self.assertEqual(
+            ('of 1', 'then.main', 200, 3, other, 'error', 1),
+            (target.package, target.entry, target.cpu, target.timeout,
+             target.runtime_id, target.runtime_status, target.version))
+
+    def test_a_version_that_is_not_there(self):
+        self.version(1)
+        self.assertIn(self.function, self.missing(
+            exception.FunctionVersionNotFound, self.function, 2))
+
+    def test_a_function_that_is_not_there(self):
+        for id in ('none', '', None):
+            self.assertIn(f'[id={id}]', self.missing(
+                exception.FunctionNotFound, id))
+
+    def test_functions_of_others(self):
+        self.version(1)
+        for version in (0, 1, 2):
+            self.missing(exception.FunctionNotFound, self.function, version,
+                         ctx=THEIRS)
+        target = self.resolve(self.function, ctx=THEIRS.elevated())
+        self.assertEqual('mine', target.project_id)
+
+    def test_an_alias(self):
+        self.version(3)
+        for version in (0, 3):
+            self.alias(version)
+            target = self.resolve(alias=f'to-{version}')
+            self.assertEqual(
+                dataclasses.replace(self.resolve(self.function, version),
+                                    alias=f'to-{version}'), target)
+
+    def test_an_alias_wins(self):
+        self.alias()
+        self.assertEqual(self.function, self.resolve(
+            'none', 7, 'to-0').function_id)
+
+    def test_an_alias_is_the_callers_own(self):
+        self.alias(name='prod')
+        other = self.insert(models.Function, project_id='theirs',
+                            runtime_id=self.runtime)
+        for ctx in (THEIRS, THEIRS.elevated()):
+            self.assertIn('prod', self.missing(
+                exception.FunctionAliasNotFound, alias='prod', ctx=ctx))
+        self.alias(name='prod', project_id='theirs', function_id=other)
+        for ctx, function in ((MINE, self.function), (THEIRS, other),
+                              (THEIRS.elevated(), other)):
+            self.assertEqual(function, self.resolve(
+                alias='prod', ctx=ctx).function_id)
+
+    def test_an_alias_that_is_not_there(self):
+        self.alias(name='prod')
+        for name in ('Prod', 'prod ', 'pro', '', '%'):
+            self.missing(exception.FunctionAliasNotFound, alias=name)
+
+    def test_an_alias_to_a_version_that_is_gone(self):
+        self.alias(4)
+        self.missing(exception.FunctionVersionNotFound, alias='to-4')
+
+    def test_without_a_runtime(self):
+        id = self.insert(models.Function, code={'source': 'image'})
+        target = self.resolve(id)
+        self.assertEqual((None, None),
+                         (target.runtime_id, target.runtime_status))
+
+    def test_what_makes_workers_differ(self):
+        target = self.resolve(self.function)
+        for name, value in (('package', 'x'), ('entry', 'x'), ('cpu', 1),
+                            ('memory_size', 1), ('runtime_id', 'x')):
+            self.assertNotEqual(
+                target.build,
+                dataclasses.replace(target, **{name: value}).build)
+        for name, value in (('timeout', 1), ('alias', 'x'),
+                            ('runtime_status', 'error')):
+            self.assertEqual(
+                target.build,
+                dataclasses.replace(target, **{name: value}).build)
+        self.assertEqual((self.function, 0), target.slot)
+
+    def test_a_target_travels_as_a_dict(self):
+        target = self.resolve(self.function)
+        self.assertEqual(target, targets.Target(
+            **dataclasses.asdict(target)))
+
+
+class TestReferences(TargetsTest):
+    """What keeps something from being deleted."""
+
+    def references(self, version=None):
+        return [str(each) for each in self.db.read(
+            lambda tx: targets.references(tx, self.function, version))]
+
+    def test_nothing(self):
+        self.insert(models.Execution, function_id=self.function)
+        self.insert(models.Job, function_id='other')
+        self.insert(models.Webhook)
+        self.assertEqual([], self.references())
+
+    def test_each_kind(self):
+        self.alias()
+        jobs = [self.insert(models.Job, function_id=self.function,
+                            status=status)
+                for status in ('running', 'paused', 'done', 'cancelled')]
+        webhook = self.insert(models.Webhook, function_id=self.function)
+        self.assertEqual(
+            {'alias to-0', f'webhook {webhook}', f'job {jobs[0]}',
+             f'job {jobs[1]}'}, set(self.references()))
+
+    def test_through_an_alias(self):
+        self.alias()
+        job = self.insert(models.Job, function_alias='to-0')
+        self.insert(models.Job, function_alias='to-0', project_id='theirs')
+        self.insert(models.Job, function_alias='to-0', status='done')
+        webhook = self.insert(models.Webhook, function_alias='to-0')
+        self.assertEqual(
+            ['alias to-0', f'job {job} (through alias to-0)',
+             f'webhook {webhook} (through alias to-0)'], self.references())
+
+    def test_a_version(self):
+        self.version(1)
+        self.alias(1)
+        running = self.insert(models.Execution, function_id=self.function,
+                              function_version=1)
+        self.insert(models.Execution, function_id=self.function,
+                    function_version=1, status='success')
+        job = self.insert(models.Job, function_id=self.function,
+                          function_version=1)
+        self.insert(models.Job, function_id=self.function,
+                    function_version=2)
+        self.assertEqual(
+            {'alias to-1', f'job {job}', f'execution {running}'},
+            set(self.references(1)))
+
+    def test_a_weight_is_a_reference(self):
+        alias = self.alias(2)
+        self.insert_route(alias, 1)
+        self.assertEqual(['alias to-2'], self.references(1))
+        self.assertEqual([], self.references(3))
+
+    def insert_route(self, alias, version):
+        self.db.write(lambda tx: query.insert(
+            tx, models.AliasRoute, alias_id=alias, function_version=version,
+            weight=1.0, low=0, high=2 ** 32))
+
+    def test_no_more_than_anybody_reads(self):
+        for _ in range(targets.MOST + 5):
+            self.insert(models.Webhook, function_id=self.function)
+        self.assertEqual(targets.MOST, len(self.references()))
