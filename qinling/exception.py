@@ -126,10 +126,6 @@ class ExecutionNotFound(NotFound):
     msg_fmt = 'Execution not found [id={id}]'
 
 
-class IllegalMove(Conflict):
-    msg_fmt = '{noun} {id} cannot go from {old} to {new}.'
-
-
 class TemporaryError(Exception):
     """A driver failed in a way that another try may overcome."""
 

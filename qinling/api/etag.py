@@ -19,7 +19,7 @@ import re
 
 from qinling import exception
 
-_TAG = re.compile(r'(?:W/)?"(\d+)"')
+_TAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 
 
 def of(row):

@@ -31,6 +31,7 @@ import pecan
 import webob
 import wsme
 from wsme.rest import json as wsme_json
+from wsme import types as wtypes
 
 from qinling.api import body as body_module
 from qinling.api import etag
@@ -54,8 +55,7 @@ class expose:
     :param bare: an empty body is as good as an empty object.
     :param query: dict of query key -> converter from text; what is given is
         passed by keyword, and any other key is refused.
-    :param lax: words of the path are taken as they are; one that is no UUID
-        is simply not found.
+    :param lax: a word of the path that is no UUID is simply not found.
     """
 
     method: str
@@ -108,8 +108,13 @@ class expose:
 
 
 def _convert(name, value, lax):
-    converter = None if lax else CONVERTERS.get(name)
-    return converter(value) if converter else value
+    converter = CONVERTERS.get(name, str)
+    try:
+        return converter(value)
+    except exception.Invalid:
+        if lax:
+            return value
+        raise
 
 
 def _query(req, known):
@@ -124,6 +129,13 @@ def _query(req, known):
                 f'{key} must not contain a NUL character.')
         found[key] = known[key](text)
     return found
+
+
+@functools.lru_cache(maxsize=None)
+def _read_only(datatype):
+    return frozenset(attribute.name for attribute
+                     in wtypes.list_attributes(datatype)
+                     if attribute.readonly)
 
 
 def _parse(req, datatype, bare):
@@ -141,6 +153,10 @@ def _parse(req, datatype, bare):
         raise exception.Invalid('Request must be a JSON object.')
     values = {key: value for key, value in values.items()
               if value is not None}
+    # WSME looks at this after it has made something of the value.
+    for name in _read_only(datatype) & values.keys():
+        raise wsme.exc.InvalidInput(
+            name, values[name], 'Cannot set read only field.')
     try:
         return wsme_json.fromjson(datatype, values)
     except wsme.exc.UnknownAttribute as e:

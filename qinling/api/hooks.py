@@ -35,6 +35,10 @@ class ContextHook(hooks.PecanHook):
         self._limits = limits
 
     def on_route(self, state):
+        request = state.request
+        request.limits = self._limits
+        request.ctx = self._identify(request.environ)
+        request.ctx.use_in_log()
         # All answers are JSON unless a method says otherwise, whatever the
         # client says that it accepts; an HTML page alone is not to be had.
         if state.request.environ.get('HTTP_ACCEPT', '').strip() == (
@@ -45,9 +49,6 @@ class ContextHook(hooks.PecanHook):
 
     def before(self, state):
         request = state.request
-        request.limits = self._limits
-        request.ctx = self._identify(request.environ)
-        request.ctx.use_in_log()
         rule = getattr(state.controller, 'policy', None)
         if rule is None or not request.ctx.can(rule):
             raise exception.PolicyForbidden(rule=rule)

@@ -101,7 +101,8 @@ class Root:
         if methods is None:
             raise webob.exc.HTTPNotFound(
                 f'There is nothing at {request.path}.')
-        route = methods.get(request.method)
+        wanted = 'GET' if request.method == 'HEAD' else request.method
+        route = methods.get(wanted)
         if route is None:
             error = webob.exc.HTTPMethodNotAllowed(
                 f'{request.method} is not possible here; use '

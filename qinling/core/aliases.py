@@ -24,7 +24,8 @@ from qinling import exception
 _MODEL = models.FunctionAlias
 _CHANGE = models.AliasChange
 _ROUTE = models.AliasRoute
-NAME = re.compile(r'[A-Za-z0-9._-]{1,255}')
+#: Not "." and "..", which in a path mean something else.
+NAME = re.compile(r'(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}')
 #: What an alias points at, and what its history keeps.
 TARGET = ('function_id', 'function_version', 'routing')
 #: Points that the routes of a weighted alias share out.
@@ -100,7 +101,10 @@ class Aliases:
         if values:
             self._db.write(lambda tx: self._change(
                 tx, ctx, name, values, match))
-        return self.get(ctx, name)
+        row = self.get(ctx, name)
+        if not values:
+            revisions.check(row, match)
+        return row
 
     def _change(self, tx, ctx, name, values, match):
         row = _find(tx, ctx, name, lock=True)
@@ -192,8 +196,8 @@ def _check(values):
 
 
 def _is_number(text):
-    return text.isascii() and text.isdigit() and str(int(text)) == text and (
-        0 <= int(text) < 2 ** 31)
+    """Whether a text is a version number, with no zeros before it."""
+    return re.fullmatch('0|[1-9][0-9]{0,9}', text) and int(text) < 2 ** 31
 
 
 def _exists(tx, ctx, target):

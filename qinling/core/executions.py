@@ -102,10 +102,11 @@ class Executions:
             outcome = self._engine.run(row, target)
             if outcome is not None:
                 return outcome
+            # Another engine has it, or the row is gone.
         except exception.Unavailable as e:
             LOG.warning('Execution %s: %s', row['id'], e)
-        finish(self._db, row['id'], fault(
-            'No engine answered in time; try again later.'))
+            finish(self._db, row['id'], fault(
+                'No engine answered in time; try again later.'))
         now = self._db.read(lambda tx: query.get(
             tx, context.admin(), _MODEL, id=row['id']))
         return now._mapping if now else {}

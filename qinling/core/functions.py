@@ -27,6 +27,8 @@ LOG = log.getLogger(__name__)
 
 _MODEL = models.Function
 ENTRY = 'main.main'
+#: Workers that one request may add or take away.
+MOST_WORKERS = 100
 PLAIN = ('name', 'description', 'timeout')
 _LIMITED = ('cpu', 'memory_size', 'timeout')
 
@@ -151,6 +153,8 @@ class Functions:
         values = {name: limits.text(name, fields[name])
                   for name in ('name', 'description', 'entry')
                   if fields.get(name) is not None}
+        if values.get('entry') == '':
+            values['entry'] = ENTRY
         values.update({name: limits.resource(self._conf, name, fields[name])
                        for name in _LIMITED if fields.get(name) is not None})
         return values
@@ -214,8 +218,9 @@ class Functions:
         self._scale(ctx, id, version, count, self._engine.scale_down)
 
     def _scale(self, ctx, id, version, count, action):
-        if count < 1:
-            raise exception.Invalid('count must be at least 1.')
+        if not 1 <= count <= MOST_WORKERS:
+            raise exception.Invalid(
+                f'count must be at least 1 and at most {MOST_WORKERS}.')
         target = self._db.read(lambda tx: targets.resolve(
             tx, ctx.reach(), id, version))
         action(target, count)

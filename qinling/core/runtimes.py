@@ -43,7 +43,12 @@ class Runtimes:
         values = dict(values, project_id=ctx.project_id,
                       status=RuntimeStatus.CREATING.value)
         id = self._db.write(lambda tx: query.insert(tx, _MODEL, **values))
-        self._engine.ensure_runtime(id)
+        try:
+            self._engine.ensure_runtime(id)
+        except exception.Unavailable:
+            # Nobody would ever make its pool.
+            self._db.write(lambda tx: query.delete(tx, _MODEL, id))
+            raise
         return self.get(ctx, id)
 
     def register(self, images):
@@ -104,7 +109,13 @@ class Runtimes:
             *revisions.condition(_MODEL, match), **values))
         if not moved:
             raise exception.RuntimeNotAvailable(id=row.id, status=row.status)
-        self._engine.ensure_runtime(row.id, previous_image=row.image)
+        try:
+            self._engine.ensure_runtime(row.id, previous_image=row.image)
+        except exception.Unavailable:
+            available = RuntimeStatus.AVAILABLE.value
+            self._db.write(lambda tx: query.move(
+                tx, _MODEL, row.id, available, image=row.image))
+            raise
 
     def delete(self, ctx, id, match=None):
         """Have a runtime's pool destroyed, and the row with it."""

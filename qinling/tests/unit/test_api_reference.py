@@ -139,7 +139,7 @@ def kinds(datatype):
     return {
         types.Text: {'text', 'UUID'}, types.Time: {'time'},
         int: {'integer'}, bool: {'boolean'}, types.Uuid: {'UUID'},
-        types.Version: {'integer'},
+        types.Version: {'integer'}, types.Integer: {'integer'},
         types.AnyJson: {'object', 'any JSON', 'text'},
     }[datatype if isinstance(datatype, type) else type(datatype)]
 

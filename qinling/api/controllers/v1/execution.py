@@ -103,7 +103,7 @@ def _order(values):
     if not ('function_id' in values or 'function_alias' in values):
         raise exception.Invalid(
             'Either function_alias or function_id must be provided.')
-    limits.text('name', values.get('function_alias'))
+    limits.text('function_alias', values.get('function_alias'))
     limits.text('description', values.get('description'))
     text = values.get('input')
     if isinstance(text, str) and '\0' in text:

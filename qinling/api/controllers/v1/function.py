@@ -173,7 +173,7 @@ def _code(value):
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise exception.Invalid('code is not in valid JSON format.')
     if not isinstance(value, dict):
         raise exception.Invalid(
