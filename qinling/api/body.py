@@ -169,6 +169,6 @@ def _multipart(stream, kind, most, small):
                 files[part.name] = part.file
     except multipart.ParserLimitReached:
         raise _too_large(most)
-    except (multipart.MultipartError, UnicodeDecodeError) as e:
+    except (multipart.MultipartError, UnicodeError, LookupError) as e:
         raise exception.Invalid(f'The multipart form is not valid: {e}')
     return fields, files

@@ -18,7 +18,6 @@ import json
 import types
 
 from oslo_log import log
-import sqlalchemy as sa
 
 from qinling import context
 from qinling.core import inputs
@@ -33,7 +32,7 @@ LOG = log.getLogger(__name__)
 
 _MODEL = models.Execution
 #: The condition that the engine in the parameter ``mine`` owns a row.
-MINE = _MODEL.owner == sa.bindparam('mine')
+MINE = query.given(_MODEL.owner, 'mine')
 #: Columns that a list does not read.
 _HEAVY = ('logs',)
 

@@ -21,7 +21,8 @@ RESOURCES = {
     'timeout': ('timeout', 'seconds'),
 }
 #: field -> most characters
-TEXTS = {'name': 255, 'function_alias': 255, 'description': 255, 'entry': 80, 'image': 255}
+TEXTS = {'name': 255, 'function_alias': 255, 'description': 255,
+         'entry': 80, 'image': 255}
 
 
 def resource(conf, field, value):

@@ -15,22 +15,17 @@
 import dataclasses
 import hashlib
 
-import sqlalchemy as sa
-
+from qinling.db import look_up
 from qinling.db import models
 from qinling.db import query
 from qinling import exception
 from qinling import states
 
-_F, _V, _R = models.Function, models.FunctionVersion, models.Runtime
-_A, _ROUTE, _E = models.FunctionAlias, models.AliasRoute, models.Execution
+_E = models.Execution
 #: What runs functions by itself.
 _CALLERS = (('job', models.Job), ('webhook', models.Webhook))
 #: References of one kind that are named at most.
 MOST = 10
-#: What a version freezes.
-SNAPSHOT = ('code', 'package', 'entry', 'cpu', 'memory_size', 'timeout',
-            'runtime_id')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,37 +61,6 @@ class Target:
                 self.runtime_id)
 
 
-def _select(start):
-    wide = [getattr(table, name).label(f'{prefix}_{name}')
-            for prefix, table in (('f', _F), ('v', _V)) for name in SNAPSHOT]
-    return sa.select(
-        _F.project_id, _F.id, _V.version_number,
-        _R.status.label('runtime_status'), *wide, *start)
-
-
-def _joined(statement, version):
-    return statement.outerjoin(
-        _V, (_V.function_id == _F.id) & (_V.version_number == version)
-    ).outerjoin(
-        _R, _R.id == sa.func.coalesce(_V.runtime_id, _F.runtime_id))
-
-
-_BY_ID = _joined(
-    _select([]).select_from(_F), sa.bindparam('version')
-).where(_F.id == sa.bindparam('function_id'))
-_ROUTED = sa.func.coalesce(_ROUTE.function_version, _A.function_version)
-_BY_ALIAS = _joined(
-    _select([_ROUTED.label('routed')]).select_from(_A).join(
-        _F, _F.id == _A.function_id
-    ).outerjoin(
-        _ROUTE, (_ROUTE.alias_id == _A.id)
-        & (_ROUTE.low <= sa.bindparam('point'))
-        & (_ROUTE.high > sa.bindparam('point'))),
-    _ROUTED
-).where(_A.name == sa.bindparam('name'),
-        _A.project_id == sa.bindparam('project'))
-
-
 def point(key):
     """Where between 0 and 2**32 a text falls; the same text always at the
     same point, and texts evenly over all of them."""
@@ -114,15 +78,12 @@ def resolve(tx, ctx, function_id=None, version=0, alias=None, key=''):
         FunctionVersionNotFound: the reference leads nowhere.
     """
     if alias is not None:
-        row = tx.execute(_BY_ALIAS, {
-            'name': alias, 'project': ctx.project_id,
-            'point': point(key)}).first()
+        row = look_up.by_alias(tx, ctx.project_id, alias, point(key))
         if row is None:
             raise exception.FunctionAliasNotFound(name=alias)
         version = row.routed
     else:
-        row = tx.execute(_BY_ID, {'function_id': function_id,
-                                  'version': version}).first()
+        row = look_up.by_id(tx, function_id, version)
         if row is None or not (ctx.sees_all
                                or row.project_id == ctx.project_id):
             raise exception.FunctionNotFound(id=function_id)
@@ -132,7 +93,7 @@ def resolve(tx, ctx, function_id=None, version=0, alias=None, key=''):
     return Target(
         project_id=row.project_id, function_id=row.id, version=version,
         alias=alias, runtime_status=row.runtime_status,
-        **{name: getattr(row, prefix + name) for name in SNAPSHOT})
+        **{name: getattr(row, prefix + name) for name in models.SNAPSHOT})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,7 +122,7 @@ def references(tx, function_id, version=None):
 
     :returns: :class:`Reference` list; of each kind at most 10.
     """
-    aliases = _aliases(tx, function_id, version)
+    aliases = look_up.aliases(tx, function_id, version, MOST)
     found = [Reference('alias', row.name) for row in aliases]
     for kind, model in _CALLERS:
         exact = [model.function_id == function_id, *_live(model)]
@@ -191,13 +152,3 @@ def alias_references(tx, project_id, name):
 def _live(model):
     return ([model.status.in_(states.LIVE_JOBS)] if model is models.Job
             else [])
-
-
-def _aliases(tx, function_id, version):
-    if version is None:
-        return query.find(tx, _A, _A.function_id == function_id, limit=MOST)
-    routed = sa.select(_ROUTE.alias_id).where(
-        _ROUTE.function_version == version)
-    return query.find(
-        tx, _A, _A.function_id == function_id,
-        (_A.function_version == version) | _A.id.in_(routed), limit=MOST)

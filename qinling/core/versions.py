@@ -63,7 +63,7 @@ class Versions:
         query.insert(
             tx, _MODEL, function_id=row.id, version_number=number,
             description=description, project_id=row.project_id,
-            **{name: getattr(row, name) for name in targets.SNAPSHOT})
+            **{name: getattr(row, name) for name in models.SNAPSHOT})
         return number
 
     def get(self, ctx, function_id, number):

@@ -81,6 +81,11 @@ class Runtime(Common, Revised, Base):
     status_reason = _column(sa.Text)
 
 
+#: What a version freezes.
+SNAPSHOT = ('code', 'package', 'entry', 'cpu', 'memory_size', 'timeout',
+            'runtime_id')
+
+
 class Snapshot:
     """What an execution runs: the same for a function and a version."""
 

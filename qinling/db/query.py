@@ -280,4 +280,10 @@ def _equals(model, where):
     return [getattr(model, name) == value for name, value in where.items()]
 
 
+def given(column, name):
+    """The condition that a column has the value of a parameter, for
+    conditions that are constants; see :func:`update`."""
+    return column == sa.bindparam(name)
+
+
 DuplicateEntry = db_exc.DBDuplicateEntry

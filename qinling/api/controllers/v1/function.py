@@ -98,8 +98,6 @@ class Controller:
         form, files = body_module.read_form(
             req, self._limits.max_package_size)
         fields = {name: form[name] for name in FIELDS if name in form}
-        if fields.get('runtime_id'):
-            fields['runtime_id'] = types.uuid(fields['runtime_id'])
         if 'code' in form:
             fields['code'] = _code(form['code'])
         return fields, files.get('package')
@@ -107,7 +105,10 @@ class Controller:
     @expose('POST', '/v1/functions', policy='function:create',
             result=Function, status=201)
     def create(self, req):
-        return self._core.create(req.ctx, *self._form(req))
+        fields, package = self._form(req)
+        if fields.get('runtime_id'):
+            fields['runtime_id'] = types.uuid(fields['runtime_id'])
+        return self._core.create(req.ctx, fields, package)
 
     @expose('GET', '/v1/functions', policy='function:get_all',
             result=Functions, query=listing.OWNED)

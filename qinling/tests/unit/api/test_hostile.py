@@ -69,9 +69,7 @@ class TestBodies(cases.ApiTest):
                     if name in self.good}
             for name, value in itertools.product(names, TEXTS + VALUES):
                 self.send(route, dict(good, **{name: value}))
-
-    def test_lists_can_still_be_read(self):
-        self.test_every_attribute()
+        # What was taken can be shown.
         for noun in ('runtimes', 'functions', 'aliases', 'executions',
                      f'functions/{self.function.id}/versions'):
             self.call('GET', f'/v1/{noun}')

@@ -1,0 +1,82 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What a reference leads to, in one statement each, made once."""
+
+import sqlalchemy as sa
+
+from qinling.db import models
+from qinling.db import query
+
+_F, _V, _R = models.Function, models.FunctionVersion, models.Runtime
+_A, _ROUTE = models.FunctionAlias, models.AliasRoute
+
+
+def _select(start):
+    wide = [getattr(table, name).label(f'{prefix}_{name}')
+            for prefix, table in (('f', _F), ('v', _V)) for name in models.SNAPSHOT]
+    return sa.select(
+        _F.project_id, _F.id, _V.version_number,
+        _R.status.label('runtime_status'), *wide, *start)
+
+
+def _joined(statement, version):
+    return statement.outerjoin(
+        _V, (_V.function_id == _F.id) & (_V.version_number == version)
+    ).outerjoin(
+        _R, _R.id == sa.func.coalesce(_V.runtime_id, _F.runtime_id))
+
+
+_BY_ID = _joined(
+    _select([]).select_from(_F), sa.bindparam('version')
+).where(_F.id == sa.bindparam('function_id'))
+_ROUTED = sa.func.coalesce(_ROUTE.function_version, _A.function_version)
+_BY_ALIAS = _joined(
+    _select([_ROUTED.label('routed')]).select_from(_A).join(
+        _F, _F.id == _A.function_id
+    ).outerjoin(
+        _ROUTE, (_ROUTE.alias_id == _A.id)
+        & (_ROUTE.low <= sa.bindparam('point'))
+        & (_ROUTE.high > sa.bindparam('point'))),
+    _ROUTED
+).where(_A.name == sa.bindparam('name'),
+        _A.project_id == sa.bindparam('project'))
+
+
+def by_id(tx, function_id, version):
+    """The function in any project, with its version if there is one, and
+    the status of the runtime that it would run on.
+
+    :returns: a row with ``id``, ``project_id``, ``version_number``,
+        ``runtime_status``, and what a version freezes twice: of the
+        function with the prefix ``f_``, of the version with ``v_``.
+    """
+    return tx.execute(_BY_ID, {'function_id': function_id,
+                               'version': version}).first()
+
+
+def by_alias(tx, project_id, name, point):
+    """The same for an alias of a project, with ``routed``, the number of
+    the version whose range has the point."""
+    return tx.execute(_BY_ALIAS, {'name': name, 'project': project_id,
+                                  'point': point}).first()
+
+
+def aliases(tx, function_id, version, limit):
+    """The aliases that lead to a function, or to one version of it."""
+    conditions = [_A.function_id == function_id]
+    if version is not None:
+        routed = sa.select(_ROUTE.alias_id).where(
+            _ROUTE.function_version == version)
+        conditions.append((_A.function_version == version)
+                          | _A.id.in_(routed))
+    return query.find(tx, _A, *conditions, limit=limit)

@@ -1,0 +1,244 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""Forms in each of their three shapes, as clients send them."""
+
+import hashlib
+import json
+
+from qinling.db import models
+from qinling.tests import fixtures
+from qinling.tests.unit.api import cases
+from qinling.tests.unit.api import test_functions
+
+ALL = test_functions.ALL
+OTHER = test_functions.OTHER
+MD5 = hashlib.md5(fixtures.PACKAGE).hexdigest()
+
+
+class TestShapes(test_functions.FunctionTest):
+    """How fields come."""
+
+    def test_as_the_old_client_creates(self):
+        body, kind = cases.multipart({
+            'runtime_id': self.api.runtime(),
+            'code': json.dumps({'source': 'package', 'md5sum': MD5}),
+            'name': 'n', 'entry': 'main.main', 'cpu': '100',
+            'memory_size': '33554432', 'timeout': '5'}, fixtures.PACKAGE)
+        row = self.call('POST', ALL, body, 201, kind=kind)
+        self.assertEqual(('n', MD5, 5),
+                         (row['name'], row['code']['md5sum'],
+                          row['timeout']))
+
+    def test_in_any_order(self):
+        runtime = self.api.runtime()
+        body, kind = cases.form_data([
+            ('name="package"; filename="x.zip"', fixtures.PACKAGE),
+            ('name="code"', b'{"source": "package"}'),
+            ('name="runtime_id"', runtime.encode())])
+        self.call('POST', ALL, body, 201, kind=kind)
+
+    def test_as_other_clients_write_parts(self):
+        runtime = self.api.runtime().encode()
+        disposition = 'Content-Disposition: form-data; '
+        for head in (
+                'name="package"; filename="a \\"b\\".zip"',
+                'name=package; filename=x.zip',
+                f'{disposition}name="package"; filename="x.zip"\r\n'
+                'Content-Type: application/zip',
+                f'Content-Type: application/octet-stream\r\n{disposition}'
+                'name="package"; filename=""',
+                f'{disposition}name="package"; filename="x"\r\n'
+                'Content-Transfer-Encoding: binary'):
+            body, kind = cases.form_data([
+                ('name="runtime_id"', runtime),
+                (f'{disposition}name="code"\r\n'
+                 'Content-Type: text/plain; charset=utf-8',
+                 b'{"source": "package"}'), (head, fixtures.PACKAGE)])
+            self.call('POST', ALL, body, 201, kind=kind)
+
+    def test_fields_that_nobody_knows(self):
+        row = self.create(nonsense='x', source='package', id=cases.NONE,
+                          project_id='other', count='7', status='x',
+                          memory='5', trust_id='x', package='text')
+        self.assertEqual((0, 'default', 33554432), (
+            row['count'], row['project_id'], row['memory_size']))
+        self.assertNotEqual(cases.NONE, row['id'])
+
+    def test_a_package_as_text(self):
+        self.refuse(400, 'Package is required', 'POST', ALL, {
+            'code': '{"source": "package"}', 'package': 'text',
+            'runtime_id': self.api.runtime()})
+
+    def test_urlencoded(self):
+        fields = {'code': '{"source": "package"}',
+                  'runtime_id': self.api.runtime()}
+        body, kind = cases.urlencoded(fields)
+        for each in (kind, kind + '; charset=utf-8', kind.upper()):
+            self.fault(400, 'Package is required', 'POST', ALL, body,
+                       kind=each)
+
+    def test_json(self):
+        id = self.create()['id']
+        for code in ('{"source": "package"}', {'source': 'package'}):
+            self.fault(400, 'Package is required', 'POST', ALL, {
+                'code': code, 'runtime_id': self.api.runtime(),
+                'timeout': 5, 'name': None})
+        row = self.call('PUT', self.one(id), {
+            'name': 'n', 'timeout': 7, 'description': None})
+        self.assertEqual(('n', 7), (row['name'], row['timeout']))
+        for body in (b'[]', b'"x"', b'5', b'{', b'\xff'):
+            self.fault(400, 'JSON', 'PUT', self.one(id), body)
+        for name in ('name', 'description', 'entry'):
+            for value in (5, ['x'], {}, True):
+                self.fault(400, f'{name} must be text', 'PUT', self.one(id),
+                           {name: value})
+        for value in (True, 5.0, [], {}):
+            self.fault(400, 'An integer is required', 'PUT', self.one(id),
+                       {'timeout': value})
+
+    def test_other_types(self):
+        for kind in ('text/plain', 'application/xml', '', 'multipart/mixed',
+                     'application/zip'):
+            self.fault(415, 'is not supported here', 'POST', ALL, b'x',
+                       kind=kind)
+
+    def test_no_body(self):
+        id = self.create()
+        for kind in ('application/json', 'text/plain', ''):
+            self.fault(400, 'Required param is missing: code', 'POST', ALL,
+                       b'', kind=kind)
+            self.assertEqual(id, self.call('PUT', self.one(id['id']), b'',
+                                           kind=kind))
+
+    def test_broken_multipart(self):
+        body, kind = cases.multipart({'name': 'n'}, fixtures.PACKAGE)
+        broken = [
+            (body, 'multipart/form-data'),
+            (body, 'multipart/form-data; boundary='),
+            (body, 'multipart/form-data; boundary="a\nb"'),
+            (body, 'multipart/form-data; boundary=other'),
+            (body[:-10], kind), (body[:len(body) // 2], kind), (b'', kind),
+            (b'nothing', kind), (body.replace(b'\r\n', b'\n'), kind),
+            cases.form_data([('no-name="x"', b'x')]),
+            cases.form_data([('name="name"', b'\xff')]),
+            cases.form_data([('Content-Type: text/plain', b'x')]),
+            cases.form_data([(
+                'Content-Disposition: form-data; name="name"\r\n'
+                'Content-Type: text/plain; charset=nonsense', b'x')]),
+            cases.form_data([('name="x"', b'x')] * 200),
+            cases.form_data([('\r\n'.join(
+                ['Content-Disposition: form-data; name="x"'] +
+                [f'X-{number}: x' for number in range(50)]), b'x')])]
+        for body, kind in broken:
+            answer = self.api.request('POST', ALL, body, kind=kind)
+            self.assertIn(answer.status_int, (400, 413), body[:300])
+            self.check_fault(answer)
+
+    def test_broken_urlencoded(self):
+        for body in (b'name=%FF', b'name=\xff', b'&'.join([b'a=b'] * 200)):
+            self.fault(400, 'The form is not valid.', 'POST', ALL, body,
+                       kind=cases.FORM)
+
+
+class TestUpdate(test_functions.FunctionTest):
+    """``PUT /v1/functions/{id}``."""
+
+    def setUp(self):
+        super().setUp()
+        self.row = self.create(name='n', description='d')
+        self.path = self.one(self.row['id'])
+
+    def put(self, fields, package=None, status=200):
+        return self.form('PUT', self.path, fields, package, status)
+
+    def refused(self, status, words, fields, package=None):
+        self.refuse(status, words, 'PUT', self.path, fields, package)
+        self.assertEqual(self.row, self.call('GET', self.path))
+        self.assertEqual([], self.engine.calls)
+
+    def test_nothing(self):
+        for fields in ({}, {'runtime_id': cases.NONE}, {'runtime_id': 'x'},
+                       {'source': 'swift', 'swift': 'object'},
+                       {'nonsense': 'x'}, {'code': '{"source": "package"}'},
+                       {'package': 'text'}):
+            self.assertEqual(self.row, self.put(fields), fields)
+        self.assertEqual([], self.engine.calls)
+
+    def test_words(self):
+        row = self.put({'name': '', 'description': 'naïve 😀',
+                        'timeout': '7'})
+        self.assertEqual(('', 'naïve 😀', 7), (
+            row['name'], row['description'], row['timeout']))
+        self.assertIsNotNone(row['updated_at'])
+        self.assertEqual([], self.engine.calls)
+
+    def test_another_build(self):
+        row = self.put({'entry': 'a.b', 'cpu': '200',
+                        'memory_size': '67108864'})
+        self.assertEqual(('a.b', 200, 67108864), (
+            row['entry'], row['cpu'], row['memory_size']))
+        self.assertEqual([('detach', self.row['id'], 0)], self.engine.calls)
+
+    def test_as_the_old_client_updates_a_package(self):
+        row = self.put({'source': 'package', 'name': 'new'}, OTHER)
+        self.assertEqual(('new', hashlib.md5(OTHER).hexdigest()),
+                         (row['name'], row['code']['md5sum']))
+        self.assertEqual(OTHER, self.api.request(
+            'GET', self.path + '?download=true').body)
+        self.assertEqual([('detach', self.row['id'], 0)], self.engine.calls)
+
+    def test_the_same_package(self):
+        row = self.put({}, fixtures.PACKAGE)
+        self.assertEqual(self.row, row)
+        self.refuse(400, 'The function code checksum is not changed.', 'PUT',
+                    self.path, {'code': json.dumps({'md5sum': MD5})},
+                    fixtures.PACKAGE)
+
+    def test_faults(self):
+        for fields, words in (
+                ({'code': 'x'}, 'code is not in valid JSON format'),
+                ({'code': '[]'}, 'code must be a JSON object'),
+                ({'code': '{"source": "image"}'},
+                 'The function code type can not be changed.'),
+                ({'timeout': '0'}, 'timeout resource limitation not within'),
+                ({'timeout': ''}, 'Invalid timeout resource specified'),
+                ({'cpu': '301'}, 'cpu resource limitation not within'),
+                ({'memory_size': 'x'}, 'Invalid memory resource specified'),
+                ({'name': 'x' * 256}, 'name is too long')):
+            self.refused(400, words, fields)
+        for package, words in ((b'x', 'not a valid ZIP package'),
+                               (b'', 'not a valid ZIP package')):
+            self.refused(400, words, {}, package)
+        self.refused(400, 'Package md5 mismatch.',
+                     {'code': '{"md5sum": "x"}'}, OTHER)
+        self.assertEqual(1, len(self.api.packages()))
+
+    def test_zero_as_a_number(self):
+        self.fault(400, 'timeout resource limitation', 'PUT', self.path,
+                   {'timeout': 0})
+
+    def test_while_a_job_runs_it(self):
+        self.api.insert(models.Job, function_id=self.row['id'])
+        for fields, package in (({'entry': 'x'}, None), ({}, OTHER)):
+            self.refused(403, f'Function {self.row["id"]} is still in use by '
+                         'job', fields, package)
+        self.assertEqual('x', self.put({'name': 'x'})['name'])
+
+    def test_the_state_that_was_seen(self):
+        body, kind = cases.urlencoded({'name': 'x'})
+        self.fault(412, 'its ETag is now "1"', 'PUT', self.path, body,
+                   kind=kind, If_Match='"2"')
+        answer = self.api.request('PUT', self.path, body, kind=kind,
+                                  If_Match='"1"')
+        self.assertEqual('"2"', answer.headers['ETag'])

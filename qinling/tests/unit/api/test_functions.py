@@ -1,0 +1,277 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""``/v1/functions``, but for what is particular to forms and packages."""
+
+import hashlib
+
+from qinling.db import models
+from qinling.db import query
+from qinling.tests import fixtures
+from qinling.tests.unit.api import cases
+
+KEYS = {'id', 'name', 'description', 'cpu', 'memory_size', 'timeout',
+        'runtime_id', 'code', 'entry', 'count', 'latest_version',
+        'project_id', 'created_at', 'updated_at'}
+ALL = '/v1/functions'
+CODE = {'source': 'package',
+        'md5sum': hashlib.md5(fixtures.PACKAGE).hexdigest(),
+        'sha256': hashlib.sha256(fixtures.PACKAGE).hexdigest()}
+OTHER = fixtures.archive({'main.py': 'other'})
+
+
+class FunctionTest(cases.ApiTest):
+    def one(self, id, suffix=''):
+        return f'{ALL}/{id}{suffix}'
+
+    def form(self, method, path, fields, package=None, status=200):
+        body, kind = (cases.urlencoded(fields) if package is None
+                      else cases.multipart(fields, package))
+        return self.call(method, path, body, status, kind=kind)
+
+    def refuse(self, status, words, method, path, fields, package=None):
+        body, kind = cases.multipart(fields, package)
+        return self.fault(status, words, method, path, body, kind=kind)
+
+    def create(self, **fields):
+        fields = {'code': '{"source": "package"}', **fields}
+        if 'runtime_id' not in fields:
+            fields['runtime_id'] = self.api.runtime()
+        return self.form('POST', ALL, fields, fixtures.PACKAGE, 201)
+
+
+class TestCreate(FunctionTest):
+    def test_create(self):
+        runtime = self.api.runtime()
+        row = self.create(runtime_id=runtime)
+        self.assertEqual(KEYS, set(row))
+        self.assertEqual(
+            {'name': None, 'description': None, 'cpu': 100, 'timeout': 5,
+             'memory_size': 33554432, 'runtime_id': runtime, 'code': CODE,
+             'entry': 'main.main', 'count': 0, 'latest_version': 0,
+             'project_id': 'default', 'updated_at': row['created_at']},
+            {key: row[key] for key in KEYS - {'id', 'created_at'}})
+        self.assertEqual(row, self.call('GET', self.one(row['id'])))
+
+    def test_in_the_order_of_faults(self):
+        fields = {'timeout': 'x'}
+        for words, more in (
+                ('Required param is missing: code',
+                 {'code': '{"source": "nothing"}'}),
+                ('Invalid timeout resource specified. An integer is '
+                 'required.', {'timeout': '301'}),
+                ('timeout resource limitation not within the allowable '
+                 'range: 1 ~ 300(seconds).', {'timeout': '3'}),
+                ('Invalid code source specified',
+                 {'code': '{"source": "package", "md5sum": "0"}'}),
+                ('Required param is missing: runtime_id', {})):
+            self.refuse(400, words, 'POST', ALL, fields)
+            fields.update(more)
+        fields['runtime_id'] = cases.NONE
+        self.refuse(404, f'Runtime not found [id={cases.NONE}]', 'POST', ALL,
+                    fields)
+        fields['runtime_id'] = self.api.runtime(status='creating')
+        self.refuse(400, 'its status is creating', 'POST', ALL, fields)
+        fields['runtime_id'] = self.api.runtime()
+        for words, package in (('Package is required', None),
+                               ('not a valid ZIP package', b'x'),
+                               ('Package md5 mismatch.', fixtures.PACKAGE)):
+            self.refuse(400, words, 'POST', ALL, fields, package)
+        self.assertEqual([], self.api.packages())
+
+    def test_resources(self):
+        fields = {'code': '{"source": "package"}',
+                  'runtime_id': self.api.runtime()}
+        for name, word, good, wrong in (
+                ('cpu', 'cpu', '300', ('99', '301')),
+                ('memory_size', 'memory', '134217728',
+                 ('33554431', '134217729')),
+                ('timeout', 'timeout', '1', ('0', '301'))):
+            for value in ('x', '', '1.5', '٣ ٣'):
+                self.refuse(400, f'Invalid {word} resource specified. An '
+                            'integer is required.', 'POST', ALL,
+                            {**fields, name: value}, fixtures.PACKAGE)
+            for value in wrong:
+                self.refuse(400, f'{word} resource limitation not within',
+                            'POST', ALL, {**fields, name: value},
+                            fixtures.PACKAGE)
+            row = self.form('POST', ALL, {**fields, name: good},
+                            fixtures.PACKAGE, 201)
+            self.assertEqual(int(good), row[name])
+
+    def test_texts(self):
+        fields = {'code': '{"source": "package"}',
+                  'runtime_id': self.api.runtime()}
+        for name, most in (('name', 255), ('description', 255),
+                           ('entry', 80)):
+            self.assertEqual('😀' * most, self.create(
+                **{name: '😀' * most})[name])
+            for text in ('x' * (most + 1), 'a\0b'):
+                self.refuse(400, name, 'POST', ALL, {**fields, name: text},
+                            fixtures.PACKAGE)
+
+    def test_code_that_is_none(self):
+        for code in ('', 'x', '{', '[]', '"package"', '5', 'null', '[' * 9999,
+                     '{}', '{"source": "x"}', '{"source": null}',
+                     '{"source": ["package"]}'):
+            self.refuse(400, '', 'POST', ALL, {'code': code},
+                        fixtures.PACKAGE)
+
+    def test_runtimes_that_are_none(self):
+        for runtime in ('x', '5', cases.NONE + '0'):
+            self.refuse(400, 'is not a UUID', 'POST', ALL, {
+                'code': '{"source": "package"}', 'runtime_id': runtime})
+        hidden = self.api.runtime(project_id='other', is_public=False)
+        self.refuse(404, 'Runtime not found', 'POST', ALL, {
+            'code': '{"source": "package"}', 'runtime_id': hidden})
+
+
+class TestShow(FunctionTest):
+    def test_list(self):
+        self.assertEqual({'functions': []}, self.call('GET', ALL))
+        rows = [self.create(name=name) for name in ('b', 'a', 'a')]
+        self.api.insert(models.Function, project_id='other')
+        self.assertEqual({'functions': rows}, self.call('GET', ALL))
+        # Also here, code is an object.
+        self.assertEqual(CODE, rows[0]['code'])
+
+    def test_keys_of_a_list(self):
+        for key in ('name', 'fields', 'status', 'runtime_id'):
+            self.fault(400, f'Unknown argument: "{key}"', 'GET',
+                       f'{ALL}?{key}=1')
+
+    def test_ids(self):
+        for method in ('GET', 'PUT'):
+            for id in ('x', cases.NONE, '5'):
+                self.fault(404, f'Function not found [id={id}]', method,
+                           self.one(id))
+        for method, suffix, body in (
+                ('DELETE', '', None), ('GET', '/workers', None),
+                ('POST', '/detach', None), ('POST', '/scale_up', {}),
+                ('POST', '/scale_down', {}), ('GET', '/references', None)):
+            self.fault(400, 'is not a UUID', method, self.one('x', suffix),
+                       body)
+            if suffix != '/workers':
+                self.fault(404, f'Function not found [id={cases.NONE}]',
+                           method, self.one(cases.NONE, suffix), body)
+
+    def test_etag(self):
+        id = self.create()['id']
+        answer = self.api.request('GET', self.one(id))
+        self.assertEqual('"1"', answer.headers['ETag'])
+        self.fault(412, 'its ETag is now "1"', 'DELETE', self.one(id),
+                   If_Match='"2"')
+
+    def test_download(self):
+        id = self.create()['id']
+        for word in ('true', '1', 'yes', 'True', 'on', 'T', ' y '):
+            for accept in ('*/*', 'application/json', 'application/zip'):
+                answer = self.api.request(
+                    'GET', self.one(id, f'?download={word}'), Accept=accept)
+                self.assertEqual(
+                    (200, 'application/zip', f'attachment; filename="{id}"',
+                     fixtures.PACKAGE),
+                    (answer.status_int, answer.content_type,
+                     answer.headers['Content-Disposition'], answer.body))
+        for word in ('false', '0', 'maybe', ''):
+            self.assertEqual(id, self.call(
+                'GET', self.one(id, f'?download={word}'))['id'])
+
+    def test_download_of_what_is_gone(self):
+        id = self.create()['id']
+        row = self.api.row(models.Function, id)
+        self.api.code.packages._storage.delete(row.package)
+        self.fault(404, 'is gone', 'GET', self.one(id, '?download=true'))
+        self.fault(404, 'Function not found', 'GET',
+                   self.one(cases.NONE, '?download=true'))
+
+
+class TestDelete(FunctionTest):
+    def test_delete(self):
+        id = self.create()['id']
+        answer = self.api.request('DELETE', self.one(id))
+        self.assertEqual((204, b''), (answer.status_int, answer.body))
+        self.fault(404, 'Function not found', 'GET', self.one(id))
+        self.fault(404, 'Function not found', 'DELETE', self.one(id))
+        self.assertEqual([], self.api.packages())
+
+    def test_what_blocks_it(self):
+        id = self.create()['id']
+        for model, kind in ((models.FunctionAlias, 'alias'),
+                            (models.Job, 'job'), (models.Webhook,
+                                                  'webhook')):
+            user = self.api.insert(model, function_id=id)
+            self.fault(403, f'Function {id} is still in use by {kind} ',
+                       'DELETE', self.one(id))
+            self.api.db.write(lambda tx: query.delete(tx, model, user))
+        self.api.insert(models.Job, function_id=id, status='done')
+        self.call('DELETE', self.one(id), status=204)
+
+    def test_executions_stay(self):
+        id = self.create()['id']
+        run = self.call('POST', '/v1/executions', {'function_id': id}, 201)
+        self.call('DELETE', self.one(id), status=204)
+        self.assertEqual(run, self.call(
+            'GET', f'/v1/executions/{run["id"]}'))
+
+    def test_references(self):
+        id = self.create()['id']
+        self.assertEqual({'references': []}, self.call(
+            'GET', self.one(id, '/references')))
+        self.api.insert(models.FunctionAlias, function_id=id, name='prod')
+        self.assertEqual(
+            {'references': [{'kind': 'alias', 'id': 'prod', 'alias': None}]},
+            self.call('GET', self.one(id, '/references')))
+
+
+class TestWorkers(FunctionTest):
+    def test_list(self):
+        self.engine.answers['workers'] = ['w1', 'w2']
+        for suffix, version in (('', 0), ('?function_version=0', 0),
+                                ('?function_version=7', 7)):
+            self.assertEqual({'workers': [
+                {'function_id': cases.NONE, 'function_version': version,
+                 'worker_name': name} for name in ('w1', 'w2')]},
+                self.call('GET', self.one(cases.NONE, '/workers' + suffix)))
+            self.assertEqual(('workers', cases.NONE, version),
+                             self.engine.calls[-1])
+        self.engine.answers['workers'] = []
+        self.assertEqual({'workers': []}, self.call(
+            'GET', self.one(cases.NONE, '/workers')))
+        for version in ('x', '-1', '1.5', ''):
+            self.fault(400, '', 'GET', self.one(
+                cases.NONE, f'/workers?function_version={version}'))
+
+    def test_scaling(self):
+        id = self.create()['id']
+        for verb in ('scale_up', 'scale_down'):
+            for body, count in (({'count': 3}, 3), ({'count': '2'}, 2),
+                                ({}, 1), ({'count': None}, 1), (None, 1)):
+                answer = self.api.request('POST', self.one(id, '/' + verb),
+                                          body)
+                self.assertEqual((202, b''), (answer.status_int,
+                                              answer.body))
+                name, target, given = self.engine.calls[-1]
+                self.assertEqual((verb, (id, 0), count),
+                                 (name, target.slot, given))
+            self.engine.calls.clear()
+            for count in (0, -1, 'x', 1.5, True, []):
+                self.fault(400, '', 'POST', self.one(id, '/' + verb),
+                           {'count': count})
+            self.assertEqual([], self.engine.calls)
+
+    def test_detach(self):
+        id = self.create()['id']
+        answer = self.api.request('POST', self.one(id, '/detach'))
+        self.assertEqual((202, b''), (answer.status_int, answer.body))
+        self.assertEqual([('detach', id, 0)], self.engine.calls)
