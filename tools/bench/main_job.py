@@ -80,23 +80,32 @@ class Client:
         return json.loads(body)
 
 
-def create(client, runtime):
+def create(client, runtime, code=HELLO):
     """Id of a new function ``hello``."""
+    return upload(client, 'POST', '/v1/functions', code, (
+        ('runtime_id', runtime), ('code', '{"source": "package"}'),
+        ('name', 'hello'), ('entry', 'main.hello')))
+
+
+def update(client, function, code):
+    """Give a function other code."""
+    upload(client, 'PUT', f'/v1/functions/{function}', code, ())
+
+
+def upload(client, method, path, code, fields):
+    """Id of the function that a form with a package makes or changes."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, 'w') as archive:
-        archive.writestr('main.py', HELLO)
+        archive.writestr('main.py', code)
     parts = b''.join(
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"'
-        f'\r\n\r\n{value}\r\n'.encode() for name, value in (
-            ('runtime_id', runtime), ('code', '{"source": "package"}'),
-            ('name', 'hello'), ('entry', 'main.hello')))
+        f'\r\n\r\n{value}\r\n'.encode() for name, value in fields)
     body = (parts + f'--{BOUNDARY}\r\nContent-Disposition: form-data; '
             'name="package"; filename="hello.zip"\r\n\r\n'.encode()
             + packed.getvalue() + f'\r\n--{BOUNDARY}--\r\n'.encode())
     status, answer = client.call(
-        'POST', '/v1/functions', body,
-        f'multipart/form-data; boundary={BOUNDARY}')
-    if status != 201:
+        method, path, body, f'multipart/form-data; boundary={BOUNDARY}')
+    if status >= 300:
         raise RuntimeError(answer)
     return json.loads(answer)['id']
 

@@ -14,11 +14,11 @@
 
 import types as python_types
 
-import webob
 import wsme
 
 from qinling.api.expose import expose
 from qinling.api import listing
+from qinling.api import stream
 from qinling.api import types
 from qinling.core import inputs
 from qinling.core import limits
@@ -87,10 +87,9 @@ class Controller:
             lax=True)
     def log(self, req, id):
         data = self._core.log(req.ctx, id).encode()
-        # A generator, since Pecan makes 204 of a body that it finds empty.
-        return webob.Response(
-            app_iter=(piece for piece in [data]), content_type='text/plain',
-            charset='utf-8', content_length=len(data))
+        return stream.Response(
+            (piece for piece in [data]), len(data),
+            content_type='text/plain', charset='utf-8')
 
     @expose('DELETE', '/v1/executions/{id}', policy='execution:delete',
             status=204)

@@ -14,13 +14,13 @@
 
 import json
 
-import webob
 import wsme
 
 from qinling.api import body as body_module
 from qinling.api import etag
 from qinling.api.expose import expose
 from qinling.api import listing
+from qinling.api import stream
 from qinling.api import types
 from qinling import exception
 
@@ -182,20 +182,15 @@ def _code(value):
     return value
 
 
-def send_file(stream, name):
-    """An answer that streams a package.
-
-    The body is a generator, since Pecan would read anything else whole to
-    see whether it is empty.
-    """
-    size = stream.seek(0, 2)
-    stream.seek(0)
+def send_file(file, name):
+    """An answer that streams a package."""
+    size = file.seek(0, 2)
+    file.seek(0)
 
     def pieces():
-        with stream:
-            while piece := stream.read(PIECE):
+        with file:
+            while piece := file.read(PIECE):
                 yield piece
-    return webob.Response(
-        app_iter=pieces(), content_type='application/zip',
-        content_length=size,
+    return stream.Response(
+        pieces(), size, content_type='application/zip',
         content_disposition=f'attachment; filename="{name}"')
