@@ -11,26 +11,27 @@
 #    under the License.
 
 
-"""Answers that are no JSON."""
+"""Answers that are sent piece by piece."""
 
 import webob
 
 
 class Response(webob.Response):
-    """An answer whose body is a generator of a known length.
+    """An answer whose body comes from an iterable.
 
-    It is a generator since Pecan would read anything else whole, to make 204
-    of a body that is empty.  Of a generator it takes the first piece and
-    puts another iterator in its place, at which WebOb forgets the length.
+    Pecan looks at the first piece of each body, to make 204 of one that is
+    empty, and for that keeps up to 57 pieces in memory or the whole, and
+    forgets the length.  What it sees here is not the body.
     """
 
     def __init__(self, pieces, length, **kwargs):
         super().__init__(app_iter=pieces, **kwargs)
         self.content_length = length
 
-    def _replace(self, pieces):
-        length = self.content_length
-        webob.Response.app_iter.fset(self, pieces)
-        self.content_length = length
+    @property
+    def app_iter(self):
+        return (piece for piece in [b'not empty'])
 
-    app_iter = property(webob.Response.app_iter.fget, _replace)
+    @app_iter.setter
+    def app_iter(self, _copy):
+        """Pecan puts a copy in the place of what it has looked at."""

@@ -23,7 +23,8 @@ _A, _ROUTE = models.FunctionAlias, models.AliasRoute
 
 def _select(start):
     wide = [getattr(table, name).label(f'{prefix}_{name}')
-            for prefix, table in (('f', _F), ('v', _V)) for name in models.SNAPSHOT]
+            for prefix, table in (('f', _F), ('v', _V))
+            for name in models.SNAPSHOT]
     return sa.select(
         _F.project_id, _F.id, _V.version_number,
         _R.status.label('runtime_status'), *wide, *start)

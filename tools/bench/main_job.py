@@ -111,13 +111,11 @@ def upload(client, method, path, code, fields):
 
 
 def order(function):
-    """The body of a sync execution."""
     return json.dumps({'function_id': function,
                        'input': '{"name": "Bench"}'}).encode()
 
 
 def run(client, body):
-    """One execution; it must succeed."""
     status, answer = client.call('POST', '/v1/executions', body)
     if status != 201 or b'"status":"success"' not in answer:
         raise RuntimeError(f'{status} {answer!r}')
@@ -181,7 +179,6 @@ def pool(client, runtime):
 
 
 def wait_for_pool(client, runtime, wanted):
-    """Wait until so many workers are ready."""
     while pool(client, runtime)['available'] < wanted:
         time.sleep(0.01)
 

@@ -87,9 +87,8 @@ class Controller:
             lax=True)
     def log(self, req, id):
         data = self._core.log(req.ctx, id).encode()
-        return stream.Response(
-            (piece for piece in [data]), len(data),
-            content_type='text/plain', charset='utf-8')
+        return stream.Response([data], len(data), content_type='text/plain',
+                               charset='utf-8')
 
     @expose('DELETE', '/v1/executions/{id}', policy='execution:delete',
             status=204)

@@ -10,109 +10,133 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The embedded web server: what it answers before the application can."""
 
+"""The embedded web server, over a socket."""
+
+import http.client
 import json
+import re
 import socket
 import threading
-import time
-
-from oslotest import base
 
 from qinling.api import server
+from qinling.tests import databases
+from qinling.tests.unit.api import cases
 
-GOOD = b'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
-
-
-def application(environ, start_response):
-    """Answers with what it was sent."""
-    body = environ['wsgi.input'].read()
-    if environ['PATH_INFO'] == '/wait':
-        environ['qinling.gate'].wait(10)
-    start_response('200 OK', [('Content-Type', 'text/plain'),
-                              ('Content-Length', str(len(body)))])
-    return [body]
+MOST = 4096
 
 
-class TestServer(base.BaseTestCase):
-    """A server on a free port."""
+class TestServer(cases.ApiTest):
+    GROUPS = {'api': {'max_body_size': MOST}}
 
     def setUp(self):
         super().setUp()
-        self.gate = threading.Event()
-        self.server = server.Server(self.application, '127.0.0.1', 0, 2)
-        self.thread = threading.Thread(target=self.server.serve)
+        self.server = server.Server(self.api.app, '127.0.0.1', 0, 4)
+        self.address = self.server.url.removeprefix('http://').split(':')
+        self.thread = threading.Thread(target=self.server.serve, daemon=True)
         self.thread.start()
-        self.addCleanup(self.thread.join, 10)
-        self.addCleanup(self.server.stop)
+        self.addCleanup(self.stop)
 
-    def application(self, environ, start_response):
-        environ['qinling.gate'] = self.gate
-        return application(environ, start_response)
+    def stop(self):
+        self.server.stop()
+        self.thread.join(databases.PATIENCE)
+        self.assertFalse(self.thread.is_alive())
 
     def connect(self):
-        host, _, port = self.server.url.removeprefix(
-            'http://').rpartition(':')
-        made = socket.create_connection((host, int(port)), 10)
-        self.addCleanup(made.close)
-        return made, made.makefile('rb')
+        connection = http.client.HTTPConnection(
+            *self.address, timeout=databases.PATIENCE)
+        self.addCleanup(connection.close)
+        return connection
 
-    def answer(self, lines):
-        """(status, headers, body) of one answer."""
-        status = int(lines.readline().split()[1])
-        headers = {}
-        while (line := lines.readline().strip()):
-            name, _, value = line.decode().partition(':')
-            headers[name.lower()] = value.strip()
-        return status, headers, lines.read(
-            int(headers.get('content-length', 0)))
+    def ask(self, connection, method, path, body=None, **kwargs):
+        """(status, decoded body) of a request on a connection."""
+        connection.request(method, path, body, kwargs.pop(
+            'headers', {'Content-Type': 'application/json'}), **kwargs)
+        answer = connection.getresponse()
+        self.assertEqual('application/json', answer.getheader(
+            'Content-Type').partition(';')[0])
+        return answer.status, json.loads(answer.read())
 
-    def test_connections_are_kept(self):
-        made, lines = self.connect()
+    def raw(self, request):
+        """The whole answer to bytes on a connection of their own."""
+        with socket.create_connection(
+                self.address, timeout=databases.PATIENCE) as connection:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            found = b''
+            while data := connection.recv(65536):
+                found += data
+        return found.decode()
+
+    def check_raw(self, status, request):
+        """The request must fail with the status, as JSON."""
+        head, _, body = self.raw(request).partition('\r\n\r\n')
+        self.assertIn(str(status), head.split('\r\n')[0])
+        self.assertIn('content-type: application/json', head.lower())
+        self.assertEqual({'faultcode', 'faultstring', 'debuginfo'},
+                         set(json.JSONDecoder().raw_decode(body)[0]))
+
+    def test_one_connection_for_many_requests(self):
+        connection = self.connect()
+        connection.connect()
+        first = connection.sock
         for _ in range(3):
-            made.sendall(GOOD)
-            self.assertEqual(200, self.answer(lines)[0])
+            self.assertEqual((200, {'runtimes': []}), self.ask(
+                connection, 'GET', '/v1/runtimes'))
+            status, _ = self.ask(connection, 'GET', '/v1/nothing')
+            self.assertEqual(404, status)
+        self.assertIs(first, connection.sock)
 
-    def test_errors_of_its_own_are_json(self):
-        for request, wanted in (
-                (b'rubbish\r\n\r\n', 400),
-                (b'GET / HTTP/9.9\r\nHost: x\r\n\r\n', 505),
-                (b'GET / HTTP/1.1\r\nno colon\r\n\r\n', 400),
-                (b'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n',
-                 400)):
-            made, lines = self.connect()
-            made.sendall(request)
-            status, headers, body = self.answer(lines)
-            self.assertEqual((wanted, 'application/json'),
-                             (status, headers['content-type']), request)
-            fault = json.loads(body)
-            self.assertTrue(fault['faultstring'])
-            self.assertEqual(['debuginfo', 'faultcode', 'faultstring'],
-                             sorted(fault))
+    def test_bodies_in_pieces(self):
+        connection = self.connect()
+        status, row = self.ask(
+            connection, 'POST', '/v1/runtimes',
+            iter([b'{"image"', b': "i"}']), encode_chunked=True)
+        self.assertEqual((201, 'i'), (status, row['image']))
 
-    def test_chunked_body(self):
-        made, lines = self.connect()
-        made.sendall(b'POST / HTTP/1.1\r\nHost: x\r\n'
-                     b'Transfer-Encoding: chunked\r\n\r\n'
-                     b'3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n')
-        self.assertEqual((200, b'abcde'), self.answer(lines)[::2])
+    def test_bodies_in_too_many_pieces(self):
+        status, fault = self.ask(
+            self.connect(), 'POST', '/v1/runtimes',
+            iter([b' ' * 1024] * 5), encode_chunked=True)
+        self.assertEqual(413, status)
+        self.assertIn(f'at most {MOST} bytes', fault['faultstring'])
 
-    def test_stop_lets_requests_end(self):
-        made, lines = self.connect()
-        made.sendall(b'GET /wait HTTP/1.1\r\nHost: x\r\n\r\n')
-        # The request is with a thread once none is idle but the other.
-        end = time.monotonic() + 10
-        while self.server._server.requests.idle > 1:
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.01)
-        stopping = threading.Thread(target=self.server.stop)
-        stopping.start()
-        self.gate.set()
-        self.assertEqual(200, self.answer(lines)[0])
-        stopping.join(10)
-        self.assertFalse(stopping.is_alive())
+    def test_bodies_that_are_too_large(self):
+        for size in (MOST + 1, 4 * MOST):
+            status, fault = self.ask(
+                self.connect(), 'POST', '/v1/runtimes', b' ' * size)
+            self.assertEqual(413, status)
+            self.assertIn(f'at most {MOST} bytes', fault['faultstring'])
 
-    def test_port_in_use(self):
-        port = int(self.server.url.rpartition(':')[2])
-        self.assertRaises(OSError, server.Server, application, '127.0.0.1',
-                          port, 1)
+    def test_what_nobody_reads_is_no_request(self):
+        evil = b'DELETE /v1/runtimes HTTP/1.1\r\nHost: x\r\n\r\n'
+        for method, path, status in (('POST', '/v1/nothing', 404),
+                                     ('PATCH', '/v1/runtimes', 405)):
+            found = self.raw(
+                f'{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: '
+                f'{len(evil)}\r\n\r\n'.encode() + evil +
+                b'GET /v1 HTTP/1.1\r\nHost: y\r\nConnection: close\r\n\r\n')
+            answers = re.findall(r'^HTTP/1.1 (\d+)', found, re.M)
+            # The connection may end with the fault, or go on behind it.
+            self.assertIn(answers, ([f'{status}'], [f'{status}', '200']))
+
+    def test_what_is_no_http(self):
+        for request in (b'nonsense\r\n\r\n', b'GET\r\n\r\n',
+                        b'GET / HTTP/9\r\n\r\n', b'GET /\r\n\r\n',
+                        b'GET / HTTP/1.1\r\nno colon\r\n\r\n'):
+            self.check_raw(400, request)
+        self.check_raw(505, b'GET / HTTP/2.0\r\nHost: x\r\n\r\n')
+
+    def test_lengths_that_are_none(self):
+        for length in (b'x', b'-1', b'1.5'):
+            self.check_raw(400, b'POST /v1/runtimes HTTP/1.1\r\nHost: x\r\n'
+                           b'Content-Type: application/json\r\n'
+                           b'Content-Length: ' + length + b'\r\n\r\n{}')
+
+    def test_url(self):
+        self.assertRegex(self.server.url, r'\Ahttp://127\.0\.0\.1:\d+\Z')
+
+    def test_nobody_is_heard_after_the_end(self):
+        self.server.stop()
+        self.thread.join(databases.PATIENCE)
+        self.assertRaises(OSError, self.ask, self.connect(), 'GET', '/')

@@ -1,0 +1,264 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""Every route is guarded, by a rule that somebody declared."""
+
+import itertools
+
+from qinling.api import app
+from qinling.api import root
+from qinling.db import models
+from qinling import policies
+from qinling.policies import base as roles
+from qinling import policy
+from qinling.tests import fixtures
+from qinling.tests.unit.api import cases
+
+PUBLIC = {'version:get'}
+ADMINS = {'runtime:create', 'runtime:update', 'runtime:delete',
+          'runtime_pool:get_all', 'function:scale_up', 'function:scale_down',
+          'function:detach', 'function_worker:get_all',
+          'function_version:scale_up', 'function_version:scale_down',
+          'function_version:detach'}
+
+
+class WalkTest(cases.ApiTest):
+    ENFORCING = True
+
+    def setUp(self):
+        super().setUp()
+        self.routes = [route.route for route
+                       in root.Root(self.api.services).routes]
+        self.engine.answers['pool'] = {'total': 1, 'available': 1}
+        function = self.api.function(fixtures.caller('mine'))
+        run = self.api.insert(models.Execution, project_id='mine',
+                              function_id=function.id)
+        services, mine = self.api.services, fixtures.caller('mine')
+        services.versions.create(mine, function.id, None)
+        services.aliases.create(mine, {
+            'name': 'some', 'function_id': function.id})
+        self.ids = {'runtimes': self.api.runtime(project_id='mine',
+                                                 is_public=False),
+                    'functions': function.id, 'executions': run}
+        self.body = {'runtimes': {'image': 'python3'},
+                     'executions': {'function_id': function.id},
+                     'aliases': {'name': 'other', 'function_id': function.id}}
+
+    def path(self, route):
+        """The path of a thing that the project ``mine`` has."""
+        words = route.path.split('/')
+        path = route.path.replace('{version}', '1').replace('{name}', 'some')
+        return path.replace('{id}', self.ids.get(
+            words[2] if len(words) > 2 else '', ''))
+
+    def ask(self, route, project, role, path=None):
+        """What somebody is answered."""
+        path = path or self.path(route)
+        body = None
+        if route.body is not None:
+            # What a collection takes; what one thing takes, all do.
+            body = (self.body.get(path.split('/')[2], {})
+                    if path.count('/') == 2 else {})
+            if route.method == 'PUT':
+                body = {'description': 'd'}
+        return self.api.request(
+            route.method, path, body, X_Project_Id=project, X_Roles=role)
+
+    def allowed(self, role, project='mine'):
+        """The policies of the routes that somebody may use.  What deletes
+        comes last, so that it is there for all others."""
+        found = set()
+        for route in sorted(self.routes, key=lambda route: (
+                route.method == 'DELETE', len(route.path))):
+            answer = self.ask(route, project, role)
+            self.assertLess(answer.status_int, 500, answer.text)
+            if 'it needs the policy' in answer.text:
+                self.decode(answer, 403)
+                self.assertIn(f'policy {route.policy}.', answer.text)
+            else:
+                found.add((route.method, route.path))
+        return found
+
+    def of(self, condition):
+        return {(route.method, route.path) for route in self.routes
+                if condition(route)}
+
+
+class TestRoles(WalkTest):
+    def test_strangers_may_nothing(self):
+        public = self.of(lambda route: route.policy in PUBLIC)
+        self.assertEqual({('GET', '/'), ('GET', '/v1')}, public)
+        for role in ('', 'other', 'service'):
+            self.assertEqual(public, self.allowed(role))
+        self.assertEqual([], self.engine.calls)
+
+    def test_readers_may_look(self):
+        self.assertEqual(
+            self.of(lambda route: route.method == 'GET'
+                    and route.policy not in ADMINS),
+            self.allowed('reader'))
+        self.assertEqual([], self.engine.calls)
+
+    def test_members_may_change_things(self):
+        self.assertEqual(
+            self.of(lambda route: route.policy not in ADMINS),
+            self.allowed('member'))
+
+    def test_admins_may_everything(self):
+        self.assertEqual(self.of(lambda route: True), self.allowed('admin'))
+
+    def test_members_succeed(self):
+        """Not only are they not refused."""
+        for route in self.routes:
+            if route.policy in ADMINS or route.method != 'GET':
+                continue
+            answer = self.ask(route, 'mine', 'member')
+            self.assertEqual(200, answer.status_int, route.path)
+
+    def test_a_policy_file_is_obeyed(self):
+        path = self.create_tempfiles(
+            [('policy', '"runtime:get_all": "role:other"\n')], '.yaml')[0]
+        self.api.conf.set_override('policy_file', path, group='oslo_policy')
+        self.api.app = app.make(
+            self.api.services, fixtures.identify_by_headers(
+                policy.enforcer(self.api.conf)))
+        for role, status in (('other', 200), ('reader', 403)):
+            self.call('GET', '/v1/runtimes', status=status, X_Roles=role)
+
+
+class TestProjects(WalkTest):
+    """Those who may, but elsewhere."""
+
+    def test_things_of_others_are_not_there(self):
+        for route in self.routes:
+            if '{' not in route.path:
+                continue
+            for role in ('reader', 'member'):
+                answer = self.ask(route, 'theirs', role)
+                expected = {404} if (
+                    route.policy not in ADMINS and (
+                        role == 'member' or route.method == 'GET')) else {403}
+                self.assertIn(answer.status_int, expected, route.path)
+
+    def test_they_look_like_what_never_was(self):
+        for route in self.routes:
+            if '{id}' not in route.path or route.policy in ADMINS:
+                continue
+            path = self.path(route)
+            id = path.split('/')[3]
+            there, nowhere = (
+                self.ask(route, 'theirs', 'member', path.replace(
+                    id, which)).json['faultstring'].replace(which, 'id')
+                for which in (id, cases.NONE))
+            self.assertEqual(nowhere, there, route.path)
+
+    def test_nothing_has_changed(self):
+        before = self.state()
+        for route, role in itertools.product(self.routes, (
+                'reader', 'member')):
+            if '{' in route.path:
+                self.ask(route, 'theirs', role)
+        self.assertEqual(before, self.state())
+        self.assertEqual([], self.engine.calls)
+
+    def state(self):
+        return [self.api.row(model, self.ids[noun]) for noun, model in (
+            ('runtimes', models.Runtime), ('functions', models.Function),
+            ('executions', models.Execution))], self.api.packages()
+
+    def test_what_admins_reach(self):
+        foreign = {'X_Project_Id': 'theirs', 'X_Roles': 'admin'}
+        function = f'/v1/functions/{self.ids["functions"]}'
+        run = f'/v1/executions/{self.ids["executions"]}'
+        for path in (function, f'{function}?download=true',
+                     f'{function}/versions', f'{function}/versions/1',
+                     f'{function}/references', run, f'{run}/log'):
+            answer = self.api.request('GET', path, **foreign)
+            self.assertEqual(200, answer.status_int, path)
+        body, kind = cases.urlencoded({'name': 'by an admin'})
+        self.assertEqual('mine', self.call(
+            'PUT', function, body, kind=kind, **foreign)['project_id'])
+        self.call('DELETE', run, status=204, **foreign)
+
+    def test_what_admins_do_not_reach(self):
+        foreign = {'X_Project_Id': 'theirs', 'X_Roles': 'admin'}
+        function = f'/v1/functions/{self.ids["functions"]}'
+        self.fault(403, 'belongs to another project', 'DELETE', function,
+                   **foreign)
+        self.fault(404, '', 'POST', f'{function}/versions', {}, **foreign)
+        self.fault(404, '', 'DELETE', f'{function}/versions/1', **foreign)
+        for path in (f'/v1/runtimes/{self.ids["runtimes"]}',
+                     '/v1/aliases/some'):
+            self.fault(404, 'not found', 'GET', path, **foreign)
+        for noun in ('functions', 'executions', 'aliases', 'runtimes'):
+            rows = self.call('GET', f'/v1/{noun}', **foreign)
+            self.assertNotIn('mine', {
+                row['project_id'] for row in sum(rows.values(), [])
+                if noun != 'runtimes' or not row['is_public']})
+
+
+class TestRules(WalkTest):
+    """What is declared and what is used are the same."""
+
+    def test_every_route_has_a_rule(self):
+        declared = {rule.name for rule in policies.list_rules()}
+        for route in self.routes:
+            self.assertIn(route.policy, declared, route.path)
+
+    def test_every_rule_is_used(self):
+        asked = set()
+
+        class Recorder:
+            """Lets everything pass, and remembers what it was asked."""
+
+            def authorize(self, rule, *_args, **_kwargs):
+                asked.add(rule)
+                return True
+
+        self.api.app = app.make(
+            self.api.services,
+            lambda environ: fixtures.caller('mine', enforcer=Recorder()))
+        for route in self.routes:
+            path = self.path(route)
+            if 'all_projects' in route.query:
+                path += '?all_projects=true'
+            self.ask(route, 'mine', '', path)
+        declared = {rule.name for rule in policies.list_rules()}
+        self.assertEqual(
+            {'project_member', 'project_reader'}, declared - asked)
+        self.assertEqual(set(), asked - declared)
+
+    def test_rules_are_declared_once_and_explained(self):
+        rules = policies.list_rules()
+        self.assertEqual(len(rules), len({rule.name for rule in rules}))
+        for rule in rules:
+            self.assertGreater(len(rule.description), 5, rule.name)
+
+    def test_rules_name_the_routes_that_use_them(self):
+        own = {rule.name for rule in roles.RULES}
+        paths = {(route.method, route.path): route.policy
+                 for route in self.routes}
+        for rule in policies.list_rules():
+            if rule.name in own or rule.name in PUBLIC:
+                continue
+            for operation in rule.operations:
+                found = paths[operation['method'], operation['path']]
+                self.assertTrue(rule.name == found or rule.name
+                                == f'{found}:all_projects', rule.name)
+
+    def test_admins_only(self):
+        self.assertEqual(ADMINS | {
+            f'{noun}:get_all:all_projects'
+            for noun in ('function', 'execution', 'function_alias')},
+            {rule.name for rule in policies.list_rules()
+             if rule.check_str == roles.ADMIN})

@@ -1,0 +1,120 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""One name from JSON to column, and what of a row nobody sees."""
+
+from oslotest import base
+from wsme import types as wtypes
+
+from qinling.api.controllers.v1 import alias
+from qinling.api.controllers.v1 import execution
+from qinling.api.controllers.v1 import function
+from qinling.api.controllers.v1 import runtime
+from qinling.api.controllers.v1 import version
+from qinling.api import types
+from qinling.db import models
+from qinling import exception
+
+RESOURCES = {models.Runtime: runtime.Runtime,
+             models.Function: function.Function,
+             models.FunctionVersion: version.Version,
+             models.FunctionAlias: alias.Alias,
+             models.Execution: execution.Execution}
+TAG = 'shown as the ETag'
+KEY = 'a key of the storage; users see the sums of the package instead'
+OWNER = 'how engines share work; the status is what users see'
+#: What no user sees: model -> column -> why.
+HIDDEN = {
+    models.Runtime: {'revision': TAG},
+    models.Function: {
+        'revision': TAG, 'package': KEY,
+        'trust_id': 'a credential in the hands of the service',
+        'version_counter': 'only allocates numbers; latest_version is the '
+                           'one that exists'},
+    models.FunctionVersion: {'revision': TAG, 'package': KEY},
+    models.FunctionAlias: {'revision': TAG},
+    models.Execution: {
+        'logs': 'shown by /log, since it may be long',
+        'owner': OWNER, 'lease_until': OWNER, 'attempt': OWNER,
+        'job_id': 'the description says which job it was',
+        'scheduled_at': 'keeps a tick of a job from being run twice'},
+}
+
+
+class TestColumns(base.BaseTestCase):
+    def test_every_column_is_shown_or_hidden_on_purpose(self):
+        for model, resource in RESOURCES.items():
+            columns = {column.name for column in model.__table__.columns}
+            shown = {attribute.name for attribute
+                     in wtypes.list_attributes(resource)}
+            hidden = set(HIDDEN[model])
+            self.assertEqual(columns, shown | hidden, model)
+            self.assertEqual(set(), shown & hidden, model)
+
+    def test_names_are_those_of_the_columns(self):
+        for resource in RESOURCES.values():
+            for attribute in wtypes.list_attributes(resource):
+                self.assertEqual(attribute.key, attribute.name)
+
+    def test_every_table_with_a_resource_is_meant(self):
+        owned = {mapper.class_ for mapper in models.Base.registry.mappers
+                 if issubclass(mapper.class_, models.Common)}
+        # These have no API yet.
+        later = {models.Job, models.Webhook}
+        self.assertEqual(owned - later, set(RESOURCES))
+
+    def test_what_the_service_keeps_is_read_only(self):
+        for resource in RESOURCES.values():
+            read_only = {attribute.name for attribute
+                         in wtypes.list_attributes(resource)
+                         if attribute.readonly}
+            self.assertLessEqual(
+                {'id', 'project_id', 'created_at', 'updated_at'}, read_only)
+
+
+class TestValues(base.BaseTestCase):
+    """Texts from paths and queries."""
+
+    def refused(self, convert, *values):
+        for value in values:
+            error = self.assertRaises(exception.Invalid, convert, value)
+            self.assertEqual(400, error.http_code)
+
+    def test_uuid(self):
+        id = '11111111-2222-4333-8444-55555555abcd'
+        for text in (id, id.upper(), id.replace('-', ''), '{%s}' % id):
+            self.assertEqual(id, types.uuid(text))
+        self.refused(types.uuid, '', 'x', id[:-1], id + '0', 5, None, [])
+
+    def test_integer(self):
+        for value, number in (('5', 5), (5, 5), ('-5', -5), (' 7 ', 7),
+                              (2 ** 31 - 1, 2 ** 31 - 1)):
+            self.assertEqual(number, types.integer(value))
+        self.refused(types.integer, '', 'x', '1.5', 1.5, True, None, [],
+                     2 ** 31, -2 ** 31, '9' * 5000)
+
+    def test_version(self):
+        for value, number in (('0', 0), (3, 3), ('7', 7)):
+            self.assertEqual(number, types.version(value))
+        self.refused(types.version, -1, '-1', 'x', 1.5, True, 2 ** 31)
+
+    def test_truth(self):
+        for text in ('1', 't', 'True', 'YES', 'y', 'on', ' true '):
+            self.assertIs(True, types.truth(text))
+        for text in ('', '0', 'false', 'maybe', 'no', 'off', '2'):
+            self.assertIs(False, types.truth(text))
+
+    def test_what_was_given(self):
+        body = runtime.Runtime(image='i', name=None, is_public=False)
+        self.assertEqual({'image': 'i', 'is_public': False},
+                         types.given(body))
