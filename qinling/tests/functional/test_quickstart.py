@@ -61,6 +61,10 @@ class QuickstartTest(base.BaseTestCase):
                         ' +Finished execution: ',
                         r'cold +[\d.]+ ms', r'warm +[\d.]+ ms',
                         r'ended +[\d.]+ ms',
+                        r'prod +Hello, Ada!  version 1\n\n'
+                        r'.*\n +\S+ +Hello, Ada!  version 1\n\n'
+                        r'.*\n +\S+ +Good day, Ada!  version 2\n\n'
+                        r'.*\n +\S+ +Hello, Ada!  version 1\n',
                         r'curl \$Q/executions -H',
                         r'quickstart\.sh --stop --state-dir '):
             self.assertIsNotNone(re.search(pattern, printed),
