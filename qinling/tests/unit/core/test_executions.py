@@ -135,6 +135,12 @@ class TestSync(ExecutionTest):
         self.engine.answers['run'] = run
         self.assertEqual('success', self.create().status)
 
+    def test_another_engine_still_runs_it(self):
+        self.engine.answers['run'] = None
+        shown = self.create()
+        self.assertEqual('running', shown.status)
+        self.assertEqual('running', self.row(shown.id).status)
+
     def test_it_is_deleted_meanwhile(self):
         def run(row, _target):
             self.executions.delete(MINE, row['id'])

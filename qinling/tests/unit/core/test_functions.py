@@ -295,6 +295,17 @@ class TestDelete(FunctionTest):
         self.refused(exception.FunctionNotFound, self.functions.delete,
                      MINE, row.id)
 
+    def test_somebody_else_was_faster(self):
+        row, write = self.create(), self.core.db.write
+
+        def interrupted(action):
+            write(lambda tx: query.delete(tx, models.Function, row.id))
+            return write(action)
+        self.core.db.write = interrupted
+        self.refused(exception.FunctionNotFound, self.functions.delete, MINE,
+                     row.id)
+        self.assertEqual([], self.engine.calls)
+
     def test_a_package_that_another_has(self):
         row, other = self.create(), self.create()
         self.core.db.write(lambda tx: query.update(

@@ -48,6 +48,13 @@ class TestRuntimes(base.BaseTestCase):
         self.runtimes.create(MINE, {'image': 'i'})
         self.assertEqual(['ensure_runtime'], self.engine.verbs())
 
+    def test_create_without_an_engine(self):
+        self.engine.answers['ensure_runtime'] = exception.Unavailable(
+            reason='bus')
+        self.assertRaises(exception.Unavailable, self.runtimes.create, MINE,
+                          {'image': 'i'})
+        self.assertEqual([], self.runtimes.list(MINE, query.Page()))
+
     def test_create_without_an_image(self):
         for values in ({}, {'image': ''}, {'name': 'n'}):
             error = self.assertRaises(
@@ -139,6 +146,15 @@ class TestRuntimes(base.BaseTestCase):
         self.assertEqual(403, error.http_code)
         self.assertEqual('available', self.status(id))
 
+    def test_another_image_without_an_engine(self):
+        id = self.core.runtime()
+        self.engine.answers['ensure_runtime'] = exception.Unavailable(
+            reason='bus')
+        self.assertRaises(exception.Unavailable, self.runtimes.update, MINE,
+                          id, {'image': 'new'})
+        row = self.core.row(models.Runtime, id)
+        self.assertEqual(('python3', 'available'), (row.image, row.status))
+
     def test_another_image_with_idle_functions(self):
         function = self.core.function(MINE)
         row = self.runtimes.update(MINE, function.runtime_id,
@@ -165,6 +181,17 @@ class TestRuntimes(base.BaseTestCase):
             self.runtimes.delete(MINE, id)
             self.assertEqual('deleting', self.status(id))
             self.assertEqual(('delete_runtime', id), self.engine.calls[-1])
+
+    def test_delete_without_an_engine(self):
+        id = self.core.runtime()
+        self.engine.answers['delete_runtime'] = exception.Unavailable(
+            reason='bus')
+        self.assertRaises(exception.Unavailable, self.runtimes.delete, MINE,
+                          id)
+        # Once more, when there is one.
+        self.engine.answers['delete_runtime'] = None
+        self.runtimes.delete(MINE, id)
+        self.assertEqual('deleting', self.status(id))
 
     def test_delete_of_what_is_used(self):
         function = self.core.function(THEIRS)
