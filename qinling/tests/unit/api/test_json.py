@@ -23,6 +23,12 @@ from qinling.api import types
 from qinling.tests.unit.api import cases
 
 MOST = 4096
+#: What every part of is optional, so that an empty body says enough.
+BARE = {'/v1/functions/{id}/scale_up', '/v1/functions/{id}/scale_down',
+        '/v1/functions/{id}/versions',
+        '/v1/functions/{id}/versions/{version}/scale_up',
+        '/v1/functions/{id}/versions/{version}/scale_down',
+        '/v1/aliases/{name}/rollback'}
 
 
 class JsonTest(cases.ApiTest):
@@ -62,7 +68,7 @@ class TestBodies(JsonTest):
 
     def test_an_empty_body(self):
         for method, path, route in self.routes:
-            if route.bare:
+            if route.path in BARE:
                 answer = self.api.request(method, path)
                 self.assertNotIn('Missing argument', answer.text)
             else:
@@ -179,7 +185,7 @@ class TestSizes(JsonTest):
             request = webob.Request.blank(path, method=method)
             request.environ.pop('CONTENT_LENGTH', None)
             answer = request.get_response(self.api.app)
-            self.assertEqual(not route.bare,
+            self.assertEqual(route.path not in BARE,
                              'Missing argument' in answer.text)
 
 

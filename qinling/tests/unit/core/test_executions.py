@@ -111,6 +111,8 @@ class TestSync(ExecutionTest):
         return self.core.succeed(row, target)
 
     def test_no_engine(self):
+        for _ in range(3):
+            self.create()
         self.engine.answers['run'] = exception.Unavailable(reason='none')
         shown = self.create()
         self.assertEqual(
@@ -119,6 +121,7 @@ class TestSync(ExecutionTest):
         row = self.row(shown.id)
         self.assertEqual((shown.status, shown.result, None),
                          (row.status, row.result, row.lease_until))
+        self.assertEqual(row.id, shown.id)
 
     def test_no_engine_in_time_but_it_had_ended(self):
         def run(row, target):

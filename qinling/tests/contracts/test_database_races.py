@@ -1,0 +1,106 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""Two who want what excludes the other, on every database."""
+
+from oslotest import base
+
+from qinling.db import models
+from qinling import exception
+from qinling.tests.contracts import database
+from qinling.tests import fixtures
+
+ROUNDS = 8
+
+
+def outcome(action):
+    """A function that returns what an action raises, or ``None``."""
+    def call():
+        try:
+            action()
+        except exception.QinlingError as e:
+            return type(e)
+    return call
+
+
+class Races:
+    """``backend`` is the database."""
+
+    def setUp(self):
+        super().setUp()
+        self.core = self.useFixture(fixtures.Core(self.backend))
+        self.services = self.core.services
+        self.ctx = fixtures.caller()
+
+    def test_a_function_and_the_end_of_its_runtime(self):
+        for _ in range(ROUNDS):
+            runtime = self.core.runtime()
+            created, deleted = database.together(
+                outcome(lambda: self.core.function(runtime_id=runtime)),
+                outcome(lambda: self.services.runtimes.delete(
+                    self.ctx, runtime)))
+            self.assertIn((created, deleted), (
+                (None, exception.RuntimeInUse), (exception.Invalid, None)))
+            status = self.core.row(models.Runtime, runtime).status
+            self.assertEqual('deleting' if deleted is None else 'available',
+                             status)
+
+    def test_an_execution_and_the_end_of_its_function(self):
+        for _ in range(ROUNDS):
+            function = self.core.function().id
+            ran, deleted = database.together(
+                outcome(lambda: self.services.executions.create(
+                    self.ctx, fixtures.order(function))),
+                outcome(lambda: self.services.functions.delete(
+                    self.ctx, function)))
+            self.assertIsNone(deleted)
+            self.assertIn(ran, (None, exception.FunctionNotFound))
+
+    def test_an_alias_and_the_end_of_its_function(self):
+        for number in range(ROUNDS):
+            function = self.core.function().id
+            made, deleted = database.together(
+                outcome(lambda: self.services.aliases.create(self.ctx, {
+                    'name': f'a{number}', 'function_id': function})),
+                outcome(lambda: self.services.functions.delete(
+                    self.ctx, function)))
+            self.assertIn((made, deleted), (
+                (None, exception.FunctionInUse),
+                (exception.FunctionNotFound, None)))
+
+    def test_two_who_end_a_function(self):
+        for _ in range(ROUNDS):
+            function = self.core.function().id
+            found = database.together(*[outcome(
+                lambda: self.services.functions.delete(
+                    self.ctx, function))] * 2)
+            self.assertEqual({None, exception.FunctionNotFound}, set(found))
+
+    def test_counts_of_many_executions(self):
+        function = self.core.function().id
+        database.together(*[lambda: self.services.executions.create(
+            self.ctx, fixtures.order(function))] * ROUNDS)
+        self.assertEqual(ROUNDS, self.core.row(
+            models.Function, function).count)
+
+
+class TestRacesOnSqlite(Races, base.BaseTestCase):
+    backend = 'sqlite'
+
+
+class TestRacesOnPostgresql(Races, base.BaseTestCase):
+    backend = 'postgresql'
+
+
+class TestRacesOnMariadb(Races, base.BaseTestCase):
+    backend = 'mariadb'
