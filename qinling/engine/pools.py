@@ -41,6 +41,16 @@ class Pools:
             elif row.status != RuntimeStatus.ERROR:
                 self.ensure(row.id)
 
+    def tend(self):
+        """Make and destroy the pools whose message was lost."""
+        waiting = _MODEL.status.in_((RuntimeStatus.CREATING.value,
+                                     RuntimeStatus.DELETING.value))
+        for row in self._db.read(lambda tx: query.find(tx, _MODEL, waiting)):
+            if row.status == RuntimeStatus.CREATING:
+                self.ensure(row.id)
+            else:
+                self.delete(row.id)
+
     def ensure(self, id, previous_image=None):
         """Make or change the pool of a runtime.
 

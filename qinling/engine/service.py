@@ -104,8 +104,8 @@ class Engine:
         interval = min(self._conf.engine.lease / 3,
                        self._conf.engine.sweep_interval)
         while True:
-            for step in (self._renew, self._reaper.sweep, self._expire,
-                         self._sweep_packages):
+            for step in (self._renew, self._reaper.sweep, self._pools.tend,
+                         self._expire, self._sweep_packages):
                 try:
                     step()
                 except Exception:

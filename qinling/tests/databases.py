@@ -92,6 +92,11 @@ class Fixture(fixtures.Fixture):
                 raise e.args[0][1]
             raise
 
+    def getDetails(self):
+        """Also those of one that was never set up, when it is part of
+        another."""
+        return {} if self._details is None else super().getDetails()
+
 
 def _open(connection):
     conf = qinling_conf.load([], [])
@@ -118,10 +123,10 @@ def _sqlite_file():
 @functools.lru_cache(maxsize=None)
 def _server(backend):
     """An engine on a database server, or the reason why there is none."""
-    engine = sa.create_engine(
-        SERVERS[backend], isolation_level='AUTOCOMMIT',
-        poolclass=sa.pool.NullPool)
     try:
+        engine = sa.create_engine(
+            SERVERS[backend], isolation_level='AUTOCOMMIT',
+            poolclass=sa.pool.NullPool)
         engine.connect().close()
     except (ImportError, sa.exc.OperationalError) as e:
         return f'{backend} cannot be reached: {e}'

@@ -30,17 +30,18 @@ FORM = 'application/x-www-form-urlencoded'
 class ApiTest(base.BaseTestCase):
     """Requests to an API of its own.
 
-    ``GROUPS`` are its options; ``ENFORCING`` says whether there are
-    policies.
+    ``BACKEND`` is its database, ``GROUPS`` are its options; ``ENFORCING``
+    says whether there are policies.
     """
 
+    BACKEND = 'sqlite'
     GROUPS = {}
     ENFORCING = False
 
     def setUp(self):
         super().setUp()
         self.api = self.useFixture(fixtures.Api(
-            enforcing=self.ENFORCING, **self.GROUPS))
+            self.BACKEND, self.ENFORCING, **self.GROUPS))
         self.engine = self.api.engine
 
     def call(self, method, path, body=None, status=200, **kwargs):

@@ -19,6 +19,7 @@ import webob
 from qinling.api import app
 from qinling.api import root
 from qinling import exception
+from qinling.tests import fixtures
 from qinling.tests.unit.api import cases
 
 SECRET = 'the secret of the service'
@@ -66,6 +67,22 @@ class TestRouting(cases.ApiTest):
         for path in ('/v1/runtimes', '/', '/v1/functions/x', '/nothing'):
             self.fault(406, 'application/json', 'GET', path,
                        Accept='text/html')
+
+    def test_headers_of_the_old_client(self):
+        id = self.api.function().id
+        usual = {'User_Agent': 'python-qinlingclient', 'Accept': '*/*',
+                 'Accept_Encoding': 'gzip, deflate',
+                 'X_Auth_Token': 'notused'}
+        for path in ('/v1/runtimes', '/v1/functions', f'/v1/functions/{id}',
+                     '/v1/executions'):
+            self.call('GET', path, **usual,
+                      Content_Type='application/json')
+        answer = self.api.request(
+            'GET', f'/v1/functions/{id}?download=true', **usual)
+        self.assertEqual(fixtures.PACKAGE, answer.body)
+        self.assertIsNone(answer.content_encoding)
+        self.call('POST', f'/v1/functions/{id}/detach', status=202, **usual)
+        self.call('DELETE', f'/v1/functions/{id}', status=204, **usual)
 
     def test_every_route_is_found(self):
         for route in root.Root(self.api.services).routes:

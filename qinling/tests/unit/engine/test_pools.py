@@ -88,3 +88,13 @@ class TestPools(base.TestCase):
             {status: self.status(id) for status, id in ids.items()})
         self.assertEqual({ids['creating'], ids['available'],
                           ids['upgrading']}, set(self.orchestrator.pools))
+
+    def test_what_no_message_told_of(self):
+        ids = {status: self.add_runtime(status) for status in (
+            'creating', 'available', 'upgrading', 'error', 'deleting')}
+        self.pools.tend()
+        self.assertEqual(
+            {'creating': 'available', 'available': 'available',
+             'upgrading': 'upgrading', 'error': 'error', 'deleting': None},
+            {status: self.status(id) for status, id in ids.items()})
+        self.assertEqual({ids['creating']}, set(self.orchestrator.pools))
