@@ -95,14 +95,15 @@ class Pools:
         try:
             self._orchestrator.ensure_pool(_spec(row))
         except (exception.PermanentError, exception.TemporaryError) as e:
+            reason = str(e)
             LOG.error('The pool of runtime %s cannot be made: %s', id, e)
             if (row.status == RuntimeStatus.CREATING
                     and isinstance(e, exception.TemporaryError)):
                 # Stays in creating, so that it is tried again.
                 self._db.write(lambda tx: query.update(
-                    tx, _MODEL, id, {'status_reason': str(e)}))
+                    tx, _MODEL, id, {'status_reason': reason}))
             else:
-                self._failed(row, str(e), previous_image)
+                self._failed(row, reason, previous_image)
             return
         if row.status != RuntimeStatus.AVAILABLE:
             self._move(row, RuntimeStatus.AVAILABLE, status_reason=None)
