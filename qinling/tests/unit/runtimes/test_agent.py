@@ -15,10 +15,8 @@
 import json
 import os
 import signal
-import socket
 import threading
 
-import fixtures
 from oslotest import base
 
 from qinling.tests.unit.runtimes import agents
