@@ -27,23 +27,9 @@ from oslotest import base
 from testtools import content
 
 from qinling.tests.functional import base as servers
+from qinling.tests.functional import environments
 
-CHECKOUT = pathlib.Path(__file__).parents[3]
 SHIPPED = ('qinling/', 'alembic_migrations/')
-
-
-class PackageIndex(fixtures.Fixture):
-    """The package index of pip; skips the test where there is none."""
-
-    def _setUp(self):
-        directory = self.useFixture(fixtures.TempDir()).path
-        tried = subprocess.run(
-            [sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps',
-             '--dest', directory, 'pbr'], capture_output=True, text=True)
-        if tried.returncode:
-            why = tried.stderr.strip().rpartition('\n')[2]
-            raise base.testtools.TestCase.skipException(
-                f'The package index is out of reach: {why}')
 
 
 def environment():
@@ -57,9 +43,9 @@ class InstallTest(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        if not (shutil.which('git') and (CHECKOUT / '.git').exists()):
+        if not (shutil.which('git') and (environments.CHECKOUT / '.git').exists()):
             self.skipTest('This is not a git checkout, or there is no git.')
-        self.useFixture(PackageIndex())
+        self.useFixture(environments.PackageIndex())
         self.directory = pathlib.Path(
             self.useFixture(fixtures.TempDir()).path)
         self.bin = self.directory / 'venv' / 'bin'
@@ -76,13 +62,13 @@ class InstallTest(base.BaseTestCase):
         """The sources as a fresh clone without a tag has them."""
         clone = self.directory / 'clone'
         listed = self.command('git', 'ls-files', '--cached', '--others',
-                              '--exclude-standard', '-z', cwd=CHECKOUT)
+                              '--exclude-standard', '-z', cwd=environments.CHECKOUT)
         for name in listed.split('\0')[:-1]:
             # What is deleted and not yet committed is still listed.
-            if (CHECKOUT / name).is_file():
+            if (environments.CHECKOUT / name).is_file():
                 target = clone / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(CHECKOUT / name, target)
+                shutil.copy(environments.CHECKOUT / name, target)
         self.command('git', 'init', '--quiet', cwd=clone)
         self.command('git', 'add', '--all', cwd=clone)
         self.command('git', '-c', 'user.name=a', '-c', 'user.email=a@b',
