@@ -22,8 +22,8 @@ import subprocess
 import uuid
 
 import fixtures
-from keystoneauth1 import session
 from keystoneauth1.identity import v3
+from keystoneauth1 import session
 
 from qinling.tests.functional import base
 from qinling.tests.functional import environments

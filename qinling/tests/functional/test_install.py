@@ -28,6 +28,7 @@ from testtools import content
 
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import environments
+from qinling.tests.functional.environments import CHECKOUT
 
 SHIPPED = ('qinling/', 'alembic_migrations/')
 
@@ -43,7 +44,7 @@ class InstallTest(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        if not (shutil.which('git') and (environments.CHECKOUT / '.git').exists()):
+        if not (shutil.which('git') and (CHECKOUT / '.git').exists()):
             self.skipTest('This is not a git checkout, or there is no git.')
         self.useFixture(environments.PackageIndex())
         self.directory = pathlib.Path(
@@ -62,13 +63,13 @@ class InstallTest(base.BaseTestCase):
         """The sources as a fresh clone without a tag has them."""
         clone = self.directory / 'clone'
         listed = self.command('git', 'ls-files', '--cached', '--others',
-                              '--exclude-standard', '-z', cwd=environments.CHECKOUT)
+                              '--exclude-standard', '-z', cwd=CHECKOUT)
         for name in listed.split('\0')[:-1]:
             # What is deleted and not yet committed is still listed.
-            if (environments.CHECKOUT / name).is_file():
+            if (CHECKOUT / name).is_file():
                 target = clone / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(environments.CHECKOUT / name, target)
+                shutil.copy(CHECKOUT / name, target)
         self.command('git', 'init', '--quiet', cwd=clone)
         self.command('git', 'add', '--all', cwd=clone)
         self.command('git', '-c', 'user.name=a', '-c', 'user.email=a@b',
