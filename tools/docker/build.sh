@@ -171,7 +171,7 @@ smoke() {
             --state-dir /tmp/qinling &&
             python3 tools/docker/smoke.py service "$ADDRESS"
     else
-        start 9090 -e QINLING_SETTINGS "$image" &&
+        start 9090 -e QINLING_POOL_KEY -e QINLING_WORKER "$image" &&
             python3 tools/docker/smoke.py worker --confined "$ADDRESS" "$2"
     fi
     code=$?
@@ -197,9 +197,9 @@ make() {
 }
 
 # In the environment, where other users of this machine do not see it.
-QINLING_SMOKE_SECRET=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-QINLING_SETTINGS="{\"secret\": \"$QINLING_SMOKE_SECRET\"}"
-export QINLING_SMOKE_SECRET QINLING_SETTINGS
+QINLING_POOL_KEY=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+QINLING_WORKER=smoke
+export QINLING_POOL_KEY QINLING_WORKER
 
 KNOWN=(service $(runtimes | cut -d' ' -f1))
 read_arguments "$@"

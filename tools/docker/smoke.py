@@ -17,6 +17,7 @@ library; see --help.  Exit code 0: it does what it should; 1: it does not."""
 
 import argparse
 import contextlib
+import hmac
 import http.client
 import io
 import json
@@ -94,6 +95,12 @@ def package(language):
     return packed.getvalue()
 
 
+def secret(environ):
+    """The secret of a worker that was started with this environment."""
+    return hmac.new(environ['QINLING_POOL_KEY'].encode(),
+                    environ['QINLING_WORKER'].encode(), 'sha256').hexdigest()
+
+
 def test_worker(arguments):
     """Have a worker run a function."""
     address, patience = arguments.address, arguments.patience
@@ -156,11 +163,12 @@ def parse(words):
                         help='fail if the function is root, has capabilities '
                              'or can write to the image')
     arguments = parser.parse_args(words)
-    # Not on the command line, where others on this machine can see it.
-    arguments.secret = os.environ.get('QINLING_SMOKE_SECRET')
-    if arguments.kind == 'worker' and not arguments.secret:
-        parser.error('QINLING_SMOKE_SECRET is not set: it holds the secret '
-                     'of the worker.')
+    if arguments.kind == 'worker':
+        try:
+            arguments.secret = secret(os.environ)
+        except KeyError as error:
+            parser.error(f'{error} is not in the environment; it must be what '
+                         'the container was started with.')
     return arguments
 
 
