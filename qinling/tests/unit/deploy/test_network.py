@@ -1,0 +1,119 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Who reaches whom, by the policies of the manifests."""
+
+from oslotest import base
+
+from qinling.tests.unit.deploy import manifests
+from qinling.tests.unit.deploy import reach
+
+API = reach.pod('qinling', name='qinling', component='api')
+ENGINE = reach.pod('qinling', name='qinling', component='engine')
+MIGRATION = reach.pod('qinling', name='qinling', component='migration')
+MARIADB = reach.pod('qinling', name='mariadb')
+RABBITMQ = reach.pod('qinling', name='rabbitmq')
+WORKER = reach.pod('qinling-workers', managed_by='qinling')
+PROXY = reach.pod('ingress', name='proxy')
+NAMES = reach.pod('kube-system', name='dns')
+CLUSTER = reach.machine('10.0.0.1')
+OUTSIDE = reach.machine('192.0.2.7')
+
+
+class Base(base.BaseTestCase):
+
+    overlay = None
+
+    def setUp(self):
+        super().setUp()
+        self.policies = manifests.of_kind(
+            manifests.written(manifests.DIRECTORY / self.overlay),
+            'NetworkPolicy')
+
+    def reaches(self, source, target, port, protocol='TCP'):
+        self.assertTrue(reach.allowed(self.policies, source, target, port,
+                                      protocol), (source, target, port))
+
+    def misses(self, source, target, port, protocol='TCP'):
+        self.assertFalse(reach.allowed(self.policies, source, target, port,
+                                       protocol), (source, target, port))
+
+
+class ControlPlaneTest(Base):
+
+    overlay = 'base'
+
+    def test_api_is_for_all_but_workers(self):
+        self.reaches(PROXY, API, 7070)
+        self.misses(PROXY, API, 9090)
+        self.misses(WORKER, API, 7070)
+        self.misses(OUTSIDE, API, 7070)
+
+    def test_nobody_calls_engines(self):
+        for source in (PROXY, API, WORKER, OUTSIDE):
+            for port in (80, 443, 7070, 9090):
+                self.misses(source, ENGINE, port)
+
+    def test_engines_call_workers(self):
+        self.reaches(ENGINE, dict(WORKER, namespace='elsewhere'), 443)
+        self.misses(ENGINE, dict(WORKER, namespace='elsewhere'), 9090)
+        self.misses(API, WORKER, 9090)
+        self.misses(MIGRATION, WORKER, 9090)
+        self.misses(ENGINE, WORKER, 22)
+
+    def test_egress_of_engines_to_workers(self):
+        # The other half is the policy that the driver makes.
+        ours = [policy for policy in self.policies
+                if policy['metadata']['namespace'] == 'qinling']
+        self.assertTrue(reach.allowed(ours, ENGINE, WORKER, 9090))
+
+    def test_workers_are_closed_before_the_engine_comes(self):
+        for source in (PROXY, API, ENGINE, WORKER, OUTSIDE):
+            self.misses(source, WORKER, 9090)
+
+    def test_engines_call_kubernetes(self):
+        for port in (443, 6443):
+            self.reaches(ENGINE, CLUSTER, port)
+            self.misses(API, CLUSTER, port)
+            self.misses(MIGRATION, CLUSTER, port)
+
+    def test_names(self):
+        for source in (API, ENGINE, MIGRATION):
+            for protocol in ('TCP', 'UDP'):
+                self.reaches(source, NAMES, 53, protocol)
+                self.misses(source, OUTSIDE, 53, protocol)
+
+    def test_connections(self):
+        for source in (API, ENGINE, MIGRATION):
+            for port in (3306, 5432, 5671, 5672):
+                self.reaches(source, OUTSIDE, port)
+            for port in (22, 80):
+                self.misses(source, OUTSIDE, port)
+
+    def test_what_is_not_named_is_closed(self):
+        stranger = reach.pod('qinling', name='stranger')
+        self.misses(stranger, OUTSIDE, 443)
+        self.misses(PROXY, stranger, 80)
+
+
+class DemoTest(Base):
+
+    overlay = 'overlays/demo'
+
+    def test_database_and_bus_are_for_qinling(self):
+        for target, port in ((MARIADB, 3306), (RABBITMQ, 5672)):
+            for source in (API, ENGINE, MIGRATION):
+                self.reaches(source, target, port)
+                self.misses(source, target, 22)
+            for source in (PROXY, WORKER, OUTSIDE):
+                self.misses(source, target, port)
+            self.misses(target, OUTSIDE, 443)
