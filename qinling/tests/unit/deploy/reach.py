@@ -12,18 +12,21 @@
 
 """What network policies let through, as Kubernetes defines it.
 
-Somebody is a dict: ``namespace`` and ``labels`` of a pod, or the ``address``
-of what is no pod.
+Somebody is a dict: ``namespace`` and ``labels`` of a pod, and an ``address``.
+Whether an ipBlock means pods, too, is left to the network plugin; here it
+does, which lets more through.
 """
 
 import ipaddress
 
 from qinling.tests.unit.deploy import manifests
 
+POD = '10.244.0.1'  # of every pod
+
 
 def pod(namespace, **labels):
     """Somebody that is a pod; underscores stand for the usual prefix."""
-    return {'namespace': namespace, 'labels': {
+    return {'namespace': namespace, 'address': POD, 'labels': {
         'app.kubernetes.io/' + key.replace('_', '-'): value
         for key, value in labels.items()}}
 
@@ -71,8 +74,8 @@ def _matches_peer(peers, somebody, home):
 
 def _is_peer(peer, somebody, home):
     if 'ipBlock' in peer:
-        return 'address' in somebody and _in_block(
-            peer['ipBlock'], ipaddress.ip_address(somebody['address']))
+        return _in_block(peer['ipBlock'],
+                         ipaddress.ip_address(somebody['address']))
     if somebody['namespace'] is None:
         return False
     if 'namespaceSelector' in peer:

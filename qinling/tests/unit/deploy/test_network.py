@@ -12,8 +12,12 @@
 
 """Who reaches whom, by the policies of the manifests."""
 
+from kubernetes import client
 from oslotest import base
 
+from qinling import conf as qinling_conf
+from qinling.orchestrators.kubernetes import labels
+from qinling.orchestrators.kubernetes import network
 from qinling.tests.unit.deploy import manifests
 from qinling.tests.unit.deploy import reach
 
@@ -22,7 +26,10 @@ ENGINE = reach.pod('qinling', name='qinling', component='engine')
 MIGRATION = reach.pod('qinling', name='qinling', component='migration')
 MARIADB = reach.pod('qinling', name='mariadb')
 RABBITMQ = reach.pod('qinling', name='rabbitmq')
-WORKER = reach.pod('qinling-workers', managed_by='qinling')
+WORKER = {'namespace': 'qinling-workers', 'address': reach.POD,
+          'labels': {**labels.MANAGED, labels.STATE: labels.CLAIMED}}
+IMAGE = dict(WORKER, labels={**labels.MANAGED, labels.STATE: labels.IMAGE})
+METADATA = reach.machine('169.254.169.254')
 PROXY = reach.pod('ingress', name='proxy')
 NAMES = reach.pod('kube-system', name='dns')
 CLUSTER = reach.machine('10.0.0.1')
@@ -117,3 +124,58 @@ class DemoTest(Base):
             for source in (PROXY, WORKER, OUTSIDE):
                 self.misses(source, target, port)
             self.misses(target, OUTSIDE, 443)
+
+
+class WorkersTest(Base):
+    """With the policies that engines make."""
+
+    overlay = 'overlays/demo'
+
+    def setUp(self):
+        super().setUp()
+        self.conf = qinling_conf.load(
+            files=[str(manifests.BASE / 'qinling.conf')])
+        self.manifests = list(self.policies)
+        self.make()
+
+    def make(self):
+        """Make the policies as they are with the present options."""
+        plain = client.ApiClient().sanitize_for_serialization
+        made = [plain(policy)
+                for policy in network.policies(self.conf.kubernetes)]
+        for policy in made:
+            policy['metadata']['namespace'] = self.conf.kubernetes.namespace
+        self.policies = self.manifests + made
+
+    def test_only_engines_come_in(self):
+        self.reaches(ENGINE, WORKER, 9090)
+        self.misses(ENGINE, WORKER, 22)
+        for source in (API, MIGRATION, PROXY, WORKER, IMAGE, OUTSIDE):
+            self.misses(source, WORKER, 9090)
+
+    def test_nobody_comes_into_image_functions(self):
+        for source in (ENGINE, WORKER, OUTSIDE):
+            self.misses(source, IMAGE, 9090)
+
+    def test_functions_do_not_reach_the_control_plane(self):
+        for source in (WORKER, IMAGE):
+            self.misses(source, API, 7070)
+            self.misses(source, ENGINE, 9090)
+            self.misses(source, MARIADB, 3306)
+            self.misses(source, RABBITMQ, 5672)
+            self.misses(source, METADATA, 80)
+
+    def test_functions_use_the_network(self):
+        for source in (WORKER, IMAGE):
+            self.reaches(source, OUTSIDE, 443)
+            self.conf.set_override('allow_egress', False, 'kubernetes')
+            self.make()
+            self.misses(source, OUTSIDE, 443)
+            self.conf.clear_override('allow_egress', 'kubernetes')
+            self.make()
+
+    def test_networks_can_be_closed(self):
+        self.reaches(WORKER, CLUSTER, 443)
+        self.conf.set_override('blocked_cidrs', ['10.0.0.0/24'], 'kubernetes')
+        self.make()
+        self.misses(WORKER, CLUSTER, 443)
