@@ -16,6 +16,7 @@ import pathlib
 import re
 import subprocess
 import sys
+from urllib import request
 
 import fixtures
 from oslotest import base
@@ -186,6 +187,25 @@ class CommandsTest(base.BaseTestCase):
              'from qinling.cmd import db_manage; db_manage.main()', *words],
             capture_output=True, text=True)
 
+    def start_api(self):
+        """Start qinling-api with the words of its container, but for the
+        port and the bus; returns the process."""
+        (self.directory / 'qinling.conf.d' / 'test.conf').write_text(
+            '[DEFAULT]\ntransport_url = fake:/\n'
+            '[api]\nhost = 127.0.0.1\nport = 0\n'
+            f'[storage]\nfile_system_dir = {self.directory}/packages\n')
+        container, = self.pods['qinling-api']['containers']
+        self.assertEqual(['qinling-api'], container['command'])
+        process = subprocess.Popen(
+            [sys.executable, '-c', 'from qinling.cmd import api; api.main()',
+             *(word.replace(str(CONFIGURATION), str(self.directory))
+               for word in container['args'])],
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
     def check_of(self, name):
         """The words of the check that a pod waits for."""
         container, = self.pods[name]['initContainers']
@@ -207,6 +227,21 @@ class CommandsTest(base.BaseTestCase):
         for name in ('qinling-api', 'qinling-engine'):
             done = self.run_manage(self.check_of(name))
             self.assertEqual(0, done.returncode, done.stderr)
+
+    def test_api_answers_its_probes(self):
+        container, = self.pods['qinling-migration']['containers']
+        self.run_manage(container['args'])
+        process = self.start_api()
+        # What a pod says on its standard error is what kubectl shows.
+        url = next(found.group(1) for found in (
+            re.search(r'Serving at (\S+)\.$', line)
+            for line in process.stderr) if found)
+        container, = self.pods['qinling-api']['containers']
+        probe = container['readinessProbe']['httpGet']
+        with request.urlopen(url + probe['path']) as answer:
+            self.assertEqual(200, answer.status)
+        process.terminate()
+        self.assertEqual(0, process.wait(server.PATIENCE))
 
     def test_files_are_where_programs_look(self):
         for pod in self.pods.values():
