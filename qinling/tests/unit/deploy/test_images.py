@@ -20,6 +20,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -37,6 +38,7 @@ HADOLINT = pathlib.Path(sys.executable).parent / 'hadolint'
 SMOKE = dockerfiles.DIRECTORY / 'smoke.py'
 #: The images of runtimes by the image that a single machine calls them.
 ON_ONE_MACHINE = {'python': 'python3', 'nodejs': 'nodejs'}
+PYTHON = os.path.realpath(sys.executable)
 KEY = {'QINLING_POOL_KEY': 'a key', 'QINLING_WORKER': 'a worker'}
 
 
@@ -152,33 +154,42 @@ class AgentTest(base.BaseTestCase):
         super().setUp()
         self.root = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
 
-    def start(self, language):
-        """Start what the image starts; returns the address."""
+    def lay_out(self, language, place):
+        """Make the files of an image, to be found at ``place``; returns what
+        the image starts."""
         dockerfiles.lay_out(self.root, language)
         program, *words = json.loads(dockerfiles.only(
             dockerfiles.WORKER, 'ENTRYPOINT'))
         self.assertEqual('python3', program)
-        words = [word.replace('/opt', f'{self.root}/opt') for word in words]
         settings = dockerfiles.settings(language)
-        code = self.root / settings['code'].lstrip('/')
-        code.mkdir(parents=True)
-        settings['code'] = str(code)
+        settings['code'] = place + settings['code']
         settings['bootstrap'] = [
-            {'/usr/local/bin/python3': os.path.realpath(sys.executable)}.get(
-                word, word.replace('/opt', f'{self.root}/opt'))
+            {'/usr/local/bin/python3': PYTHON}.get(
+                word, word.replace('/opt', f'{place}/opt'))
             for word in settings['bootstrap']]
-        pathlib.Path(words[-1]).write_text(json.dumps(settings))
+        (self.root / words[-1].lstrip('/')).write_text(json.dumps(settings))
+        return [PYTHON, *(word.replace('/opt', f'{place}/opt')
+                          for word in words)]
+
+    def start(self, command):
+        """Start an agent as a container does; returns its address."""
         with socket.create_server(('127.0.0.1', 0)) as listener:
             address = '127.0.0.1:%d' % listener.getsockname()[1]
         process = subprocess.Popen(
-            [os.path.realpath(sys.executable), *words],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             env=dict(KEY, QINLING_LISTEN=f'tcp:{address}'))
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait, agents.PATIENCE)
         self.addCleanup(process.terminate)
         self.assertEqual(b'ready\n', process.stdout.readline())
         return address
+
+    def start_here(self, language):
+        """The same in a directory, without protection."""
+        command = self.lay_out(language, str(self.root))
+        code = dockerfiles.settings(language)['code'].lstrip('/')
+        (self.root / code).mkdir(parents=True)
+        return self.start(command)
 
     def smoke(self, *words, **environment):
         """Run the smoke test."""
@@ -187,14 +198,36 @@ class AgentTest(base.BaseTestCase):
             text=True, env=dict(os.environ, **environment))
 
     def test_python(self):
-        address = self.start('python')
+        address = self.start_here('python')
         done = self.smoke('worker', address, 'python', **KEY)
         self.assertEqual('', done.stderr)
         self.assertEqual(0, done.returncode)
         self.assertIn("status of the execution: 'success'", done.stdout)
 
+    def test_confined_python(self):
+        # As a pod is: bubblewrap makes of this machine what the container
+        # runtime makes of the image.
+        bwrap = [shutil.which('bwrap') or 'bwrap', '--unshare-user',
+                 '--unshare-pid', '--die-with-parent', '--uid', '65532',
+                 '--gid', '65532', '--cap-drop', 'ALL',
+                 '--ro-bind', '/', '/']
+        try:
+            subprocess.run([*bwrap, 'true'], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as e:
+            self.skipTest(f'Bubblewrap does not work here: {e}')
+        command = self.lay_out('python', '')
+        address = self.start([
+            *bwrap, '--as-pid-1', '--proc', '/proc', '--dev', '/dev',
+            '--tmpfs', '/opt', '--ro-bind', f'{self.root}/opt/qinling',
+            '/opt/qinling', '--remount-ro', '/opt', '--tmpfs', '/var/lib',
+            '--dir', dockerfiles.settings('python')['code'],
+            '--tmpfs', '/tmp', '--chdir', '/tmp', *command])
+        done = self.smoke('worker', '--confined', address, 'python', **KEY)
+        self.assertEqual((0, ''), (done.returncode, done.stderr))
+        self.assertIn('root: False', done.stdout)
+
     def test_wrong_key(self):
-        address = self.start('python')
+        address = self.start_here('python')
         done = self.smoke('worker', address, 'python',
                           **dict(KEY, QINLING_WORKER='another'))
         self.assertEqual(1, done.returncode)
