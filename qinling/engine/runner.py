@@ -12,6 +12,7 @@
 
 """Running one execution: claim, seat, call, and one write of the end."""
 
+import dataclasses
 import json
 import threading
 import time
@@ -20,6 +21,7 @@ from oslo_log import log
 
 from qinling.core import executions
 from qinling.core import inputs
+from qinling.core import retries as policies
 from qinling.db import models
 from qinling.db import query
 from qinling.engine import invoker as invoker_module
@@ -36,22 +38,43 @@ MARGIN = 15
 #: Answers of an agent that has not begun the execution: no code is loaded,
 #: or no slot is free.
 NOT_BEGUN = (409, 503)
+#: Seconds between two tries to cancel what is just on its way to a worker,
+#: and how many there are.
+CANCEL_INTERVAL = 0.1
+CANCEL_TRIES = 50
+
+
+class Cancelled(Exception):
+    """The execution was cancelled before a worker had it."""
+
+
+@dataclasses.dataclass(eq=False)
+class Held:
+    """An execution that this engine holds."""
+
+    since: float
+    worker: object = None
+    cancelled: bool = False
+    ended: threading.Event = dataclasses.field(
+        default_factory=threading.Event)
 
 
 class Runner:
     """Runs executions for one engine.
 
     :param owner: the engine's name in the column ``owner``.
+    :param retries: a :class:`qinling.engine.retries.Retries`.
     """
 
-    def __init__(self, conf, db, owner, scaling, invoker):
+    def __init__(self, conf, db, owner, scaling, invoker, retries):
         self._conf = conf
         self._db = db
         self._owner = owner
         self._scaling = scaling
         self._invoker = invoker
+        self._retries = retries
         self._lock = threading.Lock()
-        #: id -> when it was taken, on time.monotonic()
+        #: id -> :class:`Held`
         self._held = {}
         #: Set while nothing is held.
         self.idle = threading.Event()
@@ -68,22 +91,81 @@ class Runner:
         """
         if row['owner'] != self._owner and not self._claim(row['id']):
             return None
+        held = Held(time.monotonic())
         with self._lock:
-            self._held[row['id']] = time.monotonic()
+            self._held[row['id']] = held
             self.idle.clear()
         try:
-            outcome = self._attempt(row, target)
-            if (self.stopping and not row['sync']
-                    and outcome.status is ExecutionStatus.ERROR):
-                return self._leave(row['id'])
-            return executions.finish(
-                self._db, row['id'], outcome, executions.MINE,
-                params={'mine': self._owner})
+            if row['sync']:
+                return self._run_sync(row, target, held)
+            return self._run_async(row, target, held)
         finally:
+            held.ended.set()
             with self._lock:
                 del self._held[row['id']]
                 if not self._held:
                     self.idle.set()
+
+    def _run_sync(self, row, target, held):
+        outcome = self._attempt(row, target, held)
+        written = executions.finish(
+            self._db, row['id'], outcome, executions.MINE,
+            params={'mine': self._owner})
+        if written is None and held.cancelled:
+            self._keep_log(row['id'], outcome.logs)
+        return written
+
+    def _run_async(self, row, target, held):
+        late = self._is_too_old(row['id'], target)
+        outcome = late or self._attempt(row, target, held)
+        if self.stopping and outcome.status is ExecutionStatus.ERROR:
+            return self._leave(row['id'])
+        written = self._retries.conclude(
+            row['id'], outcome, target, executions.MINE,
+            params={'mine': self._owner}, final=late is not None)
+        if written is None and held.cancelled:
+            self._keep_log(row['id'], outcome.logs)
+        return written
+
+    def _is_too_old(self, id, target):
+        """The outcome of an execution that waited too long, else
+        ``None``."""
+        policy = target.async_policy
+        if policy is None or policy['max_age'] is None:
+            return None
+        rows = self._db.read(lambda tx: query.find(
+            tx, _MODEL, _MODEL.id == id, only=(_MODEL.created_at,)))
+        if not rows or not policies.is_too_old(
+                policy, rows[0].created_at, models.now()):
+            return None
+        return executions.fault(
+            f'It was not begun within its max_age of {policy["max_age"]} s.')
+
+    def _keep_log(self, id, logs):
+        """What the function printed until it was cancelled."""
+        self._db.write(lambda tx: query.update(
+            tx, _MODEL, id, {'logs': logs,
+                             'updated_at': _MODEL.updated_at},
+            _MODEL.status == ExecutionStatus.CANCELLED.value))
+
+    def cancel(self, id):
+        """End what this engine does for an execution, if anything; that its
+        row has ended keeps whatever comes of it from being written."""
+        with self._lock:
+            held = self._held.get(id)
+        if held is None:
+            return
+        held.cancelled = True
+        for _ in range(CANCEL_TRIES):
+            if held.worker is not None:
+                try:
+                    if self._invoker.cancel(held.worker, id)[0] != 404:
+                        return
+                except (invoker_module.NotSent, invoker_module.Lost) as e:
+                    LOG.info('Execution %s was not cancelled: %s', id, e)
+                    return
+            if held.ended.wait(CANCEL_INTERVAL):
+                return
 
     def _claim(self, id):
         now = models.now()
@@ -107,9 +189,10 @@ class Runner:
         """Ids of the executions held for so many seconds."""
         limit = time.monotonic() - older_than
         with self._lock:
-            return [id for id, since in self._held.items() if since <= limit]
+            return [id for id, held in self._held.items()
+                    if held.since <= limit]
 
-    def _attempt(self, row, target):
+    def _attempt(self, row, target, held):
         """The :class:`~qinling.core.executions.Outcome` of one attempt."""
         deadline = time.monotonic() + self._conf.engine.queue_timeout
         args, kwargs = inputs.arguments(row['input'])
@@ -122,10 +205,12 @@ class Runner:
                  'timeout': target.timeout}
         try:
             while not self.stopping:
-                answer = self._call(order, target, deadline)
+                answer = self._call(order, target, deadline, held)
                 if answer is not None:
                     return _outcome(answer)
             sentence = 'The service was stopped.'
+        except Cancelled:
+            sentence = 'The execution was cancelled.'
         except scaling_module.NoWorker as e:
             sentence = f'No worker was free in time: {e}.'
         except invoker_module.Lost as e:
@@ -140,12 +225,15 @@ class Runner:
             sentence = 'An internal fault of the service; see its log.'
         return executions.fault(sentence)
 
-    def _call(self, order, target, deadline):
+    def _call(self, order, target, deadline, held):
         """The agent's answer; ``None`` when the worker had not begun, so
         that another may."""
         member = self._scaling.acquire(target, deadline)
-        broken = True
+        held.worker, broken = member.worker, True
         try:
+            if held.cancelled:
+                broken = False
+                raise Cancelled()
             status, answer = self._invoker.execute(
                 member.worker, order, target.timeout + MARGIN)
             broken = status != 200

@@ -30,8 +30,11 @@ from qinling.core import packages
 from qinling.engine import invoker as invoker_module
 from qinling.engine import pools
 from qinling.engine import reaper
+from qinling.engine import retention
+from qinling.engine import retries
 from qinling.engine import runner
 from qinling.engine import scaling
+from qinling.engine import scheduler
 from qinling import exception
 from qinling.orchestrators import base
 
@@ -54,18 +57,24 @@ class Engine:
         self._scaling = scaling.Scaling(
             conf.engine.function_concurrency, self._start_worker,
             self._release)
+        self._stopped = threading.Event()
+        self._retention = retention.Retention(
+            conf, db, self._stopped.is_set)
+        self._scheduler = scheduler.Scheduler(
+            conf, db, self.start, self._resume)
+        follow = retries.Retries(
+            conf, db, self.start, self._scheduler.later)
         self._runner = runner.Runner(
-            conf, db, self.owner, self._scaling, self._invoker)
+            conf, db, self.owner, self._scaling, self._invoker, follow)
         self._pools = pools.Pools(db, orchestrator)
         self._reaper = reaper.Reaper(
-            conf, db, self.owner, self.start, self._known)
+            conf, db, self.owner, follow, self._known)
         #: id -> when it was queued, on time.monotonic()
         self._queued = {}
         self._asynchronous = futures.ThreadPoolExecutor(
             conf.engine.threads, 'execution')
         self._background = futures.ThreadPoolExecutor(8, 'background')
         self._next_package_sweep = time.monotonic()
-        self._stopped = threading.Event()
         self._keeper = threading.Thread(
             target=self._keep, name='keeper', daemon=True)
 
@@ -83,11 +92,13 @@ class Engine:
         if alone:
             self._reaper.recover()
         self._keeper.start()
+        self._scheduler.begin()
 
     def end(self):
         """Let running executions end for a while, then stop them, and
         destroy all workers."""
         self._stopped.set()
+        self._scheduler.end()
         self._asynchronous.shutdown(wait=False, cancel_futures=True)
         self._drained(self._conf.engine.stop_timeout)
         self._runner.stopping = True
@@ -105,7 +116,8 @@ class Engine:
                        self._conf.engine.sweep_interval)
         while True:
             for step in (self._renew, self._reaper.sweep, self._pools.tend,
-                         self._expire, self._sweep_packages):
+                         self._expire, self._sweep_packages,
+                         self._retention.purge):
                 try:
                     step()
                 except Exception:
@@ -116,9 +128,15 @@ class Engine:
     def _renew(self):
         age = self._conf.engine.lease / 4
         limit = time.monotonic() - age
-        self._reaper.renew(self._runner.held(older_than=age) + [
-            id for id, since in list(self._queued.items())
-            if since <= limit])
+        lost = self._reaper.renew(list({
+            *self._runner.held(older_than=age),
+            *(id for id, since in list(self._queued.items())
+              if since <= limit)}))
+        for id in lost:
+            self.cancel(id)
+
+    def _resume(self, id, at):
+        self._reaper.resume(id, at)
 
     def _expire(self):
         self._scaling.expire(self._conf.engine.function_service_expiration)
@@ -201,6 +219,10 @@ class Engine:
             LOG.exception('Execution %s is left to a sweep.', row['id'])
         finally:
             self._queued.pop(row['id'], None)
+
+    def cancel(self, id):
+        """Have an execution whose row has ended stop; returns at once."""
+        self._later(self._runner.cancel, id)
 
     def ensure_runtime(self, id, previous_image=None):
         """Have a runtime's pool made or changed; returns at once."""

@@ -16,6 +16,7 @@ import json
 import threading
 
 from qinling.engine import invoker
+from qinling.engine import retries
 from qinling.engine import runner
 from qinling.engine import scaling
 from qinling import exception
@@ -60,8 +61,9 @@ class TestRunner(base.TestCase):
 
     def make(self, *events):
         self.script = Script(*events)
+        follow = retries.Retries(self.conf, self.db, None, None)
         return runner.Runner(self.conf, self.db, 'me', self.script,
-                             self.script)
+                             self.script, follow)
 
     def run_one(self, *events, input=None, sync=True, **values):
         """(what run() returned, the row afterwards)."""
