@@ -34,5 +34,5 @@ def upgrade():
     op.add_column('jobs', sa.Column('status_reason', sa.Text()))
     op.add_column('jobs', sa.Column('timezone', sa.String(length=64)))
     op.add_column('jobs', sa.Column(
-        'misfire', sa.String(length=16), nullable=False,
+        'misfire', sa.String(length=32), nullable=False,
         server_default='once'))

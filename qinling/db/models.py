@@ -260,7 +260,7 @@ class Job(Common, Revised, Base):
     pattern = _column(sa.String(255))
     #: What the pattern's times are of: an IANA name, ``None`` for UTC.
     timezone = _column(sa.String(64))
-    misfire = _column(sa.String(16), nullable=False, default='once',
+    misfire = _column(sa.String(32), nullable=False, default='once',
                       server_default='once')
     #: Executions that are left, ``None`` for any number.
     count = _column(sa.Integer)

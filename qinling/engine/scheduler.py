@@ -19,6 +19,7 @@ If it dies after that, the execution waits for a sweep like any other.
 """
 
 import collections
+import dataclasses
 import datetime
 import heapq
 import random
@@ -107,20 +108,20 @@ class Scheduler:
         """Look once, and do all that becomes due until the next look; at
         once if there is more than one look finds."""
         end = time.monotonic() + INTERVAL
-        rows = collections.deque(self._look())
+        rows = collections.deque(self.look())
         full = len(rows) == PAGE
         while not self._stopped:
             due = []
             while rows and rows[0].next_execution_time <= models.now():
                 due.append(rows.popleft())
-            behind = self._fire_all(due)
+            behind = self.fire(due)
             self._begin_attempts()
             left = end - time.monotonic()
             if left <= 0 or behind or full and not rows:
                 return
             self._wait(min(left, self._until(rows)))
 
-    def _look(self):
+    def look(self):
         """The jobs that become due before the next look, in their order."""
         horizon = models.now() + datetime.timedelta(seconds=INTERVAL)
         return self._db.read(lambda tx: query.find(
@@ -145,34 +146,43 @@ class Scheduler:
                 at, id = heapq.heappop(self._attempts)
             self._resume(id, at)
 
-    def _fire_all(self, due):
+    def fire(self, due):
         """Fire jobs; whether any of them is due again."""
         batches = [due[start:start + BATCH]
                    for start in range(0, len(due), BATCH)]
         # Schedulers that do not begin with the same ones help each other.
         random.shuffle(batches)
-        found = [self._fire(batch) for batch in batches]
+        found = [self._try(batch) for batch in batches]
         return any(found)
 
-    def _fire(self, jobs):
+    def _try(self, jobs):
         try:
             return self._together(jobs)
         except exception.Unavailable:
             raise
         except Exception as e:
             if len(jobs) == 1:
-                self._give_up(jobs[0], e)
-                return False
+                return self._alone(jobs[0], e)
             # One of them is at fault: each alone finds out which.
-            found = [self._fire([job]) for job in jobs]
+            found = [self._try([job]) for job in jobs]
             return any(found)
 
-    def _together(self, jobs):
+    def _alone(self, job, error):
+        if isinstance(error, query.DuplicateEntry):
+            # It was fired before, and the clock was set back since.
+            return self._together([job], fired=True)
+        self._give_up(job, error)
+        return False
+
+    def _together(self, jobs, fired=False):
         now = models.now()
         grace = self._conf.engine.misfire_grace
         # All transactions take jobs in one order, then functions in one.
         steps = [(job, ticks.step(job, now, grace))
                  for job in sorted(jobs, key=lambda job: job.id)]
+        if fired:
+            steps = [(job, dataclasses.replace(step, tick=None))
+                     for job, step in steps]
         made, behind = self._db.write(lambda tx: self._move(tx, steps, now))
         for row, target in made:
             try:

@@ -12,9 +12,13 @@
 
 """One execution at a time."""
 
+import datetime
 import json
 import threading
 
+from qinling.core import retries as retry_policies
+from qinling.db import models
+from qinling.db import query
 from qinling.engine import invoker
 from qinling.engine import retries
 from qinling.engine import runner
@@ -45,6 +49,10 @@ class Script:
 
     def done(self, member, broken=False):
         self.seats.append(broken)
+
+    def cancel(self, worker, id):
+        self.cancelled = getattr(self, 'cancelled', []) + [(worker.name, id)]
+        return 404 if len(self.cancelled) < 3 else 200, {}
 
     def execute(self, worker, order, timeout):
         self.orders.append((order, timeout))
@@ -183,6 +191,78 @@ class TestRunner(base.TestCase):
                  base.target())
         self.assertEqual([([id], [], False)], seen)
         self.assertEqual([], made.held())
+
+    def cancel_during(self, sync, status='cancelled'):
+        """The row of an execution that is cancelled while it runs."""
+        id = self.add_execution(owner='me', sync=sync)
+
+        def cancel():
+            self.db.write(lambda tx: query.move(
+                tx, models.Execution, id, status))
+            self.runner.cancel(id)
+            return BAD[0], dict(BAD[1], log='so far')
+        self.runner = self.make(cancel)
+        found = self.runner.run({'id': id, 'input': None, 'sync': sync,
+                                 'owner': 'me'}, base.target())
+        self.assertIsNone(found)
+        # The worker had not quite begun it at first.
+        self.assertEqual([('w', id)] * 3, self.script.cancelled)
+        return self.execution(id)
+
+    def test_cancel(self):
+        for sync in (True, False):
+            row = self.cancel_during(sync)
+            self.assertEqual(('cancelled', None, 'so far'),
+                             (row.status, row.result, row.logs))
+
+    def test_cancel_keeps_no_log_of_what_ended_otherwise(self):
+        self.assertIsNone(self.cancel_during(False, 'error').logs)
+
+    def test_cancel_before_there_is_a_worker(self):
+        id = self.add_execution(owner='me', sync=False)
+        self.runner = self.make(GOOD)
+        acquire = self.script.acquire
+
+        def cancelled(target, deadline):
+            self.runner._held[id].cancelled = True
+            return acquire(target, deadline)
+        self.script.acquire = cancelled
+        self.runner.run({'id': id, 'input': None, 'sync': False,
+                         'owner': 'me'}, base.target())
+        self.assertEqual(([], [False]),
+                         (self.script.orders, self.script.seats))
+
+    def test_cancel_of_what_is_not_here(self):
+        self.make().cancel('x')
+        self.assertFalse(hasattr(self.script, 'cancelled'))
+
+    def test_cancel_without_a_worker_that_answers(self):
+        id = self.add_execution(owner='me', sync=False)
+
+        def cancel():
+            self.runner.cancel(id)
+            return GOOD
+        self.runner = self.make(cancel)
+
+        def lost(worker, id):
+            raise invoker.Lost('gone')
+        self.script.cancel = lost
+        self.runner.run({'id': id, 'input': None, 'sync': False,
+                         'owner': 'me'}, base.target())
+        self.assertEqual('success', self.execution(id).status)
+
+    def test_too_old_to_be_begun(self):
+        policy = retry_policies.policy({'retries': 3, 'max_age': 60})
+        for seconds, status in ((61, 'error'), (30, 'success')):
+            id = self.add_execution(sync=False, created_at=models.now()
+                                    - datetime.timedelta(seconds=seconds))
+            self.make(GOOD).run(
+                {'id': id, 'input': None, 'sync': False, 'owner': None},
+                base.target(async_policy=policy))
+            row = self.execution(id)
+            self.assertEqual(status, row.status)
+            self.assertEqual(status == 'error',
+                             'within its max_age of 60 s' in row.result)
 
     def test_a_stopping_engine_leaves_asynchronous_work(self):
         def stop():
