@@ -62,8 +62,10 @@ class Reaper:
         ours = (_MODEL.owner == self._owner) | _MODEL.owner.is_(None)
         for start in range(0, len(ids), BATCH):
             some = ids[start:start + BATCH]
+            # What waits for its next attempt has its time as its lease.
             still = (_MODEL.id.in_(some), ours,
-                     _MODEL.lease_until.is_not(None))
+                     _MODEL.lease_until.is_not(None),
+                     _MODEL.next_attempt_at.is_(None))
             if self._db.write(lambda tx: query.update_all(
                     tx, _MODEL, values, *still)) == len(some):
                 continue

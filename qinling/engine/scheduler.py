@@ -122,12 +122,19 @@ class Scheduler:
             self._wait(min(left, self._until(rows)))
 
     def look(self):
-        """The jobs that become due before the next look, in their order."""
+        """The jobs that become due before the next look, in their order.
+
+        If there are more than it may find, half of the looks find the
+        latest of them, so that jobs which are in time do not wait behind
+        many that make up for an outage.
+        """
         horizon = models.now() + datetime.timedelta(seconds=INTERVAL)
-        return self._db.read(lambda tx: query.find(
+        at = _MODEL.next_execution_time
+        rows = self._db.read(lambda tx: query.find(
             tx, _MODEL, _MODEL.status == JobStatus.RUNNING.value,
-            _MODEL.next_execution_time <= horizon, limit=PAGE,
-            order=(_MODEL.next_execution_time,)))
+            at <= horizon, limit=PAGE,
+            order=(random.choice((at.asc(), at.desc())),)))
+        return sorted(rows, key=lambda row: row.next_execution_time)
 
     def _until(self, rows):
         """Seconds until the next thing that this scheduler knows of."""

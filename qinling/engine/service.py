@@ -136,7 +136,7 @@ class Engine:
             self.cancel(id)
 
     def _resume(self, id, at):
-        self._reaper.resume(id, at)
+        self._later(self._reaper.resume, id, at)
 
     def _expire(self):
         self._scaling.expire(self._conf.engine.function_service_expiration)

@@ -271,6 +271,24 @@ class TestStandalone(base.BaseTestCase):
         self.assertEqual('cancelled', row['status'])
 
 
+class TestNoMessage(base.BaseTestCase):
+    """An engine that nobody tells of an end."""
+
+    def test_work_for_a_row_that_is_gone_is_stopped(self):
+        server = self.useFixture(servers.Standalone(
+            engine={'lease': 3, 'sweep_interval': 1}))
+        client = server.client
+        function = client.create(SLEEPER, timeout=60)['id']
+        id = client.run(function, {'seconds': 50}, sync=False)['id']
+        servers.wait_for(lambda: client.get(
+            f'/v1/functions/{function}/workers')['workers'], 'a worker')
+        before = set(server.processes())
+        self.assertEqual(204, client.call(
+            'DELETE', f'/v1/executions/{id}')[0])
+        servers.wait_for(lambda: before - set(server.processes()),
+                         'the end of the process', 20)
+
+
 class TestCloud(base.BaseTestCase):
     """Engines of a cloud deployment."""
 

@@ -189,6 +189,11 @@ class TestWaiting(RetriesTest):
             self.reaper.sweep()
             self.assertEqual(status, self.execution(id).status)
 
+    def test_a_renewal_does_not_make_it_wait_less(self):
+        id, at = self.wait(base.FUTURE)
+        self.assertEqual([id], self.reaper.renew([id]))
+        self.assertEqual(at, self.execution(id).lease_until)
+
     def test_cancelled(self):
         id, at = self.wait()
         executions.finish(self.db, id, executions.Outcome(

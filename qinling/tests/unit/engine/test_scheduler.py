@@ -167,6 +167,19 @@ class TestFire(SchedulerTest):
         self.assertEqual(len(ids), self.row(
             models.Function, self.function).count)
 
+    def test_who_is_in_time_does_not_wait_behind_a_backlog(self):
+        self.patch(scheduler, 'PAGE', 3)
+        for _ in range(6):
+            self.job(misfire='all', next_execution_time=ago(86400))
+        id = self.job()
+        for _ in range(100):
+            self.fire()
+            if self.executions(job_id=id):
+                break
+        # Now and then the others have their turn, too.
+        self.assertEqual(1, len(self.executions(job_id=id)))
+        self.assertEqual(3, len(self.scheduler.look()))
+
     def test_an_engine_that_stops(self):
         def refuse(row, target):
             raise exception.Unavailable(reason='stopping')
