@@ -83,8 +83,6 @@ MOVES = {
                      'deleting'),
     },
     'Execution': {
-        # It failed and waits for another attempt.
-        'running': ('running',),
         'success': ('running',),
         'failed': ('running',),
         'error': ('running',),

@@ -262,7 +262,7 @@ class Job(Common, Revised, Base):
     timezone = _column(sa.String(64))
     misfire = _column(sa.String(32), nullable=False, default='once',
                       server_default='once')
-    #: Executions that are left, ``None`` for any number.
+    #: How many times it will fire yet, ``None`` for any number.
     count = _column(sa.Integer)
     first_execution_time = _column(Time)
     #: The next tick; ``None`` for a job that has ended.

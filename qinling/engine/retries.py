@@ -25,6 +25,7 @@ from qinling.states import ExecutionStatus
 LOG = log.getLogger(__name__)
 
 _MODEL = models.Execution
+_RUNNING = _MODEL.status == ExecutionStatus.RUNNING.value
 
 
 class Retries:
@@ -96,9 +97,10 @@ class _Attempt:
             values = {'owner': None, 'lease_until': again,
                       'next_attempt_at': again, 'retry': row.retry + 1,
                       'logs': self._outcome.logs}
-            if not query.move(tx, _MODEL, self._id, row.status, *conditions,
-                              params=params, updated_at=_MODEL.updated_at,
-                              **values):
+            if not query.update(
+                    tx, _MODEL, self._id,
+                    dict(values, updated_at=_MODEL.updated_at), _RUNNING,
+                    *conditions, params=params):
                 return None
             self.again_at = again
             return values

@@ -149,11 +149,12 @@ class Runner:
             _MODEL.status == ExecutionStatus.CANCELLED.value))
 
     def cancel(self, id):
-        """End what this engine does for an execution, if anything; that its
-        row has ended keeps whatever comes of it from being written."""
+        """End what this engine does for an execution whose row has ended, is
+        gone or is another engine's.  That keeps whatever comes of it from
+        being written."""
         with self._lock:
             held = self._held.get(id)
-        if held is None:
+        if held is None or self._owns(id):
             return
         held.cancelled = True
         for _ in range(CANCEL_TRIES):
@@ -166,6 +167,11 @@ class Runner:
                     return
             if held.ended.wait(CANCEL_INTERVAL):
                 return
+
+    def _owns(self, id):
+        return self._db.read(lambda tx: query.exists(
+            tx, _MODEL, _MODEL.id == id, _MODEL.owner == self._owner,
+            _MODEL.status == ExecutionStatus.RUNNING.value))
 
     def _claim(self, id):
         now = models.now()

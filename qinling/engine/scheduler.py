@@ -222,7 +222,7 @@ class Scheduler:
                               f'could not be run: {e}')
                 continue
             row = self._row(job, tick, target)
-            query.insert(tx, models.Execution, **row)
+            executions.write(tx, row)
             counts[target.slot] += 1
             made.append((row, target))
         for (function_id, version), number in sorted(counts.items()):

@@ -232,6 +232,19 @@ class TestRunner(base.TestCase):
         self.assertEqual(([], [False]),
                          (self.script.orders, self.script.seats))
 
+    def test_cancel_of_what_goes_on(self):
+        """The word came so late that there is another attempt already."""
+        id = self.add_execution(owner='me', sync=False)
+
+        def cancel():
+            self.runner.cancel(id)
+            return GOOD
+        self.runner = self.make(cancel)
+        self.runner.run({'id': id, 'input': None, 'sync': False,
+                         'owner': 'me'}, base.target())
+        self.assertFalse(hasattr(self.script, 'cancelled'))
+        self.assertEqual('success', self.execution(id).status)
+
     def test_cancel_of_what_is_not_here(self):
         self.make().cancel('x')
         self.assertFalse(hasattr(self.script, 'cancelled'))
@@ -240,16 +253,19 @@ class TestRunner(base.TestCase):
         id = self.add_execution(owner='me', sync=False)
 
         def cancel():
+            self.db.write(lambda tx: query.delete(tx, models.Execution, id))
             self.runner.cancel(id)
             return GOOD
-        self.runner = self.make(cancel)
+        self.runner, asked = self.make(cancel), []
 
         def lost(worker, id):
+            asked.append(id)
             raise invoker.Lost('gone')
         self.script.cancel = lost
-        self.runner.run({'id': id, 'input': None, 'sync': False,
-                         'owner': 'me'}, base.target())
-        self.assertEqual('success', self.execution(id).status)
+        self.assertIsNone(self.runner.run(
+            {'id': id, 'input': None, 'sync': False, 'owner': 'me'},
+            base.target()))
+        self.assertEqual([id], asked)
 
     def test_too_old_to_be_begun(self):
         policy = retry_policies.policy({'retries': 3, 'max_age': 60})
