@@ -61,6 +61,11 @@ class RequestContext(context.RequestContext):
         return wide
 
 
+def of(project_id):
+    """The service itself, on behalf of a project, and seeing no other."""
+    return RequestContext(project_id=project_id)
+
+
 def admin(project_id='default'):
     """The service itself: nobody is asked, every project is seen."""
     return RequestContext(project_id=project_id, is_admin=True, sees_all=True)

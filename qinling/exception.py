@@ -131,6 +131,19 @@ class ExecutionNotFound(NotFound):
     msg_fmt = 'Execution not found [id={id}]'
 
 
+class ExecutionEnded(Conflict):
+    msg_fmt = 'Execution {id} has ended already, its status is {status}.'
+
+
+class ExecutionNotEnded(Conflict):
+    msg_fmt = ('Execution {id} has not ended yet; wait for its end, or cancel '
+               'it.')
+
+
+class JobNotFound(NotFound):
+    msg_fmt = 'Job not found [id={id}]'
+
+
 class TemporaryError(Exception):
     """A driver failed in a way that another try may overcome."""
 

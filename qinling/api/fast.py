@@ -38,6 +38,8 @@ import webob
 import wsme
 from wsme import types as wtypes
 
+from qinling.api import types
+
 
 def remember_signatures():
     """Make Pecan inspect each controller method once."""
@@ -69,7 +71,7 @@ class Request(webob.Request):
 
 
 def _time(value):
-    return value.isoformat(timespec='seconds') + 'Z'
+    return value and value.isoformat(timespec='seconds') + 'Z'
 
 
 @functools.lru_cache(maxsize=None)
@@ -79,7 +81,7 @@ def encoder(datatype):
     if isinstance(datatype, wtypes.ArrayType):
         one = encoder(datatype.item_type)
         return lambda rows: [one(row) for row in rows]
-    if datatype is datetime.datetime:
+    if datatype is datetime.datetime or isinstance(datatype, types.Moment):
         return _time
     if not wtypes.iscomplex(datatype):
         return None

@@ -19,13 +19,14 @@ import webob.exc
 from qinling.api.controllers.v1 import alias
 from qinling.api.controllers.v1 import execution
 from qinling.api.controllers.v1 import function
+from qinling.api.controllers.v1 import job
 from qinling.api.controllers.v1 import runtime
 from qinling.api.controllers.v1 import version
 from qinling.api.expose import expose
 from qinling.api import types
 
 NOUNS = (runtime.Controller, function.Controller, version.Controller,
-         alias.Controller, execution.Controller)
+         alias.Controller, execution.Controller, job.Controller)
 
 
 class Link(types.Type):

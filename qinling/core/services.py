@@ -17,6 +17,7 @@ import dataclasses
 from qinling.core import aliases
 from qinling.core import executions
 from qinling.core import functions
+from qinling.core import jobs
 from qinling.core import packages
 from qinling.core import runtimes
 from qinling.core import versions
@@ -35,6 +36,7 @@ class Services:
     versions: versions.Versions
     aliases: aliases.Aliases
     executions: executions.Executions
+    jobs: jobs.Jobs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,4 +67,5 @@ def build(conf, db, engine, code):
         functions=functions.Functions(*parts),
         versions=versions.Versions(*parts),
         aliases=aliases.Aliases(db),
-        executions=executions.Executions(conf, db, engine))
+        executions=executions.Executions(conf, db, engine),
+        jobs=jobs.Jobs(db))

@@ -46,6 +46,7 @@ class Target:
     cpu: int
     memory_size: int
     timeout: int
+    async_policy: dict | None = None
 
     @property
     def slot(self):
@@ -94,6 +95,27 @@ def resolve(tx, ctx, function_id=None, version=0, alias=None, key=''):
         project_id=row.project_id, function_id=row.id, version=version,
         alias=alias, runtime_status=row.runtime_status,
         **{name: getattr(row, prefix + name) for name in models.SNAPSHOT})
+
+
+def hold(tx, ctx, function_id, version, alias):
+    """Keep what a reference means from being deleted until ``tx`` ends.
+
+    :raises FunctionAliasNotFound, FunctionNotFound,
+        FunctionVersionNotFound: the caller's project has no such thing.
+    """
+    mine = {'lock': True, 'project_id': ctx.project_id}
+    if alias is not None:
+        if query.get(tx, ctx, models.FunctionAlias, name=alias,
+                     **mine) is None:
+            raise exception.FunctionAliasNotFound(name=alias)
+        return
+    if query.get(tx, ctx, models.Function, id=function_id, **mine) is None:
+        raise exception.FunctionNotFound(id=function_id)
+    if version and query.get(
+            tx, ctx, models.FunctionVersion, function_id=function_id,
+            version_number=version, **mine) is None:
+        raise exception.FunctionVersionNotFound(
+            id=function_id, version=version)
 
 
 @dataclasses.dataclass(frozen=True)

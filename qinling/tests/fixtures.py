@@ -118,6 +118,9 @@ class FakeEngine:
     def start(self, row, target):
         return self._do('start', row, target)
 
+    def cancel(self, id):
+        return self._do('cancel', id)
+
     def ensure_runtime(self, id, previous_image=None):
         return self._do('ensure_runtime', id, previous_image)
 

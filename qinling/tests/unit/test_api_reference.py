@@ -85,6 +85,9 @@ class TestSamples(base.BaseTestCase):
     def test_executions(self):
         self.run_page(PAGES['executions.rst'])
 
+    def test_jobs(self):
+        self.run_page(PAGES['jobs.rst'])
+
     def test_every_page_has_a_test(self):
         named = {f'{name.removeprefix("test_")}.rst' for name in dir(self)
                  if name.startswith('test_')}
@@ -141,6 +144,7 @@ def kinds(datatype):
         int: {'integer'}, bool: {'boolean'}, types.Uuid: {'UUID'},
         types.Version: {'integer'}, types.Integer: {'integer'},
         types.AnyJson: {'object', 'any JSON', 'text'},
+        types.Moment: {'time'},
     }[datatype if isinstance(datatype, type) else type(datatype)]
 
 
@@ -261,7 +265,8 @@ class TestDeclarations(base.BaseTestCase):
                     each.route.method != 'GET'):
                 sent = {**dict.fromkeys(function.FIELDS, {
                     'text', 'integer', 'UUID'}),
-                    'code': {'object'}, 'package': {'file'}}
+                    'code': {'object'}, 'async_policy': {'object'},
+                    'package': {'file'}}
             else:
                 sent = {}
             if each.route.method == 'PUT':

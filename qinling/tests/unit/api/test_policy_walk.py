@@ -47,12 +47,17 @@ class WalkTest(cases.ApiTest):
         services.versions.create(mine, function.id, None)
         services.aliases.create(mine, {
             'name': 'some', 'function_id': function.id})
+        job = services.jobs.create(mine, {
+            'function_id': function.id, 'pattern': '0 0 1 1 *'})
         self.ids = {'runtimes': self.api.runtime(project_id='mine',
                                                  is_public=False),
-                    'functions': function.id, 'executions': run}
+                    'functions': function.id, 'executions': run,
+                    'jobs': job.id}
         self.body = {'runtimes': {'image': 'python3'},
                      'executions': {'function_id': function.id},
-                     'aliases': {'name': 'other', 'function_id': function.id}}
+                     'aliases': {'name': 'other', 'function_id': function.id},
+                     'jobs': {'function_id': function.id,
+                              'pattern': '@daily'}}
 
     def path(self, route):
         """The path of a thing that the project ``mine`` has."""
@@ -70,7 +75,8 @@ class WalkTest(cases.ApiTest):
             body = (self.body.get(path.split('/')[2], {})
                     if path.count('/') == 2 else {})
             if route.method == 'PUT':
-                body = {'description': 'd'}
+                body = ({'name': 'n'} if path.startswith('/v1/jobs')
+                        else {'description': 'd'})
         return self.api.request(
             route.method, path, body, X_Project_Id=project, X_Roles=role)
 
@@ -174,7 +180,8 @@ class TestProjects(WalkTest):
     def state(self):
         return [self.api.row(model, self.ids[noun]) for noun, model in (
             ('runtimes', models.Runtime), ('functions', models.Function),
-            ('executions', models.Execution))], self.api.packages()
+            ('executions', models.Execution),
+            ('jobs', models.Job))], self.api.packages()
 
     def test_what_admins_reach(self):
         foreign = {'X_Project_Id': 'theirs', 'X_Roles': 'admin'}
@@ -259,6 +266,6 @@ class TestRules(WalkTest):
     def test_admins_only(self):
         self.assertEqual(ADMINS | {
             f'{noun}:get_all:all_projects'
-            for noun in ('function', 'execution', 'function_alias')},
+            for noun in ('function', 'execution', 'function_alias', 'job')},
             {rule.name for rule in policies.list_rules()
              if rule.check_str == roles.ADMIN})
