@@ -15,11 +15,13 @@
 import dataclasses
 import datetime
 import json
+import time
 import types
 
 from oslo_log import log
 
 from qinling import context
+from qinling.core import idempotency
 from qinling.core import inputs
 from qinling.core import targets
 from qinling.db import models
@@ -35,6 +37,8 @@ _MODEL = models.Execution
 MINE = query.given(_MODEL.owner, 'mine')
 #: Columns that a list does not read.
 _HEAVY = ('logs',)
+#: Seconds between two looks at an execution that another process waits for.
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 
 
 class Executions:
@@ -45,16 +49,23 @@ class Executions:
         self._db = db
         self._engine = engine
 
-    def create(self, ctx, order):
+    def create(self, ctx, order, once=None):
         """Run something.
 
         :param order: an object with ``function_id``, ``function_version``,
             ``function_alias``, ``sync``, ``input``, ``description`` and
             ``routing_key``: text that decides which version of a weighted
             alias runs, the execution's id unless given.
+        :param once: an :class:`~qinling.core.idempotency.Once`, for what
+            must not run again.
         :returns: the row: ended if ``sync``, else ``running``.
         :raises RuntimeNotAvailable: the function's runtime cannot serve.
         """
+        return idempotency.run(
+            self._db, once, lambda: self._create(ctx, order, once),
+            lambda id: self._ended(ctx, id))
+
+    def _create(self, ctx, order, once):
         id = models.new_id()
         target = self._db.read(lambda tx: targets.resolve(
             tx, ctx.reach(), order.function_id, order.function_version,
@@ -64,7 +75,7 @@ class Executions:
                 id=target.runtime_id, status=target.runtime_status)
         row = self._row(id, target, order)
         # Nobody was promised a synchronous execution before it has ended.
-        self._db.write(lambda tx: _begin(tx, target, row),
+        self._db.write(lambda tx: _begin(tx, target, row, once),
                        durable=not row['sync'])
         if row['sync']:
             row.update(self._run(row, target))
@@ -117,6 +128,20 @@ class Executions:
             # The row is there: a sweep of any engine finds it.
             LOG.warning('Execution %s waits for a sweep: %s', row['id'], e)
 
+    def _ended(self, ctx, id):
+        """The row of an execution that another request has begun: ended if
+        that one waits for it."""
+        limit = (self._conf.resource_limits.max_timeout
+                 + self._conf.engine.queue_timeout + self._conf.engine.lease)
+        end, pause = time.monotonic() + limit, SHORTEST_PAUSE
+        row = self.get(ctx, id)
+        while (row.sync and row.status == ExecutionStatus.RUNNING
+               and time.monotonic() < end):
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+            row = self.get(ctx, id)
+        return row
+
     def get(self, ctx, id):
         """One execution."""
         row = self._db.read(
@@ -142,9 +167,10 @@ class Executions:
         self._db.write(lambda tx: query.delete(tx, _MODEL, id))
 
 
-def _begin(tx, target, row):
+def _begin(tx, target, row, once):
     """Write the row and count it; what it runs may have been deleted since
     it was looked up."""
+    idempotency.reserve(tx, once, row['id'])
     query.insert(tx, _MODEL, **row)
     if target.version:
         if not query.add(tx, models.FunctionVersion, 'count', 1,

@@ -96,6 +96,22 @@ def resolve(tx, ctx, function_id=None, version=0, alias=None, key=''):
         **{name: getattr(row, prefix + name) for name in models.SNAPSHOT})
 
 
+def hold(tx, ctx, function_id, *versions):
+    """Keep a function of the caller's own project and versions of it (0 is
+    none) as they are until ``tx`` ends.
+
+    :raises FunctionNotFound, FunctionVersionNotFound: one is not there.
+    """
+    if query.get(tx, ctx, models.Function, lock=True, id=function_id,
+                 project_id=ctx.project_id) is None:
+        raise exception.FunctionNotFound(id=function_id)
+    for number in sorted(set(versions) - {0}):
+        if query.get(tx, ctx, models.FunctionVersion, lock=True,
+                     function_id=function_id, version_number=number) is None:
+            raise exception.FunctionVersionNotFound(
+                id=function_id, version=number)
+
+
 @dataclasses.dataclass(frozen=True)
 class Reference:
     """One thing that refers to a function, a version or an alias: its

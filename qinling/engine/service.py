@@ -26,6 +26,7 @@ import uuid
 
 from oslo_log import log
 
+from qinling.core import idempotency
 from qinling.core import packages
 from qinling.engine import invoker as invoker_module
 from qinling.engine import pools
@@ -37,6 +38,9 @@ from qinling.orchestrators import base
 
 LOG = log.getLogger(__name__)
 
+#: Seconds between two looks for idempotency keys that are too old.
+PURGE_INTERVAL = 3600
+
 
 class Engine:
     """Runs executions on the workers of an orchestrator.
@@ -46,6 +50,7 @@ class Engine:
 
     def __init__(self, conf, db, orchestrator, code):
         self._conf = conf
+        self._db = db
         self._orchestrator = orchestrator
         self._code = code
         self.owner = (f'{socket.gethostname()[:60]}:{os.getpid()}:'
@@ -65,6 +70,7 @@ class Engine:
             conf.engine.threads, 'execution')
         self._background = futures.ThreadPoolExecutor(8, 'background')
         self._next_package_sweep = time.monotonic()
+        self._next_purge = time.monotonic()
         self._stopped = threading.Event()
         self._keeper = threading.Thread(
             target=self._keep, name='keeper', daemon=True)
@@ -105,7 +111,8 @@ class Engine:
                        self._conf.engine.sweep_interval)
         while True:
             for step in (self._renew, self._reaper.sweep, self._pools.tend,
-                         self._expire, self._sweep_packages):
+                         self._expire, self._sweep_packages,
+                         self._purge_keys):
                 try:
                     step()
                 except Exception:
@@ -128,6 +135,12 @@ class Engine:
         if time.monotonic() >= self._next_package_sweep:
             self._code.packages.sweep()
             self._next_package_sweep = time.monotonic() + packages.GRACE
+
+    def _purge_keys(self):
+        """Idempotency keys, once at the start, and then every hour."""
+        if time.monotonic() >= self._next_purge:
+            idempotency.purge(self._db)
+            self._next_purge = time.monotonic() + PURGE_INTERVAL
 
     def _known(self):
         return list(self._queued) + self._runner.held()
