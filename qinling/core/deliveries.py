@@ -85,6 +85,8 @@ class Deliveries:
         """Refuse what is not from the sender, or is too much."""
         if webhook.signature is None:
             self._rates.take(webhook.id)
+            # Here, since not every function wants to know it.
+            _ = delivery.body
             return
         secrets = [self._secrets.decrypt(webhook.secret)]
         until = webhook.previous_until

@@ -28,8 +28,12 @@ PARTS = 1000
 KEY = 'idempotency-key'
 #: Headers in which senders say which delivery it is.
 _IDS = (KEY, 'webhook-id', 'x-github-delivery')
-#: Where it is in what is signed: form -> where, or a member of the body.
-_SIGNED = {'standard': 'webhook-id', 'stripe': 'id', 'slack': 'event_id'}
+#: Where those of a form say it, which is signed if anything is: a header, or
+#: a member of the body.
+_OWN = {'github': 'x-github-delivery', 'standard': 'webhook-id',
+        'stripe': 'id', 'slack': 'event_id'}
+#: What tells the form of a sender that nobody verifies.
+_TELLING = {'stripe-signature': 'stripe', 'x-slack-signature': 'slack'}
 
 
 @dataclasses.dataclass
@@ -158,14 +162,18 @@ def sender_id(form, delivery):
     What is signed goes first, so that nobody can have a delivery that he
     has seen run again under another name.
 
+    :param form: that of the signature, or ``None``.
     :returns: (where it says so, what); ``(None, None)`` when it does not.
     """
-    where = _SIGNED.get(form)
-    if where and where not in _IDS:
-        found = delivery.json.get(where)
+    if form is None:
+        form = next((_TELLING[name] for name in _TELLING
+                     if name in delivery.headers), None)
+    own = _OWN.get(form)
+    if own and own not in _IDS:
+        found = delivery.json.get(own)
         if isinstance(found, str) and found:
-            return where, found
-    for name in (where, *_IDS):
+            return own, found
+    for name in (own, *_IDS):
         if delivery.headers.get(name):
             return name, delivery.headers[name]
     return None, None
