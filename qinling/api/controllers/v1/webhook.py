@@ -27,9 +27,8 @@ ONE = ALL + '/{id}'
 SORTABLE = ('created_at', 'updated_at', 'id')
 
 
-class Webhook(types.Resource):
-    """A URL that runs a function; ``refused`` counts deliveries that did
-    not."""
+class Change(types.Resource):
+    """What may be changed of a webhook, and what its owner cannot set."""
 
     function_id = types.Uuid()
     function_version = types.Version()
@@ -37,14 +36,14 @@ class Webhook(types.Resource):
     description = types.Text
     sync = bool
     payload = types.Text
-    signature = wsme.wsattr(types.Text, readonly=True)
     previous_until = wsme.wsattr(datetime.datetime, readonly=True)
     refused = wsme.wsattr(int, readonly=True)
     webhook_url = wsme.wsattr(types.Text, readonly=True)
 
 
-class Sealed(Webhook):
-    """A webhook and its secret, which is told this once."""
+class Webhook(Change):
+    """A URL that runs a function; ``refused`` counts deliveries that did
+    not.  ``secret`` is in the answer that makes it and in no other."""
 
     signature = types.Text
     secret = types.Text
@@ -73,11 +72,11 @@ class Controller:
         self._endpoint = services.conf.qinling_endpoint
         self._most = services.conf.webhooks.max_body_size
 
-    @expose('POST', ALL, policy='webhook:create', result=Sealed, status=201,
-            body=Sealed)
+    @expose('POST', ALL, policy='webhook:create', result=Webhook, status=201,
+            body=Webhook)
     def create(self, req, body):
-        row, secret = self._core.create(req.ctx, types.given(body))
-        return self._shown(req, row, secret=secret)
+        return self._shown(req, *self._core.create(
+            req.ctx, types.given(body)))
 
     @expose('GET', ALL, policy='webhook:get_all', result=Webhooks,
             query=listing.OWNED)
@@ -95,7 +94,7 @@ class Controller:
         return self._shown(req, self._core.get(req.ctx, id))
 
     @expose('PUT', ONE, policy='webhook:update', result=Webhook,
-            body=Webhook)
+            body=Change)
     def update(self, req, id, body):
         return self._shown(req, self._core.update(
             req.ctx, id, types.given(body), etag.match(req)))
@@ -104,12 +103,11 @@ class Controller:
     def delete(self, req, id):
         self._core.delete(req.ctx, id, etag.match(req))
 
-    @expose('POST', ONE + '/secret', policy='webhook:update', result=Sealed,
+    @expose('POST', ONE + '/secret', policy='webhook:update', result=Webhook,
             body=Secret, bare=True)
     def rotate(self, req, id, body):
-        row, secret = self._core.rotate(
-            req.ctx, id, types.given(body), etag.match(req))
-        return self._shown(req, row, secret=secret)
+        return self._shown(req, *self._core.rotate(
+            req.ctx, id, types.given(body), etag.match(req)))
 
     @expose('DELETE', ONE + '/secret', policy='webhook:update', status=204)
     def unseal(self, req, id):
@@ -124,9 +122,9 @@ class Controller:
         return deliveries.answer(*self._deliveries.take(
             id, deliveries.read(req, self._most)))
 
-    def _shown(self, req, row, **more):
-        """The row as users see it: with its URL, and without its secret
-        unless that is given."""
+    def _shown(self, req, row, secret=wsme.Unset):
+        """The row as users see it: with its URL, and instead of the secret
+        that is stored the one that is given, or none."""
         base = (self._endpoint or req.application_url).rstrip('/')
-        return types.view(row, **more, webhook_url=(
+        return types.view(row, secret=secret, webhook_url=(
             f'{base}/v1/webhooks/{row.id}/invoke'))

@@ -207,7 +207,8 @@ class TestChanges(WebhookTest):
         row = self.create(function_alias='prod')
         for status, words, body in (
                 (400, 'give function_id', {'function_version': 1}),
-                (400, 'read only', {'signature': 'github'}),
+                (400, 'Unknown attribute', {'signature': 'github'}),
+                (400, 'read only', {'refused': 0}),
                 (400, 'Unknown attribute', {'secret': SECRET}),
                 (404, 'Function not found', {'function_id': cases.NONE}),
                 (400, 'payload must be', {'payload': 'x'})):
