@@ -61,6 +61,9 @@ class Request(webob.Request):
     :mod:`qinling.api.expose` to read.
     """
 
+    #: See :mod:`qinling.api.repeats`.
+    once = None
+
     def __init__(self, environ):
         environ['qinling.body'] = (environ.get('wsgi.input'),
                                    environ.get('CONTENT_TYPE', ''),

@@ -15,11 +15,13 @@
 import dataclasses
 import datetime
 import json
+import time
 import types
 
 from oslo_log import log
 
 from qinling import context
+from qinling.core import idempotency
 from qinling.core import inputs
 from qinling.core import targets
 from qinling.db import models
@@ -37,6 +39,8 @@ MINE = query.given(_MODEL.owner, 'mine')
 _HEAVY = ('logs',)
 #: What a rerun may run, if not a version by its number.
 ORIGINAL, CURRENT = 'original', 'current'
+#: Seconds between two looks at an execution that another process waits for.
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 
 
 class Executions:
@@ -47,17 +51,24 @@ class Executions:
         self._db = db
         self._engine = engine
 
-    def create(self, ctx, order, **origin):
+    def create(self, ctx, order, once=None, **origin):
         """Run something.
 
         :param order: an object with ``function_id``, ``function_version``,
             ``function_alias``, ``sync``, ``input``, ``description`` and
             ``routing_key``: text that decides which version of a weighted
             alias runs, the execution's id unless given.
+        :param once: an :class:`~qinling.core.idempotency.Once`, for what
+            must not run again.
         :param origin: columns that say where it comes from.
         :returns: the row: ended if ``sync``, else ``running``.
         :raises RuntimeNotAvailable: the function's runtime cannot serve.
         """
+        return idempotency.run(
+            self._db, once, lambda: self._create(ctx, order, once, origin),
+            lambda id: self._ended(ctx, id))
+
+    def _create(self, ctx, order, once, origin):
         id = models.new_id()
         target = self._db.read(lambda tx: targets.resolve(
             tx, ctx.reach(), order.function_id, order.function_version,
@@ -68,7 +79,7 @@ class Executions:
                 id=target.runtime_id, status=target.runtime_status)
         row = self._row(id, target, order, origin)
         # Nobody was promised a synchronous execution before it has ended.
-        self._db.write(lambda tx: begin(tx, target, row),
+        self._db.write(lambda tx: begin(tx, target, row, once),
                        durable=not row['sync'])
         if row['sync']:
             row.update(self._run(row, target))
@@ -108,6 +119,20 @@ class Executions:
         except exception.Unavailable as e:
             # The row is there: a sweep of any engine finds it.
             LOG.warning('Execution %s waits for a sweep: %s', row['id'], e)
+
+    def _ended(self, ctx, id):
+        """The row of an execution that another request has begun: ended if
+        that one waits for it."""
+        limit = (self._conf.resource_limits.max_timeout
+                 + self._conf.engine.queue_timeout + self._conf.engine.lease)
+        end, pause = time.monotonic() + limit, SHORTEST_PAUSE
+        row = self.get(ctx, id)
+        while (row.sync and row.status == ExecutionStatus.RUNNING
+               and time.monotonic() < end):
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+            row = self.get(ctx, id)
+        return row
 
     def get(self, ctx, id):
         """One execution."""
@@ -174,7 +199,7 @@ class Executions:
             function_alias=alias, input=row.input, routing_key=None,
             sync=row.sync if sync is None else sync,
             description=f'Rerun of execution {id}')
-        return self.create(context.of(row.project_id), order, rerun_of=id,
+        return self.create(context.owner(row.project_id), order, rerun_of=id,
                            failed_id=row.failed_id)
 
 
@@ -195,8 +220,9 @@ def prepared(conf, target, id=None, **values):
         **values}
 
 
-def begin(tx, target, row):
+def begin(tx, target, row, once=None):
     """Write the row and count it."""
+    idempotency.reserve(tx, once, row['id'])
     write(tx, row)
     count(tx, target.function_id, target.version)
 

@@ -18,6 +18,7 @@ at each tick; see :mod:`qinling.engine.scheduler`.
 
 import datetime
 
+from qinling.core import idempotency
 from qinling.core import inputs
 from qinling.core import limits
 from qinling.core import revisions
@@ -42,13 +43,15 @@ class Jobs:
     def __init__(self, db):
         self._db = db
 
-    def create(self, ctx, values):
+    def create(self, ctx, values, once=None):
         """Have something run from now on.
 
         :param values: what is given of ``function_id``,
             ``function_version``, ``function_alias``, ``name``,
             ``function_input``, ``pattern``, ``timezone``, ``misfire``,
             ``count`` and ``first_execution_time`` (text).
+        :param once: an :class:`~qinling.core.idempotency.Once`, for what
+            must not be made again.
         """
         if not (values.get('function_id') or values.get('function_alias')):
             raise exception.Invalid(
@@ -59,12 +62,15 @@ class Jobs:
         row['function_id'] = None if alias else values['function_id']
 
         def insert(tx):
-            targets.hold(tx, ctx, row['function_id'],
-                         row['function_version'], alias)
-            return query.insert(
+            targets.hold_reference(tx, ctx, row['function_id'],
+                                   row['function_version'], alias)
+            id = query.insert(
                 tx, _MODEL, project_id=ctx.project_id,
                 status=JobStatus.RUNNING.value, **row)
-        return self.get(ctx, self._db.write(insert))
+            idempotency.reserve(tx, once, id)
+            return id
+        return self.get(ctx, idempotency.run(
+            self._db, once, lambda: self._db.write(insert), lambda id: id))
 
     def get(self, ctx, id):
         """One job."""

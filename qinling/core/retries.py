@@ -108,7 +108,7 @@ def check(tx, project_id, policy):
 def resolve(tx, project_id, reference):
     """The target to call, as the project would find it."""
     return targets.resolve(
-        tx, context.of(project_id), reference.get('function_id'),
+        tx, context.owner(project_id), reference.get('function_id'),
         reference.get('function_version', 0),
         reference.get('function_alias'), key=models.new_id())
 

@@ -270,6 +270,12 @@ class Job(Common, Revised, Base):
 
 
 class Webhook(Common, Revised, Base):
+    """A URL that runs a function.
+
+    The secrets are encrypted; see :mod:`qinling.core.secrets`.  The previous
+    one is as good as the present one before ``previous_until``.
+    """
+
     __tablename__ = 'webhooks'
     __table_args__ = (
         sa.Index('ix_webhooks_project', 'project_id', 'created_at', 'id'),
@@ -281,3 +287,31 @@ class Webhook(Common, Revised, Base):
     function_alias = _column(Exact)
     function_version = _column(sa.Integer)
     description = _column(sa.String(255))
+    sync = _column(sa.Boolean, nullable=False, default=False,
+                   server_default='0')
+    payload = _column(sa.String(32), nullable=False, default='merged',
+                      server_default='merged')
+    signature = _column(sa.String(32))
+    secret = _column(sa.Text)
+    previous_secret = _column(sa.Text)
+    previous_until = _column(Time)
+    #: Deliveries refused.
+    refused = _column(sa.BigInteger, nullable=False, default=0,
+                      server_default='0')
+
+
+class IdempotencyKey(Base):
+    """What the first request with an ``Idempotency-Key`` has made.
+
+    ``id`` is a hash of the key and of who may use it, so that it has the
+    same length whatever the key is; ``fingerprint`` is one of the request.
+    """
+
+    __tablename__ = 'idempotency_keys'
+    __table_args__ = (sa.Index('ix_idempotency_keys_created', 'created_at'),
+                      Base.__table_args__)
+
+    id = _column(sa.String(64), primary_key=True)
+    fingerprint = _column(sa.String(64), nullable=False)
+    resource_id = _column(Id, nullable=False)
+    created_at = _column(Time, nullable=False, default=now)

@@ -232,7 +232,7 @@ class Scheduler:
 
     def _resolve(self, tx, job):
         return targets.resolve(
-            tx, context.of(job.project_id), job.function_id,
+            tx, context.owner(job.project_id), job.function_id,
             job.function_version, job.function_alias, key=models.new_id())
 
     def _row(self, job, tick, target):

@@ -26,6 +26,7 @@ import uuid
 
 from oslo_log import log
 
+from qinling.core import idempotency
 from qinling.core import packages
 from qinling.engine import attempts
 from qinling.engine import images
@@ -44,6 +45,8 @@ LOG = log.getLogger(__name__)
 
 #: Seconds after which an engine begins with the pools that are there.
 RESTORE_PATIENCE = 30
+#: Seconds between two looks for idempotency keys that are too old.
+PURGE_INTERVAL = 3600
 
 
 class Engine:
@@ -54,6 +57,7 @@ class Engine:
 
     def __init__(self, conf, db, orchestrator, code):
         self._conf = conf
+        self._db = db
         self._orchestrator = orchestrator
         orchestrator.on_lost = self._lost
         self._code = code
@@ -86,6 +90,7 @@ class Engine:
             conf.engine.threads, 'execution')
         self._background = futures.ThreadPoolExecutor(8, 'background')
         self._next_package_sweep = time.monotonic()
+        self._next_purge = time.monotonic()
         self._keeper = threading.Thread(
             target=self._keep, name='keeper', daemon=True)
 
@@ -132,7 +137,7 @@ class Engine:
         while True:
             for step in (self._renew, self._reaper.sweep, self._tend,
                          self._expire, self._sweep_packages,
-                         self._retention.purge):
+                         self._retention.purge, self._purge_keys):
                 try:
                     step()
                 except Exception:
@@ -166,6 +171,12 @@ class Engine:
         if time.monotonic() >= self._next_package_sweep:
             self._code.packages.sweep()
             self._next_package_sweep = time.monotonic() + packages.GRACE
+
+    def _purge_keys(self):
+        """Idempotency keys, once at the start, and then every hour."""
+        if time.monotonic() >= self._next_purge:
+            idempotency.purge(self._db)
+            self._next_purge = time.monotonic() + PURGE_INTERVAL
 
     def _known(self):
         return list(self._queued) + self._runner.held()

@@ -77,9 +77,10 @@ class Controller:
         self._core = services.executions
 
     @expose('POST', '/v1/executions', policy='execution:create',
-            result=Execution, status=201, body=Order)
+            result=Execution, status=201, body=Order, idempotent=True)
     def create(self, req, body):
-        return _shown(self._core.create(req.ctx, _order(types.given(body))))
+        return _shown(self._core.create(
+            req.ctx, _order(types.given(body)), req.once))
 
     @expose('GET', '/v1/executions', policy='execution:get_all',
             result=Executions,

@@ -67,9 +67,9 @@ class Controller:
         self._core = services.jobs
 
     @expose('POST', ALL, policy='job:create', result=Job, status=201,
-            body=Job)
+            body=Job, idempotent=True)
     def create(self, req, body):
-        return self._core.create(req.ctx, types.given(body))
+        return self._core.create(req.ctx, types.given(body), req.once)
 
     @expose('GET', ALL, policy='job:get_all', result=Jobs,
             query=listing.OWNED)
