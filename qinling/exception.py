@@ -50,6 +50,11 @@ class NotFound(QinlingError):
     msg_fmt = 'Resource not found: {reason}'
 
 
+class NotAllowed(QinlingError):
+    http_code = 405
+    msg_fmt = 'This cannot be done to the resource: {reason}'
+
+
 class Conflict(QinlingError):
     http_code = 409
     msg_fmt = 'The request conflicts with the present state: {reason}'

@@ -24,8 +24,9 @@ OPTS = [
     cfg.StrOpt(
         'orchestrator', default='process',
         help='Where workers live: "process" for sandboxed processes on this '
-             'machine, or the name of a driver that a package registers as '
-             'entry point in the group qinling.orchestrators.'),
+             'machine, "kubernetes" for pods, or the name of a driver that a '
+             'package registers as entry point in the group '
+             'qinling.orchestrators.'),
     cfg.IntOpt(
         'function_concurrency', default=3, min=1,
         help='Executions that one worker serves at the same time.'),

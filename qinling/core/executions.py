@@ -59,7 +59,8 @@ class Executions:
         target = self._db.read(lambda tx: targets.resolve(
             tx, ctx.reach(), order.function_id, order.function_version,
             order.function_alias, order.routing_key or id))
-        if target.runtime_status != RuntimeStatus.AVAILABLE:
+        if (target.runtime_id is not None
+                and target.runtime_status != RuntimeStatus.AVAILABLE):
             raise exception.RuntimeNotAvailable(
                 id=target.runtime_id, status=target.runtime_status)
         row = self._row(id, target, order)

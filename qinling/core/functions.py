@@ -59,12 +59,14 @@ class Functions:
                   for name in _LIMITED}
         source = self._source(code.get('source'))
         values['runtime_id'] = fields.get('runtime_id')
-        if source.needs_runtime:
+        if source.needs_runtime or values['runtime_id']:
             self._db.read(lambda tx: _check_runtime(
                 tx, ctx, values['runtime_id']))
         for name in ('name', 'description'):
             values[name] = limits.text(name, fields.get(name))
-        values['entry'] = limits.text('entry', fields.get('entry')) or ENTRY
+        if source.has_package:
+            values['entry'] = (limits.text('entry', fields.get('entry'))
+                               or ENTRY)
         values['code'], values['package'] = source.create(code, upload)
         now = models.now()
         values.update(project_id=ctx.project_id, created_at=now,
@@ -72,7 +74,7 @@ class Functions:
 
         def insert(tx):
             # Again, and kept as it is: to store a package takes a while.
-            if source.needs_runtime:
+            if values['runtime_id']:
                 _check_runtime(tx, ctx, values['runtime_id'], lock=True)
             return query.insert(tx, _MODEL, **values)
         return self.get(ctx, self._packages.keep(values['package'], insert))
@@ -223,6 +225,10 @@ class Functions:
                 f'count must be at least 1 and at most {MOST_WORKERS}.')
         target = self._db.read(lambda tx: targets.resolve(
             tx, ctx.reach(), id, version))
+        if not self._source(target.code['source']).has_package:
+            raise exception.Invalid(
+                'An image function has no workers: each execution has a '
+                'container of its own.')
         action(target, count)
 
     def detach(self, ctx, id, version):

@@ -21,6 +21,7 @@ from qinling.core import packages
 from qinling.core import runtimes
 from qinling.core import versions
 from qinling import drivers
+from qinling.sources import image
 from qinling.sources import package
 
 
@@ -48,8 +49,11 @@ class Code:
 def code(conf, db):
     """The code sources over the configured storage."""
     storage = drivers.load('storage', conf.storage.provider)(conf)
-    return Code({'package': package.Driver(conf, storage)},
-                packages.Packages(db, storage))
+    sources = {'package': package.Driver(conf, storage)}
+    if conf.engine.orchestrator != 'process':
+        # Plain processes are made of no image.
+        sources['image'] = image.Driver()
+    return Code(sources, packages.Packages(db, storage))
 
 
 def build(conf, db, engine, code):

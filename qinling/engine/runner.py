@@ -38,13 +38,29 @@ MARGIN = 15
 NOT_BEGUN = (409, 503)
 
 
+class WorkerDied(Exception):
+    """A worker went away with an execution.
+
+    :param detail: what was seen of it.
+    :param death: a :class:`~qinling.orchestrators.base.Death`, or ``None``.
+    """
+
+    def __init__(self, detail, death):
+        super().__init__(detail)
+        self.sentence = (death.sentence if death else
+                         'The worker died while it ran the function.')
+        self.own_fault = bool(death and death.own_fault)
+
+
 class Runner:
     """Runs executions for one engine.
 
     :param owner: the engine's name in the column ``owner``.
+    :param images: a :class:`qinling.engine.images.Images`.
     """
 
-    def __init__(self, conf, db, owner, scaling, invoker):
+    def __init__(self, conf, db, owner, scaling, invoker, images=None):
+        self._images = images
         self._conf = conf
         self._db = db
         self._owner = owner
@@ -121,6 +137,8 @@ class Runner:
                              'os_session': None},
                  'timeout': target.timeout}
         try:
+            if target.code['source'] == 'image':
+                return self._images.run(row['id'], target, args, kwargs)
             while not self.stopping:
                 answer = self._call(order, target, deadline)
                 if answer is not None:
@@ -128,11 +146,15 @@ class Runner:
             sentence = 'The service was stopped.'
         except scaling_module.NoWorker as e:
             sentence = f'No worker was free in time: {e}.'
-        except invoker_module.Lost as e:
+        except WorkerDied as e:
             LOG.warning('The worker of execution %s is lost: %s',
                         row['id'], e)
-            sentence = ('The service was stopped.' if self.stopping else
-                        'The worker died while it ran the function.')
+            if e.own_fault:
+                return executions.Outcome(
+                    ExecutionStatus.FAILED,
+                    json.dumps({'output': e.sentence}))
+            sentence = ('The service was stopped.' if self.stopping
+                        else e.sentence)
         except (exception.PermanentError, exception.TemporaryError) as e:
             sentence = f'No worker can run the function: {e}'
         except Exception:
@@ -144,18 +166,22 @@ class Runner:
         """The agent's answer; ``None`` when the worker had not begun, so
         that another may."""
         member = self._scaling.acquire(target, deadline)
-        broken = True
+        broken, lost, death = True, None, None
         try:
             status, answer = self._invoker.execute(
                 member.worker, order, target.timeout + MARGIN)
             broken = status != 200
             if broken and status not in NOT_BEGUN:
-                raise invoker_module.Lost(answer.get('error', status))
+                lost = str(answer.get('error', status))
         except invoker_module.NotSent as e:
             LOG.info('Worker %s is gone: %s', member.worker.name, e)
             return None
+        except invoker_module.Lost as e:
+            lost = str(e)
         finally:
-            self._scaling.done(member, broken)
+            death = self._scaling.done(member, broken, lost is not None)
+        if lost is not None:
+            raise WorkerDied(lost, death)
         if broken:
             LOG.warning('Worker %s refused: %s', member.worker.name, answer)
             return None

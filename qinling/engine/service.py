@@ -18,6 +18,7 @@ the same verbs through :mod:`qinling.rpc` and :mod:`qinling.engine.endpoint`.
 """
 
 from concurrent import futures
+import hashlib
 import os
 import socket
 import threading
@@ -27,6 +28,7 @@ import uuid
 from oslo_log import log
 
 from qinling.core import packages
+from qinling.engine import images
 from qinling.engine import invoker as invoker_module
 from qinling.engine import pools
 from qinling.engine import reaper
@@ -36,6 +38,9 @@ from qinling import exception
 from qinling.orchestrators import base
 
 LOG = log.getLogger(__name__)
+
+#: Seconds after which an engine begins with the pools that are there.
+RESTORE_PATIENCE = 30
 
 
 class Engine:
@@ -47,6 +52,7 @@ class Engine:
     def __init__(self, conf, db, orchestrator, code):
         self._conf = conf
         self._orchestrator = orchestrator
+        orchestrator.on_lost = self._lost
         self._code = code
         self.owner = (f'{socket.gethostname()[:60]}:{os.getpid()}:'
                       f'{uuid.uuid4().hex[:8]}')
@@ -55,7 +61,8 @@ class Engine:
             conf.engine.function_concurrency, self._start_worker,
             self._release)
         self._runner = runner.Runner(
-            conf, db, self.owner, self._scaling, self._invoker)
+            conf, db, self.owner, self._scaling, self._invoker,
+            images.Images(conf, orchestrator))
         self._pools = pools.Pools(db, orchestrator)
         self._reaper = reaper.Reaper(
             conf, db, self.owner, self.start, self._known)
@@ -79,7 +86,7 @@ class Engine:
         """
         LOG.info('Engine %s; workers: %s', self.owner,
                  self._orchestrator.describe())
-        self._pools.restore()
+        futures.wait(self._pools.restore(self._later), RESTORE_PATIENCE)
         if alone:
             self._reaper.recover()
         self._keeper.start()
@@ -91,6 +98,10 @@ class Engine:
         self._asynchronous.shutdown(wait=False, cancel_futures=True)
         self._drained(self._conf.engine.stop_timeout)
         self._runner.stopping = True
+        # What still runs must end here: others will begin it again.
+        for worker in self._scaling.busy():
+            self._release(worker)
+            self._invoker.abort(worker)
         self._orchestrator.close()
         self._drained(runner.MARGIN)
         self._background.shutdown(wait=False, cancel_futures=True)
@@ -104,7 +115,7 @@ class Engine:
         interval = min(self._conf.engine.lease / 3,
                        self._conf.engine.sweep_interval)
         while True:
-            for step in (self._renew, self._reaper.sweep, self._pools.tend,
+            for step in (self._renew, self._reaper.sweep, self._tend,
                          self._expire, self._sweep_packages):
                 try:
                     step()
@@ -119,6 +130,11 @@ class Engine:
         self._reaper.renew(self._runner.held(older_than=age) + [
             id for id, since in list(self._queued.items())
             if since <= limit])
+
+    def _tend(self):
+        self._pools.tend(self._later)
+        for worker in self._pools.unneeded():
+            self._later(self._release, worker)
 
     def _expire(self):
         self._scaling.expire(self._conf.engine.function_service_expiration)
@@ -136,10 +152,15 @@ class Engine:
 
     def _start_worker(self, target):
         conf = self._conf
-        worker = self._orchestrator.claim(
-            target.runtime_id, f'{target.function_id}/{target.version}',
-            base.Limits(target.cpu, target.memory_size,
-                        conf.engine.function_concurrency))
+        worker = self._claim(target)
+        while worker.used:
+            state = self._state(worker)
+            if state == 'loaded':
+                return worker
+            if state == 'idle':
+                break
+            self._release(worker)
+            worker = self._claim(target)
         settings = {
             'function_id': target.function_id,
             'function_version': target.version, 'entry': target.entry,
@@ -156,6 +177,26 @@ class Engine:
             raise
         return worker
 
+    def _claim(self, target):
+        build = hashlib.sha256(
+            repr((target.slot, target.build)).encode()).hexdigest()[:40]
+        return self._orchestrator.claim(
+            target.runtime_id, f'{target.function_id}/{target.version}',
+            base.Limits(target.cpu, target.memory_size,
+                        self._conf.engine.function_concurrency), build)
+
+    def _state(self, worker):
+        """What a worker of an engine that is gone says of itself; ``None``
+        if it cannot go on here, for instance because it still runs something
+        whose result nobody waits for."""
+        try:
+            status, answer = self._invoker.status(worker)
+        except (invoker_module.NotSent, invoker_module.Lost):
+            return None
+        if status != 200 or answer['busy']:
+            return None
+        return answer['state']
+
     def _load(self, worker, settings, target):
         source = self._code.sources[target.code['source']]
         try:
@@ -169,9 +210,15 @@ class Engine:
         if status != 200:
             raise exception.PermanentError(answer.get('error', status))
 
-    def _release(self, worker):
+    def _release(self, worker, lost=False):
         self._invoker.forget(worker)
-        self._orchestrator.release(worker)
+        return self._orchestrator.release(worker, lost)
+
+    def _lost(self, worker):
+        """The orchestrator saw a worker die, perhaps before its connections
+        tell."""
+        self._invoker.abort(worker)
+        self._later(self._scaling.drop, worker)
 
     # Verbs
 
@@ -216,13 +263,13 @@ class Engine:
 
     def workers(self, function_id, version):
         """Names of the workers that serve a function."""
-        return [worker.name for _, worker in self._scaling.workers(
-            lambda target: target.slot == (function_id, version))]
+        return [worker.name for worker in self._orchestrator.claimed()
+                if worker.function == f'{function_id}/{version}']
 
     def workers_of(self, runtime_id):
         """Whether any worker of the runtime serves a function."""
-        return bool(self._scaling.workers(
-            lambda target: target.runtime_id == runtime_id))
+        return any(worker.runtime_id == runtime_id
+                   for worker in self._orchestrator.claimed())
 
     def scale_up(self, target, count):
         """Have ``count`` workers more; returns at once."""
@@ -241,7 +288,7 @@ class Engine:
                     and version in (None, target.version))
 
     def _later(self, action, *args):
-        self._background.submit(self._guarded, action, *args)
+        return self._background.submit(self._guarded, action, *args)
 
     def _guarded(self, action, *args):
         try:

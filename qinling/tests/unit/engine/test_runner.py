@@ -35,6 +35,7 @@ class Script:
         self.events = list(events)
         self.orders = []
         self.seats = []
+        self.death = None
 
     def acquire(self, target, deadline):
         if isinstance(self.events[0], scaling.NoWorker | TypeError
@@ -42,8 +43,9 @@ class Script:
             raise self.events.pop(0)
         return scaling.Member(base.worker(), None)
 
-    def done(self, member, broken=False):
+    def done(self, member, broken=False, lost=False):
         self.seats.append(broken)
+        return self.death if lost else None
 
     def execute(self, worker, order, timeout):
         self.orders.append((order, timeout))
