@@ -89,12 +89,18 @@ class Disruptions:
                 raise ValueError(
                     f'found no controllers for pod "{pod["metadata"]["name"]}'
                     '"')
-            owner = self._registry.store.get(
-                resources.BY_KIND[reference['apiVersion'], reference['kind']],
-                pod['metadata']['namespace'], reference['name'])
+            # A deployment counts, not its replica sets.
+            owner = self._owner(pod, reference)
+            above = owner and conditions.controller(owner)
+            owner = above and self._owner(pod, above) or owner
             if owner:
-                owners[reference['uid']] = owner['spec']['replicas']
+                owners[owner['metadata']['uid']] = owner['spec']['replicas']
         return sum(owners.values())
+
+    def _owner(self, pod, reference):
+        return self._registry.store.get(
+            resources.BY_KIND[reference['apiVersion'], reference['kind']],
+            pod['metadata']['namespace'], reference['name'])
 
     def evict(self, namespace, name, options=None):
         """Delete a pod if every budget lets it go.

@@ -24,7 +24,7 @@ from qinling import runtimes
 DIRECTORY = os.path.dirname(os.path.abspath(runtimes.__file__))
 PYTHON = os.path.realpath(sys.executable)
 PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-WORK = '/work'  # where a runtime image wants to write, beside /tmp
+CODE = '/var/lib/qinling/code'  # where a runtime image keeps functions
 
 
 @dataclasses.dataclass
@@ -79,7 +79,7 @@ def runtime(*flags):
     :param flags: of the Python that runs functions.
     """
     def entry(box):
-        places = {path: box.path(path) for path in (WORK, '/tmp')}
+        places = {path: box.path(path) for path in (CODE, '/tmp')}
         for path, place in places.items():
             if place is None:
                 return _fails(f"[Errno 30] Read-only file system: '{path}'")
@@ -88,7 +88,7 @@ def runtime(*flags):
             json.dump({
                 'secret': secrets.token_urlsafe(32), 'processes': 0,
                 'listen': f'tcp:[{box.address}]:9090',
-                'code': _made(places[WORK], 'code'),
+                'code': places[CODE],
                 'bootstrap': [PYTHON, '-I', '-S', '-u', *flags,
                               os.path.join(DIRECTORY, 'python.py')],
                 'environment': {'PATH': PATH, 'LANG': 'C.UTF-8',
@@ -97,12 +97,6 @@ def runtime(*flags):
         return [PYTHON, '-I', '-S', os.path.join(DIRECTORY, 'agent.py'),
                 settings]
     return Image(entry, user=10001)
-
-
-def _made(directory, name):
-    path = os.path.join(directory, name)
-    os.makedirs(path, 0o700, exist_ok=True)
-    return path
 
 
 SERVER = '''

@@ -84,9 +84,9 @@ class PodWorker(threading.Thread):
                 '/' + mount['subPath'] if mount.get('subPath') else '')
             for mount in spec.get('volumeMounts', ())}
         limits = spec['resources'].get('limits', {})
+        root = containers.directory_of(self, f'root/{spec["name"]}')
         return images.Box(
-            self.address, containers.directory_of(self, f'root/{spec["name"]}'),
-            mounts, bool(spec.get('securityContext', {}).get(
+            self.address, root, mounts, bool(spec.get('securityContext', {}).get(
                 'readOnlyRootFilesystem')),
             int(quantities.parse(limits.get('memory', '0'))))
 

@@ -84,5 +84,3 @@ class Processes:
                         self._listeners.pop(message['id'], None)
                 if listener:
                     listener(message)
-
-

@@ -29,6 +29,8 @@ SYSTEM = ('uid', 'creationTimestamp', 'deletionTimestamp', 'generation',
           'deletionGracePeriodSeconds', 'generateName', 'name', 'namespace',
           'resourceVersion', 'selfLink', 'managedFields')
 FINALIZERS = {'Foreground': 'foregroundDeletion', 'Orphan': 'orphan'}
+FIRST_STATUS = {'namespaces': {'phase': 'Active'},
+                'replicasets': {'replicas': 0}}
 #: Kinds whose deletion answers with the object.
 SHOWN_WHEN_DELETED = {'pods', 'resourcequotas', 'serviceaccounts'}
 
@@ -69,9 +71,7 @@ class Registry:
             if resource is resources.PODS:
                 pods.admit(value)
             elif resource.has_status:
-                value['status'] = (
-                    {'phase': 'Active'} if resource is resources.NAMESPACES
-                    else {})
+                value['status'] = dict(FIRST_STATUS.get(resource.plural, {}))
             if 'spec' in value:
                 metadata['generation'] = 1
             self.admission.create(resource, value)

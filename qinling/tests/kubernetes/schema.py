@@ -45,8 +45,10 @@ class Mismatch(Exception):
 def fields(model):
     """{name in JSON: (type, whether it is required)} of a model."""
     known = getattr(models, model)
+    required = {field.serialization_alias or name for name, field
+                in known.model_fields.items() if field.is_required()}
     return {known.attribute_map[name]: (
-        kind, known.model_fields[name].is_required())
+        kind, known.attribute_map[name] in required)
         for name, kind in known.openapi_types.items()}
 
 

@@ -14,6 +14,7 @@
 
 import contextlib
 import http.server
+import logging
 import socket
 import socketserver
 import ssl
@@ -27,6 +28,8 @@ import orjson
 from qinling.tests.kubernetes import errors
 from qinling.tests.kubernetes import routes
 from qinling.tests.kubernetes import service as services
+
+LOG = logging.getLogger(__name__)
 
 JSON = 'application/json'
 MAX_BODY = 3 << 20  # bytes
@@ -129,6 +132,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.reset()
         except OSError:
             self.close_connection = True
+        except Exception as error:
+            LOG.exception('%s %s', self.command, self.path)
+            self._send(500, errors.internal(repr(error)).body())
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = handle_request
     do_DELETE = do_OPTIONS = handle_request

@@ -189,6 +189,7 @@ class Service:
 
     def nonresource(self, path):
         """What is there beside objects: discovery and health."""
+        path = path.rstrip('/')
         if path in ('/healthz', '/livez', '/readyz'):
             return Raw(200, {'Content-Type': 'text/plain'}, b'ok')
         if path == '/version':
