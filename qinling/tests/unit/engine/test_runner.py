@@ -15,10 +15,12 @@
 import json
 import threading
 
+from qinling.engine import images
 from qinling.engine import invoker
 from qinling.engine import runner
 from qinling.engine import scaling
 from qinling import exception
+from qinling.orchestrators import base as orchestrators
 from qinling.tests.unit.engine import base
 
 GOOD = (200, {'status': 'success', 'output': {'a': [1, None]},
@@ -57,13 +59,17 @@ class Script:
         return event
 
 
-class TestRunner(base.TestCase):
+class RunnerTest(base.TestCase):
     """The runner of an engine called ``me``."""
+
+    target = base.target()
+    death = images = None
 
     def make(self, *events):
         self.script = Script(*events)
+        self.script.death = self.death
         return runner.Runner(self.conf, self.db, 'me', self.script,
-                             self.script)
+                             self.script, self.images)
 
     def run_one(self, *events, input=None, sync=True, **values):
         """(what run() returned, the row afterwards)."""
@@ -72,8 +78,12 @@ class TestRunner(base.TestCase):
         self.runner = self.make(*events)
         found = self.runner.run(
             {'id': id, 'input': input, 'sync': sync,
-             'owner': values['owner']}, base.target())
+             'owner': values['owner']}, self.target)
         return found, self.execution(id)
+
+
+class TestRunner(RunnerTest):
+    """Executions on workers."""
 
     def test_success_is_written_once_and_returned(self):
         found, row = self.run_one(GOOD, input='{"x": 1}')
@@ -196,3 +206,87 @@ class TestRunner(base.TestCase):
             row = self.execution(id)
             self.assertEqual((status, None), (row.status, row.owner))
         self.assertIn('stopped', row.result)
+
+    def test_out_of_memory_is_the_functions_fault(self):
+        self.death = orchestrators.Death('too much memory', own_fault=True)
+        _, row = self.run_one(invoker.Lost('reset'))
+        self.assertEqual(('failed', {'output': 'too much memory'}),
+                         (row.status, json.loads(row.result)))
+
+    def test_eviction_is_not(self):
+        self.death = orchestrators.Death('evicted')
+        _, row = self.run_one(invoker.Lost('reset'))
+        self.assertEqual(('error', {'output': 'evicted'}),
+                         (row.status, json.loads(row.result)))
+
+
+class Cluster:
+    """Runs images; ``found`` is what comes of it."""
+
+    runs_images = True
+
+    def __init__(self, found):
+        self.found = found
+        self.orders = []
+
+    def run_image(self, order):
+        self.orders.append(order)
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+class TestImages(RunnerTest):
+    """Executions of images need no worker."""
+
+    target = base.target(code={'source': 'image', 'image': 'i'},
+                         runtime_id=None, package=None, entry=None)
+
+    def run_image(self, found, input=None):
+        self.cluster = Cluster(found)
+        self.images = images.Images(self.conf, self.cluster)
+        _, row = self.run_one(input=input)
+        return row, json.loads(row.result)
+
+    def test_success(self):
+        row, result = self.run_image(orchestrators.ImageOutcome(
+            True, 'words\0\n', 1.5), 'a  b\nc')
+        self.assertEqual(('success', 'words\ufffd\n'),
+                         (row.status, row.logs))
+        self.assertEqual({'output': 'words\ufffd\n', 'duration': 1.5},
+                         result)
+        order, = self.cluster.orders
+        self.assertEqual((('a', 'b', 'c'), 'i', row.id, 5),
+                         (order.args, order.image, order.execution_id,
+                          order.timeout))
+
+    def test_input(self):
+        done = orchestrators.ImageOutcome(True, '', 0)
+        for input, args in (
+                (None, ()), ('', ()), ('6', ('6',)),
+                ('{"a": 1}', ('{"a": 1}',)),
+                ('{"__function_input": "x y", "b": 2}',
+                 ('x', 'y', '{"b": 2}')),
+                ('{"__function_input": [1]}', ('[1]',))):
+            self.run_image(done, input)
+            self.assertEqual(args, self.cluster.orders[0].args, input)
+
+    def test_failure(self):
+        row, result = self.run_image(orchestrators.ImageOutcome(
+            False, 'log', 2, 'exit code 3'))
+        self.assertEqual(('failed', 'log'), (row.status, row.logs))
+        self.assertEqual({'output': 'exit code 3', 'duration': 2}, result)
+
+    def test_not_begun(self):
+        for error in (exception.PermanentError('ErrImagePull'),
+                      exception.TemporaryError('exceeded quota')):
+            row, result = self.run_image(error)
+            self.assertEqual('error', row.status)
+            self.assertIn(str(error), result['output'])
+
+    def test_orchestrator_without_images(self):
+        self.cluster = base.Orchestrator()
+        self.images = images.Images(self.conf, self.cluster)
+        _, row = self.run_one()
+        self.assertEqual('error', row.status)
+        self.assertIn('runs no images', row.result)
