@@ -86,6 +86,7 @@ class Cluster(fixtures.Fixture):
         self.user = f'system:serviceaccount:{self.namespace}:qinling-engine'
         self._authority = trustme.CA()
         self._server = self._listen()
+        self.addCleanup(self._check)
         self.calls = self._server.calls
         self.address = self._server.server_address[0]
         self.url = f'https://{self.address}:{PORT}'
@@ -97,6 +98,12 @@ class Cluster(fixtures.Fixture):
             'token': self._token(self.user)})
         self.admin_kubeconfig = self._write_kubeconfig(
             'admin', self._certificate())
+
+    def _check(self):
+        """A stand-in that fails by itself proves nothing."""
+        troubles = self._server.troubles + self._manager.troubles
+        if troubles:
+            raise AssertionError('\n'.join(troubles))
 
     def _listen(self):
         """A server at the first address of a network that is free."""

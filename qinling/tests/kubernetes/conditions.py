@@ -50,7 +50,7 @@ def put(value, kind, status, reason='', message=''):
     found['status'] = status
     for name, text in (('reason', reason), ('message', message)):
         found.pop(name, None)
-        if text:
+        if text or value.get('kind') == 'PodDisruptionBudget':
             found[name] = text
 
 

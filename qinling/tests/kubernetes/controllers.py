@@ -15,6 +15,7 @@
 import logging
 import threading
 import time
+import traceback
 
 LOG = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class Manager(threading.Thread):
         super().__init__(name='controllers', daemon=True)
         self._store = store
         self._controllers = controllers
+        self.troubles = []
 
     def run(self):
         seen, due = 0, None
@@ -51,4 +53,5 @@ class Manager(threading.Thread):
                 return controller.sync()
         except Exception:
             LOG.exception('%s failed', type(controller).__name__)
+            self.troubles.append(traceback.format_exc())
             return time.monotonic() + 0.1

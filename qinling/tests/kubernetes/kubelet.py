@@ -142,7 +142,8 @@ class Kubelet:
 
     def add_node(self, name, labels=None, **capacity):
         """Make a node; ``capacity`` has ``cpu``, ``memory``, ``pods``."""
-        room = {'cpu': '16', 'memory': '64Gi', 'pods': '110', **capacity}
+        room = {'cpu': '16', 'memory': '64Gi', 'pods': '110',
+                'ephemeral-storage': '500Gi', **capacity}
         self._nodes.append(name)
         self.registry.create(resources.NODES, '', {
             'metadata': {'name': name, 'labels': {

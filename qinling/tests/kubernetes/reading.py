@@ -205,8 +205,7 @@ def _seen(selection, event):
     if not before and not after:
         return None
     if after:
-        return _event('MODIFIED' if before else 'ADDED', selection,
-                      event.object)
+        return _event('MODIFIED' if before else 'ADDED', event.object)
     value = event.object
     if event.type != 'DELETED':
         # It left the selection: shown as it was, at the present version.

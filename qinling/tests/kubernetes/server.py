@@ -21,6 +21,7 @@ import ssl
 import struct
 import threading
 import time
+import traceback
 import urllib.parse
 
 import orjson
@@ -130,11 +131,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._send(error.code, error.body(), error.headers)
         except Cut:
             self.reset()
-        except OSError:
+        except OSError as error:
+            LOG.debug('%s %s: %r', self.command, self.path, error)
             self.close_connection = True
         except Exception as error:
             LOG.exception('%s %s', self.command, self.path)
-            self._send(500, errors.internal(repr(error)).body())
+            self.server.troubles.append(traceback.format_exc())
+            if self.watching:
+                self.reset()
+            else:
+                self._send(500, errors.internal(repr(error)).body())
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = handle_request
     do_DELETE = do_OPTIONS = handle_request
@@ -227,18 +233,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header('Transfer-Encoding', 'chunked')
         self.end_headers()
         self.wfile.flush()
-        try:
-            for event in events:
-                if event is None:
-                    self._check_alive()
-                    continue
-                line = orjson.dumps(event) + b'\n'
-                self.wfile.write(b'%x\r\n%s\r\n' % (len(line), line))
-                self.wfile.flush()
-            self.wfile.write(b'0\r\n\r\n')
+        for event in events:
+            if event is None:
+                self._check_alive()
+                continue
+            line = orjson.dumps(event) + b'\n'
+            self.wfile.write(b'%x\r\n%s\r\n' % (len(line), line))
             self.wfile.flush()
-        finally:
-            self.watching = False
+        self.wfile.write(b'0\r\n\r\n')
+        self.wfile.flush()
+        self.watching = False
 
     def _check_alive(self):
         """Notice that the other side has gone."""
@@ -284,6 +288,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.service = service
         self.faults = faults
         self.calls = []
+        self.troubles = []
         self.connections = set()
         self.closing = threading.Event()
         super().__init__(place, Handler)
