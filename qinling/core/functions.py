@@ -115,16 +115,16 @@ class Functions:
         row = self.get(ctx, id)
         revisions.check(row, match)
         values = self._changes(fields)
-        if upload is None and set(values) <= set(PLAIN):
-            if fields.get('code') is not None:
-                self._same_source(row, fields['code'])
-            return self._write(ctx, row, values, match)
-        self._guard_jobs(id)
         code = fields.get('code')
         if code is not None:
             self._same_source(row, code)
-        changed = self._source(row.code['source']).update(
-            row.code, code, upload)
+        source = self._source(row.code['source'])
+        # A package without its upload says nothing new.
+        same = upload is None and (code is None or source.has_package)
+        if same and set(values) <= set(PLAIN):
+            return self._write(ctx, row, values, match)
+        self._guard_jobs(id)
+        changed = source.update(row.code, code, upload)
         if changed is not None:
             values['code'], values['package'] = changed
         result = self._write(ctx, row, values, match)

@@ -46,7 +46,7 @@ class Engines:
         self.name = f'qinling-engine-{uuid.uuid4().hex[:16]}'
         self._api = api
         self._duration = duration
-        self._began = datetime.datetime.now(datetime.timezone.utc)
+        self._began = _now()
         self._lock = threading.Lock()
         self._seen = {}     # name -> (renewTime, when that was new here)
         self._known = False
@@ -181,7 +181,9 @@ class Sweep:
 
 
 def _now():
-    return datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    # A MicroTime must have six digits, and none are written for 0.
+    return now.replace(microsecond=now.microsecond or 1)
 
 
 def _text(moment):

@@ -97,7 +97,7 @@ class TestErrors(base.BaseTestCase):
                 return f'<{name}>'
         for kind in self.all():
             self.assertIn(kind.http_code, (
-                400, 401, 403, 404, 409, 412, 413, 503), kind)
+                400, 401, 403, 404, 405, 409, 412, 413, 503), kind)
             sentence = kind.msg_fmt.format_map(Fields())
             names = [part.split('>')[0] for part in sentence.split('<')[1:]]
             made = kind(**{name: f'the {name}' for name in names})
