@@ -237,7 +237,7 @@ class Kubelet:
         self.registry.change(resources.NODES, '', name, write,
                              subresource='status')
 
-    def pressure(self, namespace, name):
+    def evict(self, namespace, name):
         """Let a node evict a pod because it lacks memory: the pod fails and
         stays, as a record."""
         self._worker(namespace, name).evict()

@@ -51,6 +51,7 @@ class PodWorker(threading.Thread):
         self._ending = False    # it is being ended: nothing starts again
         self._failure = None    # (reason, message) of the pod
         self._resize_due = None
+        self._evicted = False
         self._begun = time.monotonic()
 
     # What others call
@@ -94,6 +95,11 @@ class PodWorker(threading.Thread):
         """Kill the containers, from another thread."""
         for each in self.containers:
             each.kill(memory)
+
+    def evict(self):
+        """Let the node take the pod away, since it lacks memory."""
+        self._evicted = True
+        self.wake()
 
     def freeze(self, frozen=True):
         """Stop all processes, or let them go on."""
@@ -182,17 +188,22 @@ class PodWorker(threading.Thread):
         if deadline and not self._failure and (
                 not self._terminal() and time.monotonic()
                 >= self._begun + deadline):
-            self._failure = ('DeadlineExceeded', 'Pod was active on the node '
-                             'longer than the specified deadline')
-            self.tell(*self._failure)
-            self._kill_all(self.pod['spec'][
-                'terminationGracePeriodSeconds'])
+            self._fail('DeadlineExceeded', 'Pod was active on the node longer '
+                       'than the specified deadline')
+        if self._evicted and not self._failure and not self._terminal():
+            self._fail('Evicted', 'The node was low on resource: memory. ')
         if self._failure:
             return
         if self._initialize():
             for each in self.containers:
                 each.step()
             self._resize()
+
+    def _fail(self, reason, message):
+        """End all containers for good; the pod stays, as a record."""
+        self._failure = (reason, message)
+        self.tell(reason, message, True)
+        self._kill_all(self.pod['spec']['terminationGracePeriodSeconds'])
 
     def _initialize(self):
         """Run the containers that come first, one by one."""
@@ -326,6 +337,9 @@ class PodWorker(threading.Thread):
                     for each in self.initial]
             if self._failure:
                 status['reason'], status['message'] = self._failure
+                if self._evicted:
+                    conditions.put(value, 'DisruptionTarget', True,
+                                   'TerminationByKubelet', self._failure[1])
             self._put_conditions(value, phase)
 
         self._write(write)

@@ -22,7 +22,9 @@ class Probe:
     """One probe of one running container.
 
     :param spec: the probe of the container's spec.
-    :param pace: how long a second lasts here.
+    :param pace: how long a second lasts here, for looking: good news comes
+        sooner than from a real kubelet, but a failure counts once in a
+        period of real seconds only, so that nothing is given up sooner.
     :param good: what is believed before the first result.
     """
 
@@ -35,6 +37,7 @@ class Probe:
         self.due = time.monotonic() + pace * spec.get(
             'initialDelaySeconds', 0)
         self.message = ''
+        self._counted = time.monotonic()
 
     def run(self, target, broken=False):
         """Try once; returns whether the belief has changed.
@@ -53,11 +56,19 @@ class Probe:
             if self.passed >= self.spec['successThreshold']:
                 self.good = True
         else:
-            self.failed, self.passed = self.failed + 1, 0
-            if self.failed >= self.spec['failureThreshold']:
-                self.good = False
+            self._fail()
         self.due = time.monotonic() + self._pace * self.spec['periodSeconds']
         return self.good != before
+
+    def _fail(self):
+        self.passed = 0
+        now = time.monotonic()
+        if now - self._counted < self.spec['periodSeconds']:
+            return
+        self._counted = now
+        self.failed += 1
+        if self.failed >= self.spec['failureThreshold']:
+            self.good = False
 
     def _try(self, target):
         patience = self.spec['timeoutSeconds']

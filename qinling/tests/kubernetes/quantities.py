@@ -46,6 +46,7 @@ def parse(text):
 
 def render(value):
     """The shortest text of a number."""
+    value = decimal.Decimal(value)
     if value == value.to_integral_value():
         return str(int(value))
     return f'{int((value * 1000).to_integral_value(decimal.ROUND_UP))}m'
