@@ -169,7 +169,8 @@ class Runtime:
         self._tell(id=id, event='started', pid=pid)
 
     def _print(self, container):
-        if not container.read():
+        # It may have been reaped by what came just before.
+        if container.id in self._containers and not container.read():
             self._silence(container)
 
     def _silence(self, container):

@@ -249,6 +249,8 @@ class Kubelet:
             workers = list(self._workers.values())
         for each in workers:
             each.wake()
-        self.processes.close()
-        for each in workers:
-            each.join(PATIENCE)
+        try:
+            self.processes.close()
+        finally:
+            for each in workers:
+                each.join(PATIENCE)

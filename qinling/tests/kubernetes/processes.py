@@ -59,11 +59,16 @@ class Processes:
         self.signal(id, signal.SIGSTOP if frozen else signal.SIGCONT, True)
 
     def close(self):
-        """Kill everything."""
+        """Kill everything.
+
+        :raises AssertionError: the program that runs it all has failed.
+        """
         self._channel.shutdown(socket.SHUT_WR)
-        self._popen.wait()
+        code = self._popen.wait()
         self._reader.join()
         self._channel.close()
+        if code:
+            raise AssertionError(f'containerd ended with {code}.')
 
     def _send(self, **message):
         data = json.dumps(message).encode() + b'\n'
