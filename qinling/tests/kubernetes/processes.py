@@ -31,6 +31,7 @@ class Processes:
         ours, theirs = socket.socketpair()
         self._channel = ours
         self._lock = threading.Lock()
+        self._sending = threading.Lock()
         self._listeners = {}
         self._popen = subprocess.Popen(
             [os.path.realpath(sys.executable), '-I', '-S', PROGRAM],
@@ -72,7 +73,7 @@ class Processes:
 
     def _send(self, **message):
         data = json.dumps(message).encode() + b'\n'
-        with self._lock:
+        with self._sending:
             try:
                 self._channel.sendall(data)
             except OSError:
