@@ -34,6 +34,7 @@ LOG = logging.getLogger(__name__)
 
 JSON = 'application/json'
 MAX_BODY = 3 << 20  # bytes
+MOST_READ = 16 << 20
 RESET = struct.pack('ii', 1, 0)
 
 
@@ -152,6 +153,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         size = int(self.headers.get('Content-Length') or 0)
         if size > MAX_BODY:
             self.close_connection = True
+            # Whoever is still sending would not hear the answer.
+            self.rfile.read(min(size, MOST_READ))
             raise errors.ApiError(
                 413, 'RequestEntityTooLarge', 'Request entity too large: '
                 f'limit is {MAX_BODY}')

@@ -156,8 +156,8 @@ class TestObjects(base.TestCase):
     def test_delete(self):
         made = self.secret()
         answer = self.core.delete_namespaced_secret('s', base.NAMESPACE)
-        self.assertEqual('Success', answer.status)
-        self.assertEqual(made.metadata.uid, answer.details.uid)
+        self.assertEqual(('Status', 'Success', made.metadata.uid), (
+            answer['kind'], answer['status'], answer['details']['uid']))
         self.refused(404, self.core.delete_namespaced_secret, 's',
                      base.NAMESPACE)
 
