@@ -48,13 +48,14 @@ password_hash_rounds = 4
 [token]
 expiration = {expiration}
 '''
-# Keystone reads what is left of the command line.
+# Keystone reads what is left of the command line.  One thread, because two
+# that write would meet in SQLite, and one of them answer with 500.
 SERVER = '''
 import sys
 from cheroot import wsgi
 port = int(sys.argv.pop())
 from keystone.wsgi.api import application
-server = wsgi.Server(('127.0.0.1', port), application, numthreads=4)
+server = wsgi.Server(('127.0.0.1', port), application, numthreads=1)
 server.prepare()
 print('Serving.', flush=True)
 server.serve()
