@@ -203,7 +203,7 @@ class Container:
         self.killed_for_memory = False
         self.state = {'terminated': ended}
         self.probes = {}
-        if self._worker.restarts(code):
+        if self._worker.restarts(self, code):
             self._restart(ended)
 
     def _last_words(self, code):

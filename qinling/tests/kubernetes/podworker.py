@@ -72,9 +72,11 @@ class PodWorker(threading.Thread):
     def log_path(self, name, restarts):
         return os.path.join(self.directory, f'{name}.{restarts}.log')
 
-    def restarts(self, code):
+    def restarts(self, container, code):
         """Whether a container that has ended starts again."""
         policy = self.pod['spec']['restartPolicy']
+        if container in self.initial and policy == 'Always':
+            policy = 'OnFailure'
         return not self._ending and (
             policy == 'Always' or policy == 'OnFailure' and code != 0)
 
@@ -221,25 +223,20 @@ class PodWorker(threading.Thread):
                  if each.id and not each.ended]
         for each in every:
             each.kill(number=signal.SIGTERM if grace else signal.SIGKILL)
-        end = time.monotonic() + grace
+        patience = Patience(grace)
         while not all(each.ended for each in every):
-            if not grace and self.kubelet.closed:
+            if self.kubelet.closed:
                 return
-            if grace and time.monotonic() >= self._grace_end(end):
-                grace = 0
+            if not self._look():
+                patience.shorten(0)
+            else:
+                patience.shorten(self.pod['metadata'].get(
+                    'deletionGracePeriodSeconds', grace))
+            if patience.over():
                 for each in every:
                     self.kubelet.processes.signal(each.id, signal.SIGKILL,
                                                   True)
-            self._wait(self._grace_end(end) if grace
-                       else time.monotonic() + 1)
-
-    def _grace_end(self, end):
-        """The end of patience, which a second deletion may shorten."""
-        if not self._look():
-            return 0
-        shorter = self.pod['metadata'].get('deletionGracePeriodSeconds')
-        return end if shorter is None else min(
-            end, time.monotonic() + shorter)
+            self._wait(patience.due())
 
     def _finish(self):
         """End a pod that is being deleted, then let it vanish."""
@@ -381,3 +378,25 @@ class PodWorker(threading.Thread):
         for each in value['status']['conditions']:
             if each['type'] != 'PodScheduled':
                 each['observedGeneration'] = generation
+
+
+class Patience:
+    """The time that containers have to end, after which they are killed."""
+
+    def __init__(self, seconds):
+        self._seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def shorten(self, seconds):
+        """Take note of another period, which begins now if it is shorter.
+        """
+        if seconds < self._seconds:
+            self._seconds = seconds
+            self._end = min(self._end, time.monotonic() + seconds)
+
+    def over(self):
+        return time.monotonic() >= self._end
+
+    def due(self):
+        """When to look again."""
+        return max(self._end, time.monotonic() + 0.05)
