@@ -25,6 +25,7 @@ from qinling.tests.kubernetes import errors
 from qinling.tests.kubernetes import events
 from qinling.tests.kubernetes import images
 from qinling.tests.kubernetes import names
+from qinling.tests.kubernetes import patiences
 from qinling.tests.kubernetes import quantities
 from qinling.tests.kubernetes import resources
 
@@ -89,8 +90,8 @@ class PodWorker(threading.Thread):
         limits = spec['resources'].get('limits', {})
         root = containers.directory_of(self, f'root/{spec["name"]}')
         return images.Box(
-            self.address, root, mounts, bool(spec.get('securityContext', {}).get(
-                'readOnlyRootFilesystem')),
+            self.address, root, mounts, bool(spec.get(
+                'securityContext', {}).get('readOnlyRootFilesystem')),
             int(quantities.parse(limits.get('memory', '0'))))
 
     def kill(self, memory=False):
@@ -223,7 +224,7 @@ class PodWorker(threading.Thread):
                  if each.id and not each.ended]
         for each in every:
             each.kill(number=signal.SIGTERM if grace else signal.SIGKILL)
-        patience = Patience(grace)
+        patience = patiences.Patience(grace)
         while not all(each.ended for each in every):
             if self.kubelet.closed:
                 return
@@ -378,25 +379,3 @@ class PodWorker(threading.Thread):
         for each in value['status']['conditions']:
             if each['type'] != 'PodScheduled':
                 each['observedGeneration'] = generation
-
-
-class Patience:
-    """The time that containers have to end, after which they are killed."""
-
-    def __init__(self, seconds):
-        self._seconds = seconds
-        self._end = time.monotonic() + seconds
-
-    def shorten(self, seconds):
-        """Take note of another period, which begins now if it is shorter.
-        """
-        if seconds < self._seconds:
-            self._seconds = seconds
-            self._end = min(self._end, time.monotonic() + seconds)
-
-    def over(self):
-        return time.monotonic() >= self._end
-
-    def due(self):
-        """When to look again."""
-        return max(self._end, time.monotonic() + 0.05)
