@@ -300,7 +300,19 @@ class TestPods(Faults):
         driver = self.make_pool()
         name, = self.pods(labels.IDLE)
         self.kubelet.kill(self.cluster.namespace, name)
-        self.ping(self.claim(driver))
+
+        def restarted():
+            status = self.cluster.store.get(
+                resources.PODS, self.cluster.namespace, name)['status']
+            container, = status['containerStatuses']
+            return container['restartCount'] and container['ready']
+
+        # Until then a claim may get it: that of the engine tries another
+        # one when it does not answer.
+        self.wait_until(restarted)
+        worker = self.claim(driver)
+        self.assertEqual(name, worker.name)
+        self.ping(worker)
         self.assertEqual([], driver.lost)
 
     def test_claimed_worker_dies(self):
