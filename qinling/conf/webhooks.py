@@ -39,6 +39,8 @@ OPTS = [
              'redis://host:6379 or memcached://host:11211, for one limit '
              'over all API hosts. What the library "limits" knows can be '
              'used; its drivers are the extras "redis" and "memcached" of '
-             'this package. While the storage does not answer, deliveries '
-             'are not limited.'),
+             'this package. While the storage refuses, deliveries are not '
+             'limited; so that they need not wait for one that is silent, '
+             'give Redis a limit in seconds, as in '
+             'redis://host:6379?socket_timeout=1&socket_connect_timeout=1.'),
 ]

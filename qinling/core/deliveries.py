@@ -70,8 +70,10 @@ class Deliveries:
         try:
             return self._run(webhook, delivery)
         except exception.QinlingError as e:
-            self._refusals.note(id, e)
-            raise
+            refusal = e
+        # Not within the clause: each line of the log would tell it twice.
+        self._refusals.note(id, refusal)
+        raise refusal
 
     def _run(self, webhook, delivery):
         self._admit(webhook, delivery)

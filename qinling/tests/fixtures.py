@@ -173,6 +173,7 @@ class Core(databases.Fixture):
         self.code = services.code(self.conf, self.db)
         self.services = services.build(
             self.conf, self.db, self.engine, self.code)
+        self.addCleanup(lambda: self.services.close())
 
     def succeed(self, row, _target, result='{"output": 1}', logs='a log'):
         """What the engine does with an execution."""

@@ -58,12 +58,8 @@ class Client:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self._socket.makefile('rb')
 
-    def call(self, method, path, body=b'', kind='application/json',
-             more=''):
-        """(status, body bytes) of one request.
-
-        :param more: lines of further headers.
-        """
+    def call(self, method, path, body=b'', kind='application/json', more=''):
+        """(status, body bytes) of one request; ``more`` are headers."""
         self._socket.sendall(
             f'{method} {path} HTTP/1.1\r\nHost: bench\r\n{more}'
             f'Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n'
@@ -211,10 +207,10 @@ def private(pid):
 
 def start(directory, *words):
     """(process, URL) of a server, with further words for its command."""
+    code = 'from qinling.cmd import standalone; standalone.main()'
     server = subprocess.Popen(
-        [sys.executable, '-c',
-         'from qinling.cmd import standalone; standalone.main()',
-         '--state-dir', directory, '--port', '0', *words], stderr=subprocess.PIPE)
+        [sys.executable, '-c', code, '--state-dir', directory, '--port', '0',
+         *words], stderr=subprocess.PIPE)
     endpoint = pathlib.Path(directory, 'endpoint')
     log = []
     reader = threading.Thread(

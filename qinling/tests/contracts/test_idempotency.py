@@ -47,7 +47,6 @@ class Repeats:
             self.core.conf, self.core.database.open(), self.core.engine,
             self.core.code)
         self.hosts = (self.core.services, self.other)
-        self.addCleanup(self.core.services.close)
         self.addCleanup(self.other.close)
 
     def at_once(self, action):

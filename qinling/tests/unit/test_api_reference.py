@@ -65,7 +65,6 @@ class TestSamples(base.BaseTestCase):
     def run_page(self, text):
         api = self.useFixture(fixtures.Api(
             secrets={'encryption_keys': [secrets.new_key()]}))
-        self.addCleanup(api.services.close)
         reference.Runner(api).run(text)
 
     def test_conventions(self):

@@ -37,7 +37,6 @@ class DeliveryTest(cases.ApiTest):
 
     def setUp(self):
         super().setUp()
-        self.addCleanup(self.api.services.close)
         self.function = self.api.function().id
 
     def webhook(self, **values):

@@ -50,7 +50,6 @@ class DeliveryTest(base.BaseTestCase):
             secrets={'encryption_keys': [KEY]},
             webhooks={'rate_limit': self.LIMIT}))
         self.deliveries = self.core.services.deliveries
-        self.addCleanup(self.deliveries.close)
         self.ctx = fixtures.caller('mine')
         self.function = self.core.function(self.ctx).id
 

@@ -28,7 +28,7 @@ class RefusalsTest(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.core = self.useFixture(fixtures.Core())
-        self.id = self.core.insert(models.Webhook)
+        self.webhook = self.core.insert(models.Webhook)
         self.logged = self.useFixture(base.fixtures.FakeLogger(
             'qinling.core.refusals'))
         self.writes = []
@@ -42,21 +42,22 @@ class RefusalsTest(base.BaseTestCase):
         return made
 
     def count(self, id=None):
-        return self.core.row(models.Webhook, id or self.id).refused
+        return self.core.row(models.Webhook, id or self.webhook).refused
 
 
 class TestRefusals(RefusalsTest):
     def test_the_first_is_seen_at_once(self):
-        self.of(NEVER).note(self.id, exception.TooLarge(reason='it'))
+        self.of(NEVER).note(self.webhook, exception.TooLarge(reason='it'))
         self.assertEqual(1, self.count())
-        self.assertIn(f'Webhook {self.id}, deliveries refused: 1. The '
+        self.assertIn(f'Webhook {self.webhook}, deliveries refused: 1. The '
                       'request is too large: it', self.logged.output)
 
     def test_a_flood_is_two_writes_and_a_few_lines(self):
         made = self.of(NEVER)
         for _ in range(1000):
-            made.note(self.id, exception.SignatureRefused(reason='wrong.'))
-            made.note(self.id, exception.TooLarge(reason='it'))
+            made.note(self.webhook,
+                      exception.SignatureRefused(reason='wrong.'))
+            made.note(self.webhook, exception.TooLarge(reason='it'))
         made.close()
         self.assertEqual(2000, self.count())
         self.assertEqual(2, len(self.writes))
@@ -69,20 +70,20 @@ class TestRefusals(RefusalsTest):
         made = self.of(SOON)
         for number in range(1, 4):
             for _ in range(5):
-                made.note(self.id, exception.TooLarge(reason='it'))
+                made.note(self.webhook, exception.TooLarge(reason='it'))
             databases.wait_until(lambda: self.count() == 5 * number)
 
     def test_the_end_of_quiet_windows(self):
         made = self.of(SOON)
-        made.note(self.id, exception.TooLarge(reason='it'))
+        made.note(self.webhook, exception.TooLarge(reason='it'))
         databases.wait_until(lambda: made._timer is None)
-        made.note(self.id, exception.TooLarge(reason='it'))
+        made.note(self.webhook, exception.TooLarge(reason='it'))
         self.assertEqual(2, self.count())
 
     def test_many_webhooks(self):
         made = self.of(NEVER)
-        ids = [self.id, *(self.core.insert(models.Webhook)
-                          for _ in range(3))]
+        ids = [self.webhook,
+               *(self.core.insert(models.Webhook) for _ in range(3))]
         for place, id in enumerate(ids):
             for _ in range(place + 1):
                 made.note(id, exception.TooLarge(reason='it'))
@@ -92,14 +93,14 @@ class TestRefusals(RefusalsTest):
     def test_what_is_gone(self):
         made = self.of(NEVER)
         made.note('nothing', exception.TooLarge(reason='it'))
-        made.note(self.id, exception.TooLarge(reason='it'))
+        made.note(self.webhook, exception.TooLarge(reason='it'))
         made.close()
         self.assertEqual(1, self.count())
 
     def test_it_is_no_change_of_the_webhook(self):
-        before = self.core.row(models.Webhook, self.id)
-        self.of(NEVER).note(self.id, exception.TooLarge(reason='it'))
-        after = self.core.row(models.Webhook, self.id)
+        before = self.core.row(models.Webhook, self.webhook)
+        self.of(NEVER).note(self.webhook, exception.TooLarge(reason='it'))
+        after = self.core.row(models.Webhook, self.webhook)
         self.assertEqual((before.revision, None),
                          (after.revision, after.updated_at))
 
@@ -108,7 +109,7 @@ class TestRefusals(RefusalsTest):
         def fail(*_args, **_kwargs):
             raise exception.Unavailable(reason='it')
         self.core.db.write = fail
-        self.of(NEVER).note(self.id, exception.TooLarge(reason='it'))
+        self.of(NEVER).note(self.webhook, exception.TooLarge(reason='it'))
         self.assertIn('in the log only', self.logged.output)
 
     def test_close_without_anything(self):
