@@ -66,7 +66,7 @@ class Transport:
             response = self._adapter.request(
                 path, method, raise_exc=False, **how)
         except keystone.ConnectionError as e:
-            raise exceptions.Unreachable(f'No answer from the server: {e}')
+            raise exceptions.Unreachable(_unanswered(e))
         except keystone.ClientException as e:
             raise exceptions.ClientError(str(e))
         if response.status_code >= 400:
@@ -85,6 +85,19 @@ class Transport:
             following = page.get('next')
             query = following and urllib.parse.parse_qsl(
                 urllib.parse.urlsplit(following).query)
+
+
+def _unanswered(error):
+    """Why nobody answered; at the bottom of it is what the system said."""
+    sentence = str(error)
+    cause = error
+    while cause := cause.__cause__ or cause.__context__:
+        if isinstance(cause, OSError) and cause.strerror:
+            place = getattr(error.__context__, 'request', None)
+            where = place.url if place is not None else 'the server'
+            sentence = (f'No answer from {where}: {cause.strerror}. Is the '
+                        'server running there?')
+    return sentence
 
 
 def _error(response):

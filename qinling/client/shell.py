@@ -32,7 +32,8 @@ class Shell(app.App):
         self._argv = argv
         super().__init__(
             DESCRIPTION, version.release(),
-            commandmanager.CommandManager('openstack.function_engine.v1'))
+            commandmanager.CommandManager('openstack.function_engine.v1'),
+            deferred_help=True)
 
     def build_option_parser(self, description, version):
         # An abbreviation would take away options of the commands.

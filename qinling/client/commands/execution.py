@@ -23,8 +23,10 @@ class Execution(base.Noun):
     columns = ('id', 'function_alias', 'function_id', 'function_version',
                'description', 'input', 'result', 'status', 'sync',
                'project_id', 'created_at', 'updated_at')
-    filters = ('function_id', 'status', 'description', 'all_projects',
-               'project_id')
+    more = ('attempt', 'next_attempt_at', 'job_id', 'scheduled_at',
+            'rerun_of', 'failed_id')
+    filters = ('function_id', 'status', 'description', 'job_id',
+               'all_projects', 'project_id')
 
 
 class List(Execution, base.List):
@@ -35,11 +37,15 @@ class List(Execution, base.List):
         parser.add_argument('--function', metavar='FUNCTION',
                             help='Show those of the function with this id '
                             'or name.')
+        parser.add_argument('--job', help='Show those of the job with this '
+                            'id or name.')
         return parser
 
     def rows(self, args, **query):
         if args.function:
             query['function_id'] = self.client.functions.id_of(args.function)
+        if args.job:
+            query['job_id'] = self.client.jobs.id_of(args.job)
         return super().rows(args, **query)
 
 
@@ -85,6 +91,9 @@ class Create(Execution, Ended):
             '--routing-key', metavar='KEY',
             help='Decides which version of an alias with weights runs: the '
                  'same key, the same version.')
+        parser.add_argument(
+            '--idempotency-key', metavar='KEY',
+            help='Whatever is asked again with the same key is done once.')
         group = parser.add_mutually_exclusive_group()
         group.add_argument('--sync', action='store_true', default=True,
                            help='Wait for the end; the default.')
@@ -97,7 +106,8 @@ class Create(Execution, Ended):
         return self.ended(self.things.create(
             **options.target(self.client, args), sync=args.sync,
             input=options.text(args.input), description=args.description,
-            routing_key=args.routing_key), args)
+            routing_key=args.routing_key,
+            idempotency_key=args.idempotency_key), args)
 
 
 class Rerun(Identified, Ended):
@@ -105,11 +115,17 @@ class Rerun(Identified, Ended):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
+        parser.add_argument(
+            '--function-version', metavar='N',
+            help='Run this version; "original" is the one that ran and the '
+                 'default, "current" what would run today.')
+        options.add_sync(parser)
         options.add_wait(parser, 'until it has ended')
         return parser
 
     def row(self, args):
-        return self.ended(self.things.rerun(args.execution), args)
+        return self.ended(self.things.rerun(
+            args.execution, args.function_version, args.sync), args)
 
 
 class Cancel(Execution, base.Delete):

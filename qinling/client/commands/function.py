@@ -22,7 +22,8 @@ from qinling.client import exceptions
 from qinling.client import package
 
 #: Options that are fields of the API as they are.
-FIELDS = ('name', 'description', 'entry', 'cpu', 'memory_size', 'timeout')
+FIELDS = ('name', 'description', 'entry', 'cpu', 'memory_size', 'timeout',
+          'async_policy')
 NO_CODE = '''Cannot create function with the parameters given.
 Must provide required parameters for different type of functions:
     - for package type function, either --file or --package is required,
@@ -74,6 +75,10 @@ class Changed(Function, base.Show):
             help='Limit of processor time, in thousandths of a core.')
         parser.add_argument('--memory-size', type=options.positive,
                             help='Limit of memory, in bytes.')
+        parser.add_argument(
+            '--async-policy', type=options.json_object, metavar='JSON',
+            help='What follows a failure that nobody waits for, such as '
+                 '{"retries": 2}.')
         parser.add_argument(
             '--timeout', type=options.positive, default=self.timeout,
             help='Seconds that an execution may take; 5 if not given.')

@@ -27,6 +27,17 @@ class Job(base.Noun):
     filters = ('all_projects', 'project_id')
 
 
+def add_times(parser):
+    """When a job runs."""
+    parser.add_argument('--pattern', help='When to run it, as in cron.')
+    parser.add_argument(
+        '--timezone', metavar='ZONE',
+        help='What the pattern is of, such as Europe/Berlin; else UTC.')
+    parser.add_argument(
+        '--misfire', choices=('skip', 'once', 'all'),
+        help='What becomes of times that passed while no server ran.')
+
+
 class List(Job, base.List):
     """List jobs."""
 
@@ -44,7 +55,7 @@ class Create(Job, base.Show):
         parser.add_argument('--name', help='Name of the job.')
         parser.add_argument('--first-execution-time', metavar='TIME',
                             help='The earliest time to run it, UTC.')
-        parser.add_argument('--pattern', help='When to run it, as in cron.')
+        add_times(parser)
         options.add_input(parser, '--function-input')
         parser.add_argument('--count', type=int,
                             help='How often to run it; for ever if not '
@@ -56,6 +67,7 @@ class Create(Job, base.Show):
             **options.target(self.client, args), name=args.name,
             first_execution_time=args.first_execution_time,
             pattern=args.pattern, count=args.count,
+            timezone=args.timezone, misfire=args.misfire,
             function_input=options.text(args.function_input))
 
 
@@ -72,7 +84,7 @@ class Update(Job, base.Show):
             help='Another status.')
         parser.add_argument('--next-execution-time', metavar='TIME',
                             help='When to run it next, UTC.')
-        parser.add_argument('--pattern', help='When to run it, as in cron.')
+        add_times(parser)
         options.add_input(parser, '--function-input')
         options.add_if_match(parser)
         return parser
@@ -81,9 +93,27 @@ class Update(Job, base.Show):
         return self.things.update(
             self.things.id_of(args.id), args.if_match, name=args.name,
             status=args.status, pattern=args.pattern,
+            timezone=args.timezone, misfire=args.misfire,
             next_execution_time=args.next_execution_time,
             function_input=options.text(args.function_input))
 
 
 class Delete(Job, base.Delete):
     """Delete jobs."""
+
+
+class Next(Job, base.Table):
+    """List the next times at which a job runs."""
+
+    columns = ('next_execution_time',)
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('job', help='Id or name of the job.')
+        parser.add_argument('--count', type=options.positive,
+                            help='How many of them.')
+        return parser
+
+    def rows(self, args):
+        times = self.things.next(self.things.id_of(args.job), args.count)
+        return [{'next_execution_time': time} for time in times]

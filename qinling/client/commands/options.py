@@ -31,6 +31,17 @@ def positive(text):
     return number
 
 
+def json_object(text):
+    """A JSON object."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f'{text!r} is not a JSON object')
+    return value
+
+
 def add_listing(parser, noun):
     """Which part of a list is wanted; ``noun`` is the command."""
     parser.add_argument(
@@ -85,7 +96,7 @@ def add_if_match(parser):
         help='Refuse unless this is still the ETag.')
 
 
-def add_target(parser, required=False):
+def add_target(parser):
     """What shall run: a function and a version of it, or an alias."""
     parser.add_argument('--function', metavar='FUNCTION',
                         help='Id or name of the function.')
@@ -160,6 +171,15 @@ def add_members(parser):
     # As it is, argparse takes the words up to the first option, and then
     # wonders about those that follow.
     parser.parse_args = parser.parse_intermixed_args
+
+
+def add_sync(parser):
+    """Whether the answer comes at the end; as it is if nobody says."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument('--sync', action='store_true', default=None,
+                       help='Answer when the function has ended.')
+    group.add_argument('--async', action='store_false', dest='sync',
+                       default=None, help='Answer at once.')
 
 
 def add_wait(parser, what):

@@ -20,6 +20,8 @@ from qinling.client import http
 from qinling.client.v1 import base
 
 CHUNK = 64 * 1024
+#: Fields that a form holds as JSON.
+OBJECTS = {'code', 'async_policy'}
 
 
 class Functions(base.Collection):
@@ -35,7 +37,8 @@ class Functions(base.Collection):
         :param progress: called with the numbers of bytes that were sent, and
             that there are.
         :param fields: ``runtime_id``, ``name``, ``description``, ``entry``,
-            ``cpu``, ``memory_size``, ``timeout``.
+            ``cpu``, ``memory_size``, ``timeout``, ``async_policy`` (what
+            follows a failure that nobody waits for).
         """
         return self._call('POST', **_form(
             dict(fields, code=code), package, progress))
@@ -96,8 +99,8 @@ class Upload:
 def _form(fields, package, progress):
     """The arguments of a request with a form."""
     fields = http.given(fields)
-    if 'code' in fields:
-        fields['code'] = json.dumps(fields['code'])
+    for name in OBJECTS.intersection(fields):
+        fields[name] = json.dumps(fields[name])
     if package is None:
         return {'data': fields}
     parts = {name: str(value) for name, value in fields.items()}

@@ -24,11 +24,17 @@ class Jobs(base.Collection):
     def create(self, **fields):
         """``fields``: ``function_id`` and ``function_version``, or
         ``function_alias``; ``name``, ``first_execution_time``, ``pattern``,
-        ``function_input``, ``count``."""
+        ``function_input``, ``count``, ``timezone``, ``misfire``."""
         return self._call('POST', json=http.given(fields))
 
     def update(self, id, if_match=None, **fields):
         """``fields``: ``name``, ``status``, ``pattern``,
-        ``next_execution_time``, ``function_input``."""
+        ``next_execution_time``, ``function_input``, ``timezone``,
+        ``misfire``."""
         return self._call('PUT', id, if_match=if_match,
                           json=http.given(fields))
+
+    def next(self, id, count=None):
+        """The next times at which the job runs."""
+        return self._call('GET', id, 'next', params=http.given(
+            {'count': count}))['next_execution_times']
