@@ -30,6 +30,7 @@ class Shell(app.App):
 
     def __init__(self, argv):
         self._argv = argv
+        self._failed = False
         super().__init__(
             DESCRIPTION, version.release(),
             commandmanager.CommandManager('openstack.function_engine.v1'),
@@ -44,6 +45,17 @@ class Shell(app.App):
 
     def initialize_app(self, argv):
         self.client_manager = access.Manager(self.options)
+
+    def run_subcommand(self, argv):
+        code = super().run_subcommand(argv)
+        self._failed = self._failed or code != 0
+        return code
+
+    def run(self, argv):
+        """Run a command, or those that are read from standard input; these
+        fail when one of them does."""
+        code = super().run(argv)
+        return int(self._failed) if self.interpreter else code
 
 
 def main(argv):
