@@ -43,6 +43,12 @@ class Shell(app.App):
         access.add_options(parser, self._argv)
         return parser
 
+    def configure_logging(self):
+        # Who looks for a fault wants to see the requests, too.
+        if self.options.debug:
+            self.options.verbose_level = 2
+        super().configure_logging()
+
     def initialize_app(self, argv):
         self.client_manager = access.Manager(self.options)
 

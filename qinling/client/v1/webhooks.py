@@ -70,5 +70,5 @@ class Webhooks(base.Collection):
         if response.status_code == 202:
             execution = execution or response.json()['execution_id']
         else:
-            answer['output'] = response.text
+            answer['output'] = response.content.decode('utf-8', 'replace')
         return dict(answer, execution_id=execution)

@@ -394,10 +394,10 @@ class TestCancellation(Case):
         id = self.running()
         self.shell.run('function execution cancel', id)
         self.assertEqual('cancelled', self.client.ended(id)['status'])
-        self.assertIn('Unable to cancel', self.shell.fails(
-            'function execution cancel', id))
         id = self.shell.value('id', 'function execution create', '--function',
                               'greeter', '--idempotency-key', 'one')
+        self.assertIn('Unable to cancel', self.shell.fails(
+            'function execution cancel', id))
         row = self.shell.json('function execution rerun', id, '--async',
                               '--wait')
         self.assertEqual(('success', id), (row['status'], row['rerun_of']))
