@@ -113,7 +113,9 @@ class InstallTest(base.BaseTestCase):
             self.assertIsNone(server.poll(), 'The server ended.')
             return (state / 'endpoint').exists()
         servers.wait_for(serving, 'the server')
-        self.run_function(servers.Client((state / 'endpoint').read_text()))
+        client = servers.Client((state / 'endpoint').read_text())
+        self.run_function(client)
+        self.check_shell(client.url)
         server.send_signal(signal.SIGTERM)
         self.assertEqual(0, server.wait(10))
 
@@ -128,6 +130,21 @@ class InstallTest(base.BaseTestCase):
         self.assertEqual('Hello, Ada',
                          json.loads(row['result'])['output'])
         self.assertIn('greeting\n', client.log(row['id']))
+
+    def check_shell(self, url):
+        """The command line says what it needs, and then it works."""
+        shell = str(self.bin / 'qinling')
+        ran = subprocess.run(
+            [shell, 'runtime', 'list'], capture_output=True, text=True,
+            env=environments.environment(), cwd=self.directory)
+        self.assertEqual(1, ran.returncode)
+        self.assertIn('pip install "qinling[cli]"', ran.stderr)
+        wheel, = (self.directory / 'dist').glob('*.whl')
+        self.command(str(self.bin / 'python'), '-m', 'pip', 'install',
+                     '--quiet', f'{wheel}[cli]')
+        self.assertEqual('python3\n', self.command(
+            shell, '--qinling-url', url, 'runtime', 'list', '-f', 'value',
+            '-c', 'Name'))
 
     def check_database(self):
         """The migrations are installed, too."""
