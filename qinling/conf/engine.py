@@ -24,8 +24,9 @@ OPTS = [
     cfg.StrOpt(
         'orchestrator', default='process',
         help='Where workers live: "process" for sandboxed processes on this '
-             'machine, or the name of a driver that a package registers as '
-             'entry point in the group qinling.orchestrators.'),
+             'machine, "kubernetes" for pods, or the name of a driver that a '
+             'package registers as entry point in the group '
+             'qinling.orchestrators.'),
     cfg.IntOpt(
         'function_concurrency', default=3, min=1,
         help='Executions that one worker serves at the same time.'),
@@ -53,6 +54,14 @@ OPTS = [
         'max_attempts', default=3, min=1,
         help='How often an asynchronous execution is begun when engines die '
              'while they hold it.'),
+    cfg.IntOpt(
+        'misfire_grace', default=60, min=1,
+        help='Seconds that a tick of a job may be late before it counts as '
+             'missed; a job with the misfire policy "skip" leaves it out.'),
+    cfg.IntOpt(
+        'execution_retention', default=0, min=0,
+        help='Seconds after its end when an execution is removed; 0 keeps '
+             'all of them.'),
     cfg.IntOpt(
         'stop_timeout', default=5, min=0,
         help='Seconds that a stopping engine lets running executions go on; '

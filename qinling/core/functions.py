@@ -15,6 +15,7 @@
 from oslo_log import log
 
 from qinling.core import limits
+from qinling.core import retries
 from qinling.core import revisions
 from qinling.core import targets
 from qinling.core import workers
@@ -29,7 +30,7 @@ _MODEL = models.Function
 ENTRY = 'main.main'
 #: Workers that one request may add or take away.
 MOST_WORKERS = 100
-PLAIN = ('name', 'description', 'timeout')
+PLAIN = ('name', 'description', 'timeout', 'async_policy')
 _LIMITED = ('cpu', 'memory_size', 'timeout')
 
 
@@ -47,7 +48,8 @@ class Functions:
         """Check everything, keep the code, write the function.
 
         :param fields: dict with ``code`` (an object) and what is given of
-            name, description, runtime_id, entry, cpu, memory_size, timeout.
+            name, description, runtime_id, entry, cpu, memory_size, timeout,
+            async_policy (an object).
         :param upload: the package as a seekable file, or ``None``.
         """
         code = fields.get('code')
@@ -59,12 +61,17 @@ class Functions:
                   for name in _LIMITED}
         source = self._source(code.get('source'))
         values['runtime_id'] = fields.get('runtime_id')
-        if source.needs_runtime:
+        if source.needs_runtime or values['runtime_id']:
             self._db.read(lambda tx: _check_runtime(
                 tx, ctx, values['runtime_id']))
         for name in ('name', 'description'):
             values[name] = limits.text(name, fields.get(name))
-        values['entry'] = limits.text('entry', fields.get('entry')) or ENTRY
+        if source.has_package:
+            values['entry'] = (limits.text('entry', fields.get('entry'))
+                               or ENTRY)
+        if fields.get('async_policy') is not None:
+            values['async_policy'] = self._policy(
+                ctx.project_id, fields['async_policy'])
         values['code'], values['package'] = source.create(code, upload)
         now = models.now()
         values.update(project_id=ctx.project_id, created_at=now,
@@ -72,7 +79,7 @@ class Functions:
 
         def insert(tx):
             # Again, and kept as it is: to store a package takes a while.
-            if source.needs_runtime:
+            if values['runtime_id']:
                 _check_runtime(tx, ctx, values['runtime_id'], lock=True)
             return query.insert(tx, _MODEL, **values)
         return self.get(ctx, self._packages.keep(values['package'], insert))
@@ -112,17 +119,17 @@ class Functions:
         """
         row = self.get(ctx, id)
         revisions.check(row, match)
-        values = self._changes(fields)
-        if upload is None and set(values) <= set(PLAIN):
-            if fields.get('code') is not None:
-                self._same_source(row, fields['code'])
-            return self._write(ctx, row, values, match)
-        self._guard_jobs(id)
+        values = self._changes(row, fields)
         code = fields.get('code')
         if code is not None:
             self._same_source(row, code)
-        changed = self._source(row.code['source']).update(
-            row.code, code, upload)
+        source = self._source(row.code['source'])
+        # A package without its upload says nothing new.
+        same = upload is None and (code is None or source.has_package)
+        if same and set(values) <= set(PLAIN):
+            return self._write(ctx, row, values, match)
+        self._guard_jobs(id)
+        changed = source.update(row.code, code, upload)
         if changed is not None:
             values['code'], values['package'] = changed
         result = self._write(ctx, row, values, match)
@@ -149,7 +156,12 @@ class Functions:
                        'try again.')
         return self.get(ctx, row.id)
 
-    def _changes(self, fields):
+    def _policy(self, project_id, value):
+        found = retries.policy(value)
+        self._db.read(lambda tx: retries.check(tx, project_id, found))
+        return found
+
+    def _changes(self, row, fields):
         values = {name: limits.text(name, fields[name])
                   for name in ('name', 'description', 'entry')
                   if fields.get(name) is not None}
@@ -157,6 +169,9 @@ class Functions:
             values['entry'] = ENTRY
         values.update({name: limits.resource(self._conf, name, fields[name])
                        for name in _LIMITED if fields.get(name) is not None})
+        if fields.get('async_policy') is not None:
+            values['async_policy'] = self._policy(
+                row.project_id, fields['async_policy'])
         return values
 
     def _same_source(self, row, code):
@@ -223,6 +238,10 @@ class Functions:
                 f'count must be at least 1 and at most {MOST_WORKERS}.')
         target = self._db.read(lambda tx: targets.resolve(
             tx, ctx.reach(), id, version))
+        if not self._source(target.code['source']).has_package:
+            raise exception.Invalid(
+                'An image function has no workers: each execution has a '
+                'container of its own.')
         action(target, count)
 
     def detach(self, ctx, id, version):

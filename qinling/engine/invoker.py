@@ -17,9 +17,21 @@ ten times what the call itself does.  The peer is our own agent, see
 :mod:`qinling.runtimes.agent` for the protocol.
 """
 
+import contextlib
 import json
 import socket
 import threading
+
+#: A machine that vanishes says nothing: its connections end in this way
+#: after about 25 seconds, however long the function may run.
+TCP_OPTIONS = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 25000),  # milliseconds
+)
 
 
 class NotSent(Exception):
@@ -38,6 +50,7 @@ class Invoker:
 
     def __init__(self):
         self._idle = {}
+        self._busy = {}
         self._lock = threading.Lock()
 
     def load(self, worker, settings, package):
@@ -52,13 +65,8 @@ class Invoker:
         package.seek(0)
         connection = self._take(worker)
         connection.settimeout(self.patience)
-        try:
-            connection.sendall(_head(worker, 'POST', '/load',
-                                     len(line) + size) + line)
-            connection.sendfile(package)
-        except OSError as e:
-            connection.close()
-            raise NotSent(str(e))
+        self._send(worker, connection, _head(
+            worker, 'POST', '/load', len(line) + size) + line, package)
         return self._answer(worker, connection)
 
     def execute(self, worker, order, timeout):
@@ -68,15 +76,29 @@ class Invoker:
         :param timeout: seconds to wait for the answer.
         :returns: (HTTP status, answer dict).
         """
-        body = json.dumps(order).encode()
+        return self._post(worker, '/execute', order, timeout)
+
+    def cancel(self, worker, id):
+        """End an execution that a worker runs.
+
+        :returns: (HTTP status, answer dict); 404 when it does not run it.
+        """
+        return self._post(worker, '/cancel', {'execution_id': id},
+                          self.patience)
+
+    def _post(self, worker, path, value, timeout):
+        body = json.dumps(value).encode()
         connection = self._take(worker)
         connection.settimeout(timeout)
-        try:
-            connection.sendall(
-                _head(worker, 'POST', '/execute', len(body)) + body)
-        except OSError as e:
-            connection.close()
-            raise NotSent(str(e))
+        self._send(worker, connection, _head(
+            worker, 'POST', path, len(body)) + body)
+        return self._answer(worker, connection)
+
+    def status(self, worker):
+        """What a worker holds; returns (HTTP status, answer dict)."""
+        connection = self._take(worker)
+        connection.settimeout(self.patience)
+        self._send(worker, connection, _head(worker, 'GET', '/status', 0))
         return self._answer(worker, connection)
 
     def forget(self, worker):
@@ -86,24 +108,59 @@ class Invoker:
         for connection in connections:
             connection.close()
 
+    def abort(self, worker):
+        """Let those who wait for an answer of a dead worker know."""
+        with self._lock:
+            connections = list(self._busy.get(worker.name, ()))
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def _take(self, worker):
         with self._lock:
             connections = self._idle.get(worker.name)
             if connections:
                 return connections.pop()
         try:
+            if worker.reach is not None:
+                return worker.reach.connect(self.patience)
             return connect(worker.address, self.patience)
         except OSError as e:
             raise NotSent(str(e))
+
+    def _send(self, worker, connection, data, package=None):
+        with self._lock:
+            self._busy.setdefault(worker.name, set()).add(connection)
+        try:
+            connection.sendall(data)
+            if package is not None:
+                connection.sendfile(package)
+        except OSError as e:
+            self._close(worker, connection)
+            raise NotSent(str(e))
+
+    def _close(self, worker, connection):
+        with self._lock:
+            self._leave(worker, connection)
+        connection.close()
+
+    def _leave(self, worker, connection):
+        busy = self._busy[worker.name]
+        busy.discard(connection)
+        if not busy:
+            del self._busy[worker.name]
 
     def _answer(self, worker, connection):
         try:
             status, body = _read(connection)
         except (OSError, ValueError) as e:
-            connection.close()
+            self._close(worker, connection)
             raise Lost(str(e) or type(e).__name__)
         with self._lock:
+            self._leave(worker, connection)
             self._idle.setdefault(worker.name, []).append(connection)
+        if worker.reach is not None:
+            _check_relay(worker.reach.failure(body), body)
         return status, body
 
 
@@ -122,14 +179,28 @@ def connect(address, timeout):
         return made
     host, _, port = rest.rpartition(':')
     made = socket.create_connection((host.strip('[]'), int(port)), timeout)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for level, name, value in TCP_OPTIONS:
+        made.setsockopt(level, name, value)
     return made
 
 
 def _head(worker, method, path, length):
-    return (f'{method} {path} HTTP/1.1\r\nHost: worker\r\n'
+    prefix, more = '', ''
+    if worker.reach is not None:
+        prefix = worker.reach.prefix
+        more = ''.join(f'{name}: {value}\r\n'
+                       for name, value in worker.reach.headers().items())
+    return (f'{method} {prefix}{path} HTTP/1.1\r\nHost: worker\r\n{more}'
             f'X-Qinling-Secret: {worker.secret}\r\n'
             f'Content-Length: {length}\r\n\r\n').encode()
+
+
+def _check_relay(reached, answer):
+    """Whether what lies between has answered in the agent's place."""
+    if reached is None:
+        return
+    sentence = str(answer.get('message', answer))
+    raise Lost(sentence) if reached else NotSent(sentence)
 
 
 def _read(connection):

@@ -76,7 +76,8 @@ class Scaling:
     :param seats: executions that one worker runs at once.
     :param start: function of a target that returns a loaded worker, or
         raises ``TemporaryError`` or ``PermanentError``.
-    :param release: function of a worker that destroys it.
+    :param release: function of a worker that destroys it; with
+        ``lost=True`` it says why the worker had died.
     """
 
     def __init__(self, seats, start, release):
@@ -175,8 +176,12 @@ class Scaling:
                 if not group.waiting:
                     self._starving.discard(group)
 
-    def done(self, member, broken=False):
-        """Give a seat back; a broken worker is destroyed."""
+    def done(self, member, broken=False, lost=False):
+        """Give a seat back; a broken worker is destroyed.
+
+        :param lost: its connection broke, and the caller wants to know why.
+        :returns: what the orchestrator says of it.
+        """
         with self._lock:
             member.busy -= 1
             member.retiring = member.retiring or broken
@@ -187,8 +192,25 @@ class Scaling:
             if self._starving and not member.busy:
                 for group in self._starving:
                     group.changed.notify()
+        if lost:
+            return self._release(member.worker, lost=True)
         if gone:
             self._release(member.worker)
+        return None
+
+    def drop(self, worker):
+        """A worker died: nobody shall get it any more."""
+        with self._lock:
+            members = [member for group in self._groups.values()
+                       for member in group.members
+                       if member.worker.name == worker.name]
+        self._retire(members)
+
+    def busy(self):
+        """The workers that run something."""
+        with self._lock:
+            return [member.worker for group in self._groups.values()
+                    for member in group.members if member.busy]
 
     def _remove(self, member):
         """Take a member out of its group; whether it was still there."""

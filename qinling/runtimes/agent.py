@@ -16,10 +16,11 @@ It serves a few calls over HTTP/1.1 (``/ping``, ``/load``, ``/execute``,
 ``/status``, ``/cancel``) to whoever knows its secret, and runs the user's
 function in executors, which know nothing of that.
 
-Started as ``python -I -S agent.py [file]``.  Without a file the agent says
-``started`` on its standard output, takes the settings from the first line of
-its standard input and says ``ready``; the standard input must stay open: its
-end tells that the service has died, and ends everything here.
+Started as ``python -I -S agent.py [file]``.  A file is for containers: it
+lies in their image, and the environment adds to it.  Without a file the
+agent says ``started`` on its standard output, takes the settings from the
+first line of its standard input and says ``ready``; the standard input must
+stay open: its end tells that the service has died, and ends everything here.
 """
 
 import json
@@ -80,7 +81,31 @@ def read_settings(path=None):
         line += data
     if path is None and not line.endswith(b'\n'):
         sys.exit('The settings did not come.')
-    return dict(DEFAULTS, **json.loads(line))
+    settings = dict(DEFAULTS, **json.loads(line))
+    if path is not None:
+        os.close(source)
+        settings.update(settings_of_container(os.environ))
+    return settings
+
+
+def settings_of_container(environ):
+    """What whoever starts a container adds to the file in its image:
+
+    * ``QINLING_SETTINGS``: a JSON object of settings
+    * ``QINLING_LISTEN``: the setting ``listen``
+    * ``QINLING_POOL_KEY`` and ``QINLING_WORKER``: a key that all workers of a
+      pool have and the name of this one.  The secret is the HMAC-SHA256 of
+      the name, in hexadecimal digits, so that each worker has its own.
+    """
+    settings = json.loads(environ.get('QINLING_SETTINGS') or '{}')
+    if environ.get('QINLING_LISTEN'):
+        settings['listen'] = environ['QINLING_LISTEN']
+    if environ.get('QINLING_POOL_KEY'):
+        import hmac  # only here: it is slow to load
+        settings['secret'] = hmac.new(
+            environ['QINLING_POOL_KEY'].encode(),
+            environ['QINLING_WORKER'].encode(), 'sha256').hexdigest()
+    return settings
 
 
 def listen(address):
@@ -111,7 +136,6 @@ def main(arguments):
     path = arguments[0] if arguments else None
     settings = read_settings(path)
     agent_processes.harden(settings['uid'])
-    listener = listen(settings['listen'])
     family = agent_processes.Family()
     worker = agent_worker.Worker(family, settings)
 
@@ -130,6 +154,8 @@ def main(arguments):
         worker.start(settings['start_timeout'])
     except (OSError, RuntimeError) as error:
         sys.exit('The first executor failed: %s' % error)
+    # Only now, so that who can connect finds a worker that is ready.
+    listener = listen(settings['listen'])
     announce()
     agent_http.Server(
         listener, settings['secret'], worker.routes(),

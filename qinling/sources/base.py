@@ -22,6 +22,8 @@ class Source(abc.ABC):
     needs_runtime = True
     #: Whether the code can be frozen as a version.
     versioned = False
+    #: Whether there are bytes to load and to download.
+    has_package = True
 
     @abc.abstractmethod
     def create(self, code, upload):

@@ -116,17 +116,15 @@ class Driver(base.Orchestrator):
         with self._changed:
             self._drop(runtime_id)
 
-    def capacity(self, runtime_id):
+    def pools(self):
         with self._changed:
-            pool = self._pools.get(runtime_id)
-            if pool is None:
-                return None
-            busy = sum(1 for each, _process in self._claimed.values()
-                       if each.runtime_id == runtime_id)
-            return base.Capacity(self._options.pool_size + busy,
-                                 len(pool.idle))
+            busy = collections.Counter(
+                each.runtime_id for each, _process in self._claimed.values())
+            return {id: base.Capacity(self._options.pool_size + busy[id],
+                                      len(pool.idle))
+                    for id, pool in self._pools.items()}
 
-    def claim(self, runtime_id, function, limits):
+    def claim(self, runtime_id, function, limits, build=''):
         with self._changed:
             self._check_open()
             pool = self._pools.get(runtime_id)
@@ -142,7 +140,7 @@ class Driver(base.Orchestrator):
         process.group.limit(limits)
         return claimed
 
-    def release(self, worker):
+    def release(self, worker, lost=False):
         with self._changed:
             _worker, process = self._claimed.pop(worker.name, (None, None))
         if process is None:

@@ -41,12 +41,20 @@ class OrchestratorContract:
     def claim(self, driver, function='f/0'):
         return driver.claim(self.RUNTIME, function, LIMITS)
 
+    def answers(self, worker):
+        """Whether the worker is there."""
+        try:
+            self.ping(worker)
+        except OSError:
+            return False
+        return True
+
     def available(self, driver):
-        return driver.capacity(self.RUNTIME).available
+        return driver.pools()[self.RUNTIME].available
 
     def test_no_pool(self):
         driver = self.make_driver()
-        self.assertIsNone(driver.capacity('nothing'))
+        self.assertIsNone(driver.pools().get('nothing'))
         driver.delete_pool('nothing')
         error = self.assertRaises(exception.PermanentError, driver.claim,
                                   'nothing', 'f/0', LIMITS)
@@ -59,11 +67,11 @@ class OrchestratorContract:
             exception.PermanentError, driver.ensure_pool,
             base.RuntimeSpec('r', 'no-such-image'))
         self.assertIn('no-such-image', str(error))
-        self.assertIsNone(driver.capacity('r'))
+        self.assertIsNone(driver.pools().get('r'))
 
     def test_pool_has_a_ready_worker(self):
         driver = self.make_pool(pool_size=2)
-        capacity = driver.capacity(self.RUNTIME)
+        capacity = driver.pools().get(self.RUNTIME)
         self.assertEqual(2, capacity.total)
         self.assertGreaterEqual(capacity.available, 1)
         self.wait_until(lambda: self.available(driver) == 2)
@@ -71,7 +79,7 @@ class OrchestratorContract:
     def test_same_pool_again(self):
         driver = self.make_pool(pool_size=1)
         driver.ensure_pool(base.RuntimeSpec(self.RUNTIME, self.images[0]))
-        self.assertEqual(base.Capacity(1, 1), driver.capacity(self.RUNTIME))
+        self.assertEqual(base.Capacity(1, 1), driver.pools().get(self.RUNTIME))
 
     def test_claimed_worker_answers(self):
         driver = self.make_pool()
@@ -92,7 +100,7 @@ class OrchestratorContract:
     def test_capacity_counts_claimed_workers(self):
         driver = self.make_pool(pool_size=1)
         self.claim(driver)
-        self.assertEqual(2, driver.capacity(self.RUNTIME).total)
+        self.assertEqual(2, driver.pools()[self.RUNTIME].total)
 
     def test_two_claims_never_get_the_same_worker(self):
         driver = self.make_pool(pool_size=2)
@@ -112,8 +120,9 @@ class OrchestratorContract:
         driver = self.make_pool()
         worker, other = self.claim(driver), self.claim(driver)
         driver.release(worker)
-        self.assertRaises(OSError, self.ping, worker)
         self.assertEqual([other], driver.claimed())
+        # A cluster may take a moment.
+        self.wait_until(lambda: not self.answers(worker))
         self.ping(other)
         driver.release(worker)
 
@@ -131,7 +140,7 @@ class OrchestratorContract:
         driver = self.make_pool()
         worker = self.claim(driver)
         driver.delete_pool(self.RUNTIME)
-        self.assertIsNone(driver.capacity(self.RUNTIME))
+        self.assertIsNone(driver.pools().get(self.RUNTIME))
         self.assertRaises(exception.PermanentError, self.claim, driver)
         # Who has claimed a worker keeps it.
         self.ping(worker)
@@ -162,12 +171,3 @@ class OrchestratorContract:
             self.assertIsInstance(name, str)
             self.assertIsInstance(text, str)
             self.assertNotEqual('', text)
-
-    def test_close_leaves_nothing(self):
-        driver = self.make_pool(pool_size=2)
-        worker = self.claim(driver)
-        driver.close()
-        self.assertRaises(OSError, self.ping, worker)
-        self.assertEqual([], driver.claimed())
-        self.assertRaises(exception.TemporaryError, self.claim, driver)
-        driver.close()

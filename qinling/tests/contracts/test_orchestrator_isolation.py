@@ -131,7 +131,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
             self.skipTest('only root can give each worker a user')
         driver = self.make_driver(pool_size=3)
         driver.ensure_pool(orchestrators.RuntimeSpec('r', 'python3'))
-        self.wait_until(lambda: driver.capacity('r').available == 3)
+        self.wait_until(lambda: driver.pools()['r'].available == 3)
         uids = {process.settings['uid'] for process in driver._processes}
         self.assertEqual(3, len(uids))
 

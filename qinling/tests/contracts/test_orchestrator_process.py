@@ -49,7 +49,7 @@ worker = driver.claim('r', 'f/0', base.Limits(500, 64 << 20, 2))
 client = agents.Client(worker.address[5:], worker.secret)
 client.load(agents.package('processes'), entry='main.daemon_then_sleep')
 threading.Thread(target=client.try_execute, daemon=True).start()
-agents.wait_until(lambda: driver.capacity('r').available == 2)
+agents.wait_until(lambda: driver.pools()['r'].available == 2)
 print('ready', flush=True)
 threading.Event().wait()
 '''
@@ -95,6 +95,15 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         self.assertEqual([], [pid for pid in pids if agents.alive(pid)])
         self.assertEqual(['root'], os.listdir(driver._directory.path))
 
+    def test_close_leaves_nothing(self):
+        driver = self.make_pool(pool_size=2)
+        worker = self.claim(driver)
+        driver.close()
+        self.assertRaises(OSError, self.ping, worker)
+        self.assertEqual([], driver.claimed())
+        self.assertRaises(exception.TemporaryError, self.claim, driver)
+        driver.close()
+
     def test_release_ends_what_runs(self):
         driver = self.make_pool()
         worker = self.claim(driver)
@@ -128,7 +137,7 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
             exception.PermanentError, driver.ensure_pool,
             orchestrators.RuntimeSpec('r', 'broken'))
         self.assertIn('sad words', str(error))
-        self.assertIsNone(driver.capacity('r'))
+        self.assertIsNone(driver.pools().get('r'))
         self.wait_until(lambda: not driver._total)
 
     def test_workers_that_start_no_more_make_no_hot_loop(self):

@@ -91,38 +91,36 @@ def target(**changes):
     return targets.Target(**dict(values, **changes))
 
 
-def worker(name='w'):
+def worker(name='w', function=''):
     """A worker that nobody can reach."""
-    return orchestrators.Worker(name, 'r', 'unix:/none', 'secret')
+    return orchestrators.Worker(name, 'r', 'unix:/none', 'secret', function)
 
 
 class Orchestrator(orchestrators.Orchestrator):
     """An orchestrator of names; it knows the image ``python3`` only."""
 
     def __init__(self):
-        self.pools = {}
+        self.images = {}
         self.alive = []
         self.closed = threading.Event()
 
     def ensure_pool(self, runtime):
         if runtime.image != 'python3':
             raise exception.PermanentError(f'no image {runtime.image}')
-        self.pools[runtime.id] = runtime.image
+        self.images[runtime.id] = runtime.image
 
     def delete_pool(self, runtime_id):
-        self.pools.pop(runtime_id, None)
+        self.images.pop(runtime_id, None)
 
-    def capacity(self, runtime_id):
-        if runtime_id in self.pools:
-            return orchestrators.Capacity(3, 2)
-        return None
+    def pools(self):
+        return {id: orchestrators.Capacity(3, 2) for id in self.images}
 
-    def claim(self, runtime_id, function, limits):
-        made = worker(f'{function}-{len(self.alive)}')
+    def claim(self, runtime_id, function, limits, build=''):
+        made = worker(f'{function}-{len(self.alive)}', function)
         self.alive.append(made)
         return made
 
-    def release(self, worker):
+    def release(self, worker, lost=False):
         self.alive.remove(worker)
 
     def claimed(self):

@@ -22,6 +22,7 @@ from oslotest import base
 
 from qinling.engine import invoker
 from qinling.orchestrators import base as orchestrators
+from qinling.tests.unit.runtimes import agents
 
 
 class Peer(fixtures.Fixture):
@@ -166,3 +167,76 @@ class TestInvoker(base.BaseTestCase):
         self.invoker.forget(worker)
         self.invoker.execute(worker, {}, 5)
         self.assertEqual(2, self.peer.connections)
+
+    def test_status(self):
+        worker = self.worker(answer({'state': 'loaded'}))
+        self.assertEqual((200, {'state': 'loaded'}),
+                         self.invoker.status(worker))
+        self.assertEqual(b'GET /status HTTP/1.1\r\n',
+                         self.peer.requests[0][0][0])
+
+    def test_those_who_wait_for_a_dead_worker_are_told(self):
+        worker = self.worker(b'')
+        found = []
+        thread = threading.Thread(target=lambda: found.append(
+            self.assertRaises(invoker.Lost, self.invoker.execute, worker,
+                              {}, 60)))
+        thread.start()
+        self.assertTrue(agents.wait_until(lambda: self.peer.requests))
+        self.invoker.abort(worker)
+        thread.join(5)
+        self.assertEqual(1, len(found))
+        self.invoker.abort(worker)
+
+    def test_a_machine_that_vanishes_is_noticed(self):
+        self.worker(tcp=True)
+        with invoker.connect(self.peer.address, 5) as made:
+            for level, name, value in invoker.TCP_OPTIONS:
+                self.assertEqual(value, made.getsockopt(level, name))
+
+
+class Relay(orchestrators.Reach):
+    """A way through something that may answer in the agent's place."""
+
+    prefix = '/proxy'
+
+    def __init__(self, address):
+        self.address = address
+
+    def connect(self, timeout):
+        return invoker.connect(self.address, timeout)
+
+    def headers(self):
+        return {'authorization': 'Bearer token'}
+
+    def failure(self, answer):
+        return answer.get('reached')
+
+
+class TestReach(base.BaseTestCase):
+    """An agent that is reached through a relay."""
+
+    def call(self, reply):
+        peer = self.useFixture(Peer(answer(reply, 503)))
+        worker = orchestrators.Worker('w', 'r', '', 'hush',
+                                      reach=Relay(peer.address))
+        try:
+            return invoker.Invoker().execute(worker, {}, 5)
+        finally:
+            self.head = peer.requests[0][0]
+
+    def test_agents_answer(self):
+        self.assertEqual((503, {'error': 'full'}),
+                         self.call({'error': 'full'}))
+        self.assertEqual(b'POST /proxy/execute HTTP/1.1\r\n', self.head[0])
+        self.assertIn(b'authorization: Bearer token\r\n', self.head)
+        self.assertIn(b'X-Qinling-Secret: hush\r\n', self.head)
+
+    def test_agent_was_not_reached(self):
+        error = self.assertRaises(invoker.NotSent, self.call, {
+            'reached': False, 'message': 'connection refused'})
+        self.assertEqual('connection refused', str(error))
+
+    def test_agent_may_have_begun(self):
+        self.assertRaises(invoker.Lost, self.call, {
+            'reached': True, 'message': 'EOF'})

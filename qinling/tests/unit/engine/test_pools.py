@@ -12,9 +12,17 @@
 
 """Runtimes and their pools."""
 
+from unittest import mock
+
 from qinling.db import models
+from qinling.db import query
 from qinling.engine import pools
+from qinling import exception
 from qinling.tests.unit.engine import base
+
+
+def now(action, *args):
+    action(*args)
 
 
 class TestPools(base.TestCase):
@@ -54,11 +62,11 @@ class TestPools(base.TestCase):
         row = self.row(models.Runtime, id)
         self.assertEqual(('available', 'python3', 'no image cobol'),
                          (row.status, row.image, row.status_reason))
-        self.assertEqual('python3', self.orchestrator.pools[id])
+        self.assertEqual('python3', self.orchestrator.images[id])
 
     def test_upgrade_cut_short_by_the_end_of_the_engine(self):
         id = self.add_runtime('upgrading', image='cobol')
-        self.pools.restore()
+        self.pools.restore(now)
         self.assertEqual('error', self.status(id))
 
     def test_one_engine_that_cannot_serve_says_nothing_for_others(self):
@@ -76,25 +84,78 @@ class TestPools(base.TestCase):
     def test_unknown_and_going_ones_are_ignored(self):
         self.pools.ensure('unknown')
         self.pools.ensure(self.add_runtime('deleting'))
-        self.assertEqual({}, self.orchestrator.pools)
+        self.assertEqual({}, self.orchestrator.images)
 
     def test_restore(self):
         ids = {status: self.add_runtime(status) for status in (
             'creating', 'available', 'upgrading', 'error', 'deleting')}
-        self.pools.restore()
+        self.pools.restore(now)
         self.assertEqual(
             {'creating': 'available', 'available': 'available',
              'upgrading': 'available', 'error': 'error', 'deleting': None},
             {status: self.status(id) for status, id in ids.items()})
         self.assertEqual({ids['creating'], ids['available'],
-                          ids['upgrading']}, set(self.orchestrator.pools))
+                          ids['upgrading']}, set(self.orchestrator.images))
 
     def test_what_no_message_told_of(self):
         ids = {status: self.add_runtime(status) for status in (
             'creating', 'available', 'upgrading', 'error', 'deleting')}
-        self.pools.tend()
+        self.pools.tend(now)
         self.assertEqual(
             {'creating': 'available', 'available': 'available',
              'upgrading': 'upgrading', 'error': 'error', 'deleting': None},
             {status: self.status(id) for status, id in ids.items()})
-        self.assertEqual({ids['creating']}, set(self.orchestrator.pools))
+        self.assertEqual({ids['creating']}, set(self.orchestrator.images))
+
+    def test_pool_without_a_runtime(self):
+        id = self.add_runtime()
+        self.pools.ensure(id)
+        self.orchestrator.images['stranger'] = 'python3'
+        self.pools.tend(now)
+        self.assertEqual({id}, set(self.orchestrator.images))
+
+    def test_another_try_may_help(self):
+        id = self.add_runtime('creating')
+        reason = exception.TemporaryError('the cluster sleeps')
+        with mock.patch.object(self.orchestrator, 'ensure_pool',
+                               side_effect=reason):
+            self.pools.ensure(id)
+        row = self.row(models.Runtime, id)
+        self.assertEqual(('creating', 'the cluster sleeps'),
+                         (row.status, row.status_reason))
+        self.pools.tend(now)
+        row = self.row(models.Runtime, id)
+        self.assertEqual(('available', None),
+                         (row.status, row.status_reason))
+
+    def test_what_is_under_way_is_left_alone(self):
+        id = self.add_runtime('creating')
+
+        def during(_spec):
+            self.pools.tend(self.fail)
+        with mock.patch.object(self.orchestrator, 'ensure_pool', during):
+            self.pools.ensure(id)
+        self.assertEqual('available', self.status(id))
+
+    def test_a_decision_made_meanwhile_stays(self):
+        id = self.add_runtime('upgrading', image='cobol')
+
+        def changed(runtime):
+            if runtime.image == 'cobol':
+                self.db.write(lambda tx: query.update(
+                    tx, models.Runtime, id, {'image': 'newer'}))
+                raise exception.PermanentError('no image cobol')
+        with mock.patch.object(self.orchestrator, 'ensure_pool', changed):
+            self.pools.ensure(id, previous_image='python3')
+        row = self.row(models.Runtime, id)
+        self.assertEqual(('upgrading', 'newer'), (row.status, row.image))
+
+    def test_workers_of_deleted_functions(self):
+        id = self.add_function()
+        kept = self.orchestrator.claim('r', f'{id}/0', None)
+        self.assertEqual([], self.pools.unneeded())
+        other = self.orchestrator.claim('r', 'gone/3', None)
+        self.assertEqual([other], self.pools.unneeded())
+        self.orchestrator.release(kept)
+        self.orchestrator.release(other)
+        self.assertEqual([], self.pools.unneeded())

@@ -12,13 +12,21 @@
 
 """One execution at a time."""
 
+import datetime
 import json
 import threading
 
+from qinling.core import retries as retry_policies
+from qinling.db import models
+from qinling.db import query
+from qinling.engine import attempts
+from qinling.engine import images
 from qinling.engine import invoker
+from qinling.engine import retries
 from qinling.engine import runner
 from qinling.engine import scaling
 from qinling import exception
+from qinling.orchestrators import base as orchestrators
 from qinling.tests.unit.engine import base
 
 GOOD = (200, {'status': 'success', 'output': {'a': [1, None]},
@@ -35,6 +43,7 @@ class Script:
         self.events = list(events)
         self.orders = []
         self.seats = []
+        self.death = None
 
     def acquire(self, target, deadline):
         if isinstance(self.events[0], scaling.NoWorker | TypeError
@@ -42,8 +51,13 @@ class Script:
             raise self.events.pop(0)
         return scaling.Member(base.worker(), None)
 
-    def done(self, member, broken=False):
+    def done(self, member, broken=False, lost=False):
         self.seats.append(broken)
+        return self.death if lost else None
+
+    def cancel(self, worker, id):
+        self.cancelled = getattr(self, 'cancelled', []) + [(worker.name, id)]
+        return 404 if len(self.cancelled) < 3 else 200, {}
 
     def execute(self, worker, order, timeout):
         self.orders.append((order, timeout))
@@ -55,13 +69,20 @@ class Script:
         return event
 
 
-class TestRunner(base.TestCase):
+class RunnerTest(base.TestCase):
     """The runner of an engine called ``me``."""
+
+    target = base.target()
+    death = images = None
 
     def make(self, *events):
         self.script = Script(*events)
-        return runner.Runner(self.conf, self.db, 'me', self.script,
-                             self.script)
+        self.script.death = self.death
+        follow = retries.Retries(self.conf, self.db, None, None)
+        self.attempts = attempts.Attempts(
+            self.conf, self.script, self.script, self.images)
+        return runner.Runner(self.conf, self.db, 'me', self.attempts,
+                             follow)
 
     def run_one(self, *events, input=None, sync=True, **values):
         """(what run() returned, the row afterwards)."""
@@ -70,8 +91,12 @@ class TestRunner(base.TestCase):
         self.runner = self.make(*events)
         found = self.runner.run(
             {'id': id, 'input': input, 'sync': sync,
-             'owner': values['owner']}, base.target())
+             'owner': values['owner']}, self.target)
         return found, self.execution(id)
+
+
+class TestRunner(RunnerTest):
+    """Executions on workers."""
 
     def test_success_is_written_once_and_returned(self):
         found, row = self.run_one(GOOD, input='{"x": 1}')
@@ -182,9 +207,97 @@ class TestRunner(base.TestCase):
         self.assertEqual([([id], [], False)], seen)
         self.assertEqual([], made.held())
 
+    def cancel_during(self, sync, status='cancelled'):
+        """The row of an execution that is cancelled while it runs."""
+        id = self.add_execution(owner='me', sync=sync)
+
+        def cancel():
+            self.db.write(lambda tx: query.move(
+                tx, models.Execution, id, status))
+            self.runner.cancel(id)
+            return BAD[0], dict(BAD[1], log='so far')
+        self.runner = self.make(cancel)
+        found = self.runner.run({'id': id, 'input': None, 'sync': sync,
+                                 'owner': 'me'}, base.target())
+        self.assertIsNone(found)
+        # The worker had not quite begun it at first.
+        self.assertEqual([('w', id)] * 3, self.script.cancelled)
+        return self.execution(id)
+
+    def test_cancel(self):
+        for sync in (True, False):
+            row = self.cancel_during(sync)
+            self.assertEqual(('cancelled', None, 'so far'),
+                             (row.status, row.result, row.logs))
+
+    def test_cancel_keeps_no_log_of_what_ended_otherwise(self):
+        self.assertIsNone(self.cancel_during(False, 'error').logs)
+
+    def test_cancel_before_there_is_a_worker(self):
+        id = self.add_execution(owner='me', sync=False)
+        self.runner = self.make(GOOD)
+        acquire = self.script.acquire
+
+        def cancelled(target, deadline):
+            self.runner._held[id].cancelled = True
+            return acquire(target, deadline)
+        self.script.acquire = cancelled
+        self.runner.run({'id': id, 'input': None, 'sync': False,
+                         'owner': 'me'}, base.target())
+        self.assertEqual(([], [False]),
+                         (self.script.orders, self.script.seats))
+
+    def test_cancel_of_what_goes_on(self):
+        """The word came so late that there is another attempt already."""
+        id = self.add_execution(owner='me', sync=False)
+
+        def cancel():
+            self.runner.cancel(id)
+            return GOOD
+        self.runner = self.make(cancel)
+        self.runner.run({'id': id, 'input': None, 'sync': False,
+                         'owner': 'me'}, base.target())
+        self.assertFalse(hasattr(self.script, 'cancelled'))
+        self.assertEqual('success', self.execution(id).status)
+
+    def test_cancel_of_what_is_not_here(self):
+        self.make().cancel('x')
+        self.assertFalse(hasattr(self.script, 'cancelled'))
+
+    def test_cancel_without_a_worker_that_answers(self):
+        id = self.add_execution(owner='me', sync=False)
+
+        def cancel():
+            self.db.write(lambda tx: query.delete(tx, models.Execution, id))
+            self.runner.cancel(id)
+            return GOOD
+        self.runner, asked = self.make(cancel), []
+
+        def lost(worker, id):
+            asked.append(id)
+            raise invoker.Lost('gone')
+        self.script.cancel = lost
+        self.assertIsNone(self.runner.run(
+            {'id': id, 'input': None, 'sync': False, 'owner': 'me'},
+            base.target()))
+        self.assertEqual([id], asked)
+
+    def test_too_old_to_be_begun(self):
+        policy = retry_policies.policy({'retries': 3, 'max_age': 60})
+        for seconds, status in ((61, 'error'), (30, 'success')):
+            id = self.add_execution(sync=False, created_at=models.now()
+                                    - datetime.timedelta(seconds=seconds))
+            self.make(GOOD).run(
+                {'id': id, 'input': None, 'sync': False, 'owner': None},
+                base.target(async_policy=policy))
+            row = self.execution(id)
+            self.assertEqual(status, row.status)
+            self.assertEqual(status == 'error',
+                             'within its max_age of 60 s' in row.result)
+
     def test_a_stopping_engine_leaves_asynchronous_work(self):
         def stop():
-            self.runner.stopping = True
+            self.attempts.stopping = True
             return invoker.Lost('closed')
         for sync, status in ((False, 'running'), (True, 'error')):
             id = self.add_execution(owner='me', sync=sync)
@@ -194,3 +307,114 @@ class TestRunner(base.TestCase):
             row = self.execution(id)
             self.assertEqual((status, None), (row.status, row.owner))
         self.assertIn('stopped', row.result)
+
+    def test_out_of_memory_is_the_functions_fault(self):
+        self.death = orchestrators.Death('too much memory', own_fault=True)
+        _, row = self.run_one(invoker.Lost('reset'))
+        self.assertEqual(('failed', {'output': 'too much memory'}),
+                         (row.status, json.loads(row.result)))
+
+    def test_eviction_is_not(self):
+        self.death = orchestrators.Death('evicted')
+        _, row = self.run_one(invoker.Lost('reset'))
+        self.assertEqual(('error', {'output': 'evicted'}),
+                         (row.status, json.loads(row.result)))
+
+
+class Cluster:
+    """Runs images; ``found`` is what comes of it."""
+
+    runs_images = True
+
+    def __init__(self, found):
+        self.found = found
+        self.orders = []
+        self.begun, self.ended = threading.Event(), threading.Event()
+
+    def cancel_image(self, execution_id):
+        if execution_id == self.orders[0].execution_id:
+            self.ended.set()
+
+    def run_image(self, order):
+        self.orders.append(order)
+        if self.found is None:
+            self.begun.set()
+            if not self.ended.wait(10):
+                raise AssertionError('It was never cancelled.')
+            raise exception.TemporaryError('its pod was deleted')
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+class TestImages(RunnerTest):
+    """Executions of images need no worker."""
+
+    target = base.target(code={'source': 'image', 'image': 'i'},
+                         runtime_id=None, package=None, entry=None)
+
+    def run_image(self, found, input=None):
+        self.cluster = Cluster(found)
+        self.images = images.Images(self.conf, self.cluster)
+        _, row = self.run_one(input=input)
+        return row, json.loads(row.result)
+
+    def test_success(self):
+        row, result = self.run_image(orchestrators.ImageOutcome(
+            True, 'words\0\n', 1.5), 'a  b\nc')
+        self.assertEqual(('success', 'words\ufffd\n'),
+                         (row.status, row.logs))
+        self.assertEqual({'output': 'words\ufffd\n', 'duration': 1.5},
+                         result)
+        order, = self.cluster.orders
+        self.assertEqual((('a', 'b', 'c'), 'i', row.id, 5),
+                         (order.args, order.image, order.execution_id,
+                          order.timeout))
+
+    def test_input(self):
+        done = orchestrators.ImageOutcome(True, '', 0)
+        for input, args in (
+                (None, ()), ('', ()), ('6', ('6',)),
+                ('{"a": 1}', ('{"a": 1}',)),
+                ('{"__function_input": "x y", "b": 2}',
+                 ('x', 'y', '{"b": 2}')),
+                ('{"__function_input": [1]}', ('[1]',))):
+            self.run_image(done, input)
+            self.assertEqual(args, self.cluster.orders[0].args, input)
+
+    def test_failure(self):
+        row, result = self.run_image(orchestrators.ImageOutcome(
+            False, 'log', 2, 'exit code 3'))
+        self.assertEqual(('failed', 'log'), (row.status, row.logs))
+        self.assertEqual({'output': 'exit code 3', 'duration': 2}, result)
+
+    def test_not_begun(self):
+        for error in (exception.PermanentError('ErrImagePull'),
+                      exception.TemporaryError('exceeded quota')):
+            row, result = self.run_image(error)
+            self.assertEqual('error', row.status)
+            self.assertIn(str(error), result['output'])
+
+    def test_orchestrator_without_images(self):
+        self.cluster = base.Orchestrator()
+        self.images = images.Images(self.conf, self.cluster)
+        _, row = self.run_one()
+        self.assertEqual('error', row.status)
+        self.assertIn('runs no images', row.result)
+
+    def test_cancelled(self):
+        self.cluster = Cluster(None)
+        self.images = images.Images(self.conf, self.cluster)
+        self.runner = self.make()
+        id = self.add_execution(sync=True, owner='me')
+        thread = threading.Thread(target=self.runner.run, args=(
+            {'id': id, 'input': None, 'sync': True, 'owner': 'me'},
+            self.target))
+        thread.start()
+        self.assertTrue(self.cluster.begun.wait(10))
+        self.db.write(lambda tx: query.move(
+            tx, models.Execution, id, 'cancelled', owner=None))
+        self.runner.cancel(id)
+        thread.join(10)
+        self.assertTrue(self.cluster.ended.is_set())
+        self.assertEqual('cancelled', self.execution(id).status)

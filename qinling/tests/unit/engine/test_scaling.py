@@ -59,8 +59,10 @@ class Workers:
         self.alive.append(worker.name)
         return worker
 
-    def release(self, worker):
-        self.alive.remove(worker.name)
+    def release(self, worker, lost=False):
+        if worker.name in self.alive:
+            self.alive.remove(worker.name)
+        return f'{worker.name} died' if lost else None
 
 
 class TestScaling(base.BaseTestCase):
@@ -214,3 +216,30 @@ class TestScaling(base.BaseTestCase):
             self.scaling.done(self.acquire(target(f'f{number}')))
         self.scaling.expire(0)
         self.assertEqual({}, self.scaling._groups)
+
+    def test_everybody_on_a_lost_worker_learns_why(self):
+        seats = [self.acquire(target()) for _ in range(3)]
+        self.assertEqual(
+            ['w1 died'] * 3,
+            [self.scaling.done(seat, True, lost=True) for seat in seats])
+        self.assertEqual([], self.workers.alive)
+
+    def test_idle_worker_that_died(self):
+        seat = self.acquire(target())
+        self.scaling.done(seat)
+        self.scaling.drop(seat.worker)
+        self.assertEqual([], self.workers.alive)
+        self.assertEqual('w2', self.acquire(target()).worker.name)
+
+    def test_busy_worker_that_died_gets_nothing_more(self):
+        seat = self.acquire(target())
+        self.scaling.drop(seat.worker)
+        self.assertEqual('w2', self.acquire(target()).worker.name)
+        self.scaling.done(seat, True, lost=True)
+        self.scaling.drop(seat.worker)
+        self.assertEqual(['w2'], self.workers.alive)
+
+    def test_busy_workers(self):
+        seat, other = self.acquire(target()), self.acquire(target('g'))
+        self.scaling.done(other)
+        self.assertEqual([seat.worker], self.scaling.busy())

@@ -15,12 +15,8 @@
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import threading
 
-import fixtures
 from oslotest import base
 
 from qinling.tests.unit.runtimes import agents
@@ -206,55 +202,6 @@ class TestConversation(AgentTest):
             return self.agent.connect().call('GET', '/ping').status == 200
         except OSError:
             return False
-
-
-class TestContainer(base.BaseTestCase):
-    """The way of a container: a port, and settings in a file."""
-
-    def setUp(self):
-        super().setUp()
-        self.directory = self.useFixture(fixtures.TempDir()).path
-
-    def start(self, address):
-        settings = os.path.join(self.directory, 'settings')
-        code = os.path.join(self.directory, 'code')
-        os.mkdir(code)
-        with open(settings, 'w') as target:
-            json.dump({'secret': 's', 'listen': address, 'code': code,
-                       'processes': 0, 'bootstrap': [
-                           sys.executable, '-I', '-u',
-                           os.path.join(agents.DIRECTORY, 'python.py')]},
-                      target)
-        process = subprocess.Popen(
-            [sys.executable, '-I', '-S',
-             os.path.join(agents.DIRECTORY, 'agent.py'), settings],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.stderr.close)
-        self.addCleanup(process.wait, agents.PATIENCE)
-        self.addCleanup(process.terminate)
-        return process
-
-    def test_serves_until_it_is_terminated(self):
-        with socket.socket() as any_socket:
-            any_socket.bind(('127.0.0.1', 0))
-            port = any_socket.getsockname()[1]
-        process = self.start('tcp:127.0.0.1:%d' % port)
-        self.assertEqual(b'ready\n', process.stdout.readline())
-        client = agents.Client(('127.0.0.1', port), 's')
-        self.addCleanup(client.close)
-        client.load(HELLO)
-        self.assertEqual('Hello, you', client.execute('you')['output'])
-        pid = client.status()['executors'][0]['pid']
-        process.terminate()
-        self.assertEqual(0, process.wait(agents.PATIENCE))
-        self.assertFalse(agents.alive(pid))
-
-    def test_address_that_cannot_be_listened_on(self):
-        process = self.start('tcp:256.0.0.1:1')
-        self.assertEqual(b'', process.stdout.readline())
-        self.assertNotEqual(0, process.wait(agents.PATIENCE))
 
 
 class TestCalls(AgentTest):

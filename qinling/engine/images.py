@@ -1,0 +1,63 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Executions of functions that are images: a container each, no worker."""
+
+import json
+
+from qinling.core import executions
+from qinling import exception
+from qinling.orchestrators import base
+from qinling.states import ExecutionStatus
+
+
+class Images:
+    """Runs images on the orchestrator, if it can."""
+
+    def __init__(self, conf, orchestrator):
+        self._conf = conf
+        self._orchestrator = orchestrator
+
+    def run(self, order, target):
+        """The :class:`~qinling.core.executions.Outcome` of one execution.
+
+        A text as input is split at white space, as a shell would, into the
+        arguments of the container; an object is one argument, as JSON.
+
+        :param order: dict with ``execution_id``, ``args`` and ``kwargs``.
+        :raises TemporaryError, PermanentError: it could not be begun.
+        """
+        if not self._orchestrator.runs_images:
+            raise exception.PermanentError(
+                'the orchestrator of this service runs no images')
+        words = [word for value in order['args'] for word in
+                 (value if isinstance(value, str)
+                  else json.dumps(value)).split()]
+        if order['kwargs']:
+            words.append(json.dumps(order['kwargs']))
+        found = self._orchestrator.run_image(base.ImageOrder(
+            execution_id=order['execution_id'],
+            function_id=target.function_id,
+            image=target.code['image'], args=tuple(words), cpu=target.cpu,
+            memory_size=target.memory_size, timeout=target.timeout,
+            max_log_size=self._conf.engine.max_log_size))
+        status = (ExecutionStatus.SUCCESS if found.success
+                  else ExecutionStatus.FAILED)
+        log = found.log.replace('\0', '\ufffd')
+        output = found.sentence if not found.success else log
+        result = {'output': output[:self._conf.engine.max_result_size],
+                  'duration': found.duration}
+        return executions.Outcome(status, json.dumps(result), log)
+
+    def cancel(self, id):
+        """End the container of an execution, if there is one."""
+        self._orchestrator.cancel_image(id)

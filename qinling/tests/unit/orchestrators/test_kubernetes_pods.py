@@ -1,0 +1,154 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What is read of pods."""
+
+from oslotest import base
+
+from qinling.orchestrators import base as orchestrators
+from qinling.orchestrators.kubernetes import pods
+
+
+def pod(status=None, **metadata):
+    return {'metadata': {'name': 'p', **metadata}, 'status': status or {}}
+
+
+def with_container(restarts=0, phase='Running', **states):
+    return pod({'phase': phase, 'containerStatuses': [
+        {'restartCount': restarts, **states}]})
+
+
+def condition(type, status, **more):
+    return {'type': type, 'status': status, **more}
+
+
+OOM = {'terminated': {'reason': 'OOMKilled', 'exitCode': 137}}
+READY = {'phase': 'Running', 'podIP': '10.1.2.3',
+         'conditions': [condition('Ready', 'True')]}
+
+
+class TestReady(base.BaseTestCase):
+    def test_ready(self):
+        self.assertTrue(pods.ready(pod(READY)))
+
+    def test_not_ready(self):
+        for status in ({}, {'conditions': None},
+                       dict(READY, podIP=None), dict(READY, podIP=''),
+                       dict(READY, conditions=[condition('Ready', 'False')]),
+                       dict(READY, phase='Failed'),
+                       dict(READY, conditions=READY['conditions'] + [
+                           condition('DisruptionTarget', 'True')])):
+            self.assertFalse(pods.ready(pod(status)), status)
+        self.assertFalse(pods.ready(pod(READY, deletionTimestamp='t')))
+
+    def test_address(self):
+        self.assertEqual('tcp:10.1.2.3:9090', pods.address(pod(READY)))
+        self.assertEqual('tcp:[fd00::1]:9090', pods.address(
+            pod({'podIP': 'fd00::1'})))
+
+    def test_label(self):
+        self.assertEqual('', pods.label(pod(), 'a'))
+        self.assertEqual('', pods.label(pod(labels=None), 'a'))
+        self.assertEqual('b', pods.label(pod(labels={'a': 'b'}), 'a'))
+
+
+class TestDeath(base.BaseTestCase):
+    def test_nothing_known(self):
+        self.assertIsNone(pods.death(pod(READY)))
+        self.assertIsNone(pods.death(with_container(
+            state={'running': {}})))
+
+    def test_out_of_memory(self):
+        for found in (with_container(state=OOM),
+                      with_container(1, state={'running': {}},
+                                     lastState=OOM),
+                      with_container(1, state={'waiting': {
+                          'reason': 'CrashLoopBackOff'}}, lastState=OOM)):
+            death = pods.death(found)
+            self.assertTrue(death.own_fault)
+            self.assertIn('memory', death.sentence)
+
+    def test_what_was_before_a_worker_was_claimed_does_not_count(self):
+        found = with_container(1, state={'running': {}}, lastState=OOM)
+        self.assertIsNone(pods.death(found, 1))
+        self.assertTrue(pods.death(found, 0).own_fault)
+
+    def test_evicted(self):
+        by_status = pod({'phase': 'Failed', 'reason': 'Evicted',
+                         'message': 'The node was low on memory.'})
+        by_condition = pod({'conditions': [condition(
+            'DisruptionTarget', 'True', reason='DeletionByTaintManager',
+            message='Taint manager: deleting due to NoExecute taint')]})
+        self.assertEqual(orchestrators.Death(
+            'The worker was taken away by the cluster: Evicted. The node was '
+            'low on memory.'), pods.death(by_status))
+        self.assertIn('DeletionByTaintManager',
+                      pods.death(by_condition).sentence)
+
+    def test_exit(self):
+        death = pods.death(with_container(state={'terminated': {
+            'reason': 'Error', 'exitCode': 1, 'message': 'sad words\n'}}))
+        self.assertEqual(orchestrators.Death(
+            'The worker died: Error, exit code 1. sad words'), death)
+
+    def test_deleted(self):
+        death = pods.death(pod(READY, deletionTimestamp='t'))
+        self.assertFalse(death.own_fault)
+        self.assertIn('deleted', death.sentence)
+
+
+class TestComplaint(base.BaseTestCase):
+    def check(self, found, in_vain, part):
+        complaint = pods.complaint(found)
+        self.assertEqual(in_vain, complaint[0], complaint)
+        self.assertIn(part, complaint[1])
+
+    def waiting(self, reason, message=''):
+        return with_container(phase='Pending', state={'waiting': {
+            'reason': reason, 'message': message}})
+
+    def test_none(self):
+        self.assertIsNone(pods.complaint(pod()))
+        self.assertIsNone(pods.complaint(pod(READY)))
+        self.assertIsNone(pods.complaint(self.waiting('ContainerCreating')))
+        self.assertIsNone(pods.complaint(with_container(
+            1, state={'running': {}}, lastState=OOM)))
+
+    def test_pull(self):
+        self.check(self.waiting('ErrImagePull', 'not found'), False,
+                   'ErrImagePull: not found')
+        self.check(self.waiting('ImagePullBackOff', 'Back-off'), True,
+                   'ImagePullBackOff: Back-off')
+        self.check(self.waiting('InvalidImageName'), True,
+                   'InvalidImageName')
+
+    def test_configuration(self):
+        self.check(self.waiting('CreateContainerConfigError',
+                                'secret "x" not found'), True, 'secret "x"')
+
+    def test_ends_again_and_again(self):
+        found = with_container(
+            2, state={'waiting': {'reason': 'CrashLoopBackOff'}},
+            lastState={'terminated': {'exitCode': 3, 'reason': 'Error',
+                                      'message': 'no bootstrap'}})
+        self.check(found, True, 'exit code 3. no bootstrap')
+
+    def test_unschedulable(self):
+        self.check(pod({'phase': 'Pending', 'conditions': [condition(
+            'PodScheduled', 'False', reason='Unschedulable',
+            message='0/3 nodes are available')]}), False,
+            'Unschedulable: 0/3 nodes')
+
+    def test_refused_by_a_node(self):
+        self.check(pod({'phase': 'Failed', 'reason': 'OutOfcpu',
+                        'message': 'Node has no CPU'}), True,
+                   'OutOfcpu: Node has no CPU')

@@ -1,0 +1,102 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The agent as the program of a container."""
+
+import hmac
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import fixtures
+from oslotest import base
+
+from qinling.tests.unit.runtimes import agents
+
+HELLO = agents.package('hello')
+
+
+class TestContainer(base.BaseTestCase):
+    """The way of a container: a port, and settings in a file."""
+
+    def setUp(self):
+        super().setUp()
+        self.directory = self.useFixture(fixtures.TempDir()).path
+
+    def start(self, address, **environment):
+        settings = os.path.join(self.directory, 'settings')
+        code = os.path.join(self.directory, 'code')
+        os.mkdir(code)
+        with open(settings, 'w') as target:
+            json.dump({'secret': 's', 'listen': address, 'code': code,
+                       'processes': 0, 'bootstrap': [
+                           sys.executable, '-I', '-u',
+                           os.path.join(agents.DIRECTORY, 'python.py')]},
+                      target)
+        process = subprocess.Popen(
+            [sys.executable, '-I', '-S',
+             os.path.join(agents.DIRECTORY, 'agent.py'), settings],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, env=environment)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait, agents.PATIENCE)
+        self.addCleanup(process.terminate)
+        return process
+
+    def free_port(self):
+        with socket.socket() as any_socket:
+            any_socket.bind(('127.0.0.1', 0))
+            return any_socket.getsockname()[1]
+
+    def test_environment_adds_to_the_file(self):
+        port = self.free_port()
+        process = self.start(
+            'tcp:256.0.0.1:1', QINLING_LISTEN='tcp:[127.0.0.1]:%d' % port,
+            QINLING_POOL_KEY='the key', QINLING_WORKER='the name',
+            QINLING_SETTINGS='{"open_files": 77}')
+        self.assertEqual(b'ready\n', process.stdout.readline())
+        secret = hmac.new(b'the key', b'the name', 'sha256').hexdigest()
+        client = agents.Client(('127.0.0.1', port), secret)
+        self.addCleanup(client.close)
+        client.load(agents.zipped({'main.py': (
+            'import os, resource\n'
+            'def main():\n'
+            '    return (dict(os.environ),\n'
+            '            resource.getrlimit(resource.RLIMIT_NOFILE))\n')}))
+        environment, files = client.execute()['output']
+        self.assertEqual([77, 77], files)
+        # The key would open every worker of the pool.
+        self.assertNotIn('the key', str(environment))
+        other = agents.Client(('127.0.0.1', port), 's')
+        self.addCleanup(other.close)
+        self.assertEqual(403, other.call('GET', '/ping').status)
+
+    def test_serves_until_it_is_terminated(self):
+        port = self.free_port()
+        process = self.start('tcp:127.0.0.1:%d' % port)
+        self.assertEqual(b'ready\n', process.stdout.readline())
+        client = agents.Client(('127.0.0.1', port), 's')
+        self.addCleanup(client.close)
+        client.load(HELLO)
+        self.assertEqual('Hello, you', client.execute('you')['output'])
+        pid = client.status()['executors'][0]['pid']
+        process.terminate()
+        self.assertEqual(0, process.wait(agents.PATIENCE))
+        self.assertFalse(agents.alive(pid))
+
+    def test_address_that_cannot_be_listened_on(self):
+        process = self.start('tcp:256.0.0.1:1')
+        self.assertEqual(b'', process.stdout.readline())
+        self.assertNotEqual(0, process.wait(agents.PATIENCE))

@@ -1,0 +1,61 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Code that is an image."""
+
+from oslotest import base
+
+from qinling import exception
+from qinling.sources import image
+
+GOOD = ('python', 'python:3.12', 'library/python', 'quay.io/org/app:v1.2-x',
+        'localhost:5000/a', '[fd00::1]:5000/a', 'a_b/c__d/e-f.g',
+        'x@sha256:' + 'a' * 64, 'reg.example/x:tag@sha256:' + '0' * 64,
+        'A.example/x')
+BAD = ('Upper', 'a b', 'a\nb', 'a:', ':tag', 'a//b', '/a', 'a/', 'a:b c',
+       'a@sha256:short', 'a;b', '$(x)', 'a' * 256, 'http://x/y', 'a\n',
+       'a:' + 'b' * 129, '-a', 'a..b')
+
+
+class TestImage(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.source = image.Driver()
+
+    def refused(self, part, action, *args):
+        error = self.assertRaises(exception.QinlingError, action, *args)
+        self.assertIn(part, str(error))
+        return error.http_code
+
+    def test_good_names(self):
+        for name in GOOD:
+            self.assertEqual(
+                ({'source': 'image', 'image': name}, None),
+                self.source.create({'source': 'image', 'image': name,
+                                    'more': 1}, None))
+
+    def test_bad_names(self):
+        for name in BAD + (5, ['python'], {'a': 1}, True):
+            self.assertEqual(400, self.refused(
+                'not the name of an image', self.source.create,
+                {'image': name}, None), name)
+
+    def test_no_name(self):
+        for code in ({}, {'image': None}, {'image': ''}):
+            self.assertEqual(400, self.refused(
+                'Required param is missing', self.source.create, code, None))
+
+    def test_never_changed_nor_downloaded(self):
+        self.assertEqual(400, self.refused(
+            'can not be changed', self.source.update, {}, None, None))
+        self.assertEqual(405, self.refused(
+            'not allowed', self.source.open, {}, None))
