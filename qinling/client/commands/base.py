@@ -14,14 +14,19 @@
 
 import itertools
 
-from osc_lib.command import command
+from cliff import command
+from cliff import lister
+from cliff import show
 
 from qinling.client.commands import options
 from qinling.client import exceptions
 
 
 class Command(command.Command):
-    """A command with the Python client at hand."""
+    """A command with the Python client at hand.
+
+    It is not that of osc_lib, which logs all arguments: one may be a secret.
+    """
 
     @property
     def client(self):
@@ -53,7 +58,7 @@ class Noun:
         return getattr(self.client, self.collection)
 
 
-class List(Command, command.Lister):
+class List(Command, lister.Lister):
     """A table of all that the client finds."""
 
     def get_parser(self, prog_name):
@@ -75,7 +80,7 @@ class List(Command, command.Lister):
                 ([row.get(column) for column in columns] for row in rows))
 
 
-class Table(Command, command.Lister):
+class Table(Command, lister.Lister):
     """A table of a few things, which come all at once."""
 
     def take_action(self, args):
@@ -90,7 +95,7 @@ class References(Table):
     columns = ('kind', 'id', 'alias')
 
 
-class Show(Command, command.ShowOne):
+class Show(Command, show.ShowOne):
     """The attributes of one thing; ``failure`` is a sentence, and the exit
     code then 1, although there is something to show."""
 

@@ -181,6 +181,10 @@ class TestWebhooks(shells.Case):
             'webhook invoke', 'outside'))
         self.shell.run('webhook secret delete', 'outside')
         self.shell.run('webhook invoke', 'outside')
+        self.shell.run('--debug webhook secret rotate', 'outside',
+                       '--signature', 'github', '--secret', 'typed as it is')
+        self.assertIn('-X GET', self.shell.errors)
+        self.assertNotIn('typed as it is', self.shell.errors)
         text = self.shell.run('webhook secret rotate', 'outside',
                               '--signature', 'github', '--debug')
         secret = text.split('| secret')[1].split('|')[1].strip()
