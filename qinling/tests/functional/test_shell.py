@@ -55,10 +55,13 @@ class TestAll(shells.Case):
 
     def test_completion(self):
         script = self.shell.run('complete')
-        self.assertIn('rollback', script)
-        checked = subprocess.run(['bash', '-n'], input=script.encode(),
-                                 capture_output=True)
-        self.assertEqual((0, b''), (checked.returncode, checked.stderr))
+        # What the package bash-completion would say of the line typed.
+        typed = ('_get_comp_words_by_ref() { words=(qinling function in); '
+                 'cur=in; }\n_qinling\necho "${COMPREPLY[@]}"\n')
+        completed = subprocess.run(
+            ['bash'], input=script + typed, capture_output=True, text=True)
+        self.assertEqual(('invoke\n', ''),
+                         (completed.stdout, completed.stderr))
 
     def test_many_commands_in_one_process(self):
         text = self.shell.run('', stdin='runtime list -f value -c Name\n')
