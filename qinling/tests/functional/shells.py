@@ -43,8 +43,6 @@ def text(name='world'):
 class Case(servers.Shared, base.BaseTestCase):
     """One part of the commands."""
 
-    #: Those that the tests must have run, together.
-    COMMANDS = ()
     make_server = servers.Standalone
 
     @classmethod
@@ -61,15 +59,3 @@ class Case(servers.Shared, base.BaseTestCase):
         cls.function = cls.shell.value(
             'id', 'function create', '--name', 'greeter', '--runtime',
             'python3', '--file', 'main.py', '--timeout', 70)
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        missing = set(cls.COMMANDS) - cls.shell.used
-        assert not missing, missing
-
-    def running(self, *words):
-        """The id of an execution that goes on for long."""
-        return self.shell.value(
-            'id', 'function execution create', '--function', 'greeter',
-            '--async', '--input', '{"name": "never"}', *words)

@@ -18,10 +18,6 @@ from qinling.tests.functional import shells
 
 
 class TestExecutions(shells.Case):
-    COMMANDS = ('function execution create', 'function execution list',
-                'function execution show', 'function execution log show',
-                'function execution delete', 'function invoke')
-
     def test_invoke(self):
         self.assertEqual(
             {'greetings': ['Hello, Ada', 'Hello, Ada']},
@@ -98,10 +94,10 @@ class TestExecutions(shells.Case):
 
 
 class TestCancellation(shells.Case):
-    COMMANDS = ('function execution cancel', 'function execution rerun')
-
     def test_cancel_and_rerun(self):
-        id = self.running()
+        id = self.shell.value(
+            'id', 'function execution create', '--function', 'greeter',
+            '--async', '--input', '{"name": "never"}')
         self.shell.run('function execution cancel', id)
         self.assertEqual('cancelled', self.client.ended(id)['status'])
         id = self.shell.value('id', 'function execution create', '--function',
@@ -117,9 +113,6 @@ class TestCancellation(shells.Case):
 
 
 class TestJobs(shells.Case):
-    COMMANDS = ('job create', 'job list', 'job show', 'job update',
-                'job next list', 'job delete')
-
     def test_jobs(self):
         row = self.shell.json(
             'job create', '--function', 'greeter', '--name', 'nightly',
@@ -142,10 +135,6 @@ class TestJobs(shells.Case):
 
 
 class TestWebhooks(shells.Case):
-    COMMANDS = ('webhook create', 'webhook list', 'webhook show',
-                'webhook update', 'webhook delete', 'webhook invoke',
-                'webhook secret rotate', 'webhook secret delete')
-
     def test_webhooks(self):
         run, json_ = self.shell.run, self.shell.json
         row = json_('webhook create', '--function', 'greeter',
