@@ -168,12 +168,11 @@ class TestFunctions(Case):
                             '--package', 'code.zip')
         self.old.run('function update', id, '--package', 'got.zip')
         self.deleted('function', id)
-        # Sources that this server does not have; it understands the forms.
+        # Sources that this server does not have: it says so.
         for words in (('--container', 'c', '--object', 'o'),
                       ('--image', 'busybox')):
-            self.assertIn(
-                'Invalid code source specified', self.old.fails(
-                    'function create', '--runtime', 'python3', *words))
+            self.assertIn('(HTTP 400)', self.old.fails(
+                'function create', '--runtime', 'python3', *words))
 
 
 class TestWorkers(Case):

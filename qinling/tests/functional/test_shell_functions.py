@@ -79,8 +79,8 @@ class TestFunctions(shells.Case):
                 (('--runtime', 'python3', '--container', 'c'),
                  'object name need to be specified'),
                 (('--runtime', 'python3', '--container', 'c', '--object',
-                  'o'), 'Invalid code source'),
-                (('--image', 'busybox'), 'Invalid code source')):
+                  'o'), '(HTTP 400)'),
+                (('--image', 'busybox'), '(HTTP 400)')):
             self.assertIn(sentence,
                           self.shell.fails('function create', *words))
 
