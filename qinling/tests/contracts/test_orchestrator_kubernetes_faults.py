@@ -85,7 +85,7 @@ class TestApiServer(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.ping(worker)
         # What was claimed without our knowledge is not left behind.
         self.await_claimed(worker)
-        self.assertEqual([worker], driver.claimed())
+        self.wait_until(lambda: [worker] == driver.claimed())
 
     def test_claim_that_is_cut(self):
         driver = self.make_pool(pool_size=2)
