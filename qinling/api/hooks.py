@@ -30,7 +30,7 @@ LOG = log.getLogger(__name__)
 class ContextHook(hooks.PecanHook):
     """Finds out who asks, and refuses what the policy of the route does not
     allow.  A route without a policy is refused to everybody; one that is
-    public needs no identity."""
+    public needs no identity, and none is looked at."""
 
     def __init__(self, identify, limits):
         self._identify = identify
@@ -57,12 +57,9 @@ class ContextHook(hooks.PecanHook):
                 'Only application/json is served here.')
 
     def _who(self, request, rule, route):
-        try:
-            return self._identify(request.environ)
-        except exception.Unauthorized:
-            if route is None or not route.public:
-                raise
+        if route is not None and route.public:
             return context.nobody(rule)
+        return self._identify(request.environ)
 
     def after(self, state):
         ctx = getattr(state.request, 'ctx', None)

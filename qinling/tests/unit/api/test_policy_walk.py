@@ -29,7 +29,8 @@ from qinling.tests.unit.api import cases
 PUBLIC = {'version:get', 'webhook:invoke'}
 ADMINS = {'runtime:create', 'runtime:update', 'runtime:delete',
           'runtime_pool:get_all', 'function:scale_up', 'function:scale_down',
-          'function:detach', 'function_worker:get_all',
+          'function:detach', 'function:provision',
+          'function_version:provision', 'function_worker:get_all',
           'function_version:scale_up', 'function_version:scale_down',
           'function_version:detach'}
 INVOKE = ('POST', '/v1/webhooks/{id}/invoke')
@@ -281,7 +282,7 @@ class TestRules(WalkTest):
             self.ask(route, 'mine', '', path)
         declared = {rule.name for rule in policies.list_rules()}
         self.assertEqual(
-            {'project_member', 'project_reader'}, declared - asked)
+            {'project_member', 'project_reader'} | PUBLIC, declared - asked)
         self.assertEqual(set(), asked - declared)
 
     def test_rules_are_declared_once_and_explained(self):
