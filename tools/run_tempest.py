@@ -19,7 +19,6 @@ Keystone or tempest cannot be installed, it is one test that is skipped.
 """
 
 import argparse
-import os
 import pathlib
 import subprocess
 import sys
@@ -96,17 +95,17 @@ def run(stream, words):
     :raises SkipTest: something cannot be installed here.
     """
     with fixtures.TempDir() as scratch, environments.Environment(
-            'tempest', REQUIREMENTS, install_plugin) as tempest, \
-            Cloud() as cloud:
+            'tempest', *REQUIREMENTS, prepare=install_plugin
+            ) as tempest, Cloud() as cloud:
         directory = pathlib.Path(scratch.path)
         config = directory / 'tempest.conf'
         config.write_text(base.ini(options(cloud.identity, directory)))
         ran = subprocess.run(
-            [tempest.path / 'bin' / 'tempest', 'run', '--config-file',
-             config, '--subunit', *words], cwd=directory, stdout=stream,
-            stdin=subprocess.DEVNULL,
-            env=dict(os.environ, PYTHON=str(
-                tempest.path / 'bin' / 'python')))
+            [tempest.bin / 'tempest', 'run', '--config-file', config,
+             '--subunit', *words], cwd=directory, stdout=stream,
+            stdin=subprocess.DEVNULL, env=dict(
+                environments.environment(),
+                PYTHON=str(tempest.bin / 'python')))
         return ran.returncode
 
 

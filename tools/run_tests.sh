@@ -130,7 +130,7 @@ run_tempest() {
 
 read_arguments "$@"
 find_python || give_up 'No Python 3.11 or newer with venv was found.'
-install_into "$VENV" -r requirements.txt -r test-requirements.txt -e . ||
+install_into "$VENV" -r requirements.txt -r test-requirements.txt -e '.[cli]' ||
     give_up "The installation into $VENV failed; see above."
 BIN=$(cd "$VENV/bin" && pwd) || exit 1
 # Programs that tests start by name must be those of the environment.

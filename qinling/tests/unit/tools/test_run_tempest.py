@@ -36,7 +36,7 @@ test_summary = _load('test_summary')
 class Refuses(fixtures.Fixture):
     """Something that this machine cannot have."""
 
-    def __init__(self, *_):
+    def __init__(self, *_, **__):
         super().__init__()
 
     def _setUp(self):
