@@ -17,6 +17,7 @@ from oslotest import base
 
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import keystone
+from qinling.tests.functional import terminal
 
 TYPE = 'function-engine'
 #: Seconds that the service remembers a token for in these tests.
@@ -98,6 +99,20 @@ class TestProjects(servers.Shared, Secret):
         self.no_secret(self.server.server.program, session.get_token(),
                        account.password,
                        self.server.identity.service.password)
+
+    def test_command_line(self):
+        account, client = self.server.somebody('member')
+        function = client.create(HELLO)
+        shell = terminal.Terminal(
+            terminal.BIN / 'qinling', self.useFixture(
+                fixtures.TempDir()).path, **account.environ())
+        self.assertEqual(function['id'], shell.value('ID', 'function list'))
+        row = shell.json('function execution create', '--function',
+                         function['id'], '--input', '{"name": "Ada"}')
+        self.assertEqual(account.project_id, client.get(
+            f'/v1/executions/{row["id"]}')['project_id'])
+        shell.environ['OS_PASSWORD'] = 'wrong'
+        self.assertIn('401', shell.fails('function list'))
 
     def test_no_token(self):
         nobody = servers.Client(self.server.client.url)
