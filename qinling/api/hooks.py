@@ -92,6 +92,9 @@ def response(error):
     allow = getattr(error, 'allow', None)
     if code == 405 and allow:
         made.allow = allow
+    challenge = getattr(error, 'challenge', None)
+    if challenge:
+        made.headers['WWW-Authenticate'] = challenge
     return made
 
 

@@ -22,6 +22,9 @@ import unittest
 import fixtures
 
 
+CHECKOUT = pathlib.Path(__file__).parents[3]
+
+
 class PackageIndex(fixtures.Fixture):
     """The package index of pip; skips the test where there is none."""
 
@@ -49,10 +52,14 @@ class Environment(fixtures.Fixture):
     It is kept in the one of the tests, if that is a virtual one, so that the
     next run need not install again; tests that want it at the same time wait
     for one of them to make it.
+
+    :param prepare: called with the directory once all is installed, for
+        what takes long and can be kept, too.
     """
 
-    def __init__(self, name, *packages):
+    def __init__(self, name, *packages, prepare=None):
         super().__init__()
+        self._prepare = prepare
         self.name = name
         self.packages = packages
 
@@ -73,12 +80,19 @@ class Environment(fixtures.Fixture):
 
     def _install(self):
         self.useFixture(PackageIndex())
-        self._run(sys.executable, '-m', 'venv', '--clear', self.directory)
-        self._run(self.bin / 'python', '-m', 'pip', 'install', '--quiet',
-                  '--disable-pip-version-check', *self.packages)
+        run(sys.executable, '-m', 'venv', '--clear', self.directory)
+        run(self.bin / 'python', '-m', 'pip', 'install', '--quiet',
+            '--disable-pip-version-check', *self.packages)
+        if self._prepare:
+            self._prepare(self.directory)
 
-    def _run(self, *words):
-        ran = subprocess.run(
-            [str(word) for word in words], env=environment(), text=True,
-            stdin=subprocess.DEVNULL, capture_output=True)
-        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+def run(*words, **environ):
+    """Run a program, which must end with 0.
+
+    :param environ: what its environment has besides.
+    """
+    ran = subprocess.run(
+        [str(word) for word in words], env=dict(environment(), **environ),
+        text=True, stdin=subprocess.DEVNULL, capture_output=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr

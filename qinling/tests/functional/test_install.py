@@ -29,7 +29,7 @@ from qinling.tests.functional import base as servers
 from qinling.tests.functional import environments
 
 CHECKOUT = pathlib.Path(__file__).parents[3]
-SHIPPED = ('qinling/', 'alembic_migrations/')
+SHIPPED = ('qinling/', 'qinling_tempest_plugin/', 'alembic_migrations/')
 
 
 class InstallTest(base.BaseTestCase):
