@@ -18,3 +18,13 @@ from qinling import conf
 def list_opts():
     """Every option group of the service."""
     return conf.groups()
+
+
+def list_keystoneauth():
+    """What keystoneauth1 adds to the groups with credentials."""
+    from keystoneauth1 import loading
+    credentials = [*loading.get_auth_common_conf_options(),
+                   *loading.get_auth_plugin_conf_options('password')]
+    sessions = loading.get_session_conf_options()
+    return [('keystone', credentials + sessions),
+            ('swift', credentials + sessions)]

@@ -21,6 +21,7 @@ from oslo_log import log
 
 from qinling.db import models
 from qinling.db import query
+from qinling import exception
 
 LOG = log.getLogger(__name__)
 
@@ -39,9 +40,13 @@ class Packages:
 
     def drop(self, key):
         """Delete a package that a row has just lost, unless another row has
-        it, too; ``None`` is ignored."""
+        it, too; ``None`` is ignored.  While the store is down it is left
+        to the sweep: what the user asked for is done already."""
         if key is not None and not self._used(key):
-            self._storage.delete(key)
+            try:
+                self._storage.delete(key)
+            except exception.TemporaryError as e:
+                LOG.warning('Package %s is left to the sweep: %s', key, e)
 
     def keep(self, key, action):
         """What ``action(tx)`` returns, which writes a row with a package

@@ -140,10 +140,11 @@ class Engine:
         self._scaling.expire(self._conf.engine.function_service_expiration)
 
     def _sweep_packages(self):
-        """Once at the start, and then every hour."""
+        """Once at the start, and then every hour; not by the keeper itself,
+        whose leases must not wait for a store in the network."""
         if time.monotonic() >= self._next_package_sweep:
-            self._code.packages.sweep()
             self._next_package_sweep = time.monotonic() + packages.GRACE
+            self._later(self._code.packages.sweep)
 
     def _known(self):
         return list(self._queued) + self._runner.held()
