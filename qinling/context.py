@@ -64,3 +64,25 @@ class RequestContext(context.RequestContext):
 def admin(project_id='default'):
     """The service itself: nobody is asked, every project is seen."""
     return RequestContext(project_id=project_id, is_admin=True, sees_all=True)
+
+
+class Limited(RequestContext):
+    """One that may do what ``rules`` names and nothing else, and reaches
+    what is of its project."""
+
+    def __init__(self, rules=(), **kwargs):
+        super().__init__(**kwargs)
+        self._rules = frozenset(rules)
+
+    def can(self, rule, target=None):
+        return rule in self._rules
+
+
+def nobody(rule):
+    """Who has no identity, at a public route with this rule."""
+    return Limited([rule])
+
+
+def owner(project_id):
+    """A project itself, when what it has set up runs without a caller."""
+    return Limited(project_id=project_id)

@@ -14,24 +14,13 @@
 
 import functools
 
-from oslo_middleware import http_proxy_to_wsgi
 import pecan
 
 from qinling.api import fast
 from qinling.api import hooks
+from qinling.api import identity
+from qinling.api import middleware
 from qinling.api import root
-from qinling import context
-
-
-def identify_nobody(_environ):
-    """The strategy ``noauth``: everything belongs to one project, and
-    headers that claim an identity are ignored."""
-    return context.RequestContext(
-        project_id='default', user_id='default', is_admin=True,
-        roles=['admin'])
-
-
-STRATEGIES = {'noauth': identify_nobody}
 
 
 def make(services, identify=None):
@@ -40,22 +29,17 @@ def make(services, identify=None):
     :param services: :class:`qinling.core.services.Services`.
     :param identify: function of a WSGI environment that returns a request
         context; what ``[api] auth_strategy`` says when not given.
+    :raises ValueError: the options for the strategy do not do.
     """
     conf = services.conf
     fast.remember_signatures()
-    identify = identify or STRATEGIES[conf.api.auth_strategy]
+    identify = identify or identity.load(conf)
     app = pecan.make_app(
         root.Root(services), debug=False, force_canonical=False,
         guess_content_type_from_ext=False, use_context_locals=False,
         request_cls=fast.Request,
         hooks=[hooks.ContextHook(identify, conf.api), hooks.ErrorHook()])
-    if conf.api.enable_proxy_headers_parsing:
-        conf.register_opts(
-            http_proxy_to_wsgi.OPTS, group='oslo_middleware')
-        conf.set_override('enable_proxy_headers_parsing', True,
-                          group='oslo_middleware')
-        app = http_proxy_to_wsgi.HTTPProxyToWSGI(app, conf)
-    return functools.partial(_answer, app)
+    return middleware.wrap(functools.partial(_answer, app), conf)
 
 
 def _answer(app, environ, start_response):

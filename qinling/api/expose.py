@@ -56,6 +56,7 @@ class expose:
     :param query: dict of query key -> converter from text; what is given is
         passed by keyword, and any other key is refused.
     :param lax: a word of the path that is no UUID is simply not found.
+    :param public: no identity is needed.
     """
 
     method: str
@@ -68,6 +69,7 @@ class expose:
     bare: bool = False
     query: dict = dataclasses.field(default_factory=dict)
     lax: bool = False
+    public: bool = False
 
     def __call__(self, function):
         words = self.path.strip('/').split('/')

@@ -21,6 +21,7 @@ import webob
 import webob.exc
 import wsme
 
+from qinling import context
 from qinling import exception
 
 LOG = log.getLogger(__name__)
@@ -28,30 +29,36 @@ LOG = log.getLogger(__name__)
 
 class ContextHook(hooks.PecanHook):
     """Finds out who asks, and refuses what the policy of the route does not
-    allow.  A route without a policy is refused to everybody."""
+    allow.  A route without a policy is refused to everybody; one that is
+    public needs no identity, and none is looked at."""
 
     def __init__(self, identify, limits):
         self._identify = identify
         self._limits = limits
 
     def on_route(self, state):
-        request = state.request
-        request.limits = self._limits
-        request.ctx = self._identify(request.environ)
-        request.ctx.use_in_log()
+        state.request.limits = self._limits
         # All answers are JSON unless a method says otherwise, whatever the
-        # client says that it accepts; an HTML page alone is not to be had.
-        if state.request.environ.get('HTTP_ACCEPT', '').strip() == (
-                'text/html'):
-            raise webob.exc.HTTPNotAcceptable(
-                'Only application/json is served here.')
+        # client says that it accepts.
         state.request.pecan['content_type'] = 'application/json'
 
     def before(self, state):
-        request = state.request
-        rule = getattr(state.controller, 'policy', None)
+        request, rule = state.request, getattr(
+            state.controller, 'policy', None)
+        route = getattr(state.controller, 'route', None)
+        request.ctx = self._who(request, rule, route)
+        request.ctx.use_in_log()
         if rule is None or not request.ctx.can(rule):
             raise exception.PolicyForbidden(rule=rule)
+        # An HTML page alone is not to be had.
+        if request.environ.get('HTTP_ACCEPT', '').strip() == 'text/html':
+            raise webob.exc.HTTPNotAcceptable(
+                'Only application/json is served here.')
+
+    def _who(self, request, rule, route):
+        if route is not None and route.public:
+            return context.nobody(rule)
+        return self._identify(request.environ)
 
     def after(self, state):
         ctx = getattr(state.request, 'ctx', None)
@@ -82,6 +89,9 @@ def response(error):
     allow = getattr(error, 'allow', None)
     if code == 405 and allow:
         made.allow = allow
+    challenge = getattr(error, 'challenge', None)
+    if challenge:
+        made.headers['WWW-Authenticate'] = challenge
     return made
 
 

@@ -67,11 +67,11 @@ class Documents:
     def __init__(self, services):
         self.services = services
 
-    @expose('GET', '/', policy='version:get', result=Versions)
+    @expose('GET', '/', policy='version:get', result=Versions, public=True)
     def versions(self, req):
         return Versions(versions=[Version(f'{req.application_url}/v1')])
 
-    @expose('GET', '/v1', policy='version:get', result=Uri)
+    @expose('GET', '/v1', policy='version:get', result=Uri, public=True)
     def v1(self, req):
         return Uri(uri=f'{req.application_url}/v1')
 

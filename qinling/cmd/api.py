@@ -32,12 +32,13 @@ def main():
     stop = process.stop_event()
     conf = process.configure(sys.argv[1:], 'qinling-api',
                              'The REST API of Qinling.')
+    identify = process.identify(conf)
     db = session.Database(conf)
     bus = rpc.transport(conf)
     core = services.build(conf, db, rpc.EngineClient(conf, bus),
                           services.code(conf, db))
-    http = server.Server(app.make(core), conf.api.host, conf.api.port,
-                         conf.api.threads)
+    http = server.Server(app.make(core, identify), conf.api.host,
+                         conf.api.port, conf.api.threads)
     serving = threading.Thread(target=http.serve, name='http')
     serving.start()
     LOG.info('Serving at %s.', http.url)

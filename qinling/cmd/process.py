@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What the daemons have in common: logging and being stopped."""
+"""What the daemons have in common: logging, identities, and being stopped."""
 
 import signal
 import sys
@@ -18,6 +18,7 @@ import threading
 
 from oslo_log import log
 
+from qinling.api import identity
 from qinling import conf as qinling_conf
 
 
@@ -26,6 +27,15 @@ def configure(args, prog, description, cli_opts=(), files=None):
     conf = qinling_conf.load(args, files, cli_opts, prog, description)
     log.setup(conf, 'qinling')
     return conf
+
+
+def identify(conf):
+    """How callers are identified; ends the program with a sentence if the
+    options do not do."""
+    try:
+        return identity.load(conf)
+    except ValueError as e:
+        fail(str(e))
 
 
 def stop_event():

@@ -88,6 +88,7 @@ def _lock(state):
 
 
 def _run(conf, state, stop):
+    identify = process.identify(conf)
     db = session.Database(conf)
     migration.upgrade(db)
     code = services.code(conf, db)
@@ -99,7 +100,7 @@ def _run(conf, state, stop):
     core = services.build(conf, db, engine, code)
     core.runtimes.register(RUNTIMES)
     try:
-        http = server.Server(app.make(core), conf.host, conf.port,
+        http = server.Server(app.make(core, identify), conf.host, conf.port,
                              conf.api.threads)
     except OSError as e:
         orchestrator.close()

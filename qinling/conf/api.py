@@ -41,7 +41,9 @@ OPTS = [
     cfg.StrOpt(
         'auth_strategy', default='noauth', choices=[
             ('noauth', 'no identity is asked for; everything belongs to the '
-                       'project "default"')],
+                       'project "default"'),
+            ('http_basic', 'users with a password, see [http_basic]'),
+            ('keystone', 'tokens of Keystone, see [keystone_authtoken]')],
         help='How callers are identified.'),
     cfg.BoolOpt(
         'enable_proxy_headers_parsing', default=False,

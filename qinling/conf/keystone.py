@@ -18,8 +18,9 @@ GROUP = 'keystone'
 GROUP_HELP = (
     'The account of the service in Keystone, as options of keystoneauth1 '
     '(auth_type = password and what goes with it; cafile, timeout), and the '
-    'trusts by which functions act for their owners. API and engines need '
-    'the same ones. Only used with [api] auth_strategy = keystone.')
+    'trusts that owners of functions give to it. Without auth_type the '
+    'account of keystone_authtoken is used. Engines need the same as the '
+    'API, and its [api] auth_strategy; only keystone uses this group.')
 
 OPTS = [
     cfg.BoolOpt(

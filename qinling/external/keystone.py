@@ -24,6 +24,8 @@ from qinling import exception
 from qinling.runtimes import python_openstack
 
 GROUP = 'keystone'
+#: A group without credentials -> the one whose it uses.
+SHARED = {'swift': GROUP, GROUP: 'keystone_authtoken'}
 #: Seconds to wait for an answer if the option ``timeout`` is not set.
 TIMEOUT = 10
 #: What a trust carries besides what Keystone knows of it.
@@ -66,22 +68,24 @@ def session(conf, group):
 
 
 def credentials(conf, group, **scope):
-    """The keystoneauth plugin that a group describes.
+    """The keystoneauth plugin that a group describes, or the group whose
+    account it shares.
 
     :param scope: options that it shall have instead of those configured.
     :raises ValueError: there is none.
     """
-    for each in {GROUP, group}:
-        loading.register_auth_conf_options(conf, each)
-    if group != GROUP:
-        conf.set_default('auth_section', GROUP, group=group)
-        if conf[group].auth_type:
-            conf.set_override('auth_section', None, group=group)
-    plugin = loading.load_auth_from_conf_options(conf, group, **scope)
-    if plugin is None:
-        raise ValueError(f'The configuration has no credentials: set '
-                         f'[{group}] auth_type and what goes with it.')
-    return plugin
+    found = group
+    loading.register_auth_conf_options(conf, found)
+    while not (conf[found].auth_type or conf[found].auth_section):
+        if found not in SHARED:
+            raise ValueError(f'There are no credentials: set [{group}] '
+                             f'auth_type (or [{found}] auth_type) and what '
+                             'goes with it.')
+        found = SHARED[found]
+        loading.register_auth_conf_options(conf, found)
+    if conf[found].auth_section:
+        loading.register_auth_conf_options(conf, conf[found].auth_section)
+    return loading.load_auth_from_conf_options(conf, found, **scope)
 
 
 class Keystone:

@@ -23,7 +23,9 @@ RULES = [
     base.rule('function_alias:get_all', base.READER, 'List aliases.',
               'GET', ALL),
     base.rule('function_alias:get_all:all_projects', base.ADMIN,
-              'List aliases of all projects.', 'GET', ALL),
+              'List aliases of all projects.', 'GET', ALL,
+              deprecated_rule=base.formerly(
+                  'function_version:get_all:all_projects', base.ADMIN)),
     base.rule('function_alias:get', base.READER,
               'Show an alias or its history.', 'GET', ONE),
     base.rule('function_alias:update', base.MEMBER,

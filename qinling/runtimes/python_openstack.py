@@ -18,8 +18,8 @@ function's own package.
 """
 
 from keystoneauth1 import access
-from keystoneauth1 import session
 from keystoneauth1.identity import base
+from keystoneauth1 import session
 
 #: When a token expires whose end is not told: who checks it will say.
 UNKNOWN = '9999-12-31T23:59:59Z'

@@ -87,6 +87,19 @@ class Conf(databases.Fixture):
         self.conf.set_override(name, value, group=group)
 
 
+def configured(test, **groups):
+    """A configuration that was read from a file, for options that are
+    registered only when they are needed.
+
+    :param groups: group -> {option: value}.
+    """
+    text = ''.join(f'[{group}]\n' + ''.join(
+        f'{name} = {value}\n' for name, value in options.items())
+        for group, options in groups.items())
+    path = test.create_tempfiles([('qinling', text)])[0]
+    return qinling_conf.load(['--config-file', path])
+
+
 class FakeEngine:
     """An engine client that does what it is told.
 

@@ -64,7 +64,7 @@ class TestRouting(cases.ApiTest):
                        'application/xml', 'text/plain', '',
                        'text/html;q=0.1, application/json'):
             self.call('GET', '/v1/runtimes', Accept=accept)
-        for path in ('/v1/runtimes', '/', '/v1/functions/x', '/nothing'):
+        for path in ('/v1/runtimes', '/', '/v1/functions/x'):
             self.fault(406, 'application/json', 'GET', path,
                        Accept='text/html')
 

@@ -34,6 +34,7 @@ from wsme import types as wtypes
 
 from qinling.api import app
 from qinling.api import fast
+from qinling.api import identity
 from qinling.api import root
 from qinling.api import stream
 from qinling.api import types
@@ -163,7 +164,7 @@ class TestPecan(cases.ApiTest):
 
     def test_requests_are_ours(self):
         seen = []
-        identify = app.identify_nobody
+        identify = identity.load(self.api.conf)
         self.api.app = app.make(
             self.api.services,
             lambda environ: (seen.append(environ), identify(environ))[1])

@@ -235,7 +235,7 @@ class TestRules(WalkTest):
             self.ask(route, 'mine', '', path)
         declared = {rule.name for rule in policies.list_rules()}
         self.assertEqual(
-            {'project_member', 'project_reader'}, declared - asked)
+            {'project_member', 'project_reader'} | PUBLIC, declared - asked)
         self.assertEqual(set(), asked - declared)
 
     def test_rules_are_declared_once_and_explained(self):

@@ -1,0 +1,84 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What may stand in front of the application."""
+
+import dataclasses
+
+from qinling.api import app
+from qinling.tests import fixtures
+from qinling.tests.unit.api import cases
+
+HORIZON = 'https://horizon.example.com'
+REQUESTED = ('X-Auth-Token, Content-Type, If-Match, Idempotency-Key, '
+             'X-Project-Id, X-OpenStack-Request-ID')
+
+
+class TestCors(cases.ApiTest):
+    def setUp(self):
+        super().setUp()
+        conf = fixtures.configured(self, cors={'allowed_origin': HORIZON})
+        self.services = dataclasses.replace(self.api.services, conf=conf)
+        self.api.app = app.make(self.services)
+
+    def preflight(self, origin=HORIZON, method='GET', headers='', path='/'):
+        answer = self.api.request(
+            'OPTIONS', path, Origin=origin,
+            Access_Control_Request_Method=method,
+            Access_Control_Request_Headers=headers)
+        self.assertEqual(200, answer.status_int)
+        return answer.headers.get('Access-Control-Allow-Origin')
+
+    def test_preflight(self):
+        for path in ('/', '/v1', '/v1/functions'):
+            self.assertEqual(HORIZON, self.preflight(path=path))
+            self.assertIsNone(self.preflight('https://evil.example.com',
+                                             path=path))
+
+    def test_methods(self):
+        for method in ('GET', 'PUT', 'POST', 'DELETE', 'PATCH'):
+            self.assertEqual(HORIZON, self.preflight(method=method))
+        self.assertIsNone(self.preflight(method='TRACE'))
+
+    def test_headers(self):
+        self.assertEqual(HORIZON, self.preflight(headers=REQUESTED))
+        self.assertIsNone(self.preflight(headers='X-Evil'))
+
+    def test_requests(self):
+        for path, status in (('/', 200), ('/v1/functions', 200),
+                             ('/v1/functions/x', 404), ('/nothing', 404)):
+            answer = self.api.request('GET', path, Origin=HORIZON)
+            self.assertEqual(status, answer.status_int)
+            self.assertEqual(
+                HORIZON, answer.headers['Access-Control-Allow-Origin'])
+            for name in ('X-OpenStack-Request-ID', 'ETag', 'X-Project-Id'):
+                self.assertIn(name, answer.headers[
+                    'Access-Control-Expose-Headers'])
+            other = self.api.request('GET', path,
+                                     Origin='https://evil.example.com')
+            self.assertEqual(status, other.status_int)
+            self.assertNotIn('Access-Control-Allow-Origin', other.headers)
+
+    def test_a_fault_can_be_read(self):
+        def fail(_environ):
+            raise ZeroDivisionError
+        self.api.app = app.make(self.services, fail)
+        answer = self.api.request('GET', '/v1/functions', Origin=HORIZON)
+        self.assertEqual(500, answer.status_int)
+        self.assertEqual(HORIZON,
+                         answer.headers['Access-Control-Allow-Origin'])
+
+
+class TestWithoutCors(cases.ApiTest):
+    def test_nothing_is_said(self):
+        answer = self.api.request('GET', '/', Origin=HORIZON)
+        self.assertNotIn('Access-Control-Allow-Origin', answer.headers)

@@ -1,0 +1,156 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Policy files: those of operators, and those of the first Qinling."""
+
+import pathlib
+import subprocess
+import sys
+
+from oslotest import base
+
+from qinling import policies
+from qinling import policy
+from qinling.tests import fixtures
+
+#: What the first Qinling shipped as a sample.
+FORMER = '''
+"context_is_admin": "role:admin or is_admin:1"
+"owner": "project_id:%(project_id)s"
+"admin_or_owner": "rule:context_is_admin or rule:owner"
+"default": "rule:admin_or_owner"
+"runtime:create": "rule:context_is_admin"
+"runtime:update": "rule:context_is_admin"
+"runtime:delete": "rule:context_is_admin"
+"runtime_pool:get_all": "rule:context_is_admin"
+"function:get_all:all_projects": "rule:context_is_admin"
+"function:scale_up": "rule:context_is_admin"
+"function:scale_down": "rule:context_is_admin"
+"function:detach": "rule:context_is_admin"
+"function_worker:get_all": "rule:context_is_admin"
+"function_version:scale_up": "rule:context_is_admin"
+"function_version:scale_down": "rule:context_is_admin"
+"function_version:detach": "rule:context_is_admin"
+"execution:get_all:all_projects": "rule:context_is_admin"
+"webhook:get_all:all_projects": "rule:context_is_admin"
+"job:get_all:all_projects": "rule:context_is_admin"
+"function:get": "rule:default"
+"execution:create": "rule:default"
+"function_version:create": "rule:default"
+"function_version:get": "rule:default"
+"function_version:get_all": "rule:default"
+"function_version:delete": "rule:default"
+"function_alias:create": "rule:default"
+"function_alias:get": "rule:default"
+"function_alias:update": "rule:default"
+"function_alias:delete": "rule:default"
+"webhook:create": "rule:default"
+"webhook:update": "rule:default"
+"webhook:delete": "rule:default"
+'''
+
+
+class TestPolicyFile(base.BaseTestCase):
+    def caller(self, role, text='', project='p', **options):
+        """Somebody, where this is the policy file."""
+        options['policy_file'] = self.create_tempfiles(
+            [('policy', text)], '.yaml')[0]
+        enforcer = policy.enforcer(
+            fixtures.configured(self, oslo_policy=options))
+        return fixtures.caller(project, role, enforcer=enforcer)
+
+    def allowed(self, rules, **kwargs):
+        """The roles for which all of the rules hold."""
+        callers = {role: self.caller(role, **kwargs) for role in (
+            'reader', 'member', 'admin', 'other')}
+        found = {rule: {role for role, ctx in callers.items()
+                        if ctx.can(rule)} for rule in rules}
+        self.assertEqual(1, len(set(map(frozenset, found.values()))), found)
+        return found[rules[0]]
+
+    def test_one_rule(self):
+        for text, expected in (
+                ('', {'member', 'admin'}),
+                ('"function:create": "role:other"', {'other'}),
+                ('"function:create": "!"', set()),
+                ('"function:create": ""',
+                 {'reader', 'member', 'admin', 'other'})):
+            self.assertEqual(
+                expected, self.allowed(['function:create'], text=text))
+
+    def test_a_role(self):
+        text = '"admin_required": "role:other"'
+        self.assertEqual({'other'}, self.allowed(
+            ['runtime:create', 'function:get_all:all_projects'], text=text))
+        self.assertFalse(self.caller('admin', text).reach().sees_all)
+        self.assertTrue(self.caller('other', text).reach().sees_all)
+
+    def test_the_former_name_of_the_admin(self):
+        text = '"context_is_admin": "role:other"'
+        self.assertEqual({'other'}, self.allowed(
+            ['runtime:create', 'function:get_all:all_projects',
+             'function_alias:get_all:all_projects'], text=text))
+        self.assertTrue(self.caller('other', text).reach().sees_all)
+
+    def test_the_former_name_of_owners(self):
+        text = '"admin_or_owner": "role:other and project_id:%(project_id)s"'
+        self.assertEqual({'other'}, self.allowed(
+            ['function:get', 'function:create', 'execution:create'],
+            text=text))
+
+    def test_the_former_name_of_all_aliases(self):
+        text = '"function_version:get_all:all_projects": "role:other"'
+        self.assertEqual({'other'}, self.allowed(
+            ['function_alias:get_all:all_projects'], text=text))
+
+    def test_a_new_name_wins(self):
+        text = ('"context_is_admin": "role:other"\n'
+                '"admin_required": "role:reader"\n')
+        self.assertEqual({'reader'},
+                         self.allowed(['runtime:create'], text=text))
+
+    def test_a_whole_former_file(self):
+        everybody = {'reader', 'member', 'admin', 'other'}
+        self.assertEqual({'admin'}, self.allowed(
+            ['runtime:create', 'function:detach', 'runtime_pool:get_all',
+             'execution:get_all:all_projects',
+             'function_alias:get_all:all_projects'], text=FORMER))
+        self.assertEqual(everybody, self.allowed(
+            ['function:get', 'execution:create', 'function_version:create',
+             'function_alias:update', 'function:create', 'function:delete',
+             'execution:get_log'], text=FORMER))
+
+    def test_projects_of_others_with_a_former_file(self):
+        ctx = self.caller('other', FORMER)
+        for rule in ('function:get', 'function:create', 'execution:create'):
+            self.assertFalse(ctx.can(rule, {'project_id': 'q'}), rule)
+            self.assertTrue(self.caller('admin', FORMER).can(
+                rule, {'project_id': 'q'}))
+
+    def test_former_defaults(self):
+        """Clouds whose users have neither of the roles yet."""
+        self.assertEqual({'reader', 'member', 'admin', 'other'}, self.allowed(
+            ['function:get', 'function:create'],
+            enforce_new_defaults=False))
+        self.assertEqual({'admin'}, self.allowed(
+            ['runtime:create'], enforce_new_defaults=False))
+
+    def test_the_sample(self):
+        path = self.create_tempfiles([('sample', '')], '')[0]
+        subprocess.run(
+            [pathlib.Path(sys.executable).parent
+             / 'oslopolicy-sample-generator', '--namespace', 'qinling',
+             '--output-file', path], check=True, capture_output=True)
+        with open(path) as file:
+            sample = file.read()
+        for rule in policies.list_rules():
+            self.assertIn(f'"{rule.name}"', sample)
