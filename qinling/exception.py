@@ -71,6 +71,19 @@ class TooLarge(QinlingError):
     msg_fmt = 'The request is too large: {reason}'
 
 
+class Unprocessable(QinlingError):
+    http_code = 422
+    msg_fmt = 'The request cannot be carried out: {reason}'
+
+
+class RateLimited(QinlingError):
+    """``retry_after`` is in seconds."""
+
+    http_code = 429
+    msg_fmt = ('There are more requests than the limit of {limit} allows; '
+               'try again in {retry_after} seconds.')
+
+
 class Unavailable(QinlingError):
     http_code = 503
     msg_fmt = 'The service cannot do this at the moment: {reason}'
@@ -129,6 +142,32 @@ class FunctionAliasNotFound(NotFound):
 
 class ExecutionNotFound(NotFound):
     msg_fmt = 'Execution not found [id={id}]'
+
+
+class ExecutionEnded(Conflict):
+    msg_fmt = 'Execution {id} has ended already, its status is {status}.'
+
+
+class ExecutionNotEnded(Conflict):
+    msg_fmt = ('Execution {id} has not ended yet; wait for its end, or cancel '
+               'it.')
+
+
+class JobNotFound(NotFound):
+    msg_fmt = 'Job not found [id={id}]'
+
+
+class WebhookNotFound(NotFound):
+    msg_fmt = 'Webhook not found [id={id}]'
+
+
+class SignatureRefused(Unauthorized):
+    msg_fmt = 'The delivery is refused: {reason}'
+
+
+class IdempotencyKeyReused(Unprocessable):
+    msg_fmt = ('This Idempotency-Key was used for another request within the '
+               'last 24 hours; send the same request, or use a new key.')
 
 
 class TemporaryError(Exception):

@@ -92,6 +92,10 @@ class EngineClient:
         """Wake some engine up for an execution."""
         self._cast('start', row=_row(row), target=dataclasses.asdict(target))
 
+    def cancel(self, id):
+        """Have the engine that runs an execution stop it."""
+        self._cast('cancel', fanout=True, id=id)
+
     def ensure_runtime(self, id, previous_image=None):
         """Have all engines make or change a pool."""
         self._cast('ensure_runtime', fanout=True, id=id,

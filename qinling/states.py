@@ -45,6 +45,8 @@ class ExecutionStatus(str, enum.Enum):
     FAILED = 'failed'
     #: The platform was at fault.
     ERROR = 'error'
+    #: A user ended it.
+    CANCELLED = 'cancelled'
 
 
 class JobStatus(str, enum.Enum):
@@ -55,6 +57,17 @@ class JobStatus(str, enum.Enum):
     CANCELLED = 'cancelled'
     #: It fired as often as it was to.
     DONE = 'done'
+
+
+class Misfire(str, enum.Enum):
+    """What a job does about ticks that nobody could fire in time."""
+
+    #: Nothing; it goes on with the next tick.
+    SKIP = 'skip'
+    #: It fires once for all of them.
+    ONCE = 'once'
+    #: It fires for each of them.
+    ALL = 'all'
 
 
 #: A job in one of these still needs its function.
@@ -73,6 +86,7 @@ MOVES = {
         'success': ('running',),
         'failed': ('running',),
         'error': ('running',),
+        'cancelled': ('running',),
     },
     'Job': {
         'running': ('running', 'paused'),

@@ -106,6 +106,20 @@ def read_json(req):
     return data
 
 
+def content_type(req):
+    """What the sender says that the body is, with all parameters."""
+    return req.environ['qinling.body'][1]
+
+
+def read_raw(req, most):
+    """The bytes of any body.
+
+    :raises TooLarge: there are more than ``most``.
+    """
+    stream, _, _, length = _body(req)
+    return _whole(_Bounded(stream, length, most))
+
+
 def _whole(stream):
     pieces = []
     while piece := stream.read(PIECE):

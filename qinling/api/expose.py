@@ -36,6 +36,7 @@ from wsme import types as wtypes
 from qinling.api import body as body_module
 from qinling.api import etag
 from qinling.api import fast
+from qinling.api import repeats
 from qinling.api import types
 from qinling import exception
 
@@ -56,7 +57,12 @@ class expose:
     :param query: dict of query key -> converter from text; what is given is
         passed by keyword, and any other key is refused.
     :param lax: a word of the path that is no UUID is simply not found.
+    :param also: other methods that are as good as ``method``.
     :param public: no identity is needed.
+    :param raw: the request is not of our making: its query is not looked at,
+        nor what it accepts.
+    :param idempotent: a request with a JSON body may have an
+        ``Idempotency-Key``; the method hands ``req.once`` to the core.
     """
 
     method: str
@@ -69,7 +75,15 @@ class expose:
     bare: bool = False
     query: dict = dataclasses.field(default_factory=dict)
     lax: bool = False
+    also: tuple = ()
     public: bool = False
+    raw: bool = False
+    idempotent: bool = False
+
+    @property
+    def methods(self):
+        """All HTTP methods of the route."""
+        return (self.method, *self.also)
 
     def __call__(self, function):
         words = self.path.strip('/').split('/')
@@ -81,10 +95,15 @@ class expose:
         def call(self, req, resp, *values):
             arguments = [_convert(name, value, route.lax)
                          for name, value in zip(names, values)]
-            keywords = _query(req, route.query)
+            keywords = {} if route.raw else _query(req, route.query)
             if route.body is not None:
-                arguments.append(_parse(req, route.body, route.bare))
+                data = body_module.read_json(req)
+                if route.idempotent:
+                    req.once = repeats.once(req, data)
+                arguments.append(_parse(data, route.body, route.bare))
             answer = function(self, req, *arguments, **keywords)
+            if route.idempotent:
+                repeats.mark(resp, req.once)
             return route.render(answer, resp)
 
         call.route = route
@@ -140,9 +159,8 @@ def _read_only(datatype):
                      if attribute.readonly)
 
 
-def _parse(req, datatype, bare):
+def _parse(raw, datatype, bare):
     """The JSON body as an object of a WSME type."""
-    raw = body_module.read_json(req)
     if not raw and bare:
         raw = b'{}'
     if not raw:

@@ -38,6 +38,8 @@ import webob
 import wsme
 from wsme import types as wtypes
 
+from qinling.api import types
+
 
 def remember_signatures():
     """Make Pecan inspect each controller method once."""
@@ -59,6 +61,9 @@ class Request(webob.Request):
     :mod:`qinling.api.expose` to read.
     """
 
+    #: See :mod:`qinling.api.repeats`.
+    once = None
+
     def __init__(self, environ):
         environ['qinling.body'] = (environ.get('wsgi.input'),
                                    environ.get('CONTENT_TYPE', ''),
@@ -69,7 +74,7 @@ class Request(webob.Request):
 
 
 def _time(value):
-    return value.isoformat(timespec='seconds') + 'Z'
+    return value and value.isoformat(timespec='seconds') + 'Z'
 
 
 @functools.lru_cache(maxsize=None)
@@ -79,7 +84,7 @@ def encoder(datatype):
     if isinstance(datatype, wtypes.ArrayType):
         one = encoder(datatype.item_type)
         return lambda rows: [one(row) for row in rows]
-    if datatype is datetime.datetime:
+    if datatype is datetime.datetime or isinstance(datatype, types.Moment):
         return _time
     if not wtypes.iscomplex(datatype):
         return None

@@ -51,7 +51,8 @@ class ContextHook(hooks.PecanHook):
         if rule is None or not request.ctx.can(rule):
             raise exception.PolicyForbidden(rule=rule)
         # An HTML page alone is not to be had.
-        if request.environ.get('HTTP_ACCEPT', '').strip() == 'text/html':
+        if not route.raw and request.environ.get(
+                'HTTP_ACCEPT', '').strip() == 'text/html':
             raise webob.exc.HTTPNotAcceptable(
                 'Only application/json is served here.')
 
@@ -84,8 +85,10 @@ def response(error):
     made = webob.Response(
         status=code, content_type='application/json', charset='utf-8',
         body=fault(code, sentence))
-    if code == 503:
-        made.headers['Retry-After'] = '1'
+    wait = 1 if code == 503 else getattr(error, 'fields', {}).get(
+        'retry_after')
+    if wait:
+        made.headers['Retry-After'] = str(wait)
     allow = getattr(error, 'allow', None)
     if code == 405 and allow:
         made.allow = allow

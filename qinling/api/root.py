@@ -19,13 +19,16 @@ import webob.exc
 from qinling.api.controllers.v1 import alias
 from qinling.api.controllers.v1 import execution
 from qinling.api.controllers.v1 import function
+from qinling.api.controllers.v1 import job
 from qinling.api.controllers.v1 import runtime
 from qinling.api.controllers.v1 import version
+from qinling.api.controllers.v1 import webhook
 from qinling.api.expose import expose
 from qinling.api import types
 
 NOUNS = (runtime.Controller, function.Controller, version.Controller,
-         alias.Controller, execution.Controller)
+         alias.Controller, execution.Controller, job.Controller,
+         webhook.Controller)
 
 
 class Link(types.Type):
@@ -84,14 +87,14 @@ class Root:
         for noun in (Documents, *NOUNS):
             controller = noun(services)
             for method in _exposed(controller):
-                self._routes.setdefault(method.pattern, {})[
-                    method.route.method] = method
+                self._routes.setdefault(method.pattern, {}).update(
+                    dict.fromkeys(method.route.methods, method))
 
     @property
     def routes(self):
         """Every exposed method."""
         return [route for methods in self._routes.values()
-                for route in methods.values()]
+                for route in dict.fromkeys(methods.values())]
 
     @pecan.expose()
     def _route(self, args, request):
@@ -101,8 +104,9 @@ class Root:
         if methods is None:
             raise webob.exc.HTTPNotFound(
                 f'There is nothing at {request.path}.')
-        wanted = 'GET' if request.method == 'HEAD' else request.method
-        route = methods.get(wanted)
+        route = methods.get(request.method)
+        if route is None and request.method == 'HEAD':
+            route = methods.get('GET')
         if route is None:
             error = webob.exc.HTTPMethodNotAllowed(
                 f'{request.method} is not possible here; use '

@@ -13,6 +13,7 @@
 """The embedded web server."""
 
 import logging
+import re
 
 from cheroot import errors
 from cheroot import server as cheroot_server
@@ -20,6 +21,7 @@ from cheroot import wsgi
 from oslo_log import log
 
 from qinling.api import hooks
+from qinling import exception
 
 LOG = log.getLogger(__name__)
 
@@ -28,11 +30,76 @@ PATIENCE = 20
 #: Seconds that an idle connection is kept: longer than common load
 #: balancers keep theirs, so that they close first.
 KEEP_ALIVE = 75
+#: Bytes of a body that are read to keep a connection when no one wants them.
+LINGER = 64 * 1024
+#: Bytes of a line between chunks.
+LINE = 1024
+_SIZE = re.compile(rb'([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n')
+
+
+class _Chunks:
+    """A body that comes in chunks, each of which may be as large as it
+    likes: cheroot's own reader has a chunk in memory as a whole."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self._left = 0
+        self.ended = False
+
+    def read(self, size):
+        """At most so many bytes; none at the end."""
+        if not self._left and not self.ended:
+            self._begin()
+        if self.ended:
+            return b''
+        data = self._stream.read(min(size, self._left))
+        if not data:
+            raise _badly_chunked()
+        self._left -= len(data)
+        if not self._left and self._stream.read(2) != b'\r\n':
+            raise _badly_chunked()
+        return data
+
+    def _begin(self):
+        found = _SIZE.fullmatch(self._stream.readline(LINE))
+        if found is None:
+            raise _badly_chunked()
+        self._left = int(found[1], 16)
+        if self._left:
+            return
+        for _ in range(LINE):
+            if self._stream.readline(LINE) == b'\r\n':
+                self.ended = True
+                return
+        raise _badly_chunked()
+
+
+def _badly_chunked():
+    return exception.Invalid('The chunks of the request body are not valid.')
+
+
+class _Gateway(wsgi.Gateway_10):
+    def __init__(self, req):
+        if req.chunked_read:
+            req.rfile = _Chunks(req.conn.rfile)
+        super().__init__(req)
 
 
 class _Request(cheroot_server.HTTPRequest):
     """A request whose errors, made by the server itself before the
-    application sees anything, are JSON like all others."""
+    application sees anything, are JSON like all others.
+
+    A connection ends when much is left of a body that was refused: to read
+    it would take memory and time, and not to read it would make the rest of
+    it the next request.
+    """
+
+    def send_headers(self):
+        if self.chunked_read:
+            self.close_connection |= not self.rfile.ended
+        elif getattr(self.rfile, 'remaining', 0) > LINGER:
+            self.close_connection = True
+        super().send_headers()
 
     def simple_response(self, status, msg=''):
         status = str(status)
@@ -69,6 +136,7 @@ class Server:
             shutdown_timeout=PATIENCE, request_queue_size=128,
             timeout=KEEP_ALIVE)
         self._server.ConnectionClass = _Connection
+        self._server.gateway = _Gateway
         self._server.error_log = _log
         self._server.prepare()
 

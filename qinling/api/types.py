@@ -73,6 +73,22 @@ class Version(wtypes.UserType):
     frombasetype = validate
 
 
+class Moment(wtypes.UserType):
+    """A time that users may give as text in any usual form; see
+    :func:`qinling.core.ticks.moment`."""
+
+    basetype = object
+    name = 'time'
+
+    @staticmethod
+    def validate(value):
+        if not isinstance(value, (str, datetime.datetime)):
+            raise exception.Invalid('A time must be text.')
+        return value
+
+    frombasetype = validate
+
+
 def uuid(value):
     """The canonical form of a UUID.
 

@@ -35,8 +35,8 @@ def main():
     identify = process.identify(conf)
     db = session.Database(conf)
     bus = rpc.transport(conf)
-    core = services.build(conf, db, rpc.EngineClient(conf, bus),
-                          services.code(conf, db))
+    core = process.build(conf, db, rpc.EngineClient(conf, bus),
+                         services.code(conf, db))
     http = server.Server(app.make(core, identify), conf.api.host,
                          conf.api.port, conf.api.threads)
     serving = threading.Thread(target=http.serve, name='http')
@@ -45,5 +45,6 @@ def main():
     stop.wait()
     http.stop()
     serving.join()
+    core.close()
     bus.cleanup()
     db.close()

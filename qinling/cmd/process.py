@@ -20,6 +20,7 @@ from oslo_log import log
 
 from qinling.api import identity
 from qinling import conf as qinling_conf
+from qinling.core import services
 
 
 def configure(args, prog, description, cli_opts=(), files=None):
@@ -44,6 +45,14 @@ def stop_event():
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop
+
+
+def build(conf, db, engine, code):
+    """The core, or the end of the program when an option is wrong."""
+    try:
+        return services.build(conf, db, engine, code)
+    except ValueError as e:
+        fail(f'The configuration cannot be used: {e}')
 
 
 def fail(sentence):

@@ -24,6 +24,7 @@ from oslo_log import log
 from qinling.api import app
 from qinling.api import server
 from qinling.cmd import process
+from qinling.core import secrets
 from qinling.core import services
 from qinling.db import migration
 from qinling.db import session
@@ -71,6 +72,8 @@ def main():
                      group='database')
     conf.set_default('file_system_dir', str(state / 'packages'),
                      group='storage')
+    conf.set_default('encryption_keys', [_key(state / 'secret.key')],
+                     group='secrets')
     _run(conf, state, stop)
     lock.close()
 
@@ -87,6 +90,13 @@ def _lock(state):
     return lock
 
 
+def _key(path):
+    """The key that encrypts secrets, which a new installation makes."""
+    if not path.exists():
+        _write(path, secrets.new_key() + '\n', 0o600)
+    return path.read_text().strip()
+
+
 def _run(conf, state, stop):
     identify = process.identify(conf)
     db = session.Database(conf)
@@ -97,7 +107,7 @@ def _run(conf, state, stop):
     orchestrator = drivers.load('orchestrators', conf.engine.orchestrator)(
         conf, str(workers))
     engine = service.Engine(conf, db, orchestrator, code)
-    core = services.build(conf, db, engine, code)
+    core = process.build(conf, db, engine, code)
     core.runtimes.register(RUNTIMES)
     try:
         http = server.Server(app.make(core, identify), conf.host, conf.port,
@@ -120,11 +130,18 @@ def _run(conf, state, stop):
     http.stop()
     serving.join()
     ending.join()
+    core.close()
     db.close()
 
 
-def _write(path, text):
-    """Write a file that is never seen half written."""
+def _write(path, text, mode=0o666):
+    """Write a file that is never seen half written, not even after a power
+    loss."""
     fresh = path.with_suffix('.new')
-    fresh.write_text(text)
+    fresh.unlink(missing_ok=True)
+    with open(fresh, 'x', opener=lambda name, flags: os.open(
+            name, flags, mode)) as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
     fresh.rename(path)

@@ -55,6 +55,14 @@ OPTS = [
         help='How often an asynchronous execution is begun when engines die '
              'while they hold it.'),
     cfg.IntOpt(
+        'misfire_grace', default=60, min=1,
+        help='Seconds that a tick of a job may be late before it counts as '
+             'missed; a job with the misfire policy "skip" leaves it out.'),
+    cfg.IntOpt(
+        'execution_retention', default=0, min=0,
+        help='Seconds after its end when an execution is removed; 0 keeps '
+             'all of them.'),
+    cfg.IntOpt(
         'stop_timeout', default=5, min=0,
         help='Seconds that a stopping engine lets running executions go on; '
              'then synchronous ones end in status error and asynchronous '

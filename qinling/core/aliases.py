@@ -206,16 +206,8 @@ def _exists(tx, ctx, target):
     :raises FunctionNotFound, FunctionVersionNotFound: one is not there, or
         not the caller's.
     """
-    id = target['function_id']
-    if query.get(tx, ctx, models.Function, lock=True, id=id,
-                 project_id=ctx.project_id) is None:
-        raise exception.FunctionNotFound(id=id)
-    numbers = {target['function_version'],
-               *map(int, target['routing'] or ())} - {0}
-    for number in sorted(numbers):
-        if query.get(tx, ctx, models.FunctionVersion, lock=True,
-                     function_id=id, version_number=number) is None:
-            raise exception.FunctionVersionNotFound(id=id, version=number)
+    targets.hold(tx, ctx, target['function_id'], target['function_version'],
+                 *map(int, target['routing'] or ()))
 
 
 def _remember(tx, ctx, id, revision, target):

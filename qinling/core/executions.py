@@ -15,11 +15,13 @@
 import dataclasses
 import datetime
 import json
+import time
 import types
 
 from oslo_log import log
 
 from qinling import context
+from qinling.core import idempotency
 from qinling.core import inputs
 from qinling.core import targets
 from qinling.db import models
@@ -35,6 +37,10 @@ _MODEL = models.Execution
 MINE = query.given(_MODEL.owner, 'mine')
 #: Columns that a list does not read.
 _HEAVY = ('logs',)
+#: What a rerun may run, if not a version by its number.
+ORIGINAL, CURRENT = 'original', 'current'
+#: Seconds between two looks at an execution that another process waits for.
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 
 
 class Executions:
@@ -45,16 +51,24 @@ class Executions:
         self._db = db
         self._engine = engine
 
-    def create(self, ctx, order):
+    def create(self, ctx, order, once=None, **origin):
         """Run something.
 
         :param order: an object with ``function_id``, ``function_version``,
             ``function_alias``, ``sync``, ``input``, ``description`` and
             ``routing_key``: text that decides which version of a weighted
             alias runs, the execution's id unless given.
+        :param once: an :class:`~qinling.core.idempotency.Once`, for what
+            must not run again.
+        :param origin: columns that say where it comes from.
         :returns: the row: ended if ``sync``, else ``running``.
         :raises RuntimeNotAvailable: the function's runtime cannot serve.
         """
+        return idempotency.run(
+            self._db, once, lambda: self._create(ctx, order, once, origin),
+            lambda id: self._ended(ctx, id))
+
+    def _create(self, ctx, order, once, origin):
         id = models.new_id()
         target = self._db.read(lambda tx: targets.resolve(
             tx, ctx.reach(), order.function_id, order.function_version,
@@ -63,9 +77,9 @@ class Executions:
                 and target.runtime_status != RuntimeStatus.AVAILABLE):
             raise exception.RuntimeNotAvailable(
                 id=target.runtime_id, status=target.runtime_status)
-        row = self._row(id, target, order)
+        row = self._row(id, target, order, origin)
         # Nobody was promised a synchronous execution before it has ended.
-        self._db.write(lambda tx: _begin(tx, target, row),
+        self._db.write(lambda tx: begin(tx, target, row, once),
                        durable=not row['sync'])
         if row['sync']:
             row.update(self._run(row, target))
@@ -73,27 +87,15 @@ class Executions:
             self._start(row, target)
         return types.SimpleNamespace(**row)
 
-    def _row(self, id, target, order):
-        now = models.now()
-        row = {
-            'id': id, 'project_id': target.project_id,
-            'function_id': target.function_id,
-            'function_version': target.version,
-            'function_alias': target.alias,
-            'description': order.description,
-            'status': ExecutionStatus.RUNNING.value, 'sync': order.sync,
-            'input': inputs.normalise(order.input), 'result': None,
-            'created_at': now, 'updated_at': None, 'attempt': 0,
-            'owner': None,
-            # Nobody owns it yet: whoever finds it after this may take it.
-            'lease_until': now + datetime.timedelta(
-                seconds=self._conf.engine.queue_timeout),
-        }
+    def _row(self, id, target, order, origin):
+        row = prepared(
+            self._conf, target, id=id, description=order.description,
+            sync=order.sync, input=inputs.normalise(order.input), **origin)
         if order.sync and self._engine.owner:
             # The engine is in this process and begins at once, so the row
             # is born with its owner, which saves a second write.
             row.update(owner=self._engine.owner, attempt=1,
-                       lease_until=lease(self._conf, now))
+                       lease_until=lease(self._conf, row['created_at']))
         return row
 
     def _run(self, row, target):
@@ -117,6 +119,20 @@ class Executions:
         except exception.Unavailable as e:
             # The row is there: a sweep of any engine finds it.
             LOG.warning('Execution %s waits for a sweep: %s', row['id'], e)
+
+    def _ended(self, ctx, id):
+        """The row of an execution that another request has begun: ended if
+        that one waits for it."""
+        limit = (self._conf.resource_limits.max_timeout
+                 + self._conf.engine.queue_timeout + self._conf.engine.lease)
+        end, pause = time.monotonic() + limit, SHORTEST_PAUSE
+        row = self.get(ctx, id)
+        while (row.sync and row.status == ExecutionStatus.RUNNING
+               and time.monotonic() < end):
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+            row = self.get(ctx, id)
+        return row
 
     def get(self, ctx, id):
         """One execution."""
@@ -142,20 +158,94 @@ class Executions:
         self.get(ctx, id)
         self._db.write(lambda tx: query.delete(tx, _MODEL, id))
 
+    def cancel(self, ctx, id):
+        """End an execution that has not ended, wherever it is.
 
-def _begin(tx, target, row):
-    """Write the row and count it; what it runs may have been deleted since
-    it was looked up."""
-    query.insert(tx, _MODEL, **row)
-    if target.version:
-        if not query.add(tx, models.FunctionVersion, 'count', 1,
-                         function_id=target.function_id,
-                         version_number=target.version):
+        The row ends at once.  The engine that runs it is told, and would
+        else notice when it renews its lease.
+
+        :raises ExecutionEnded: it has ended in another way.
+        """
+        self.get(ctx, id)
+        finish(self._db, id, Outcome(ExecutionStatus.CANCELLED, json.dumps(
+            {'output': 'The execution was cancelled.'})))
+        row = self.get(ctx, id)
+        if row.status != ExecutionStatus.CANCELLED:
+            raise exception.ExecutionEnded(id=id, status=row.status)
+        try:
+            self._engine.cancel(id)
+        except exception.Unavailable as e:
+            LOG.warning('No engine is told of the end of execution %s: %s',
+                        id, e)
+        return row
+
+    def rerun(self, ctx, id, version=ORIGINAL, sync=None):
+        """Run something again, with the same input.
+
+        :param version: ``ORIGINAL``; ``CURRENT`` for what the alias, or
+            else the function, means now; or a version number.
+        :param sync: as the first time if ``None``.
+        :returns: the new row, see :meth:`create`.
+        :raises ExecutionNotEnded: it still runs.
+        """
+        row = self.get(ctx, id)
+        if row.status == ExecutionStatus.RUNNING:
+            raise exception.ExecutionNotEnded(id=id)
+        number = {ORIGINAL: row.function_version, CURRENT: 0}.get(
+            version, version)
+        alias = row.function_alias if version == CURRENT else None
+        order = types.SimpleNamespace(
+            function_id=row.function_id, function_version=number,
+            function_alias=alias, input=row.input, routing_key=None,
+            sync=row.sync if sync is None else sync,
+            description=f'Rerun of execution {id}')
+        return self.create(context.owner(row.project_id), order, rerun_of=id,
+                           failed_id=row.failed_id)
+
+
+def prepared(conf, target, id=None, **values):
+    """The row of a new execution, which nobody owns: whoever finds it after
+    ``queue_timeout`` may take it."""
+    now = models.now()
+    return {
+        'id': id or models.new_id(), 'project_id': target.project_id,
+        'function_id': target.function_id,
+        'function_version': target.version, 'function_alias': target.alias,
+        'status': ExecutionStatus.RUNNING.value, 'result': None,
+        'created_at': now, 'updated_at': None, 'attempt': 0, 'retry': 0,
+        'next_attempt_at': None, 'job_id': None, 'scheduled_at': None,
+        'rerun_of': None, 'failed_id': None, 'owner': None,
+        'lease_until': now + datetime.timedelta(
+            seconds=conf.engine.queue_timeout),
+        **values}
+
+
+def begin(tx, target, row, once=None):
+    """Write the row and count it."""
+    idempotency.reserve(tx, once, row['id'])
+    write(tx, row)
+    count(tx, target.function_id, target.version)
+
+
+def write(tx, row):
+    """Write the row; it takes less time to leave out what is nothing."""
+    query.insert(tx, _MODEL, **{
+        name: value for name, value in row.items() if value is not None})
+
+
+def count(tx, function_id, version, number=1):
+    """Count executions that begin; what they run may have been deleted
+    since it was looked up.
+
+    :raises FunctionNotFound, FunctionVersionNotFound: it was.
+    """
+    if version:
+        if not query.add(tx, models.FunctionVersion, 'count', number,
+                         function_id=function_id, version_number=version):
             raise exception.FunctionVersionNotFound(
-                id=target.function_id, version=target.version)
-    elif not query.add(tx, models.Function, 'count', 1,
-                       id=target.function_id):
-        raise exception.FunctionNotFound(id=target.function_id)
+                id=function_id, version=version)
+    elif not query.add(tx, models.Function, 'count', number, id=function_id):
+        raise exception.FunctionNotFound(id=function_id)
 
 
 def lease(conf, now):
@@ -186,10 +276,15 @@ def finish(db, id, outcome, *conditions, params=None):
     :returns: what was written, as a dict; ``None`` when the execution had
         ended already, was deleted, or a condition did not hold.
     """
+    return db.write(
+        lambda tx: end(tx, id, outcome, *conditions, params=params))
+
+
+def end(tx, id, outcome, *conditions, params=None):
+    """The same as a part of a transaction."""
     status = outcome.status.value
     values = {'result': outcome.result, 'owner': None, 'lease_until': None,
-              'updated_at': models.now()}
-    moved = db.write(lambda tx: query.move(
-        tx, _MODEL, id, status, *conditions, params=params,
-        logs=outcome.logs, **values))
+              'next_attempt_at': None, 'updated_at': models.now()}
+    moved = query.move(tx, _MODEL, id, status, *conditions, params=params,
+                       logs=outcome.logs, **values)
     return dict(values, status=status) if moved else None

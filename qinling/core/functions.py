@@ -15,6 +15,7 @@
 from oslo_log import log
 
 from qinling.core import limits
+from qinling.core import retries
 from qinling.core import revisions
 from qinling.core import targets
 from qinling.core import workers
@@ -29,7 +30,7 @@ _MODEL = models.Function
 ENTRY = 'main.main'
 #: Workers that one request may add or take away.
 MOST_WORKERS = 100
-PLAIN = ('name', 'description', 'timeout')
+PLAIN = ('name', 'description', 'timeout', 'async_policy')
 _LIMITED = ('cpu', 'memory_size', 'timeout')
 
 
@@ -47,7 +48,8 @@ class Functions:
         """Check everything, keep the code, write the function.
 
         :param fields: dict with ``code`` (an object) and what is given of
-            name, description, runtime_id, entry, cpu, memory_size, timeout.
+            name, description, runtime_id, entry, cpu, memory_size, timeout,
+            async_policy (an object).
         :param upload: the package as a seekable file, or ``None``.
         """
         code = fields.get('code')
@@ -67,6 +69,9 @@ class Functions:
         if source.has_package:
             values['entry'] = (limits.text('entry', fields.get('entry'))
                                or ENTRY)
+        if fields.get('async_policy') is not None:
+            values['async_policy'] = self._policy(
+                ctx.project_id, fields['async_policy'])
         values['code'], values['package'] = source.create(code, upload)
         now = models.now()
         values.update(project_id=ctx.project_id, created_at=now,
@@ -114,7 +119,7 @@ class Functions:
         """
         row = self.get(ctx, id)
         revisions.check(row, match)
-        values = self._changes(fields)
+        values = self._changes(row, fields)
         code = fields.get('code')
         if code is not None:
             self._same_source(row, code)
@@ -151,7 +156,12 @@ class Functions:
                        'try again.')
         return self.get(ctx, row.id)
 
-    def _changes(self, fields):
+    def _policy(self, project_id, value):
+        found = retries.policy(value)
+        self._db.read(lambda tx: retries.check(tx, project_id, found))
+        return found
+
+    def _changes(self, row, fields):
         values = {name: limits.text(name, fields[name])
                   for name in ('name', 'description', 'entry')
                   if fields.get(name) is not None}
@@ -159,6 +169,9 @@ class Functions:
             values['entry'] = ENTRY
         values.update({name: limits.resource(self._conf, name, fields[name])
                        for name in _LIMITED if fields.get(name) is not None})
+        if fields.get('async_policy') is not None:
+            values['async_policy'] = self._policy(
+                row.project_id, fields['async_policy'])
         return values
 
     def _same_source(self, row, code):

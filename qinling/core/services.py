@@ -15,11 +15,15 @@
 import dataclasses
 
 from qinling.core import aliases
+from qinling.core import deliveries
 from qinling.core import executions
 from qinling.core import functions
+from qinling.core import jobs
 from qinling.core import packages
 from qinling.core import runtimes
+from qinling.core import secrets
 from qinling.core import versions
+from qinling.core import webhooks
 from qinling import drivers
 from qinling.sources import image
 from qinling.sources import package
@@ -35,6 +39,13 @@ class Services:
     versions: versions.Versions
     aliases: aliases.Aliases
     executions: executions.Executions
+    jobs: jobs.Jobs
+    webhooks: webhooks.Webhooks
+    deliveries: deliveries.Deliveries
+
+    def close(self):
+        """Write what is still to be written, when no more requests come."""
+        self.deliveries.close()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,10 +70,15 @@ def code(conf, db):
 def build(conf, db, engine, code):
     """The core over a database, an engine client and a :class:`Code`."""
     parts = (conf, db, engine, code.sources, code.packages)
+    runs = executions.Executions(conf, db, engine)
+    safe = secrets.Secrets(conf)
     return Services(
         conf=conf,
         runtimes=runtimes.Runtimes(db, engine),
         functions=functions.Functions(*parts),
         versions=versions.Versions(*parts),
         aliases=aliases.Aliases(db),
-        executions=executions.Executions(conf, db, engine))
+        executions=runs,
+        jobs=jobs.Jobs(db),
+        webhooks=webhooks.Webhooks(db, safe),
+        deliveries=deliveries.Deliveries(conf, db, runs, safe))

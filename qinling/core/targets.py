@@ -46,6 +46,7 @@ class Target:
     cpu: int
     memory_size: int
     timeout: int
+    async_policy: dict | None = None
 
     @property
     def slot(self):
@@ -94,6 +95,34 @@ def resolve(tx, ctx, function_id=None, version=0, alias=None, key=''):
         project_id=row.project_id, function_id=row.id, version=version,
         alias=alias, runtime_status=row.runtime_status,
         **{name: getattr(row, prefix + name) for name in models.SNAPSHOT})
+
+
+def hold(tx, ctx, function_id, *versions):
+    """Keep a function of the caller's own project and versions of it (0 is
+    none) as they are until ``tx`` ends.
+
+    :raises FunctionNotFound, FunctionVersionNotFound: one is not there.
+    """
+    if query.get(tx, ctx, models.Function, lock=True, id=function_id,
+                 project_id=ctx.project_id) is None:
+        raise exception.FunctionNotFound(id=function_id)
+    for number in sorted(set(versions) - {0}):
+        if query.get(tx, ctx, models.FunctionVersion, lock=True,
+                     function_id=function_id, version_number=number) is None:
+            raise exception.FunctionVersionNotFound(
+                id=function_id, version=number)
+
+
+def hold_reference(tx, ctx, function_id, function_version, function_alias):
+    """The same for what a job or a webhook refers to.
+
+    :raises FunctionAliasNotFound: there is no such alias, too.
+    """
+    if function_alias is None:
+        hold(tx, ctx, function_id, function_version or 0)
+    elif query.get(tx, ctx, models.FunctionAlias, lock=True,
+                   name=function_alias, project_id=ctx.project_id) is None:
+        raise exception.FunctionAliasNotFound(name=function_alias)
 
 
 @dataclasses.dataclass(frozen=True)

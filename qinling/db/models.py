@@ -83,7 +83,7 @@ class Runtime(Common, Revised, Base):
 
 #: What a version freezes.
 SNAPSHOT = ('code', 'package', 'entry', 'cpu', 'memory_size', 'timeout',
-            'runtime_id')
+            'async_policy', 'runtime_id')
 
 
 class Snapshot:
@@ -96,6 +96,9 @@ class Snapshot:
     cpu = _column(sa.Integer, nullable=False)
     memory_size = _column(sa.BigInteger, nullable=False)
     timeout = _column(sa.Integer, nullable=False)
+    #: What follows a failure that nobody waits for; see
+    #: :mod:`qinling.core.retries`.
+    async_policy = _column(sa.JSON(none_as_null=True))
 
     @orm.declared_attr
     def runtime_id(cls):
@@ -222,9 +225,19 @@ class Execution(Common, Base):
     logs = _column(Long)
     owner = _column(sa.String(128))
     lease_until = _column(Time)
+    #: How often it was begun.
     attempt = _column(sa.Integer, nullable=False, default=0)
+    #: How often it failed and was given another attempt.
+    retry = _column(sa.Integer, nullable=False, default=0,
+                    server_default='0')
+    #: When the next attempt begins, while it waits for that.
+    next_attempt_at = _column(Time)
     job_id = _column(Id)
     scheduled_at = _column(Time)
+    #: The execution that this one repeats.
+    rerun_of = _column(Id)
+    #: The execution whose failure this one is told of.
+    failed_id = _column(Id)
 
 
 class Job(Common, Revised, Base):
@@ -242,13 +255,27 @@ class Job(Common, Revised, Base):
     function_version = _column(sa.Integer, nullable=False, default=0)
     function_input = _column(Long)
     status = _column(sa.String(32), nullable=False)
+    #: Why the latest tick came to nothing; ``None`` when it did not.
+    status_reason = _column(sa.Text)
     pattern = _column(sa.String(255))
+    #: What the pattern's times are of: an IANA name, ``None`` for UTC.
+    timezone = _column(sa.String(64))
+    misfire = _column(sa.String(32), nullable=False, default='once',
+                      server_default='once')
+    #: How many times it will fire yet, ``None`` for any number.
     count = _column(sa.Integer)
     first_execution_time = _column(Time)
+    #: The next tick; ``None`` for a job that has ended.
     next_execution_time = _column(Time)
 
 
 class Webhook(Common, Revised, Base):
+    """A URL that runs a function.
+
+    The secrets are encrypted; see :mod:`qinling.core.secrets`.  The previous
+    one is as good as the present one before ``previous_until``.
+    """
+
     __tablename__ = 'webhooks'
     __table_args__ = (
         sa.Index('ix_webhooks_project', 'project_id', 'created_at', 'id'),
@@ -260,3 +287,31 @@ class Webhook(Common, Revised, Base):
     function_alias = _column(Exact)
     function_version = _column(sa.Integer)
     description = _column(sa.String(255))
+    sync = _column(sa.Boolean, nullable=False, default=False,
+                   server_default='0')
+    payload = _column(sa.String(32), nullable=False, default='merged',
+                      server_default='merged')
+    signature = _column(sa.String(32))
+    secret = _column(sa.Text)
+    previous_secret = _column(sa.Text)
+    previous_until = _column(Time)
+    #: Deliveries refused.
+    refused = _column(sa.BigInteger, nullable=False, default=0,
+                      server_default='0')
+
+
+class IdempotencyKey(Base):
+    """What the first request with an ``Idempotency-Key`` has made.
+
+    ``id`` is a hash of the key and of who may use it, so that it has the
+    same length whatever the key is; ``fingerprint`` is one of the request.
+    """
+
+    __tablename__ = 'idempotency_keys'
+    __table_args__ = (sa.Index('ix_idempotency_keys_created', 'created_at'),
+                      Base.__table_args__)
+
+    id = _column(sa.String(64), primary_key=True)
+    fingerprint = _column(sa.String(64), nullable=False)
+    resource_id = _column(Id, nullable=False)
+    created_at = _column(Time, nullable=False, default=now)

@@ -76,12 +76,15 @@ def exists(tx, model, *conditions):
     return tx.execute(statement.select_from(model)).first() is not None
 
 
-def find(tx, model, *conditions, limit=None):
-    """The rows that meet the conditions, in any project, in the order of their
-    keys."""
-    statement = sa.select(*columns(model)).where(*conditions)
+def find(tx, model, *conditions, limit=None, order=(), only=None):
+    """The rows that meet the conditions, in any project.
+
+    :param order: columns to sort by; the keys come after them.
+    :param only: columns to read, all of them if not given.
+    """
+    statement = sa.select(*only or columns(model)).where(*conditions)
     keys = model.__table__.primary_key.columns
-    return tx.execute(statement.order_by(*keys).limit(limit)).all()
+    return tx.execute(statement.order_by(*order, *keys).limit(limit)).all()
 
 
 def listing(tx, ctx, model, filters=(), page=Page(), without=()):
@@ -189,8 +192,10 @@ _kept_update = functools.lru_cache(maxsize=None)(_update)
 
 
 def update_all(tx, model, values, *conditions):
-    """Change every row that meets the conditions, in any project."""
-    tx.execute(sa.update(model).where(*conditions).values(values))
+    """Change every row that meets the conditions, in any project; how many
+    there were."""
+    return tx.execute(
+        sa.update(model).where(*conditions).values(values)).rowcount
 
 
 def add(tx, model, column, amount, **where):

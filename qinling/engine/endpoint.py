@@ -31,6 +31,9 @@ class Endpoint:
     def start(self, _ctx, row, target):
         self._engine.start(row, targets.Target(**target))
 
+    def cancel(self, _ctx, id):
+        self._engine.cancel(id)
+
     def ensure_runtime(self, _ctx, id, previous_image):
         self._engine.ensure_runtime(id, previous_image)
 

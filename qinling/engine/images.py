@@ -27,24 +27,26 @@ class Images:
         self._conf = conf
         self._orchestrator = orchestrator
 
-    def run(self, id, target, args, kwargs):
+    def run(self, order, target):
         """The :class:`~qinling.core.executions.Outcome` of one execution.
 
         A text as input is split at white space, as a shell would, into the
         arguments of the container; an object is one argument, as JSON.
 
+        :param order: dict with ``execution_id``, ``args`` and ``kwargs``.
         :raises TemporaryError, PermanentError: it could not be begun.
         """
         if not self._orchestrator.runs_images:
             raise exception.PermanentError(
                 'the orchestrator of this service runs no images')
-        words = [word for value in args for word in
+        words = [word for value in order['args'] for word in
                  (value if isinstance(value, str)
                   else json.dumps(value)).split()]
-        if kwargs:
-            words.append(json.dumps(kwargs))
+        if order['kwargs']:
+            words.append(json.dumps(order['kwargs']))
         found = self._orchestrator.run_image(base.ImageOrder(
-            execution_id=id, function_id=target.function_id,
+            execution_id=order['execution_id'],
+            function_id=target.function_id,
             image=target.code['image'], args=tuple(words), cpu=target.cpu,
             memory_size=target.memory_size, timeout=target.timeout,
             max_log_size=self._conf.engine.max_log_size))
@@ -55,3 +57,7 @@ class Images:
         result = {'output': output[:self._conf.engine.max_result_size],
                   'duration': found.duration}
         return executions.Outcome(status, json.dumps(result), log)
+
+    def cancel(self, id):
+        """End the container of an execution, if there is one."""
+        self._orchestrator.cancel_image(id)

@@ -76,11 +76,22 @@ class Invoker:
         :param timeout: seconds to wait for the answer.
         :returns: (HTTP status, answer dict).
         """
-        body = json.dumps(order).encode()
+        return self._post(worker, '/execute', order, timeout)
+
+    def cancel(self, worker, id):
+        """End an execution that a worker runs.
+
+        :returns: (HTTP status, answer dict); 404 when it does not run it.
+        """
+        return self._post(worker, '/cancel', {'execution_id': id},
+                          self.patience)
+
+    def _post(self, worker, path, value, timeout):
+        body = json.dumps(value).encode()
         connection = self._take(worker)
         connection.settimeout(timeout)
         self._send(worker, connection, _head(
-            worker, 'POST', '/execute', len(body)) + body)
+            worker, 'POST', path, len(body)) + body)
         return self._answer(worker, connection)
 
     def status(self, worker):

@@ -17,6 +17,8 @@ their message was lost, and those whose engine died.  An asynchronous one is
 begun again; a synchronous one has nobody who waits, and ends.
 """
 
+import logging
+
 from oslo_log import log
 
 from qinling import context
@@ -36,29 +38,41 @@ BATCH = 100
 class Reaper:
     """Sweeps for one engine.
 
-    :param submit: function of (row dict, target) that queues an execution
-        on this engine.
+    :param retries: a :class:`qinling.engine.retries.Retries`.
     :param known: function that tells the ids queued or held here.
     """
 
-    def __init__(self, conf, db, owner, submit, known):
+    def __init__(self, conf, db, owner, retries, known):
         self._conf = conf
         self._db = db
         self._owner = owner
-        self._submit = submit
+        self._retries = retries
         self._known = known
 
     def renew(self, ids):
         """Prolong the leases of executions that this engine holds or has
-        queued."""
+        queued.
+
+        :returns: the ids of those that are no longer its own: they were
+            cancelled or deleted, or are another engine's.
+        """
+        lost = []
         values = {'lease_until': executions.lease(self._conf, models.now()),
                   'updated_at': _MODEL.updated_at}
         ours = (_MODEL.owner == self._owner) | _MODEL.owner.is_(None)
         for start in range(0, len(ids), BATCH):
-            some = _MODEL.id.in_(ids[start:start + BATCH])
-            self._db.write(lambda tx: query.update_all(
-                tx, _MODEL, values, some, ours,
-                _MODEL.lease_until.is_not(None)))
+            some = ids[start:start + BATCH]
+            # What waits for its next attempt has its time as its lease.
+            still = (_MODEL.id.in_(some), ours,
+                     _MODEL.lease_until.is_not(None),
+                     _MODEL.next_attempt_at.is_(None))
+            if self._db.write(lambda tx: query.update_all(
+                    tx, _MODEL, values, *still)) == len(some):
+                continue
+            kept = self._db.read(lambda tx: query.find(
+                tx, _MODEL, *still, only=(_MODEL.id,)))
+            lost += set(some) - {row.id for row in kept}
+        return lost
 
     def sweep(self):
         """Take some of what is overdue; returns how many rows it took."""
@@ -71,8 +85,17 @@ class Reaper:
                 & (_MODEL.owner.is_(None) | (_MODEL.owner != self._owner)))
         rows = self._page(left)
         while rows:
-            self._take(rows)
+            waiting = [row for row in rows if row.next_attempt_at
+                       and row.next_attempt_at > models.now()]
+            for row in waiting:
+                self._retries.later(row.next_attempt_at, row.id)
+            self._take([row for row in rows if row not in waiting])
             rows = self._page(left, _MODEL.id > rows[-1].id)
+
+    def resume(self, id, at):
+        """Begin the attempt of an execution that waited for it until
+        ``at``, unless another engine has done so."""
+        self._take(self._page(_MODEL.id == id, _MODEL.next_attempt_at == at))
 
     def _page(self, *conditions):
         return self._db.read(
@@ -91,25 +114,29 @@ class Reaper:
         if row.sync:
             return self._end(row, as_read, 'The engine that ran the '
                              'execution died or was stopped.')
-        if row.attempt >= self._conf.engine.max_attempts:
-            return self._end(row, as_read, 'The engines that ran the '
-                             f'execution died, {row.attempt} in all.')
         try:
             target = self._db.read(lambda tx: targets.resolve(
                 tx, context.admin(), row.function_id,
                 row.function_version))
         except exception.NotFound as e:
             return self._end(row, as_read, str(e))
+        deaths = row.attempt - row.retry
+        if deaths >= self._conf.engine.max_attempts:
+            return self._retries.conclude(
+                row.id, executions.fault(
+                    'The engines that ran the execution died, '
+                    f'{deaths} in all.'), target, *as_read, final=True)
         # The row becomes nobody's, with time to be claimed from the queue.
         until = executions.lease(self._conf, models.now())
-        free = {'owner': None, 'lease_until': until}
+        free = {'owner': None, 'lease_until': until, 'next_attempt_at': None}
         if not self._db.write(lambda tx: query.update(
                 tx, _MODEL, row.id, free, *as_read)):
             return False
-        LOG.warning('Execution %s of %s is begun again.', row.id,
-                    row.owner or 'nobody')
-        self._submit({'id': row.id, 'input': row.input, 'sync': False,
-                      'owner': None}, target)
+        LOG.log(logging.INFO if row.next_attempt_at else logging.WARNING,
+                'Execution %s of %s is begun again.', row.id,
+                row.owner or 'nobody')
+        self._retries.submit({'id': row.id, 'input': row.input,
+                              'sync': False, 'owner': None}, target)
         return True
 
     def _end(self, row, as_read, sentence):

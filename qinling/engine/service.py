@@ -18,7 +18,6 @@ the same verbs through :mod:`qinling.rpc` and :mod:`qinling.engine.endpoint`.
 """
 
 from concurrent import futures
-import hashlib
 import os
 import socket
 import threading
@@ -27,20 +26,27 @@ import uuid
 
 from oslo_log import log
 
+from qinling.core import idempotency
 from qinling.core import packages
+from qinling.engine import attempts
 from qinling.engine import images
 from qinling.engine import invoker as invoker_module
 from qinling.engine import pools
 from qinling.engine import reaper
+from qinling.engine import retention
+from qinling.engine import retries
 from qinling.engine import runner
 from qinling.engine import scaling
+from qinling.engine import scheduler
+from qinling.engine import workers
 from qinling import exception
-from qinling.orchestrators import base
 
 LOG = log.getLogger(__name__)
 
 #: Seconds after which an engine begins with the pools that are there.
 RESTORE_PATIENCE = 30
+#: Seconds between two looks for idempotency keys that are too old.
+PURGE_INTERVAL = 3600
 
 
 class Engine:
@@ -51,28 +57,40 @@ class Engine:
 
     def __init__(self, conf, db, orchestrator, code):
         self._conf = conf
+        self._db = db
         self._orchestrator = orchestrator
         orchestrator.on_lost = self._lost
         self._code = code
         self.owner = (f'{socket.gethostname()[:60]}:{os.getpid()}:'
                       f'{uuid.uuid4().hex[:8]}')
         self._invoker = invoker_module.Invoker()
+        self._workers = workers.Workers(
+            conf, orchestrator, self._invoker, code)
         self._scaling = scaling.Scaling(
-            conf.engine.function_concurrency, self._start_worker,
-            self._release)
-        self._runner = runner.Runner(
-            conf, db, self.owner, self._scaling, self._invoker,
+            conf.engine.function_concurrency, self._workers.start,
+            self._workers.release)
+        self._stopped = threading.Event()
+        self._retention = retention.Retention(
+            conf, db, self._stopped.is_set)
+        self._scheduler = scheduler.Scheduler(
+            conf, db, self.start, self._resume)
+        follow = retries.Retries(
+            conf, db, self.start, self._scheduler.later)
+        self._attempts = attempts.Attempts(
+            conf, self._scaling, self._invoker,
             images.Images(conf, orchestrator))
+        self._runner = runner.Runner(
+            conf, db, self.owner, self._attempts, follow)
         self._pools = pools.Pools(db, orchestrator)
         self._reaper = reaper.Reaper(
-            conf, db, self.owner, self.start, self._known)
+            conf, db, self.owner, follow, self._known)
         #: id -> when it was queued, on time.monotonic()
         self._queued = {}
         self._asynchronous = futures.ThreadPoolExecutor(
             conf.engine.threads, 'execution')
         self._background = futures.ThreadPoolExecutor(8, 'background')
         self._next_package_sweep = time.monotonic()
-        self._stopped = threading.Event()
+        self._next_purge = time.monotonic()
         self._keeper = threading.Thread(
             target=self._keep, name='keeper', daemon=True)
 
@@ -90,20 +108,22 @@ class Engine:
         if alone:
             self._reaper.recover()
         self._keeper.start()
+        self._scheduler.begin()
 
     def end(self):
         """Let running executions end for a while, then stop them, and
         destroy all workers."""
         self._stopped.set()
+        self._scheduler.end()
         self._asynchronous.shutdown(wait=False, cancel_futures=True)
         self._drained(self._conf.engine.stop_timeout)
-        self._runner.stopping = True
+        self._attempts.stopping = True
         # What still runs must end here: others will begin it again.
         for worker in self._scaling.busy():
-            self._release(worker)
+            self._workers.release(worker)
             self._invoker.abort(worker)
         self._orchestrator.close()
-        self._drained(runner.MARGIN)
+        self._drained(attempts.MARGIN)
         self._background.shutdown(wait=False, cancel_futures=True)
         self._keeper.join()
 
@@ -116,7 +136,8 @@ class Engine:
                        self._conf.engine.sweep_interval)
         while True:
             for step in (self._renew, self._reaper.sweep, self._tend,
-                         self._expire, self._sweep_packages):
+                         self._expire, self._sweep_packages,
+                         self._retention.purge, self._purge_keys):
                 try:
                     step()
                 except Exception:
@@ -127,14 +148,20 @@ class Engine:
     def _renew(self):
         age = self._conf.engine.lease / 4
         limit = time.monotonic() - age
-        self._reaper.renew(self._runner.held(older_than=age) + [
-            id for id, since in list(self._queued.items())
-            if since <= limit])
+        lost = self._reaper.renew(list({
+            *self._runner.held(older_than=age),
+            *(id for id, since in list(self._queued.items())
+              if since <= limit)}))
+        for id in lost:
+            self.cancel(id)
+
+    def _resume(self, id, at):
+        self._later(self._reaper.resume, id, at)
 
     def _tend(self):
         self._pools.tend(self._later)
         for worker in self._pools.unneeded():
-            self._later(self._release, worker)
+            self._later(self._workers.release, worker)
 
     def _expire(self):
         self._scaling.expire(self._conf.engine.function_service_expiration)
@@ -146,74 +173,14 @@ class Engine:
             self._next_package_sweep = time.monotonic() + packages.GRACE
             self._later(self._code.packages.sweep)
 
+    def _purge_keys(self):
+        """Idempotency keys, once at the start, and then every hour."""
+        if time.monotonic() >= self._next_purge:
+            idempotency.purge(self._db)
+            self._next_purge = time.monotonic() + PURGE_INTERVAL
+
     def _known(self):
         return list(self._queued) + self._runner.held()
-
-    # Workers
-
-    def _start_worker(self, target):
-        conf = self._conf
-        worker = self._claim(target)
-        while worker.used:
-            state = self._state(worker)
-            if state == 'loaded':
-                return worker
-            if state == 'idle':
-                break
-            self._release(worker)
-            worker = self._claim(target)
-        settings = {
-            'function_id': target.function_id,
-            'function_version': target.version, 'entry': target.entry,
-            'memory_size': target.memory_size,
-            'slots': conf.engine.function_concurrency,
-            'max_log_size': conf.engine.max_log_size,
-            'max_result_size': conf.engine.max_result_size,
-            'max_unpacked_size': conf.resource_limits.max_unpacked_size,
-            'environment': {}}
-        try:
-            self._load(worker, settings, target)
-        except BaseException:
-            self._release(worker)
-            raise
-        return worker
-
-    def _claim(self, target):
-        build = hashlib.sha256(
-            repr((target.slot, target.build)).encode()).hexdigest()[:40]
-        return self._orchestrator.claim(
-            target.runtime_id, f'{target.function_id}/{target.version}',
-            base.Limits(target.cpu, target.memory_size,
-                        self._conf.engine.function_concurrency), build)
-
-    def _state(self, worker):
-        """What a worker of an engine that is gone says of itself; ``None``
-        if it cannot go on here, for instance because it still runs something
-        whose result nobody waits for."""
-        try:
-            status, answer = self._invoker.status(worker)
-        except (invoker_module.NotSent, invoker_module.Lost):
-            return None
-        if status != 200 or answer['busy']:
-            return None
-        return answer['state']
-
-    def _load(self, worker, settings, target):
-        source = self._code.sources[target.code['source']]
-        try:
-            with source.open(target.code, target.package) as package:
-                status, answer = self._invoker.load(
-                    worker, settings, package)
-        except FileNotFoundError:
-            raise exception.PermanentError('its package is gone')
-        except (invoker_module.NotSent, invoker_module.Lost) as e:
-            raise exception.TemporaryError(f'worker {worker.name}: {e}')
-        if status != 200:
-            raise exception.PermanentError(answer.get('error', status))
-
-    def _release(self, worker, lost=False):
-        self._invoker.forget(worker)
-        return self._orchestrator.release(worker, lost)
 
     def _lost(self, worker):
         """The orchestrator saw a worker die, perhaps before its connections
@@ -249,6 +216,10 @@ class Engine:
             LOG.exception('Execution %s is left to a sweep.', row['id'])
         finally:
             self._queued.pop(row['id'], None)
+
+    def cancel(self, id):
+        """Have an execution whose row has ended stop; returns at once."""
+        self._later(self._runner.cancel, id)
 
     def ensure_runtime(self, id, previous_image=None):
         """Have a runtime's pool made or changed; returns at once."""

@@ -200,3 +200,7 @@ class ImageRunner(abc.ABC):
         :raises TemporaryError: it could not be begun now.
         :raises PermanentError: it can never be begun.
         """
+
+    @abc.abstractmethod
+    def cancel_image(self, execution_id):
+        """End what :meth:`run_image` runs for an execution, if anything."""

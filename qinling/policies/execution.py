@@ -27,6 +27,10 @@ RULES = [
               'List executions of all projects.', 'GET', '/v1/executions'),
     base.rule('execution:get_log', base.READER,
               'Show the log of an execution.', 'GET', ONE + '/log'),
+    base.rule('execution:cancel', base.MEMBER, 'End an execution.',
+              'POST', ONE + '/cancel'),
+    base.rule('execution:rerun', base.MEMBER, 'Run something again.',
+              'POST', ONE + '/rerun'),
     base.rule('execution:delete', base.MEMBER, 'Delete an execution.',
               'DELETE', ONE),
 ]

@@ -20,6 +20,7 @@ import types
 import zipfile
 
 import fixtures
+import sqlalchemy
 import webob
 
 from qinling.api import app
@@ -131,6 +132,9 @@ class FakeEngine:
     def start(self, row, target):
         return self._do('start', row, target)
 
+    def cancel(self, id):
+        return self._do('cancel', id)
+
     def ensure_runtime(self, id, previous_image=None):
         return self._do('ensure_runtime', id, previous_image)
 
@@ -182,6 +186,7 @@ class Core(databases.Fixture):
         self.code = services.code(self.conf, self.db)
         self.services = services.build(
             self.conf, self.db, self.engine, self.code)
+        self.addCleanup(lambda: self.services.close())
 
     def succeed(self, row, _target, result='{"output": 1}', logs='a log'):
         """What the engine does with an execution."""
@@ -245,6 +250,19 @@ class Api(Core):
             self.enforcer = policy.enforcer(self.conf)
             identify = identify_by_headers(self.enforcer)
         self.app = app.make(self.services, identify)
+
+    def restart(self):
+        """Begin again with the options as they are now."""
+        self.services = services.build(
+            self.conf, self.db, self.engine, self.code)
+        self.app = app.make(self.services)
+
+    def watch(self, note):
+        """Have every SQL statement from now on told to ``note``."""
+        for engine in (self.db.engine, self.db._reading):
+            sqlalchemy.event.listen(
+                engine, 'before_cursor_execute',
+                lambda _c, _u, statement, *_: note(statement))
 
     def request(self, method, path, body=None, kind=JSON, **headers):
         """The answer to a request.

@@ -58,10 +58,10 @@ class Client:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self._socket.makefile('rb')
 
-    def call(self, method, path, body=b'', kind='application/json'):
-        """(status, body bytes) of one request."""
+    def call(self, method, path, body=b'', kind='application/json', more=''):
+        """(status, body bytes) of one request; ``more`` are headers."""
         self._socket.sendall(
-            f'{method} {path} HTTP/1.1\r\nHost: bench\r\n'
+            f'{method} {path} HTTP/1.1\r\nHost: bench\r\n{more}'
             f'Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n'
             .encode() + body)
         status = int(self._file.readline().split()[1])
@@ -205,12 +205,12 @@ def private(pid):
                if line.startswith(('Private_Clean', 'Private_Dirty')))
 
 
-def start(directory):
-    """(process, URL) of a server."""
+def start(directory, *words):
+    """(process, URL) of a server, with further words for its command."""
+    code = 'from qinling.cmd import standalone; standalone.main()'
     server = subprocess.Popen(
-        [sys.executable, '-c',
-         'from qinling.cmd import standalone; standalone.main()',
-         '--state-dir', directory, '--port', '0'], stderr=subprocess.PIPE)
+        [sys.executable, '-c', code, '--state-dir', directory, '--port', '0',
+         *words], stderr=subprocess.PIPE)
     endpoint = pathlib.Path(directory, 'endpoint')
     log = []
     reader = threading.Thread(

@@ -144,6 +144,9 @@ class Claims:
                 self._wait(runtime_id, born, deadline)
         finally:
             if born is not None:
+                with self._view.changed:
+                    # It counts no more, though it is seen for a while.
+                    self._deaths[born] = None
                 self._later(self._delete, born)
 
     def _idle(self, runtime_id, born):

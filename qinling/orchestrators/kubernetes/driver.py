@@ -99,6 +99,9 @@ class Driver(base.ImageRunner, base.Orchestrator):
         self._begin()
         return self._images.run(order)
 
+    def cancel_image(self, execution_id):
+        self._images.cancel(execution_id)
+
     def describe(self):
         options = self._options
         return {

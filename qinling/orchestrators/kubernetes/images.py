@@ -41,13 +41,13 @@ class Images:
         self._maker = parts.maker
         self._engines = parts.engines
         self._timeout = timeout
-        self._mine = set()
+        self._mine = {}   # name -> id of its execution
 
     def run(self, order):
         """See :meth:`..base.ImageRunner.run_image`."""
         name = f'qinling-{secrets.token_hex(8)}'
         with self._view.changed:
-            self._mine.add(name)
+            self._mine[name] = order.execution_id
         try:
             with apis.explained(f'The image {order.image} cannot be run'):
                 self._api.call(
@@ -63,6 +63,14 @@ class Images:
             return self._outcome(name, order, in_time,
                                  time.monotonic() - began)
         finally:
+            self._delete(name)
+
+    def cancel(self, execution_id):
+        """See :meth:`..base.ImageRunner.cancel_image`."""
+        with self._view.changed:
+            names = [name for name, id in self._mine.items()
+                     if id == execution_id]
+        for name in names:
             self._delete(name)
 
     def held(self):
@@ -150,7 +158,7 @@ class Images:
         except (apis.Refused, apis.Unreachable) as e:
             LOG.warning('Pod %s cannot be deleted now: %s', name, e)
         with self._view.changed:
-            self._mine.discard(name)
+            self._mine.pop(name, None)
 
 
 def _gone(pod):

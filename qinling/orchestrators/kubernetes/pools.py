@@ -107,7 +107,10 @@ class Pools:
                     idle = view.of(runtime.id, labels.IDLE)
                     new = [pod for pod in idle
                            if pods.label(pod, labels.SPEC) == digest]
-                    if any(map(pods.ready, new)) and _settled(now):
+                    # Pods are seen by another watch than Deployments.
+                    ready = [pods.label(pod, labels.SPEC) == digest
+                             for pod in idle if pods.ready(pod)]
+                    if ready and all(ready) and _settled(now):
                         return
                     hopeless, reason = self._complaint(now, new)
                     if hopeless:

@@ -83,6 +83,28 @@ class Schema(database.OnDatabase):
         self.assertTrue(self.db.read(
             lambda tx: query.exists(tx, models.Runtime)))
 
+    def test_rows_of_the_first_release_stay(self):
+        db = self.useFixture(
+            databases.Database(self.backend, empty=True)).db
+        migration.upgrade(db, '001')
+        names = 'id, project_id, created_at, status, function_version'
+        values = "'p', '2026-01-01 00:00:00', 'running', 0"
+
+        def write(tx):
+            tx.exec_driver_sql(f'INSERT INTO jobs ({names}, revision) '
+                               f"VALUES ('j', {values}, 1)")
+            tx.exec_driver_sql(
+                f'INSERT INTO executions ({names}, function_id, sync, '
+                f"attempt) VALUES ('e', {values}, 'f', '1', 0)")
+        db.write(write)
+        migration.upgrade(db)
+        job, = db.read(lambda tx: query.find(tx, models.Job))
+        self.assertEqual(('j', 'running', 'once', None),
+                         (job.id, job.status, job.misfire, job.timezone))
+        row, = db.read(lambda tx: query.find(tx, models.Execution))
+        self.assertEqual(('e', 'running', 0, None), (
+            row.id, row.status, row.retry, row.next_attempt_at))
+
     def test_all_texts_keep_every_character(self):
         for model in databases.SAMPLES:
             texts = [column.name for column in model.__table__.columns

@@ -134,6 +134,10 @@ class Difference(Exception):
     """An answer is not that of the sample."""
 
 
+#: The description of an execution that does not end by itself.
+LONG = 'A long one'
+
+
 class Toy:
     """An engine that runs functions in this process, and does what nobody
     waits for after the answer."""
@@ -144,12 +148,16 @@ class Toy:
         self._workers = collections.defaultdict(list)
         api.engine.answers.update(
             run=self._run, pool=lambda id: {'total': 3, 'available': 3},
-            start=lambda *all: self._later.append(lambda: self._run(*all)),
+            start=self._start,
             ensure_runtime=lambda id, _: self._later.append(
                 lambda: self._move(id, states.RuntimeStatus.AVAILABLE)),
             workers=lambda *slot: self._workers[slot],
             scale_up=lambda target, count: self._workers[target.slot].extend(
                 f'worker-{number}' for number in range(1, count + 1)))
+
+    def _start(self, row, target):
+        if row['description'] != LONG:
+            self._later.append(lambda: self._run(row, target))
 
     def catch_up(self):
         """Do what was left for later."""

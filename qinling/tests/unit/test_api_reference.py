@@ -27,6 +27,7 @@ from qinling.api.controllers.v1 import function
 from qinling.api import root
 from qinling.api import types
 from qinling.core import limits
+from qinling.core import secrets
 from qinling import exception
 from qinling import policies
 from qinling.policies import base as roles
@@ -62,7 +63,9 @@ class TestSamples(base.BaseTestCase):
     """Each page by itself, from an empty database."""
 
     def run_page(self, text):
-        reference.Runner(self.useFixture(fixtures.Api())).run(text)
+        api = self.useFixture(fixtures.Api(
+            secrets={'encryption_keys': [secrets.new_key()]}))
+        reference.Runner(api).run(text)
 
     def test_conventions(self):
         self.run_page(PAGES['conventions.rst'])
@@ -84,6 +87,12 @@ class TestSamples(base.BaseTestCase):
 
     def test_executions(self):
         self.run_page(PAGES['executions.rst'])
+
+    def test_jobs(self):
+        self.run_page(PAGES['jobs.rst'])
+
+    def test_webhooks(self):
+        self.run_page(PAGES['webhooks.rst'])
 
     def test_every_page_has_a_test(self):
         named = {f'{name.removeprefix("test_")}.rst' for name in dir(self)
@@ -141,6 +150,7 @@ def kinds(datatype):
         int: {'integer'}, bool: {'boolean'}, types.Uuid: {'UUID'},
         types.Version: {'integer'}, types.Integer: {'integer'},
         types.AnyJson: {'object', 'any JSON', 'text'},
+        types.Moment: {'time'},
     }[datatype if isinstance(datatype, type) else type(datatype)]
 
 
@@ -261,7 +271,8 @@ class TestDeclarations(base.BaseTestCase):
                     each.route.method != 'GET'):
                 sent = {**dict.fromkeys(function.FIELDS, {
                     'text', 'integer', 'UUID'}),
-                    'code': {'object'}, 'package': {'file'}}
+                    'code': {'object'}, 'async_policy': {'object'},
+                    'package': {'file'}}
             else:
                 sent = {}
             if each.route.method == 'PUT':

@@ -69,6 +69,19 @@ class TestContext(base.BaseTestCase):
         self.assertEqual((ctx.project_id, ctx.request_id, ctx.roles),
                          (wide.project_id, wide.request_id, wide.roles))
 
+    def test_nobody_may_but_one_thing(self):
+        nobody = context.nobody('webhook:invoke')
+        self.assertTrue(nobody.can('webhook:invoke'))
+        for rule in ('webhook:get', 'admin_required', 'function:create', ''):
+            self.assertFalse(nobody.can(rule))
+        self.assertFalse(nobody.reach().sees_all)
+
+    def test_an_owner_reaches_what_is_his(self):
+        owner = context.owner('p')
+        self.assertEqual(('p', False, False), (
+            owner.project_id, owner.can('admin_required'),
+            owner.reach().sees_all))
+
     def test_the_service_itself(self):
         admin = context.admin()
         self.assertEqual((True, 'default'),
@@ -97,7 +110,7 @@ class TestErrors(base.BaseTestCase):
                 return f'<{name}>'
         for kind in self.all():
             self.assertIn(kind.http_code, (
-                400, 401, 403, 404, 405, 409, 412, 413, 503), kind)
+                400, 401, 403, 404, 405, 409, 412, 413, 422, 429, 503), kind)
             sentence = kind.msg_fmt.format_map(Fields())
             names = [part.split('>')[0] for part in sentence.split('<')[1:]]
             made = kind(**{name: f'the {name}' for name in names})

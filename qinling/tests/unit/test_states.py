@@ -21,7 +21,8 @@ STATUSES = {'Runtime': states.RuntimeStatus, 'Job': states.JobStatus,
             'Execution': states.ExecutionStatus}
 #: noun -> where everything begins, where nothing goes on.
 ENDS = {'Runtime': ('creating', set()),
-        'Execution': ('running', {'success', 'failed', 'error'}),
+        'Execution': ('running', {'success', 'failed', 'error',
+                                  'cancelled'}),
         'Job': ('running', {'cancelled', 'done'})}
 
 

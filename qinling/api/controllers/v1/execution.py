@@ -12,6 +12,7 @@
 
 """Executions: ``/v1/executions``."""
 
+import datetime
 import types as python_types
 
 import wsme
@@ -20,12 +21,13 @@ from qinling.api.expose import expose
 from qinling.api import listing
 from qinling.api import stream
 from qinling.api import types
+from qinling.core import executions
 from qinling.core import inputs
 from qinling.core import limits
 from qinling import exception
 
 SORTABLE = ('created_at', 'updated_at', 'id', 'status')
-FILTERS = ('function_id', 'status', 'description')
+FILTERS = ('function_id', 'status', 'description', 'job_id')
 
 
 class Execution(types.Resource):
@@ -39,6 +41,12 @@ class Execution(types.Resource):
     sync = bool
     input = types.AnyJson()
     result = wsme.wsattr(types.Text, readonly=True)
+    attempt = wsme.wsattr(int, readonly=True)
+    next_attempt_at = wsme.wsattr(datetime.datetime, readonly=True)
+    job_id = wsme.wsattr(types.Text, readonly=True)
+    scheduled_at = wsme.wsattr(datetime.datetime, readonly=True)
+    rerun_of = wsme.wsattr(types.Text, readonly=True)
+    failed_id = wsme.wsattr(types.Text, readonly=True)
 
 
 class Order(Execution):
@@ -46,6 +54,14 @@ class Order(Execution):
     version of a weighted alias runs: the same key, the same version."""
 
     routing_key = types.Text
+
+
+class Rerun(types.Type):
+    """How to run something again: which ``version``, and whether to wait
+    for the end."""
+
+    version = wsme.wsattr(types.AnyJson(), default=executions.ORIGINAL)
+    sync = bool
 
 
 class Executions(listing.Collection):
@@ -61,9 +77,10 @@ class Controller:
         self._core = services.executions
 
     @expose('POST', '/v1/executions', policy='execution:create',
-            result=Execution, status=201, body=Order)
+            result=Execution, status=201, body=Order, idempotent=True)
     def create(self, req, body):
-        return _shown(self._core.create(req.ctx, _order(types.given(body))))
+        return _shown(self._core.create(
+            req.ctx, _order(types.given(body)), req.once))
 
     @expose('GET', '/v1/executions', policy='execution:get_all',
             result=Executions,
@@ -90,6 +107,18 @@ class Controller:
         return stream.Response([data], len(data), content_type='text/plain',
                                charset='utf-8')
 
+    @expose('POST', '/v1/executions/{id}/cancel', policy='execution:cancel',
+            result=Execution)
+    def cancel(self, req, id):
+        return _shown(self._core.cancel(req.ctx, id))
+
+    @expose('POST', '/v1/executions/{id}/rerun', policy='execution:rerun',
+            result=Execution, status=201, body=Rerun, bare=True)
+    def rerun(self, req, id, body):
+        return _shown(self._core.rerun(
+            req.ctx, id, _version(body.version),
+            types.given(body).get('sync')))
+
     @expose('DELETE', '/v1/executions/{id}', policy='execution:delete',
             status=204)
     def delete(self, req, id):
@@ -113,6 +142,13 @@ def _order(values):
         sync=values.get('sync', True), input=values.get('input'),
         description=values.get('description'),
         routing_key=values.get('routing_key'))
+
+
+def _version(value):
+    """What a rerun shall run."""
+    if value in (executions.ORIGINAL, executions.CURRENT):
+        return value
+    return types.version(value)
 
 
 def _shown(row):

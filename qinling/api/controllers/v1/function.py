@@ -26,7 +26,10 @@ from qinling import exception
 
 SORTABLE = ('created_at', 'updated_at', 'id', 'name')
 FIELDS = ('name', 'description', 'runtime_id', 'entry', 'cpu', 'memory_size',
-          'timeout')
+          'timeout', 'async_policy')
+#: Fields that hold JSON, and what it may be.
+EXAMPLES = {'code': '{"source": "package"}',
+            'async_policy': '{"retries": 2}'}
 PIECE = 256 * 1024
 
 
@@ -38,6 +41,7 @@ class Function(types.Resource):
     cpu = int
     memory_size = int
     timeout = int
+    async_policy = types.AnyJson()
     runtime_id = types.Text
     code = types.AnyJson()
     entry = types.Text
@@ -98,8 +102,9 @@ class Controller:
         form, files = body_module.read_form(
             req, self._limits.max_package_size)
         fields = {name: form[name] for name in FIELDS if name in form}
-        if 'code' in form:
-            fields['code'] = _code(form['code'])
+        for name in ('code', 'async_policy'):
+            if name in form:
+                fields[name] = _object(name, form[name])
         return fields, files.get('package')
 
     @expose('POST', '/v1/functions', policy='function:create',
@@ -169,16 +174,16 @@ class Controller:
         self._core.detach(req.ctx, id, 0)
 
 
-def _code(value):
-    """The ``code`` object, which a form has as JSON text."""
+def _object(name, value):
+    """An object, which a form has as JSON text."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise exception.Invalid('code is not in valid JSON format.')
+            raise exception.Invalid(f'{name} is not in valid JSON format.')
     if not isinstance(value, dict):
         raise exception.Invalid(
-            'code must be a JSON object, such as {"source": "package"}.')
+            f'{name} must be a JSON object, such as {EXAMPLES[name]}.')
     return value
 
 

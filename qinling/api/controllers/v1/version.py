@@ -38,6 +38,7 @@ class Version(types.Resource):
     cpu = wsme.wsattr(int, readonly=True)
     memory_size = wsme.wsattr(int, readonly=True)
     timeout = wsme.wsattr(int, readonly=True)
+    async_policy = wsme.wsattr(types.AnyJson(), readonly=True)
     runtime_id = wsme.wsattr(types.Text, readonly=True)
 
 

@@ -28,7 +28,8 @@ BARE = {'/v1/functions/{id}/scale_up', '/v1/functions/{id}/scale_down',
         '/v1/functions/{id}/versions',
         '/v1/functions/{id}/versions/{version}/scale_up',
         '/v1/functions/{id}/versions/{version}/scale_down',
-        '/v1/aliases/{name}/rollback'}
+        '/v1/aliases/{name}/rollback', '/v1/executions/{id}/rerun',
+        '/v1/webhooks/{id}/secret'}
 
 
 class JsonTest(cases.ApiTest):

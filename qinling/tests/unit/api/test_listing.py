@@ -25,7 +25,8 @@ START = datetime.datetime(2026, 1, 1)
 COUNT = 7
 NOUNS = {'runtimes': models.Runtime, 'functions': models.Function,
          'aliases': models.FunctionAlias, 'executions': models.Execution,
-         'versions': models.FunctionVersion}
+         'versions': models.FunctionVersion, 'jobs': models.Job,
+         'webhooks': models.Webhook}
 KEYS = {'aliases': 'function_aliases', 'versions': 'function_versions'}
 
 

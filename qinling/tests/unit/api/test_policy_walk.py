@@ -18,18 +18,21 @@ import itertools
 from qinling.api import app
 from qinling.api import root
 from qinling.db import models
+from qinling import exception
 from qinling import policies
 from qinling.policies import base as roles
 from qinling import policy
 from qinling.tests import fixtures
 from qinling.tests.unit.api import cases
 
-PUBLIC = {'version:get'}
+#: What may be done without an identity.
+PUBLIC = {'version:get', 'webhook:invoke'}
 ADMINS = {'runtime:create', 'runtime:update', 'runtime:delete',
           'runtime_pool:get_all', 'function:scale_up', 'function:scale_down',
           'function:detach', 'function_worker:get_all',
           'function_version:scale_up', 'function_version:scale_down',
           'function_version:detach'}
+INVOKE = ('POST', '/v1/webhooks/{id}/invoke')
 
 
 class WalkTest(cases.ApiTest):
@@ -47,12 +50,20 @@ class WalkTest(cases.ApiTest):
         services.versions.create(mine, function.id, None)
         services.aliases.create(mine, {
             'name': 'some', 'function_id': function.id})
+        job = services.jobs.create(mine, {
+            'function_id': function.id, 'pattern': '0 0 1 1 *'})
         self.ids = {'runtimes': self.api.runtime(project_id='mine',
                                                  is_public=False),
-                    'functions': function.id, 'executions': run}
+                    'functions': function.id, 'executions': run,
+                    'jobs': job.id,
+                    'webhooks': services.webhooks.create(mine, {
+                        'function_alias': 'some'})[0].id}
         self.body = {'runtimes': {'image': 'python3'},
                      'executions': {'function_id': function.id},
-                     'aliases': {'name': 'other', 'function_id': function.id}}
+                     'aliases': {'name': 'other', 'function_id': function.id},
+                     'jobs': {'function_id': function.id,
+                              'pattern': '@daily'},
+                     'webhooks': {'function_id': function.id}}
 
     def path(self, route):
         """The path of a thing that the project ``mine`` has."""
@@ -70,7 +81,8 @@ class WalkTest(cases.ApiTest):
             body = (self.body.get(path.split('/')[2], {})
                     if path.count('/') == 2 else {})
             if route.method == 'PUT':
-                body = {'description': 'd'}
+                body = ({'name': 'n'} if path.startswith('/v1/jobs')
+                        else {'description': 'd'})
         return self.api.request(
             route.method, path, body, X_Project_Id=project, X_Roles=role)
 
@@ -97,17 +109,41 @@ class WalkTest(cases.ApiTest):
 class TestRoles(WalkTest):
     def test_strangers_may_nothing(self):
         public = self.of(lambda route: route.policy in PUBLIC)
-        self.assertEqual({('GET', '/'), ('GET', '/v1')}, public)
+        self.assertEqual({('GET', '/'), ('GET', '/v1'), INVOKE}, public)
         for role in ('', 'other', 'service'):
             self.assertEqual(public, self.allowed(role))
-        self.assertEqual([], self.engine.calls)
+        # What a webhook runs belongs to its project.
+        self.assertEqual({'start'}, set(self.engine.verbs()))
+        self.assertEqual({'mine'}, {target.project_id for _, _, target
+                                    in self.engine.calls})
+
+    def test_nobody_needs_an_identity_where_it_is_public(self):
+        def refuse(_environ):
+            raise exception.Unauthorized()
+        self.api.app = app.make(self.api.services, refuse)
+        for route in self.routes:
+            answer = self.ask(route, '', '')
+            if route.policy in PUBLIC:
+                self.assertLess(answer.status_int, 300, route)
+            else:
+                self.decode(answer, 401)
+        self.assertEqual(['start'], self.engine.verbs())
+
+    def test_what_is_public_is_said_twice(self):
+        """The route says that it needs no identity, and its rule that
+        everybody meets it: none is public by one slip."""
+        checks = {rule.name: rule.check_str for rule in policies.list_rules()}
+        for route in self.routes:
+            self.assertEqual(route.policy in PUBLIC, route.public, route)
+            self.assertEqual(route.public,
+                             checks[route.policy] == roles.ANYONE)
 
     def test_readers_may_look(self):
         self.assertEqual(
             self.of(lambda route: route.method == 'GET'
-                    and route.policy not in ADMINS),
+                    and route.policy not in ADMINS) | {INVOKE},
             self.allowed('reader'))
-        self.assertEqual([], self.engine.calls)
+        self.assertEqual(['start'], self.engine.verbs())
 
     def test_members_may_change_things(self):
         self.assertEqual(
@@ -141,7 +177,7 @@ class TestProjects(WalkTest):
 
     def test_things_of_others_are_not_there(self):
         for route in self.routes:
-            if '{' not in route.path:
+            if '{' not in route.path or route.public:
                 continue
             for role in ('reader', 'member'):
                 answer = self.ask(route, 'theirs', role)
@@ -152,7 +188,8 @@ class TestProjects(WalkTest):
 
     def test_they_look_like_what_never_was(self):
         for route in self.routes:
-            if '{id}' not in route.path or route.policy in ADMINS:
+            if ('{id}' not in route.path or route.policy in ADMINS
+                    or route.public):
                 continue
             path = self.path(route)
             id = path.split('/')[3]
@@ -166,7 +203,7 @@ class TestProjects(WalkTest):
         before = self.state()
         for route, role in itertools.product(self.routes, (
                 'reader', 'member')):
-            if '{' in route.path:
+            if '{' in route.path and not route.public:
                 self.ask(route, 'theirs', role)
         self.assertEqual(before, self.state())
         self.assertEqual([], self.engine.calls)
@@ -174,21 +211,25 @@ class TestProjects(WalkTest):
     def state(self):
         return [self.api.row(model, self.ids[noun]) for noun, model in (
             ('runtimes', models.Runtime), ('functions', models.Function),
-            ('executions', models.Execution))], self.api.packages()
+            ('executions', models.Execution),
+            ('jobs', models.Job),
+            ('webhooks', models.Webhook))], self.api.packages()
 
     def test_what_admins_reach(self):
         foreign = {'X_Project_Id': 'theirs', 'X_Roles': 'admin'}
         function = f'/v1/functions/{self.ids["functions"]}'
         run = f'/v1/executions/{self.ids["executions"]}'
+        webhook = f'/v1/webhooks/{self.ids["webhooks"]}'
         for path in (function, f'{function}?download=true',
                      f'{function}/versions', f'{function}/versions/1',
-                     f'{function}/references', run, f'{run}/log'):
+                     f'{function}/references', run, f'{run}/log', webhook):
             answer = self.api.request('GET', path, **foreign)
             self.assertEqual(200, answer.status_int, path)
         body, kind = cases.urlencoded({'name': 'by an admin'})
         self.assertEqual('mine', self.call(
             'PUT', function, body, kind=kind, **foreign)['project_id'])
-        self.call('DELETE', run, status=204, **foreign)
+        for path in (run, webhook):
+            self.call('DELETE', path, status=204, **foreign)
 
     def test_what_admins_do_not_reach(self):
         foreign = {'X_Project_Id': 'theirs', 'X_Roles': 'admin'}
@@ -200,7 +241,12 @@ class TestProjects(WalkTest):
         for path in (f'/v1/runtimes/{self.ids["runtimes"]}',
                      '/v1/aliases/some'):
             self.fault(404, 'not found', 'GET', path, **foreign)
-        for noun in ('functions', 'executions', 'aliases', 'runtimes'):
+        webhook = f'/v1/webhooks/{self.ids["webhooks"]}'
+        for method, path in (('PUT', webhook), ('POST', f'{webhook}/secret'),
+                             ('DELETE', f'{webhook}/secret')):
+            self.fault(404, 'Webhook not found', method, path, {}, **foreign)
+        for noun in ('functions', 'executions', 'aliases', 'runtimes',
+                     'webhooks'):
             rows = self.call('GET', f'/v1/{noun}', **foreign)
             self.assertNotIn('mine', {
                 row['project_id'] for row in sum(rows.values(), [])
@@ -257,8 +303,8 @@ class TestRules(WalkTest):
                                 == f'{found}:all_projects', rule.name)
 
     def test_admins_only(self):
-        self.assertEqual(ADMINS | {
-            f'{noun}:get_all:all_projects'
-            for noun in ('function', 'execution', 'function_alias')},
+        nouns = ('function', 'execution', 'function_alias', 'job', 'webhook')
+        self.assertEqual(
+            ADMINS | {f'{noun}:get_all:all_projects' for noun in nouns},
             {rule.name for rule in policies.list_rules()
              if rule.check_str == roles.ADMIN})

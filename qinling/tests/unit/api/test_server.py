@@ -13,6 +13,7 @@
 
 """The embedded web server, over a socket."""
 
+import contextlib
 import http.client
 import json
 import re
@@ -62,7 +63,9 @@ class TestServer(cases.ApiTest):
         with socket.create_connection(
                 self.address, timeout=databases.PATIENCE) as connection:
             connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(OSError):
+                # The server may have hung up first.
+                connection.shutdown(socket.SHUT_WR)
             found = b''
             while data := connection.recv(65536):
                 found += data
@@ -119,6 +122,61 @@ class TestServer(cases.ApiTest):
             answers = re.findall(r'^HTTP/1.1 (\d+)', found, re.M)
             # The connection may end with the fault, or go on behind it.
             self.assertIn(answers, ([f'{status}'], [f'{status}', '200']))
+
+    def chunked(self, path, chunks, method='POST'):
+        """The whole answer to a body in chunks, and a request after it."""
+        return self.raw(
+            f'{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: '
+            'application/json\r\nTransfer-Encoding: chunked\r\n\r\n'
+            .encode() + chunks + b'GET /v1 HTTP/1.1\r\nHost: y\r\n'
+            b'Connection: close\r\n\r\n')
+
+    def statuses(self, found):
+        return re.findall(r'HTTP/1.1 (\d+)', found)
+
+    def test_chunks(self):
+        for chunks in (b'e\r\n{"image": "i"}\r\n0\r\n\r\n',
+                       b'7;x=y\r\n{"image\r\n0007 \r\n": "i"}\r\n'
+                       b'0\r\nTrailer: x\r\n\r\n'):
+            self.assertEqual(['201', '200'], self.statuses(
+                self.chunked('/v1/runtimes', chunks)))
+
+    def test_chunks_that_are_none(self):
+        for chunks in (b'x\r\n', b'\r\n', b'-1\r\n', b'2\r\n{}xx0\r\n\r\n',
+                       b'2\n{}\r\n0\r\n\r\n', b'f' * 16 + b'\r\n{}\r\n',
+                       b'2' + b' ' * 9000 + b'\r\n{}\r\n0\r\n\r\n',
+                       b'0x2\r\n{}\r\n0\r\n\r\n'):
+            found = self.chunked('/v1/runtimes', chunks)
+            self.assertEqual(['400'], self.statuses(found), chunks[:20])
+
+    def test_a_chunk_that_is_too_large(self):
+        """It is refused long before it is there."""
+        for size in (b'%x' % (MOST + 1), b'fffffffffffff'):
+            found = self.chunked('/v1/runtimes', size + b'\r\n'
+                                 + b' ' * (MOST + 1) + b'\r\n')
+            self.assertEqual(['413'], self.statuses(found))
+
+    def test_chunks_that_nobody_reads_are_no_request(self):
+        evil = b'DELETE /v1/runtimes HTTP/1.1\r\nHost: x\r\n\r\n'
+        chunks = b'%x\r\n%s\r\n0\r\n\r\n' % (len(evil), evil)
+        for path, status in (('/v1/nothing', '404'), (
+                f'/v1/webhooks/{cases.NONE}/invoke', '404')):
+            found = self.chunked(path, chunks)
+            self.assertEqual([status], self.statuses(found))
+            self.assertIn('connection: close', found.lower())
+
+    def test_much_that_nobody_reads(self):
+        """The answer does not wait for it."""
+        for length in (server.LINGER + 1, 10 ** 15):
+            with socket.create_connection(
+                    self.address, timeout=databases.PATIENCE) as connection:
+                connection.sendall(
+                    b'POST /v1/nothing HTTP/1.1\r\nHost: x\r\n'
+                    b'Content-Length: %d\r\n\r\n' % length)
+                found = b''
+                while data := connection.recv(65536):
+                    found += data
+            self.assertEqual(['404'], self.statuses(found.decode()))
 
     def test_what_is_no_http(self):
         for request in (b'nonsense\r\n\r\n', b'GET\r\n\r\n',

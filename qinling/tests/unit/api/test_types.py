@@ -19,6 +19,7 @@ from wsme import types as wtypes
 from qinling.api.controllers.v1 import alias
 from qinling.api.controllers.v1 import execution
 from qinling.api.controllers.v1 import function
+from qinling.api.controllers.v1 import job
 from qinling.api.controllers.v1 import runtime
 from qinling.api.controllers.v1 import version
 from qinling.api import types
@@ -29,7 +30,8 @@ RESOURCES = {models.Runtime: runtime.Runtime,
              models.Function: function.Function,
              models.FunctionVersion: version.Version,
              models.FunctionAlias: alias.Alias,
-             models.Execution: execution.Execution}
+             models.Execution: execution.Execution,
+             models.Job: job.Job}
 #: What users may send in a JSON body; functions are sent as forms.
 WRITABLE = {
     runtime.Runtime: {'name', 'description', 'image', 'is_public',
@@ -39,6 +41,9 @@ WRITABLE = {
                   'routing'},
     execution.Execution: {'function_id', 'function_version',
                           'function_alias', 'description', 'sync', 'input'},
+    job.Job: {'name', 'function_id', 'function_version', 'function_alias',
+              'function_input', 'status', 'pattern', 'timezone', 'misfire',
+              'count', 'first_execution_time', 'next_execution_time'},
 }
 TAG = 'shown as the ETag'
 KEY = 'a key of the storage; users see the sums of the package instead'
@@ -55,9 +60,9 @@ HIDDEN = {
     models.FunctionAlias: {'revision': TAG},
     models.Execution: {
         'logs': 'shown by /log, since it may be long',
-        'owner': OWNER, 'lease_until': OWNER, 'attempt': OWNER,
-        'job_id': 'the description says which job it was',
-        'scheduled_at': 'keeps a tick of a job from being run twice'},
+        'owner': OWNER, 'lease_until': OWNER,
+        'retry': 'a part of the attempts, which are shown'},
+    models.Job: {'revision': TAG},
 }
 
 
@@ -79,8 +84,8 @@ class TestColumns(base.BaseTestCase):
     def test_every_table_with_a_resource_is_meant(self):
         owned = {mapper.class_ for mapper in models.Base.registry.mappers
                  if issubclass(mapper.class_, models.Common)}
-        # These have no API yet.
-        later = {models.Job, models.Webhook}
+        # This has no API yet.
+        later = {models.Webhook}
         self.assertEqual(owned - later, set(RESOURCES))
 
     def test_what_may_be_sent(self):

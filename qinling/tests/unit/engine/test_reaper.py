@@ -14,6 +14,7 @@
 
 from qinling.db import models
 from qinling.engine import reaper
+from qinling.engine import retries
 from qinling.tests.unit.engine import base
 
 
@@ -24,10 +25,13 @@ class TestReaper(base.TestCase):
         super().setUp()
         self.submitted = []
         self.known = []
-        self.reaper = reaper.Reaper(
-            self.conf, self.db, 'me',
+        self.waiting = []
+        follow = retries.Retries(
+            self.conf, self.db,
             lambda row, target: self.submitted.append((row, target)),
-            lambda: self.known)
+            lambda at, id: self.waiting.append((at, id)))
+        self.reaper = reaper.Reaper(
+            self.conf, self.db, 'me', follow, lambda: self.known)
         self.function = self.add_function()
 
     def lost(self, **values):
@@ -112,7 +116,9 @@ class TestReaper(base.TestCase):
         queued = self.lost()
         other = self.lost(owner='other')
         ended = self.lost(status='success', lease=None)
-        self.reaper.renew([mine, queued, other, ended])
+        self.assertEqual({other, ended}, set(
+            self.reaper.renew([mine, queued, other, ended])))
+        self.assertEqual([], self.reaper.renew([mine, queued]))
         now = models.now()
         self.assertGreater(self.execution(mine).lease_until, now)
         self.assertGreater(self.execution(queued).lease_until, now)

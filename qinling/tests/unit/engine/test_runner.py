@@ -12,11 +12,17 @@
 
 """One execution at a time."""
 
+import datetime
 import json
 import threading
 
+from qinling.core import retries as retry_policies
+from qinling.db import models
+from qinling.db import query
+from qinling.engine import attempts
 from qinling.engine import images
 from qinling.engine import invoker
+from qinling.engine import retries
 from qinling.engine import runner
 from qinling.engine import scaling
 from qinling import exception
@@ -49,6 +55,10 @@ class Script:
         self.seats.append(broken)
         return self.death if lost else None
 
+    def cancel(self, worker, id):
+        self.cancelled = getattr(self, 'cancelled', []) + [(worker.name, id)]
+        return 404 if len(self.cancelled) < 3 else 200, {}
+
     def execute(self, worker, order, timeout):
         self.orders.append((order, timeout))
         event = self.events.pop(0)
@@ -68,8 +78,11 @@ class RunnerTest(base.TestCase):
     def make(self, *events):
         self.script = Script(*events)
         self.script.death = self.death
-        return runner.Runner(self.conf, self.db, 'me', self.script,
-                             self.script, self.images)
+        follow = retries.Retries(self.conf, self.db, None, None)
+        self.attempts = attempts.Attempts(
+            self.conf, self.script, self.script, self.images)
+        return runner.Runner(self.conf, self.db, 'me', self.attempts,
+                             follow)
 
     def run_one(self, *events, input=None, sync=True, **values):
         """(what run() returned, the row afterwards)."""
@@ -194,9 +207,97 @@ class TestRunner(RunnerTest):
         self.assertEqual([([id], [], False)], seen)
         self.assertEqual([], made.held())
 
+    def cancel_during(self, sync, status='cancelled'):
+        """The row of an execution that is cancelled while it runs."""
+        id = self.add_execution(owner='me', sync=sync)
+
+        def cancel():
+            self.db.write(lambda tx: query.move(
+                tx, models.Execution, id, status))
+            self.runner.cancel(id)
+            return BAD[0], dict(BAD[1], log='so far')
+        self.runner = self.make(cancel)
+        found = self.runner.run({'id': id, 'input': None, 'sync': sync,
+                                 'owner': 'me'}, base.target())
+        self.assertIsNone(found)
+        # The worker had not quite begun it at first.
+        self.assertEqual([('w', id)] * 3, self.script.cancelled)
+        return self.execution(id)
+
+    def test_cancel(self):
+        for sync in (True, False):
+            row = self.cancel_during(sync)
+            self.assertEqual(('cancelled', None, 'so far'),
+                             (row.status, row.result, row.logs))
+
+    def test_cancel_keeps_no_log_of_what_ended_otherwise(self):
+        self.assertIsNone(self.cancel_during(False, 'error').logs)
+
+    def test_cancel_before_there_is_a_worker(self):
+        id = self.add_execution(owner='me', sync=False)
+        self.runner = self.make(GOOD)
+        acquire = self.script.acquire
+
+        def cancelled(target, deadline):
+            self.runner._held[id].cancelled = True
+            return acquire(target, deadline)
+        self.script.acquire = cancelled
+        self.runner.run({'id': id, 'input': None, 'sync': False,
+                         'owner': 'me'}, base.target())
+        self.assertEqual(([], [False]),
+                         (self.script.orders, self.script.seats))
+
+    def test_cancel_of_what_goes_on(self):
+        """The word came so late that there is another attempt already."""
+        id = self.add_execution(owner='me', sync=False)
+
+        def cancel():
+            self.runner.cancel(id)
+            return GOOD
+        self.runner = self.make(cancel)
+        self.runner.run({'id': id, 'input': None, 'sync': False,
+                         'owner': 'me'}, base.target())
+        self.assertFalse(hasattr(self.script, 'cancelled'))
+        self.assertEqual('success', self.execution(id).status)
+
+    def test_cancel_of_what_is_not_here(self):
+        self.make().cancel('x')
+        self.assertFalse(hasattr(self.script, 'cancelled'))
+
+    def test_cancel_without_a_worker_that_answers(self):
+        id = self.add_execution(owner='me', sync=False)
+
+        def cancel():
+            self.db.write(lambda tx: query.delete(tx, models.Execution, id))
+            self.runner.cancel(id)
+            return GOOD
+        self.runner, asked = self.make(cancel), []
+
+        def lost(worker, id):
+            asked.append(id)
+            raise invoker.Lost('gone')
+        self.script.cancel = lost
+        self.assertIsNone(self.runner.run(
+            {'id': id, 'input': None, 'sync': False, 'owner': 'me'},
+            base.target()))
+        self.assertEqual([id], asked)
+
+    def test_too_old_to_be_begun(self):
+        policy = retry_policies.policy({'retries': 3, 'max_age': 60})
+        for seconds, status in ((61, 'error'), (30, 'success')):
+            id = self.add_execution(sync=False, created_at=models.now()
+                                    - datetime.timedelta(seconds=seconds))
+            self.make(GOOD).run(
+                {'id': id, 'input': None, 'sync': False, 'owner': None},
+                base.target(async_policy=policy))
+            row = self.execution(id)
+            self.assertEqual(status, row.status)
+            self.assertEqual(status == 'error',
+                             'within its max_age of 60 s' in row.result)
+
     def test_a_stopping_engine_leaves_asynchronous_work(self):
         def stop():
-            self.runner.stopping = True
+            self.attempts.stopping = True
             return invoker.Lost('closed')
         for sync, status in ((False, 'running'), (True, 'error')):
             id = self.add_execution(owner='me', sync=sync)
@@ -228,9 +329,19 @@ class Cluster:
     def __init__(self, found):
         self.found = found
         self.orders = []
+        self.begun, self.ended = threading.Event(), threading.Event()
+
+    def cancel_image(self, execution_id):
+        if execution_id == self.orders[0].execution_id:
+            self.ended.set()
 
     def run_image(self, order):
         self.orders.append(order)
+        if self.found is None:
+            self.begun.set()
+            if not self.ended.wait(10):
+                raise AssertionError('It was never cancelled.')
+            raise exception.TemporaryError('its pod was deleted')
         if isinstance(self.found, Exception):
             raise self.found
         return self.found
@@ -290,3 +401,20 @@ class TestImages(RunnerTest):
         _, row = self.run_one()
         self.assertEqual('error', row.status)
         self.assertIn('runs no images', row.result)
+
+    def test_cancelled(self):
+        self.cluster = Cluster(None)
+        self.images = images.Images(self.conf, self.cluster)
+        self.runner = self.make()
+        id = self.add_execution(sync=True, owner='me')
+        thread = threading.Thread(target=self.runner.run, args=(
+            {'id': id, 'input': None, 'sync': True, 'owner': 'me'},
+            self.target))
+        thread.start()
+        self.assertTrue(self.cluster.begun.wait(10))
+        self.db.write(lambda tx: query.move(
+            tx, models.Execution, id, 'cancelled', owner=None))
+        self.runner.cancel(id)
+        thread.join(10)
+        self.assertTrue(self.cluster.ended.is_set())
+        self.assertEqual('cancelled', self.execution(id).status)

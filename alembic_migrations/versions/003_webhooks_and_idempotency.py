@@ -1,0 +1,61 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Secrets, limits and answers of webhooks; idempotency keys"""
+
+from alembic import op
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+revision = '003'
+down_revision = '002'
+
+TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
+TABLE = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+
+
+def upgrade():
+    for column in webhook_columns():
+        op.add_column('webhooks', column)
+    op.create_table(
+        'idempotency_keys',
+        sa.Column('id', sa.String(length=64), nullable=False),
+        sa.Column('fingerprint', sa.String(length=64), nullable=False),
+        sa.Column('resource_id', sa.String(length=36), nullable=False),
+        sa.Column('created_at', TIME, nullable=False),
+        sa.PrimaryKeyConstraint('id'),
+        **TABLE
+    )
+    op.create_index(
+        'ix_idempotency_keys_created', 'idempotency_keys', ['created_at']
+    )
+
+
+def webhook_columns():
+    return (
+        sa.Column(
+            'sync', sa.Boolean(), server_default='0', nullable=False
+        ),
+        sa.Column(
+            'payload',
+            sa.String(length=32),
+            server_default='merged',
+            nullable=False,
+        ),
+        sa.Column('signature', sa.String(length=32), nullable=True),
+        sa.Column('secret', sa.Text(), nullable=True),
+        sa.Column('previous_secret', sa.Text(), nullable=True),
+        sa.Column('previous_until', TIME, nullable=True),
+        sa.Column(
+            'refused', sa.BigInteger(), server_default='0', nullable=False
+        ),
+    )

@@ -1,0 +1,49 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""``Idempotency-Key``: a request that shall take effect but once.
+
+Without the header nothing is done, and nothing looked up.
+"""
+
+from qinling.core import idempotency
+from qinling import exception
+
+#: Tells a client that nothing was done: it sees what was done before.
+REPLAYED = 'Idempotent-Replayed'
+#: Characters of a key.
+MOST = 255
+
+
+def once(req, data):
+    """What the core wants to know of a request with a key; ``None`` for one
+    without.
+
+    The key is good for the project of the caller and the path, and the
+    request is the same when its body is, byte by byte.
+
+    :raises Invalid: the header is no key.
+    """
+    key = req.headers.get('Idempotency-Key')
+    if key is None:
+        return None
+    if not 0 < len(key) <= MOST:
+        raise exception.Invalid(
+            f'Idempotency-Key must have 1 to {MOST} characters.')
+    return idempotency.once(
+        key, ('project', req.ctx.project_id, req.method, req.path), (data,))
+
+
+def mark(answer, once):
+    """Tell in an answer that it is that of an earlier request."""
+    if once is not None and once.repeated:
+        answer.headers[REPLAYED] = 'true'

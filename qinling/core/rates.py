@@ -1,0 +1,62 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How often something may happen."""
+
+import math
+import time
+
+import limits
+from limits import errors
+from limits import storage
+from limits import strategies
+from oslo_log import log
+
+from qinling import exception
+
+LOG = log.getLogger(__name__)
+
+
+class Rates:
+    """One limit, which counts for each key by itself.
+
+    :param limit: such as ``600/minute``; empty for none.
+    :param url: where is counted.
+    :raises ValueError: the limit cannot be read, or the storage is unknown.
+    """
+
+    def __init__(self, limit, url):
+        self._limit = limits.parse(limit) if limit else None
+        try:
+            self._limiter = strategies.SlidingWindowCounterRateLimiter(
+                storage.storage_from_string(url, wrap_exceptions=True))
+        except errors.ConfigurationError as e:
+            raise ValueError(f'The storage of a rate limit: {e}')
+
+    def take(self, key):
+        """Count one more.
+
+        :raises RateLimited: it is one too many, and is not counted.
+        """
+        if self._limit is None:
+            return
+        try:
+            if self._limiter.hit(self._limit, key):
+                return
+            free = self._limiter.get_window_stats(
+                self._limit, key).reset_time
+        except errors.StorageError as e:
+            LOG.warning('The rate limit is not kept at the moment: %s', e)
+            return
+        raise exception.RateLimited(
+            limit=str(self._limit),
+            retry_after=max(1, math.ceil(free - time.time())))

@@ -1,0 +1,68 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Secrets that users entrust to the service, encrypted for the database.
+
+Nothing else of the service sees a key; and what is decrypted is used at
+once, and neither logged, shown nor sent to a worker.
+"""
+
+from cryptography import fernet
+
+from qinling import exception
+
+
+class Secrets:
+    """Encrypts with the first of the keys and decrypts with any.
+
+    :raises ValueError: a configured key is none.
+    """
+
+    def __init__(self, conf):
+        try:
+            keys = [fernet.Fernet(key)
+                    for key in conf.secrets.encryption_keys]
+        except ValueError:
+            raise ValueError(
+                '[secrets] encryption_keys must be Fernet keys: 32 bytes in '
+                'URL-safe base64 each.')
+        self._cipher = fernet.MultiFernet(keys) if keys else None
+
+    def encrypt(self, text):
+        """The text to store.
+
+        :raises Unavailable: there is no key.
+        """
+        if self._cipher is None:
+            raise exception.Unavailable(
+                reason='it has no key to keep secrets with; the operator '
+                       'sets one in [secrets] encryption_keys.')
+        return self._cipher.encrypt(text.encode()).decode()
+
+    def decrypt(self, stored):
+        """What was encrypted.
+
+        :raises Unavailable: none of the keys has encrypted it.
+        """
+        try:
+            if self._cipher is not None:
+                return self._cipher.decrypt(stored).decode()
+        except fernet.InvalidToken:
+            pass
+        raise exception.Unavailable(
+            reason='the key that a secret was stored with is not among its '
+                   'keys; the operator adds it to [secrets] encryption_keys.')
+
+
+def new_key():
+    """A new key, as text."""
+    return fernet.Fernet.generate_key().decode()

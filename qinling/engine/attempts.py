@@ -1,0 +1,192 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""One attempt to run an execution on a worker, or in a container."""
+
+import dataclasses
+import json
+import threading
+import time
+
+from oslo_log import log
+
+from qinling.core import executions
+from qinling.core import inputs
+from qinling.engine import invoker as invoker_module
+from qinling.engine import scaling as scaling_module
+from qinling import exception
+from qinling.states import ExecutionStatus
+
+LOG = log.getLogger(__name__)
+
+#: Seconds that an agent may take to answer beyond the function's timeout:
+#: to kill what ran too long, and to hand over a large result.
+MARGIN = 15
+#: Answers of an agent that has not begun the execution: no code is loaded,
+#: or no slot is free.
+NOT_BEGUN = (409, 503)
+#: Seconds between two tries to cancel what is just on its way to a worker,
+#: and how many there are.
+CANCEL_INTERVAL = 0.1
+CANCEL_TRIES = 50
+STOPPED = 'The service was stopped.'
+
+
+class Cancelled(Exception):
+    """The execution was cancelled before a worker had it."""
+
+
+@dataclasses.dataclass(eq=False)
+class Held:
+    """An execution that this engine holds."""
+
+    since: float
+    worker: object = None
+    has_image: bool = False
+    cancelled: bool = False
+    ended: threading.Event = dataclasses.field(
+        default_factory=threading.Event)
+
+
+class WorkerDied(Exception):
+    """A worker went away with an execution.
+
+    :param detail: what was seen of it.
+    :param death: a :class:`~qinling.orchestrators.base.Death`, or ``None``.
+    """
+
+    def __init__(self, detail, death):
+        super().__init__(detail)
+        self.sentence = (death.sentence if death else
+                         'The worker died while it ran the function.')
+        self.own_fault = bool(death and death.own_fault)
+
+
+class Attempts:
+    """Makes attempts for one engine.
+
+    :param scaling: a :class:`qinling.engine.scaling.Scaling`.
+    :param invoker: a :class:`qinling.engine.invoker.Invoker`.
+    :param images: :class:`qinling.engine.images.Images`.
+    """
+
+    def __init__(self, conf, scaling, invoker, images=None):
+        self._conf = conf
+        self._scaling = scaling
+        self._invoker = invoker
+        self._images = images
+        #: Set when the engine stops: nothing more is begun.
+        self.stopping = False
+
+    def run(self, row, target, held):
+        """Make one attempt.
+
+        :param row: dict with ``id`` and ``input``.
+        :param held: the :class:`Held` of the execution.
+        :returns: an :class:`~qinling.core.executions.Outcome`.
+        """
+        args, kwargs = inputs.arguments(row['input'])
+        order = {'execution_id': row['id'], 'args': args, 'kwargs': kwargs,
+                 'context': {'execution_id': row['id'],
+                             'function_id': target.function_id,
+                             'function_version': target.version,
+                             'project_id': target.project_id,
+                             'os_session': None},
+                 'timeout': target.timeout}
+        try:
+            return self._serve(order, target, held)
+        except Cancelled:
+            sentence = 'The execution was cancelled.'
+        except scaling_module.NoWorker as e:
+            sentence = f'No worker was free in time: {e}.'
+        except WorkerDied as e:
+            LOG.warning('The worker of execution %s is lost: %s',
+                        row['id'], e)
+            if e.own_fault:
+                return executions.Outcome(
+                    ExecutionStatus.FAILED,
+                    json.dumps({'output': e.sentence}))
+            sentence = STOPPED if self.stopping else e.sentence
+        except (exception.PermanentError, exception.TemporaryError) as e:
+            sentence = f'No worker can run the function: {e}'
+        except Exception:
+            LOG.exception('Execution %s met an unexpected fault.', row['id'])
+            sentence = 'An internal fault of the service; see its log.'
+        return executions.fault(sentence)
+
+    def _serve(self, order, target, held):
+        if target.code['source'] == 'image':
+            held.has_image = True
+            if held.cancelled:
+                raise Cancelled()
+            return self._images.run(order, target)
+        deadline = time.monotonic() + self._conf.engine.queue_timeout
+        while not self.stopping:
+            answer = self._call(order, target, deadline, held)
+            if answer is not None:
+                return _outcome(answer)
+        return executions.fault(STOPPED)
+
+    def _call(self, order, target, deadline, held):
+        """The agent's answer; ``None`` when the worker had not begun, so
+        that another may."""
+        member = self._scaling.acquire(target, deadline)
+        broken, lost, death = True, None, None
+        held.worker = member.worker
+        try:
+            if held.cancelled:
+                broken = False
+                raise Cancelled()
+            status, answer = self._invoker.execute(
+                member.worker, order, target.timeout + MARGIN)
+            broken = status != 200
+            if broken and status not in NOT_BEGUN:
+                lost = str(answer.get('error', status))
+        except invoker_module.NotSent as e:
+            LOG.info('Worker %s is gone: %s', member.worker.name, e)
+            return None
+        except invoker_module.Lost as e:
+            lost = str(e)
+        finally:
+            death = self._scaling.done(member, broken, lost is not None)
+        if lost is not None:
+            raise WorkerDied(lost, death)
+        if broken:
+            LOG.warning('Worker %s refused: %s', member.worker.name, answer)
+            return None
+        return answer
+
+    def cancel(self, id, held):
+        """End an execution wherever it is by now."""
+        held.cancelled = True
+        for _ in range(CANCEL_TRIES):
+            if held.has_image:
+                self._images.cancel(id)
+            elif held.worker is not None:
+                try:
+                    if self._invoker.cancel(held.worker, id)[0] != 404:
+                        return
+                except (invoker_module.NotSent, invoker_module.Lost) as e:
+                    LOG.info('Execution %s was not cancelled: %s', id, e)
+                    return
+            if held.ended.wait(CANCEL_INTERVAL):
+                return
+
+
+def _outcome(answer):
+    status = (ExecutionStatus.SUCCESS if answer['status'] == 'success'
+              else ExecutionStatus.FAILED)
+    result = json.dumps({'output': answer['output'],
+                         'duration': answer['duration']})
+    # PostgreSQL has no NUL in texts.
+    return executions.Outcome(
+        status, result, answer['log'].replace('\0', '\ufffd'))

@@ -1,0 +1,205 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Kubernetes drivers for tests, on the stand-in or on any cluster."""
+
+import io
+import os
+import secrets
+import time
+
+import fixtures
+from kubernetes import client
+from kubernetes import config
+import testtools
+
+from qinling import conf as qinling_conf
+from qinling.engine import invoker
+from qinling.orchestrators import kubernetes
+from qinling.tests.kubernetes import cluster as clusters
+from qinling.tests.unit.runtimes import agents
+
+KUBECONFIG = 'QINLING_TEST_KUBECONFIG'
+IMAGE = 'QINLING_TEST_IMAGE'
+PATIENCE = 120  # seconds that a real cluster may take for anything
+IMAGES = ('qinling/python3:1', 'qinling/python3:2')
+
+#: What lets the driver notice soon what it notices by and by.
+FAST = {'ready_timeout': 10, 'claim_timeout': 10, 'request_timeout': 5,
+        'engine_lease': 2, 'orphan_timeout': 2}
+
+
+def configuration(kubeconfig, namespace, **values):
+    """The whole configuration, with the options of the orchestrator."""
+    conf = qinling_conf.load([], [])
+    for name, value in dict(values, kubeconfig=kubeconfig,
+                            namespace=namespace).items():
+        conf.set_override(name, value, group='kubernetes')
+    return conf
+
+
+class Agent:
+    """An agent, called as the engine does."""
+
+    def __init__(self, worker):
+        self.worker = worker
+        self.invoker = invoker.Invoker()
+
+    def close(self):
+        self.invoker.forget(self.worker)
+
+    def status(self):
+        """What it holds.
+
+        :raises OSError: there is no agent.
+        """
+        try:
+            status, answer = self.invoker.status(self.worker)
+        except (invoker.NotSent, invoker.Lost) as error:
+            raise OSError(str(error)) from error
+        if status != 200:
+            raise OSError(f'{status} {answer}')
+        return answer
+
+    def load(self, package, entry='main.main', **settings):
+        return self.invoker.load(
+            self.worker, dict(agents.LOAD, entry=entry, **settings),
+            io.BytesIO(package))
+
+    def execute(self, *args, timeout=agents.PATIENCE, **kwargs):
+        """What comes of an execution."""
+        status, answer = self.invoker.execute(self.worker, {
+            'execution_id': 'e', 'args': args, 'kwargs': kwargs,
+            'context': {}, 'timeout': timeout}, timeout + 5)
+        if status != 200:
+            raise AssertionError(f'{status} {answer}')
+        return answer
+
+
+class KubernetesDriverMixin:
+    """Makes drivers over one cluster, which is of the test's own.
+
+    ``cluster`` has ``kubeconfig``, ``admin_kubeconfig`` and ``namespace``;
+    ``images`` are two runtime images.
+    """
+
+    patience = PATIENCE
+    images = IMAGES
+    options = FAST
+
+    def setUp(self):
+        super().setUp()
+        self.cluster = self.make_cluster()
+
+    def make_driver(self, pool_size=1, **values):
+        values = {**self.options, **values}
+        driver = kubernetes.Driver(configuration(
+            self.cluster.kubeconfig, self.cluster.namespace,
+            replicas=pool_size, **values))
+        self.addCleanup(driver.close)
+        return driver
+
+    def wait_until(self, condition, patience=None):
+        deadline = time.monotonic() + (patience or self.patience)
+        while not condition():
+            if time.monotonic() > deadline:
+                self.fail('It has not come true in time.')
+            time.sleep(0.01)
+
+    def connect(self, worker):
+        agent = Agent(worker)
+        self.addCleanup(agent.close)
+        return agent
+
+    def ping(self, worker):
+        self.connect(worker).status()
+
+    def admin(self):
+        """The core API, for the administrator."""
+        made = client.Configuration()
+        config.load_kube_config(self.cluster.admin_kubeconfig,
+                                client_configuration=made)
+        connection = client.ApiClient(made)
+        self.addCleanup(connection.close)
+        return client.CoreV1Api(connection)
+
+    def image(self, worker):
+        """Which image a worker was made of."""
+        pod = self.admin().read_namespaced_pod(worker.name,
+                                               self.cluster.namespace)
+        return pod.spec.containers[0].image
+
+    def run_function(self, worker, name, entry, *args, **settings):
+        """Load a function into a claimed worker and execute it."""
+        agent = self.connect(worker)
+        status, answer = agent.load(agents.package(name),
+                                    entry=f'main.{entry}', **settings)
+        self.assertEqual(200, status, answer)
+        return agent.execute(*args)
+
+
+class StandIn(KubernetesDriverMixin):
+    """On the stand-in."""
+
+    patience = 20
+
+    def make_cluster(self, **options):
+        return self.useFixture(clusters.Cluster(**options))
+
+
+class Namespace(fixtures.Fixture):
+    """A namespace of a real cluster, gone with the test."""
+
+    def __init__(self, kubeconfig):
+        super().__init__()
+        self.kubeconfig = self.admin_kubeconfig = kubeconfig
+
+    def _setUp(self):
+        made = client.Configuration()
+        config.load_kube_config(self.kubeconfig, client_configuration=made)
+        connection = client.ApiClient(made)
+        self.addCleanup(connection.close)
+        core = client.CoreV1Api(connection)
+        self.namespace = f'qinling-test-{secrets.token_hex(4)}'
+        core.create_namespace(client.V1Namespace(
+            metadata=client.V1ObjectMeta(name=self.namespace, labels={
+                'pod-security.kubernetes.io/enforce': 'restricted'})))
+        self.addCleanup(core.delete_namespace, self.namespace)
+        deadline = time.monotonic() + PATIENCE
+        while not core.list_namespaced_service_account(
+                self.namespace).items:
+            if time.monotonic() > deadline:
+                raise AssertionError('The namespace has no service account.')
+            time.sleep(0.1)
+
+
+@testtools.skipUnless(
+    os.environ.get(KUBECONFIG) and os.environ.get(IMAGE),
+    f'{KUBECONFIG} and {IMAGE} do not name a cluster and an image')
+class Real(KubernetesDriverMixin):
+    """On the cluster of a kubeconfig file that the environment names.
+
+    Its second image is the same, by the name of its registry's default tag;
+    workers are reached through the API server, since tests need not run in
+    the network of the cluster.
+    """
+
+    options = {'ready_timeout': PATIENCE, 'claim_timeout': 60,
+               'reach': 'proxy'}
+
+    @property
+    def images(self):
+        names = os.environ[IMAGE].split(',')
+        return names[0], names[-1]
+
+    def make_cluster(self):
+        return self.useFixture(Namespace(os.environ[KUBECONFIG]))

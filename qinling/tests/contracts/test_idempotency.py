@@ -1,0 +1,197 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Requests that come twice at once, at different hosts, on every
+database."""
+
+import datetime
+import threading
+
+from oslotest import base
+
+from qinling.core import idempotency
+from qinling.core import payloads
+from qinling.core import services
+from qinling.db import models
+from qinling.db import query
+from qinling import exception
+from qinling.tests.contracts import database
+from qinling.tests import databases
+from qinling.tests import fixtures
+
+ROUNDS = 6
+#: Requests of one kind at once.
+MANY = 4
+_KEY = models.IdempotencyKey
+
+
+class Repeats:
+    """``backend`` is the database."""
+
+    def setUp(self):
+        super().setUp()
+        self.core = self.useFixture(fixtures.Core(self.backend))
+        self.ctx = fixtures.caller()
+        self.function = self.core.function().id
+        # Another host: it shares nothing but the database.
+        self.other = services.build(
+            self.core.conf, self.core.database.open(), self.core.engine,
+            self.core.code)
+        self.hosts = (self.core.services, self.other)
+        self.addCleanup(self.other.close)
+
+    def at_once(self, action):
+        """What an action returns that each host does at the same moment,
+        more than once."""
+        return database.together(*[
+            lambda host=host: action(host)
+            for host in self.hosts for _ in range(MANY // 2)])
+
+    def create(self, host, key, **values):
+        once = idempotency.once(key, ('test',), (repr(values).encode(),))
+        row = host.executions.create(
+            self.ctx, fixtures.order(self.function, **values), once)
+        return row.id, once.repeated, row.status
+
+    def runs(self):
+        return self.core.row(models.Function, self.function).count
+
+    def check(self, found):
+        """One has run, and all others were told of it."""
+        self.assertEqual(1, len({id for id, *_ in found}))
+        self.assertEqual(1, [repeated for _, repeated, *_ in found].count(
+            False))
+
+    def test_executions(self):
+        for number in range(ROUNDS):
+            for sync in (True, False):
+                found = self.at_once(lambda host: self.create(
+                    host, f'{number} {sync}', sync=sync))
+                self.check(found)
+                self.assertEqual({'success' if sync else 'running'},
+                                 {status for *_, status in found})
+        self.assertEqual(2 * ROUNDS, self.runs())
+        self.assertEqual((ROUNDS, ROUNDS), tuple(
+            self.core.engine.verbs().count(verb)
+            for verb in ('run', 'start')))
+
+    def test_all_wait_for_the_first(self):
+        """Also when it takes a while."""
+        go = threading.Event()
+
+        def run(row, target):
+            self.assertTrue(go.wait(databases.PATIENCE))
+            return self.core.succeed(row, target)
+        self.core.engine.answers['run'] = run
+        looks = []
+        for host in self.hosts:
+            self.spy(host, looks)
+        ends = []
+        begun = threading.Thread(target=lambda: ends.extend(
+            self.at_once(lambda host: self.create(host, 'key'))))
+        begun.start()
+        databases.wait_until(lambda: len(set(looks)) == MANY - 1)
+        self.assertEqual([], ends)
+        go.set()
+        begun.join(databases.PATIENCE)
+        self.check(ends)
+        self.assertEqual({'success'}, {status for *_, status in ends})
+        self.assertEqual(1, self.runs())
+
+    def spy(self, host, looks):
+        """Note the threads that look at an execution."""
+        get = host.executions.get
+
+        def note(ctx, id):
+            looks.append(threading.get_ident())
+            return get(ctx, id)
+        host.executions.get = note
+
+    def test_different_requests(self):
+        """No one is refused because of others."""
+        for number in range(ROUNDS):
+            found = database.together(*[
+                lambda host=host, place=place: self.create(
+                    host, f'{number} {place}', sync=False)
+                for place in range(MANY) for host in self.hosts])
+            self.assertEqual(MANY, len({id for id, *_ in found}))
+        self.assertEqual(ROUNDS * MANY, self.runs())
+
+    def test_one_key_for_two_things(self):
+        for number in range(ROUNDS):
+            def attempt(host, text):
+                try:
+                    return self.create(host, str(number), input=text,
+                                       sync=False)
+                except exception.IdempotencyKeyReused:
+                    return None
+            found = database.together(
+                lambda: attempt(self.hosts[0], 'a'),
+                lambda: attempt(self.hosts[1], 'b'))
+            self.assertEqual(1, found.count(None), found)
+        self.assertEqual(ROUNDS, self.runs())
+
+    def test_deliveries(self):
+        webhook = self.core.services.webhooks.create(
+            self.ctx, {'function_id': self.function})[0].id
+
+        def deliver(host):
+            row, repeated = host.deliveries.take(
+                webhook, payloads.Delivery(
+                    'POST', {'webhook-id': str(number)}, '', lambda: b''))
+            return row.id, repeated
+        for number in range(ROUNDS):
+            self.check(self.at_once(deliver))
+        self.assertEqual(ROUNDS, self.runs())
+        self.assertEqual(0, self.core.row(models.Webhook, webhook).refused)
+
+    def test_a_key_that_is_too_old(self):
+        for number in range(ROUNDS):
+            self.create(self.hosts[0], 'key', sync=False)
+            self.core.db.write(lambda tx: query.update_all(tx, _KEY, {
+                'created_at': models.now() - datetime.timedelta(hours=25)}))
+            self.check(self.at_once(lambda host: self.create(
+                host, 'key', sync=False)))
+            self.core.db.write(lambda tx: query.delete_all(tx, _KEY))
+        self.assertEqual(2 * ROUNDS, self.runs())
+
+    def test_a_purge_among_them(self):
+        old = [idempotency.once(str(number), ('old',))
+               for number in range(50)]
+        self.core.db.write(lambda tx: [
+            idempotency.reserve(tx, once, 'id') for once in old])
+        self.core.db.write(lambda tx: query.update_all(tx, _KEY, {
+            'created_at': models.now() - datetime.timedelta(hours=25)}))
+        self.useFixture(base.fixtures.MonkeyPatch(
+            'qinling.core.idempotency.BATCH', 7))
+        found = database.together(
+            lambda: idempotency.purge(self.core.db),
+            lambda: idempotency.purge(self.core.db),
+            *[lambda host=host, place=place: self.create(
+                host, str(place), sync=False)
+              for place in range(MANY) for host in self.hosts])
+        self.assertEqual(MANY, len({id for id, *_ in found[2:]}))
+        idempotency.purge(self.core.db)
+        self.assertEqual(MANY, self.core.db.read(
+            lambda tx: query.count(tx, _KEY)))
+
+
+class TestRepeatsOnSqlite(Repeats, base.BaseTestCase):
+    backend = 'sqlite'
+
+
+class TestRepeatsOnPostgresql(Repeats, base.BaseTestCase):
+    backend = 'postgresql'
+
+
+class TestRepeatsOnMariadb(Repeats, base.BaseTestCase):
+    backend = 'mariadb'

@@ -1,0 +1,396 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the Kubernetes orchestrator does when its cluster does not.
+
+Each mishap is made in the stand-in; what is asked for is what the engine and
+its users see.
+"""
+
+import threading
+from unittest import mock
+
+from oslotest import base
+
+from qinling import exception
+from qinling.orchestrators import base as orchestrators
+from qinling.orchestrators.kubernetes import labels
+from qinling.tests.contracts import kubernetes_drivers
+from qinling.tests.contracts import test_orchestrator
+from qinling.tests.kubernetes import resources
+
+LIMITS = test_orchestrator.LIMITS
+RUNTIME = 'runtime-1'
+
+
+class Faults(kubernetes_drivers.StandIn, base.BaseTestCase):
+    """A driver with one pool, and those of its workers that were lost."""
+
+    def setUp(self):
+        super().setUp()
+        self.faults = self.cluster.faults
+        self.kubelet = self.cluster.kubelet
+
+    def make_pool(self, **options):
+        driver = self.make_driver(**options)
+        driver.lost = []
+        driver.on_lost = driver.lost.append
+        self.ensure(driver)
+        return driver
+
+    def ensure(self, driver, image=0):
+        driver.ensure_pool(orchestrators.RuntimeSpec(
+            RUNTIME, self.images[image]))
+
+    def claim(self, driver, build=''):
+        return driver.claim(RUNTIME, 'f/0', LIMITS, build)
+
+    def pods(self, state):
+        return {pod['metadata']['name'] for pod in self.cluster.pods(
+            **{labels.STATE: state})
+            if 'deletionTimestamp' not in pod['metadata']}
+
+    def count(self, code, **match):
+        """How many calls were answered so."""
+        return sum(call.code == code and all(
+            getattr(call, name) == value for name, value in match.items())
+            for call in self.cluster.calls)
+
+    def await_claimed(self, *workers):
+        """Wait until these are all the pods that are claimed."""
+        self.wait_until(lambda: self.pods(labels.CLAIMED) == {
+            worker.name for worker in workers})
+
+
+class TestApiServer(Faults):
+    """The API server refuses, or is not heard."""
+
+    def test_errors_while_a_pool_is_made(self):
+        driver = self.make_driver()
+        self.faults.status(500, verb='create', resource='deployments')
+        self.faults.status(503, verb='create', resource='secrets')
+        self.ensure(driver)
+        self.ping(self.claim(driver))
+        self.assertEqual(1, self.count(500, resource='deployments'))
+
+    def test_overloaded_while_a_pool_is_made(self):
+        driver = self.make_driver()
+        fault = self.faults.too_many(1, times=2, verb='create',
+                                     resource='deployments')
+        self.ensure(driver)
+        self.assertEqual(2, fault.met)
+        self.ping(self.claim(driver))
+
+    def test_reset_while_a_pool_is_made(self):
+        driver = self.make_driver()
+        self.faults.reset(verb='create', resource='deployments')
+        # This one is made, but nobody hears of it.
+        self.faults.reset(after=True, verb='create', resource='secrets')
+        self.ensure(driver)
+        self.ping(self.claim(driver))
+        self.assertEqual({RUNTIME}, set(driver.pools()))
+
+    def test_errors_that_do_not_end(self):
+        driver = self.make_driver(request_timeout=1)
+        self.faults.status(500, times=None, verb='create',
+                           resource='deployments')
+        error = self.assertRaises(exception.TemporaryError, self.ensure,
+                                  driver)
+        self.assertIn('injected', str(error))
+        self.faults.clear()
+        self.ensure(driver)
+
+    def test_claim_that_is_refused(self):
+        driver = self.make_pool(pool_size=2)
+        self.faults.status(500, verb='patch', resource='pods',
+                           subresource='')
+        self.assertRaises(exception.TemporaryError, self.claim, driver)
+        self.assertEqual([], driver.claimed())
+        worker = self.claim(driver)
+        self.ping(worker)
+        self.await_claimed(worker)
+
+    def test_claim_whose_answer_is_lost(self):
+        driver = self.make_pool(pool_size=2)
+        self.faults.status(500, after=True, verb='patch', resource='pods',
+                           subresource='')
+        self.assertRaises(exception.TemporaryError, self.claim, driver)
+        worker = self.claim(driver)
+        self.ping(worker)
+        # What was claimed without our knowledge is not left behind.
+        self.await_claimed(worker)
+        self.assertEqual([worker], driver.claimed())
+
+    def test_claim_that_is_cut(self):
+        driver = self.make_pool(pool_size=2)
+        self.faults.reset(times=2, verb='patch', resource='pods')
+        first = self.claim(driver)
+        self.faults.reset(after=True, verb='patch', resource='pods')
+        second = self.claim(driver)
+        for each in (first, second):
+            self.ping(each)
+        self.await_claimed(first, second)
+
+    def test_overloaded_while_a_worker_is_claimed(self):
+        driver = self.make_pool(pool_size=2)
+        self.faults.too_many(30, verb='patch', resource='pods')
+        # It does not make an execution wait for half a minute.
+        self.assertRaises(exception.TemporaryError, self.claim, driver)
+        self.ping(self.claim(driver))
+
+    def test_resize_that_fails(self):
+        driver = self.make_pool()
+        fault = self.faults.status(422, times=None, verb='patch',
+                                   subresource='resize')
+        self.ping(self.claim(driver))
+        self.wait_until(lambda: fault.met)
+
+    def test_release_that_is_not_heard(self):
+        driver = self.make_pool()
+        worker = self.claim(driver)
+        self.faults.status(500, times=None, verb='delete', resource='pods')
+        driver.release(worker)
+        self.assertEqual([], driver.claimed())
+        self.faults.clear()
+        self.await_claimed()
+
+    def test_outage(self):
+        driver = self.make_pool()
+        worker = self.claim(driver)
+        self.faults.reset(times=None)
+        self.cluster.cut_all()
+        self.ping(worker)
+        self.assertRaises(exception.TemporaryError, self.claim, driver)
+        self.faults.clear()
+        self.wait_until(lambda: driver.pools()[RUNTIME].available == 1)
+        self.ping(self.claim(driver))
+        self.assertEqual([], driver.lost)
+
+    def test_begins_when_the_cluster_is_back(self):
+        driver = self.make_driver(request_timeout=1)
+        self.faults.reset(times=None)
+        self.assertRaises(exception.TemporaryError, self.ensure, driver)
+        self.faults.clear()
+        self.ensure(driver)
+        self.ping(self.claim(driver))
+
+    def test_wrong_token(self):
+        driver = self.make_driver()
+        self.cluster.access.tokens.clear()
+        error = self.assertRaises(exception.PermanentError, self.ensure,
+                                  driver)
+        self.assertIn('Unauthorized', str(error))
+
+    def test_no_rights(self):
+        self.cluster.access.rules = []
+        error = self.assertRaises(exception.PermanentError, self.ensure,
+                                  self.make_driver())
+        self.assertIn('forbidden', str(error))
+
+
+class TestWatches(Faults):
+    """The engine sees the cluster through watches that break."""
+
+    def check_sees(self, driver):
+        """That what happens now is seen."""
+        for _each in range(2):
+            self.ping(self.claim(driver))
+        self.wait_until(lambda: driver.pools()[RUNTIME].available == 1)
+        worker = self.claim(driver)
+        self.kubelet.kill(self.cluster.namespace, worker.name)
+        self.wait_until(lambda: [worker] == driver.lost)
+
+    def test_cut(self):
+        driver = self.make_pool()
+        self.cluster.cut_watches()
+        self.check_sees(driver)
+
+    def test_what_happened_meanwhile(self):
+        driver = self.make_pool()
+        worker = self.claim(driver)
+        self.faults.status(500, times=6, verb='watch')
+        self.cluster.cut_watches()
+        self.kubelet.kill(self.cluster.namespace, worker.name, oom=True)
+        self.wait_until(lambda: [worker] == driver.lost)
+
+    def test_history_gone_as_an_event(self):
+        self.check_gone(as_status=False)
+
+    def test_history_gone_as_a_status(self):
+        self.check_gone(as_status=True)
+
+    def check_gone(self, as_status):
+        driver = self.make_pool()
+        worker = self.claim(driver)
+        lists = self.count(200, verb='list', resource='pods')
+        # Whoever watches is cut, and cannot come back before the worker and
+        # what could be told of it have gone.
+        fault = self.faults.reset(times=None, verb='watch')
+        self.cluster.cut_watches()
+        self.wait_until(lambda: fault.met)
+        self.admin().delete_namespaced_pod(
+            worker.name, self.cluster.namespace, grace_period_seconds=0)
+        self.cluster.compact(as_status)
+        self.faults.clear()
+        self.wait_until(lambda: [worker] == driver.lost)
+        self.assertGreater(self.count(200, verb='list', resource='pods'),
+                           lists)
+        self.assertEqual([], driver.claimed())
+        driver.lost.clear()
+        self.check_sees(driver)
+
+    def test_lists_are_read_in_pages(self):
+        driver = self.make_pool(pool_size=3)
+        with mock.patch('qinling.orchestrators.kubernetes.view.PAGE', 2):
+            other = self.make_pool(pool_size=3)
+            self.assertEqual(3, other.pools()[RUNTIME].total)
+            self.wait_until(
+                lambda: other.pools()[RUNTIME].available == 3)
+        self.assertEqual(driver.pools(), other.pools())
+
+
+class TestPods(Faults):
+    """Pods are slow, sick, or die."""
+
+    def test_slow(self):
+        driver = self.make_pool()
+        self.kubelet.slow_ready(0.5)
+        workers = [self.claim(driver) for _each in range(3)]
+        for each in workers:
+            self.ping(each)
+        self.await_claimed(*workers)
+
+    def test_too_slow(self):
+        driver = self.make_pool(claim_timeout=1)
+        self.claim(driver)
+        self.wait_until(lambda: driver.pools()[RUNTIME].available == 1)
+        self.kubelet.slow_ready(60)
+        self.claim(driver)
+        error = self.assertRaises(exception.TemporaryError, self.claim,
+                                  driver)
+        self.assertIn('1 seconds', str(error))
+
+    def test_never_ready(self):
+        self.kubelet.never_ready(self.images[0])
+        driver = self.make_driver(ready_timeout=2)
+        error = self.assertRaises(exception.PermanentError, self.ensure,
+                                  driver)
+        self.assertIn(self.images[0], str(error))
+        self.assertEqual({}, driver.pools())
+        self.wait_until(lambda: not self.cluster.pods())
+
+    def test_new_image_that_never_gets_ready(self):
+        driver = self.make_pool(ready_timeout=2)
+        self.kubelet.never_ready(self.images[1])
+        self.assertRaises(exception.PermanentError, self.ensure, driver, 1)
+        # The old workers were kept, and the engine can go back.
+        self.ensure(driver)
+        self.assertEqual(self.images[0], self.image(self.claim(driver)))
+
+    def test_idle_worker_dies(self):
+        driver = self.make_pool()
+        name, = self.pods(labels.IDLE)
+        self.kubelet.kill(self.cluster.namespace, name)
+        self.ping(self.claim(driver))
+        self.assertEqual([], driver.lost)
+
+    def test_claimed_worker_dies(self):
+        self.check_death(False, 'exit code 137')
+
+    def test_claimed_worker_takes_too_much_memory(self):
+        self.check_death(True, 'OOMKilled')
+
+    def check_death(self, own_fault, sentence):
+        driver = self.make_pool()
+        worker = self.claim(driver)
+        self.kubelet.kill(self.cluster.namespace, worker.name, own_fault)
+        self.wait_until(lambda: [worker] == driver.lost)
+        death = driver.release(worker, lost=True)
+        self.assertEqual(own_fault, death.own_fault)
+        self.assertIn(sentence, death.sentence)
+        self.await_claimed()
+
+    def test_worker_is_deleted_by_somebody(self):
+        driver = self.make_pool()
+        worker = self.claim(driver)
+        self.admin().delete_namespaced_pod(worker.name,
+                                           self.cluster.namespace)
+        self.wait_until(lambda: [worker] == driver.lost)
+        self.assertFalse(driver.release(worker, lost=True).own_fault)
+
+    def test_node_evicts_a_worker(self):
+        driver = self.make_pool()
+        worker = self.claim(driver)
+        self.kubelet.evict(self.cluster.namespace, worker.name)
+        self.wait_until(lambda: [worker] == driver.lost)
+        self.assertIn('Evicted',
+                      driver.release(worker, lost=True).sentence)
+        self.await_claimed()
+
+    def test_node_is_lost(self):
+        driver = self.make_pool(pool_size=2)
+        worker = self.claim(driver)
+        node = self.cluster.store.get(
+            resources.PODS,
+            self.cluster.namespace, worker.name)['spec']['nodeName']
+        self.kubelet.lose_node(node)
+        self.wait_until(lambda: worker in driver.lost)
+        death = driver.release(worker, lost=True)
+        self.assertIn('DeletionByTaintManager', death.sentence)
+        self.ping(self.claim(driver))
+        self.assertNotIn(worker, driver.claimed())
+        self.kubelet.return_node(node)
+        self.wait_until(lambda: worker.name not in {
+            pod['metadata']['name'] for pod in self.cluster.pods()})
+
+    def test_budget_guards_idle_workers(self):
+        driver = self.make_pool(pool_size=1)
+        self.wait_until(lambda: driver.pools()[RUNTIME].available == 1)
+        budget, = self.cluster.store.list(
+            resources.BUDGETS)
+        self.assertEqual(1, budget['status']['expectedPods'])
+
+    def test_quota(self):
+        driver = self.make_pool()
+        self.admin().create_namespaced_resource_quota(
+            self.cluster.namespace, {
+                'metadata': {'name': 'few'},
+                'spec': {'hard': {'pods': '1'}}})
+        self.ping(self.claim(driver))
+        error = self.assertRaises(exception.TemporaryError, self.claim,
+                                  driver)
+        self.assertIn('exceeded quota', str(error))
+
+    def test_no_room(self):
+        for number in (1, 2):
+            def fill(node):
+                node['spec']['unschedulable'] = True
+            self.cluster.registry.change(
+                resources.NODES, '',
+                f'node-{number}', fill)
+        error = self.assertRaises(
+            exception.PermanentError, self.ensure,
+            self.make_driver(ready_timeout=1))
+        self.assertIn('unschedulable', str(error))
+
+    def test_many_claims_at_once(self):
+        driver = self.make_pool(pool_size=1)
+        found = []
+        threads = [threading.Thread(
+            target=lambda: found.append(self.claim(driver)))
+            for _each in range(8)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        self.assertEqual(8, len({worker.name for worker in found}))
+        self.await_claimed(*found)

@@ -1,0 +1,107 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Functions that are images, over Kubernetes."""
+
+import threading
+
+from oslotest import base
+
+from qinling import exception
+from qinling.orchestrators import base as orchestrators
+from qinling.tests.contracts import kubernetes_drivers
+
+
+class TestImages(kubernetes_drivers.StandIn, base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.driver = self.make_driver()
+
+    def order(self, image, *args, **values):
+        return orchestrators.ImageOrder(**{
+            'execution_id': 'e', 'function_id': 'f', 'image': image,
+            'args': args, 'cpu': 100, 'memory_size': 64 << 20, 'timeout': 10,
+            'max_log_size': 1000, **values})
+
+    def run_image(self, image, *args, **values):
+        outcome = self.driver.run_image(self.order(image, *args, **values))
+        # Nothing is left behind.
+        self.wait_until(lambda: not self.cluster.pods())
+        return outcome
+
+    def test_output(self):
+        outcome = self.run_image('example/echo:1', 'a', '$(HOME)', '$x', '')
+        self.assertEqual((True, 'a $(HOME) $x \n', ''),
+                         (outcome.success, outcome.log, outcome.sentence))
+
+    def test_failure(self):
+        outcome = self.run_image('example/fail:1')
+        self.assertEqual((False, 'It fails.\n'),
+                         (outcome.success, outcome.log))
+        self.assertIn('exit code 3', outcome.sentence)
+
+    def test_timeout(self):
+        outcome = self.run_image('example/sleep:1', timeout=1)
+        self.assertEqual((False, 'It sleeps.\n'),
+                         (outcome.success, outcome.log))
+        self.assertIn('timeout', outcome.sentence)
+
+    def test_memory(self):
+        outcome = self.run_image('example/hog:1')
+        self.assertFalse(outcome.success)
+        self.assertIn('64 MiB', outcome.sentence)
+
+    def test_log_that_is_no_text(self):
+        outcome = self.run_image('example/binary-log:1')
+        self.assertTrue(outcome.success)
+        self.assertIn('no text', outcome.log)
+
+    def test_long_log(self):
+        outcome = self.run_image('example/echo:1', 'x' * 5000)
+        self.assertTrue(outcome.success)
+        self.assertLess(len(outcome.log), 1200)
+        self.assertIn('x' * 900, outcome.log)
+
+    def test_unknown_image(self):
+        error = self.assertRaises(exception.PermanentError, self.run_image,
+                                  'example/nothing:1')
+        self.assertIn('example/nothing:1', str(error))
+        self.wait_until(lambda: not self.cluster.pods())
+
+    def test_name_that_is_none(self):
+        error = self.assertRaises(exception.PermanentError, self.run_image,
+                                  'example/NOTHING:1')
+        self.assertIn('InvalidImageName', str(error))
+        self.wait_until(lambda: not self.cluster.pods())
+
+    def test_slow_start_is_not_the_functions_time(self):
+        self.cluster.kubelet.slow_ready(1.5)
+        outcome = self.run_image('example/echo:1', 'a', timeout=1)
+        self.assertTrue(outcome.success)
+        self.assertLess(outcome.duration, 1.5)
+
+    def test_pod_that_is_deleted(self):
+        self.cluster.kubelet.slow_ready(30)
+
+        def delete():
+            self.wait_until(self.cluster.pods)
+            self.admin().delete_namespaced_pod(
+                self.cluster.pods()[0]['metadata']['name'],
+                self.cluster.namespace)
+
+        thread = threading.Thread(target=delete)
+        thread.start()
+        error = self.assertRaises(
+            exception.TemporaryError, self.run_image, 'example/echo:1')
+        thread.join()
+        self.assertTrue(str(error))

@@ -1,0 +1,94 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The rights that etc/kubernetes gives to engines are those they need."""
+
+import pathlib
+
+from oslotest import base
+import yaml
+
+from qinling import exception
+from qinling.orchestrators import base as orchestrators
+from qinling.tests.contracts import kubernetes_drivers
+from qinling.tests.contracts import test_orchestrator
+
+MANIFESTS = pathlib.Path(__file__).parents[3] / 'etc' / 'kubernetes' / 'base'
+
+
+def role():
+    """The one Role of the manifests."""
+    found = [document for path in sorted(MANIFESTS.glob('*.yaml'))
+             for document in yaml.safe_load_all(path.read_text())
+             if document and document['kind'] == 'Role']
+    role, = found
+    return role
+
+
+def granted(rules):
+    """The set of (group, resource, verb) of rules."""
+    return {(group, resource, verb) for rule in rules
+            for group in rule['apiGroups'] for resource in rule['resources']
+            for verb in rule['verbs']}
+
+
+class TestRights(kubernetes_drivers.StandIn, base.BaseTestCase):
+    """The whole life of pools and workers, with the rights of the role."""
+
+    def make_cluster(self):
+        return super().make_cluster(rules=role()['rules'])
+
+    def live(self):
+        """Do everything that a driver can."""
+        driver, other = self.make_driver(), self.make_driver()
+        for image in self.images:
+            driver.ensure_pool(orchestrators.RuntimeSpec('r', image))
+        other.ensure_pool(orchestrators.RuntimeSpec('r', self.images[1]))
+        workers = [driver.claim('r', f'f/{number}', test_orchestrator.LIMITS)
+                   for number in range(3)]
+        self.wait_until(lambda: any(call.subresource == 'resize'
+                                    for call in self.cluster.calls))
+        for worker in workers:
+            driver.release(worker)
+        driver.run_image(orchestrators.ImageOrder(
+            'e', 'f', 'example/echo:1', (), 100, 64 << 20, 10, 1000))
+        self.wait_until(lambda: any(
+            call.resource == 'leases' and call.verb == 'patch'
+            for call in self.cluster.calls))
+        driver.delete_pool('r')
+        for each in (driver, other):
+            each.close()
+
+    def test_what_is_needed_is_what_is_given(self):
+        self.live()
+        self.assertEqual([], [call for call in self.cluster.calls
+                              if call.code == 403])
+        self.assertEqual(granted(role()['rules']), self.cluster.rules())
+
+    def test_each_right_is_enforced(self):
+        # The stand-in would be no proof if it let everything pass.
+        self.cluster.access.rules = [
+            rule for rule in role()['rules']
+            if rule['resources'] != ['leases']]
+        driver = self.make_driver()
+        error = self.assertRaises(
+            exception.PermanentError, driver.ensure_pool,
+            orchestrators.RuntimeSpec('r', self.images[0]))
+        self.assertIn('cannot create resource "leases"', str(error))
+
+    def test_without_resize(self):
+        self.cluster.service.without = ('pods/resize',)
+        driver = self.make_driver()
+        driver.ensure_pool(orchestrators.RuntimeSpec('r', self.images[0]))
+        self.ping(driver.claim('r', 'f/0', test_orchestrator.LIMITS))
+        driver.close()
+        self.assertNotIn(('', 'pods/resize', 'patch'), self.cluster.rules())

@@ -1,0 +1,347 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Jobs and retries with real processes, which are killed."""
+
+import collections
+import datetime
+import json
+import random
+import subprocess
+import sys
+
+from oslotest import base
+import sqlalchemy as sa
+
+from qinling.db import models
+from qinling.db import query
+from qinling.tests import databases
+from qinling.tests.functional import base as servers
+
+SCHEDULERS = 5
+JOBS = 12
+#: Ticks that each job has missed.
+TICKS = 60
+KILLS = 15
+PROGRAM = '''
+import sys, threading
+from qinling import conf as qinling_conf
+from qinling.db import session
+from qinling.engine import scheduler
+conf = qinling_conf.load([], [])
+conf.set_override('connection', sys.argv[1], group='database')
+made = scheduler.Scheduler(conf, session.Database(conf),
+                           lambda row, target: None, None)
+made.begin()
+print('begun', flush=True)
+threading.Event().wait()
+'''
+ADDER = ('def main(a=0, b=0, **kwargs):\n    print("adding")\n'
+         '    return a + b\n')
+SLEEPER = ('import time\n\n\ndef main(seconds, **kwargs):\n'
+           '    print("begun", flush=True)\n    time.sleep(seconds)\n'
+           '    return seconds\n')
+UNSTEADY = ('calls = []\n\n\ndef main(good, **kwargs):\n'
+            '    calls.append(1)\n    if len(calls) < good:\n'
+            '        raise ValueError("not yet")\n    return len(calls)\n')
+HANDLER = ('def main(execution, **kwargs):\n'
+           '    return [execution["id"], execution["result"]]\n')
+
+
+def minutes_ago(number):
+    """The minute that began so many minutes ago."""
+    now = models.now().replace(second=0, microsecond=0)
+    return now - datetime.timedelta(minutes=number)
+
+
+class Killing:
+    """Schedulers as processes that are killed at random; ``backend`` is
+    their database."""
+
+    def setUp(self):
+        super().setUp()
+        self.database = self.useFixture(databases.Database(self.backend))
+        self.db = self.database.db
+        self.processes = []
+        self.addCleanup(self.kill_all)
+
+    def start(self):
+        process = subprocess.Popen(
+            [sys.executable, '-c', PROGRAM, self.database.connection],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.processes.append(process)
+        return process
+
+    def kill(self, process):
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        self.processes.remove(process)
+
+    def kill_all(self):
+        for process in list(self.processes):
+            self.kill(process)
+
+    def insert(self, model, **values):
+        return self.db.write(lambda tx: query.insert(
+            tx, model, **databases.sample(model, **values)))
+
+    def progress(self):
+        return self.db.read(
+            lambda tx: query.count(tx, models.Execution))
+
+    def test_each_tick_has_one_execution(self):
+        function = self.insert(models.Function)
+        start = minutes_ago(TICKS - 1)
+        ids = [self.insert(
+            models.Job, function_id=function, pattern='* * * * *',
+            misfire='all', count=TICKS, next_execution_time=start)
+            for _ in range(JOBS)]
+        for _ in range(SCHEDULERS):
+            self.start()
+        for process in self.processes:
+            self.assertEqual(b'begun\n', process.stdout.readline())
+        for number in range(KILLS):
+            target = JOBS * TICKS * number // (KILLS + 5)
+            servers.wait_for(lambda: self.progress() >= target, 'ticks')
+            self.kill(random.choice(self.processes))
+            self.start()
+        servers.wait_for(lambda: not self.db.read(lambda tx: query.exists(
+            tx, models.Job, models.Job.status == 'running')),
+            'the end of all jobs', 120)
+        self.check(ids, start, function)
+
+    def check(self, ids, start, function):
+        expected = [start + datetime.timedelta(minutes=number)
+                    for number in range(TICKS)]
+        found = collections.defaultdict(list)
+        for row in self.db.read(lambda tx: query.find(tx, models.Execution)):
+            found[row.job_id].append(row.scheduled_at)
+            self.assertGreaterEqual(row.created_at, row.scheduled_at)
+        self.assertEqual(set(ids), set(found))
+        for id in ids:
+            self.assertEqual(expected, sorted(found[id]))
+        row, = self.db.read(lambda tx: query.find(tx, models.Function))
+        self.assertEqual(JOBS * TICKS, row.count)
+
+
+class TestKillingOnSqlite(Killing, base.BaseTestCase):
+    backend = 'sqlite'
+
+
+class TestKillingOnPostgresql(Killing, base.BaseTestCase):
+    backend = 'postgresql'
+
+
+class TestKillingOnMariadb(Killing, base.BaseTestCase):
+    backend = 'mariadb'
+
+
+class TestStandalone(base.BaseTestCase):
+    """A standalone server."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.useFixture(servers.Standalone())
+
+    @property
+    def client(self):
+        return self.server.client
+
+    def create(self, **values):
+        status, row = self.client.call('POST', '/v1/jobs', values)
+        self.assertEqual(201, status, row)
+        return row
+
+    def execute(self, statement, *values):
+        """A change beside the server, since nobody may ask for the past."""
+        engine = sa.create_engine(f'sqlite:///{self.server.state}/qinling.db',
+                                  connect_args={'timeout': 30})
+        with engine.begin() as connection:
+            connection.exec_driver_sql(statement, values)
+        engine.dispose()
+
+    def due(self, job, minutes=0):
+        """Have a job be due."""
+        self.execute('UPDATE jobs SET next_execution_time = ?, '
+                     'revision = revision + 1 WHERE id = ?',
+                     f'{minutes_ago(minutes)}.000000', job['id'])
+
+    def fired(self, job, number=1):
+        """The executions of a job, once there are so many that ended."""
+        def look():
+            rows = self.client.get(
+                f'/v1/executions?description=has:{job["id"]}')['executions']
+            return len(rows) >= number and not [
+                row for row in rows if row['status'] == 'running'] and rows
+        return servers.wait_for(look, 'executions', 60)
+
+    def test_a_job(self):
+        function = self.client.create(ADDER)['id']
+        job = self.create(function_id=function, pattern='* * * * *', count=1,
+                          function_input='{"a": 20, "b": 22}')
+        self.due(job)
+        row, = self.fired(job)
+        self.assertEqual(('success', 42, job['id'], False, 1), (
+            row['status'], servers.output(row), row['job_id'], row['sync'],
+            row['attempt']))
+        self.assertIn('adding', self.client.log(row['id']))
+        job = self.client.get(f'/v1/jobs/{job["id"]}')
+        self.assertEqual(('done', 0, None), (
+            job['status'], job['count'], job['next_execution_time']))
+
+    def test_an_outage(self):
+        function = self.client.create(ADDER)['id']
+        jobs = {policy: self.create(
+            function_id=function, pattern='* * * * *', misfire=policy,
+            count=5) for policy in ('once', 'all')}
+        self.server.program.kill()
+        for job in jobs.values():
+            self.due(job, minutes=4)
+        self.server.restart()
+        self.assertIn(len(self.fired(jobs['once'])), (1, 2))
+        rows = self.fired(jobs['all'], 5)
+        self.assertEqual(5, len({row['scheduled_at'] for row in rows}))
+        self.assertEqual({'success'}, {row['status'] for row in rows})
+
+    def policy(self, code, **policy):
+        return self.client.create(
+            code, async_policy=json.dumps(policy), timeout=60)['id']
+
+    def test_retries(self):
+        function = self.policy(UNSTEADY, retries=3, delay=1)
+        row = self.client.run(function, {'good': 3}, sync=False)
+        row = self.client.ended(row['id'])
+        self.assertEqual(('success', 3, 3), (
+            row['status'], row['attempt'], servers.output(row)), row)
+
+    def test_a_retry_survives_the_death_of_its_engine(self):
+        function = self.policy(UNSTEADY, retries=1, delay=6)
+        id = self.client.run(function, {'good': 9}, sync=False)['id']
+        path = f'/v1/executions/{id}'
+        waiting = servers.wait_for(
+            lambda: self.client.get(path)['next_attempt_at'], 'the failure')
+        self.server.program.kill()
+        self.server.restart()
+        row = self.client.ended(id)
+        self.assertEqual(('failed', 2, None), (
+            row['status'], row['attempt'], row['next_attempt_at']), row)
+        self.assertGreaterEqual(row['updated_at'], waiting)
+
+    def test_somebody_is_told_of_the_failure(self):
+        handler = self.client.create(HANDLER)['id']
+        function = self.policy(UNSTEADY, on_failure={'function_id': handler})
+        failed = self.client.ended(self.client.run(
+            function, {'good': 9}, sync=False)['id'])
+        self.assertEqual('failed', failed['status'])
+
+        def look():
+            rows = self.client.get(
+                f'/v1/executions?function_id={handler}')['executions']
+            return [row for row in rows if row['status'] != 'running']
+        row, = servers.wait_for(look, 'the call')
+        self.assertEqual(('success', failed['id'],
+                          [failed['id'], failed['result']]),
+                         (row['status'], row['failed_id'],
+                          servers.output(row)), row)
+
+    def test_cancel_and_rerun(self):
+        function = self.client.create(SLEEPER, timeout=60)['id']
+        id = self.client.run(function, {'seconds': 50}, sync=False)['id']
+        servers.wait_for(lambda: self.client.get(
+            f'/v1/functions/{function}/workers')['workers'], 'a worker')
+        status, row = self.client.call('POST', f'/v1/executions/{id}/cancel')
+        self.assertEqual((200, 'cancelled'), (status, row['status']))
+        # The log comes when the worker has ended it.
+        servers.wait_for(lambda: self.client.log(id), 'the log', 20)
+        status, row = self.client.call(
+            'POST', f'/v1/executions/{id}/rerun')
+        self.assertEqual(201, status)
+        status, row = self.client.call(
+            'POST', f'/v1/executions/{row["id"]}/cancel')
+        self.assertEqual('cancelled', row['status'])
+
+
+class TestNoMessage(base.BaseTestCase):
+    """An engine that nobody tells of an end."""
+
+    def test_work_for_a_row_that_is_gone_is_stopped(self):
+        server = self.useFixture(servers.Standalone(
+            engine={'lease': 3, 'sweep_interval': 1}))
+        client = server.client
+        function = client.create(SLEEPER, timeout=60)['id']
+        id = client.run(function, {'seconds': 50}, sync=False)['id']
+        servers.wait_for(lambda: client.get(
+            f'/v1/functions/{function}/workers')['workers'], 'a worker')
+        before = set(server.processes())
+        self.assertEqual(204, client.call(
+            'DELETE', f'/v1/executions/{id}')[0])
+        servers.wait_for(lambda: before - set(server.processes()),
+                         'the end of the process', 20)
+
+
+class TestCloud(base.BaseTestCase):
+    """Engines of a cloud deployment."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.useFixture(servers.Cloud(
+            engines=2, engine={'lease': 3, 'sweep_interval': 1,
+                               'queue_timeout': 5}))
+        self.client = self.server.client
+
+    def test_an_engine_dies_among_ticks(self):
+        function = self.client.create(ADDER)['id']
+        _, job = self.client.call('POST', '/v1/jobs', {
+            'function_id': function, 'pattern': '* * * * *', 'count': 40,
+            'misfire': 'all'})
+        self.server.database.execute(
+            f"UPDATE jobs SET next_execution_time = '{minutes_ago(39)}', "
+            'revision = revision + 1')
+        path = f'/v1/executions?job_id={job["id"]}'
+        servers.wait_for(lambda: self.client.get(path)['executions'],
+                         'the first tick')
+        self.server.engines[0].kill()
+        servers.wait_for(lambda: self.client.get(
+            f'/v1/jobs/{job["id"]}')['status'] == 'done', 'the last tick')
+
+        def ended():
+            rows = self.client.get(path)['executions']
+            return not [row for row in rows
+                        if row['status'] == 'running'] and rows
+        rows = servers.wait_for(ended, 'the end of all', 60)
+        self.assertEqual({'success'}, {row['status'] for row in rows})
+        self.assertEqual(40, len(rows))
+        self.assertEqual(40, len({row['scheduled_at'] for row in rows}))
+
+    def test_cancel_reaches_every_engine(self):
+        function = self.client.create(SLEEPER, timeout=60)['id']
+        ids = [self.client.run(function, {'seconds': 50}, sync=False)['id']
+               for _ in range(4)]
+        servers.wait_for(lambda: sum(map(
+            self.server.owned_by, self.server.engines)) == 4, 'all to run')
+        for id in ids:
+            status, row = self.client.call(
+                'POST', f'/v1/executions/{id}/cancel')
+            self.assertEqual((200, 'cancelled'), (status, row['status']))
+        for id in ids:
+            servers.wait_for(lambda: self.client.log(id), 'the log', 20)
+
+    def test_cancel_of_what_a_dead_engine_held(self):
+        function = self.client.create(SLEEPER, timeout=60)['id']
+        id = self.client.run(function, {'seconds': 50}, sync=False)['id']
+        servers.wait_for(lambda: sum(map(
+            self.server.owned_by, self.server.engines)), 'it to run')
+        for engine in self.server.engines:
+            engine.kill()
+        status, row = self.client.call('POST', f'/v1/executions/{id}/cancel')
+        self.assertEqual((200, 'cancelled'), (status, row['status']))

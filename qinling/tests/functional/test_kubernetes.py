@@ -1,0 +1,201 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Functions from the API to pods, on a stand-in for Kubernetes.
+
+The programs are real, and so are the agents in the pods; only the cluster is
+:mod:`qinling.tests.kubernetes`.
+"""
+
+import json
+import pathlib
+
+from oslotest import base as test_base
+
+from qinling.tests.functional import base
+from qinling.tests.kubernetes import cluster
+from qinling.tests.kubernetes import images
+
+HELLO = 'def main(name="you"):\n    print("log")\n    return "hello " + name\n'
+SLOW = ('import time\n'
+        'def main(seconds):\n    time.sleep(seconds)\n    return "done"\n')
+#: Calls that come by themselves, however little is done.
+STANDING = {'leases'}
+
+
+def options(stand_in, **more):
+    """The configuration of a service that uses a cluster."""
+    return {'engine': {'orchestrator': 'kubernetes'},
+            'kubernetes': {'kubeconfig': stand_in.kubeconfig,
+                           'namespace': stand_in.namespace, 'replicas': 1,
+                           'ready_timeout': 30, 'engine_lease': 2, **more}}
+
+
+class Clustered(test_base.BaseTestCase):
+    """A cluster that can pull the image of the runtime ``python3``."""
+
+    def setUp(self):
+        super().setUp()
+        self.cluster = self.useFixture(cluster.Cluster())
+        self.cluster.kubelet.images['python3'] = images.runtime()
+
+    def serve(self, **more):
+        self.server = self.useFixture(base.Standalone(
+            **options(self.cluster, **more)))
+        self.client = self.server.client
+        return self.client
+
+    def function(self, code=HELLO, **fields):
+        base.wait_for(lambda: self.client.get(
+            f'/v1/runtimes/{self.client.runtime()}')['status']
+            == 'available', 'the runtime')
+        return self.client.create(code, **fields)['id']
+
+    def run_sync(self, function, **input):
+        row = self.client.run(function, json.dumps(input))
+        self.assertEqual('success', row['status'], row)
+        return base.output(row)
+
+    def workers(self, function):
+        """Names of the pods that serve a function."""
+        return {pod['metadata']['name'] for pod in self.cluster.pods(**{
+            'qinling.openstack.org/function': function})
+            if 'deletionTimestamp' not in pod['metadata']}
+
+
+class TestStandalone(Clustered):
+    """One server and its cluster."""
+
+    def test_functions(self):
+        self.serve()
+        function = self.function()
+        row = self.client.run(function, '{"name": "Ada"}')
+        self.assertEqual(('success', 'hello Ada'),
+                         (row['status'], base.output(row)))
+        self.assertIn('log', self.client.log(row['id']))
+        row = self.client.run(function, '{}', sync=False)
+        row = self.client.ended(row['id'])
+        self.assertEqual(('success', 'hello you'),
+                         (row['status'], base.output(row)))
+        self.assertEqual(1, len(self.workers(function)))
+
+    def test_through_the_api_server(self):
+        self.serve(reach='proxy')
+        self.assertEqual('hello Bob', self.run_sync(
+            self.function(), name='Bob'))
+        self.assertIn(('', 'pods/proxy', 'create'), self.cluster.rules())
+
+    def test_warm_executions_ask_the_cluster_nothing(self):
+        self.serve()
+        function = self.function()
+        self.run_sync(function)
+        pod, = self.workers(function)
+
+        def settled():
+            return any(call.subresource == 'resize' and call.code == 200
+                       for call in self.cluster.calls)
+        base.wait_for(settled, 'the resize of the worker')
+        before = len(self.cluster.calls)
+        for number in range(50):
+            self.assertEqual(f'hello {number}',
+                             self.run_sync(function, name=str(number)))
+        calls = [call for call in self.cluster.calls[before:]
+                 if call.resource not in STANDING]
+        self.assertEqual([], calls)
+
+    def test_pod_dies_while_it_runs(self):
+        self.serve()
+        function = self.function(SLOW)
+        row = self.client.run(function, '{"seconds": 60}', sync=False)
+        name, = base.wait_for(lambda: self.workers(function), 'a worker')
+        base.wait_for(lambda: self.runs(name), 'the execution')
+        self.cluster.kubelet.kill(self.cluster.namespace, name, oom=True)
+        row = self.client.ended(row['id'])
+        self.assertEqual('failed', row['status'])
+        self.assertIn('memory', base.output(row))
+        self.assertEqual('done', self.run_sync(function, seconds=0))
+
+    def runs(self, name):
+        """Whether the agent of a pod has an execution."""
+        directory = self.cluster.kubelet.worker_directory(
+            self.cluster.namespace, name)
+        return any(pathlib.Path(directory, 'volumes/code').rglob('main.py'))
+
+    def test_workers_outlive_their_server(self):
+        self.serve(orphan_timeout=60)
+        function = self.function()
+        self.assertEqual('hello you', self.run_sync(function))
+        before = self.workers(function)
+        self.server.program.kill()
+        self.server.restart()
+        self.client = self.server.client
+        self.assertEqual('hello you', self.run_sync(function))
+        self.wait_for_workers(function, before)
+
+    def wait_for_workers(self, function, wanted):
+        base.wait_for(lambda: self.workers(function) >= wanted,
+                      'the worker of before')
+
+    def test_deleted_function_leaves_nothing(self):
+        self.serve()
+        function = self.function()
+        self.run_sync(function)
+        status, answer = self.client.call('DELETE',
+                                          f'/v1/functions/{function}')
+        self.assertEqual(204, status, answer)
+        base.wait_for(lambda: not self.workers(function),
+                      'the end of the worker')
+
+    def test_images(self):
+        self.serve()
+        function = self.client.form('POST', '/v1/functions', {
+            'code': '{"source": "image", "image": "example/echo:1"}'},
+            status=201)['id']
+        for input, output in (('a  b c', 'a b c'), ('"d e"', 'd e'),
+                              ('{"f": 1}', '{"f": 1}')):
+            row = self.client.run(function, input)
+            self.assertEqual('success', row['status'], row)
+            self.assertEqual(f'{output}\n', base.output(row))
+        base.wait_for(lambda: not [
+            pod for pod in self.cluster.pods() if 'python3' not in
+            pod['spec']['containers'][0]['image']], 'the end of the pods')
+
+    def test_image_that_fails(self):
+        self.serve()
+        function = self.client.form('POST', '/v1/functions', {
+            'code': '{"source": "image", "image": "example/fail:1"}'},
+            status=201)['id']
+        row = self.client.run(function)
+        self.assertEqual('failed', row['status'], row)
+        self.assertIn('exit code 3', base.output(row))
+        self.assertIn('It fails.', self.client.log(row['id']))
+
+
+class TestCloud(Clustered):
+    """API and engines as daemons, over a database and a bus."""
+
+    def test_engine_dies(self):
+        cloud = self.useFixture(base.Cloud(
+            engines=2, **options(self.cluster, orphan_timeout=2)))
+        self.client = cloud.client
+        function = self.function()
+        for number in range(8):
+            self.assertEqual(f'hello {number}',
+                             self.run_sync(function, name=str(number)))
+        cloud.engines[0].kill()
+        for number in range(8):
+            row = self.client.run(function, '{}', sync=False)
+            self.assertEqual('success', self.client.ended(
+                row['id'], 60)['status'])
+        # What the dead one had is taken over or destroyed.
+        base.wait_for(lambda: len(self.workers(function)) == 1,
+                      'the end of orphans')

@@ -1,0 +1,101 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Who calls, and what he may."""
+
+import dataclasses
+
+from qinling.tests.kubernetes import errors
+from qinling.tests.kubernetes import resources
+
+MASTERS = 'system:masters'
+
+
+@dataclasses.dataclass(frozen=True)
+class User:
+    name: str
+    groups: tuple = ()
+
+
+class Access:
+    """Authentication by tokens, and authorization by rules.
+
+    ``tokens`` maps tokens to :class:`User`.  ``rules`` are those of a
+    ``Role`` in ``namespace`` for everybody who is not of the masters, and
+    ``cluster_rules`` those of a ``ClusterRole``; without any list everybody
+    may do everything.
+    """
+
+    def __init__(self, namespace):
+        self.namespace = namespace
+        self.tokens = {}
+        self.rules = None
+        self.cluster_rules = None
+
+    def user(self, authorization, certificate):
+        """The :class:`User` of a request.
+
+        :param authorization: the header, or ``None``.
+        :param certificate: the subject of the client's certificate, a dict,
+            or ``None``.
+        :raises ApiError: 401.
+        """
+        kind, _space, token = (authorization or '').partition(' ')
+        if kind.lower() == 'bearer' and token in self.tokens:
+            return self.tokens[token]
+        if certificate and not authorization:
+            return User(certificate['commonName'],
+                        (certificate.get('organizationName', ''),))
+        raise errors.unauthorized()
+
+    def allows(self, user, verb, target):
+        """Whether a user may do that.
+
+        :param target: a :class:`.routes.Target`.
+        """
+        if MASTERS in user.groups or (
+                self.rules is None and self.cluster_rules is None):
+            return True
+        if target.resource is resources.ACCESS_REVIEWS:
+            return True
+        rules = list(self.cluster_rules or ())
+        if target.namespace == self.namespace:
+            rules += self.rules or ()
+        return any(_covers(rule, verb, target) for rule in rules)
+
+    def check(self, user, verb, target):
+        """
+        :raises ApiError: 403.
+        """
+        if self.allows(user, verb, target):
+            return
+        where = (f'in the namespace "{target.namespace}"'
+                 if target.namespace else 'at the cluster scope')
+        group = target.resource.group
+        name = f'"{target.name}" ' if target.name else ''
+        plural = '.'.join(filter(None, (target.resource.plural, group)))
+        raise errors.ApiError(
+            403, 'Forbidden', f'{plural} {name}is forbidden: User '
+            f'"{user.name}" cannot {verb} resource "{target.path}" in API '
+            f'group "{group}" {where}', name=target.name or None,
+            group=group or None, kind=target.resource.plural)
+
+
+def _covers(rule, verb, target):
+    def has(name, value):
+        return value in rule.get(name, ()) or '*' in rule.get(name, ())
+    named = rule.get('resourceNames')
+    wild = target.subresource and f'*/{target.subresource}' in rule.get(
+        'resources', ())
+    return (has('verbs', verb) and has('apiGroups', target.resource.group)
+            and (has('resources', target.path) or wild)
+            and (not named or target.name in named))

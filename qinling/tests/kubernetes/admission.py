@@ -1,0 +1,158 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Who is let in: what the admission controllers of a cluster refuse."""
+
+from qinling.tests.kubernetes import errors
+from qinling.tests.kubernetes import quantities
+from qinling.tests.kubernetes import resources
+from qinling.tests.kubernetes import security
+
+ENDED = ('Succeeded', 'Failed')
+COMPUTED = ('requests.cpu', 'requests.memory', 'limits.cpu', 'limits.memory')
+ALIASES = {'cpu': 'requests.cpu', 'memory': 'requests.memory',
+           'count/pods': 'pods'}
+
+
+class Admission:
+    """Refuses new and resized objects."""
+
+    def __init__(self, store):
+        self._store = store
+
+    def create(self, resource, value):
+        """
+        :raises ApiError: 403 or 404.
+        """
+        if resource.namespaced:
+            self._namespace(resource, value)
+        if resource is resources.PODS:
+            self._service_account(value)
+            self._runtime_class(value)
+            self._security(value)
+            self._quota(value, None)
+
+    def resize(self, old, value):
+        """The same for new limits of a pod."""
+        self._quota(value, old)
+
+    def _namespace(self, resource, value):
+        name = value['metadata']['namespace']
+        found = self._store.get(resources.NAMESPACES, '', name)
+        if found is None:
+            raise errors.not_found(resources.NAMESPACES, name)
+        if 'deletionTimestamp' in found['metadata']:
+            raise errors.forbidden(
+                resource, value['metadata']['name'], 'unable to create new '
+                f'content in namespace {name} because it is being terminated',
+                causes=[{'reason': 'NamespaceTerminating', 'field':
+                         'metadata.namespace', 'message':
+                         f'namespace {name} is being terminated'}])
+
+    def _service_account(self, pod):
+        namespace = pod['metadata']['namespace']
+        name = pod['spec']['serviceAccountName']
+        if not self._store.get(resources.SERVICE_ACCOUNTS, namespace, name):
+            raise errors.forbidden(
+                resources.PODS, pod['metadata']['name'], 'error looking up '
+                f'service account {namespace}/{name}: serviceaccount '
+                f'"{name}" not found')
+
+    def _runtime_class(self, pod):
+        name = pod['spec'].get('runtimeClassName')
+        if name and not self._store.get(resources.RUNTIME_CLASSES, '', name):
+            raise errors.forbidden(
+                resources.PODS, pod['metadata']['name'],
+                f'pod rejected: RuntimeClass "{name}" not found')
+
+    def _security(self, pod):
+        namespace = self._store.get(resources.NAMESPACES, '',
+                                    pod['metadata']['namespace'])
+        level = namespace['metadata'].get('labels', {}).get(
+            security.LABEL, 'privileged')
+        found = security.violations(level, pod['spec'])
+        if found:
+            raise errors.forbidden(
+                resources.PODS, pod['metadata']['name'], 'violates '
+                f'PodSecurity "{level}:latest": {", ".join(found)}')
+
+    def _quota(self, pod, old):
+        namespace = pod['metadata']['namespace']
+        for quota in self._store.list(resources.QUOTAS, namespace):
+            hard = _hard(quota)
+            _must_specify(quota, hard, pod)
+            wanted = usage(pod)
+            if old is not None:
+                wanted = {name: number - usage(old).get(name, 0)
+                          for name, number in wanted.items()}
+            used = self.used(namespace)
+            over = [name for name in sorted(hard)
+                    if wanted.get(name, 0) > 0 and used.get(
+                        name, 0) + wanted[name] > hard[name]]
+            if over:
+                said = [', '.join(
+                    f'{name}={quantities.render(of.get(name, 0))}'
+                    for name in over) for of in (wanted, used, hard)]
+                raise errors.forbidden(
+                    resources.PODS, pod['metadata']['name'],
+                    f'exceeded quota: {quota["metadata"]["name"]}, '
+                    f'requested: {said[0]}, used: {said[1]}, limited: '
+                    f'{said[2]}')
+
+    def used(self, namespace):
+        """{name: number} of what the pods of a namespace use."""
+        total = {}
+        for pod in self._store.list(resources.PODS, namespace):
+            if counted(pod):
+                for name, number in usage(pod).items():
+                    total[name] = total.get(name, 0) + number
+        return total
+
+
+def counted(pod):
+    """Whether a pod counts for quotas."""
+    return pod['status'].get('phase') not in ENDED
+
+
+def usage(pod):
+    """{name in quotas: number} of one pod."""
+    return {'pods': 1, **{
+        f'{kind}.{name}': number for kind in ('requests', 'limits')
+        for name, number in quantities.requested(pod, kind).items()}}
+
+
+def _hard(quota):
+    return {ALIASES.get(name, name): quantities.parse(text)
+            for name, text in quota.get('spec', {}).get('hard', {}).items()}
+
+
+def _must_specify(quota, hard, pod):
+    for wanted in COMPUTED:
+        if wanted not in hard:
+            continue
+        kind, name = wanted.split('.')
+        lacking = [each['name'] for each in pod['spec']['containers']
+                   if name not in each['resources'].get(kind, {})]
+        if lacking:
+            raise errors.forbidden(
+                resources.PODS, pod['metadata']['name'], 'failed quota: '
+                f'{quota["metadata"]["name"]}: must specify {wanted} for: '
+                f'{",".join(lacking)}')
+
+
+def status(admission, quota):
+    """The status of a quota."""
+    used = admission.used(quota['metadata']['namespace'])
+    hard = quota.get('spec', {}).get('hard', {})
+    return {'hard': hard, 'used': {
+        name: quantities.render(used.get(ALIASES.get(name, name), 0))
+        for name in hard}}

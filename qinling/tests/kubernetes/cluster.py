@@ -1,0 +1,231 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A cluster as a fixture."""
+
+import base64
+import json
+import os
+import random
+import secrets
+import ssl
+
+import fixtures
+import trustme
+
+from qinling.tests.kubernetes import access
+from qinling.tests.kubernetes import controllers
+from qinling.tests.kubernetes import deployments
+from qinling.tests.kubernetes import disruptions
+from qinling.tests.kubernetes import faults
+from qinling.tests.kubernetes import garbage
+from qinling.tests.kubernetes import kubelet
+from qinling.tests.kubernetes import logs
+from qinling.tests.kubernetes import registry
+from qinling.tests.kubernetes import replicasets
+from qinling.tests.kubernetes import resources
+from qinling.tests.kubernetes import scheduling
+from qinling.tests.kubernetes import server
+from qinling.tests.kubernetes import service
+from qinling.tests.kubernetes import store
+
+PORT = 6443
+SYSTEM = ('default', 'kube-system')
+ADMIN = 'kubernetes-admin'
+
+
+class Cluster(fixtures.Fixture):
+    """A cluster of its own.
+
+    * ``kubeconfig``: path of a file for the service, whose user is
+      ``user``; ``admin_kubeconfig``: one for the administrator, who shows a
+      certificate
+    * ``namespace``: one that is there; pods in it keep to the security
+      standard ``security``
+    * ``calls``: a list of every :class:`.routes.Call` that came
+    * ``faults``: :class:`.faults.Faults`; ``kubelet``:
+      :class:`.kubelet.Kubelet`; ``registry``: reads and writes past the
+      server
+
+    :param nodes: how many.
+    :param namespace: the name of the namespace.
+    :param security: the level of the pod security standard.
+    :param without: subresources that the cluster does not have, such as
+        ``pods/resize``.
+    :param rules: of the role of the service in its namespace; everything is
+        allowed without.
+    :param pace: see :class:`.kubelet.Kubelet`.
+    """
+
+    def __init__(self, nodes=2, namespace='qinling', security='restricted',
+                 without=(), rules=None, pace=0.05):
+        super().__init__()
+        self._count = nodes
+        self.namespace = namespace
+        self._security = security
+        self._without = tuple(without)
+        self._rules = rules
+        self._pace = pace
+
+    def _setUp(self):
+        self.directory = self.useFixture(fixtures.TempDir()).path
+        self.store = store.Store()
+        self.registry = registry.Registry(self.store)
+        self.faults = faults.Faults()
+        self.access = access.Access(self.namespace)
+        self.access.rules = self._rules
+        self.user = f'system:serviceaccount:{self.namespace}:qinling-engine'
+        self._authority = trustme.CA()
+        self._server = self._listen()
+        self.addCleanup(self._check)
+        self.calls = self._server.calls
+        self.address = self._server.server_address[0]
+        self.url = f'https://{self.address}:{PORT}'
+        self._control()
+        self._populate()
+        self._server.start()
+        self.addCleanup(self._server.stop)
+        self.kubeconfig = self._write_kubeconfig('service', {
+            'token': self._token(self.user)})
+        self.admin_kubeconfig = self._write_kubeconfig(
+            'admin', self._certificate())
+
+    def _check(self):
+        """A stand-in that fails by itself proves nothing."""
+        troubles = self._server.troubles + self._manager.troubles
+        if troubles:
+            raise AssertionError('\n'.join(troubles))
+
+    def _listen(self):
+        """A server at the first address of a network that is free."""
+        disruptor = disruptions.Disruptions(self.registry)
+        self._disruptions = disruptor
+        answering = service.Service(
+            self.registry, self.access, disruptor.evict,
+            lambda pod, query: logs.read(pod, query,
+                                         self.kubelet.log_path(pod)),
+            self._without)
+        self.service = answering
+        while True:
+            self.network = (f'127.{random.randint(1, 254)}.'
+                            f'{random.randint(0, 255)}')
+            host = f'{self.network}.1'
+            context = server.context(self._authority,
+                                     self._authority.issue_cert(host))
+            try:
+                return server.Server((host, PORT), context, answering,
+                                     self.faults)
+            except OSError:
+                # Another cluster has it.
+                continue
+
+    def _control(self):
+        self.kubelet = kubelet.Kubelet(
+            self.registry, os.path.join(self.directory, 'pods'),
+            self.network, self._pace)
+        self.addCleanup(self.kubelet.close)
+        self._manager = controllers.Manager(self.store, [
+            garbage.Garbage(self.registry),
+            deployments.Deployments(self.registry),
+            replicasets.ReplicaSets(self.registry),
+            self._disruptions, scheduling.Scheduler(self.registry),
+            self.kubelet])
+        self.addCleanup(self._manager.join)
+        self.addCleanup(self.store.close)
+
+    def _populate(self):
+        for name in SYSTEM:
+            self.registry.create(resources.NAMESPACES, '',
+                                 {'metadata': {'name': name}})
+        self.make_namespace(self.namespace, **{
+            'pod-security.kubernetes.io/enforce': self._security})
+        for number in range(self._count):
+            self.kubelet.add_node(f'node-{number + 1}')
+        for resource in (resources.SERVICE_ACCOUNTS,):
+            for name in (*SYSTEM, self.namespace):
+                self.registry.create(resource, name,
+                                     {'metadata': {'name': 'default'}})
+        self._manager.start()
+
+    def make_namespace(self, name, **labels):
+        """Make another namespace."""
+        return self.registry.create(resources.NAMESPACES, '', {
+            'metadata': {'name': name, 'labels': labels}})
+
+    def _token(self, name):
+        token = secrets.token_urlsafe(32)
+        self.access.tokens[token] = access.User(
+            name, ('system:authenticated',))
+        return token
+
+    def _certificate(self):
+        made = self._authority.issue_cert(
+            f'{ADMIN}.invalid', common_name=ADMIN,
+            organization_name=access.MASTERS)
+        chain = b''.join(each.bytes() for each in made.cert_chain_pems)
+        return {'client-certificate-data': base64.b64encode(chain).decode(),
+                'client-key-data': base64.b64encode(
+                    made.private_key_pem.bytes()).decode()}
+
+    def _write_kubeconfig(self, name, user):
+        """A kubeconfig file; it is JSON, which is YAML, too."""
+        path = os.path.join(self.directory, name + '.kubeconfig')
+        authority = self._authority.cert_pem.bytes()
+        with open(path, 'w') as target:
+            json.dump({
+                'apiVersion': 'v1', 'kind': 'Config', 'clusters': [{
+                    'name': 'c', 'cluster': {
+                        'server': self.url, 'certificate-authority-data':
+                        base64.b64encode(authority).decode()}}],
+                'users': [{'name': 'u', 'user': user}],
+                'contexts': [{'name': 'x', 'context': {
+                    'cluster': 'c', 'user': 'u',
+                    'namespace': self.namespace}}],
+                'current-context': 'x'}, target)
+        os.chmod(path, 0o600)
+        return path
+
+    # What tests do to it
+
+    def cut_watches(self):
+        """End the connections of all watches."""
+        self._server.cut()
+
+    def cut_all(self):
+        """End all connections."""
+        self._server.cut(lambda _connection: True)
+
+    def compact(self, as_status=False):
+        """Forget the history: who watches from the past gets 410, as an
+        event or as the status of the answer."""
+        self.service.compacted_as_status = as_status
+        self.store.compact()
+
+    def pods(self, **labels):
+        """The pods of the namespace that have these labels."""
+        return [pod for pod in self.store.list(
+            resources.PODS, self.namespace) if labels.items()
+            <= pod['metadata'].get('labels', {}).items()]
+
+    def rules(self, user=None):
+        """The set of (group, resource, verb) that a user has needed."""
+        return {(call.group, call.path, call.verb) for call in self.calls
+                if call.resource and call.user == (user or self.user)}
+
+
+def trust(path):
+    """An SSL context that trusts the cluster of a kubeconfig file."""
+    with open(path) as source:
+        cluster = json.load(source)['clusters'][0]['cluster']
+    made = ssl.create_default_context(cadata=base64.b64decode(
+        cluster['certificate-authority-data']).decode())
+    return made

@@ -1,0 +1,155 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Pod disruption budgets, and evictions that keep to them."""
+
+import math
+
+from qinling.tests.kubernetes import conditions
+from qinling.tests.kubernetes import errors
+from qinling.tests.kubernetes import resources
+from qinling.tests.kubernetes import selectors
+
+
+class Disruptions:
+    """The controller of budgets."""
+
+    def __init__(self, registry):
+        self._registry = registry
+
+    def sync(self):
+        for budget in self._registry.store.list(resources.BUDGETS):
+            if 'deletionTimestamp' not in budget['metadata']:
+                self._report(budget)
+
+    def _covered(self, budget):
+        selector = budget['spec'].get('selector')
+        return [pod for pod in self._registry.store.list(
+            resources.PODS, budget['metadata']['namespace'])
+            if conditions.active(pod) and selectors.matches(
+                selector, pod['metadata'].get('labels', {}))]
+
+    def _report(self, budget):
+        pods = self._covered(budget)
+        healthy = len([pod for pod in pods if conditions.ready(pod)])
+        try:
+            expected, desired = self._wanted(budget, pods)
+            reason, message = '', ''
+        except ValueError as error:
+            expected = desired = 0
+            reason, message = 'SyncFailed', str(error)
+        spare = 0 if reason else max(0, healthy - desired)
+
+        def write(value):
+            value['status'].update(
+                currentHealthy=healthy, desiredHealthy=desired,
+                expectedPods=expected, disruptionsAllowed=spare,
+                observedGeneration=value['metadata']['generation'])
+            conditions.put(
+                value, 'DisruptionAllowed', spare > 0,
+                reason or ('SufficientPods' if spare else 'InsufficientPods'),
+                message)
+
+        self._registry.change(
+            resources.BUDGETS, budget['metadata']['namespace'],
+            budget['metadata']['name'], write, subresource='status')
+
+    def _wanted(self, budget, pods):
+        """(expected, desired) numbers of pods.
+
+        :raises ValueError: pods without a controller leave that open.
+        """
+        spec = budget['spec']
+        least = spec.get('minAvailable')
+        if isinstance(least, int):
+            return len(pods), least
+        expected = self._scale_of(pods)
+        if least is not None:
+            return expected, math.ceil(
+                int(least.rstrip('%')) * expected / 100)
+        most = spec.get('maxUnavailable', 1)
+        if isinstance(most, str):
+            most = math.ceil(int(most.rstrip('%')) * expected / 100)
+        return expected, max(0, expected - most)
+
+    def _scale_of(self, pods):
+        owners = {}
+        for pod in pods:
+            reference = conditions.controller(pod)
+            if reference is None:
+                raise ValueError(
+                    f'found no controllers for pod "{pod["metadata"]["name"]}'
+                    '"')
+            # A deployment counts, not its replica sets.
+            owner = self._owner(pod, reference)
+            above = owner and conditions.controller(owner)
+            owner = above and self._owner(pod, above) or owner
+            if owner:
+                owners[owner['metadata']['uid']] = owner['spec']['replicas']
+        return sum(owners.values())
+
+    def _owner(self, pod, reference):
+        return self._registry.store.get(
+            resources.BY_KIND[reference['apiVersion'], reference['kind']],
+            pod['metadata']['namespace'], reference['name'])
+
+    def evict(self, namespace, name, options=None):
+        """Delete a pod if every budget lets it go.
+
+        :raises ApiError: 429, not now; 500, several budgets cover it.
+        """
+        with self._registry.store.changed:
+            pod = self._registry.get(resources.PODS, namespace, name)
+            if conditions.active(pod) and pod['status']['phase'] != 'Pending':
+                self._spend(pod)
+
+            def mark(value):
+                conditions.put(value, 'DisruptionTarget', True,
+                               'EvictionByEvictionAPI',
+                               'Eviction API: evicting')
+            self._registry.change(resources.PODS, namespace, name, mark,
+                                  subresource='status')
+            self._registry.delete(resources.PODS, namespace, name, options)
+
+    def _spend(self, pod):
+        self.sync()
+        namespace = pod['metadata']['namespace']
+        found = [budget for budget in self._registry.store.list(
+            resources.BUDGETS, namespace)
+            if any(each['metadata']['uid'] == pod['metadata']['uid']
+                   for each in self._covered(budget))]
+        if len(found) > 1:
+            raise errors.internal('This pod has more than one '
+                                  'PodDisruptionBudget, which the eviction '
+                                  'subresource does not support.')
+        for budget in found:
+            if _unguarded(budget, pod):
+                continue
+            if budget['status']['disruptionsAllowed'] <= 0:
+                name = budget['metadata']['name']
+                raise errors.too_many(
+                    'Cannot evict pod as it would violate the pod\'s '
+                    'disruption budget.', causes=[{
+                        'reason': 'DisruptionBudget', 'message':
+                        f'The disruption budget {name} needs '
+                        f'{budget["status"]["desiredHealthy"]} healthy pods '
+                        f'and has {budget["status"]["currentHealthy"]} '
+                        'currently'}])
+
+
+def _unguarded(budget, pod):
+    """Whether a pod that is not healthy may go."""
+    if conditions.ready(pod):
+        return False
+    status = budget['status']
+    return (budget['spec'].get('unhealthyPodEvictionPolicy') == 'AlwaysAllow'
+            or 0 < status['desiredHealthy'] <= status['currentHealthy'])

@@ -1,0 +1,56 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Events: what happened to an object, for people."""
+
+from qinling.tests.kubernetes import errors
+from qinling.tests.kubernetes import names
+from qinling.tests.kubernetes import resources
+
+
+def emit(registry, about, reason, message, warning=False, component=''):
+    """Tell of something, once; again means that it is counted.
+
+    Like the real one the scheduler writes events of the newer form, whose
+    ``lastTimestamp`` is not there.
+    """
+    metadata = about['metadata']
+    name = f'{metadata["name"]}.{abs(hash((reason, message))):x}'
+    namespace = metadata.get('namespace', 'default')
+    now = names.now()
+    if registry.store.get(resources.EVENTS, namespace, name):
+        def again(event):
+            event['count'] = event.get('count', 1) + 1
+            event['lastTimestamp'] = now
+        registry.change(resources.EVENTS, namespace, name, again)
+        return
+    event = {
+        'metadata': {'name': name}, 'reason': reason, 'message': message,
+        'type': 'Warning' if warning else 'Normal',
+        'involvedObject': {
+            'kind': about['kind'], 'apiVersion': about['apiVersion'],
+            'name': metadata['name'], 'namespace': namespace,
+            'uid': metadata['uid'],
+            'resourceVersion': metadata['resourceVersion']}}
+    if component == 'default-scheduler':
+        event.update(eventTime=now[:-1] + '.000000Z', action='Binding',
+                     reportingComponent=component,
+                     reportingInstance=f'{component}-0')
+    else:
+        event.update(firstTimestamp=now, lastTimestamp=now, count=1,
+                     source={'component': component})
+    try:
+        registry.create(resources.EVENTS, namespace, event)
+    except errors.ApiError as error:
+        # The namespace may be ending, or gone.
+        if error.code not in (403, 404):
+            raise

@@ -1,0 +1,93 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Mishaps of an API server, made to order."""
+
+import dataclasses
+import threading
+
+from qinling.tests.kubernetes import errors
+
+
+@dataclasses.dataclass
+class Fault:
+    """One mishap: ``action`` is ``status``, ``reset`` or ``delay``; ``after``
+    tells that the request has its effect all the same; ``times`` is how often
+    it comes yet, ``None`` for always."""
+
+    action: str
+    match: dict
+    error: errors.ApiError = None
+    seconds: float = 0
+    after: bool = False
+    times: int = 1
+    met: int = 0
+
+    def fits(self, call):
+        return all(getattr(call, name) == value
+                   for name, value in self.match.items())
+
+
+class Faults:
+    """The mishaps to come.
+
+    Each is told by what it meets: the fields of :class:`.routes.Call`, such
+    as ``verb='patch', resource='pods'``; nothing means every request.
+    """
+
+    def __init__(self):
+        self._faults = []
+        self._lock = threading.Lock()
+
+    def status(self, code, times=1, after=False, **match):
+        """Answer with a status; ``times=None`` is until :meth:`clear`."""
+        error = (errors.internal() if code == 500 else errors.ApiError(
+            code, {503: 'ServiceUnavailable', 504: 'Timeout',
+                   409: 'Conflict', 403: 'Forbidden'}.get(code, 'Unknown'),
+            'injected'))
+        return self._add(Fault('status', match, error, times=times,
+                               after=after))
+
+    def too_many(self, retry_after=1, times=1, **match):
+        """Answer 429 with ``Retry-After``."""
+        return self._add(Fault('status', match, errors.too_many(
+            retry_after=retry_after), times=times))
+
+    def reset(self, times=1, after=False, **match):
+        """Reset the connection instead of an answer."""
+        return self._add(Fault('reset', match, times=times, after=after))
+
+    def delay(self, seconds, times=1, **match):
+        """Take long."""
+        return self._add(Fault('delay', match, seconds=seconds, times=times))
+
+    def clear(self):
+        with self._lock:
+            self._faults.clear()
+
+    def take(self, call):
+        """The mishap that a call meets, or ``None``."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.fits(call):
+                    fault.met += 1
+                    if fault.times is not None:
+                        fault.times -= 1
+                        if not fault.times:
+                            self._faults.remove(fault)
+                    return fault
+        return None
+
+    def _add(self, fault):
+        with self._lock:
+            self._faults.append(fault)
+        return fault

@@ -1,0 +1,158 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The images that the kubelet can "pull": each is a way to start a
+program."""
+
+import dataclasses
+import json
+import os
+import secrets
+import sys
+
+from qinling import runtimes
+
+DIRECTORY = os.path.dirname(os.path.abspath(runtimes.__file__))
+PYTHON = os.path.realpath(sys.executable)
+PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+CODE = '/var/lib/qinling/code'  # where a runtime image keeps functions
+
+
+@dataclasses.dataclass
+class Box:
+    """What a program finds: its address, its files and its limits."""
+
+    address: str
+    directory: str     # of its own, in place of the image's root
+    mounts: dict       # path in the container -> path here
+    read_only: bool
+    memory: int        # bytes, 0 for no limit
+
+    def path(self, path):
+        """Where a path of the container is here; ``None`` if it cannot be
+        written to."""
+        for mount in sorted(self.mounts, key=len, reverse=True):
+            if path == mount or path.startswith(mount.rstrip('/') + '/'):
+                return self.mounts[mount] + path[len(mount):]
+        if self.read_only:
+            return None
+        here = os.path.join(self.directory, path.lstrip('/'))
+        os.makedirs(here, exist_ok=True)
+        return here
+
+
+@dataclasses.dataclass
+class Image:
+    """``entry`` is a function of a :class:`Box` and returns the command;
+    ``user`` is the number of the user it runs as; ``hungry`` tells that
+    memory above the limit gets it killed."""
+
+    entry: object
+    user: int = 0
+    environment: dict = dataclasses.field(default_factory=dict)
+    hungry: bool = False
+
+
+def script(text, **more):
+    """An image with a Python program, whose arguments are those of the
+    container, and before them the address of the pod."""
+    return Image(lambda box: [PYTHON, '-I', '-S', '-u', '-c', text,
+                              box.address, str(box.memory)], **more)
+
+
+def _fails(text):
+    return [PYTHON, '-I', '-S', '-c', f'import sys; sys.exit({text!r})']
+
+
+def runtime(*flags):
+    """A runtime image: the agent with Python as its language.
+
+    :param flags: of the Python that runs functions.
+    """
+    def entry(box):
+        places = {path: box.path(path) for path in (CODE, '/tmp')}
+        for path, place in places.items():
+            if place is None:
+                return _fails(f"[Errno 30] Read-only file system: '{path}'")
+        settings = os.path.join(box.directory, 'settings.json')
+        with open(settings, 'w') as target:
+            json.dump({
+                'secret': secrets.token_urlsafe(32), 'processes': 0,
+                'listen': f'tcp:[{box.address}]:9090',
+                'code': places[CODE],
+                'bootstrap': [PYTHON, '-I', '-S', '-u', *flags,
+                              os.path.join(DIRECTORY, 'python.py')],
+                'environment': {'PATH': PATH, 'LANG': 'C.UTF-8',
+                                'HOME': places['/tmp'],
+                                'TMPDIR': places['/tmp']}}, target)
+        return [PYTHON, '-I', '-S', os.path.join(DIRECTORY, 'agent.py'),
+                settings]
+    return Image(entry, user=10001)
+
+
+SERVER = '''
+import http.server, os, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = "\\n".join(
+            [self.command + " " + self.path, *map(str, self.headers.items()),
+             *(name + "=" + value for name, value
+               in sorted(os.environ.items()))]).encode()
+        size = int(self.headers.get("Content-Length") or 0)
+        body += b"\\n" + self.rfile.read(size)
+        self.send_response(200 if self.path != "/bad" else 418)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    do_POST = do_GET
+class Server(http.server.ThreadingHTTPServer):
+    def server_bind(self):
+        self.socket.setsockopt(1, 2, 1)
+        self.socket.bind(self.server_address)
+        self.server_name, self.server_port = self.server_address
+Server((sys.argv[1], 9090), Handler).serve_forever()
+'''
+
+HOG = '''
+import os, sys
+held, limit = [], int(sys.argv[2]) or 64 << 20
+while True:
+    held.append(bytes(1 << 20))
+    if len(held) << 20 > limit:
+        os.kill(os.getpid(), 9)  # what the kernel would do
+'''
+
+
+def known():
+    """{name: :class:`Image`}, new each time."""
+    return {
+        'example/echo:1': script('import sys; print(*sys.argv[3:])'),
+        'example/input:1': script(
+            'import os; print(os.environ.get("QINLING_INPUT", ""))'),
+        'example/env:1': script(
+            'import json, os; print(json.dumps(dict(os.environ)))'),
+        'example/fail:1': script(
+            'import sys; print("It fails."); sys.exit(3)'),
+        'example/sleep:1': script(
+            'import sys, time; print("It sleeps.");'
+            'time.sleep(float((sys.argv + ["3600"])[3]))'),
+        'example/stubborn:1': script(
+            'import signal, time; signal.signal(15, signal.SIG_IGN);'
+            'print("It stays."); time.sleep(3600)'),
+        'example/hog:1': script(HOG, hungry=True),
+        'example/binary-log:1': script(
+            'import os; os.write(1, b"\\xff\\xfe\\x00 no text\\n")'),
+        'example/server:1': script(SERVER),
+        'qinling/python3:1': runtime(),
+        'qinling/python3:2': runtime('-B'),
+    }

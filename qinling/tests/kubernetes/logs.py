@@ -1,0 +1,110 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The subresource ``log``."""
+
+import datetime
+import os
+
+from qinling.tests.kubernetes import errors
+from qinling.tests.kubernetes import names
+
+
+def read(pod, query, path_of):
+    """The bytes of a container's log.
+
+    :param path_of: a function of the container's name and the number of its
+        restarts: the path of the log, which need not be there.
+    :raises ApiError: 400, the container has not been started, or others.
+    """
+    name = _container(pod, query)
+    if not pod['spec'].get('nodeName'):
+        raise errors.bad_request(f'pod {pod["metadata"]["name"]} does not '
+                                 'have a host assigned')
+    status = next((each for kind in ('initContainerStatuses',
+                                     'containerStatuses')
+                   for each in pod['status'].get(kind, ())
+                   if each['name'] == name), None)
+    restarts = status['restartCount'] if status else 0
+    where = f'container "{name}" in pod "{pod["metadata"]["name"]}"'
+    if query.get('previous') == 'true':
+        if not restarts:
+            raise errors.bad_request(f'previous terminated {where} not found')
+        restarts -= 1
+    elif status is None or _never_began(status):
+        reason = 'ContainerCreating' if status is None else (
+            status['state']['waiting']['reason'])
+        said = 'waiting to start'
+        if reason in ('ErrImagePull', 'ImagePullBackOff'):
+            said, reason = ('waiting to start',
+                            'trying and failing to pull image')
+        raise errors.bad_request(f'{where} is {said}: {reason}')
+    elif 'waiting' in status['state'] and restarts:
+        # The next one has not begun; this is the log of the last one.
+        restarts -= 0 if os.path.exists(path_of(name, restarts)) else 1
+    return _cut(path_of(name, restarts), query)
+
+
+def _container(pod, query):
+    known = [each['name'] for kind in ('initContainers', 'containers')
+             for each in pod['spec'].get(kind, ())]
+    name = query.get('container')
+    if not name and len(pod['spec']['containers']) > 1:
+        shown = ' '.join(each['name'] for each in pod['spec']['containers'])
+        raise errors.bad_request(
+            f'a container name must be specified for pod '
+            f'{pod["metadata"]["name"]}, choose one of: [{shown}]')
+    name = name or pod['spec']['containers'][0]['name']
+    if name not in known:
+        raise errors.bad_request(f'container {name} is not valid for pod '
+                                 f'{pod["metadata"]["name"]}')
+    return name
+
+
+def _never_began(status):
+    return 'waiting' in status['state'] and not (
+        status.get('lastState') or status['restartCount'])
+
+
+def _cut(path, query):
+    """The lines that are asked for."""
+    try:
+        with open(path, 'rb') as source:
+            lines = source.read().splitlines()
+    except FileNotFoundError:
+        lines = []
+    since = _since(query)
+    shown = []
+    for line in lines:
+        stamp, _stream, tag, text = line.split(b' ', 3)
+        if since and _time(stamp) < since:
+            continue
+        prefix = stamp + b' ' if query.get('timestamps') == 'true' else b''
+        shown.append(prefix + text + (b'\n' if tag == b'F' else b''))
+    if 'tailLines' in query:
+        shown = shown[-int(query['tailLines']):] if int(
+            query['tailLines']) else []
+    data = b''.join(shown)
+    return data[:int(query['limitBytes'])] if 'limitBytes' in query else data
+
+
+def _time(stamp):
+    return names.time_of(stamp.decode()[:26] + '+00:00')
+
+
+def _since(query):
+    if 'sinceTime' in query:
+        return names.time_of(query['sinceTime'])
+    if 'sinceSeconds' in query:
+        return datetime.datetime.now(datetime.UTC) - datetime.timedelta(
+            seconds=int(query['sinceSeconds']))
+    return None

@@ -1,0 +1,205 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The ways to patch an object: JSON Patch (RFC 6902), JSON Merge Patch (RFC
+7396) and strategic merge, which knows the keys of lists.
+
+https://kubernetes.io/docs/tasks/manage-kubernetes-objects/\
+update-api-object-kubectl-patch/
+"""
+
+from qinling.tests.kubernetes import errors
+from qinling.tests.kubernetes import store
+
+#: Lists that strategic patches merge, and the key of their elements.
+MERGE_KEYS = {
+    'conditions': 'type', 'containers': 'name', 'env': 'name',
+    'ephemeralContainers': 'name', 'hostAliases': 'ip',
+    'imagePullSecrets': 'name', 'initContainers': 'name',
+    'ownerReferences': 'uid', 'podIPs': 'ip', 'ports': 'containerPort',
+    'topologySpreadConstraints': 'topologyKey', 'volumeDevices': 'devicePath',
+    'volumeMounts': 'mountPath', 'volumes': 'name',
+}
+MERGED_PRIMITIVES = {'finalizers'}
+
+
+def merge(target, patch):
+    """A JSON merge patch."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge(result.get(key), value)
+    return result
+
+
+def strategic(target, patch):
+    """A strategic merge patch."""
+    if not isinstance(patch, dict):
+        return patch
+    directive = patch.get('$patch')
+    if directive == 'replace':
+        return {key: value for key, value in patch.items() if key != '$patch'}
+    if directive == 'delete':
+        return {}
+    result = dict(target) if isinstance(target, dict) else {}
+    retained = patch.get('$retainKeys')
+    if retained is not None:
+        result = {key: value for key, value in result.items()
+                  if key in retained}
+    for key, value in patch.items():
+        if key.startswith('$'):
+            _directive(result, key, value)
+        elif value is None:
+            result.pop(key, None)
+        elif isinstance(value, list):
+            result[key] = _list(key, result.get(key), value)
+        else:
+            result[key] = strategic(result.get(key), value)
+    return result
+
+
+def _directive(result, key, value):
+    if key.startswith('$deleteFromPrimitiveList/'):
+        name = key.partition('/')[2]
+        result[name] = [each for each in result.get(name, ())
+                        if each not in value]
+    elif key.startswith('$setElementOrder/') or key == '$retainKeys':
+        return
+    else:
+        raise errors.bad_request(f'unknown directive {key}')
+
+
+def _list(name, present, patch):
+    present = list(present or ())
+    if name in MERGED_PRIMITIVES:
+        return present + [each for each in patch if each not in present]
+    key = MERGE_KEYS.get(name)
+    if key is None or not all(isinstance(each, dict) for each in patch):
+        return patch
+    if any(each.get('$patch') == 'replace' for each in patch):
+        return [each for each in patch if '$patch' not in each]
+    for element in patch:
+        if key not in element:
+            raise errors.bad_request(
+                f'map: {element} does not contain declared merge key: {key}')
+        _element(present, key, element)
+    return present
+
+
+def _element(present, key, element):
+    for number, each in enumerate(present):
+        if each.get(key) == element[key]:
+            if element.get('$patch') == 'delete':
+                del present[number]
+            else:
+                present[number] = strategic(each, element)
+            return
+    if element.get('$patch') != 'delete':
+        present.append(strategic({}, element))
+
+
+def json_patch(target, operations):
+    """A JSON patch.
+
+    :raises ApiError: 400 for what is no patch, 422 for what does not fit.
+    """
+    if not isinstance(operations, list) or not all(
+            isinstance(each, dict) for each in operations):
+        raise errors.bad_request('error decoding patch: json: cannot '
+                                 'unmarshal object into jsonpatch.Patch')
+    target = store.copy(target)
+    for operation in operations:
+        try:
+            target = _operate(target, operation)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise errors.unprocessable() from error
+    return target
+
+
+def _operate(target, operation):
+    verb, path = operation['op'], _path(operation['path'])
+    if verb == 'test':
+        if _find(target, path) != operation['value']:
+            raise ValueError('test failed')
+    elif verb == 'remove':
+        _remove(target, path)
+    elif verb == 'replace':
+        if path:
+            _find(target, path)
+            _remove(target, path)
+        target = _add(target, path, operation['value'])
+    elif verb == 'add':
+        target = _add(target, path, operation['value'])
+    elif verb in ('move', 'copy'):
+        source = _path(operation['from'])
+        value = store.copy(_find(target, source))
+        if verb == 'move':
+            _remove(target, source)
+        target = _add(target, path, value)
+    else:
+        raise ValueError(verb)
+    return target
+
+
+def _path(text):
+    if text and not text.startswith('/'):
+        raise ValueError(text)
+    return [part.replace('~1', '/').replace('~0', '~')
+            for part in text.split('/')[1:]]
+
+
+def _find(target, path):
+    for part in path:
+        target = (target[_index(part)] if isinstance(target, list)
+                  else target[part])
+    return target
+
+
+def _index(part):
+    number = int(part)
+    if number < 0:
+        raise IndexError(part)
+    return number
+
+
+def _add(target, path, value):
+    if not path:
+        return value
+    parent = _find(target, path[:-1])
+    if isinstance(parent, list):
+        place = len(parent) if path[-1] == '-' else _index(path[-1])
+        if place > len(parent):
+            raise IndexError(place)
+        parent.insert(place, value)
+    else:
+        parent[path[-1]] = value
+    return target
+
+
+def _remove(target, path):
+    parent = _find(target, path[:-1])
+    if isinstance(parent, list):
+        del parent[_index(path[-1])]
+    else:
+        del parent[path[-1]]
+
+
+#: Content type -> how to patch.
+KINDS = {
+    'application/json-patch+json': json_patch,
+    'application/merge-patch+json': merge,
+    'application/strategic-merge-patch+json': strategic,
+}

@@ -1,0 +1,383 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The life of one pod on its node, in a thread of its own."""
+
+import os
+import queue
+import shutil
+import signal
+import threading
+import time
+
+from qinling.tests.kubernetes import conditions
+from qinling.tests.kubernetes import containers
+from qinling.tests.kubernetes import errors
+from qinling.tests.kubernetes import events
+from qinling.tests.kubernetes import images
+from qinling.tests.kubernetes import names
+from qinling.tests.kubernetes import quantities
+from qinling.tests.kubernetes import resources
+
+RESIZE_PAUSE = 0.1  # seconds until a resize is in force
+
+
+class PodWorker(threading.Thread):
+    """Starts the containers of a pod, watches over them, ends them, and
+    tells all of it in the pod's status."""
+
+    def __init__(self, kubelet, pod):
+        super().__init__(name=f'pod-{pod["metadata"]["name"]}', daemon=True)
+        self.kubelet = kubelet
+        self.pod = pod
+        self.uid = pod['metadata']['uid']
+        self.namespace = pod['metadata']['namespace']
+        self.name = pod['metadata']['name']
+        self.node = pod['spec']['nodeName']
+        self.directory = os.path.join(kubelet.directory, self.uid)
+        self.address = None
+        self.containers = []
+        self.initial = []
+        self._inbox = queue.SimpleQueue()
+        self._ending = False    # it is being ended: nothing starts again
+        self._failure = None    # (reason, message) of the pod
+        self._resize_due = None
+        self._evicted = False
+        self._begun = time.monotonic()
+
+    # What others call
+
+    def wake(self):
+        """Look again, something has changed."""
+        self._inbox.put(None)
+
+    def hear(self, message):
+        """What the runtime tells of a container."""
+        self._inbox.put(message)
+
+    def tell(self, reason, message, warning=False):
+        """Emit an event."""
+        events.emit(self.kubelet.registry, self.pod, reason, message, warning,
+                    'kubelet')
+
+    def log_path(self, name, restarts):
+        return os.path.join(self.directory, f'{name}.{restarts}.log')
+
+    def restarts(self, code):
+        """Whether a container that has ended starts again."""
+        policy = self.pod['spec']['restartPolicy']
+        return not self._ending and (
+            policy == 'Always' or policy == 'OnFailure' and code != 0)
+
+    def box(self, spec):
+        """What a container's program finds."""
+        mounts = {mount['mountPath']: containers.directory_of(
+            self, f'volumes/{mount["name"]}') + (
+                '/' + mount['subPath'] if mount.get('subPath') else '')
+            for mount in spec.get('volumeMounts', ())}
+        limits = spec['resources'].get('limits', {})
+        root = containers.directory_of(self, f'root/{spec["name"]}')
+        return images.Box(
+            self.address, root, mounts, bool(spec.get('securityContext', {}).get(
+                'readOnlyRootFilesystem')),
+            int(quantities.parse(limits.get('memory', '0'))))
+
+    def kill(self, memory=False):
+        """Kill the containers, from another thread."""
+        for each in self.containers:
+            each.kill(memory)
+
+    def evict(self):
+        """Let the node take the pod away, since it lacks memory."""
+        self._evicted = True
+        self.wake()
+
+    def freeze(self, frozen=True):
+        """Stop all processes, or let them go on."""
+        for each in self.containers:
+            if each.id and not each.ended:
+                self.kubelet.processes.freeze(each.id, frozen)
+
+    # The thread
+
+    def run(self):
+        os.makedirs(self.directory, exist_ok=True)
+        try:
+            self.address = self.kubelet.take_address()
+            self._live()
+        finally:
+            self._kill_all(0)
+            if self.address:
+                self.kubelet.give_address(self.address)
+            shutil.rmtree(self.directory, ignore_errors=True)
+            self.kubelet.forget(self)
+
+    def _live(self):
+        spec = self.pod['spec']
+        self.initial = [containers.Container(self, each)
+                        for each in spec.get('initContainers', ())]
+        self.containers = [containers.Container(self, each)
+                           for each in spec['containers']]
+        for each in self.initial:
+            each.state = {'waiting': {'reason': 'PodInitializing'}}
+        self._begun = time.monotonic()
+        self._report()
+        self._pause(self.kubelet.delay)
+        while self._look():
+            if not self.kubelet.lost(self.node):
+                if 'deletionTimestamp' in self.pod['metadata']:
+                    self._finish()
+                    return
+                self._step()
+                self._report()
+            self._wait()
+
+    def _pause(self, seconds):
+        """Be slow, but not deaf."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self._look() and (
+                'deletionTimestamp' not in self.pod['metadata']):
+            self._wait(end)
+
+    def _look(self):
+        """Take note of the pod as it is; false when it has gone."""
+        pod = self.kubelet.store.get(resources.PODS, self.namespace,
+                                     self.name)
+        gone = pod is None or pod['metadata']['uid'] != self.uid
+        if gone and self.kubelet.lost(self.node):
+            return not self.kubelet.closed
+        if not gone:
+            self.pod = pod
+        return not gone and not self.kubelet.closed
+
+    def _due(self):
+        found = [each.due for each in (*self.initial, *self.containers)]
+        found.append(self._resize_due)
+        deadline = self.pod['spec'].get('activeDeadlineSeconds')
+        if deadline and not self._failure:
+            found.append(self._begun + deadline)
+        return min([each for each in found if each is not None],
+                   default=None)
+
+    def _wait(self, due=None):
+        """Wait for a message or for the time of something."""
+        if due is None and not self.kubelet.lost(self.node):
+            due = self._due()
+        timeout = None if due is None else max(0, due - time.monotonic())
+        try:
+            message = self._inbox.get(timeout=timeout)
+            while True:
+                if message:
+                    for each in (*self.initial, *self.containers):
+                        each.hear(message)
+                message = self._inbox.get_nowait()
+        except queue.Empty:
+            pass
+
+    def _step(self):
+        deadline = self.pod['spec'].get('activeDeadlineSeconds')
+        if deadline and not self._failure and (
+                not self._terminal() and time.monotonic()
+                >= self._begun + deadline):
+            self._fail('DeadlineExceeded', 'Pod was active on the node longer '
+                       'than the specified deadline')
+        if self._evicted and not self._failure and not self._terminal():
+            self._fail('Evicted', 'The node was low on resource: memory. ')
+        if self._failure:
+            return
+        if self._initialize():
+            for each in self.containers:
+                each.step()
+            self._resize()
+
+    def _fail(self, reason, message):
+        """End all containers for good; the pod stays, as a record."""
+        self._failure = (reason, message)
+        self.tell(reason, message, True)
+        self._kill_all(self.pod['spec']['terminationGracePeriodSeconds'])
+
+    def _initialize(self):
+        """Run the containers that come first, one by one."""
+        for each in self.initial:
+            if each.ended and not each.ended['exitCode']:
+                continue
+            each.step()
+            return False
+        return True
+
+    def _kill_all(self, grace):
+        """End all processes, with force after ``grace`` seconds."""
+        self._ending = True
+        every = [each for each in (*self.initial, *self.containers)
+                 if each.id and not each.ended]
+        for each in every:
+            each.kill(number=signal.SIGTERM if grace else signal.SIGKILL)
+        end = time.monotonic() + grace
+        while not all(each.ended for each in every):
+            if not grace and self.kubelet.closed:
+                return
+            if grace and time.monotonic() >= self._grace_end(end):
+                grace = 0
+                for each in every:
+                    self.kubelet.processes.signal(each.id, signal.SIGKILL,
+                                                  True)
+            self._wait(self._grace_end(end) if grace
+                       else time.monotonic() + 1)
+
+    def _grace_end(self, end):
+        """The end of patience, which a second deletion may shorten."""
+        if not self._look():
+            return 0
+        shorter = self.pod['metadata'].get('deletionGracePeriodSeconds')
+        return end if shorter is None else min(
+            end, time.monotonic() + shorter)
+
+    def _finish(self):
+        """End a pod that is being deleted, then let it vanish."""
+        self.tell('Killing', 'Stopping container '
+                  f'{self.containers[0].spec["name"]}')
+        self._kill_all(self.pod['metadata'].get(
+            'deletionGracePeriodSeconds', 0))
+        for each in self.containers:
+            each.due = None
+        self._report()
+        try:
+            self.kubelet.registry.delete(
+                resources.PODS, self.namespace, self.name, {
+                    'gracePeriodSeconds': 0,
+                    'preconditions': {'uid': self.uid}})
+        except errors.ApiError as error:
+            if error.code not in (404, 409):
+                raise
+
+    # Resizes
+
+    def _resize(self):
+        wanted = [each['resources'] for each in
+                  self.pod['spec']['containers']]
+        if wanted == [each.allocated for each in self.containers]:
+            self._resize_due = None
+            return
+        now = time.monotonic()
+        if self._resize_due is None:
+            self._resize_due = now + RESIZE_PAUSE
+        elif now >= self._resize_due:
+            reason, message = self.kubelet.room(self.pod)
+            if reason:
+                self._resize_due = now + RESIZE_PAUSE
+                self._pend(reason, message)
+                return
+            self._resize_due = None
+            for each, found in zip(self.containers, wanted):
+                self._apply(each, found)
+
+    def _apply(self, container, wanted):
+        policies = {each['resourceName']: each['restartPolicy'] for each
+                    in container.spec.get('resizePolicy', ())}
+        before = container.allocated.get('limits', {})
+        after = wanted.get('limits', {})
+        container.allocated = wanted
+        container.spec = dict(container.spec, resources=wanted)
+        if any(policies.get(name) == 'RestartContainer'
+               and before.get(name) != after.get(name)
+               for name in ('cpu', 'memory')):
+            container.kill()
+
+    def _pend(self, reason, message):
+        def write(value):
+            conditions.put(value, 'PodResizePending', True, reason, message)
+        self._write(write)
+
+    # The status
+
+    def _terminal(self):
+        return self._phase() in ('Succeeded', 'Failed')
+
+    def _phase(self):
+        if self._failure:
+            return 'Failed'
+        states = [each.state for each in self.containers]
+        codes = [state['terminated']['exitCode'] for state in states
+                 if 'terminated' in state]
+        if any(each.ended and each.ended['exitCode']
+               for each in self.initial):
+            return 'Failed'
+        if len(codes) == len(states):
+            return 'Failed' if any(codes) else 'Succeeded'
+        begun = any(each.running or each.ended or each.last_state
+                    for each in self.containers)
+        return 'Running' if begun else 'Pending'
+
+    def _report(self):
+        """Write the status."""
+        phase = self._phase()
+
+        def write(value):
+            status = value['status']
+            status.setdefault('startTime', names.now())
+            status.update(
+                phase=phase, hostIP=self.kubelet.host_address(self.node),
+                hostIPs=[{'ip': self.kubelet.host_address(self.node)}],
+                podIP=self.address, podIPs=[{'ip': self.address}],
+                observedGeneration=value['metadata']['generation'],
+                containerStatuses=[each.status()
+                                   for each in self.containers])
+            if self.initial:
+                status['initContainerStatuses'] = [
+                    dict(each.status(), ready=bool(each.ended))
+                    for each in self.initial]
+            if self._failure:
+                status['reason'], status['message'] = self._failure
+                if self._evicted:
+                    conditions.put(value, 'DisruptionTarget', True,
+                                   'TerminationByKubelet', self._failure[1])
+            self._put_conditions(value, phase)
+
+        self._write(write)
+
+    def _write(self, write):
+        try:
+            self.pod = self.kubelet.registry.change(
+                resources.PODS, self.namespace, self.name, write,
+                subresource='status')
+        except errors.ApiError as error:
+            if error.code != 404:
+                raise
+
+    def _put_conditions(self, value, phase):
+        generation = value['metadata']['generation']
+        initialized = all(each.ended and not each.ended['exitCode']
+                          for each in self.initial)
+        unready = [each.spec['name'] for each in self.containers
+                   if not each.ready]
+        reason = message = ''
+        if phase in ('Succeeded', 'Failed'):
+            reason = 'PodCompleted' if phase == 'Succeeded' else 'PodFailed'
+        elif unready:
+            reason = 'ContainersNotReady'
+            message = f'containers with unready status: [{" ".join(unready)}]'
+        good = not unready and phase == 'Running'
+        conditions.put(value, 'PodReadyToStartContainers',
+                       phase in ('Pending', 'Running'))
+        conditions.put(value, 'Initialized', initialized)
+        conditions.put(value, 'ContainersReady', good, reason, message)
+        conditions.put(value, 'Ready', good, reason, message)
+        resized = [each['resources'] for each in value['spec']['containers']]
+        if resized != [each.allocated for each in self.containers]:
+            if not conditions.find(value, 'PodResizePending'):
+                conditions.put(value, 'PodResizeInProgress', True)
+        else:
+            conditions.drop(value, 'PodResizeInProgress')
+            conditions.drop(value, 'PodResizePending')
+        for each in value['status']['conditions']:
+            if each['type'] != 'PodScheduled':
+                each['observedGeneration'] = generation

@@ -1,0 +1,121 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Probes: what tells whether a container is up."""
+
+import http.client
+import socket
+import subprocess
+import time
+
+
+class Probe:
+    """One probe of one running container.
+
+    :param spec: the probe of the container's spec.
+    :param pace: how long a second lasts here, for looking: good news comes
+        sooner than from a real kubelet, but a failure counts once in a
+        period of real seconds only, so that nothing is given up sooner.
+    :param good: what is believed before the first result.
+    """
+
+    def __init__(self, spec, pace, good):
+        self.spec = spec
+        self.good = good
+        self.failed = 0
+        self.passed = 0
+        self._pace = pace
+        self.due = time.monotonic() + pace * spec.get(
+            'initialDelaySeconds', 0)
+        self.message = ''
+        self._counted = time.monotonic()
+
+    def run(self, target, broken=False):
+        """Try once; returns whether the belief has changed.
+
+        :param target: a :class:`Target`.
+        :param broken: that it fails in any case.
+        """
+        before = self.good
+        try:
+            passed = not broken and self._try(target)
+        except (OSError, http.client.HTTPException,
+                subprocess.SubprocessError) as error:
+            passed, self.message = False, str(error)
+        if passed:
+            self.passed, self.failed = self.passed + 1, 0
+            if self.passed >= self.spec['successThreshold']:
+                self.good = True
+        else:
+            self._fail()
+        self.due = time.monotonic() + self._pace * self.spec['periodSeconds']
+        return self.good != before
+
+    def _fail(self):
+        self.passed = 0
+        now = time.monotonic()
+        if now - self._counted < self.spec['periodSeconds']:
+            return
+        self._counted = now
+        self.failed += 1
+        if self.failed >= self.spec['failureThreshold']:
+            self.good = False
+
+    def _try(self, target):
+        patience = self.spec['timeoutSeconds']
+        if 'exec' in self.spec:
+            done = subprocess.run(
+                self.spec['exec']['command'], env=target.environment,
+                cwd=target.directory, timeout=patience, capture_output=True,
+                stdin=subprocess.DEVNULL)
+            return done.returncode == 0
+        if 'httpGet' in self.spec:
+            return self._get(self.spec['httpGet'], target, patience)
+        port = self.spec.get('tcpSocket', self.spec.get('grpc'))
+        with socket.create_connection(
+                (port.get('host') or target.address,
+                 target.port(port['port'])), patience):
+            return True
+
+    def _get(self, wanted, target, patience):
+        connection = http.client.HTTPConnection(
+            wanted.get('host') or target.address,
+            target.port(wanted['port']), timeout=patience)
+        try:
+            headers = {each['name']: each['value']
+                       for each in wanted.get('httpHeaders', ())}
+            headers.setdefault('User-Agent', 'kube-probe/1.36')
+            connection.request('GET', wanted['path'], headers=headers)
+            status = connection.getresponse().status
+        finally:
+            connection.close()
+        self.message = f'HTTP probe failed with statuscode: {status}'
+        return 200 <= status < 400
+
+
+class Target:
+    """What probes look at: a container at an address."""
+
+    def __init__(self, address, container, environment, directory):
+        self.address = address
+        self.environment = environment
+        self.directory = directory
+        self._container = container
+
+    def port(self, wanted):
+        """The number of a port that may be a name."""
+        if isinstance(wanted, int):
+            return wanted
+        for each in self._container.get('ports', ()):
+            if each.get('name') == wanted:
+                return each['containerPort']
+        return int(wanted)

@@ -1,0 +1,80 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The way to a pod's port through the API server.
+
+https://kubernetes.io/docs/tasks/access-application-cluster/\
+access-cluster-services/#manually-constructing-apiserver-proxy-urls
+"""
+
+import contextlib
+import http.client
+import re
+
+from qinling.tests.kubernetes import errors
+
+#: Headers that are of one connection, or for the API server itself.
+KEPT_BACK = {'authorization', 'connection', 'host', 'keep-alive',
+             'transfer-encoding', 'content-length', 'te', 'upgrade'}
+PATIENCE = 30  # seconds
+
+
+def split(text):
+    """(scheme, name, port) of ``[scheme:]name[:port]``."""
+    match = re.fullmatch(r'(?:(https?):)?([^:]+)(?::([^:]*))?', text)
+    if not match:
+        raise errors.bad_request(f'invalid pod request "{text}"')
+    return match[1] or 'http', match[2], match[3]
+
+
+def address(pod, port):
+    """(host, port) of a pod.
+
+    :raises ApiError: it has none.
+    """
+    host = pod['status'].get('podIP')
+    if not host:
+        raise errors.unavailable('address not allowed')
+    ports = [each for container in pod['spec']['containers']
+             for each in container.get('ports', ())]
+    if not port:
+        return host, ports[0]['containerPort'] if ports else 80
+    if port.isdigit():
+        return host, int(port)
+    for each in ports:
+        if each.get('name') == port:
+            return host, each['containerPort']
+    raise errors.unavailable(f'no port named "{port}"')
+
+
+def forward(place, method, path, headers, body):
+    """(status, headers, body) of what a pod answers.
+
+    :param place: (host, port).
+    """
+    sent = {name: value for name, value in headers.items()
+            if name.lower() not in KEPT_BACK}
+    host, port = place
+    connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
+    try:
+        with contextlib.closing(connection):
+            connection.request(method, path, body or None,
+                               dict(sent, Host=f'{host}:{port}'))
+            answer = connection.getresponse()
+            data = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise errors.unavailable(
+            'error trying to reach service: dial tcp '
+            f'{host}:{port}: {error}') from error
+    kept = {name: value for name, value in answer.getheaders()
+            if name.lower() not in KEPT_BACK}
+    return answer.status, kept, data

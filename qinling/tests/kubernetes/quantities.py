@@ -1,0 +1,62 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Quantities such as ``100m``, ``64Mi`` and ``1e3``."""
+
+import decimal
+import re
+
+_FORM = re.compile(r'([+-]?(?:\d+\.?\d*|\.\d+))'
+                   r'([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?')
+_SUFFIXES = {
+    'n': decimal.Decimal('1e-9'), 'u': decimal.Decimal('1e-6'),
+    'm': decimal.Decimal('1e-3'), 'k': 10 ** 3,
+    **{letter: 1000 ** power for power, letter in enumerate('MGTPE', 2)},
+    **{f'{letter}i': 1024 ** power
+       for power, letter in enumerate('KMGTPE', 1)},
+}
+
+
+def parse(text):
+    """The number, a :class:`decimal.Decimal`.
+
+    :raises ValueError: it is no quantity.
+    """
+    match = _FORM.fullmatch(str(text))
+    if not match:
+        raise ValueError('quantities must match the regular expression '
+                         "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
+    number, suffix = match.groups()
+    value = decimal.Decimal(number)
+    if not suffix:
+        return value
+    if suffix in _SUFFIXES:
+        return value * _SUFFIXES[suffix]
+    return value * decimal.Decimal(10) ** int(suffix[1:])
+
+
+def render(value):
+    """The shortest text of a number."""
+    value = decimal.Decimal(value)
+    if value == value.to_integral_value():
+        return str(int(value))
+    return f'{int((value * 1000).to_integral_value(decimal.ROUND_UP))}m'
+
+
+def requested(pod, kind='requests'):
+    """{resource: sum} of a pod's containers."""
+    total = {}
+    for container in pod['spec'].get('containers', ()):
+        for name, text in container.get('resources', {}).get(
+                kind, {}).items():
+            total[name] = total.get(name, 0) + parse(text)
+    return total

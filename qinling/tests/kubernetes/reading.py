@@ -1,0 +1,227 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Lists and watches.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/
+"""
+
+import base64
+import dataclasses
+import time
+
+import orjson
+
+from qinling.tests.kubernetes import errors
+from qinling.tests.kubernetes import selectors
+
+FRESH_PATIENCE = 3      # seconds that a list waits for a version to come
+BOOKMARK_PAUSE = 0.5    # seconds from one bookmark to the next
+LONGEST_WATCH = 1800    # seconds
+INITIAL_END = 'k8s.io/initial-events-end'
+
+
+@dataclasses.dataclass
+class Selection:
+    """Objects of one kind, in a namespace or all, that match selectors."""
+
+    resource: object
+    namespace: str
+    query: dict
+    name: str = ''
+
+    def __post_init__(self):
+        self._labels = selectors.labels(self.query.get('labelSelector'))
+        self._fields = selectors.fields(self.query.get('fieldSelector'),
+                                        self.resource)
+
+    def has(self, value):
+        if value is None or (self.namespace and value['metadata'].get(
+                'namespace', '') != self.namespace):
+            return False
+        return (self._labels(value['metadata'].get('labels', {}))
+                and self._fields(value))
+
+
+def version_of(query):
+    """The resource version that a query names; ``None`` for none, 0 for any.
+
+    :raises ApiError: it is no number.
+    """
+    text = query.get('resourceVersion')
+    if not text:
+        return None
+    if not text.isdigit():
+        raise errors.bad_request('Invalid value: resourceVersion: Invalid '
+                                 f'value: "{text}": strconv.ParseUint: '
+                                 'invalid syntax')
+    return int(text)
+
+
+def list_of(store, selection):
+    """A list as the server answers it."""
+    query = selection.query
+    limit = int(query.get('limit') or 0)
+    after, version = None, version_of(query)
+    if query.get('continue'):
+        if version:
+            raise errors.bad_request('specifying resource version is not '
+                                     'allowed when using continue')
+        version, after = _token(query['continue'])
+        past = True
+    else:
+        past = query.get('resourceVersionMatch') == 'Exact'
+    with store.changed:
+        _await_version(store, version)
+        shown = version if past and version else store.version
+        found = _state(store, selection.resource, shown)
+    found = [value for value in found if selection.has(value)
+             and (after is None or _place(value) > after)]
+    metadata = {'resourceVersion': str(shown)}
+    if limit and len(found) > limit:
+        if not query.get('labelSelector') and not query.get('fieldSelector'):
+            metadata['remainingItemCount'] = len(found) - limit
+        found = found[:limit]
+        metadata['continue'] = base64.urlsafe_b64encode(orjson.dumps(
+            [shown, _place(found[-1])])).decode()
+    resource = selection.resource
+    # Elements of lists do not say what they are.
+    return {'kind': f'{resource.kind}List', 'apiVersion':
+            resource.api_version, 'metadata': metadata, 'items': [
+                {key: part for key, part in value.items()
+                 if key not in ('kind', 'apiVersion')} for value in found]}
+
+
+def _place(value):
+    return [value['metadata'].get('namespace', ''),
+            value['metadata']['name']]
+
+
+def _token(text):
+    try:
+        version, after = orjson.loads(base64.urlsafe_b64decode(text))
+    except ValueError as error:
+        raise errors.bad_request('continue key is not valid') from error
+    return version, after
+
+
+def _await_version(store, version):
+    if version is not None and version > store.version:
+        if not store.changed.wait_for(
+                lambda: store.version >= version, FRESH_PATIENCE):
+            raise errors.future(version)
+
+
+def _state(store, resource, version):
+    """All objects of a kind as they were at a version."""
+    events = store.since(version)
+    if events is None:
+        raise errors.expired('The provided continue parameter is too old to '
+                             'display a consistent list result.')
+    state = {tuple(_place(value)): value for value in store.list(resource)}
+    for event in reversed(events):
+        if event.resource is resource:
+            place = tuple(_place(event.object))
+            if event.previous is None:
+                state.pop(place, None)
+            else:
+                state[place] = event.previous
+    return [state[place] for place in sorted(state)]
+
+
+def watch(store, selection):
+    """Yields events as they happen, dicts, and ``None`` now and then so that
+    a dead connection is noticed.
+
+    :raises ApiError: the past that is asked for is forgotten.
+    """
+    query = selection.query
+    deadline = time.monotonic() + float(
+        query.get('timeoutSeconds') or LONGEST_WATCH)
+    version = version_of(query)
+    initial = query.get('sendInitialEvents') == 'true'
+    with store.changed:
+        if not version or initial:
+            begin = [_event('ADDED', value)
+                     for value in store.list(selection.resource)
+                     if selection.has(value)]
+            version = store.version
+            if initial:
+                begin.append(_bookmark(selection, version, True))
+        else:
+            begin = []
+            if version > store.version:
+                raise errors.future(version)
+    return _events(store, selection, version, begin, deadline)
+
+
+def _events(store, selection, version, begin, deadline):
+    yield from begin
+    bookmarks = selection.query.get('allowWatchBookmarks') in ('true', '1')
+    told, pause = version, time.monotonic() + BOOKMARK_PAUSE
+    while not store.closed:
+        with store.changed:
+            if store.since(version) == []:
+                left = min(deadline, pause) - time.monotonic()
+                store.changed.wait(max(0, left))
+            found = store.since(version)
+            newest = store.version
+        if found is None:
+            yield {'type': 'ERROR', 'object': errors.expired(
+                f'too old resource version: {version}').body()}
+            return
+        for event in found:
+            seen = _seen(selection, event)
+            if seen:
+                told = event.version
+                yield seen
+        version = newest
+        now = time.monotonic()
+        if now >= min(deadline, pause):
+            if bookmarks and told != version:
+                told = version
+                yield _bookmark(selection, version)
+            yield None
+            pause = now + BOOKMARK_PAUSE
+        if now >= deadline:
+            return
+
+
+def _seen(selection, event):
+    """What an event is for who sees only a selection."""
+    if event.resource is not selection.resource:
+        return None
+    before = selection.has(event.previous)
+    after = event.type != 'DELETED' and selection.has(event.object)
+    if not before and not after:
+        return None
+    if after:
+        return _event('MODIFIED' if before else 'ADDED', event.object)
+    value = event.object
+    if event.type != 'DELETED':
+        # It left the selection: shown as it was, at the present version.
+        value = dict(event.previous, metadata=dict(
+            event.previous['metadata'], resourceVersion=str(event.version)))
+    return _event('DELETED', value)
+
+
+def _event(kind, value):
+    return {'type': kind, 'object': value}
+
+
+def _bookmark(selection, version, initial=False):
+    metadata = {'resourceVersion': str(version), 'creationTimestamp': None}
+    if initial:
+        metadata['annotations'] = {INITIAL_END: 'true'}
+    return {'type': 'BOOKMARK', 'object': {
+        'kind': selection.resource.kind,
+        'apiVersion': selection.resource.api_version, 'metadata': metadata}}

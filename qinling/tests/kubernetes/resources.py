@@ -1,0 +1,143 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The kinds of objects that the stand-in knows."""
+
+import dataclasses
+
+MAIN_VERBS = ('create', 'delete', 'deletecollection', 'get', 'list', 'patch',
+              'update', 'watch')
+
+
+@dataclasses.dataclass(frozen=True)
+class Resource:
+    """One kind; ``model`` is its name in :mod:`.schema`, ``subresources``
+    maps a name to (kind, model, verbs)."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    model: str
+    namespaced: bool = True
+    subresources: dict = dataclasses.field(
+        default_factory=dict, compare=False, hash=False)
+
+    @property
+    def api_version(self):
+        return '/'.join(filter(None, (self.group, self.version)))
+
+    @property
+    def has_status(self):
+        return 'status' in self.subresources
+
+
+_CHANGE = ('get', 'patch', 'update')
+
+
+def _status(kind, model):
+    return {'status': (kind, model, _CHANGE)}
+
+
+def _scale():
+    return {'scale': ('Scale', 'V1Scale', _CHANGE)}
+
+
+def _core(plural, kind, model=None, **more):
+    return Resource('', 'v1', plural, kind, model or f'V1{kind}', **more)
+
+
+PODS = _core('pods', 'Pod', subresources={
+    **_status('Pod', 'V1Pod'),
+    'resize': ('Pod', 'V1Pod', _CHANGE),
+    'log': ('Pod', 'V1Pod', ('get',)),
+    'eviction': ('Eviction', 'V1Eviction', ('create',)),
+    'proxy': ('PodProxyOptions', None, (
+        'create', 'delete', 'get', 'patch', 'update')),
+})
+NAMESPACES = _core('namespaces', 'Namespace', namespaced=False,
+                   subresources=_status('Namespace', 'V1Namespace'))
+NODES = _core('nodes', 'Node', namespaced=False,
+              subresources=_status('Node', 'V1Node'))
+EVENTS = _core('events', 'Event', 'CoreV1Event')
+SECRETS = _core('secrets', 'Secret')
+CONFIG_MAPS = _core('configmaps', 'ConfigMap')
+SERVICE_ACCOUNTS = _core('serviceaccounts', 'ServiceAccount')
+QUOTAS = _core('resourcequotas', 'ResourceQuota',
+               subresources=_status('ResourceQuota', 'V1ResourceQuota'))
+DEPLOYMENTS = Resource(
+    'apps', 'v1', 'deployments', 'Deployment', 'V1Deployment',
+    subresources={**_status('Deployment', 'V1Deployment'), **_scale()})
+REPLICA_SETS = Resource(
+    'apps', 'v1', 'replicasets', 'ReplicaSet', 'V1ReplicaSet',
+    subresources={**_status('ReplicaSet', 'V1ReplicaSet'), **_scale()})
+BUDGETS = Resource(
+    'policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget',
+    'V1PodDisruptionBudget', subresources=_status(
+        'PodDisruptionBudget', 'V1PodDisruptionBudget'))
+NETWORK_POLICIES = Resource(
+    'networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy',
+    'V1NetworkPolicy')
+LEASES = Resource('coordination.k8s.io', 'v1', 'leases', 'Lease', 'V1Lease')
+RUNTIME_CLASSES = Resource(
+    'node.k8s.io', 'v1', 'runtimeclasses', 'RuntimeClass', 'V1RuntimeClass',
+    namespaced=False)
+#: Only asked, never stored.
+ACCESS_REVIEWS = Resource(
+    'authorization.k8s.io', 'v1', 'selfsubjectaccessreviews',
+    'SelfSubjectAccessReview', 'V1SelfSubjectAccessReview', namespaced=False)
+
+ALL = (PODS, NAMESPACES, NODES, EVENTS, SECRETS, CONFIG_MAPS,
+       SERVICE_ACCOUNTS, QUOTAS, DEPLOYMENTS, REPLICA_SETS, BUDGETS,
+       NETWORK_POLICIES, LEASES, RUNTIME_CLASSES, ACCESS_REVIEWS)
+TABLE = {(each.group, each.version, each.plural): each for each in ALL}
+STORED = tuple(each for each in ALL if each is not ACCESS_REVIEWS)
+BY_KIND = {(each.api_version, each.kind): each for each in STORED}
+
+
+def discover(group, version, without=()):
+    """The ``APIResourceList`` of a group and version, ``None`` if there is
+    none.
+
+    :param without: subresources to hide, such as ``pods/resize``.
+    """
+    found = []
+    for each in ALL:
+        if (each.group, each.version) != (group, version):
+            continue
+        verbs = ('create',) if each is ACCESS_REVIEWS else MAIN_VERBS
+        found.append(_described(each, each.plural, each.kind, verbs))
+        for name, (kind, _model, verbs) in each.subresources.items():
+            found.append(_described(each, f'{each.plural}/{name}', kind,
+                                    verbs))
+    if not found:
+        return None
+    return {'kind': 'APIResourceList', 'apiVersion': 'v1',
+            'groupVersion': '/'.join(filter(None, (group, version))),
+            'resources': [each for each in found
+                          if each['name'] not in without]}
+
+
+def _described(resource, name, kind, verbs):
+    return {'name': name, 'singularName': '', 'kind': kind,
+            'namespaced': resource.namespaced, 'verbs': sorted(verbs)}
+
+
+def groups():
+    """The ``APIGroupList``."""
+    found = []
+    for group, version in sorted({(each.group, each.version)
+                                  for each in ALL if each.group}):
+        named = {'groupVersion': f'{group}/{version}', 'version': version}
+        found.append({'name': group, 'versions': [named],
+                      'preferredVersion': named})
+    return {'kind': 'APIGroupList', 'apiVersion': 'v1', 'groups': found}

@@ -1,0 +1,41 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The subresource ``scale``."""
+
+from qinling.tests.kubernetes import errors
+
+
+def read(value):
+    """The ``Scale`` of a deployment or a replica set."""
+    metadata = value['metadata']
+    selector = value['spec']['selector'].get('matchLabels', {})
+    return {
+        'kind': 'Scale', 'apiVersion': 'autoscaling/v1',
+        'metadata': {name: metadata[name] for name in (
+            'name', 'namespace', 'uid', 'resourceVersion',
+            'creationTimestamp')},
+        'spec': {'replicas': value['spec']['replicas']},
+        'status': {'replicas': value['status'].get('replicas', 0),
+                   'selector': ','.join(f'{key}={each}' for key, each
+                                        in sorted(selector.items()))}}
+
+
+def write(value, scale):
+    """Give a copy of an object the number of a ``Scale``."""
+    if not isinstance(scale, dict) or not isinstance(
+            scale.get('spec', {}).get('replicas', 0), int):
+        raise errors.bad_request('the object provided is unrecognized')
+    version = scale.get('metadata', {}).get('resourceVersion')
+    if version:
+        value['metadata']['resourceVersion'] = version
+    value['spec']['replicas'] = scale.get('spec', {}).get('replicas', 0)

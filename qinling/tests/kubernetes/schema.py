@@ -1,0 +1,173 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The structure of what is sent, as the OpenAPI document of Kubernetes says.
+
+The document itself is not at hand, but the models of the official client are
+generated from it: they name each field, its type and whether it must be
+there.  Nothing else of the client is used.
+"""
+
+import base64
+import binascii
+import functools
+import re
+
+from kubernetes.client import models
+
+from qinling.tests.kubernetes import errors
+from qinling.tests.kubernetes import quantities
+
+_TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)')
+_PLAIN = {'str': (str, 'string'), 'int': (int, 'int32'),
+          'bool': (bool, 'bool'), 'float': (float, 'float64'),
+          'datetime': (str, 'Time'), 'bytes': (str, '[]uint8')}
+#: Fields whose text is a number with a suffix.
+QUANTITIES = {'V1ResourceRequirements.limits',
+              'V1ResourceRequirements.requests', 'V1ResourceQuotaSpec.hard',
+              'V1EmptyDirVolumeSource.sizeLimit'}
+
+
+class Mismatch(Exception):
+    """A value is of another type than the field."""
+
+
+@functools.lru_cache(maxsize=None)
+def fields(model):
+    """{name in JSON: (type, whether it is required)} of a model."""
+    known = getattr(models, model)
+    required = {field.serialization_alias or name for name, field
+                in known.model_fields.items() if field.is_required()}
+    return {known.attribute_map[name]: (
+        kind, known.attribute_map[name] in required)
+        for name, kind in known.openapi_types.items()}
+
+
+class Checker:
+    """Reads one object; ``unknown`` and ``missing`` are paths of fields."""
+
+    def __init__(self):
+        self.unknown = []
+        self.missing = []
+
+    def read(self, kind, value, path):
+        """The value without nulls and unknown fields.
+
+        :raises Mismatch: something is of a wrong type.
+        """
+        if kind == 'object':
+            return value
+        if kind.startswith('List['):
+            return self._list(kind[5:-1], value, path)
+        if kind.startswith('Dict['):
+            return self._dict(kind[10:-1], value, path)
+        if kind in _PLAIN:
+            return self._plain(kind, value, path)
+        return self._object(kind, value, path)
+
+    def _plain(self, kind, value, path):
+        wanted, name = _PLAIN[kind]
+        right = isinstance(value, wanted) and not (
+            kind == 'int' and isinstance(value, bool))
+        right = right or (kind == 'float' and isinstance(value, int))
+        if not right:
+            raise Mismatch(_unmarshal(value, path, name))
+        if kind == 'datetime' and not _TIME.fullmatch(value):
+            raise Mismatch(f'parsing time "{value}" as RFC3339 at {path}')
+        if kind == 'bytes':
+            try:
+                base64.b64decode(value, validate=True)
+            except binascii.Error as error:
+                raise Mismatch(f'illegal base64 data at {path}') from error
+        return value
+
+    def _list(self, kind, value, path):
+        if not isinstance(value, list):
+            raise Mismatch(_unmarshal(value, path, f'[]{kind}'))
+        return [self.read(kind, each, f'{path}[{number}]')
+                for number, each in enumerate(value)]
+
+    def _dict(self, kind, value, path):
+        if not isinstance(value, dict):
+            raise Mismatch(_unmarshal(value, path, f'map[string]{kind}'))
+        return {key: self.read(kind, each, f'{path}.{key}')
+                for key, each in value.items() if each is not None}
+
+    def _object(self, model, value, path):
+        if not isinstance(value, dict):
+            raise Mismatch(_unmarshal(value, path, model))
+        known = fields(model)
+        prefix = path and f'{path}.'
+        read = {}
+        for key, each in value.items():
+            if key not in known:
+                self.unknown.append(f'{prefix}{key}')
+            elif each is not None:
+                if f'{model}.{key}' in QUANTITIES:
+                    each = _quantities(each, f'{prefix}{key}')
+                read[key] = self.read(known[key][0], each, f'{prefix}{key}')
+        self.missing += [f'{prefix}{key}' for key, (_kind, required)
+                         in known.items() if required and key not in read]
+        return read
+
+
+def _quantities(value, path):
+    """Quantities as text; they may be sent as numbers."""
+    if not isinstance(value, dict):
+        return _quantity(value, path)
+    return {key: _quantity(each, path) for key, each in value.items()
+            if each is not None}
+
+
+def _quantity(value, path):
+    try:
+        quantities.parse(value)
+    except ValueError as error:
+        raise Mismatch(f'{error} at {path}') from error
+    return str(value)
+
+
+def _unmarshal(value, path, wanted):
+    said = {dict: 'object', list: 'array', str: 'string',
+            bool: 'bool'}.get(type(value), 'number')
+    return (f'json: cannot unmarshal {said} into Go struct field {path} of '
+            f'type {wanted}')
+
+
+def read(resource, value, strict=True):
+    """A whole object, checked and without what is unknown.
+
+    :raises ApiError: 400 or 422.
+    """
+    checker = Checker()
+    handled = (f'{resource.kind} in version "{resource.version}" cannot be '
+               f'handled as a {resource.kind}: ')
+    try:
+        found = checker.read(resource.model, value, '')
+    except Mismatch as error:
+        raise errors.bad_request(handled + str(error)) from error
+    if strict and checker.unknown:
+        said = ', '.join(f'unknown field "{each}"'
+                         for each in checker.unknown)
+        raise errors.bad_request(f'{handled}strict decoding error: {said}')
+    for name, wanted in (('kind', resource.kind),
+                         ('apiVersion', resource.api_version)):
+        if found.setdefault(name, wanted) != wanted:
+            raise errors.bad_request(
+                f'the {name} in the data ({found[name]}) does not match the '
+                f'expected {name} ({wanted})')
+    found.setdefault('metadata', {})
+    causes = errors.Causes()
+    for path in checker.missing:
+        causes.required(path)
+    causes.check(resource, found['metadata'].get('name', ''))
+    return found

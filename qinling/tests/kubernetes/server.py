@@ -1,0 +1,333 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The API server: HTTPS, kept-alive connections, a thread for each."""
+
+import contextlib
+import http.server
+import logging
+import socket
+import socketserver
+import ssl
+import struct
+import threading
+import time
+import traceback
+import urllib.parse
+
+import orjson
+
+from qinling.tests.kubernetes import errors
+from qinling.tests.kubernetes import routes
+from qinling.tests.kubernetes import service as services
+
+LOG = logging.getLogger(__name__)
+
+JSON = 'application/json'
+MAX_BODY = 3 << 20  # bytes
+MOST_READ = 16 << 20
+RESET = struct.pack('ii', 1, 0)
+
+
+class Cut(Exception):
+    """The connection ends without an answer."""
+
+
+class Request:
+    """One request, read whole."""
+
+    def __init__(self, handler, body):
+        self.method = handler.command
+        split = urllib.parse.urlsplit(handler.path)
+        self.path = urllib.parse.unquote(split.path)
+        self.raw_query = split.query
+        self.query = dict(urllib.parse.parse_qsl(
+            split.query, keep_blank_values=True))
+        self.headers = handler.headers
+        self.body = body
+        self.user = None
+
+    @property
+    def kind(self):
+        return (self.headers.get('Content-Type') or JSON).partition(
+            ';')[0].strip()
+
+    def json(self, kind=JSON):
+        """The object that came.
+
+        :raises ApiError: 400 or 415.
+        """
+        if self.kind != kind:
+            raise errors.unsupported_media([JSON])
+        value = services.decode(self.body)
+        if kind == JSON and not isinstance(value, dict):
+            raise errors.bad_request('the object provided is unrecognized')
+        return value
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = 'HTTP/1.1'
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    watching = False
+
+    def setup(self):
+        self.raw = self.request
+        self.raw.settimeout(self.server.idle_timeout)
+        self.request = self.server.context.wrap_socket(
+            self.raw.dup(), server_side=True)
+        self.server.connections.add(self)
+        super().setup()
+
+    def finish(self):
+        with contextlib.suppress(OSError, ValueError):
+            super().finish()
+        self.server.connections.discard(self)
+        with contextlib.suppress(OSError):
+            self.request.close()
+
+    def shut(self):
+        """End the connection, from whatever thread."""
+        with contextlib.suppress(OSError):
+            self.raw.shutdown(socket.SHUT_RDWR)
+
+    def reset(self):
+        """End it with a reset."""
+        self.close_connection = True
+        self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        # The descriptor is closed with the last of those who use it.
+        for each in (self.rfile, self.wfile, self.request, self.raw):
+            with contextlib.suppress(OSError):
+                each.close()
+        self.wfile = _Nowhere()
+
+    def log_message(self, *_arguments):
+        pass
+
+    def handle_request(self):
+        call = None
+        try:
+            request = Request(self, self._body())
+            call, target = self._called(request)
+            fault = self.server.faults.take(call)
+            self._suffer(fault, False)
+            status, answer = self._answer(request, call, target)
+            self._suffer(fault, True)
+            call.code = status
+            self._send(status, answer)
+        except errors.ApiError as error:
+            if call is not None:
+                call.code = error.code
+            self._send(error.code, error.body(), error.headers)
+        except Cut:
+            self.reset()
+        except OSError as error:
+            LOG.debug('%s %s: %r', self.command, self.path, error)
+            self.close_connection = True
+        except Exception as error:
+            LOG.exception('%s %s', self.command, self.path)
+            self.server.troubles.append(traceback.format_exc())
+            if self.watching:
+                self.reset()
+            else:
+                self._send(500, errors.internal(repr(error)).body())
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = handle_request
+    do_DELETE = do_OPTIONS = handle_request
+
+    def _body(self):
+        if self.headers.get('Transfer-Encoding'):
+            self.close_connection = True
+            raise errors.ApiError(411, 'BadRequest', 'Length Required')
+        size = int(self.headers.get('Content-Length') or 0)
+        if size > MAX_BODY:
+            self.close_connection = True
+            # Whoever is still sending would not hear the answer.
+            self.rfile.read(min(size, MOST_READ))
+            raise errors.ApiError(
+                413, 'RequestEntityTooLarge', 'Request entity too large: '
+                f'limit is {MAX_BODY}')
+        return self.rfile.read(size)
+
+    def _called(self, request):
+        """The record of a request, and its target."""
+        target, trouble = None, None
+        try:
+            target = routes.parse(request.path)
+            verb = request.method.lower()
+            if target:
+                verb = routes.verb(request.method, target, request.query)
+        except errors.ApiError as error:
+            trouble, verb = error, request.method.lower()
+        call = routes.Call(verb, '', '', '', '', request.path)
+        if target:
+            call = routes.Call(
+                verb, target.resource.group, target.resource.plural,
+                target.subresource, target.namespace, target.name)
+        call.agent = self.headers.get('User-Agent', '')
+        self.server.calls.append(call)
+        if trouble:
+            call.code = trouble.code
+            raise trouble
+        return call, target
+
+    def _suffer(self, fault, after):
+        if fault is None or fault.after != after:
+            return
+        if fault.action == 'delay':
+            self.server.closing.wait(fault.seconds)
+        elif fault.action == 'reset':
+            raise Cut
+        else:
+            raise fault.error
+
+    def _answer(self, request, call, target):
+        certificate = self.request.getpeercert()
+        subject = certificate and {
+            name: value for part in certificate['subject']
+            for name, value in part}
+        service = self.server.service
+        request.user = service.access.user(
+            self.headers.get('Authorization'), subject)
+        call.user = request.user.name
+        if target is None:
+            return 200, service.nonresource(request.path)
+        routes.allowed(call.verb, target)
+        service.access.check(request.user, call.verb, target)
+        status, answer = service.answer(request, call.verb, target)
+        return status, answer
+
+    def _send(self, status, answer, headers=()):
+        if isinstance(answer, (dict, services.Raw)):
+            headers = dict(headers)
+            if isinstance(answer, services.Raw):
+                headers.update(answer.headers)
+                body = answer.body
+            else:
+                headers['Content-Type'] = JSON
+                body = orjson.dumps(answer)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header('Content-Length', str(len(body)))
+            self.end_headers()
+            if self.command != 'HEAD':
+                self.wfile.write(body)
+            self.wfile.flush()
+        else:
+            self._stream(answer)
+
+    def _stream(self, events):
+        """Send what a watch sees."""
+        self.watching = True
+        self.send_response(200)
+        self.send_header('Content-Type', JSON)
+        self.send_header('Transfer-Encoding', 'chunked')
+        self.end_headers()
+        self.wfile.flush()
+        for event in events:
+            if event is None:
+                self._check_alive()
+                continue
+            line = orjson.dumps(event) + b'\n'
+            self.wfile.write(b'%x\r\n%s\r\n' % (len(line), line))
+            self.wfile.flush()
+        self.wfile.write(b'0\r\n\r\n')
+        self.wfile.flush()
+        self.watching = False
+
+    def _check_alive(self):
+        """Notice that the other side has gone."""
+        self.raw.setblocking(False)
+        try:
+            if self.raw.recv(1, socket.MSG_PEEK) == b'':
+                raise ConnectionResetError
+        except BlockingIOError:
+            pass
+        finally:
+            self.raw.settimeout(self.server.idle_timeout)
+
+
+class _Nowhere:
+    closed = False
+
+    def write(self, data):
+        return len(data)
+
+    def flush(self):
+        pass
+
+    def close(self):
+        pass
+
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    """Listens at an address.
+
+    :param place: (host, port).
+    :param context: an :class:`ssl.SSLContext`.
+    :param service: a :class:`.service.Service`.
+    :param faults: a :class:`.faults.Faults`.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    idle_timeout = 300  # seconds
+
+    def __init__(self, place, context, service, faults):
+        self.context = context
+        self.service = service
+        self.faults = faults
+        self.calls = []
+        self.troubles = []
+        self.connections = set()
+        self.closing = threading.Event()
+        super().__init__(place, Handler)
+
+    def start(self):
+        threading.Thread(target=self.serve_forever, args=(0.05,),
+                         name='api-server', daemon=True).start()
+
+    def stop(self):
+        self.closing.set()
+        self.shutdown()
+        self.server_close()
+        self.cut(lambda _connection: True)
+        end = time.monotonic() + 5
+        while self.connections and time.monotonic() < end:
+            time.sleep(0.002)
+
+    def cut(self, which=lambda connection: connection.watching):
+        """End connections, those of watches if nothing else is said."""
+        for connection in list(self.connections):
+            if which(connection):
+                connection.shut()
+
+    def server_bind(self):
+        # Without the look-up of a name, which may take long.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
+
+    def handle_error(self, *_arguments):
+        """Nothing: connections end in all manners in tests."""
+
+
+def context(authority, certificate):
+    """How the server speaks TLS: clients may show a certificate."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(made)
+    authority.configure_trust(made)
+    made.verify_mode = ssl.CERT_OPTIONAL
+    return made

@@ -1,0 +1,126 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The state of the cluster, and how it came about: a small etcd."""
+
+import collections
+import threading
+
+import orjson
+
+Event = collections.namedtuple(
+    'Event', 'version type resource object previous')
+
+HISTORY = 20000  # events that are kept
+FIRST = 100      # resource versions begin above this
+
+
+def copy(value):
+    """A deep copy of JSON."""
+    return orjson.loads(orjson.dumps(value))
+
+
+def key(value):
+    """(namespace, name) of an object."""
+    return (value['metadata'].get('namespace', ''),
+            value['metadata']['name'])
+
+
+class Store:
+    """Objects by kind, namespace and name, under one resource version.
+
+    An object that is stored is never changed, only replaced, so readers need
+    no copies of what they only read.  ``changed`` is notified of every event;
+    its lock makes several calls one transaction.
+    """
+
+    def __init__(self):
+        self.changed = threading.Condition(threading.RLock())
+        self.version = FIRST
+        self.oldest = FIRST  # what is newer can be watched from
+        self.closed = False
+        self._objects = collections.defaultdict(dict)
+        self._events = collections.deque()
+
+    def get(self, resource, namespace, name):
+        """An object, or ``None``."""
+        with self.changed:
+            return self._objects[resource].get((namespace or '', name))
+
+    def list(self, resource, namespace=None):
+        """Objects by namespace and name."""
+        with self.changed:
+            return [value for (found, _name), value in sorted(
+                self._objects[resource].items())
+                if not namespace or found == namespace]
+
+    def put(self, resource, value):
+        """Store a new or a changed object; returns it with its version."""
+        with self.changed:
+            previous = self._objects[resource].get(key(value))
+            self._stamp(value)
+            self._objects[resource][key(value)] = value
+            self._record('MODIFIED' if previous else 'ADDED', resource, value,
+                         previous)
+        return value
+
+    def remove(self, resource, namespace, name):
+        """Take an object away; returns its last state, or ``None``."""
+        with self.changed:
+            previous = self._objects[resource].pop((namespace or '', name),
+                                                   None)
+            if previous is None:
+                return None
+            value = copy(previous)
+            self._stamp(value)
+            self._record('DELETED', resource, value, previous)
+        return value
+
+    def since(self, version):
+        """Events after a version, oldest first; ``None`` if they are not all
+        known any more."""
+        with self.changed:
+            if version < self.oldest:
+                return None
+            found = []
+            for event in reversed(self._events):
+                if event.version <= version:
+                    break
+                found.append(event)
+            return found[::-1]
+
+    def compact(self):
+        """Forget how the present state came about."""
+        with self.changed:
+            self._events.clear()
+            # A version that no object has: who watches from the newest one
+            # that he was told is late, too.
+            self.version += 1
+            self.oldest = self.version
+            self.changed.notify_all()
+
+    def close(self):
+        """Let go whoever waits."""
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
+
+    def _stamp(self, value):
+        self.version += 1
+        value['metadata']['resourceVersion'] = str(self.version)
+
+    def _record(self, kind, resource, value, previous):
+        self._events.append(
+            Event(self.version, kind, resource, value, previous))
+        if len(self._events) > HISTORY:
+            self.oldest = self._events.popleft().version
+        self.changed.notify_all()

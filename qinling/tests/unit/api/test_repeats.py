@@ -1,0 +1,95 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""``Idempotency-Key`` on what is created."""
+
+from qinling.db import models
+from qinling.tests.unit.api import cases
+
+ALL = '/v1/executions'
+REPLAYED = 'Idempotent-Replayed'
+
+
+class TestKeys(cases.ApiTest):
+    ENFORCING = True
+
+    def setUp(self):
+        super().setUp()
+        self.function = self.api.function().id
+
+    def send(self, key, status=201, project='default', **body):
+        body = {'function_id': self.function, **body}
+        answer = self.api.request(
+            'POST', ALL, body, Idempotency_Key=key, X_Project_Id=project,
+            X_Roles='member')
+        self.decode(answer, status)
+        return answer
+
+    def runs(self):
+        return self.api.row(models.Function, self.function).count
+
+    def test_repeats(self):
+        for sync in (True, False):
+            first, *others = (self.send(f'key {sync}', sync=sync)
+                              for _ in range(3))
+            self.assertNotIn(REPLAYED, first.headers)
+            for other in others:
+                self.assertEqual(first.json, other.json)
+                self.assertEqual('true', other.headers[REPLAYED])
+        self.assertEqual(2, self.runs())
+
+    def test_without_a_key(self):
+        """Nothing is looked up and nothing written."""
+        statements = []
+        self.api.watch(statements.append)
+        for _ in range(2):
+            self.call('POST', ALL, {'function_id': self.function}, 201,
+                      X_Roles='member')
+        self.assertEqual(2, self.runs())
+        self.assertGreater(len(statements), 5)
+        self.assertEqual([], [each for each in statements
+                              if 'idempotency' in each])
+
+    def test_another_body(self):
+        self.send('key')
+        for body in ({'input': 'x'}, {'sync': False}, {'description': 'd'}):
+            fault = self.send('key', 422, **body).json['faultstring']
+            self.assertIn('was used for another request', fault)
+        self.assertEqual(1, self.runs())
+
+    def test_another_key(self):
+        rows = [self.send(key).json['id'] for key in (
+            'a', 'A', 'a ' + 'b', 'x' * 255, '"a"')]
+        self.assertEqual(5, len(set(rows)))
+
+    def test_other_projects(self):
+        """Their keys are not ours."""
+        self.send('key')
+        self.send('key', 404, project='theirs')
+
+    def test_keys_that_are_none(self):
+        for key in ('', 'x' * 256):
+            fault = self.send(key, 400).json['faultstring']
+            self.assertIn('1 to 255 characters', fault)
+
+    def test_what_was_refused_may_be_sent_again(self):
+        self.send('key', 404, function_version=7)
+        self.send('key', 400, nonsense='x')
+        self.send('key')
+        self.assertEqual(1, self.runs())
+
+    def test_the_policy_comes_first(self):
+        self.send('key')
+        answer = self.api.request(
+            'POST', ALL, {'function_id': self.function},
+            Idempotency_Key='key', X_Roles='reader')
+        self.decode(answer, 403)

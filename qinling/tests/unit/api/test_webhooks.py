@@ -1,0 +1,312 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""``/v1/webhooks``: what their owners do with them."""
+
+import json
+
+from qinling.core import secrets
+from qinling.db import models
+from qinling.tests.unit.api import cases
+
+ALL = '/v1/webhooks'
+#: What the old client reads, in every answer.
+OLD = {'id', 'function_alias', 'function_id', 'function_version',
+       'description', 'project_id', 'created_at', 'updated_at',
+       'webhook_url'}
+KEYS = OLD | {'sync', 'payload', 'signature', 'previous_until', 'refused'}
+SECRET = 'a secret of a sender'
+
+
+class WebhookTest(cases.ApiTest):
+    GROUPS = {'secrets': {'encryption_keys': [secrets.new_key()]}}
+
+    def setUp(self):
+        super().setUp()
+        self.function = self.api.function().id
+        self.api.insert(models.FunctionVersion, version_number=1,
+                        function_id=self.function)
+        self.api.insert(models.FunctionAlias, name='prod',
+                        function_id=self.function, function_version=1)
+
+    def create(self, status=201, **body):
+        if 'function_alias' not in body:
+            body.setdefault('function_id', self.function)
+        return self.call('POST', ALL, body, status)
+
+    def one(self, row, suffix=''):
+        return f'{ALL}/{row["id"]}{suffix}'
+
+
+class TestCreate(WebhookTest):
+    def test_defaults(self):
+        row = self.create()
+        self.assertEqual(KEYS | {'secret'}, set(row))
+        self.assertEqual(
+            (self.function, 0, None, None, False, 'merged', None, None, 0,
+             None, 'default', None),
+            tuple(row[key] for key in (
+                'function_id', 'function_version', 'function_alias',
+                'description', 'sync', 'payload', 'signature',
+                'previous_until', 'refused', 'secret', 'project_id',
+                'updated_at')))
+        shown = self.call('GET', self.one(row))
+        del row['secret']
+        self.assertEqual(row, shown)
+
+    def test_as_the_old_client_does(self):
+        """With explicit nulls."""
+        for body, expected in (
+                ({'function_id': self.function, 'function_version': None,
+                  'function_alias': None}, (self.function, 0, None)),
+                ({'function_id': self.function, 'function_version': 1,
+                  'function_alias': None, 'description': 'd'},
+                 (self.function, 1, None)),
+                ({'function_id': None, 'function_version': None,
+                  'function_alias': 'prod'}, (None, None, 'prod'))):
+            row = self.call('POST', ALL, body, 201)
+            self.assertEqual(expected, (
+                row['function_id'], row['function_version'],
+                row['function_alias']))
+            self.assertLessEqual(OLD, set(row))
+
+    def test_everything(self):
+        sent = {'function_version': 1, 'description': 'naïve 😀',
+                'sync': True, 'payload': 'request', 'signature': 'github',
+                'secret': SECRET}
+        row = self.create(**sent)
+        self.assertEqual(sent, {key: row[key] for key in sent})
+
+    def test_what_is_wrong(self):
+        for words, body in (
+                ('Either function_alias or function_id', {
+                    'function_id': None}),
+                ('is not a UUID', {'function_id': 'x'}),
+                ('payload must be one of: merged, request', {
+                    'payload': 'x'}),
+                ('signature must be one of: github, stripe, slack, standard',
+                 {'signature': 'x'}),
+                ('needs a signature', {'secret': SECRET}),
+                ('8 to 255 printable', {'signature': 'slack',
+                                        'secret': 'x'}),
+                ('24 to 64 bytes', {'signature': 'standard',
+                                    'secret': SECRET}),
+                ('read only', {'refused': 5}), ('read only', {'id': 'x'}),
+                ('read only', {'webhook_url': 'x'}),
+                ('Unknown attribute', {'previous_secret': 'x'}),
+                ('description is too long', {'description': 'x' * 256}),
+                ('', {'function_version': -1}), ('', {'sync': 'perhaps'})):
+            body = {'function_id': self.function, **body}
+            self.fault(400, words, 'POST', ALL, body)
+        self.assertEqual([], self.call('GET', ALL)['webhooks'])
+
+    def test_what_is_not_there(self):
+        for words, body in (
+                (f'Function not found [id={cases.NONE}]', {
+                    'function_id': cases.NONE}),
+                ('FunctionVersion not found', {
+                    'function_id': self.function, 'function_version': 9}),
+                ('FunctionAlias not found [name=x]', {
+                    'function_alias': 'x'})):
+            self.fault(404, words, 'POST', ALL, body)
+
+    def test_without_a_key(self):
+        self.api.conf.set_override('encryption_keys', [], group='secrets')
+        self.api.restart()
+        self.fault(503, 'the operator sets one in [secrets] encryption_keys',
+                   'POST', ALL, {'function_id': self.function,
+                                 'signature': 'github'})
+        self.create()
+
+
+class TestUrl(WebhookTest):
+    def url(self, **headers):
+        row = self.call('POST', ALL, {'function_id': self.function}, 201,
+                        **headers)
+        listed = self.call('GET', ALL, **headers)['webhooks'][-1]
+        self.assertEqual(row['webhook_url'], listed['webhook_url'])
+        return row['webhook_url'].replace(row['id'], 'ID')
+
+    def test_of_the_request(self):
+        self.assertEqual('http://faas.example.com:7070/v1/webhooks/ID/invoke',
+                         self.url(Host='faas.example.com:7070'))
+
+    def test_proxies_are_believed_only_when_told_to(self):
+        claims = {'X_Forwarded_Proto': 'https', 'X_Forwarded_Host': 'a.b',
+                  'Host': 'inner'}
+        self.assertEqual('http://inner/v1/webhooks/ID/invoke',
+                         self.url(**claims))
+        self.api.conf.set_override('enable_proxy_headers_parsing', True,
+                                   group='api')
+        self.api.restart()
+        self.assertEqual('https://a.b/v1/webhooks/ID/invoke',
+                         self.url(**claims))
+
+    def test_of_the_operator(self):
+        for slash in ('', '/'):
+            self.api.conf.set_override(
+                'qinling_endpoint', f'https://faas.example.com/qinling{slash}')
+            self.api.restart()
+            self.assertEqual(
+                'https://faas.example.com/qinling/v1/webhooks/ID/invoke',
+                self.url(Host='inner'))
+
+    def test_it_can_be_called(self):
+        row = self.create()
+        self.call('POST', row['webhook_url'].removeprefix(
+            'http://localhost'), status=202)
+
+
+class TestChanges(WebhookTest):
+    def test_as_the_old_client_does(self):
+        row = self.create()
+        changed = self.call('PUT', self.one(row), {
+            'function_id': None, 'function_version': '1',
+            'description': None})
+        self.assertEqual((self.function, 1, None), (
+            changed['function_id'], changed['function_version'],
+            changed['description']))
+        self.assertEqual(KEYS, set(changed))
+        self.assertIsNotNone(changed['updated_at'])
+
+    def test_the_description_of_one_with_an_alias(self):
+        row = self.create(function_alias='prod')
+        changed = self.call('PUT', self.one(row), {
+            'function_id': None, 'function_version': None,
+            'description': 'd'})
+        self.assertEqual(('prod', None, None, 'd'), (
+            changed['function_alias'], changed['function_id'],
+            changed['function_version'], changed['description']))
+
+    def test_an_alias_and_back(self):
+        row = self.create()
+        for sent, expected in (
+                ({'function_alias': 'prod'}, ('prod', None, None)),
+                ({'function_id': self.function}, (None, self.function, 0))):
+            changed = self.call('PUT', self.one(row), sent)
+            self.assertEqual(expected, (
+                changed['function_alias'], changed['function_id'],
+                changed['function_version']))
+
+    def test_sync_and_payload(self):
+        row = self.create()
+        sent = {'sync': True, 'payload': 'request'}
+        changed = self.call('PUT', self.one(row), sent)
+        self.assertEqual(sent, {key: changed[key] for key in sent})
+
+    def test_what_is_wrong(self):
+        row = self.create(function_alias='prod')
+        for status, words, body in (
+                (400, 'give function_id', {'function_version': 1}),
+                (400, 'Unknown attribute', {'signature': 'github'}),
+                (400, 'read only', {'refused': 0}),
+                (400, 'Unknown attribute', {'secret': SECRET}),
+                (404, 'Function not found', {'function_id': cases.NONE}),
+                (400, 'payload must be', {'payload': 'x'})):
+            self.fault(status, words, 'PUT', self.one(row), body)
+
+    def test_etags(self):
+        row = self.create()
+        path = self.one(row)
+        self.assertEqual('"1"', self.api.request('GET', path).headers['ETag'])
+        self.call('PUT', path, {'description': 'd'}, If_Match='"1"')
+        for method, suffix, body in (('PUT', '', {'description': 'e'}),
+                                     ('DELETE', '', None),
+                                     ('POST', '/secret', {}),
+                                     ('DELETE', '/secret', None)):
+            self.fault(412, 'changed meanwhile', method, path + suffix, body,
+                       If_Match='"1"')
+        self.call('DELETE', path, status=204, If_Match='"2"')
+
+    def test_delete(self):
+        row = self.create()
+        self.call('DELETE', self.one(row), status=204)
+        for method, suffix in (('GET', ''), ('DELETE', ''), ('PUT', ''),
+                               ('POST', '/secret'), ('DELETE', '/secret'),
+                               ('POST', '/invoke'), ('HEAD', '/invoke')):
+            answer = self.api.request(method, self.one(row, suffix), {})
+            self.assertEqual(404, answer.status_int, (method, suffix))
+
+    def test_ids(self):
+        for method in ('GET', 'PUT', 'DELETE'):
+            self.fault(400, 'is not a UUID', method, f'{ALL}/x', {})
+        self.fault(404, 'Webhook not found [id=x]', 'POST',
+                   f'{ALL}/x/invoke')
+
+
+class TestSecrets(WebhookTest):
+    def shown(self):
+        """All that is ever shown again."""
+        found = [self.call('GET', ALL)]
+        found += [self.call('GET', self.one(row))
+                  for row in found[0]['webhooks']]
+        return json.dumps(found)
+
+    def test_shown_once(self):
+        row = self.create(signature='github')
+        first = row['secret']
+        self.assertGreater(len(first), 40)
+        row = self.call('POST', self.one(row, '/secret'), {})
+        self.assertEqual(KEYS | {'secret'}, set(row))
+        self.assertNotIn(row['secret'], (first, None))
+        self.assertIsNotNone(row['previous_until'])
+        changed = self.call('PUT', self.one(row), {'description': 'd'})
+        for secret in (first, row['secret']):
+            self.assertNotIn(secret, self.shown() + json.dumps(changed))
+        kept = self.api.row(models.Webhook, row['id'])
+        for stored in (kept.secret, kept.previous_secret):
+            self.assertNotIn(stored, self.shown())
+
+    def test_one_of_the_user(self):
+        row = self.create()
+        changed = self.call('POST', self.one(row, '/secret'), {
+            'signature': 'stripe', 'secret': SECRET, 'overlap': '60'})
+        self.assertEqual(('stripe', SECRET, None), (
+            changed['signature'], changed['secret'],
+            changed['previous_until']))
+
+    def test_an_empty_body(self):
+        row = self.create(signature='slack')
+        self.assertEqual('slack', self.call(
+            'POST', self.one(row, '/secret'))['signature'])
+
+    def test_forget(self):
+        row = self.create(signature='github')
+        self.fault(401, 'no signature', 'POST', self.one(row, '/invoke'))
+        self.call('DELETE', self.one(row, '/secret'), status=204)
+        self.call('POST', self.one(row, '/invoke'), status=202)
+        self.assertIsNone(self.call('GET', self.one(row))['signature'])
+
+    def test_what_is_wrong(self):
+        row = self.create()
+        path = self.one(row, '/secret')
+        for words, body in (('no signature yet', {}),
+                            ('overlap must be between 0 and 604800', {
+                                'signature': 'github', 'overlap': 604801}),
+                            ('signature must be one of', {'signature': 'x'}),
+                            ('not a whole number', {'overlap': 1.5})):
+            self.fault(400, words, 'POST', path, body)
+
+
+class TestList(WebhookTest):
+    def test_pages(self):
+        rows = [self.create(description=str(number))['id']
+                for number in range(3)]
+        first = self.call('GET', f'{ALL}?limit=2')
+        second = self.call('GET', first['next'])
+        self.assertEqual(rows, [row['id'] for page in (first, second)
+                                for row in page['webhooks']])
+        self.assertEqual([KEYS] * 2, [set(row) for row in first['webhooks']])
+
+    def test_unknown_keys(self):
+        self.fault(400, 'Unknown argument: "function_id"', 'GET',
+                   f'{ALL}?function_id={self.function}')

@@ -1,0 +1,105 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The instructions of tools/docker, as far as the tests must know them."""
+
+import fnmatch
+import json
+import re
+import shutil
+
+from qinling.tests.unit.deploy import manifests
+
+DIRECTORY = manifests.CHECKOUT / 'tools' / 'docker'
+WORKER = DIRECTORY / 'Dockerfile'
+SERVICE = DIRECTORY / 'Dockerfile.service'
+
+
+def table():
+    """(name, language, base) of each line of the table of runtimes."""
+    return [tuple(line.split())
+            for line in (DIRECTORY / 'images').read_text().splitlines()
+            if line and not line.startswith('#')]
+
+
+def languages():
+    """The languages that have a bootstrap."""
+    return {language for _name, language, _base in table()
+            if list(manifests.CHECKOUT.glob(f'qinling/runtimes/{language}.*'))}
+
+
+def instructions(path):
+    """(word, rest) of each instruction of a Dockerfile."""
+    text = re.sub(r'(?m)^#.*\n', '', path.read_text())
+    text = text.replace('\\\n', '')
+    return [tuple(line.split(None, 1))
+            for line in text.splitlines() if line.strip()]
+
+
+def only(path, word):
+    """The rest of the last instruction with this word."""
+    return [rest for each, rest in instructions(path) if each == word][-1]
+
+
+def copies(path, **arguments):
+    """(sources, target) of what is copied from the checkout."""
+    for word, rest in instructions(path):
+        if word == 'COPY' and not rest.startswith('--from'):
+            for name, value in arguments.items():
+                rest = rest.replace('${%s}' % name, value)
+            *patterns, target = rest.split()
+            yield [source for pattern in patterns
+                   for source in expand(pattern)], target
+
+
+def expand(pattern):
+    """The files that a COPY means; there must be some."""
+    found = sorted(manifests.CHECKOUT.glob(pattern))
+    assert found, f'{pattern} is not there'
+    return found
+
+
+def sent(path):
+    """Whether .dockerignore lets a file of the checkout into builds; the
+    last line that matches decides."""
+    name = path.relative_to(manifests.CHECKOUT).as_posix()
+    inside = True
+    for line in (manifests.CHECKOUT / '.dockerignore').read_text().split('\n'):
+        pattern = line.lstrip('!')
+        if pattern and not line.startswith('#') and _matches(name, pattern):
+            inside = line.startswith('!')
+    return inside
+
+
+def _matches(name, pattern):
+    """Whether a pattern means a file or a directory above it."""
+    parts = name.split('/')
+    heads = ['/'.join(parts[:end]) for end in range(1, len(parts) + 1)]
+    if pattern.startswith('**/'):
+        return any(fnmatch.fnmatch(part, pattern[3:]) for part in parts)
+    return any(head.count('/') == pattern.count('/')
+               and fnmatch.fnmatch(head, pattern) for head in heads)
+
+
+def lay_out(root, language):
+    """Copy what the image of a language gets below a directory."""
+    for sources, target in copies(WORKER, LANGUAGE=language):
+        place = root / target.lstrip('/')
+        if target.endswith('/'):
+            place.mkdir(parents=True, exist_ok=True)
+        for source in sources:
+            shutil.copy(source, place)
+
+
+def settings(language):
+    """What the agent of a language's image is set to."""
+    return json.loads((DIRECTORY / f'{language}.json').read_text())

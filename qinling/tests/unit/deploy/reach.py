@@ -1,0 +1,94 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What network policies let through, as Kubernetes defines it.
+
+Somebody is a dict: ``namespace`` and ``labels`` of a pod, and an ``address``.
+Whether an ipBlock means pods, too, is left to the network plugin; here it
+does, which lets more through.
+"""
+
+import ipaddress
+
+from qinling.tests.unit.deploy import manifests
+
+POD = '10.244.0.1'  # of every pod
+
+
+def pod(namespace, **labels):
+    """Somebody that is a pod; underscores stand for the usual prefix."""
+    return {'namespace': namespace, 'address': POD, 'labels': {
+        'app.kubernetes.io/' + key.replace('_', '-'): value
+        for key, value in labels.items()}}
+
+
+def machine(address):
+    """Somebody that is no pod."""
+    return {'address': address, 'namespace': None, 'labels': {}}
+
+
+def allowed(policies, source, target, port, protocol='TCP'):
+    """Whether a connection is possible."""
+    return (_passes(policies, 'Egress', source, target, port, protocol)
+            and _passes(policies, 'Ingress', target, source, port, protocol))
+
+
+def _passes(policies, direction, subject, peer, port, protocol):
+    concerned = [policy['spec'] for policy in policies
+                 if direction in policy['spec']['policyTypes']
+                 and _concerns(policy, subject)]
+    side = {'Egress': 'to', 'Ingress': 'from'}[direction]
+    # Without any policy everything passes, with some what one lets through.
+    return not concerned or any(
+        _matches_port(rule, port, protocol) and _matches_peer(
+            rule.get(side), peer, subject['namespace'])
+        for spec in concerned for rule in spec.get(direction.lower(), []))
+
+
+def _concerns(policy, subject):
+    return (subject['namespace'] == policy['metadata']['namespace']
+            and manifests.selects(policy['spec']['podSelector'],
+                                  subject['labels']))
+
+
+def _matches_port(rule, port, protocol):
+    return 'ports' not in rule or any(
+        each.get('port') in (None, port)
+        and each.get('protocol', 'TCP') == protocol
+        for each in rule['ports'])
+
+
+def _matches_peer(peers, somebody, home):
+    return peers is None or any(
+        _is_peer(peer, somebody, home) for peer in peers)
+
+
+def _is_peer(peer, somebody, home):
+    if 'ipBlock' in peer:
+        return _in_block(peer['ipBlock'],
+                         ipaddress.ip_address(somebody['address']))
+    if somebody['namespace'] is None:
+        return False
+    if 'namespaceSelector' in peer:
+        # Kubernetes gives every namespace this label.
+        labels = {'kubernetes.io/metadata.name': somebody['namespace']}
+        if not manifests.selects(peer['namespaceSelector'], labels):
+            return False
+    elif somebody['namespace'] != home:
+        return False
+    return manifests.selects(peer.get('podSelector', {}), somebody['labels'])
+
+
+def _in_block(block, address):
+    return address in ipaddress.ip_network(block['cidr']) and not any(
+        address in ipaddress.ip_network(each)
+        for each in block.get('except', []))

@@ -1,0 +1,263 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The configuration of a cluster means what it should, to our programs."""
+
+import pathlib
+import re
+import subprocess
+import sys
+from urllib import request
+
+import fixtures
+from oslotest import base
+import yaml
+
+from qinling.api import server
+from qinling import conf as qinling_conf
+from qinling.tests.unit.deploy import manifests
+
+FILE = manifests.BASE / 'qinling.conf'
+SECRET = manifests.DIRECTORY / 'overlays' / 'demo' / 'secret.sh'
+GENERATOR = manifests.CHECKOUT / 'etc' / 'qinling' / 'config-generator.conf'
+CONFIGURATION = pathlib.PurePath('/etc/qinling')
+
+
+def secret():
+    """What the script of the demo prints."""
+    return yaml.safe_load(subprocess.run(
+        [str(SECRET)], check=True, capture_output=True).stdout)
+
+
+def taken(value):
+    """(secret, key) of everything in a pod that comes from a secret."""
+    if isinstance(value, list):
+        for each in value:
+            yield from taken(each)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            if key == 'secretKeyRef':
+                yield each['name'], each['key']
+            elif key == 'secret':
+                name = each.get('name') or each['secretName']
+                for item in each['items']:
+                    yield name, item['key']
+            else:
+                yield from taken(each)
+
+
+class ConfigurationTest(base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.directory = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path)
+        self.secret = secret()
+        self.connections = self.directory / 'connections.conf'
+        self.connections.write_text(
+            self.secret['stringData']['connections.conf'])
+        self.conf = qinling_conf.load(
+            files=[str(FILE), str(self.connections)])
+        objects = manifests.written(manifests.DIRECTORY / 'overlays' / 'demo')
+        self.pods = {made['metadata']['name']: template['spec']
+                     for made, template in manifests.workloads(objects)}
+
+    def validate(self, path):
+        """What the validator of oslo.config says of a file."""
+        return subprocess.run(
+            [sys.executable, '-m', 'oslo_config.validator',
+             '--config-file', str(GENERATOR), '--input-file', str(path)],
+            capture_output=True, text=True, cwd=manifests.CHECKOUT)
+
+    def test_every_option_is_known(self):
+        for path in (FILE, self.connections):
+            done = self.validate(path)
+            self.assertEqual(0, done.returncode, done.stderr)
+
+    def test_unknown_options_are_found(self):
+        self.connections.write_text('[engine]\nno_such = 1\n')
+        done = self.validate(self.connections)
+        self.assertEqual(1, done.returncode)
+        self.assertIn('engine/no_such', done.stderr)
+
+    def test_values(self):
+        self.assertEqual('kubernetes', self.conf.engine.orchestrator)
+        self.assertEqual(manifests.WORKERS, self.conf.kubernetes.namespace)
+
+    def test_engines_are_those_that_workers_let_in(self):
+        options = self.conf.kubernetes
+        self.assertEqual(manifests.CONTROL, options.engine_namespace)
+        engine, = (template for made, template in manifests.workloads(
+            manifests.written(manifests.BASE))
+            if made['metadata']['name'] == 'qinling-engine')
+        self.assertTrue(manifests.selects(
+            {'matchLabels': options.engine_labels},
+            engine['metadata']['labels']))
+
+    def test_connections_carry_the_passwords(self):
+        data = self.secret['stringData']
+        self.assertEqual('mysql+pymysql://qinling:%s@mariadb/qinling?charset='
+                         'utf8mb4' % data['database-password'],
+                         self.conf.database.connection)
+        self.assertIn('transport_url = rabbit://qinling:%s@rabbitmq:5672/'
+                      % data['bus-password'], data['connections.conf'])
+
+    def test_passwords_are_new_each_time(self):
+        ours, theirs = self.secret['stringData'], secret()['stringData']
+        for name in ours:
+            self.assertNotEqual(ours[name], theirs[name])
+            self.assertRegex(theirs[name], '[0-9a-f]{48}')
+
+    def test_secret_is_what_pods_want(self):
+        meta = self.secret['metadata']
+        self.assertEqual((manifests.SECRET, manifests.CONTROL),
+                         (meta['name'], meta['namespace']))
+        wanted = [each for pod in self.pods.values() for each in taken(pod)]
+        self.assertEqual({manifests.SECRET}, {name for name, _key in wanted})
+        self.assertEqual(set(self.secret['stringData']),
+                         {key for _name, key in wanted})
+
+    def test_no_connection_in_the_public_file(self):
+        text = FILE.read_text()
+        self.assertNotRegex(text, r'(?m)^\s*(connection|transport_url)')
+        self.assertNotIn('://', text)
+
+    def test_ports(self):
+        container, = self.pods['qinling-api']['containers']
+        self.assertEqual([{'name': 'http',
+                           'containerPort': self.conf.api.port}],
+                         container['ports'])
+        for probe in ('startupProbe', 'readinessProbe', 'livenessProbe'):
+            self.assertEqual({'path': '/', 'port': 'http'},
+                             container[probe]['httpGet'])
+
+    def test_packages_are_on_the_shared_disk(self):
+        for name in ('qinling-api', 'qinling-engine'):
+            container, = self.pods[name]['containers']
+            self.assertEqual(['packages'], [
+                mount['name'] for mount in container['volumeMounts']
+                if mount['mountPath'] == self.conf.storage.file_system_dir])
+
+    def test_pods_have_time_to_stop(self):
+        self.assertGreaterEqual(
+            self.pods['qinling-engine']['terminationGracePeriodSeconds'],
+            self.conf.engine.stop_timeout + 30)
+        pod = self.pods['qinling-api']
+        pause = pod['containers'][0]['lifecycle']['preStop']['exec'][
+            'command']
+        self.assertEqual('sleep', pause[0])
+        self.assertGreater(pod['terminationGracePeriodSeconds'],
+                           server.PATIENCE + int(pause[1]))
+
+    def test_threads_have_connections(self):
+        self.assertIn(f'rpc_conn_pool_size = {self.conf.api.threads}',
+                      FILE.read_text())
+
+
+class CommandsTest(base.BaseTestCase):
+    """The commands of the containers, run as they stand in the manifests."""
+
+    def setUp(self):
+        super().setUp()
+        self.directory = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path)
+        (self.directory / 'qinling.conf.d').mkdir()
+        (self.directory / 'qinling.conf').write_text(FILE.read_text())
+        (self.directory / 'qinling.conf.d' / 'connections.conf').write_text(
+            f'[database]\nconnection = sqlite:///{self.directory}/db\n')
+        self.pods = {made['metadata']['name']: template['spec']
+                     for made, template in manifests.workloads(
+                         manifests.written(manifests.BASE))}
+
+    def run_manage(self, words):
+        """Run qinling-db-manage with the words of a container."""
+        words = [word.replace(str(CONFIGURATION), str(self.directory))
+                 for word in words]
+        return subprocess.run(
+            [sys.executable, '-c',
+             'from qinling.cmd import db_manage; db_manage.main()', *words],
+            capture_output=True, text=True)
+
+    def start_api(self):
+        """Start qinling-api with the words of its container, but for the
+        port and the bus; returns the process."""
+        (self.directory / 'qinling.conf.d' / 'test.conf').write_text(
+            '[DEFAULT]\ntransport_url = fake:/\n'
+            '[api]\nhost = 127.0.0.1\nport = 0\n'
+            f'[storage]\nfile_system_dir = {self.directory}/packages\n')
+        container, = self.pods['qinling-api']['containers']
+        self.assertEqual(['qinling-api'], container['command'])
+        process = subprocess.Popen(
+            [sys.executable, '-c', 'from qinling.cmd import api; api.main()',
+             *(word.replace(str(CONFIGURATION), str(self.directory))
+               for word in container['args'])],
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def check_of(self, name):
+        """The words of the check that a pod waits for."""
+        container, = self.pods[name]['initContainers']
+        self.assertEqual(['sh', '-c'], container['command'])
+        script, = container['args']
+        found = re.fullmatch(
+            'until qinling-db-manage (.*); do sleep 3; done', script)
+        return found.group(1).split()
+
+    def test_schema_is_waited_for(self):
+        for name in ('qinling-api', 'qinling-engine'):
+            done = self.run_manage(self.check_of(name))
+            self.assertEqual(1, done.returncode, done.stderr)
+            self.assertIn('The database is at nothing', done.stderr)
+        container, = self.pods['qinling-migration']['containers']
+        self.assertEqual(['qinling-db-manage'], container['command'])
+        done = self.run_manage(container['args'])
+        self.assertEqual(0, done.returncode, done.stderr)
+        for name in ('qinling-api', 'qinling-engine'):
+            done = self.run_manage(self.check_of(name))
+            self.assertEqual(0, done.returncode, done.stderr)
+
+    def test_api_answers_its_probes(self):
+        container, = self.pods['qinling-migration']['containers']
+        self.run_manage(container['args'])
+        process = self.start_api()
+        # What a pod says on its standard error is what kubectl shows.
+        url = next(found.group(1) for found in (
+            re.search(r'Serving at (\S+)\.$', line)
+            for line in process.stderr) if found)
+        container, = self.pods['qinling-api']['containers']
+        probe = container['readinessProbe']['httpGet']
+        with request.urlopen(url + probe['path']) as answer:
+            self.assertEqual(200, answer.status)
+        process.terminate()
+        self.assertEqual(0, process.wait(server.PATIENCE))
+
+    def test_files_are_where_programs_look(self):
+        for pod in self.pods.values():
+            for container in manifests.containers(pod):
+                words = ' '.join(container.get('command', [])
+                                 + container['args'])
+                self.assertIn(f'--config-file={CONFIGURATION}/qinling.conf',
+                              words)
+                self.assertIn(f'--config-dir={CONFIGURATION}/qinling.conf.d',
+                              words)
+                self.assertIn(str(CONFIGURATION), [
+                    mount['mountPath'] for mount in container['volumeMounts']])
+            volume, = (volume['projected']['sources']
+                       for volume in pod['volumes'] if 'projected' in volume)
+            self.assertEqual([
+                {'configMap': {'name': 'qinling'}},
+                {'secret': {'name': manifests.SECRET, 'items': [{
+                    'key': 'connections.conf',
+                    'path': 'qinling.conf.d/connections.conf'}]}}], volume)

@@ -1,0 +1,181 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Who reaches whom, by the policies of the manifests."""
+
+from kubernetes import client
+from oslotest import base
+
+from qinling import conf as qinling_conf
+from qinling.orchestrators.kubernetes import labels
+from qinling.orchestrators.kubernetes import network
+from qinling.tests.unit.deploy import manifests
+from qinling.tests.unit.deploy import reach
+
+API = reach.pod('qinling', name='qinling', component='api')
+ENGINE = reach.pod('qinling', name='qinling', component='engine')
+MIGRATION = reach.pod('qinling', name='qinling', component='migration')
+MARIADB = reach.pod('qinling', name='mariadb')
+RABBITMQ = reach.pod('qinling', name='rabbitmq')
+WORKER = {'namespace': 'qinling-workers', 'address': reach.POD,
+          'labels': {**labels.MANAGED, labels.STATE: labels.CLAIMED}}
+IMAGE = dict(WORKER, labels={**labels.MANAGED, labels.STATE: labels.IMAGE})
+METADATA = reach.machine('169.254.169.254')
+PROXY = reach.pod('ingress', name='proxy')
+NAMES = reach.pod('kube-system', name='dns')
+CLUSTER = reach.machine('10.0.0.1')
+OUTSIDE = reach.machine('192.0.2.7')
+
+
+class Base(base.BaseTestCase):
+
+    overlay = None
+
+    def setUp(self):
+        super().setUp()
+        self.policies = manifests.of_kind(
+            manifests.written(manifests.DIRECTORY / self.overlay),
+            'NetworkPolicy')
+
+    def reaches(self, source, target, port, protocol='TCP'):
+        self.assertTrue(reach.allowed(self.policies, source, target, port,
+                                      protocol), (source, target, port))
+
+    def misses(self, source, target, port, protocol='TCP'):
+        self.assertFalse(reach.allowed(self.policies, source, target, port,
+                                       protocol), (source, target, port))
+
+
+class ControlPlaneTest(Base):
+
+    overlay = 'base'
+
+    def test_api_is_for_all_but_workers(self):
+        self.reaches(PROXY, API, 7070)
+        self.misses(PROXY, API, 9090)
+        self.misses(WORKER, API, 7070)
+        self.misses(OUTSIDE, API, 7070)
+
+    def test_nobody_calls_engines(self):
+        for source in (PROXY, API, WORKER, OUTSIDE):
+            for port in (80, 443, 7070, 9090):
+                self.misses(source, ENGINE, port)
+
+    def test_engines_call_workers(self):
+        self.reaches(ENGINE, dict(WORKER, namespace='elsewhere'), 443)
+        self.misses(ENGINE, dict(WORKER, namespace='elsewhere'), 9090)
+        self.misses(API, WORKER, 9090)
+        self.misses(MIGRATION, WORKER, 9090)
+        self.misses(ENGINE, WORKER, 22)
+
+    def test_egress_of_engines_to_workers(self):
+        # The other half is the policy that the driver makes.
+        ours = [policy for policy in self.policies
+                if policy['metadata']['namespace'] == 'qinling']
+        self.assertTrue(reach.allowed(ours, ENGINE, WORKER, 9090))
+
+    def test_workers_are_closed_before_the_engine_comes(self):
+        for source in (PROXY, API, ENGINE, WORKER, OUTSIDE):
+            self.misses(source, WORKER, 9090)
+
+    def test_engines_call_kubernetes(self):
+        for port in (443, 6443):
+            self.reaches(ENGINE, CLUSTER, port)
+            self.misses(API, CLUSTER, port)
+            self.misses(MIGRATION, CLUSTER, port)
+
+    def test_names(self):
+        for source in (API, ENGINE, MIGRATION):
+            for protocol in ('TCP', 'UDP'):
+                self.reaches(source, NAMES, 53, protocol)
+                self.misses(source, OUTSIDE, 53, protocol)
+
+    def test_connections(self):
+        for source in (API, ENGINE, MIGRATION):
+            for port in (3306, 5432, 5671, 5672):
+                self.reaches(source, OUTSIDE, port)
+            for port in (22, 80):
+                self.misses(source, OUTSIDE, port)
+
+    def test_what_is_not_named_is_closed(self):
+        stranger = reach.pod('qinling', name='stranger')
+        self.misses(stranger, OUTSIDE, 443)
+        self.misses(PROXY, stranger, 80)
+
+
+class DemoTest(Base):
+
+    overlay = 'overlays/demo'
+
+    def test_database_and_bus_are_for_qinling(self):
+        for target, port in ((MARIADB, 3306), (RABBITMQ, 5672)):
+            for source in (API, ENGINE, MIGRATION):
+                self.reaches(source, target, port)
+                self.misses(source, target, 22)
+            for source in (PROXY, WORKER, OUTSIDE):
+                self.misses(source, target, port)
+            self.misses(target, OUTSIDE, 443)
+
+
+class WorkersTest(Base):
+    """With the policies that engines make."""
+
+    overlay = 'overlays/demo'
+
+    def setUp(self):
+        super().setUp()
+        self.conf = qinling_conf.load(
+            files=[str(manifests.BASE / 'qinling.conf')])
+        self.manifests = list(self.policies)
+        self.make()
+
+    def make(self):
+        """Make the policies as they are with the present options."""
+        plain = client.ApiClient().sanitize_for_serialization
+        made = [plain(policy)
+                for policy in network.policies(self.conf.kubernetes)]
+        for policy in made:
+            policy['metadata']['namespace'] = self.conf.kubernetes.namespace
+        self.policies = self.manifests + made
+
+    def test_only_engines_come_in(self):
+        self.reaches(ENGINE, WORKER, 9090)
+        self.misses(ENGINE, WORKER, 22)
+        for source in (API, MIGRATION, PROXY, WORKER, IMAGE, OUTSIDE):
+            self.misses(source, WORKER, 9090)
+
+    def test_nobody_comes_into_image_functions(self):
+        for source in (ENGINE, WORKER, OUTSIDE):
+            self.misses(source, IMAGE, 9090)
+
+    def test_functions_do_not_reach_the_control_plane(self):
+        for source in (WORKER, IMAGE):
+            self.misses(source, API, 7070)
+            self.misses(source, ENGINE, 9090)
+            self.misses(source, MARIADB, 3306)
+            self.misses(source, RABBITMQ, 5672)
+            self.misses(source, METADATA, 80)
+
+    def test_functions_use_the_network(self):
+        for source in (WORKER, IMAGE):
+            self.reaches(source, OUTSIDE, 443)
+            self.conf.set_override('allow_egress', False, 'kubernetes')
+            self.make()
+            self.misses(source, OUTSIDE, 443)
+            self.conf.clear_override('allow_egress', 'kubernetes')
+            self.make()
+
+    def test_networks_can_be_closed(self):
+        self.reaches(WORKER, CLUSTER, 443)
+        self.conf.set_override('blocked_cidrs', ['10.0.0.0/24'], 'kubernetes')
+        self.make()
+        self.misses(WORKER, CLUSTER, 443)

@@ -1,0 +1,122 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Claiming workers and loading code into them."""
+
+import contextlib
+import io
+
+from oslotest import base as test_base
+
+from qinling import conf as qinling_conf
+from qinling.core import services
+from qinling.engine import invoker
+from qinling.engine import workers
+from qinling import exception
+from qinling.orchestrators import base as orchestrators
+from qinling.tests.unit.engine import base
+
+LOADED, IDLE = (200, {'state': 'loaded', 'busy': 0}), (
+    200, {'state': 'idle', 'busy': 0})
+BUSY = (200, {'state': 'loaded', 'busy': 1})
+
+
+class Script:
+    """Plays the orchestrator, the invoker and a source."""
+
+    def __init__(self, used=(), states=(), load=(200, {})):
+        self.used = list(used)
+        self.states = list(states)
+        self.answer = load
+        self.claims = []
+        self.loads = []
+        self.released = []
+
+    def claim(self, runtime_id, function, limits, build):
+        self.claims.append((function, build))
+        used = self.used.pop(0) if self.used else False
+        return orchestrators.Worker(f'w{len(self.claims)}', runtime_id,
+                                    'unix:/none', 's', function, used)
+
+    def release(self, worker, lost=False):
+        self.released.append(worker.name)
+
+    def forget(self, worker):
+        pass
+
+    def status(self, worker):
+        found = self.states.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def load(self, worker, settings, package):
+        self.loads.append((worker.name, settings['entry'], package.read()))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def open(self, code, package):
+        if package == 'gone':
+            raise FileNotFoundError(package)
+        return contextlib.closing(io.BytesIO(b'zip'))
+
+
+class TestWorkers(test_base.BaseTestCase):
+    def start(self, target=None, **script):
+        self.script = Script(**script)
+        made = workers.Workers(
+            qinling_conf.load([], []), self.script, self.script,
+            services.Code({'package': self.script}, None))
+        return made.start(target or base.target()).name
+
+    def test_new_worker(self):
+        self.assertEqual('w1', self.start())
+        self.assertEqual([('w1', 'main.main', b'zip')], self.script.loads)
+
+    def test_build_is_the_same_for_the_same_code_only(self):
+        builds = []
+        for target in (base.target(), base.target(timeout=99),
+                       base.target(package='other'), base.target(version=1)):
+            self.start(target)
+            builds.append(self.script.claims[0][1])
+            # It becomes the value of a label.
+            self.assertLessEqual(len(builds[-1]), 63)
+        self.assertEqual(builds[0], builds[1])
+        self.assertEqual(3, len(set(builds)))
+
+    def test_worker_of_an_engine_that_is_gone(self):
+        self.assertEqual('w1', self.start(used=[True], states=[LOADED]))
+        self.assertEqual([], self.script.loads)
+
+    def test_one_that_was_never_loaded(self):
+        self.assertEqual('w1', self.start(used=[True], states=[IDLE]))
+        self.assertEqual(1, len(self.script.loads))
+
+    def test_those_that_cannot_go_on(self):
+        states = [BUSY, invoker.NotSent('gone'), invoker.Lost('gone'),
+                  (403, {'error': 'The secret is wrong.'}), LOADED]
+        self.assertEqual('w5', self.start(used=[True] * 5, states=states))
+        self.assertEqual(['w1', 'w2', 'w3', 'w4'], self.script.released)
+
+    def test_loading_fails(self):
+        for answer, kind in ((invoker.NotSent('x'), exception.TemporaryError),
+                             (invoker.Lost('x'), exception.TemporaryError),
+                             ((400, {'error': 'not a ZIP'}),
+                              exception.PermanentError)):
+            self.assertRaises(kind, self.start, load=answer)
+            self.assertEqual(['w1'], self.script.released)
+
+    def test_package_is_gone(self):
+        self.assertRaises(exception.PermanentError, self.start,
+                          base.target(package='gone'))
+        self.assertEqual(['w1'], self.script.released)

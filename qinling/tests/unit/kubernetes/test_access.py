@@ -1,0 +1,159 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Who may do what, what there is, and what goes wrong on the way."""
+
+import json
+
+from kubernetes import client
+import urllib3
+
+from qinling.tests.unit.kubernetes import base
+
+
+class TestAccess(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.service = client.CoreV1Api(self.connect(
+            self.cluster.kubeconfig))
+
+    def test_nobody(self):
+        for headers in ({}, {'Authorization': 'Bearer wrong'},
+                        {'Authorization': 'Basic eDp5'}):
+            answer = urllib3.PoolManager(cert_reqs='CERT_NONE').request(
+                'GET', self.cluster.url + '/api/v1/nodes', headers=headers)
+            self.assertEqual((401, 'Unauthorized'),
+                             (answer.status, answer.json()['reason']))
+
+    def test_who_calls(self):
+        self.core.list_node()
+        self.service.list_namespaced_pod(base.NAMESPACE)
+        self.assertEqual(
+            [('kubernetes-admin', 'list', 'nodes'),
+             (self.cluster.user, 'list', 'pods')],
+            [(call.user, call.verb, call.resource)
+             for call in self.cluster.calls])
+
+    def test_rules(self):
+        self.cluster.access.rules = [
+            {'apiGroups': [''], 'resources': ['pods', 'pods/log'],
+             'verbs': ['get', 'list']},
+            {'apiGroups': [''], 'resources': ['secrets'],
+             'resourceNames': ['mine'], 'verbs': ['get']}]
+        self.service.list_namespaced_pod(base.NAMESPACE)
+        self.refused(404, self.service.read_namespaced_secret, 'mine',
+                     base.NAMESPACE)
+        body = self.refused(403, self.service.create_namespaced_pod,
+                            base.NAMESPACE, base.pod())
+        self.assertEqual(
+            f'pods is forbidden: User "{self.cluster.user}" cannot create '
+            'resource "pods" in API group "" in the namespace "qinling"',
+            body['message'])
+        for function, args in (
+                (self.service.list_namespaced_pod, ('default',)),
+                (self.service.list_node, ()),
+                (self.service.read_namespaced_secret,
+                 ('other', base.NAMESPACE)),
+                (self.service.read_namespaced_pod_status,
+                 ('p', base.NAMESPACE))):
+            self.refused(403, function, *args)
+
+    def test_review(self):
+        self.cluster.access.rules = [{
+            'apiGroups': ['apps'], 'resources': ['deployments'],
+            'verbs': ['*']}]
+        api = client.AuthorizationV1Api(self.service.api_client)
+        for verb, resource, allowed in (('get', 'deployments', True),
+                                        ('get', 'replicasets', False)):
+            found = api.create_self_subject_access_review({'spec': {
+                'resourceAttributes': {
+                    'namespace': base.NAMESPACE, 'verb': verb,
+                    'group': 'apps', 'resource': resource}}})
+            self.assertEqual(allowed, found.status.allowed)
+
+    def test_discovery(self):
+        self.assertEqual('1', client.VersionApi(self.api).get_code().major)
+        names = {each.name for each in
+                 self.core.get_api_resources().resources}
+        self.assertLessEqual({'pods', 'pods/resize', 'pods/log'}, names)
+        groups = {each.name for each in
+                  client.ApisApi(self.api).get_api_versions().groups}
+        self.assertLessEqual({'apps', 'policy', 'networking.k8s.io',
+                              'coordination.k8s.io'}, groups)
+
+    def test_unknown_paths(self):
+        request = self.api.rest_client.pool_manager.request
+        for path in ('/nothing', '/api/v2/pods', '/api/v1/nothings',
+                     '/apis/none/v1/pods', '/api/v1/namespaces/a/pods/p/x'):
+            self.assertEqual(404, request('GET', self.cluster.url
+                                          + path).status, path)
+
+    def test_methods_that_are_not_there(self):
+        request = self.api.rest_client.pool_manager.request
+        for method, path in (('POST', 'pods'), ('PUT', 'namespaces'),
+                             ('DELETE', 'namespaces'),
+                             ('DELETE', 'namespaces/qinling/pods/p/log')):
+            answer = request(method, f'{self.cluster.url}/api/v1/{path}',
+                             json={})
+            self.assertEqual(405, answer.status, (method, path))
+
+
+class TestWithoutResize(base.TestCase):
+    cluster_options = {'without': ['pods/resize']}
+
+    def test_discovery(self):
+        names = {each.name for each in
+                 self.core.get_api_resources().resources}
+        self.assertNotIn('pods/resize', names)
+
+    def test_resize(self):
+        self.create()
+        self.refused(404, self.core.patch_namespaced_pod_resize, 'p',
+                     base.NAMESPACE, {'spec': {}})
+
+
+class TestFaults(base.TestCase):
+
+    def test_status(self):
+        fault = self.cluster.faults.status(500, verb='list', resource='nodes',
+                                           times=2)
+        self.core.list_namespaced_pod(base.NAMESPACE)
+        for _each in range(2):
+            self.refused(500, self.core.list_node)
+        self.core.list_node()
+        self.assertEqual(2, fault.met)
+
+    def test_too_many(self):
+        self.cluster.faults.too_many(7)
+        error = self.assertRaises(client.ApiException, self.core.list_node)
+        self.assertEqual((429, '7'),
+                         (error.status, error.headers['Retry-After']))
+        self.assertEqual(7, json.loads(error.body)['details'][
+            'retryAfterSeconds'])
+
+    def test_reset(self):
+        self.cluster.faults.reset()
+        self.assertRaises(urllib3.exceptions.HTTPError, self.create)
+        self.assertEqual([], self.pods())
+
+    def test_reset_after_the_effect(self):
+        self.cluster.faults.reset(after=True)
+        self.assertRaises(urllib3.exceptions.HTTPError, self.create)
+        self.assertEqual(1, len(self.pods()))
+
+    def test_clear(self):
+        self.cluster.faults.status(503, times=None)
+        for _each in range(3):
+            self.refused(503, self.core.list_node)
+        self.cluster.faults.clear()
+        self.core.list_node()

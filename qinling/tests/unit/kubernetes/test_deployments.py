@@ -1,0 +1,259 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Deployments, replica sets, budgets and garbage."""
+
+from qinling.tests.unit.kubernetes import base
+
+HASH = 'pod-template-hash'
+
+
+class TestReplicaSets(base.TestCase):
+
+    def names(self, selector='app=d'):
+        return {each.metadata.name for each in self.pods(selector)
+                if each.metadata.deletion_timestamp is None}
+
+    def relabel(self, name, **labels):
+        return self.core.patch_namespaced_pod(
+            name, base.NAMESPACE, {'metadata': {'labels': labels}})
+
+    def test_pods_are_made(self):
+        self.deploy()
+        found = self.await_available(2)
+        self.assertEqual('True', base.condition(found, 'Available'))
+        self.assertEqual('True', base.condition(found, 'Progressing'))
+        for pod in self.pods('app=d'):
+            owner, = pod.metadata.owner_references
+            self.assertEqual(('ReplicaSet', True),
+                             (owner.kind, owner.controller))
+            self.assertTrue(owner.name.startswith('d-'))
+            self.assertEqual(owner.name.partition('-')[2],
+                             pod.metadata.labels[HASH])
+            self.assertTrue(pod.metadata.name.startswith(owner.name))
+
+    def test_pod_is_released(self):
+        self.deploy()
+        self.await_available(2)
+        before = self.names()
+        name = min(before)
+        self.relabel(name, app='other')
+        self.await_pod(lambda each: not each.metadata.owner_references, name)
+        self.wait_until(lambda: len(self.names()) == 2)
+        self.assertNotIn(name, self.names())
+        self.await_available(2)
+        self.assertEqual('Running', self.read(name).status.phase)
+
+    def test_orphan_is_adopted(self):
+        self.deploy()
+        self.await_available(2)
+        before = self.names()
+        name = min(before)
+        self.relabel(name, app='other')
+        self.wait_until(lambda: len(self.names()) == 2)
+        self.await_available(2)
+        self.relabel(name, app='d')
+        # There are three then, and one has to go.
+        self.wait_until(lambda: len(self.names()) == 2 and all(
+            each.metadata.owner_references for each in self.pods('app=d')))
+
+    def test_deleted_pod_is_replaced(self):
+        self.deploy()
+        self.await_available(2)
+        name = min(self.names())
+        self.core.delete_namespaced_pod(name, base.NAMESPACE)
+        self.await_gone(name)
+        self.await_available(2)
+
+    def test_scale(self):
+        self.deploy(replicas=1)
+        self.await_available(1)
+        scale = self.apps.read_namespaced_deployment_scale('d',
+                                                           base.NAMESPACE)
+        scale.spec.replicas = 3
+        self.apps.replace_namespaced_deployment_scale('d', base.NAMESPACE,
+                                                      scale)
+        self.await_available(3)
+        self.apps.patch_namespaced_deployment_scale(
+            'd', base.NAMESPACE, {'spec': {'replicas': 1}})
+        self.await_available(1)
+
+    def test_unready_pods_go_first(self):
+        self.deploy(replicas=1)
+        self.await_available(1)
+        ready, = self.names()
+        self.cluster.kubelet.slow_ready(60)
+        self.apps.patch_namespaced_deployment_scale(
+            'd', base.NAMESPACE, {'spec': {'replicas': 2}})
+        self.wait_until(lambda: len(self.names()) == 2)
+        self.apps.patch_namespaced_deployment_scale(
+            'd', base.NAMESPACE, {'spec': {'replicas': 1}})
+        self.wait_until(lambda: self.names() == {ready})
+
+    def test_min_ready_seconds(self):
+        self.deploy(replicas=1, spec={'minReadySeconds': 2})
+        found = self.await_available(1)
+        self.assertEqual(1, found.status.ready_replicas)
+
+
+class TestRollouts(base.TestCase):
+
+    def roll(self, image):
+        self.apps.patch_namespaced_deployment('d', base.NAMESPACE, {
+            'spec': {'template': {'spec': {'containers': [
+                {'name': 'c', 'image': image}]}}}})
+
+    def images(self):
+        return {each.spec.containers[0].image for each in self.pods()
+                if each.metadata.deletion_timestamp is None}
+
+    def test_new_template(self):
+        self.deploy()
+        self.await_available(2)
+        self.roll('example/stubborn:1')
+        self.await_available(2)
+        self.wait_until(lambda: self.images() == {'example/stubborn:1'})
+        sets = self.apps.list_namespaced_replica_set(base.NAMESPACE).items
+        self.assertEqual([0, 2], sorted(each.spec.replicas for each in sets))
+
+    def test_old_pods_stay_until_new_ones_are_ready(self):
+        self.deploy(spec={'strategy': {'rollingUpdate': {
+            'maxUnavailable': 0, 'maxSurge': 1}}})
+        self.await_available(2)
+        self.roll('example/none:1')
+        self.wait_until(lambda: 'example/none:1' in self.images())
+        found = self.apps.read_namespaced_deployment('d', base.NAMESPACE)
+        self.assertEqual(2, found.status.available_replicas)
+        # Going back uses the old replica set again.
+        self.roll('example/sleep:1')
+        self.await_available(2)
+        self.wait_until(lambda: self.images() == {'example/sleep:1'})
+        self.assertEqual(2, len(self.apps.list_namespaced_replica_set(
+            base.NAMESPACE).items))
+
+    def test_progress_deadline(self):
+        self.deploy(image='example/none:1',
+                    spec={'progressDeadlineSeconds': 1})
+        self.wait_until(lambda: base.condition(
+            self.apps.read_namespaced_deployment('d', base.NAMESPACE),
+            'Progressing') == 'False')
+
+    def test_recreate(self):
+        self.deploy(spec={'strategy': {'type': 'Recreate'}})
+        self.await_available(2)
+        self.roll('example/stubborn:1')
+        self.await_available(2)
+        self.assertEqual({'example/stubborn:1'}, self.images())
+
+    def test_history(self):
+        self.deploy(replicas=1, spec={'revisionHistoryLimit': 1})
+        for number in range(3):
+            self.await_available(1)
+            self.roll(f'example/{("stubborn", "echo", "sleep")[number]}:1')
+        self.await_available(1)
+        self.wait_until(lambda: len(self.apps.list_namespaced_replica_set(
+            base.NAMESPACE).items) == 2)
+
+
+class TestGarbage(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.deploy()
+        self.await_available(2)
+
+    def delete(self, policy=None):
+        self.apps.delete_namespaced_deployment(
+            'd', base.NAMESPACE, propagation_policy=policy)
+
+    def sets(self):
+        return self.apps.list_namespaced_replica_set(base.NAMESPACE).items
+
+    def test_background(self):
+        self.delete()
+        self.refused(404, self.apps.read_namespaced_deployment, 'd',
+                     base.NAMESPACE)
+        self.wait_until(lambda: not self.pods() and not self.sets())
+
+    def test_foreground(self):
+        self.delete('Foreground')
+        found = self.apps.read_namespaced_deployment('d', base.NAMESPACE)
+        self.assertEqual(['foregroundDeletion'], found.metadata.finalizers)
+        self.wait_until(lambda: not self.apps.list_namespaced_deployment(
+            base.NAMESPACE).items)
+        self.assertEqual([], self.sets() + self.pods())
+
+    def test_orphan(self):
+        self.delete('Orphan')
+        self.wait_until(lambda: not self.apps.list_namespaced_deployment(
+            base.NAMESPACE).items)
+        found, = self.sets()
+        self.assertIsNone(found.metadata.owner_references)
+        self.assertEqual(2, len(self.pods()))
+
+    def test_released_pod_outlives_its_deployment(self):
+        name = self.pods()[0].metadata.name
+        self.core.patch_namespaced_pod(name, base.NAMESPACE, {
+            'metadata': {'labels': {'app': 'other'}}})
+        self.await_pod(lambda each: not each.metadata.owner_references, name)
+        self.delete()
+        self.wait_until(lambda: [each.metadata.name
+                                 for each in self.pods()] == [name])
+
+
+class TestBudgets(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.deploy()
+        self.await_available(2)
+
+    def budget(self, **spec):
+        self.policy.create_namespaced_pod_disruption_budget(
+            base.NAMESPACE, {'metadata': {'name': 'b'}, 'spec': {
+                'selector': {'matchLabels': {'app': 'd'}}, **spec}})
+
+    def evict(self, name=None):
+        name = name or self.pods()[0].metadata.name
+        self.core.create_namespaced_pod_eviction(
+            name, base.NAMESPACE, {'metadata': {'name': name}})
+
+    def test_eviction(self):
+        name = self.pods()[0].metadata.name
+        self.evict(name)
+        self.await_gone(name)
+        self.await_available(2)
+
+    def test_budget_forbids(self):
+        self.budget(minAvailable=2)
+        body = self.refused(429, self.evict)
+        self.assertIn("violate the pod's disruption budget", body['message'])
+        self.assertEqual('DisruptionBudget',
+                         body['details']['causes'][0]['reason'])
+
+    def test_budget_allows_one(self):
+        self.budget(maxUnavailable='50%')
+        self.evict()
+        self.refused(429, self.evict, next(
+            each.metadata.name for each in self.pods()
+            if base.condition(each, 'Ready') == 'True'
+            and each.metadata.deletion_timestamp is None))
+
+    def test_pods_without_a_controller(self):
+        self.create(labels={'app': 'd'}, name='alone')
+        self.budget(maxUnavailable=1)
+
+        def status():
+            return self.policy.read_namespaced_pod_disruption_budget(
+                'b', base.NAMESPACE).status
+        # It is adopted or not, as the replica set needs it: here it is.
+        self.wait_until(lambda: status() and status().expected_pods == 2)

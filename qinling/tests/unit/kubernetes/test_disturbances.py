@@ -1,0 +1,174 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What tests can do to pods and nodes, and resizes."""
+
+import os
+
+from qinling.tests.kubernetes import cluster
+from qinling.tests.kubernetes import containerd
+from qinling.tests.unit.kubernetes import base
+from qinling.tests.unit.runtimes import agents
+
+RESOURCES = {'requests': {'cpu': '1', 'memory': '1Gi'},
+             'limits': {'cpu': '2', 'memory': '2Gi'}}
+
+
+class TestDisturbances(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.kubelet = self.cluster.kubelet
+
+    def test_kill(self):
+        self.create(spec={'restartPolicy': 'Never'})
+        self.await_ready()
+        self.kubelet.kill(base.NAMESPACE, 'p')
+        ended = self.await_phase('Failed').status.container_statuses[
+            0].state.terminated
+        self.assertEqual((137, 'Error'), (ended.exit_code, ended.reason))
+
+    def test_kill_for_memory(self):
+        self.create()
+        self.await_ready()
+        self.kubelet.kill(base.NAMESPACE, 'p', oom=True)
+        status, = self.await_pod(lambda each: each.status.container_statuses[
+            0].restart_count).status.container_statuses
+        self.assertEqual((137, 'OOMKilled'),
+                         (status.last_state.terminated.exit_code,
+                          status.last_state.terminated.reason))
+        self.await_ready()
+
+    def test_evict(self):
+        self.create()
+        self.await_ready()
+        self.kubelet.evict(base.NAMESPACE, 'p')
+        pod = self.await_phase('Failed')
+        self.assertEqual('Evicted', pod.status.reason)
+        self.assertEqual('True', base.condition(pod, 'DisruptionTarget'))
+
+    def test_slow(self):
+        self.kubelet.slow_ready(60)
+        self.create()
+        pod = self.await_pod(lambda each: each.status.container_statuses)
+        self.assertEqual('ContainerCreating', pod.status.container_statuses[
+            0].state.waiting.reason)
+        self.core.delete_namespaced_pod('p', base.NAMESPACE)
+        self.await_gone()
+
+    def test_never_ready(self):
+        probe = {'exec': {'command': ['/bin/true']}, 'periodSeconds': 1}
+        self.kubelet.never_ready('example/sleep:1')
+        self.create(readinessProbe=probe)
+        self.await_phase('Running')
+        self.assertEqual('False', base.condition(self.read(), 'Ready'))
+        self.kubelet.never_ready('example/sleep:1', False)
+        self.await_ready()
+
+    def test_node_is_lost(self):
+        self.deploy()
+        self.await_available(2)
+        pod = self.pods()[0]
+        name, node = pod.metadata.name, pod.spec.node_name
+        self.kubelet.lose_node(node)
+        pod = self.read(name)
+        self.assertTrue(pod.metadata.deletion_timestamp)
+        self.assertEqual(('False', 'True'), (
+            base.condition(pod, 'Ready'),
+            base.condition(pod, 'DisruptionTarget')))
+        self.assertEqual('Unknown', base.condition(
+            self.core.read_node(node), 'Ready'))
+        # Another one is made elsewhere; the lost one stays.
+        self.await_available(2)
+        self.assertIn(name, {each.metadata.name for each in self.pods()})
+        self.kubelet.return_node(node)
+        self.await_gone(name)
+
+    def test_pod_of_a_lost_node_is_removed_by_force(self):
+        self.create()
+        node = self.await_ready().spec.node_name
+        self.kubelet.lose_node(node, evict=False)
+        self.assertIsNone(self.read().metadata.deletion_timestamp)
+        self.core.delete_namespaced_pod('p', base.NAMESPACE,
+                                        grace_period_seconds=0)
+        self.refused(404, self.read)
+
+
+class TestResize(base.TestCase):
+
+    def resize(self, **resources):
+        return self.core.patch_namespaced_pod_resize(
+            'p', base.NAMESPACE, {'spec': {'containers': [
+                {'name': 'c', 'resources': resources}]}})
+
+    def make(self):
+        self.create(resources=RESOURCES)
+        self.await_ready()
+
+    def test_resize(self):
+        self.make()
+        self.resize(limits={'cpu': '3', 'memory': '1536Mi'})
+        pod = self.await_pod(
+            lambda each: each.status.container_statuses[
+                0].resources.limits['cpu'] == '3')
+        self.assertEqual(0, pod.status.container_statuses[0].restart_count)
+        self.assertIsNone(base.condition(pod, 'PodResizeInProgress'))
+        self.assertEqual(RESOURCES['requests'],
+                         pod.status.container_statuses[0].allocated_resources)
+
+    def test_only_resources_change(self):
+        self.make()
+        self.refused(422, self.core.patch_namespaced_pod_resize, 'p',
+                     base.NAMESPACE, {'spec': {'containers': [
+                         {'name': 'c', 'image': 'example/echo:1'}]}})
+
+    def test_class_of_service_stays(self):
+        self.make()
+        body = self.refused(422, self.resize, requests=RESOURCES['limits'])
+        self.assertIn('Pod QOS Class may not change', body['message'])
+
+    def test_limits_stay(self):
+        self.make()
+        self.refused(422, self.resize, limits={'cpu': None})
+
+    def test_too_large(self):
+        self.make()
+        self.resize(limits={'cpu': '100'}, requests={'cpu': '90'})
+        pod = self.await_pod(lambda each: base.condition(
+            each, 'PodResizePending'))
+        reason = next(each.reason for each in pod.status.conditions
+                      if each.type == 'PodResizePending')
+        self.assertEqual('Infeasible', reason)
+        self.resize(limits=RESOURCES['limits'],
+                    requests=RESOURCES['requests'])
+        self.await_pod(lambda each: not base.condition(
+            each, 'PodResizePending'))
+
+
+class TestCleanUp(base.TestCase):
+
+    def test_nothing_is_left(self):
+        made = cluster.Cluster()
+        made.setUp()
+        try:
+            self.core = base.client.CoreV1Api(
+                self.connect(made.admin_kubeconfig))
+            self.create(image='example/stubborn:1')
+            self.await_ready()
+            runtime = made.kubelet.processes._popen.pid
+            pids = containerd.tree(runtime)[1:]
+            self.assertEqual(1, len(pids))
+        finally:
+            made.cleanUp()
+        for pid in (runtime, *pids):
+            self.assertFalse(agents.alive(pid))
+        self.assertFalse(os.path.exists(made.kubeconfig))

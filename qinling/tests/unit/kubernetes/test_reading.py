@@ -1,0 +1,220 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Lists and watches."""
+
+import threading
+
+from kubernetes import client
+from kubernetes import watch
+
+from qinling.tests.kubernetes import resources
+from qinling.tests.unit.kubernetes import base
+
+
+class TestLists(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        for name, labels in (('a', {'x': '1'}), ('b', {'x': '2', 'y': ''}),
+                             ('c', {'y': '1'}), ('d', {})):
+            self.core.create_namespaced_secret(base.NAMESPACE, {
+                'metadata': {'name': name, 'labels': labels}})
+
+    def list(self, **query):
+        return self.core.list_namespaced_secret(base.NAMESPACE, **query)
+
+    def names(self, **query):
+        return ''.join(each.metadata.name for each in
+                       self.list(**query).items)
+
+    def test_labels(self):
+        for selector, names in (
+                ('x', 'ab'), ('!x', 'cd'), ('x=1', 'a'), ('x==1', 'a'),
+                ('x!=1', 'bcd'), ('x in (1,2)', 'ab'), ('x in (1),y', ''),
+                ('x notin (1)', 'bcd'), ('x,y', 'b'), ('y=', 'b'),
+                ('x=1,y', ''), ('', 'abcd')):
+            self.assertEqual(names, self.names(label_selector=selector),
+                             selector)
+
+    def test_labels_that_are_none(self):
+        for selector in ('x y', 'x in', 'x in 1', '=1', '!x=1'):
+            self.refused(400, self.list, label_selector=selector)
+
+    def test_fields(self):
+        for selector, names in (('metadata.name=a', 'a'),
+                                ('metadata.name!=a', 'bcd'),
+                                ('metadata.namespace=other', ''),
+                                ('type=Opaque,metadata.name=b', 'b')):
+            self.assertEqual(names, self.names(field_selector=selector))
+
+    def test_fields_of_pods(self):
+        self.create()
+        self.await_phase('Running')
+        for selector, count in (('status.phase=Running', 1),
+                                ('status.phase!=Running', 0),
+                                ('spec.nodeName=', 0)):
+            self.assertEqual(count, len(self.core.list_namespaced_pod(
+                base.NAMESPACE, field_selector=selector).items))
+
+    def test_unknown_field(self):
+        body = self.refused(400, self.list, field_selector='spec.x=1')
+        self.assertEqual('field label not supported: spec.x',
+                         body['message'])
+
+    def test_pages(self):
+        first = self.list(limit=3)
+        self.assertEqual(1, first.metadata.remaining_item_count)
+        self.core.delete_namespaced_secret('d', base.NAMESPACE)
+        more = self.list(limit=3, _continue=first.metadata._continue)
+        # The list is of one moment.
+        self.assertEqual('d', more.items[0].metadata.name)
+        self.assertEqual(first.metadata.resource_version,
+                         more.metadata.resource_version)
+        self.assertIsNone(more.metadata._continue)
+
+    def test_page_that_comes_too_late(self):
+        token = self.list(limit=1).metadata._continue
+        self.cluster.compact()
+        body = self.refused(410, self.list, limit=1, _continue=token)
+        self.assertEqual('Expired', body['reason'])
+
+    def test_past(self):
+        version = self.list().metadata.resource_version
+        self.core.delete_namespaced_secret('a', base.NAMESPACE)
+        self.assertEqual('abcd', self.names(
+            resource_version=version, resource_version_match='Exact'))
+        self.assertEqual('bcd', self.names(resource_version=version))
+
+    def test_wrong_version(self):
+        self.refused(400, self.list, resource_version='x')
+
+
+class TestWatches(base.TestCase):
+
+    def watch(self, **query):
+        """Events of secrets until the watch ends."""
+        query = {'timeout_seconds': 1, **query}
+        return [(event['type'], event['object']) for event in
+                watch.Watch().stream(self.core.list_namespaced_secret,
+                                     base.NAMESPACE, **query)]
+
+    def secret(self, name='s', **labels):
+        return self.core.create_namespaced_secret(base.NAMESPACE, {
+            'metadata': {'name': name, 'labels': labels}})
+
+    def label(self, **labels):
+        return self.core.patch_namespaced_secret(
+            's', base.NAMESPACE, {'metadata': {'labels': labels}})
+
+    def version(self):
+        return self.core.list_namespaced_secret(
+            base.NAMESPACE).metadata.resource_version
+
+    def types(self, **query):
+        return [kind for kind, _object in self.watch(**query)]
+
+    def test_since_a_version(self):
+        self.secret('old')
+        version = self.version()
+        self.secret()
+        self.label(a='1')
+        self.core.delete_namespaced_secret('s', base.NAMESPACE)
+        self.assertEqual(['ADDED', 'MODIFIED', 'DELETED'],
+                         self.types(resource_version=version))
+
+    def test_from_the_beginning(self):
+        self.secret()
+        self.label(a='1')
+        self.assertEqual(['ADDED'], self.types())
+
+    def test_in_and_out_of_a_selection(self):
+        version = self.version()
+        self.secret(a='1')
+        self.label(a='2')
+        self.label(b='1')
+        self.label(a='1')
+        found = self.watch(resource_version=version, label_selector='a=1')
+        self.assertEqual(['ADDED', 'DELETED', 'ADDED'],
+                         [kind for kind, _object in found])
+        # What leaves is shown as it was, at the version of its leaving.
+        self.assertEqual({'a': '1'}, found[1][1].metadata.labels)
+        versions = [int(each.metadata.resource_version)
+                    for _kind, each in found]
+        self.assertEqual(sorted(set(versions)), versions)
+
+    def test_bookmarks(self):
+        version = self.version()
+        self.create()
+        found = self.watch(resource_version=version,
+                           allow_watch_bookmarks=True)
+        self.assertEqual({'BOOKMARK'}, {kind for kind, _object in found})
+        self.assertNotIn('BOOKMARK', self.types(resource_version=version))
+
+    def test_events_come_as_they_happen(self):
+        timer = threading.Timer(0.2, self.secret)
+        timer.start()
+        self.addCleanup(timer.join)
+        for event in watch.Watch().stream(
+                self.core.list_namespaced_secret, base.NAMESPACE,
+                timeout_seconds=20):
+            self.assertEqual('s', event['object'].metadata.name)
+            break
+
+    def test_forgotten_as_an_event(self):
+        version = self.version()
+        self.cluster.compact()
+        error = self.assertRaises(client.ApiException, self.watch,
+                                  resource_version=version)
+        self.assertEqual(410, error.status)
+        self.assertIn('too old resource version', error.reason)
+
+    def test_forgotten_as_a_status(self):
+        version = self.version()
+        self.cluster.compact(as_status=True)
+        error = self.assertRaises(client.ApiException, self.watch,
+                                  resource_version=version)
+        self.assertEqual(410, error.status)
+        self.assertIn('Gone', error.reason)
+
+    def test_cut(self):
+        """A cut watch ends in the middle of an answer."""
+        seen = threading.Event()
+
+        def cut():
+            seen.wait(10)
+            self.cluster.cut_watches()
+
+        thread = threading.Thread(target=cut)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.secret()
+        api = self.core.list_namespaced_secret
+        response = api(base.NAMESPACE, watch=True, _preload_content=False)
+        response = getattr(response, 'response', response)
+
+        def read():
+            for _chunk in response.stream():
+                seen.set()
+
+        self.assertRaises(Exception, read)
+        self.assertTrue(seen.is_set())
+
+    def test_all_at_once(self):
+        self.secret()
+        found = self.watch(send_initial_events=True,
+                           resource_version_match='NotOlderThan',
+                           allow_watch_bookmarks=True)
+        kinds = [kind for kind, _object in found]
+        self.assertEqual(['ADDED', 'BOOKMARK'], kinds[:2])
+        raw = self.cluster.store.list(resources.SECRETS, base.NAMESPACE)
+        self.assertEqual(1, len(raw))
