@@ -37,19 +37,21 @@ _LIMITED = ('cpu', 'memory_size', 'timeout')
 class Functions:
     """What may happen to functions."""
 
-    def __init__(self, conf, db, engine, sources, packages):
+    def __init__(self, conf, db, engine, code):
         self._conf = conf
         self._db = db
         self._engine = engine
-        self._sources = sources
-        self._packages = packages
+        self._sources = code.sources
+        self._packages = code.packages
+        self._trusts = code.trusts
 
     def create(self, ctx, fields, upload):
         """Check everything, keep the code, write the function.
 
         :param fields: dict with ``code`` (an object) and what is given of
             name, description, runtime_id, entry, cpu, memory_size, timeout,
-            async_policy (an object).
+            async_policy (an object), trust (whether it shall act for the
+            caller).
         :param upload: the package as a seekable file, or ``None``.
         """
         code = fields.get('code')
@@ -72,7 +74,9 @@ class Functions:
         if fields.get('async_policy') is not None:
             values['async_policy'] = self._policy(
                 ctx.project_id, fields['async_policy'])
-        values['code'], values['package'] = source.create(code, upload)
+        trust = self._trusts.wanted(ctx, fields.get('trust'), source)
+        values['code'], values['package'] = source.create(
+            code, upload, self._trusts.auth(ctx))
         now = models.now()
         values.update(project_id=ctx.project_id, created_at=now,
                       updated_at=now)
@@ -82,7 +86,10 @@ class Functions:
             if values['runtime_id']:
                 _check_runtime(tx, ctx, values['runtime_id'], lock=True)
             return query.insert(tx, _MODEL, **values)
-        return self.get(ctx, self._packages.keep(values['package'], insert))
+        with self._packages.kept(values['package']), self._trusts.made(
+                ctx, trust) as values['trust_id']:
+            id = self._db.write(insert)
+        return self.get(ctx, id)
 
     def get(self, ctx, id):
         """One function."""
@@ -104,12 +111,15 @@ class Functions:
         row = self.get(ctx, id)
         source = self._source(row.code['source'])
         try:
-            return source.open(row.code, row.package)
+            return source.open(
+                row.code, row.package, self._trusts.auth(ctx))
         except FileNotFoundError:
             LOG.error('The package %s of function %s is gone.', row.package,
                       id)
             raise exception.NotFound(
                 reason=f'the package of function {id} is gone.')
+        except exception.PermanentError as e:
+            raise exception.Forbidden(reason=str(e))
 
     def update(self, ctx, id, fields, upload, match=None):
         """Change a function.
@@ -125,31 +135,43 @@ class Functions:
             self._same_source(row, code)
         source = self._source(row.code['source'])
         # A package without its upload says nothing new.
-        same = upload is None and (code is None or source.has_package)
-        if same and set(values) <= set(PLAIN):
-            return self._write(ctx, row, values, match)
-        self._guard_jobs(id)
-        changed = source.update(row.code, code, upload)
-        if changed is not None:
-            values['code'], values['package'] = changed
-        result = self._write(ctx, row, values, match)
-        if changed is not None:
-            self._packages.drop(row.package)
-        workers.retire(self._engine, id, 0)
+        rebuilt = (upload is not None or not set(values) <= set(PLAIN)
+                   or code is not None and not source.uploaded)
+        trust = self._trusts.change(ctx, row, fields, source, rebuilt)
+        if rebuilt:
+            self._guard_jobs(id)
+            changed = source.update(
+                row.code, code, upload, self._trusts.auth(ctx))
+            if changed is not None:
+                values['code'], values['package'] = changed
+        with self._packages.kept(values.get('package')), self._trusts.made(
+                ctx, trust) as made:
+            if trust is not None:
+                values['trust_id'] = made
+            result = self._write(ctx, row, values, match)
+        self._drop_lost(row, values)
+        if rebuilt:
+            workers.retire(self._engine, id, 0)
         return result
 
+    def _drop_lost(self, row, values):
+        """What a row has no more, now that it has these values."""
+        if 'package' in values:
+            self._packages.drop(row.package)
+        if 'trust_id' in values:
+            self._trusts.drop(row.trust_id)
+
     def _write(self, ctx, row, values, match):
-        """Change the row unless somebody changed its code meanwhile."""
+        """Change the row unless somebody changed its code meanwhile, or in
+        whose name it runs."""
         if not values:
             return row
-        same = (_MODEL.package.is_(None) if row.package is None
-                else _MODEL.package == row.package)
-        new = values.get('package')
-        changed = self._packages.keep(new, lambda tx: query.update(
-            tx, _MODEL, row.id, values, same,
-            *revisions.condition(_MODEL, match)))
-        if not changed:
-            self._packages.drop(new)
+        same = [column.is_(None) if value is None else column == value
+                for column, value in ((_MODEL.package, row.package),
+                                      (_MODEL.trust_id, row.trust_id))]
+        if not self._db.write(lambda tx: query.update(
+                tx, _MODEL, row.id, values, *same,
+                *revisions.condition(_MODEL, match))):
             revisions.check(self.get(ctx, row.id), match)
             raise exception.Conflict(
                 reason=f'function {row.id} was changed by another request; '
@@ -193,13 +215,16 @@ class Functions:
         if row.project_id != ctx.project_id:
             raise exception.Forbidden(
                 reason=f'function {id} belongs to another project.')
-        for package in self._db.write(lambda tx: self._remove(
-                tx, ctx, id, match)):
-            self._packages.drop(package)
+        packages, trust_id = self._db.write(lambda tx: self._remove(
+            tx, ctx, id, match))
         workers.retire(self._engine, id, None)
+        for package in packages:
+            self._packages.drop(package)
+        self._trusts.drop(trust_id)
 
     def _remove(self, tx, ctx, id, match):
-        """Delete the rows; returns the packages that they had."""
+        """Delete the rows; returns the packages and the trust that they
+        had."""
         row = query.get(tx, ctx, _MODEL, lock=True, id=id)
         if row is None:
             raise exception.FunctionNotFound(id=id)
@@ -212,7 +237,7 @@ class Functions:
         packages = {row.package} | {each.package for each in query.find(
             tx, version, version.function_id == id)}
         query.delete(tx, _MODEL, id)
-        return packages
+        return packages, row.trust_id
 
     def references(self, ctx, id):
         """What refers to a function; see

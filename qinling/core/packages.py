@@ -17,6 +17,8 @@ it already can hand it on.  So a key that no row has will never be had again,
 and its package can be deleted without a lock; see ``doc/decisions``.
 """
 
+import contextlib
+
 from oslo_log import log
 
 from qinling.db import models
@@ -51,8 +53,14 @@ class Packages:
     def keep(self, key, action):
         """What ``action(tx)`` returns, which writes a row with a package
         just stored; if that fails, the package goes again."""
-        try:
+        with self.kept(key):
             return self._db.write(action)
+
+    @contextlib.contextmanager
+    def kept(self, key):
+        """The package goes again if what is done with it fails."""
+        try:
+            yield
         except BaseException:
             self.drop(key)
             raise

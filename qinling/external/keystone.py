@@ -111,13 +111,14 @@ class Keystone:
 
     def open(self, plugin, seconds):
         """The token of a plugin, which is good for so many seconds at
-        least unless no token lives that long.
+        least, or for half of its life if that is short.
 
         :returns: a keystoneauth ``AccessInfo``.
         """
         with faults('Keystone'):
             access = plugin.get_access(self._session)
-            if access.will_expire_soon(seconds):
+            life = (access.expires - access.issued).total_seconds()
+            if access.will_expire_soon(min(seconds, life / 2)):
                 plugin.invalidate()
                 access = plugin.get_access(self._session)
         return access
