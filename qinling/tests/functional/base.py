@@ -63,10 +63,14 @@ def wait_for(condition, what, patience=PATIENCE):
 
 
 class Client:
-    """A client of the REST API."""
+    """A client of the REST API.
 
-    def __init__(self, url):
+    :param headers: what goes with each request, for instance a token.
+    """
+
+    def __init__(self, url, headers=()):
         self.url = url.strip()
+        self.headers = dict(headers)
 
     def request(self, method, path, body=None, headers=()):
         """(status, headers, body bytes)."""
@@ -74,7 +78,8 @@ class Client:
         connection = http.client.HTTPConnection(
             parts.hostname, parts.port, timeout=120)
         with contextlib.closing(connection):
-            connection.request(method, path, body, dict(headers))
+            connection.request(
+                method, path, body, {**self.headers, **dict(headers)})
             answer = connection.getresponse()
             return answer.status, answer.headers, answer.read()
 
@@ -252,11 +257,16 @@ class Standalone(fixtures.Fixture):
 
 class Cloud(fixtures.Fixture):
     """One API and engines as separate daemons, over a real database and a
-    real message bus."""
+    real message bus.
 
-    def __init__(self, engines=1, **config):
+    :param headers: what goes with each request of ``client``, who must be
+        an administrator.
+    """
+
+    def __init__(self, engines=1, headers=(), **config):
         super().__init__()
         self.count = engines
+        self.headers = headers
         self.config = config
 
     def _setUp(self):
@@ -277,7 +287,7 @@ class Cloud(fixtures.Fixture):
         self.engines = [self.useFixture(Program('engine', config=config))
                         for _ in range(self.count)]
         self.api = self.useFixture(Program('api', config=config))
-        self.client = Client(wait_for(self._url, 'the API'))
+        self.client = Client(wait_for(self._url, 'the API'), self.headers)
         _, row = self.client.call(
             'POST', '/v1/runtimes', {'image': 'python3', 'name': 'python3'})
         wait_for(lambda: self._available(row['id']), 'the runtime')

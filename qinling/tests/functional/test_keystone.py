@@ -10,26 +10,276 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-
 """The service with a real Keystone."""
 
+import fixtures
 from oslotest import base
 
+from qinling.tests.functional import base as servers
 from qinling.tests.functional import keystone
 
+TYPE = 'function-engine'
+#: Seconds that the service remembers a token for in these tests.
+REMEMBERED = 1
+HELLO = 'def main(name, **kwargs):\n    return f"Hello, {name}"\n'
 
-class TestFixture(base.BaseTestCase):
-    """The Keystone of the tests is one."""
+
+def options(identity, **more):
+    """The options of a service that trusts a Keystone."""
+    return {'api': {'auth_strategy': 'keystone'},
+            'keystone_authtoken': dict(
+                identity.service.options(), token_cache_time=REMEMBERED,
+                **more)}
+
+
+def headers(account):
+    """What goes with the requests of somebody."""
+    return {'X-Auth-Token': account.token()}
+
+
+class Secured(fixtures.Fixture):
+    """A standalone server, ``server``, with a Keystone, ``identity``, that
+    has it in its catalog."""
+
+    def _setUp(self):
+        self.identity = self.useFixture(keystone.Keystone())
+        self.server = self.useFixture(
+            servers.Standalone(**options(self.identity)))
+        self.identity.register(TYPE, self.server.client.url)
+        self.client = self.by(self.identity.admin)
+
+    def by(self, account):
+        """A client of somebody."""
+        return servers.Client(self.server.client.url, headers(account))
+
+    def somebody(self, *roles, project=None):
+        """An account and its client, in a project of its own if there is
+        none given."""
+        account = self.identity.user(
+            project or self.identity.project(), *roles)
+        return account, self.by(account)
+
+
+class Secret(base.BaseTestCase):
+    """A test that sees to it that no token is logged."""
+
+    def becomes(self, client, status, method='GET', path='/v1/functions',
+                body=None):
+        servers.wait_for(
+            lambda: client.call(method, path, body)[0] == status,
+            f'{method} {path} to be answered with {status}')
+
+    def no_secret(self, program, *secrets):
+        log = program.log.read_text()
+        for secret in secrets:
+            self.assertNotIn(secret, log)
+
+
+class TestProjects(servers.Shared, Secret):
+    """Who may do what, when Keystone says who is who."""
+
+    @staticmethod
+    def make_server():
+        return Secured()
+
+    def test_login_create_execute(self):
+        account, client = self.server.somebody('member')
+        session = account.session()
+        url = session.get_endpoint(service_type=TYPE)
+        self.assertEqual(client.url, url)
+        function = client.create(HELLO)
+        self.assertEqual(account.project_id, function['project_id'])
+        answer = session.post(
+            '/v1/executions', endpoint_filter={'service_type': TYPE},
+            json={'function_id': function['id'],
+                  'input': '{"name": "Ada"}'}).json()
+        self.assertEqual(('success', 'Hello, Ada', account.project_id), (
+            answer['status'], servers.output(answer), answer['project_id']))
+        self.no_secret(self.server.server.program, session.get_token(),
+                       account.password,
+                       self.server.identity.service.password)
+
+    def test_no_token(self):
+        nobody = servers.Client(self.server.client.url)
+        for path in ('/', '/v1', '/v1/'):
+            nobody.get(path)
+        for token in (None, 'gAAAAABno-token-at-all'):
+            sent = {} if token is None else {'X-Auth-Token': token}
+            status, found, body = nobody.request(
+                'GET', '/v1/functions', headers=sent)
+            self.assertEqual(401, status)
+            self.assertEqual('application/json', found['Content-Type'])
+            self.assertEqual(
+                f'Keystone uri="{self.server.identity.url}"',
+                found['WWW-Authenticate'])
+            self.assertIn(b'"faultstring"', body)
+            self.assertNotIn((token or 'x').encode() * 3, body)
+        self.no_secret(self.server.server.program, 'no-token-at-all')
+
+    def test_claims(self):
+        nobody = servers.Client(self.server.client.url, {
+            'X-Project-Id': self.server.identity.admin.project_id,
+            'X-Roles': 'admin', 'X-Identity-Status': 'Confirmed'})
+        self.assertEqual(401, nobody.call('GET', '/v1/functions')[0])
+        _, client = self.server.somebody('reader')
+        client.headers.update({'X-Roles': 'admin', 'X-Project-Id': 'x'})
+        self.assertEqual(403, client.call(
+            'POST', '/v1/runtimes', {'image': 'python3'})[0])
+
+    def test_roles(self):
+        account, member = self.server.somebody('member')
+        function = member.create(HELLO)
+        project = {'id': account.project_id, 'name': account.project_name}
+        _, reader = self.server.somebody('reader', project=project)
+        path = f'/v1/functions/{function["id"]}'
+        self.assertEqual(function['id'], reader.get(path)['id'])
+        order = {'function_id': function['id']}
+        for method, path, body in (
+                ('POST', '/v1/executions', order), ('DELETE', path, None),
+                ('POST', f'{path}/versions', {})):
+            status, answer = reader.call(method, path, body)
+            self.assertEqual(403, status)
+            self.assertIn('Operation not allowed', answer['faultstring'])
+        # A role that means nothing here.
+        _, other = self.server.somebody('service', project=project)
+        for path in ('/v1/functions', path, '/v1/runtimes'):
+            self.assertEqual(403, other.call('GET', path)[0])
+
+    def test_another_project(self):
+        _, mine = self.server.somebody('member')
+        function = mine.create(HELLO)
+        row = mine.run(function['id'], '{"name": "Ada"}')
+        _, stranger = self.server.somebody('member')
+        for method, path, body in (
+                ('GET', f'/v1/functions/{function["id"]}', None),
+                ('GET', f'/v1/functions/{function["id"]}?download=true',
+                 None),
+                ('POST', '/v1/executions', {'function_id': function['id']}),
+                ('POST', '/v1/aliases', {'name': 'a', 'function_id':
+                                         function['id']}),
+                ('GET', f'/v1/executions/{row["id"]}', None),
+                ('GET', f'/v1/executions/{row["id"]}/log', None),
+                ('DELETE', f'/v1/executions/{row["id"]}', None),
+                ('DELETE', f'/v1/functions/{function["id"]}', None)):
+            status, _ = stranger.call(method, path, body)
+            self.assertEqual(404, status, path)
+        self.assertEqual([], stranger.get('/v1/functions')['functions'])
+        status, _ = stranger.call('GET', '/v1/functions?all_projects=true')
+        self.assertEqual(403, status)
+        self.assertEqual(row, mine.get(f'/v1/executions/{row["id"]}'))
+
+    def test_administrators(self):
+        account, mine = self.server.somebody('member')
+        function = mine.create(HELLO)
+        admin = self.server.client
+
+        def listed(query=''):
+            return [row['id'] for row in admin.get(
+                f'/v1/functions{query}')['functions']]
+        self.assertNotIn(function['id'], listed())
+        self.assertIn(function['id'], listed('?all_projects=true'))
+        self.assertEqual([function['id']],
+                         listed(f'?project_id={account.project_id}'))
+        path = f'/v1/functions/{function["id"]}'
+        self.assertEqual(200, admin.call('GET', path)[0])
+        self.assertEqual(403, admin.call('DELETE', path)[0])
+
+    def test_private_runtimes(self):
+        admin = self.server.client
+        for public in (True, False):
+            status, row = admin.call(
+                'POST', '/v1/runtimes',
+                {'image': 'python3', 'is_public': public})
+            self.assertEqual(201, status)
+            servers.wait_for(
+                lambda id=row['id']: admin.get(
+                    f'/v1/runtimes/{id}')['status'] == 'available',
+                'the runtime')
+            _, other = self.server.somebody('member')
+            seen = [found['id'] for found
+                    in other.get('/v1/runtimes')['runtimes']]
+            self.assertEqual(public, row['id'] in seen)
+            self.assertEqual(200 if public else 404, other.call(
+                'GET', f'/v1/runtimes/{row["id"]}')[0])
+            other.create(HELLO, runtime_id=row['id'],
+                         status=201 if public else 404)
+
+    def test_roles_change(self):
+        account, client = self.server.somebody('reader')
+        identity = self.server.identity
+        body = {'function_id': account.project_id}
+        self.becomes(client, 403, 'POST', '/v1/executions', body)
+        identity.grant(account.project_id, account.user_id, 'member')
+        client = self.server.by(account)
+        # There is no such function, but it may be asked for.
+        status, answer = client.call('POST', '/v1/executions', body)
+        self.assertNotEqual(403, status, answer)
+        identity.revoke(account.project_id, account.user_id, 'member')
+        self.becomes(client, 403, 'POST', '/v1/executions', body)
+        identity.revoke(account.project_id, account.user_id, 'reader')
+        self.becomes(client, 401)
+
+    def test_a_user_is_disabled(self):
+        account, client = self.server.somebody('member')
+        self.becomes(client, 200)
+        self.server.identity.call(
+            'PATCH', f'/users/{account.user_id}', user={'enabled': False})
+        self.becomes(client, 401)
+
+
+class TestAway(Secret):
+    """A Keystone that comes and goes."""
+
+    def test_keystone_is_away(self):
+        cloud = self.useFixture(Secured())
+        _, client = cloud.somebody('member')
+        self.becomes(client, 200)
+        cloud.identity.stop()
+        self.becomes(client, 503)
+        status, headers, body = client.request('GET', '/v1/functions')
+        self.assertEqual((503, '1'), (status, headers['Retry-After']))
+        self.assertIn(b'Keystone', body)
+        for path in ('/', '/v1'):
+            client.get(path)
+        cloud.identity.start()
+        self.becomes(client, 200)
+        self.no_secret(cloud.server.program,
+                       client.headers['X-Auth-Token'],
+                       cloud.identity.service.password)
+
+
+class TestExpiry(base.BaseTestCase):
+    """Tokens that do not live long."""
 
     def test_it(self):
+        identity = self.useFixture(keystone.Keystone(expiration=4))
+        server = self.useFixture(servers.Standalone(**options(identity)))
+        account = identity.user(identity.project(), 'member')
+        for _ in range(2):
+            # The service must renew its own token, too.
+            client = servers.Client(server.client.url, headers(account))
+            self.assertEqual(200, client.call('GET', '/v1/functions')[0])
+            servers.wait_for(
+                lambda client=client: client.call(
+                    'GET', '/v1/functions')[0] == 401,
+                'the end of the token')
+
+
+class TestCloud(Secret):
+    """API and engine as daemons, over a database and a bus."""
+
+    def test_main_job(self):
         identity = self.useFixture(keystone.Keystone())
-        project = identity.project()
-        user = identity.user(project, 'member')
-        identity.register('function-engine', 'http://127.0.0.1:7070')
-        session = user.session()
-        self.assertEqual('http://127.0.0.1:7070', session.get_endpoint(
-            service_type='function-engine'))
-        self.assertEqual(project['id'], session.get_project_id())
-        identity.stop()
-        identity.start()
-        self.assertIsNotNone(user.token())
+        cloud = self.useFixture(servers.Cloud(
+            headers=headers(identity.admin), **options(identity)))
+        account = identity.user(identity.project(), 'member')
+        client = servers.Client(cloud.client.url, headers(account))
+        function = client.create(HELLO)
+        row = client.run(function['id'], '{"name": "Ada"}')
+        self.assertEqual('Hello, Ada', servers.output(row))
+        row = client.run(function['id'], '{"name": "Bob"}', sync=False)
+        self.assertEqual('Hello, Bob', servers.output(
+            client.ended(row['id'])))
+        for program in (cloud.api, *cloud.engines):
+            self.no_secret(program, client.headers['X-Auth-Token'],
+                           cloud.client.headers['X-Auth-Token'])
