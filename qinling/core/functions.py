@@ -261,13 +261,25 @@ class Functions:
         if not 1 <= count <= MOST_WORKERS:
             raise exception.Invalid(
                 f'count must be at least 1 and at most {MOST_WORKERS}.')
+        action(self._with_workers(ctx, id, version), count)
+
+    def _with_workers(self, ctx, id, version):
+        """The target of something that can have workers."""
         target = self._db.read(lambda tx: targets.resolve(
             tx, ctx.reach(), id, version))
         if not self._source(target.code['source']).has_package:
             raise exception.Invalid(
                 'An image function has no workers: each execution has a '
                 'container of its own.')
-        action(target, count)
+        return target
+
+    def provision(self, ctx, id, version, count):
+        """Have each engine keep ``count`` workers warm, 0 for none."""
+        if not 0 <= count <= MOST_WORKERS:
+            raise exception.Invalid(
+                f'count must be at least 0 and at most {MOST_WORKERS}.')
+        self._with_workers(ctx, id, version)
+        self._db.write(lambda tx: _provision(tx, ctx, id, version, count))
 
     def detach(self, ctx, id, version):
         """Drop the workers of a function; the next execution gets new
@@ -283,6 +295,16 @@ class Functions:
                 'Invalid code source specified. It must be one of: '
                 f'{", ".join(known)}.')
         return self._sources[name]
+
+
+def _provision(tx, ctx, id, version, count):
+    model = _MODEL
+    if version:
+        model = models.FunctionVersion
+        row = query.get(tx, ctx.reach(), model, function_id=id,
+                        version_number=version)
+        id = row and row.id
+    query.update(tx, model, id, {'min_workers': count})
 
 
 def _check_runtime(tx, ctx, id, lock=False):

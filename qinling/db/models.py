@@ -105,7 +105,15 @@ class Snapshot:
         return _column(Id, sa.ForeignKey('runtimes.id'), index=True)
 
 
-class Function(Common, Snapshot, Revised, Base):
+class Warm:
+    """Something that workers can be kept warm for."""
+
+    #: Workers that each engine keeps, also while nothing runs.
+    min_workers = _column(sa.Integer, nullable=False, default=0,
+                          server_default='0')
+
+
+class Function(Common, Snapshot, Warm, Revised, Base):
     __tablename__ = 'functions'
     __table_args__ = (
         sa.Index('ix_functions_project', 'project_id', 'created_at', 'id'),
@@ -122,7 +130,7 @@ class Function(Common, Snapshot, Revised, Base):
     trust_id = _column(sa.String(80))
 
 
-class FunctionVersion(Common, Snapshot, Revised, Base):
+class FunctionVersion(Common, Snapshot, Warm, Revised, Base):
     __tablename__ = 'function_versions'
     __table_args__ = (
         sa.UniqueConstraint('function_id', 'version_number',

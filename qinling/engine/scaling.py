@@ -55,6 +55,8 @@ class Group:
     def __init__(self, target, lock):
         self.target = target
         self.members = []
+        #: Members that neither expire nor give way to another function.
+        self.least = 0
         self.starting = 0
         self.waiting = 0
         self.changed = threading.Condition(lock)
@@ -154,7 +156,8 @@ class Scaling:
         with self._lock:
             idle = [member for key, group in self._groups.items()
                     for member in group.members
-                    if not member.busy and key != own]
+                    if not member.busy and key != own
+                    and len(group.members) > group.least]
             if not idle:
                 return False
             member = min(idle, key=lambda m: m.idle_since)
@@ -232,14 +235,6 @@ class Scaling:
                 target, self._lock)
         return group
 
-    def workers(self, chosen=lambda target: True):
-        """(target, worker) pairs of the groups whose target is chosen."""
-        with self._lock:
-            return [(group.target, member.worker)
-                    for group in self._groups.values()
-                    if chosen(group.target)
-                    for member in group.members if not member.retiring]
-
     def scale_up(self, target):
         """Add one worker."""
         with self._lock:
@@ -268,11 +263,31 @@ class Scaling:
     def expire(self, seconds):
         """Destroy the workers that were idle for so long."""
         limit = time.monotonic() - seconds
+        members = []
         with self._lock:
-            members = [member for group in self._groups.values()
-                       for member in group.members
-                       if not member.busy and member.idle_since <= limit]
+            for group in self._groups.values():
+                idle = [member for member in group.members
+                        if not member.busy and member.idle_since <= limit]
+                members += idle[:max(0, len(group.members) - group.least)]
         self._retire(members)
+
+    def keep(self, wanted):
+        """Keep workers for some targets, and for no others.
+
+        :param wanted: (target, number) pairs.
+        :returns: the targets of the workers that are missing, one for each.
+        """
+        missing = []
+        with self._lock:
+            for group in self._groups.values():
+                group.least = 0
+            for target, number in wanted:
+                group = self._group(target)
+                group.least = number
+                ready = sum(not each.retiring for each in group.members)
+                lacking = number - ready - group.starting
+                missing += [target] * max(0, lacking)
+        return missing
 
     def _retire(self, members):
         gone = []

@@ -32,6 +32,7 @@ from qinling.engine import attempts
 from qinling.engine import images
 from qinling.engine import invoker as invoker_module
 from qinling.engine import pools
+from qinling.engine import provision
 from qinling.engine import reaper
 from qinling.engine import retention
 from qinling.engine import retries
@@ -84,6 +85,8 @@ class Engine:
         self._runner = runner.Runner(
             conf, db, self.owner, self._attempts, follow)
         self._pools = pools.Pools(db, orchestrator)
+        self._provision = provision.Provision(
+            db, self._scaling, self._later)
         self._reaper = reaper.Reaper(
             conf, db, self.owner, follow, self._known)
         #: id -> when it was queued, on time.monotonic()
@@ -137,9 +140,10 @@ class Engine:
         interval = min(self._conf.engine.lease / 3,
                        self._conf.engine.sweep_interval)
         while True:
-            for step in (self._renew, self._reaper.sweep, self._tend,
-                         self._expire, self._sweep_lost,
-                         self._retention.purge, self._purge_keys):
+            for step in (
+                    self._renew, self._reaper.sweep, self._tend,
+                    self._provision.tend, self._expire, self._sweep_lost,
+                    self._retention.purge, self._purge_keys):
                 try:
                     step()
                 except Exception:

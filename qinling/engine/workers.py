@@ -14,9 +14,16 @@
 
 import hashlib
 
+from oslo_log import log
+
 from qinling.engine import invoker
 from qinling import exception
 from qinling.orchestrators import base
+
+LOG = log.getLogger(__name__)
+
+#: Workers that are tried before an execution waits.
+TRIES = 3
 
 
 class Workers:
@@ -40,31 +47,30 @@ class Workers:
         :raises TemporaryError: there is none at this moment.
         :raises PermanentError: there will never be one.
         """
-        conf = self._conf
-        worker = self._claim(target)
-        while worker.used:
-            state = self._state(worker)
-            if state == 'loaded':
+        for _ in range(TRIES):
+            worker, loaded = self._next(target)
+            try:
+                if not loaded:
+                    self._load(worker, target)
                 return worker
-            if state == 'idle':
-                break
-            self.release(worker)
+            except invoker.NotSent as e:
+                # It died while it was idle, and nobody had noticed yet.
+                LOG.info('Worker %s is gone: %s', worker.name, e)
+                self.release(worker)
+            except BaseException:
+                self.release(worker)
+                raise
+        raise exception.TemporaryError(
+            f'{TRIES} workers, one after the other, could not be reached.')
+
+    def _next(self, target):
+        """A claimed worker, and whether it has loaded the code already."""
+        while True:
             worker = self._claim(target)
-        settings = {
-            'function_id': target.function_id,
-            'function_version': target.version, 'entry': target.entry,
-            'memory_size': target.memory_size,
-            'slots': conf.engine.function_concurrency,
-            'max_log_size': conf.engine.max_log_size,
-            'max_result_size': conf.engine.max_result_size,
-            'max_unpacked_size': conf.resource_limits.max_unpacked_size,
-            'environment': {}}
-        try:
-            self._load(worker, settings, target)
-        except BaseException:
+            state = self._state(worker) if worker.used else 'idle'
+            if state in ('idle', 'loaded'):
+                return worker, state == 'loaded'
             self.release(worker)
-            raise
-        return worker
 
     def _claim(self, target):
         build = hashlib.sha256(
@@ -86,19 +92,31 @@ class Workers:
             return None
         return answer['state']
 
-    def _load(self, worker, settings, target):
+    def _load(self, worker, target):
         source = self._code.sources[target.code['source']]
         try:
             with source.open(target.code, target.package,
                              self._tokens.auth(target)) as package:
                 status, answer = self._invoker.load(
-                    worker, settings, package)
+                    worker, self._settings(target), package)
         except FileNotFoundError:
             raise exception.PermanentError('its package is gone')
-        except (invoker.NotSent, invoker.Lost) as e:
+        except invoker.Lost as e:
             raise exception.TemporaryError(f'worker {worker.name}: {e}')
         if status != 200:
             raise exception.PermanentError(answer.get('error', status))
+
+    def _settings(self, target):
+        conf = self._conf
+        return {
+            'function_id': target.function_id,
+            'function_version': target.version, 'entry': target.entry,
+            'memory_size': target.memory_size,
+            'slots': conf.engine.function_concurrency,
+            'max_log_size': conf.engine.max_log_size,
+            'max_result_size': conf.engine.max_result_size,
+            'max_unpacked_size': conf.resource_limits.max_unpacked_size,
+            'environment': {}}
 
     def release(self, worker, lost=False):
         """Destroy a worker; see :meth:`..base.Orchestrator.release`."""

@@ -33,6 +33,8 @@ RULES = [
               'POST', ONE + '/scale_up'),
     base.rule('function:scale_down', base.ADMIN, 'Take workers away.',
               'POST', ONE + '/scale_down'),
+    base.rule('function:provision', base.ADMIN, 'Keep workers warm.',
+              'POST', ONE + '/provision'),
     base.rule('function:detach', base.ADMIN, 'Drop all workers.',
               'POST', ONE + '/detach'),
     base.rule('function_worker:get_all', base.ADMIN, 'List workers.',

@@ -32,6 +32,8 @@ RULES = [
               'POST', ONE + '/scale_up'),
     base.rule('function_version:scale_down', base.ADMIN,
               'Take workers away.', 'POST', ONE + '/scale_down'),
+    base.rule('function_version:provision', base.ADMIN,
+              'Keep workers warm.', 'POST', ONE + '/provision'),
     base.rule('function_version:detach', base.ADMIN, 'Drop all workers.',
               'POST', ONE + '/detach'),
 ]

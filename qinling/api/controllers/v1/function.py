@@ -49,6 +49,7 @@ class Function(types.Resource):
     latest_version = int
     #: Whether it acts for its owner.
     trust = bool
+    min_workers = int
 
 
 class Functions(listing.Collection):
@@ -171,6 +172,11 @@ class Controller:
             bare=True)
     def scale_down(self, req, id, body):
         self._core.scale_down(req.ctx, id, 0, body.count)
+
+    @expose('POST', '/v1/functions/{id}/provision',
+            policy='function:provision', status=202, body=Scale)
+    def provision(self, req, id, body):
+        self._core.provision(req.ctx, id, 0, body.count)
 
     @expose('POST', '/v1/functions/{id}/detach', policy='function:detach',
             status=202)

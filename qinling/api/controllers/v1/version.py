@@ -40,6 +40,7 @@ class Version(types.Resource):
     timeout = wsme.wsattr(int, readonly=True)
     async_policy = wsme.wsattr(types.AnyJson(), readonly=True)
     runtime_id = wsme.wsattr(types.Text, readonly=True)
+    min_workers = wsme.wsattr(int, readonly=True)
 
 
 class Versions(listing.Collection):
@@ -103,6 +104,11 @@ class Controller:
             body=function.Scale, bare=True)
     def scale_down(self, req, id, version, body):
         self._functions.scale_down(req.ctx, id, version, body.count)
+
+    @expose('POST', ONE + '/provision', policy='function_version:provision',
+            status=202, body=function.Scale)
+    def provision(self, req, id, version, body):
+        self._functions.provision(req.ctx, id, version, body.count)
 
     @expose('POST', ONE + '/detach', policy='function_version:detach',
             status=202)

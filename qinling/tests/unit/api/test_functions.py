@@ -22,7 +22,7 @@ from qinling.tests.unit.api import cases
 
 KEYS = {'id', 'name', 'description', 'cpu', 'memory_size', 'timeout',
         'runtime_id', 'code', 'entry', 'count', 'latest_version',
-        'async_policy',
+        'async_policy', 'min_workers',
         'project_id', 'created_at', 'updated_at'}
 ALL = '/v1/functions'
 CODE = {'source': 'package',
@@ -60,7 +60,7 @@ class TestCreate(FunctionTest):
             {'name': None, 'description': None, 'cpu': 100, 'timeout': 5,
              'memory_size': 33554432, 'runtime_id': runtime, 'code': CODE,
              'entry': 'main.main', 'count': 0, 'latest_version': 0,
-             'async_policy': None,
+             'async_policy': None, 'min_workers': 0,
              'project_id': 'default', 'updated_at': row['created_at']},
             {key: row[key] for key in KEYS - {'id', 'created_at'}})
         self.assertEqual(row, self.call('GET', self.one(row['id'])))
@@ -253,6 +253,21 @@ class TestWorkers(FunctionTest):
         for version in ('x', '-1', '1.5', ''):
             self.fault(400, '', 'GET', self.one(
                 cases.NONE, f'/workers?function_version={version}'))
+
+    def test_provision(self):
+        id = self.create()['id']
+        self.call('POST', f'{ALL}/{id}/versions', {}, 201)
+        for path in (self.one(id), self.one(id, '/versions/1')):
+            for body, count in (({'count': 2}, 2), ({'count': '3'}, 3),
+                                ({}, 1), ({'count': 0}, 0)):
+                self.call('POST', f'{path}/provision', body, 202)
+                self.assertEqual(count,
+                                 self.call('GET', path)['min_workers'])
+            for count in (-1, 101, 'x', 1.5):
+                self.fault(400, '', 'POST', f'{path}/provision',
+                           {'count': count})
+        for path in (self.one(cases.NONE), self.one(id, '/versions/9')):
+            self.fault(404, 'not found', 'POST', f'{path}/provision', {})
 
     def test_scaling(self):
         id = self.create()['id']

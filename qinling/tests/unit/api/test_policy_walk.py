@@ -29,7 +29,8 @@ from qinling.tests.unit.api import cases
 PUBLIC = {'version:get', 'webhook:invoke'}
 ADMINS = {'runtime:create', 'runtime:update', 'runtime:delete',
           'runtime_pool:get_all', 'function:scale_up', 'function:scale_down',
-          'function:detach', 'function_worker:get_all',
+          'function:detach', 'function:provision',
+          'function_version:provision', 'function_worker:get_all',
           'function_version:scale_up', 'function_version:scale_down',
           'function_version:detach'}
 INVOKE = ('POST', '/v1/webhooks/{id}/invoke')

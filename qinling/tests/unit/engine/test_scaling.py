@@ -181,7 +181,6 @@ class TestScaling(base.BaseTestCase):
         self.scaling.done(self.acquire(target('b')))
         self.scaling.detach(lambda target: True)
         self.assertEqual([busy.worker.name], self.workers.alive)
-        self.assertEqual([], self.scaling.workers())
         self.assertNotEqual(busy.worker, self.acquire(target('a')).worker)
         self.scaling.done(busy)
         self.assertEqual(['w3'], self.workers.alive)
@@ -189,7 +188,7 @@ class TestScaling(base.BaseTestCase):
     def test_scale_up_and_down(self):
         for _ in range(3):
             self.scaling.scale_up(target())
-        self.assertEqual(3, len(self.scaling.workers()))
+        self.assertEqual(3, len(self.workers.alive))
         self.scaling.scale_down(target(), 1)
         self.assertEqual(2, len(self.workers.alive))
         self.scaling.scale_down(target(), 9)
@@ -203,13 +202,6 @@ class TestScaling(base.BaseTestCase):
         self.assertEqual(2, len(self.workers.alive))
         self.scaling.expire(0)
         self.assertEqual([busy.worker.name], self.workers.alive)
-
-    def test_workers_are_listed_by_target(self):
-        self.acquire(target('a'))
-        self.acquire(target('b', version=2))
-        found = self.scaling.workers(
-            lambda target: target.slot == ('b', 2))
-        self.assertEqual(['w2'], [worker.name for _, worker in found])
 
     def test_nothing_is_kept_of_groups_that_are_gone(self):
         for number in range(5):
@@ -243,3 +235,41 @@ class TestScaling(base.BaseTestCase):
         seat, other = self.acquire(target()), self.acquire(target('g'))
         self.scaling.done(other)
         self.assertEqual([seat.worker], self.scaling.busy())
+
+    def test_workers_that_are_missing(self):
+        wanted = [(target('a'), 2), (target('b'), 1)]
+        missing = self.scaling.keep(wanted)
+        self.assertEqual([target('a'), target('a'), target('b')], missing)
+        for each in missing:
+            self.scaling.scale_up(each)
+        self.assertEqual([], self.scaling.keep(wanted))
+        self.scaling.done(self.acquire(target('b')), broken=True)
+        self.assertEqual([target('b')], self.scaling.keep(wanted))
+
+    def test_kept_workers_do_not_expire(self):
+        for _ in range(3):
+            self.scaling.scale_up(target())
+        self.scaling.keep([(target(), 2)])
+        self.scaling.expire(0)
+        self.assertEqual(2, len(self.workers.alive))
+        self.scaling.expire(0)
+        self.assertEqual(2, len(self.workers.alive))
+        self.scaling.keep([])
+        self.scaling.expire(0)
+        self.assertEqual([], self.workers.alive)
+
+    def test_workers_of_an_older_build_expire(self):
+        self.scaling.scale_up(target(package='old'))
+        self.scaling.keep([(target(package='old'), 1)])
+        self.assertEqual([target(package='new')],
+                         self.scaling.keep([(target(package='new'), 1)]))
+        self.scaling.expire(0)
+        self.assertEqual([], self.workers.alive)
+
+    def test_kept_workers_give_way_to_nobody(self):
+        self.workers.most = 1
+        self.scaling.scale_up(target())
+        self.scaling.keep([(target(), 1)])
+        self.assertRaises(scaling.NoWorker, self.acquire, target('other'),
+                          0.05)
+        self.assertEqual(['w1'], self.workers.alive)

@@ -34,8 +34,9 @@ BUSY = (200, {'state': 'loaded', 'busy': 1})
 class Script:
     """Plays the orchestrator, the invoker and a source."""
 
-    def __init__(self, used=(), states=(), load=(200, {})):
+    def __init__(self, used=(), states=(), load=(200, {}), dead=()):
         self.used = list(used)
+        self.dead = dead
         self.states = list(states)
         self.answer = load
         self.claims = []
@@ -61,6 +62,8 @@ class Script:
         return found
 
     def load(self, worker, settings, package):
+        if worker.name in self.dead:
+            raise invoker.NotSent('connection refused')
         self.loads.append((worker.name, settings['entry'], package.read()))
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -111,12 +114,20 @@ class TestWorkers(test_base.BaseTestCase):
         self.assertEqual(['w1', 'w2', 'w3', 'w4'], self.script.released)
 
     def test_loading_fails(self):
-        for answer, kind in ((invoker.NotSent('x'), exception.TemporaryError),
-                             (invoker.Lost('x'), exception.TemporaryError),
+        for answer, kind in ((invoker.Lost('x'), exception.TemporaryError),
                              ((400, {'error': 'not a ZIP'}),
                               exception.PermanentError)):
             self.assertRaises(kind, self.start, load=answer)
             self.assertEqual(['w1'], self.script.released)
+
+    def test_dead_workers_are_passed_over(self):
+        self.assertEqual('w3', self.start(dead=('w1', 'w2')))
+        self.assertEqual(['w1', 'w2'], self.script.released)
+
+    def test_only_dead_workers(self):
+        self.assertRaises(exception.TemporaryError, self.start,
+                          load=invoker.NotSent('gone'))
+        self.assertEqual(['w1', 'w2', 'w3'], self.script.released)
 
     def test_package_is_gone(self):
         self.assertRaises(exception.PermanentError, self.start,

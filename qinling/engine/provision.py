@@ -1,0 +1,61 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Keeping workers warm for those who asked for it."""
+
+from oslo_log import log
+
+from qinling import context
+from qinling.core import targets
+from qinling.db import models
+from qinling.db import query
+from qinling import exception
+from qinling.states import RuntimeStatus
+
+LOG = log.getLogger(__name__)
+
+
+class Provision:
+    """Sees to ``min_workers`` of functions and versions, on one engine.
+
+    :param scaling: a :class:`qinling.engine.scaling.Scaling`.
+    :param later: function that calls another one in the background.
+    """
+
+    def __init__(self, db, scaling, later):
+        self._db = db
+        self._scaling = scaling
+        self._later = later
+
+    def tend(self):
+        """Start what is missing."""
+        wanted = self._db.read(self._wanted)
+        for target in self._scaling.keep(wanted):
+            self._later(self._scaling.scale_up, target)
+
+    def _wanted(self, tx):
+        """(target, number) pairs."""
+        found = [(row.id, 0, row.min_workers) for row in query.find(
+            tx, models.Function, models.Function.min_workers > 0)]
+        found += [(row.function_id, row.version_number, row.min_workers)
+                  for row in query.find(
+                      tx, models.FunctionVersion,
+                      models.FunctionVersion.min_workers > 0)]
+        wanted = []
+        for id, version, number in found:
+            try:
+                target = targets.resolve(tx, context.admin(), id, version)
+            except exception.NotFound:
+                continue  # it is being deleted
+            if target.runtime_status == RuntimeStatus.AVAILABLE:
+                wanted.append((target, number))
+        return wanted
