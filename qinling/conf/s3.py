@@ -39,9 +39,9 @@ OPTS = [
         'secret_key', secret=True,
         help='Secret of the access key.'),
     cfg.StrOpt(
-        'addressing_style', default='auto',
-        choices=['auto', 'path', 'virtual'],
-        help='Whether the bucket is in the path of a URL or in its host '
+        'addressing_style', default='auto', choices=['auto', 'virtual'],
+        help='Where the bucket is named: "virtual" for the host name; '
+             '"auto" for the path of the URL, but with Amazon in the host '
              'name.'),
     cfg.StrOpt(
         'ca_file',

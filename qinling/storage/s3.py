@@ -12,86 +12,109 @@
 
 """Packages as objects of a bucket, on any server that speaks S3."""
 
+import base64
 import contextlib
 import datetime
+import urllib.parse
 
-try:
-    import boto3
-except ModuleNotFoundError:
-    raise ModuleNotFoundError(
-        'The storage driver s3 needs boto3; install it with '
-        '"pip install qinling[s3]".', name='boto3') from None
-from botocore import config
-from botocore import exceptions
+import certifi
+import urllib3
 
 from qinling import exception
 from qinling.storage import base
 from qinling.storage import spool
 
-#: What servers say of an object that is not there.
-_UNKNOWN = ('NoSuchKey', '404')
+try:
+    import minio
+except ModuleNotFoundError:
+    raise ModuleNotFoundError(
+        'The storage driver s3 needs minio; install it with '
+        '"pip install qinling[s3]".', name='minio') from None
+from minio import credentials
+from minio import error
+
+AMAZON = 'https://s3.amazonaws.com'
+#: How long a signed URL is good for that is used at once.
+SIGNED = datetime.timedelta(minutes=10)
 
 
 class Driver(base.Storage):
     """Keeps each package as the object ``<prefix><key>``.
 
     An object comes to be with the end of its one request, so a broken one
-    leaves nothing.
+    leaves nothing.  The client's own way to store is not used, since it
+    keeps a whole part in memory or leaves parts behind.
     """
 
     def __init__(self, conf):
         self._bucket = conf.s3.bucket
         self._prefix = conf.s3.prefix
-        self._s3 = _client(conf.s3)
+        self._http = _pool(conf.s3)
+        self._s3 = _client(conf.s3, self._http)
 
     def put(self, stream):
         with spool.taken(stream) as (file, stored), _faults():
-            self._s3.put_object(
-                Bucket=self._bucket, Key=self._prefix + stored.key,
-                Body=file, ContentLength=stored.size,
-                ContentType='application/zip')
+            url = self._s3.presigned_put_object(
+                self._bucket, self._prefix + stored.key, SIGNED)
+            answer = self._http.request('PUT', url, body=file, headers={
+                'Content-Length': str(stored.size),
+                'Content-MD5': base64.b64encode(
+                    bytes.fromhex(stored.md5)).decode()})
+            if answer.status != 200:
+                raise exception.TemporaryError(
+                    f'S3 refuses: HTTP {answer.status} '
+                    f'{answer.data[:500].decode(errors="replace")}')
         return stored
 
     def open(self, key):
         with _faults(key):
-            answer = self._s3.get_object(
-                Bucket=self._bucket, Key=self._prefix + key)
-            with contextlib.closing(answer['Body']) as body:
-                return spool.fetched(key, body.iter_chunks(spool.PIECE))
+            answer = self._s3.get_object(self._bucket, self._prefix + key)
+            try:
+                return spool.fetched(key, answer.stream(spool.PIECE))
+            finally:
+                answer.close()
+                answer.release_conn()
 
     def delete(self, key):
         with contextlib.suppress(FileNotFoundError), _faults(key):
-            self._s3.delete_object(
-                Bucket=self._bucket, Key=self._prefix + key)
+            self._s3.remove_object(self._bucket, self._prefix + key)
 
     def keys(self, older_than):
         # Servers round times up to the next second.
         limit = (datetime.datetime.now(datetime.timezone.utc)
                  - datetime.timedelta(seconds=older_than - 1))
-        pages = self._s3.get_paginator('list_objects_v2').paginate(
-            Bucket=self._bucket, Prefix=self._prefix)
         with _faults():
-            for page in pages:
-                for found in page.get('Contents', ()):
-                    if found['LastModified'] <= limit:
-                        yield found['Key'].removeprefix(self._prefix)
+            for found in self._s3.list_objects(
+                    self._bucket, self._prefix, recursive=True):
+                if found.last_modified <= limit:
+                    yield found.object_name.removeprefix(self._prefix)
 
 
-def _client(options):
-    return boto3.session.Session().client(
-        's3', endpoint_url=options.endpoint_url,
-        region_name=options.region_name,
-        aws_access_key_id=options.access_key,
-        aws_secret_access_key=options.secret_key,
-        verify=options.ca_file or True,
-        config=config.Config(
-            connect_timeout=options.timeout, read_timeout=options.timeout,
-            retries={'mode': 'standard',
-                     'total_max_attempts': options.attempts},
-            s3={'addressing_style': options.addressing_style},
-            # Newer checksums are refused by most servers but Amazon's.
-            request_checksum_calculation='when_required',
-            response_checksum_validation='when_required'))
+def _pool(options):
+    return urllib3.PoolManager(
+        timeout=urllib3.Timeout(options.timeout), maxsize=10,
+        retries=urllib3.Retry(
+            options.attempts - 1, backoff_factor=0.2, redirect=0,
+            status_forcelist=(500, 502, 503, 504)),
+        cert_reqs='CERT_REQUIRED',
+        ca_certs=options.ca_file or certifi.where())
+
+
+def _client(options, http):
+    url = urllib.parse.urlsplit(options.endpoint_url or AMAZON)
+    if options.access_key:
+        keys = credentials.StaticProvider(
+            options.access_key, options.secret_key)
+    else:
+        keys = credentials.ChainedProvider([
+            credentials.EnvAWSProvider(), credentials.AWSConfigProvider(),
+            credentials.IamAwsProvider()])
+    client = minio.Minio(
+        url.netloc, secure=url.scheme == 'https', credentials=keys,
+        region=options.region_name, http_client=http)
+    if options.addressing_style == 'virtual':
+        client.enable_virtual_style_endpoint()
+    return client
 
 
 @contextlib.contextmanager
@@ -99,9 +122,9 @@ def _faults(key=None):
     """What goes wrong, in the words of the contract."""
     try:
         yield
-    except exceptions.ClientError as e:
-        if key and e.response['Error']['Code'] in _UNKNOWN:
+    except error.S3Error as e:
+        if key and e.code == 'NoSuchKey':
             raise FileNotFoundError(key) from None
         raise exception.TemporaryError(f'S3 refuses: {e}') from e
-    except exceptions.BotoCoreError as e:
+    except (error.MinioException, urllib3.exceptions.HTTPError) as e:
         raise exception.TemporaryError(f'S3 does not answer: {e}') from e

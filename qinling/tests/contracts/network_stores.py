@@ -20,9 +20,8 @@ import socketserver
 import threading
 import uuid
 
-import boto3
-from botocore import config
 import fixtures as fixtures_library
+import minio
 
 from qinling import conf as qinling_conf
 from qinling.tests.functional import base as functional
@@ -72,19 +71,16 @@ class OneSwift:
     def s3_conf(self, **options):
         """The configuration of a bucket of its own."""
         return self.load(s3=dict({
-            'endpoint_url': self.swift.url, 'addressing_style': 'path',
+            'endpoint_url': self.swift.url,
             'access_key': swift.ACCESS_KEY, 'secret_key': swift.SECRET_KEY,
             'bucket': uuid.uuid4().hex}, **options))
 
 
 def s3_client(conf):
     """A client of the server that a configuration names."""
-    return boto3.session.Session().client(
-        's3', endpoint_url=conf.s3.endpoint_url, region_name='us-east-1',
-        aws_access_key_id=swift.ACCESS_KEY,
-        aws_secret_access_key=swift.SECRET_KEY,
-        config=config.Config(s3={'addressing_style': 'path'},
-                             request_checksum_calculation='when_required'))
+    return minio.Minio(
+        conf.s3.endpoint_url.removeprefix('http://'), secure=False,
+        access_key=swift.ACCESS_KEY, secret_key=swift.SECRET_KEY)
 
 
 @contextlib.contextmanager

@@ -133,8 +133,8 @@ class TestS3(NetworkContract, base.BaseTestCase):
 
     def setUp(self):
         self.conf = self.s3_conf()
-        network_stores.s3_client(self.conf).create_bucket(
-            Bucket=self.conf.s3.bucket)
+        network_stores.s3_client(self.conf).make_bucket(
+            self.conf.s3.bucket)
         super().setUp()
 
     def make_driver(self):
@@ -147,7 +147,7 @@ class TestS3(NetworkContract, base.BaseTestCase):
 
     def overwrite(self, key, data):
         network_stores.s3_client(self.conf).put_object(
-            Bucket=self.conf.s3.bucket, Key=key, Body=data)
+            self.conf.s3.bucket, key, io.BytesIO(data), len(data))
 
     def test_a_bucket_that_is_not_there(self):
         driver = s3.Driver(self.s3_conf())

@@ -15,8 +15,8 @@
 from alembic import op
 import sqlalchemy as sa
 
-revision = '004'
-down_revision = '003'
+revision = '005'
+down_revision = '004'
 
 
 def upgrade():
