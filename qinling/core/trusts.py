@@ -31,8 +31,6 @@ LOG = log.getLogger(__name__)
 
 #: Seconds that a trust may be without a row: its function is being written.
 GRACE = 3600
-FAILED = 'Trust creation failed for function'
-WITHOUT = 'To have a function without a trust, say trust=false.'
 
 
 class Trusts:
@@ -107,16 +105,21 @@ class Trusts:
                  if name in ctx.roles]
         if not roles:
             raise exception.Forbidden(
-                f'{FAILED}: you have none of the roles that functions get, '
-                f'{", ".join(self._options.trust_roles)}. {WITHOUT}')
+                'Trust creation failed for function: you have none of the '
+                'roles that functions get, '
+                f'{", ".join(self._options.trust_roles)}. To have a '
+                'function without a trust, say trust=false.')
         try:
             return self._keystone.create_trust(ctx, roles, self._mark())
         except exception.PermanentError as e:
-            raise exception.Forbidden(f'{FAILED}: {e}. {WITHOUT}') from e
+            raise exception.Forbidden(
+                f'Trust creation failed for function: {e}. To have a '
+                'function without a trust, say trust=false.') from e
         except exception.TemporaryError as e:
-            LOG.error('%s: %s', FAILED, e)
+            LOG.error('A trust was not made: %s', e)
             raise exception.Unavailable(
-                f'{FAILED}: Keystone does not answer; try again.') from e
+                'Trust creation failed for function: Keystone does not '
+                'answer; try again.') from e
 
     def _mark(self):
         """The id of the database."""

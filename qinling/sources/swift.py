@@ -19,7 +19,6 @@ from qinling.sources import base
 from qinling.sources import cache
 
 LONGEST = 1024
-REFUSED = 'Failed to validate object in Swift.'
 
 
 class Driver(base.Source):
@@ -83,10 +82,12 @@ class Driver(base.Source):
                 auth, where['container'], where['object'])))
         except FileNotFoundError:
             raise exception.Invalid(
-                f'{REFUSED} There is no object {where["object"]!r} in a '
-                f'container {where["container"]!r} of your project.')
+                'Failed to validate object in Swift. There is no object '
+                f'{where["object"]!r} in a container {where["container"]!r} '
+                'of your project.')
         except exception.PermanentError as e:
-            raise exception.Invalid(f'{REFUSED} {e}.')
+            raise exception.Invalid(
+                f'Failed to validate object in Swift. {e}.')
         return {'source': 'swift', 'swift': where}
 
     def _check_size(self, found):

@@ -26,7 +26,7 @@ from qinling import exception
 
 SORTABLE = ('created_at', 'updated_at', 'id', 'name')
 FIELDS = ('name', 'description', 'runtime_id', 'entry', 'cpu', 'memory_size',
-          'timeout', 'async_policy')
+          'timeout', 'async_policy', 'trust')
 #: Fields that hold JSON, and what it may be.
 EXAMPLES = {'code': '{"source": "package"}',
             'async_policy': '{"retries": 2}'}
@@ -108,8 +108,8 @@ class Controller:
         for name in ('code', 'async_policy'):
             if name in form:
                 fields[name] = _object(name, form[name])
-        if form.get('trust') not in (None, ''):
-            fields['trust'] = types.truth(str(form['trust']))
+        if 'trust' in fields:
+            fields['trust'] = types.truth(str(fields['trust']))
         return fields, files.get('package')
 
     @expose('POST', '/v1/functions', policy='function:create',
