@@ -94,8 +94,7 @@ class Engine:
         self._asynchronous = futures.ThreadPoolExecutor(
             conf.engine.threads, 'execution')
         self._background = futures.ThreadPoolExecutor(8, 'background')
-        self._next_sweep = time.monotonic()
-        self._next_purge = time.monotonic()
+        self._next_sweep = self._next_purge = time.monotonic()
         self._keeper = threading.Thread(
             target=self._keep, name='keeper', daemon=True)
 

@@ -12,18 +12,14 @@
 
 """Functions that act for their owners, with a real Keystone and Swift."""
 
-import contextlib
 import json
-import sqlite3
 import uuid
 
-import fixtures
 from keystoneauth1 import session
 from oslotest import base
 
 from qinling.tests.functional import base as servers
-from qinling.tests.functional import keystone
-from qinling.tests.functional import swift
+from qinling.tests.functional import openstack
 from qinling.tests.functional import test_keystone
 
 #: Lists the containers of its owner by HTTP alone.
@@ -43,61 +39,19 @@ def main(context, reveal=False):
     return {'context': context, 'session': session is not None,
             'token': context['token'] if reveal else None}
 '''
+#: The same by the session.
+SESSION = '''
+def main(context, url):
+    session = context['os_session']
+    listed = session.get(url, endpoint_filter={
+        'service_type': 'object-store', 'interface': 'public'},
+        headers={'Accept': 'application/json'})
+    return {'names': [each['name'] for each in listed.json()],
+            'user': session.get_user_id(),
+            'project': session.get_project_id(),
+            'same': session is context['os_session']}
+'''
 CODE = 'def main(**kwargs):\n    return %r\n'
-
-
-def change(path, statement, values):
-    """Change a database behind the back of its owner."""
-    with contextlib.closing(sqlite3.connect(path, timeout=30)) as database:
-        database.execute(statement, values)
-        database.commit()
-
-
-class Clouded(fixtures.Fixture):
-    """A standalone server, ``server``, with a Keystone, ``identity``, and a
-    Swift, ``swift``, that knows it."""
-
-    def __init__(self, expiration=3600, **config):
-        super().__init__()
-        self._expiration = expiration
-        self._config = config
-
-    def _setUp(self):
-        self.identity = self.useFixture(
-            keystone.Keystone(self._expiration))
-        self.swift = self.useFixture(swift.Swift(self.identity))
-        config = test_keystone.options(self.identity)
-        config['process'] = {'allow_network': True}
-        # Those who were asked for once are known while Keystone is down.
-        config['keystone_authtoken']['token_cache_time'] = 300
-        for group, options in self._config.items():
-            config.setdefault(group, {}).update(options)
-        self.server = self.useFixture(servers.Standalone(**config))
-
-    def somebody(self, *roles, project=None):
-        """An account and its client."""
-        account = self.identity.user(
-            project or self.identity.project(), *(roles or ['member']))
-        return account, servers.Client(
-            self.server.client.url, test_keystone.headers(account))
-
-    def trusts(self):
-        """What Keystone knows of trusts for the service."""
-        service = self.identity.service
-        return service.session().get(
-            f'{self.identity.url}/OS-TRUST/trusts',
-            params={'trustee_user_id': service.user_id}).json()['trusts']
-
-    def url(self, account):
-        """The URL of somebody's account in Swift."""
-        return f'{self.swift.url}/v1/AUTH_{account.project_id}'
-
-    def upload(self, account, code, name='main.zip'):
-        """Put a package into somebody's container ``code``; its bytes."""
-        url, data = f'{self.url(account)}/code', servers.package(code)
-        account.session().put(url)
-        account.session().put(f'{url}/{name}', data=data)
-        return data
 
 
 class TestTrusts(servers.Shared, base.BaseTestCase):
@@ -105,7 +59,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
 
     @classmethod
     def make_server(cls):
-        made = Clouded()
+        made = openstack.Clouded()
         made.client = None
         return made
 
@@ -140,6 +94,21 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
         row = self.run_list(function, self.server.url(stranger))
         self.assertEqual('failed', row['status'])
         self.assertIn('403', servers.output(row))
+
+    def test_the_session_of_a_function(self):
+        name = uuid.uuid4().hex
+        self.account.session().put(
+            f'{self.server.url(self.account)}/{name}')
+        function = self.mine.form('POST', '/v1/functions', {
+            'runtime_id': self.mine.runtime(), 'timeout': 60,
+            'memory_size': 64 << 20, 'code': '{"source": "package"}'},
+            openstack.with_libraries(SESSION), 201)
+        for _ in range(2):
+            row = self.run_list(function, '/')
+            self.assertEqual(
+                {'names': [name], 'user': self.account.user_id,
+                 'project': self.account.project_id, 'same': True},
+                servers.output(row), row)
 
     def test_what_the_token_is(self):
         row = self.mine.run(self.mine.create(TELL)['id'], '{"reveal": true}')
@@ -315,7 +284,7 @@ class TestFaults(base.BaseTestCase):
         return client.create(code, **fields)['id']
 
     def test_services_that_are_down(self):
-        cloud = self.useFixture(Clouded())
+        cloud = self.useFixture(openstack.Clouded())
         account, mine = cloud.somebody()
         cloud.upload(account, CODE % 'mine')
         cold = self.create(mine)
@@ -352,7 +321,7 @@ class TestFaults(base.BaseTestCase):
         self.assertEqual(3, len(cloud.trusts()))
 
     def test_tokens_are_opened_anew(self):
-        cloud = self.useFixture(Clouded(expiration=6))
+        cloud = self.useFixture(openstack.Clouded(expiration=6))
         account, mine = cloud.somebody()
         function = self.create(mine)
 
@@ -369,17 +338,18 @@ class TestFaults(base.BaseTestCase):
             headers={'X-Auth-Token': second})
 
     def test_trusts_that_were_lost(self):
-        cloud = self.useFixture(Clouded())
+        cloud = self.useFixture(openstack.Clouded())
         account, mine = cloud.somebody()
         kept, lost = self.create(mine), self.create(mine)
         cloud.server.program.kill()
-        change(cloud.server.state / 'qinling.db',
-               'DELETE FROM functions WHERE id = ?', [lost])
+        openstack.change(cloud.server.state / 'qinling.db',
+                         'DELETE FROM functions WHERE id = ?', [lost])
         # Lost long ago, as far as Keystone's table can tell.
-        change(cloud.identity.state / 'keystone.db',
-               'UPDATE trust SET extra = replace(extra, ?, ?)',
-               ['"qinling_made_at": 1', '"qinling_made_at": -1'])
+        openstack.change(cloud.identity.state / 'keystone.db',
+                         'UPDATE trust SET extra = replace(extra, ?, ?)',
+                         ['"qinling_made_at": 1', '"qinling_made_at": -1'])
         self.assertEqual(2, len(cloud.trusts()))
         cloud.server.restart()
         servers.wait_for(lambda: len(cloud.trusts()) == 1, 'the sweep')
-        self.assertEqual('success', mine.run(kept)['status'])
+        again = servers.Client(cloud.server.client.url, mine.headers)
+        self.assertEqual('success', again.run(kept)['status'])
