@@ -61,9 +61,13 @@ def refusal(peer, status, message):
 
 def session(conf, group):
     """A keystoneauth session with the options of a group; certificates are
-    checked unless they say otherwise."""
-    loading.register_session_conf_options(conf, group)
-    conf.set_default('timeout', TIMEOUT, group=group)
+    checked unless they say otherwise.  Each session logs in, too, so that
+    it needs to know who vouches for Keystone."""
+    for each in {GROUP, group}:
+        loading.register_session_conf_options(conf, each)
+        conf.set_default('timeout', TIMEOUT, group=each)
+    if group != GROUP:
+        conf.set_default('cafile', conf[GROUP].cafile, group=group)
     return loading.load_session_from_conf_options(conf, group)
 
 
