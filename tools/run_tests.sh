@@ -18,7 +18,7 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 source tools/python_env.sh
 
-ALL_STAGES=(pep8 unit contract functional)
+ALL_STAGES=(pep8 unit contract functional tempest)
 VENV=${QINLING_TEST_VENV:-.venv-tests}
 CONCURRENCY=0
 STAGES=()
@@ -38,6 +38,8 @@ Stages (all of them, in this order, if none is named):
   contract    one suite over every driver of a kind
   functional  the programs as processes, over real databases and buses where
               this machine has them
+  tempest     the tempest plugin against a cloud with a real Keystone; with a
+              filter it runs only if it is named
 
 Options:
   -c, --concurrency N  processes that run tests (default: one for each CPU)
@@ -70,13 +72,17 @@ read_arguments() {
                 shift ;;
             --venv) VENV=${2:?a directory must follow $1}; shift ;;
             --) shift; FILTER=("$@"); break ;;
-            pep8 | unit | contract | functional) STAGES+=("$1") ;;
+            pep8 | unit | contract | functional | tempest)
+                STAGES+=("$1") ;;
             *) echo "There is no stage or option $1; see --help." >&2
                 exit 2 ;;
         esac
         shift
     done
-    [ ${#STAGES[@]} -gt 0 ] || STAGES=("${ALL_STAGES[@]}")
+    [ ${#STAGES[@]} -eq 0 ] || return 0
+    STAGES=("${ALL_STAGES[@]}")
+    # To start a cloud takes longer than most filters want to wait.
+    [ ${#FILTER[@]} -eq 0 ] || unset 'STAGES[-1]'
 }
 
 FAILED_CHECKS=()
@@ -109,9 +115,22 @@ run_stage() {
     RESULTS+=("$stage:$code:$repository/stream")
 }
 
+run_tempest() {
+    local repository=.stestr/tempest code regex
+    rm -rf "$repository" && mkdir -p "$repository"
+    regex=$(IFS='|'; echo "${FILTER[*]}")
+    "$BIN/python" tools/run_tempest.py "$repository/stream" -- \
+        --regex "${regex:-qinling_tempest_plugin}" \
+        --concurrency "$CONCURRENCY" </dev/null
+    code=$?
+    [ $code -eq 0 ] || "$BIN/subunit-filter" --no-skip \
+        <"$repository/stream" | "$BIN/subunit2pyunit"
+    RESULTS+=("tempest:$code:$repository/stream")
+}
+
 read_arguments "$@"
 find_python || give_up 'No Python 3.11 or newer with venv was found.'
-install_into "$VENV" -r requirements.txt -r test-requirements.txt -e . ||
+install_into "$VENV" -r requirements.txt -r test-requirements.txt -e '.[cli]' ||
     give_up "The installation into $VENV failed; see above."
 BIN=$(cd "$VENV/bin" && pwd) || exit 1
 # Programs that tests start by name must be those of the environment.
@@ -132,6 +151,8 @@ for stage in "${STAGES[@]}"; do
     # Without the lock, so that a process left behind cannot keep it.
     if [ "$stage" = pep8 ]; then
         run_pep8 9>&-
+    elif [ "$stage" = tempest ]; then
+        run_tempest 9>&-
     else
         run_stage "$stage" 9>&-
     fi

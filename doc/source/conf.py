@@ -17,6 +17,7 @@ project = 'Qinling'
 copyright = 'OpenStack contributors'
 
 extensions = [
+    'cliff.sphinxext',
     'openstackdocstheme',
     'oslo_config.sphinxext',
     'oslo_policy.sphinxext',
@@ -32,3 +33,7 @@ openstackdocs_auto_name = False
 # is there in every build.
 openstackdocs_auto_version = False
 html_last_updated_fmt = None
+
+man_pages = [
+    ('cli/qinling', 'qinling', 'work with functions', 'OpenStack', 1),
+]

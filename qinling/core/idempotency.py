@@ -121,7 +121,8 @@ def purge(db):
 
 def _purge_batch(tx):
     old = query.find(tx, _MODEL, _MODEL.created_at <= models.now() - KEPT,
-                     limit=BATCH)
+                     limit=BATCH, order=[_MODEL.created_at],
+                     only=[_MODEL.id])
     if not old:
         return 0
     return query.delete_all(

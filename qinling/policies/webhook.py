@@ -29,6 +29,7 @@ RULES = [
     base.rule('webhook:delete', base.MEMBER, 'Delete a webhook.',
               'DELETE', ONE),
     base.rule('webhook:invoke', base.ANYONE,
-              'Run the function of a webhook; no identity is needed.',
+              'Run the function of a webhook. No identity is looked at, so '
+              'another check would change nothing.',
               'POST', ONE + '/invoke'),
 ]

@@ -147,6 +147,7 @@ class Claims:
                 with self._view.changed:
                     # It counts no more, though it is seen for a while.
                     self._deaths[born] = None
+                    self._reserved.discard(born)
                 self._later(self._delete, born)
 
     def _idle(self, runtime_id, born):

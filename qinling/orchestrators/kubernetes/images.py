@@ -112,10 +112,13 @@ class Images:
         """Whether the program runs, or has run."""
         if (pods.container(pod).get('state') or {}).get('running'):
             return True
-        found = pods.terminated(pod) is None and pods.complaint(pod)
-        if found and found[0]:
-            raise exception.PermanentError(found[1])
-        return pods.terminated(pod) is not None
+        if pods.terminated(pod):
+            return True
+        in_vain, sentence = pods.complaint(pod) or (False, '')
+        # Somebody waits for this one: no second try to pull an image.
+        if in_vain or sentence.startswith('ErrImagePull'):
+            raise exception.PermanentError(sentence)
+        return False
 
     def _outcome(self, name, order, in_time, measured):
         with self._view.changed:

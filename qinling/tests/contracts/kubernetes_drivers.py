@@ -20,17 +20,20 @@ import time
 import fixtures
 from kubernetes import client
 from kubernetes import config
-import testtools
 
 from qinling import conf as qinling_conf
 from qinling.engine import invoker
+from qinling.orchestrators import base as orchestrators
 from qinling.orchestrators import kubernetes
+from qinling.orchestrators.kubernetes import labels
+from qinling.tests.contracts import test_orchestrator
 from qinling.tests.kubernetes import cluster as clusters
 from qinling.tests.unit.runtimes import agents
 
 KUBECONFIG = 'QINLING_TEST_KUBECONFIG'
 IMAGE = 'QINLING_TEST_IMAGE'
 PATIENCE = 120  # seconds that a real cluster may take for anything
+RUNTIME = 'runtime-1'
 IMAGES = ('qinling/python3:1', 'qinling/python3:2')
 
 #: What lets the driver notice soon what it notices by and by.
@@ -156,6 +159,46 @@ class StandIn(KubernetesDriverMixin):
         return self.useFixture(clusters.Cluster(**options))
 
 
+class Troubled(StandIn):
+    """On a stand-in that gets into trouble; drivers have one pool, and
+    ``lost``, a list of their workers that were."""
+
+    def setUp(self):
+        super().setUp()
+        self.faults = self.cluster.faults
+        self.kubelet = self.cluster.kubelet
+
+    def make_pool(self, **options):
+        driver = self.make_driver(**options)
+        driver.lost = []
+        driver.on_lost = driver.lost.append
+        self.ensure(driver)
+        return driver
+
+    def ensure(self, driver, image=0):
+        driver.ensure_pool(orchestrators.RuntimeSpec(
+            RUNTIME, self.images[image]))
+
+    def claim(self, driver, build=''):
+        return driver.claim(RUNTIME, 'f/0', test_orchestrator.LIMITS, build)
+
+    def pods(self, state):
+        return {pod['metadata']['name'] for pod in self.cluster.pods(
+            **{labels.STATE: state})
+            if 'deletionTimestamp' not in pod['metadata']}
+
+    def count(self, code, **match):
+        """How many calls were answered so."""
+        return sum(call.code == code and all(
+            getattr(call, name) == value for name, value in match.items())
+            for call in self.cluster.calls)
+
+    def await_claimed(self, *workers):
+        """Wait until these are all the pods that are claimed."""
+        self.wait_until(lambda: self.pods(labels.CLAIMED) == {
+            worker.name for worker in workers})
+
+
 class Namespace(fixtures.Fixture):
     """A namespace of a real cluster, gone with the test."""
 
@@ -182,19 +225,22 @@ class Namespace(fixtures.Fixture):
             time.sleep(0.1)
 
 
-@testtools.skipUnless(
-    os.environ.get(KUBECONFIG) and os.environ.get(IMAGE),
-    f'{KUBECONFIG} and {IMAGE} do not name a cluster and an image')
 class Real(KubernetesDriverMixin):
     """On the cluster of a kubeconfig file that the environment names.
 
-    Its second image is the same, by the name of its registry's default tag;
-    workers are reached through the API server, since tests need not run in
-    the network of the cluster.
+    Workers are reached through the API server, since tests need not run in
+    the network of the cluster.  With one image only, tests that want two of
+    them get the same twice.
     """
 
     options = {'ready_timeout': PATIENCE, 'claim_timeout': 60,
                'reach': 'proxy'}
+
+    def setUp(self):
+        if not (os.environ.get(KUBECONFIG) and os.environ.get(IMAGE)):
+            self.skipTest(f'{KUBECONFIG} and {IMAGE} do not name a cluster '
+                          'and an image')
+        super().setUp()
 
     @property
     def images(self):

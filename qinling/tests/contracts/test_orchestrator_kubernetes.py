@@ -12,10 +12,12 @@
 
 """The contract of orchestrators over Kubernetes."""
 
+import fixtures
 from oslotest import base
 
 from qinling.tests.contracts import kubernetes_drivers
 from qinling.tests.contracts import test_orchestrator
+from qinling.tests.kubernetes import cluster
 
 
 class TestStandIn(kubernetes_drivers.StandIn,
@@ -23,12 +25,20 @@ class TestStandIn(kubernetes_drivers.StandIn,
     """On the stand-in, by the addresses of pods."""
 
 
-class TestStandInByProxy(TestStandIn):
-    """On the stand-in, through the API server."""
-
-    options = dict(kubernetes_drivers.FAST, reach='proxy')
-
-
 class TestCluster(kubernetes_drivers.Real,
                   test_orchestrator.OrchestratorContract, base.BaseTestCase):
     """On the cluster that the environment names."""
+
+
+class TestStandInAsCluster(TestCluster):
+    """On the stand-in, named by the environment as any cluster can be; its
+    workers are reached through the API server."""
+
+    def setUp(self):
+        stand_in = self.useFixture(cluster.Cluster())
+        for name, value in (
+                (kubernetes_drivers.KUBECONFIG, stand_in.admin_kubeconfig),
+                (kubernetes_drivers.IMAGE,
+                 ','.join(kubernetes_drivers.IMAGES))):
+            self.useFixture(fixtures.EnvironmentVariable(name, value))
+        super().setUp()

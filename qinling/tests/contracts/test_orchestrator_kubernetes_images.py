@@ -76,6 +76,8 @@ class TestImages(kubernetes_drivers.StandIn, base.BaseTestCase):
         error = self.assertRaises(exception.PermanentError, self.run_image,
                                   'example/nothing:1')
         self.assertIn('example/nothing:1', str(error))
+        # At the first try: nobody shall wait for another one.
+        self.assertIn('ErrImagePull', str(error))
         self.wait_until(lambda: not self.cluster.pods())
 
     def test_name_that_is_none(self):

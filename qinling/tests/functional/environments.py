@@ -10,18 +10,17 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
+"""Virtual environments beside that of the tests."""
 
-"""Virtual environments for what cannot live in that of the tests."""
-
-import contextlib
 import fcntl
+import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import unittest
 
 import fixtures
+
 
 CHECKOUT = pathlib.Path(__file__).parents[3]
 
@@ -40,54 +39,60 @@ class PackageIndex(fixtures.Fixture):
                 f'The package index is out of reach: {why}')
 
 
-class Environment(fixtures.Fixture):
-    """A virtual environment, ``path``, that is made once and kept for the
-    runs that follow.
+def environment():
+    """The environment of a user, who knows nothing of this checkout."""
+    ours = ('PYTHONPATH', 'VIRTUAL_ENV', 'PBR_VERSION')
+    return {name: value for name, value in os.environ.items()
+            if name not in ours}
 
-    :param name: it is ``.venv-<name>`` in the checkout.
-    :param requirements: what pip installs into it.
-    :param prepare: called with the path once all is installed, for what
-        takes long and can be kept, too.
+
+class Environment(fixtures.Fixture):
+    """An environment with some packages.
+
+    It is kept in the one of the tests, if that is a virtual one, so that the
+    next run need not install again; tests that want it at the same time wait
+    for one of them to make it.
+
+    :param prepare: called with the directory once all is installed, for
+        what takes long and can be kept, too.
     """
 
-    def __init__(self, name, requirements, prepare=lambda path: None):
+    def __init__(self, name, *packages, prepare=None):
         super().__init__()
-        self.path = CHECKOUT / f'.venv-{name}'
-        self._requirements = requirements
         self._prepare = prepare
+        self.name = name
+        self.packages = packages
 
     def _setUp(self):
-        # The mark is written last: what was interrupted is made anew.
-        mark = self.path / '.installed'
-        wanted = f'{sys.version} {" ".join(self._requirements)}\n'
-        with _locked(self.path.with_suffix('.lock')):
-            if mark.is_file() and mark.read_text() == wanted:
-                return
-            self.useFixture(PackageIndex())
-            shutil.rmtree(self.path, ignore_errors=True)
-            run(sys.executable, '-m', 'venv', self.path)
-            run(self.path / 'bin' / 'python', '-m', 'pip', 'install',
-                '--quiet', *self._requirements)
-            self._prepare(self.path)
-            mark.write_text(wanted)
+        if sys.prefix == sys.base_prefix:
+            base = self.useFixture(fixtures.TempDir()).path
+        else:
+            base = sys.prefix
+        self.directory = pathlib.Path(base) / self.name
+        self.bin = self.directory / 'bin'
+        wanted = '\n'.join([sys.version, *self.packages])
+        complete = self.directory / 'complete'
+        with open(pathlib.Path(base) / f'{self.name}.lock', 'w') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not complete.exists() or complete.read_text() != wanted:
+                self._install()
+                complete.write_text(wanted)
+
+    def _install(self):
+        self.useFixture(PackageIndex())
+        run(sys.executable, '-m', 'venv', '--clear', self.directory)
+        run(self.bin / 'python', '-m', 'pip', 'install', '--quiet',
+            '--disable-pip-version-check', *self.packages)
+        if self._prepare:
+            self._prepare(self.directory)
 
 
-@contextlib.contextmanager
-def _locked(path):
-    """Nobody else is in here, in whatever process of this machine."""
-    with path.open('a') as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def run(*words, **environ):
+    """Run a program, which must end with 0.
 
-
-def run(*words, env=None):
-    """What a program prints.
-
-    :raises AssertionError: it does not end with 0.
+    :param environ: what its environment has besides.
     """
-    ran = subprocess.run([str(word) for word in words], env=env, text=True,
-                         capture_output=True, stdin=subprocess.DEVNULL)
-    if ran.returncode:
-        raise AssertionError(
-            f'{words} ended with {ran.returncode}: {ran.stdout}{ran.stderr}')
-    return ran.stdout
+    ran = subprocess.run(
+        [str(word) for word in words], env=dict(environment(), **environ),
+        text=True, stdin=subprocess.DEVNULL, capture_output=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr

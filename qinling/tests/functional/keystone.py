@@ -48,13 +48,14 @@ password_hash_rounds = 4
 [token]
 expiration = {expiration}
 '''
-# Keystone reads what is left of the command line.
+# Keystone reads what is left of the command line.  One thread, because two
+# that write would meet in SQLite, and one of them answer with 500.
 SERVER = '''
 import sys
 from cheroot import wsgi
 port = int(sys.argv.pop())
 from keystone.wsgi.api import application
-server = wsgi.Server(('127.0.0.1', port), application, numthreads=4)
+server = wsgi.Server(('127.0.0.1', port), application, numthreads=1)
 server.prepare()
 print('Serving.', flush=True)
 server.serve()
@@ -117,7 +118,7 @@ class Keystone(fixtures.Fixture):
 
     def _setUp(self):
         self._venv = self.useFixture(environments.Environment(
-            'keystone', REQUIREMENTS, _bootstrap)).path
+            'keystone', *REQUIREMENTS, prepare=_bootstrap)).directory
         self.state = pathlib.Path(self.useFixture(
             fixtures.TempDir()).path) / 'keystone'
         shutil.copytree(self._venv / TEMPLATE, self.state)
@@ -137,8 +138,10 @@ class Keystone(fixtures.Fixture):
         with self._log.open('wb') as log:
             self._process = subprocess.Popen(
                 [str(self._venv / 'bin' / 'python'), '-c', SERVER,
-                 str(self._port)], env=_environ(self.state), stdout=log,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+                 str(self._port)], stdout=log, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, env=dict(
+                    environments.environment(),
+                    OS_KEYSTONE_CONFIG_DIR=str(self.state)))
         base.wait_for(self._serving, 'Keystone')
 
     def stop(self):
@@ -231,10 +234,6 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def _environ(state):
-    return dict(os.environ, OS_KEYSTONE_CONFIG_DIR=str(state))
-
-
 def _configure(state, expiration=3600):
     (state / 'keystone.conf').write_text(
         CONF.format(state=state, expiration=expiration))
@@ -264,4 +263,5 @@ def _bootstrap(venv):
              '--bootstrap-public-url', 'http://127.0.0.1:1/v3']):
         environments.run(
             venv / 'bin' / 'keystone-manage', '--config-file',
-            state / 'keystone.conf', *words, env=_environ(state))
+            state / 'keystone.conf', *words,
+            OS_KEYSTONE_CONFIG_DIR=str(state))

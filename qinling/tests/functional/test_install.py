@@ -14,7 +14,6 @@
 """The wheel by itself: nothing of the checkout, nothing but its needs."""
 
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -28,16 +27,9 @@ from testtools import content
 
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import environments
-from qinling.tests.functional.environments import CHECKOUT
 
-SHIPPED = ('qinling/', 'alembic_migrations/')
-
-
-def environment():
-    """The environment of a user, who knows nothing of this checkout."""
-    ours = ('PYTHONPATH', 'VIRTUAL_ENV', 'PBR_VERSION')
-    return {name: value for name, value in os.environ.items()
-            if name not in ours}
+CHECKOUT = pathlib.Path(__file__).parents[3]
+SHIPPED = ('qinling/', 'qinling_tempest_plugin/', 'alembic_migrations/')
 
 
 class InstallTest(base.BaseTestCase):
@@ -53,9 +45,9 @@ class InstallTest(base.BaseTestCase):
 
     def command(self, *words, cwd=None):
         """What a command prints; fails unless it ends with 0."""
-        ran = subprocess.run(words, cwd=cwd or self.directory, text=True,
-                             capture_output=True, env=environment(),
-                             stdin=subprocess.DEVNULL)
+        ran = subprocess.run(
+            words, cwd=cwd or self.directory, text=True, capture_output=True,
+            env=environments.environment(), stdin=subprocess.DEVNULL)
         self.assertEqual(0, ran.returncode, ran.stdout + ran.stderr)
         return ran.stdout
 
@@ -111,7 +103,7 @@ class InstallTest(base.BaseTestCase):
                 [str(self.bin / 'qinling-standalone'), '--state-dir',
                  str(state), '--port', '0'], cwd=self.directory,
                 stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
-                env=environment())
+                env=environments.environment())
         self.addCleanup(server.wait)
         self.addCleanup(server.kill)
         self.addOnException(lambda _: self.addDetail(
@@ -121,7 +113,9 @@ class InstallTest(base.BaseTestCase):
             self.assertIsNone(server.poll(), 'The server ended.')
             return (state / 'endpoint').exists()
         servers.wait_for(serving, 'the server')
-        self.run_function(servers.Client((state / 'endpoint').read_text()))
+        client = servers.Client((state / 'endpoint').read_text())
+        self.run_function(client)
+        self.check_shell(client.url)
         server.send_signal(signal.SIGTERM)
         self.assertEqual(0, server.wait(10))
 
@@ -136,6 +130,21 @@ class InstallTest(base.BaseTestCase):
         self.assertEqual('Hello, Ada',
                          json.loads(row['result'])['output'])
         self.assertIn('greeting\n', client.log(row['id']))
+
+    def check_shell(self, url):
+        """The command line says what it needs, and then it works."""
+        shell = str(self.bin / 'qinling')
+        ran = subprocess.run(
+            [shell, 'runtime', 'list'], capture_output=True, text=True,
+            env=environments.environment(), cwd=self.directory)
+        self.assertEqual(1, ran.returncode)
+        self.assertIn('pip install "qinling[cli]"', ran.stderr)
+        wheel, = (self.directory / 'dist').glob('*.whl')
+        self.command(str(self.bin / 'python'), '-m', 'pip', 'install',
+                     '--quiet', f'{wheel}[cli]')
+        self.assertEqual('python3\n', self.command(
+            shell, '--qinling-url', url, 'runtime', 'list', '-f', 'value',
+            '-c', 'Name'))
 
     def check_database(self):
         """The migrations are installed, too."""

@@ -17,7 +17,6 @@ import json
 import os
 import random
 import secrets
-import ssl
 
 import fixtures
 import trustme
@@ -150,10 +149,10 @@ class Cluster(fixtures.Fixture):
             'pod-security.kubernetes.io/enforce': self._security})
         for number in range(self._count):
             self.kubelet.add_node(f'node-{number + 1}')
-        for resource in (resources.SERVICE_ACCOUNTS,):
-            for name in (*SYSTEM, self.namespace):
-                self.registry.create(resource, name,
-                                     {'metadata': {'name': 'default'}})
+        for name in (*SYSTEM, self.namespace):
+            # The controller would make them, but tests begin at once.
+            self.registry.create(resources.SERVICE_ACCOUNTS, name,
+                                 {'metadata': {'name': 'default'}})
         self._manager.start()
 
     def make_namespace(self, name, **labels):
@@ -220,12 +219,3 @@ class Cluster(fixtures.Fixture):
         """The set of (group, resource, verb) that a user has needed."""
         return {(call.group, call.path, call.verb) for call in self.calls
                 if call.resource and call.user == (user or self.user)}
-
-
-def trust(path):
-    """An SSL context that trusts the cluster of a kubeconfig file."""
-    with open(path) as source:
-        cluster = json.load(source)['clusters'][0]['cluster']
-    made = ssl.create_default_context(cadata=base64.b64decode(
-        cluster['certificate-authority-data']).decode())
-    return made

@@ -146,6 +146,13 @@ class Runtime:
             getattr(self, '_do_' + message.pop('do'))(**message)
 
     def _do_start(self, id, argv, env, cwd, log):
+        try:
+            record = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND,
+                             0o600)
+        except OSError as gone:
+            # The pod was removed meanwhile.
+            self._tell(id=id, event='failed', error=str(gone))
+            return
         pipe, output = os.pipe()
         trouble, told = os.pipe()
         pid = os.fork()
@@ -157,12 +164,12 @@ class Runtime:
         os.close(trouble)
         if error:
             os.close(pipe)
+            os.close(record)
             os.waitpid(pid, 0)
             self._tell(id=id, event='failed', error=error.decode())
             return
         os.set_blocking(pipe, False)
-        container = Container(id, pid, pipe, os.open(
-            log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+        container = Container(id, pid, pipe, record)
         self._containers[id] = container
         self._selector.register(
             pipe, selectors.EVENT_READ, lambda: self._print(container))

@@ -22,7 +22,6 @@ from qinling.tests.kubernetes import environment
 from qinling.tests.kubernetes import images
 from qinling.tests.kubernetes import names
 from qinling.tests.kubernetes import probes
-from qinling.tests.kubernetes import quantities
 
 REFERENCE = re.compile(
     r'([a-zA-Z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*'
@@ -203,7 +202,7 @@ class Container:
         self.killed_for_memory = False
         self.state = {'terminated': ended}
         self.probes = {}
-        if self._worker.restarts(code):
+        if self._worker.restarts(self, code):
             self._restart(ended)
 
     def _last_words(self, code):
@@ -285,11 +284,6 @@ class Container:
             found['containerID'] = self.full_id()
             found['imageID'] = self.spec['image'] + '@sha256:' + '0' * 64
         return found
-
-    def memory(self):
-        """The limit in bytes, 0 for none."""
-        limits = self.spec['resources'].get('limits', {})
-        return int(quantities.parse(limits.get('memory', '0')))
 
 
 def directory_of(worker, name):

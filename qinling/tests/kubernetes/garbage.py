@@ -59,7 +59,7 @@ class Garbage:
             for reference in each['metadata']['ownerReferences'])]
         if ORPHAN in finalizers:
             for kind, each in dependents:
-                self._edit(kind, each, lambda found: _disown(found, value))
+                self._edit(kind, each, lambda found: disown(found, value))
             self._edit(resource, value, lambda found: found['metadata'][
                 'finalizers'].remove(ORPHAN))
         elif FOREGROUND in finalizers:
@@ -119,8 +119,11 @@ class Garbage:
             quota['metadata']['name'], write, subresource='status')
 
 
-def _disown(value, owner):
+def disown(value, owner):
+    """Take away the reference to an owner."""
     metadata = value['metadata']
-    metadata['ownerReferences'] = [
-        each for each in metadata['ownerReferences']
-        if each['uid'] != owner['metadata']['uid']]
+    kept = [each for each in metadata['ownerReferences']
+            if each['uid'] != owner['metadata']['uid']]
+    metadata['ownerReferences'] = kept
+    if not kept:
+        del metadata['ownerReferences']

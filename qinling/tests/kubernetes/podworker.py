@@ -25,6 +25,7 @@ from qinling.tests.kubernetes import errors
 from qinling.tests.kubernetes import events
 from qinling.tests.kubernetes import images
 from qinling.tests.kubernetes import names
+from qinling.tests.kubernetes import patiences
 from qinling.tests.kubernetes import quantities
 from qinling.tests.kubernetes import resources
 
@@ -72,9 +73,11 @@ class PodWorker(threading.Thread):
     def log_path(self, name, restarts):
         return os.path.join(self.directory, f'{name}.{restarts}.log')
 
-    def restarts(self, code):
+    def restarts(self, container, code):
         """Whether a container that has ended starts again."""
         policy = self.pod['spec']['restartPolicy']
+        if container in self.initial and policy == 'Always':
+            policy = 'OnFailure'
         return not self._ending and (
             policy == 'Always' or policy == 'OnFailure' and code != 0)
 
@@ -87,8 +90,8 @@ class PodWorker(threading.Thread):
         limits = spec['resources'].get('limits', {})
         root = containers.directory_of(self, f'root/{spec["name"]}')
         return images.Box(
-            self.address, root, mounts, bool(spec.get('securityContext', {}).get(
-                'readOnlyRootFilesystem')),
+            self.address, root, mounts, bool(spec.get(
+                'securityContext', {}).get('readOnlyRootFilesystem')),
             int(quantities.parse(limits.get('memory', '0'))))
 
     def kill(self, memory=False):
@@ -221,25 +224,20 @@ class PodWorker(threading.Thread):
                  if each.id and not each.ended]
         for each in every:
             each.kill(number=signal.SIGTERM if grace else signal.SIGKILL)
-        end = time.monotonic() + grace
+        patience = patiences.Patience(grace)
         while not all(each.ended for each in every):
-            if not grace and self.kubelet.closed:
+            if self.kubelet.closed:
                 return
-            if grace and time.monotonic() >= self._grace_end(end):
-                grace = 0
+            if not self._look():
+                patience.shorten(0)
+            else:
+                patience.shorten(self.pod['metadata'].get(
+                    'deletionGracePeriodSeconds', grace))
+            if patience.over():
                 for each in every:
                     self.kubelet.processes.signal(each.id, signal.SIGKILL,
                                                   True)
-            self._wait(self._grace_end(end) if grace
-                       else time.monotonic() + 1)
-
-    def _grace_end(self, end):
-        """The end of patience, which a second deletion may shorten."""
-        if not self._look():
-            return 0
-        shorter = self.pod['metadata'].get('deletionGracePeriodSeconds')
-        return end if shorter is None else min(
-            end, time.monotonic() + shorter)
+            self._wait(patience.due())
 
     def _finish(self):
         """End a pod that is being deleted, then let it vanish."""

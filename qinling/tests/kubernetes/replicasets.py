@@ -17,6 +17,7 @@ import time
 from qinling.tests.kubernetes import conditions
 from qinling.tests.kubernetes import errors
 from qinling.tests.kubernetes import events
+from qinling.tests.kubernetes import garbage
 from qinling.tests.kubernetes import resources
 from qinling.tests.kubernetes import selectors
 from qinling.tests.kubernetes import store as stores
@@ -80,7 +81,8 @@ class ReplicaSets:
                 if fits:
                     mine.append(pod)
                 elif 'deletionTimestamp' not in metadata:
-                    self._edit(pod, lambda value: _release(value, owner))
+                    self._edit(pod, lambda value: garbage.disown(
+                        value, owner))
         return mine
 
     def _edit(self, pod, edit):
@@ -149,15 +151,6 @@ class ReplicaSets:
         self._registry.change(
             resources.REPLICA_SETS, namespace, owner['metadata']['name'],
             write, subresource='status')
-
-
-def _release(value, owner):
-    metadata = value['metadata']
-    kept = [each for each in metadata['ownerReferences']
-            if each['uid'] != owner['metadata']['uid']]
-    metadata['ownerReferences'] = kept
-    if not kept:
-        del metadata['ownerReferences']
 
 
 def _pod(owner):

@@ -28,6 +28,8 @@ from qinling.tests.kubernetes import errors
 from qinling.tests.kubernetes import quantities
 
 _TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)')
+_MICRO_TIME = re.compile(
+    r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)')
 _PLAIN = {'str': (str, 'string'), 'int': (int, 'int32'),
           'bool': (bool, 'bool'), 'float': (float, 'float64'),
           'datetime': (str, 'Time'), 'bytes': (str, '[]uint8')}
@@ -35,6 +37,9 @@ _PLAIN = {'str': (str, 'string'), 'int': (int, 'int32'),
 QUANTITIES = {'V1ResourceRequirements.limits',
               'V1ResourceRequirements.requests', 'V1ResourceQuotaSpec.hard',
               'V1EmptyDirVolumeSource.sizeLimit'}
+#: Fields whose times have microseconds, exactly six digits of them.
+MICRO_TIMES = {'V1LeaseSpec.acquireTime', 'V1LeaseSpec.renewTime',
+               'CoreV1Event.eventTime'}
 
 
 class Mismatch(Exception):
@@ -114,6 +119,8 @@ class Checker:
             elif each is not None:
                 if f'{model}.{key}' in QUANTITIES:
                     each = _quantities(each, f'{prefix}{key}')
+                if f'{model}.{key}' in MICRO_TIMES:
+                    _check_micro_time(each, f'{prefix}{key}')
                 read[key] = self.read(known[key][0], each, f'{prefix}{key}')
         self.missing += [f'{prefix}{key}' for key, (_kind, required)
                          in known.items() if required and key not in read]
@@ -126,6 +133,12 @@ def _quantities(value, path):
         return _quantity(value, path)
     return {key: _quantity(each, path) for key, each in value.items()
             if each is not None}
+
+
+def _check_micro_time(value, path):
+    if not isinstance(value, str) or not _MICRO_TIME.fullmatch(value):
+        raise Mismatch(f'parsing time "{value}" as '
+                       f'"2006-01-02T15:04:05.000000Z07:00" at {path}')
 
 
 def _quantity(value, path):

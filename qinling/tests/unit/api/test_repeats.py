@@ -12,6 +12,8 @@
 
 """``Idempotency-Key`` on what is created."""
 
+import threading
+
 from qinling.db import models
 from qinling.tests.unit.api import cases
 
@@ -93,3 +95,55 @@ class TestKeys(cases.ApiTest):
             'POST', ALL, {'function_id': self.function},
             Idempotency_Key='key', X_Roles='reader')
         self.decode(answer, 403)
+
+
+class TestJobs(cases.ApiTest):
+    """The same for jobs."""
+
+    def send(self, key, status=201, **body):
+        body = {'function_id': self.function, 'pattern': '@daily', **body}
+        answer = self.api.request('POST', '/v1/jobs', body,
+                                  Idempotency_Key=key)
+        self.decode(answer, status)
+        return answer
+
+    def setUp(self):
+        super().setUp()
+        self.function = self.api.function().id
+
+    def jobs(self):
+        return len(self.call('GET', '/v1/jobs')['jobs'])
+
+    def test_repeats(self):
+        first, *others = (self.send('key') for _ in range(3))
+        self.assertNotIn(REPLAYED, first.headers)
+        for other in others:
+            self.assertEqual(first.json, other.json)
+            self.assertEqual('true', other.headers[REPLAYED])
+        self.assertEqual(1, self.jobs())
+
+    def test_another_body(self):
+        self.send('key')
+        self.send('key', 422, name='other')
+        self.send('another key', name='other')
+        self.assertEqual(2, self.jobs())
+
+    def test_a_job_is_no_execution(self):
+        self.send('key')
+        self.call('POST', ALL, {'function_id': self.function}, 201,
+                  Idempotency_Key='key')
+        self.assertEqual(1, self.api.row(models.Function,
+                                         self.function).count)
+
+    def test_all_at_once(self):
+        found = []
+        threads = [threading.Thread(
+            target=lambda: found.append(self.send('key').json['id']))
+            for _ in range(4)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        self.assertEqual(4, len(found))
+        self.assertEqual(1, len(set(found)))
+        self.assertEqual(1, self.jobs())

@@ -242,6 +242,7 @@ class TestBudgets(base.TestCase):
 
     def test_budget_allows_one(self):
         self.budget(maxUnavailable='50%')
+        self.cluster.kubelet.slow_ready(60)
         self.evict()
         self.refused(429, self.evict, next(
             each.metadata.name for each in self.pods()
@@ -255,5 +256,8 @@ class TestBudgets(base.TestCase):
         def status():
             return self.policy.read_namespaced_pod_disruption_budget(
                 'b', base.NAMESPACE).status
-        # It is adopted or not, as the replica set needs it: here it is.
-        self.wait_until(lambda: status() and status().expected_pods == 2)
+        self.wait_until(lambda: status().conditions)
+        self.assertEqual(('SyncFailed', 0), (
+            status().conditions[0].reason, status().disruptions_allowed))
+        self.refused(429, self.evict,
+                     self.pods(HASH)[0].metadata.name)

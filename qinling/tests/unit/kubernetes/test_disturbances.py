@@ -13,12 +13,30 @@
 """What tests can do to pods and nodes, and resizes."""
 
 import os
+import subprocess
+import sys
+
+import fixtures
 
 from qinling.tests.kubernetes import cluster
 from qinling.tests.kubernetes import containerd
+from qinling.tests.kubernetes import images
 from qinling.tests.unit.kubernetes import base
 from qinling.tests.unit.runtimes import agents
 
+#: Makes a cluster with a pod, and tells the pid of its container runtime.
+VICTIM = '''
+import threading
+from qinling.tests.kubernetes import cluster, resources
+from qinling.tests.unit.kubernetes import base
+made = cluster.Cluster()
+made.setUp()
+made.registry.create(resources.PODS, base.NAMESPACE, base.pod())
+while made.pods()[0]["status"]["phase"] != "Running":
+    threading.Event().wait(0.01)
+print(made.kubelet.processes._popen.pid, flush=True)
+threading.Event().wait()
+'''
 RESOURCES = {'requests': {'cpu': '1', 'memory': '1Gi'},
              'limits': {'cpu': '2', 'memory': '2Gi'}}
 
@@ -172,3 +190,54 @@ class TestCleanUp(base.TestCase):
         for pid in (runtime, *pids):
             self.assertFalse(agents.alive(pid))
         self.assertFalse(os.path.exists(made.kubeconfig))
+
+    def test_nothing_is_left_of_tests_that_were_killed(self):
+        directory = self.useFixture(fixtures.TempDir()).path
+        process = subprocess.Popen(
+            [sys.executable, '-c', VICTIM], stdout=subprocess.PIPE,
+            env=dict(os.environ, TMPDIR=directory))
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.kill)
+        runtime = int(process.stdout.readline())
+        pids = containerd.tree(runtime)
+        self.assertEqual(2, len(pids))
+        process.kill()
+        process.wait()
+        self.wait_until(lambda: not any(map(agents.alive, pids)))
+
+    def test_daemons_end_with_their_container(self):
+        """What leaves its parent stays in its container."""
+        self.cluster.kubelet.images['example/daemon:1'] = images.script(
+            'import os, time\n'
+            'if os.fork() == 0:\n'
+            '    os.setsid()\n'
+            '    if os.fork() == 0:\n'
+            '        print(os.getpid(), flush=True)\n'
+            '        time.sleep(3600)\n'
+            '    os._exit(0)\n'
+            'os.wait()\n'
+            'time.sleep(3600)\n')
+        self.create(image='example/daemon:1')
+        self.await_ready()
+
+        def log():
+            return self.core.read_namespaced_pod_log('p', base.NAMESPACE)
+        self.wait_until(log)
+        pid = int(log())
+        self.assertTrue(agents.alive(pid))
+        self.core.delete_namespaced_pod('p', base.NAMESPACE)
+        self.await_gone()
+        self.wait_until(lambda: not agents.alive(pid))
+
+    def test_errors_of_the_stand_in_are_no_secret(self):
+        made = cluster.Cluster()
+        made.setUp()
+
+        def fail(*_arguments):
+            raise ZeroDivisionError
+
+        made.kubelet.sync = fail
+        made.make_namespace('other')
+        self.wait_until(lambda: made._manager.troubles)
+        error = self.assertRaises(AssertionError, made.cleanUp)
+        self.assertIn('ZeroDivisionError', str(error))

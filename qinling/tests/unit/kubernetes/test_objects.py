@@ -192,7 +192,8 @@ class TestObjects(base.TestCase):
 
     def test_namespace_goes_with_all_it_holds(self):
         self.cluster.make_namespace('other')
-        self.core.create_namespaced_secret('other', SECRET)
+        self.core.create_namespaced_secret('other', {'metadata': {
+            'name': 's', 'finalizers': ['example.org/x']}})
         self.wait_until(lambda: self.core.list_namespaced_service_account(
             'other').items)
         self.core.create_namespaced_pod('other', base.pod())
@@ -201,5 +202,8 @@ class TestObjects(base.TestCase):
                             {'metadata': {'name': 'new'}})
         self.assertEqual('NamespaceTerminating',
                          body['details']['causes'][0]['reason'])
+        self.core.patch_namespaced_secret(
+            's', 'other', {'metadata': {'finalizers': None}},
+            _content_type='application/merge-patch+json')
         self.wait_until(lambda: 'other' not in {
             each.metadata.name for each in self.core.list_namespace().items})

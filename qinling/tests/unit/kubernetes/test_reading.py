@@ -16,6 +16,7 @@ import threading
 
 from kubernetes import client
 from kubernetes import watch
+import urllib3
 
 from qinling.tests.kubernetes import resources
 from qinling.tests.unit.kubernetes import base
@@ -206,7 +207,7 @@ class TestWatches(base.TestCase):
             for _chunk in response.stream():
                 seen.set()
 
-        self.assertRaises(Exception, read)
+        self.assertRaises(urllib3.exceptions.HTTPError, read)
         self.assertTrue(seen.is_set())
 
     def test_all_at_once(self):

@@ -99,6 +99,19 @@ class TestStructure(base.TestCase):
         self.send(400, {'metadata': {'name': 's'}, 'data': {'a': '%'}},
                   'secrets')
 
+    def test_times(self):
+        def lease(time):
+            return self.api.rest_client.pool_manager.request(
+                'POST', f'{self.cluster.url}/apis/coordination.k8s.io/v1/'
+                f'namespaces/{base.NAMESPACE}/leases', retries=False, json={
+                    'metadata': {'generateName': 'l-'},
+                    'spec': {'renewTime': time}}).status
+
+        self.assertEqual(201, lease('2026-11-21T10:00:00.000000Z'))
+        for time in ('2026-11-21T10:00:00Z', '2026-11-21T10:00:00.123Z',
+                     '2026-11-21 10:00:00.000000Z', 5):
+            self.assertEqual(400, lease(time), time)
+
     def test_bad_quantity(self):
         pod = base.pod(resources={'limits': {'cpu': '1x'}})
         self.assertIn('quantities must match',

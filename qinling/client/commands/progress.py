@@ -1,0 +1,32 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How far an upload is, on a terminal."""
+
+import contextlib
+
+
+@contextlib.contextmanager
+def bar(stream):
+    """What to call with the numbers of bytes sent and to be sent; ``None``
+    where nobody looks."""
+    if not stream.isatty():
+        yield None
+        return
+    import tqdm
+
+    with tqdm.tqdm(desc='Uploading', unit='B', unit_scale=True, leave=False,
+                   file=stream) as shown:
+        def progress(sent, total):
+            shown.total = total
+            shown.update(sent - shown.n)
+        yield progress

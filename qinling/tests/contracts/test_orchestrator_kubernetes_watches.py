@@ -1,0 +1,82 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the Kubernetes orchestrator sees of its cluster when watches break."""
+
+from unittest import mock
+
+from oslotest import base
+
+from qinling.tests.contracts import kubernetes_drivers
+
+RUNTIME = kubernetes_drivers.RUNTIME
+
+
+class TestWatches(kubernetes_drivers.Troubled, base.BaseTestCase):
+    """The engine sees the cluster through watches that break."""
+
+    def check_sees(self, driver):
+        """That what happens now is seen."""
+        for _each in range(2):
+            self.ping(self.claim(driver))
+        self.wait_until(lambda: driver.pools()[RUNTIME].available == 1)
+        worker = self.claim(driver)
+        self.kubelet.kill(self.cluster.namespace, worker.name)
+        self.wait_until(lambda: [worker] == driver.lost)
+
+    def test_cut(self):
+        driver = self.make_pool()
+        self.cluster.cut_watches()
+        self.check_sees(driver)
+
+    def test_what_happened_meanwhile(self):
+        driver = self.make_pool()
+        worker = self.claim(driver)
+        self.faults.status(500, times=6, verb='watch')
+        self.cluster.cut_watches()
+        self.kubelet.kill(self.cluster.namespace, worker.name, oom=True)
+        self.wait_until(lambda: [worker] == driver.lost)
+
+    def test_history_gone_as_an_event(self):
+        self.check_gone(as_status=False)
+
+    def test_history_gone_as_a_status(self):
+        self.check_gone(as_status=True)
+
+    def check_gone(self, as_status):
+        driver = self.make_pool()
+        worker = self.claim(driver)
+        lists = self.count(200, verb='list', resource='pods')
+        # Whoever watches is cut, and cannot come back before the worker and
+        # what could be told of it have gone.
+        fault = self.faults.reset(times=None, verb='watch')
+        self.cluster.cut_watches()
+        self.wait_until(lambda: fault.met)
+        self.admin().delete_namespaced_pod(
+            worker.name, self.cluster.namespace, grace_period_seconds=0)
+        self.cluster.compact(as_status)
+        self.faults.clear()
+        self.wait_until(lambda: [worker] == driver.lost)
+        self.assertGreater(self.count(200, verb='list', resource='pods'),
+                           lists)
+        self.assertEqual([], driver.claimed())
+        driver.lost.clear()
+        self.check_sees(driver)
+
+    def test_lists_are_read_in_pages(self):
+        driver = self.make_pool(pool_size=3)
+        with mock.patch('qinling.orchestrators.kubernetes.view.PAGE', 2):
+            other = self.make_pool(pool_size=3)
+            self.assertEqual(3, other.pools()[RUNTIME].total)
+            self.wait_until(
+                lambda: other.pools()[RUNTIME].available == 3)
+        self.assertEqual(driver.pools(), other.pools())

@@ -1,0 +1,68 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The standalone server with users in a file."""
+
+import base64
+
+import bcrypt
+from oslotest import base
+
+from qinling.tests.functional import base as servers
+
+HELLO = 'def main(name, **kwargs):\n    return f"Hello, {name}"\n'
+PASSWORD = 'correct horse battery'
+
+
+def header(name, password=PASSWORD):
+    """What goes with the requests of a user."""
+    word = base64.b64encode(f'{name}:{password}'.encode()).decode()
+    return {'Authorization': f'Basic {word}'}
+
+
+class TestHttpBasic(base.BaseTestCase):
+    def config(self, hashed=None):
+        hashed = hashed or bcrypt.hashpw(
+            PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+        path = self.create_tempfiles([('htpasswd', ''.join(
+            f'{name}:{hashed}\n' for name in ('ada', 'bob', 'root')))], '')[0]
+        return {'api': {'auth_strategy': 'http_basic'},
+                'http_basic': {'user_file': path, 'admins': 'root',
+                               'projects': 'bob:theirs'}}
+
+    def test_main_job(self):
+        server = self.useFixture(servers.Standalone(**self.config()))
+
+        def by(*words):
+            return servers.Client(server.client.url, header(*words))
+        ada, bob = by('ada'), by('bob')
+        function = ada.create(HELLO)
+        self.assertEqual('Hello, Ada', servers.output(
+            ada.run(function['id'], '{"name": "Ada"}')))
+        path = f'/v1/functions/{function["id"]}'
+        for client, status in ((bob, 404), (by('root'), 200), (ada, 200),
+                               (by('ada', 'wrong'), 401),
+                               (server.client, 401)):
+            self.assertEqual(status, client.call('GET', path)[0])
+        self.assertEqual(403, ada.call(
+            'POST', '/v1/runtimes', {'image': 'python3'})[0])
+        self.assertNotIn(PASSWORD, server.program.log.read_text())
+
+    def test_a_file_that_does_not_do(self):
+        program = self.useFixture(servers.Program(
+            'standalone', '--state-dir', self.create_tempfiles(
+                [('x', '')])[0] + '.d', '--port', '0',
+            config=self.config(hashed='plain')))
+        self.assertEqual(1, program.process.wait(servers.PATIENCE))
+        log = program.log.read_text()
+        self.assertIn('htpasswd -B', log)
+        self.assertNotIn('Traceback', log)

@@ -1,0 +1,84 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What all commands of ``qinling`` have in common, as processes."""
+
+import ast
+from importlib import metadata
+import inspect
+import subprocess
+
+from qinling.tests.functional import shells
+from qinling.tests.functional import test_shell_executions
+from qinling.tests.functional import test_shell_functions
+
+GROUP = 'openstack.function_engine.v1'
+#: Where the tests of the commands are.
+MODULES = (test_shell_executions, test_shell_functions)
+
+
+class TestAll(shells.Case):
+    def test_all_commands(self):
+        """Each is run by some test."""
+        installed = {found.name.replace('_', ' ')
+                     for found in metadata.entry_points(group=GROUP)}
+        written = {
+            node.value for module in MODULES
+            for node in ast.walk(ast.parse(inspect.getsource(module)))
+            if isinstance(node, ast.Constant)}
+        self.assertGreater(len(installed), 40)
+        self.assertEqual(set(), installed - written)
+
+    def test_formats(self):
+        for form, expected in (
+                ('json', '"Name": "greeter"'), ('yaml', 'Name: greeter'),
+                ('value', 'greeter\n'), ('table', '| greeter |'),
+                ('csv', '"greeter"')):
+            self.assertIn(expected, self.shell.run(
+                'function list', '-f', form, '-c', 'Name'))
+        self.assertIn('name="greeter"', self.shell.run(
+            'function show', 'greeter', '-f', 'shell'))
+
+    def test_help(self):
+        self.assertIn('function alias rollback', self.shell.run('help'))
+        self.assertIn('--show-log', self.shell.run('help', 'function',
+                                                   'invoke'))
+        self.assertIn('--show-log', self.shell.run('function invoke',
+                                                   '--help'))
+        self.shell.fails('function reticulate', code=2)
+
+    def test_completion(self):
+        script = self.shell.run('complete')
+        # What the package bash-completion would say of the line typed.
+        typed = ('_get_comp_words_by_ref() { words=(qinling function in); '
+                 'cur=in; }\n_qinling\necho "${COMPREPLY[@]}"\n')
+        completed = subprocess.run(
+            ['bash'], input=script + typed, capture_output=True, text=True)
+        self.assertEqual(('invoke\n', ''),
+                         (completed.stdout, completed.stderr))
+
+    def test_many_commands_in_one_process(self):
+        text = self.shell.run('', stdin='runtime list -f value -c Name\n')
+        self.assertIn('python3', text)
+        text = self.shell.run('', stdin='function list -f value -c Name\n'
+                              'function show nothing\n'
+                              'runtime list -f value -c Name\n', code=1)
+        self.assertIn('greeter', text)
+        self.assertIn('python3', text)
+        self.assertIn('Function not found [name=nothing]', self.shell.errors)
+
+    def test_nobody_there(self):
+        error = self.shell.fails('--qinling-url http://127.0.0.1:1 '
+                                 'runtime list')
+        self.assertEqual(
+            'No answer from http://127.0.0.1:1/v1/runtimes: Connection '
+            'refused. Is the server running there?\n', error)

@@ -1,0 +1,181 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Commands about executions, jobs and webhooks, as processes."""
+
+import json
+
+from qinling.tests.functional import shells
+
+
+class TestExecutions(shells.Case):
+    def test_invoke(self):
+        self.assertEqual(
+            {'greetings': ['Hello, Ada', 'Hello, Ada']},
+            json.loads(self.shell.run('function invoke', 'greeter',
+                                      'name=Ada', 'times:=2')))
+        error = self.shell.fails('function invoke', 'greeter', '--show-log',
+                                 'name=nobody')
+        self.assertIn('Traceback', error)
+        self.assertEqual('there is nobody', error.splitlines()[-1])
+        id = self.shell.value(
+            'id', 'function create', '--name', 'text', '--runtime', 'python3',
+            '--file', 'main.py', '--entry', 'main.text')
+        (self.directory / 'input').write_text('{"name": "Bär"}', 'utf-8')
+        self.assertEqual('Grüße, Bär\n', self.shell.run(
+            'function invoke', id, '--input', '@input'))
+        self.assertEqual('Grüße, Ada\n', self.shell.run(
+            'function invoke', 'text', '--input', '-', stdin='Ada'))
+        self.assertIn('No such file', self.shell.fails(
+            'function invoke', 'text', '--input', '@nothing'))
+        self.assertIn('not both', self.shell.fails(
+            'function invoke', 'text', 'name=a', '--input', '{}'))
+        self.assertIn('there must be JSON', self.shell.fails(
+            'function invoke', 'text', 'name:=a'))
+        id = self.shell.run('function invoke', 'text', '--async').strip()
+        self.assertEqual('success', self.client.ended(id)['status'])
+
+    def test_executions(self):
+        words = ('function execution create', '--function', 'greeter',
+                 '--async', '--description', 'mine')
+        row = self.shell.json(*words, '--wait')
+        self.assertEqual(('success', False), (row['status'], row['sync']))
+        error = self.shell.fails(*words, '--wait', '--input',
+                                 '{"name": "nobody"}')
+        self.assertIn('ended with status failed', error)
+        # Without --wait it is no failure that the function failed.
+        self.assertEqual('failed', self.shell.value(
+            'status', 'function execution create', '--function', 'greeter',
+            '--input', '{"name": "nobody"}'))
+        self.assertIn('Say what shall run', self.shell.fails(
+            'function execution create'))
+        self.assertEqual(2, len(self.shell.json(
+            'function execution list', '--function', 'greeter', '--filter',
+            'description=mine')))
+        id = row['id']
+        self.assertEqual('mine', self.shell.value(
+            'description', 'function execution show', id))
+        for words in ((), ('--follow',)):
+            self.assertIn('Greeting world\n', self.shell.run(
+                'function execution log show', id, *words))
+        self.shell.run('function execution delete', id)
+        self.shell.run('function execution delete', '--function', 'greeter')
+        self.assertIn('Say what to delete', self.shell.fails(
+            'function execution delete'))
+
+    def test_follow(self):
+        id = self.shell.value(
+            'id', 'function execution create', '--function', 'greeter',
+            '--async', '--input', '{"name": "slow"}')
+        text = self.shell.run('function execution log show', '--follow', id)
+        self.assertEqual(1, text.count('Greeting slow\n'))
+        self.assertEqual('success', self.client.get(
+            f'/v1/executions/{id}')['status'])
+
+    def test_pages(self):
+        for _ in range(3):
+            self.shell.run('function invoke', 'greeter')
+        self.assertEqual(3, len(self.shell.json(
+            'function execution list', '--limit', 3)))
+        first, second = self.shell.json('function execution list', '--limit',
+                                        2)
+        self.assertEqual(second['Id'], self.shell.value(
+            'Id', 'function execution list', '--limit', 1, '--marker',
+            first['Id']))
+
+
+class TestCancellation(shells.Case):
+    def test_cancel_and_rerun(self):
+        id = self.shell.value(
+            'id', 'function execution create', '--function', 'greeter',
+            '--async', '--input', '{"name": "never"}')
+        self.shell.run('function execution cancel', id)
+        self.assertEqual('cancelled', self.client.ended(id)['status'])
+        id = self.shell.value('id', 'function execution create', '--function',
+                              'greeter', '--idempotency-key', 'one')
+        self.assertIn('Unable to cancel', self.shell.fails(
+            'function execution cancel', id))
+        row = self.shell.json('function execution rerun', id, '--async',
+                              '--wait')
+        self.assertEqual(('success', id), (row['status'], row['rerun_of']))
+        row = self.shell.json('function execution rerun', id,
+                              '--function-version', 'current')
+        self.assertEqual('success', row['status'])
+
+
+class TestJobs(shells.Case):
+    def test_jobs(self):
+        row = self.shell.json(
+            'job create', '--function', 'greeter', '--name', 'nightly',
+            '--pattern', '0 3 * * *', '--timezone', 'Europe/Berlin',
+            '--misfire', 'skip', '--count', 3, '--function-input',
+            '{"name": "Ada"}')
+        self.assertEqual((3, '{"name": "Ada"}'),
+                         (row['count'], row['function_input']))
+        self.assertEqual('Europe/Berlin', self.shell.json(
+            'job list', '--long')[0]['Timezone'])
+        self.assertEqual(2, len(self.shell.json(
+            'job next list', 'nightly', '--count', 2)))
+        self.assertEqual('paused', self.shell.value(
+            'status', 'job update', 'nightly', '--status', 'paused'))
+        self.assertEqual(row['id'], self.shell.value(
+            'id', 'job show', 'nightly'))
+        self.assertEqual([], self.shell.json(
+            'function execution list', '--job', 'nightly'))
+        self.shell.run('job delete', 'nightly')
+
+
+class TestWebhooks(shells.Case):
+    def test_webhooks(self):
+        run, json_ = self.shell.run, self.shell.json
+        row = json_('webhook create', '--function', 'greeter',
+                    '--description', 'outside')
+        answer = json_('webhook invoke', 'outside', 'name=Ada', '--wait')
+        self.assertEqual(202, answer['status_code'])
+        self.assertIn('Ada', run('function execution log show',
+                                 answer['execution_id']))
+        self.assertIn('ended with status failed', self.shell.fails(
+            'webhook invoke', 'outside', '--input', '{"name": "nobody"}',
+            '--wait'))
+        self.assertEqual(True, json_('webhook update', 'outside',
+                                     '--sync')['sync'])
+        answer = json_('webhook invoke', row['id'], 'name=Ada')
+        self.assertIn('Hello, Ada', answer['output'])
+        self.assertIn('(HTTP 502)', self.shell.fails(
+            'webhook invoke', 'outside', 'name=nobody'))
+        self.assertIn('must be a JSON object', self.shell.fails(
+            'webhook invoke', 'outside', '--input', '[]'))
+        self.check_secrets()
+        self.assertEqual([row['id']],
+                         [row['Id'] for row in json_('webhook list')])
+        run('webhook delete', 'outside')
+
+    def check_secrets(self):
+        (self.directory / 'secret').write_text('a secret of the sender\n')
+        row = self.shell.json(
+            'webhook secret rotate', 'outside', '--signature', 'github',
+            '--secret', '@secret')
+        self.assertEqual('a secret of the sender', row['secret'])
+        self.assertNotIn('secret', self.shell.json('webhook show', 'outside'))
+        self.assertIn('(HTTP 401)', self.shell.fails(
+            'webhook invoke', 'outside'))
+        self.shell.run('webhook secret delete', 'outside')
+        self.shell.run('webhook invoke', 'outside')
+        self.shell.run('--debug webhook secret rotate', 'outside',
+                       '--signature', 'github', '--secret', 'typed as it is')
+        self.assertIn('-X GET', self.shell.errors)
+        self.assertNotIn('typed as it is', self.shell.errors)
+        text = self.shell.run('webhook secret rotate', 'outside',
+                              '--signature', 'github', '--debug')
+        secret = text.split('| secret')[1].split('|')[1].strip()
+        self.assertNotIn(secret, self.shell.errors)
+        self.shell.run('webhook secret delete', 'outside')

@@ -1,0 +1,229 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Commands about runtimes, functions, versions and aliases, as processes."""
+
+import io
+import os
+import pty
+import subprocess
+import termios
+import zipfile
+
+from qinling.tests.functional import base as servers
+from qinling.tests.functional import shells
+
+
+class TestRuntimes(shells.Case):
+    def test_runtimes(self):
+        row, = self.shell.json('runtime list', '--sort', 'name:desc',
+                               '--limit', 1, '--long')
+        self.assertEqual(('python3', None),
+                         (row['Name'], row['Status_reason']))
+        row = self.shell.json('runtime create', 'python3', '--name', 'spare',
+                              '--private', '--wait')
+        self.assertEqual(('available', False),
+                         (row['status'], row['is_public']))
+        self.assertEqual('more', self.shell.value(
+            'description', 'runtime update', 'spare', '--description',
+            'more'))
+        self.assertEqual(row['id'], self.shell.value(
+            'id', 'runtime show', 'spare'))
+        pool = self.shell.json('runtime pool show', 'spare')
+        self.assertEqual({'total', 'available'}, set(pool['capacity']))
+        self.assertIn('accepted', self.shell.run('runtime delete', 'spare'))
+
+    def test_what_does_not_become_available(self):
+        error = self.shell.fails('runtime create', 'cobol', '--wait')
+        self.assertIn('is error: ', error)
+        self.assertIn('cobol', error)
+
+
+class TestFunctions(shells.Case):
+    def test_directory(self):
+        tree = self.directory / 'tree'
+        (tree / 'inner').mkdir(parents=True)
+        (tree / 'main.py').write_text(shells.CODE)
+        (tree / 'inner' / 'kept.txt').write_text('kept')
+        (tree / 'inner' / 'secret.txt').write_text('secret')
+        (tree / '.qinlingignore').write_text('secret.*\n')
+        self.shell.run('function create', '--name', 'tree', '--runtime',
+                       'python3', '--file', 'tree')
+        self.shell.run('function download', 'tree', '-o', 'tree.zip')
+        with zipfile.ZipFile(self.directory / 'tree.zip') as archive:
+            self.assertEqual(['inner/kept.txt', 'main.py'],
+                             sorted(archive.namelist()))
+        error = self.shell.fails('function update', 'tree', '--file', 'tree',
+                                 'main.py')
+        self.assertIn('a directory makes a package alone', error)
+        self.shell.run('function update', 'tree', '--package', 'tree.zip')
+
+    def test_mistakes(self):
+        for words, sentence in (
+                (('--file', 'main.py'), 'Runtime needs to be specified'),
+                (('--runtime', 'python3'), 'Must provide required'),
+                (('--runtime', 'pascal', '--file', 'main.py'),
+                 'Runtime not found [name=pascal] (HTTP 404)'),
+                (('--runtime', 'python3', '--file', 'no.py'), 'no.py'),
+                (('--runtime', 'python3', '--package', 'main.py'),
+                 'not a valid ZIP file'),
+                (('--runtime', 'python3', '--container', 'c'),
+                 'object name need to be specified'),
+                (('--runtime', 'python3', '--container', 'c', '--object',
+                  'o'), '(HTTP 400)'),
+                (('--image', 'busybox'), '(HTTP 400)')):
+            self.assertIn(sentence,
+                          self.shell.fails('function create', *words))
+
+    def test_changes(self):
+        etag = self.shell.value('etag', 'function show', 'greeter')
+        self.shell.run('function update', 'greeter', '--description', 'new',
+                       '--if-match', etag)
+        error = self.shell.fails('function update', self.function,
+                                 '--description', 'newer', '--if-match', etag)
+        self.assertIn('(HTTP 412)', error)
+        self.assertIn('new', self.shell.run('function list', '--long'))
+        self.assertEqual([], self.shell.json('function reference list',
+                                             'greeter'))
+
+    def test_deletion_goes_on(self):
+        for name in ('one', 'two'):
+            self.shell.run('function create', '--name', name, '--runtime',
+                           'python3', '--file', 'main.py')
+        error = self.shell.fails('function delete', 'one', 'three', 'two')
+        self.assertIn('Function not found [name=three] (HTTP 404)', error)
+        self.assertIn('Unable to delete the specified function(s).', error)
+        self.assertEqual('', self.shell.run(
+            'function list', '-f', 'value', '--sort', 'name', '--filter',
+            'project_id=elsewhere'))
+        names = [row['Name'] for row in self.shell.json('function list')]
+        self.assertNotIn('one', names)
+        self.assertNotIn('two', names)
+
+    def test_names_that_are_not_unique(self):
+        ids = [self.shell.value('id', 'function create', '--name', 'twin',
+                                '--runtime', 'python3', '--file', 'main.py')
+               for _ in range(2)]
+        error = self.shell.fails('function show', 'twin')
+        for id in ids:
+            self.assertIn(id, error)
+
+    def test_workers(self):
+        self.shell.run('function scaleup', 'greeter', '--count', 2)
+        servers.wait_for(lambda: len(self.shell.json(
+            'function worker list', 'greeter')) >= 2, 'two workers')
+        self.shell.run('function scaledown', 'greeter')
+        self.assertIn('Request to detach function greeter has been accepted',
+                      self.shell.run('function detach', 'greeter'))
+        self.shell.fails('function scaleup', 'greeter', '--count', 0, code=2)
+
+    def test_progress_is_for_terminals(self):
+        words = ['function', 'update', 'greeter', '--file', 'main.py']
+        self.shell.run(' '.join(words))
+        self.assertEqual('', self.shell.errors)
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))
+        with os.fdopen(ours, 'rb') as seen:
+            ran = subprocess.run(
+                [*self.shell.words, *words], env=self.shell.environ,
+                cwd=self.directory, stdin=subprocess.DEVNULL, stderr=theirs,
+                stdout=subprocess.DEVNULL)
+            self.assertEqual(0, ran.returncode)
+            self.assertIn(b'Uploading', seen.read1())
+            os.close(theirs)
+
+
+class TestVersions(shells.Case):
+    def test_versions(self):
+        run = self.shell.run
+        run('function version create', 'greeter', '--description', 'first')
+        run('function version create', self.function)
+        self.assertEqual([2, 1], [row['Version_number'] for row in (
+            self.shell.json('function version list', 'greeter', '--sort',
+                            'version_number:desc'))])
+        self.assertEqual('better', self.shell.value(
+            'description', 'function version update', 'greeter', 1,
+            '--description', 'better'))
+        row = self.shell.json('function version show', 'greeter', 1)
+        self.assertEqual(('better', 'main.main', '"2"'),
+                         (row['description'], row['entry'], row['etag']))
+        text = run('function version download', 'greeter', 1)
+        name = f'{self.function}_1.zip'
+        self.assertIn(name, text)
+        self.assertTrue(zipfile.is_zipfile(self.directory / name))
+        self.assertEqual([], self.shell.json(
+            'function version reference list', 'greeter', 1))
+        run('function version scaleup', 'greeter', 1, '--count', 2)
+        servers.wait_for(lambda: self.shell.json(
+            'function worker list', 'greeter', '--function-version', 1),
+            'workers of the version')
+        run('function version scaledown', 'greeter', 1)
+        run('function version detach', 'greeter', 1)
+        self.assertEqual('', run('function version delete', 'greeter', 1))
+        self.assertIn('FunctionVersion not found', self.shell.fails(
+            'function version show', 'greeter', 1))
+
+    def test_download_to_a_pipe(self):
+        id = self.shell.value('id', 'function create', '--runtime', 'python3',
+                              '--file', 'main.py')
+        self.shell.run('function version create', id)
+        ran = subprocess.run(
+            [*self.shell.words, 'function', 'version', 'download', id, '1',
+             '-o', '-'], env=self.shell.environ, capture_output=True)
+        with zipfile.ZipFile(io.BytesIO(ran.stdout)) as archive:
+            self.assertEqual(shells.CODE, archive.read('main.py').decode())
+
+
+class TestAliases(shells.Case):
+    def test_aliases(self):
+        run, json_ = self.shell.run, self.shell.json
+        for _ in range(2):
+            run('function version create', 'greeter')
+        row = json_('function alias create', 'prod', '--function', 'greeter',
+                    '--weight', '1=0.5', '--weight', '2=0.5')
+        self.assertEqual({'1': 0.5, '2': 0.5}, row['routing'])
+        row = json_('function alias update', 'prod', '--no-weights')
+        self.assertIsNone(row['routing'])
+        row = json_('function alias update', 'prod', '--function-version', 2)
+        self.assertEqual(2, row['function_version'])
+        row = json_('function alias rollback', 'prod')
+        self.assertEqual(0, row['function_version'])
+        history = json_('function alias history', 'prod')
+        self.assertEqual([4, 3, 2, 1], [row['Revision'] for row in history])
+        row = json_('function alias rollback', 'prod', '--revision', 1)
+        self.assertEqual({'1': 0.5, '2': 0.5}, row['routing'])
+        self.assertEqual(row['id'], json_(
+            'function alias list', '--long')[0]['Id'])
+        self.assertEqual([], json_('function alias reference list', 'prod'))
+        self.assertEqual('prod', self.shell.value(
+            'id', 'function reference list', 'greeter'))
+        self.check_invocation()
+        etag = self.shell.value('etag', 'function alias show', 'prod')
+        run('function alias delete', 'prod', '--if-match', etag)
+        for words in (('--weight', '1'), ('--weight', 'one=1')):
+            self.assertIn('write VERSION=WEIGHT', self.shell.fails(
+                'function alias create', 'other', '--function', 'greeter',
+                *words))
+
+    def check_invocation(self):
+        """Who invokes a function by an alias gets that function."""
+        self.assertIn('Hello, Ada', self.shell.run(
+            'function invoke', 'greeter', '--alias', 'prod', 'name=Ada',
+            '--routing-key', 'me'))
+        other = self.shell.value(
+            'id', 'function create', '--name', 'other', '--runtime',
+            'python3', '--file', 'main.py')
+        error = self.shell.fails('function invoke', 'other', '--alias',
+                                 'prod')
+        self.assertIn(f'points at function {self.function}, not at other',
+                      error)
+        self.shell.run('function delete', other)

@@ -1,0 +1,97 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Requests, and errors of what goes wrong."""
+
+import requests
+
+from oslotest import base
+
+from qinling.client import exceptions
+from qinling.client import v1
+from qinling.tests.unit.client import stub
+
+
+class TestErrors(base.BaseTestCase):
+
+    def refused(self, *answers):
+        """What the client raises."""
+        client = stub.Server(*answers).client()
+        return self.assertRaises(
+            exceptions.ClientError, client.runtimes.get, 'id')
+
+    def test_the_sentence_of_the_server(self):
+        error = self.refused(stub.answer(
+            409, {'faultstring': 'Not now.', 'debuginfo': None}))
+        self.assertEqual('Not now. (HTTP 409)', str(error))
+        self.assertEqual((409, 'Not now.'), (error.status, error.sentence))
+
+    def test_not_found(self):
+        error = self.refused(stub.answer(404, {'faultstring': 'Gone.'}))
+        self.assertIsInstance(error, exceptions.NotFound)
+
+    def test_answers_of_others(self):
+        for body, reason, expected in (
+                ('<html><b>Bad</b>\n gateway</html>', '', 'Bad gateway'),
+                ('', 'Bad Gateway', 'Bad Gateway'),
+                ('', '', 'Bad Gateway'),
+                ('[1]', '', '[1]'),
+                ('{"error": 1}', '', '{"error": 1}')):
+            error = self.refused(stub.answer(502, body, reason))
+            self.assertEqual(f'{expected} (HTTP 502)', str(error))
+
+    def test_nobody_answers(self):
+        error = self.refused(requests.ConnectionError('no route'))
+        self.assertIsInstance(error, exceptions.Unreachable)
+        self.assertIn('no route', str(error))
+
+    def test_time_runs_out(self):
+        error = self.refused(requests.Timeout())
+        self.assertIsInstance(error, exceptions.Unreachable)
+
+    def test_no_url(self):
+        client = v1.Client('qinling.test')
+        error = self.assertRaises(
+            exceptions.ClientError, client.runtimes.get, 'id')
+        self.assertIn('No scheme supplied', str(error))
+
+
+class TestRequests(base.BaseTestCase):
+
+    def test_pages_are_read_as_they_are_needed(self):
+        server = stub.Server(
+            stub.answer(body={'functions': [{'id': 1}, {'id': 2}], 'next': (
+                'https://elsewhere/v1/functions?limit=2&marker=2'
+                '&description=a%26b')}),
+            stub.answer(body={'functions': [{'id': 3}]}))
+        rows = server.client().functions.list(limit=2, marker=None)
+        self.assertEqual([], server.paths)
+        self.assertEqual(1, next(rows)['id'])
+        self.assertEqual(['GET /v1/functions?limit=2'], server.paths)
+        self.assertEqual([2, 3], [row['id'] for row in rows])
+        self.assertEqual(
+            'GET /v1/functions?limit=2&marker=2&description=a%26b',
+            server.paths[1])
+        self.assertTrue(server.requests[1].url.startswith(stub.URL))
+
+    def test_names_in_paths_are_quoted(self):
+        server = stub.Server(stub.answer(body={'name': 'a/b?'}))
+        server.client().aliases.get('a/b?')
+        self.assertEqual(['GET /v1/aliases/a%2Fb%3F'], server.paths)
+
+    def test_etag(self):
+        server = stub.Server(stub.answer(body={}, ETag='"3"'),
+                             stub.answer(204))
+        client = server.client()
+        etag = client.aliases.get('prod').etag
+        client.aliases.delete('prod', if_match=etag)
+        self.assertEqual('"3"', server.requests[1].headers['If-Match'])

@@ -1,0 +1,138 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The nouns of the Python client."""
+
+import json
+from unittest import mock
+
+from oslotest import base
+
+from qinling.client import exceptions
+from qinling.client.v1 import base as nouns
+from qinling.client.v1 import functions
+from qinling.tests.unit.client import stub
+
+ID = '11111111-2222-4333-8444-555555555555'
+
+
+class TestNames(base.BaseTestCase):
+
+    def rows(self, *rows):
+        return stub.Server(stub.answer(body={'functions': list(rows)}))
+
+    def test_an_id_is_not_looked_up(self):
+        server = stub.Server()
+        self.assertEqual(ID, server.client().functions.id_of(ID))
+
+    def test_a_name_is(self):
+        server = self.rows({'id': 'a', 'name': None}, {'id': 'b', 'name': 'x'})
+        self.assertEqual('b', server.client().functions.id_of('x'))
+
+    def test_nothing_has_the_name(self):
+        error = self.assertRaises(exceptions.NotFound,
+                                  self.rows().client().functions.id_of, 'x')
+        self.assertEqual('Function not found [name=x] (HTTP 404)', str(error))
+
+    def test_several_have_the_name(self):
+        server = self.rows({'id': 'a', 'name': 'x'}, {'id': 'b', 'name': 'x'})
+        error = self.assertRaises(exceptions.NotUnique,
+                                  server.client().functions.id_of, 'x')
+        self.assertIn('a, b', str(error))
+
+    def test_a_webhook_is_known_by_its_description(self):
+        server = stub.Server(stub.answer(body={
+            'webhooks': [{'id': 'a', 'description': 'x'}]}))
+        self.assertEqual('a', server.client().webhooks.id_of('x'))
+
+
+class TestForms(base.BaseTestCase):
+
+    def test_package(self):
+        server = stub.Server(stub.answer(201, {'id': ID}))
+        seen = []
+        server.client().functions.create(
+            {'source': 'package'}, b'z' * 200000,
+            lambda *numbers: seen.append(numbers), name='greeter', cpu=100,
+            entry=None)
+        request, = server.requests
+        body = b''.join(request.body)
+        self.assertEqual(str(len(body)), request.headers['Content-Length'])
+        self.assertIn('multipart/form-data; boundary=',
+                      request.headers['Content-Type'])
+        self.assertIn(b'name="package"; filename="package.zip"', body)
+        self.assertIn(b'z' * 200000, body)
+        self.assertIn(b'{"source": "package"}', body)
+        self.assertNotIn(b'entry', body)
+        self.assertEqual((0, len(body)), seen[0])
+        self.assertEqual((len(body), len(body)), seen[-1])
+
+    def test_an_upload_can_be_sent_again(self):
+        upload = functions.Upload(b'data', lambda sent, total: None)
+        self.assertEqual([b'data'], list(upload))
+        self.assertEqual([b'data'], list(upload))
+
+    def test_no_package(self):
+        server = stub.Server(stub.answer(body={'id': ID}))
+        server.client().functions.update(ID, timeout=3, name=None,
+                                         async_policy={'retries': 1})
+        self.assertEqual('timeout=3&async_policy=%7B%22retries%22%3A+1%7D',
+                         server.requests[0].body)
+
+
+class TestWaiting(base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.slept = self.useFixture(
+            base.fixtures.MockPatchObject(nouns.time, 'sleep')).mock
+
+    def looks(self, *statuses):
+        return stub.Server(*(stub.answer(body={'status': status})
+                             for status in statuses)).client().executions
+
+    def test_until_the_end(self):
+        executions = self.looks('running', 'running', 'failed')
+        self.assertEqual('failed', executions.wait(ID)['status'])
+        self.assertEqual(2, self.slept.call_count)
+
+    def test_not_for_ever(self):
+        executions = self.looks('running', 'running')
+        with mock.patch.object(nouns.time, 'monotonic',
+                               side_effect=(0, 1, 11)):
+            error = self.assertRaises(exceptions.ClientError,
+                                      executions.wait, ID, 10)
+        self.assertIn('still running after 10 seconds', str(error))
+
+    def test_looks_become_rare(self):
+        executions = self.looks(*['running'] * 20, 'success')
+        executions.wait(ID)
+        pauses = [call.args[0] for call in self.slept.call_args_list]
+        self.assertEqual(sorted(pauses), pauses)
+        self.assertEqual(nouns.PAUSES, (pauses[0], pauses[-1]))
+
+
+class TestWebhooks(base.BaseTestCase):
+
+    def test_an_answer_that_comes_at_once(self):
+        server = stub.Server(stub.answer(202, {'execution_id': ID}))
+        self.assertEqual(
+            {'status_code': 202, 'execution_id': ID},
+            server.client().webhooks.invoke('w', {'a': 1}))
+        self.assertEqual({'a': 1}, json.loads(server.requests[0].body))
+
+    def test_an_answer_of_the_function(self):
+        server = stub.Server(stub.answer(
+            201, 'gemäß', **{'X-Qinling-Execution-Id': ID}))
+        self.assertEqual(
+            {'status_code': 201, 'execution_id': ID, 'output': 'gemäß'},
+            server.client().webhooks.invoke('w'))

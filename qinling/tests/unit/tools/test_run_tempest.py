@@ -1,0 +1,70 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the stage ``tempest`` tells where it cannot run."""
+
+import importlib.util
+import unittest
+
+import fixtures
+from oslotest import base
+
+from qinling.tests.functional import environments
+
+
+def _load(name):
+    spec = importlib.util.spec_from_file_location(
+        name, environments.CHECKOUT / 'tools' / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+run_tempest = _load('run_tempest')
+test_summary = _load('test_summary')
+
+
+class Refuses(fixtures.Fixture):
+    """Something that this machine cannot have."""
+
+    def __init__(self, *_, **__):
+        super().__init__()
+
+    def _setUp(self):
+        raise unittest.SkipTest('There is no index.')
+
+
+class Breaks(Refuses):
+    def _setUp(self):
+        raise RuntimeError('It is broken.')
+
+
+class TestRunTempest(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.path = self.create_tempfiles([('stream', '')], '')[0]
+
+    def test_what_cannot_be_installed_is_skipped(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'qinling.tests.functional.environments.Environment', Refuses))
+        self.assertEqual(0, run_tempest.main([self.path]))
+        results = test_summary.read(self.path)
+        self.assertEqual({run_tempest.PLUGIN: 'skip'}, results.ended)
+        self.assertEqual('There is no index.',
+                         results.reason(run_tempest.PLUGIN))
+
+    def test_what_is_broken_is_not(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'qinling.tests.functional.environments.Environment', Breaks))
+        self.assertRaises(fixtures.MultipleExceptions, run_tempest.main,
+                          [self.path])
+        self.assertEqual({}, test_summary.read(self.path).ended)

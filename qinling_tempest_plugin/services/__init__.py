@@ -1,0 +1,24 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A client for each noun."""
+
+from qinling_tempest_plugin.services.alias import AliasClient
+from qinling_tempest_plugin.services.execution import ExecutionClient
+from qinling_tempest_plugin.services.function import FunctionClient
+from qinling_tempest_plugin.services.job import JobClient
+from qinling_tempest_plugin.services.runtime import RuntimeClient
+from qinling_tempest_plugin.services.version import VersionClient
+from qinling_tempest_plugin.services.webhook import WebhookClient
+
+__all__ = ['AliasClient', 'ExecutionClient', 'FunctionClient', 'JobClient',
+           'RuntimeClient', 'VersionClient', 'WebhookClient']

@@ -1,0 +1,77 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Jobs."""
+
+from tempest.lib import decorators
+from tempest.lib import exceptions
+
+from qinling_tempest_plugin.tests import base
+
+
+class JobsTest(base.QinlingTest):
+    def job(self, **values):
+        """A new job, until the test ends."""
+        row = self.user.jobs.create(name=self.name(), **values)
+        self.gone_after(self.user.jobs.destroy, row['id'])
+        return row
+
+    @decorators.idempotent_id('af60d2be-51cc-4f5e-8dbd-725f619fbfb1')
+    def test_life(self):
+        jobs = self.user.jobs
+        row = self.job(function_id=self.function()['id'],
+                       pattern='0 3 1 1 *')
+        self.assertEqual('running', row['status'])
+        self.assertIn(row['id'], [r['id'] for r in jobs.list()])
+        self.assertEqual([row['next_execution_time']],
+                         jobs.next(row['id'], 1))
+        for status in ('paused', 'running', 'cancelled'):
+            self.assertEqual(status, jobs.update(
+                row['id'], status=status)['status'])
+        self.refused(exceptions.BadRequest, 'Can not update a finished job',
+                     jobs.update, row['id'], name='n')
+        jobs.destroy(row['id'])
+        self.assertRaises(exceptions.NotFound, jobs.show, row['id'])
+
+    @decorators.idempotent_id('af60d2be-51cc-4f5e-8dbd-725f619fbfb2')
+    def test_a_function_with_a_job_stays(self):
+        id = self.function()['id']
+        self.job(function_id=id, pattern='0 3 1 1 *')
+        self.refused(exceptions.Forbidden, 'still in use',
+                     self.user.functions.destroy, id)
+
+    @decorators.idempotent_id('af60d2be-51cc-4f5e-8dbd-725f619fbfb3')
+    def test_others(self):
+        row = self.job(function_id=self.function()['id'],
+                       pattern='0 3 1 1 *')
+        others = self.other.jobs
+        for call in (others.show, others.destroy):
+            self.assertRaises(exceptions.NotFound, call, row['id'])
+        self.assertRaises(exceptions.NotFound, others.create,
+                          function_id=row['function_id'],
+                          pattern='0 3 1 1 *')
+        self.assertRaises(exceptions.Forbidden, others.list,
+                          all_projects='true')
+        self.assertIn(row['id'], [r['id'] for r in self.admin.jobs.list(
+            all_projects='true')])
+
+    @decorators.attr(type='negative')
+    @decorators.idempotent_id('af60d2be-51cc-4f5e-8dbd-725f619fbfb4')
+    def test_what_is_wrong(self):
+        id = self.function()['id']
+        for words, values in (
+                ('pattern or first_execution_time must be specified', {}),
+                ('pattern is not valid', {'pattern': 'now and then'}),
+                ('at least 1 minute in the future',
+                 {'first_execution_time': '2020-01-01T00:00:00Z'})):
+            self.refused(exceptions.BadRequest, words, self.user.jobs.create,
+                         function_id=id, **values)

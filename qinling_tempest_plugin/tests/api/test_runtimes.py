@@ -1,0 +1,72 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Runtimes."""
+
+from tempest.lib import decorators
+from tempest.lib import exceptions
+
+from qinling_tempest_plugin.tests import base
+
+
+class RuntimesTest(base.QinlingTest):
+    @decorators.idempotent_id('5a1b8f6e-0c77-4a0e-9f6d-2d1f1c4f6a01')
+    def test_life(self):
+        id = self.make_runtime(description='first')
+        row = self.admin.runtimes.show(id)
+        self.assertEqual(('first', True, True), (
+            row['description'], row['is_public'], row['trusted']))
+        self.assertIn(id, [r['id'] for r in self.user.runtimes.list()])
+        self.assertEqual('second', self.admin.runtimes.update(
+            id, description='second')['description'])
+        self.admin.runtimes.destroy(id)
+        self.wait(lambda: id not in [
+            r['id'] for r in self.admin.runtimes.list()],
+            'the end of the runtime')
+
+    @decorators.idempotent_id('5a1b8f6e-0c77-4a0e-9f6d-2d1f1c4f6a02')
+    def test_pool(self):
+        capacity = self.admin.runtimes.pool(self.runtime_id)
+        self.assertGreaterEqual(capacity['total'], capacity['available'])
+
+    @decorators.idempotent_id('5a1b8f6e-0c77-4a0e-9f6d-2d1f1c4f6a03')
+    def test_a_private_one_is_hidden(self):
+        id = self.make_runtime(is_public=False)
+        self.assertNotIn(id, [r['id'] for r in self.user.runtimes.list()])
+        self.refused(exceptions.NotFound, 'Runtime not found',
+                     self.user.runtimes.show, id)
+        self.refused(exceptions.NotFound, 'Runtime not found',
+                     self.user.functions.create, {'source': 'package'},
+                     base.package('hello'), runtime_id=id)
+
+    @decorators.attr(type='negative')
+    @decorators.idempotent_id('5a1b8f6e-0c77-4a0e-9f6d-2d1f1c4f6a04')
+    def test_users_may_look_only(self):
+        runtimes = self.user.runtimes
+        for call, arguments, values in (
+                (runtimes.create, (), {'image': 'python3'}),
+                (runtimes.update, (self.runtime_id,), {'name': 'n'}),
+                (runtimes.destroy, (self.runtime_id,), {}),
+                (runtimes.pool, (self.runtime_id,), {})):
+            self.refused(exceptions.Forbidden, 'Operation not allowed',
+                         call, *arguments, **values)
+
+    @decorators.attr(type='negative')
+    @decorators.idempotent_id('5a1b8f6e-0c77-4a0e-9f6d-2d1f1c4f6a05')
+    def test_what_is_wrong(self):
+        self.refused(exceptions.BadRequest, 'image',
+                     self.admin.runtimes.create, name='n')
+        self.refused(exceptions.NotFound, 'Runtime not found',
+                     self.admin.runtimes.show, base.NOTHING)
+        self.function()
+        self.refused(exceptions.Forbidden, 'still in use',
+                     self.admin.runtimes.destroy, self.runtime_id)

@@ -1,0 +1,65 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Webhooks."""
+
+from tempest.lib import decorators
+from tempest.lib import exceptions
+
+from qinling_tempest_plugin.tests import base
+
+
+class WebhooksTest(base.QinlingTest):
+    def webhook(self, **values):
+        """A new webhook, until the test ends."""
+        row = self.user.webhooks.create(**values)
+        self.gone_after(self.user.webhooks.destroy, row['id'])
+        return row
+
+    @decorators.idempotent_id('b071e3ce-62dd-406e-9ece-836f72a0c0c1')
+    def test_life(self):
+        webhooks, id = self.user.webhooks, self.function()['id']
+        row = self.webhook(function_id=id, description='first')
+        self.assertTrue(row['webhook_url'].endswith(
+            f'/v1/webhooks/{row["id"]}/invoke'))
+        self.assertIn(row['id'], [r['id'] for r in webhooks.list()])
+        self.assertEqual('second', webhooks.update(
+            row['id'], description='second')['description'])
+        self.refused(exceptions.Forbidden, 'still in use',
+                     self.user.functions.destroy, id)
+        webhooks.destroy(row['id'])
+        self.assertRaises(exceptions.NotFound, webhooks.show, row['id'])
+
+    @decorators.idempotent_id('b071e3ce-62dd-406e-9ece-836f72a0c0c2')
+    def test_invoke_without_a_token(self):
+        row = self.webhook(function_id=self.function()['id'])
+        status, answer = self.user.webhooks.invoke(row['id'], name='Ada')
+        self.assertEqual(202, status)
+        ended = self.ended(answer['execution_id'])
+        self.assertEqual(('success', 'Hello, Ada', row['project_id']), (
+            ended['status'], base.output(ended), ended['project_id']))
+        self.assertIn(row['id'], ended['description'])
+        status, answer = self.user.webhooks.invoke(base.NOTHING)
+        self.assertEqual(404, status)
+
+    @decorators.idempotent_id('b071e3ce-62dd-406e-9ece-836f72a0c0c3')
+    def test_others(self):
+        row = self.webhook(function_id=self.function()['id'])
+        others = self.other.webhooks
+        for call in (others.show, others.update, others.destroy):
+            self.assertRaises(exceptions.NotFound, call, row['id'])
+        self.assertRaises(exceptions.NotFound, others.create,
+                          function_id=row['function_id'])
+        self.assertRaises(exceptions.Forbidden, others.list,
+                          all_projects='true')
+        self.assertIn(row['id'], [r['id'] for r in self.admin.webhooks.list(
+            all_projects='true')])

@@ -1,0 +1,49 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A function that is developed, released and rolled back."""
+
+from tempest.lib import decorators
+
+from qinling_tempest_plugin.tests import base
+
+
+class ReleaseTest(base.QinlingTest):
+    @decorators.attr(type=['slow'])
+    @decorators.idempotent_id('c182f4de-73ee-417e-8fdf-947f83b1d1d1')
+    def test_release_and_roll_back(self):
+        id = self.function()['id']
+        released = self.alias(id, self.version(id))
+        webhook = self.user.webhooks.create(function_alias=released)
+        self.gone_after(self.user.webhooks.destroy, webhook['id'])
+        self.check(released, webhook, 'Hello, Ada', 1)
+        # New code is not seen before it is released.
+        self.user.functions.update(id, package=base.package('goodbye'))
+        self.check(released, webhook, 'Hello, Ada', 1)
+        self.assertEqual('Goodbye, Ada', base.output(
+            self.run_function(id, input='{"name": "Ada"}')))
+        self.user.aliases.update(released,
+                                 function_version=self.version(id))
+        self.check(released, webhook, 'Goodbye, Ada', 2)
+        self.user.aliases.roll_back(released)
+        self.check(released, webhook, 'Hello, Ada', 1)
+
+    def check(self, alias, webhook, words, version):
+        """What runs when the alias is used, and who calls the webhook."""
+        row = self.run_function(function_alias=alias,
+                                input='{"name": "Ada"}')
+        self.assertEqual((words, alias, version), (
+            base.output(row), row['function_alias'],
+            row['function_version']))
+        _, answer = self.user.webhooks.invoke(webhook['id'], name='Ada')
+        self.assertEqual(words, base.output(
+            self.ended(answer['execution_id'])))
