@@ -21,9 +21,9 @@ import fixtures
 from oslotest import base
 
 from qinling.tests.functional import base as servers
-from qinling.tests.functional import test_install
+from qinling.tests.functional import environments
 
-SCRIPT = test_install.CHECKOUT / 'tools' / 'quickstart.sh'
+SCRIPT = environments.CHECKOUT / 'tools' / 'quickstart.sh'
 
 
 class QuickstartTest(base.BaseTestCase):
@@ -39,12 +39,12 @@ class QuickstartTest(base.BaseTestCase):
         ran = subprocess.run(
             [str(SCRIPT), '--state-dir', str(self.state), '--venv',
              str(self.venv), *words], capture_output=True, text=True,
-            stdin=subprocess.DEVNULL, env=test_install.environment())
+            stdin=subprocess.DEVNULL, env=environments.environment())
         self.assertEqual(code, ran.returncode, ran.stdout + ran.stderr)
         return ran.stdout
 
     def test_from_nothing_to_a_function_and_back(self):
-        self.useFixture(test_install.PackageIndex())
+        self.useFixture(environments.PackageIndex())
         self.addCleanup(self.quickstart, '--stop')
         url = self.first_run()
         self.second_run(url)

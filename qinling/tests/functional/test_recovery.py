@@ -147,8 +147,14 @@ class TestCloud(base.BaseTestCase):
         function = server.client.create(SLEEPER, timeout=60)['id']
         rows = [server.client.run(function, {'seconds': 3}, sync=False)
                 for _ in range(6)]
-        servers.wait_for(lambda: server.owned_by(server.engines[0]), 'work')
-        server.engines[0].kill()
+        # The bus need not give each of them something.
+        working = []
+
+        def somebody_works():
+            working[:] = filter(server.owned_by, server.engines)
+            return working
+        servers.wait_for(somebody_works, 'work')
+        working[0].kill()
         for row in rows:
             ended = server.client.ended(row['id'], 60)
             self.assertEqual('success', ended['status'], ended)
