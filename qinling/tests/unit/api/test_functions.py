@@ -22,7 +22,7 @@ from qinling.tests.unit.api import cases
 
 KEYS = {'id', 'name', 'description', 'cpu', 'memory_size', 'timeout',
         'runtime_id', 'code', 'entry', 'count', 'latest_version',
-        'async_policy', 'min_workers',
+        'async_policy', 'min_workers', 'trust',
         'project_id', 'created_at', 'updated_at'}
 ALL = '/v1/functions'
 CODE = {'source': 'package',
