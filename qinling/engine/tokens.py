@@ -17,7 +17,9 @@ executions that follow, in memory only.
 """
 
 import collections
+import dataclasses
 import threading
+import time
 
 from oslo_log import log
 
@@ -41,6 +43,16 @@ class NoToken(Exception):
     """There is none to be had; the message is for the user."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Ready:
+    """What is told to executions of at most ``timeout`` seconds that begin
+    before ``until``, on ``time.time()``."""
+
+    context: dict
+    timeout: int
+    until: float
+
+
 class Tokens:
     """The tokens of one engine.
 
@@ -55,6 +67,8 @@ class Tokens:
         self._lock = threading.Lock()
         self._plugins = collections.OrderedDict()
         self._renewing = set()
+        #: trust id -> Ready
+        self._ready = {}
 
     def auth(self, target):
         """The keystoneauth plugin of a target's trust, or ``None``."""
@@ -72,7 +86,7 @@ class Tokens:
         with self._lock:
             self._plugins[trust_id] = plugin
             if len(self._plugins) > MOST:
-                self._plugins.popitem(last=False)
+                self._ready.pop(self._plugins.popitem(last=False)[0], None)
         return plugin
 
     def context(self, target):
@@ -85,7 +99,24 @@ class Tokens:
         if self._keystone is None:
             raise NoToken('The function acts for its owner, but this engine '
                           'has no account in Keystone.')
+        ready = self._ready.get(target.trust_id)
+        if (ready is None or target.timeout > ready.timeout
+                or time.time() >= ready.until):
+            ready = self._make_ready(target)
+        return ready.context
+
+    def _make_ready(self, target):
         access = self._open(target)
+        needed = target.timeout + MARGIN
+        early = _early(access, needed)
+        if access.will_expire_soon(early):
+            self._renew_later(target.trust_id, needed)
+        ready = Ready(self._describe(access), target.timeout,
+                      access.expires.timestamp() - early)
+        self._ready[target.trust_id] = ready
+        return ready
+
+    def _describe(self, access):
         return {'auth_url': self._keystone.public_url,
                 'token': access.auth_token, 'user_id': access.user_id,
                 'region': self._keystone.region,
@@ -93,9 +124,9 @@ class Tokens:
                 'os_session': None}
 
     def _open(self, target):
-        needed = target.timeout + MARGIN
         try:
-            access = self._keystone.open(self.auth(target), needed)
+            return self._keystone.open(
+                self.auth(target), target.timeout + MARGIN)
         except exception.TemporaryError as e:
             LOG.error('No token for function %s: %s', target.function_id, e)
             raise NoToken('The function acts for its owner, but Keystone '
@@ -103,14 +134,12 @@ class Tokens:
         except exception.PermanentError as e:
             with self._lock:
                 self._plugins.pop(target.trust_id, None)
+                self._ready.pop(target.trust_id, None)
             raise NoToken(
                 'The function acts for its owner, but its trust gives '
                 f'nothing any more: {e}. It has expired, or its owner has '
                 'lost the roles that it gives. An update of the function '
                 'with trust=true makes another.') from e
-        if access.will_expire_soon(_early(access, needed)):
-            self._renew_later(target.trust_id, needed)
-        return access
 
     def _renew_later(self, trust_id, needed):
         with self._lock:

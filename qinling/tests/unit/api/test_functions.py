@@ -22,7 +22,7 @@ from qinling.tests.unit.api import cases
 
 KEYS = {'id', 'name', 'description', 'cpu', 'memory_size', 'timeout',
         'runtime_id', 'code', 'entry', 'count', 'latest_version',
-        'async_policy', 'min_workers',
+        'async_policy', 'min_workers', 'trust',
         'project_id', 'created_at', 'updated_at'}
 ALL = '/v1/functions'
 CODE = {'source': 'package',
@@ -60,7 +60,7 @@ class TestCreate(FunctionTest):
             {'name': None, 'description': None, 'cpu': 100, 'timeout': 5,
              'memory_size': 33554432, 'runtime_id': runtime, 'code': CODE,
              'entry': 'main.main', 'count': 0, 'latest_version': 0,
-             'async_policy': None, 'min_workers': 0,
+             'async_policy': None, 'min_workers': 0, 'trust': False,
              'project_id': 'default', 'updated_at': row['created_at']},
             {key: row[key] for key in KEYS - {'id', 'created_at'}})
         self.assertEqual(row, self.call('GET', self.one(row['id'])))

@@ -95,5 +95,5 @@ class TestWithoutContainers(cases.ApiTest):
     def test_plain_processes_are_made_of_no_image(self):
         body, kind = cases.urlencoded({'code': json.dumps(
             {'source': 'image', 'image': IMAGE})})
-        self.fault(400, 'must be one of: package.', 'POST', ALL, body,
+        self.fault(400, 'must be one of: package, swift.', 'POST', ALL, body,
                    kind=kind)

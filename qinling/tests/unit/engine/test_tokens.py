@@ -62,6 +62,11 @@ class TestTokens(test_base.BaseTestCase):
             self.keystone, lambda *call: self.later.append(call))
         self.target = base.target(trust_id='t')
 
+    def pass_time(self, left):
+        """Until the tokens have so many seconds left."""
+        self.keystone.left = left
+        self.tokens._ready.clear()
+
     def token(self):
         return self.tokens.context(self.target)['token']
 
@@ -87,19 +92,19 @@ class TestTokens(test_base.BaseTestCase):
 
     def test_a_token_is_renewed_before_its_end(self):
         self.token()
-        self.keystone.left = 100
+        self.pass_time(100)
         self.assertEqual(['token 1'] * 2, [self.token(), self.token()])
         (renew, *arguments), = self.later
         self.keystone.left = HOUR
         renew(*arguments)
         self.assertEqual('token 2', self.token())
-        self.keystone.left = 100
+        self.pass_time(100)
         self.token()
         self.assertEqual(2, len(self.later))
 
     def test_a_renewal_that_fails(self):
         self.token()
-        self.keystone.left = 100
+        self.pass_time(100)
         self.token()
         self.keystone.fault = exception.TemporaryError('down')
         (renew, *arguments), = self.later
@@ -107,6 +112,13 @@ class TestTokens(test_base.BaseTestCase):
         self.keystone.fault = None
         self.token()
         self.assertEqual(2, len(self.later))
+
+    def test_a_longer_execution_looks_again(self):
+        self.token()
+        self.keystone.left = 100
+        self.assertEqual([], self.later)
+        self.tokens.context(base.target(trust_id='t', timeout=299))
+        self.assertEqual(1, len(self.later))
 
     def test_tokens_that_live_shortly_are_not_renewed_all_the_time(self):
         self.keystone.life = self.keystone.left = 60

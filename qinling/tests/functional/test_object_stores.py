@@ -1,0 +1,73 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A cloud without a shared directory: packages in Swift, tokens in engines,
+and a real Keystone, MariaDB and RabbitMQ between them."""
+
+from oslotest import base
+
+from qinling.tests.functional import base as servers
+from qinling.tests.functional import keystone
+from qinling.tests.functional import swift
+from qinling.tests.functional import test_keystone
+
+TELL = '''
+def main(context, **kwargs):
+    return [context['token'] is not None, context['user_id']]
+'''
+
+
+class TestCloud(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.identity = self.useFixture(keystone.Keystone())
+        service = self.identity.service
+        self.identity.grant(service.project_id, service.user_id, 'member')
+        self.swift = self.useFixture(swift.Swift(self.identity))
+        config = test_keystone.options(self.identity)
+        config['keystone_authtoken']['token_cache_time'] = 300
+        self.cloud = self.useFixture(servers.Cloud(
+            headers=test_keystone.headers(self.identity.admin),
+            storage={'provider': 'swift'}, **config))
+        self.account = self.identity.user(self.identity.project(), 'member')
+        self.mine = servers.Client(
+            self.cloud.client.url, test_keystone.headers(self.account))
+
+    def test_an_engine_that_dies_and_a_store_that_is_down(self):
+        function = self.mine.create(TELL)['id']
+        path = f'/v1/functions/{function}'
+        row = self.mine.run(function)
+        self.assertEqual([True, self.account.user_id], servers.output(row))
+        engine = self.cloud.engines[0]
+        engine.kill()
+        engine.start()
+        servers.wait_for(lambda: self.mine.run(
+            function)['status'] == 'success', 'the engine')
+        self.swift.stop()
+        self.assertEqual(503, self.mine.call(
+            'GET', f'{path}?download=true')[0])
+        self.mine.form('PUT', path, {}, servers.package(TELL + '\n'),
+                       status=503)
+        # What a worker has loaded needs no store.
+        self.assertEqual('success', self.mine.run(function)['status'])
+        self.assertEqual(204, self.mine.call('DELETE', path)[0])
+        self.swift.start()
+        stored = self.identity.service.session().get(
+            f'{self.swift.url}/v1/AUTH_{self.identity.service.project_id}'
+            '/qinling-packages', headers={'Accept': 'application/json'})
+        # The sweep of the next hour finds it.
+        self.assertEqual(1, len(stored.json()))
+        for program in (engine, self.cloud.api):
+            self.assertNotIn('gAAAA', program.log.read_text())
+        for table in ('executions', 'functions', 'installation'):
+            for row in self.cloud.database.execute(f'SELECT * FROM {table}'):
+                self.assertNotIn('gAAAA', str(row))
