@@ -33,6 +33,16 @@ def list_opts():
     return conf.groups()
 
 
+def list_keystoneauth():
+    """What keystoneauth1 adds to the groups with credentials."""
+    from keystoneauth1 import loading
+    credentials = [*loading.get_auth_common_conf_options(),
+                   *loading.get_auth_plugin_conf_options('password')]
+    sessions = loading.get_session_conf_options()
+    return [('keystone', credentials + sessions),
+            ('swift', credentials + sessions)]
+
+
 def set_defaults():
     """Our defaults for ``[cors]``; the library keeps them itself."""
     cors.set_defaults(

@@ -28,28 +28,28 @@ LOG = log.getLogger(__name__)
 
 _MODEL = models.Function
 ENTRY = 'main.main'
-#: Workers that one request may add or take away.
-MOST_WORKERS = 100
 PLAIN = ('name', 'description', 'timeout', 'async_policy')
 _LIMITED = ('cpu', 'memory_size', 'timeout')
 
 
-class Functions:
+class Functions(workers.Served):
     """What may happen to functions."""
 
-    def __init__(self, conf, db, engine, sources, packages):
+    def __init__(self, conf, db, engine, code):
         self._conf = conf
         self._db = db
         self._engine = engine
-        self._sources = sources
-        self._packages = packages
+        self._sources = code.sources
+        self._packages = code.packages
+        self._trusts = code.trusts
 
     def create(self, ctx, fields, upload):
         """Check everything, keep the code, write the function.
 
         :param fields: dict with ``code`` (an object) and what is given of
             name, description, runtime_id, entry, cpu, memory_size, timeout,
-            async_policy (an object).
+            async_policy (an object), trust (whether it shall act for the
+            caller).
         :param upload: the package as a seekable file, or ``None``.
         """
         code = fields.get('code')
@@ -72,7 +72,9 @@ class Functions:
         if fields.get('async_policy') is not None:
             values['async_policy'] = self._policy(
                 ctx.project_id, fields['async_policy'])
-        values['code'], values['package'] = source.create(code, upload)
+        trust = self._trusts.wanted(ctx, fields.get('trust'), source)
+        values['code'], values['package'] = source.create(
+            code, upload, self._trusts.auth(ctx))
         now = models.now()
         values.update(project_id=ctx.project_id, created_at=now,
                       updated_at=now)
@@ -82,7 +84,10 @@ class Functions:
             if values['runtime_id']:
                 _check_runtime(tx, ctx, values['runtime_id'], lock=True)
             return query.insert(tx, _MODEL, **values)
-        return self.get(ctx, self._packages.keep(values['package'], insert))
+        with self._packages.kept(values['package']), self._trusts.made(
+                ctx, trust) as values['trust_id']:
+            id = self._db.write(insert)
+        return self.get(ctx, id)
 
     def get(self, ctx, id):
         """One function."""
@@ -104,12 +109,15 @@ class Functions:
         row = self.get(ctx, id)
         source = self._source(row.code['source'])
         try:
-            return source.open(row.code, row.package)
+            return source.open(
+                row.code, row.package, self._trusts.auth(ctx))
         except FileNotFoundError:
             LOG.error('The package %s of function %s is gone.', row.package,
                       id)
             raise exception.NotFound(
                 reason=f'the package of function {id} is gone.')
+        except exception.PermanentError as e:
+            raise exception.Forbidden(reason=str(e))
 
     def update(self, ctx, id, fields, upload, match=None):
         """Change a function.
@@ -125,31 +133,43 @@ class Functions:
             self._same_source(row, code)
         source = self._source(row.code['source'])
         # A package without its upload says nothing new.
-        same = upload is None and (code is None or source.has_package)
-        if same and set(values) <= set(PLAIN):
-            return self._write(ctx, row, values, match)
-        self._guard_jobs(id)
-        changed = source.update(row.code, code, upload)
-        if changed is not None:
-            values['code'], values['package'] = changed
-        result = self._write(ctx, row, values, match)
-        if changed is not None:
-            self._packages.drop(row.package)
-        workers.retire(self._engine, id, 0)
+        rebuilt = (upload is not None or not set(values) <= set(PLAIN)
+                   or code is not None and not source.uploaded)
+        trust = self._trusts.change(ctx, row, fields, source, rebuilt)
+        if rebuilt:
+            self._guard_jobs(id)
+            changed = source.update(
+                row.code, code, upload, self._trusts.auth(ctx))
+            if changed is not None:
+                values['code'], values['package'] = changed
+        with self._packages.kept(values.get('package')), self._trusts.made(
+                ctx, trust) as made:
+            if trust is not None:
+                values['trust_id'] = made
+            result = self._write(ctx, row, values, match)
+        self._drop_lost(row, values)
+        if rebuilt:
+            workers.retire(self._engine, id, 0)
         return result
 
+    def _drop_lost(self, row, values):
+        """What a row has no more, now that it has these values."""
+        if 'package' in values:
+            self._packages.drop(row.package)
+        if 'trust_id' in values:
+            self._trusts.drop(row.trust_id)
+
     def _write(self, ctx, row, values, match):
-        """Change the row unless somebody changed its code meanwhile."""
+        """Change the row unless somebody changed its code meanwhile, or in
+        whose name it runs."""
         if not values:
             return row
-        same = (_MODEL.package.is_(None) if row.package is None
-                else _MODEL.package == row.package)
-        new = values.get('package')
-        changed = self._packages.keep(new, lambda tx: query.update(
-            tx, _MODEL, row.id, values, same,
-            *revisions.condition(_MODEL, match)))
-        if not changed:
-            self._packages.drop(new)
+        same = [column.is_(None) if value is None else column == value
+                for column, value in ((_MODEL.package, row.package),
+                                      (_MODEL.trust_id, row.trust_id))]
+        if not self._db.write(lambda tx: query.update(
+                tx, _MODEL, row.id, values, *same,
+                *revisions.condition(_MODEL, match))):
             revisions.check(self.get(ctx, row.id), match)
             raise exception.Conflict(
                 reason=f'function {row.id} was changed by another request; '
@@ -193,13 +213,16 @@ class Functions:
         if row.project_id != ctx.project_id:
             raise exception.Forbidden(
                 reason=f'function {id} belongs to another project.')
-        for package in self._db.write(lambda tx: self._remove(
-                tx, ctx, id, match)):
-            self._packages.drop(package)
+        packages, trust_id = self._db.write(lambda tx: self._remove(
+            tx, ctx, id, match))
         workers.retire(self._engine, id, None)
+        for package in packages:
+            self._packages.drop(package)
+        self._trusts.drop(trust_id)
 
     def _remove(self, tx, ctx, id, match):
-        """Delete the rows; returns the packages that they had."""
+        """Delete the rows; returns the packages and the trust that they
+        had."""
         row = query.get(tx, ctx, _MODEL, lock=True, id=id)
         if row is None:
             raise exception.FunctionNotFound(id=id)
@@ -212,56 +235,13 @@ class Functions:
         packages = {row.package} | {each.package for each in query.find(
             tx, version, version.function_id == id)}
         query.delete(tx, _MODEL, id)
-        return packages
+        return packages, row.trust_id
 
     def references(self, ctx, id):
         """What refers to a function; see
         :func:`qinling.core.targets.references`."""
         self.get(ctx, id)
         return self._db.read(lambda tx: targets.references(tx, id))
-
-    def workers(self, ctx, id, version):
-        """Names of the workers that serve a function now."""
-        return self._engine.workers(id, version)
-
-    def scale_up(self, ctx, id, version, count):
-        """Have ``count`` workers more."""
-        self._scale(ctx, id, version, count, self._engine.scale_up)
-
-    def scale_down(self, ctx, id, version, count):
-        """Have ``count`` workers less; one always remains."""
-        self._scale(ctx, id, version, count, self._engine.scale_down)
-
-    def _scale(self, ctx, id, version, count, action):
-        if not 1 <= count <= MOST_WORKERS:
-            raise exception.Invalid(
-                f'count must be at least 1 and at most {MOST_WORKERS}.')
-        action(self._with_workers(ctx, id, version), count)
-
-    def _with_workers(self, ctx, id, version):
-        """The target of something that can have workers."""
-        target = self._db.read(lambda tx: targets.resolve(
-            tx, ctx.reach(), id, version))
-        if not self._source(target.code['source']).has_package:
-            raise exception.Invalid(
-                'An image function has no workers: each execution has a '
-                'container of its own.')
-        return target
-
-    def provision(self, ctx, id, version, count):
-        """Have each engine keep ``count`` workers warm, 0 for none."""
-        if not 0 <= count <= MOST_WORKERS:
-            raise exception.Invalid(
-                f'count must be at least 0 and at most {MOST_WORKERS}.')
-        self._with_workers(ctx, id, version)
-        self._db.write(lambda tx: _provision(tx, ctx, id, version, count))
-
-    def detach(self, ctx, id, version):
-        """Drop the workers of a function; the next execution gets new
-        ones."""
-        self._db.read(lambda tx: targets.resolve(
-            tx, ctx.reach(), id, version))
-        self._engine.detach(id, version)
 
     def _source(self, name):
         known = sorted(self._sources)
@@ -270,16 +250,6 @@ class Functions:
                 'Invalid code source specified. It must be one of: '
                 f'{", ".join(known)}.')
         return self._sources[name]
-
-
-def _provision(tx, ctx, id, version, count):
-    model = _MODEL
-    if version:
-        model = models.FunctionVersion
-        row = query.get(tx, ctx.reach(), model, function_id=id,
-                        version_number=version)
-        id = row and row.id
-    query.update(tx, model, id, {'min_workers': count})
 
 
 def _check_runtime(tx, ctx, id, lock=False):

@@ -17,10 +17,13 @@ it already can hand it on.  So a key that no row has will never be had again,
 and its package can be deleted without a lock; see ``doc/decisions``.
 """
 
+import contextlib
+
 from oslo_log import log
 
 from qinling.db import models
 from qinling.db import query
+from qinling import exception
 
 LOG = log.getLogger(__name__)
 
@@ -39,15 +42,25 @@ class Packages:
 
     def drop(self, key):
         """Delete a package that a row has just lost, unless another row has
-        it, too; ``None`` is ignored."""
+        it, too; ``None`` is ignored.  While the store is down it is left
+        to the sweep: what the user asked for is done already."""
         if key is not None and not self._used(key):
-            self._storage.delete(key)
+            try:
+                self._storage.delete(key)
+            except exception.TemporaryError as e:
+                LOG.warning('Package %s is left to the sweep: %s', key, e)
 
     def keep(self, key, action):
         """What ``action(tx)`` returns, which writes a row with a package
         just stored; if that fails, the package goes again."""
-        try:
+        with self.kept(key):
             return self._db.write(action)
+
+    @contextlib.contextmanager
+    def kept(self, key):
+        """The package goes again if what is done with it fails."""
+        try:
+            yield
         except BaseException:
             self.drop(key)
             raise

@@ -22,11 +22,13 @@ from qinling.core import jobs
 from qinling.core import packages
 from qinling.core import runtimes
 from qinling.core import secrets
+from qinling.core import trusts
 from qinling.core import versions
 from qinling.core import webhooks
 from qinling import drivers
 from qinling.sources import image
 from qinling.sources import package
+from qinling.sources import swift
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,21 +52,37 @@ class Services:
 
 @dataclasses.dataclass(frozen=True)
 class Code:
-    """Where code comes from and lies: ``sources`` by their names, and the
-    packages of those that store any."""
+    """Where code comes from and lies: ``sources`` by their names, the
+    packages of those that store any, and in whose name they are run;
+    ``keystone`` is ``None`` when callers are not known to it."""
 
     sources: dict
     packages: packages.Packages
+    trusts: trusts.Trusts
+    keystone: object = None
 
 
 def code(conf, db):
     """The code sources over the configured storage."""
     storage = drivers.load('storage', conf.storage.provider)(conf)
-    sources = {'package': package.Driver(conf, storage)}
+    keystone, objects = _openstack(conf)
+    sources = {'package': package.Driver(conf, storage),
+               'swift': swift.Driver(conf, objects)}
     if conf.engine.orchestrator != 'process':
         # Plain processes are made of no image.
         sources['image'] = image.Driver()
-    return Code(sources, packages.Packages(db, storage))
+    return Code(sources, packages.Packages(db, storage),
+                trusts.Trusts(conf, db, keystone), keystone)
+
+
+def _openstack(conf):
+    """Keystone and Swift, if callers are known there."""
+    if conf.api.auth_strategy != 'keystone':
+        return None, None
+    # Imported here, so that nobody pays for what he does not use.
+    from qinling.external import keystone
+    from qinling.external import swift
+    return keystone.Keystone(conf), swift.Swift(conf)
 
 
 def build(conf, db, engine, code):
@@ -75,7 +93,7 @@ def build(conf, db, engine, code):
     return Services(
         conf=conf,
         runtimes=runtimes.Runtimes(db, engine),
-        functions=functions.Functions(*parts),
+        functions=functions.Functions(conf, db, engine, code),
         versions=versions.Versions(*parts),
         aliases=aliases.Aliases(db),
         executions=runs,

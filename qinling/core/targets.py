@@ -47,6 +47,7 @@ class Target:
     memory_size: int
     timeout: int
     async_policy: dict | None = None
+    trust_id: str | None = None
 
     @property
     def slot(self):
@@ -58,7 +59,9 @@ class Target:
         """What a worker has loaded.  Workers of another build never serve
         this target, so a change of the code needs nobody to be told; a
         change of the timeout keeps them."""
-        return (self.package, self.entry, self.cpu, self.memory_size,
+        # What has no package is what its code says.
+        return (self.package or str(self.code), self.entry, self.cpu,
+                self.memory_size,
                 self.runtime_id)
 
 
@@ -94,6 +97,7 @@ def resolve(tx, ctx, function_id=None, version=0, alias=None, key=''):
     return Target(
         project_id=row.project_id, function_id=row.id, version=version,
         alias=alias, runtime_status=row.runtime_status,
+        trust_id=row.trust_id,
         **{name: getattr(row, prefix + name) for name in models.SNAPSHOT})
 
 

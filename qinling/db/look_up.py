@@ -26,7 +26,7 @@ def _select(start):
             for prefix, table in (('f', _F), ('v', _V))
             for name in models.SNAPSHOT]
     return sa.select(
-        _F.project_id, _F.id, _V.version_number,
+        _F.project_id, _F.id, _F.trust_id, _V.version_number,
         _R.status.label('runtime_status'), *wide, *start)
 
 
@@ -57,7 +57,8 @@ def by_id(tx, function_id, version):
     """The function in any project, with its version if there is one, and
     the status of the runtime that it would run on.
 
-    :returns: a row with ``id``, ``project_id``, ``version_number``,
+    :returns: a row with ``id``, ``project_id``, ``trust_id``,
+        ``version_number``,
         ``runtime_status``, and what a version freezes twice: of the
         function with the prefix ``f_``, of the version with ``v_``.
     """

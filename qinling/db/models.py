@@ -323,3 +323,13 @@ class IdempotencyKey(Base):
     fingerprint = _column(sa.String(64), nullable=False)
     resource_id = _column(Id, nullable=False)
     created_at = _column(Time, nullable=False, default=now)
+
+
+class Installation(Base):
+    """The one row that tells this database from all others, for marks on
+    what the service has elsewhere."""
+
+    __tablename__ = 'installation'
+
+    number = _column(sa.Integer, primary_key=True, autoincrement=False)
+    id = _column(Id, nullable=False, default=new_id)

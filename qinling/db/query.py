@@ -230,6 +230,12 @@ def delete_all(tx, model, *conditions):
     return tx.execute(sa.delete(model).where(*conditions)).rowcount
 
 
+def values(tx, column, *conditions):
+    """What a column has in the rows that meet the conditions, in any
+    project."""
+    return tx.execute(sa.select(column).where(*conditions)).scalars().all()
+
+
 def highest(tx, column, *conditions):
     """The greatest value of a column, ``None`` without rows."""
     return tx.execute(

@@ -23,6 +23,7 @@ from qinling.core import executions
 from qinling.core import inputs
 from qinling.engine import invoker as invoker_module
 from qinling.engine import scaling as scaling_module
+from qinling.engine import tokens as tokens_module
 from qinling import exception
 from qinling.states import ExecutionStatus
 
@@ -76,13 +77,15 @@ class Attempts:
 
     :param scaling: a :class:`qinling.engine.scaling.Scaling`.
     :param invoker: a :class:`qinling.engine.invoker.Invoker`.
+    :param tokens: :class:`qinling.engine.tokens.Tokens`.
     :param images: :class:`qinling.engine.images.Images`.
     """
 
-    def __init__(self, conf, scaling, invoker, images=None):
+    def __init__(self, conf, scaling, invoker, tokens, images=None):
         self._conf = conf
         self._scaling = scaling
         self._invoker = invoker
+        self._tokens = tokens
         self._images = images
         #: Set when the engine stops: nothing more is begun.
         self.stopping = False
@@ -99,13 +102,15 @@ class Attempts:
                  'context': {'execution_id': row['id'],
                              'function_id': target.function_id,
                              'function_version': target.version,
-                             'project_id': target.project_id,
-                             'os_session': None},
+                             'project_id': target.project_id},
                  'timeout': target.timeout}
         try:
+            order['context'].update(self._tokens.context(target))
             return self._serve(order, target, held)
         except Cancelled:
             sentence = 'The execution was cancelled.'
+        except tokens_module.NoToken as e:
+            sentence = str(e)
         except scaling_module.NoWorker as e:
             sentence = f'No worker was free in time: {e}.'
         except WorkerDied as e:

@@ -39,6 +39,7 @@ from qinling.engine import retries
 from qinling.engine import runner
 from qinling.engine import scaling
 from qinling.engine import scheduler
+from qinling.engine import tokens as tokens_module
 from qinling.engine import workers
 from qinling import exception
 
@@ -65,8 +66,9 @@ class Engine:
         self.owner = (f'{socket.gethostname()[:60]}:{os.getpid()}:'
                       f'{uuid.uuid4().hex[:8]}')
         self._invoker = invoker_module.Invoker()
+        tokens = tokens_module.Tokens(code.keystone, self._later)
         self._workers = workers.Workers(
-            conf, orchestrator, self._invoker, code)
+            conf, orchestrator, self._invoker, code, tokens)
         self._scaling = scaling.Scaling(
             conf.engine.function_concurrency, self._workers.start,
             self._workers.release)
@@ -78,7 +80,7 @@ class Engine:
         follow = retries.Retries(
             conf, db, self.start, self._scheduler.later)
         self._attempts = attempts.Attempts(
-            conf, self._scaling, self._invoker,
+            conf, self._scaling, self._invoker, tokens,
             images.Images(conf, orchestrator))
         self._runner = runner.Runner(
             conf, db, self.owner, self._attempts, follow)
@@ -92,8 +94,7 @@ class Engine:
         self._asynchronous = futures.ThreadPoolExecutor(
             conf.engine.threads, 'execution')
         self._background = futures.ThreadPoolExecutor(8, 'background')
-        self._next_package_sweep = time.monotonic()
-        self._next_purge = time.monotonic()
+        self._next_sweep = self._next_purge = time.monotonic()
         self._keeper = threading.Thread(
             target=self._keep, name='keeper', daemon=True)
 
@@ -140,7 +141,7 @@ class Engine:
         while True:
             for step in (
                     self._renew, self._reaper.sweep, self._tend,
-                    self._provision.tend, self._expire, self._sweep_packages,
+                    self._provision.tend, self._expire, self._sweep_lost,
                     self._retention.purge, self._purge_keys):
                 try:
                     step()
@@ -170,11 +171,13 @@ class Engine:
     def _expire(self):
         self._scaling.expire(self._conf.engine.function_service_expiration)
 
-    def _sweep_packages(self):
-        """Once at the start, and then every hour."""
-        if time.monotonic() >= self._next_package_sweep:
-            self._code.packages.sweep()
-            self._next_package_sweep = time.monotonic() + packages.GRACE
+    def _sweep_lost(self):
+        """Packages and trusts, once at the start, and then every hour; not
+        by the keeper itself, whose leases must not wait for others."""
+        if time.monotonic() >= self._next_sweep:
+            self._next_sweep = time.monotonic() + packages.GRACE
+            self._later(self._code.packages.sweep)
+            self._later(self._code.trusts.sweep)
 
     def _purge_keys(self):
         """Idempotency keys, once at the start, and then every hour."""

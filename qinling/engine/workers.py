@@ -31,13 +31,15 @@ class Workers:
 
     :param calls: an :class:`.invoker.Invoker`.
     :param code: a :class:`qinling.core.services.Code`.
+    :param tokens: a :class:`.tokens.Tokens`.
     """
 
-    def __init__(self, conf, orchestrator, calls, code):
+    def __init__(self, conf, orchestrator, calls, code, tokens):
         self._conf = conf
         self._orchestrator = orchestrator
         self._invoker = calls
         self._code = code
+        self._tokens = tokens
 
     def start(self, target):
         """A claimed worker that has loaded the target's code.
@@ -93,7 +95,8 @@ class Workers:
     def _load(self, worker, target):
         source = self._code.sources[target.code['source']]
         try:
-            with source.open(target.code, target.package) as package:
+            with source.open(target.code, target.package,
+                             self._tokens.auth(target)) as package:
                 status, answer = self._invoker.load(
                     worker, self._settings(target), package)
         except FileNotFoundError:

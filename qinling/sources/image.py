@@ -38,7 +38,7 @@ class Driver(base.Source):
     needs_runtime = False
     has_package = False
 
-    def create(self, code, upload):
+    def create(self, code, upload, auth=None):
         image = code.get('image')
         if not image:
             raise exception.Invalid(
@@ -52,9 +52,9 @@ class Driver(base.Source):
                 f'{LONGEST} characters.')
         return {'source': 'image', 'image': image}, None
 
-    def update(self, present, code, upload):
+    def update(self, present, code, upload, auth=None):
         raise exception.Invalid(
             'The image type function code can not be changed.')
 
-    def open(self, code, package):
+    def open(self, code, package, auth=None):
         raise exception.NotAllowed('Download image function is not allowed.')

@@ -29,19 +29,20 @@ class Driver(base.Source):
     """Checks a package and puts it into storage."""
 
     versioned = True
+    uploaded = True
 
     def __init__(self, conf, storage):
         self._limits = conf.resource_limits
         self._storage = storage
 
-    def create(self, code, upload):
+    def create(self, code, upload, auth=None):
         if upload is None:
             raise exception.Invalid(
                 'Package is required: attach a ZIP file as the form field '
                 '"package".')
         return self._keep(code, upload)
 
-    def update(self, present, code, upload):
+    def update(self, present, code, upload, auth=None):
         if upload is None:
             return None
         given = (code or {}).get('md5sum')
@@ -52,7 +53,7 @@ class Driver(base.Source):
             return None
         return self._keep(code or {}, upload)
 
-    def open(self, code, package):
+    def open(self, code, package, auth=None):
         return self._storage.open(package)
 
     def _keep(self, code, upload):

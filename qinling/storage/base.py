@@ -20,6 +20,7 @@ storing the same bytes at this moment.
 
 import abc
 import dataclasses
+import uuid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,9 +33,18 @@ class Stored:
     size: int
 
 
+def new_key(sha256):
+    """A key that nobody else has, for bytes with this digest."""
+    return f'{sha256.hexdigest()}-{uuid.uuid4().hex[:8]}'
+
+
 class Storage(abc.ABC):
     """Keeps packages.  Drivers raise ``TemporaryError`` when the store does
-    not answer."""
+    not answer or refuses: an operator can mend that, a user cannot.
+
+    Nothing is asked of the store when a driver is made, so that the service
+    starts while it is down.
+    """
 
     @abc.abstractmethod
     def put(self, stream):

@@ -17,7 +17,6 @@ import os
 import pathlib
 import tempfile
 import time
-import uuid
 
 from qinling.storage import base
 
@@ -49,7 +48,7 @@ class Driver(base.Storage):
                     size += out.write(piece)
                 out.flush()
                 os.fsync(out.fileno())
-            key = f'{sha256.hexdigest()}-{uuid.uuid4().hex[:8]}'
+            key = base.new_key(sha256)
             final = self._path(key)
             final.parent.mkdir(exist_ok=True, mode=0o700)
             path = path.rename(final)

@@ -272,6 +272,7 @@ class TestDeclarations(base.BaseTestCase):
                 sent = {**dict.fromkeys(function.FIELDS, {
                     'text', 'integer', 'UUID'}),
                     'code': {'object'}, 'async_policy': {'object'},
+                    'trust': {'boolean'},
                     'package': {'file'}}
             else:
                 sent = {}

@@ -26,7 +26,7 @@ from qinling import exception
 
 SORTABLE = ('created_at', 'updated_at', 'id', 'name')
 FIELDS = ('name', 'description', 'runtime_id', 'entry', 'cpu', 'memory_size',
-          'timeout', 'async_policy')
+          'timeout', 'async_policy', 'trust')
 #: Fields that hold JSON, and what it may be.
 EXAMPLES = {'code': '{"source": "package"}',
             'async_policy': '{"retries": 2}'}
@@ -47,6 +47,8 @@ class Function(types.Resource):
     entry = types.Text
     count = int
     latest_version = int
+    #: Whether it acts for its owner.
+    trust = bool
     min_workers = int
 
 
@@ -106,6 +108,8 @@ class Controller:
         for name in ('code', 'async_policy'):
             if name in form:
                 fields[name] = _object(name, form[name])
+        if 'trust' in fields:
+            fields['trust'] = types.truth(str(fields['trust']))
         return fields, files.get('package')
 
     @expose('POST', '/v1/functions', policy='function:create',
@@ -114,7 +118,7 @@ class Controller:
         fields, package = self._form(req)
         if fields.get('runtime_id'):
             fields['runtime_id'] = types.uuid(fields['runtime_id'])
-        return self._core.create(req.ctx, fields, package)
+        return _shown(self._core.create(req.ctx, fields, package))
 
     @expose('GET', '/v1/functions', policy='function:get_all',
             result=Functions, query=listing.OWNED)
@@ -122,7 +126,7 @@ class Controller:
         page = listing.page(req, SORTABLE, **query)
         ctx, filters = listing.scope(req, 'function', all_projects,
                                      project_id)
-        rows = self._core.list(ctx, filters, page)
+        rows = [_shown(row) for row in self._core.list(ctx, filters, page)]
         return listing.answer(req, 'functions', rows, page)
 
     @expose('GET', '/v1/functions/{id}', policy='function:get',
@@ -130,13 +134,13 @@ class Controller:
     def get(self, req, id, download=False):
         if download:
             return send_file(self._core.download(req.ctx, id), id)
-        return self._core.get(req.ctx, id)
+        return _shown(self._core.get(req.ctx, id))
 
     @expose('PUT', '/v1/functions/{id}', policy='function:update',
             result=Function, lax=True)
     def update(self, req, id):
-        return self._core.update(req.ctx, id, *self._form(req),
-                                 match=etag.match(req))
+        return _shown(self._core.update(
+            req.ctx, id, *self._form(req), match=etag.match(req)))
 
     @expose('DELETE', '/v1/functions/{id}', policy='function:delete',
             status=204)
@@ -178,6 +182,11 @@ class Controller:
             status=202)
     def detach(self, req, id):
         self._core.detach(req.ctx, id, 0)
+
+
+def _shown(row):
+    """A function as users see it."""
+    return types.view(row, trust=row.trust_id is not None)
 
 
 def _object(name, value):

@@ -24,6 +24,7 @@ from qinling.engine import invoker
 from qinling.engine import retries
 from qinling.engine import runner
 from qinling.engine import scaling
+from qinling.engine import tokens
 from qinling import exception
 from qinling.orchestrators import base as orchestrators
 from qinling.tests.unit.engine import base
@@ -79,7 +80,8 @@ class RunnerTest(base.TestCase):
         self.script.death = self.death
         follow = retries.Retries(self.conf, self.db, None, None)
         self.attempts = attempts.Attempts(
-            self.conf, self.script, self.script, self.images)
+            self.conf, self.script, self.script,
+            tokens.Tokens(None, None), self.images)
         return runner.Runner(self.conf, self.db, 'me', self.attempts,
                              follow)
 

@@ -20,6 +20,7 @@ from oslotest import base as test_base
 from qinling import conf as qinling_conf
 from qinling.core import services
 from qinling.engine import invoker
+from qinling.engine import tokens
 from qinling.engine import workers
 from qinling import exception
 from qinling.orchestrators import base as orchestrators
@@ -68,7 +69,7 @@ class Script:
             raise self.answer
         return self.answer
 
-    def open(self, code, package):
+    def open(self, code, package, auth):
         if package == 'gone':
             raise FileNotFoundError(package)
         return contextlib.closing(io.BytesIO(b'zip'))
@@ -79,7 +80,8 @@ class TestWorkers(test_base.BaseTestCase):
         self.script = Script(**script)
         made = workers.Workers(
             qinling_conf.load([], []), self.script, self.script,
-            services.Code({'package': self.script}, None))
+            services.Code({'package': self.script}, None, None),
+            tokens.Tokens(None, None))
         return made.start(target or base.target()).name
 
     def test_new_worker(self):

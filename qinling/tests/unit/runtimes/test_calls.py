@@ -204,3 +204,31 @@ class TestState(executions.ExecutionTest):
         self.start('state', 'environment', environment={'MINE': 'x'},
                    agent={'environment': {'PATH': '/bin', 'LANG': 'C.UTF-8'}})
         self.succeeds({'PATH': '/bin', 'LANG': 'C.UTF-8', 'MINE': 'x'})
+
+
+class TestOpenStack(executions.ExecutionTest):
+    """The context of a function that acts for its owner."""
+
+    CONTEXT = {'token': 'very secret', 'project_id': 'p',
+               'auth_url': 'http://127.0.0.1:1/v3', 'os_session': None}
+
+    def run_one(self, name):
+        self.start('acting', name)
+        result = self.agent.connect().execute(context=self.CONTEXT)
+        self.assertEqual('success', result['status'], result)
+        return result['output']
+
+    def test_what_is_asked_for(self):
+        self.assertEqual(['very secret'] * 2 + ['p'] * 2,
+                         self.run_one('asked'))
+
+    def test_what_is_shown(self):
+        for each in self.run_one('shown'):
+            self.assertNotIn('very secret', str(each))
+
+    def test_no_keystoneauth(self):
+        self.assertEqual([None, None, True, 1], self.run_one('session'))
+
+    def test_it_is_a_dictionary(self):
+        self.assertEqual([1, sorted([*self.CONTEXT, 'mine'])],
+                         self.run_one('changed'))

@@ -1,0 +1,166 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Stores in the network for tests: one real Swift for all of them, and
+peers that misbehave."""
+
+import contextlib
+import http.server
+import socket
+import socketserver
+import threading
+import uuid
+
+import fixtures as fixtures_library
+import minio
+
+from qinling import conf as qinling_conf
+from qinling.tests.functional import base as functional
+from qinling.tests.functional import keystone
+from qinling.tests.functional import swift
+
+
+class OneSwift:
+    """Mixed into a test case whose tests share a Swift: with a Keystone, or
+    one that speaks S3."""
+
+    speaks_s3 = False
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.keystone = None
+        if not cls.speaks_s3:
+            cls.keystone = cls._use(keystone.Keystone())
+            service = cls.keystone.service
+            cls.keystone.grant(
+                service.project_id, service.user_id, 'member')
+        cls.swift = cls._use(swift.Swift(cls.keystone))
+
+    @classmethod
+    def _use(cls, fixture):
+        try:
+            fixture.setUp()
+        except fixtures_library.MultipleExceptions as e:
+            raise e.args[0][1]
+        cls.addClassCleanup(fixture.cleanUp)
+        return fixture
+
+    def load(self, **groups):
+        """A configuration from a file with these groups."""
+        path = self.useFixture(fixtures_library.TempDir()).join('conf')
+        with open(path, 'w') as file:
+            file.write(functional.ini(groups))
+        return qinling_conf.load(['--config-file', path])
+
+    def swift_conf(self, **options):
+        """The configuration of a container of its own."""
+        return self.load(keystone=self.keystone.service.options(),
+                         swift=dict({'container': uuid.uuid4().hex},
+                                    **options))
+
+    def s3_conf(self, **options):
+        """The configuration of a bucket of its own."""
+        return self.load(s3=dict({
+            'endpoint_url': self.swift.url,
+            'access_key': swift.ACCESS_KEY, 'secret_key': swift.SECRET_KEY,
+            'bucket': uuid.uuid4().hex}, **options))
+
+
+def s3_client(conf):
+    """A client of the server that a configuration names."""
+    return minio.Minio(
+        conf.s3.endpoint_url.removeprefix('http://'), secure=False,
+        access_key=swift.ACCESS_KEY, secret_key=swift.SECRET_KEY)
+
+
+@contextlib.contextmanager
+def answering(status):
+    """The URL of a server that answers everything with one status."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self):
+            self.rfile.read(int(self.headers.get('Content-Length') or 0))
+            self.send_response(status)
+            self.send_header('Content-Length', '0')
+            self.end_headers()
+        do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = answer
+
+        def log_message(self, *_args):
+            """Nothing."""
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0),
+                                         Handler) as server:
+        with serving(server) as url:
+            yield url
+
+
+@contextlib.contextmanager
+def cutting(url, sent=None, received=None):
+    """The URL of a relay that cuts each connection after so many bytes to
+    or from the server at ``url``."""
+    host, _, port = url.removeprefix('http://').partition(':')
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            with socket.create_connection((host, int(port))) as upstream:
+                back = threading.Thread(
+                    target=pump, args=(upstream, self.request, received))
+                back.start()
+                pump(self.request, upstream, sent)
+                back.join()
+
+    class Relay(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+    with Relay(('127.0.0.1', 0), Handler) as server:
+        with serving(server) as own:
+            yield own
+
+
+def pump(source, sink, most):
+    """Pass bytes on until either end closes, or ``most`` have passed; then
+    both are cut."""
+    passed = 0
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            passed += len(data)
+            if most is not None and passed > most:
+                break
+            sink.sendall(data)
+    for end in (source, sink):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def serving(server):
+    """The URL of a server of the standard library while it runs."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield 'http://127.0.0.1:%d' % server.server_address[1]
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+@contextlib.contextmanager
+def silent():
+    """The URL of a server that takes connections and never answers."""
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        yield 'http://127.0.0.1:%d' % server.getsockname()[1]
+
+
+@contextlib.contextmanager
+def nobody():
+    """The URL of a port at which nobody listens."""
+    with socket.socket() as reserved:
+        reserved.bind(('127.0.0.1', 0))
+        yield 'http://127.0.0.1:%d' % reserved.getsockname()[1]

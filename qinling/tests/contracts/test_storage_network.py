@@ -1,0 +1,174 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The contract of storage, kept by Swift and by a server that speaks S3."""
+
+import functools
+import io
+from unittest import mock
+
+from oslotest import base
+
+from qinling import exception
+from qinling.external import swift as external
+from qinling.storage import s3
+from qinling.storage import swift
+from qinling.tests.contracts import network_stores
+from qinling.tests.contracts import storage
+
+UNKNOWN = '0' * 64 + '-01234567'
+
+
+class NetworkContract(network_stores.OneSwift, storage.StorageContract):
+    """What stores in the network must do besides; needs of the test case
+    are ``elsewhere(url)``, a driver for the same place whose requests go to
+    another URL and wait for a second, and ``overwrite(key, data)``."""
+
+    def calls(self, driver):
+        return [functools.partial(driver.put, io.BytesIO(b'bytes')),
+                functools.partial(driver.open, UNKNOWN),
+                functools.partial(driver.delete, UNKNOWN),
+                lambda: list(driver.keys(0))]
+
+    def test_other_bytes_than_those_put(self):
+        stored = self.put(b'the function')
+        self.overwrite(stored.key, b'another one')
+        e = self.assertRaises(exception.TemporaryError, self.driver.open,
+                              stored.key)
+        self.assertIn(stored.key, str(e))
+
+    def test_a_store_that_is_down(self):
+        with network_stores.nobody() as url:
+            for call in self.calls(self.elsewhere(url)):
+                self.assertRaises(exception.TemporaryError, call)
+
+    def test_a_store_that_never_answers(self):
+        with network_stores.silent() as url:
+            self.assertRaises(exception.TemporaryError,
+                              self.elsewhere(url).open, UNKNOWN)
+
+    def test_a_store_that_fails_or_refuses(self):
+        for status in (401, 403, 500, 503):
+            with network_stores.answering(status) as url:
+                for call in self.calls(self.elsewhere(url)):
+                    self.assertRaises(exception.TemporaryError, call)
+
+    def test_a_connection_that_breaks_in_the_midst_of_a_put(self):
+        with network_stores.cutting(self.swift.url, sent=300_000) as url:
+            self.assertRaises(
+                exception.TemporaryError, self.elsewhere(url).put,
+                io.BytesIO(bytes(5_000_000)))
+        self.assertEqual(set(), self.keys())
+
+    def test_a_connection_that_breaks_in_the_midst_of_a_fetch(self):
+        stored = self.put(bytes(5_000_000))
+        with network_stores.cutting(self.swift.url, received=300_000) as url:
+            self.assertRaises(exception.TemporaryError,
+                              self.elsewhere(url).open, stored.key)
+
+
+class TestSwift(NetworkContract, base.BaseTestCase):
+    def setUp(self):
+        self.conf = self.swift_conf()
+        super().setUp()
+
+    def make_driver(self):
+        return swift.Driver(self.conf)
+
+    def elsewhere(self, url):
+        account = self.driver._url().partition('/v1/')[2].partition('/')[0]
+        return swift.Driver(self.load(swift={
+            'auth_type': 'admin_token', 'timeout': 1,
+            'endpoint': f'{url}/v1/{account}',
+            'token': self.keystone.service.token(),
+            'container': self.conf.swift.container}))
+
+    def overwrite(self, key, data):
+        self.driver._swift.put(
+            self.driver._auth, self.driver._url(key), io.BytesIO(data))
+
+    def test_a_container_that_is_not_there_yet(self):
+        self.assertEqual(set(), self.keys())
+        self.assertRaises(FileNotFoundError, self.driver.open, UNKNOWN)
+        self.driver.delete(UNKNOWN)
+        self.assertEqual({self.put().key}, self.keys())
+
+    def test_keys_of_several_pages(self):
+        keys = {self.put(b'%d' % number).key for number in range(5)}
+        request = external.Swift._request
+
+        def two_at_most(self, method, auth, url, **more):
+            if 'params' in more:
+                more['params'] = dict(more['params'], limit=2)
+            return request(self, method, auth, url, **more)
+        with mock.patch.object(external.Swift, '_request', two_at_most):
+            self.assertEqual(keys, self.keys())
+
+    def test_a_token_that_is_revoked(self):
+        kept = self.put(b'0').key
+        auth, session = self.driver._auth, self.driver._swift._session
+        for call in (lambda: self.put(bytes(100_000)), self.keys,
+                     lambda: self.read(kept)):
+            session.delete(
+                f'{self.keystone.url}/auth/tokens', auth=auth,
+                headers={'X-Subject-Token': auth.get_token(session)})
+            call()
+
+    def test_credentials_that_are_not_there(self):
+        e = self.assertRaises(ValueError, swift.Driver, self.load())
+        self.assertIn('[swift] auth_type', str(e))
+
+
+class TestS3(NetworkContract, base.BaseTestCase):
+    speaks_s3 = True
+
+    def setUp(self):
+        self.conf = self.s3_conf()
+        network_stores.s3_client(self.conf).make_bucket(
+            self.conf.s3.bucket)
+        super().setUp()
+
+    def make_driver(self):
+        return s3.Driver(self.conf)
+
+    def elsewhere(self, url):
+        return s3.Driver(self.s3_conf(
+            bucket=self.conf.s3.bucket, endpoint_url=url, timeout=1,
+            attempts=1))
+
+    def overwrite(self, key, data):
+        network_stores.s3_client(self.conf).put_object(
+            self.conf.s3.bucket, key, io.BytesIO(data), len(data))
+
+    def test_a_bucket_that_is_not_there(self):
+        driver = s3.Driver(self.s3_conf())
+        e = self.assertRaises(exception.TemporaryError, driver.put,
+                              io.BytesIO(b'bytes'))
+        self.assertIn('NoSuchBucket', str(e))
+
+    def test_a_prefix(self):
+        conf = self.s3_conf(bucket=self.conf.s3.bucket, prefix='packages/')
+        driver = s3.Driver(conf)
+        self.put()
+        stored = driver.put(io.BytesIO(b'bytes'))
+        self.assertEqual([stored.key], list(driver.keys(0)))
+        self.assertEqual(b'bytes', self.read(stored.key, driver))
+        self.assertRaises(FileNotFoundError, self.driver.open, stored.key)
+        driver.delete(stored.key)
+        self.assertEqual([], list(driver.keys(0)))
+        self.assertEqual(1, len(self.keys()))
+
+    def test_a_key_that_is_wrong(self):
+        driver = s3.Driver(self.s3_conf(
+            bucket=self.conf.s3.bucket, secret_key='wrong'))
+        for call in self.calls(driver):
+            self.assertRaises(exception.TemporaryError, call)

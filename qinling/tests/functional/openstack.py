@@ -1,0 +1,98 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A small OpenStack: Keystone, Swift, and a server of ours among them."""
+
+import contextlib
+from importlib import metadata
+import io
+import sqlite3
+import zipfile
+
+import fixtures
+
+from qinling.tests.functional import base as servers
+from qinling.tests.functional import keystone
+from qinling.tests.functional import swift
+from qinling.tests.functional import test_keystone
+
+#: keystoneauth1 with what it needs.
+LIBRARIES = ('keystoneauth1', 'requests', 'urllib3', 'certifi', 'idna',
+             'charset-normalizer', 'stevedore', 'os-service-types', 'iso8601',
+             'typing-extensions', 'pbr')
+SUFFIXES = ('.py', '.pem', '.json', '.txt', '')
+
+
+def with_libraries(code):
+    """The bytes of a package with code and keystoneauth1, as pip would put
+    it there."""
+    packed = io.BytesIO(servers.package(code))
+    with zipfile.ZipFile(packed, 'a', zipfile.ZIP_DEFLATED) as archive:
+        for name in LIBRARIES:
+            for path in metadata.distribution(name).files:
+                if path.suffix in SUFFIXES and '..' not in path.parts:
+                    archive.write(path.locate(), str(path))
+    return packed.getvalue()
+
+
+def change(path, statement, values):
+    """Change a database behind the back of its owner."""
+    with contextlib.closing(sqlite3.connect(path, timeout=30)) as database:
+        database.execute(statement, values)
+        database.commit()
+
+
+class Clouded(fixtures.Fixture):
+    """A standalone server, ``server``, with a Keystone, ``identity``, and a
+    Swift, ``swift``, that knows it."""
+
+    def __init__(self, expiration=3600, **config):
+        super().__init__()
+        self._expiration = expiration
+        self._config = config
+
+    def _setUp(self):
+        self.identity = self.useFixture(
+            keystone.Keystone(self._expiration))
+        self.swift = self.useFixture(swift.Swift(self.identity))
+        config = test_keystone.options(self.identity)
+        config['process'] = {'allow_network': True}
+        # Those who were asked for once are known while Keystone is down.
+        config['keystone_authtoken']['token_cache_time'] = 300
+        for group, options in self._config.items():
+            config.setdefault(group, {}).update(options)
+        self.server = self.useFixture(servers.Standalone(**config))
+
+    def somebody(self, *roles, project=None):
+        """An account and its client."""
+        account = self.identity.user(
+            project or self.identity.project(), *(roles or ['member']))
+        return account, servers.Client(
+            self.server.client.url, test_keystone.headers(account))
+
+    def trusts(self):
+        """What Keystone knows of trusts for the service."""
+        service = self.identity.service
+        return service.session().get(
+            f'{self.identity.url}/OS-TRUST/trusts',
+            params={'trustee_user_id': service.user_id}).json()['trusts']
+
+    def url(self, account):
+        """The URL of somebody's account in Swift."""
+        return f'{self.swift.url}/v1/AUTH_{account.project_id}'
+
+    def upload(self, account, code, name='main.zip'):
+        """Put a package into somebody's container ``code``; its bytes."""
+        url, data = f'{self.url(account)}/code', servers.package(code)
+        account.session().put(url)
+        account.session().put(f'{url}/{name}', data=data)
+        return data

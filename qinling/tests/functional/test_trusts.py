@@ -1,0 +1,355 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Functions that act for their owners, with a real Keystone and Swift."""
+
+import json
+import uuid
+
+from keystoneauth1 import session
+from oslotest import base
+
+from qinling.tests.functional import base as servers
+from qinling.tests.functional import openstack
+from qinling.tests.functional import test_keystone
+
+#: Lists the containers of its owner by HTTP alone.
+LIST = '''
+import json, urllib.request
+
+def main(url, context):
+    request = urllib.request.Request(
+        url + '?format=json', headers={'X-Auth-Token': context['token']})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return [each['name'] for each in json.load(answer)]
+'''
+TELL = '''
+def main(context, reveal=False):
+    session = context['os_session']
+    print(context)
+    return {'context': context, 'session': session is not None,
+            'token': context['token'] if reveal else None}
+'''
+#: The same by the session.
+SESSION = '''
+def main(context, url):
+    session = context['os_session']
+    listed = session.get(url, endpoint_filter={
+        'service_type': 'object-store', 'interface': 'public'},
+        headers={'Accept': 'application/json'})
+    return {'names': [each['name'] for each in listed.json()],
+            'user': session.get_user_id(),
+            'project': session.get_project_id(),
+            'same': session is context['os_session']}
+'''
+CODE = 'def main(**kwargs):\n    return %r\n'
+
+
+class TestTrusts(servers.Shared, base.BaseTestCase):
+    """What a function may do in its owner's name."""
+
+    @classmethod
+    def make_server(cls):
+        made = openstack.Clouded()
+        made.client = None
+        return made
+
+    def setUp(self):
+        super().setUp()
+        self.account, self.mine = self.server.somebody()
+
+    def trust_of(self, account):
+        return [trust for trust in self.server.trusts()
+                if trust['trustor_user_id'] == account.user_id]
+
+    def run_list(self, function, url=None):
+        return self.mine.run(function['id'], json.dumps(
+            {'url': url or self.server.url(self.account)}))
+
+    def in_swift(self, client=None, status=201, **where):
+        where = where or {'container': 'code', 'object': 'main.zip'}
+        client = client or self.mine
+        return client.form('POST', '/v1/functions', {
+            'code': json.dumps({'source': 'swift', 'swift': where}),
+            'runtime_id': client.runtime()}, status=status)
+
+    def test_a_function_sees_what_is_its_owners(self):
+        name = uuid.uuid4().hex
+        self.account.session().put(
+            f'{self.server.url(self.account)}/{name}')
+        function = self.mine.create(LIST)
+        self.assertTrue(function['trust'])
+        row = self.run_list(function)
+        self.assertEqual([name], servers.output(row), row)
+        stranger, _ = self.server.somebody()
+        row = self.run_list(function, self.server.url(stranger))
+        self.assertEqual('failed', row['status'])
+        self.assertIn('403', servers.output(row))
+
+    def test_the_session_of_a_function(self):
+        name = uuid.uuid4().hex
+        self.account.session().put(
+            f'{self.server.url(self.account)}/{name}')
+        function = self.mine.form('POST', '/v1/functions', {
+            'runtime_id': self.mine.runtime(), 'timeout': 60,
+            'memory_size': 64 << 20, 'code': '{"source": "package"}'},
+            openstack.with_libraries(SESSION), 201)
+        for _ in range(2):
+            row = self.run_list(function, '/')
+            self.assertEqual(
+                {'names': [name], 'user': self.account.user_id,
+                 'project': self.account.project_id, 'same': True},
+                servers.output(row), row)
+
+    def test_what_the_token_is(self):
+        row = self.mine.run(self.mine.create(TELL)['id'], '{"reveal": true}')
+        found = servers.output(row)
+        token = found['token']
+        access = self.server.identity.service.session().get(
+            f'{self.server.identity.url}/auth/tokens',
+            headers={'X-Subject-Token': token}).json()['token']
+        self.assertIn('OS-TRUST:trust', access)
+        self.assertEqual(
+            (self.account.user_id, self.account.project_id,
+             {'member', 'reader'}),
+            (access['user']['id'], access['project']['id'],
+             {role['name'] for role in access['roles']}))
+        self.assertEqual(self.server.identity.url,
+                         found['context']['auth_url'])
+        self.assertEqual(access['expires_at'][:19],
+                         found['context']['expires_at'][:19])
+        # It neither opens another token nor gives its rights away.
+        for path, body in (
+                ('/OS-TRUST/trusts', {'trust': {}}),
+                ('/auth/tokens', {'auth': {'identity': {
+                    'methods': ['token'], 'token': {'id': token}}}})):
+            answer = session.Session().post(
+                self.server.identity.url + path, json=body,
+                headers={'X-Auth-Token': token}, raise_exc=False)
+            self.assertIn(answer.status_code, (400, 401, 403))
+
+    def test_what_is_told_of_the_token(self):
+        function = self.mine.create(TELL)
+        row = self.mine.run(function['id'])
+        self.assertEqual('success', row['status'], row)
+        self.assertIsNone(servers.output(row)['context']['token'])
+        self.assertIn("'token': None", self.mine.log(row['id']))
+        log = self.server.server.program.log.read_text()
+        self.assertNotIn('gAAAA', log)
+        for path in self.server.server.state.glob('qinling.db*'):
+            found = path.read_bytes()
+            self.assertNotIn(self.account.password.encode(), found)
+
+    def test_a_function_without_a_trust(self):
+        function = self.mine.create(TELL, trust='false')
+        self.assertFalse(function['trust'])
+        self.assertEqual([], self.trust_of(self.account))
+        found = servers.output(self.mine.run(
+            function['id'], '{"reveal": true}'))
+        self.assertEqual((None, False), (found['token'], found['session']))
+        path = f'/v1/functions/{function["id"]}'
+        self.assertTrue(self.mine.form(
+            'PUT', path, {'trust': 'true'})['trust'])
+        self.assertIsNotNone(servers.output(self.mine.run(
+            function['id'], '{"reveal": true}'))['token'])
+        self.assertFalse(self.mine.form(
+            'PUT', path, {'trust': 'false'})['trust'])
+        self.assertEqual([], self.trust_of(self.account))
+
+    def test_a_trust_gives_little_and_goes_with_its_function(self):
+        self.server.identity.grant(
+            self.account.project_id, self.account.user_id, 'admin')
+        function = self.mine.create(LIST)
+        trust, = self.trust_of(self.account)
+        self.assertEqual(
+            (self.account.project_id, True, 0),
+            (trust['project_id'], trust['impersonation'],
+             trust['redelegation_count']))
+        self.assertIsNotNone(trust['expires_at'])
+        self.mine.form('PUT', f'/v1/functions/{function["id"]}',
+                       {'description': 'of no interest'})
+        self.assertEqual([trust], self.trust_of(self.account))
+        self.mine.form('PUT', f'/v1/functions/{function["id"]}', {},
+                       servers.package(CODE % 'new'))
+        another, = self.trust_of(self.account)
+        self.assertNotEqual(trust['id'], another['id'])
+        self.mine.call('DELETE', f'/v1/functions/{function["id"]}')
+        self.assertEqual([], self.trust_of(self.account))
+
+    def test_who_changes_the_code_is_whom_it_acts_for(self):
+        function = self.mine.create(CODE % 'old')
+        other, client = self.server.somebody(project={
+            'id': self.account.project_id,
+            'name': self.account.project_name})
+        client.form('PUT', f'/v1/functions/{function["id"]}', {},
+                    servers.package(TELL))
+        self.assertEqual([], self.trust_of(self.account))
+        self.assertEqual(1, len(self.trust_of(other)))
+        context = servers.output(client.run(function['id']))['context']
+        self.assertEqual(other.user_id, context['user_id'])
+
+    def test_an_owner_who_loses_his_role(self):
+        function = self.mine.create(TELL)
+        self.server.identity.revoke(
+            self.account.project_id, self.account.user_id, 'member')
+        other, client = self.server.somebody(project={
+            'id': self.account.project_id,
+            'name': self.account.project_name})
+        row = client.run(function['id'])
+        self.assertEqual('error', row['status'], row)
+        self.assertIn('its trust gives nothing any more',
+                      servers.output(row))
+
+    def test_code_in_swift(self):
+        package = self.server.upload(self.account, CODE % 'first')
+        function = self.in_swift()
+        self.assertEqual({'source': 'swift', 'swift': {
+            'container': 'code', 'object': 'main.zip'}}, function['code'])
+        self.assertEqual('first', servers.output(
+            self.mine.run(function['id'])))
+        path = f'/v1/functions/{function["id"]}'
+        status, headers, data = self.mine.request(
+            'GET', f'{path}?download=true')
+        self.assertEqual((200, package), (status, data))
+        self.server.upload(self.account, CODE % 'second', 'other.zip')
+        changed = self.mine.form('PUT', path, {
+            'code': '{"swift": {"object": "other.zip"}}'})
+        self.assertEqual({'container': 'code', 'object': 'other.zip'},
+                         changed['code']['swift'])
+        self.assertEqual('second', servers.output(
+            self.mine.run(function['id'])))
+        status, answer = self.mine.call('POST', f'{path}/versions', {})
+        self.assertEqual(403, status, answer)
+
+    def test_code_in_swift_that_cannot_be_had(self):
+        self.server.upload(self.account, CODE % 'mine')
+        for where, sentence in (
+                ({'container': 'code'}, 'Both container and object'),
+                ({'container': 'code', 'object': 'no.zip'},
+                 'Failed to validate object in Swift'),
+                ({'container': 'a/b', 'object': 'x'}, 'cannot be the name')):
+            answer = self.in_swift(status=400, **where)
+            self.assertIn(sentence, answer['faultstring'])
+        _, stranger = self.server.somebody()
+        answer = self.in_swift(client=stranger, status=400)
+        self.assertIn('There is no object', answer['faultstring'])
+        function = self.in_swift()
+        path = f'/v1/functions/{function["id"]}'
+        self.assertEqual(404, stranger.call(
+            'GET', f'{path}?download=true')[0])
+        self.account.session().delete(
+            f'{self.server.url(self.account)}/code/main.zip')
+        row = self.mine.run(function['id'])
+        self.assertEqual('error', row['status'])
+        self.assertIn('its package is gone', servers.output(row))
+        self.assertEqual(404, self.mine.call(
+            'GET', f'{path}?download=true')[0])
+
+    def test_who_may_give_nothing(self):
+        account, reader = self.server.somebody('reader', 'service')
+        self.server.identity.grant(
+            account.project_id, account.user_id, 'admin')
+        application = self.account.session().post(
+            f'{self.server.identity.url}/users/{self.account.user_id}'
+            '/application_credentials', json={
+                'application_credential': {'name': 'a'}}).json()[
+                    'application_credential']
+        token = session.Session().post(
+            f'{self.server.identity.url}/auth/tokens', json={'auth': {
+                'identity': {'methods': ['application_credential'],
+                             'application_credential': {
+                                 'id': application['id'],
+                                 'secret': application['secret']}}}}
+        ).headers['X-Subject-Token']
+        client = servers.Client(self.mine.url, {'X-Auth-Token': token})
+        answer = client.create(LIST, status=403)
+        self.assertIn('trust=false', answer['faultstring'])
+        client.create(LIST, status=201, trust='false')
+        self.assertEqual([], self.trust_of(self.account))
+
+
+class TestFaults(base.BaseTestCase):
+    """Keystone and Swift that go away, and tokens that expire."""
+
+    def create(self, client, code=TELL, **fields):
+        return client.create(code, **fields)['id']
+
+    def test_services_that_are_down(self):
+        cloud = self.useFixture(openstack.Clouded())
+        account, mine = cloud.somebody()
+        cloud.upload(account, CODE % 'mine')
+        cold = self.create(mine)
+        warm = self.create(mine)
+        self.assertEqual('success', mine.run(warm)['status'])
+        fields = {'code': json.dumps({'source': 'swift', 'swift': {
+            'container': 'code', 'object': 'main.zip'}}),
+            'runtime_id': mine.runtime()}
+        stored = mine.form('POST', '/v1/functions', fields, status=201)['id']
+        cloud.swift.stop()
+        mine.form('POST', '/v1/functions', fields, status=503)
+        self.assertEqual(503, mine.call(
+            'GET', f'/v1/functions/{stored}?download=true')[0])
+        mine.get('/v1/functions')
+        cloud.identity.stop()
+        # Those who have a token need nobody; the caller is remembered.
+        row = mine.run(warm)
+        self.assertEqual('success', row['status'], row)
+        row = mine.run(cold)
+        self.assertEqual('error', row['status'])
+        self.assertIn('Keystone does not answer', servers.output(row))
+        answer = mine.create(LIST, status=503)
+        self.assertIn('Trust creation failed for function',
+                      answer['faultstring'])
+        cloud.identity.start()
+        cloud.swift.start()
+        self.assertEqual('success', mine.run(cold)['status'])
+        self.assertEqual('mine', servers.output(mine.run(stored)))
+        # What nobody could delete meanwhile is left to the sweep.
+        cloud.identity.stop()
+        self.assertEqual(204, mine.call(
+            'DELETE', f'/v1/functions/{cold}')[0])
+        cloud.identity.start()
+        self.assertEqual(3, len(cloud.trusts()))
+
+    def test_tokens_are_opened_anew(self):
+        cloud = self.useFixture(openstack.Clouded(expiration=6))
+        account, mine = cloud.somebody()
+        function = self.create(mine)
+
+        def run():
+            client = servers.Client(mine.url, test_keystone.headers(account))
+            row = client.run(function, '{"reveal": true}')
+            self.assertEqual('success', row['status'], row)
+            return servers.output(row)['token']
+        first = run()
+        second = servers.wait_for(
+            lambda: (token := run()) != first and token, 'another token')
+        session.Session().get(
+            f'{cloud.identity.url}/auth/catalog',
+            headers={'X-Auth-Token': second})
+
+    def test_trusts_that_were_lost(self):
+        cloud = self.useFixture(openstack.Clouded())
+        account, mine = cloud.somebody()
+        kept, lost = self.create(mine), self.create(mine)
+        cloud.server.program.kill()
+        openstack.change(cloud.server.state / 'qinling.db',
+                         'DELETE FROM functions WHERE id = ?', [lost])
+        # Lost long ago, as far as Keystone's table can tell.
+        openstack.change(cloud.identity.state / 'keystone.db',
+                         'UPDATE trust SET extra = replace(extra, ?, ?)',
+                         ['"qinling_made_at": 1', '"qinling_made_at": -1'])
+        self.assertEqual(2, len(cloud.trusts()))
+        cloud.server.restart()
+        servers.wait_for(lambda: len(cloud.trusts()) == 1, 'the sweep')
+        again = servers.Client(cloud.server.client.url, mine.headers)
+        self.assertEqual('success', again.run(kept)['status'])
