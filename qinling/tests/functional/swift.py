@@ -128,7 +128,7 @@ class Swift(fixtures.Fixture):
 
     def _setUp(self):
         self._venv = self.useFixture(environments.Environment(
-            'swift', REQUIREMENTS)).path
+            'swift', *REQUIREMENTS)).directory
         self.state = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         (self.state / 'devices' / 'd1').mkdir(parents=True)
         _need_attributes(self.state)
