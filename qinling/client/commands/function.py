@@ -12,6 +12,7 @@
 
 """Commands about functions."""
 
+import argparse
 import hashlib
 
 from qinling.client.commands import base
@@ -23,7 +24,7 @@ from qinling.client import package
 
 #: Options that are fields of the API as they are.
 FIELDS = ('name', 'description', 'entry', 'cpu', 'memory_size', 'timeout',
-          'async_policy')
+          'async_policy', 'trust')
 NO_CODE = '''Cannot create function with the parameters given.
 Must provide required parameters for different type of functions:
     - for package type function, either --file or --package is required,
@@ -37,7 +38,7 @@ class Function(base.Noun):
     columns = ('id', 'name', 'description', 'count', 'code', 'runtime_id',
                'entry', 'project_id', 'created_at', 'updated_at', 'cpu',
                'memory_size', 'timeout')
-    more = ('latest_version', 'async_policy')
+    more = ('latest_version', 'async_policy', 'min_workers', 'trust')
     filters = ('all_projects', 'project_id')
 
 
@@ -79,6 +80,9 @@ class Changed(Function, base.Show):
             '--async-policy', type=options.json_object, metavar='JSON',
             help='What follows a failure that nobody waits for, such as '
                  '{"retries": 2}.')
+        parser.add_argument(
+            '--trust', action=argparse.BooleanOptionalAction,
+            help='Whether the function acts for you in the cloud.')
         parser.add_argument(
             '--timeout', type=options.positive, default=self.timeout,
             help='Seconds that an execution may take; 5 if not given.')

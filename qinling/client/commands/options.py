@@ -21,13 +21,22 @@ from qinling.client import exceptions
 
 def positive(text):
     """A whole number of at least 1."""
+    return _number(text, 1)
+
+
+def count(text):
+    """A whole number of at least 0."""
+    return _number(text, 0)
+
+
+def _number(text, least):
     try:
         number = int(text)
     except ValueError:
-        number = 0
-    if number < 1:
+        number = least - 1
+    if number < least:
         raise argparse.ArgumentTypeError(
-            f'{text!r} is not a whole number of at least 1')
+            f'{text!r} is not a whole number of at least {least}')
     return number
 
 

@@ -91,6 +91,20 @@ class Down(Counted):
         self.things.scale_down(*target, **how)
 
 
+class Keep:
+    verb = 'keep workers of'
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('--count', type=options.count, default=1,
+                            help='Number of workers, 0 for none; 1 if not '
+                                 'given.')
+        return parser
+
+    def ask(self, *target, **how):
+        self.things.provision(*target, **how)
+
+
 class Off:
     verb = 'detach'
 
@@ -106,6 +120,10 @@ class Scaledown(Down, OfFunction):
     """Take workers from a function (administrators only)."""
 
 
+class Provision(Keep, OfFunction):
+    """Have each engine keep workers warm (administrators only)."""
+
+
 class Detach(Off, OfFunction):
     """Drop all workers of a function (administrators only)."""
 
@@ -116,6 +134,11 @@ class VersionScaleup(Up, OfVersion):
 
 class VersionScaledown(Down, OfVersion):
     """Take workers from a version of a function (administrators only)."""
+
+
+class VersionProvision(Keep, OfVersion):
+    """Have each engine keep workers of a version warm (administrators
+    only)."""
 
 
 class VersionDetach(Off, OfVersion):

@@ -73,6 +73,10 @@ class Functions(base.Collection):
         """Take workers away."""
         self._call('POST', id, 'scale_down', json={'count': count})
 
+    def provision(self, id, count=1):
+        """Have each engine keep so many workers warm, 0 for none."""
+        self._call('POST', id, 'provision', json={'count': count})
+
     def detach(self, id):
         """Drop all workers."""
         self._call('POST', id, 'detach')

@@ -60,6 +60,11 @@ class Versions(base.Collection):
         return self._call('GET', function_id, 'versions', number,
                           'references')['references']
 
+    def provision(self, function_id, number, count=1):
+        """Have each engine keep so many workers warm, 0 for none."""
+        self._call('POST', function_id, 'versions', number, 'provision',
+                   json={'count': count})
+
     def scale_up(self, function_id, number, count=1):
         """Add workers."""
         self._call('POST', function_id, 'versions', number, 'scale_up',

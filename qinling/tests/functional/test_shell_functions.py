@@ -117,11 +117,21 @@ class TestFunctions(shells.Case):
         for id in ids:
             self.assertIn(id, error)
 
+    def test_trust(self):
+        self.shell.run('function update', 'greeter', '--no-trust')
+        self.assertIn('known to Keystone', self.shell.fails(
+            'function update', 'greeter', '--trust'))
+
     def test_workers(self):
         self.shell.run('function scaleup', 'greeter', '--count', 2)
         servers.wait_for(lambda: len(self.shell.json(
             'function worker list', 'greeter')) >= 2, 'two workers')
         self.shell.run('function scaledown', 'greeter')
+        self.assertIn('keep workers of function greeter', self.shell.run(
+            'function provision', 'greeter', '--count', 2))
+        self.assertEqual('2', self.shell.value(
+            'min_workers', 'function show', 'greeter'))
+        self.shell.run('function provision', 'greeter', '--count', 0)
         self.assertIn('Request to detach function greeter has been accepted',
                       self.shell.run('function detach', 'greeter'))
         self.shell.fails('function scaleup', 'greeter', '--count', 0, code=2)
@@ -167,6 +177,8 @@ class TestVersions(shells.Case):
             'function worker list', 'greeter', '--function-version', 1),
             'workers of the version')
         run('function version scaledown', 'greeter', 1)
+        run('function version provision', 'greeter', 1, '--count', 1)
+        run('function version provision', 'greeter', 1, '--count', 0)
         run('function version detach', 'greeter', 1)
         self.assertEqual('', run('function version delete', 'greeter', 1))
         self.assertIn('FunctionVersion not found', self.shell.fails(
