@@ -19,6 +19,7 @@ costs little.
 
 import contextlib
 import json
+import logging
 
 from kubernetes import client
 from kubernetes import config
@@ -26,6 +27,9 @@ import urllib3
 
 from qinling import exception
 
+LOG = logging.getLogger(__name__)
+
+NOT_FOUND = 404
 CONNECT_TIMEOUT = 5   # seconds
 LONGEST_PAUSE = 10    # seconds, whatever Retry-After says
 OVERLOADED = (429, 500, 502, 503, 504)
@@ -122,9 +126,15 @@ class Api:
         finally:
             response.release_conn()
 
-    def plain(self, model):
-        """A model of the client as a dict."""
-        return self._clients[0].sanitize_for_serialization(model)
+    def delete_pod(self, name, **options):
+        """Delete a pod, or leave it to a sweep while that cannot be done;
+        one that is gone is no error."""
+        try:
+            with unless(NOT_FOUND):
+                self.call(self.core.delete_namespaced_pod, name,
+                          self.namespace, **options)
+        except (Refused, Unreachable) as e:
+            LOG.warning('Pod %s cannot be deleted now: %s', name, e)
 
     def close(self):
         """Close all connections."""

@@ -293,13 +293,7 @@ class Claims:
             return found[0] or self._deaths.get(name)
 
     def _delete(self, name):
-        try:
-            with apis.unless(NOT_FOUND):
-                self._api.call(self._api.core.delete_namespaced_pod, name,
-                               self._api.namespace)
-        except (apis.Refused, apis.Unreachable) as e:
-            # A sweep finds it.
-            LOG.warning('Pod %s cannot be deleted now: %s', name, e)
+        self._api.delete_pod(name)
         with self._view.changed:
             self._reserved.discard(name)
 

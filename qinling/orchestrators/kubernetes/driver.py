@@ -66,7 +66,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
         self._images = images.Images(parts, options.ready_timeout)
         self._sweep = engines.Sweep(
             parts, lambda: self._claims.held() | self._images.held(),
-            self._delete, options.orphan_timeout)
+            self._api.delete_pod, options.orphan_timeout)
         self._keeper = threading.Thread(
             target=self._keep, name='kubernetes-keeper', daemon=True)
 
@@ -197,14 +197,6 @@ class Driver(base.ImageRunner, base.Orchestrator):
             action(*args)
         except Exception:
             LOG.exception('%s failed.', action)
-
-    def _delete(self, name):
-        try:
-            with apis.unless(404):
-                self._api.call(self._api.core.delete_namespaced_pod, name,
-                               self._api.namespace)
-        except (apis.Refused, apis.Unreachable) as e:
-            LOG.warning('Pod %s cannot be deleted now: %s', name, e)
 
     def _keep(self):
         """The thread that gives signs of life and sweeps."""

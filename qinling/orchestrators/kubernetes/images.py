@@ -24,7 +24,6 @@ from qinling.orchestrators.kubernetes import pods
 
 LOG = logging.getLogger(__name__)
 
-NOT_FOUND = 404
 TIMEOUT = 'Function execution timeout.'
 
 
@@ -154,12 +153,7 @@ class Images:
         return text
 
     def _delete(self, name):
-        try:
-            with apis.unless(NOT_FOUND):
-                self._api.call(self._api.core.delete_namespaced_pod, name,
-                               self._api.namespace, grace_period_seconds=0)
-        except (apis.Refused, apis.Unreachable) as e:
-            LOG.warning('Pod %s cannot be deleted now: %s', name, e)
+        self._api.delete_pod(name, grace_period_seconds=0)
         with self._view.changed:
             self._mine.pop(name, None)
 
