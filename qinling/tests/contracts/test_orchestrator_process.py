@@ -110,14 +110,14 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         client = self.connect(worker)
         client.load(agents.package('processes'),
                     entry='main.daemon_then_sleep')
+        process = driver._claimed[worker.name][1]._popen.pid
+        # Beside agent and executor, and bubblewrap or not: the daemon.
+        idle = len(process_drivers.descendants(process))
         body = json.dumps({'execution_id': 'e', 'timeout': 60}).encode()
         client.socket.sendall(
             b'POST /execute HTTP/1.1\r\nX-Qinling-Secret: %s\r\n'
             b'Content-Length: %d\r\n\r\n%s'
             % (worker.secret.encode(), len(body), body))
-        process = driver._claimed[worker.name][1]._popen.pid
-        # Beside agent and executor, and bubblewrap or not: the daemon.
-        idle = len(process_drivers.descendants(process))
         self.wait_until(lambda: len(process_drivers.descendants(
             process)) > idle)
         pids = process_drivers.descendants(process)
