@@ -29,7 +29,8 @@ from qinling import exception
 
 LOG = logging.getLogger(__name__)
 
-NOT_FOUND = 404
+#: HTTP statuses that mean something here.
+NOT_FOUND, CONFLICT, GONE = 404, 409, 410
 CONNECT_TIMEOUT = 5   # seconds
 LONGEST_PAUSE = 10    # seconds, whatever Retry-After says
 OVERLOADED = (429, 500, 502, 503, 504)

@@ -34,7 +34,6 @@ from qinling.orchestrators.kubernetes import pods
 
 LOG = logging.getLogger(__name__)
 
-CONFLICT, NOT_FOUND = 409, 404
 AUTOPSY = 3.0   # seconds in which the cluster tells of a death
 # Whoever moves pods between nodes had better leave a busy one alone.
 ANNOTATIONS = {'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false'}
@@ -197,7 +196,7 @@ class Claims:
                     'annotations': ANNOTATIONS}},
                 _content_type=apis.MERGE_PATCH)
         except apis.Refused as e:
-            if e.status not in (CONFLICT, NOT_FOUND):
+            if e.status not in (apis.CONFLICT, apis.NOT_FOUND):
                 raise
         finally:
             with self._view.changed:

@@ -31,8 +31,6 @@ from qinling.orchestrators.kubernetes import view
 
 LOG = logging.getLogger(__name__)
 
-CONFLICT = 409
-
 
 class Driver(base.ImageRunner, base.Orchestrator):
     """Workers as pods.
@@ -173,7 +171,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
             api.call(api.networking.create_namespaced_network_policy,
                      namespace, policy)
         except apis.Refused as e:
-            if e.status != CONFLICT:
+            if e.status != apis.CONFLICT:
                 raise
             api.call(api.networking.patch_namespaced_network_policy,
                      policy.metadata.name, namespace, policy,

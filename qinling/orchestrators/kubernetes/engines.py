@@ -31,7 +31,6 @@ from qinling.orchestrators.kubernetes import pods
 
 LOG = logging.getLogger(__name__)
 
-CONFLICT, NOT_FOUND = 409, 404
 FORGOTTEN = 10   # durations after which the Lease of a dead engine goes
 
 
@@ -53,7 +52,7 @@ class Engines:
 
     def begin(self):
         """Give the first sign of life, and look who else is there."""
-        with apis.unless(CONFLICT):
+        with apis.unless(apis.CONFLICT):
             self._make()
         self.look()
 
@@ -66,7 +65,7 @@ class Engines:
                 {'spec': {'renewTime': _text(_now())}},
                 _content_type=apis.MERGE_PATCH)
         except apis.Refused as e:
-            if e.status != NOT_FOUND:
+            if e.status != apis.NOT_FOUND:
                 raise
             # Others took us for dead while the cluster was out of reach.
             self._make()
@@ -122,7 +121,7 @@ class Engines:
         self._remove(self.name)
 
     def _remove(self, name):
-        with apis.unless(NOT_FOUND):
+        with apis.unless(apis.NOT_FOUND):
             self._api.call(
                 self._api.coordination.delete_namespaced_lease, name,
                 self._api.namespace)

@@ -27,8 +27,6 @@ from qinling.orchestrators.kubernetes import pods
 
 LOG = logging.getLogger(__name__)
 
-CONFLICT, NOT_FOUND = 409, 404
-
 
 class Pools:
     """The pools of one namespace.
@@ -64,26 +62,26 @@ class Pools:
         was made by this call."""
         api, namespace = self._api, self._api.namespace
         self.key(runtime.id, create=True)
-        with apis.unless(CONFLICT):
+        with apis.unless(apis.CONFLICT):
             api.call(api.policy.create_namespaced_pod_disruption_budget,
                      namespace, self._maker.budget(runtime.id))
         wanted = self._maker.deployment(runtime)
         for _try in range(10):
-            with apis.unless(CONFLICT):
+            with apis.unless(apis.CONFLICT):
                 return api.call(api.apps.create_namespaced_deployment,
                                 namespace, wanted), True
             try:
                 present = api.call(api.apps.read_namespaced_deployment,
                                    wanted.metadata.name, namespace)
             except apis.Refused as e:
-                if e.status == NOT_FOUND:
+                if e.status == apis.NOT_FOUND:
                     continue  # deleted meanwhile
                 raise
             if not _differ(present, wanted):
                 return present, False
             wanted.metadata.resource_version = present['metadata'][
                 'resourceVersion']
-            with apis.unless(CONFLICT):
+            with apis.unless(apis.CONFLICT):
                 return api.call(api.apps.replace_namespaced_deployment,
                                 wanted.metadata.name, namespace,
                                 wanted), False
@@ -148,7 +146,7 @@ class Pools:
                     api.apps.delete_namespaced_deployment,
                     api.policy.delete_namespaced_pod_disruption_budget,
                     api.core.delete_namespaced_secret):
-                with apis.unless(NOT_FOUND):
+                with apis.unless(apis.NOT_FOUND):
                     api.call(function, name, namespace,
                              propagation_policy='Background')
             api.call(api.core.delete_collection_namespaced_pod, namespace,
@@ -182,7 +180,7 @@ class Pools:
         api, namespace = self._api, self._api.namespace
         if create:
             wanted = self._maker.key(runtime_id, secrets.token_hex(32))
-            with apis.unless(CONFLICT):
+            with apis.unless(apis.CONFLICT):
                 api.call(api.core.create_namespaced_secret, namespace,
                          wanted)
         found = api.call(api.core.read_namespaced_secret,

@@ -37,7 +37,6 @@ PAGE = 500              # objects in one answer of a list
 WATCH_SECONDS = 300     # after which the server ends a watch
 RESYNC_SECONDS = 1800   # after which everything is listed again
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0  # seconds between tries
-GONE = 410
 
 
 class Informer:
@@ -105,7 +104,7 @@ class Informer:
                 if time.monotonic() - began > 1:
                     continue
             except apis.Refused as e:
-                if e.status == GONE:
+                if e.status == apis.GONE:
                     LOG.info('Objects are listed again: %s', e)
                     self._version = None
                     pause = FIRST_PAUSE
