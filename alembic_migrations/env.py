@@ -15,13 +15,14 @@
 from alembic import context
 
 from qinling.db import models
+from qinling.db import patience
 
 
 def run():
     """Run the migrations, each step in a transaction where the database can
     take a change of the schema back."""
     engine = context.config.attributes['engine']
-    with engine.connect() as connection:
+    with engine.connect() as connection, patience.ddl(connection):
         context.configure(
             connection=connection, target_metadata=models.Base.metadata,
             transaction_per_migration=True,

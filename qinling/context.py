@@ -23,6 +23,10 @@ class RequestContext(context.RequestContext):
     ``elevated()`` gives one that sees every project; nothing else does.
     """
 
+    #: The span of a trace that this is a part of, as W3C Trace Context has
+    #: it.
+    traceparent = None
+
     def __init__(self, enforcer=None, sees_all=False, **kwargs):
         super().__init__(**kwargs)
         self.enforcer = enforcer
@@ -35,6 +39,18 @@ class RequestContext(context.RequestContext):
     def use_in_log(self):
         """Have the log records of this thread carry this context."""
         super().update_store()
+
+    def is_part_of(self, environ):
+        """Take over the ids of a request from its WSGI environment."""
+        self.request_id = environ['openstack.request_id']
+        self.global_request_id = environ['openstack.global_request_id']
+        self.traceparent = environ['qinling.traceparent']
+
+    def trail(self):
+        """What follows a request wherever it leads, as plain data."""
+        return {'request_id': self.request_id,
+                'global_request_id': self.global_request_id,
+                'traceparent': self.traceparent}
 
     def can(self, rule, target=None):
         """Whether the caller may do what the policy ``rule`` guards.
@@ -83,6 +99,21 @@ def nobody(rule):
     return Limited([rule])
 
 
-def owner(project_id):
-    """A project itself, when what it has set up runs without a caller."""
-    return Limited(project_id=project_id)
+def owner(project_id, cause=None):
+    """A project itself, when what it has set up runs without a caller.
+
+    :param cause: the context of the request that makes it run, if any.
+    """
+    made = Limited(project_id=project_id)
+    if cause is not None:
+        made.request_id = cause.request_id
+        made.global_request_id = cause.global_request_id
+        made.traceparent = cause.traceparent
+    return made
+
+
+def following(trail, project_id):
+    """What log records of an execution are written with."""
+    ids = {name: trail.get(name) for name in (
+        'request_id', 'global_request_id')} if trail else {}
+    return RequestContext(project_id=project_id, **ids)

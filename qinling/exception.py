@@ -84,6 +84,15 @@ class RateLimited(QinlingError):
                'try again in {retry_after} seconds.')
 
 
+class TooManyExecutions(QinlingError):
+    """``retry_after`` is in seconds."""
+
+    http_code = 429
+    msg_fmt = ('{what} may not have more executions at the same time '
+               '({limit}); try again in {retry_after} s, when some have '
+               'ended.')
+
+
 class Unavailable(QinlingError):
     http_code = 503
     msg_fmt = 'The service cannot do this at the moment: {reason}'
@@ -91,6 +100,16 @@ class Unavailable(QinlingError):
 
 class PolicyForbidden(Forbidden):
     msg_fmt = 'Operation not allowed: it needs the policy {rule}.'
+
+
+class QuotaExceeded(Forbidden):
+    msg_fmt = ('Quota exceeded for {resource}: {more} more were asked for, '
+               '{used} of {limit} are used. Delete some, or ask an operator '
+               'for more.')
+
+
+class StorageQuotaExceeded(TooLarge):
+    msg_fmt = QuotaExceeded.msg_fmt
 
 
 class RuntimeNotFound(NotFound):

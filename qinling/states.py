@@ -59,6 +59,17 @@ class JobStatus(str, enum.Enum):
     DONE = 'done'
 
 
+class BuildStatus(str, enum.Enum):
+    """How far the installation of dependencies has come."""
+
+    #: Some engine is at it.
+    BUILDING = 'building'
+    #: What was installed is stored.
+    READY = 'ready'
+    #: It could not be installed, and is not tried again unasked.
+    FAILED = 'failed'
+
+
 class Misfire(str, enum.Enum):
     """What a job does about ticks that nobody could fire in time."""
 
@@ -93,5 +104,9 @@ MOVES = {
         'paused': ('running', 'paused'),
         'cancelled': ('running', 'paused'),
         'done': ('running', 'paused'),
+    },
+    'Build': {
+        'ready': ('building',),
+        'failed': ('building',),
     },
 }

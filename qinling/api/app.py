@@ -12,23 +12,27 @@
 
 """The WSGI application."""
 
-import functools
-
 import pecan
 
 from qinling.api import fast
 from qinling.api import hooks
 from qinling.api import identity
 from qinling.api import middleware
+from qinling.api import observe
 from qinling.api import root
+from qinling.telemetry import health as health_module
 
 
-def make(services, identify=None):
+def make(services, identify=None, health=None, audit=None, tracer=None):
     """The application over the core.
 
     :param services: :class:`qinling.core.services.Services`.
     :param identify: function of a WSGI environment that returns a request
         context; what ``[api] auth_strategy`` says when not given.
+    :param health: a :class:`qinling.telemetry.health.Health`; one that
+        checks nothing when not given.
+    :param audit: a :class:`qinling.api.audit.Audit`, or ``None``.
+    :param tracer: a :class:`qinling.telemetry.tracing.Tracer`, or ``None``.
     :raises ValueError: the options for the strategy do not do.
     """
     conf = services.conf
@@ -39,12 +43,6 @@ def make(services, identify=None):
         guess_content_type_from_ext=False, use_context_locals=False,
         request_cls=fast.Request,
         hooks=[hooks.ContextHook(identify, conf.api), hooks.ErrorHook()])
-    return middleware.wrap(functools.partial(_answer, app), conf)
-
-
-def _answer(app, environ, start_response):
-    """The last resort: what fails outside of Pecan's reach is JSON, too."""
-    try:
-        return app(environ, start_response)
-    except Exception as e:
-        return hooks.response(e)(environ, start_response)
+    return observe.Observer(
+        middleware.wrap(app, conf),
+        health or health_module.Health(conf, {}), audit, tracer)

@@ -88,7 +88,7 @@ class expose:
     def __call__(self, function):
         words = self.path.strip('/').split('/')
         names = [word[1:-1] for word in words if word[:1] == '{']
-        route = self
+        route, method = self, self.method
 
         # Pecan takes for a method what calls its first argument self.
         @functools.wraps(function)
@@ -104,6 +104,9 @@ class expose:
             answer = function(self, req, *arguments, **keywords)
             if route.idempotent:
                 repeats.mark(resp, req.once)
+            if method == 'POST':
+                req.environ['qinling.subject'] = getattr(
+                    answer, 'id', None) or req.environ.get('qinling.subject')
             return route.render(answer, resp)
 
         call.route = route

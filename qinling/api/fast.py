@@ -83,7 +83,7 @@ def encoder(datatype):
     to what ``orjson`` writes."""
     if isinstance(datatype, wtypes.ArrayType):
         one = encoder(datatype.item_type)
-        return lambda rows: [one(row) for row in rows]
+        return one and (lambda rows: [one(row) for row in rows])
     if datatype is datetime.datetime or isinstance(datatype, types.Moment):
         return _time
     if not wtypes.iscomplex(datatype):

@@ -46,7 +46,14 @@ class ContextHook(hooks.PecanHook):
         request, rule = state.request, getattr(
             state.controller, 'policy', None)
         route = getattr(state.controller, 'route', None)
-        request.ctx = self._who(request, rule, route)
+        environ = request.environ
+        environ['qinling.route'] = route
+        # Words of the path are told even if the request is refused.
+        environ['qinling.subject'] = next(
+            iter(state.arguments.varargs), None)
+        request.ctx = environ['qinling.ctx'] = self._who(
+            request, rule, route)
+        request.ctx.is_part_of(environ)
         request.ctx.use_in_log()
         if rule is None or not request.ctx.can(rule):
             raise exception.PolicyForbidden(rule=rule)
@@ -60,11 +67,6 @@ class ContextHook(hooks.PecanHook):
         if route is not None and route.public:
             return context.nobody(rule)
         return self._identify(request.environ)
-
-    def after(self, state):
-        ctx = getattr(state.request, 'ctx', None)
-        if ctx is not None:
-            state.response.headers['X-Openstack-Request-Id'] = ctx.request_id
 
 
 class ErrorHook(hooks.PecanHook):

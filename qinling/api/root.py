@@ -20,6 +20,7 @@ from qinling.api.controllers.v1 import alias
 from qinling.api.controllers.v1 import execution
 from qinling.api.controllers.v1 import function
 from qinling.api.controllers.v1 import job
+from qinling.api.controllers.v1 import quota
 from qinling.api.controllers.v1 import runtime
 from qinling.api.controllers.v1 import version
 from qinling.api.controllers.v1 import webhook
@@ -28,7 +29,7 @@ from qinling.api import types
 
 NOUNS = (runtime.Controller, function.Controller, version.Controller,
          alias.Controller, execution.Controller, job.Controller,
-         webhook.Controller)
+         webhook.Controller, quota.Controller)
 
 
 class Link(types.Type):

@@ -14,6 +14,8 @@
 
 import logging
 import re
+import select
+import uuid
 
 from cheroot import errors
 from cheroot import server as cheroot_server
@@ -25,11 +27,12 @@ from qinling import exception
 
 LOG = log.getLogger(__name__)
 
-#: Seconds that the server waits for requests in progress when it stops.
-PATIENCE = 20
 #: Seconds that an idle connection is kept: longer than common load
 #: balancers keep theirs, so that they close first.
 KEEP_ALIVE = 75
+#: Idle connections that are kept; cheroot's own limit of 10 makes clients of
+#: a busy cloud connect anew for nearly every request.
+KEPT = 1000
 #: Bytes of a body that are read to keep a connection when no one wants them.
 LINGER = 64 * 1024
 #: Bytes of a line between chunks.
@@ -107,6 +110,7 @@ class _Request(cheroot_server.HTTPRequest):
         head = [f'{self.server.protocol} {status}\r\n',
                 f'Content-Length: {len(body)}\r\n',
                 'Content-Type: application/json\r\n',
+                f'X-Openstack-Request-Id: req-{uuid.uuid4()}\r\n',
                 'Connection: close\r\n', '\r\n']
         self.close_connection = True
         try:
@@ -120,6 +124,24 @@ class _Connection(cheroot_server.HTTPConnection):
     RequestHandlerClass = _Request
 
 
+class _Server(wsgi.Server):
+    def stop(self):
+        """Stop as cheroot does, but answer those who have connected: it
+        would close the door with them before it, which a client cannot tell
+        from a crash, while he may safely go elsewhere when he is refused.
+        """
+        if self.ready:
+            self.keep_alive_conn_limit = 0
+            self._connections.stop()
+            while select.select([self.socket], [], [], 0)[0]:
+                made = self._connections._from_server_socket(self.socket)
+                if made is not None:
+                    self.process_conn(made)
+            self.socket.close()
+            self.socket = None
+        super().stop()
+
+
 def _log(message='', level=logging.INFO, traceback=False):
     LOG.log(level, '%s', message, exc_info=traceback)
 
@@ -128,16 +150,18 @@ class Server:
     """Serves an application with threads.
 
     :param port: 0 takes a free one; see :attr:`url`.
+    :param patience: seconds that :meth:`stop` waits for requests.
     """
 
-    def __init__(self, app, host, port, threads):
-        self._server = wsgi.Server(
+    def __init__(self, app, host, port, threads, patience):
+        self._server = _Server(
             (host, port), app, numthreads=threads, server_name='qinling',
-            shutdown_timeout=PATIENCE, request_queue_size=128,
+            shutdown_timeout=patience, request_queue_size=128,
             timeout=KEEP_ALIVE)
         self._server.ConnectionClass = _Connection
         self._server.gateway = _Gateway
         self._server.error_log = _log
+        self._server.keep_alive_conn_limit = KEPT
         self._server.prepare()
 
     @property

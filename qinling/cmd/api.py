@@ -17,12 +17,9 @@ import threading
 
 from oslo_log import log
 
-from qinling.api import app
 from qinling.api import server
+from qinling.api import wsgi
 from qinling.cmd import process
-from qinling.core import services
-from qinling.db import session
-from qinling import rpc
 
 LOG = log.getLogger(__name__)
 
@@ -33,18 +30,15 @@ def main():
     conf = process.configure(sys.argv[1:], 'qinling-api',
                              'The REST API of Qinling.')
     identify = process.identify(conf)
-    db = session.Database(conf)
-    bus = rpc.transport(conf)
-    core = process.build(conf, db, rpc.EngineClient(conf, bus),
-                         services.code(conf, db))
-    http = server.Server(app.make(core, identify), conf.api.host,
-                         conf.api.port, conf.api.threads)
+    service = process.checked(wsgi.Service, conf, identify)
+    http = server.Server(service.app, conf.api.host, conf.api.port,
+                         conf.api.threads, conf.api.stop_timeout)
     serving = threading.Thread(target=http.serve, name='http')
     serving.start()
+    process.serving(conf)
     LOG.info('Serving at %s.', http.url)
     stop.wait()
+    process.notify('STOPPING=1')
     http.stop()
     serving.join()
-    core.close()
-    bus.cleanup()
-    db.close()
+    service.close(process.leave)

@@ -10,7 +10,8 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""``qinling-db-manage``: moves the schema of the database forward."""
+"""``qinling-db-manage``: moves the schema of the database forward, and its
+secrets to another key."""
 
 import sys
 
@@ -20,35 +21,38 @@ from oslo_db import exception as db_exc
 from sqlalchemy import exc
 
 from qinling.cmd import process
+from qinling.core import rotation
+from qinling.core import secrets
 from qinling.db import migration
 from qinling.db import session
+from qinling import exception
 
 
-def upgrade(db, args):
-    migration.upgrade(db, args.revision)
+def upgrade(db, conf):
+    migration.upgrade(db, conf.command.revision)
     print(f'The database is at {migration.current(db)}.')
 
 
-def downgrade(_db, _args):
+def downgrade(_db, _conf):
     process.fail('A downgrade is not possible, since it would lose data. '
                  'Restore a backup of the database instead.')
 
 
-def current(db, _args):
+def current(db, _conf):
     print(migration.current(db) or 'The database is empty.')
 
 
-def history(db, _args):
+def history(db, _conf):
     for revision, text in migration.history(db):
         print(f'{revision}  {text}')
 
 
-def stamp(db, args):
-    migration.stamp(db, args.revision)
-    print(f'The database is said to be at {args.revision}.')
+def stamp(db, conf):
+    migration.stamp(db, conf.command.revision)
+    print(f'The database is said to be at {conf.command.revision}.')
 
 
-def check(db, _args):
+def check(db, _conf):
     """Exit code 1 when the schema is not what this release needs."""
     present, wanted = migration.current(db), migration.head(db)
     if present != wanted:
@@ -58,6 +62,15 @@ def check(db, _args):
     print(f'The database is at {present}, as this release needs.')
 
 
+def rotate_secrets(db, conf):
+    try:
+        count = rotation.rotate(db, secrets.Secrets(conf))
+    except (ValueError, exception.Unavailable) as e:
+        process.fail(str(e))
+    print(f'{count} secrets are encrypted with the first of [secrets] '
+          'encryption_keys.')
+
+
 def _commands(parsers):
     for action, text in (
             (upgrade, 'Bring the schema forward.'),
@@ -65,7 +78,9 @@ def _commands(parsers):
             (current, 'Show the revision of the schema.'),
             (history, 'List all revisions.'),
             (stamp, 'Write a revision down without changing the schema.'),
-            (check, 'Whether the schema is what this release needs.')):
+            (check, 'Whether the schema is what this release needs.'),
+            (rotate_secrets, 'Encrypt all secrets with the first of the '
+                             'keys.')):
         parser = parsers.add_parser(action.__name__, help=text,
                                     description=text)
         parser.set_defaults(action=action)
@@ -97,8 +112,8 @@ def main():
 
 
 def _run(conf):
-    db = session.Database(conf)
+    db = session.Database(conf, patient=True)
     try:
-        conf.command.action(db, conf.command)
+        conf.command.action(db, conf)
     finally:
         db.close()

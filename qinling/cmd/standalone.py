@@ -28,13 +28,13 @@ from qinling.core import secrets
 from qinling.core import services
 from qinling.db import migration
 from qinling.db import session
-from qinling import drivers
 from qinling.engine import service
+from qinling.telemetry import health
+from qinling.telemetry import listener
+from qinling.telemetry import metrics
+from qinling.telemetry import tracing
 
 LOG = log.getLogger(__name__)
-
-#: Runtimes that a new installation has: name -> image.
-RUNTIMES = {'python3': 'python3'}
 
 
 def _state_dir():
@@ -47,6 +47,10 @@ OPTS = [
     cfg.StrOpt('state-dir', default=_state_dir(),
                help='Directory that holds everything the server keeps: '
                     'database, packages, workers.'),
+    cfg.ListOpt('runtimes', sample_default='<all that this machine has>',
+                help='Images of the runtimes that are made if there are none '
+                     'yet, for instance python3,nodejs. Each keeps workers '
+                     'ready.'),
     cfg.HostAddressOpt('host', default='127.0.0.1',
                        help='Address to listen on.'),
     cfg.PortOpt('port', default=7070, min=0,
@@ -101,37 +105,50 @@ def _run(conf, state, stop):
     identify = process.identify(conf)
     db = session.Database(conf)
     migration.upgrade(db)
-    code = services.code(conf, db)
+    code = process.checked(services.code, conf, db)
     workers = state / 'workers'
     workers.mkdir(exist_ok=True, mode=0o700)
-    orchestrator = drivers.load('orchestrators', conf.engine.orchestrator)(
-        conf, str(workers))
-    engine = service.Engine(conf, db, orchestrator, code)
+    orchestrator = process.orchestrator(conf, str(workers))
+    tracer = process.checked(tracing.make, conf, 'qinling')
+    engine = service.Engine(conf, db, orchestrator, code, tracer)
     core = process.build(conf, db, engine, code)
-    core.runtimes.register(RUNTIMES)
+    core.runtimes.register({name: name for name in conf.runtimes
+                            or orchestrator.languages()})
+    checks = {'database': db.ping}
     try:
-        http = server.Server(app.make(core, identify), conf.host, conf.port,
-                             conf.api.threads)
+        http = server.Server(
+            app.make(core, identify, health.Health(conf, checks),
+                     tracer=tracer), conf.host, conf.port, conf.api.threads,
+            conf.api.stop_timeout)
     except OSError as e:
         orchestrator.close()
         process.fail(f'Cannot listen on {conf.host}:{conf.port}: {e}. '
                      'Choose another port with --port.')
+    figures = listener.Listener(conf, conf.metrics.api_port, checks,
+                                metrics.Live(engine.figures))
     engine.begin(alone=True)
     serving = threading.Thread(target=http.serve, name='http')
     serving.start()
+    process.serving(conf)
     endpoint = state / 'endpoint'
     _write(endpoint, http.url + '\n')
     LOG.info('Serving at %s, state in %s.', http.url, state)
     stop.wait()
+    process.notify('STOPPING=1')
     LOG.info('Stopping.')
     endpoint.unlink(missing_ok=True)
+    _stop(engine, http, serving)
+    for each in filter(None, (figures, core, tracer, db)):
+        each.close()
+
+
+def _stop(engine, http, serving):
+    """End the engine and the web server, which wait for each other."""
     ending = threading.Thread(target=engine.end, name='engine-end')
     ending.start()
     http.stop()
     serving.join()
     ending.join()
-    core.close()
-    db.close()
 
 
 def _write(path, text, mode=0o666):

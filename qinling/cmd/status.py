@@ -22,6 +22,7 @@ from qinling import conf as qinling_conf
 from qinling.db import migration
 from qinling.db import session
 from qinling import drivers
+from qinling import exception
 
 
 class Checks(upgradecheck.UpgradeCommands):
@@ -52,12 +53,16 @@ class Checks(upgradecheck.UpgradeCommands):
     def _isolation(self):
         conf = self._conf
         with tempfile.TemporaryDirectory() as directory:
-            orchestrator = drivers.load(
-                'orchestrators', conf.engine.orchestrator)(conf, directory)
+            try:
+                orchestrator = drivers.load(
+                    'orchestrators', conf.engine.orchestrator)(conf, directory)
+            except exception.PermanentError as e:
+                return upgradecheck.Result(upgradecheck.Code.FAILURE, str(e))
             found = orchestrator.describe()
             orchestrator.close()
         code = (upgradecheck.Code.WARNING
-                if found.get('isolation', 'none').startswith('none')
+                if found.get('isolation', 'none').startswith(
+                    ('none', 'landlock'))
                 else upgradecheck.Code.SUCCESS)
         return upgradecheck.Result(code, '; '.join(
             f'{name}: {value}' for name, value in found.items()))

@@ -46,6 +46,9 @@ def register(conf):
     for group, opts in groups():
         conf.register_opts(opts, group=group)
     conf.register_opts(db_options.database_opts, group='database')
+    # To make a connection takes longer than an execution does, so that those
+    # of a busy moment are kept.
+    conf.set_default('max_pool_size', 16, group='database')
     log.register_options(conf)
     return conf
 
@@ -64,3 +67,24 @@ def load(args=(), files=None, cli_opts=(), prog=None, description=None):
     conf(list(args), project='qinling', prog=prog, version=version.release(),
          default_config_files=files, description=description)
     return conf
+
+
+def check_files(conf):
+    """Read the files of a configuration anew, and every value in them.
+
+    To take over a value that is none of its kind would break whoever reads
+    it next, for oslo.config converts a value when it is read.
+
+    :raises cfg.Error, ValueError: a file cannot be used.
+    """
+    words = [word for option, values in (
+        ('--config-file', conf.config_file or conf.default_config_files),
+        ('--config-dir', conf.config_dir or conf.default_config_dirs))
+        for value in values or () for word in (option, value)]
+    fresh = register(cfg.ConfigOpts())
+    fresh(words, project='qinling', default_config_files=[],
+          default_config_dirs=[])
+    for group in (fresh, *(value for value in fresh.values() if isinstance(
+            value, cfg.ConfigOpts.GroupAttr))):
+        for name in group:
+            group[name]

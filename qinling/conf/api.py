@@ -27,14 +27,20 @@ OPTS = [
     cfg.IntOpt(
         'threads', default=64, min=1,
         help='Requests that one API process serves at the same time. A '
-             'synchronous execution holds one of them until it ends.'),
+             'synchronous execution holds one of them until it ends. One '
+             'function may hold up to twice as many as are free, and one '
+             'project three times as many; more are refused with 429.'),
     cfg.IntOpt(
-        'max_body_size', default=6 * 1024 * 1024, min=1024,
+        'stop_timeout', default=20, min=1,
+        help='Seconds that a stopping API process lets requests in progress '
+             'go on.'),
+    cfg.IntOpt(
+        'max_body_size', default=6 * 1024 * 1024, min=1024, mutable=True,
         help='Bytes that the JSON or form body of a request may have; more '
              'is refused with 413. Packages have a limit of their own, see '
              '[resource_limits] max_package_size.'),
     cfg.IntOpt(
-        'max_page_size', default=0, min=0,
+        'max_page_size', default=0, min=0, mutable=True,
         help='Items that one answer to a list request may have. 0 means no '
              'limit: a request without "limit" gets everything, which '
              'clients that do not follow "next" links rely on.'),

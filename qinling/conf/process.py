@@ -21,9 +21,12 @@ GROUP_HELP = ('The process orchestrator: workers are sandboxed processes on '
 OPTS = [
     cfg.StrOpt(
         'isolation', default='auto', choices=[
-            ('strict', 'refuse to start unless workers can be sandboxed'),
+            ('strict', 'refuse to start without any of: a sandbox of '
+                       'namespaces, seccomp, and control groups for memory, '
+                       'processes and CPU time'),
             ('auto', 'the best that works here: bubblewrap, else namespaces '
-                     'of our own, else none, with a warning'),
+                     'of our own, else Landlock and seccomp alone, else '
+                     'none, with a warning'),
             ('none', 'plain child processes without protection, for '
                      'development only')],
         help='How workers are kept apart from this machine and from each '
@@ -36,7 +39,7 @@ OPTS = [
     cfg.IntOpt(
         'pool_size', default=3, min=1, max=1000,
         help='Idle workers that are kept ready for each runtime. One takes '
-             'about 15 MiB of memory.'),
+             'about 15 MiB of memory, one of Node.js 25 MiB.'),
     cfg.IntOpt(
         'max_workers', default=64, min=1, max=1000,
         help='Workers that may exist at the same time, idle and claimed '
@@ -50,6 +53,12 @@ OPTS = [
              'use. Its whole installation is visible to functions, so it '
              'must not be a virtual environment with secrets in it; not '
              'set, it is the interpreter below the one of the service.'),
+    cfg.StrOpt(
+        'nodejs', sample_default='<node of the search path>',
+        help='Path of the Node.js (18 or newer) that workers of the runtime '
+             'nodejs use: the program itself, not a script that starts it. '
+             'Beside the system directories, functions see nothing else of '
+             'its installation.'),
     cfg.IntOpt(
         'tmp_size', default=64, min=1,
         help='MiB that a function may write to /tmp, and the same again to '

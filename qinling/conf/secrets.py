@@ -21,9 +21,11 @@ OPTS = [
     cfg.ListOpt(
         'encryption_keys', default=[], secret=True,
         help='Keys that encrypt secrets in the database: Fernet keys, which '
-             'are 32 random bytes in URL-safe base64, the same on all API '
-             'hosts. The first one encrypts, and each of them decrypts: to '
-             'change the key, put a new one in front and keep the old one '
-             'until no secret is older. Without a key no secret can be '
-             'stored; qinling-standalone makes one by itself.'),
+             'are 32 random bytes in URL-safe base64, the same on all hosts '
+             'of API and engines. The first one encrypts, and each of them '
+             'decrypts: to change the key, put a new one behind the old one '
+             'on all hosts, then in front of it, run "qinling-db-manage '
+             'rotate_secrets", and take the old one away. Without a key no '
+             'secret can be stored; qinling-standalone makes one by '
+             'itself.'),
 ]

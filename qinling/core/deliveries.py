@@ -55,32 +55,34 @@ class Deliveries:
             raise exception.WebhookNotFound(id=id)
         return row
 
-    def take(self, id, delivery):
+    def take(self, id, delivery, cause=None):
         """Run the function of a webhook.
 
         A delivery that the sender has tried before runs nothing, and is
         answered as the first one.
 
         :param delivery: a :class:`qinling.core.payloads.Delivery`.
+        :param cause: the context of the request, whose ids go with the
+            execution.
         :returns: (the execution, whether an earlier try had begun it).
         :raises WebhookNotFound, SignatureRefused, RateLimited, TooLarge:
             it is refused, which is counted.
         """
         webhook = self.webhook(id)
         try:
-            return self._run(webhook, delivery)
+            return self._run(webhook, delivery, cause)
         except exception.QinlingError as e:
             refusal = e
         # Not within the clause: each line of the log would tell it twice.
         self._refusals.note(id, refusal)
         raise refusal
 
-    def _run(self, webhook, delivery):
+    def _run(self, webhook, delivery, cause):
         self._admit(webhook, delivery)
         once = _once(webhook, delivery)
         row = self._executions.create(
-            context.owner(webhook.project_id), _order(webhook, delivery),
-            once)
+            context.owner(webhook.project_id, cause),
+            _order(webhook, delivery), once)
         return row, once is not None and once.repeated
 
     def _admit(self, webhook, delivery):

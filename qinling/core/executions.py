@@ -14,6 +14,7 @@
 
 import dataclasses
 import datetime
+import functools
 import json
 import time
 import types
@@ -24,6 +25,7 @@ from qinling import context
 from qinling.core import idempotency
 from qinling.core import inputs
 from qinling.core import targets
+from qinling.db import groups
 from qinling.db import models
 from qinling.db import query
 from qinling import exception
@@ -35,6 +37,9 @@ LOG = log.getLogger(__name__)
 _MODEL = models.Execution
 #: The condition that the engine in the parameter ``mine`` owns a row.
 MINE = query.given(_MODEL.owner, 'mine')
+#: What holds of a row that no engine has begun.
+UNTOUCHED = (_MODEL.owner.is_(None),
+             _MODEL.status == ExecutionStatus.RUNNING.value)
 #: Columns that a list does not read.
 _HEAVY = ('logs',)
 #: What a rerun may run, if not a version by its number.
@@ -44,12 +49,16 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 
 
 class Executions:
-    """What may happen to executions."""
+    """What may happen to executions.
 
-    def __init__(self, conf, db, engine):
+    :param dispatch: a :class:`qinling.core.dispatch.Dispatch`.
+    """
+
+    def __init__(self, conf, db, engine, dispatch):
         self._conf = conf
         self._db = db
         self._engine = engine
+        self._dispatch = dispatch
 
     def create(self, ctx, order, once=None, **origin):
         """Run something.
@@ -63,6 +72,8 @@ class Executions:
         :param origin: columns that say where it comes from.
         :returns: the row: ended if ``sync``, else ``running``.
         :raises RuntimeNotAvailable: the function's runtime cannot serve.
+        :raises TooManyExecutions: it is one too many.
+        :raises Unavailable: no engine can be reached; nothing was run.
         """
         return idempotency.run(
             self._db, once, lambda: self._create(ctx, order, once, origin),
@@ -78,13 +89,7 @@ class Executions:
             raise exception.RuntimeNotAvailable(
                 id=target.runtime_id, status=target.runtime_status)
         row = self._row(id, target, order, origin)
-        # Nobody was promised a synchronous execution before it has ended.
-        self._db.write(lambda tx: begin(tx, target, row, once),
-                       durable=not row['sync'])
-        if row['sync']:
-            row.update(self._run(row, target))
-        else:
-            self._start(row, target)
+        row.update(self._dispatch(row, target, once, ctx.trail()))
         return types.SimpleNamespace(**row)
 
     def _row(self, id, target, order, origin):
@@ -97,28 +102,6 @@ class Executions:
             row.update(owner=self._engine.owner, attempt=1,
                        lease_until=lease(self._conf, row['created_at']))
         return row
-
-    def _run(self, row, target):
-        """What the engine changed of the row."""
-        try:
-            outcome = self._engine.run(row, target)
-            if outcome is not None:
-                return outcome
-            # Another engine has it, or the row is gone.
-        except exception.Unavailable as e:
-            LOG.warning('Execution %s: %s', row['id'], e)
-            finish(self._db, row['id'], fault(
-                'No engine answered in time; try again later.'))
-        now = self._db.read(lambda tx: query.get(
-            tx, context.admin(), _MODEL, id=row['id']))
-        return now._mapping if now else {}
-
-    def _start(self, row, target):
-        try:
-            self._engine.start(row, target)
-        except exception.Unavailable as e:
-            # The row is there: a sweep of any engine finds it.
-            LOG.warning('Execution %s waits for a sweep: %s', row['id'], e)
 
     def _ended(self, ctx, id):
         """The row of an execution that another request has begun: ended if
@@ -199,8 +182,8 @@ class Executions:
             function_alias=alias, input=row.input, routing_key=None,
             sync=row.sync if sync is None else sync,
             description=f'Rerun of execution {id}')
-        return self.create(context.owner(row.project_id), order, rerun_of=id,
-                           failed_id=row.failed_id)
+        return self.create(context.owner(row.project_id, ctx), order,
+                           rerun_of=id, failed_id=row.failed_id)
 
 
 def prepared(conf, target, id=None, **values):
@@ -227,6 +210,12 @@ def begin(tx, target, row, once=None):
     count(tx, target.function_id, target.version)
 
 
+def uncount(tx, target, once=None):
+    """Take back what :func:`begin` wrote beside the row."""
+    idempotency.release(tx, once)
+    count(tx, target.function_id, target.version, -1)
+
+
 def write(tx, row):
     """Write the row; it takes less time to leave out what is nothing."""
     query.insert(tx, _MODEL, **{
@@ -234,11 +223,16 @@ def write(tx, row):
 
 
 def count(tx, function_id, version, number=1):
-    """Count executions that begin; what they run may have been deleted
-    since it was looked up.
+    """Count executions that begin, at the end of the transaction; what they
+    run may have been deleted since it was looked up.
 
     :raises FunctionNotFound, FunctionVersionNotFound: it was.
     """
+    groups.add_up(tx, ('count', function_id, version), number,
+                  functools.partial(_count, function_id, version))
+
+
+def _count(function_id, version, tx, number):
     if version:
         if not query.add(tx, models.FunctionVersion, 'count', number,
                          function_id=function_id, version_number=version):
@@ -277,7 +271,8 @@ def finish(db, id, outcome, *conditions, params=None):
         ended already, was deleted, or a condition did not hold.
     """
     return db.write(
-        lambda tx: end(tx, id, outcome, *conditions, params=params))
+        lambda tx: end(tx, id, outcome, *conditions, params=params),
+        together=True)
 
 
 def end(tx, id, outcome, *conditions, params=None):

@@ -12,17 +12,21 @@
 
 """Functions: code, how it is entered, and what it may take."""
 
+import dataclasses
+
 from oslo_log import log
 
+from qinling.core import builds
 from qinling.core import limits
 from qinling.core import retries
 from qinling.core import revisions
+from qinling.core import runtimes
+from qinling.core import settings
 from qinling.core import targets
 from qinling.core import workers
 from qinling.db import models
 from qinling.db import query
 from qinling import exception
-from qinling.states import RuntimeStatus
 
 LOG = log.getLogger(__name__)
 
@@ -35,13 +39,15 @@ _LIMITED = ('cpu', 'memory_size', 'timeout')
 class Functions(workers.Served):
     """What may happen to functions."""
 
-    def __init__(self, conf, db, engine, code):
+    def __init__(self, conf, db, engine, code, quotas):
         self._conf = conf
         self._db = db
         self._engine = engine
         self._sources = code.sources
         self._packages = code.packages
+        self._quotas = quotas
         self._trusts = code.trusts
+        self._settings = code.settings
 
     def create(self, ctx, fields, upload):
         """Check everything, keep the code, write the function.
@@ -49,45 +55,52 @@ class Functions(workers.Served):
         :param fields: dict with ``code`` (an object) and what is given of
             name, description, runtime_id, entry, cpu, memory_size, timeout,
             async_policy (an object), trust (whether it shall act for the
-            caller).
+            caller), environment and secrets (objects).
         :param upload: the package as a seekable file, or ``None``.
         """
         code = fields.get('code')
         if code is None:
             raise exception.Invalid('Required param is missing: code.')
-        values = {name: limits.resource(self._conf, name, fields[name])
-                  if fields.get(name) is not None
-                  else limits.default(self._conf, name)
-                  for name in _LIMITED}
+        values = self._resources(fields)
         source = self._source(code.get('source'))
         values['runtime_id'] = fields.get('runtime_id')
         if source.needs_runtime or values['runtime_id']:
-            self._db.read(lambda tx: _check_runtime(
+            self._db.read(lambda tx: runtimes.check_available(
                 tx, ctx, values['runtime_id']))
-        for name in ('name', 'description'):
-            values[name] = limits.text(name, fields.get(name))
-        if source.has_package:
-            values['entry'] = (limits.text('entry', fields.get('entry'))
-                               or ENTRY)
+        values.update(_texts(fields, source))
         if fields.get('async_policy') is not None:
             values['async_policy'] = self._policy(
                 ctx.project_id, fields['async_policy'])
+        found = self._settings.wanted(None, fields, source)
         trust = self._trusts.wanted(ctx, fields.get('trust'), source)
         values['code'], values['package'] = source.create(
             code, upload, self._trusts.auth(ctx))
-        now = models.now()
-        values.update(project_id=ctx.project_id, created_at=now,
-                      updated_at=now)
+        values.update(dict.fromkeys(('created_at', 'updated_at'),
+                                    models.now()), project_id=ctx.project_id)
+        size = _size(values['package'], upload)
+        guard = self._quotas.guard(ctx.project_id, functions=1,
+                                   storage_bytes=size)
 
         def insert(tx):
+            guard(tx)
             # Again, and kept as it is: to store a package takes a while.
             if values['runtime_id']:
-                _check_runtime(tx, ctx, values['runtime_id'], lock=True)
+                runtimes.check_available(
+                    tx, ctx, values['runtime_id'], lock=True)
+            if found is not None:
+                values['settings_id'] = settings.insert(
+                    tx, ctx.project_id, found)
+            self._packages.count(tx, values['package'], ctx.project_id, size)
             return query.insert(tx, _MODEL, **values)
         with self._packages.kept(values['package']), self._trusts.made(
                 ctx, trust) as values['trust_id']:
-            id = self._db.write(insert)
-        return self.get(ctx, id)
+            row = self.get(ctx, self._db.write(insert))
+        return builds.begin(self._db, self._engine, ctx, row)
+
+    def _resources(self, fields):
+        return {name: limits.resource(self._conf, name, fields[name])
+                if fields.get(name) is not None
+                else limits.default(self._conf, name) for name in _LIMITED}
 
     def get(self, ctx, id):
         """One function."""
@@ -122,8 +135,9 @@ class Functions(workers.Served):
     def update(self, ctx, id, fields, upload, match=None):
         """Change a function.
 
-        Code, entry, cpu and memory_size make another build: workers of the
-        latest code go away, and the next execution uses the new one.
+        Code, entry, cpu, memory_size and settings make another build:
+        workers of the latest code go away, and the next execution uses the
+        new one.
         """
         row = self.get(ctx, id)
         revisions.check(row, match)
@@ -135,9 +149,11 @@ class Functions(workers.Served):
         # A package without its upload says nothing new.
         rebuilt = (upload is not None or not set(values) <= set(PLAIN)
                    or code is not None and not source.uploaded)
-        trust = self._trusts.change(ctx, row, fields, source, rebuilt)
+        found = self._settings.wanted(row, fields, source)
+        trust = self._trusts.change(ctx, row, fields, source,
+                                    rebuilt or found is not None)
         if rebuilt:
-            self._guard_jobs(id)
+            self._db.read(lambda tx: targets.guard_jobs(tx, id))
             changed = source.update(
                 row.code, code, upload, self._trusts.auth(ctx))
             if changed is not None:
@@ -146,11 +162,13 @@ class Functions(workers.Served):
                 ctx, trust) as made:
             if trust is not None:
                 values['trust_id'] = made
-            result = self._write(ctx, row, values, match)
+            result = self._write(ctx, row, _Change(
+                values, found, _size(values.get('package'), upload)), match)
         self._drop_lost(row, values)
-        if rebuilt:
+        if rebuilt or found is not None:
             workers.retire(self._engine, id, 0)
-        return result
+        return (builds.begin(self._db, self._engine, ctx, result)
+                if 'package' in values else result)
 
     def _drop_lost(self, row, values):
         """What a row has no more, now that it has these values."""
@@ -159,17 +177,31 @@ class Functions(workers.Served):
         if 'trust_id' in values:
             self._trusts.drop(row.trust_id)
 
-    def _write(self, ctx, row, values, match):
-        """Change the row unless somebody changed its code meanwhile, or in
-        whose name it runs."""
-        if not values:
+    def _write(self, ctx, row, new, match):
+        """Change the row unless somebody changed its code meanwhile, in
+        whose name it runs, or its settings."""
+        if not (new.values or new.settings):
             return row
         same = [column.is_(None) if value is None else column == value
                 for column, value in ((_MODEL.package, row.package),
-                                      (_MODEL.trust_id, row.trust_id))]
-        if not self._db.write(lambda tx: query.update(
-                tx, _MODEL, row.id, values, *same,
-                *revisions.condition(_MODEL, match))):
+                                      (_MODEL.trust_id, row.trust_id),
+                                      (_MODEL.settings_id, row.settings_id))]
+        guard = self._quotas.guard(row.project_id, storage_bytes=new.size)
+
+        def change(tx):
+            guard(tx)
+            values = dict(new.values)
+            if new.settings is not None:
+                values['settings_id'] = settings.insert(
+                    tx, row.project_id, new.settings)
+            changed = query.update(tx, _MODEL, row.id, values, *same,
+                                   *revisions.condition(_MODEL, match))
+            if changed:
+                self._packages.count(tx, values.get('package'),
+                                     row.project_id, new.size)
+            settings.drop(tx, row.settings_id, values.get('settings_id'))
+            return changed
+        if not self._db.write(change):
             revisions.check(self.get(ctx, row.id), match)
             raise exception.Conflict(
                 reason=f'function {row.id} was changed by another request; '
@@ -199,18 +231,10 @@ class Functions(workers.Served):
             raise exception.Invalid(
                 'The function code type can not be changed.')
 
-    def _guard_jobs(self, id):
-        jobs = [user for user in self._db.read(
-            lambda tx: targets.references(tx, id)) if user.kind == 'job']
-        if jobs:
-            raise exception.FunctionInUse(
-                id=id, blockers=targets.named(jobs))
-
     def delete(self, ctx, id, match=None):
         """Delete a function with its versions, packages and workers; its
         executions stay.  Only its own project may."""
-        row = self.get(ctx, id)
-        if row.project_id != ctx.project_id:
+        if self.get(ctx, id).project_id != ctx.project_id:
             raise exception.Forbidden(
                 reason=f'function {id} belongs to another project.')
         packages, trust_id = self._db.write(lambda tx: self._remove(
@@ -232,10 +256,10 @@ class Functions(workers.Served):
             raise exception.FunctionInUse(
                 id=id, blockers=targets.named(users))
         version = models.FunctionVersion
-        packages = {row.package} | {each.package for each in query.find(
-            tx, version, version.function_id == id)}
+        rows = [row, *query.find(tx, version, version.function_id == id)]
         query.delete(tx, _MODEL, id)
-        return packages, row.trust_id
+        settings.drop(tx, *(each.settings_id for each in rows))
+        return {each.package for each in rows}, row.trust_id
 
     def references(self, ctx, id):
         """What refers to a function; see
@@ -252,13 +276,25 @@ class Functions(workers.Served):
         return self._sources[name]
 
 
-def _check_runtime(tx, ctx, id, lock=False):
-    """Refuse a runtime that nothing can be made for."""
-    if not id:
-        raise exception.Invalid('Required param is missing: runtime_id.')
-    row = query.get(tx, ctx, models.Runtime, lock=lock, id=id)
-    if row is None:
-        raise exception.RuntimeNotFound(id=id)
-    if row.status != RuntimeStatus.AVAILABLE:
-        raise exception.Invalid(
-            f'Runtime {id} is not available, its status is {row.status}.')
+@dataclasses.dataclass(frozen=True)
+class _Change:
+    """What becomes of a function: columns, settings if they change, and
+    bytes of the package if that does."""
+
+    values: dict
+    settings: dict | None
+    size: int
+
+
+def _texts(fields, source):
+    """The columns of a new function that are texts."""
+    found = {name: limits.text(name, fields.get(name))
+             for name in ('name', 'description')}
+    if source.has_package:
+        found['entry'] = limits.text('entry', fields.get('entry')) or ENTRY
+    return found
+
+
+def _size(package, upload):
+    """Bytes of an upload that became a package."""
+    return 0 if None in (package, upload) else upload.seek(0, 2)

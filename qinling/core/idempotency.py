@@ -97,6 +97,12 @@ def reserve(tx, once, resource_id):
                      resource_id=resource_id)
 
 
+def release(tx, once):
+    """Forget a key whose request came to nothing."""
+    if once is not None:
+        query.delete(tx, _MODEL, once.id)
+
+
 def _first(db, once):
     """The id of what the first request has made, or ``None``."""
     found = db.read(lambda tx: query.find(tx, _MODEL, _MODEL.id == once.id))

@@ -40,8 +40,9 @@ MOST_TICKS = 100
 class Jobs:
     """What may happen to jobs."""
 
-    def __init__(self, db):
+    def __init__(self, db, quotas):
         self._db = db
+        self._quotas = quotas
 
     def create(self, ctx, values, once=None):
         """Have something run from now on.
@@ -61,7 +62,10 @@ class Jobs:
         alias = row['function_alias'] = values.get('function_alias') or None
         row['function_id'] = None if alias else values['function_id']
 
+        guard = self._quotas.guard(ctx.project_id, jobs=1)
+
         def insert(tx):
+            guard(tx)
             targets.hold_reference(tx, ctx, row['function_id'],
                                    row['function_version'], alias)
             id = query.insert(

@@ -22,7 +22,8 @@ RESOURCES = {
 }
 #: field -> most characters
 TEXTS = {'name': 255, 'function_alias': 255, 'description': 255,
-         'entry': 80, 'image': 255, 'pattern': 255, 'timezone': 64}
+         'entry': 80, 'image': 255, 'language': 64, 'language_version': 64,
+         'pattern': 255, 'timezone': 64}
 
 
 def resource(conf, field, value):

@@ -21,6 +21,7 @@ import contextlib
 
 from oslo_log import log
 
+from qinling.db import look_up
 from qinling.db import models
 from qinling.db import query
 from qinling import exception
@@ -30,7 +31,8 @@ LOG = log.getLogger(__name__)
 #: Seconds that a package may lie without a row: an upload in progress has
 #: stored it and not yet written its row.
 GRACE = 3600
-_USERS = (models.Function, models.FunctionVersion)
+_MODEL = models.Package
+_USERS = (models.Function, models.FunctionVersion, models.Build)
 
 
 class Packages:
@@ -40,15 +42,39 @@ class Packages:
         self._db = db
         self._storage = storage
 
+    def put(self, stream):
+        """Store what is no user's package; see
+        :meth:`qinling.storage.base.Storage.put`."""
+        return self._storage.put(stream)
+
+    def open(self, key):
+        """A binary stream of a package.
+
+        :raises FileNotFoundError: it is gone.
+        """
+        return self._storage.open(key)
+
     def drop(self, key):
         """Delete a package that a row has just lost, unless another row has
         it, too; ``None`` is ignored.  While the store is down it is left
         to the sweep: what the user asked for is done already."""
         if key is not None and not self._used(key):
             try:
-                self._storage.delete(key)
+                self._delete(key)
             except exception.TemporaryError as e:
                 LOG.warning('Package %s is left to the sweep: %s', key, e)
+
+    def _delete(self, key):
+        self._storage.delete(key)
+        self._db.write(lambda tx: query.delete_all(
+            tx, _MODEL, _MODEL.key == key))
+
+    def count(self, tx, key, project_id, size):
+        """Have the bytes of a package that was uploaded count for a project;
+        what came from elsewhere is measured by the sweep."""
+        if key is not None and size:
+            query.insert(tx, _MODEL, key=key, project_id=project_id,
+                         size=size)
 
     def keep(self, key, action):
         """What ``action(tx)`` returns, which writes a row with a package
@@ -72,8 +98,22 @@ class Packages:
                    if not self._used(key)]
         for key in orphans:
             LOG.warning('Package %s belongs to nothing and is deleted.', key)
-            self._storage.delete(key)
+            self._delete(key)
+        self._measure()
         return len(orphans)
+
+    def _measure(self):
+        """Write the sizes of packages down that were stored before there
+        were quotas."""
+        for row in self._db.read(look_up.unmeasured):
+            try:
+                with self._storage.open(row.package) as stream:
+                    size = stream.seek(0, 2)
+                self._db.write(lambda tx: query.insert(
+                    tx, _MODEL, key=row.package, size=size,
+                    project_id=row.project_id))
+            except (FileNotFoundError, query.DuplicateEntry) as e:
+                LOG.info('Package %s is not measured: %s', row.package, e)
 
     def _used(self, key):
         return self._db.read(lambda tx: any(

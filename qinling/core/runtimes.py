@@ -12,6 +12,8 @@
 
 """Runtimes: pools of warm workers that an operator gives."""
 
+import contextlib
+
 from qinling import context
 from qinling.core import limits
 from qinling.core import revisions
@@ -21,6 +23,12 @@ from qinling import exception
 from qinling.states import RuntimeStatus
 
 _MODEL = models.Runtime
+_VERSION = models.FunctionVersion
+_MOST_NAME = 220  # characters, so that a time can follow
+
+#: What is not known of an image until somebody says it.
+_SILENT = {'language': None, 'language_version': None}
+_TEXTS = ('name', 'description', 'image', *_SILENT)
 
 
 class Runtimes:
@@ -34,7 +42,8 @@ class Runtimes:
         """Write a runtime down, and have its pool made.
 
         :param values: ``image`` and what else is given of ``name``,
-            ``description``, ``is_public``, ``trusted``.
+            ``description``, ``language``, ``language_version``,
+            ``is_public``, ``trusted``.
         """
         if not values.get('image'):
             raise exception.Invalid(
@@ -81,41 +90,53 @@ class Runtimes:
             lambda tx: query.listing(tx, ctx, _MODEL, page=page))
 
     def update(self, ctx, id, values, match=None):
-        """Change name, description or image; a new image is a rolling update
-        of the pool, which is undone if it fails."""
+        """Change what is said of a runtime, or its image; a new image is a
+        rolling update of the pool, which is undone if it fails.
+
+        Versions that were published keep what they run on: a runtime of
+        their own with the old image, unless ``values`` have
+        ``upgrade_versions``.
+        """
         row = self.get(ctx, id)
+        along = values.get('upgrade_versions')
         values = {name: value for name, value in values.items()
-                  if name in ('name', 'description', 'image')}
+                  if name in _TEXTS}
         _check_texts(values)
         if values.get('image') == '':
             raise exception.Invalid('image must not be empty.')
         image = values.pop('image', row.image)
         revisions.check(row, match)
         if image != row.image:
-            self._upgrade(row, dict(values, image=image), match)
+            self._upgrade(row, dict(_SILENT, **values, image=image), match,
+                          along)
         elif values and not self._db.write(lambda tx: query.update(
                 tx, _MODEL, id, values,
                 *revisions.condition(_MODEL, match))):
             revisions.check(self.get(ctx, id), match)
         return self.get(ctx, id)
 
-    def _upgrade(self, row, values, match):
+    def _upgrade(self, row, values, match, along):
         if row.status == RuntimeStatus.AVAILABLE and self._engine.workers_of(
                 row.id):
             raise exception.RuntimeInUse(id=row.id)
-        upgrading = RuntimeStatus.UPGRADING.value
-        moved = self._db.write(lambda tx: query.move(
-            tx, _MODEL, row.id, upgrading,
-            *revisions.condition(_MODEL, match), **values))
-        if not moved:
-            raise exception.RuntimeNotAvailable(id=row.id, status=row.status)
+
+        def begin(tx):
+            if not query.move(tx, _MODEL, row.id,
+                              RuntimeStatus.UPGRADING.value,
+                              *revisions.condition(_MODEL, match), **values):
+                raise exception.RuntimeNotAvailable(id=row.id,
+                                                    status=row.status)
+            return None if along else _keep(tx, row)
+        kept = self._db.write(begin)
         try:
             self._engine.ensure_runtime(row.id, previous_image=row.image)
         except exception.Unavailable:
-            available = RuntimeStatus.AVAILABLE.value
-            self._db.write(lambda tx: query.move(
-                tx, _MODEL, row.id, available, image=row.image))
+            self._db.write(lambda tx: _undo(tx, row, kept))
             raise
+        if kept:
+            # Should nobody hear it, an engine finds the row later.
+            with contextlib.suppress(exception.Unavailable):
+                self._engine.ensure_runtime(kept)
 
     def delete(self, ctx, id, match=None):
         """Have a runtime's pool destroyed, and the row with it."""
@@ -139,6 +160,52 @@ class Runtimes:
         return {'name': id, 'capacity': capacity}
 
 
+def _keep(tx, row):
+    """Leave the versions on a runtime as it is now; the id of what they run
+    on from now, or ``None`` if there are none."""
+    if not query.exists(tx, _VERSION, _VERSION.runtime_id == row.id):
+        return None
+    now = models.now().isoformat(' ', 'seconds')
+    name = (row.name or row.id)[:_MOST_NAME]
+    kept = query.insert(
+        tx, _MODEL, name=f'{name} until {now}',
+        description='What versions run on that were published before.',
+        status=RuntimeStatus.CREATING.value,
+        **{field: getattr(row, field) for field in (
+            'image', 'language', 'language_version', 'is_public', 'trusted',
+            'project_id')})
+    _lead(tx, row.id, kept)
+    return kept
+
+
+def _lead(tx, here, there):
+    query.update_all(tx, _VERSION, {
+        'runtime_id': there, 'revision': _VERSION.revision + 1},
+        _VERSION.runtime_id == here)
+
+
+def _undo(tx, row, kept):
+    """Take an upgrade back that nobody has begun."""
+    query.move(tx, _MODEL, row.id, RuntimeStatus.AVAILABLE.value,
+               **{field: getattr(row, field)
+                  for field in ('image', *_SILENT)})
+    if kept:
+        _lead(tx, kept, row.id)
+        query.delete(tx, _MODEL, kept)
+
+
 def _check_texts(values):
-    for field in ('name', 'description', 'image'):
+    for field in _TEXTS:
         limits.text(field, values.get(field))
+
+
+def check_available(tx, ctx, id, lock=False):
+    """Refuse a runtime that nothing can be made for."""
+    if not id:
+        raise exception.Invalid('Required param is missing: runtime_id.')
+    row = query.get(tx, ctx, models.Runtime, lock=lock, id=id)
+    if row is None:
+        raise exception.RuntimeNotFound(id=id)
+    if row.status != RuntimeStatus.AVAILABLE:
+        raise exception.Invalid(
+            f'Runtime {id} is not available, its status is {row.status}.')

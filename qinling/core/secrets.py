@@ -13,7 +13,8 @@
 """Secrets that users entrust to the service, encrypted for the database.
 
 Nothing else of the service sees a key; and what is decrypted is used at
-once, and neither logged, shown nor sent to a worker.
+once, and neither logged nor shown.  Only the secrets of a function are sent
+to workers: to those that serve this function.
 """
 
 from cryptography import fernet
@@ -53,14 +54,28 @@ class Secrets:
 
         :raises Unavailable: none of the keys has encrypted it.
         """
+        return self._opened('decrypt', stored)
+
+    def renew(self, stored):
+        """The same text, encrypted with the first of the keys.
+
+        :raises Unavailable: none of the keys has encrypted it.
+        """
+        return self._opened('rotate', stored)
+
+    def _opened(self, verb, stored):
         try:
             if self._cipher is not None:
-                return self._cipher.decrypt(stored).decode()
+                return getattr(self._cipher, verb)(stored).decode()
         except fernet.InvalidToken:
             pass
-        raise exception.Unavailable(
-            reason='the key that a secret was stored with is not among its '
-                   'keys; the operator adds it to [secrets] encryption_keys.')
+        raise _no_key()
+
+
+def _no_key():
+    return exception.Unavailable(
+        reason='the key that a secret was stored with is not among its '
+               'keys; the operator adds it to [secrets] encryption_keys.')
 
 
 def new_key():

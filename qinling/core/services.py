@@ -15,13 +15,17 @@
 import dataclasses
 
 from qinling.core import aliases
+from qinling.core import builds
 from qinling.core import deliveries
+from qinling.core import dispatch
 from qinling.core import executions
 from qinling.core import functions
 from qinling.core import jobs
 from qinling.core import packages
+from qinling.core import quotas
 from qinling.core import runtimes
 from qinling.core import secrets
+from qinling.core import settings
 from qinling.core import trusts
 from qinling.core import versions
 from qinling.core import webhooks
@@ -44,6 +48,9 @@ class Services:
     jobs: jobs.Jobs
     webhooks: webhooks.Webhooks
     deliveries: deliveries.Deliveries
+    quotas: quotas.Quotas
+    settings: settings.Settings
+    builds: builds.Builds
 
     def close(self):
         """Write what is still to be written, when no more requests come."""
@@ -53,12 +60,14 @@ class Services:
 @dataclasses.dataclass(frozen=True)
 class Code:
     """Where code comes from and lies: ``sources`` by their names, the
-    packages of those that store any, and in whose name they are run;
-    ``keystone`` is ``None`` when callers are not known to it."""
+    packages of those that store any, in whose name they are run, and with
+    what environment; ``keystone`` is ``None`` when callers are not known to
+    it."""
 
     sources: dict
     packages: packages.Packages
     trusts: trusts.Trusts
+    settings: settings.Settings
     keystone: object = None
 
 
@@ -72,7 +81,8 @@ def code(conf, db):
         # Plain processes are made of no image.
         sources['image'] = image.Driver()
     return Code(sources, packages.Packages(db, storage),
-                trusts.Trusts(conf, db, keystone), keystone)
+                trusts.Trusts(conf, db, keystone),
+                settings.Settings(conf, db, secrets.Secrets(conf)), keystone)
 
 
 def _openstack(conf):
@@ -87,16 +97,21 @@ def _openstack(conf):
 
 def build(conf, db, engine, code):
     """The core over a database, an engine client and a :class:`Code`."""
-    parts = (conf, db, engine, code.sources, code.packages)
-    runs = executions.Executions(conf, db, engine)
+    limits = quotas.Quotas(conf, db)
+    parts = (conf, db, engine, code, limits)
+    runs = executions.Executions(
+        conf, db, engine, dispatch.Dispatch(conf, db, engine))
     safe = secrets.Secrets(conf)
     return Services(
         conf=conf,
         runtimes=runtimes.Runtimes(db, engine),
-        functions=functions.Functions(conf, db, engine, code),
+        functions=functions.Functions(*parts),
         versions=versions.Versions(*parts),
         aliases=aliases.Aliases(db),
         executions=runs,
-        jobs=jobs.Jobs(db),
-        webhooks=webhooks.Webhooks(db, safe),
-        deliveries=deliveries.Deliveries(conf, db, runs, safe))
+        jobs=jobs.Jobs(db, limits),
+        webhooks=webhooks.Webhooks(db, safe, limits),
+        deliveries=deliveries.Deliveries(conf, db, runs, safe),
+        quotas=limits,
+        settings=code.settings,
+        builds=builds.Builds(db, engine))

@@ -47,6 +47,7 @@ class Target:
     memory_size: int
     timeout: int
     async_policy: dict | None = None
+    settings_id: str | None = None
     trust_id: str | None = None
 
     @property
@@ -62,7 +63,7 @@ class Target:
         # What has no package is what its code says.
         return (self.package or str(self.code), self.entry, self.cpu,
                 self.memory_size,
-                self.runtime_id)
+                self.runtime_id, self.settings_id)
 
 
 def point(key):
@@ -171,6 +172,17 @@ def references(tx, function_id, version=None):
             _E.function_version == version,
             _E.status == states.ExecutionStatus.RUNNING.value, limit=MOST)]
     return found
+
+
+def guard_jobs(tx, function_id):
+    """Refuse another build of a function that jobs use.
+
+    :raises FunctionInUse: with the jobs.
+    """
+    jobs = [user for user in references(tx, function_id)
+            if user.kind == 'job']
+    if jobs:
+        raise exception.FunctionInUse(id=function_id, blockers=named(jobs))
 
 
 def alias_references(tx, project_id, name):

@@ -14,6 +14,7 @@
 
 from qinling.core import limits
 from qinling.core import revisions
+from qinling.core import settings
 from qinling.core import targets
 from qinling.core import workers
 from qinling.db import models
@@ -31,12 +32,13 @@ class Versions:
     row, so that numbers, limits and packages are settled one by one.
     """
 
-    def __init__(self, conf, db, engine, sources, packages):
+    def __init__(self, conf, db, engine, code, quotas):
         self._conf = conf
         self._db = db
         self._engine = engine
-        self._sources = sources
-        self._packages = packages
+        self._sources = code.sources
+        self._packages = code.packages
+        self._quotas = quotas
 
     def create(self, ctx, function_id, description):
         """Freeze the latest code, with how it is entered and limited.
@@ -44,11 +46,13 @@ class Versions:
         :raises FunctionVersionLimit: the function has as many as it may.
         """
         limits.text('description', description)
+        guard = self._quotas.guard(ctx.project_id, versions=1)
         number = self._db.write(lambda tx: self._freeze(
-            tx, ctx, function_id, description))
+            tx, ctx, function_id, description, guard))
         return self.get(ctx, function_id, number)
 
-    def _freeze(self, tx, ctx, function_id, description):
+    def _freeze(self, tx, ctx, function_id, description, guard):
+        guard(tx)
         row = _locked(tx, ctx, function_id)
         if not self._sources[row.code['source']].versioned:
             raise exception.Forbidden(
@@ -128,6 +132,7 @@ class Versions:
                 id=function_id, version=number,
                 blockers=targets.named(users))
         query.delete(tx, _MODEL, row.id)
+        settings.drop(tx, row.settings_id)
         query.update(tx, _FUNCTION, function_id, {
             'latest_version': query.highest(
                 tx, _MODEL.version_number,

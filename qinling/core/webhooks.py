@@ -40,8 +40,9 @@ _NO_SECRET = {'signature': None, 'secret': None, 'previous_secret': None,
 class Webhooks:
     """What may happen to webhooks."""
 
-    def __init__(self, db, secrets):
+    def __init__(self, db, secrets, quotas):
         self._db = db
+        self._quotas = quotas
         self._secrets = secrets
 
     def create(self, ctx, values):
@@ -67,13 +68,15 @@ class Webhooks:
             secret = self._sealed(values, secret)
         row = {name: value for name, value in values.items()
                if name not in TARGET}
-        id = self._db.write(lambda tx: self._insert(tx, ctx, target, row))
-        return self.get(ctx, id), secret
+        guard = self._quotas.guard(ctx.project_id, webhooks=1)
 
-    def _insert(self, tx, ctx, target, values):
-        targets.hold_reference(tx, ctx, **target)
-        return query.insert(tx, _MODEL, project_id=ctx.project_id, **target,
-                            **values)
+        def insert(tx):
+            guard(tx)
+            targets.hold_reference(tx, ctx, **target)
+            return query.insert(tx, _MODEL, project_id=ctx.project_id,
+                                **target, **row)
+        id = self._db.write(insert)
+        return self.get(ctx, id), secret
 
     def _sealed(self, values, secret=None):
         """Put a secret into the values, one that is made here if none is

@@ -17,6 +17,8 @@ import sqlalchemy as sa
 from qinling.db import models
 from qinling.db import query
 
+#: Packages that are measured at a time.
+UNMEASURED = 1000
 _F, _V, _R = models.Function, models.FunctionVersion, models.Runtime
 _A, _ROUTE = models.FunctionAlias, models.AliasRoute
 
@@ -82,3 +84,36 @@ def aliases(tx, function_id, version, limit):
         conditions.append((_A.function_version == version)
                           | _A.id.in_(routed))
     return query.find(tx, _A, *conditions, limit=limit)
+
+
+def unmeasured(tx):
+    """Some of the packages (``package``, ``project_id``) whose sizes nobody
+    has written down."""
+    known = sa.select(models.Package.key)
+    return tx.execute(sa.union(*(
+        sa.select(user.package, user.project_id).where(
+            user.package.is_not(None), user.package.not_in(known))
+        for user in (models.Function, models.FunctionVersion)
+    )).limit(UNMEASURED)).all()
+
+
+def drop_settings(tx, ids):
+    """Delete those settings that no function or version has."""
+    table = models.FunctionSettings
+    query.delete_all(tx, table, table.id.in_(ids), *(
+        ~sa.exists().where(user.settings_id == table.id)
+        for user in (models.Function, models.FunctionVersion)))
+
+
+def stored(tx, project_id):
+    """Bytes of all packages of a project."""
+    size = models.Package.size
+    return int(tx.execute(sa.select(sa.func.coalesce(
+        sa.func.sum(size), 0)).where(
+            models.Package.project_id == project_id)).scalar())
+
+
+def tally(tx, columns, *conditions):
+    """The values of ``columns`` that there are, each with their number."""
+    return tx.execute(sa.select(*columns, sa.func.count()).where(
+        *conditions).group_by(*columns)).all()

@@ -24,6 +24,8 @@ from alembic import migration
 from alembic import script
 import alembic_migrations
 
+from qinling.db import patience
+
 
 def alembic_config(database):
     """Alembic's configuration for a :class:`~qinling.db.session.Database`."""
@@ -35,8 +37,12 @@ def alembic_config(database):
 
 
 def upgrade(database, revision='head'):
-    """Bring the schema to ``revision``; nothing happens if it is there."""
-    command.upgrade(alembic_config(database), revision)
+    """Bring the schema to ``revision``; nothing happens if it is there.
+
+    It may run while the service does; see :mod:`qinling.db.patience`.
+    """
+    patience.again(lambda: command.upgrade(
+        alembic_config(database), revision))
 
 
 def stamp(database, revision):

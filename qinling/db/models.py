@@ -16,39 +16,15 @@ Times are UTC without a zone, to the microsecond.  ``revision`` counts the
 changes of a row, so that a writer can say which state it has seen.
 """
 
-import datetime
-import uuid
-
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 from sqlalchemy import orm
 
-Time = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
-Long = sa.Text().with_variant(mysql.LONGTEXT(), 'mysql', 'mariadb')
-Id = sa.String(36)
-#: Texts that are compared or looked up to the letter.
-Exact = sa.String(255).with_variant(
-    mysql.VARCHAR(255, collation='utf8mb4_bin'), 'mysql', 'mariadb')
+from qinling.db import columns
 
-
-def now():
-    """The present time as the database keeps it."""
-    return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-
-
-def new_id():
-    """A new id: lower-case dashed UUID4 text."""
-    return str(uuid.uuid4())
-
-
-class Base(orm.DeclarativeBase):
-    """Base of all models."""
-
-    __table_args__ = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
-
-
-def _column(kind, *args, **kwargs):
-    return orm.mapped_column(kind, *args, **kwargs)
+Time, Long, Id, Exact = columns.Time, columns.Long, columns.Id, columns.Exact
+Base = columns.Base
+now, new_id = columns.now, columns.new_id
+_column = orm.mapped_column
 
 
 class Common:
@@ -75,6 +51,8 @@ class Runtime(Common, Revised, Base):
     name = _column(sa.String(255))
     description = _column(sa.String(255))
     image = _column(sa.String(255), nullable=False)
+    language = _column(sa.String(64))
+    language_version = _column(sa.String(64))
     is_public = _column(sa.Boolean, nullable=False, default=True)
     trusted = _column(sa.Boolean, nullable=False, default=True)
     status = _column(sa.String(32), nullable=False)
@@ -83,7 +61,7 @@ class Runtime(Common, Revised, Base):
 
 #: What a version freezes.
 SNAPSHOT = ('code', 'package', 'entry', 'cpu', 'memory_size', 'timeout',
-            'async_policy', 'runtime_id')
+            'async_policy', 'runtime_id', 'settings_id')
 
 
 class Snapshot:
@@ -99,6 +77,8 @@ class Snapshot:
     #: What follows a failure that nobody waits for; see
     #: :mod:`qinling.core.retries`.
     async_policy = _column(sa.JSON(none_as_null=True))
+    #: Its :class:`FunctionSettings`; ``None`` when they would be empty.
+    settings_id = _column(Id, index=True)
 
     @orm.declared_attr
     def runtime_id(cls):
@@ -111,6 +91,20 @@ class Warm:
     #: Workers that each engine keeps, also while nothing runs.
     min_workers = _column(sa.Integer, nullable=False, default=0,
                           server_default='0')
+
+
+class FunctionSettings(Base):
+    """An environment, with the secrets in it; a row never changes."""
+
+    __tablename__ = 'function_settings'
+
+    id = _column(Id, primary_key=True, default=new_id)
+    project_id = _column(sa.String(80), nullable=False)
+    created_at = _column(Time, nullable=False, default=now)
+    #: name -> text
+    environment = _column(sa.JSON, nullable=False)
+    #: name -> {"size": bytes of the text, "sealed": the text encrypted}
+    secrets = _column(sa.JSON, nullable=False)
 
 
 class Function(Common, Snapshot, Warm, Revised, Base):
@@ -333,3 +327,74 @@ class Installation(Base):
 
     number = _column(sa.Integer, primary_key=True, autoincrement=False)
     id = _column(Id, nullable=False, default=new_id)
+
+
+class Engine(Base):
+    """An engine that has workers of its own; ``id`` is its name on the
+    message bus, and ``seen_at`` its latest sign of life."""
+
+    __tablename__ = 'engines'
+
+    id = _column(sa.String(128), primary_key=True)
+    seen_at = _column(Time, nullable=False)
+
+
+#: What a project may have only so much of.
+QUOTAS = ('functions', 'versions', 'storage_bytes', 'jobs', 'webhooks',
+          'concurrent_executions')
+
+
+class Build(Base):
+    """What was installed for all packages that need the same; see
+    :mod:`qinling.core.builds`."""
+
+    __tablename__ = 'builds'
+    __table_args__ = (sa.Index('ix_builds_digest', 'digest', 'created_at'),
+                      Base.__table_args__)
+
+    #: A hash of all that the result depends on.
+    id = _column(sa.String(64), primary_key=True)
+    #: A hash of the files that say what is needed.
+    digest = _column(sa.String(64), nullable=False)
+    kind = _column(sa.String(32), nullable=False)
+    status = _column(sa.String(32), nullable=False)
+    #: Why it failed.
+    status_reason = _column(sa.Text)
+    log = _column(Long)
+    #: Storage key of what was installed, and its bytes.
+    package = _column(sa.String(128), index=True)
+    size = _column(sa.BigInteger)
+    #: The engine that installs, and until when nobody else does.
+    owner = _column(sa.String(128))
+    lease_until = _column(Time)
+    created_at = _column(Time, nullable=False, default=now)
+    ended_at = _column(Time)
+    used_at = _column(Time, nullable=False, default=now)
+
+
+class Quota(Base):
+    """The limits of a project, ``None`` for the default; whoever makes
+    something that is limited holds the row."""
+
+    __tablename__ = 'quotas'
+
+    project_id = _column(sa.String(80), primary_key=True)
+    functions = _column(sa.BigInteger)
+    versions = _column(sa.BigInteger)
+    storage_bytes = _column(sa.BigInteger)
+    jobs = _column(sa.BigInteger)
+    webhooks = _column(sa.BigInteger)
+    concurrent_executions = _column(sa.BigInteger)
+    updated_at = _column(Time, onupdate=now)
+
+
+class Package(Base):
+    """A stored package, by its storage key; ``size`` is in bytes."""
+
+    __tablename__ = 'packages'
+    __table_args__ = (sa.Index('ix_packages_project', 'project_id'),
+                      Base.__table_args__)
+
+    key = _column(sa.String(128), primary_key=True)
+    project_id = _column(sa.String(80), nullable=False)
+    size = _column(sa.BigInteger, nullable=False)

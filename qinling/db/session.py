@@ -17,21 +17,22 @@ connection broke or a lock was lost is simply done again.  The function must
 touch nothing but the database.
 """
 
-import collections
-import dataclasses
-import threading
-
 from oslo_db import exception as db_exc
 from oslo_db.sqlalchemy import engines
 from oslo_log import log
 import sqlalchemy
 from sqlalchemy import pool
 
+from qinling.db import groups
 from qinling import exception
 
 LOG = log.getLogger(__name__)
 
 RETRIES = 5
+#: Seconds for a connection to be made.
+CONNECT = 5
+#: Seconds in which a server that got a statement must say something.
+ANSWER = 20
 _TRANSIENT = (db_exc.DBDeadlock, db_exc.DBConnectionError,
               db_exc.RetryRequest)
 
@@ -40,20 +41,24 @@ class Database:
     """A database, with connections that are kept.
 
     :param conf: a ``ConfigOpts`` with the group ``database``.
+    :param patient: wait for an answer as long as it takes, as changes of the
+        schema may.
     """
 
-    def __init__(self, conf):
+    def __init__(self, conf, patient=False):
         options = conf.database
         url = sqlalchemy.make_url(options.connection)
         self.is_sqlite = url.get_backend_name() == 'sqlite'
         if url.get_backend_name() == 'mysql' and 'charset' not in url.query:
             # oslo.db would take utf8, which has no emoji.
             url = url.update_query_dict({'charset': 'utf8mb4'})
-        self._reading = _engine(url, options, reading=True)
-        self.engine = _engine(url, options)
-        self._writer = None
+        limits = _limits(url, patient)
+        self._reading = _engine(url, options, limits, reading=True)
+        self.engine = _engine(url, options, limits)
+        self._alone = None
         if self.is_sqlite:
-            self._writer = _Writer(self.engine, options.sqlite_synchronous)
+            self._alone = _Alone(self.engine, options.sqlite_synchronous)
+        self._group = groups.Group(self._alone or self._commit)
 
     def read(self, action):
         """What ``action(connection)`` returns; it must not write."""
@@ -63,30 +68,61 @@ class Database:
         with self._reading.connect() as connection:
             return action(connection)
 
-    def write(self, action, durable=True):
+    def write(self, action, durable=True, together=False):
         """What ``action(connection)`` returns, once it is committed.
 
         :param durable: whether it must survive a power loss; what is not
             durable survives the end of this process, which costs less.
             Only SQLite makes the difference.
+        :param together: share a transaction with others who write at the
+            same time; for what is short and waits for nobody's lock.  With
+            SQLite all do.
         """
-        if self._writer:
-            return self._writer.submit(action, durable)
-        return _again(self._write, action)
+        if together or self._alone:
+            return self._group.submit(action, durable)
+        item = groups.Item(action, durable)
+        self._commit([item])
+        return item.value
 
-    def _write(self, action):
+    def _commit(self, items):
+        _again(self._write, items)
+
+    def _write(self, items):
         with self.engine.begin() as connection:
-            return action(connection)
+            groups.perform(connection, items)
+
+    def ping(self):
+        """Raise when the database does not answer."""
+        self.read(lambda tx: tx.execute(sqlalchemy.select(1)))
 
     def close(self):
         """Finish what is being written and drop all connections."""
-        if self._writer:
-            self._writer.close()
+        if self._alone:
+            self._group.close(self._alone.close)
         self.engine.dispose()
         self._reading.dispose()
 
 
-def _engine(url, options, reading=False):
+def _limits(url, patient):
+    """What tells a driver not to wait for ever: for MariaDB's drivers how
+    long a server may be silent, for PostgreSQL's how long its host may be.
+    What the URL says goes before."""
+    driver = url.get_driver_name()
+    if driver in ('pymysql', 'mysqldb'):
+        found = {'connect_timeout': CONNECT}
+        if not patient:
+            found.update(read_timeout=ANSWER, write_timeout=ANSWER)
+    elif driver in ('psycopg', 'psycopg2'):
+        found = {'connect_timeout': CONNECT, 'keepalives_idle': ANSWER // 4,
+                 'keepalives_interval': ANSWER // 4, 'keepalives_count': 3,
+                 'tcp_user_timeout': ANSWER * 1000}
+    else:
+        found = {}
+    return {name: value for name, value in found.items()
+            if name not in url.query}
+
+
+def _engine(url, options, limits, reading=False):
     """An engine as oslo.db makes it, but with connections that are kept and
     not asked whether they live before each use: that would cost a query for
     every call, and :func:`_again` does as well."""
@@ -97,10 +133,14 @@ def _engine(url, options, reading=False):
         if url.get_backend_name() == 'sqlite':
             made = _sqlite(url, kwargs, reading)
         else:
+            # Whoever has a connection ends what it began, so that nothing is
+            # left to roll back when it is given back.
+            kwargs['pool_reset_on_return'] = None
             if reading:
-                # Nothing is pending on a connection that commits by itself.
                 kwargs.update(isolation_level='AUTOCOMMIT',
-                              pool_reset_on_return=None)
+                              skip_autocommit_rollback=True)
+            kwargs['connect_args'] = {
+                **kwargs.get('connect_args', {}), **limits}
             made = sqlalchemy.create_engine(url, **kwargs)
         return made, made
 
@@ -172,74 +212,23 @@ def is_transient(error):
         and (error.connection_invalidated or error.statement is None))
 
 
-class _Writer:
-    """Writes to SQLite, which wants one writer at a time.
-
-    Who comes first writes for all who wait: what has gathered while others
-    wrote becomes one transaction (a group commit), and each caller returns
-    after it.  If an action fails, all are done again one by one, so that it
-    takes none with it.
-    """
+class _Alone:
+    """The one connection that writes to SQLite, which wants one writer."""
 
     def __init__(self, engine, safe):
         self._connection = engine.connect()
         self._safe = 'FULL' if safe else 'NORMAL'
-        self._turn = threading.Lock()
-        self._waiting = collections.deque()
 
-    def submit(self, action, durable):
-        item = _Item(action, durable)
-        self._waiting.append(item)
-        with self._turn:
-            if not item.done:
-                self._commit()
-        if item.error is not None:
-            raise item.error
-        return item.value
+    def __call__(self, items):
+        self._set_safety(any(item.durable for item in items))
+        with self._connection.begin():
+            groups.perform(self._connection, items)
 
     def close(self):
-        with self._turn:
-            self._connection.close()
-
-    def _commit(self):
-        batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        try:
-            self._together(batch)
-        except BaseException as e:
-            if len(batch) == 1:
-                batch[0].error = e
-            else:
-                # One of them is at fault: each alone finds out which.
-                for item in batch:
-                    self._alone(item)
-        for item in batch:
-            item.done = True
-
-    def _together(self, batch):
-        self._set_safety(any(item.durable for item in batch))
-        with self._connection.begin():
-            for item in batch:
-                item.value = item.action(self._connection)
-
-    def _alone(self, item):
-        try:
-            self._together([item])
-        except BaseException as e:
-            item.error = e
+        self._connection.close()
 
     def _set_safety(self, durable):
         """Whether the next commit waits until it is on the disk, and with it
         all that were before."""
         self._connection.connection.dbapi_connection.execute(
             f'PRAGMA synchronous = {self._safe if durable else "NORMAL"}')
-
-
-@dataclasses.dataclass(eq=False)
-class _Item:
-    """An action that waits for its turn, and what came of it."""
-
-    action: object
-    durable: bool
-    done: bool = False
-    value: object = None
-    error: BaseException | None = None

@@ -26,6 +26,8 @@ from qinling.engine import scaling as scaling_module
 from qinling.engine import tokens as tokens_module
 from qinling import exception
 from qinling.states import ExecutionStatus
+from qinling.telemetry import metrics
+from qinling.telemetry import tracing
 
 LOG = log.getLogger(__name__)
 
@@ -79,31 +81,38 @@ class Attempts:
     :param invoker: a :class:`qinling.engine.invoker.Invoker`.
     :param tokens: :class:`qinling.engine.tokens.Tokens`.
     :param images: :class:`qinling.engine.images.Images`.
+    :param tracer: a :class:`qinling.telemetry.tracing.Tracer`, or ``None``.
     """
 
-    def __init__(self, conf, scaling, invoker, tokens, images=None):
+    def __init__(self, conf, scaling, invoker, tokens, images=None,
+                 tracer=None):
         self._conf = conf
         self._scaling = scaling
         self._invoker = invoker
         self._tokens = tokens
         self._images = images
+        self._tracer = tracer
         #: Set when the engine stops: nothing more is begun.
         self.stopping = False
 
     def run(self, row, target, held):
         """Make one attempt.
 
-        :param row: dict with ``id`` and ``input``.
+        :param row: dict with ``id``, ``input`` and perhaps ``trail``.
         :param held: the :class:`Held` of the execution.
         :returns: an :class:`~qinling.core.executions.Outcome`.
         """
-        args, kwargs = inputs.arguments(row['input'])
-        order = {'execution_id': row['id'], 'args': args, 'kwargs': kwargs,
-                 'context': {'execution_id': row['id'],
-                             'function_id': target.function_id,
-                             'function_version': target.version,
-                             'project_id': target.project_id},
-                 'timeout': target.timeout}
+        LOG.debug('Execution %s begins.', row['id'])
+        trail = row.get('trail') or {}
+        with tracing.span(
+                self._tracer, 'execution', trail.get('traceparent'),
+                execution_id=row['id'], function_id=target.function_id,
+                function_version=target.version) as parent:
+            return self._attempt(
+                _order(row, target, dict(trail, traceparent=parent)),
+                target, held)
+
+    def _attempt(self, order, target, held):
         try:
             order['context'].update(self._tokens.context(target))
             return self._serve(order, target, held)
@@ -115,7 +124,7 @@ class Attempts:
             sentence = f'No worker was free in time: {e}.'
         except WorkerDied as e:
             LOG.warning('The worker of execution %s is lost: %s',
-                        row['id'], e)
+                        order['execution_id'], e)
             if e.own_fault:
                 return executions.Outcome(
                     ExecutionStatus.FAILED,
@@ -124,7 +133,8 @@ class Attempts:
         except (exception.PermanentError, exception.TemporaryError) as e:
             sentence = f'No worker can run the function: {e}'
         except Exception:
-            LOG.exception('Execution %s met an unexpected fault.', row['id'])
+            LOG.exception('Execution %s met an unexpected fault.',
+                          order['execution_id'])
             sentence = 'An internal fault of the service; see its log.'
         return executions.fault(sentence)
 
@@ -144,15 +154,16 @@ class Attempts:
     def _call(self, order, target, deadline, held):
         """The agent's answer; ``None`` when the worker had not begun, so
         that another may."""
+        since = time.perf_counter()
         member = self._scaling.acquire(target, deadline)
+        metrics.seat_wait.observe(time.perf_counter() - since)
         broken, lost, death = True, None, None
         held.worker = member.worker
         try:
             if held.cancelled:
                 broken = False
                 raise Cancelled()
-            status, answer = self._invoker.execute(
-                member.worker, order, target.timeout + MARGIN)
+            status, answer = self._send(member.worker, order, target)
             broken = status != 200
             if broken and status not in NOT_BEGUN:
                 lost = str(answer.get('error', status))
@@ -170,6 +181,14 @@ class Attempts:
             return None
         return answer
 
+    def _send(self, worker, order, target):
+        told = order['context']
+        with tracing.span(self._tracer, 'worker', told['traceparent'],
+                          worker=worker.name) as inner:
+            return self._invoker.execute(
+                worker, dict(order, context=dict(told, traceparent=inner)),
+                target.timeout + MARGIN)
+
     def cancel(self, id, held):
         """End an execution wherever it is by now."""
         held.cancelled = True
@@ -185,6 +204,18 @@ class Attempts:
                     return
             if held.ended.wait(CANCEL_INTERVAL):
                 return
+
+
+def _order(row, target, trail):
+    """What a worker is told; see :mod:`qinling.runtimes.agent`."""
+    args, kwargs = inputs.arguments(row['input'])
+    told = {'execution_id': row['id'], 'function_id': target.function_id,
+            'function_version': target.version,
+            'project_id': target.project_id,
+            'request_id': trail.get('request_id'),
+            'traceparent': trail.get('traceparent')}
+    return {'execution_id': row['id'], 'args': args, 'kwargs': kwargs,
+            'context': told, 'timeout': target.timeout}
 
 
 def _outcome(answer):

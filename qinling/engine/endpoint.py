@@ -12,18 +12,37 @@
 
 """The engine's verbs on the message bus: what comes in is plain data."""
 
+from qinling import context
+from qinling.core import shares
 from qinling.core import targets
+from qinling import exception
+from qinling import rpc
 
 
 class Endpoint:
     """Hands each message to the engine; see :mod:`qinling.rpc` for what
-    they hold."""
+    they hold.
 
-    def __init__(self, engine):
+    :param threads: synchronous executions at the same time; see
+        :mod:`qinling.core.shares`.
+    """
+
+    def __init__(self, engine, threads):
         self._engine = engine
+        self._shares = shares.Shares(threads)
 
     def run(self, _ctx, row, target):
-        outcome = self._engine.run(row, targets.Target(**target))
+        context.following(
+            row.get('trail'), target['project_id']).use_in_log()
+        return rpc.refuses(self._run)(row, targets.Target(**target))
+
+    def _run(self, row, target):
+        refusal = exception.Unavailable(
+            reason='the engine has as many executions of the function, or of '
+                   'its project, as it takes; try again later.')
+        with self._shares.one(
+                target.project_id, target.function_id, refusal):
+            outcome = self._engine.run(row, target)
         if outcome is not None:
             outcome['updated_at'] = outcome['updated_at'].isoformat()
         return outcome
@@ -54,6 +73,9 @@ class Endpoint:
 
     def scale_down(self, _ctx, target, count):
         self._engine.scale_down(targets.Target(**target), count)
+
+    def install(self, _ctx, target):
+        self._engine.install(targets.Target(**target))
 
     def detach(self, _ctx, function_id, version):
         self._engine.detach(function_id, version)

@@ -53,20 +53,21 @@ class Invoker:
         self._busy = {}
         self._lock = threading.Lock()
 
-    def load(self, worker, settings, package):
+    def load(self, worker, settings, *packages):
         """Give a worker its code.
 
         :param settings: dict, see the agent.
-        :param package: a binary file with the ZIP bytes.
+        :param packages: binary files with the bytes of ZIP archives.
         :returns: (HTTP status, answer dict).
         """
-        line = json.dumps(settings).encode() + b'\n'
-        size = package.seek(0, 2)
-        package.seek(0)
+        sizes = [package.seek(0, 2) for package in packages]
+        for package in packages:
+            package.seek(0)
+        line = json.dumps(dict(settings, sizes=sizes)).encode() + b'\n'
         connection = self._take(worker)
         connection.settimeout(self.patience)
         self._send(worker, connection, _head(
-            worker, 'POST', '/load', len(line) + size) + line, package)
+            worker, 'POST', '/load', len(line) + sum(sizes)) + line, packages)
         return self._answer(worker, connection)
 
     def execute(self, worker, order, timeout):
@@ -128,12 +129,12 @@ class Invoker:
         except OSError as e:
             raise NotSent(str(e))
 
-    def _send(self, worker, connection, data, package=None):
+    def _send(self, worker, connection, data, packages=()):
         with self._lock:
             self._busy.setdefault(worker.name, set()).add(connection)
         try:
             connection.sendall(data)
-            if package is not None:
+            for package in packages:
                 connection.sendfile(package)
         except OSError as e:
             self._close(worker, connection)

@@ -105,8 +105,18 @@ class Pools:
             else:
                 self._failed(row, reason, previous_image)
             return
+        known = self._language(row.image)
         if row.status != RuntimeStatus.AVAILABLE:
-            self._move(row, RuntimeStatus.AVAILABLE, status_reason=None)
+            self._move(row, RuntimeStatus.AVAILABLE, status_reason=None,
+                       **known)
+        elif any(getattr(row, name) != known[name] for name in known):
+            self._db.write(lambda tx: query.update(
+                tx, _MODEL, id, known, _MODEL.image == row.image))
+
+    def _language(self, image):
+        """What the orchestrator knows of an image by itself."""
+        found = self._orchestrator.languages().get(image)
+        return dict(zip(('language', 'language_version'), found or ()))
 
     def _failed(self, row, reason, previous_image):
         if row.status == RuntimeStatus.AVAILABLE:
@@ -119,7 +129,7 @@ class Pools:
         self._orchestrator.ensure_pool(
             base.RuntimeSpec(row.id, previous_image, row.trusted))
         self._move(row, RuntimeStatus.AVAILABLE, image=previous_image,
-                   status_reason=reason)
+                   status_reason=reason, **self._language(previous_image))
 
     def delete(self, id):
         """Destroy the pool and the row."""

@@ -18,6 +18,7 @@ begun again; a synchronous one has nobody who waits, and ends.
 """
 
 import logging
+import time
 
 from oslo_log import log
 
@@ -27,12 +28,15 @@ from qinling.core import targets
 from qinling.db import models
 from qinling.db import query
 from qinling import exception
+from qinling.telemetry import metrics
 
 LOG = log.getLogger(__name__)
 
 _MODEL = models.Execution
 #: Rows that one sweep reads at most, so that engines share a large backlog.
 BATCH = 100
+DIED = 'The engine that ran the execution died or was stopped.'
+NO_ENGINE = 'No engine took the execution in time.'
 
 
 class Reaper:
@@ -48,6 +52,24 @@ class Reaper:
         self._owner = owner
         self._retries = retries
         self._known = known
+        #: When to sweep again, on time.monotonic().
+        self._next = 0
+
+    def pause(self):
+        """Sweep nothing for a while: the database was away, perhaps for
+        longer than leases last, and nobody could renew them.  Whoever lives
+        does so within this time."""
+        self._next = time.monotonic() + self._conf.engine.lease / 3 + 1
+
+    def release(self, ids):
+        """Let others begin, at once, what was queued here."""
+        for start in range(0, len(ids), BATCH):
+            some = ids[start:start + BATCH]
+            self._db.write(lambda tx: query.update_all(
+                tx, _MODEL, {'lease_until': models.now(),
+                             'updated_at': _MODEL.updated_at},
+                _MODEL.id.in_(some), _MODEL.owner.is_(None),
+                _MODEL.lease_until.is_not(None)))
 
     def renew(self, ids):
         """Prolong the leases of executions that this engine holds or has
@@ -72,10 +94,13 @@ class Reaper:
             kept = self._db.read(lambda tx: query.find(
                 tx, _MODEL, *still, only=(_MODEL.id,)))
             lost += set(some) - {row.id for row in kept}
+        metrics.leases_lost.inc(len(lost))
         return lost
 
     def sweep(self):
         """Take some of what is overdue; returns how many rows it took."""
+        if time.monotonic() < self._next:
+            return 0
         return self._take(self._page(_MODEL.lease_until < models.now()))
 
     def recover(self):
@@ -112,8 +137,7 @@ class Reaper:
                    _MODEL.owner.is_(None) if row.owner is None
                    else _MODEL.owner == row.owner)
         if row.sync:
-            return self._end(row, as_read, 'The engine that ran the '
-                             'execution died or was stopped.')
+            return self._end(row, as_read, DIED if row.owner else NO_ENGINE)
         try:
             target = self._db.read(lambda tx: targets.resolve(
                 tx, context.admin(), row.function_id,
@@ -132,6 +156,7 @@ class Reaper:
         if not self._db.write(lambda tx: query.update(
                 tx, _MODEL, row.id, free, *as_read)):
             return False
+        metrics.rescued_again.inc()
         LOG.log(logging.INFO if row.next_attempt_at else logging.WARNING,
                 'Execution %s of %s is begun again.', row.id,
                 row.owner or 'nobody')
@@ -141,5 +166,6 @@ class Reaper:
 
     def _end(self, row, as_read, sentence):
         LOG.warning('Execution %s ends: %s', row.id, sentence)
+        metrics.rescued_ended.inc()
         return executions.finish(
             self._db, row.id, executions.fault(sentence), *as_read)

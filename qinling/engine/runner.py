@@ -20,9 +20,15 @@ from qinling.core import retries as policies
 from qinling.db import models
 from qinling.db import query
 from qinling.engine import attempts as attempts_module
+from qinling import exception
 from qinling.states import ExecutionStatus
+from qinling.telemetry import metrics
 
 _MODEL = models.Execution
+#: What a claim changes beside the owner.
+_CLAIMED = {'attempt': _MODEL.attempt + 1, 'updated_at': _MODEL.updated_at}
+#: Seconds between two tries to write a result while there is no database.
+PAUSE = 0.5
 
 
 class Runner:
@@ -31,17 +37,21 @@ class Runner:
     :param owner: the engine's name in the column ``owner``.
     :param attempts: :class:`qinling.engine.attempts.Attempts`.
     :param retries: a :class:`qinling.engine.retries.Retries`.
+    :param settle: see :meth:`qinling.engine.builds.Builds.settle`.
     """
 
-    def __init__(self, conf, db, owner, attempts, retries):
+    def __init__(self, conf, db, owner, attempts, retries,
+                 settle=lambda *_: None):
         self._conf = conf
         self._db = db
         self._owner = owner
         self._attempts = attempts
         self._retries = retries
+        self._settle = settle
         self._lock = threading.Lock()
         #: id -> :class:`qinling.engine.attempts.Held`
         self._held = {}
+        self._durations = {}
         #: Set while nothing is held.
         self.idle = threading.Event()
         self.idle.set()
@@ -54,16 +64,20 @@ class Runner:
         :returns: the columns written at its end; ``None`` when it is none
             of ours.
         """
-        if row['owner'] != self._owner and not self._claim(row['id']):
-            return None
         held = attempts_module.Held(time.monotonic())
         with self._lock:
+            if row['id'] in self._held:
+                # A message that came twice.
+                return None
             self._held[row['id']] = held
             self.idle.clear()
         try:
-            if row['sync']:
-                return self._run_sync(row, target, held)
-            return self._run_async(row, target, held)
+            if row['owner'] != self._owner and not self._claim(row['id']):
+                return None
+            written = (self._run_sync if row['sync'] else
+                       self._run_async)(row, target, held)
+            self._measure(row, written, held)
+            return written
         finally:
             held.ended.set()
             with self._lock:
@@ -71,26 +85,52 @@ class Runner:
                 if not self._held:
                     self.idle.set()
 
+    def _measure(self, row, written, held):
+        if written is None:
+            return
+        # One that gets another attempt has not ended.
+        status = written.get('status', 'retried')
+        key = row['sync'], status
+        bound = self._durations.get(key)
+        if bound is None:
+            bound = self._durations[key] = metrics.executions.labels(
+                'sync' if row['sync'] else 'async', status)
+        bound.observe(time.monotonic() - held.since)
+
     def _run_sync(self, row, target, held):
         outcome = self._attempts.run(row, target, held)
-        written = executions.finish(
+        written = self._patiently(lambda: executions.finish(
             self._db, row['id'], outcome, executions.MINE,
-            params={'mine': self._owner})
+            params={'mine': self._owner}))
         if written is None and held.cancelled:
             self._keep_log(row['id'], outcome.logs)
         return written
 
     def _run_async(self, row, target, held):
         late = self._is_too_old(row['id'], target)
+        if not late:
+            self._settle(target, lambda: (
+                held.cancelled or self._attempts.stopping))
         outcome = late or self._attempts.run(row, target, held)
         if self._attempts.stopping and outcome.status is ExecutionStatus.ERROR:
             return self._leave(row['id'])
-        written = self._retries.conclude(
+        written = self._patiently(lambda: self._retries.conclude(
             row['id'], outcome, target, executions.MINE,
-            params={'mine': self._owner}, final=late is not None)
+            params={'mine': self._owner}, final=late is not None))
         if written is None and held.cancelled:
             self._keep_log(row['id'], outcome.logs)
         return written
+
+    def _patiently(self, write):
+        """What ``write`` returns, once the database is there: what has run
+        must not run again because its result could not be written."""
+        while True:
+            try:
+                return write()
+            except exception.Unavailable:
+                if self._attempts.stopping:
+                    raise
+                time.sleep(PAUSE)
 
     def _is_too_old(self, id, target):
         """The outcome of an execution that waited too long, else
@@ -129,13 +169,14 @@ class Runner:
             _MODEL.status == ExecutionStatus.RUNNING.value))
 
     def _claim(self, id):
-        now = models.now()
-        values = {'owner': self._owner, 'attempt': _MODEL.attempt + 1,
-                  'lease_until': executions.lease(self._conf, now),
-                  'updated_at': _MODEL.updated_at}
+        values = dict(
+            _CLAIMED, owner=self._owner,
+            lease_until=executions.lease(self._conf, models.now()))
+        # The database may have died when it had written the claim and before
+        # it said so; then it was tried again, and the row is ours.
         return self._db.write(lambda tx: query.update(
-            tx, _MODEL, id, values, _MODEL.owner.is_(None),
-            _MODEL.status == ExecutionStatus.RUNNING.value))
+            tx, _MODEL, id, values, *executions.UNTOUCHED, params={}),
+            together=True) or self._owns(id)
 
     def _leave(self, id):
         """Not the function ended but this engine does: whoever sweeps next

@@ -17,12 +17,12 @@ A worker has as many seats as it may run executions at once; who finds no
 free seat makes the group grow, or waits for what is growing already.
 """
 
-import dataclasses
 import threading
 import time
 
 from oslo_log import log
 
+from qinling.engine import groups
 from qinling import exception
 
 LOG = log.getLogger(__name__)
@@ -30,46 +30,12 @@ LOG = log.getLogger(__name__)
 #: Seconds between two tries to get a worker from an orchestrator that has
 #: none to give, when nothing says sooner that one may be free.
 RETRY = 1
+#: Seconds that workers which are starting are waited for.
+SETTLING = 60
 
 
 class NoWorker(Exception):
     """No worker was free in time; the message says why."""
-
-
-@dataclasses.dataclass(eq=False)
-class Member:
-    """A worker in its group."""
-
-    worker: object
-    group: object
-    busy: int = 0
-    idle_since: float = 0.0
-    #: It takes nothing new, and goes when it is done.
-    retiring: bool = False
-
-
-class Group:
-    """The workers of one build of a function; guarded by the lock of
-    :class:`Scaling`."""
-
-    def __init__(self, target, lock):
-        self.target = target
-        self.members = []
-        #: Members that neither expire nor give way to another function.
-        self.least = 0
-        self.starting = 0
-        self.waiting = 0
-        self.changed = threading.Condition(lock)
-
-    def free(self, seats):
-        """The busiest member with a free seat, so that others can go idle
-        and expire."""
-        best = None
-        for member in self.members:
-            if not member.retiring and member.busy < seats and (
-                    best is None or member.busy > best.busy):
-                best = member
-        return best
 
 
 class Scaling:
@@ -91,8 +57,8 @@ class Scaling:
         self._starving = set()
 
     def acquire(self, target, deadline):
-        """A :class:`Member` with a seat for the caller, who must give it
-        back with :meth:`done`.
+        """A :class:`~.groups.Member` with a seat for the caller, who must
+        give it back with :meth:`done`.
 
         :param deadline: on ``time.monotonic()``.
         :raises NoWorker: there was none in time.
@@ -137,14 +103,14 @@ class Scaling:
             worker = self._start(group.target)
         except BaseException:
             with self._lock:
-                group.starting -= 1
+                group.ended()
                 # Somebody who waits for this worker must try himself.
                 group.changed.notify()
             raise
-        member = Member(worker, group, taken, time.monotonic())
+        member = groups.Member(worker, group, taken, time.monotonic())
         with self._lock:
-            group.starting -= 1
             group.members.append(member)
+            group.ended()
             self._groups.setdefault(self._key(group.target), group)
             group.changed.notify(self._seats - taken)
         return member
@@ -231,7 +197,7 @@ class Scaling:
     def _group(self, target):
         group = self._groups.get(self._key(target))
         if group is None:
-            group = self._groups[self._key(target)] = Group(
+            group = self._groups[self._key(target)] = groups.Group(
                 target, self._lock)
         return group
 
@@ -244,10 +210,12 @@ class Scaling:
 
     def scale_down(self, target, count):
         """Retire up to ``count`` workers, the idle ones first; one
-        remains."""
+        remains.  Those that are starting are waited for: users see them
+        already."""
         with self._lock:
-            members = [m for m in self._group(target).members
-                       if not m.retiring]
+            group = self._group(target)
+            group.settled.wait_for(lambda: not group.starting, SETTLING)
+            members = [m for m in group.members if not m.retiring]
             members.sort(key=lambda m: (m.busy, m.idle_since))
             chosen = members[:min(count, len(members) - 1)] \
                 if members else []

@@ -37,6 +37,7 @@ from qinling.db import models
 from qinling.db import query
 from qinling import exception
 from qinling.states import JobStatus
+from qinling.telemetry import metrics
 
 LOG = log.getLogger(__name__)
 
@@ -191,6 +192,7 @@ class Scheduler:
             steps = [(job, dataclasses.replace(step, tick=None))
                      for job, step in steps]
         made, behind = self._db.write(lambda tx: self._move(tx, steps, now))
+        metrics.ticks_fired.inc(len(made))
         for row, target in made:
             try:
                 self._submit(row, target)
@@ -210,7 +212,7 @@ class Scheduler:
             tx, _MODEL, job.id, step.status, _AS_READ,
             params={'read_revision': job.revision},
             updated_at=_MODEL.updated_at, **step.values)]
-        made, counts = [], collections.Counter()
+        made = []
         for job, step in won:
             tick = step.tick
             if tick is None:
@@ -222,11 +224,8 @@ class Scheduler:
                               f'could not be run: {e}')
                 continue
             row = self._row(job, tick, target)
-            executions.write(tx, row)
-            counts[target.slot] += 1
+            executions.begin(tx, target, row)
             made.append((row, target))
-        for (function_id, version), number in sorted(counts.items()):
-            executions.count(tx, function_id, version, number)
         times = [step.values['next_execution_time'] for _, step in won]
         return made, any(time is not None and time <= now for time in times)
 
@@ -243,6 +242,7 @@ class Scheduler:
 
     def _explain(self, tx, job, reason):
         LOG.warning('Job %s: %s', job.id, reason)
+        metrics.ticks_refused.inc()
         query.update(tx, _MODEL, job.id, {
             'status_reason': reason, 'updated_at': _MODEL.updated_at})
 

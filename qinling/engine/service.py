@@ -26,12 +26,17 @@ import uuid
 
 from oslo_log import log
 
+from qinling import context
 from qinling.core import idempotency
-from qinling.core import packages
 from qinling.engine import attempts
+from qinling.engine import builds
+from qinling.engine import fair_queue
+from qinling.engine import figures
 from qinling.engine import images
 from qinling.engine import invoker as invoker_module
+from qinling.engine import keeper
 from qinling.engine import pools
+from qinling.engine import presence
 from qinling.engine import provision
 from qinling.engine import reaper
 from qinling.engine import retention
@@ -47,17 +52,16 @@ LOG = log.getLogger(__name__)
 
 #: Seconds after which an engine begins with the pools that are there.
 RESTORE_PATIENCE = 30
-#: Seconds between two looks for idempotency keys that are too old.
-PURGE_INTERVAL = 3600
 
 
 class Engine:
     """Runs executions on the workers of an orchestrator.
 
     :param code: a :class:`qinling.core.services.Code`.
+    :param tracer: a :class:`qinling.telemetry.tracing.Tracer`, or ``None``.
     """
 
-    def __init__(self, conf, db, orchestrator, code):
+    def __init__(self, conf, db, orchestrator, code, tracer=None):
         self._conf = conf
         self._db = db
         self._orchestrator = orchestrator
@@ -67,36 +71,47 @@ class Engine:
                       f'{uuid.uuid4().hex[:8]}')
         self._invoker = invoker_module.Invoker()
         tokens = tokens_module.Tokens(code.keystone, self._later)
+        self._builds = builds.Builds(
+            conf, db, orchestrator, self._invoker, code, self.owner)
         self._workers = workers.Workers(
-            conf, orchestrator, self._invoker, code, tokens)
+            conf, orchestrator, self._invoker, code, tokens, self._builds)
         self._scaling = scaling.Scaling(
             conf.engine.function_concurrency, self._workers.start,
             self._workers.release)
         self._stopped = threading.Event()
-        self._retention = retention.Retention(
-            conf, db, self._stopped.is_set)
+        self._retention = retention.Retention(conf, db, self._stopped.is_set)
         self._scheduler = scheduler.Scheduler(
             conf, db, self.start, self._resume)
-        follow = retries.Retries(
-            conf, db, self.start, self._scheduler.later)
+        follow = retries.Retries(conf, db, self.start, self._scheduler.later)
         self._attempts = attempts.Attempts(
             conf, self._scaling, self._invoker, tokens,
-            images.Images(conf, orchestrator))
-        self._runner = runner.Runner(
-            conf, db, self.owner, self._attempts, follow)
+            images.Images(conf, orchestrator), tracer)
+        self._runner = runner.Runner(conf, db, self.owner, self._attempts,
+                                     follow, self._builds.settle)
         self._pools = pools.Pools(db, orchestrator)
-        self._provision = provision.Provision(
-            db, self._scaling, self._later)
+        self._provision = provision.Provision(db, self._scaling, self._later)
         self._reaper = reaper.Reaper(
             conf, db, self.owner, follow, self._known)
+        self._presence = presence.Presence(conf, db, orchestrator)
         #: id -> when it was queued, on time.monotonic()
         self._queued = {}
-        self._asynchronous = futures.ThreadPoolExecutor(
-            conf.engine.threads, 'execution')
+        self._asynchronous = fair_queue.FairQueue(
+            conf.engine.threads, self._run_queued)
         self._background = futures.ThreadPoolExecutor(8, 'background')
-        self._next_sweep = self._next_purge = time.monotonic()
-        self._keeper = threading.Thread(
-            target=self._keep, name='keeper', daemon=True)
+        self._keeper = self._make_keeper()
+
+    def _make_keeper(self):
+        made = keeper.Keeper(self._conf, self._stopped, self._reaper.pause)
+        made.often(
+            self._renew, self._presence.tell, self._reaper.sweep, self._tend,
+            self._provision.tend, self._expire, self._retention.purge)
+        # Not by the keeper itself: its leases must not wait for others.
+        made.hourly(
+            lambda: self._later(self._code.packages.sweep),
+            lambda: self._later(self._code.trusts.sweep),
+            lambda: self._later(self._builds.purge),
+            lambda: idempotency.purge(self._db))
+        return made
 
     # Life
 
@@ -108,47 +123,55 @@ class Engine:
         """
         LOG.info('Engine %s; workers: %s', self.owner,
                  self._orchestrator.describe())
+        self._builds.begin(alone)
         futures.wait(self._pools.restore(self._later), RESTORE_PATIENCE)
         if alone:
             self._reaper.recover()
+        else:
+            self._presence.begin(self.name)
+            self._reaper.pause()
         self._keeper.start()
         self._scheduler.begin()
 
-    def end(self):
+    @property
+    def name(self):
+        """What it is called on the message bus."""
+        return self.owner.replace(':', '-')
+
+    def end(self, patience=None):
         """Let running executions end for a while, then stop them, and
-        destroy all workers."""
+        destroy all workers.
+
+        :param patience: seconds, ``stop_timeout`` unless given.
+        """
         self._stopped.set()
         self._scheduler.end()
-        self._asynchronous.shutdown(wait=False, cancel_futures=True)
-        self._drained(self._conf.engine.stop_timeout)
+        self._asynchronous.close()
+        self._release_queued()
+        self._drained(self._conf.engine.stop_timeout
+                      if patience is None else patience)
         self._attempts.stopping = True
         # What still runs must end here: others will begin it again.
         for worker in self._scaling.busy():
             self._workers.release(worker)
             self._invoker.abort(worker)
         self._orchestrator.close()
+        self._builds.end()
         self._drained(attempts.MARGIN)
         self._background.shutdown(wait=False, cancel_futures=True)
         self._keeper.join()
+        self._presence.end()
+
+    def _release_queued(self):
+        waiting = set(self._queued) - set(self._runner.held())
+        self._queued.clear()
+        try:
+            self._reaper.release(list(waiting))
+        except exception.Unavailable as e:
+            LOG.warning('What waited here waits for its leases, too: %s', e)
 
     def _drained(self, seconds):
         return self._runner.idle.wait(seconds)
-
-    def _keep(self):
-        """The thread that renews leases, sweeps, and expires workers."""
-        interval = min(self._conf.engine.lease / 3,
-                       self._conf.engine.sweep_interval)
-        while True:
-            for step in (
-                    self._renew, self._reaper.sweep, self._tend,
-                    self._provision.tend, self._expire, self._sweep_lost,
-                    self._retention.purge, self._purge_keys):
-                try:
-                    step()
-                except Exception:
-                    LOG.exception('The keeper goes on after a fault.')
-            if self._stopped.wait(interval):
-                break
 
     def _renew(self):
         age = self._conf.engine.lease / 4
@@ -171,20 +194,6 @@ class Engine:
     def _expire(self):
         self._scaling.expire(self._conf.engine.function_service_expiration)
 
-    def _sweep_lost(self):
-        """Packages and trusts, once at the start, and then every hour; not
-        by the keeper itself, whose leases must not wait for others."""
-        if time.monotonic() >= self._next_sweep:
-            self._next_sweep = time.monotonic() + packages.GRACE
-            self._later(self._code.packages.sweep)
-            self._later(self._code.trusts.sweep)
-
-    def _purge_keys(self):
-        """Idempotency keys, once at the start, and then every hour."""
-        if time.monotonic() >= self._next_purge:
-            idempotency.purge(self._db)
-            self._next_purge = time.monotonic() + PURGE_INTERVAL
-
     def _known(self):
         return list(self._queued) + self._runner.held()
 
@@ -199,7 +208,9 @@ class Engine:
     def run(self, row, target):
         """Run an execution and wait for its end.
 
-        :param row: dict with ``id``, ``input``, ``sync`` and ``owner``.
+        :param row: dict with ``id``, ``input``, ``sync``, ``owner`` and
+            perhaps ``trail``: see
+            :meth:`qinling.context.RequestContext.trail`.
         :param target: a :class:`qinling.core.targets.Target`.
         :returns: the columns that were written; ``None`` when another
             engine has it.
@@ -210,16 +221,19 @@ class Engine:
         """Run an execution when a thread is free; returns at once."""
         self._queued[row['id']] = time.monotonic()
         try:
-            self._asynchronous.submit(self._run_queued, row, target)
-        except RuntimeError:
+            self._asynchronous.put(target.project_id, target.function_id,
+                                   row, target)
+        except exception.Unavailable:
             self._queued.pop(row['id'], None)
-            raise exception.Unavailable(reason='the engine is stopping.')
+            raise
 
     def _run_queued(self, row, target):
+        context.following(
+            row.get('trail'), target.project_id).use_in_log()
         try:
             self._runner.run(row, target)
-        except Exception:
-            LOG.exception('Execution %s is left to a sweep.', row['id'])
+        except exception.Unavailable as e:
+            LOG.warning('Execution %s is left to a sweep: %s', row['id'], e)
         finally:
             self._queued.pop(row['id'], None)
 
@@ -258,12 +272,21 @@ class Engine:
         """Retire ``count`` workers; one remains."""
         self._later(self._scaling.scale_down, target, count)
 
+    def install(self, target):
+        """Have what a function depends on installed; returns at once."""
+        self._builds.install(target)
+
     def detach(self, function_id, version):
         """Retire all workers of a function's version, of all its versions
         if that is ``None``."""
         self._later(self._scaling.detach, lambda target:
                     target.function_id == function_id
                     and version in (None, target.version))
+
+    def figures(self):
+        """What it holds, for :class:`qinling.telemetry.metrics.Live`."""
+        return figures.Figures(self._queued, self._runner, self._scaling,
+                               self._orchestrator)()
 
     def _later(self, action, *args):
         return self._background.submit(self._guarded, action, *args)

@@ -12,6 +12,7 @@
 
 """Claiming workers, loading code into them, and giving them up."""
 
+import contextlib
 import hashlib
 
 from oslo_log import log
@@ -19,6 +20,7 @@ from oslo_log import log
 from qinling.engine import invoker
 from qinling import exception
 from qinling.orchestrators import base
+from qinling.telemetry import metrics
 
 LOG = log.getLogger(__name__)
 
@@ -32,26 +34,31 @@ class Workers:
     :param calls: an :class:`.invoker.Invoker`.
     :param code: a :class:`qinling.core.services.Code`.
     :param tokens: a :class:`.tokens.Tokens`.
+    :param builds: a :class:`.builds.Builds`.
     """
 
-    def __init__(self, conf, orchestrator, calls, code, tokens):
+    def __init__(self, conf, orchestrator, calls, code, tokens, builds):
         self._conf = conf
         self._orchestrator = orchestrator
         self._invoker = calls
         self._code = code
         self._tokens = tokens
+        self._builds = builds
 
+    @metrics.cold_starts.time()
+    @metrics.cold_start_failures.count_exceptions()
     def start(self, target):
         """A claimed worker that has loaded the target's code.
 
         :raises TemporaryError: there is none at this moment.
         :raises PermanentError: there will never be one.
         """
+        installed = self._builds.ready(target)
         for _ in range(TRIES):
             worker, loaded = self._next(target)
             try:
                 if not loaded:
-                    self._load(worker, target)
+                    self._load(worker, target, installed)
                 return worker
             except invoker.NotSent as e:
                 # It died while it was idle, and nobody had noticed yet.
@@ -92,14 +99,18 @@ class Workers:
             return None
         return answer['state']
 
-    def _load(self, worker, target):
+    def _load(self, worker, target, installed):
         source = self._code.sources[target.code['source']]
         try:
-            with source.open(target.code, target.package,
-                             self._tokens.auth(target)) as package:
+            with contextlib.ExitStack() as opened:
+                packages = [opened.enter_context(each) for each in (
+                    source.open(target.code, target.package,
+                                self._tokens.auth(target)),
+                    *map(self._code.packages.open, installed))]
                 status, answer = self._invoker.load(
-                    worker, self._settings(target), package)
+                    worker, self._settings(target), *packages)
         except FileNotFoundError:
+            self._builds.check(installed)
             raise exception.PermanentError('its package is gone')
         except invoker.Lost as e:
             raise exception.TemporaryError(f'worker {worker.name}: {e}')
@@ -116,7 +127,7 @@ class Workers:
             'max_log_size': conf.engine.max_log_size,
             'max_result_size': conf.engine.max_result_size,
             'max_unpacked_size': conf.resource_limits.max_unpacked_size,
-            'environment': {}}
+            'environment': self._code.settings.opened(target.settings_id)}
 
     def release(self, worker, lost=False):
         """Destroy a worker; see :meth:`..base.Orchestrator.release`."""

@@ -38,11 +38,17 @@ class RuntimeSpec:
 @dataclasses.dataclass(frozen=True)
 class Limits:
     """What one worker may use: ``slots`` executions at the same time, each
-    with ``cpu`` thousandths of a core and ``memory_size`` bytes."""
+    with ``cpu`` thousandths of a core and ``memory_size`` bytes.
+
+    ``installs`` asks for a worker that installs what functions depend on:
+    it runs Python, whatever the runtime is, and has a network.  Only the
+    process orchestrator has such.
+    """
 
     cpu: int
     memory_size: int
     slots: int
+    installs: bool = False
 
 
 class Reach(abc.ABC):
@@ -132,6 +138,9 @@ class Orchestrator(abc.ABC):
     #: Whether :meth:`ImageRunner.run_image` is there, too.
     runs_images = False
 
+    #: Whether all engines have the same workers.
+    shared = False
+
     #: Called with a claimed worker that died by itself, or is about to; the
     #: engine puts its own function here.
     on_lost = staticmethod(lambda worker: None)
@@ -180,6 +189,11 @@ class Orchestrator(abc.ABC):
     @abc.abstractmethod
     def describe(self):
         """A flat dict of texts: what isolation and limits are in force."""
+
+    def languages(self):
+        """The images that are there by themselves: a dict of image ->
+        (language, its version or ``None``)."""
+        return {}
 
     @abc.abstractmethod
     def close(self):

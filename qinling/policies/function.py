@@ -37,6 +37,12 @@ RULES = [
               'POST', ONE + '/provision'),
     base.rule('function:detach', base.ADMIN, 'Drop all workers.',
               'POST', ONE + '/detach'),
+    base.rule('function_build:get', base.READER,
+              'Show what was installed for a function or a version, and the '
+              'log of it.', 'GET', ONE + '/build'),
+    base.rule('function_build:create', base.MEMBER,
+              'Have what could not be installed tried again.',
+              'POST', ONE + '/build'),
     base.rule('function_worker:get_all', base.ADMIN, 'List workers.',
               'GET', ONE + '/workers'),
 ]

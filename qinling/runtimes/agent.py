@@ -33,6 +33,7 @@ import sys
 # of the standard library is hidden by a neighbour.
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
+import agent_confinement  # noqa: E402
 import agent_http  # noqa: E402
 import agent_processes  # noqa: E402
 import agent_worker  # noqa: E402
@@ -49,6 +50,9 @@ DEFAULTS = {
     'file_size': 500 << 20,
     'max_body_size': 128 << 20,
     'start_timeout': 30,
+    'inodes': {},
+    'seccomp': [],
+    'landlock': [],
 }
 
 
@@ -65,6 +69,7 @@ def read_settings(path=None):
     * ``processes``, ``open_files``, ``file_size`` (bytes): rlimits of the
       executors, 0 for none
     * ``max_body_size`` (bytes), ``start_timeout`` (seconds)
+    * ``inodes``, ``seccomp``, ``landlock``: see ``agent_confinement.py``
     """
     if path is None:
         # Who starts us may want to know our pid, and do something with it,
@@ -135,8 +140,11 @@ def announce():
 def main(arguments):
     path = arguments[0] if arguments else None
     settings = read_settings(path)
+    agent_confinement.take_short_turns()
+    agent_confinement.limit_inodes(settings['inodes'])
     agent_processes.harden(settings['uid'])
-    family = agent_processes.Family()
+    family = agent_processes.Family(agent_confinement.Confinement(
+        settings['seccomp'], settings['landlock']))
     worker = agent_worker.Worker(family, settings)
 
     def end(_number=None, _frame=None):

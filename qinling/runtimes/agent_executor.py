@@ -31,6 +31,7 @@ HEADER = struct.Struct('>I')
 CHUNK = 65536  # what a pipe holds: one read empties it
 FRAME_SLACK = 1 << 19  # bytes that a frame may have beside the result
 CHANNEL = 3  # the file descriptor of the socket in the executor
+END = 1 << 14  # bytes: a stack trace of V8 follows its last words
 CLOSING = 0.2  # seconds that a dying process may need after its last word
 
 RETURNED, DIED, CLOSED, GARBLED, TIMEOUT = (
@@ -49,14 +50,17 @@ class Broken(Exception):
 
 
 class Output:
-    """What an execution prints, up to ``limit`` bytes."""
+    """What an execution prints, up to ``limit`` bytes; ``end`` are the last
+    ones in any case."""
 
     def __init__(self, limit):
         self._limit = limit
         self._kept = bytearray()
         self._dropped = 0
+        self.end = b''
 
     def add(self, data):
+        self.end = (self.end + data)[-END:]
         room = self._limit - len(self._kept)
         self._kept += data[:room]
         self._dropped += max(0, len(data) - room)

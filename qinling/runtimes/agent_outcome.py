@@ -26,6 +26,9 @@ FAULTY_RESULT = ('Function execution failed: what came from the process was '
                  'no result.')
 NO_CHANNEL = ('Function execution failed: the function closed the channel '
               'for its result.')
+# How programs abort for lack of memory, and what they say then: V8, C++, Rust.
+ABORTS = frozenset((signal.SIGABRT, signal.SIGILL, signal.SIGTRAP))
+LACKS_MEMORY = (b'out of memory', b'std::bad_alloc', b'memory allocation of ')
 
 
 def out_of_memory(memory_size):
@@ -35,14 +38,25 @@ def out_of_memory(memory_size):
             % round(memory_size / (1 << 20), 1))
 
 
-def of_status(status, memory_size):
-    """The sentence for a wait status of an executor that ended by itself."""
+def out_of_processes(limit):
+    """The sentence for a function that wanted more than ``limit``."""
+    return ('Function execution failed because of too much resource '
+            'consumption: no more processes or threads could be started (the '
+            'limit is %d)' % limit)
+
+
+def of_status(status, memory_size, last_words=b''):
+    """The sentence for a wait status of an executor that ended by itself.
+
+    :param last_words: the end of what it printed.
+    """
     if not os.WIFSIGNALED(status):
         return ('Function execution failed: the process exited with status '
                 '%d before the function returned.' % os.WEXITSTATUS(status))
     number = os.WTERMSIG(status)
-    if number == signal.SIGKILL:
-        # Nobody but the kernel's killer for lack of memory does this.
+    if number == signal.SIGKILL or number in ABORTS and any(
+            words in last_words for words in LACKS_MEMORY):
+        # Nobody but the kernel's killer for lack of memory does the former.
         return out_of_memory(memory_size)
     try:
         name = signal.Signals(number).name

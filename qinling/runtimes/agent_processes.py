@@ -13,6 +13,7 @@
 """The processes below the agent: start, confine, kill, leave none behind."""
 
 import ctypes
+import functools
 import os
 import resource
 import signal
@@ -89,9 +90,13 @@ class Family:
     A stray is an orphan that the agent inherited, being the first process of
     its namespace or a subreaper: something of the user's that outlived its
     parent.  Use it from the main thread first: orphans come to that one.
+
+    :param confinement: what processes are started in, see
+        :class:`agent_confinement.Confinement`.
     """
 
-    def __init__(self):
+    def __init__(self, confinement):
+        self._confinement = confinement
         self._lock = threading.Lock()
         self._own = set()
         self._ended = False
@@ -112,10 +117,10 @@ class Family:
         with self._lock:
             if self._ended:
                 raise RuntimeError('The worker is ending.')
-            pid = os.posix_spawn(
-                command[0], command, environment, file_actions=actions,
-                setsid=True, setsigmask=(),
-                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT))
+            pid = self._confinement.call(functools.partial(
+                os.posix_spawn, command[0], command, environment,
+                file_actions=actions, setsid=True, setsigmask=(),
+                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT)))
             self._own.add(pid)
         return pid
 

@@ -33,6 +33,12 @@ LOAD_KEYS = {'function_id': str, 'function_version': int, 'entry': str,
              'max_result_size': int, 'max_unpacked_size': int,
              'environment': dict}
 
+# What no function needs more of: memory of the kernel, and precedence.
+FIXED_LIMITS = {resource.RLIMIT_CORE: 0, resource.RLIMIT_MEMLOCK: 1 << 16,
+                resource.RLIMIT_MSGQUEUE: 1 << 16,
+                resource.RLIMIT_SIGPENDING: 1024,
+                resource.RLIMIT_RTPRIO: 0, resource.RLIMIT_NICE: 0}
+
 Request = collections.namedtuple('Request', ('id', 'timeout', 'frame'))
 
 
@@ -104,15 +110,16 @@ class Worker:
             'executors': executors}).encode()
 
     def load(self, body):
-        """One line of settings, then the package."""
-        settings, package = parse_load(body)
+        """One line of settings, then the packages."""
+        settings, packages = parse_load(body)
         with self._lock:
             if self._state != IDLE:
                 raise Refused(409, 'The worker is %s already.' % self._state)
             self._state = LOADING
         try:
-            agent_package.unpack(package, self._settings['code'],
-                                 settings['max_unpacked_size'])
+            for package in packages:
+                agent_package.unpack(package, self._settings['code'],
+                                     settings['max_unpacked_size'])
         except agent_package.UnsafePackage as error:
             self._state = SPOILED
             raise Refused(400, str(error)) from error
@@ -123,8 +130,9 @@ class Worker:
             'entry': settings['entry'],
             'environment': settings['environment'],
             'max_result_size': settings['max_result_size'],
-            'processes': self._settings['processes'],
             'out_of_memory': outcome.out_of_memory(settings['memory_size']),
+            'out_of_processes': outcome.out_of_processes(
+                self._settings['processes']),
         }).encode()
         with self._lock:
             for executor in self._idle:
@@ -216,7 +224,8 @@ class Worker:
         if executor.cancelled:
             return outcome.CANCELLED
         if how == agent_executor.DIED:
-            return outcome.of_status(status, self._load['memory_size'])
+            return outcome.of_status(status, self._load['memory_size'],
+                                     output.end)
         return {agent_executor.TIMEOUT: outcome.TIMEOUT,
                 agent_executor.CLOSED: outcome.NO_CHANNEL
                 }.get(how, outcome.FAULTY_RESULT)
@@ -242,7 +251,7 @@ class Worker:
 
     def _executor_limits(self, memory_size):
         limits = {resource.RLIMIT_DATA: self._data_baseline + memory_size,
-                  resource.RLIMIT_CORE: 0}
+                  **FIXED_LIMITS}
         for name, kind in (('processes', resource.RLIMIT_NPROC),
                            ('open_files', resource.RLIMIT_NOFILE),
                            ('file_size', resource.RLIMIT_FSIZE)):
@@ -266,7 +275,11 @@ def parse_object(text):
 
 
 def parse_load(body):
-    """The settings in a /load body and its package as a binary file."""
+    """The settings in a /load body and its packages as binary files.
+
+    The setting ``sizes`` has the bytes of each package; without it there is
+    one.
+    """
     end = body.find(b'\n')
     if end < 0:
         raise Refused(400, 'The settings are not ended by a line feed.')
@@ -275,7 +288,17 @@ def parse_load(body):
         if not isinstance(settings.get(name), kind):
             raise Refused(400, 'The setting %s is missing or not of type %s.'
                           % (name, kind.__name__))
-    return settings, io.BytesIO(memoryview(body)[end + 1:])
+    rest = memoryview(body)[end + 1:]
+    sizes = settings.get('sizes', [len(rest)])
+    if (not isinstance(sizes, list)
+            or not all(isinstance(size, int) and size >= 0 for size in sizes)
+            or sum(sizes) != len(rest)):
+        raise Refused(400, 'The sizes are not those of the packages.')
+    packages = []
+    for size in sizes:
+        packages.append(io.BytesIO(rest[:size]))
+        rest = rest[size:]
+    return settings, packages
 
 
 def parse_execution(body):

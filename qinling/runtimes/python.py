@@ -20,97 +20,20 @@ when it is needed: this program waits idle in every worker.
 
 import _thread
 import errno
-import io
 import json
 import os
 import signal
-import struct
 import sys
 
-HEADER = struct.Struct('>I')
 THREAD_STACK = 1 << 20    # bytes; the default of 8 MiB would eat RLIMIT_DATA
 RESERVE = 1 << 20         # bytes to report a lack of memory with
 MAX_TEXT = 1 << 15        # characters of a sentence or a traceback
 VARIABLE_KEYWORDS = 0x08  # inspect.CO_VARKEYWORDS
 COROUTINE = 0x80          # inspect.CO_COROUTINE
 
-TOO_MANY_PROCESSES = (
-    'Function execution failed because of too much resource consumption: no '
-    'more processes or threads could be started (the limit is %d)')
-
 
 class Fault(Exception):
     """A fault that a sentence explains better than a traceback."""
-
-
-class Channel:
-    """Frames to and from the agent."""
-
-    def __init__(self, number):
-        self._number = number
-        os.set_inheritable(number, False)
-
-    def receive(self):
-        """The object in the next frame; ends the process with the agent."""
-        size, = HEADER.unpack(self._read(HEADER.size))
-        return json.loads(self._read(size))
-
-    def send(self, text):
-        data = text.encode()
-        data = memoryview(HEADER.pack(len(data)) + data)
-        while data:
-            data = data[os.write(self._number, data):]
-
-    def _read(self, size):
-        data = os.read(self._number, size)
-        if len(data) < size:
-            data = bytearray(data)
-            while len(data) < size:
-                more = os.read(self._number, size - len(data))
-                if not more:
-                    os._exit(0)
-                data += more
-        return data
-
-
-class Streams:
-    """The standard streams, as every execution finds them."""
-
-    def __init__(self):
-        self._spare = os.dup(1)
-        self.restore()
-
-    def restore(self):
-        for number, name in ((1, 'stdout'), (2, 'stderr')):
-            try:
-                os.fstat(number)
-            except OSError:
-                self._reopen(number)
-            if not is_open(getattr(self, name, None)):
-                setattr(self, name, open_stream(number))
-        sys.stdout = sys.__stdout__ = self.stdout
-        sys.stderr = sys.__stderr__ = self.stderr
-
-    def _reopen(self, number):
-        try:
-            os.dup2(self._spare, number)
-        except OSError:
-            pass  # the user closed that one as well: nothing is logged
-
-
-def open_stream(number):
-    """A text stream that keeps nothing back, so that the last words of a
-    function are in its log even if it is killed."""
-    return io.TextIOWrapper(
-        io.FileIO(number, 'w', closefd=False), encoding='utf-8',
-        errors='backslashreplace', write_through=True)
-
-
-def is_open(stream):
-    try:
-        return stream is not None and not stream.closed
-    except ValueError:
-        return False  # the user detached it
 
 
 class Function:
@@ -230,7 +153,7 @@ def takes_context(function):
 class Executor:
     """Answers the frames of the agent.
 
-    :param channel: a :class:`Channel`.
+    :param channel: an :class:`agent_channel.Channel`.
     :param settings: the load frame, see ``agent_worker.py``.
     """
 
@@ -241,11 +164,12 @@ class Executor:
         self._reserve = bytearray(RESERVE)  # costs no memory until written
         self._encode = json.JSONEncoder(allow_nan=False).encode
         self._pid = os.getpid()
-        self._streams = Streams()
         self._function = Function(settings['entry'], self._code)
         os.environ.update(settings['environment'])
-        sys.path.insert(0, self._code)
-        self._reset()
+        self._surroundings = beside('python_surroundings').Surroundings(
+            self._code)
+        # What was installed comes after what the user wrote.
+        sys.path[:0] = [self._code, self._code + '/python_modules']
 
     def serve(self):
         """Import the function, then execute it for ever."""
@@ -253,6 +177,7 @@ class Executor:
             self._function.load()
         except BaseException:
             pass  # the import is tried again, and explained, when called
+        self._surroundings.remember()
         while True:
             try:
                 self._execute(self._channel.receive())
@@ -275,16 +200,7 @@ class Executor:
             self._channel.send(reply)
         except OSError:
             signal.pause()  # the user closed it; the agent sees that and acts
-        self._reset()
-
-    def _reset(self):
-        """What an execution must not inherit from the one before."""
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        self._streams.restore()
-        try:
-            os.chdir(self._code)
-        except OSError:
-            pass  # the user removed it
+        self._surroundings.restore()
 
     def _encode_output(self, output):
         try:
@@ -310,7 +226,7 @@ class Executor:
         answer = {'output': sentence(error),
                   'traceback': self._traceback(error)}
         if lacks_processes(error):
-            answer['output'] = TOO_MANY_PROCESSES % self._settings['processes']
+            answer['output'] = self._settings['out_of_processes']
             answer['retire'] = True
         return answer
 
@@ -385,7 +301,7 @@ def clear_frames(frame):
 
 
 def main():
-    channel = Channel(int(sys.argv[1]))
+    channel = beside('agent_channel').Channel(int(sys.argv[1]))
     _thread.stack_size(THREAD_STACK)
     sys.argv = ['']
     # What users import as __main__ is not this program.

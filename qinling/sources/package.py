@@ -18,6 +18,7 @@ import zipfile
 
 from qinling import exception
 from qinling.sources import base
+from qinling.sources import dependencies
 
 #: Packages that unpack to less are never too dense.
 SMALL = 1024 * 1024
@@ -33,6 +34,8 @@ class Driver(base.Source):
 
     def __init__(self, conf, storage):
         self._limits = conf.resource_limits
+        self._installs = conf.build.enabled
+        self._can_install = conf.engine.orchestrator == 'process'
         self._storage = storage
 
     def create(self, code, upload, auth=None):
@@ -57,7 +60,7 @@ class Driver(base.Source):
         return self._storage.open(package)
 
     def _keep(self, code, upload):
-        self._check(upload)
+        needed = self._check(upload)
         upload.seek(0)
         stored = self._storage.put(upload)
         given = code.get('md5sum')
@@ -66,9 +69,12 @@ class Driver(base.Source):
             raise exception.Invalid('Package md5 mismatch.')
         kept = {'source': 'package', 'md5sum': stored.md5,
                 'sha256': stored.sha256}
+        if needed:
+            kept['dependencies'] = needed
         return kept, stored.key
 
     def _check(self, upload):
+        """Refuse what is no good package; returns what it depends on."""
         limits = self._limits
         size = upload.seek(0, 2)
         if size > limits.max_package_size:
@@ -79,9 +85,19 @@ class Driver(base.Source):
             _check_directory(upload, limits.max_package_files)
             with zipfile.ZipFile(upload) as archive:
                 check(archive.infolist(), size, limits)
+                return self._needed(archive)
         except (zipfile.BadZipFile, NotImplementedError, UnicodeError,
                 ValueError, OverflowError):
             raise exception.Invalid('Package is not a valid ZIP package.')
+
+    def _needed(self, archive):
+        needed = dependencies.find(archive) if self._installs else None
+        if needed and not self._can_install:
+            raise exception.Invalid(
+                f'This service installs no dependencies: put what the '
+                'function needs into the package, and leave out '
+                f'{" and ".join(dependencies.KINDS[needed["kind"]])}.')
+        return needed
 
 
 def _check_directory(upload, files):

@@ -156,6 +156,9 @@ class FakeEngine:
     def scale_down(self, target, count):
         return self._do('scale_down', target, count)
 
+    def install(self, target):
+        return self._do('install', target)
+
     def detach(self, function_id, version):
         return self._do('detach', function_id, version)
 

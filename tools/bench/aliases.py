@@ -30,6 +30,7 @@ import threading
 import time
 
 import main_job
+import together
 
 ROUTING = {'1': 0.9, '2': 0.1}
 SAYS = 'def hello(**kwargs):\n    return {}\n'
@@ -55,13 +56,8 @@ def load(url, alias, more, connections=8):
         client = main_job.Client(url)
         while more(len(rows)):
             rows.append(client.json('POST', '/v1/executions', body))
-    threads = [threading.Thread(target=work) for _ in range(connections)]
-    begin = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return rows, time.perf_counter() - begin
+    took = together.at_once(connections, work)
+    return rows, took
 
 
 def wrong(rows):

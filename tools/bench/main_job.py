@@ -41,6 +41,8 @@ import time
 import urllib.parse
 import zipfile
 
+import together
+
 HELLO = """
 def hello(name):
     print('hello', name)
@@ -93,10 +95,12 @@ def update(client, function, code):
 
 
 def upload(client, method, path, code, fields):
-    """Id of the function that a form with a package makes or changes."""
+    """Id of the function that a form makes of main.py or of a dict."""
+    files = code if isinstance(code, dict) else {'main.py': code}
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, 'w') as archive:
-        archive.writestr('main.py', code)
+        for name, text in files.items():
+            archive.writestr(name, text)
     parts = b''.join(
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"'
         f'\r\n\r\n{value}\r\n'.encode() for name, value in fields)
@@ -131,30 +135,25 @@ def median_ms(action, rounds):
     return statistics.median(times) * 1000
 
 
-def throughput(url, function, connections, seconds):
-    """Executions per second over several connections."""
+def load(url, function, connections, seconds):
+    """(seconds, sorted times in ms) of executions over several
+    connections."""
     body = order(function)
     end = time.perf_counter() + seconds
-    counts, errors = [0] * connections, []
+    times = []
 
-    def work(index):
+    def work():
         client = Client(url)
-        try:
-            while time.perf_counter() < end:
-                run(client, body)
-                counts[index] += 1
-        except Exception as e:
-            errors.append(e)
-    threads = [threading.Thread(target=work, args=(index,))
-               for index in range(connections)]
-    begin = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-    return sum(counts) / (time.perf_counter() - begin)
+        while (begin := time.perf_counter()) < end:
+            run(client, body)
+            times.append((time.perf_counter() - begin) * 1000)
+    return together.at_once(connections, work), sorted(times)
+
+
+def throughput(url, function, connections, seconds):
+    """Executions per second over several connections."""
+    took, times = load(url, function, connections, seconds)
+    return len(times) / took
 
 
 def first_ms(client, runtime, ready, rounds):
@@ -210,7 +209,7 @@ def start(directory, *words):
     code = 'from qinling.cmd import standalone; standalone.main()'
     server = subprocess.Popen(
         [sys.executable, '-c', code, '--state-dir', directory, '--port', '0',
-         *words], stderr=subprocess.PIPE)
+         '--runtimes', 'python3', *words], stderr=subprocess.PIPE)
     endpoint = pathlib.Path(directory, 'endpoint')
     log = []
     reader = threading.Thread(
@@ -262,13 +261,11 @@ def count(client):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description='Measure the main job on one machine.')
+    parser = argparse.ArgumentParser(description='Measure the main job.')
     parser.add_argument('--seconds', type=float, default=5,
                         help='how long to measure throughput')
     parser.add_argument('--stored', type=int, default=10000,
-                        help='executions in the database for the second '
-                             'column')
+                        help='executions stored for the second column')
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         server, url = start(directory)

@@ -17,6 +17,7 @@ import hashlib
 
 from qinling.client.commands import base
 from qinling.client.commands import download
+from qinling.client.commands import environment
 from qinling.client.commands import options
 from qinling.client.commands import progress
 from qinling.client import exceptions
@@ -38,7 +39,8 @@ class Function(base.Noun):
     columns = ('id', 'name', 'description', 'count', 'code', 'runtime_id',
                'entry', 'project_id', 'created_at', 'updated_at', 'cpu',
                'memory_size', 'timeout')
-    more = ('latest_version', 'async_policy', 'min_workers', 'trust')
+    more = ('latest_version', 'async_policy', 'min_workers', 'trust',
+            'environment', 'secret_names')
     filters = ('all_projects', 'project_id')
 
 
@@ -59,7 +61,8 @@ class Changed(Function, base.Show):
         parser.add_argument('--description',
                             help='Description of the function.')
         parser.add_argument(
-            '--entry', help='What is called: MODULE.FUNCTION.')
+            '--entry', help='What is called: MODULE.FUNCTION, or the path of '
+                            'a program.')
         code = parser.add_mutually_exclusive_group()
         code.add_argument(
             '--file', nargs='+', action='extend', metavar='PATH',
@@ -86,6 +89,7 @@ class Changed(Function, base.Show):
         parser.add_argument(
             '--timeout', type=options.positive, default=self.timeout,
             help='Seconds that an execution may take; 5 if not given.')
+        environment.add_set(parser)
         return parser
 
     def packed(self, args):
@@ -123,6 +127,7 @@ class Create(Changed):
                     'Runtime needs to be specified for '
                     f'{code["source"]} type function.')
             fields['runtime_id'] = self.client.runtimes.id_of(args.runtime)
+        fields.update(environment.given(args))
         return self.sent(self.things.create, packed, code=code, **fields)
 
     def code(self, args, packed):
@@ -150,17 +155,25 @@ class Update(Changed):
         parser = super().get_parser(prog_name)
         parser.add_argument('function', help='Id or name of the function.')
         options.add_if_match(parser)
+        environment.add_unset(parser)
         return parser
 
     def row(self, args):
+        id, if_match = self.things.id_of(args.function), args.if_match
         fields = {name: getattr(args, name) for name in FIELDS}
         swift = {name: getattr(args, name) for name in ('container', 'object')
                  if getattr(args, name)}
         if swift:
             fields['code'] = {'source': 'swift', 'swift': swift}
+        if args.environment or args.unset_environment:
+            # All of it is sent, as it is now but for what is to change.
+            present = self.things.get(id)
+            if_match = if_match or present.etag
+            args.present = present['environment']
+        fields.update(environment.given(args))
         return self.sent(
-            self.things.update, self.packed(args), if_match=args.if_match,
-            id=self.things.id_of(args.function), **fields)
+            self.things.update, self.packed(args), if_match=if_match,
+            id=id, **fields)
 
 
 class Delete(Function, base.Delete):

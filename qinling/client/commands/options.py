@@ -80,7 +80,7 @@ def add_listing(parser, noun):
 
 def query(args):
     """The query of a list."""
-    found = dict(_pair(text, 'filter') for text in args.filters)
+    found = dict(pair(text, 'filter') for text in args.filters)
     key, _, direction = (args.sort or '').partition(':')
     found.update(limit=args.limit, marker=args.marker,
                  sort_key=key or None, sort_dir=direction or None)
@@ -90,7 +90,8 @@ def query(args):
     return found
 
 
-def _pair(text, what):
+def pair(text, what):
+    """(key, value) of ``KEY=VALUE``."""
     key, sign, value = text.partition('=')
     if not (key and sign):
         raise exceptions.ClientError(
@@ -159,7 +160,7 @@ def members(words):
     """The object that words like ``key=text`` and ``key:=JSON`` make."""
     found = {}
     for word in words:
-        key, value = _pair(word, 'argument')
+        key, value = pair(word, 'argument')
         if key.endswith(':'):
             try:
                 value = json.loads(value)

@@ -22,7 +22,7 @@ class Runtime(base.Noun):
     word = 'runtime'
     columns = ('id', 'name', 'image', 'status', 'description', 'is_public',
                'trusted', 'project_id', 'created_at', 'updated_at')
-    more = ('status_reason',)
+    more = ('status_reason', 'language', 'language_version')
     owned = False
 
 
@@ -32,6 +32,13 @@ class List(Runtime, base.List):
 
 class Show(Runtime, base.ShowById):
     """Show a runtime."""
+
+
+def add_language(parser):
+    """What the operator knows of an image."""
+    parser.add_argument('--language', help='The language of the image, '
+                        'where the service cannot know it.')
+    parser.add_argument('--language-version', help='The version of that.')
 
 
 class Settled(Runtime, base.Show):
@@ -63,12 +70,14 @@ class Create(Settled):
         parser.add_argument(
             '--untrusted', dest='trusted', action='store_false',
             help='Its workers need a stronger isolation.')
+        add_language(parser)
         options.add_wait(parser, 'until it is available')
         return parser
 
     def row(self, args):
         return self.settled(self.things.create(
             args.image, name=args.name, description=args.description,
+            language=args.language, language_version=args.language_version,
             is_public=args.is_public, trusted=args.trusted), args)
 
 
@@ -81,13 +90,21 @@ class Update(Settled):
         parser.add_argument('--name', help='Another name.')
         parser.add_argument('--description', help='Another description.')
         parser.add_argument('--image', help='Another image.')
+        parser.add_argument(
+            '--upgrade-versions', action='store_true', default=None,
+            help='Let versions of functions run on the new image, too, which '
+                 'were published before; else they keep the old one.')
+        add_language(parser)
         options.add_if_match(parser)
         options.add_wait(parser, 'until it is available')
         return parser
 
     def row(self, args):
-        fields = http.given({'name': args.name, 'image': args.image,
-                             'description': args.description})
+        fields = http.given({
+            'name': args.name, 'image': args.image,
+            'description': args.description, 'language': args.language,
+            'language_version': args.language_version,
+            'upgrade_versions': args.upgrade_versions})
         return self.settled(self.things.update(
             self.things.id_of(args.runtime), args.if_match, **fields), args)
 

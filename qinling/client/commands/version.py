@@ -23,7 +23,7 @@ class Version(base.Noun):
     columns = ('id', 'function_id', 'description', 'version_number', 'count',
                'project_id', 'created_at', 'updated_at')
     more = ('code', 'entry', 'cpu', 'memory_size', 'timeout', 'runtime_id',
-            'async_policy', 'min_workers')
+            'async_policy', 'min_workers', 'environment', 'secret_names')
     owned = False
 
     def get_parser(self, prog_name):

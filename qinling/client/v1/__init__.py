@@ -21,6 +21,7 @@ from qinling.client.v1 import aliases
 from qinling.client.v1 import executions
 from qinling.client.v1 import functions
 from qinling.client.v1 import jobs
+from qinling.client.v1 import quotas
 from qinling.client.v1 import runtimes
 from qinling.client.v1 import versions
 from qinling.client.v1 import webhooks
@@ -48,3 +49,4 @@ class Client:
         self.executions = executions.Executions(transport)
         self.jobs = jobs.Jobs(transport)
         self.webhooks = webhooks.Webhooks(transport)
+        self.quotas = quotas.Quotas(transport)

@@ -21,7 +21,7 @@ from qinling.client.v1 import base
 
 CHUNK = 64 * 1024
 #: Fields that a form holds as JSON.
-OBJECTS = {'code', 'async_policy'}
+OBJECTS = {'code', 'async_policy', 'environment', 'secrets'}
 
 
 class Functions(base.Collection):
@@ -38,7 +38,9 @@ class Functions(base.Collection):
             that there are.
         :param fields: ``runtime_id``, ``name``, ``description``, ``entry``,
             ``cpu``, ``memory_size``, ``timeout``, ``async_policy`` (what
-            follows a failure that nobody waits for).
+            follows a failure that nobody waits for), ``environment`` and
+            ``secrets`` (both name -> text; of secrets only the names are
+            ever shown, as ``secret_names``, and ``None`` removes one).
         """
         return self._call('POST', **_form(
             dict(fields, code=code), package, progress))
@@ -60,6 +62,14 @@ class Functions(base.Collection):
         """What keeps the function from being deleted."""
         return self._call('GET', id, 'references')['references']
 
+    def build(self, id, version=0):
+        """What was installed for the function, or for a version of it."""
+        return self._call('GET', id, *_build(version))
+
+    def rebuild(self, id, version=0):
+        """Have what could not be installed tried again."""
+        self._call('POST', id, *_build(version))
+
     def workers(self, id, version=None):
         """The workers that serve the function, or a version of it."""
         return self._call('GET', id, 'workers', params=http.given(
@@ -80,6 +90,10 @@ class Functions(base.Collection):
     def detach(self, id):
         """Drop all workers."""
         self._call('POST', id, 'detach')
+
+
+def _build(version):
+    return ('versions', version, 'build') if version else ('build',)
 
 
 class Upload:
@@ -106,7 +120,7 @@ def _form(fields, package, progress):
     for name in OBJECTS.intersection(fields):
         fields[name] = json.dumps(fields[name])
     if package is None:
-        return {'data': fields}
+        return {'data': fields, 'log': 'secrets' not in fields}
     parts = {name: str(value) for name, value in fields.items()}
     parts['package'] = ('package.zip', package, 'application/zip')
     data, content_type = filepost.encode_multipart_formdata(parts)

@@ -24,12 +24,14 @@ class Runtimes(base.Collection):
 
     def create(self, image, **fields):
         """Its pool is made afterwards.  ``fields``: ``name``,
-        ``description``, ``is_public``, ``trusted``."""
+        ``description``, ``language``, ``language_version``,
+        ``is_public``, ``trusted``."""
         return self._call('POST', json=http.given(
             dict(fields, image=image)))
 
     def update(self, id, if_match=None, **fields):
-        """``fields``: ``name``, ``description``, ``image``."""
+        """``fields``: ``name``, ``description``, ``image``, ``language``,
+        ``language_version``, ``upgrade_versions``."""
         return self._call('PUT', id, if_match=if_match,
                           json=http.given(fields))
 

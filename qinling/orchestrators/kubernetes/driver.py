@@ -43,6 +43,8 @@ class Driver(base.ImageRunner, base.Orchestrator):
     :raises PermanentError: the configuration leads to no cluster.
     """
 
+    shared = True
+
     def __init__(self, conf, directory=None):
         options = self._options = conf.kubernetes
         self._changed = threading.Condition()

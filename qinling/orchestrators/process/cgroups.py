@@ -28,10 +28,13 @@ LOG = logging.getLogger(__name__)
 MIB = 1 << 20
 CONTROLLERS = ('memory', 'pids', 'cpu')
 AGENT_MEMORY = 32 * MIB         # the agent, while it unpacks a package
-INTERPRETER_MEMORY = 16 * MIB   # an executor before it has loaded anything
+INTERPRETER_MEMORY = 48 * MIB   # the largest executor that has loaded nothing
 AGENT_PROCESSES = 80            # launcher, agent and its connections
 CPU_PERIOD = 20000              # microseconds: how long a throttled one waits
 SMALLEST_QUOTA = 1000           # microseconds, by the kernel
+#: Controller, file whose first line ends with the processor time, and its
+#: parts of a second.
+CLOCKS = (('cpuacct', 'cpuacct.usage', 1e9), ('cpu', 'cpu.stat', 1e6))
 SERVICE_LEAF = 'qinling-service'
 WORKER = re.compile(r'qinling-(\d+)-(\d+)-\w+')
 BUSY_TRIES, BUSY_PAUSE = 5, 0.02  # removing a group whose last process ends
@@ -46,6 +49,14 @@ class NoGroup:
     def limit(self, limits):
         """Set the :class:`..base.Limits` of a claimed worker."""
 
+    def processor_time(self):
+        """Seconds that all processes have used so far; 0 where nobody
+        counts them."""
+        return 0
+
+    def let_others_first(self, yielding):
+        """Whether everybody else is to run before this worker."""
+
     def remove(self):
         """Delete the group, whose processes are gone."""
 
@@ -58,6 +69,7 @@ class NoCgroups:
 
     def __init__(self, reason):
         self.description = f'no cgroup ({reason})'
+        self.controllers = ()
 
     def make(self, name):
         return NoGroup()
@@ -80,11 +92,27 @@ class Group(NoGroup):
 
     def limit(self, limits):
         for controller, name, value in self._settings(limits):
-            if controller in self._directories:
-                path = os.path.join(self._directories[controller], name)
-                # Not every kernel has swap accounting and CPU bursts.
-                if os.path.exists(path):
-                    self._write(path, str(value))
+            self._set(controller, name, value)
+
+    def processor_time(self):
+        for controller, name, parts in CLOCKS:
+            path = os.path.join(self._directories.get(controller, ''), name)
+            try:
+                with open(path) as source:
+                    return int(source.readline().split()[-1]) / parts
+            except OSError:
+                continue  # of the other version, or gone
+        return 0
+
+    def let_others_first(self, yielding):
+        self._set('cpu', 'cpu.idle', int(yielding))
+
+    def _set(self, controller, name, value):
+        if controller in self._directories:
+            path = os.path.join(self._directories[controller], name)
+            # Not every kernel has swap accounting and CPU bursts.
+            if os.path.exists(path):
+                self._write(path, str(value))
 
     def remove(self):
         for directory in set(self._directories.values()):
@@ -113,6 +141,7 @@ class Cgroups:
         self._bases = bases
         self._settings = settings
         self.description = description
+        self.controllers = tuple(bases)
         self._prefix = f'qinling-{os.getpid()}-{start_time(os.getpid())}-'
 
     def make(self, name):
@@ -153,7 +182,8 @@ def find(options, plan):
     version = 1 if 'memory' in own else 2
     try:
         if version == 1:
-            bases = {each: own[each] for each in CONTROLLERS if each in own}
+            bases = {each: own[each] for each in (*CONTROLLERS, 'cpuacct')
+                     if each in own}
         else:
             bases = delegate(own.get('unified'))
         settings = (settings_v1, settings_v2)[version - 1]

@@ -24,9 +24,10 @@ import time
 from qinling import exception
 from qinling.orchestrators import base
 from qinling.orchestrators.process import cgroups
+from qinling.orchestrators.process import governor
 from qinling.orchestrators.process import languages
-from qinling.orchestrators.process import launchers
 from qinling.orchestrators.process import plan as plans
+from qinling.orchestrators.process import starters
 from qinling.orchestrators.process import worker
 
 LOG = logging.getLogger(__name__)
@@ -40,8 +41,10 @@ LONGEST_PAUSE = 30.0
 class Pool:
     """The supply of one runtime; guarded by the driver's lock."""
 
-    def __init__(self, spec):
+    def __init__(self, spec, size, network=False):
         self.spec = spec
+        self.size = size     # idle workers that are kept
+        self.network = network
         self.idle = collections.deque()
         self.starting = 0
         self.waiting = 0     # claims
@@ -68,32 +71,43 @@ class Driver(base.Orchestrator):
         self._starts = threading.BoundedSemaphore(os.cpu_count() or 1)
         self._closing = threading.Event()
         self._pools = {}
+        self._installers = Pool(base.RuntimeSpec(
+            'dependencies', languages.INSTALLER), 0, network=True)
         self._claimed = {}     # name -> (Worker, Process)
         self._processes = set()
         self._total = 0        # processes, and those about to be started
-        self._isolation = None
         self._interpreter = plans.find_interpreter(
             self._options.python or sys._base_executable)
-        self._plan = plans.make(conf, self._interpreter)
+        self._nodejs = plans.find_nodejs(self._options.nodejs)
+        self._programs = languages.Programs(
+            self._interpreter.path, self._nodejs and self._nodejs.path)
+        self._plan = plans.make(
+            conf, [each for each in (self._interpreter, self._nodejs) if each])
         self._cgroups = cgroups.find(self._options, self._plan)
         self._directory = open_directory(directory)
+        self._governor = governor.Governor(self._claimed_groups,
+                                           self._closing)
         try:
-            self._starter = self._choose_starter()
+            self._starter, self._isolation = starters.choose(
+                self._options, self._directory, self._plan, self._programs,
+                self._cgroups)
         except BaseException:
             self._directory.close()
             raise
+        self._governor.start()
 
     # The contract
 
     def ensure_pool(self, runtime):
-        languages.bootstrap(runtime.image, '', '')
+        languages.bootstrap(runtime.image, self._programs, '')
         with self._changed:
             self._check_open()
             pool = self._pools.get(runtime.id)
             if pool is None or pool.complaint \
                     or pool.spec.image != runtime.image:
                 self._drop(runtime.id)
-                pool = self._pools[runtime.id] = Pool(runtime)
+                pool = self._pools[runtime.id] = Pool(
+                    runtime, self._options.pool_size)
             elif not pool.starting:
                 pool.spec = runtime
                 return
@@ -131,6 +145,8 @@ class Driver(base.Orchestrator):
             if pool is None:
                 raise exception.PermanentError(
                     f'There is no pool for the runtime {runtime_id}.')
+            if limits.installs:
+                pool = self._installers
             process = self._take(pool)
             claimed = base.Worker(process.name, runtime_id, process.address,
                                   process.secret, function)
@@ -145,6 +161,7 @@ class Driver(base.Orchestrator):
             _worker, process = self._claimed.pop(worker.name, (None, None))
         if process is None:
             return
+        process.group.let_others_first(False)  # it takes time to end
         process.destroy(PATIENCE)
         with self._changed:
             # Its place is free then, for who claims another one at once.
@@ -157,22 +174,33 @@ class Driver(base.Orchestrator):
 
     def describe(self):
         users = self._starter.users
-        sandboxed = self._starter.launcher.sandboxed
+        confined = self._starter.launcher.confined
         return {
             'isolation': self._isolation,
-            'network': 'of the machine' if not sandboxed
+            **self._starter.confinement.report(),
+            'network': 'of the machine' if not confined
             or self._plan.network else 'none',
             'user': 'one for each worker' if users else 'of the service',
             'limits': 'rlimits; ' + self._cgroups.description,
             'interpreter': self._interpreter.path,
-            'languages': ', '.join(sorted(languages.BOOTSTRAPS)),
+            'languages': ', '.join(
+                ' '.join(filter(None, each))
+                for each in sorted(self.languages().values())),
         }
+
+    def languages(self):
+        found = {'python3': ('python', self._interpreter.version),
+                 'command': ('command', None)}
+        if self._nodejs:
+            found['nodejs'] = ('nodejs', self._nodejs.version)
+        return found
 
     def close(self):
         with self._changed:
             if self._closing.is_set():
                 return
             self._closing.set()
+            self._installers.closed = True
             for runtime_id in list(self._pools):
                 self._drop(runtime_id)
             self._claimed.clear()
@@ -188,33 +216,10 @@ class Driver(base.Orchestrator):
 
     # How it is done
 
-    def _choose_starter(self):
-        """The first launcher that works on this machine."""
-        reasons = []
-        root = os.path.join(self._directory.path, 'root')
-        os.makedirs(root, exist_ok=True)
-        for launcher in launchers.candidates(
-                self._options.isolation, self._interpreter.path, root):
-            starter = worker.Starter(
-                self._options, self._directory, launcher, self._plan,
-                self._interpreter.path, self._cgroups)
-            try:
-                self._try(starter)
-            except (worker.StartFailed, OSError) as error:
-                reasons.append(f'{launcher.name} does not work: {error}')
-                continue
-            self._isolation = '; '.join([launcher.name] + reasons)
-            if reasons:
-                LOG.warning('Workers are isolated by: %s', self._isolation)
-            return starter
-        raise exception.PermanentError(
-            'Workers cannot be started here: ' + '; '.join(reasons))
-
-    def _try(self, starter):
-        process = starter.launch(next(iter(languages.BOOTSTRAPS)))
-        process.await_ready(self._options.start_timeout)
-        process.end()
-        process.wait()
+    def _claimed_groups(self):
+        with self._changed:
+            return [process.group
+                    for _worker, process in self._claimed.values()]
 
     def _check_open(self):
         if self._closing.is_set():
@@ -254,7 +259,7 @@ class Driver(base.Orchestrator):
         """Start what a pool lacks; the lock is held."""
         if pool.closed:
             return
-        missing = (self._options.pool_size + pool.waiting - len(pool.idle)
+        missing = (pool.size + pool.waiting - len(pool.idle)
                    - pool.starting)
         if pool.failures:
             missing = min(missing, 1 - pool.starting)
@@ -316,7 +321,7 @@ class Driver(base.Orchestrator):
         with self._changed:
             if pool.closed:
                 return None
-        process = self._starter.launch(pool.spec.image)
+        process = self._starter.launch(pool.spec.image, pool.network)
         with self._changed:
             self._processes.add(process)
             if pool.closed:

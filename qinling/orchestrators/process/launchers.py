@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 
+from qinling.orchestrators.process import confinement
 from qinling.orchestrators.process import plan as plans
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -35,7 +36,8 @@ class Bubblewrap:
     """The program ``bwrap``."""
 
     name = 'bubblewrap'
-    sandboxed = True
+    sandboxed = confined = True
+    counts_inodes = False
 
     def __init__(self, path):
         self._path = path
@@ -70,7 +72,8 @@ class Bubblewrap:
         # As root it makes the mounts, also of what only root can reach; the
         # agent then becomes somebody else, and needs only these.
         return ('--cap-drop', 'ALL', '--cap-add', 'CAP_SETUID',
-                '--cap-add', 'CAP_SETGID', '--cap-add', 'CAP_SETPCAP')
+                '--cap-add', 'CAP_SETGID', '--cap-add', 'CAP_SETPCAP',
+                '--cap-add', 'CAP_SYS_ADMIN')
 
 
 class Namespaces:
@@ -81,7 +84,8 @@ class Namespaces:
     """
 
     name = 'namespaces'
-    sandboxed = True
+    sandboxed = confined = True
+    counts_inodes = True
 
     def __init__(self, interpreter, directory):
         self._interpreter = interpreter
@@ -90,6 +94,8 @@ class Namespaces:
     def command(self, plan, program):
         number = memory_file(json.dumps(dict(
             dataclasses.asdict(plan), directories=plan.directories,
+            tmpfs=[(path, size, confinement.inodes_of(size))
+                   for path, size in plan.tmpfs],
             root=self._directory, program=program, uid=plans.SANDBOX_UID)))
         return Command([self._interpreter, '-I', '-S',
                         os.path.join(HERE, 'sandbox.py'), str(number)],
@@ -100,10 +106,19 @@ class Plain:
     """No sandbox at all."""
 
     name = 'none'
-    sandboxed = False
+    sandboxed = confined = False
 
     def command(self, plan, program):
         return Command(list(program))
+
+
+class Confined(Plain):
+    """No sandbox, but an agent that confines its executors: see
+    :mod:`.confinement`.  Not for root, who may change the modes of files
+    wherever they are."""
+
+    name = 'landlock'
+    confined = True
 
 
 def candidates(isolation, interpreter, directory):
@@ -116,6 +131,8 @@ def candidates(isolation, interpreter, directory):
     if bwrap:
         found.insert(0, Bubblewrap(bwrap))
     if isolation == 'auto':
+        if os.geteuid() != 0 and confinement.can_stand_alone():
+            found.append(Confined())
         found.append(Plain())
     return found
 

@@ -14,11 +14,16 @@
 
 import dataclasses
 import json
+import logging
 import os
+import re
+import shutil
 import subprocess
 
 from qinling import exception
 from qinling.orchestrators.process import languages
+
+LOG = logging.getLogger(__name__)
 
 MIB = 1 << 20
 CODE = '/code'
@@ -42,8 +47,9 @@ CONFIGURATION = (
 NETWORK_CONFIGURATION = ('/etc/resolv.conf', '/etc/hosts', '/etc/host.conf',
                          '/etc/gai.conf')
 
-PROBE = ('import json, sys; print(json.dumps([sys.version_info[:2], '
+PROBE = ('import json, sys; print(json.dumps([sys.version_info[:3], '
          'sys.base_prefix, sys.base_exec_prefix]))')
+PROBE_TIMEOUT = 60  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,10 +84,12 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Interpreter:
-    """A Python on this machine; ``prefixes`` hold all that it needs."""
+    """A program on this machine that runs a language; ``prefixes`` hold all
+    that it needs beside the system directories."""
 
     path: str
     prefixes: tuple
+    version: str = ''
 
 
 def find_interpreter(path):
@@ -93,7 +101,7 @@ def find_interpreter(path):
     try:
         answer = subprocess.run(
             [path, '-I', '-S', '-c', PROBE], stdin=subprocess.DEVNULL,
-            capture_output=True, timeout=60, check=True).stdout
+            capture_output=True, timeout=PROBE_TIMEOUT, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
         raise exception.PermanentError(
             f'The interpreter for workers does not run: {error}') from error
@@ -106,11 +114,48 @@ def find_interpreter(path):
         raise exception.PermanentError(
             f'The interpreter for workers, {path}, is installed in /, which '
             'cannot be shown to functions.')
-    return Interpreter(path, tuple(sorted(prefixes)))
+    return Interpreter(path, tuple(sorted(prefixes)),
+                       '.'.join(map(str, version)))
 
 
-def make(conf, interpreter):
-    """The :class:`Plan` of every worker, from the group ``process``."""
+def find_nodejs(path=None):
+    """The Node.js at ``path``, or else the one that this machine has, or
+    ``None``.  Functions see that one file of its installation.
+
+    :raises PermanentError: that at ``path`` does not run.
+    """
+    if path:
+        return _ask_nodejs(path)
+    path = shutil.which('node') or shutil.which('nodejs')
+    try:
+        return path and _ask_nodejs(path)
+    except exception.PermanentError as error:
+        LOG.warning('There will be no runtime for Node.js: %s', error)
+        return None
+
+
+def _ask_nodejs(path):
+    path = os.path.realpath(path)
+    try:
+        answer = subprocess.run(
+            [path, '--version'], stdin=subprocess.DEVNULL, text=True,
+            capture_output=True, timeout=PROBE_TIMEOUT, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise exception.PermanentError(
+            f'Node.js does not run: {error}') from error
+    version = re.fullmatch(r'v(\d+\.\d+\.\d+)\S*', answer.strip())
+    if version is None:
+        raise exception.PermanentError(
+            f'{path} is no Node.js: asked for its version, it says '
+            f'{answer[:80]!r}.')
+    return Interpreter(path, (path,), version[1])
+
+
+def make(conf, interpreters):
+    """The :class:`Plan` of every worker, from the group ``process``.
+
+    :param interpreters: each :class:`Interpreter` that workers need.
+    """
     network = conf.process.allow_network
     binds, links = [], []
     for path in SYSTEM:
@@ -119,8 +164,8 @@ def make(conf, interpreter):
         elif os.path.isdir(path):
             binds.append((path, path))
     system = {path for _source, path in binds}
-    binds += [(each, each) for each in interpreter.prefixes
-              if not _below(each, system)]
+    binds += [(each, each) for interpreter in interpreters
+              for each in interpreter.prefixes if not _below(each, system)]
     binds += [(path, path) for path in CONFIGURATION
               + (NETWORK_CONFIGURATION if network else ())
               if os.path.exists(path)]
@@ -131,6 +176,17 @@ def make(conf, interpreter):
         tmpfs=(('/tmp', tmp_size), ('/dev/shm', tmp_size),
                (CODE, conf.process.code_size * MIB)),
         network=network)
+
+
+def online(plan):
+    """The plan with the network of the host."""
+    if plan.network:
+        return plan
+    return dataclasses.replace(
+        plan, network=True, files=_files(True),
+        binds=plan.binds + tuple(
+            (path, path) for path in NETWORK_CONFIGURATION
+            if os.path.exists(path)))
 
 
 def for_user(plan, uid):

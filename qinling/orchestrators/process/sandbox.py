@@ -13,11 +13,11 @@
 """Our own sandbox: namespaces, a root of its own, then the program.
 
 Started as ``python -I -S sandbox.py <fd>``, with a file descriptor to read a
-plan from (the fields of :class:`..plan.Plan`, its directories, an empty
-directory ``root`` to mount on, the ``program``, and the ``uid`` to be inside a
-user namespace).  It stands in for bubblewrap where that is not installed, and
-like that it makes a user namespace only when it is not run by root: as root
-the program itself has to become somebody else.
+plan from (the fields of :class:`..plan.Plan`, with the inodes of each tmpfs,
+its directories, an empty directory ``root`` to mount on, the ``program``, and
+the ``uid`` to be inside a user namespace).  It stands in for bubblewrap where
+that is not installed, and like that it makes a user namespace only when it is
+not run by root: as root the program itself has to become somebody else.
 
 Uses nothing but the standard library, and imports nothing of the service.
 """
@@ -61,7 +61,8 @@ KEPT_FLAGS = {
 
 DEVICES = ('null', 'zero', 'full', 'random', 'urandom', 'tty')
 DEVICE_LINKS = (('/proc/self/fd', 'fd'), ('/proc/self/fd/0', 'stdin'),
-                ('/proc/self/fd/1', 'stdout'), ('/proc/self/fd/2', 'stderr'))
+                ('/proc/self/fd/1', 'stdout'), ('/proc/self/fd/2', 'stderr'),
+                ('pts/ptmx', 'ptmx'))
 
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
@@ -125,10 +126,10 @@ def build(plan):
     for path, text in plan['files']:
         write(root + path, text)
     make_devices(root)
-    for path, size in plan['tmpfs']:
+    for path, size, inodes in plan['tmpfs']:
         os.makedirs(root + path, exist_ok=True)
         mount('tmpfs', root + path, 'tmpfs', MS_NOSUID | MS_NODEV,
-              'mode=1777,size=%d' % size)
+              'mode=1777,size=%d,nr_inodes=%d' % (size, inodes))
     os.mkdir(root + '/proc')
     mount('proc', root + '/proc', 'proc',
           MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -179,6 +180,9 @@ def make_devices(root):
     for target, name in DEVICE_LINKS:
         os.symlink(target, os.path.join(directory, name))
     os.mkdir(directory + '/shm')
+    os.mkdir(directory + '/pts')
+    mount('devpts', directory + '/pts', 'devpts', MS_NOSUID | MS_NOEXEC,
+          'newinstance,ptmxmode=0666,mode=620')
 
 
 def enter(plan):

@@ -26,6 +26,7 @@ import tempfile
 import threading
 import time
 
+from qinling.orchestrators.process import confinement
 from qinling.orchestrators.process import languages
 from qinling.orchestrators.process import plan as plans
 
@@ -104,38 +105,41 @@ class Starter:
     :param directory: a :class:`Directory`.
     :param launcher: see :mod:`.launchers`.
     :param plan: a :class:`.plan.Plan`.
-    :param interpreter: path of the Python of agents.
+    :param programs: :class:`.languages.Programs`.
     :param cgroups: see :mod:`.cgroups`.
     """
 
-    def __init__(self, options, directory, launcher, plan, interpreter,
+    def __init__(self, options, directory, launcher, plan, programs,
                  cgroups):
         self._options = options
         self._directory = directory
         self._plan = plan
-        self._interpreter = interpreter
+        self._programs = programs
         self._cgroups = cgroups
         self.launcher = launcher
+        self.confinement = confinement.Confinement(plan, launcher)
         self.users = None
         if launcher.sandboxed and os.geteuid() == 0:
             self.users = Users(options.first_uid)
 
-    def launch(self, image):
+    def launch(self, image, network=False):
         """Start the program of a worker for ``image``; returns a
         :class:`Process` that is not ready yet.
+
+        :param network: it has one, even if functions have none.
 
         :raises StartFailed: not even that.
         """
         name = secrets.token_hex(8)
         try:
             with contextlib.ExitStack() as stack:
-                process = self._launch(name, image, stack)
+                process = self._launch(name, image, network, stack)
                 process.resources = stack.pop_all()
                 return process
         except (OSError, StopIteration) as error:
             raise StartFailed(f'It cannot be started: {error}') from error
 
-    def _launch(self, name, image, stack):
+    def _launch(self, name, image, network, stack):
         uid = None
         if self.users:
             uid = self.users.take()
@@ -150,7 +154,9 @@ class Starter:
                         secret=secrets.token_urlsafe(32))
         complaints = stack.enter_context(
             tempfile.TemporaryFile(dir=self._directory.path))
-        popen, lifeline, channel = self._execute(uid, listener, complaints)
+        plan = plans.online(self._plan) if network else self._plan
+        popen, lifeline, channel = self._execute(
+            plan, uid, listener, complaints)
         process = Process(name, popen, lifeline, channel, complaints)
         process.group = group
         process.settings = settings
@@ -158,13 +164,12 @@ class Starter:
         process.sandboxed = self.launcher.sandboxed
         return process
 
-    def _execute(self, uid, listener, complaints):
-        plan = self._plan
+    def _execute(self, plan, uid, listener, complaints):
         if self.launcher.sandboxed:
             plan = plans.for_user(
                 plan, plans.SANDBOX_UID if uid is None else uid)
         command = self.launcher.command(
-            plan, [self._interpreter, '-I', '-S',
+            plan, [self._programs.python, '-I', '-S',
                    os.path.join(self._shown(), 'agent.py')])
         stdin, lifeline = os.pipe()
         channel, stdout = socket.socketpair()
@@ -203,7 +208,7 @@ class Starter:
             os.mkdir(temporary, 0o700)
         return {
             'code': code,
-            'bootstrap': languages.bootstrap(image, self._interpreter,
+            'bootstrap': languages.bootstrap(image, self._programs,
                                              self._shown()),
             'environment': {'PATH': SEARCH_PATH, 'LANG': 'C.UTF-8',
                             'HOME': temporary, 'TMPDIR': temporary},
@@ -212,6 +217,7 @@ class Starter:
             'file_size': options.file_size * plans.MIB,
             'max_body_size': options.max_package_size * plans.MIB,
             'start_timeout': options.start_timeout,
+            **self.confinement.settings(code, temporary),
         }
 
 

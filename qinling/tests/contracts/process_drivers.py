@@ -50,8 +50,8 @@ def config(**values):
     return conf
 
 
-def other_image(interpreter, directory):
-    return [interpreter, '-I', '-S', '-u', '-B', f'{directory}/python.py']
+def other_image(programs, directory):
+    return [programs.python, '-I', '-S', '-u', '-B', f'{directory}/python.py']
 
 
 class ProcessDriverMixin:
@@ -73,7 +73,7 @@ class ProcessDriverMixin:
 
     def make_driver(self, directory=None, **values):
         values.setdefault('pool_size', 1)
-        isolation = 'none' if self.launcher == 'none' else 'strict'
+        isolation = 'none' if self.launcher == 'none' else 'auto'
         every = launchers.candidates
         with mock.patch.object(launchers, 'candidates', lambda *arguments: [
                 each for each in every(*arguments)

@@ -29,6 +29,9 @@ class Relay(fixtures.Fixture):
 
     def _setUp(self):
         self._sockets = []
+        self._speaks = threading.Event()
+        self._speaks.set()
+        self.addCleanup(self._speaks.set)
         self.port = 0
         self.start()
         self.addCleanup(self.stop)
@@ -54,6 +57,14 @@ class Relay(fixtures.Fixture):
         self._accepting.join()
         self._sockets.clear()
 
+    def pause(self):
+        """Keep all connections, and take new ones, but pass nothing on."""
+        self._speaks.clear()
+
+    def resume(self):
+        """Pass on what was kept, and all that comes."""
+        self._speaks.set()
+
     def _accept(self, listener):
         while True:
             try:
@@ -66,10 +77,10 @@ class Relay(fixtures.Fixture):
                 threading.Thread(
                     target=self._copy, args=pair, daemon=True).start()
 
-    @staticmethod
-    def _copy(source, sink):
+    def _copy(self, source, sink):
         try:
             while data := source.recv(65536):
+                self._speaks.wait()
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
         except OSError:

@@ -15,6 +15,7 @@
 
 import threading
 
+import fixtures
 from oslotest import base
 import sqlalchemy as sa
 
@@ -227,3 +228,17 @@ class TestSessionOnPostgresql(Server, base.BaseTestCase):
 
 class TestSessionOnMariadb(Server, base.BaseTestCase):
     backend = 'mariadb'
+
+    def test_a_silent_server(self):
+        for name in ('CONNECT', 'ANSWER'):
+            self.useFixture(fixtures.MockPatchObject(session, name, 1))
+        db = self.database.open(self.connection_through_relay())
+        db.write(self.add('a'))
+        self.relay.pause()
+        for door in (db.read, db.write):
+            self.assertRaises(
+                exception.Unavailable, door,
+                lambda tx: query.count(tx, models.Function))
+        self.relay.resume()
+        self.assertEqual(1, db.read(
+            lambda tx: query.count(tx, models.Function)))

@@ -14,6 +14,7 @@
 
 import os
 import pwd
+import shutil
 import socket
 
 import fixtures
@@ -96,7 +97,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
             self.assertNotIn(self.worker.secret, text)
 
     def test_other_processes_are_not_seen(self):
-        self.assertEqual(['1', '2'], self.output('look_around')['pids'])
+        self.assertEqual(2, len(self.output('look_around')['pids']))
 
     def test_open_files_are_only_those_of_the_executor(self):
         self.assertEqual(['/dev/null', 'pipe', 'pipe', 'socket'],
@@ -104,6 +105,28 @@ class Isolation(process_drivers.ProcessDriverMixin):
 
     def test_host_is_another_one(self):
         self.assertEqual('worker', self.output('look_around')['hostname'])
+
+    def test_nodejs_is_one_file(self):
+        nodejs = shutil.which('node')
+        if nodejs is None:
+            self.skipTest('This machine has no Node.js.')
+        # Not below /tmp, in whose place a worker has one of its own.
+        directory = self.useFixture(fixtures.TempDir('/var/tmp')).path
+        path = shutil.copy(os.path.realpath(nodejs), directory)
+        with open(os.path.join(directory, 'secret'), 'w') as secret:
+            secret.write('the password')
+        driver = self.make_driver(nodejs=path)
+        driver.ensure_pool(orchestrators.RuntimeSpec('r', 'nodejs'))
+        client = self.connect(driver.claim('r', 'f/0', orchestrators.Limits(
+            1000, 32 * MIB, 1)))
+        client.load(agents.zipped({'main.js': """
+            const fs = require('fs');
+            exports.main = (name) => [process.execPath, fs.readdirSync(name),
+                                      process.getuid()];"""}),
+                    memory_size=32 * MIB)
+        found, names, uid = client.execute(directory)['output']
+        self.assertEqual((path, [os.path.basename(path)]), (found, names))
+        self.assertNotEqual(0, uid)
 
     # Who one is
 

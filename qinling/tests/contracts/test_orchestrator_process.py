@@ -130,8 +130,8 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
             pass
 
     def test_worker_that_never_starts(self):
-        languages.BOOTSTRAPS['broken'] = lambda interpreter, directory: [
-            interpreter, '-I', '-c', 'raise SystemExit("sad words")']
+        languages.BOOTSTRAPS['broken'] = lambda programs, directory: [
+            programs.python, '-I', '-c', 'raise SystemExit("sad words")']
         driver = self.make_driver(pool_size=3)
         error = self.assertRaises(
             exception.PermanentError, driver.ensure_pool,
@@ -145,7 +145,7 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         starts = []
         launch = driver._starter.launch
 
-        def broken(image):
+        def broken(image, network):
             starts.append(image)
             raise workers.StartFailed('sad')
 

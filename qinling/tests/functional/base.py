@@ -174,6 +174,7 @@ class Program(fixtures.Fixture):
         self.config = config or {}
 
     def _setUp(self):
+        self.starts = 0
         self.directory = pathlib.Path(
             self.useFixture(fixtures.TempDir()).path)
         self.log = self.directory / 'log'
@@ -187,11 +188,13 @@ class Program(fixtures.Fixture):
         script = ('import sys; from qinling.cmd import '
                   f'{self.name} as program; sys.argv[0] = "{self.name}"; '
                   'sys.exit(program.main())')
+        self.starts += 1
         with self.log.open('ab') as log:
             self.process = subprocess.Popen(
                 [sys.executable, '-c', script, '--config-file',
                  str(self.file), *self.words], stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL,
+                # As systemd has it: a program may signal all of its group.
+                stdin=subprocess.DEVNULL, start_new_session=True,
                 env=dict(os.environ, TMPDIR=str(self.directory)))
 
     def stop(self, patience=10):
@@ -207,8 +210,7 @@ class Program(fixtures.Fixture):
     def living(self):
         """Fail if it has died."""
         if self.process.poll() is not None:
-            raise AssertionError(
-                f'{self.name} ended: {self.log.read_text()}')
+            raise AssertionError(f'{self.name}: {self.log.read_text()}')
 
 
 class Standalone(fixtures.Fixture):
@@ -216,7 +218,7 @@ class Standalone(fixtures.Fixture):
 
     def __init__(self, **config):
         super().__init__()
-        self.config = config
+        self.config = {'DEFAULT': {'runtimes': 'python3'}, **config}
 
     def _setUp(self):
         self.state = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
@@ -256,24 +258,29 @@ class Standalone(fixtures.Fixture):
 
 
 class Cloud(fixtures.Fixture):
-    """One API and engines as separate daemons, over a real database and a
-    real message bus.
+    """APIs and engines as daemons, over a real database and message bus.
 
+    :param database: a server with ``url`` and ``execute``; ``bus`` is a URL.
     :param headers: what goes with each request of ``client``, who must be
         an administrator.
     """
 
-    def __init__(self, engines=1, headers=(), **config):
+    def __init__(self, engines=1, apis=1, database=None, bus=None, headers=(),
+                 **config):
         super().__init__()
         self.count = engines
+        self.doors = apis
+        self.database = database
+        self.bus = bus
         self.headers = headers
         self.config = config
 
     def _setUp(self):
         state = self.useFixture(fixtures.TempDir()).path
-        self.database = self.useFixture(Maria())
+        self.database = self.database or self.useFixture(Maria())
+        self.bus = self.bus or self.useFixture(Vhost()).url
         config = {
-            'DEFAULT': {'transport_url': self.useFixture(Vhost()).url},
+            'DEFAULT': {'transport_url': self.bus},
             'database': {'connection': self.database.url},
             'storage': {'file_system_dir': f'{state}/packages'},
             'api': {'host': '127.0.0.1', 'port': 0},
@@ -286,16 +293,28 @@ class Cloud(fixtures.Fixture):
         assert code == 0, manage.log.read_text()
         self.engines = [self.useFixture(Program('engine', config=config))
                         for _ in range(self.count)]
-        self.api = self.useFixture(Program('api', config=config))
-        self.client = Client(wait_for(self._url, 'the API'), self.headers)
+        self.apis = [self.useFixture(Program('api', config=config))
+                     for _ in range(self.doors)]
+        self.api = self.apis[0]
+        self.client = self.client_of(self.api)
         _, row = self.client.call(
             'POST', '/v1/runtimes', {'image': 'python3', 'name': 'python3'})
         wait_for(lambda: self._available(row['id']), 'the runtime')
 
-    def _url(self):
-        self.api.living()
-        found = re.search(r'Serving at (\S+)\.\n', self.api.log.read_text())
-        return found and found.group(1)
+    def client_of(self, api):
+        """A client of an API, once it serves."""
+        def url():
+            api.living()
+            urls = re.findall(r'Serving at (\S+)\.\n', api.log.read_text())
+            return len(urls) == api.starts and urls[-1]
+        return Client(wait_for(url, 'the API'), self.headers)
+
+    @staticmethod
+    def listening(engine):
+        """Whether an engine serves since it was started."""
+        engine.living()
+        return re.search(rf'Listening as \S+-{engine.process.pid}-',
+                         engine.log.read_text())
 
     def _available(self, id):
         for engine in self.engines:
@@ -352,14 +371,6 @@ class Maria(fixtures.Fixture):
             isolation_level='AUTOCOMMIT')
         with engine.connect() as connection:
             return connection.exec_driver_sql(statement)
-
-
-def leave_behind(path, hours):
-    """Make a file that is some hours old."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b'')
-    then = time.time() - hours * 3600
-    os.utime(path, (then, then))
 
 
 def ini(groups):

@@ -53,6 +53,16 @@ class TestDbManage(base.BaseTestCase):
         self.assertEqual(0, self.manage('stamp', '001')[0])
         self.assertEqual((0, '001'), self.manage('current'))
 
+    def test_rotate_secrets(self):
+        self.manage('upgrade')
+        self.assertEqual((0, '0 secrets are encrypted with the first of '
+                             '[secrets] encryption_keys.'),
+                         self.manage('rotate_secrets'))
+        self.config['secrets'] = {'encryption_keys': 'nonsense'}
+        code, text = self.manage('rotate_secrets')
+        self.assertEqual(1, code)
+        self.assertIn('must be Fernet keys', text)
+
     def test_downgrade_is_refused(self):
         self.manage('upgrade')
         code, text = self.manage('downgrade', '001')
@@ -107,3 +117,23 @@ class TestStatus(base.BaseTestCase):
         _, text = self.check(process={'isolation': 'none'})
         self.assertIn('isolation: none', text)
         self.assertIn('Result: Warning', text)
+
+    STRICT = {'isolation': 'strict', 'cgroup': 'off'}
+
+    def test_strict_isolation_that_cannot_be_had(self):
+        code, text = self.check(process=self.STRICT)
+        self.assertEqual(2, code, text)
+        self.assertIn('isolation is strict, and this machine lacks',
+                      ' '.join(text.replace('|', '').split()))
+
+    def test_engine_does_not_start_without_strict_isolation(self):
+        program = self.useFixture(servers.Program(
+            'engine', config={
+                'database': {'connection': 'sqlite://'},
+                'process': self.STRICT}))
+        self.assertEqual(1, program.process.wait(servers.PATIENCE))
+        text = program.log.read_text()
+        self.assertIn('The engine cannot run workers: [process] isolation '
+                      'is strict', text)
+        self.assertIn('Delegate=yes', text)
+        self.assertNotIn('Traceback', text)

@@ -13,8 +13,10 @@
 """Jobs and retries with real processes, which are killed."""
 
 import collections
+import contextlib
 import datetime
 import json
+import pathlib
 import random
 import subprocess
 import sys
@@ -50,6 +52,10 @@ ADDER = ('def main(a=0, b=0, **kwargs):\n    print("adding")\n'
 SLEEPER = ('import time\n\n\ndef main(seconds, **kwargs):\n'
            '    print("begun", flush=True)\n    time.sleep(seconds)\n'
            '    return seconds\n')
+#: One of whom everybody sees that it has begun.
+WAITER = ('import subprocess\n\n\ndef main(seconds, **kwargs):\n'
+          '    print("begun", flush=True)\n'
+          '    subprocess.run(["sleep", str(seconds)])\n')
 UNSTEADY = ('calls = []\n\n\ndef main(good, **kwargs):\n'
             '    calls.append(1)\n    if len(calls) < good:\n'
             '        raise ValueError("not yet")\n    return len(calls)\n')
@@ -255,10 +261,9 @@ class TestStandalone(base.BaseTestCase):
                           servers.output(row)), row)
 
     def test_cancel_and_rerun(self):
-        function = self.client.create(SLEEPER, timeout=60)['id']
+        function = self.client.create(WAITER, timeout=60)['id']
         id = self.client.run(function, {'seconds': 50}, sync=False)['id']
-        servers.wait_for(lambda: self.client.get(
-            f'/v1/functions/{function}/workers')['workers'], 'a worker')
+        servers.wait_for(self.is_sleeping, 'the function')
         status, row = self.client.call('POST', f'/v1/executions/{id}/cancel')
         self.assertEqual((200, 'cancelled'), (status, row['status']))
         # The log comes when the worker has ended it.
@@ -269,6 +274,14 @@ class TestStandalone(base.BaseTestCase):
         status, row = self.client.call(
             'POST', f'/v1/executions/{row["id"]}/cancel')
         self.assertEqual('cancelled', row['status'])
+
+    def is_sleeping(self):
+        for pid in self.server.processes():
+            with contextlib.suppress(OSError):
+                name = pathlib.Path(f'/proc/{pid}/comm').read_text()
+                if name == 'sleep\n':
+                    return True
+        return False
 
 
 class TestNoMessage(base.BaseTestCase):

@@ -95,6 +95,38 @@ class TestFunctions(shells.Case):
         self.assertEqual([], self.shell.json('function reference list',
                                              'greeter'))
 
+    def test_settings(self):
+        (self.directory / 'password.txt').write_text('hush\n')
+        (self.directory / 'env.py').write_text(
+            'import os\n\n\ndef main():\n'
+            '    return [os.environ.get(name) for name in "ABCD"]\n')
+
+        def result():
+            return self.shell.json('function execution create', '--function',
+                                   'env')['result']
+        row = self.shell.json(
+            'function create', '--name', 'env', '--runtime', 'python3',
+            '--file', 'env.py', '--entry', 'env.main', '--environment',
+            'A=1=1', '--environment', 'B=2', '--secret', 'C=3',
+            '--secret-file', 'D=password.txt')
+        self.assertEqual((['C', 'D'], {'A': '1=1', 'B': '2'}),
+                         (row['secret_names'], row['environment']))
+        self.assertIn('["1=1", "2", "3", "hush"]', result())
+        text = self.shell.run(
+            '--debug', 'function update', 'env', '--environment', 'B=4',
+            '--unset-environment', 'A', '--secret', 'D=silent',
+            '--unset-secret', 'C')
+        self.assertNotIn('silent', text)
+        self.assertIn('[null, "4", null, "silent"]', result())
+        for words, sentence in (
+                (('--secret', 'silent'), 'Invalid secret'),
+                (('--secret-file', 'D=no.txt'), 'no.txt'),
+                (('--environment', 'A'), 'Invalid environment variable'),
+                (('--environment', 'PATH=x'), 'the runtime sets it')):
+            error = self.shell.fails('function update', 'env', *words)
+            self.assertIn(sentence, error)
+            self.assertNotIn('silent', error)
+
     def test_deletion_goes_on(self):
         for name in ('one', 'two'):
             self.shell.run('function create', '--name', name, '--runtime',
@@ -239,3 +271,54 @@ class TestAliases(shells.Case):
         self.assertIn(f'points at function {self.function}, not at other',
                       error)
         self.shell.run('function delete', other)
+
+
+class TestQuotas(shells.Case):
+    def test_quotas(self):
+        def limits(text):
+            return {row['Resource']: row['Limit'] for row in text}
+        shown = self.shell.json('function quota show', 'default')
+        self.assertEqual({-1}, set(limits(shown).values()))
+        self.assertEqual(1, shown[0]['Usage'])
+        shown = limits(self.shell.json(
+            'function quota set', 'default', '--functions', 1,
+            '--storage-bytes', 1 << 40))
+        self.assertEqual((1, 1 << 40, -1), (
+            shown['functions'], shown['storage_bytes'], shown['jobs']))
+        self.assertIn('Quota exceeded for functions', self.shell.fails(
+            'function create', '--name', 'other', '--runtime', 'python3',
+            '--file', 'main.py'))
+        self.assertIn('Say which limit', self.shell.fails(
+            'function quota set', 'default'))
+        self.shell.run('function quota delete', 'default')
+        self.assertEqual({-1}, set(limits(self.shell.json(
+            'function quota show', 'default')).values()))
+
+
+class TestBuilds(shells.Case):
+    """What functions depend on, where there is no index."""
+
+    @staticmethod
+    def make_server():
+        return servers.Standalone(build={
+            'index_url': 'http://127.0.0.1:1/simple',
+            'pip_options': '--retries=0'})
+
+    def test_builds(self):
+        (self.directory / 'requirements.txt').write_text('missing\n')
+        self.shell.run('function create', '--name', 'needing', '--runtime',
+                       'python3', '--file', 'main.py', 'requirements.txt')
+        self.shell.run('function version create', 'needing')
+
+        def failed():
+            row = self.shell.json('function build show', 'needing')
+            return row['status'] == 'failed' and row
+        row = servers.wait_for(failed, 'the build', 60)
+        self.assertEqual('pip', row['kind'])
+        self.assertIn('No matching distribution', self.shell.run(
+            'function build log show', 'needing', '--function-version', 1))
+        self.assertIn('accepted', self.shell.run(
+            'function build create', 'needing'))
+        servers.wait_for(failed, 'another build', 60)
+        self.assertIn('has no dependencies', self.shell.fails(
+            'function build show', 'greeter'))

@@ -14,16 +14,27 @@
 deployments."""
 
 import itertools
+import os
 import threading
+import time
 
 from oslotest import base
 
+from qinling.core import secrets
 from qinling.tests.functional import base as servers
 
 
 def says(word):
     """Source of a function that returns a word."""
     return f'def main(**kwargs):\n    return "{word}"\n'
+
+
+def leave_behind(path, hours):
+    """Make a file that is some hours old."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b'')
+    then = time.time() - hours * 3600
+    os.utime(path, (then, then))
 
 
 class Versions(servers.Shared):
@@ -95,6 +106,27 @@ class Versions(servers.Shared):
         queued = self.by_alias(name, sync=False)
         self.assertEqual('v1', servers.output(
             self.client.ended(queued['id'])))
+
+    def test_settings_are_frozen_by_reference(self):
+        function = self.client.create(
+            'import os\n\n\ndef main(**kwargs):\n'
+            '    return [os.environ.get(name, "")[::-1] for name in "AB"]\n',
+            environment='{"A": "first"}', secrets='{"B": "hush"}')['id']
+        self.publish(function)
+        self.assertEqual(['tsrif', 'hsuh'],
+                         servers.output(self.client.run(function)))
+        self.client.call('PUT', f'/v1/functions/{function}', {
+            'environment': {'A': 'second'}, 'secrets': {'B': 'quiet'}})
+        for version, expected in ((1, ['tsrif', 'hsuh']),
+                                  (0, ['dnoces', 'teiuq'])):
+            self.assertEqual(expected, servers.output(
+                self.client.run(function, function_version=version)))
+        self.client.call('PUT', f'/v1/functions/{function}', {
+            'environment': {}, 'secrets': {'B': None}})
+        self.assertEqual(['', ''],
+                         servers.output(self.client.run(function)))
+        for path in self.traces():
+            self.assertFalse(b'quiet' in path.read_bytes(), path)
 
     def test_a_version_keeps_its_limits_and_entry(self):
         function = self.client.create(
@@ -179,6 +211,11 @@ class TestStandalone(Versions, base.BaseTestCase):
 
     make_server = servers.Standalone
 
+    def traces(self):
+        """What the server has written."""
+        return [self.server.program.log, *(
+            path for path in self.server.state.rglob('*') if path.is_file())]
+
     def test_numbers_survive_a_restart(self):
         server = self.useFixture(servers.Standalone())
         function = server.client.create(says('v1'))['id']
@@ -199,7 +236,7 @@ class TestStandalone(Versions, base.BaseTestCase):
         kept = list(server.packages())
         orphan = server.state / 'packages' / 'ab' / f'{"ab" * 32}-00000000'
         self.assertEqual(0, server.program.stop())
-        servers.leave_behind(orphan, hours=2)
+        leave_behind(orphan, hours=2)
         server.restart()
         servers.wait_for(lambda: not orphan.exists(), 'the sweep')
         self.assertEqual(kept, list(server.packages()))
@@ -209,4 +246,10 @@ class TestStandalone(Versions, base.BaseTestCase):
 class TestCloud(Versions, base.BaseTestCase):
     """Over separate daemons, RabbitMQ and MariaDB."""
 
-    make_server = servers.Cloud
+    @staticmethod
+    def make_server():
+        return servers.Cloud(secrets={'encryption_keys': secrets.new_key()})
+
+    def traces(self):
+        """What the daemons have written."""
+        return [each.log for each in (self.server.api, *self.server.engines)]

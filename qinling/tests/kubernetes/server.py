@@ -87,6 +87,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.raw.settimeout(self.server.idle_timeout)
         self.request = self.server.context.wrap_socket(
             self.raw.dup(), server_side=True)
+        # Later the connection may have broken, which would be told as if
+        # there had been no handshake.
+        self.certificate = self.request.getpeercert()
         self.server.connections.add(self)
         super().setup()
 
@@ -193,9 +196,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise fault.error
 
     def _answer(self, request, call, target):
-        certificate = self.request.getpeercert()
-        subject = certificate and {
-            name: value for part in certificate['subject']
+        subject = self.certificate and {
+            name: value for part in self.certificate['subject']
             for name, value in part}
         service = self.server.service
         request.user = service.access.user(

@@ -24,6 +24,7 @@ from oslotest import base
 from wsme import types as wtypes
 
 from qinling.api.controllers.v1 import function
+from qinling.api.controllers.v1 import quota
 from qinling.api import root
 from qinling.api import types
 from qinling.core import limits
@@ -94,6 +95,9 @@ class TestSamples(base.BaseTestCase):
     def test_webhooks(self):
         self.run_page(PAGES['webhooks.rst'])
 
+    def test_quotas(self):
+        self.run_page(PAGES['quotas.rst'])
+
     def test_every_page_has_a_test(self):
         named = {f'{name.removeprefix("test_")}.rst' for name in dir(self)
                  if name.startswith('test_')}
@@ -142,6 +146,8 @@ def made_of(datatype):
 def kinds(datatype):
     """How a table may call a WSME type."""
     if isinstance(datatype, wtypes.ArrayType):
+        if datatype.item_type is types.Text:
+            return {'list of text'}
         return {f'list of ``{datatype.item_type.__name__}``'}
     if wtypes.iscomplex(datatype):
         return {f'``{datatype.__name__}``'}
@@ -149,6 +155,7 @@ def kinds(datatype):
         types.Text: {'text', 'UUID'}, types.Time: {'time'},
         int: {'integer'}, bool: {'boolean'}, types.Uuid: {'UUID'},
         types.Version: {'integer'}, types.Integer: {'integer'},
+        quota.Amount: {'integer'},
         types.AnyJson: {'object', 'any JSON', 'text'},
         types.Moment: {'time'},
     }[datatype if isinstance(datatype, type) else type(datatype)]
@@ -272,7 +279,8 @@ class TestDeclarations(base.BaseTestCase):
                 sent = {**dict.fromkeys(function.FIELDS, {
                     'text', 'integer', 'UUID'}),
                     'code': {'object'}, 'async_policy': {'object'},
-                    'trust': {'boolean'},
+                    'trust': {'boolean'}, 'environment': {'object'},
+                    'secrets': {'object'},
                     'package': {'file'}}
             else:
                 sent = {}

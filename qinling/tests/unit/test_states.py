@@ -18,12 +18,14 @@ from oslotest import base
 from qinling import states
 
 STATUSES = {'Runtime': states.RuntimeStatus, 'Job': states.JobStatus,
-            'Execution': states.ExecutionStatus}
+            'Execution': states.ExecutionStatus,
+            'Build': states.BuildStatus}
 #: noun -> where everything begins, where nothing goes on.
 ENDS = {'Runtime': ('creating', set()),
         'Execution': ('running', {'success', 'failed', 'error',
                                   'cancelled'}),
-        'Job': ('running', {'cancelled', 'done'})}
+        'Job': ('running', {'cancelled', 'done'}),
+        'Build': ('building', {'ready', 'failed'})}
 
 
 class TestStates(base.BaseTestCase):

@@ -26,10 +26,12 @@ from qinling import exception
 
 SORTABLE = ('created_at', 'updated_at', 'id', 'name')
 FIELDS = ('name', 'description', 'runtime_id', 'entry', 'cpu', 'memory_size',
-          'timeout', 'async_policy', 'trust')
+          'timeout', 'async_policy', 'environment', 'secrets', 'trust')
 #: Fields that hold JSON, and what it may be.
 EXAMPLES = {'code': '{"source": "package"}',
-            'async_policy': '{"retries": 2}'}
+            'async_policy': '{"retries": 2}',
+            'environment': '{"LEVEL": "debug"}',
+            'secrets': '{"PASSWORD": "..."}'}
 PIECE = 256 * 1024
 
 
@@ -42,6 +44,8 @@ class Function(types.Resource):
     memory_size = int
     timeout = int
     async_policy = types.AnyJson()
+    environment = types.AnyJson()
+    secret_names = [types.Text]
     runtime_id = types.Text
     code = types.AnyJson()
     entry = types.Text
@@ -93,19 +97,36 @@ class References(types.Type):
     references = [Reference]
 
 
+class Build(types.Type):
+    """What a function depends on, installed."""
+
+    kind = types.Text
+    status = types.Text
+    status_reason = types.Text
+    log = types.Text
+    size = int
+    created_at = types.Time
+    ended_at = types.Time
+
+
 class Controller:
     """What can be done with functions."""
 
     def __init__(self, services):
         self._core = services.functions
+        self._builds = services.builds
+        self._settings = services.settings
         self._limits = services.conf.resource_limits
+
+    def _shown(self, row):
+        return shown(self._settings, [row])[0]
 
     def _form(self, req):
         """(fields, package file or ``None``) of a form."""
         form, files = body_module.read_form(
             req, self._limits.max_package_size)
         fields = {name: form[name] for name in FIELDS if name in form}
-        for name in ('code', 'async_policy'):
+        for name in EXAMPLES:
             if name in form:
                 fields[name] = _object(name, form[name])
         if 'trust' in fields:
@@ -118,7 +139,7 @@ class Controller:
         fields, package = self._form(req)
         if fields.get('runtime_id'):
             fields['runtime_id'] = types.uuid(fields['runtime_id'])
-        return _shown(self._core.create(req.ctx, fields, package))
+        return self._shown(self._core.create(req.ctx, fields, package))
 
     @expose('GET', '/v1/functions', policy='function:get_all',
             result=Functions, query=listing.OWNED)
@@ -126,7 +147,7 @@ class Controller:
         page = listing.page(req, SORTABLE, **query)
         ctx, filters = listing.scope(req, 'function', all_projects,
                                      project_id)
-        rows = [_shown(row) for row in self._core.list(ctx, filters, page)]
+        rows = shown(self._settings, self._core.list(ctx, filters, page))
         return listing.answer(req, 'functions', rows, page)
 
     @expose('GET', '/v1/functions/{id}', policy='function:get',
@@ -134,12 +155,12 @@ class Controller:
     def get(self, req, id, download=False):
         if download:
             return send_file(self._core.download(req.ctx, id), id)
-        return _shown(self._core.get(req.ctx, id))
+        return self._shown(self._core.get(req.ctx, id))
 
     @expose('PUT', '/v1/functions/{id}', policy='function:update',
             result=Function, lax=True)
     def update(self, req, id):
-        return _shown(self._core.update(
+        return self._shown(self._core.update(
             req.ctx, id, *self._form(req), match=etag.match(req)))
 
     @expose('DELETE', '/v1/functions/{id}', policy='function:delete',
@@ -151,6 +172,16 @@ class Controller:
             result=References)
     def references(self, req, id):
         return listing.rows('references', self._core.references(req.ctx, id))
+
+    @expose('GET', '/v1/functions/{id}/build', policy='function_build:get',
+            result=Build)
+    def build(self, req, id):
+        return self._builds.get(req.ctx, id)
+
+    @expose('POST', '/v1/functions/{id}/build',
+            policy='function_build:create', status=202)
+    def rebuild(self, req, id):
+        self._builds.retry(req.ctx, id)
 
     @expose('GET', '/v1/functions/{id}/workers',
             policy='function_worker:get_all', result=Workers,
@@ -184,9 +215,16 @@ class Controller:
         self._core.detach(req.ctx, id, 0)
 
 
-def _shown(row):
-    """A function as users see it."""
-    return types.view(row, trust=row.trust_id is not None)
+def shown(settings, rows):
+    """Functions or versions as users see them: never with a secret."""
+    known, found = settings.of(rows), []
+    for row in rows:
+        own = known.get(row.settings_id)
+        found.append(types.view(
+            row, trust=getattr(row, 'trust_id', None) is not None,
+            environment=own.environment if own else {},
+            secret_names=sorted(own.secrets) if own else []))
+    return found
 
 
 def _object(name, value):

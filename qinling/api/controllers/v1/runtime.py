@@ -28,10 +28,19 @@ class Runtime(types.Resource):
     name = types.Text
     description = types.Text
     image = types.Text
+    language = types.Text
+    language_version = types.Text
     is_public = bool
     trusted = bool
     status = wsme.wsattr(types.Text, readonly=True)
     status_reason = wsme.wsattr(types.Text, readonly=True)
+
+
+class RuntimeChange(Runtime):
+    """A change of a runtime: with ``upgrade_versions`` a new image is also
+    that of the versions which were published before."""
+
+    upgrade_versions = bool
 
 
 class Runtimes(listing.Collection):
@@ -70,7 +79,7 @@ class Controller:
         return self._core.get(req.ctx, id)
 
     @expose('PUT', '/v1/runtimes/{id}', policy='runtime:update',
-            result=Runtime, body=Runtime)
+            result=Runtime, body=RuntimeChange)
     def update(self, req, id, body):
         return self._core.update(req.ctx, id, types.given(body),
                                  etag.match(req))

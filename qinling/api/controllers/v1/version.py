@@ -39,6 +39,8 @@ class Version(types.Resource):
     memory_size = wsme.wsattr(int, readonly=True)
     timeout = wsme.wsattr(int, readonly=True)
     async_policy = wsme.wsattr(types.AnyJson(), readonly=True)
+    environment = wsme.wsattr(types.AnyJson(), readonly=True)
+    secret_names = wsme.wsattr([types.Text], readonly=True)
     runtime_id = wsme.wsattr(types.Text, readonly=True)
     min_workers = wsme.wsattr(int, readonly=True)
 
@@ -55,18 +57,24 @@ class Controller:
     def __init__(self, services):
         self._core = services.versions
         self._functions = services.functions
+        self._builds = services.builds
+        self._settings = services.settings
+
+    def _shown(self, row):
+        return function.shown(self._settings, [row])[0]
 
     @expose('POST', ALL, policy='function_version:create', result=Version,
             status=201, body=Version, bare=True)
     def create(self, req, id, body):
-        return self._core.create(
-            req.ctx, id, types.given(body).get('description'))
+        return self._shown(self._core.create(
+            req.ctx, id, types.given(body).get('description')))
 
     @expose('GET', ALL, policy='function_version:get_all', result=Versions,
             query=listing.PAGE)
     def get_all(self, req, id, sort_key='version_number', **query):
         page = listing.page(req, SORTABLE, sort_key=sort_key, **query)
-        rows = self._core.list(req.ctx, id, page)
+        rows = function.shown(
+            self._settings, self._core.list(req.ctx, id, page))
         return listing.answer(req, 'function_versions', rows, page)
 
     @expose('GET', ONE, policy='function_version:get', result=Version,
@@ -75,14 +83,14 @@ class Controller:
         if download:
             return function.send_file(
                 self._core.download(req.ctx, id, version), f'{id}_{version}')
-        return self._core.get(req.ctx, id, version)
+        return self._shown(self._core.get(req.ctx, id, version))
 
     @expose('PUT', ONE, policy='function_version:update', result=Version,
             body=Version)
     def update(self, req, id, version, body):
-        return self._core.update(
+        return self._shown(self._core.update(
             req.ctx, id, version, types.given(body).get('description'),
-            etag.match(req))
+            etag.match(req)))
 
     @expose('DELETE', ONE, policy='function_version:delete', status=204)
     def delete(self, req, id, version):
@@ -93,6 +101,16 @@ class Controller:
     def references(self, req, id, version):
         return listing.rows('references', self._core.references(
             req.ctx, id, version))
+
+    @expose('GET', ONE + '/build', policy='function_build:get',
+            result=function.Build)
+    def build(self, req, id, version):
+        return self._builds.get(req.ctx, id, version)
+
+    @expose('POST', ONE + '/build', policy='function_build:create',
+            status=202)
+    def rebuild(self, req, id, version):
+        self._builds.retry(req.ctx, id, version)
 
     @expose('POST', ONE + '/scale_up', policy='function_version:scale_up',
             status=202, body=function.Scale, bare=True)

@@ -120,7 +120,7 @@ class Controller:
             self._deliveries.webhook(id)
             return deliveries.nothing()
         return deliveries.answer(*self._deliveries.take(
-            id, deliveries.read(req, self._most)))
+            id, deliveries.read(req, self._most), req.ctx))
 
     def _shown(self, req, row, secret=wsme.Unset):
         """The row as users see it: with its URL, and instead of the secret

@@ -335,7 +335,7 @@ class TestSync(DeliveryTest):
 
     def test_no_engine(self):
         self.engine.answers['run'] = exception.Unavailable(reason='none')
-        self.decode(self.api.request('POST', self.path), 502)
+        self.decode(self.api.request('POST', self.path), 503)
 
     def test_a_repeat(self):
         """The first answer, whatever the function would return now."""

@@ -154,12 +154,12 @@ class TestCreate(ExecutionTest):
         self.assertEqual(2, self.call(
             'GET', f'/v1/functions/{self.function}')['count'])
 
-    def test_a_failed_function_is_a_created_execution(self):
+    def test_no_engine(self):
         self.engine.answers['run'] = exception.Unavailable(reason='none')
-        row = self.create()
-        self.assertEqual('error', row['status'])
-        self.assertIn('No engine answered',
-                      json.loads(row['result'])['output'])
+        answer = self.api.request(
+            'POST', '/v1/executions', {'function_id': self.function})
+        self.assertEqual((503, '1'), (
+            answer.status_int, answer.headers['Retry-After']))
         self.engine.answers['start'] = exception.Unavailable(reason='none')
         self.assertEqual('running', self.create(sync=False)['status'])
 

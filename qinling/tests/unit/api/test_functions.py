@@ -15,6 +15,7 @@
 
 import hashlib
 
+from qinling.core import secrets
 from qinling.db import models
 from qinling.db import query
 from qinling.tests import fixtures
@@ -22,7 +23,8 @@ from qinling.tests.unit.api import cases
 
 KEYS = {'id', 'name', 'description', 'cpu', 'memory_size', 'timeout',
         'runtime_id', 'code', 'entry', 'count', 'latest_version',
-        'async_policy', 'min_workers', 'trust',
+        'async_policy', 'min_workers', 'trust', 'environment',
+        'secret_names',
         'project_id', 'created_at', 'updated_at'}
 ALL = '/v1/functions'
 CODE = {'source': 'package',
@@ -61,6 +63,7 @@ class TestCreate(FunctionTest):
              'memory_size': 33554432, 'runtime_id': runtime, 'code': CODE,
              'entry': 'main.main', 'count': 0, 'latest_version': 0,
              'async_policy': None, 'min_workers': 0, 'trust': False,
+             'environment': {}, 'secret_names': [],
              'project_id': 'default', 'updated_at': row['created_at']},
             {key: row[key] for key in KEYS - {'id', 'created_at'}})
         self.assertEqual(row, self.call('GET', self.one(row['id'])))
@@ -292,3 +295,40 @@ class TestWorkers(FunctionTest):
         answer = self.api.request('POST', self.one(id, '/detach'))
         self.assertEqual((202, b''), (answer.status_int, answer.body))
         self.assertEqual([('detach', id, 0)], self.engine.calls)
+
+
+class TestSettings(FunctionTest):
+    """Environment variables and secrets."""
+
+    GROUPS = {'secrets': {'encryption_keys': [secrets.new_key()]}}
+
+    def test_shown_but_for_the_secrets(self):
+        row = self.create(environment='{"A": "1"}',
+                          secrets='{"C": "hush", "B": "hush"}')
+        expected = {'environment': {'A': '1'}, 'secret_names': ['B', 'C']}
+        self.call('POST', self.one(row['id'], '/versions'), status=201)
+        self.call('PUT', self.one(row['id']),
+                  {'environment': {}, 'secrets': {'C': None}})
+        for path, found in (
+                ('', {'environment': {}, 'secret_names': ['B']}),
+                ('/versions/1', expected)):
+            shown = self.call('GET', self.one(row['id'], path))
+            self.assertEqual(found, {name: shown[name] for name in found})
+        listed, = self.call('GET', self.one(
+            row['id'], '/versions'))['function_versions']
+        self.assertEqual(expected, {name: listed[name] for name in expected})
+        listed, = self.call('GET', ALL)['functions']
+        self.assertEqual(['B'], listed['secret_names'])
+        for each in (row, listed, shown):
+            self.assertNotIn('hush', str(each))
+            self.assertNotIn('secrets', each)
+            self.assertNotIn('settings_id', each)
+
+    def test_what_is_none(self):
+        id = self.create()['id']
+        for fields in ({'environment': '['}, {'environment': '[]'},
+                       {'secrets': 'hush'}, {'secrets': '{"A": ["hush"]}'},
+                       {'environment': '{"PATH": "hush"}'}):
+            name, = fields
+            fault = self.refuse(400, name, 'PUT', self.one(id), fields)
+            self.assertNotIn('hush', str(fault))

@@ -32,7 +32,7 @@ ADMINS = {'runtime:create', 'runtime:update', 'runtime:delete',
           'function:detach', 'function:provision',
           'function_version:provision', 'function_worker:get_all',
           'function_version:scale_up', 'function_version:scale_down',
-          'function_version:detach'}
+          'function_version:detach', 'quota:update', 'quota:delete'}
 INVOKE = ('POST', '/v1/webhooks/{id}/invoke')
 
 
@@ -44,7 +44,10 @@ class WalkTest(cases.ApiTest):
         self.routes = [route.route for route
                        in root.Root(self.api.services).routes]
         self.engine.answers['pool'] = {'total': 1, 'available': 1}
-        function = self.api.function(fixtures.caller('mine'))
+        function = self.api.function(
+            fixtures.caller('mine'),
+            fixtures.archive({'main.py': '', 'requirements.txt': 'x'}))
+        self.engine.calls.clear()
         run = self.api.insert(models.Execution, project_id='mine',
                               function_id=function.id)
         services, mine = self.api.services, fixtures.caller('mine')
@@ -70,6 +73,7 @@ class WalkTest(cases.ApiTest):
         """The path of a thing that the project ``mine`` has."""
         words = route.path.split('/')
         path = route.path.replace('{version}', '1').replace('{name}', 'some')
+        path = path.replace('{project_id}', 'mine')
         return path.replace('{id}', self.ids.get(
             words[2] if len(words) > 2 else '', ''))
 
@@ -83,6 +87,7 @@ class WalkTest(cases.ApiTest):
                     if path.count('/') == 2 else {})
             if route.method == 'PUT':
                 body = ({'name': 'n'} if path.startswith('/v1/jobs')
+                        else {'jobs': 5} if path.startswith('/v1/quotas')
                         else {'description': 'd'})
         return self.api.request(
             route.method, path, body, X_Project_Id=project, X_Roles=role)
@@ -178,7 +183,9 @@ class TestProjects(WalkTest):
 
     def test_things_of_others_are_not_there(self):
         for route in self.routes:
-            if '{' not in route.path or route.public:
+            # Quotas hide nothing: who may not see one is told so.
+            if ('{' not in route.path or route.public
+                    or route.policy == 'quota:get'):
                 continue
             for role in ('reader', 'member'):
                 answer = self.ask(route, 'theirs', role)
@@ -186,6 +193,13 @@ class TestProjects(WalkTest):
                     route.policy not in ADMINS and (
                         role == 'member' or route.method == 'GET')) else {403}
                 self.assertIn(answer.status_int, expected, route.path)
+
+    def test_quotas_of_others(self):
+        for project, role, status in (
+                ('mine', 'reader', 200), ('theirs', 'member', 403),
+                ('theirs', 'admin', 200)):
+            self.call('GET', '/v1/quotas/mine', status=status,
+                      X_Project_Id=project, X_Roles=role)
 
     def test_they_look_like_what_never_was(self):
         for route in self.routes:

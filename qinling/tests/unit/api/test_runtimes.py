@@ -19,8 +19,9 @@ from qinling.db import models
 from qinling import exception
 from qinling.tests.unit.api import cases
 
-KEYS = {'id', 'name', 'description', 'image', 'is_public', 'trusted',
-        'status', 'status_reason', 'project_id', 'created_at', 'updated_at'}
+KEYS = {'id', 'name', 'description', 'image', 'language',
+        'language_version', 'is_public', 'trusted', 'status',
+        'status_reason', 'project_id', 'created_at', 'updated_at'}
 TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ')
 UUID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 ALL = '/v1/runtimes'
@@ -38,7 +39,8 @@ class TestRuntimes(cases.ApiTest):
         self.assertEqual(
             {'image': 'python3', 'is_public': True, 'trusted': True,
              'status': 'creating', 'project_id': 'default', 'name': None,
-             'description': None, 'updated_at': None, 'status_reason': None},
+             'description': None, 'updated_at': None, 'status_reason': None,
+             'language': None, 'language_version': None},
             {key: row[key] for key in KEYS - {'id', 'created_at'}})
         self.assertEqual(row, self.call('GET', self.one(row['id'])))
         self.assertEqual([('ensure_runtime', row['id'], None)],
@@ -127,6 +129,26 @@ class TestRuntimes(cases.ApiTest):
         self.assertEqual(row, self.call('PUT', self.one(id), {
             'name': None, 'image': None}))
         self.assertEqual([], self.engine.calls)
+
+    def test_language(self):
+        told = {'language': 'ruby', 'language_version': '3.4'}
+        row = self.call('POST', ALL, {'image': 'i', **told}, 201)
+        self.assertLessEqual(told.items(), row.items())
+        row = self.call('PUT', self.one(row['id']),
+                        {'language_version': '3.5'})
+        self.assertEqual(('ruby', '3.5'),
+                         (row['language'], row['language_version']))
+        self.fault(400, 'language is too long', 'POST', ALL,
+                   {'image': 'i', 'language': 'x' * 65})
+
+    def test_update_of_the_image_of_versions(self):
+        id = self.api.function().runtime_id
+        row = self.call('PUT', self.one(id),
+                        {'image': 'new', 'upgrade_versions': True})
+        self.assertEqual('new', row['image'])
+        self.assertNotIn('upgrade_versions', row)
+        self.fault(400, 'boolean', 'PUT', self.one(id),
+                   {'upgrade_versions': 'perhaps'})
 
     def test_update_of_the_image(self):
         id = self.api.runtime()

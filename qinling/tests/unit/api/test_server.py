@@ -32,7 +32,7 @@ class TestServer(cases.ApiTest):
 
     def setUp(self):
         super().setUp()
-        self.server = server.Server(self.api.app, '127.0.0.1', 0, 4)
+        self.server = server.Server(self.api.app, '127.0.0.1', 0, 4, 20)
         self.address = self.server.url.removeprefix('http://').split(':')
         self.thread = threading.Thread(target=self.server.serve, daemon=True)
         self.thread.start()
@@ -58,6 +58,16 @@ class TestServer(cases.ApiTest):
             'Content-Type').partition(';')[0])
         return answer.status, json.loads(answer.read())
 
+    def test_many_connections_are_kept(self):
+        connections = [self.connect() for _ in range(24)]
+        for _ in range(3):
+            for connection in connections:
+                connection.request('GET', '/v1')
+            for connection in connections:
+                answer = connection.getresponse()
+                answer.read()
+                self.assertFalse(answer.will_close)
+
     def raw(self, request):
         """The whole answer to bytes on a connection of their own."""
         with socket.create_connection(
@@ -76,6 +86,7 @@ class TestServer(cases.ApiTest):
         head, _, body = self.raw(request).partition('\r\n\r\n')
         self.assertIn(str(status), head.split('\r\n')[0])
         self.assertIn('content-type: application/json', head.lower())
+        self.assertRegex(head.lower(), 'x-openstack-request-id: req-')
         self.assertEqual({'faultcode', 'faultstring', 'debuginfo'},
                          set(json.JSONDecoder().raw_decode(body)[0]))
 

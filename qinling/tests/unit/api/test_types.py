@@ -34,7 +34,8 @@ RESOURCES = {models.Runtime: runtime.Runtime,
              models.Job: job.Job}
 #: What users may send in a JSON body; functions are sent as forms.
 WRITABLE = {
-    runtime.Runtime: {'name', 'description', 'image', 'is_public',
+    runtime.Runtime: {'name', 'description', 'image', 'language',
+                      'language_version', 'is_public',
                       'trusted'},
     version.Version: {'description'},
     alias.Alias: {'name', 'description', 'function_id', 'function_version',
@@ -46,19 +47,22 @@ WRITABLE = {
               'count', 'first_execution_time', 'next_execution_time'},
 }
 #: What is shown of what is hidden.
-COMPUTED = {models.Function: {'trust'}}
+COMPUTED = {models.Function: {'trust', 'environment', 'secret_names'},
+            models.FunctionVersion: {'environment', 'secret_names'}}
 TAG = 'shown as the ETag'
+SETTINGS = 'only finds the environment and the names, which are shown'
 KEY = 'a key of the storage; users see the sums of the package instead'
 OWNER = 'how engines share work; the status is what users see'
 #: What no user sees: model -> column -> why.
 HIDDEN = {
     models.Runtime: {'revision': TAG},
     models.Function: {
-        'revision': TAG, 'package': KEY,
+        'revision': TAG, 'package': KEY, 'settings_id': SETTINGS,
         'trust_id': 'a credential in the hands of the service',
         'version_counter': 'only allocates numbers; latest_version is the '
                            'one that exists'},
-    models.FunctionVersion: {'revision': TAG, 'package': KEY},
+    models.FunctionVersion: {'revision': TAG, 'package': KEY,
+                             'settings_id': SETTINGS},
     models.FunctionAlias: {'revision': TAG},
     models.Execution: {
         'logs': 'shown by /log, since it may be long',

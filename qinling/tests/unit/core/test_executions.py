@@ -114,14 +114,35 @@ class TestSync(ExecutionTest):
         for _ in range(3):
             self.create()
         self.engine.answers['run'] = exception.Unavailable(reason='none')
+        self.assertRaises(exception.Unavailable, self.create)
+        # It was not accepted, and no message that is late finds it.
+        self.assertEqual(3, len(self.core.db.read(
+            lambda tx: query.find(tx, models.Execution))))
+
+    def test_an_engine_that_dies_with_it(self):
+        def run(row, _target):
+            self.core.db.write(lambda tx: query.update(
+                tx, models.Execution, row['id'], {'owner': 'dead'}))
+            raise exception.Unavailable(reason='silence')
+        self.engine.answers['run'] = run
         shown = self.create()
         self.assertEqual(
-            ('error', 'No engine answered in time; try again later.'),
+            ('error', 'The engine that ran the execution does not answer.'),
             (shown.status, json.loads(shown.result)['output']))
         row = self.row(shown.id)
         self.assertEqual((shown.status, shown.result, None),
                          (row.status, row.result, row.lease_until))
-        self.assertEqual(row.id, shown.id)
+
+    def test_the_commit_was_not_heard_of(self):
+        """The row was written by a try whose connection broke."""
+        write = self.core.db.write
+
+        def twice(action, **kwargs):
+            write(action, **kwargs)
+            self.core.db.write = write
+            return write(action, **kwargs)
+        self.core.db.write = twice
+        self.assertEqual('success', self.create().status)
 
     def test_no_engine_in_time_but_it_had_ended(self):
         def run(row, target):
@@ -210,8 +231,11 @@ class TestTargets(ExecutionTest):
                          (row.updated_at, row.revision))
 
     def test_counts_whatever_comes_of_it(self):
+        self.engine.answers['start'] = exception.Unavailable(reason='none')
+        self.create(sync=False)
+        self.assertEqual((1, 0), self.counts())
         self.engine.answers['run'] = exception.Unavailable(reason='none')
-        self.create()
+        self.assertRaises(exception.Unavailable, self.create)
         self.assertEqual((1, 0), self.counts())
 
     def test_an_alias_is_recorded_with_what_it_meant(self):

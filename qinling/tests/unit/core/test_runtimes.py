@@ -120,6 +120,85 @@ class TestRuntimes(base.BaseTestCase):
             [('workers_of', id), ('ensure_runtime', id, 'python3')],
             self.engine.calls)
 
+    def published(self):
+        """The id of a runtime that a function and its version run on, and
+        that of the version."""
+        id = self.core.runtime(
+            name='python', language='python', language_version='3.11',
+            is_public=False, project_id='mine')
+        function = self.core.function(MINE, runtime_id=id)
+        version = self.core.insert(
+            models.FunctionVersion, runtime_id=id, function_id=function.id,
+            version_number=1)
+        return id, version
+
+    def version(self, id):
+        return self.core.row(models.FunctionVersion, id)
+
+    def test_another_image_is_not_that_of_versions(self):
+        id, version = self.published()
+        row = self.runtimes.update(MINE, id, {'image': 'new'})
+        self.assertEqual(('new', 'python', None, None), (
+            row.image, row.name, row.language, row.language_version))
+        kept = self.core.row(models.Runtime, self.version(version).runtime_id)
+        self.assertEqual(
+            ('python3', 'python', '3.11', False, 'creating', 'mine'),
+            (kept.image, kept.language, kept.language_version, kept.is_public,
+             kept.status, kept.project_id))
+        self.assertRegex(kept.name, r'^python until \d{4}-')
+        self.assertEqual(2, self.version(version).revision)
+        self.assertEqual(
+            [('workers_of', id), ('ensure_runtime', id, 'python3'),
+             ('ensure_runtime', kept.id, None)], self.engine.calls)
+        # Functions run on the new one.
+        self.assertTrue(self.runtimes._db.read(lambda tx: query.exists(
+            tx, models.Function, models.Function.runtime_id == id)))
+
+    def test_another_image_of_versions_too(self):
+        id, version = self.published()
+        self.runtimes.update(MINE, id, {
+            'image': 'new', 'upgrade_versions': True, 'language': 'python',
+            'language_version': '3.13'})
+        self.assertEqual(id, self.version(version).runtime_id)
+        row, = self.runtimes.list(MINE, query.Page())
+        self.assertEqual('3.13', row.language_version)
+
+    def test_another_image_twice(self):
+        id, version = self.published()
+        self.runtimes.update(MINE, id, {'image': 'new'})
+        kept = self.version(version).runtime_id
+        self.core.db.write(lambda tx: query.update(
+            tx, models.Runtime, id, {'status': 'available'}))
+        self.runtimes.update(MINE, id, {'image': 'newer'})
+        self.assertEqual(kept, self.version(version).runtime_id)
+        self.assertEqual(2, len(self.runtimes.list(MINE, query.Page())))
+
+    def test_another_image_of_versions_without_an_engine(self):
+        id, version = self.published()
+        self.engine.answers['ensure_runtime'] = exception.Unavailable(
+            reason='bus')
+        self.assertRaises(exception.Unavailable, self.runtimes.update, MINE,
+                          id, {'image': 'new'})
+        row, = self.runtimes.list(MINE, query.Page())
+        self.assertEqual(
+            (id, 'python3', '3.11', 'available'),
+            (row.id, row.image, row.language_version, row.status))
+        self.assertEqual(id, self.version(version).runtime_id)
+
+    def test_what_versions_keep_is_found_by_an_engine_later(self):
+        id, version = self.published()
+        answers = iter([None, exception.Unavailable(reason='bus')])
+
+        def ensure(_id, _previous):
+            answer = next(answers)
+            if answer:
+                raise answer
+
+        self.engine.answers['ensure_runtime'] = ensure
+        self.runtimes.update(MINE, id, {'image': 'new'})
+        self.assertEqual('creating', self.status(
+            self.version(version).runtime_id))
+
     def test_an_image_that_is_none(self):
         id = self.core.runtime()
         self.assertRaises(exception.Invalid, self.runtimes.update, MINE, id,

@@ -26,19 +26,10 @@ from qinling import exception
 from qinling.tests import databases
 
 
-class Fault(Exception):
-    """What an action of a test raises."""
-
-
-def add(name, fault=None):
-    """An action that writes a runtime, and may fail then."""
-    def action(tx):
-        query.insert(tx, models.Runtime, **databases.sample(
-            models.Runtime, name=name))
-        if fault:
-            raise fault
-        return name
-    return action
+def add(name):
+    """An action that writes a runtime."""
+    return lambda tx: query.insert(tx, models.Runtime, **databases.sample(
+        models.Runtime, name=name))
 
 
 def asked(pragma):
@@ -93,7 +84,7 @@ class TestSqlite(base.BaseTestCase):
             done.set()
         thread = threading.Thread(target=write, daemon=True)
         thread.start()
-        databases.wait_until(lambda: self.db._writer._turn.locked())
+        databases.wait_until(lambda: self.db._group._turn.locked())
         self.assertFalse(done.is_set())
         other.execute('COMMIT')
         thread.join(databases.PATIENCE)
@@ -116,78 +107,3 @@ class TestSqlite(base.BaseTestCase):
         again = self.database.open()
         self.assertEqual(1, again.read(
             lambda tx: query.count(tx, models.Runtime)))
-
-
-class TestGroups(base.BaseTestCase):
-    """What waits while others write becomes one transaction."""
-
-    def setUp(self):
-        super().setUp()
-        self.db = self.useFixture(databases.Database()).db
-        self.found = {}
-
-    def gather(self, *actions):
-        """Have actions wait in line, then have them done."""
-        first, go = threading.Event(), threading.Event()
-
-        def hold(tx):
-            first.set()
-            go.wait(databases.PATIENCE)
-        threads = [threading.Thread(
-            target=self.db.write, args=(hold,), daemon=True)]
-        threads[0].start()
-        first.wait(databases.PATIENCE)
-        for place, action in enumerate(actions):
-            threads.append(threading.Thread(
-                target=self.submit, args=(place, action), daemon=True))
-            threads[-1].start()
-            databases.wait_until(
-                lambda: len(self.db._writer._waiting) == place + 1)
-        go.set()
-        for thread in threads:
-            thread.join(databases.PATIENCE)
-            self.assertFalse(thread.is_alive())
-        return [self.found[place] for place in range(len(actions))]
-
-    def submit(self, place, action):
-        try:
-            self.found[place] = self.db.write(action)
-        except BaseException as e:
-            self.found[place] = e
-
-    def names(self):
-        return sorted(row.name for row in self.db.read(
-            lambda tx: query.find(tx, models.Runtime)))
-
-    def test_all_are_committed_together(self):
-        commits = []
-        sa.event.listen(self.db.engine, 'commit', commits.append)
-        self.assertEqual(
-            ['a', 'b', 'c'], self.gather(add('a'), add('b'), add('c')))
-        # One for what held the line.
-        self.assertEqual(2, len(commits))
-        self.assertEqual(['a', 'b', 'c'], self.names())
-
-    def test_a_fault_takes_nobody_along(self):
-        faults = Fault('first'), SystemExit('second')
-        self.assertEqual(
-            ['a', faults[0], 'c', faults[1], 'e'],
-            self.gather(add('a'), add('b', faults[0]), add('c'),
-                        add('d', faults[1]), add('e')))
-        self.assertEqual(['a', 'c', 'e'], self.names())
-
-    def test_a_fault_of_the_database_takes_nobody_along(self):
-        def twice(tx):
-            for _ in range(2):
-                query.insert(tx, models.Runtime, **databases.sample(
-                    models.Runtime, id='x'))
-        found = self.gather(add('a'), twice, add('c'))
-        self.assertIsInstance(found[1], query.DuplicateEntry)
-        self.assertEqual(['a', 'c'], self.names())
-
-    def test_what_was_read_before_it_was_undone_is_read_again(self):
-        def count(tx):
-            add('counted')(tx)
-            return query.count(tx, models.Runtime)
-        found = self.gather(add('a', Fault('it')), count)
-        self.assertEqual(1, found[1])

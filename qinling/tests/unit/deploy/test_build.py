@@ -25,7 +25,8 @@ from qinling.tests.unit.deploy import builders
 from qinling.tests.unit.deploy import manifests
 
 SCRIPT = manifests.CHECKOUT / 'tools' / 'docker' / 'build.sh'
-IMAGES = ['service', 'python-3.11', 'python-3.12', 'python-3.13']
+IMAGES = ['service', 'python-3.11', 'python-3.12', 'python-3.13', 'nodejs-24',
+          'command-13']
 
 
 class BuildTest(base.BaseTestCase):

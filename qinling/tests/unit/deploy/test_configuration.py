@@ -22,8 +22,9 @@ import fixtures
 from oslotest import base
 import yaml
 
-from qinling.api import server
+from qinling.cmd import process
 from qinling import conf as qinling_conf
+from qinling.telemetry import health
 from qinling.tests.unit.deploy import manifests
 
 FILE = manifests.BASE / 'qinling.conf'
@@ -132,13 +133,22 @@ class ConfigurationTest(base.BaseTestCase):
         self.assertNotIn('://', text)
 
     def test_ports(self):
-        container, = self.pods['qinling-api']['containers']
-        self.assertEqual([{'name': 'http',
-                           'containerPort': self.conf.api.port}],
-                         container['ports'])
-        for probe in ('startupProbe', 'readinessProbe', 'livenessProbe'):
-            self.assertEqual({'path': '/', 'port': 'http'},
-                             container[probe]['httpGet'])
+        options = self.conf.metrics
+        for name, probed, ports in (
+                ('qinling-api', 'http', {
+                    'http': self.conf.api.port,
+                    'metrics': options.api_port}),
+                ('qinling-engine', 'metrics', {
+                    'metrics': options.engine_port})):
+            container, = self.pods[name]['containers']
+            self.assertEqual(ports, {port['name']: port['containerPort']
+                                     for port in container['ports']})
+            for probe, path in (('startupProbe', health.LIVE),
+                                ('readinessProbe', health.READY),
+                                ('livenessProbe', health.LIVE)):
+                self.assertEqual({'path': path, 'port': probed},
+                                 container[probe]['httpGet'])
+        self.assertEqual('0.0.0.0', options.host)
 
     def test_packages_are_on_the_shared_disk(self):
         for name in ('qinling-api', 'qinling-engine'):
@@ -156,7 +166,8 @@ class ConfigurationTest(base.BaseTestCase):
             'command']
         self.assertEqual('sleep', pause[0])
         self.assertGreater(pod['terminationGracePeriodSeconds'],
-                           server.PATIENCE + int(pause[1]))
+                           self.conf.api.stop_timeout + process.LEAVING
+                           + int(pause[1]))
 
     def test_threads_have_connections(self):
         self.assertIn(f'rpc_conn_pool_size = {self.conf.api.threads}',
@@ -231,17 +242,18 @@ class CommandsTest(base.BaseTestCase):
     def test_api_answers_its_probes(self):
         container, = self.pods['qinling-migration']['containers']
         self.run_manage(container['args'])
-        process = self.start_api()
+        program = self.start_api()
         # What a pod says on its standard error is what kubectl shows.
         url = next(found.group(1) for found in (
             re.search(r'Serving at (\S+)\.$', line)
-            for line in process.stderr) if found)
+            for line in program.stderr) if found)
         container, = self.pods['qinling-api']['containers']
-        probe = container['readinessProbe']['httpGet']
+        # No bus is here, which an API that is ready needs.
+        probe = container['livenessProbe']['httpGet']
         with request.urlopen(url + probe['path']) as answer:
             self.assertEqual(200, answer.status)
-        process.terminate()
-        self.assertEqual(0, process.wait(server.PATIENCE))
+        program.terminate()
+        self.assertEqual(0, program.wait(30))
 
     def test_files_are_where_programs_look(self):
         for pod in self.pods.values():

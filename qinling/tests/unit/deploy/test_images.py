@@ -37,8 +37,12 @@ from qinling.tests.unit.runtimes import agents
 HADOLINT = pathlib.Path(sys.executable).parent / 'hadolint'
 SMOKE = dockerfiles.DIRECTORY / 'smoke.py'
 #: The images of runtimes by the image that a single machine calls them.
-ON_ONE_MACHINE = {'python': 'python3', 'nodejs': 'nodejs'}
+ON_ONE_MACHINE = {'python': 'python3', 'nodejs': 'nodejs',
+                  'command': 'command'}
 PYTHON = os.path.realpath(sys.executable)
+#: The programs of images, as they are here.
+HERE = {'/usr/local/bin/python3': PYTHON, '/usr/bin/python3': PYTHON,
+        '/usr/local/bin/node': shutil.which('node')}
 KEY = {'QINLING_POOL_KEY': 'a key', 'QINLING_WORKER': 'a worker'}
 
 
@@ -164,8 +168,7 @@ class AgentTest(base.BaseTestCase):
         settings = dockerfiles.settings(language)
         settings['code'] = place + settings['code']
         settings['bootstrap'] = [
-            {'/usr/local/bin/python3': PYTHON}.get(
-                word, word.replace('/opt', f'{place}/opt'))
+            HERE.get(word, word.replace('/opt', f'{place}/opt'))
             for word in settings['bootstrap']]
         (self.root / words[-1].lstrip('/')).write_text(json.dumps(settings))
         return [PYTHON, *(word.replace('/opt', f'{place}/opt')
@@ -197,12 +200,23 @@ class AgentTest(base.BaseTestCase):
             [sys.executable, str(SMOKE), *words], capture_output=True,
             text=True, env=dict(os.environ, **environment))
 
-    def test_python(self):
-        address = self.start_here('python')
-        done = self.smoke('worker', address, 'python', **KEY)
+    def try_here(self, language):
+        address = self.start_here(language)
+        done = self.smoke('worker', address, language, **KEY)
         self.assertEqual('', done.stderr)
         self.assertEqual(0, done.returncode)
         self.assertIn("status of the execution: 'success'", done.stdout)
+
+    def test_python(self):
+        self.try_here('python')
+
+    def test_nodejs(self):
+        if not shutil.which('node'):
+            self.skipTest('This machine has no Node.js.')
+        self.try_here('nodejs')
+
+    def test_command(self):
+        self.try_here('command')
 
     def test_confined_python(self):
         # As a pod is: bubblewrap makes of this machine what the container
@@ -263,14 +277,15 @@ class SettingsTest(base.BaseTestCase):
 
     def test_each_language_is_complete(self):
         built = dockerfiles.languages()
-        self.assertIn('python', built)
+        self.assertEqual(set(ON_ONE_MACHINE), built)
         for language in built:
             self.assertTrue(list((dockerfiles.DIRECTORY / 'smoke' / language)
                                  .iterdir()), language)
             # The command is that of a single machine, elsewhere.
             command = dockerfiles.settings(language)['bootstrap']
             self.assertEqual(command, languages.bootstrap(
-                ON_ONE_MACHINE[language], command[0], '/opt/qinling'))
+                ON_ONE_MACHINE[language],
+                languages.Programs(command[0], command[0]), '/opt/qinling'))
 
     def test_processes_are_not_counted_for_all_of_a_node(self):
         for language in ON_ONE_MACHINE:

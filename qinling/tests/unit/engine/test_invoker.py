@@ -113,18 +113,20 @@ class TestInvoker(base.BaseTestCase):
         self.assertIn(b'X-Qinling-Secret: hush\r\n', head)
         self.assertEqual({'x': 'ü'}, json.loads(body))
 
-    def test_load_sends_settings_and_package(self):
+    def test_load_sends_settings_and_packages(self):
         worker = self.worker(answer({'state': 'loaded'}), tcp=True)
         package = io.BytesIO(b'PK' * 100000)
         package.fileno = None
         with fixtures.TempDir() as directory:
             with open(directory.join('p'), 'w+b') as file:
                 file.write(package.getvalue())
-                status, _ = self.invoker.load(worker, {'slots': 3}, file)
+                status, _ = self.invoker.load(
+                    worker, {'slots': 3}, file, io.BytesIO(b'other'))
         self.assertEqual(200, status)
         line, _, rest = self.peer.requests[0][1].partition(b'\n')
-        self.assertEqual({'slots': 3}, json.loads(line))
-        self.assertEqual(package.getvalue(), rest)
+        self.assertEqual({'slots': 3, 'sizes': [200000, 5]},
+                         json.loads(line))
+        self.assertEqual(package.getvalue() + b'other', rest)
 
     def test_answer_in_pieces(self):
         whole = answer({'long': 'x' * 300000})

@@ -44,6 +44,25 @@ class TestPools(base.TestCase):
         self.assertEqual({'total': 3, 'available': 2},
                          self.pools.capacity(id))
 
+    def test_language(self):
+        self.orchestrator.languages = lambda: {'python3': ('python', '3.12')}
+        made = self.add_runtime('creating')
+        there = self.add_runtime()
+        self.pools.ensure(made)
+        self.pools.ensure(there)
+        for id, revision in ((made, 2), (there, 2)):
+            row = self.row(models.Runtime, id)
+            self.assertEqual(('python', '3.12', revision), (
+                row.language, row.language_version, row.revision))
+        self.pools.ensure(there)
+        self.assertEqual(2, self.row(models.Runtime, there).revision)
+
+    def test_language_that_the_operator_knows(self):
+        id = self.add(models.Runtime, image='python3', status='creating',
+                      language='python', language_version='3.9')
+        self.pools.ensure(id)
+        self.assertEqual('3.9', self.row(models.Runtime, id).language_version)
+
     def test_create_fails(self):
         id = self.add_runtime('creating', image='cobol')
         self.pools.ensure(id)

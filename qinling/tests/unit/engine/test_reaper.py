@@ -65,13 +65,28 @@ class TestReaper(base.TestCase):
         self.assertIn('died, 3 in all', row.result)
 
     def test_a_synchronous_one_ends(self):
-        for owner in ('dead', None):
+        for owner, words in (('dead', 'died or was stopped'),
+                             (None, 'No engine took')):
             id = self.lost(sync=True, owner=owner)
             self.reaper.sweep()
             row = self.execution(id)
             self.assertEqual(('error', None), (row.status, row.owner))
-            self.assertIn('died or was stopped', row.result)
+            self.assertIn(words, row.result)
         self.assertEqual([], self.submitted)
+
+    def test_leases_are_renewed_first_after_an_outage(self):
+        id = self.lost(owner='alive')
+        self.reaper.pause()
+        self.assertEqual(0, self.reaper.sweep())
+        self.assertEqual('alive', self.execution(id).owner)
+
+    def test_what_is_released_is_swept_at_once(self):
+        ids = [self.add_execution(sync=False), self.add_execution(
+            sync=False, owner='another')]
+        self.reaper.release(ids)
+        now = models.now()
+        self.assertEqual([True, False], [
+            self.execution(id).lease_until <= now for id in ids])
 
     def test_what_is_in_time_is_left_alone(self):
         for values in ({'lease': base.FUTURE}, {'lease': base.FUTURE,

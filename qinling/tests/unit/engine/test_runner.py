@@ -20,6 +20,7 @@ from qinling.core import retries as retry_policies
 from qinling.db import models
 from qinling.db import query
 from qinling.engine import attempts
+from qinling.engine import groups
 from qinling.engine import invoker
 from qinling.engine import retries
 from qinling.engine import runner
@@ -49,7 +50,7 @@ class Script:
         if isinstance(self.events[0], scaling.NoWorker | TypeError
                       | exception.PermanentError):
             raise self.events.pop(0)
-        return scaling.Member(base.worker(), None)
+        return groups.Member(base.worker(), None)
 
     def done(self, member, broken=False, lost=False):
         self.seats.append(broken)

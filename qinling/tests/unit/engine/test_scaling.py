@@ -21,6 +21,7 @@ from qinling.core import targets
 from qinling.engine import scaling
 from qinling import exception
 from qinling.orchestrators import base as orchestrators
+from qinling.tests import databases
 
 PATIENCE = 10
 
@@ -194,6 +195,22 @@ class TestScaling(base.BaseTestCase):
         self.scaling.scale_down(target(), 9)
         self.assertEqual(1, len(self.workers.alive))
         self.scaling.scale_down(target('unknown'), 1)
+
+    def test_scale_down_waits_for_those_that_start(self):
+        self.scaling.scale_up(target())
+        self.workers.gate.clear()
+        up, _ = self.in_thread(lambda: self.scaling.scale_up(target()))
+        for _ in range(2):
+            self.assertTrue(self.workers.asked.acquire(timeout=PATIENCE))
+        down, _ = self.in_thread(
+            lambda: self.scaling.scale_down(target(), 9))
+        group = self.scaling._group(target())
+        databases.wait_until(lambda: group.settled._waiters)
+        self.workers.gate.set()
+        for thread in (up, down):
+            thread.join(PATIENCE)
+        self.assertEqual((2, 1), (self.workers.made,
+                                  len(self.workers.alive)))
 
     def test_idle_workers_expire_and_busy_ones_do_not(self):
         busy = self.acquire(target('a'))

@@ -61,18 +61,32 @@ class Script:
             raise found
         return found
 
-    def load(self, worker, settings, package):
+    def ready(self, target):
+        return target.code.get('dependencies', ())
+
+    def check(self, installed):
+        self.checked = list(installed)
+
+    def load(self, worker, settings, package, *others):
+        self.others = [each.read() for each in others]
         if worker.name in self.dead:
             raise invoker.NotSent('connection refused')
         self.loads.append((worker.name, settings['entry'], package.read()))
+        self.environment = settings['environment']
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
-    def open(self, code, package, auth):
-        if package == 'gone':
+    def opened(self, id):
+        if id == 'gone':
+            raise exception.PermanentError('its settings are gone')
+        return {'KEY': id}
+
+    def open(self, code, package=None, auth=None):
+        if 'gone' in (code, package):
             raise FileNotFoundError(package)
-        return contextlib.closing(io.BytesIO(b'zip'))
+        return contextlib.closing(io.BytesIO(
+            b'zip' if package else code.encode()))
 
 
 class TestWorkers(test_base.BaseTestCase):
@@ -80,8 +94,9 @@ class TestWorkers(test_base.BaseTestCase):
         self.script = Script(**script)
         made = workers.Workers(
             qinling_conf.load([], []), self.script, self.script,
-            services.Code({'package': self.script}, None, None),
-            tokens.Tokens(None, None))
+            services.Code(
+                {'package': self.script}, self.script, None, self.script),
+            tokens.Tokens(None, None), self.script)
         return made.start(target or base.target()).name
 
     def test_new_worker(self):
@@ -91,13 +106,14 @@ class TestWorkers(test_base.BaseTestCase):
     def test_build_is_the_same_for_the_same_code_only(self):
         builds = []
         for target in (base.target(), base.target(timeout=99),
-                       base.target(package='other'), base.target(version=1)):
+                       base.target(package='other'), base.target(version=1),
+                       base.target(settings_id='x')):
             self.start(target)
             builds.append(self.script.claims[0][1])
             # It becomes the value of a label.
             self.assertLessEqual(len(builds[-1]), 63)
         self.assertEqual(builds[0], builds[1])
-        self.assertEqual(3, len(set(builds)))
+        self.assertEqual(4, len(set(builds)))
 
     def test_worker_of_an_engine_that_is_gone(self):
         self.assertEqual('w1', self.start(used=[True], states=[LOADED]))
@@ -128,6 +144,13 @@ class TestWorkers(test_base.BaseTestCase):
         self.assertRaises(exception.TemporaryError, self.start,
                           load=invoker.NotSent('gone'))
         self.assertEqual(['w1', 'w2', 'w3'], self.script.released)
+
+    def test_settings(self):
+        self.start(base.target(settings_id='x'))
+        self.assertEqual({'KEY': 'x'}, self.script.environment)
+        self.assertRaises(exception.PermanentError, self.start,
+                          base.target(settings_id='gone'))
+        self.assertEqual(['w1'], self.script.released)
 
     def test_package_is_gone(self):
         self.assertRaises(exception.PermanentError, self.start,

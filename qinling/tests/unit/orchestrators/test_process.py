@@ -16,6 +16,7 @@ import json
 import os
 import stat
 import sys
+from unittest import mock
 
 import fixtures
 from oslo_config import cfg
@@ -28,14 +29,16 @@ from qinling.orchestrators.process import launchers
 from qinling.orchestrators.process import plan as plans
 from qinling.orchestrators.process import sandbox
 from qinling.orchestrators.process import worker
+from qinling.runtimes import agent_confinement
 from qinling.tests.contracts import process_drivers
 
 INTERPRETER = plans.Interpreter('/opt/python/bin/python3',
                                 ('/opt/python', '/usr'))
+PROGRAMS = languages.Programs('/bin/python', '/bin/node')
 
 
 def make_plan(**values):
-    return plans.make(process_drivers.config(**values), INTERPRETER)
+    return plans.make(process_drivers.config(**values), [INTERPRETER])
 
 
 class TestOptions(base.BaseTestCase):
@@ -56,16 +59,28 @@ class TestOptions(base.BaseTestCase):
 
 class TestLanguages(base.BaseTestCase):
     def test_python(self):
-        command = languages.bootstrap('python3', '/bin/python', '/there')
+        command = languages.bootstrap('python3', PROGRAMS, '/there')
         self.assertEqual('/bin/python', command[0])
         self.assertEqual('/there/python.py', command[-1])
         self.assertIn('-I', command)
-        self.assertTrue(os.path.isfile(
-            os.path.join(languages.DIRECTORY, 'python.py')))
+
+    def test_bootstraps_are_there(self):
+        for image in languages.BOOTSTRAPS:
+            self.assertTrue(os.path.isfile(languages.bootstrap(
+                image, PROGRAMS, languages.DIRECTORY)[-1]), image)
+
+    def test_nodejs_that_is_not_there(self):
+        self.assertEqual('/bin/node', languages.bootstrap(
+            'nodejs', PROGRAMS, '/there')[0])
+        error = self.assertRaises(
+            exception.PermanentError, languages.bootstrap, 'nodejs',
+            languages.Programs('/bin/python'), '/there')
+        self.assertIn('[process] nodejs', str(error))
 
     def test_unknown(self):
         error = self.assertRaises(
-            exception.PermanentError, languages.bootstrap, 'cobol', '', '')
+            exception.PermanentError, languages.bootstrap, 'cobol', PROGRAMS,
+            '')
         self.assertIn("'cobol'", str(error))
         self.assertIn('python3', str(error))
 
@@ -79,6 +94,12 @@ class TestPlan(base.BaseTestCase):
                          - allowed)
         self.assertIn((languages.DIRECTORY, '/qinling'), plan.binds)
         self.assertIn(('/opt/python', '/opt/python'), plan.binds)
+
+    def test_one_file_of_nodejs(self):
+        nodejs = plans.Interpreter('/opt/n/bin/node', ('/opt/n/bin/node',))
+        plan = plans.make(process_drivers.config(), [INTERPRETER, nodejs])
+        self.assertIn((nodejs.path, nodejs.path), plan.binds)
+        self.assertIn('/opt/n/bin', plan.directories)
 
     def test_nothing_of_the_network_without_it(self):
         self.assertEqual(set(), set(plans.NETWORK_CONFIGURATION)
@@ -116,14 +137,49 @@ class TestPlan(base.BaseTestCase):
         self.assertIn('function:x:4711:', files['/etc/group'])
 
 
-class TestInterpreter(base.BaseTestCase):
+class Scripts(base.BaseTestCase):
     def script(self, text):
-        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'python')
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'node')
         with open(path, 'w') as target:
             target.write('#!/bin/sh\n' + text)
         os.chmod(path, 0o755)
         return path
 
+
+class TestNodejs(Scripts):
+    def refused(self, path, part):
+        error = self.assertRaises(exception.PermanentError,
+                                  plans.find_nodejs, path)
+        self.assertIn(part, str(error))
+
+    def test_found(self):
+        path = self.script('echo v24.1.0')
+        self.assertEqual(plans.Interpreter(path, (path,), '24.1.0'),
+                         plans.find_nodejs(path))
+
+    def test_none_at_the_path(self):
+        self.refused('/no/such/node', 'does not run')
+        self.refused(self.script('exit 1'), 'does not run')
+        self.refused(self.script('echo hello'), 'is no Node.js')
+
+    def test_search_path(self):
+        path = self.script('echo v24.1.0')
+        self.useFixture(fixtures.EnvironmentVariable(
+            'PATH', os.path.dirname(path)))
+        self.assertEqual(path, plans.find_nodejs().path)
+
+    def test_none_on_the_machine(self):
+        self.useFixture(fixtures.EnvironmentVariable('PATH', '/none'))
+        self.assertIsNone(plans.find_nodejs())
+
+    def test_broken_one_on_the_machine(self):
+        path = self.script('exit 1')
+        self.useFixture(fixtures.EnvironmentVariable(
+            'PATH', os.path.dirname(path)))
+        self.assertIsNone(plans.find_nodejs())
+
+
+class TestInterpreter(Scripts):
     def refused(self, path, part):
         error = self.assertRaises(exception.PermanentError,
                                   plans.find_interpreter, path)
@@ -162,6 +218,16 @@ class TestLaunchers(base.BaseTestCase):
                          self.names('auto'))
         self.assertEqual(['bubblewrap', 'namespaces'], self.names('strict'))
         self.assertEqual(['none'], self.names('none'))
+
+    def test_landlock_is_for_users_whose_kernel_has_it(self):
+        self.useFixture(fixtures.MockPatch('shutil.which',
+                                           return_value=None))
+        for uid, version, names in ((1001, 6, ['landlock', 'none']),
+                                    (1001, 5, ['none']), (0, 6, ['none'])):
+            with mock.patch('os.geteuid', return_value=uid), \
+                    mock.patch.object(agent_confinement, 'landlock_version',
+                                      return_value=version):
+                self.assertEqual(['namespaces', *names], self.names('auto'))
 
     def test_without_bubblewrap(self):
         self.useFixture(fixtures.MockPatch('shutil.which',

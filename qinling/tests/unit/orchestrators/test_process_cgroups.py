@@ -132,8 +132,42 @@ class TestDelegation(CgroupTest):
         self.assertIn('not mounted', str(error))
 
 
+class TestProcessors(CgroupTest):
+    def group(self, version, **files):
+        for name, text in files.items():
+            self.file(name.replace('_', '.', 1), text)
+        settings = (cgroups.settings_v1, cgroups.settings_v2)[version - 1]
+        controllers = ('cpu', 'cpuacct') if version == 1 else ('cpu',)
+        return cgroups.Group(dict.fromkeys(controllers, self.root),
+                             lambda limits: settings(limits, 0, 1))
+
+    def test_time_of_version_1(self):
+        self.assertEqual(1.5, self.group(
+            1, cpuacct_usage='1500000000\n').processor_time())
+
+    def test_time_of_version_2(self):
+        self.assertEqual(1.5, self.group(
+            2, cpu_stat='usage_usec 1500000\nuser_usec 1\n')
+            .processor_time())
+
+    def test_time_of_a_group_that_is_gone(self):
+        self.assertEqual(0, self.group(1).processor_time())
+        self.assertEqual(0, cgroups.NoGroup().processor_time())
+
+    def test_others_first(self):
+        group = self.group(1, cpu_idle='0')
+        for yielding in (True, False):
+            group.let_others_first(yielding)
+            self.assertEqual(str(int(yielding)), self.read('cpu.idle'))
+
+    def test_kernel_without_idle_groups(self):
+        group = self.group(2)
+        group.let_others_first(True)
+        self.assertEqual([], os.listdir(self.root))
+
+
 class TestSettings(base.BaseTestCase):
-    memory = 2 * (32 + 16) * MIB + 100 * MIB
+    memory = 2 * (32 + 48) * MIB + 100 * MIB
 
     def test_version_1(self):
         settings = cgroups.settings_v1(LIMITS, 100 * MIB, 128)
@@ -182,7 +216,7 @@ class TestGroups(CgroupTest):
         group.limit(LIMITS)
         self.assertEqual('4711', self.read(f'memory/{name}/cgroup.procs'))
         self.assertEqual('4711', self.read(f'pids/{name}/cgroup.procs'))
-        self.assertEqual(str(2 * 48 * MIB), self.read(
+        self.assertEqual(str(2 * (32 + 48) * MIB), self.read(
             f'memory/{name}/memory.limit_in_bytes'))
         self.assertEqual('90', self.read(f'pids/{name}/pids.max'))
 

@@ -19,6 +19,7 @@ import threading
 
 from oslotest import base
 
+from qinling.tests import fixtures
 from qinling.tests.unit.runtimes import agents
 
 HELLO = agents.package('hello')
@@ -253,6 +254,22 @@ class TestCalls(AgentTest):
     def test_load_settings_that_are_no_json(self):
         self.refused(self.client.call('POST', '/load', b'{\n'), 400,
                      'not JSON')
+
+    def test_load_several_packages(self):
+        files = ({'main.py': 'import mine, theirs\n\n\ndef main():\n'
+                             '    return mine.WORD, theirs.WORD\n',
+                  'mine.py': 'WORD = 1\n'},
+                 {'python_modules/mine.py': 'WORD = 2\n',
+                  'python_modules/theirs.py': 'WORD = 3\n'})
+        packages = [fixtures.archive(each) for each in files]
+        for sizes in ([1, 2], [], [-1, len(packages[0])], 5, ['x'],
+                      [len(packages[0])]):
+            self.refused(self.client.load(
+                b''.join(packages), entry='main.main', sizes=sizes),
+                400, 'sizes')
+        self.client.load(b''.join(packages), entry='main.main',
+                         sizes=[len(each) for each in packages])
+        self.assertEqual([1, 3], self.client.execute()['output'])
 
     def test_load_setting_of_a_wrong_type(self):
         self.refused(self.client.load(HELLO, slots='3'), 400, 'slots')

@@ -21,9 +21,11 @@ from unittest import mock
 
 from oslotest import base
 
+from qinling.runtimes import agent_confinement
 from qinling.runtimes import agent_processes
 from qinling.tests.unit.runtimes import agents
 
+CONFINEMENT = agent_confinement.Confinement()
 
 # Prints what prctl has of: dumpable, no_new_privs.
 HARDENED = '''
@@ -72,13 +74,13 @@ class TestProcesses(base.BaseTestCase):
 
     def test_family_without_help_of_the_kernel(self):
         with mock.patch('os.open', side_effect=FileNotFoundError):
-            family = agent_processes.Family()
+            family = agent_processes.Family(CONFINEMENT)
         self.assertIsNone(family._list)
         pid = self.sleeper().pid
         self.assertIn(pid, family._children())
 
     def test_last_resort_is_for_sandboxes_only(self):
-        family = agent_processes.Family()
+        family = agent_processes.Family(CONFINEMENT)
         with mock.patch('os.kill') as kill:
             family._clear_sandbox()
             kill.assert_not_called()
@@ -96,7 +98,7 @@ class TestProcesses(base.BaseTestCase):
         self.assertFalse(agents.alive(process.pid))
 
     def test_nothing_starts_after_the_end(self):
-        family = agent_processes.Family()
+        family = agent_processes.Family(CONFINEMENT)
         with mock.patch.object(family, 'sweep'):
             family.end()
         self.assertRaises(RuntimeError, family.spawn, ['/bin/true'], {}, ())

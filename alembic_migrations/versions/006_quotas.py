@@ -1,0 +1,46 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Quotas of projects, and the sizes of packages"""
+
+from alembic import op
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+revision = '006'
+down_revision = '005'
+
+TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
+TABLE = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+RESOURCES = ('functions', 'versions', 'storage_bytes', 'jobs', 'webhooks',
+             'concurrent_executions')
+
+
+def upgrade():
+    op.create_table(
+        'quotas',
+        sa.Column('project_id', sa.String(length=80), nullable=False),
+        *(sa.Column(name, sa.BigInteger(), nullable=True)
+          for name in RESOURCES),
+        sa.Column('updated_at', TIME, nullable=True),
+        sa.PrimaryKeyConstraint('project_id'),
+        **TABLE
+    )
+    op.create_table(
+        'packages',
+        sa.Column('key', sa.String(length=128), nullable=False),
+        sa.Column('project_id', sa.String(length=80), nullable=False),
+        sa.Column('size', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('key'),
+        **TABLE
+    )
+    op.create_index('ix_packages_project', 'packages', ['project_id'])

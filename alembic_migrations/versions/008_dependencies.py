@@ -1,0 +1,60 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Environment, secrets and dependencies of functions"""
+
+from alembic import op
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+revision = '008'
+down_revision = '007'
+
+TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
+LONG = sa.Text().with_variant(mysql.LONGTEXT(), 'mysql', 'mariadb')
+TABLE = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+
+
+def upgrade():
+    op.create_table(
+        'function_settings',
+        sa.Column('id', sa.String(length=36), nullable=False),
+        sa.Column('project_id', sa.String(length=80), nullable=False),
+        sa.Column('created_at', TIME, nullable=False),
+        sa.Column('environment', sa.JSON(), nullable=False),
+        sa.Column('secrets', sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint('id'),
+        **TABLE
+    )
+    for table in ('functions', 'function_versions'):
+        op.add_column(table, sa.Column('settings_id', sa.String(length=36)))
+        op.create_index(f'ix_{table}_settings_id', table, ['settings_id'])
+    op.create_table(
+        'builds',
+        sa.Column('id', sa.String(length=64), nullable=False),
+        sa.Column('digest', sa.String(length=64), nullable=False),
+        sa.Column('kind', sa.String(length=32), nullable=False),
+        sa.Column('status', sa.String(length=32), nullable=False),
+        sa.Column('status_reason', sa.Text(), nullable=True),
+        sa.Column('log', LONG, nullable=True),
+        sa.Column('package', sa.String(length=128), nullable=True),
+        sa.Column('size', sa.BigInteger(), nullable=True),
+        sa.Column('owner', sa.String(length=128), nullable=True),
+        sa.Column('lease_until', TIME, nullable=True),
+        sa.Column('created_at', TIME, nullable=False),
+        sa.Column('ended_at', TIME, nullable=True),
+        sa.Column('used_at', TIME, nullable=False),
+        sa.PrimaryKeyConstraint('id'),
+        **TABLE
+    )
+    op.create_index('ix_builds_digest', 'builds', ['digest', 'created_at'])
+    op.create_index('ix_builds_package', 'builds', ['package'])

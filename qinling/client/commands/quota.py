@@ -1,0 +1,72 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Commands about how much projects may have."""
+
+from qinling.client.commands import base
+from qinling.client import exceptions
+from qinling.client import http
+
+#: What has a limit.
+RESOURCES = ('functions', 'versions', 'storage_bytes', 'jobs', 'webhooks',
+             'concurrent_executions')
+
+
+class Quota(base.Noun):
+    collection = 'quotas'
+    word = 'quota'
+    columns = ('resource', 'limit', 'usage')
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('project', metavar='PROJECT_ID',
+                            help='Id of the project.')
+        return parser
+
+
+class Show(Quota, base.Table):
+    """Show what a project may have, -1 for any number, and what it has."""
+
+    def rows(self, args):
+        return self.shown(self.things.get(args.project))
+
+    @staticmethod
+    def shown(row):
+        """A row for each resource."""
+        return [{'resource': name, 'limit': row['limits'][name],
+                 'usage': row['usage'][name]} for name in RESOURCES]
+
+
+class Set(Show):
+    """Set limits of a project (administrators only)."""
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        for name in RESOURCES:
+            parser.add_argument(
+                f'--{name.replace("_", "-")}', type=int, metavar='N',
+                help=f'Limit of {name.replace("_", " ")}; -1 for none.')
+        return parser
+
+    def rows(self, args):
+        limits = http.given({name: getattr(args, name)
+                             for name in RESOURCES})
+        if not limits:
+            raise exceptions.ClientError('Say which limit is to be set.')
+        return self.shown(self.things.update(args.project, **limits))
+
+
+class Delete(Quota, base.Command):
+    """Give a project the limits that all have (administrators only)."""
+
+    def take_action(self, args):
+        self.things.delete(args.project)

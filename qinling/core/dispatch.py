@@ -1,0 +1,104 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Accepting an execution, and having an engine run it."""
+
+import contextlib
+
+from oslo_log import log
+
+from qinling import context
+from qinling.core import admission
+from qinling.core import executions
+from qinling.db import models
+from qinling.db import query
+from qinling import exception
+
+LOG = log.getLogger(__name__)
+
+_MODEL = models.Execution
+
+
+class Dispatch:
+    """Accepts executions in one process."""
+
+    def __init__(self, conf, db, engine):
+        self._db = db
+        self._engine = engine
+        self._admission = admission.Admission(conf, db)
+
+    def __call__(self, row, target, once=None, trail=None):
+        """Accept an execution, and run it if somebody waits for it.
+
+        :param row: a dict with all columns.
+        :param trail: see :meth:`qinling.context.RequestContext.trail`.
+        :returns: the columns that have changed, as a mapping.
+        :raises TooManyExecutions, Unavailable: it was not accepted, and
+            nothing has been run.
+        """
+        slot = (self._admission.slot(target) if row['sync']
+                else contextlib.nullcontext())
+        with slot:
+            with self._admission.counted(target, row['sync']):
+                self._begin(row, target, once)
+            order = dict(row, trail=trail)
+            if row['sync']:
+                return self._run(order, target, once)
+            self._start(order, target)
+            return {}
+
+    def _begin(self, row, target, once):
+        try:
+            # Nobody was promised a synchronous execution before it has
+            # ended.
+            self._db.write(lambda tx: executions.begin(
+                tx, target, row, once), durable=not row['sync'],
+                together=True)
+        except query.DuplicateEntry:
+            # The database may have died when it had written the row and
+            # before it said so; then it was tried again.
+            if not self._db.read(lambda tx: query.exists(
+                    tx, _MODEL, _MODEL.id == row['id'])):
+                raise
+
+    def _run(self, row, target, once):
+        try:
+            outcome = self._engine.run(row, target)
+            if outcome is not None:
+                return outcome
+            # Another engine has it, or the row is gone.
+        except exception.Unavailable as e:
+            LOG.warning('Execution %s: %s', row['id'], e)
+            if self._db.write(
+                    lambda tx: self._withdraw(tx, row, target, once)):
+                raise
+            executions.finish(self._db, row['id'], executions.fault(
+                'The engine that ran the execution does not answer.'))
+        now = self._db.read(lambda tx: query.get(
+            tx, context.admin(), _MODEL, id=row['id']))
+        return now._mapping if now else {}
+
+    def _withdraw(self, tx, row, target, once):
+        """Take back what no engine has begun, so that none can; whether it
+        was so."""
+        if not query.delete_all(tx, _MODEL, _MODEL.id == row['id'],
+                                *executions.UNTOUCHED):
+            return False
+        executions.uncount(tx, target, once)
+        return True
+
+    def _start(self, row, target):
+        try:
+            self._engine.start(row, target)
+        except exception.Unavailable as e:
+            # The row is there: a sweep of any engine finds it.
+            LOG.warning('Execution %s waits for a sweep: %s', row['id'], e)

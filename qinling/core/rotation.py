@@ -1,0 +1,63 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Giving what is encrypted in the database to another key."""
+
+from qinling.db import models
+from qinling.db import query
+
+#: Rows that are read at a time.
+PIECE = 100
+_WEBHOOK = models.Webhook
+_SETTINGS = models.FunctionSettings
+
+
+def rotate(db, secrets):
+    """Encrypt every secret with the first of the keys.
+
+    What is written meanwhile has that key already, if the API has it.
+
+    :param secrets: a :class:`qinling.core.secrets.Secrets`.
+    :returns: how many secrets were encrypted anew.
+    :raises Unavailable: one was encrypted with none of the keys.
+    """
+    return (sum(_webhook(db, secrets, row) for row in _rows(
+                db, _WEBHOOK, _WEBHOOK.secret.is_not(None)))
+            + sum(_settings(db, secrets, row) for row in _rows(
+                db, _SETTINGS)))
+
+
+def _rows(db, model, *conditions):
+    last = ''
+    while rows := db.read(lambda tx: query.find(
+            tx, model, model.id > last, *conditions, limit=PIECE)):
+        yield from rows
+        last = rows[-1].id
+
+
+def _webhook(db, secrets, row):
+    new = {name: secrets.renew(getattr(row, name))
+           for name in ('secret', 'previous_secret') if getattr(row, name)}
+    # Neither a change that its owner has made, nor one over his.
+    written = db.write(lambda tx: query.update_all(
+        tx, _WEBHOOK, dict(new, updated_at=_WEBHOOK.updated_at),
+        _WEBHOOK.id == row.id, *(
+            getattr(_WEBHOOK, name) == getattr(row, name) for name in new)))
+    return len(new) if written else 0
+
+
+def _settings(db, secrets, row):
+    new = {name: dict(value, sealed=secrets.renew(value['sealed']))
+           for name, value in row.secrets.items()}
+    written = new and db.write(lambda tx: query.update_all(
+        tx, _SETTINGS, {'secrets': new}, _SETTINGS.id == row.id))
+    return len(new) if written else 0

@@ -1,0 +1,53 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The engines that have workers of their own, and whether they live.
+
+Where all engines share the workers, as pods, there is none of them here.
+"""
+
+import datetime
+
+from qinling.db import models
+from qinling.db import query
+
+_MODEL = models.Engine
+
+
+def tell(db, name):
+    """An engine lives."""
+    def write(tx):
+        now = models.now()
+        if not query.update_all(
+                tx, _MODEL, {'seen_at': now}, _MODEL.id == name):
+            query.insert(tx, _MODEL, id=name, seen_at=now)
+    db.write(write, durable=False)
+
+
+def forget(db, name):
+    """An engine ends."""
+    db.write(lambda tx: query.delete(tx, _MODEL, name), durable=False)
+
+
+def living(db, seconds):
+    """The names of those that gave a sign of life within so many seconds."""
+    limit = models.now() - datetime.timedelta(seconds=seconds)
+    rows = db.read(lambda tx: query.find(
+        tx, _MODEL, _MODEL.seen_at > limit, order=(_MODEL.id,)))
+    return [row.id for row in rows]
+
+
+def bury(db, seconds):
+    """Forget those that gave none for so long."""
+    limit = models.now() - datetime.timedelta(seconds=seconds)
+    db.write(lambda tx: query.delete_all(
+        tx, _MODEL, _MODEL.seen_at <= limit), durable=False)

@@ -1,0 +1,213 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The engine client over a RabbitMQ that goes away and comes back."""
+
+import threading
+
+from oslotest import base
+
+from qinling.core import targets
+from qinling.db import engines
+from qinling.engine import endpoint
+from qinling import exception
+from qinling import rpc
+from qinling.tests.contracts import relays
+from qinling.tests import databases
+from qinling.tests import fixtures
+from qinling.tests.functional import base as servers
+
+TARGET = targets.Target(
+    project_id='p', function_id='f', version=0, alias=None, runtime_id='r',
+    runtime_status='available', code={'source': 'package'}, package='key',
+    entry='main.main', cpu=100, memory_size=1, timeout=5)
+ROW = {'id': 'e', 'input': None, 'sync': True, 'owner': None}
+
+
+class BusTest(base.BaseTestCase):
+    """Servers next to the bus, and a client behind a relay."""
+
+    def setUp(self):
+        super().setUp()
+        self.url = self.useFixture(servers.Vhost()).url
+        self.relay = self.useFixture(relays.Relay(5672))
+        self.db = self.useFixture(databases.Database()).db
+
+    def bus(self, url):
+        conf = self.useFixture(fixtures.Conf()).conf
+        conf.register_opts(rpc.oslo_messaging.transport._transport_opts)
+        conf.set_override('transport_url', url)
+        made = rpc.transport(conf)
+        self.addCleanup(made.cleanup)
+        return conf, made
+
+    def serve(self, name, **answers):
+        engine = fixtures.FakeEngine()
+        engine.answers.update(answers)
+        conf, bus = self.bus(self.url)
+        server = rpc.server(conf, bus, name, endpoint.Endpoint(engine, 3))
+        server.start()
+
+        def stop():
+            rpc.stop(server)
+            server.wait()
+        self.addCleanup(stop)
+        return engine
+
+    def client(self):
+        conf, bus = self.bus(
+            self.url.replace(':5672', f':{self.relay.port}'))
+        return rpc.EngineClient(conf, bus, self.db)
+
+    def refused(self, client):
+        """All kinds of calls say that it does not work."""
+        calls = ((client.run, ROW, TARGET), (client.start, ROW, TARGET),
+                 (client.cancel, 'e'), (client.pool, 'r'))
+        found = []
+
+        def call(action, *arguments):
+            try:
+                found.append(action(*arguments))
+            except exception.Unavailable as e:
+                found.append(e.http_code)
+        threads = [threading.Thread(target=call, args=each, daemon=True)
+                   for each in calls]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(databases.PATIENCE)
+        self.assertEqual([503] * 4, found)
+
+    def works(self, client):
+        def pool():
+            try:
+                return client.pool('r')
+            except exception.Unavailable:
+                return None
+        databases.wait_until(lambda: pool() == {'total': 1, 'available': 1})
+        client.cancel('e')
+
+
+class TestOutages(BusTest):
+    def setUp(self):
+        super().setUp()
+        self.serve('a', pool={'total': 1, 'available': 1})
+
+    def test_it_is_away_and_comes_back(self):
+        client = self.client()
+        self.works(client)
+        for _ in range(2):
+            self.relay.stop()
+            self.refused(client)
+            self.relay.start()
+            self.works(client)
+
+    def test_it_is_not_there_at_first(self):
+        self.relay.stop()
+        client = self.client()
+        self.refused(client)
+        self.relay.start()
+        self.works(client)
+
+    def test_it_is_silent(self):
+        client = self.client()
+        self.works(client)
+        self.relay.pause()
+        self.refused(client)
+        self.relay.resume()
+        self.works(client)
+
+
+class TestAnswers(BusTest):
+    """What several engines say."""
+
+    def test_together(self):
+        some = [self.serve(name, pool={'total': 2, 'available': number},
+                           workers=[f'{name}{each}' for each in range(3)])
+                for number, name in enumerate('ab')]
+        client = self.client()
+        for name in 'ab':
+            engines.tell(self.db, name)
+        self.assertEqual({'total': 4, 'available': 1}, client.pool('r'))
+        self.assertEqual(6, len(client.workers('f', 0)))
+        self.assertFalse(client.workers_of('r'))
+        some[1].answers['workers_of'] = True
+        self.assertTrue(client.workers_of('r'))
+        client.scale_down(TARGET, 3)
+        databases.wait_until(lambda: 3 == sum(
+            call[2] for engine in some for call in engine.calls
+            if call[0] == 'scale_down'))
+
+    def test_one_is_dead(self):
+        self.serve('a', pool={'total': 2, 'available': 2})
+        client = self.client()
+        for name in ('a', 'dead'):
+            engines.tell(self.db, name)
+        self.assertEqual({'total': 2, 'available': 2}, client.pool('r'))
+        # It could have some.
+        self.assertRaises(exception.Unavailable, client.workers_of, 'r')
+        engines.bury(self.db, 0)
+        self.assertEqual([], engines.living(self.db, 60))
+
+    def test_an_engine_that_is_full(self):
+        held, gate = threading.Semaphore(0), threading.Event()
+        self.addCleanup(gate.set)
+
+        def run(row, target):
+            held.release()
+            gate.wait(databases.PATIENCE)
+        self.serve('a', run=run)
+        client = self.client()
+        threads = [threading.Thread(target=client.run, args=(
+            dict(ROW, id=str(number)), TARGET)) for number in range(2)]
+        for thread in threads:
+            thread.start()
+            self.assertTrue(held.acquire(timeout=databases.PATIENCE))
+        error = self.assertRaises(
+            exception.Unavailable, client.run, ROW, TARGET)
+        self.assertIn('as many executions of the function', str(error))
+        gate.set()
+        for thread in threads:
+            thread.join()
+
+
+class TestDraining(BusTest):
+    def test_nothing_is_lost(self):
+        """A server stops while calls come; another one has the rest."""
+        kept = self.serve('a')
+        engine = fixtures.FakeEngine()
+        conf, bus = self.bus(self.url)
+        leaving = rpc.server(conf, bus, 'b', endpoint.Endpoint(engine, 3))
+        leaving.start()
+        client = rpc.oslo_messaging.get_rpc_client(
+            bus, rpc.oslo_messaging.Target(topic=conf.engine.topic))
+        failed, stop = [], threading.Event()
+
+        def call():
+            while not stop.is_set():
+                try:
+                    client.prepare(timeout=10).call(
+                        {}, 'workers_of', runtime_id='r')
+                except rpc.oslo_messaging.MessagingException as e:
+                    failed.append(e)
+        threads = [threading.Thread(target=call) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        databases.wait_until(lambda: len(engine.calls) > 50)
+        rpc.stop(leaving)
+        leaving.wait()
+        some = len(kept.calls)
+        databases.wait_until(lambda: len(kept.calls) > some + 100)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual([], failed)

@@ -1,0 +1,185 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Writing together: what waits while others write is one transaction."""
+
+import functools
+import threading
+
+from oslotest import base
+import sqlalchemy as sa
+
+from qinling.db import groups
+from qinling.db import models
+from qinling.db import query
+from qinling import exception
+from qinling.tests.contracts import database
+from qinling.tests import databases
+
+
+class Fault(Exception):
+    """What an action of a test raises."""
+
+
+def add(name, fault=None):
+    """An action that writes a runtime, and may fail then."""
+    def action(tx):
+        query.insert(tx, models.Runtime, **databases.sample(
+            models.Runtime, name=name))
+        if fault:
+            raise fault
+        return name
+    return action
+
+
+def count(id, number=1):
+    """An action that counts executions of a function."""
+    def end(tx, total):
+        if not query.add(tx, models.Function, 'count', total, id=id):
+            raise exception.FunctionNotFound(id=id)
+    return lambda tx: groups.add_up(tx, id, number, end)
+
+
+class Groups(database.OnDatabase):
+    """On any database."""
+
+    def setUp(self):
+        super().setUp()
+        self.found = {}
+
+    def gather(self, *actions):
+        """Have actions wait in line, then have them done; what came of
+        each."""
+        first, go = threading.Event(), threading.Event()
+
+        def hold(tx):
+            first.set()
+            go.wait(databases.PATIENCE)
+        threads = [threading.Thread(
+            target=self.db.write, args=(hold,), daemon=True,
+            kwargs={'together': True})]
+        threads[0].start()
+        first.wait(databases.PATIENCE)
+        for place, action in enumerate(actions):
+            threads.append(threading.Thread(
+                target=self.submit, args=(place, action), daemon=True))
+            threads[-1].start()
+            databases.wait_until(
+                lambda: len(self.db._group._waiting) == place + 1)
+        go.set()
+        for thread in threads:
+            thread.join(databases.PATIENCE)
+            self.assertFalse(thread.is_alive())
+        return [self.found[place] for place in range(len(actions))]
+
+    def submit(self, place, action):
+        try:
+            self.found[place] = self.db.write(action, together=True)
+        except BaseException as e:
+            self.found[place] = e
+
+    def names(self):
+        return sorted(row.name for row in self.db.read(
+            lambda tx: query.find(tx, models.Runtime)))
+
+    def heard(self, event):
+        """The calls of a listener of the engine that writes."""
+        calls = []
+        sa.event.listen(self.db.engine, event,
+                        lambda *args: calls.append(args))
+        return calls
+
+    def counted(self, id):
+        return self.get(models.Function, id).count
+
+    def test_all_are_committed_together(self):
+        commits = self.heard('commit')
+        self.assertEqual(
+            ['a', 'b', 'c'], self.gather(add('a'), add('b'), add('c')))
+        # One for what held the line.
+        self.assertEqual(2, len(commits))
+        self.assertEqual(['a', 'b', 'c'], self.names())
+
+    def test_a_fault_takes_nobody_along(self):
+        faults = Fault('first'), SystemExit('second')
+        self.assertEqual(
+            ['a', faults[0], 'c', faults[1], 'e'],
+            self.gather(add('a'), add('b', faults[0]), add('c'),
+                        add('d', faults[1]), add('e')))
+        self.assertEqual(['a', 'c', 'e'], self.names())
+
+    def test_a_fault_of_the_database_takes_nobody_along(self):
+        def twice(tx):
+            for _ in range(2):
+                query.insert(tx, models.Runtime, **databases.sample(
+                    models.Runtime, id='x'))
+        found = self.gather(add('a'), twice, add('c'))
+        self.assertIsInstance(found[1], query.DuplicateEntry)
+        self.assertEqual(['a', 'c'], self.names())
+
+    def test_nobody_waits_twice_for_a_database_that_is_gone(self):
+        tries = []
+
+        def action(tx):
+            tries.append(1)
+            raise exception.Unavailable(reason='it is gone')
+        found = self.gather(action, add('a'), action)
+        self.assertEqual([exception.Unavailable] * 3, [
+            type(each) for each in found])
+        self.assertEqual(([1], []), (tries, self.names()))
+
+    def test_what_was_read_before_it_was_undone_is_read_again(self):
+        def look(tx):
+            add('counted')(tx)
+            return query.count(tx, models.Runtime)
+        found = self.gather(add('a', Fault('it')), look)
+        self.assertEqual(1, found[1])
+
+    def test_what_many_add_to_is_changed_once(self):
+        first, second = (self.insert(models.Function) for _ in range(2))
+        statements = self.heard('before_cursor_execute')
+        self.gather(count(first), count(second, 2), count(first, 3),
+                    count(second, -2))
+        self.assertEqual((4, 0), (self.counted(first), self.counted(second)))
+        self.assertEqual(1, sum(
+            'UPDATE' in statement for _, _, statement, *_ in statements))
+
+    def test_what_cannot_be_counted_takes_nobody_along(self):
+        id = self.insert(models.Function)
+        found = self.gather(count(id), count('none'), count(id), add('a'))
+        self.assertIsInstance(found.pop(1), exception.FunctionNotFound)
+        self.assertEqual([None, None, 'a'], found)
+        self.assertEqual(2, self.counted(id))
+
+    def test_a_sum_is_undone_with_its_action(self):
+        id = self.insert(models.Function)
+
+        def action(tx):
+            count(id, 5)(tx)
+            raise Fault('mine')
+        for together in (False, True):
+            self.assertRaises(Fault, functools.partial(
+                self.db.write, action, together=together))
+            self.db.write(add(f'after {together}'), together=together)
+        self.assertEqual(0, self.counted(id))
+
+
+class TestGroupsOnSqlite(Groups, base.BaseTestCase):
+    backend = 'sqlite'
+
+
+class TestGroupsOnPostgresql(Groups, base.BaseTestCase):
+    backend = 'postgresql'
+
+
+class TestGroupsOnMariadb(Groups, base.BaseTestCase):
+    backend = 'mariadb'

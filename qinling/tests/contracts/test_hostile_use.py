@@ -1,0 +1,220 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Hostile functions that use up, hold on, spoil and lie: nothing is left of
+them, and others are served meanwhile."""
+
+import shutil
+
+from oslotest import base
+
+from qinling.tests.contracts import hostilities
+from qinling.tests.unit.runtimes import agents
+
+MIB = hostilities.MIB
+CONSUMPTION, TIMEOUT = hostilities.CONSUMPTION, hostilities.TIMEOUT
+SHORT = 0.3  # seconds for what has no end
+CLINGING = (
+    'remains.ignore_and_spin', 'remains.catch_exceptions_for_ever',
+    'remains.fork_twice_and_spin', 'remains.run_away',
+    'remains.stop_oneself', 'remains.become_a_program',
+    'remains.threads_that_never_end', 'floods.spin_in_processes',
+    'floods.print_for_ever', 'floods.write_files_for_ever')
+LIES = (
+    'garbage', 'another_execution', 'more_keys', 'hidden_keys',
+    'wrong_traceback', 'not_a_number', 'not_text', 'deep', 'long_number',
+    'too_long', 'never_ending', 'for_ever', 'half_and_exit', 'closed')
+#: How one may spoil a process so that the next execution must not notice.
+UNNOTICED = (
+    'directory', 'removed directory', 'umask', 'handlers', 'mask', 'timers',
+    'environment', 'closed streams', 'redirected streams')
+#: How one may spoil a process that is the function's own business.
+OWN = ('thread', 'channel', 'patched channel', 'patched builtins')
+#: Descriptors that no process of a function may have more of.
+FILES = 64
+
+
+class Exhausting(hostilities.Hostile):
+    def used_up(self, name, *args):
+        """How much could be made; the limit is told by an error."""
+        number, error = self.output('floods.' + name, *args)
+        self.assertIsNotNone(error, name)
+        self.check_calm()
+        return number, error
+
+    def fails(self, name, *args, timeout=agents.PATIENCE):
+        result = self.run_hostile('floods.' + name, *args, timeout=timeout)
+        self.assertEqual('failed', result['status'], name)
+        self.check_calm()
+        return result
+
+    def test_kernel_objects(self):
+        self.start(open_files=FILES, file_size=4)
+        for name in ('descriptors', 'pipes', 'sockets', 'epolls'):
+            number, error = self.used_up(name)
+            self.assertEqual('EMFILE', error, name)
+            self.assertLess(number, FILES, name)
+        number, error = self.used_up('timers')
+        self.assertEqual('EAGAIN', error)
+        self.assertLessEqual(number, 1024)
+        for name, error in (('locked_memory', {'ENOMEM', 'EPERM'}),
+                            ('message_queue', {'EMFILE', 'ENOSYS'})):
+            self.assertIn(self.output('floods.' + name), error, name)
+        self.assertEqual('EFBIG', self.output('floods.big_file', '/tmp/big'))
+        self.assertEqual(0, self.output('floods.core_dump'))
+
+    def test_disk_and_inodes(self):
+        self.start()
+        free = shutil.disk_usage('/').free
+        for directory in ('/tmp', '/dev/shm', '/code'):
+            self.assertEqual('ENOSPC', self.used_up('disk', directory)[1])
+            number, error = self.used_up('inodes', directory)
+            self.assertEqual('ENOSPC', error, directory)
+            self.assertLessEqual(number, 2048, directory)
+        self.assertGreater(shutil.disk_usage('/').free, free - 100 * MIB)
+        self.assertEqual('success', self.run_hostile('remains.witness')[
+            'status'])
+
+    def test_processes_and_threads(self):
+        self.start()
+        for name in ('forks', 'zombies', 'threads', 'programs'):
+            result = self.run_hostile('floods.' + name)
+            if result['status'] == 'success':
+                number, error = result['output']
+                self.assertIn(error, ('EAGAIN', 'RuntimeError'), name)
+                self.assertLess(number, 64, name)
+            else:
+                self.assertIn('the limit is 64', result['output'], name)
+            self.wait_until(lambda: len(self.inside()) <= 66)
+
+    def test_memory(self):
+        self.start(memory_size=48 * MIB, slots=1)
+        number, error = self.output('floods.memory')
+        self.assertEqual('MemoryError', error)
+        self.assertLess(number, 48)
+        if 'memory' not in self.driver._cgroups.controllers:
+            self.skipTest('the memory of all processes together is not '
+                          'limited without control groups')
+        self.fails('memory_of_children', timeout=4)
+        self.assertEqual('success', self.run_hostile('remains.witness')[
+            'status'])
+
+    def test_answers(self):
+        self.start()
+        self.assertEqual('RecursionError', self.output('floods.recursion'))
+        self.assertIn('the limit is', self.fails('large_result', 4)[
+            'output'])
+        self.assertIn('cannot be written as JSON',
+                      self.fails('deep_result')['output'])
+        self.assertLess(len(self.fails('large_error')['output']), 1 << 16)
+        result = self.run_hostile('floods.print_much', 20)
+        self.assertLess(len(result['log']), 2 * MIB)
+        self.assertIn('bytes of output were dropped', result['log'])
+        self.assertEqual('true', self.output('lies.end_of_log'))
+
+    def test_nothing_holds_on(self):
+        self.start(slots=1)
+        for name in CLINGING:
+            result = self.run_hostile(name, timeout=SHORT)
+            self.assertEqual(('failed', TIMEOUT),
+                             (result['status'], result['output']), name)
+            self.check_calm()
+        self.assertEqual('left', self.output('remains.leave_daemon'))
+        self.check_calm()
+        self.driver.release(self.worker)
+        self.assertEqual([], [pid for pid in self.before if agents.alive(pid)])
+
+    def check_calm(self, executors=1):
+        super().check_calm(executors)
+        self.before = self.inside()
+
+    # Lies and what is left for the next
+
+    def test_lies(self):
+        self.start(slots=1)
+        for name in LIES:
+            result = self.run_hostile('lies.' + name, timeout=SHORT)
+            self.assertNotIn('forged', str(result['output']), name)
+            self.assertNotIn('"duration": -1', str(result), name)
+            self.assertEqual('failed', result['status'], name)
+            self.check_answers(name)
+
+    def check_answers(self, name):
+        """The next execution gets its own answer."""
+        self.assertEqual([name, 1], [name, len(self.output(
+            'processes.pids')) - 1], name)
+
+    def test_answers_for_others(self):
+        self.start(slots=1)
+        for name, args in (('answer_twice', ()), ('answer_the_next', ('x',)),
+                           ('steal_the_next', ())):
+            self.run_hostile('lies.' + name, *args)
+            # What is sent or stolen costs the function an execution at most,
+            # which fails with its process.
+            results = [self.run_hostile('processes.myself', timeout=1,
+                                        execution_id='e%d' % number)
+                       for number in range(3)]
+            self.assertNotIn('forged', str(results), name)
+            self.assertLessEqual([each['status'] for each in results].count(
+                'failed'), 1, (name, results))
+
+    def test_the_next_does_not_notice(self):
+        self.start(slots=1)
+        expected = self.output('remains.witness')
+        for how in UNNOTICED:
+            pid = self.output('remains.spoil', how)
+            result = self.run_hostile('remains.witness')
+            self.assertEqual(expected, result['output'], how)
+            self.assertIn('heard\n', result['log'], how)
+            self.assertEqual(pid, self.output('processes.myself'), how)
+
+    def test_neighbours_do_not_notice(self):
+        self.start()
+        expected = self.output('remains.witness')
+        for how in OWN:
+            self.run_hostile('remains.spoil', how, timeout=2)
+            other = self.connect(self.worker)
+            thread, _results = self.in_background(
+                other.execute, 'processes.wait_for_file', '/tmp/' + how,
+                execution_id='waiting')
+            self.wait_until(lambda: self.client.status()['busy'])
+            self.assertEqual(expected, self.output('remains.witness'), how)
+            self.output('processes.make_file', '/tmp/' + how)
+            thread.join(agents.PATIENCE)
+
+    # Others
+
+    def test_others_are_served(self):
+        self.start(slots=1, pool_size=2)
+        _worker, _process, victim = self.claim(
+            archive=agents.package('hello'))
+        for name, *args in (('floods.spin_in_processes', 30),
+                            ('floods.print_for_ever',),
+                            ('floods.memory_of_children',),
+                            ('remains.run_away',)):
+            thread, results = self.in_background(
+                self.connect(self.worker).execute, name, *args, timeout=1)
+            served = 0
+            while thread.is_alive():
+                result = victim.execute('you')
+                self.assertEqual('success', result['status'], result)
+                served += 1
+            self.assertEqual('failed', results[0]['status'], name)
+            self.assertGreater(served, 1, name)
+
+
+class TestBubblewrap(Exhausting, base.BaseTestCase):
+    launcher = 'bubblewrap'
+
+
+class TestNamespaces(Exhausting, base.BaseTestCase):
+    launcher = 'namespaces'

@@ -1,0 +1,114 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""An upgrade of tables that are in use stops nobody for long."""
+
+import threading
+
+import fixtures
+from oslo_db import exception as db_exc
+from oslotest import base
+import sqlalchemy as sa
+
+from qinling.db import migration
+from qinling.db import patience
+from qinling.tests import databases
+
+FAULTS = (db_exc.DBError, sa.exc.DBAPIError)
+
+
+class OnlineUpgrade:
+    """``backend`` is the database."""
+
+    def setUp(self):
+        super().setUp()
+        self.database = self.useFixture(
+            databases.Database(self.backend, empty=True))
+        self.db = self.database.db
+        migration.upgrade(self.db, '001')
+        self.tries = threading.Semaphore(0)
+        self.useFixture(fixtures.MockPatchObject(patience, 'PAUSE', 0.05))
+        self.useFixture(fixtures.MockPatchObject(
+            patience.LOG, 'info', lambda *_: self.tries.release()))
+
+    def use(self, db):
+        """Read a table that the upgrade changes."""
+        db.read(lambda tx: tx.exec_driver_sql(
+            'SELECT id FROM executions').all())
+
+    def upgrade(self):
+        """The upgrade in a thread; what it raised is in ``failed``."""
+        self.failed = []
+
+        def run():
+            try:
+                migration.upgrade(self.db)
+            except Exception as e:
+                self.failed.append(e)
+        made = threading.Thread(target=run, daemon=True)
+        made.start()
+        return made
+
+    def test_it_lets_others_pass_until_its_turn_comes(self):
+        other = self.database.open()
+        with other.engine.begin() as connection:
+            connection.exec_driver_sql('SELECT id FROM executions').all()
+            upgrade = self.upgrade()
+            for _ in range(2):
+                self.assertTrue(self.tries.acquire(
+                    timeout=databases.PATIENCE))
+                self.use(other)
+        upgrade.join(databases.PATIENCE)
+        self.assertEqual([], self.failed)
+        self.assertEqual(migration.head(self.db),
+                         migration.current(self.db))
+        # The connection is as it was: the settings were for the upgrade.
+        with self.db.engine.connect() as connection:
+            self.assertNotIn(connection.exec_driver_sql(
+                self.setting).scalar(), (patience.WAIT, f'{patience.WAIT}s'))
+
+    def test_it_gives_up_at_last(self):
+        other = self.database.open()
+        with other.engine.begin() as connection:
+            connection.exec_driver_sql('SELECT id FROM executions').all()
+            error = self.assertRaises(
+                FAULTS, patience.again,
+                lambda: patience.again(self.once, tries=1), tries=1)
+        self.assertTrue(patience.is_busy(error))
+
+    def once(self):
+        with self.db.engine.begin() as connection:
+            connection.exec_driver_sql(self.impatient)
+            connection.exec_driver_sql(
+                'ALTER TABLE executions ADD COLUMN more INTEGER')
+
+    def test_other_faults_are_not_tried_again(self):
+        found = []
+
+        def fail():
+            found.append(1)
+            self.db.write(lambda tx: tx.exec_driver_sql('nonsense'))
+        error = self.assertRaises(FAULTS, patience.again, fail)
+        self.assertFalse(patience.is_busy(error))
+        self.assertEqual([1], found)
+
+
+class TestPostgresql(OnlineUpgrade, base.BaseTestCase):
+    backend = 'postgresql'
+    setting = 'SHOW lock_timeout'
+    impatient = "SET LOCAL lock_timeout = '100ms'"
+
+
+class TestMariadb(OnlineUpgrade, base.BaseTestCase):
+    backend = 'mariadb'
+    setting = 'SELECT @@lock_wait_timeout'
+    impatient = 'SET SESSION lock_wait_timeout = 1'

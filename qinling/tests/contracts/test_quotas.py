@@ -1,0 +1,159 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Quotas hold whoever asks at the same time, on every database."""
+
+import io
+
+from oslotest import base
+
+from qinling.core import packages
+from qinling.db import models
+from qinling.db import query
+from qinling import exception
+from qinling.tests.contracts import database
+from qinling.tests import fixtures
+
+MANY = 8
+
+
+class Quotas:
+    """``backend`` is the database."""
+
+    def setUp(self):
+        super().setUp()
+        self.core = self.useFixture(fixtures.Core(self.backend))
+        self.services = self.core.services
+        self.ctx = fixtures.caller()
+        self.project = self.ctx.project_id
+        self.runtime = self.core.runtime()
+
+    def limit(self, **limits):
+        self.services.quotas.update(self.project, limits)
+
+    def usage(self):
+        return self.services.quotas.get(self.ctx, self.project)[1]
+
+    def refused(self, *actions):
+        """How many of the actions, begun at once, the quota refused."""
+        def call(action):
+            def run():
+                try:
+                    action()
+                except (exception.QuotaExceeded,
+                        exception.StorageQuotaExceeded):
+                    return 1
+                return 0
+            return run
+        return sum(database.together(*map(call, actions)))
+
+    def function(self, ctx=None):
+        return self.core.function(ctx, runtime_id=self.runtime)
+
+    def test_functions_made_at_once(self):
+        self.limit(functions=3)
+        self.assertEqual(MANY - 3, self.refused(*[self.function] * MANY))
+        self.assertEqual(3, self.usage()['functions'])
+        # No package of one that was refused is left.
+        self.assertEqual(3, len(self.core.packages()))
+        self.function(fixtures.caller('other'))
+
+    def test_the_first_ones_of_a_project_by_the_defaults(self):
+        self.core.conf.set_override('functions', 2, group='quota')
+        self.assertEqual(MANY - 2, self.refused(*[self.function] * MANY))
+
+    def test_versions_jobs_and_webhooks_made_at_once(self):
+        id = self.function().id
+        self.limit(versions=2, jobs=2, webhooks=2)
+        services, ctx = self.services, self.ctx
+        for name, action in (
+                ('versions', lambda: services.versions.create(
+                    ctx, id, None)),
+                ('jobs', lambda: services.jobs.create(
+                    ctx, {'function_id': id, 'pattern': '@daily'})),
+                ('webhooks', lambda: services.webhooks.create(
+                    ctx, {'function_id': id}))):
+            self.assertEqual(MANY - 2, self.refused(*[action] * MANY), name)
+            self.assertEqual(2, self.usage()[name])
+
+    def test_bytes(self):
+        size = len(fixtures.PACKAGE)
+        self.limit(storage_bytes=2 * size)
+        self.assertEqual(MANY - 2, self.refused(*[self.function] * MANY))
+        self.assertEqual(2 * size, self.usage()['storage_bytes'])
+        row = self.services.functions.list(self.ctx, {}, query.Page())[0]
+        other = fixtures.archive({'main.py': 'def main():\n    pass\n'})
+
+        def replace():
+            return self.services.functions.update(
+                self.ctx, row.id, {}, io.BytesIO(other))
+        self.assertRaises(exception.StorageQuotaExceeded, replace)
+        self.limit(storage_bytes=2 * size + len(other))
+        replace()
+        # The old package has gone.
+        self.assertEqual(size + len(other), self.usage()['storage_bytes'])
+        self.services.versions.create(self.ctx, row.id, None)
+        self.assertEqual(size + len(other), self.usage()['storage_bytes'])
+        self.services.versions.delete(self.ctx, row.id, 1)
+        self.services.functions.delete(self.ctx, row.id)
+        self.assertEqual(size, self.usage()['storage_bytes'])
+
+    def test_what_is_gone_makes_room(self):
+        self.limit(functions=1)
+        id = self.function().id
+        self.assertRaises(exception.QuotaExceeded, self.function)
+        self.services.functions.delete(self.ctx, id)
+        self.function()
+
+    def test_jobs_that_have_ended_do_not_count(self):
+        self.limit(jobs=1)
+        values = {'function_id': self.function().id, 'pattern': '@daily'}
+        jobs = self.services.jobs
+        id = jobs.create(self.ctx, values).id
+        self.assertRaises(exception.QuotaExceeded, jobs.create, self.ctx,
+                          values)
+        jobs.update(self.ctx, id, {'status': 'cancelled'})
+        jobs.create(self.ctx, values)
+
+    def test_lower_limits_and_the_defaults_again(self):
+        for _ in range(2):
+            self.function()
+        self.limit(functions=1)
+        self.assertRaises(exception.QuotaExceeded, self.function)
+        self.limit(functions=-1)
+        self.function()
+        self.limit(functions=0, jobs=5)
+        self.services.quotas.delete(self.project)
+        limits, _ = self.services.quotas.get(self.ctx, self.project)
+        self.assertEqual({-1}, set(limits.values()))
+        self.function()
+
+    def test_packages_older_than_quotas_are_measured(self):
+        self.function()
+        self.core.db.write(lambda tx: query.delete_all(tx, models.Package))
+        self.assertEqual(0, self.usage()['storage_bytes'])
+        for _ in range(2):
+            self.core.code.packages.sweep(packages.GRACE)
+            self.assertEqual(len(fixtures.PACKAGE),
+                             self.usage()['storage_bytes'])
+
+
+class TestSqlite(Quotas, base.BaseTestCase):
+    backend = 'sqlite'
+
+
+class TestPostgresql(Quotas, base.BaseTestCase):
+    backend = 'postgresql'
+
+
+class TestMariadb(Quotas, base.BaseTestCase):
+    backend = 'mariadb'

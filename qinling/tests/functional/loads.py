@@ -1,0 +1,160 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What runs while something is killed, and what must come of it."""
+
+import collections
+import contextlib
+import http.client
+import itertools
+import json
+import random
+import threading
+import time
+
+from qinling.tests.functional import base as servers
+
+FUNCTION = ('import time\n\n\ndef main(number, seconds, **kwargs):\n'
+            '    time.sleep(seconds)\n    return number\n')
+FINAL = {'success', 'failed', 'error'}
+
+
+class Load:
+    """Executions that threads begin by turns over all APIs, half of them
+    asynchronous.
+
+    A request that is refused, or whose connection breaks, is tried again, as
+    another execution.
+
+    :param clients: function that returns the clients of the APIs.
+    """
+
+    def __init__(self, clients, function, total, threads=8, sync=None):
+        self._clients = clients
+        self._function = function
+        self._sync = sync
+        self._numbers = iter(range(total))
+        self._turns = itertools.count()
+        self._lock = threading.Lock()
+        #: id -> (its number, the row that was answered)
+        self.accepted = {}
+        #: HTTP status, or the kind of an error -> how often
+        self.refused = collections.Counter()
+        self.sentences = set()
+        #: Seconds of the slowest answer.
+        self.slowest = 0
+        self.faults = []
+        self._threads = [threading.Thread(target=self._work)
+                         for _ in range(threads)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *error):
+        for thread in self._threads:
+            thread.join(300)
+        assert not any(thread.is_alive() for thread in self._threads)
+
+    def until(self, stop):
+        """Begin no more once an event is set."""
+        numbers = self._numbers
+        self._numbers = itertools.takewhile(
+            lambda _: not stop.is_set(), numbers)
+
+    def reached(self, number):
+        """Wait until so many were accepted."""
+        servers.wait_for(lambda: len(self.accepted) >= number or self.faults,
+                         f'{number} executions', 120)
+
+    def _work(self):
+        try:
+            for number in iter(self._next, None):
+                while not self._one(number):
+                    time.sleep(0.05 + random.random() / 10)
+        except Exception as e:
+            self.faults.append(repr(e))
+
+    def _next(self):
+        with self._lock:
+            return next(self._numbers, None)
+
+    def _one(self, number):
+        begun = time.monotonic()
+        clients = self._clients()
+        client = clients[next(self._turns) % len(clients)]
+        sync = bool(number % 2) if self._sync is None else self._sync
+        try:
+            status, headers, body = client.request(
+                'POST', '/v1/executions', json.dumps({
+                    'function_id': self._function, 'sync': sync,
+                    'input': {'number': number, 'seconds': 0.02}}),
+                {'Content-Type': 'application/json'})
+        except (OSError, http.client.HTTPException) as e:
+            self._refuse(type(e).__name__)
+            return False
+        with self._lock:
+            self.slowest = max(self.slowest, time.monotonic() - begun)
+        if status == 201:
+            row = json.loads(body)
+            with self._lock:
+                self.accepted[row['id']] = number, row
+            return True
+        self._refuse(status, body)
+        if status == 503 and not headers.get('Retry-After'):
+            self.faults.append(body)
+        return False
+
+    def _refuse(self, kind, sentence=b''):
+        with self._lock:
+            self.refused[kind] += 1
+            self.sentences.add(sentence)
+
+
+def judge(test, load, rows):
+    """Check what has come of it: every row has ended, with what belongs to
+    it, and whatever was said of one has stayed true.
+
+    :param rows: all executions when nothing runs any more.
+    """
+    test.assertEqual([], load.faults)
+    found = {row['id']: row for row in rows}
+    test.assertLessEqual(set(load.accepted), set(found))
+    for row in rows:
+        test.assertIn(row['status'], FINAL, row)
+        if row['status'] == 'success':
+            test.assertEqual(json.loads(row['input'])['number']
+                             if isinstance(row['input'], str)
+                             else row['input']['number'],
+                             servers.output(row), row)
+        else:
+            # The words of the platform, not of the function.
+            test.assertEqual('error', row['status'], row)
+            test.assertRegex(servers.output(row), 'engine|service', row)
+    for id, (number, told) in load.accepted.items():
+        row = found[id]
+        if not row['sync']:
+            test.assertEqual('success', row['status'], row)
+        elif told['status'] != 'running':
+            test.assertEqual((told['status'], told['result']),
+                             (row['status'], row['result']))
+
+
+def settle(client, patience=90):
+    """All executions, once none runs any more."""
+    def look():
+        with contextlib.suppress(AssertionError, OSError,
+                                 http.client.HTTPException):
+            rows = client.get('/v1/executions')['executions']
+            return all(row['status'] in FINAL for row in rows) and rows
+    return servers.wait_for(look, 'the end of all executions', patience)

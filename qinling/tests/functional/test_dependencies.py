@@ -1,0 +1,190 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What functions depend on, installed from an index on this machine."""
+
+import json
+import os
+import shutil
+import unittest
+
+from oslotest import base
+
+from qinling.tests.functional import base as servers
+from qinling.tests.functional import indexes
+
+SIZE = 100000
+
+
+def needing(name, **files):
+    """A package whose function returns what a module says."""
+    return {'main.py': f'import {name}\n\n\ndef main():\n'
+                       f'    return {name}.WORD\n',
+            'requirements.txt': f'# what it needs\n{name} == 1.0\n', **files}
+
+
+class Case(servers.Shared, base.BaseTestCase):
+    """Functions that depend on something."""
+
+    def built(self, function, path=''):
+        """The build of a function, once it has ended."""
+        path = f'/v1/functions/{function}{path}/build'
+
+        def look():
+            row = self.client.get(path)
+            return row['status'] in ('ready', 'failed') and row
+        return servers.wait_for(look, 'the build', 60)
+
+    def fails(self, function, words):
+        """The build must fail, and so must executions, which say where to
+        look; returns the log."""
+        row = self.built(function)
+        self.assertEqual('failed', row['status'], row['log'])
+        self.assertIn(words, row['status_reason'])
+        ran = self.client.run(function)
+        self.assertEqual('error', ran['status'])
+        self.assertIn('dependencies could not be installed', ran['result'])
+        self.assertIn(f'GET /v1/functions/{function}/build', ran['result'])
+        return row['log']
+
+
+class TestDependencies(Case):
+    """What is there, and what is not."""
+
+    @classmethod
+    def make_server(cls):
+        cls.index = indexes.Index()
+        cls.index.setUp()
+        cls.addClassCleanup(cls.index.cleanUp)
+        return servers.Standalone(build={
+            'index_url': cls.index.url, 'max_size': SIZE,
+            'npm_registry': f'http://{cls.index.address}/npm'},
+            engine={'queue_timeout': 120})
+
+    def test_installed_once_for_all(self):
+        self.index.wheel('first', 'WORD = "installed"\n')
+        one = self.client.create(needing('first'))
+        self.assertEqual('pip', one['code']['dependencies']['kind'])
+        row = self.built(one['id'])
+        self.assertEqual(('ready', None),
+                         (row['status'], row['status_reason']), row['log'])
+        self.assertIn('Successfully installed first-1.0', row['log'])
+        self.assertTrue(0 < row['size'] < SIZE)
+        self.assertEqual('installed', servers.output(
+            self.client.run(one['id'])))
+        fetched = self.index.fetches('first')
+        two = self.client.create(needing('first', **{'other.txt': 'x'}))
+        self.assertEqual('installed', servers.output(
+            self.client.run(two['id'])))
+        three = self.client.create(needing(
+            'first', **{'first.py': 'WORD = "mine"\n'}))
+        self.assertEqual('mine', servers.output(
+            self.client.run(three['id'])))
+        self.assertEqual(fetched, self.index.fetches('first'))
+        for text in (row['log'], self.server.program.log.read_text()):
+            self.assertNotIn(indexes.PASSWORD, text)
+        self.assertEqual(409, self.client.call(
+            'POST', f'/v1/functions/{one["id"]}/build')[0])
+
+    def test_at_the_same_time(self):
+        self.index.wheel('many', 'WORD = "one"\n')
+        functions = [self.client.create(needing('many'))['id']
+                     for _ in range(3)]
+        rows = [self.client.run(each, sync=False) for each in functions]
+        for row in rows:
+            self.assertEqual('one', servers.output(
+                self.client.ended(row['id'])))
+        self.assertEqual(1, self.index.fetches('many'))
+
+    def test_failed_and_tried_again(self):
+        function = self.client.create(needing('later'))['id']
+        self.assertIn('No matching distribution found for later',
+                      self.fails(function, 'pip ended with exit code 1.'))
+        fetched = sum(self.index.fetched.values())
+        self.client.run(function)
+        self.assertEqual(fetched, sum(self.index.fetched.values()))
+        self.index.wheel('later', 'WORD = "late"\n')
+        self.assertEqual(202, self.client.call(
+            'POST', f'/v1/functions/{function}/build')[0])
+        self.assertEqual('late', servers.output(self.client.run(function)))
+
+    def test_versions_keep_theirs(self):
+        # Which other tests need, too.
+        self.index.wheel('first', 'WORD = "installed"\n')
+        self.index.wheel('many', 'WORD = "one"\n')
+        function = self.client.create(needing('first'))['id']
+        self.client.call('POST', f'/v1/functions/{function}/versions')
+        self.client.form('PUT', f'/v1/functions/{function}', {},
+                         servers.package(needing('many')))
+        for version, word in ((0, 'one'), (1, 'installed')):
+            self.assertEqual(word, servers.output(self.client.run(
+                function, function_version=version)))
+        self.assertIn('first-1.0', self.built(function, '/versions/1')['log'])
+
+    def test_no_wheel(self):
+        self.index.add('source', 'source-1.0.tar.gz', indexes.tarball({
+            'source-1.0/setup.py': 'raise SystemExit("it was run")\n',
+            'source-1.0/PKG-INFO': 'Metadata-Version: 1.0\nName: source\n'
+                                   'Version: 1.0\n'}))
+        log = self.fails(self.client.create(needing('source'))['id'],
+                         'exit code 1')
+        self.assertNotIn('it was run', log)
+        self.assertEqual(0, self.index.fetches('source'))
+
+    def test_too_large(self):
+        self.index.wheel('large', '', data=os.urandom(SIZE))
+        self.fails(self.client.create(needing('large'))['id'],
+                   f'larger than {SIZE} bytes')
+
+    def test_nothing_to_install(self):
+        function = self.client.create('def main():\n    pass\n')['id']
+        for method in ('GET', 'POST'):
+            status, row = self.client.call(
+                method, f'/v1/functions/{function}/build')
+            self.assertEqual(404, status)
+            self.assertIn('has no dependencies', row['faultstring'])
+
+    def test_npm(self):
+        if not shutil.which('npm'):
+            raise unittest.SkipTest('There is no npm on this machine.')
+        data = indexes.tarball({
+            'package/package.json': json.dumps(
+                {'name': 'left', 'version': '1.0.0', 'scripts': {
+                    'install': 'touch was-run'}}),
+            'package/index.js': 'module.exports = 1;\n'})
+        path = '/npm/left/-/left-1.0.0.tgz'
+        self.index.files[path] = data
+        function = self.client.create(dict(
+            indexes.lock('left', f'http://{self.index.address}{path}', data),
+            **{'main.py': 'import os\n\n\ndef main():\n'
+                          '    return os.listdir("node_modules/left")\n'}))
+        row = self.built(function['id'])
+        self.assertEqual('ready', row['status'],
+                         (row['status_reason'], row['log']))
+        self.assertEqual(['index.js', 'package.json'], sorted(
+            servers.output(self.client.run(function['id']))))
+
+
+class TestTimeout(Case):
+    """An index that does not answer."""
+
+    @classmethod
+    def make_server(cls):
+        index = indexes.Index()
+        index.setUp()
+        cls.addClassCleanup(index.cleanUp)
+        return servers.Standalone(build={
+            'index_url': index.url, 'timeout': 3})
+
+    def test_too_slow(self):
+        self.fails(self.client.create(needing('slow'))['id'],
+                   'It took longer than 3 seconds.')

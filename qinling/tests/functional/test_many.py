@@ -1,0 +1,148 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Many of them: engines that answer for all, and functions that are slow."""
+
+import os
+import signal
+import threading
+
+from oslotest import base
+
+from qinling.tests.functional import base as servers
+
+SLEEPER = ('import time\n\n\ndef main(seconds=0, **kwargs):\n'
+           '    time.sleep(seconds)\n    return seconds\n')
+
+
+class TestEngines(base.BaseTestCase):
+    """Two engines, each with workers of its own."""
+
+    def test_they_answer_together(self):
+        cloud = self.useFixture(servers.Cloud(
+            engines=2, process={'pool_size': 2}))
+        client = cloud.client
+        function = client.create(SLEEPER, timeout=60)['id']
+        pool = f'/v1/runtimes/{client.runtime()}/pool'
+
+        def capacity():
+            return client.get(pool)['capacity']
+        servers.wait_for(lambda: capacity() == {
+            'total': 4, 'available': 4}, 'both pools')
+        for _ in range(12):
+            client.run(function, {'seconds': 2}, sync=False)
+        path = f'/v1/functions/{function}'
+
+        def workers():
+            return len(client.get(f'{path}/workers')['workers'])
+        servers.wait_for(lambda: workers() >= 4, 'workers')
+        for _ in range(2):
+            client.call('POST', f'{path}/scale_down', {'count': 9})
+        # Each engine keeps one.
+        servers.wait_for(lambda: workers() == 2, 'two workers')
+        runtime = f'/v1/runtimes/{client.runtime()}'
+        self.assertEqual(403, client.call(
+            'PUT', runtime, {'image': 'python3.99'})[0])
+        cloud.engines[0].stop(30)
+        servers.wait_for(lambda: workers() == 1, 'one worker')
+        # It has the worker of the function beside its pool.
+        servers.wait_for(lambda: capacity() == {
+            'total': 3, 'available': 2}, 'one pool')
+
+
+class TestWorkers(base.BaseTestCase):
+    """Several engines of one program."""
+
+    def test_one_that_dies_is_started_again(self):
+        cloud = self.useFixture(servers.Cloud(
+            engine={'workers': 2, 'lease': 3, 'sweep_interval': 1},
+            process={'pool_size': 1}))
+        program = cloud.engines[0]
+
+        def engines():
+            return set(cloud.database.execute(
+                'SELECT id FROM engines WHERE seen_at > '
+                'utc_timestamp() - INTERVAL 3 SECOND').scalars())
+        first = servers.wait_for(
+            lambda: len(engines()) == 2 and engines(), 'two engines')
+        function = cloud.client.create(SLEEPER, timeout=60)['id']
+        cloud.client.run(function, {'seconds': 0})
+        children = servers.descendants(program.process.pid)
+        program.process.send_signal(signal.SIGHUP)
+        servers.wait_for(
+            lambda: program.log.read_text().count('was read again') == 2,
+            'both to read the configuration')
+        self.assertEqual([], [pid for pid in children
+                              if not servers.alive(pid)])
+        victim = sorted(first)[0]
+        os.kill(int(victim.split('-')[-2]), signal.SIGKILL)
+        servers.wait_for(
+            lambda: len(engines()) == 2 and victim not in engines(),
+            'another engine')
+        row = cloud.client.run(function, {'seconds': 0}, sync=False)
+        self.assertEqual(
+            'success', cloud.client.ended(row['id'])['status'])
+        children = servers.descendants(program.process.pid)
+        self.assertEqual(0, program.stop(60))
+        self.assertFalse([pid for pid in children if servers.alive(pid)])
+        self.assertEqual(set(), engines())
+
+
+class TestSlowFunction(base.BaseTestCase):
+    """A flood of one function, and another one beside it."""
+
+    def setUp(self):
+        super().setUp()
+        self.cloud = self.useFixture(servers.Cloud(
+            api={'threads': 12}, engine={'threads': 12}))
+        self.client = self.cloud.client
+        self.slow = self.client.create(SLEEPER, timeout=60)['id']
+        self.quick = self.client.create(
+            'def main(**kwargs): return "quick"\n')['id']
+
+    def is_quick(self):
+        for sync in (True, False):
+            row = self.client.run(self.quick, sync=sync)
+            row = self.client.ended(row['id'])
+            self.assertEqual('success', row['status'], row)
+
+    def test_asynchronous(self):
+        rows = [self.client.run(self.slow, {'seconds': 3}, sync=False)
+                for _ in range(40)]
+        servers.wait_for(lambda: self.cloud.owned_by(
+            self.cloud.engines[0]) == 8, 'work')
+        self.is_quick()
+        # Some of the slow ones still wait, and all of them come to an end.
+        self.assertEqual('running', self.client.get(
+            f'/v1/executions/{rows[-1]["id"]}')['status'])
+        for row in rows:
+            self.assertEqual(
+                'success', self.client.ended(row['id'], 60)['status'])
+
+    def test_synchronous(self):
+        answers = []
+
+        def call():
+            answers.append(self.client.call('POST', '/v1/executions', {
+                'function_id': self.slow, 'input': {'seconds': 5}}))
+        threads = [threading.Thread(target=call) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        # More than its share is refused at once.
+        servers.wait_for(lambda: len(answers) == 4, 'refusals')
+        self.is_quick()
+        self.assertEqual([429] * 4, [status for status, _ in answers])
+        for thread in threads:
+            thread.join()
+        self.assertEqual(8, sum(
+            status == 201 and row['status'] == 'success'
+            for status, row in answers))

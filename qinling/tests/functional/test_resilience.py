@@ -1,0 +1,168 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A cloud deployment under load, of which anything may die."""
+
+import contextlib
+import threading
+
+from oslotest import base
+
+from qinling.tests.contracts import relays
+from qinling.tests.functional import base as servers
+from qinling.tests.functional import daemons
+from qinling.tests.functional import loads
+
+#: Short, so that what a dead engine held is found soon.
+ENGINE = {'lease': 6, 'sweep_interval': 1, 'queue_timeout': 10}
+TOTAL = 1000
+
+
+class Chaos(base.BaseTestCase):
+    """Kills something in the middle of a thousand executions."""
+
+    def deploy(self, **parts):
+        """Two APIs and two engines that have run something."""
+        self.cloud = self.useFixture(servers.Cloud(
+            engines=2, apis=2, engine=ENGINE,
+            oslo_messaging_rabbit={'rabbit_quorum_queue': True}, **parts))
+        self.clients = [self.cloud.client_of(api)
+                        for api in self.cloud.apis]
+        self.function = self.cloud.client.create(
+            loads.FUNCTION, timeout=30)['id']
+        return loads.Load(lambda: self.clients, self.function, TOTAL)
+
+    def judge(self, load):
+        rows = loads.settle(self.clients[0])
+        loads.judge(self, load, rows)
+        self.assertEqual(TOTAL, len(load.accepted))
+        return rows
+
+    def nothing_twice(self, rows):
+        """No engine has died, so nothing was begun again."""
+        self.assertLessEqual({row['attempt'] for row in rows}, {0, 1})
+
+
+class TestOwnDaemons(Chaos):
+    def test_engine(self):
+        load = self.deploy()
+        victim = self.cloud.engines[0]
+        with load:
+            load.reached(TOTAL // 3)
+            servers.wait_for(lambda: self.cloud.owned_by(victim), 'work')
+            victim.kill()
+            load.reached(TOTAL * 2 // 3)
+            victim.start()
+        self.judge(load)
+
+    def test_api(self):
+        load = self.deploy()
+        with load:
+            load.reached(TOTAL // 3)
+            self.cloud.apis[0].kill()
+            load.reached(TOTAL * 2 // 3)
+            self.cloud.apis[0].start()
+            self.clients[0] = self.cloud.client_of(self.cloud.apis[0])
+        self.nothing_twice(self.judge(load))
+
+
+class Servers(Chaos):
+    """What the service needs is killed, and comes back."""
+
+    def outage(self, server, **parts):
+        load = self.deploy(**parts)
+        with load:
+            load.reached(TOTAL // 3)
+            server.kill()
+            servers.wait_for(lambda: load.refused[503], 'a refusal')
+            server.start()
+            load.reached(TOTAL * 2 // 3)
+        rows = self.judge(load)
+        self.assertLess(load.slowest, 40)
+        self.nothing_twice(rows)
+        # It has healed by itself.
+        for client in self.clients:
+            for sync in (True, False):
+                row = client.run(self.function, {
+                    'number': 7, 'seconds': 0}, sync=sync)
+                self.assertEqual('success', client.ended(row['id'])[
+                    'status'])
+
+
+class TestRabbit(Servers):
+    def test_killed(self):
+        server = self.useFixture(daemons.Rabbit())
+        self.outage(server, bus=server.bus)
+
+
+class TestMaria(Servers):
+    def test_killed(self):
+        server = self.useFixture(daemons.Maria())
+        self.outage(server, database=server)
+
+
+class TestPostgres(Servers):
+    def test_killed(self):
+        server = self.useFixture(daemons.Postgres())
+        self.outage(server, database=server)
+
+
+class TestRestart(base.BaseTestCase):
+    """Daemons that are stopped as an operator does."""
+
+    def test_without_a_bus(self):
+        url = self.useFixture(servers.Vhost()).url
+        relay = self.useFixture(relays.Relay(5672))
+        cloud = self.useFixture(servers.Cloud(
+            bus=url.replace(':5672', f':{relay.port}'), engine=ENGINE))
+        function = cloud.client.create(loads.FUNCTION)['id']
+        relay.stop()
+        order = {'number': 1, 'seconds': 0}
+        status, fault = cloud.client.call('POST', '/v1/executions', {
+            'function_id': function, 'input': order})
+        self.assertEqual(503, status, fault)
+        row = cloud.client.run(function, order, sync=False)
+        # They end, and begin, and do what they can do.
+        for daemon in (cloud.engines[0], cloud.api) * 2:
+            self.assertEqual(0, daemon.stop(60))
+            daemon.start()
+        client = cloud.client_of(cloud.api)
+        self.assertEqual('success', client.ended(row['id'])['status'])
+        relay.start()
+        servers.wait_for(lambda: cloud.listening(cloud.engines[0]),
+                         'the engine')
+
+    def test_rolling(self):
+        cloud = self.useFixture(servers.Cloud(engines=2, apis=2))
+        clients = {api: cloud.client_of(api) for api in cloud.apis}
+        function = cloud.client.create(loads.FUNCTION)['id']
+        stop = threading.Event()
+        load = loads.Load(lambda: list(clients.values()), function,
+                          10 ** 6, threads=6, sync=True)
+        load.until(stop)
+        with load, contextlib.ExitStack() as stack:
+            stack.callback(stop.set)
+            load.reached(50)
+            for daemon in (*cloud.apis, *cloud.engines):
+                self.assertEqual(0, daemon.stop(60))
+                daemon.start()
+                if daemon in clients:
+                    clients[daemon] = cloud.client_of(daemon)
+                else:
+                    servers.wait_for(lambda: cloud.listening(daemon),
+                                     'an engine')
+                load.reached(len(load.accepted) + 50)
+        self.assertEqual([], load.faults)
+        self.assertLessEqual(set(load.refused), {'ConnectionRefusedError'},
+                             load.sentences)
+        for _, row in load.accepted.values():
+            self.assertEqual('success', row['status'], row)

@@ -1,0 +1,75 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The API under uWSGI and gunicorn, which load it once and fork then."""
+
+import concurrent.futures
+import os
+import signal
+
+from oslotest import base
+
+from qinling.tests.functional import base as servers
+from qinling.tests.functional import webservers
+
+HELLO = 'def main(name="nobody"):\n    return name\n'
+
+
+class TestWebServers(servers.Shared, base.BaseTestCase):
+    """Each serves with several processes, over one database and bus."""
+
+    @classmethod
+    def make_server(cls):
+        return servers.Cloud()
+
+    def serve(self, command):
+        server = self.useFixture(webservers.WebServer(
+            command, self.server.api.file))
+        client = servers.Client(f'http://127.0.0.1:{server.port}')
+
+        def up():
+            if server.process.poll() is not None:
+                raise AssertionError(server.log.read_text())
+            try:
+                return client.request('GET', '/healthcheck')[0] == 200
+            except OSError:
+                return False
+        servers.wait_for(up, 'the web server')
+        return server, client
+
+    def run_many(self, client, function, count=24):
+        """The outputs of executions that are run side by side."""
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            rows = list(pool.map(lambda number: client.run(
+                function, {'name': f'n{number}'}), range(count)))
+        return [servers.output(row) for row in rows]
+
+    def check(self, command):
+        server, client = self.serve(command)
+        function = client.create(HELLO)['id']
+        wanted = [f'n{number}' for number in range(24)]
+        self.assertEqual(wanted, self.run_many(client, function))
+        # A process that dies is replaced by another fork.
+        children = servers.descendants(server.process.pid)
+        os.kill(children[0], signal.SIGKILL)
+        servers.wait_for(
+            lambda: not servers.alive(children[0]), 'the end of a child')
+        self.assertEqual(wanted, self.run_many(client, function))
+        self.assertEqual(404, client.call('GET', '/v1/nothing')[0])
+        self.assertEqual(0, server.stop())
+        self.assertNotIn('Traceback', server.log.read_text())
+
+    def test_gunicorn(self):
+        self.check(webservers.gunicorn)
+
+    def test_uwsgi(self):
+        self.check(webservers.uwsgi)

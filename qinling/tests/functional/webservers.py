@@ -1,0 +1,106 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The API under web servers that operators have."""
+
+import fcntl
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import unittest
+
+import fixtures
+
+#: Where they are kept.  Found at import: tests have homes of their own.
+CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME')
+                     or pathlib.Path.home() / '.cache', 'qinling-tests')
+PACKAGES = ('gunicorn', 'uwsgi')
+
+
+def installed():
+    """Where :data:`PACKAGES` are, once for all runs of the tests; skips when
+    they are not to be had."""
+    version = '.'.join(map(str, sys.version_info[:2]))
+    directory = CACHE / f'web-servers-{version}'
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / 'lock', 'a') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (directory / 'ready').exists():
+            made = subprocess.run(
+                [sys.executable, '-m', 'pip', 'install', '--quiet',
+                 '--target', str(directory), *PACKAGES],
+                capture_output=True, text=True)
+            if made.returncode:
+                raise unittest.SkipTest(
+                    f'The web servers cannot be installed: {made.stderr}')
+            (directory / 'ready').touch()
+    return directory
+
+
+def free_port():
+    """A port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(('127.0.0.1', 0))
+        return found.getsockname()[1]
+
+
+def gunicorn(directory, port):
+    """The command for two processes that load the application first."""
+    return [sys.executable, '-m', 'gunicorn', '--preload', '--workers', '2',
+            '--threads', '8', '--bind', f'127.0.0.1:{port}',
+            'qinling.api.wsgi:application']
+
+
+def uwsgi(directory, port):
+    """The command for two processes that load the application first."""
+    return [str(directory / 'bin' / 'uwsgi'), '--master', '--processes', '2',
+            '--enable-threads', '--threads', '8', '--die-on-term',
+            '--home', sys.prefix, '--http11-socket', f'127.0.0.1:{port}',
+            '--module', 'qinling.api.wsgi:application']
+
+
+class WebServer(fixtures.Fixture):
+    """A web server with the API in it.
+
+    :param command: :func:`gunicorn` or :func:`uwsgi`.
+    :param file: the configuration of the API.
+    """
+
+    def __init__(self, command, file):
+        super().__init__()
+        self._command = command
+        self._file = file
+
+    def _setUp(self):
+        directory = installed()
+        self.port = free_port()
+        self.log = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path, 'log')
+        path = os.pathsep.join((os.getcwd(), str(directory)))
+        with self.log.open('ab') as log:
+            self.process = subprocess.Popen(
+                self._command(directory, self.port), stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL, env=dict(
+                    os.environ, PYTHONPATH=path,
+                    OS_QINLING_CONFIG_FILES=str(self._file)))
+        self.addCleanup(self._end)
+
+    def _end(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, patience=30):
+        """End it as an operator does; returns the exit code."""
+        self.process.terminate()
+        return self.process.wait(patience)

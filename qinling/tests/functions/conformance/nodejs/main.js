@@ -1,0 +1,67 @@
+//    Licensed under the Apache License, Version 2.0 (the "License"); you may
+//    not use this file except in compliance with the License. You may obtain
+//    a copy of the License at
+//
+//         http://www.apache.org/licenses/LICENSE-2.0
+//
+//    Unless required by applicable law or agreed to in writing, software
+//    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+//    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+//    License for the specific language governing permissions and limitations
+//    under the License.
+
+'use strict';
+
+// What the conformance suite asks of every language, in JavaScript.
+
+const fs = require('node:fs');
+const { setTimeout: sleep } = require('node:timers/promises');
+
+let executions = 0;
+
+const behaviours = {
+  input: (sent) => sent,
+  echo: (sent) => sent.value,
+  context: (_sent, context) => context.execution_id,
+  long: (sent) => 'x'.repeat(sent.size),
+  wait: () => sleep(60000),
+  nothing: () => undefined,
+  unserialisable: () => 10n,
+  log() {
+    console.log('one');
+    process.stderr.write('two\n');
+    fs.writeSync(2, 'thrée');
+  },
+  flood(sent) {
+    for (let each = 0; each < sent.lines; each += 1) {
+      console.log('x'.repeat(99));
+    }
+  },
+  fail() {
+    throw new TypeError('the reason');
+  },
+  end: (sent) => process.exit(sent.status),
+  kill(sent) {
+    process.kill(process.pid, sent.signal);
+    return sleep(60000);
+  },
+  spin() {
+    for (;;);
+  },
+  hoard() {
+    const found = [];
+    for (;;) found.push(String(found.length).repeat(1000).split(''));
+  },
+  count() {
+    executions += 1;
+    return executions;
+  },
+  async meet(sent) {
+    fs.writeFileSync(sent.mine, '');
+    while (!fs.existsSync(sent.other)) await sleep(5);
+    return 'met';
+  },
+};
+
+exports.main = (input, context) => (typeof input === 'string'
+  ? input : behaviours[input.do ?? 'input'](input, context));

@@ -1,0 +1,96 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the conformance suite asks of every language, in Python."""
+
+import os
+import signal
+import sys
+import time
+
+COUNT = 0
+
+
+def main(*args, **kwargs):
+    context = kwargs.pop('context')
+    if args and not kwargs:
+        return args[0]
+    sent = dict(kwargs, __function_input=args[0]) if args else kwargs
+    return BEHAVIOURS[sent.get('do', 'input')](sent, context)
+
+
+def nothing(_sent, _context):
+    pass
+
+
+def unserialisable(_sent, _context):
+    return {1, 2}
+
+
+def log(_sent, _context):
+    print('one')
+    sys.stderr.write('two\n')
+    os.write(2, 'thr\u00e9e'.encode())
+
+
+def flood(sent, _context):
+    for _each in range(sent['lines']):
+        print('x' * 99)
+
+
+def fail(_sent, _context):
+    raise ValueError('the reason')
+
+
+def end(sent, _context):
+    os._exit(sent['status'])
+
+
+def kill(sent, _context):
+    os.kill(os.getpid(), getattr(signal, sent['signal']))
+    time.sleep(60)
+
+
+def spin(_sent, _context):
+    while True:
+        pass
+
+
+def hoard(_sent, _context):
+    found = []
+    while True:
+        found.append(str(len(found)) * 1000)
+
+
+def count(_sent, _context):
+    global COUNT
+    COUNT += 1
+    return COUNT
+
+
+def meet(sent, _context):
+    open(sent['mine'], 'w').close()
+    while not os.path.exists(sent['other']):
+        time.sleep(0.005)
+    return 'met'
+
+
+BEHAVIOURS = {
+    'input': lambda sent, _context: sent,
+    'echo': lambda sent, _context: sent['value'],
+    'context': lambda _sent, context: context['execution_id'],
+    'long': lambda sent, _context: 'x' * sent['size'],
+    'wait': lambda _sent, _context: time.sleep(60),
+    'nothing': nothing, 'unserialisable': unserialisable, 'log': log,
+    'flood': flood, 'fail': fail, 'end': end, 'kill': kill, 'spin': spin,
+    'hoard': hoard, 'count': count, 'meet': meet,
+}

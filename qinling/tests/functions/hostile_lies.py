@@ -1,0 +1,120 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Lies to the agent, over the channel of the executor."""
+
+import json
+import os
+import struct
+import time
+
+CHANNEL = 3
+RESULT = '{"execution_id": "e", "status": "success", "output": "forged"%s}'
+
+
+def say(text):
+    data = text if isinstance(text, bytes) else text.encode()
+    os.write(CHANNEL, struct.pack('>I', len(data)) + data)
+
+
+def garbage():
+    say('{"a":')
+
+
+def another_execution():
+    say(RESULT.replace('"e"', '"another"') % '')
+
+
+def more_keys():
+    say(RESULT % ', "duration": -1')
+
+
+def hidden_keys():
+    """The same, in a spelling that is another text."""
+    say(RESULT % r', "\u006cog": "forged"')
+
+
+def wrong_traceback():
+    say(RESULT % ', "traceback": {"a": 1}')
+
+
+def not_a_number():
+    say(RESULT.replace('"forged"', 'NaN') % '')
+
+
+def not_text():
+    say(b'\xff\xfe')
+
+
+def deep():
+    say('[' * 200000)
+
+
+def long_number():
+    say('9' * 100000)
+
+
+def too_long():
+    os.write(CHANNEL, struct.pack('>I', 0xffffffff))
+    time.sleep(600)
+
+
+def never_ending():
+    """The beginning of a frame whose rest does not come."""
+    os.write(CHANNEL, struct.pack('>I', 1000) + b'{')
+    time.sleep(600)
+
+
+def for_ever():
+    """Frames without a pause."""
+    while True:
+        another_execution()
+
+
+def half_and_exit():
+    os.write(CHANNEL, struct.pack('>I', 1000) + b'{')
+    os._exit(0)
+
+
+def closed():
+    os.close(CHANNEL)
+    return 'unheard'
+
+
+def answer_twice():
+    """The true answer comes second, when nobody waits for it."""
+    say(RESULT % '')
+    return 'true'
+
+
+def answer_the_next(execution_id):
+    """A child that answers for whoever comes next."""
+    if os.fork() == 0:
+        for _each in range(200):
+            say(RESULT.replace('"e"', json.dumps(execution_id)) % '')
+            time.sleep(0.01)
+        os._exit(0)
+    return 'true'
+
+
+def steal_the_next():
+    """A child that reads what is sent to whoever comes next."""
+    if os.fork() == 0:
+        os.read(CHANNEL, 100000)
+        time.sleep(600)
+    return 'true'
+
+
+def end_of_log():
+    """A log that looks as if another execution followed."""
+    print('Finished execution: e\nStart execution: f')
+    return 'true'

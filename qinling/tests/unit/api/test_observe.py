@@ -1,0 +1,270 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What every request leaves behind: ids, figures, notifications, traces."""
+
+import queue
+import threading
+from unittest import mock
+
+from opentelemetry.sdk.trace.export import in_memory_span_exporter
+
+from qinling.api import app
+from qinling.api import audit
+from qinling.core import secrets
+from qinling.telemetry import health
+from qinling.telemetry import metrics
+from qinling.telemetry import tracing
+from qinling.tests import fixtures
+from qinling.tests.unit.api import cases
+
+GIVEN = 'req-00000000-1111-4222-8333-444444444444'
+TRACE = '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01'
+ID = 'X-Openstack-Request-Id'
+
+
+class TestIds(cases.ApiTest):
+    def test_every_answer_has_one(self):
+        for method, path, status in (
+                ('GET', '/v1', 200), ('GET', '/v1/nothing', 404),
+                ('DELETE', '/v1', 405), ('GET', '/v1/functions?limit=x', 400),
+                ('POST', '/v1/executions', 400)):
+            answer = self.api.request(method, path)
+            self.assertEqual(status, answer.status_int)
+            self.assertRegex(answer.headers[ID], r'\Areq-[0-9a-f-]{36}\Z')
+            self.assertEqual(1, len(answer.headers.getall(ID)))
+
+    def trail(self, **headers):
+        function = self.api.function().id
+        answer = self.api.request(
+            'POST', '/v1/executions', {'function_id': function}, **headers)
+        row = self.engine.calls[-1][1]
+        self.assertEqual(answer.headers[ID], row['trail']['request_id'])
+        return row['trail']
+
+    def test_ids_that_came_with_a_request(self):
+        trail = self.trail(X_Openstack_Request_Id=GIVEN, traceparent=TRACE)
+        self.assertEqual(GIVEN, trail['global_request_id'])
+        self.assertEqual(TRACE, trail['traceparent'])
+
+    def test_ids_that_are_not_well_formed(self):
+        for id in ('x' * 10000, 'req-1', GIVEN + ' more', "' OR 1=1"):
+            trail = self.trail(X_Openstack_Request_Id=id, traceparent=id)
+            self.assertIsNone(trail['global_request_id'])
+            self.assertIsNone(trail['traceparent'])
+
+    def test_the_ids_of_a_delivery(self):
+        webhook = self.call('POST', '/v1/webhooks', {
+            'function_id': self.api.function().id}, status=201)['id']
+        answer = self.api.request('POST', f'/v1/webhooks/{webhook}/invoke')
+        self.assertEqual(answer.headers[ID],
+                         self.engine.calls[-1][1]['trail']['request_id'])
+
+
+class TestFigures(cases.ApiTest):
+    def count(self, **labels):
+        return metrics.REGISTRY.get_sample_value(
+            'qinling_api_request_duration_seconds_count', labels) or 0
+
+    def test_requests_by_route(self):
+        labels = {'method': 'GET', 'route': '/v1/functions/{id}',
+                  'status': '404'}
+        before = self.count(**labels)
+        for _ in range(2):
+            self.call('GET', f'/v1/functions/{cases.NONE}', status=404)
+        self.assertEqual(before + 2, self.count(**labels))
+
+    def test_labels_are_few_whatever_is_asked(self):
+        for number in range(3):
+            self.api.request(f'MAKE{number}', f'/v1/nothing/{number}')
+        names = {(sample.labels['method'], sample.labels['route'])
+                 for family in metrics.requests.collect()
+                 for sample in family.samples}
+        self.assertIn(('', ''), names)
+        self.assertFalse(any('nothing' in route for _, route in names))
+
+
+class TestHealth(cases.ApiTest):
+    def setUp(self):
+        super().setUp()
+        self.broken = None
+        self.asked = 0
+        self.clock = self.useFixture(cases.fixtures.fixtures.MockPatch(
+            'time.monotonic', return_value=100.0)).mock
+
+        def check():
+            self.asked += 1
+            if self.broken:
+                raise self.broken
+        self.api.app = app.make(
+            self.api.services, health=health.Health(
+                self.api.conf, {'database': check}))
+
+    def ask(self, status, path='/healthcheck', method='GET'):
+        answer = self.api.request(method, path)
+        self.assertEqual(status, answer.status_int)
+        return answer
+
+    def test_ready(self):
+        answer = self.ask(200)
+        self.assertEqual('application/json', answer.content_type)
+        self.assertEqual(['database: OK'], answer.json['reasons'])
+        self.ask(200, health.READY)
+        self.ask(204, method='HEAD')
+
+    def test_not_ready_and_alive(self):
+        self.broken = OSError('secret-host refused')
+        answer = self.ask(503)
+        self.assertNotIn('secret', answer.text)
+        self.assertIn('database: not reachable', answer.json['reasons'])
+        self.ask(200, health.LIVE)
+
+    def test_a_second_is_as_good_as_one_look(self):
+        for _ in range(3):
+            self.ask(200)
+        self.assertEqual(1, self.asked)
+        self.broken = OSError('gone')
+        self.clock.return_value += health.KEEP
+        self.ask(503)
+
+    def test_nothing_else(self):
+        self.ask(404, '/healthcheck/other')
+        self.ask(404, '/healthchecks')
+        self.ask(405, method='POST')
+
+
+class Notifier:
+    """Keeps what it is told, when it is let."""
+
+    def __init__(self):
+        self.told = queue.Queue()
+        self.go = threading.Event()
+        self.go.set()
+
+    def info(self, *args):
+        self.go.wait()
+        self.told.put(('info', *args))
+
+    def error(self, *args):
+        self.told.put(('error', *args))
+        raise OSError('the bus is down')
+
+
+class TestAudit(cases.ApiTest):
+    GROUPS = {'secrets': {'encryption_keys': [secrets.new_key()]}}
+
+    def setUp(self):
+        super().setUp()
+        self.notifier = Notifier()
+        self.audit = audit.Audit(self.notifier)
+        self.addCleanup(self.audit.close)
+        self.addCleanup(self.notifier.go.set)
+        self.api.app = app.make(
+            self.api.services, fixtures.identify_by_headers(None),
+            audit=self.audit)
+
+    def told(self):
+        return self.notifier.told.get(timeout=30)
+
+    def test_who_did_what(self):
+        answer = self.api.request(
+            'POST', '/v1/webhooks', {
+                'function_id': self.api.function().id,
+                'signature': 'github', 'secret': 'never tell ' * 4},
+            X_Project_Id='default', X_Openstack_Request_Id=GIVEN)
+        self.assertEqual(201, answer.status_int, answer.text)
+        priority, ctx, kind, payload = self.told()
+        self.assertEqual(('info', 'webhook.create'), (priority, kind))
+        self.assertEqual({'type': 'webhook', 'id': answer.json['id']},
+                         payload['target'])
+        self.assertEqual(('success', 201, '/v1/webhooks'), (
+            payload['outcome'], payload['status'], payload['path']))
+        for who in (ctx, payload['initiator']):
+            self.assertEqual(
+                ('user of default', 'default', answer.headers[ID], GIVEN),
+                (who['user_id'], who['project_id'], who['request_id'],
+                 who['global_request_id']))
+        self.assertNotIn('never tell', repr((ctx, payload)))
+
+    def test_failures_and_a_bus_that_is_down(self):
+        for _ in range(2):
+            self.call('DELETE', f'/v1/jobs/{cases.NONE}', status=404)
+            priority, _, kind, payload = self.told()
+            self.assertEqual(('error', 'job.delete'), (priority, kind))
+            self.assertEqual(('failure', 404, cases.NONE), (
+                payload['outcome'], payload['status'],
+                payload['target']['id']))
+
+    def test_what_only_looks_is_not_told(self):
+        self.call('GET', '/v1/jobs')
+        self.call('DELETE', f'/v1/jobs/{cases.NONE}', status=404)
+        self.assertEqual('job.delete', self.told()[2])
+
+    def test_requests_never_wait(self):
+        self.notifier.go.clear()
+        before = metrics.notifications_dropped._value.get()
+        self.useFixture(cases.fixtures.fixtures.MockPatchObject(
+            self.audit, '_queue', queue.Queue(1)))
+        body = {'image': 'python3'}
+        for _ in range(3):
+            self.call('POST', '/v1/runtimes', body, status=201)
+        self.assertLess(before, metrics.notifications_dropped._value.get())
+
+
+class TestTraces(cases.ApiTest):
+    def setUp(self):
+        super().setUp()
+        self.exporter = in_memory_span_exporter.InMemorySpanExporter()
+        self.tracer = tracing.Tracer(
+            self.api.conf.tracing, 'test', self.exporter)
+        self.api.app = app.make(self.api.services, tracer=self.tracer)
+
+    def spans(self):
+        self.tracer.close()
+        return self.exporter.get_finished_spans()
+
+    def test_a_request_is_a_part_of_the_callers_trace(self):
+        function = self.api.function().id
+        self.call('POST', '/v1/executions', {'function_id': function},
+                  status=201, traceparent=TRACE)
+        handed = self.engine.calls[-1][1]['trail']['traceparent']
+        span, = self.spans()
+        self.assertEqual('POST /v1/executions', span.name)
+        self.assertEqual(201, span.attributes['http.response.status_code'])
+        self.assertEqual(TRACE.split('-')[2], f'{span.parent.span_id:016x}')
+        self.assertEqual(
+            f'00-{TRACE.split("-")[1]}-{span.context.span_id:016x}-01',
+            handed)
+
+    def test_faults_are_marked(self):
+        self.engine.answers['pool'] = ValueError('a fault')
+        runtime = self.api.runtime()
+        self.call('GET', f'/v1/runtimes/{runtime}/pool', status=500)
+        span, = self.spans()
+        self.assertFalse(span.status.is_ok)
+
+    def test_spans_within(self):
+        with tracing.span(self.tracer, 'execution', TRACE,
+                          function_version=1) as inner:
+            self.assertEqual(TRACE.split('-')[1], inner.split('-')[1])
+        span, = self.spans()
+        self.assertEqual(1, span.attributes['qinling.function_version'])
+
+    def test_off(self):
+        self.assertIsNone(tracing.make(self.api.conf, 'test'))
+        with tracing.span(None, 'execution', TRACE) as inner:
+            self.assertEqual(TRACE, inner)
+
+    def test_without_the_libraries(self):
+        self.api.conf.set_override('enabled', True, group='tracing')
+        with mock.patch.dict('sys.modules', {'opentelemetry.sdk': None}):
+            self.assertRaises(ValueError, tracing.make, self.api.conf, 't')

@@ -1,0 +1,98 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The files for hosts without Kubernetes fit the programs."""
+
+import configparser
+import importlib
+import pathlib
+import re
+
+from oslotest import base
+
+from qinling import conf as qinling_conf
+
+TOP = pathlib.Path(__file__).parents[4]
+UNITS = sorted(TOP.glob('etc/systemd/*.service'))
+#: Seconds beyond the time that running executions get.
+MARGIN = 30
+
+
+def read(path):
+    """A file of sections, as systemd and uWSGI have them."""
+    found = configparser.RawConfigParser(
+        strict=False, comment_prefixes=('#', ';'))
+    found.optionxform = str
+    found.read(path)
+    return found
+
+
+class TestUnits(base.BaseTestCase):
+    """Units of systemd."""
+
+    def test_each_daemon_has_one(self):
+        self.assertEqual(
+            ['qinling-api', 'qinling-engine', 'qinling-standalone'],
+            [path.stem for path in UNITS])
+
+    def test_programs(self):
+        scripts = read(TOP / 'setup.cfg')[
+            'options.entry_points']['console_scripts']
+        for path in UNITS:
+            service = read(path)['Service']
+            program, *words = service['ExecStart'].split()
+            self.assertEqual(f'/usr/bin/{path.stem}', program)
+            self.assertIn(f'{path.stem} = ', scripts)
+            self.assertEqual('--config-file', words[0])
+
+    def test_the_programs_do_what_the_units_promise(self):
+        process = (TOP / 'qinling/cmd/process.py').read_text()
+        for path in UNITS:
+            service = read(path)['Service']
+            self.assertEqual('notify', service['Type'])
+            self.assertEqual('/bin/kill -HUP $MAINPID',
+                             service['ExecReload'])
+            name = path.stem.removeprefix('qinling-')
+            source = (TOP / f'qinling/cmd/{name}.py').read_text()
+            self.assertIn('process.serving(conf)', source)
+            self.assertIn("notify('STOPPING=1')", source)
+        self.assertIn('signal.SIGHUP', process)
+
+    def test_time_to_stop(self):
+        conf = qinling_conf.load([], [])
+        for path in UNITS:
+            self.assertGreater(int(read(path)['Service']['TimeoutStopSec']),
+                               conf.engine.stop_timeout + MARGIN)
+
+
+class TestUwsgi(base.BaseTestCase):
+    """The configuration of uWSGI."""
+
+    def test_application(self):
+        section = read(TOP / 'etc/uwsgi/qinling-api.ini')['uwsgi']
+        module, _, name = section['module'].partition(':')
+        self.assertTrue(callable(getattr(
+            importlib.import_module(module), name)))
+
+    def test_timeouts_are_longer_than_functions(self):
+        section = read(TOP / 'etc/uwsgi/qinling-api.ini')['uwsgi']
+        conf = qinling_conf.load([], [])
+        self.assertGreater(
+            int(section['socket-timeout']),
+            conf.resource_limits.max_timeout + conf.engine.queue_timeout
+            + MARGIN)
+
+    def test_port(self):
+        text = (TOP / 'etc/uwsgi/qinling-api.ini').read_text()
+        self.assertEqual(
+            str(qinling_conf.load([], []).api.port),
+            re.search(r'(?m)^http11-socket = \S+:(\d+)$', text)[1])

@@ -1,0 +1,90 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+import threading
+
+from oslotest import base
+
+from qinling.engine import fair_queue
+from qinling import exception
+
+PATIENCE = 20
+
+
+class TestFairQueue(base.BaseTestCase):
+    """Work whose end the test decides."""
+
+    def setUp(self):
+        super().setUp()
+        self.begun = []
+        self.changed = threading.Condition()
+        self.gate = threading.Event()
+        self.addCleanup(self.gate.set)
+
+    def queue(self, threads):
+        made = fair_queue.FairQueue(threads, self.run_one)
+        self.addCleanup(made.close)
+        return made
+
+    def run_one(self, name, waits=True):
+        with self.changed:
+            self.begun.append(name)
+            self.changed.notify_all()
+        if waits and not self.gate.wait(PATIENCE):
+            raise AssertionError(name)
+
+    def until(self, condition):
+        with self.changed:
+            self.assertTrue(self.changed.wait_for(condition, PATIENCE))
+
+    def test_a_flood_leaves_threads_to_others(self):
+        queue = self.queue(9)
+        for number in range(50):
+            queue.put('p', 'slow', number)
+        self.until(lambda: len(self.begun) == 6)
+        queue.put('p', 'other', 'other', False)
+        self.until(lambda: 'other' in self.begun)
+        queue.put('q', 'slow', 'another project', False)
+        self.until(lambda: 'another project' in self.begun)
+        self.assertEqual(8, len(self.begun))
+        self.gate.set()
+        self.until(lambda: len(self.begun) == 52)
+
+    def test_turns(self):
+        """One thread: the order is that of the turns."""
+        queue = self.queue(1)
+        queue.put('p', 'f', 'first')
+        self.until(lambda: self.begun)
+        for name in ('pf1', 'pf2', 'pg1', 'pg2', 'qf1', 'qf2'):
+            queue.put(name[0], name[1], name)
+        self.gate.set()
+        self.until(lambda: len(self.begun) == 7)
+        self.assertEqual(['pf1', 'qf1', 'pg1', 'qf2', 'pf2', 'pg2'],
+                         self.begun[1:])
+
+    def test_work_that_fails_costs_no_thread(self):
+        queue = fair_queue.FairQueue(1, lambda name: self.run_one(
+            name, False) or {}[name])
+        for name in range(3):
+            queue.put('p', 'f', name)
+        self.until(lambda: self.begun == [0, 1, 2])
+        queue.close()
+
+    def test_closed(self):
+        queue = self.queue(1)
+        queue.put('p', 'f', 1)
+        queue.put('p', 'f', 2)
+        self.until(lambda: self.begun)
+        queue.close()
+        self.assertRaises(exception.Unavailable, queue.put, 'p', 'f', 3)
+        self.gate.set()
+        self.assertEqual([1], self.begun)

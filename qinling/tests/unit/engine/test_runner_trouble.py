@@ -1,0 +1,93 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What a runner does when messages come twice and the database goes."""
+
+import threading
+
+import fixtures
+
+from qinling.engine import runner
+from qinling import exception
+from qinling.tests.unit.engine import base
+from qinling.tests.unit.engine import test_runner
+
+
+class TestTrouble(test_runner.RunnerTest):
+    def setUp(self):
+        super().setUp()
+        self.runner = self.make(test_runner.GOOD)
+        self.execution_id = self.add_execution(sync=False)
+        self.order = {'id': self.execution_id, 'input': None, 'sync': False,
+                      'owner': None}
+
+    def run_it(self):
+        return self.runner.run(self.order, base.target())
+
+    def test_a_message_that_comes_twice(self):
+        begun, gate = threading.Event(), threading.Event()
+
+        def answer():
+            begun.set()
+            gate.wait(base.PATIENCE)
+            return test_runner.GOOD
+        self.script.events = [answer]
+        first = threading.Thread(target=self.run_it)
+        first.start()
+        self.assertTrue(begun.wait(base.PATIENCE))
+        self.assertIsNone(self.run_it())
+        gate.set()
+        first.join()
+        self.assertIsNone(self.run_it())
+        row = self.execution(self.execution_id)
+        self.assertEqual(('success', 1), (row.status, row.attempt))
+        self.assertEqual(1, len(self.script.orders))
+
+    def test_the_claim_was_not_heard_of(self):
+        write = self.db.write
+
+        def twice(action, **kwargs):
+            write(action, **kwargs)
+            self.db.write = write
+            return write(action, **kwargs)
+        self.db.write = twice
+        self.assertEqual('success', self.run_it()['status'])
+
+    def test_a_result_waits_for_the_database(self):
+        self.useFixture(fixtures.MockPatchObject(
+            runner, 'PAUSE', 0))
+        write, failures = self.db.write, [1, 2, 3]
+
+        def answer():
+            self.db.write = away
+            return test_runner.GOOD
+
+        def away(action, **kwargs):
+            if failures:
+                failures.pop()
+                raise exception.Unavailable(reason='away')
+            return write(action, **kwargs)
+        self.script.events = [answer]
+        self.assertEqual('success', self.run_it()['status'])
+        self.assertEqual('success', self.execution(self.execution_id).status)
+
+    def test_not_when_the_engine_stops(self):
+        def answer():
+            self.db.write = away
+            self.runner._attempts.stopping = True
+            return test_runner.GOOD
+
+        def away(action, **kwargs):
+            raise exception.Unavailable(reason='away')
+        self.script.events = [answer]
+        self.assertRaises(exception.Unavailable, self.run_it)
+        self.assertTrue(self.runner.idle.is_set())

@@ -1,0 +1,175 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What agents are told to confine themselves by, and what strict demands."""
+
+import json
+import os
+import subprocess
+import sys
+from unittest import mock
+
+import fixtures
+from oslotest import base
+
+from qinling import exception
+from qinling.orchestrators import process
+from qinling.orchestrators.process import cgroups
+from qinling.orchestrators.process import confinement
+from qinling.orchestrators.process import launchers
+from qinling.orchestrators.process import plan as plans
+from qinling.runtimes import agent_confinement
+from qinling.tests.contracts import process_drivers
+from qinling.tests.unit.runtimes import agents
+
+INTERPRETER = plans.Interpreter('/opt/python/bin/python3', ('/opt/python',))
+LAUNCHERS = {'bubblewrap': launchers.Bubblewrap('/bwrap'),
+             'namespaces': launchers.Namespaces('/python', '/root'),
+             'landlock': launchers.Confined(), 'none': launchers.Plain()}
+
+# Starts a program in a Landlock domain; prints what it could read and write.
+CONFINED = '''
+import json, os, subprocess, sys
+sys.path.append(%r)
+import agent_confinement, agent_processes
+agent_processes.harden()
+allowed, writable, forbidden = sys.argv[1:]
+confinement = agent_confinement.Confinement((), [
+    ("/", "list"), ("/usr", "read"), ("/bin", "read"), ("/lib", "read"),
+    ("/lib64", "read"), ("/proc", "read"), ("/dev", "use"),
+    ("/no/such/path", "read"), (sys.prefix, "read"),
+    (allowed, "read"), (writable, "write")])
+script = "cat $0/f; echo x > $0/new && echo wrote"
+for each in (allowed, writable, forbidden):
+    print(confinement.call(lambda: subprocess.run(
+        ["/bin/sh", "-c", script, each], capture_output=True,
+        text=True).stdout.split()))
+'''
+
+
+class TestConfinement(base.BaseTestCase):
+    def make(self, name, **values):
+        return confinement.Confinement(
+            plans.make(process_drivers.config(**values), [INTERPRETER]),
+            LAUNCHERS[name])
+
+    def test_settings(self):
+        self.useFixture(fixtures.MockPatch('os.geteuid', return_value=0))
+        settings = self.make('bubblewrap', tmp_size=8).settings('/c', '/t')
+        self.assertEqual(2, len(settings['seccomp']))
+        self.assertEqual(2048, settings['inodes']['/tmp'])
+        self.assertIn(('/code', 'write'), settings['landlock'])
+        self.assertIn(('/usr', 'read'), settings['landlock'])
+        self.assertLess(len(json.dumps(settings)), 16384)
+
+    def test_users_cannot_have_bubblewrap_count_inodes(self):
+        self.useFixture(fixtures.MockPatch('os.geteuid', return_value=1001))
+        settings = self.make('bubblewrap').settings('/c', '/t')
+        self.assertEqual({}, settings['inodes'])
+
+    def test_our_own_sandbox_counts_inodes_itself(self):
+        settings = self.make('namespaces').settings('/c', '/t')
+        self.assertEqual({}, settings['inodes'])
+        self.assertTrue(settings['seccomp'])
+
+    def test_without_namespaces(self):
+        settings = self.make('landlock').settings('/c', '/t')
+        self.assertIn(('/c', 'write'), settings['landlock'])
+        self.assertNotIn('/', [path for path, _ in settings['landlock']])
+        self.assertNotEqual(
+            settings['seccomp'],
+            self.make('bubblewrap').settings('/c', '/t')['seccomp'])
+        self.assertEqual('namespaces', self.make('landlock').missing(
+            cgroups.CONTROLLERS, cgroups.CONTROLLERS)[0].partition(':')[0])
+
+    def test_without_isolation(self):
+        self.assertEqual({'inodes': {}, 'seccomp': [], 'landlock': []},
+                         self.make('none').settings('/c', '/t'))
+        self.assertEqual({'namespaces': 'none', 'seccomp': 'none',
+                          'landlock': 'none'}, self.make('none').report())
+
+    def test_kernel_without_seccomp(self):
+        self.useFixture(fixtures.MockPatchObject(
+            confinement, 'SECCOMP', '/no/such/file'))
+        made = self.make('bubblewrap')
+        self.assertEqual([], made.settings('/c', '/t')['seccomp'])
+        self.assertEqual('none', made.report()['seccomp'])
+        self.assertIn('CONFIG_SECCOMP_FILTER', made.missing(
+            cgroups.CONTROLLERS, cgroups.CONTROLLERS)[0])
+
+    def test_report(self):
+        report = self.make('bubblewrap', allow_network=True).report()
+        self.assertNotIn('net', report['namespaces'].split(', '))
+        self.assertIn('net', self.make('bubblewrap').report()[
+            'namespaces'].split(', '))
+        for version, text in ((0, 'none (this kernel'), (1, 'none (this'),
+                              (4, 'lets executions of a worker signal'),
+                              (6, 'version 6')):
+            with mock.patch.object(agent_confinement, 'landlock_version',
+                                   return_value=version):
+                self.assertIn(text,
+                              self.make('bubblewrap').report()['landlock'])
+
+    def test_missing(self):
+        made = self.make('bubblewrap')
+        wanted = cgroups.CONTROLLERS
+        self.assertEqual([], made.missing(wanted, wanted))
+        lack, = made.missing(('pids',), wanted)
+        self.assertTrue(lack.startswith(
+            'control groups of cpu, memory: run the service as root'), lack)
+        self.assertEqual(
+            ['namespaces', 'seccomp', 'control groups of cpu, memory, pids'],
+            [each.partition(':')[0]
+             for each in self.make('none').missing((), wanted)])
+
+    def test_landlock(self):
+        if agent_confinement.landlock_version() \
+                < agent_confinement.USABLE_SINCE:
+            self.skipTest('Landlock is not in this kernel')
+        paths = [self.useFixture(fixtures.TempDir()).path
+                 for _each in range(3)]
+        for path in paths:
+            with open(os.path.join(path, 'f'), 'w') as target:
+                target.write('read')
+        output = subprocess.run(
+            [os.path.realpath(sys.executable), '-c',
+             CONFINED % agents.DIRECTORY, *paths], capture_output=True,
+            text=True)
+        self.assertEqual("['read']\n['readwrote']\n[]\n", output.stdout,
+                         output.stderr)
+
+
+class TestStrict(base.BaseTestCase):
+    def driver(self, **values):
+        driver = process.Driver(process_drivers.config(**values),
+                                self.useFixture(fixtures.TempDir()).path)
+        self.addCleanup(driver.close)
+        return driver
+
+    def test_refuses_without_control_groups(self):
+        error = self.assertRaises(exception.PermanentError, self.driver,
+                                  isolation='strict', cgroup='off')
+        self.assertIn('isolation is strict', str(error))
+        self.assertIn('control groups of cpu, memory, pids', str(error))
+        self.assertIn('Delegate=yes', str(error))
+
+    def test_auto_goes_without_control_groups(self):
+        self.assertIn('switched off', self.driver(
+            cgroup='off').describe()['limits'])
+
+    def test_refuses_without_namespaces(self):
+        self.useFixture(fixtures.MockPatchObject(
+            launchers, 'candidates',
+            return_value=[launchers.Bubblewrap('/no/such/bwrap')]))
+        error = self.assertRaises(exception.PermanentError, self.driver,
+                                  isolation='strict')
+        self.assertIn('install bubblewrap', str(error))

@@ -1,0 +1,99 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Which workers let others run first."""
+
+import threading
+from unittest import mock
+
+from oslotest import base
+
+from qinling.orchestrators.process import governor
+
+
+class Group:
+    """A group that uses so many processors."""
+
+    def __init__(self, use):
+        self.use, self.spent, self.yielding = use, 0, False
+        self.changes = 0
+
+    def processor_time(self):
+        return self.spent
+
+    def let_others_first(self, yielding):
+        self.yielding = yielding
+        self.changes += 1
+
+
+class TestGovernor(base.BaseTestCase):
+    """A machine with two processors."""
+
+    def setUp(self):
+        super().setUp()
+        self.groups = []
+        self.now = 1.0
+        clock = mock.patch.object(governor.time, 'monotonic',
+                                  lambda: self.now)
+        cores = mock.patch.object(governor.os, 'cpu_count', lambda: 2)
+        for each in (clock, cores):
+            each.start()
+            self.addCleanup(each.stop)
+        self.closing = threading.Event()
+        self.governor = governor.Governor(lambda: self.groups, self.closing)
+
+    def pass_time(self, *uses):
+        """Whether each group yields after a second in which they used so
+        many processors."""
+        new = [Group(0) for _each in uses[len(self.groups):]]
+        if new:
+            self.groups += new
+            self.governor.look()
+        self.now += 1
+        for group, use in zip(self.groups, uses):
+            group.spent += use
+        self.governor.look()
+        return [each.yielding for each in self.groups]
+
+    def test_the_large_ones_yield_when_processors_are_short(self):
+        self.assertEqual([True, False], self.pass_time(1.5, 0.1))
+
+    def test_all_of_many_large_ones(self):
+        self.assertEqual([True] * 8 + [False],
+                         self.pass_time(*[0.24] * 8, 0.05))
+
+    def test_idle_workers_do_not_count(self):
+        self.assertEqual([True, True, False, False],
+                         self.pass_time(1, 0.9, 0, 0.001))
+
+    def test_nobody_yields_where_there_is_enough(self):
+        self.assertEqual([False, False], self.pass_time(0.9, 0.05))
+
+    def test_no_to_and_fro(self):
+        self.pass_time(1.5, 0.1)
+        self.assertEqual([True, False], self.pass_time(0.7, 0.1))
+        self.assertEqual(1, self.groups[0].changes)
+        self.assertEqual([False, False], self.pass_time(0.2, 0.1))
+
+    def test_group_that_goes_is_forgotten(self):
+        self.pass_time(1.5, 0.1)
+        del self.groups[0]
+        self.assertEqual([False], self.pass_time(0.1))
+
+    def test_nobody_counts(self):
+        self.assertEqual([False, False], self.pass_time(0, 0))
+
+    def test_thread_ends(self):
+        with mock.patch.object(self.closing, 'wait',
+                               side_effect=[False, True]) as wait:
+            self.governor._run()
+        self.assertEqual(2, wait.call_count)

@@ -1,0 +1,131 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The filter of system calls, run by an interpreter of our own."""
+
+import errno
+import os
+import socket
+import struct
+
+from oslotest import base
+
+from qinling.orchestrators.process import seccomp
+
+X86_64, AARCH64, I386 = 0xC000003E, 0xC00000B7, 0x40000003
+CLONE_THREAD = 0x3D0F00  # what pthread_create passes
+CLONE_FORK = 0x1200011   # and what fork does
+
+
+def verdict(program, machine, number, *args):
+    """What a filter makes of a call: ``None`` when it passes, else the name
+    of the error."""
+    data = struct.pack('=iIQ6Q', number, machine, 0,
+                       *(each & (1 << 64) - 1 for each in args),
+                       *[0] * (6 - len(args)))
+    position, value = 0, 0
+    while True:
+        code, if_true, if_false, k = struct.unpack_from(
+            '=HBBI', program, position * 8)
+        position += 1
+        if code == seccomp.RETURN:
+            return None if k == seccomp.ALLOW else errno.errorcode[k & 0xffff]
+        if code == seccomp.LOAD:
+            value, = struct.unpack_from('=I', data, k)
+        else:
+            true = {seccomp.EQUAL: value == k, seccomp.AT_LEAST: value >= k,
+                    seccomp.ANY_BIT: bool(value & k)}[code]
+            position += if_true if true else if_false
+
+
+class TestFilters(base.BaseTestCase):
+    def judge(self, number, *args, machine='x86_64', which=0):
+        return verdict(seccomp.filters(machine)[which],
+                       seccomp.MACHINES[machine][0], number, *args)
+
+    def test_every_denied_call_on_each_machine(self):
+        for machine, (_arch, column) in seccomp.MACHINES.items():
+            for name, numbers in seccomp.DENIED.items():
+                if numbers[column] is not None:
+                    self.assertEqual('EPERM', self.judge(
+                        numbers[column], machine=machine), (machine, name))
+
+    def test_ordinary_calls_pass(self):
+        # read, write, openat, mmap, futex, execve, wait4, kill, getrandom
+        for number in (0, 1, 257, 9, 202, 59, 61, 62, 318, seccomp.NEWEST):
+            self.assertIsNone(self.judge(number), number)
+        for number in (63, 64, 56, 222, 98, 221, 260, 129, 278):
+            self.assertIsNone(self.judge(number, machine='aarch64'), number)
+
+    def test_clone_by_its_flags(self):
+        for number, machine in zip(seccomp.CLONE, seccomp.MACHINES):
+            for flags in (CLONE_THREAD, CLONE_FORK):
+                self.assertIsNone(self.judge(number, flags, machine=machine))
+            for bit in (17, 25, 26, 27, 28, 29, 30):
+                self.assertEqual('EPERM', self.judge(
+                    number, CLONE_FORK | 1 << bit, machine=machine), bit)
+
+    def test_clone3_is_unknown_so_that_clone_is_used(self):
+        self.assertEqual('ENOSYS', self.judge(seccomp.CLONE3))
+
+    def test_calls_of_the_future_are_unknown(self):
+        self.assertEqual('ENOSYS', self.judge(seccomp.NEWEST + 1))
+
+    def test_ioctl_by_its_command(self):
+        self.assertIsNone(self.judge(16, 0, 0x5401))
+        for command in seccomp.TERMINAL:
+            self.assertEqual('EPERM', self.judge(16, 0, command))
+            # The kernel looks at 32 bits only.
+            self.assertEqual('EPERM', self.judge(16, 0, command | 1 << 40))
+
+    def test_personality(self):
+        self.assertIsNone(self.judge(135, 0xFFFFFFFF))
+        self.assertIsNone(self.judge(135, 0))
+        self.assertEqual('EPERM', self.judge(135, 0x40000))
+
+    def test_sockets_by_their_family(self):
+        for number in (41, 53):
+            for family in seccomp.FAMILIES:
+                self.assertIsNone(self.judge(number, family, 1), family)
+            for family in (socket.AF_PACKET, 38, 40, 30, 15, 0, 99):
+                self.assertEqual('EPERM', self.judge(number, family, 1))
+
+    def test_fewer_families(self):
+        program = seccomp.filters('x86_64', (socket.AF_NETLINK,))[0]
+        for family in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6):
+            self.assertEqual('EPERM', verdict(program, X86_64, 41, family))
+        self.assertIsNone(verdict(program, X86_64, 53, socket.AF_UNIX))
+
+    def test_calls_of_other_machines(self):
+        for program in seccomp.filters('x86_64'):
+            for machine in (I386, AARCH64):
+                self.assertEqual('EPERM', verdict(program, machine, 20))
+
+    def test_x32(self):
+        self.assertEqual('EPERM', self.judge(seccomp.X32 | 1))
+
+    def test_executors_limit_only_themselves(self):
+        self.assertIsNone(self.judge(302, 0))
+        self.assertIsNone(self.judge(302, 0, which=1))
+        self.assertEqual('EPERM', self.judge(302, 1, which=1))
+        self.assertIsNone(self.judge(0, 5, which=1))
+
+    def test_machine_that_is_not_known(self):
+        self.assertEqual([], seccomp.filters('riscv64'))
+
+    def test_this_machine(self):
+        self.assertEqual(seccomp.filters(os.uname().machine),
+                         seccomp.filters())
+
+    def test_the_kernel_takes_it(self):
+        for program in seccomp.filters('x86_64') + seccomp.filters('aarch64'):
+            self.assertLess(len(program) // 8, 4096)

@@ -1,0 +1,111 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What every runtime does, whatever its language: the cases.
+
+``qinling/tests/functions/conformance`` has a package for each language, whose
+function does what the member ``do`` of its input says.
+"""
+
+import dataclasses
+
+from qinling.tests.unit.runtimes import agents
+
+CONSUMPTION = ('Function execution failed because of too much resource '
+               'consumption: ')
+OUT_OF_MEMORY = CONSUMPTION + 'out of memory (the limit is 64 MiB)'
+EXITED = ('Function execution failed: the process exited with status %d '
+          'before the function returned.')
+KILLED = 'Function execution failed: the process was ended by signal %s.'
+TIMEOUT = 'Function execution timeout.'
+TEXT = 'Gr\u00fc\u00dfe \U0001f600 "quoted" \\ \n\t\u2028 \u007f'
+DROPPED = 'bytes of output were dropped: the log is limited to 1048576 bytes]'
+
+#: What cannot be the same in a language, and why it is not.
+NO_EXCEPTIONS = 'a program fails by its exit status'
+OWN_WORDS = 'what a program says when it lacks memory is its own affair'
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One execution and what must come of it.
+
+    ``output`` is the whole output, ``begins`` what it begins with; ``log`` is
+    the whole log between its frames, ``logged`` a part of it.  ``unlike``
+    names, for a language, the ``output`` there, or ``None`` where the case
+    does not apply.
+    """
+
+    name: str
+    input: dict = dataclasses.field(default_factory=dict)
+    args: tuple = ()
+    timeout: float = agents.PATIENCE
+    status: str = 'success'
+    output: object = None
+    begins: str = None
+    log: str = None
+    logged: str = None
+    unlike: dict = dataclasses.field(default_factory=dict)
+
+
+def failure(name, do, output=None, **fields):
+    what = {key: fields.pop(key) for key in ('signal', 'size')
+            if key in fields}
+    what.update({'status': fields.pop('code')} if 'code' in fields else {})
+    return Case(name, {'do': do, **what}, status='failed', output=output,
+                **fields)
+
+
+VALUES = {
+    'null': None, 'true': True, 'false': False, 'integer': -7,
+    'large_integer': 1 << 50, 'fraction': 0.1, 'small_fraction': 1.5e-30,
+    'text': TEXT, 'empty_text': '', 'list': [1, [2.5, None], 'three', []],
+    'object': {'a': {'b': [], 'c': {}}, TEXT: TEXT, '': 0},
+    'large_text': 'x' * 900000, 'large_unicode': '\u00e9' * 100000,
+    'many_members': {str(each): each for each in range(20000)},
+    'deep': [[[[[[[[[[]]]]]]]]]],
+}
+
+CASES = [Case(f'echo_{name}', {'do': 'echo', 'value': value}, output=value)
+         for name, value in VALUES.items()] + [
+    Case('input_empty', output={}),
+    Case('input_object', {'name': TEXT, 'n': [1]},
+         output={'name': TEXT, 'n': [1]}),
+    Case('input_text', args=(TEXT,), output=TEXT),
+    Case('input_text_large', args=('y' * 1000000,), output='y' * 1000000),
+    Case('input_text_and_members', {'n': 1}, args=('text',),
+         output={'n': 1, '__function_input': 'text'}),
+    Case('input_larger_than_output', {'do': 'nothing',
+                                      'filler': 'x' * 4000000}),
+    Case('context', {'do': 'context'}, output='e'),
+    Case('nothing', {'do': 'nothing'}),
+    Case('output_as_long_as_allowed', {'do': 'long', 'size': agents.MIB - 2},
+         output='x' * (agents.MIB - 2)),
+    failure('output_too_long', 'long', 'The result of the function is 1048577 '
+            'bytes long, the limit is 1048576 bytes.', size=agents.MIB - 1,
+            log='The result of the function is 1048577 bytes long, the limit '
+            'is 1048576 bytes.\n'),
+    failure('output_not_json', 'unserialisable',
+            begins='The result of the function, '),
+    Case('log', {'do': 'log'}, log='one\ntwo\nthr\u00e9e\n'),
+    Case('log_too_long', {'do': 'flood', 'lines': 11000}, logged=DROPPED),
+    failure('exception', 'fail', 'the reason', logged='the reason',
+            unlike={'command': EXITED % 1}),
+    failure('exit', 'end', EXITED % 3, code=3, log=''),
+    failure('exit_zero', 'end', EXITED % 0, code=0),
+    failure('terminated', 'kill', KILLED % 'SIGTERM', signal='SIGTERM'),
+    failure('crashed', 'kill', KILLED % 'SIGSEGV', signal='SIGSEGV'),
+    failure('killed', 'kill', OUT_OF_MEMORY, signal='SIGKILL'),
+    failure('timeout_waiting', 'wait', TIMEOUT, timeout=0.4),
+    failure('timeout_busy', 'spin', TIMEOUT, timeout=0.4),
+    failure('memory', 'hoard', OUT_OF_MEMORY, unlike={'command': None}),
+]

@@ -1,0 +1,154 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What only programs do."""
+
+import zipfile
+
+from oslotest import base
+
+from qinling.tests.unit.runtimes import agents
+from qinling.tests.unit.runtimes import workers
+
+EXITED = ('Function execution failed: the process exited with status %d '
+          'before the function returned.')
+
+
+def executable(name):
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o100755 << 16
+    return entry
+
+
+class TestCommand(base.BaseTestCase):
+    def load(self, text, entry='main', **settings):
+        """A client for the program ``main`` or for ``{name: text}``."""
+        files = text if isinstance(text, dict) else {
+            executable('main'): '#!/bin/sh\n' + text}
+        return self.useFixture(workers.Worker(
+            'command', agents.zipped(files), entry, **settings)).client
+
+    def failed(self, result):
+        """The sentence of a failure, which the log tells, too."""
+        self.assertEqual('failed', result['status'], result)
+        self.assertIn(result['output'], result['log'])
+        return result['output']
+
+    def test_entries(self):
+        files = {'main': '#!/bin/sh\necho 1', 'bin/run.sh':
+                 '#!/bin/sh\necho 2', 'main.py': '#!/bin/sh\necho 3'}
+        for entry, output in (('main.main', 1), ('main', 1), ('main.py', 3),
+                              ('bin/run.sh', 2)):
+            client = self.load(files, entry)
+            self.assertEqual(output, client.execute()['output'], entry)
+
+    def test_no_such_file(self):
+        client = self.load('echo 1', 'other.main')
+        self.assertEqual('The package has no file other.main or other (entry '
+                         'other.main).', self.failed(client.execute()))
+
+    def test_no_executable_bit(self):
+        client = self.load({'main': '#!/bin/sh\necho 1'})
+        self.assertEqual(1, client.execute()['output'])
+
+    def test_what_cannot_be_executed(self):
+        for text, reason in (
+                ('echo 1', 'it is no program of this kind of machine'),
+                ('#!/no/such/shell\n', 'the interpreter in its first line')):
+            client = self.load({'main': text})
+            self.assertIn(f'main cannot be executed: {reason}',
+                          self.failed(client.execute()))
+
+    def test_program_that_reads_nothing(self):
+        # It may still be ending when the next line comes.
+        client = self.load('echo \'"said"\'; sleep 0.01')
+        for _each in range(20):
+            self.assertEqual('said', client.execute(x='y')['output'])
+
+    def test_program_that_ends_while_the_next_line_comes(self):
+        client = self.load('read -r line; echo 1; sleep 0.01')
+        for _each in range(20):
+            self.assertEqual(1, client.execute(x='y' * 100000)['output'])
+
+    def test_each_line_is_read_once(self):
+        # A program that takes a line and dies of it has been executed.
+        client = self.load('''
+            read -r line; echo 1
+            read -r line; echo got >> lines; exit 4''')
+        self.assertEqual(1, client.execute()['output'])
+        result = client.execute()
+        self.assertEqual(EXITED % 4, result['output'])
+        self.assertEqual(1, client.execute()['output'])
+
+    def test_answer_without_line_feed(self):
+        client = self.load('printf "[1, 2]"')
+        self.assertEqual([1, 2], client.execute()['output'])
+        client = self.load('printf "[1, 2]"; exit 1')
+        self.assertEqual(EXITED % 1, client.execute()['output'])
+
+    def test_answer_before_a_failure(self):
+        client = self.load('echo 5; exit 9')
+        for _each in range(3):
+            self.assertEqual(5, client.execute()['output'])
+
+    def test_answers_that_are_not_json(self):
+        for text, part in (('echo', "begins with ''"),
+                           ('echo {', "begins with '{'"),
+                           ('echo NaN', 'NaN is no value of JSON'),
+                           (r"printf '\377\n'", 'utf-8')):
+            client = self.load(text)
+            self.assertIn(part, self.failed(client.execute()))
+            self.assertIn(part, self.failed(client.execute()))
+
+    def test_more_than_an_answer(self):
+        client = self.load('''
+            n=0
+            while read -r line; do n=$((n + 1)); printf '%d\\n"more"\\n' $n
+            done''')
+        self.assertEqual([1, 1], [client.execute()['output']
+                                  for _each in range(2)])
+
+    def test_endless_answer(self):
+        client = self.load('cat /dev/zero')
+        self.assertEqual('Function execution timeout.', client.execute(
+            timeout=0.4)['output'])
+
+    def test_large_in_and_out_at_once(self):
+        client = self.load('sed \'s/.*"x": //; s/}, "context.*//\'',
+                           max_result_size=8 * agents.MIB)
+        # sed waits for the end of its input unless it is told not to.
+        self.assertEqual('Function execution timeout.', client.execute(
+            timeout=0.4, x='y')['output'])
+        client = self.load('sed -u \'s/.*"x": //; s/}, "context.*//\'',
+                           max_result_size=8 * agents.MIB)
+        for size in (10, 4 * agents.MIB):
+            self.assertEqual('y' * size,
+                             client.execute(x='y' * size)['output'])
+
+    def test_children_do_not_outlive_a_timeout(self):
+        client = self.load('sleep 61 & echo $! >&2; wait')
+        result = client.execute(timeout=0.4)
+        pid = int(result['log'].split('\n')[1])
+        self.assertTrue(agents.wait_until(lambda: not agents.alive(pid)))
+
+    def test_child_that_holds_the_output(self):
+        client = self.load('sleep 61 & exit 3')
+        self.assertEqual(EXITED % 3, client.execute()['output'])
+
+    def test_context_and_environment(self):
+        client = self.load(
+            'read -r line; echo "$line" >&2; echo "\\"$MODE\\""',
+            environment={'MODE': 'fast'})
+        result = client.execute(context={'os_session': None, 'token': 't'})
+        self.assertEqual('fast', result['output'])
+        self.assertIn('{"input": {}, "context": {"token": "t"}}',
+                      result['log'])

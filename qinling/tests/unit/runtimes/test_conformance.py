@@ -1,0 +1,179 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""All runtimes do the same: one suite of cases over every language."""
+
+import os
+import threading
+
+import fixtures
+from oslotest import base
+
+from qinling.tests.unit.runtimes import agents
+from qinling.tests.unit.runtimes import conformance
+from qinling.tests.unit.runtimes import workers
+
+
+class Conformance:
+    """The cases on one shared worker, and what needs a worker of its own."""
+
+    image = None
+    entry = 'main.main'
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.worker = None
+        if cls.image in workers.images():
+            cls.worker = workers.Worker(
+                cls.image, workers.conformance(cls.image), cls.entry)
+            cls.worker.setUp()
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.worker:
+            cls.worker.cleanUp()
+        super().tearDownClass()
+
+    def setUp(self):
+        super().setUp()
+        if self.worker is None:
+            self.skipTest('This machine has no Node.js.')
+
+    def connect(self, worker=None):
+        worker = worker or self.worker
+        client = agents.Client(worker.address, worker.secret)
+        self.addCleanup(client.close)
+        return client
+
+    def execute(self, case):
+        """An execution: its result and the log between the frames."""
+        result = self.connect().execute(
+            *case.args, timeout=case.timeout,
+            context={'execution_id': 'e', 'function_id': 'f'}, **case.input)
+        begin, end = 'Start execution: e\n', 'Finished execution: e\n'
+        self.assertTrue(result['log'].startswith(begin), result['log'][:99])
+        self.assertTrue(result['log'].endswith(end), result['log'][-99:])
+        return result, result['log'][len(begin):-len(end)]
+
+    def check(self, case):
+        result, log = self.execute(case)
+        self.assertEqual(case.status, result['status'],
+                         str(result)[:2000])
+        if case.begins:
+            self.assertTrue(result['output'].startswith(case.begins),
+                            result['output'])
+        else:
+            wanted = case.unlike.get(self.image, case.output)
+            self.assertTrue(wanted == result['output'],
+                            str(result)[:2000])
+        if case.log is not None:
+            self.assertEqual(case.log, log)
+        self.assertIn(case.logged or '', log)
+        # Whatever happened, the worker goes on.
+        again, _log = self.execute(conformance.Case(
+            'again', {'do': 'echo', 'value': 1}))
+        self.assertEqual(('success', 1), (again['status'], again['output']))
+
+    def start(self, **settings):
+        """A worker of one's own; returns a client."""
+        return self.connect(self.own_worker(**settings))
+
+    def own_worker(self, **settings):
+        return self.useFixture(workers.Worker(
+            self.image, workers.conformance(self.image),
+            **dict({'entry': self.entry}, **settings)))
+
+    def test_state_is_kept_in_a_worker(self):
+        client = self.start()
+        self.assertEqual([1, 2, 3], [
+            client.execute(do='count')['output'] for _each in range(3)])
+
+    def test_state_is_not_shared(self):
+        first, second = self.start(), self.start(function_id='other')
+        self.assertEqual([1, 1, 2], [
+            client.execute(do='count')['output']
+            for client in (first, second, first)])
+
+    def test_slots(self):
+        worker = self.own_worker(slots=2)
+        directory = self.useFixture(fixtures.TempDir()).path
+        one, two = (os.path.join(directory, name) for name in ('one', 'two'))
+        found = []
+        client = self.connect(worker)
+        thread = threading.Thread(target=lambda: found.append(client.execute(
+            do='meet', mine=one, other=two, execution_id='first')))
+        thread.start()
+        self.assertTrue(agents.wait_until(lambda: os.path.exists(one)))
+        other = self.connect(worker)
+        self.assertEqual('met', other.execute(
+            do='meet', mine=two, other=one)['output'])
+        thread.join()
+        self.assertEqual('met', found[0]['output'])
+        executors = other.status()['executors']
+        self.assertEqual(2, len({each['pid'] for each in executors}))
+
+    def test_no_free_slot(self):
+        worker = self.own_worker(slots=1)
+        directory = self.useFixture(fixtures.TempDir()).path
+        one, two = (os.path.join(directory, name) for name in ('one', 'two'))
+        client = self.connect(worker)
+        thread = threading.Thread(target=lambda: client.execute(
+            do='meet', mine=one, other=two, execution_id='first'))
+        thread.start()
+        self.assertTrue(agents.wait_until(lambda: os.path.exists(one)))
+        self.assertEqual(503, self.connect(worker).try_execute().status)
+        open(two, 'w').close()
+        thread.join()
+
+    def test_no_such_file(self):
+        result = self.start(entry='absent.main').execute()
+        self.assertEqual('failed', result['status'])
+        self.assertRegex(result['output'], r'^The package has no (module|'
+                         r'file) absent\b.* \(entry absent\.main\)\.$')
+        self.assertIn(result['output'], result['log'])
+
+
+def add_cases(cls):
+    """Give a class a test for each case."""
+    for case in conformance.CASES:
+        if case.unlike.get(cls.image, '') is not None:
+            setattr(cls, f'test_{case.name}',
+                    lambda self, case=case: self.check(case))
+    return cls
+
+
+@add_cases
+class TestPython(Conformance, base.BaseTestCase):
+    image = 'python3'
+
+
+@add_cases
+class TestNodejs(Conformance, base.BaseTestCase):
+    image = 'nodejs'
+
+
+@add_cases
+class TestNodejsModule(Conformance, base.BaseTestCase):
+    image = 'nodejs'
+    entry = 'module.main'
+
+
+@add_cases
+class TestCommand(Conformance, base.BaseTestCase):
+    image = 'command'
+
+
+@add_cases
+class TestKeptCommand(Conformance, base.BaseTestCase):
+    image = 'command'
+    entry = 'kept'

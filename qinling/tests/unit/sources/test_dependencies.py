@@ -1,0 +1,128 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What packages depend on."""
+
+import io
+import json
+import zipfile
+
+from oslotest import base
+
+from qinling import exception
+from qinling.sources import dependencies
+from qinling.sources import package
+from qinling.tests import fixtures
+from qinling.tests.unit.sources import test_package
+
+LOCK = json.dumps({'lockfileVersion': 3, 'packages': {}})
+
+
+def archive(files):
+    return zipfile.ZipFile(io.BytesIO(fixtures.archive(files)))
+
+
+def of(text):
+    """What the lines of requirements.txt amount to."""
+    return dependencies.find(archive({'requirements.txt': text}))
+
+
+class TestFind(base.BaseTestCase):
+    def test_nothing(self):
+        for files in ({}, {'main.py': ''}, {'sub/requirements.txt': 'x'},
+                      {'package.json': '{}'}, {'package-lock.json': LOCK},
+                      {'requirements.txt': ' \n# nothing\n\n'}):
+            self.assertIsNone(dependencies.find(archive(files)))
+
+    def test_requirements(self):
+        for text in ('requests', 'requests>=2,<3', 'a.b-c_d [x,y] ~= 1.0',
+                     'x; python_version < "3"', '# comment\nx  # and one',
+                     'x==1 \\\n    --hash=sha256:00 \\\n --hash=sha256:11',
+                     'x\r\ny\r\n', '\ufeffx'[1:]):
+            self.assertEqual('pip', of(text)['kind'], text)
+        self.assertEqual(of('x'), of('x'))
+        self.assertNotEqual(of('x'), of('y'))
+
+    def test_what_is_not_installed(self):
+        for line in ('-r other.txt', '--index-url http://there', '-e .', '.',
+                     './x.whl', '/etc/passwd', 'http://there/x.whl',
+                     'x @ http://there/x.whl', 'git+https://there/x', 'x y',
+                     'x==${SECRET}', '--pre', 'x --global-option=y',
+                     'x --hash=sha256:00\n-r other.txt', 'x\\\n y',
+                     '# comment \\\n-r other.txt', 'x --hash=sha256:${Y}',
+                     'x --hash=sha256:00 --pre',
+                     'x; python_version < "3 --pre"'):
+            error = self.assertRaises(exception.Invalid, of, f'ok\n{line}')
+            self.assertIn('requirements.txt', str(error))
+
+    def test_what_pip_gets_is_what_was_looked_at(self):
+        for text, expected in (
+                ('# -*- coding: utf-7 -*-\n+AC0-', None),
+                ('# -*- coding: utf-7 -*-\nx\t# y\n\nz', 'x\nz\n'),
+                ('x \\\n  --hash=sha256:00 \\\n # no more\ny',
+                 'x --hash=sha256:00\ny\n')):
+            made = archive({'requirements.txt': text})
+            if expected is None:
+                self.assertRaises(exception.Invalid,
+                                  dependencies.read, made, 'pip')
+            else:
+                self.assertEqual({'requirements.txt': expected},
+                                 dependencies.read(made, 'pip'))
+
+    def test_npm(self):
+        files = {'package.json': '{}', 'package-lock.json': LOCK}
+        found = dependencies.find(archive(files))
+        self.assertEqual('npm', found['kind'])
+        self.assertNotEqual(found, dependencies.find(archive(
+            dict(files, **{'package.json': '{"name": "x"}'}))))
+        self.assertEqual('pip', dependencies.find(archive(
+            dict(files, **{'requirements.txt': 'x'})))['kind'])
+        locks = [dict(json.loads(LOCK), packages={'node_modules/x': each})
+                 for each in (5, {'link': True}, {'resolved': 'file:x'},
+                              {'resolved': 'git+ssh://there/x'})]
+        for text in ('', '[]', '{', '{}', '{"lockfileVersion": "x"}',
+                     '{"lockfileVersion": 1, "packages": {}}',
+                     *map(json.dumps, locks)):
+            self.assertRaises(
+                exception.Invalid, dependencies.find,
+                archive(dict(files, **{'package-lock.json': text})))
+
+    def test_what_is_no_text(self):
+        for data, words in ((b'\xff', 'not text'),
+                            (b'#' * (dependencies.LARGEST + 1),
+                             'too large')):
+            self.assertIn(words, str(self.assertRaises(
+                exception.Invalid, of, data)))
+
+
+class TestPackages(base.BaseTestCase):
+    """Whether they are looked for."""
+
+    def create(self, **groups):
+        conf = self.useFixture(fixtures.Conf(**groups)).conf
+        upload = io.BytesIO(fixtures.archive({'requirements.txt': 'x'}))
+        return package.Driver(conf, test_package.Storage()).create(
+            {'source': 'package'}, upload)[0]
+
+    def test_they_are(self):
+        self.assertEqual('pip', self.create()['dependencies']['kind'])
+
+    def test_off(self):
+        for groups in ({}, {'engine': {'orchestrator': 'kubernetes'}}):
+            self.assertNotIn('dependencies', self.create(
+                build={'enabled': False}, **groups))
+
+    def test_where_it_cannot_be(self):
+        error = self.assertRaises(
+            exception.Invalid, self.create,
+            engine={'orchestrator': 'kubernetes'})
+        self.assertIn('leave out requirements.txt', str(error))

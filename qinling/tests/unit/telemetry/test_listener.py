@@ -1,0 +1,125 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The port for operators, of one process and of several together."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import fixtures as fixtures_module
+from oslotest import base
+
+from qinling.telemetry import listener
+from qinling.telemetry import metrics
+from qinling.tests import databases
+from qinling.tests import fixtures
+
+#: A process that counts something, tells its port, and waits.
+PROCESS = """
+import sys
+from qinling import conf
+from qinling.telemetry import listener, metrics
+metrics.ticks_fired.inc(int(sys.argv[2]))
+made = listener.Listener(conf.load([], []), int(sys.argv[1]), {})
+print(made.port, flush=True)
+sys.stdin.read()
+made.close()
+"""
+
+
+def read(port, path):
+    """(status, text) of an answer."""
+    try:
+        with urllib.request.urlopen(f'http://127.0.0.1:{port}{path}',
+                                    timeout=databases.PATIENCE) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as e:
+        with e:
+            return e.code, e.read().decode()
+
+
+class TestListener(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.conf = self.useFixture(fixtures.Conf()).conf
+
+    def listen(self, port, *live, **checks):
+        made = listener.Listener(self.conf, port, checks, *live)
+        self.addCleanup(made.close)
+        return made
+
+    def test_none_unless_wanted(self):
+        self.assertIsNone(self.conf.metrics.api_port)
+        self.assertIsNone(self.conf.metrics.engine_port)
+        self.assertIsNone(self.listen(None).port)
+
+    def test_figures(self):
+        metrics.ticks_refused.inc()
+        port = self.listen(0, metrics.Live(lambda: [
+            ('qinling_test', 'A test.', {'kind': 'a'}, 1),
+            ('qinling_test', 'A test.', {'kind': 'b'}, 2)])).port
+        status, text = read(port, '/metrics')
+        self.assertEqual(200, status)
+        for line in ('qinling_test{kind="a"} 1.0', 'qinling_test{kind="b"} '
+                     '2.0', 'process_cpu_seconds_total',
+                     'qinling_scheduler_ticks_total{outcome="refused"}'):
+            self.assertIn(line, text)
+        self.assertEqual(1, text.count('# HELP qinling_test '))
+
+    def test_health_and_nothing_else(self):
+        def fail():
+            raise OSError('away')
+        port = self.listen(0, database=fail).port
+        self.assertEqual(200, read(port, '/healthcheck/live')[0])
+        self.assertEqual(503, read(port, '/healthcheck')[0])
+        for path in ('/', '/metricsandmore', '/v1'):
+            self.assertEqual((404, '{}'), read(port, path))
+
+    def test_a_port_that_somebody_has(self):
+        port = self.listen(0).port
+        self.assertIsNone(self.listen(port).port)
+
+    def test_names_have_units_and_explanations(self):
+        for family in metrics.REGISTRY.collect():
+            self.assertTrue(family.name.startswith('qinling_'), family)
+            self.assertGreater(len(family.documentation), 20)
+            if family.type == 'histogram':
+                self.assertTrue(family.name.endswith('_seconds'), family)
+
+    def test_several_processes_at_one_port(self):
+        directory = self.useFixture(fixtures_module.TempDir()).path
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            port = free.getsockname()[1]
+        for number in (3, 4):
+            process = self.start(directory, port, number)
+            self.assertEqual(port, int(process.stdout.readline()))
+        for _ in range(8):
+            found = re.search(
+                r'qinling_scheduler_ticks_total{outcome="fired"} (\S+)',
+                read(port, '/metrics')[1])
+            self.assertEqual('7.0', found[1])
+
+    def start(self, directory, port, number):
+        process = subprocess.Popen(
+            [sys.executable, '-c', PROCESS, str(port), str(number)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=dict(os.environ, PROMETHEUS_MULTIPROC_DIR=directory))
+        self.addCleanup(process.wait, databases.PATIENCE)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stdin.close)
+        return process
