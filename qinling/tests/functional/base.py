@@ -251,11 +251,6 @@ class Standalone(fixtures.Fixture):
         """The stored packages."""
         return sorted((self.state / 'packages').glob('??/*'))
 
-    def agents(self):
-        """Ids of the agents of all workers."""
-        return [pid for pid in self.processes() if b'agent.py' in
-                pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()]
-
 
 class Cloud(fixtures.Fixture):
     """APIs and engines as daemons, over a real database and message bus.
