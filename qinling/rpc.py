@@ -110,18 +110,23 @@ def stop(listener):
     oslo.messaging's own ``stop`` leaves the consumers to the broker, which
     sends on; what comes after it is acknowledged and dropped.  So the thread
     that reads is told to cancel them before it ends, which is the one that
-    may, and which then has all that was sent before.
+    may, and which then has all that was sent before.  It also deletes the
+    queue of the server's own name, which would be there for ever.
     """
     poller = getattr(listener.listener, '_poll_style_listener', None)
     if hasattr(poller, '_message_operations_handler'):
-        poller._message_operations_handler.do(lambda: _cancel(poller.conn))
+        own = f'{listener._target.topic}.{listener._target.server}'
+        poller._message_operations_handler.do(
+            lambda: _cancel(poller.conn, own))
     listener.stop()
 
 
-def _cancel(connection):
+def _cancel(connection, own):
     for consumer, tag in list(connection._consumers.items()):
         try:
             consumer.cancel(tag)
+            if consumer.queue_name == own:
+                consumer.queue.delete()
         except Exception as e:
             # Then nothing comes, either.
             LOG.info('The message bus is down: %s', e)

@@ -13,6 +13,7 @@
 """``qinling-engine``: one engine of a cloud deployment."""
 
 import logging
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -84,10 +85,26 @@ def main():
             logging.shutdown()
             os._exit(1)
         return
+    _try(conf)
     manager = cotyledon.ServiceManager(
         graceful_shutdown_timeout=conf.engine.stop_timeout + STOP_MARGIN)
     manager.add(Worker, workers=conf.engine.workers, args=(conf,))
     manager.run()
+
+
+def _try(conf):
+    """End the program when this machine lacks what workers need: it would
+    start engines again and again.  That is found out in a process of its
+    own, since others are forked from this one."""
+    def attempt():
+        with tempfile.TemporaryDirectory(prefix='qinling-engine-') as place:
+            process.orchestrator(conf, place).close()
+
+    trial = multiprocessing.get_context('fork').Process(target=attempt)
+    trial.start()
+    trial.join()
+    if trial.exitcode:
+        sys.exit(1)
 
 
 def run(conf, stop, serving):

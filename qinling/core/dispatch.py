@@ -13,6 +13,7 @@
 """Accepting an execution, and having an engine run it."""
 
 import contextlib
+import datetime
 
 from oslo_log import log
 
@@ -32,6 +33,7 @@ class Dispatch:
     """Accepts executions in one process."""
 
     def __init__(self, conf, db, engine):
+        self._conf = conf
         self._db = db
         self._engine = engine
         self._admission = admission.Admission(conf, db)
@@ -81,11 +83,28 @@ class Dispatch:
             if self._db.write(
                     lambda tx: self._withdraw(tx, row, target, once)):
                 raise
-            executions.finish(self._db, row['id'], executions.fault(
-                'The engine that ran the execution does not answer.'))
-        now = self._db.read(lambda tx: query.get(
-            tx, context.admin(), _MODEL, id=row['id']))
+            # An engine has it: its answer may be lost with the bus, but not
+            # what it writes.
+        now = executions.until_ended(
+            self._conf, lambda: self._look(row['id']), target.timeout)
         return now._mapping if now else {}
+
+    def _look(self, id):
+        """The row of an execution, ended if no engine sweeps any more."""
+        row = self._read(id)
+        if (row is not None and row.lease_until is not None
+                and row.lease_until < models.now() - datetime.timedelta(
+                    seconds=self._conf.engine.lease)):
+            executions.finish(
+                self._db, id, executions.fault(
+                    'The engine that ran the execution does not answer.'),
+                _MODEL.lease_until == row.lease_until)
+            row = self._read(id)
+        return row
+
+    def _read(self, id):
+        return self._db.read(lambda tx: query.get(
+            tx, context.admin(), _MODEL, id=id))
 
     def _withdraw(self, tx, row, target, once):
         """Take back what no engine has begun, so that none can; whether it

@@ -106,15 +106,11 @@ class Executions:
     def _ended(self, ctx, id):
         """The row of an execution that another request has begun: ended if
         that one waits for it."""
-        limit = (self._conf.resource_limits.max_timeout
-                 + self._conf.engine.queue_timeout + self._conf.engine.lease)
-        end, pause = time.monotonic() + limit, SHORTEST_PAUSE
         row = self.get(ctx, id)
-        while (row.sync and row.status == ExecutionStatus.RUNNING
-               and time.monotonic() < end):
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-            row = self.get(ctx, id)
+        if row.sync and row.status == ExecutionStatus.RUNNING:
+            row = until_ended(
+                self._conf, lambda: self.get(ctx, id),
+                self._conf.resource_limits.max_timeout)
         return row
 
     def get(self, ctx, id):
@@ -184,6 +180,23 @@ class Executions:
             description=f'Rerun of execution {id}')
         return self.create(context.owner(row.project_id, ctx), order,
                            rerun_of=id, failed_id=row.failed_id)
+
+
+def until_ended(conf, look, timeout):
+    """Wait for an execution that another process runs.
+
+    :param look: function that returns the row, ``None`` when it is gone.
+    :param timeout: seconds that the function may take.
+    :returns: the row, ended unless it took longer than it may.
+    """
+    end = time.monotonic() + timeout + (
+        conf.engine.queue_timeout + 2 * conf.engine.lease)
+    pause, row = SHORTEST_PAUSE, look()
+    while (row is not None and row.status == ExecutionStatus.RUNNING
+           and time.monotonic() < end):
+        time.sleep(pause)
+        pause, row = min(2 * pause, LONGEST_PAUSE), look()
+    return row
 
 
 def prepared(conf, target, id=None, **values):

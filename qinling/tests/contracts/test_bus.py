@@ -12,8 +12,10 @@
 
 """The engine client over a RabbitMQ that goes away and comes back."""
 
+import contextlib
 import threading
 
+import kombu
 from oslotest import base
 
 from qinling.core import targets
@@ -181,6 +183,33 @@ class TestAnswers(BusTest):
 
 
 class TestDraining(BusTest):
+    def queues(self, names):
+        """Those of the queues that are there."""
+        with kombu.Connection(self.url.replace('rabbit', 'pyamqp')) as bus:
+            def is_there(name):
+                with bus.channel() as channel:
+                    channel.queue_declare(name, passive=True)
+                return True
+            found = []
+            for name in names:
+                with contextlib.suppress(bus.channel_errors):
+                    found += [name] if is_there(name) else []
+            return found
+
+    def test_no_queue_is_left(self):
+        """A name is never used again, and its queue takes room."""
+        conf, bus = self.bus(self.url)
+        topic = conf.engine.topic
+        self.serve('a')
+        leaving = rpc.server(
+            conf, bus, 'b', endpoint.Endpoint(fixtures.FakeEngine(), 3))
+        leaving.start()
+        names = [topic, f'{topic}.a', f'{topic}.b']
+        self.assertEqual(names, self.queues(names))
+        rpc.stop(leaving)
+        leaving.wait()
+        databases.wait_until(lambda: self.queues(names) == names[:2])
+
     def test_nothing_is_lost(self):
         """A server stops while calls come; another one has the rest."""
         kept = self.serve('a')

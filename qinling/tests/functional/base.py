@@ -376,14 +376,19 @@ def ini(groups):
         for group, options in groups.items())
 
 
-def descendants(pid):
-    """Ids of all processes below one."""
+def children(pid):
+    """Ids of the processes that one has made."""
     found = []
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
-            for child in (task / 'children').read_text().split():
-                found += [int(child), *descendants(int(child))]
+            found += map(int, (task / 'children').read_text().split())
     return found
+
+
+def descendants(pid):
+    """Ids of all processes below one."""
+    return [each for child in children(pid)
+            for each in (child, *descendants(child))]
 
 
 def alive(pid):

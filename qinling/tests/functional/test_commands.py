@@ -127,13 +127,19 @@ class TestStatus(base.BaseTestCase):
                       ' '.join(text.replace('|', '').split()))
 
     def test_engine_does_not_start_without_strict_isolation(self):
+        self.does_not_start()
+
+    def test_nor_do_several_of_one_program(self):
+        self.does_not_start(engine={'workers': 2})
+
+    def does_not_start(self, **config):
         program = self.useFixture(servers.Program(
             'engine', config={
                 'database': {'connection': 'sqlite://'},
-                'process': self.STRICT}))
+                'process': self.STRICT, **config}))
         self.assertEqual(1, program.process.wait(servers.PATIENCE))
         text = program.log.read_text()
-        self.assertIn('The engine cannot run workers: [process] isolation '
-                      'is strict', text)
+        self.assertEqual(1, text.count(
+            'The engine cannot run workers: [process] isolation is strict'))
         self.assertIn('Delegate=yes', text)
         self.assertNotIn('Traceback', text)

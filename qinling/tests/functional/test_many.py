@@ -76,7 +76,7 @@ class TestWorkers(base.BaseTestCase):
             lambda: len(engines()) == 2 and engines(), 'two engines')
         function = cloud.client.create(SLEEPER, timeout=60)['id']
         cloud.client.run(function, {'seconds': 0})
-        children = servers.descendants(program.process.pid)
+        children = servers.children(program.process.pid)
         program.process.send_signal(signal.SIGHUP)
         servers.wait_for(
             lambda: program.log.read_text().count('was read again') == 2,

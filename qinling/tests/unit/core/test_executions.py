@@ -121,8 +121,8 @@ class TestSync(ExecutionTest):
 
     def test_an_engine_that_dies_with_it(self):
         def run(row, _target):
-            self.core.db.write(lambda tx: query.update(
-                tx, models.Execution, row['id'], {'owner': 'dead'}))
+            self.take(row, models.now() - datetime.timedelta(
+                seconds=self.conf.engine.lease + 1))
             raise exception.Unavailable(reason='silence')
         self.engine.answers['run'] = run
         shown = self.create()
@@ -132,6 +132,32 @@ class TestSync(ExecutionTest):
         row = self.row(shown.id)
         self.assertEqual((shown.status, shown.result, None),
                          (row.status, row.result, row.lease_until))
+
+    def take(self, row, lease_until):
+        self.core.db.write(lambda tx: query.update(
+            tx, models.Execution, row['id'],
+            {'owner': 'other', 'lease_until': lease_until}))
+
+    def end_later(self, row, target):
+        """Another engine has it, and ends it when it was looked at."""
+        self.take(row, models.now() + datetime.timedelta(seconds=60))
+        read, looks = self.core.db.read, []
+
+        def look(action):
+            looks.append(read(action))
+            if len(looks) == 2:
+                self.core.succeed(row, target)
+            return looks[-1]
+        self.core.db.read = look
+
+    def test_the_answer_is_lost_but_not_the_engine(self):
+        def run(row, target):
+            self.end_later(row, target)
+            raise exception.Unavailable(reason='the bus')
+        self.engine.answers['run'] = run
+        shown = self.create()
+        self.assertEqual(('success', '{"output": 1}'),
+                         (shown.status, shown.result))
 
     def test_the_commit_was_not_heard_of(self):
         """The row was written by a try whose connection broke."""
@@ -160,10 +186,8 @@ class TestSync(ExecutionTest):
         self.assertEqual('success', self.create().status)
 
     def test_another_engine_still_runs_it(self):
-        self.engine.answers['run'] = None
-        shown = self.create()
-        self.assertEqual('running', shown.status)
-        self.assertEqual('running', self.row(shown.id).status)
+        self.engine.answers['run'] = self.end_later
+        self.assertEqual('success', self.create().status)
 
     def test_it_is_deleted_meanwhile(self):
         def run(row, _target):
