@@ -21,6 +21,7 @@ from qinling.db import query
 from qinling import exception
 from qinling import states
 
+_V = models.FunctionVersion
 _E = models.Execution
 #: What runs functions by itself.
 _CALLERS = (('job', models.Job), ('webhook', models.Webhook))
@@ -100,6 +101,15 @@ def resolve(tx, ctx, function_id=None, version=0, alias=None, key=''):
         alias=alias, runtime_status=row.runtime_status,
         trust_id=row.trust_id,
         **{name: getattr(row, prefix + name) for name in models.SNAPSHOT})
+
+
+def runtime(tx, target):
+    """The id of the runtime that a version runs on now: an upgrade in place
+    may have led it to another one since the target was resolved."""
+    found = query.find(
+        tx, _V, _V.function_id == target.function_id,
+        _V.version_number == target.version, only=(_V.runtime_id,))
+    return found[0].runtime_id if found else target.runtime_id
 
 
 def hold(tx, ctx, function_id, *versions):

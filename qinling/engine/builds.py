@@ -23,6 +23,7 @@ import time
 from oslo_log import log
 
 from qinling.core import builds as rows
+from qinling.core import targets
 from qinling.engine import installer
 from qinling.engine import invoker
 from qinling import exception
@@ -70,6 +71,12 @@ class Builds:
     def purge(self):
         """Remove what nobody needs."""
         rows.purge(self._db, self._code.packages, self._conf.build.keep)
+
+    def runtime(self, target):
+        """See :func:`qinling.core.targets.runtime`."""
+        if not target.version:
+            return target.runtime_id
+        return self._db.read(lambda tx: targets.runtime(tx, target))
 
     def install(self, target):
         """Have the dependencies of a target installed, also if that failed
@@ -159,12 +166,13 @@ class Builds:
     def _id(self, target):
         """A hash of all that the result depends on."""
         options, needed = self._conf.build, target.code['dependencies']
+        machine = self._orchestrator.describe()
         return hashlib.sha256(repr((
             needed['kind'], needed['sha256'], options.allow_source_builds,
             *(installer.CREDENTIALS.sub('//', url or '') for url in (
                 options.index_url, options.npm_registry)),
             options.pip_options, platform.machine(),
-            self._orchestrator.describe().get('interpreter'),
+            machine.get('interpreter'), machine.get('languages'),
         )).encode()).hexdigest()
 
     def _build(self, id, target):

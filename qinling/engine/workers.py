@@ -13,6 +13,7 @@
 """Claiming workers, loading code into them, and giving them up."""
 
 import contextlib
+import dataclasses
 import hashlib
 
 from oslo_log import log
@@ -82,10 +83,22 @@ class Workers:
     def _claim(self, target):
         build = hashlib.sha256(
             repr((target.slot, target.build)).encode()).hexdigest()[:40]
-        return self._orchestrator.claim(
+        worker = self._orchestrator.claim(
             target.runtime_id, f'{target.function_id}/{target.version}',
             base.Limits(target.cpu, target.memory_size,
                         self._conf.engine.function_concurrency), build)
+        # Not before: an upgrade leads versions elsewhere, and then changes
+        # what workers are made of.
+        runtime_id = self._builds.runtime(target)
+        if runtime_id == target.runtime_id:
+            return worker
+        self.release(worker)
+        try:
+            return self._claim(
+                dataclasses.replace(target, runtime_id=runtime_id))
+        except exception.PermanentError as e:
+            raise exception.TemporaryError(
+                f'what versions run on is being made: {e}')
 
     def _state(self, worker):
         """What a worker of an engine that is gone says of itself; ``None``

@@ -42,6 +42,7 @@ class Script:
 
     def __init__(self, *answers):
         self.answers = list(answers)
+        self.languages = 'python 3.11.7'
         self.claims = []
         self.orders = []
         self.released = 0
@@ -50,7 +51,8 @@ class Script:
         self.gate.set()
 
     def describe(self):
-        return {'interpreter': '/usr/bin/python3'}
+        return {'interpreter': '/usr/bin/python3',
+                'languages': self.languages}
 
     def claim(self, runtime_id, function, limits, build):
         self.claims.append((function, limits))
@@ -130,6 +132,26 @@ class TestReady(BuildsTest):
         kwargs = made.script.orders[0]['kwargs']
         self.assertEqual({'requirements.txt': 'x\n'}, kwargs['files'])
         self.assertFalse(kwargs['settings']['sources'])
+
+    def test_installed_anew_for_another_python(self):
+        made = self.make(GOOD, GOOD)
+        first = made.ready(self.target)
+        made.script.languages = 'python 3.12.1'
+        self.assertNotEqual(first, made.ready(self.target))
+        self.assertEqual(2, len(made.script.claims))
+
+    def test_runtime_of_a_version_that_was_led_elsewhere(self):
+        function = self.core.function()
+        target = base.target(function_id=function.id, version=1)
+        made = self.make()
+        self.assertEqual(target.runtime_id, made.runtime(target))
+        kept = self.core.runtime()
+        self.core.insert(models.FunctionVersion, function_id=function.id,
+                         version_number=1, runtime_id=kept,
+                         project_id='mine')
+        self.assertEqual(kept, made.runtime(target))
+        latest = base.target(function_id=function.id)
+        self.assertEqual(latest.runtime_id, made.runtime(latest))
 
     def test_failed_until_it_is_asked_for(self):
         made = self.make(BAD, GOOD)

@@ -34,18 +34,24 @@ BUSY = (200, {'state': 'loaded', 'busy': 1})
 class Script:
     """Plays the orchestrator, the invoker and a source."""
 
-    def __init__(self, used=(), states=(), load=(200, {}), dead=()):
+    def __init__(self, used=(), states=(), load=(200, {}), dead=(),
+                 moved=None):
+        self.moved = moved or {}
         self.used = list(used)
         self.dead = dead
         self.states = list(states)
         self.answer = load
         self.claims = []
+        self.runtimes = []
         self.loads = []
         self.released = []
 
     def claim(self, runtime_id, function, limits, build):
         self.claims.append((function, build))
         used = self.used.pop(0) if self.used else False
+        if runtime_id == 'none yet':
+            raise exception.PermanentError('There is no pool.')
+        self.runtimes.append(runtime_id)
         return orchestrators.Worker(f'w{len(self.claims)}', runtime_id,
                                     'unix:/none', 's', function, used)
 
@@ -63,6 +69,9 @@ class Script:
 
     def ready(self, target):
         return target.code.get('dependencies', ())
+
+    def runtime(self, target):
+        return self.moved.get(target.runtime_id, target.runtime_id)
 
     def check(self, installed):
         self.checked = list(installed)
@@ -139,6 +148,19 @@ class TestWorkers(test_base.BaseTestCase):
     def test_dead_workers_are_passed_over(self):
         self.assertEqual('w3', self.start(dead=('w1', 'w2')))
         self.assertEqual(['w1', 'w2'], self.script.released)
+
+    def test_version_that_an_upgrade_has_led_elsewhere(self):
+        self.assertEqual('w2', self.start(
+            base.target(version=1), moved={'r': 'kept'}))
+        self.assertEqual((['r', 'kept'], ['w1'], 1), (
+            self.script.runtimes, self.script.released,
+            len(self.script.loads)))
+        self.assertEqual(2, len({build for _, build in self.script.claims}))
+        # Until there is a pool, it waits.
+        self.assertRaises(exception.TemporaryError, self.start,
+                          base.target(version=1), moved={'r': 'none yet'})
+        self.assertEqual((['w1'], []),
+                         (self.script.released, self.script.loads))
 
     def test_only_dead_workers(self):
         self.assertRaises(exception.TemporaryError, self.start,
