@@ -30,6 +30,7 @@ from qinling.db import models
 from qinling import exception
 from qinling import states
 
+_EXPRESSIONS = (sa.ClauseElement, sa.orm.QueryableAttribute)
 OPERATORS = ('eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'has', 'in', 'nin')
 
 
@@ -45,17 +46,14 @@ class Page:
 
 def owned(ctx, model):
     """The condition that keeps a caller within his project."""
-    if ctx.sees_all:
-        return sa.true()
-    mine = model.project_id == ctx.project_id
+    return sa.true() if ctx.sees_all else _owned(model, ctx.project_id)
+
+
+def _owned(model, project_id):
+    mine = model.project_id == project_id
     if model is models.Runtime:
         return mine | model.is_public.is_(True)
     return mine
-
-
-def columns(model, without=()):
-    """The columns of a model in their order."""
-    return [c for c in model.__table__.columns if c.name not in without]
 
 
 def get(tx, ctx, model, lock=False, **where):
@@ -63,11 +61,16 @@ def get(tx, ctx, model, lock=False, **where):
 
     :param lock: keep everybody else from changing it until ``tx`` ends.
     """
-    statement = sa.select(*columns(model)).where(
-        *_equals(model, where), owned(ctx, model))
-    if lock:
-        statement = statement.with_for_update()
-    return tx.execute(statement).first()
+    return tx.execute(_get(model, tuple(where), ctx.sees_all, lock), dict(
+        _bound(where), own=ctx.project_id)).first()
+
+
+@functools.lru_cache(maxsize=None)
+def _get(model, names, sees_all, lock):
+    statement = sa.select(model.__table__).where(*_equal(model, names))
+    if not sees_all:
+        statement = statement.where(_owned(model, sa.bindparam('own')))
+    return statement.with_for_update() if lock else statement
 
 
 def exists(tx, model, *conditions):
@@ -82,7 +85,7 @@ def find(tx, model, *conditions, limit=None, order=(), only=None):
     :param order: columns to sort by; the keys come after them.
     :param only: columns to read, all of them if not given.
     """
-    statement = sa.select(*only or columns(model)).where(*conditions)
+    statement = sa.select(*only or model.__table__.columns).where(*conditions)
     keys = model.__table__.primary_key.columns
     return tx.execute(statement.order_by(*order, *keys).limit(limit)).all()
 
@@ -96,17 +99,15 @@ def listing(tx, ctx, model, filters=(), page=Page(), without=()):
     :raises Invalid: the marker names no row that the caller may see.
     """
     cols = [sa.null().label(c.name) if c.name in without else c
-            for c in columns(model)]
+            for c in model.__table__.columns]
     statement = sa.select(*cols).where(owned(ctx, model), *filters)
-    marker = None
-    if page.marker:
-        marker = get(tx, ctx, model, id=page.marker)
-        if marker is None:
-            raise exception.Invalid(
-                reason=f'marker {page.marker} names nothing in this list.')
+    marker = page.marker and get(tx, ctx, model, id=page.marker)
+    if page.marker and marker is None:
+        raise exception.Invalid(
+            reason=f'marker {page.marker} names nothing in this list.')
     keys = [getattr(model, key) for key in dict.fromkeys(
         [page.sort_key, 'created_at', 'id'])]
-    if marker is not None:
+    if marker:
         statement = statement.where(_behind(marker, keys, page.sort_dir))
     return tx.execute(statement.order_by(
         *_order(keys, page.sort_dir)).limit(page.limit)).all()
@@ -174,9 +175,6 @@ def update(tx, model, id, values, *conditions, params=None):
         statement, dict(bound, this_id=id, **(params or {}))).rowcount == 1
 
 
-_EXPRESSIONS = (sa.ClauseElement, sa.orm.QueryableAttribute)
-
-
 def _update(model, plain, expressions, conditions):
     table = model.__table__
     values = {name: sa.bindparam(f'new_{name}', type_=table.c[name].type)
@@ -206,8 +204,7 @@ def add(tx, model, column, amount, **where):
     :returns: whether there was such a row.
     """
     return tx.execute(_add(model, column, tuple(where)), dict(
-        {f'is_{name}': value for name, value in where.items()},
-        amount=amount)).rowcount > 0
+        _bound(where), amount=amount)).rowcount > 0
 
 
 @functools.lru_cache(maxsize=None)
@@ -215,9 +212,7 @@ def _add(model, column, where):
     table = model.__table__
     values = {column: table.c[column] + sa.bindparam('amount'),
               'updated_at': table.c.updated_at}
-    return sa.update(table).where(*(
-        table.c[name] == sa.bindparam(f'is_{name}') for name in where
-    )).values(values)
+    return sa.update(table).where(*_equal(model, where)).values(values)
 
 
 def delete(tx, model, id):
@@ -280,15 +275,19 @@ def condition(model, name, text):
     if op == 'has':
         return column.contains(value, autoescape=True)
     if op in ('in', 'nin'):
-        listed = column.in_(value.split(','))
-        return listed if op == 'in' else sa.not_(listed)
+        found = column.in_ if op == 'in' else column.not_in
+        return found(value.split(','))
     return {'eq': column.__eq__, 'neq': column.__ne__,
             'gt': column.__gt__, 'gte': column.__ge__,
             'lt': column.__lt__, 'lte': column.__le__}[op](value)
 
 
-def _equals(model, where):
-    return [getattr(model, name) == value for name, value in where.items()]
+def _equal(model, names):
+    return [given(getattr(model, name), f'is_{name}') for name in names]
+
+
+def _bound(where):
+    return {f'is_{name}': value for name, value in where.items()}
 
 
 def given(column, name):
