@@ -29,6 +29,11 @@ NO_CHANNEL = ('Function execution failed: the function closed the channel '
 # How programs abort for lack of memory, and what they say then: V8, C++, Rust.
 ABORTS = frozenset((signal.SIGABRT, signal.SIGILL, signal.SIGTRAP))
 LACKS_MEMORY = (b'out of memory', b'std::bad_alloc', b'memory allocation of ')
+# What those say that exit: Go, and OpenBLAS, which numpy brings.
+EXITS_WITHOUT_MEMORY = (
+    b'fatal error: runtime: out of memory',
+    b'fatal error: runtime: cannot allocate memory',
+    b'OpenBLAS error: Memory allocation still failed')
 
 
 def out_of_memory(memory_size):
@@ -51,6 +56,9 @@ def of_status(status, memory_size, last_words=b''):
     :param last_words: the end of what it printed.
     """
     if not os.WIFSIGNALED(status):
+        if os.WEXITSTATUS(status) and any(
+                words in last_words for words in EXITS_WITHOUT_MEMORY):
+            return out_of_memory(memory_size)
         return ('Function execution failed: the process exited with status '
                 '%d before the function returned.' % os.WEXITSTATUS(status))
     number = os.WTERMSIG(status)

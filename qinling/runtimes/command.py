@@ -24,6 +24,7 @@ after its answer gets the next line; one that ends is started again.
 import errno
 import fcntl
 import json
+import mmap
 import os
 import select
 import signal
@@ -38,6 +39,9 @@ from agent_channel import Channel  # noqa: E402
 
 CHUNK = 65536  # bytes, what a pipe holds
 MAX_SHOWN = 80  # bytes of an answer that is wrong
+# Bytes that a program may map beyond its memory: what Go reserves and hardly
+# uses.  What is used is bounded by control groups, where there are any.
+RESERVED = 64 << 20
 COUNT = struct.Struct('i')  # what FIONREAD fills in
 
 
@@ -313,8 +317,13 @@ def end_like(status):
 
 def main():
     channel = Channel(int(sys.argv[1]))
-    channel.send('{}')
-    Executor(channel, channel.receive()).serve()
+    # The agent looks at our memory now: that much and what the function has
+    # is what a program may map.
+    with mmap.mmap(-1, RESERVED,
+                   flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS):
+        channel.send('{}')
+        settings = channel.receive()
+    Executor(channel, settings).serve()
 
 
 if __name__ == '__main__':

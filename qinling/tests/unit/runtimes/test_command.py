@@ -12,6 +12,7 @@
 
 """What only programs do."""
 
+import sys
 import zipfile
 
 from oslotest import base
@@ -50,6 +51,27 @@ class TestCommand(base.BaseTestCase):
                               ('bin/run.sh', 2)):
             client = self.load(files, entry)
             self.assertEqual(output, client.execute()['output'], entry)
+
+    def test_program_that_maps_much_and_uses_little(self):
+        # As Go does.
+        client = self.load({'main': f"""#!{sys.executable}
+import mmap
+mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE)
+try:
+    mmap.mmap(-1, 256 << 20, flags=mmap.MAP_PRIVATE)
+except OSError:
+    print('"bounded"')
+"""}, memory_size=32 << 20)
+        self.assertEqual('bounded', client.execute()['output'])
+
+    def test_program_that_exits_since_it_lacks_memory(self):
+        client = self.load('echo "fatal error: runtime: out of memory" >&2\n'
+                           'seq 1000 >&2; exit 2', memory_size=32 << 20)
+        for _each in range(2):
+            self.assertEqual(
+                'Function execution failed because of too much resource '
+                'consumption: out of memory (the limit is 32 MiB)',
+                client.execute()['output'])
 
     def test_no_such_file(self):
         client = self.load('echo 1', 'other.main')
