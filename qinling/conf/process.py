@@ -34,8 +34,9 @@ OPTS = [
     cfg.BoolOpt(
         'allow_network', default=False,
         help='Let functions use the network of this machine, also what '
-             'listens on its loopback addresses. Otherwise a worker has '
-             'nothing but a loopback device of its own.'),
+             'listens on its loopback addresses, unless a firewall refuses '
+             'it: see etc/nftables. Otherwise a worker has nothing but a '
+             'loopback device of its own.'),
     cfg.IntOpt(
         'pool_size', default=3, min=1, max=1000,
         help='Idle workers that are kept ready for each runtime. One takes '
