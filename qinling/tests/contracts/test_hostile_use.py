@@ -160,7 +160,7 @@ class Exhausting(hostilities.Hostile):
             self.run_hostile('lies.' + name, *args)
             # What is sent or stolen costs the function an execution at most,
             # which fails with its process.
-            results = [self.run_hostile('processes.myself', timeout=1,
+            results = [self.run_hostile('processes.myself', timeout=3,
                                         execution_id='e%d' % number)
                        for number in range(3)]
             self.assertNotIn('forged', str(results), name)

@@ -37,7 +37,7 @@ def options(stand_in, **more):
     return {'engine': {'orchestrator': 'kubernetes'},
             'kubernetes': {'kubeconfig': stand_in.kubeconfig,
                            'namespace': stand_in.namespace, 'replicas': 1,
-                           'ready_timeout': 30, 'engine_lease': 2, **more}}
+                           'ready_timeout': 120, 'engine_lease': 2, **more}}
 
 
 class Clustered(test_base.BaseTestCase):
@@ -214,7 +214,7 @@ class TestCloud(Clustered):
         for number in range(8):
             row = self.client.run(function, '{}', sync=False)
             self.assertEqual('success', self.client.ended(
-                row['id'], 60)['status'])
+                row['id'])['status'])
         # What the dead one had is taken over or destroyed.
         base.wait_for(lambda: len(self.workers(function)) == 1,
                       'the end of orphans')
