@@ -80,7 +80,8 @@ class Exhausting(hostilities.Hostile):
             number, error = self.used_up('inodes', directory)
             self.assertEqual('ENOSPC', error, directory)
             self.assertLessEqual(number, 2048, directory)
-        self.assertGreater(shutil.disk_usage('/').free, free - 100 * MIB)
+        # Others write to that disk, too, but not as much as it holds.
+        self.assertGreater(shutil.disk_usage('/').free, free // 2)
         self.assertEqual('success', self.run_hostile('remains.witness')[
             'status'])
 

@@ -149,7 +149,10 @@ def package(code):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, 'w') as archive:
         for name, text in files.items():
-            archive.writestr(name, text)
+            # Without the time: the same files are the same bytes.
+            info = zipfile.ZipInfo(name)
+            info.external_attr = 0o600 << 16
+            archive.writestr(info, text)
     return packed.getvalue()
 
 

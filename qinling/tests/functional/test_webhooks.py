@@ -29,7 +29,7 @@ from qinling.tests.functional import base as servers
 
 SECRET = 'a secret of a sender'
 MOST = 65536
-OPTIONS = {'webhooks': {'max_body_size': MOST, 'rate_limit': '50/hour'}}
+OPTIONS = {'webhooks': {'max_body_size': MOST, 'rate_limit': '50/day'}}
 CODE = """
 def echo(context=None, **kwargs):
     print('echo', sorted(kwargs))
