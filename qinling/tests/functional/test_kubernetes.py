@@ -204,7 +204,9 @@ class TestCloud(Clustered):
 
     def test_engine_dies(self):
         cloud = self.useFixture(base.Cloud(
-            engines=2, **options(self.cluster, orphan_timeout=2)))
+            engines=2, **options(
+                # The one that lives must not be thought dead.
+                self.cluster, engine_lease=8, orphan_timeout=2)))
         self.client = cloud.client
         function = self.function()
         for number in range(8):
