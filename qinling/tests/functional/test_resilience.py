@@ -136,14 +136,19 @@ class TestRestart(base.BaseTestCase):
         self.assertEqual(503, status, fault)
         row = cloud.client.run(function, order, sync=False)
         # They end, and begin, and do what they can do.
-        for daemon in (cloud.engines[0], cloud.api) * 2:
-            self.assertEqual(0, daemon.stop())
-            daemon.start()
-        client = cloud.client_of(cloud.api)
+        engine = cloud.engines[0]
+        for _ in range(2):
+            for daemon in (engine, cloud.api):
+                self.assertEqual(0, daemon.stop())
+                daemon.start()
+            # Who is still being loaded would not end as it should.
+            client = cloud.client_of(cloud.api)
+            servers.wait_for(
+                lambda: f':{engine.process.pid}:' in engine.log.read_text(),
+                'the engine')
         self.assertEqual('success', client.ended(row['id'])['status'])
         relay.start()
-        servers.wait_for(lambda: cloud.listening(cloud.engines[0]),
-                         'the engine')
+        servers.wait_for(lambda: cloud.listening(engine), 'the engine')
 
     def test_rolling(self):
         cloud = self.useFixture(servers.Cloud(engines=2, apis=2))
