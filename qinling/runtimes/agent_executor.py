@@ -32,7 +32,7 @@ CHUNK = 65536  # what a pipe holds: one read empties it
 FRAME_SLACK = 1 << 19  # bytes that a frame may have beside the result
 CHANNEL = 3  # the file descriptor of the socket in the executor
 END = 1 << 14  # bytes: a stack trace of V8 follows its last words
-CLOSING = 0.2  # seconds that a dying process may need after its last word
+CLOSING = 2  # seconds that a dying process may need after its last word
 
 RETURNED, DIED, CLOSED, GARBLED, TIMEOUT = (
     'returned', 'died', 'closed', 'garbled', 'timeout')

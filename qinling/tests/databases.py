@@ -14,6 +14,7 @@
 """Databases of one test, on every kind of server that the service uses."""
 
 import atexit
+import contextlib
 import functools
 import os
 import pathlib
@@ -30,8 +31,9 @@ from qinling.db import migration
 from qinling.db import models
 from qinling.db import session
 
-#: Seconds in which whatever is waited for must have come.
-PATIENCE = 30
+#: Seconds in which whatever is waited for must have come, on a slow and busy
+#: machine, too.
+PATIENCE = 90
 BACKENDS = ('sqlite', 'postgresql', 'mariadb')
 #: Where the servers of this machine are, and the database to begin in.
 SERVERS = {
@@ -198,6 +200,8 @@ class Database(Fixture):
         return sa.URL.create('sqlite', database=str(path))
 
     def _clear(self):
+        # What a process that was killed had sent may be done only now.
+        self.disconnect()
         engine = sa.create_engine(self.connection, poolclass=sa.pool.NullPool)
         with engine.begin() as connection:
             for table in reversed(models.Base.metadata.sorted_tables):
@@ -218,5 +222,7 @@ class Database(Fixture):
         """Have the server end every connection to the database."""
         ended = set(self.connections())
         for id in ended:
-            _on_server(self._backend, END[self._backend].format(id))
+            # It may end by itself meanwhile.
+            with contextlib.suppress(sa.exc.OperationalError):
+                _on_server(self._backend, END[self._backend].format(id))
         wait_until(lambda: not ended.intersection(self.connections()))

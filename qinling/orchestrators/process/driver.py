@@ -32,7 +32,7 @@ from qinling.orchestrators.process import worker
 
 LOG = logging.getLogger(__name__)
 
-PATIENCE = 1.0       # seconds that the end of a worker may take
+PATIENCE = 3.0       # seconds that the end of a worker may take
 STABLE = 5.0         # seconds after which an idle worker's start was good
 FIRST_PAUSE = 0.25   # seconds before another start after a failed one
 LONGEST_PAUSE = 30.0

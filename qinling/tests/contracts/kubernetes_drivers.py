@@ -37,7 +37,7 @@ RUNTIME = 'runtime-1'
 IMAGES = ('qinling/python3:1', 'qinling/python3:2')
 
 #: What lets the driver notice soon what it notices by and by.
-FAST = {'ready_timeout': 10, 'claim_timeout': 10, 'request_timeout': 5,
+FAST = {'ready_timeout': 90, 'claim_timeout': 60, 'request_timeout': 20,
         'engine_lease': 2, 'orphan_timeout': 2}
 
 
@@ -153,7 +153,7 @@ class KubernetesDriverMixin:
 class StandIn(KubernetesDriverMixin):
     """On the stand-in."""
 
-    patience = 20
+    patience = 90
 
     def make_cluster(self, **options):
         return self.useFixture(clusters.Cluster(**options))

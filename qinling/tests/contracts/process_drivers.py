@@ -12,7 +12,6 @@
 
 """Process drivers for tests, with each way of isolation."""
 
-import os
 from unittest import mock
 
 import fixtures
@@ -22,6 +21,7 @@ from qinling.conf import process as options
 from qinling.orchestrators import process
 from qinling.orchestrators.process import languages
 from qinling.orchestrators.process import launchers
+from qinling.tests.functional import processes
 from qinling.tests.unit.runtimes import agents
 
 MIB = agents.MIB
@@ -29,15 +29,7 @@ MIB = agents.MIB
 
 def descendants(pid):
     """The pids of all processes below one."""
-    found = []
-    try:
-        for thread in os.listdir('/proc/%d/task' % pid):
-            with open('/proc/%d/task/%s/children' % (pid, thread)) as source:
-                for child in map(int, source.read().split()):
-                    found += [child, *descendants(child)]
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    return found
+    return processes.descendants(pid)
 
 
 def config(**values):
@@ -73,6 +65,7 @@ class ProcessDriverMixin:
 
     def make_driver(self, directory=None, **values):
         values.setdefault('pool_size', 1)
+        values.setdefault('start_timeout', agents.PATIENCE)
         isolation = 'none' if self.launcher == 'none' else 'auto'
         every = launchers.candidates
         with mock.patch.object(launchers, 'candidates', lambda *arguments: [

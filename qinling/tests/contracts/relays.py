@@ -13,10 +13,13 @@
 
 """A way to a server that a test can break."""
 
+import contextlib
 import socket
 import threading
 
 import fixtures
+
+from qinling.tests import ports
 
 
 class Relay(fixtures.Fixture):
@@ -32,30 +35,31 @@ class Relay(fixtures.Fixture):
         self._speaks = threading.Event()
         self._speaks.set()
         self.addCleanup(self._speaks.set)
-        self.port = 0
+        self.port = ports.free()
         self.start()
         self.addCleanup(self.stop)
 
     def start(self):
         """Take connections, again at the same port."""
         self._listener = socket.create_server(('127.0.0.1', self.port))
-        self.port = self._listener.getsockname()[1]
         self._accepting = threading.Thread(
             target=self._accept, args=(self._listener,), daemon=True)
         self._accepting.start()
 
     def stop(self):
         """Break all connections, and refuse new ones."""
-        # Only a shutdown wakes the thread that accepts.
-        for each in (self._listener, *self._sockets):
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
-            finally:
-                each.close()
+        # Only a shutdown wakes the thread that accepts; the connection that
+        # it was making must break, too.
+        self._end(self._listener)
         self._accepting.join()
+        for each in self._sockets:
+            self._end(each)
         self._sockets.clear()
+
+    def _end(self, each):
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
 
     def pause(self):
         """Keep all connections, and take new ones, but pass nothing on."""
@@ -69,10 +73,16 @@ class Relay(fixtures.Fixture):
         while True:
             try:
                 here, _ = listener.accept()
-                there = socket.create_connection(('127.0.0.1', self._to))
             except OSError:
                 return
-            self._sockets += [here, there]
+            self._sockets.append(here)
+            try:
+                there = socket.create_connection(('127.0.0.1', self._to))
+            except OSError:
+                # Whoever has come sees it, and may come again.
+                self._end(here)
+                continue
+            self._sockets.append(there)
             for pair in ((here, there), (there, here)):
                 threading.Thread(
                     target=self._copy, args=pair, daemon=True).start()

@@ -224,7 +224,7 @@ class TestDraining(BusTest):
         def call():
             while not stop.is_set():
                 try:
-                    client.prepare(timeout=10).call(
+                    client.prepare(timeout=databases.PATIENCE).call(
                         {}, 'workers_of', runtime_id='r')
                 except rpc.oslo_messaging.MessagingException as e:
                     failed.append(e)

@@ -230,8 +230,9 @@ class TestSessionOnMariadb(Server, base.BaseTestCase):
     backend = 'mariadb'
 
     def test_a_silent_server(self):
-        for name in ('CONNECT', 'ANSWER'):
-            self.useFixture(fixtures.MockPatchObject(session, name, 1))
+        # Few tries of some seconds: while it speaks, it must be in time.
+        for name, value in (('CONNECT', 3), ('ANSWER', 3), ('RETRIES', 2)):
+            self.useFixture(fixtures.MockPatchObject(session, name, value))
         db = self.database.open(self.connection_through_relay())
         db.write(self.add('a'))
         self.relay.pause()

@@ -80,7 +80,8 @@ class Exhausting(hostilities.Hostile):
             number, error = self.used_up('inodes', directory)
             self.assertEqual('ENOSPC', error, directory)
             self.assertLessEqual(number, 2048, directory)
-        self.assertGreater(shutil.disk_usage('/').free, free - 100 * MIB)
+        # Others write to that disk, too, but not as much as it holds.
+        self.assertGreater(shutil.disk_usage('/').free, free // 2)
         self.assertEqual('success', self.run_hostile('remains.witness')[
             'status'])
 
@@ -160,7 +161,7 @@ class Exhausting(hostilities.Hostile):
             self.run_hostile('lies.' + name, *args)
             # What is sent or stolen costs the function an execution at most,
             # which fails with its process.
-            results = [self.run_hostile('processes.myself', timeout=1,
+            results = [self.run_hostile('processes.myself', timeout=3,
                                         execution_id='e%d' % number)
                        for number in range(3)]
             self.assertNotIn('forged', str(results), name)

@@ -290,7 +290,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
 
     def test_bomb_in_other_sessions(self):
         self.start(processes=64)
-        result = self.outcome('shell_bomb', timeout=3)
+        result = self.outcome('shell_bomb', timeout=8)
         self.assertEqual(TIMEOUT, result['output'])
         self.assertIn('it goes on', result['log'])
         self.check_calm()

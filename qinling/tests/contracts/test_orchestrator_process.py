@@ -17,6 +17,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import fixtures
 from oslotest import base
@@ -141,24 +142,27 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         self.wait_until(lambda: not driver._total)
 
     def test_workers_that_start_no_more_make_no_hot_loop(self):
-        driver = self.make_pool(pool_size=2, start_timeout=10)
+        driver = self.make_pool(pool_size=2)
         starts = []
         launch = driver._starter.launch
 
         def broken(image, network):
-            starts.append(image)
+            starts.append(time.monotonic())
             raise workers.StartFailed('sad')
 
-        driver._starter.launch = broken
+        # Not before: one of these may still be about to start.
         self.wait_until(lambda: self.available(driver) == 2)
+        driver._starter.launch = broken
         self.claim(driver)
         self.claim(driver)
-        self.wait_until(lambda: len(starts) >= 2)
+        self.wait_until(lambda: starts)
         error = self.assertRaises(exception.TemporaryError, self.claim,
                                   driver)
         self.assertIn('sad', str(error))
-        # The next start waits, and each one after it longer.
-        self.assertLess(len(starts), 5)
+        # After those that the claims made, the next start waits, and each
+        # one after it longer.
+        self.wait_until(lambda: len(starts) >= 6)
+        self.assertGreater(starts[5] - starts[0], 1)
         driver._starter.launch = launch
         self.wait_until(lambda: self.available(driver) > 0)
         self.ping(self.claim(driver))

@@ -32,7 +32,11 @@ import zipfile
 import fixtures
 import sqlalchemy
 
-PATIENCE = 30
+from qinling.tests.functional import processes
+
+#: Seconds in which whatever is waited for must have come, on a slow and busy
+#: machine, too.
+PATIENCE = 120
 BOUNDARY = 'qinling-tests'
 
 
@@ -76,7 +80,7 @@ class Client:
         """(status, headers, body bytes)."""
         parts = urllib.parse.urlsplit(self.url)
         connection = http.client.HTTPConnection(
-            parts.hostname, parts.port, timeout=120)
+            parts.hostname, parts.port, timeout=PATIENCE)
         with contextlib.closing(connection):
             connection.request(
                 method, path, body, {**self.headers, **dict(headers)})
@@ -106,6 +110,8 @@ class Client:
     def create(self, code, entry='main.main', status=201, **fields):
         """Create a function from source text, or {path: text}."""
         fields.setdefault('runtime_id', self.runtime())
+        # The default is short for a machine that does many things at once.
+        fields.setdefault('timeout', 60)
         fields = dict(fields, code='{"source": "package"}', entry=entry)
         return self.form('POST', '/v1/functions', fields, package(code),
                          status)
@@ -143,7 +149,10 @@ def package(code):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, 'w') as archive:
         for name, text in files.items():
-            archive.writestr(name, text)
+            # Without the time: the same files are the same bytes.
+            info = zipfile.ZipInfo(name)
+            info.external_attr = 0o600 << 16
+            archive.writestr(info, text)
     return packed.getvalue()
 
 
@@ -197,7 +206,7 @@ class Program(fixtures.Fixture):
                 stdin=subprocess.DEVNULL, start_new_session=True,
                 env=dict(os.environ, TMPDIR=str(self.directory)))
 
-    def stop(self, patience=10):
+    def stop(self, patience=PATIENCE):
         """End it as an operator does; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(patience)
@@ -218,7 +227,7 @@ class Standalone(fixtures.Fixture):
 
     def __init__(self, **config):
         super().__init__()
-        self.config = {'DEFAULT': {'runtimes': 'python3'}, **config}
+        self.config = patient({'DEFAULT': {'runtimes': 'python3'}, **config})
 
     def _setUp(self):
         self.state = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
@@ -245,7 +254,11 @@ class Standalone(fixtures.Fixture):
 
     def processes(self):
         """Ids of all processes below the server."""
-        return descendants(self.program.process.pid)
+        return processes.descendants(self.program.process.pid)
+
+    def begun(self):
+        """Functions that run the program ``sleep``."""
+        return processes.sleepers(self.program.process.pid)
 
     def packages(self):
         """The stored packages."""
@@ -282,6 +295,7 @@ class Cloud(fixtures.Fixture):
         }
         for group, options in self.config.items():
             config.setdefault(group, {}).update(options)
+        patient(config)
         manage = self.useFixture(
             Program('db_manage', 'upgrade', config=config))
         code = manage.process.wait(PATIENCE)
@@ -316,7 +330,9 @@ class Cloud(fixtures.Fixture):
             engine.living()
         status = self.client.get(f'/v1/runtimes/{id}')['status']
         assert status != 'error', self.engines[0].log.read_text()
-        return status == 'available'
+        # One that does not listen yet would miss what all are told.
+        return status == 'available' and all(
+            'Listening as ' in each.log.read_text() for each in self.engines)
 
     def owned_by(self, engine):
         """How many executions an engine holds."""
@@ -356,7 +372,7 @@ class Maria(fixtures.Fixture):
         except sqlalchemy.exc.OperationalError as e:
             raise unittest.SkipTest(
                 f'MariaDB does not answer on this machine: {e.orig}')
-        self.addCleanup(self.execute, f'DROP DATABASE {name}')
+        self.addCleanup(self.execute, f'DROP DATABASE IF EXISTS {name}')
         self.url += name
 
     def execute(self, statement):
@@ -368,33 +384,17 @@ class Maria(fixtures.Fixture):
             return connection.exec_driver_sql(statement)
 
 
+def patient(groups):
+    """Groups of options, with time for workers to start on a slow
+    machine."""
+    groups['process'] = {'start_timeout': PATIENCE,
+                         **groups.get('process', {})}
+    return groups
+
+
 def ini(groups):
     """Text of a configuration file."""
     return ''.join(
         f'[{group}]\n' + ''.join(
             f'{name} = {value}\n' for name, value in options.items())
         for group, options in groups.items())
-
-
-def children(pid):
-    """Ids of the processes that one has made."""
-    found = []
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
-            found += map(int, (task / 'children').read_text().split())
-    return found
-
-
-def descendants(pid):
-    """Ids of all processes below one."""
-    return [each for child in children(pid)
-            for each in (child, *descendants(child))]
-
-
-def alive(pid):
-    """Whether a process runs; a zombie does not."""
-    try:
-        text = pathlib.Path(f'/proc/{pid}/stat').read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return text.rpartition(')')[2].split()[0] != 'Z'

@@ -29,12 +29,7 @@ import sqlalchemy as sa
 
 from qinling.tests import databases
 from qinling.tests.functional import base as servers
-
-
-def free_port():
-    """A port that nobody uses at the moment."""
-    with socket.create_server(('127.0.0.1', 0)) as listener:
-        return listener.getsockname()[1]
+from qinling.tests import ports
 
 
 def found(*patterns):
@@ -72,7 +67,7 @@ class Daemon(databases.Fixture):
             self.as_user = {'user': entry.pw_uid, 'group': entry.pw_gid,
                             'extra_groups': []}
             os.chown(self.data, entry.pw_uid, entry.pw_gid)
-        self.port = free_port()
+        self.port = ports.free()
         self.process = None
         self.addCleanup(self.kill)
         self.prepare()
@@ -91,7 +86,7 @@ class Daemon(databases.Fixture):
                 self.command(), stdout=log, stderr=log, cwd=self.data,
                 stdin=subprocess.DEVNULL, start_new_session=True,
                 env=self.environment(), **self.as_user)
-        servers.wait_for(self._serving, type(self).__name__, 60)
+        servers.wait_for(self._serving, type(self).__name__)
 
     def _serving(self):
         if self.process.poll() is not None:
@@ -187,7 +182,7 @@ class Rabbit(Daemon):
 
     def prepare(self):
         self.node = f'q{uuid.uuid4().hex[:8]}@localhost'
-        self.distribution = free_port()
+        self.distribution = ports.free()
         self.bus = f'rabbit://guest:guest@127.0.0.1:{self.port}/'
         (self.data / 'rabbitmq.conf').write_text(
             f'listeners.tcp.local = 127.0.0.1:{self.port}\n')

@@ -17,7 +17,6 @@ import dataclasses
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import uuid
 
@@ -27,6 +26,7 @@ from keystoneauth1 import session
 
 from qinling.tests.functional import base
 from qinling.tests.functional import environments
+from qinling.tests import ports
 
 REQUIREMENTS = ('keystone>=27.0.0', 'cheroot>=10.0.0')
 REGION = 'RegionOne'
@@ -124,7 +124,7 @@ class Keystone(fixtures.Fixture):
         shutil.copytree(self._venv / TEMPLATE, self.state)
         _configure(self.state, self._expiration)
         self._log = self.state / 'server.log'
-        self._port = free_port()
+        self._port = ports.free()
         self.url = f'http://127.0.0.1:{self._port}/v3'
         self.addCleanup(self.stop)
         self.start()
@@ -225,13 +225,6 @@ class Keystone(fixtures.Fixture):
         id = self.call('GET', f'/roles?name={role}')['roles'][0]['id']
         self.call(method,
                   f'/projects/{project_id}/users/{user_id}/roles/{id}')
-
-
-def free_port():
-    """A port that nobody listens at."""
-    with socket.socket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        return listener.getsockname()[1]
 
 
 def _configure(state, expiration=3600):

@@ -25,6 +25,11 @@ from qinling.tests.functional import base as servers
 
 FUNCTION = ('import time\n\n\ndef main(number, seconds, **kwargs):\n'
             '    time.sleep(seconds)\n    return number\n')
+#: One of whom everybody sees that it has begun: see
+#: :func:`qinling.tests.functional.processes.sleepers`.
+WAITER = ('import subprocess\n\n\ndef main(seconds, **kwargs):\n'
+          '    print("begun", flush=True)\n'
+          '    subprocess.run(["sleep", str(seconds)])\n')
 FINAL = {'success', 'failed', 'error'}
 
 
@@ -75,7 +80,7 @@ class Load:
     def reached(self, number):
         """Wait until so many were accepted."""
         servers.wait_for(lambda: len(self.accepted) >= number or self.faults,
-                         f'{number} executions', 120)
+                         f'{number} executions', 300)
 
     def _work(self):
         try:
@@ -150,7 +155,7 @@ def judge(test, load, rows):
                              (row['status'], row['result']))
 
 
-def settle(client, patience=90):
+def settle(client, patience=240):
     """All executions, once none runs any more."""
     def look():
         with contextlib.suppress(AssertionError, OSError,

@@ -14,7 +14,6 @@
 
 import os
 import pathlib
-import re
 import subprocess
 import unittest
 
@@ -22,6 +21,7 @@ import fixtures
 
 from qinling.tests.functional import base
 from qinling.tests.functional import environments
+from qinling.tests import ports
 
 REQUIREMENTS = ('swift>=2.35.0', 'keystonemiddleware>=10.6.0',
                 'setuptools<81')
@@ -124,7 +124,6 @@ class Swift(fixtures.Fixture):
     def __init__(self, keystone=None):
         super().__init__()
         self._keystone = keystone
-        self._port = 0
 
     def _setUp(self):
         self._venv = self.useFixture(environments.Environment(
@@ -134,6 +133,7 @@ class Swift(fixtures.Fixture):
         _need_attributes(self.state)
         self._configure()
         self._log = self.state / 'server.log'
+        self._port = ports.free()
         self.addCleanup(self.stop)
         self.start()
         if self._keystone is not None:
@@ -162,7 +162,7 @@ class Swift(fixtures.Fixture):
                 [str(self._venv / 'bin' / 'python'), '-c', SERVER,
                  str(self.state), str(self._port)], stdout=log,
                 stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        self._port = int(base.wait_for(self._serving, 'Swift'))
+        base.wait_for(self._serving, 'Swift')
         self.url = f'http://127.0.0.1:{self._port}'
 
     def stop(self):
@@ -173,8 +173,7 @@ class Swift(fixtures.Fixture):
     def _serving(self):
         text = self._log.read_text()
         assert self._process.poll() is None, text
-        found = re.search(r'Serving at port (\d+)\.', text)
-        return found and found.group(1)
+        return f'Serving at port {self._port}.' in text
 
 
 def _need_attributes(directory):

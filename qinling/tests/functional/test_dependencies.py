@@ -42,7 +42,7 @@ class Case(servers.Shared, base.BaseTestCase):
         def look():
             row = self.client.get(path)
             return row['status'] in ('ready', 'failed') and row
-        return servers.wait_for(look, 'the build', 60)
+        return servers.wait_for(look, 'the build', 240)
 
     def fails(self, function, words):
         """The build must fail, and so must executions, which say where to

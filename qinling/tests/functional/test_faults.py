@@ -22,6 +22,7 @@ import threading
 from oslotest import base
 
 from qinling.tests.functional import base as servers
+from qinling.tests.functional import loads
 
 #: entry -> (source, words of the sentence that the user reads)
 BROKEN = {
@@ -64,7 +65,6 @@ class TestFaults(servers.Shared, base.BaseTestCase):
 
     def failed(self, code, words, entry='main.main', **fields):
         """Run code that must fail with a sentence that has the words."""
-        fields.setdefault('timeout', 2)
         function = self.client.create(code, entry=entry, **fields)['id']
         row = self.client.run(function)
         self.assertEqual('failed', row['status'], (code, row))
@@ -80,7 +80,10 @@ class TestFaults(servers.Shared, base.BaseTestCase):
 
     def test_broken_functions(self):
         for name, (line, words) in BROKEN.items():
-            self.failed(f'def main(**kwargs):\n    {line}\n', words)
+            # Short only where it must elapse.
+            timeout = 2 if 'timeout' in words else 60
+            self.failed(f'def main(**kwargs):\n    {line}\n', words,
+                        timeout=timeout)
         self.works()
 
     def test_unloadable_functions(self):
@@ -90,7 +93,7 @@ class TestFaults(servers.Shared, base.BaseTestCase):
 
     def test_fork_bomb(self):
         self.failed('import os\n\n\ndef main(**kwargs):\n'
-                    '    while True: os.fork()\n', '')
+                    '    while True: os.fork()\n', '', timeout=2)
         self.works()
 
     def test_much_output_is_cut(self):
@@ -158,7 +161,7 @@ class TestFaults(servers.Shared, base.BaseTestCase):
         with socket.create_server(('127.0.0.1', 0)) as listener:
             function = self.client.create(
                 'import socket\n\n\ndef main(port, **kwargs):\n'
-                '    socket.create_connection(("127.0.0.1", port), 3)\n'
+                '    socket.create_connection(("127.0.0.1", port), 30)\n'
                 '    return "connected"\n')['id']
             row = self.client.run(
                 function, {'port': listener.getsockname()[1]})
@@ -170,7 +173,7 @@ class TestFaults(servers.Shared, base.BaseTestCase):
         with socket.create_server(('127.0.0.1', 0)) as listener:
             function = server.client.create(
                 'import socket\n\n\ndef main(port, **kwargs):\n'
-                '    socket.create_connection(("127.0.0.1", port), 3)\n'
+                '    socket.create_connection(("127.0.0.1", port), 30)\n'
                 '    return "connected"\n')['id']
             row = server.client.run(
                 function, {'port': listener.getsockname()[1]})
@@ -178,14 +181,14 @@ class TestFaults(servers.Shared, base.BaseTestCase):
 
     def test_worker_killed(self):
         function = self.client.create(
-            'import time\n\n\ndef main(**kwargs):\n    time.sleep(60)\n',
-            timeout=100)['id']
+            loads.WAITER, timeout=100)['id']
         rows = []
         thread = threading.Thread(
-            target=lambda: rows.append(self.client.run(function)))
+            target=lambda: rows.append(
+                self.client.run(function, {'seconds': 60})))
         thread.start()
-        servers.wait_for(lambda: self.client.get(
-            f'/v1/functions/{function}/workers')['workers'], 'a worker')
+        # Before, another worker would get it.
+        servers.wait_for(self.server.begun, 'the function')
         # Which of them serves is not known from outside: all must go.
         for pid in self.server.processes():
             # One may end meanwhile, or with the one that was killed before.
@@ -194,6 +197,6 @@ class TestFaults(servers.Shared, base.BaseTestCase):
                         f'/proc/{pid}/cmdline').read_bytes():
                     os.kill(pid, signal.SIGKILL)
         thread.join(servers.PATIENCE)
-        self.assertEqual('error', rows[0]['status'])
+        self.assertEqual(['error'], [row['status'] for row in rows])
         self.assertIn('worker died', servers.output(rows[0]))
         self.works()

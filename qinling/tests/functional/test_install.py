@@ -117,7 +117,7 @@ class InstallTest(base.BaseTestCase):
         self.run_function(client)
         self.check_shell(client.url)
         server.send_signal(signal.SIGTERM)
-        self.assertEqual(0, server.wait(10))
+        self.assertEqual(0, server.wait(servers.PATIENCE))
 
     def run_function(self, client):
         function = client.create({

@@ -13,10 +13,8 @@
 """Jobs and retries with real processes, which are killed."""
 
 import collections
-import contextlib
 import datetime
 import json
-import pathlib
 import random
 import subprocess
 import sys
@@ -28,6 +26,8 @@ from qinling.db import models
 from qinling.db import query
 from qinling.tests import databases
 from qinling.tests.functional import base as servers
+from qinling.tests.functional import loads
+from qinling.tests.functional import processes
 
 SCHEDULERS = 5
 JOBS = 12
@@ -52,10 +52,6 @@ ADDER = ('def main(a=0, b=0, **kwargs):\n    print("adding")\n'
 SLEEPER = ('import time\n\n\ndef main(seconds, **kwargs):\n'
            '    print("begun", flush=True)\n    time.sleep(seconds)\n'
            '    return seconds\n')
-#: One of whom everybody sees that it has begun.
-WAITER = ('import subprocess\n\n\ndef main(seconds, **kwargs):\n'
-          '    print("begun", flush=True)\n'
-          '    subprocess.run(["sleep", str(seconds)])\n')
 UNSTEADY = ('calls = []\n\n\ndef main(good, **kwargs):\n'
             '    calls.append(1)\n    if len(calls) < good:\n'
             '        raise ValueError("not yet")\n    return len(calls)\n')
@@ -123,7 +119,7 @@ class Killing:
             self.start()
         servers.wait_for(lambda: not self.db.read(lambda tx: query.exists(
             tx, models.Job, models.Job.status == 'running')),
-            'the end of all jobs', 120)
+            'the end of all jobs', 300)
         self.check(ids, start, function)
 
     def check(self, ids, start, function):
@@ -189,7 +185,7 @@ class TestStandalone(base.BaseTestCase):
                 f'/v1/executions?description=has:{job["id"]}')['executions']
             return len(rows) >= number and not [
                 row for row in rows if row['status'] == 'running'] and rows
-        return servers.wait_for(look, 'executions', 60)
+        return servers.wait_for(look, 'executions')
 
     def test_a_job(self):
         function = self.client.create(ADDER)['id']
@@ -261,27 +257,19 @@ class TestStandalone(base.BaseTestCase):
                           servers.output(row)), row)
 
     def test_cancel_and_rerun(self):
-        function = self.client.create(WAITER, timeout=60)['id']
+        function = self.client.create(loads.WAITER, timeout=60)['id']
         id = self.client.run(function, {'seconds': 50}, sync=False)['id']
-        servers.wait_for(self.is_sleeping, 'the function')
+        servers.wait_for(self.server.begun, 'the function')
         status, row = self.client.call('POST', f'/v1/executions/{id}/cancel')
         self.assertEqual((200, 'cancelled'), (status, row['status']))
         # The log comes when the worker has ended it.
-        servers.wait_for(lambda: self.client.log(id), 'the log', 20)
+        servers.wait_for(lambda: self.client.log(id), 'the log')
         status, row = self.client.call(
             'POST', f'/v1/executions/{id}/rerun')
         self.assertEqual(201, status)
         status, row = self.client.call(
             'POST', f'/v1/executions/{row["id"]}/cancel')
         self.assertEqual('cancelled', row['status'])
-
-    def is_sleeping(self):
-        for pid in self.server.processes():
-            with contextlib.suppress(OSError):
-                name = pathlib.Path(f'/proc/{pid}/comm').read_text()
-                if name == 'sleep\n':
-                    return True
-        return False
 
 
 class TestNoMessage(base.BaseTestCase):
@@ -291,15 +279,12 @@ class TestNoMessage(base.BaseTestCase):
         server = self.useFixture(servers.Standalone(
             engine={'lease': 3, 'sweep_interval': 1}))
         client = server.client
-        function = client.create(SLEEPER, timeout=60)['id']
-        id = client.run(function, {'seconds': 50}, sync=False)['id']
-        servers.wait_for(lambda: client.get(
-            f'/v1/functions/{function}/workers')['workers'], 'a worker')
-        before = set(server.processes())
+        function = client.create(loads.WAITER, timeout=300)['id']
+        id = client.run(function, {'seconds': 290}, sync=False)['id']
+        servers.wait_for(server.begun, 'the function')
         self.assertEqual(204, client.call(
             'DELETE', f'/v1/executions/{id}')[0])
-        servers.wait_for(lambda: before - set(server.processes()),
-                         'the end of the process', 20)
+        servers.wait_for(lambda: not server.begun(), 'the end of the process')
 
 
 class TestCloud(base.BaseTestCase):
@@ -309,7 +294,7 @@ class TestCloud(base.BaseTestCase):
         super().setUp()
         self.server = self.useFixture(servers.Cloud(
             engines=2, engine={'lease': 3, 'sweep_interval': 1,
-                               'queue_timeout': 5}))
+                               'queue_timeout': 15, 'max_attempts': 10}))
         self.client = self.server.client
 
     def test_an_engine_dies_among_ticks(self):
@@ -331,23 +316,25 @@ class TestCloud(base.BaseTestCase):
             rows = self.client.get(path)['executions']
             return not [row for row in rows
                         if row['status'] == 'running'] and rows
-        rows = servers.wait_for(ended, 'the end of all', 60)
+        rows = servers.wait_for(ended, 'the end of all')
         self.assertEqual({'success'}, {row['status'] for row in rows})
         self.assertEqual(40, len(rows))
         self.assertEqual(40, len({row['scheduled_at'] for row in rows}))
 
     def test_cancel_reaches_every_engine(self):
-        function = self.client.create(SLEEPER, timeout=60)['id']
-        ids = [self.client.run(function, {'seconds': 50}, sync=False)['id']
+        function = self.client.create(loads.WAITER, timeout=300)['id']
+        ids = [self.client.run(function, {'seconds': 290}, sync=False)['id']
                for _ in range(4)]
-        servers.wait_for(lambda: sum(map(
-            self.server.owned_by, self.server.engines)) == 4, 'all to run')
+        # What has not begun has no log.
+        servers.wait_for(lambda: 4 == sum(
+            len(processes.sleepers(engine.process.pid))
+            for engine in self.server.engines), 'all to run')
         for id in ids:
             status, row = self.client.call(
                 'POST', f'/v1/executions/{id}/cancel')
             self.assertEqual((200, 'cancelled'), (status, row['status']))
         for id in ids:
-            servers.wait_for(lambda: self.client.log(id), 'the log', 20)
+            servers.wait_for(lambda: self.client.log(id), 'the log')
 
     def test_cancel_of_what_a_dead_engine_held(self):
         function = self.client.create(SLEEPER, timeout=60)['id']

@@ -267,7 +267,7 @@ class TestExpiry(base.BaseTestCase):
     """Tokens that do not live long."""
 
     def test_it(self):
-        identity = self.useFixture(keystone.Keystone(expiration=4))
+        identity = self.useFixture(keystone.Keystone(expiration=8))
         server = self.useFixture(servers.Standalone(**options(identity)))
         account = identity.user(identity.project(), 'member')
         for _ in range(2):

@@ -37,7 +37,7 @@ def options(stand_in, **more):
     return {'engine': {'orchestrator': 'kubernetes'},
             'kubernetes': {'kubeconfig': stand_in.kubeconfig,
                            'namespace': stand_in.namespace, 'replicas': 1,
-                           'ready_timeout': 30, 'engine_lease': 2, **more}}
+                           'ready_timeout': 120, 'engine_lease': 2, **more}}
 
 
 class Clustered(test_base.BaseTestCase):
@@ -204,7 +204,9 @@ class TestCloud(Clustered):
 
     def test_engine_dies(self):
         cloud = self.useFixture(base.Cloud(
-            engines=2, **options(self.cluster, orphan_timeout=2)))
+            engines=2, **options(
+                # The one that lives must not be thought dead.
+                self.cluster, engine_lease=8, orphan_timeout=2)))
         self.client = cloud.client
         function = self.function()
         for number in range(8):
@@ -214,7 +216,7 @@ class TestCloud(Clustered):
         for number in range(8):
             row = self.client.run(function, '{}', sync=False)
             self.assertEqual('success', self.client.ended(
-                row['id'], 60)['status'])
+                row['id'])['status'])
         # What the dead one had is taken over or destroyed.
         base.wait_for(lambda: len(self.workers(function)) == 1,
                       'the end of orphans')

@@ -150,7 +150,7 @@ class MainJob(servers.Shared):
                          (row['status'], servers.output(row)))
         self.assertGreaterEqual(json.loads(row['result'])['duration'], 1)
         before = self._workers(function)
-        self.client.form('PUT', f'/v1/functions/{function}', {'timeout': 5})
+        self.client.form('PUT', f'/v1/functions/{function}', {'timeout': 30})
         row = self.client.run(function, {'seconds': 1.5})
         self.assertEqual('success', row['status'], row)
         self.assertEqual(before, self._workers(function))
@@ -162,16 +162,16 @@ class MainJob(servers.Shared):
     def test_workers_grow_with_concurrency(self):
         function = self.client.create(KINDS, entry='main.slow')['id']
         for concurrent, wanted in ((3, 1), (6, 2)):
-            self._at_once(function, concurrent)
+            self._at_once(function, concurrent, 2 * wanted)
             self.assertEqual(wanted, len(self._workers(function)))
         self.assertEqual(202, self.client.call(
             'POST', f'/v1/functions/{function}/detach')[0])
         servers.wait_for(lambda: not self._workers(function), 'the detach')
 
-    def _at_once(self, function, count):
+    def _at_once(self, function, count, seconds):
         rows = []
         threads = [threading.Thread(target=lambda: rows.append(
-            self.client.run(function, {'seconds': 2})))
+            self.client.run(function, {'seconds': seconds})))
             for _ in range(count)]
         for thread in threads:
             thread.start()

@@ -19,6 +19,7 @@ import threading
 from oslotest import base
 
 from qinling.tests.functional import base as servers
+from qinling.tests.functional import processes
 
 SLEEPER = ('import time\n\n\ndef main(seconds=0, **kwargs):\n'
            '    time.sleep(seconds)\n    return seconds\n')
@@ -39,7 +40,7 @@ class TestEngines(base.BaseTestCase):
         servers.wait_for(lambda: capacity() == {
             'total': 4, 'available': 4}, 'both pools')
         for _ in range(12):
-            client.run(function, {'seconds': 2}, sync=False)
+            client.run(function, {'seconds': 6}, sync=False)
         path = f'/v1/functions/{function}'
 
         def workers():
@@ -52,7 +53,7 @@ class TestEngines(base.BaseTestCase):
         runtime = f'/v1/runtimes/{client.runtime()}'
         self.assertEqual(403, client.call(
             'PUT', runtime, {'image': 'python3.99'})[0])
-        cloud.engines[0].stop(30)
+        cloud.engines[0].stop()
         servers.wait_for(lambda: workers() == 1, 'one worker')
         # It has the worker of the function beside its pool.
         servers.wait_for(lambda: capacity() == {
@@ -76,13 +77,13 @@ class TestWorkers(base.BaseTestCase):
             lambda: len(engines()) == 2 and engines(), 'two engines')
         function = cloud.client.create(SLEEPER, timeout=60)['id']
         cloud.client.run(function, {'seconds': 0})
-        children = servers.children(program.process.pid)
+        children = processes.children(program.process.pid)
         program.process.send_signal(signal.SIGHUP)
         servers.wait_for(
             lambda: program.log.read_text().count('was read again') == 2,
             'both to read the configuration')
         self.assertEqual([], [pid for pid in children
-                              if not servers.alive(pid)])
+                              if not processes.alive(pid)])
         victim = sorted(first)[0]
         os.kill(int(victim.split('-')[-2]), signal.SIGKILL)
         servers.wait_for(
@@ -91,9 +92,9 @@ class TestWorkers(base.BaseTestCase):
         row = cloud.client.run(function, {'seconds': 0}, sync=False)
         self.assertEqual(
             'success', cloud.client.ended(row['id'])['status'])
-        children = servers.descendants(program.process.pid)
-        self.assertEqual(0, program.stop(60))
-        self.assertFalse([pid for pid in children if servers.alive(pid)])
+        children = processes.descendants(program.process.pid)
+        self.assertEqual(0, program.stop())
+        self.assertFalse([pid for pid in children if processes.alive(pid)])
         self.assertEqual(set(), engines())
 
 
@@ -126,7 +127,7 @@ class TestSlowFunction(base.BaseTestCase):
             f'/v1/executions/{rows[-1]["id"]}')['status'])
         for row in rows:
             self.assertEqual(
-                'success', self.client.ended(row['id'], 60)['status'])
+                'success', self.client.ended(row['id'])['status'])
 
     def test_synchronous(self):
         answers = []
@@ -138,9 +139,9 @@ class TestSlowFunction(base.BaseTestCase):
         for thread in threads:
             thread.start()
         # More than its share is refused at once.
-        servers.wait_for(lambda: len(answers) == 4, 'refusals')
+        servers.wait_for(lambda: len(answers) >= 4, 'refusals')
+        self.assertEqual([429] * 4, [status for status, _ in answers[:4]])
         self.is_quick()
-        self.assertEqual([429] * 4, [status for status, _ in answers])
         for thread in threads:
             thread.join()
         self.assertEqual(8, sum(

@@ -50,6 +50,8 @@ class TestCloud(base.BaseTestCase):
         engine = self.cloud.engines[0]
         engine.kill()
         engine.start()
+        # Whoever calls one that starts slowly is refused.
+        servers.wait_for(lambda: self.cloud.listening(engine), 'the engine')
         servers.wait_for(lambda: self.mine.run(
             function)['status'] == 'success', 'the engine')
         self.swift.stop()

@@ -22,6 +22,7 @@ from oslotest import base
 
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import environments
+from qinling.tests.functional import processes
 
 SCRIPT = environments.CHECKOUT / 'tools' / 'quickstart.sh'
 
@@ -83,12 +84,12 @@ class QuickstartTest(base.BaseTestCase):
 
     def stop(self):
         server = int((self.state / 'quickstart.pid').read_text())
-        processes = [server, *servers.descendants(server)]
-        self.assertGreater(len(processes), 1)
+        pids = [server, *processes.descendants(server)]
+        self.assertGreater(len(pids), 1)
         self.assertEqual('The server is stopped.\n',
                          self.quickstart('--stop'))
         servers.wait_for(
-            lambda: not any(servers.alive(pid) for pid in processes),
+            lambda: not any(processes.alive(pid) for pid in pids),
             'the end of the server and its workers')
         self.assertFalse((self.state / 'endpoint').exists())
         self.assertIn('No server runs', self.quickstart('--stop'))

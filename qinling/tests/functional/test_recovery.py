@@ -22,6 +22,8 @@ import fixtures
 from oslotest import base
 
 from qinling.tests.functional import base as servers
+from qinling.tests.functional import loads
+from qinling.tests.functional import processes
 
 SLEEPER = ('import time\n\n\ndef main(seconds, **kwargs):\n'
            '    time.sleep(seconds)\n    return seconds\n')
@@ -37,23 +39,22 @@ class TestStandalone(base.BaseTestCase):
         self.client = self.server.client
 
     def test_stop_is_clean(self):
-        function = self.client.create(SLEEPER, timeout=60)['id']
+        function = self.client.create(loads.WAITER, timeout=300)['id']
         rows = []
 
         def run():
             with contextlib.suppress(OSError, http.client.HTTPException):
-                rows.append(self.client.run(function, {'seconds': 50}))
+                rows.append(self.client.run(function, {'seconds': 290}))
         waiting = threading.Thread(target=run)
         waiting.start()
-        servers.wait_for(lambda: self.client.get(
-            f'/v1/functions/{function}/workers')['workers'], 'a worker')
+        servers.wait_for(self.server.begun, 'the function')
         left = self.client.run(function, {'seconds': 0.5}, sync=False)
         workers = self.server.processes()
-        self.assertEqual(0, self.server.program.stop(patience=10))
+        self.assertEqual(0, self.server.program.stop())
         waiting.join(servers.PATIENCE)
-        self.assertEqual('error', rows[0]['status'], rows)
+        self.assertEqual(['error'], [row['status'] for row in rows], rows)
         self.assertIn('stopped', servers.output(rows[0]))
-        self.assertFalse([pid for pid in workers if servers.alive(pid)])
+        self.assertFalse([pid for pid in workers if processes.alive(pid)])
         self.assertFalse((self.server.state / 'endpoint').exists())
         self.server.restart()
         row = self.server.client.ended(left['id'])
@@ -81,7 +82,7 @@ class TestStandalone(base.BaseTestCase):
         for thread in threads:
             thread.join(servers.PATIENCE)
         servers.wait_for(
-            lambda: not [pid for pid in workers if servers.alive(pid)],
+            lambda: not [pid for pid in workers if processes.alive(pid)],
             'the end of all workers')
         self.server.restart()
         client = self.server.client
@@ -90,7 +91,7 @@ class TestStandalone(base.BaseTestCase):
             return client.get('/v1/executions')['executions']
         servers.wait_for(
             lambda: all(row['status'] in FINAL for row in rows()),
-            'the end of all executions', 60)
+            'the end of all executions')
         found = {row['id']: row for row in rows()}
         self.assertLessEqual(set(accepted), set(found))
         for row in found.values():
@@ -103,7 +104,8 @@ class TestStandalone(base.BaseTestCase):
         second = subprocess.run(
             [sys.executable, '-c', 'from qinling.cmd import standalone; '
              'standalone.main()', '--state-dir', str(self.server.state),
-             '--port', '0'], capture_output=True, text=True, timeout=60)
+             '--port', '0'], capture_output=True, text=True,
+            timeout=servers.PATIENCE)
         self.assertEqual(1, second.returncode)
         self.assertIn('Another qinling-standalone uses the state directory',
                       second.stderr)
@@ -143,7 +145,8 @@ class TestCloud(base.BaseTestCase):
 
     def test_another_engine_takes_over(self):
         server = self.useFixture(servers.Cloud(
-            engines=2, engine={'lease': 3, 'sweep_interval': 1}))
+            engines=2, engine={'lease': 3, 'sweep_interval': 1,
+                               'max_attempts': 10}))
         function = server.client.create(SLEEPER, timeout=60)['id']
         rows = [server.client.run(function, {'seconds': 3}, sync=False)
                 for _ in range(6)]
@@ -156,5 +159,5 @@ class TestCloud(base.BaseTestCase):
         servers.wait_for(somebody_works, 'work')
         working[0].kill()
         for row in rows:
-            ended = server.client.ended(row['id'], 60)
+            ended = server.client.ended(row['id'])
             self.assertEqual('success', ended['status'], ended)

@@ -313,7 +313,7 @@ class TestBuilds(shells.Case):
         def failed():
             row = self.shell.json('function build show', 'needing')
             return row['status'] == 'failed' and row
-        row = servers.wait_for(failed, 'the build', 60)
+        row = servers.wait_for(failed, 'the build')
         self.assertEqual('pip', row['kind'])
         self.assertIn('No matching distribution', self.shell.run(
             'function build log show', 'needing', '--function-version', 1))

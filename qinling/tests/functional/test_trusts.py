@@ -321,7 +321,7 @@ class TestFaults(base.BaseTestCase):
         self.assertEqual(3, len(cloud.trusts()))
 
     def test_tokens_are_opened_anew(self):
-        cloud = self.useFixture(openstack.Clouded(expiration=6))
+        cloud = self.useFixture(openstack.Clouded(expiration=12))
         account, mine = cloud.somebody()
         function = self.create(mine)
 

@@ -130,12 +130,12 @@ class Versions(servers.Shared):
 
     def test_a_version_keeps_its_limits_and_entry(self):
         function = self.client.create(
-            'import time\n\n\ndef slow(**k):\n    time.sleep(1.5)\n'
+            'import time\n\n\ndef slow(**k):\n    time.sleep(3.5)\n'
             '    return "slow"\n\n\ndef fast(**k):\n    return "fast"\n',
-            entry='main.slow', timeout=5)['id']
+            entry='main.slow', timeout=60)['id']
         self.publish(function)
         self.client.form('PUT', f'/v1/functions/{function}',
-                         {'entry': 'main.fast', 'timeout': 1})
+                         {'entry': 'main.fast', 'timeout': 3})
         self.assertEqual('fast', servers.output(self.client.run(function)))
         row = self.client.run(function, function_version=1)
         self.assertEqual('slow', servers.output(row))
@@ -180,7 +180,7 @@ class Versions(servers.Shared):
             '    time.sleep(seconds)\n')['id']
         self.publish(function)
         path = f'/v1/functions/{function}/versions/1'
-        row = self.client.run(function, {'seconds': 2}, function_version=1,
+        row = self.client.run(function, {'seconds': 4}, function_version=1,
                               sync=False)
         status, fault = self.client.call('DELETE', path)
         self.assertEqual(403, status)

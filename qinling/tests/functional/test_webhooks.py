@@ -29,7 +29,7 @@ from qinling.tests.functional import base as servers
 
 SECRET = 'a secret of a sender'
 MOST = 65536
-OPTIONS = {'webhooks': {'max_body_size': MOST, 'rate_limit': '50/hour'}}
+OPTIONS = {'webhooks': {'max_body_size': MOST, 'rate_limit': '50/day'}}
 CODE = """
 def echo(context=None, **kwargs):
     print('echo', sorted(kwargs))
@@ -40,9 +40,9 @@ def answer(method, headers, query, body, is_base64, **kwargs):
             'headers': {'X-Method': method, 'Content-Type': 'text/html'},
             'body': '<p>%s %s' % (body, query)}
 
-def slow(context=None, **kwargs):
+def slow(seconds=1, **kwargs):
     import time
-    time.sleep(1)
+    time.sleep(seconds)
     return 'done'
 
 def broken(**kwargs):
@@ -189,8 +189,11 @@ class Webhooks(servers.Shared):
 
     def test_executions_at_once(self):
         function = self.client.create(CODE, entry='main.slow')['id']
-        for sync, state in ((True, 'success'), (False, 'running')):
-            body = json.dumps({'function_id': function, 'sync': sync})
+        # The last of those who do not wait must still find it running.
+        for sync, state, seconds in ((True, 'success', 1),
+                                     (False, 'running', 30)):
+            body = json.dumps({'function_id': function, 'sync': sync,
+                               'input': {'seconds': seconds}})
             found = at_once(8, lambda: self.client.request(
                 'POST', '/v1/executions', body, {
                     'Content-Type': 'application/json',
@@ -294,7 +297,8 @@ class TestRestart(base.BaseTestCase):
         first = self.finished(row, 'one')
         self.assertEqual(0, self.server.program.stop())
         with contextlib.closing(sqlite3.connect(
-                self.server.state / 'qinling.db')) as database:
+                self.server.state / 'qinling.db', timeout=servers.PATIENCE)
+                ) as database:
             database.execute("UPDATE idempotency_keys SET created_at = "
                              "'2020-01-01 00:00:00.000000'")
             database.commit()

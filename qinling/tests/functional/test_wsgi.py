@@ -19,6 +19,7 @@ import signal
 from oslotest import base
 
 from qinling.tests.functional import base as servers
+from qinling.tests.functional import processes
 from qinling.tests.functional import webservers
 
 HELLO = 'def main(name="nobody"):\n    return name\n'
@@ -59,10 +60,10 @@ class TestWebServers(servers.Shared, base.BaseTestCase):
         wanted = [f'n{number}' for number in range(24)]
         self.assertEqual(wanted, self.run_many(client, function))
         # A process that dies is replaced by another fork.
-        children = servers.descendants(server.process.pid)
+        children = processes.descendants(server.process.pid)
         os.kill(children[0], signal.SIGKILL)
         servers.wait_for(
-            lambda: not servers.alive(children[0]), 'the end of a child')
+            lambda: not processes.alive(children[0]), 'the end of a child')
         self.assertEqual(wanted, self.run_many(client, function))
         self.assertEqual(404, client.call('GET', '/v1/nothing')[0])
         self.assertEqual(0, server.stop())

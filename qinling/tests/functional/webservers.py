@@ -15,12 +15,13 @@
 import fcntl
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import unittest
 
 import fixtures
+
+from qinling.tests import ports
 
 #: Where they are kept.  Found at import: tests have homes of their own.
 CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME')
@@ -46,13 +47,6 @@ def installed():
                     f'The web servers cannot be installed: {made.stderr}')
             (directory / 'ready').touch()
     return directory
-
-
-def free_port():
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(('127.0.0.1', 0))
-        return found.getsockname()[1]
 
 
 def gunicorn(directory, port):
@@ -84,7 +78,7 @@ class WebServer(fixtures.Fixture):
 
     def _setUp(self):
         directory = installed()
-        self.port = free_port()
+        self.port = ports.free()
         self.log = pathlib.Path(
             self.useFixture(fixtures.TempDir()).path, 'log')
         path = os.pathsep.join((os.getcwd(), str(directory)))
@@ -100,7 +94,7 @@ class WebServer(fixtures.Fixture):
         self.process.kill()
         self.process.wait()
 
-    def stop(self, patience=30):
+    def stop(self, patience=120):
         """End it as an operator does; returns the exit code."""
         self.process.terminate()
         return self.process.wait(patience)

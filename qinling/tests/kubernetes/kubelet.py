@@ -24,7 +24,7 @@ from qinling.tests.kubernetes import resources
 from qinling.tests.kubernetes import scheduling
 
 FIRST_POD, LAST_POD = 10, 250  # last numbers of the addresses of pods
-PATIENCE = 10  # seconds that pods may take to end when all is closed
+PATIENCE = 60  # seconds that pods may take to end when all is closed
 
 
 class Kubelet:

@@ -24,6 +24,7 @@ from qinling.core import secrets
 from qinling.telemetry import health
 from qinling.telemetry import metrics
 from qinling.telemetry import tracing
+from qinling.tests import databases
 from qinling.tests import fixtures
 from qinling.tests.unit.api import cases
 
@@ -173,7 +174,7 @@ class TestAudit(cases.ApiTest):
             audit=self.audit)
 
     def told(self):
-        return self.notifier.told.get(timeout=30)
+        return self.notifier.told.get(timeout=databases.PATIENCE)
 
     def test_who_did_what(self):
         answer = self.api.request(

@@ -26,6 +26,7 @@ from qinling.cmd import process
 from qinling import conf as qinling_conf
 from qinling.telemetry import health
 from qinling.tests.unit.deploy import manifests
+from qinling.tests.unit.runtimes import agents
 
 FILE = manifests.BASE / 'qinling.conf'
 SECRET = manifests.DIRECTORY / 'overlays' / 'demo' / 'secret.sh'
@@ -253,7 +254,7 @@ class CommandsTest(base.BaseTestCase):
         with request.urlopen(url + probe['path']) as answer:
             self.assertEqual(200, answer.status)
         program.terminate()
-        self.assertEqual(0, program.wait(30))
+        self.assertEqual(0, program.wait(agents.PATIENCE))
 
     def test_files_are_where_programs_look(self):
         for pod in self.pods.values():

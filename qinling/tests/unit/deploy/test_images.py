@@ -21,7 +21,6 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 
@@ -30,6 +29,7 @@ from oslotest import base
 import yaml
 
 from qinling.orchestrators.process import languages
+from qinling.tests import ports
 from qinling.tests.unit.deploy import dockerfiles
 from qinling.tests.unit.deploy import manifests
 from qinling.tests.unit.runtimes import agents
@@ -176,8 +176,7 @@ class AgentTest(base.BaseTestCase):
 
     def start(self, command):
         """Start an agent as a container does; returns its address."""
-        with socket.create_server(('127.0.0.1', 0)) as listener:
-            address = '127.0.0.1:%d' % listener.getsockname()[1]
+        address = '127.0.0.1:%d' % ports.free()
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             env=dict(KEY, QINLING_LISTEN=f'tcp:{address}'))
@@ -254,8 +253,7 @@ class AgentTest(base.BaseTestCase):
         self.assertIn('QINLING_POOL_KEY', done.stderr)
 
     def test_nobody_there(self):
-        with socket.create_server(('127.0.0.1', 0)) as listener:
-            address = '127.0.0.1:%d' % listener.getsockname()[1]
+        address = '127.0.0.1:%d' % ports.free()
         done = self.smoke('worker', address, 'python', '--patience', '0.3',
                           **KEY)
         self.assertEqual(1, done.returncode)

@@ -28,7 +28,7 @@ from qinling.db import session
 from qinling import exception
 from qinling.orchestrators import base as orchestrators
 
-PATIENCE = 10
+PATIENCE = 90
 PAST = datetime.timedelta(hours=-1)
 FUTURE = datetime.timedelta(hours=1)
 

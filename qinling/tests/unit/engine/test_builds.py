@@ -70,7 +70,7 @@ class Script:
         return 200, {}
 
     def execute(self, worker, order, timeout):
-        self.gate.wait(30)
+        self.gate.wait(base.PATIENCE)
         self.orders.append(order)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -205,7 +205,7 @@ class TestTogether(BuildsTest):
         for made in engines:
             made.script.gate.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(base.PATIENCE)
         self.assertEqual(6, len(found))
         self.assertEqual(1, len({tuple(each) for each in found}))
         self.assertEqual(1, sum(len(made.script.orders)

@@ -17,7 +17,7 @@ from oslotest import base
 from qinling.engine import fair_queue
 from qinling import exception
 
-PATIENCE = 20
+PATIENCE = 90
 
 
 class TestFairQueue(base.BaseTestCase):

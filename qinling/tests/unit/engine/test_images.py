@@ -42,7 +42,7 @@ class Cluster:
         self.orders.append(order)
         if self.found is None:
             self.begun.set()
-            if not self.ended.wait(10):
+            if not self.ended.wait(base.PATIENCE):
                 raise AssertionError('It was never cancelled.')
             raise exception.TemporaryError('its pod was deleted')
         if isinstance(self.found, Exception):
@@ -114,10 +114,10 @@ class TestImages(test_runner.RunnerTest):
             {'id': id, 'input': None, 'sync': True, 'owner': 'me'},
             self.target))
         thread.start()
-        self.assertTrue(self.cluster.begun.wait(10))
+        self.assertTrue(self.cluster.begun.wait(base.PATIENCE))
         self.db.write(lambda tx: query.move(
             tx, models.Execution, id, 'cancelled', owner=None))
         self.runner.cancel(id)
-        thread.join(10)
+        thread.join(base.PATIENCE)
         self.assertTrue(self.cluster.ended.is_set())
         self.assertEqual('cancelled', self.execution(id).status)

@@ -106,7 +106,7 @@ class TestInvoker(base.BaseTestCase):
         self.assertEqual((200, {'a': 1}),
                          self.invoker.execute(worker, {'x': 'ü'}, 5))
         self.assertEqual((503, {'b': 2}),
-                         self.invoker.execute(worker, {}, 5))
+                         self.invoker.execute(worker, {}, 60))
         self.assertEqual(1, self.peer.connections)
         head, body = self.peer.requests[0]
         self.assertEqual(b'POST /execute HTTP/1.1\r\n', head[0])
@@ -131,7 +131,7 @@ class TestInvoker(base.BaseTestCase):
     def test_answer_in_pieces(self):
         whole = answer({'long': 'x' * 300000})
         worker = self.worker(whole)
-        _, found = self.invoker.execute(worker, {}, 5)
+        _, found = self.invoker.execute(worker, {}, 60)
         self.assertEqual(300000, len(found['long']))
 
     def test_nobody_listens(self):
@@ -141,7 +141,7 @@ class TestInvoker(base.BaseTestCase):
 
     def test_gone_before_the_request(self):
         worker = self.worker(answer({}), closing=True)
-        self.invoker.execute(worker, {}, 5)
+        self.invoker.execute(worker, {}, 60)
         error = self.assertRaises(
             (invoker.NotSent, invoker.Lost), self.invoker.execute, worker,
             {'x': 'y' * 1000000}, 5)
@@ -149,14 +149,14 @@ class TestInvoker(base.BaseTestCase):
 
     def test_gone_with_the_request(self):
         worker = self.worker(None)
-        self.assertRaises(invoker.Lost, self.invoker.execute, worker, {}, 5)
+        self.assertRaises(invoker.Lost, self.invoker.execute, worker, {}, 60)
 
     def test_gone_in_the_answer(self):
         for broken in (b'HTTP/1.1 200 X\r\ncontent-length: 9\r\n\r\n{',
                        b'HTTP/1.1 200', b'rubbish\r\n\r\n'):
             worker = self.worker(broken, closing=True)
             self.assertRaises(invoker.Lost, self.invoker.execute, worker,
-                              {}, 5)
+                              {}, 60)
 
     def test_no_answer_in_time(self):
         worker = self.worker(b'')
@@ -165,9 +165,9 @@ class TestInvoker(base.BaseTestCase):
 
     def test_a_forgotten_worker_gets_a_new_connection(self):
         worker = self.worker(answer({}), answer({}))
-        self.invoker.execute(worker, {}, 5)
+        self.invoker.execute(worker, {}, 60)
         self.invoker.forget(worker)
-        self.invoker.execute(worker, {}, 5)
+        self.invoker.execute(worker, {}, 60)
         self.assertEqual(2, self.peer.connections)
 
     def test_status(self):
@@ -186,7 +186,7 @@ class TestInvoker(base.BaseTestCase):
         thread.start()
         self.assertTrue(agents.wait_until(lambda: self.peer.requests))
         self.invoker.abort(worker)
-        thread.join(5)
+        thread.join(agents.PATIENCE)
         self.assertEqual(1, len(found))
         self.invoker.abort(worker)
 
@@ -223,7 +223,7 @@ class TestReach(base.BaseTestCase):
         worker = orchestrators.Worker('w', 'r', '', 'hush',
                                       reach=Relay(peer.address))
         try:
-            return invoker.Invoker().execute(worker, {}, 5)
+            return invoker.Invoker().execute(worker, {}, 60)
         finally:
             self.head = peer.requests[0][0]
 

@@ -23,7 +23,7 @@ from qinling import exception
 from qinling.orchestrators import base as orchestrators
 from qinling.tests import databases
 
-PATIENCE = 10
+PATIENCE = 90
 
 
 def target(function='f', version=0, package='p', timeout=5):
@@ -145,7 +145,7 @@ class TestScaling(base.BaseTestCase):
     def test_gives_up_at_the_deadline(self):
         self.workers.most = 0
         error = self.assertRaises(
-            scaling.NoWorker, self.acquire, target(), 0.05)
+            scaling.NoWorker, self.acquire, target(), 1)
         self.assertIn('there is no more', str(error))
 
     def test_permanent_trouble_is_told_at_once(self):

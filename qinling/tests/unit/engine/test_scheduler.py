@@ -320,11 +320,11 @@ class TestThread(SchedulerTest):
         self.assertTrue(faults)
 
     def test_attempts_come_in_their_time(self):
-        self.scheduler.begin()
         late = models.now() + datetime.timedelta(seconds=0.3)
         soon = models.now() + datetime.timedelta(seconds=0.1)
         self.scheduler.later(late, 'late')
         self.scheduler.later(soon, 'soon')
+        self.scheduler.begin()
         databases.wait_until(lambda: len(self.resumed) == 2)
         self.assertEqual([('soon', soon), ('late', late)], self.resumed)
         self.assertGreaterEqual(models.now(), late)

@@ -29,7 +29,7 @@ DIRECTORY = os.path.dirname(runtimes.__file__)
 FUNCTIONS = os.path.join(os.path.dirname(os.path.dirname(
     os.path.dirname(__file__))), 'functions')
 MIB = 1 << 20
-PATIENCE = 20  # seconds
+PATIENCE = 90  # seconds, for a slow and busy machine, too
 
 LOAD = {'function_id': 'f', 'function_version': 0, 'entry': 'main.main',
         'memory_size': 64 * MIB, 'slots': 3, 'max_log_size': MIB,

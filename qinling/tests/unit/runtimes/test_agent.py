@@ -207,7 +207,7 @@ class TestConversation(AgentTest):
 
 class TestCalls(AgentTest):
     def execute(self, **fields):
-        body = dict({'execution_id': 'e', 'timeout': 5}, **fields)
+        body = {'execution_id': 'e', 'timeout': agents.PATIENCE, **fields}
         return self.client.call('POST', '/execute',
                                 json.dumps(body).encode())
 

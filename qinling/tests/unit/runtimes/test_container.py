@@ -15,13 +15,13 @@
 import hmac
 import json
 import os
-import socket
 import subprocess
 import sys
 
 import fixtures
 from oslotest import base
 
+from qinling.tests import ports
 from qinling.tests.unit.runtimes import agents
 
 HELLO = agents.package('hello')
@@ -55,13 +55,8 @@ class TestContainer(base.BaseTestCase):
         self.addCleanup(process.terminate)
         return process
 
-    def free_port(self):
-        with socket.socket() as any_socket:
-            any_socket.bind(('127.0.0.1', 0))
-            return any_socket.getsockname()[1]
-
     def test_environment_adds_to_the_file(self):
-        port = self.free_port()
+        port = ports.free()
         process = self.start(
             'tcp:256.0.0.1:1', QINLING_LISTEN='tcp:[127.0.0.1]:%d' % port,
             QINLING_POOL_KEY='the key', QINLING_WORKER='the name',
@@ -84,7 +79,7 @@ class TestContainer(base.BaseTestCase):
         self.assertEqual(403, other.call('GET', '/ping').status)
 
     def test_serves_until_it_is_terminated(self):
-        port = self.free_port()
+        port = ports.free()
         process = self.start('tcp:127.0.0.1:%d' % port)
         self.assertEqual(b'ready\n', process.stdout.readline())
         client = agents.Client(('127.0.0.1', port), 's')

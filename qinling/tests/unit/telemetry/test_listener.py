@@ -14,7 +14,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -27,6 +26,7 @@ from qinling.telemetry import listener
 from qinling.telemetry import metrics
 from qinling.tests import databases
 from qinling.tests import fixtures
+from qinling.tests import ports
 
 #: A process that counts something, tells its port, and waits.
 PROCESS = """
@@ -102,9 +102,7 @@ class TestListener(base.BaseTestCase):
 
     def test_several_processes_at_one_port(self):
         directory = self.useFixture(fixtures_module.TempDir()).path
-        with socket.socket() as free:
-            free.bind(('127.0.0.1', 0))
-            port = free.getsockname()[1]
+        port = ports.free()
         for number in (3, 4):
             process = self.start(directory, port, number)
             self.assertEqual(port, int(process.stdout.readline()))

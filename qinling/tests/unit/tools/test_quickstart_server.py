@@ -23,6 +23,8 @@ import sys
 import fixtures
 from oslotest import base
 
+from qinling.tests import ports
+
 TOOL = pathlib.Path(__file__).parents[4] / 'tools' / 'quickstart_server.py'
 
 #: Stands in for qinling-standalone, as far as the quickstart can tell.
@@ -113,9 +115,7 @@ class QuickstartServerTest(base.BaseTestCase):
     def test_only_the_log_of_this_start_is_shown(self):
         self.write_program('import sys; sys.exit(sys.argv[4])\n')
         self.call('start', '--port', '0')
-        with socket.socket() as free:
-            free.bind(('127.0.0.1', 0))
-            port = free.getsockname()[1]
+        port = ports.free()
         text = self.call('start', '--port', str(port))[1]
         self.assertTrue(text.endswith(f':\n    {port}\n'), text)
 
