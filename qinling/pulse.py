@@ -75,6 +75,10 @@ class Pulse:
         # Nothing that comes at once shall be refused.
         self._there.wait(START)
 
+    def beats(self):
+        """Whether the bus is there, as far as is known."""
+        return self._there.is_set()
+
     def check(self):
         """Return when the bus is there.
 

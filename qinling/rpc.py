@@ -168,6 +168,14 @@ class EngineClient:
         """Wake some engine up for an execution."""
         self._cast('start', row=_row(row), target=dataclasses.asdict(target))
 
+    def lives(self, owner):
+        """Whether an engine answers; ``None`` if the bus is down."""
+        try:
+            return self._call('lives', GATHER, server=engines.name(owner),
+                              owner=owner)
+        except exception.Unavailable:
+            return False if self._pulse.beats() else None
+
     def cancel(self, id):
         """Have the engine that runs an execution stop it."""
         self._cast('cancel', fanout=True, id=id)

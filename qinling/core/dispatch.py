@@ -13,7 +13,7 @@
 """Accepting an execution, and having an engine run it."""
 
 import contextlib
-import datetime
+import time
 
 from oslo_log import log
 
@@ -23,10 +23,15 @@ from qinling.core import executions
 from qinling.db import models
 from qinling.db import query
 from qinling import exception
+from qinling.states import ExecutionStatus
 
 LOG = log.getLogger(__name__)
 
 _MODEL = models.Execution
+#: Seconds between two questions whether an engine lives, and how many of
+#: them, one after the other, it may leave without an answer: it may just
+#: come back to a bus that was away.
+PAUSE, SILENCES = 5, 2
 
 
 class Dispatch:
@@ -86,25 +91,9 @@ class Dispatch:
             # An engine has it: its answer may be lost with the bus, but not
             # what it writes.
         now = executions.until_ended(
-            self._conf, lambda: self._look(row['id']), target.timeout)
+            self._conf, _Watch(self._db, self._engine, row['id']).look,
+            target.timeout)
         return now._mapping if now else {}
-
-    def _look(self, id):
-        """The row of an execution, ended if no engine sweeps any more."""
-        row = self._read(id)
-        if (row is not None and row.lease_until is not None
-                and row.lease_until < models.now() - datetime.timedelta(
-                    seconds=self._conf.engine.lease)):
-            executions.finish(
-                self._db, id, executions.fault(
-                    'The engine that ran the execution does not answer.'),
-                _MODEL.lease_until == row.lease_until)
-            row = self._read(id)
-        return row
-
-    def _read(self, id):
-        return self._db.read(lambda tx: query.get(
-            tx, context.admin(), _MODEL, id=id))
 
     def _withdraw(self, tx, row, target, once):
         """Take back what no engine has begun, so that none can; whether it
@@ -121,3 +110,39 @@ class Dispatch:
         except exception.Unavailable as e:
             # The row is there: a sweep of any engine finds it.
             LOG.warning('Execution %s waits for a sweep: %s', row['id'], e)
+
+
+class _Watch:
+    """Looks at an execution that some engine has, and at that engine."""
+
+    def __init__(self, db, engine, id):
+        self._db = db
+        self._engine = engine
+        self._id = id
+        self._ask_at = 0
+        self._silences = 0
+
+    def look(self):
+        """The row, ended if its engine does not live."""
+        row = self._read()
+        if (row is not None and row.status == ExecutionStatus.RUNNING
+                and row.owner and self._is_gone(row.owner)):
+            executions.finish(
+                self._db, self._id, executions.fault(
+                    'The engine that ran the execution does not answer.'),
+                _MODEL.owner == row.owner)
+            row = self._read()
+        return row
+
+    def _read(self):
+        return self._db.read(lambda tx: query.get(
+            tx, context.admin(), _MODEL, id=self._id))
+
+    def _is_gone(self, owner):
+        if time.monotonic() < self._ask_at:
+            return False
+        # Not known is no silence: the bus itself may be down.
+        silent = self._engine.lives(owner) is False
+        self._silences = self._silences + 1 if silent else 0
+        self._ask_at = time.monotonic() + PAUSE
+        return self._silences >= SILENCES

@@ -23,6 +23,11 @@ from qinling.db import query
 _MODEL = models.Engine
 
 
+def name(owner):
+    """What the owner of executions is called on the message bus."""
+    return owner.replace(':', '-')
+
+
 def tell(db, name):
     """An engine lives."""
     def write(tx):

@@ -50,6 +50,9 @@ class Endpoint:
     def start(self, _ctx, row, target):
         self._engine.start(row, targets.Target(**target))
 
+    def lives(self, _ctx, owner):
+        return self._engine.lives(owner)
+
     def cancel(self, _ctx, id):
         self._engine.cancel(id)
 

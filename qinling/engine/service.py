@@ -28,6 +28,7 @@ from oslo_log import log
 
 from qinling import context
 from qinling.core import idempotency
+from qinling.db import engines
 from qinling.engine import attempts
 from qinling.engine import builds
 from qinling.engine import fair_queue
@@ -81,7 +82,8 @@ class Engine:
         self._stopped = threading.Event()
         self._retention = retention.Retention(conf, db, self._stopped.is_set)
         self._scheduler = scheduler.Scheduler(
-            conf, db, self.start, self._resume)
+            conf, db, self.start,
+            lambda id, at: self._later(self._reaper.resume, id, at))
         follow = retries.Retries(conf, db, self.start, self._scheduler.later)
         self._attempts = attempts.Attempts(
             conf, self._scaling, self._invoker, tokens,
@@ -104,7 +106,9 @@ class Engine:
         made = keeper.Keeper(self._conf, self._stopped, self._reaper.pause)
         made.often(
             self._renew, self._presence.tell, self._reaper.sweep, self._tend,
-            self._provision.tend, self._expire, self._retention.purge)
+            self._provision.tend, lambda: self._scaling.expire(
+                self._conf.engine.function_service_expiration),
+            self._retention.purge)
         # Not by the keeper itself: its leases must not wait for others.
         made.hourly(
             lambda: self._later(self._code.packages.sweep),
@@ -136,7 +140,7 @@ class Engine:
     @property
     def name(self):
         """What it is called on the message bus."""
-        return self.owner.replace(':', '-')
+        return engines.name(self.owner)
 
     def end(self, patience=None):
         """Let running executions end for a while, then stop them, and
@@ -148,8 +152,8 @@ class Engine:
         self._scheduler.end()
         self._asynchronous.close()
         self._release_queued()
-        self._drained(self._conf.engine.stop_timeout
-                      if patience is None else patience)
+        self._runner.idle.wait(
+            self._conf.engine.stop_timeout if patience is None else patience)
         self._attempts.stopping = True
         # What still runs must end here: others will begin it again.
         for worker in self._scaling.busy():
@@ -157,7 +161,7 @@ class Engine:
             self._invoker.abort(worker)
         self._orchestrator.close()
         self._builds.end()
-        self._drained(attempts.MARGIN)
+        self._runner.idle.wait(attempts.MARGIN)
         self._background.shutdown(wait=False, cancel_futures=True)
         self._keeper.join()
         self._presence.end()
@@ -170,9 +174,6 @@ class Engine:
         except exception.Unavailable as e:
             LOG.warning('What waited here waits for its leases, too: %s', e)
 
-    def _drained(self, seconds):
-        return self._runner.idle.wait(seconds)
-
     def _renew(self):
         age = self._conf.engine.lease / 4
         limit = time.monotonic() - age
@@ -183,16 +184,10 @@ class Engine:
         for id in lost:
             self.cancel(id)
 
-    def _resume(self, id, at):
-        self._later(self._reaper.resume, id, at)
-
     def _tend(self):
         self._pools.tend(self._later)
         for worker in self._pools.unneeded():
             self._later(self._workers.release, worker)
-
-    def _expire(self):
-        self._scaling.expire(self._conf.engine.function_service_expiration)
 
     def _known(self):
         return list(self._queued) + self._runner.held()
@@ -236,6 +231,10 @@ class Engine:
             LOG.warning('Execution %s is left to a sweep: %s', row['id'], e)
         finally:
             self._queued.pop(row['id'], None)
+
+    def lives(self, owner):
+        """Whether an engine can be asked; here it is this one."""
+        return owner == self.owner
 
     def cancel(self, id):
         """Have an execution whose row has ended stop; returns at once."""

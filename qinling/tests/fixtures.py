@@ -132,6 +132,9 @@ class FakeEngine:
     def start(self, row, target):
         return self._do('start', row, target)
 
+    def lives(self, owner):
+        return self._do('lives', owner)
+
     def cancel(self, id):
         return self._do('cancel', id)
 

@@ -160,6 +160,15 @@ class TestAnswers(BusTest):
         engines.bury(self.db, 0)
         self.assertEqual([], engines.living(self.db, 60))
 
+    def test_which_lives(self):
+        engine = self.serve('host-1-a', lives=True)
+        client = self.client()
+        self.assertIs(True, client.lives('host:1:a'))
+        self.assertEqual([('lives', 'host:1:a')], engine.calls[-1:])
+        self.assertIs(False, client.lives('host:1:b'))
+        self.relay.stop()
+        self.assertIsNone(client.lives('host:1:a'))
+
     def test_an_engine_that_is_full(self):
         held, gate = threading.Semaphore(0), threading.Event()
         self.addCleanup(gate.set)

@@ -18,6 +18,7 @@ import json
 
 from oslotest import base
 
+from qinling.core import dispatch
 from qinling.core import executions
 from qinling.db import models
 from qinling.db import query
@@ -121,10 +122,12 @@ class TestSync(ExecutionTest):
 
     def test_an_engine_that_dies_with_it(self):
         def run(row, _target):
-            self.take(row, models.now() - datetime.timedelta(
-                seconds=self.conf.engine.lease + 1))
+            self.take(row)
             raise exception.Unavailable(reason='silence')
-        self.engine.answers['run'] = run
+        self.patch(dispatch, 'PAUSE', 0)
+        # Nothing is known, it is slow, and then it is silent.
+        answers = iter((None, False, True, False, False))
+        self.engine.answers.update(run=run, lives=lambda _: next(answers))
         shown = self.create()
         self.assertEqual(
             ('error', 'The engine that ran the execution does not answer.'),
@@ -132,15 +135,16 @@ class TestSync(ExecutionTest):
         row = self.row(shown.id)
         self.assertEqual((shown.status, shown.result, None),
                          (row.status, row.result, row.lease_until))
+        self.assertEqual([('lives', 'other')] * 5, self.engine.calls[1:])
 
-    def take(self, row, lease_until):
+    def take(self, row):
         self.core.db.write(lambda tx: query.update(
-            tx, models.Execution, row['id'],
-            {'owner': 'other', 'lease_until': lease_until}))
+            tx, models.Execution, row['id'], {'owner': 'other'}))
 
     def end_later(self, row, target):
         """Another engine has it, and ends it when it was looked at."""
-        self.take(row, models.now() + datetime.timedelta(seconds=60))
+        self.take(row)
+        self.engine.answers['lives'] = True
         read, looks = self.core.db.read, []
 
         def look(action):
