@@ -56,6 +56,8 @@ MONITOR = 10
 GATHER = 5
 #: Seconds after which a silent connection to the bus is given up.
 HEARTBEAT = 10
+#: Seconds between two tries to connect, however long the bus was away.
+RETRY = 3
 #: Threads of an engine that tell that all others are busy, and do what takes
 #: no time.
 SPARE_THREADS = 16
@@ -80,8 +82,9 @@ def transport(conf):
                        group='oslo_messaging_tracing')
     made = oslo_messaging.get_rpc_transport(conf)
     if 'oslo_messaging_rabbit' in conf:
-        conf.set_default('heartbeat_timeout_threshold', HEARTBEAT,
-                         group='oslo_messaging_rabbit')
+        for name, seconds in (('heartbeat_timeout_threshold', HEARTBEAT),
+                              ('rabbit_interval_max', RETRY)):
+            conf.set_default(name, seconds, group='oslo_messaging_rabbit')
     return made
 
 

@@ -12,6 +12,7 @@
 
 """Executions that this engine holds: claimed, run, and ended once."""
 
+import math
 import threading
 import time
 
@@ -72,7 +73,11 @@ class Runner:
             self._held[row['id']] = held
             self.idle.clear()
         try:
-            if row['owner'] != self._owner and not self._claim(row['id']):
+            # A claim that was written, and not heard of, would be left to a
+            # sweep as if this engine had died.
+            if row['owner'] != self._owner and not self._patiently(
+                    lambda: self._claim(row['id']),
+                    self._conf.engine.queue_timeout):
                 return None
             written = (self._run_sync if row['sync'] else
                        self._run_async)(row, target, held)
@@ -121,14 +126,18 @@ class Runner:
             self._keep_log(row['id'], outcome.logs)
         return written
 
-    def _patiently(self, write):
+    def _patiently(self, write, limit=math.inf):
         """What ``write`` returns, once the database is there: what has run
-        must not run again because its result could not be written."""
+        must not run again because its result could not be written.
+
+        :param limit: seconds after which nobody waits any more.
+        """
+        end = time.monotonic() + limit
         while True:
             try:
                 return write()
             except exception.Unavailable:
-                if self._attempts.stopping:
+                if self._attempts.stopping or time.monotonic() >= end:
                     raise
                 time.sleep(PAUSE)
 

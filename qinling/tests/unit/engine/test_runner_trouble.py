@@ -62,6 +62,30 @@ class TestTrouble(test_runner.RunnerTest):
         self.db.write = twice
         self.assertEqual('success', self.run_it()['status'])
 
+    def test_nor_for_as_long_as_the_database_was_away(self):
+        self.patch(runner, 'PAUSE', 0)
+        write, failures = self.db.write, [1, 2, 3]
+
+        def away(action, **kwargs):
+            if not failures:
+                return write(action, **kwargs)
+            if failures.pop() == 3:
+                write(action, **kwargs)
+            raise exception.Unavailable(reason='away')
+        self.db.write = away
+        self.assertEqual('success', self.run_it()['status'])
+        self.assertEqual(1, self.execution(self.execution_id).attempt)
+
+    def test_a_claim_waits_no_longer_than_executions_do(self):
+        self.conf.set_override('queue_timeout', 1, group='engine')
+
+        def away(action, **kwargs):
+            raise exception.Unavailable(reason='away')
+        self.db.write = away
+        self.assertRaises(exception.Unavailable, self.run_it)
+        self.assertEqual([], self.script.orders)
+        self.assertEqual([], self.runner.held())
+
     def test_a_result_waits_for_the_database(self):
         self.useFixture(fixtures.MockPatchObject(
             runner, 'PAUSE', 0))
