@@ -131,6 +131,18 @@ class Pools:
         self._move(row, RuntimeStatus.AVAILABLE, image=previous_image,
                    status_reason=reason, **self._language(previous_image))
 
+    def having(self, start):
+        """``start``, a function of a target that wants a worker, but with
+        the pool made where there is none: the message that the runtime is
+        there may still be on its way, or lost."""
+        def begin(target):
+            try:
+                return start(target)
+            except base.NoPool:
+                self.ensure(target.runtime_id)
+                return start(target)
+        return begin
+
     def delete(self, id):
         """Destroy the pool and the row."""
         self._orchestrator.delete_pool(id)

@@ -71,14 +71,15 @@ class Engine:
         self.owner = (f'{socket.gethostname()[:60]}:{os.getpid()}:'
                       f'{uuid.uuid4().hex[:8]}')
         self._invoker = invoker_module.Invoker()
+        self._pools = pools.Pools(db, orchestrator)
         tokens = tokens_module.Tokens(code.keystone, self._later)
         self._builds = builds.Builds(
             conf, db, orchestrator, self._invoker, code, self.owner)
         self._workers = workers.Workers(
             conf, orchestrator, self._invoker, code, tokens, self._builds)
         self._scaling = scaling.Scaling(
-            conf.engine.function_concurrency, self._workers.start,
-            self._workers.release)
+            conf.engine.function_concurrency,
+            self._pools.having(self._workers.start), self._workers.release)
         self._stopped = threading.Event()
         self._retention = retention.Retention(conf, db, self._stopped.is_set)
         self._scheduler = scheduler.Scheduler(
@@ -90,7 +91,6 @@ class Engine:
             images.Images(conf, orchestrator), tracer)
         self._runner = runner.Runner(conf, db, self.owner, self._attempts,
                                      follow, self._builds.settle)
-        self._pools = pools.Pools(db, orchestrator)
         self._provision = provision.Provision(db, self._scaling, self._later)
         self._reaper = reaper.Reaper(
             conf, db, self.owner, follow, self._known)

@@ -25,6 +25,8 @@ threads at once.
 import abc
 import dataclasses
 
+from qinling import exception
+
 
 @dataclasses.dataclass(frozen=True)
 class RuntimeSpec:
@@ -87,6 +89,14 @@ class Worker:
     function: str = ''
     used: bool = dataclasses.field(default=False, compare=False)
     reach: Reach = dataclasses.field(default=None, repr=False, compare=False)
+
+
+class NoPool(exception.PermanentError):
+    """There is no pool for a runtime, or not yet."""
+
+    def __init__(self, runtime_id):
+        super().__init__(
+            f'There is no pool for the runtime {runtime_id}.')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +180,7 @@ class Orchestrator(abc.ABC):
             engine, one that has it is found again by this.
         :returns: a :class:`Worker`.
         :raises TemporaryError: no worker is free and none may be started.
-        :raises PermanentError: there is no such pool.
+        :raises NoPool: there is none for the runtime.
         """
 
     @abc.abstractmethod

@@ -91,8 +91,7 @@ class Claims:
     def _pools_key(self, runtime_id):
         with self._view.changed:
             if manifests.pool_name(runtime_id) not in self._view.deployments:
-                raise exception.PermanentError(
-                    f'There is no pool for the runtime {runtime_id}.')
+                raise base.NoPool(runtime_id)
         return self._pools.key(runtime_id)
 
     def _worker(self, pod, key, used=False):

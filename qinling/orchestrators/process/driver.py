@@ -141,12 +141,10 @@ class Driver(base.Orchestrator):
     def claim(self, runtime_id, function, limits, build=''):
         with self._changed:
             self._check_open()
-            pool = self._pools.get(runtime_id)
+            pool = (self._installers if limits.installs
+                    else self._pools.get(runtime_id))
             if pool is None:
-                raise exception.PermanentError(
-                    f'There is no pool for the runtime {runtime_id}.')
-            if limits.installs:
-                pool = self._installers
+                raise base.NoPool(runtime_id)
             process = self._take(pool)
             claimed = base.Worker(process.name, runtime_id, process.address,
                                   process.secret, function)

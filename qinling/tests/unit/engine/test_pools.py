@@ -18,6 +18,7 @@ from qinling.db import models
 from qinling.db import query
 from qinling.engine import pools
 from qinling import exception
+from qinling.orchestrators import base as orchestrators
 from qinling.tests.unit.engine import base
 
 
@@ -125,6 +126,21 @@ class TestPools(base.TestCase):
              'upgrading': 'upgrading', 'error': 'error', 'deleting': None},
             {status: self.status(id) for status, id in ids.items()})
         self.assertEqual({ids['creating']}, set(self.orchestrator.images))
+
+    def test_execution_that_comes_before_the_message(self):
+        id, started = self.add_runtime(), []
+
+        def start(target):
+            started.append(target)
+            if target.runtime_id not in self.orchestrator.pools():
+                raise orchestrators.NoPool(target.runtime_id)
+            return 'worker'
+        begin = self.pools.having(start)
+        for number in (2, 3):
+            self.assertEqual('worker', begin(base.target(runtime_id=id)))
+            self.assertEqual(number, len(started))
+        self.assertRaises(orchestrators.NoPool, begin,
+                          base.target(runtime_id='deleted'))
 
     def test_pool_without_a_runtime(self):
         id = self.add_runtime()

@@ -50,7 +50,7 @@ class Script:
         self.claims.append((function, build))
         used = self.used.pop(0) if self.used else False
         if runtime_id == 'none yet':
-            raise exception.PermanentError('There is no pool.')
+            raise orchestrators.NoPool(runtime_id)
         self.runtimes.append(runtime_id)
         return orchestrators.Worker(f'w{len(self.claims)}', runtime_id,
                                     'unix:/none', 's', function, used)
