@@ -104,6 +104,10 @@ class Claims:
     def _adopt(self, runtime_id, wanted):
         """A pod that a dead engine has used for the same build."""
         same = (labels.FUNCTION, labels.VERSION, labels.BUILD)
+        with self._view.changed:
+            engines = {pods.label(each, labels.ENGINE)
+                       for each in self._view.of(runtime_id, labels.CLAIMED)}
+        self._engines.meet(engines)
         while True:
             with self._view.changed:
                 pod = next((each for each in self._view.of(

@@ -48,7 +48,7 @@ class Engines:
         self._began = _now()
         self._lock = threading.Lock()
         self._seen = {}     # name -> (renewTime, when that was new here)
-        self._known = False
+        self._gone = set()  # names of whom there was no Lease, when met
 
     def begin(self):
         """Give the first sign of life, and look who else is there."""
@@ -99,22 +99,31 @@ class Engines:
                 if known is None or known[0] != renewed:
                     known = (renewed, now)
                 self._seen[name] = known
-            self._known = True
             old = [name for name, (_, since) in self._seen.items()
                    if now - since > FORGOTTEN * self._duration]
         for name in old:
             self._remove(name)
 
+    def meet(self, names):
+        """Find out who those are that nobody here has heard of: a Lease is
+        there before anything else tells of its engine, so without one it is
+        gone, and with one it has begun since the last look."""
+        with self._lock:
+            strangers = set(names) - {'', self.name, *self._seen} - self._gone
+        if strangers:
+            self.look()
+            with self._lock:
+                self._gone |= strangers - set(self._seen)
+
     def dead(self, name):
-        """Whether an engine is gone for good."""
+        """Whether an engine is gone for good; see :meth:`meet`."""
         if name == self.name:
             return False
         with self._lock:
-            if not self._known:
-                return False
-            _renewed, since = self._seen.get(name, (None, None))
-        return (since is None
-                or time.monotonic() - since > self._duration)
+            if name not in self._seen:
+                return name in self._gone
+            _renewed, since = self._seen[name]
+        return time.monotonic() - since > self._duration
 
     def end(self):
         """Let others know that this engine is gone."""
@@ -147,6 +156,10 @@ class Sweep:
 
     def run(self):
         """Delete what is due; returns the names."""
+        with self._view.changed:
+            engines = {pods.label(pod, labels.ENGINE)
+                       for pod in self._view.pods.values()}
+        self._engines.meet(engines)
         now = time.monotonic()
         held = self._held()
         with self._view.changed:

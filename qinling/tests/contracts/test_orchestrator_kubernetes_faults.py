@@ -302,3 +302,18 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
             each.join()
         self.assertEqual(8, len({worker.name for worker in found}))
         self.await_claimed(*found)
+
+
+class TestEngines(kubernetes_drivers.Troubled, base.BaseTestCase):
+    """Engines that share workers."""
+
+    def test_one_that_has_just_begun_is_not_dead(self):
+        # Long enough that the first one does not look again meanwhile.
+        first = self.make_pool(engine_lease=900)
+        second = self.make_pool(engine_lease=900)
+        worker = self.claim(second, 'build')
+        self.wait_until(lambda: worker.name in {
+            each.name for each in first.claimed()})
+        self.assertNotEqual(worker.name, self.claim(first, 'build').name)
+        self.assertEqual([], second.lost)
+        self.ping(worker)
