@@ -175,6 +175,10 @@ class TestGarbage(base.TestCase):
         self.apps.delete_namespaced_deployment(
             'd', base.NAMESPACE, propagation_policy=policy)
 
+    def keep(self, name, finalizers):
+        self.core.patch_namespaced_pod(name, base.NAMESPACE, {
+            'metadata': {'finalizers': finalizers}})
+
     def sets(self):
         return self.apps.list_namespaced_replica_set(base.NAMESPACE).items
 
@@ -185,9 +189,13 @@ class TestGarbage(base.TestCase):
         self.wait_until(lambda: not self.pods() and not self.sets())
 
     def test_foreground(self):
+        # One that stays keeps what it belongs to until it was looked at.
+        name = self.pods()[0].metadata.name
+        self.keep(name, ['example.com/kept'])
         self.delete('Foreground')
         found = self.apps.read_namespaced_deployment('d', base.NAMESPACE)
         self.assertEqual(['foregroundDeletion'], found.metadata.finalizers)
+        self.keep(name, None)
         self.wait_until(lambda: not self.apps.list_namespaced_deployment(
             base.NAMESPACE).items)
         self.assertEqual([], self.sets() + self.pods())
