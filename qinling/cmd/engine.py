@@ -73,8 +73,7 @@ class Worker(cotyledon.Service):
 
 def main():
     """Run until SIGTERM or SIGINT."""
-    words = sys.argv[1:]
-    conf = process.configure(words, 'qinling-engine',
+    conf = process.configure(sys.argv[1:], 'qinling-engine',
                              'The engine of Qinling.')
     if conf.engine.workers == 1:
         try:

@@ -18,6 +18,7 @@ import threading
 
 from qinling.orchestrators import base as orchestrators
 from qinling.tests.contracts import process_drivers
+from qinling.tests.functional import processes
 from qinling.tests.unit.runtimes import agents
 
 MIB = agents.MIB
@@ -96,7 +97,7 @@ class Hostile(process_drivers.ProcessDriverMixin):
         """The pids of all processes of the worker but its launcher."""
         directories = getattr(self.process.group, '_directories', {})
         if 'pids' not in directories:
-            return process_drivers.descendants(self.process._popen.pid)
+            return processes.descendants(self.process._popen.pid)
         with open(os.path.join(directories['pids'], 'cgroup.procs')) as text:
             return [int(line) for line in text]
 

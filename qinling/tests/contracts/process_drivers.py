@@ -21,15 +21,9 @@ from qinling.conf import process as options
 from qinling.orchestrators import process
 from qinling.orchestrators.process import languages
 from qinling.orchestrators.process import launchers
-from qinling.tests.functional import processes
 from qinling.tests.unit.runtimes import agents
 
 MIB = agents.MIB
-
-
-def descendants(pid):
-    """The pids of all processes below one."""
-    return processes.descendants(pid)
 
 
 def config(**values):

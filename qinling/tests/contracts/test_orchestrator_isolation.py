@@ -22,6 +22,7 @@ from oslotest import base
 
 from qinling.orchestrators import base as orchestrators
 from qinling.tests.contracts import process_drivers
+from qinling.tests.functional import processes
 from qinling.tests.unit.runtimes import agents
 
 MIB = agents.MIB
@@ -61,7 +62,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
 
     def running(self):
         """All processes of the worker."""
-        return process_drivers.descendants(self.process._popen.pid)
+        return processes.descendants(self.process._popen.pid)
 
     # What is seen
 

@@ -28,6 +28,7 @@ from qinling.orchestrators.process import languages
 from qinling.orchestrators.process import worker as workers
 from qinling.tests.contracts import process_drivers
 from qinling.tests.contracts import test_orchestrator
+from qinling.tests.functional import processes
 from qinling.tests.unit.runtimes import agents
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -61,7 +62,7 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
     """What process drivers do beside the contract."""
 
     def below(self):
-        return process_drivers.descendants(os.getpid())
+        return processes.descendants(os.getpid())
 
     def workers(self, driver):
         """The processes of all workers of a driver, by its books."""
@@ -74,7 +75,7 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
     def test_idle_worker_that_dies_is_replaced(self):
         driver = self.make_pool(pool_size=1)
         victim, = self.workers(driver)
-        victims = [victim, *process_drivers.descendants(victim)]
+        victims = [victim, *processes.descendants(victim)]
         for pid in reversed(victims):
             os.kill(pid, signal.SIGKILL)
         self.wait_until(lambda: self.available(driver) == 1
@@ -89,7 +90,7 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         self.assertEqual('success', client.execute()['status'])
         self.wait_until(lambda: self.available(driver) == 2)
         pids = [pid for each in self.workers(driver)
-                for pid in (each, *process_drivers.descendants(each))]
+                for pid in (each, *processes.descendants(each))]
         # An agent and an executor each.
         self.assertGreaterEqual(len(pids), 6)
         driver.close()
@@ -113,15 +114,15 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
                     entry='main.daemon_then_sleep')
         process = driver._claimed[worker.name][1]._popen.pid
         # Beside agent and executor, and bubblewrap or not: the daemon.
-        idle = len(process_drivers.descendants(process))
+        idle = len(processes.descendants(process))
         body = json.dumps({'execution_id': 'e', 'timeout': 60}).encode()
         client.socket.sendall(
             b'POST /execute HTTP/1.1\r\nX-Qinling-Secret: %s\r\n'
             b'Content-Length: %d\r\n\r\n%s'
             % (worker.secret.encode(), len(body), body))
-        self.wait_until(lambda: len(process_drivers.descendants(
+        self.wait_until(lambda: len(processes.descendants(
             process)) > idle)
-        pids = process_drivers.descendants(process)
+        pids = processes.descendants(process)
         driver.release(worker)
         self.assertEqual([], [pid for pid in pids if agents.alive(pid)])
         # Nobody is told of a result, least of all a wrong one.
@@ -178,9 +179,9 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         self.addCleanup(owner.kill)
         self.assertEqual('ready\n', owner.stdout.readline())
         # Agents and executors of three workers, and a daemon of the user's.
-        self.wait_until(lambda: len(process_drivers.descendants(
+        self.wait_until(lambda: len(processes.descendants(
             owner.pid)) >= 3 * 2 + 1)
-        pids = process_drivers.descendants(owner.pid)
+        pids = processes.descendants(owner.pid)
         owner.kill()
         owner.wait()
         self.wait_until(lambda: not any(map(agents.alive, pids)))
