@@ -1,16 +1,4 @@
-#    Licensed under the Apache License, Version 2.0 (the "License"); you may
-#    not use this file except in compliance with the License. You may obtain
-#    a copy of the License at
-#
-#         http://www.apache.org/licenses/LICENSE-2.0
-#
-#    Unless required by applicable law or agreed to in writing, software
-#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
-#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
-#    License for the specific language governing permissions and limitations
-#    under the License.
-
-
+# SPDX-License-Identifier: Apache-2.0
 """Every rule of the size check fires, and only where it should."""
 
 import importlib.util
@@ -34,7 +22,7 @@ def _load():
 
 
 check_sizes = _load()
-HEADER = TOOL.read_text('utf-8').partition('\n\n')[0] + '\n\n'
+HEADER = f'# {check_sizes.LICENCE}\n'
 HEAD = HEADER.count('\n')
 
 
@@ -76,13 +64,13 @@ class CheckSizesTest(base.BaseTestCase):
         self.assertEqual([], self.check({path: text}, header))
 
     def test_licence(self):
-        sentence = 'header with the Apache licence is missing'
+        sentence = 'SPDX-License-Identifier: Apache-2.0'
         self.found('qinling/a.py', 1, sentence, 'x = 1\n', header='')
         self.found('tools/a.sh', 1, sentence, 'true\n', header='#!/bin/sh\n')
 
-    def test_licence_must_be_whole(self):
-        part = HEADER[:HEADER.index('distributed on')] + '\n\n'
-        self.found('qinling/a.py', 1, 'licence', 'x = 1\n', header=part)
+    def test_licence_must_be_alone_in_its_line(self):
+        self.found('qinling/a.py', 1, 'SPDX', 'x = 1\n',
+                   header=HEADER.replace('2.0', '2.0 OR MIT'))
 
     def test_licence_in_other_languages(self):
         self.clean('tools/a.sh', 'true\n', '#!/bin/bash\n' + HEADER)
