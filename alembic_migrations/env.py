@@ -4,14 +4,14 @@
 from alembic import context
 
 from qinling.db import models
-from qinling.db import patience
+from qinling.db import online_ddl
 
 
 def run():
     """Run the migrations, each step in a transaction where the database can
     take a change of the schema back."""
     engine = context.config.attributes['engine']
-    with engine.connect() as connection, patience.ddl(connection):
+    with engine.connect() as connection, online_ddl.ddl(connection):
         context.configure(
             connection=connection, target_metadata=models.Base.metadata,
             transaction_per_migration=True,

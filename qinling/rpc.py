@@ -30,9 +30,9 @@ from oslo_messaging._drivers import amqpdriver  # noqa: E402
 from oslo_messaging._metrics import client as bus_metrics  # noqa: E402
 from oslo_messaging._tracing import client as bus_tracing  # noqa: E402
 
+from qinling import circuit_breaker  # noqa: E402
 from qinling.db import engines  # noqa: E402
 from qinling import exception  # noqa: E402
-from qinling import pulse  # noqa: E402
 from qinling.telemetry import metrics  # noqa: E402
 
 LOG = log.getLogger(__name__)
@@ -58,7 +58,7 @@ SPARE_THREADS = 16
 #: What is raised when nothing could be sent.
 _BROKEN = (oslo_messaging.MessageDeliveryFailure, bus_exceptions.KombuError,
            OSError)
-ping = pulse.ping
+ping = circuit_breaker.ping
 #: Around a verb that refuses: it is no fault of the engine.
 refuses = oslo_messaging.expected_exceptions(exception.Unavailable)
 
@@ -144,7 +144,7 @@ class EngineClient:
         self._db = db
         self._client = oslo_messaging.get_rpc_client(
             bus, oslo_messaging.Target(topic=conf.engine.topic))
-        self._pulse = pulse.Pulse(self._client, conf.engine.topic)
+        self._pulse = circuit_breaker.Pulse(self._client, conf.engine.topic)
 
     def run(self, row, target):
         """Run an execution on any engine and wait for its end.
@@ -260,7 +260,7 @@ class EngineClient:
             fanout=fanout, retry=0, server=server).cast, method, arguments)
 
     def _send(self, action, method, arguments):
-        again = time.monotonic() + pulse.PATIENCE
+        again = time.monotonic() + circuit_breaker.PATIENCE
         while True:
             self._pulse.check()
             try:

@@ -3,11 +3,11 @@
 
 import pecan
 
-from qinling.api import fast
 from qinling.api import hooks
 from qinling.api import identity
 from qinling.api import middleware
-from qinling.api import observe
+from qinling.api import pecan_patches
+from qinling.api import request_middleware
 from qinling.api import root
 from qinling.telemetry import health as health_module
 
@@ -25,13 +25,13 @@ def make(services, identify=None, health=None, audit=None, tracer=None):
     :raises ValueError: the options for the strategy do not do.
     """
     conf = services.conf
-    fast.remember_signatures()
+    pecan_patches.remember_signatures()
     identify = identify or identity.load(conf)
     app = pecan.make_app(
         root.Root(services), debug=False, force_canonical=False,
         guess_content_type_from_ext=False, use_context_locals=False,
-        request_cls=fast.Request,
+        request_cls=pecan_patches.Request,
         hooks=[hooks.ContextHook(identify, conf.api), hooks.ErrorHook()])
-    return observe.Observer(
+    return request_middleware.Observer(
         middleware.wrap(app, conf),
         health or health_module.Health(conf, {}), audit, tracer)

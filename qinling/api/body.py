@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading request bodies: bounded, and packages never into memory.
 
-:class:`qinling.api.fast.Request` has put the body aside, so that nothing
+:class:`qinling.api.pecan_patches.Request` has put the body aside, so that nothing
 else reads it first.
 """
 

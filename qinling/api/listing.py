@@ -7,7 +7,7 @@ import urllib.parse
 import wsme
 
 from qinling.api import types
-from qinling.db import query as db_query
+from qinling.db import crud as db_query
 from qinling import exception
 
 PAGE = {'limit': types.integer, 'marker': types.uuid, 'sort_key': str,

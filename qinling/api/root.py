@@ -5,20 +5,20 @@ import pecan
 import webob
 import webob.exc
 
-from qinling.api.controllers.v1 import alias
-from qinling.api.controllers.v1 import execution
-from qinling.api.controllers.v1 import function
-from qinling.api.controllers.v1 import job
-from qinling.api.controllers.v1 import quota
-from qinling.api.controllers.v1 import runtime
-from qinling.api.controllers.v1 import version
-from qinling.api.controllers.v1 import webhook
-from qinling.api.expose import expose
+from qinling.api.controllers.v1 import aliases
+from qinling.api.controllers.v1 import executions
+from qinling.api.controllers.v1 import functions
+from qinling.api.controllers.v1 import jobs
+from qinling.api.controllers.v1 import quotas
+from qinling.api.controllers.v1 import runtimes
+from qinling.api.controllers.v1 import versions
+from qinling.api.controllers.v1 import webhooks
+from qinling.api.route import expose
 from qinling.api import types
 
-NOUNS = (runtime.Controller, function.Controller, version.Controller,
-         alias.Controller, execution.Controller, job.Controller,
-         webhook.Controller, quota.Controller)
+NOUNS = (runtimes.Controller, functions.Controller, versions.Controller,
+         aliases.Controller, executions.Controller, jobs.Controller,
+         webhooks.Controller, quotas.Controller)
 
 
 class Link(types.Type):

@@ -64,7 +64,7 @@ class Version(wtypes.UserType):
 
 class Moment(wtypes.UserType):
     """A time that users may give as text in any usual form; see
-    :func:`qinling.core.ticks.moment`."""
+    :func:`qinling.core.trigger.schedule.moment`."""
 
     basetype = object
     name = 'time'

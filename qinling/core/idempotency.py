@@ -11,8 +11,8 @@ import dataclasses
 import datetime
 import hashlib
 
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling import exception
 
 _MODEL = models.IdempotencyKey
@@ -68,7 +68,7 @@ def run(db, once, make, repeat):
     if first is None:
         try:
             return make()
-        except query.DuplicateEntry:
+        except crud.DuplicateEntry:
             first = _first(db, once)
             if first is None:
                 raise
@@ -82,24 +82,24 @@ def reserve(tx, once, resource_id):
     :raises DuplicateEntry: another one with its key was first.
     """
     if once is not None:
-        query.insert(tx, _MODEL, id=once.id, fingerprint=once.fingerprint,
-                     resource_id=resource_id)
+        crud.insert(tx, _MODEL, id=once.id, fingerprint=once.fingerprint,
+                    resource_id=resource_id)
 
 
 def release(tx, once):
     """Forget a key whose request came to nothing."""
     if once is not None:
-        query.delete(tx, _MODEL, once.id)
+        crud.delete(tx, _MODEL, once.id)
 
 
 def _first(db, once):
     """The id of what the first request has made, or ``None``."""
-    found = db.read(lambda tx: query.find(tx, _MODEL, _MODEL.id == once.id))
+    found = db.read(lambda tx: crud.find(tx, _MODEL, _MODEL.id == once.id))
     if not found:
         return None
     if found[0].created_at <= models.now() - KEPT:
         # Not purged yet; it stands in the way of this one.
-        db.write(lambda tx: query.delete_all(
+        db.write(lambda tx: crud.delete_all(
             tx, _MODEL, _MODEL.id == once.id,
             _MODEL.created_at == found[0].created_at))
         return None
@@ -115,10 +115,10 @@ def purge(db):
 
 
 def _purge_batch(tx):
-    old = query.find(tx, _MODEL, _MODEL.created_at <= models.now() - KEPT,
-                     limit=BATCH, order=[_MODEL.created_at],
-                     only=[_MODEL.id])
+    old = crud.find(tx, _MODEL, _MODEL.created_at <= models.now() - KEPT,
+                    limit=BATCH, order=[_MODEL.created_at],
+                    only=[_MODEL.id])
     if not old:
         return 0
-    return query.delete_all(
+    return crud.delete_all(
         tx, _MODEL, _MODEL.id.in_([row.id for row in old]))

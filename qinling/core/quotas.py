@@ -9,9 +9,9 @@ the transaction, so that two who each see one place left do not both take it.
 import functools
 
 from qinling import context
-from qinling.db import look_up
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
+from qinling.db import queries
 from qinling import exception
 from qinling import states
 
@@ -48,9 +48,9 @@ class Quotas:
 
     def _make(self, project_id):
         try:
-            self._db.write(lambda tx: query.insert(
+            self._db.write(lambda tx: crud.insert(
                 tx, _MODEL, project_id=project_id))
-        except query.DuplicateEntry:
+        except crud.DuplicateEntry:
             # Another request was faster.
             return
 
@@ -112,7 +112,7 @@ class Quotas:
         self._set(project_id, dict.fromkeys(RESOURCES))
 
     def _set(self, project_id, limits):
-        self._db.write(lambda tx: query.update_all(
+        self._db.write(lambda tx: crud.update_all(
             tx, _MODEL, limits, _MODEL.project_id == project_id))
 
 
@@ -121,16 +121,16 @@ def _nothing(_tx):
 
 
 def _row(tx, project_id, lock=False):
-    return query.get(tx, context.admin(), _MODEL, lock=lock,
-                     project_id=project_id)
+    return crud.get(tx, context.admin(), _MODEL, lock=lock,
+                    project_id=project_id)
 
 
 def _used(tx, project_id, name):
     if name == 'storage_bytes':
-        return look_up.stored(tx, project_id)
+        return queries.stored(tx, project_id)
     model, *conditions = _COUNTED[name]
-    return query.count(tx, model, model.project_id == project_id,
-                       *conditions)
+    return crud.count(tx, model, model.project_id == project_id,
+                      *conditions)
 
 
 _RUNNING = states.ExecutionStatus.RUNNING.value

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Giving what is encrypted in the database to another key."""
 
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 
 #: Rows that are read at a time.
 PIECE = 100
@@ -27,7 +27,7 @@ def rotate(db, secrets):
 
 def _rows(db, model, *conditions):
     last = ''
-    while rows := db.read(lambda tx: query.find(
+    while rows := db.read(lambda tx: crud.find(
             tx, model, model.id > last, *conditions, limit=PIECE)):
         yield from rows
         last = rows[-1].id
@@ -37,7 +37,7 @@ def _webhook(db, secrets, row):
     new = {name: secrets.renew(getattr(row, name))
            for name in ('secret', 'previous_secret') if getattr(row, name)}
     # Neither a change that its owner has made, nor one over his.
-    written = db.write(lambda tx: query.update_all(
+    written = db.write(lambda tx: crud.update_all(
         tx, _WEBHOOK, dict(new, updated_at=_WEBHOOK.updated_at),
         _WEBHOOK.id == row.id, *(
             getattr(_WEBHOOK, name) == getattr(row, name) for name in new)))
@@ -47,6 +47,6 @@ def _webhook(db, secrets, row):
 def _settings(db, secrets, row):
     new = {name: dict(value, sealed=secrets.renew(value['sealed']))
            for name, value in row.secrets.items()}
-    written = new and db.write(lambda tx: query.update_all(
+    written = new and db.write(lambda tx: crud.update_all(
         tx, _SETTINGS, {'secrets': new}, _SETTINGS.id == row.id))
     return len(new) if written else 0

@@ -3,21 +3,21 @@
 
 import dataclasses
 
-from qinling.core import aliases
-from qinling.core import builds
-from qinling.core import deliveries
-from qinling.core import dispatch
-from qinling.core import executions
-from qinling.core import functions
-from qinling.core import jobs
-from qinling.core import packages
+from qinling.core.execution import dispatch
+from qinling.core.execution import executions
+from qinling.core.function import aliases
+from qinling.core.function import builds
+from qinling.core.function import environment
+from qinling.core.function import functions
+from qinling.core.function import packages
+from qinling.core.function import trusts
+from qinling.core.function import versions
 from qinling.core import quotas
-from qinling.core import runtimes
+from qinling.core.runtime import runtimes
 from qinling.core import secrets
-from qinling.core import settings
-from qinling.core import trusts
-from qinling.core import versions
-from qinling.core import webhooks
+from qinling.core.trigger import deliveries
+from qinling.core.trigger import jobs
+from qinling.core.trigger import webhooks
 from qinling import drivers
 from qinling.sources import image
 from qinling.sources import package
@@ -38,7 +38,7 @@ class Services:
     webhooks: webhooks.Webhooks
     deliveries: deliveries.Deliveries
     quotas: quotas.Quotas
-    settings: settings.Settings
+    settings: environment.Settings
     builds: builds.Builds
 
     def close(self):
@@ -56,7 +56,7 @@ class Code:
     sources: dict
     packages: packages.Packages
     trusts: trusts.Trusts
-    settings: settings.Settings
+    settings: environment.Settings
     keystone: object = None
 
 
@@ -71,7 +71,7 @@ def code(conf, db):
         sources['image'] = image.Driver()
     return Code(sources, packages.Packages(db, storage),
                 trusts.Trusts(conf, db, keystone),
-                settings.Settings(conf, db, secrets.Secrets(conf)), keystone)
+                environment.Settings(conf, db, secrets.Secrets(conf)), keystone)
 
 
 def _openstack(conf):

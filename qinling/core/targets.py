@@ -4,9 +4,9 @@
 import dataclasses
 import hashlib
 
-from qinling.db import look_up
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
+from qinling.db import queries
 from qinling import exception
 from qinling import states
 
@@ -73,12 +73,12 @@ def resolve(tx, ctx, function_id=None, version=0, alias=None, key=''):
         FunctionVersionNotFound: the reference leads nowhere.
     """
     if alias is not None:
-        row = look_up.by_alias(tx, ctx.project_id, alias, point(key))
+        row = queries.by_alias(tx, ctx.project_id, alias, point(key))
         if row is None:
             raise exception.FunctionAliasNotFound(name=alias)
         version = row.routed
     else:
-        row = look_up.by_id(tx, function_id, version)
+        row = queries.by_id(tx, function_id, version)
         if row is None or not (ctx.sees_all
                                or row.project_id == ctx.project_id):
             raise exception.FunctionNotFound(id=function_id)
@@ -95,7 +95,7 @@ def resolve(tx, ctx, function_id=None, version=0, alias=None, key=''):
 def runtime(tx, target):
     """The id of the runtime that a version runs on now: an upgrade in place
     may have led it to another one since the target was resolved."""
-    found = query.find(
+    found = crud.find(
         tx, _V, _V.function_id == target.function_id,
         _V.version_number == target.version, only=(_V.runtime_id,))
     return found[0].runtime_id if found else target.runtime_id
@@ -107,12 +107,12 @@ def hold(tx, ctx, function_id, *versions):
 
     :raises FunctionNotFound, FunctionVersionNotFound: one is not there.
     """
-    if query.get(tx, ctx, models.Function, lock=True, id=function_id,
-                 project_id=ctx.project_id) is None:
+    if crud.get(tx, ctx, models.Function, lock=True, id=function_id,
+                project_id=ctx.project_id) is None:
         raise exception.FunctionNotFound(id=function_id)
     for number in sorted(set(versions) - {0}):
-        if query.get(tx, ctx, models.FunctionVersion, lock=True,
-                     function_id=function_id, version_number=number) is None:
+        if crud.get(tx, ctx, models.FunctionVersion, lock=True,
+                    function_id=function_id, version_number=number) is None:
             raise exception.FunctionVersionNotFound(
                 id=function_id, version=number)
 
@@ -124,8 +124,8 @@ def hold_reference(tx, ctx, function_id, function_version, function_alias):
     """
     if function_alias is None:
         hold(tx, ctx, function_id, function_version or 0)
-    elif query.get(tx, ctx, models.FunctionAlias, lock=True,
-                   name=function_alias, project_id=ctx.project_id) is None:
+    elif crud.get(tx, ctx, models.FunctionAlias, lock=True,
+                  name=function_alias, project_id=ctx.project_id) is None:
         raise exception.FunctionAliasNotFound(name=function_alias)
 
 
@@ -155,18 +155,18 @@ def references(tx, function_id, version=None):
 
     :returns: :class:`Reference` list; of each kind at most 10.
     """
-    aliases = look_up.aliases(tx, function_id, version, MOST)
+    aliases = queries.aliases(tx, function_id, version, MOST)
     found = [Reference('alias', row.name) for row in aliases]
     for kind, model in _CALLERS:
         exact = [model.function_id == function_id, *_live(model)]
         if version is not None:
             exact.append(model.function_version == version)
-        found += [Reference(kind, row.id) for row in query.find(
+        found += [Reference(kind, row.id) for row in crud.find(
             tx, model, *exact, limit=MOST)]
     for row in aliases:
         found += alias_references(tx, row.project_id, row.name)
     if version is not None:
-        found += [Reference('execution', row.id) for row in query.find(
+        found += [Reference('execution', row.id) for row in crud.find(
             tx, _E, _E.function_id == function_id,
             _E.function_version == version,
             _E.status == states.ExecutionStatus.RUNNING.value, limit=MOST)]
@@ -188,7 +188,7 @@ def alias_references(tx, project_id, name):
     """What still needs an alias, as :class:`Reference` list."""
     return [Reference(kind, row.id, name)
             for kind, model in _CALLERS
-            for row in query.find(
+            for row in crud.find(
                 tx, model, model.project_id == project_id,
                 model.function_alias == name, *_live(model), limit=MOST)]
 

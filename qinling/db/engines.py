@@ -6,8 +6,8 @@ Where all engines share the workers, as pods, there is none of them here.
 
 import datetime
 
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 
 _MODEL = models.Engine
 
@@ -21,21 +21,21 @@ def tell(db, name):
     """An engine lives."""
     def write(tx):
         now = models.now()
-        if not query.update_all(
+        if not crud.update_all(
                 tx, _MODEL, {'seen_at': now}, _MODEL.id == name):
-            query.insert(tx, _MODEL, id=name, seen_at=now)
+            crud.insert(tx, _MODEL, id=name, seen_at=now)
     db.write(write, durable=False)
 
 
 def forget(db, name):
     """An engine ends."""
-    db.write(lambda tx: query.delete(tx, _MODEL, name), durable=False)
+    db.write(lambda tx: crud.delete(tx, _MODEL, name), durable=False)
 
 
 def living(db, seconds):
     """The names of those that gave a sign of life within so many seconds."""
     limit = models.now() - datetime.timedelta(seconds=seconds)
-    rows = db.read(lambda tx: query.find(
+    rows = db.read(lambda tx: crud.find(
         tx, _MODEL, _MODEL.seen_at > limit, order=(_MODEL.id,)))
     return [row.id for row in rows]
 
@@ -43,5 +43,5 @@ def living(db, seconds):
 def bury(db, seconds):
     """Forget those that gave none for so long."""
     limit = models.now() - datetime.timedelta(seconds=seconds)
-    db.write(lambda tx: query.delete_all(
+    db.write(lambda tx: crud.delete_all(
         tx, _MODEL, _MODEL.seen_at <= limit), durable=False)

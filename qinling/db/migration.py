@@ -13,7 +13,7 @@ from alembic import migration
 from alembic import script
 import alembic_migrations
 
-from qinling.db import patience
+from qinling.db import online_ddl
 
 
 def alembic_config(database):
@@ -28,9 +28,9 @@ def alembic_config(database):
 def upgrade(database, revision='head'):
     """Bring the schema to ``revision``; nothing happens if it is there.
 
-    It may run while the service does; see :mod:`qinling.db.patience`.
+    It may run while the service does; see :mod:`qinling.db.online_ddl`.
     """
-    patience.again(lambda: command.upgrade(
+    online_ddl.again(lambda: command.upgrade(
         alembic_config(database), revision))
 
 

@@ -64,7 +64,7 @@ class Snapshot:
     memory_size = _column(sa.BigInteger, nullable=False)
     timeout = _column(sa.Integer, nullable=False)
     #: What follows a failure that nobody waits for; see
-    #: :mod:`qinling.core.retries`.
+    #: :mod:`qinling.core.function.retry_policy`.
     async_policy = _column(sa.JSON(none_as_null=True))
     #: Its :class:`FunctionSettings`; ``None`` when they would be empty.
     settings_id = _column(Id, index=True)
@@ -335,7 +335,7 @@ QUOTAS = ('functions', 'versions', 'storage_bytes', 'jobs', 'webhooks',
 
 class Build(Base):
     """What was installed for all packages that need the same; see
-    :mod:`qinling.core.builds`."""
+    :mod:`qinling.core.function.builds`."""
 
     __tablename__ = 'builds'
     __table_args__ = (sa.Index('ix_builds_digest', 'digest', 'created_at'),

@@ -12,7 +12,7 @@ from oslo_log import log
 import sqlalchemy
 from sqlalchemy import pool
 
-from qinling.db import groups
+from qinling.db import batch_writer
 from qinling import exception
 
 LOG = log.getLogger(__name__)
@@ -47,7 +47,7 @@ class Database:
         self._alone = None
         if self.is_sqlite:
             self._alone = _Alone(self.engine, options.sqlite_synchronous)
-        self._group = groups.Group(self._alone or self._commit)
+        self._group = batch_writer.Group(self._alone or self._commit)
 
     def read(self, action):
         """What ``action(connection)`` returns; it must not write."""
@@ -69,7 +69,7 @@ class Database:
         """
         if together or self._alone:
             return self._group.submit(action, durable)
-        item = groups.Item(action, durable)
+        item = batch_writer.Item(action, durable)
         self._commit([item])
         return item.value
 
@@ -78,7 +78,7 @@ class Database:
 
     def _write(self, items):
         with self.engine.begin() as connection:
-            groups.perform(connection, items)
+            batch_writer.perform(connection, items)
 
     def ping(self):
         """Raise when the database does not answer."""
@@ -211,7 +211,7 @@ class _Alone:
     def __call__(self, items):
         self._set_safety(any(item.durable for item in items))
         with self._connection.begin():
-            groups.perform(self._connection, items)
+            batch_writer.perform(self._connection, items)
 
     def close(self):
         self._connection.close()

@@ -2,7 +2,7 @@
 """The engine's verbs on the message bus: what comes in is plain data."""
 
 from qinling import context
-from qinling.core import shares
+from qinling.core.execution import concurrency
 from qinling.core import targets
 from qinling import exception
 from qinling import rpc
@@ -13,12 +13,12 @@ class Endpoint:
     they hold.
 
     :param threads: synchronous executions at the same time; see
-        :mod:`qinling.core.shares`.
+        :mod:`qinling.core.execution.concurrency`.
     """
 
     def __init__(self, engine, threads):
         self._engine = engine
-        self._shares = shares.Shares(threads)
+        self._shares = concurrency.Shares(threads)
 
     def run(self, _ctx, row, target):
         context.following(

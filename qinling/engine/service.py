@@ -18,24 +18,24 @@ from oslo_log import log
 from qinling import context
 from qinling.core import idempotency
 from qinling.db import engines
-from qinling.engine import attempts
-from qinling.engine import builds
-from qinling.engine import fair_queue
-from qinling.engine import figures
-from qinling.engine import images
-from qinling.engine import invoker as invoker_module
-from qinling.engine import keeper
-from qinling.engine import pools
-from qinling.engine import presence
-from qinling.engine import provision
-from qinling.engine import reaper
-from qinling.engine import retention
-from qinling.engine import retries
-from qinling.engine import runner
-from qinling.engine import scaling
-from qinling.engine import scheduler
-from qinling.engine import tokens as tokens_module
-from qinling.engine import workers
+from qinling.engine import metrics_collector
+from qinling.engine.periodic import heartbeat
+from qinling.engine.periodic import reaper
+from qinling.engine.periodic import retention
+from qinling.engine.periodic import scheduler
+from qinling.engine.periodic import tasks
+from qinling.engine import queue
+from qinling.engine.run import attempts
+from qinling.engine.run import completion
+from qinling.engine.run import images
+from qinling.engine.run import invoker as invoker_module
+from qinling.engine.run import runner
+from qinling.engine.run import tokens as tokens_module
+from qinling.engine.workers import builds
+from qinling.engine.workers import loader
+from qinling.engine.workers import pools
+from qinling.engine.workers import provision
+from qinling.engine.workers import scaling
 from qinling import exception
 
 LOG = log.getLogger(__name__)
@@ -64,7 +64,7 @@ class Engine:
         tokens = tokens_module.Tokens(code.keystone, self._later)
         self._builds = builds.Builds(
             conf, db, orchestrator, self._invoker, code, self.owner)
-        self._workers = workers.Workers(
+        self._workers = loader.Workers(
             conf, orchestrator, self._invoker, code, tokens, self._builds)
         self._scaling = scaling.Scaling(
             conf.engine.function_concurrency,
@@ -74,7 +74,7 @@ class Engine:
         self._scheduler = scheduler.Scheduler(
             conf, db, self.start,
             lambda id, at: self._later(self._reaper.resume, id, at))
-        follow = retries.Retries(conf, db, self.start, self._scheduler.later)
+        follow = completion.Retries(conf, db, self.start, self._scheduler.later)
         self._attempts = attempts.Attempts(
             conf, self._scaling, self._invoker, tokens,
             images.Images(conf, orchestrator), tracer)
@@ -83,16 +83,16 @@ class Engine:
         self._provision = provision.Provision(db, self._scaling, self._later)
         self._reaper = reaper.Reaper(
             conf, db, self.owner, follow, self._known)
-        self._presence = presence.Presence(conf, db, orchestrator)
+        self._presence = heartbeat.Presence(conf, db, orchestrator)
         #: id -> when it was queued, on time.monotonic()
         self._queued = {}
-        self._asynchronous = fair_queue.FairQueue(
+        self._asynchronous = queue.FairQueue(
             conf.engine.threads, self._run_queued)
         self._background = futures.ThreadPoolExecutor(8, 'background')
         self._keeper = self._make_keeper()
 
     def _make_keeper(self):
-        made = keeper.Keeper(self._conf, self._stopped, self._reaper.pause)
+        made = tasks.Keeper(self._conf, self._stopped, self._reaper.pause)
         made.often(
             self._renew, self._presence.tell, self._reaper.sweep, self._tend,
             self._provision.tend, lambda: self._scaling.expire(
@@ -273,8 +273,8 @@ class Engine:
 
     def figures(self):
         """What it holds, for :class:`qinling.telemetry.metrics.Live`."""
-        return figures.Figures(self._queued, self._runner, self._scaling,
-                               self._orchestrator)()
+        return metrics_collector.Figures(self._queued, self._runner, self._scaling,
+                                         self._orchestrator)()
 
     def _later(self, action, *args):
         return self._background.submit(self._guarded, action, *args)

@@ -15,10 +15,10 @@ import webob
 from qinling.api import app
 from qinling import conf as qinling_conf
 from qinling import context
-from qinling.core import executions
+from qinling.core.execution import executions
 from qinling.core import services
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling import policy
 from qinling.states import ExecutionStatus
 from qinling.tests import databases
@@ -191,13 +191,13 @@ class Core(databases.Fixture):
     def insert(self, model, **values):
         """The id of a new row."""
         return self.db.write(
-            lambda tx: query.insert(
+            lambda tx: crud.insert(
                 tx, model, **databases.sample(model, **values)))
 
     def row(self, model, id):
         """A row of any project, or ``None``."""
         return self.db.read(
-            lambda tx: query.get(tx, context.admin(), model, id=id))
+            lambda tx: crud.get(tx, context.admin(), model, id=id))
 
     def packages(self):
         """The names of the stored packages."""

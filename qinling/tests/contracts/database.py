@@ -3,8 +3,8 @@
 
 import threading
 
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling.tests import databases
 from qinling.tests import fixtures
 
@@ -23,15 +23,15 @@ class OnDatabase:
         if model in (models.FunctionVersion, models.FunctionAlias):
             values.setdefault('function_id', self.insert(
                 models.Function, project_id=values['project_id']))
-        return self.db.write(lambda tx: query.insert(tx, model, **values))
+        return self.db.write(lambda tx: crud.insert(tx, model, **values))
 
     def get(self, model, id, ctx=None):
         """A row as somebody sees it; as its project does, if not said."""
-        return self.db.read(lambda tx: query.get(
+        return self.db.read(lambda tx: crud.get(
             tx, ctx or fixtures.caller(), model, id=id))
 
     def update(self, model, id, values, *conditions, **kwargs):
-        return self.db.write(lambda tx: query.update(
+        return self.db.write(lambda tx: crud.update(
             tx, model, id, values, *conditions, **kwargs))
 
 

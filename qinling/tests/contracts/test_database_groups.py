@@ -7,9 +7,9 @@ import threading
 from oslotest import base
 import sqlalchemy as sa
 
-from qinling.db import groups
+from qinling.db import batch_writer
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling import exception
 from qinling.tests.contracts import database
 from qinling.tests import databases
@@ -22,7 +22,7 @@ class Fault(Exception):
 def add(name, fault=None):
     """An action that writes a runtime, and may fail then."""
     def action(tx):
-        query.insert(tx, models.Runtime, **databases.sample(
+        crud.insert(tx, models.Runtime, **databases.sample(
             models.Runtime, name=name))
         if fault:
             raise fault
@@ -33,9 +33,9 @@ def add(name, fault=None):
 def count(id, number=1):
     """An action that counts executions of a function."""
     def end(tx, total):
-        if not query.add(tx, models.Function, 'count', total, id=id):
+        if not crud.add(tx, models.Function, 'count', total, id=id):
             raise exception.FunctionNotFound(id=id)
-    return lambda tx: groups.add_up(tx, id, number, end)
+    return lambda tx: batch_writer.add_up(tx, id, number, end)
 
 
 class Groups(database.OnDatabase):
@@ -78,7 +78,7 @@ class Groups(database.OnDatabase):
 
     def names(self):
         return sorted(row.name for row in self.db.read(
-            lambda tx: query.find(tx, models.Runtime)))
+            lambda tx: crud.find(tx, models.Runtime)))
 
     def heard(self, event):
         """The calls of a listener of the engine that writes."""
@@ -109,10 +109,10 @@ class Groups(database.OnDatabase):
     def test_a_fault_of_the_database_takes_nobody_along(self):
         def twice(tx):
             for _ in range(2):
-                query.insert(tx, models.Runtime, **databases.sample(
+                crud.insert(tx, models.Runtime, **databases.sample(
                     models.Runtime, id='x'))
         found = self.gather(add('a'), twice, add('c'))
-        self.assertIsInstance(found[1], query.DuplicateEntry)
+        self.assertIsInstance(found[1], crud.DuplicateEntry)
         self.assertEqual(['a', 'c'], self.names())
 
     def test_nobody_waits_twice_for_a_database_that_is_gone(self):
@@ -129,7 +129,7 @@ class Groups(database.OnDatabase):
     def test_what_was_read_before_it_was_undone_is_read_again(self):
         def look(tx):
             add('counted')(tx)
-            return query.count(tx, models.Runtime)
+            return crud.count(tx, models.Runtime)
         found = self.gather(add('a', Fault('it')), look)
         self.assertEqual(1, found[1])
 

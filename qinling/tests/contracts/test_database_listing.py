@@ -6,8 +6,8 @@ import itertools
 
 from oslotest import base
 
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling.tests.contracts import database
 from qinling.tests import databases
 from qinling.tests import fixtures
@@ -30,13 +30,13 @@ class Pages(database.OnDatabase):
             created = START + datetime.timedelta(seconds=number // 3)
             updated = None if number % 2 else (
                 START + datetime.timedelta(microseconds=number % 5))
-            query.insert(tx, models.Function, **databases.sample(
+            crud.insert(tx, models.Function, **databases.sample(
                 models.Function, name=NAMES[number % len(NAMES)],
                 created_at=created, updated_at=updated))
 
     def page(self, model=models.Function, filters=(), **page):
-        return self.db.read(lambda tx: query.listing(
-            tx, fixtures.caller(), model, filters, query.Page(**page)))
+        return self.db.read(lambda tx: crud.listing(
+            tx, fixtures.caller(), model, filters, crud.Page(**page)))
 
     def walk(self, limit, **page):
         """The ids of all pages, one after the other."""
@@ -71,7 +71,7 @@ class Pages(database.OnDatabase):
             self.assertEqual(rows[::-1], backwards)
 
     def test_pages_of_what_a_filter_leaves(self):
-        filters = [query.condition(models.Function, 'name', 'eq:b')]
+        filters = [crud.condition(models.Function, 'name', 'eq:b')]
         whole = [row.id for row in self.page(filters=filters)]
         self.assertEqual(3, len(whole))
         self.assertEqual(whole, self.walk(2, filters=filters))
@@ -87,7 +87,7 @@ class Pages(database.OnDatabase):
 
     def test_what_is_too_large_for_lists(self):
         self.insert(models.Execution, logs='long', input='i', sync=False)
-        row, = self.db.read(lambda tx: query.listing(
+        row, = self.db.read(lambda tx: crud.listing(
             tx, fixtures.caller(), models.Execution, without=('logs',)))
         self.assertEqual((None, 'i', False), (row.logs, row.input, row.sync))
 
@@ -107,9 +107,9 @@ class Filters(database.OnDatabase):
             self.insert(models.Execution, description=text)
 
     def found(self, text, name='description', model=models.Execution):
-        rows = self.db.read(lambda tx: query.listing(
+        rows = self.db.read(lambda tx: crud.listing(
             tx, fixtures.caller(), model,
-            [query.condition(model, name, text)]))
+            [crud.condition(model, name, text)]))
         return {getattr(row, name) for row in rows}
 
     def test_equal(self):

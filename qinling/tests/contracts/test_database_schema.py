@@ -6,9 +6,9 @@ from alembic import migration as alembic_migration
 from oslotest import base
 import sqlalchemy as sa
 
+from qinling.db import crud
 from qinling.db import migration
 from qinling.db import models
-from qinling.db import query
 from qinling.tests.contracts import database
 from qinling.tests import databases
 
@@ -69,7 +69,7 @@ class Schema(database.OnDatabase):
         migration.upgrade(self.db)
         self.assertEqual(migration.head(self.db), migration.current(self.db))
         self.assertTrue(self.db.read(
-            lambda tx: query.exists(tx, models.Runtime)))
+            lambda tx: crud.exists(tx, models.Runtime)))
 
     def test_rows_of_the_first_release_stay(self):
         db = self.useFixture(
@@ -86,10 +86,10 @@ class Schema(database.OnDatabase):
                 f"attempt) VALUES ('e', {values}, 'f', '1', 0)")
         db.write(write)
         migration.upgrade(db)
-        job, = db.read(lambda tx: query.find(tx, models.Job))
+        job, = db.read(lambda tx: crud.find(tx, models.Job))
         self.assertEqual(('j', 'running', 'once', None),
                          (job.id, job.status, job.misfire, job.timezone))
-        row, = db.read(lambda tx: query.find(tx, models.Execution))
+        row, = db.read(lambda tx: crud.find(tx, models.Execution))
         self.assertEqual(('e', 'running', 0, None), (
             row.id, row.status, row.retry, row.next_attempt_at))
 
@@ -123,7 +123,7 @@ class Schema(database.OnDatabase):
     def test_versions_go_with_their_function(self):
         id = self.insert(models.Function)
         version = self.insert(models.FunctionVersion, function_id=id)
-        self.db.write(lambda tx: query.delete(tx, models.Function, id))
+        self.db.write(lambda tx: crud.delete(tx, models.Function, id))
         self.assertIsNone(self.get(models.FunctionVersion, version))
 
 

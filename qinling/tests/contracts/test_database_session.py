@@ -7,8 +7,8 @@ import fixtures
 from oslotest import base
 import sqlalchemy as sa
 
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling.db import session
 from qinling import exception
 from qinling.tests.contracts import database
@@ -31,7 +31,7 @@ class Session(database.OnDatabase):
     def add(self, name, fault=None):
         """An action that writes a function, and may fail then."""
         def action(tx):
-            query.insert(tx, models.Function, **databases.sample(
+            crud.insert(tx, models.Function, **databases.sample(
                 models.Function, name=name))
             if fault:
                 raise fault
@@ -40,7 +40,7 @@ class Session(database.OnDatabase):
 
     def names(self):
         return sorted(row.name for row in self.db.read(
-            lambda tx: query.find(tx, models.Function)))
+            lambda tx: crud.find(tx, models.Function)))
 
     def test_what_an_action_returns(self):
         self.assertEqual('a', self.db.write(self.add('a')))
@@ -57,12 +57,12 @@ class Session(database.OnDatabase):
 
     def test_faults_of_the_database_reach_their_caller(self):
         self.insert(models.FunctionAlias)
-        self.assertRaises(query.DuplicateEntry, self.insert,
+        self.assertRaises(crud.DuplicateEntry, self.insert,
                           models.FunctionAlias)
         self.assertRaises(sa.exc.ArgumentError, self.db.read,
                           lambda tx: tx.execute('SELECT 1'))
         self.assertEqual(1, self.db.read(
-            lambda tx: query.count(tx, models.FunctionAlias)))
+            lambda tx: crud.count(tx, models.FunctionAlias)))
 
     def test_many_writers_and_readers(self):
         """Each writer gets its own value or its own fault, and finds its
@@ -90,7 +90,7 @@ class Session(database.OnDatabase):
         self.db.write(self.add('c'))
         for db in (self.db, other):
             self.assertEqual(3, db.read(
-                lambda tx: query.count(tx, models.Function)))
+                lambda tx: crud.count(tx, models.Function)))
 
     def test_two_processes_write_at_once(self):
         others = [self.db, self.database.open()]
@@ -116,7 +116,7 @@ class Server(Session):
             self.add(f'{name} {self.tries}')(tx)
             if self.tries == 1:
                 self.database.disconnect()
-            return query.count(tx, models.Function)
+            return crud.count(tx, models.Function)
         return action
 
     def test_idle_connections_that_the_server_ended(self):
@@ -139,7 +139,7 @@ class Server(Session):
             tries.append(1)
             if len(tries) == 1:
                 self.database.disconnect()
-            return query.count(tx, models.Function)
+            return crud.count(tx, models.Function)
         self.assertEqual(0, self.db.read(action))
         self.assertEqual(2, len(tries))
 
@@ -150,7 +150,7 @@ class Server(Session):
         for door in (db.read, db.write):
             error = self.assertRaises(
                 exception.Unavailable, door,
-                lambda tx: query.count(tx, models.Function))
+                lambda tx: crud.count(tx, models.Function))
             self.assertEqual(503, error.http_code)
         self.relay.start()
         db.write(self.add('b'))
@@ -171,10 +171,10 @@ class Server(Session):
             def action(tx):
                 tries.append(1)
                 tx.exec_driver_sql(IMPATIENT[self.backend])
-                query.add(tx, models.Function, 'count', 1, id=first)
+                crud.add(tx, models.Function, 'count', 1, id=first)
                 if len(tries) <= 2:
                     both.wait(databases.PATIENCE)
-                query.add(tx, models.Function, 'count', 1, id=second)
+                crud.add(tx, models.Function, 'count', 1, id=second)
             return lambda: self.db.write(action)
         database.together(cross(*ids), cross(*ids[::-1]))
         self.assertEqual([2, 2], [
@@ -187,14 +187,14 @@ class Server(Session):
         def action(tx):
             tries.append(1)
             self.database.disconnect()
-            query.count(tx, models.Function)
+            crud.count(tx, models.Function)
         self.assertRaises(exception.Unavailable, self.db.write, action)
         self.assertEqual(session.RETRIES, len(tries))
 
     def test_close_leaves_no_connection(self):
         db = self.database.open()
         self.db.close()
-        db.read(lambda tx: query.count(tx, models.Function))
+        db.read(lambda tx: crud.count(tx, models.Function))
         db.write(self.add('a'))
         self.assertNotEqual([], self.database.connections())
         db.close()
@@ -227,7 +227,7 @@ class TestSessionOnMariadb(Server, base.BaseTestCase):
         for door in (db.read, db.write):
             self.assertRaises(
                 exception.Unavailable, door,
-                lambda tx: query.count(tx, models.Function))
+                lambda tx: crud.count(tx, models.Function))
         self.relay.resume()
         self.assertEqual(1, db.read(
-            lambda tx: query.count(tx, models.Function)))
+            lambda tx: crud.count(tx, models.Function)))

@@ -6,8 +6,8 @@ import itertools
 from oslotest import base
 import sqlalchemy as sa
 
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling import exception
 from qinling import states
 from qinling.tests.contracts import database
@@ -23,15 +23,15 @@ THREADS = 8
 class Tenancy(database.OnDatabase):
     """Whose rows somebody sees."""
 
-    def listed(self, ctx, model, page=query.Page()):
+    def listed(self, ctx, model, page=crud.Page()):
         return [row.id for row in self.db.read(
-            lambda tx: query.listing(tx, ctx, model, page=page))]
+            lambda tx: crud.listing(tx, ctx, model, page=page))]
 
     def test_rows_of_others_do_not_exist(self):
         for model in databases.SAMPLES:
             hidden = ({'is_public': False} if model is models.Runtime else {})
             id = self.insert(model, project_id='mine', **hidden)
-            page = query.Page(marker=id)
+            page = crud.Page(marker=id)
             self.assertEqual(id, self.get(model, id, MINE).id)
             self.assertIsNone(self.get(model, id, THEIRS))
             self.assertEqual([id], self.listed(MINE, model))
@@ -48,7 +48,7 @@ class Tenancy(database.OnDatabase):
             for id in ids:
                 self.assertEqual(
                     id, self.get(model, id, MINE.elevated()).id)
-            self.db.write(lambda tx: query.delete_all(tx, model))
+            self.db.write(lambda tx: crud.delete_all(tx, model))
 
     def test_the_elevated_context_is_another(self):
         wide = MINE.elevated()
@@ -72,9 +72,9 @@ class Tenancy(database.OnDatabase):
         self.insert(models.FunctionAlias, name='prod', project_id='theirs')
         for where in ({'name': 'prod'}, {'name': 'prod', 'id': id},
                       {'name': 'prod', 'project_id': 'mine'}):
-            self.assertEqual(id, self.db.read(lambda tx: query.get(
+            self.assertEqual(id, self.db.read(lambda tx: crud.get(
                 tx, MINE, models.FunctionAlias, **where)).id)
-        self.assertIsNone(self.db.read(lambda tx: query.get(
+        self.assertIsNone(self.db.read(lambda tx: crud.get(
             tx, MINE, models.FunctionAlias, name='prod',
             project_id='theirs')))
 
@@ -95,10 +95,10 @@ class Writing(database.OnDatabase):
 
     def test_insert_where_rows_have_no_id(self):
         alias = self.insert(models.FunctionAlias)
-        self.assertIsNone(self.db.write(lambda tx: query.insert(
+        self.assertIsNone(self.db.write(lambda tx: crud.insert(
             tx, models.AliasRoute, alias_id=alias, function_version=1,
             weight=0.5, low=0, high=2 ** 32)))
-        found = self.db.read(lambda tx: query.find(tx, models.AliasRoute))
+        found = self.db.read(lambda tx: crud.find(tx, models.AliasRoute))
         self.assertEqual([(alias, 1, 0.5, 0, 2 ** 32)], list(map(
             tuple, found)))
 
@@ -106,7 +106,7 @@ class Writing(database.OnDatabase):
         self.insert(models.FunctionAlias, name='prod')
         self.insert(models.FunctionAlias, name='prod', project_id='other')
         self.insert(models.FunctionAlias, name='Prod')
-        self.assertRaises(query.DuplicateEntry, self.insert,
+        self.assertRaises(crud.DuplicateEntry, self.insert,
                           models.FunctionAlias, name='prod')
 
     def test_update_changes_one_row_and_counts(self):
@@ -174,7 +174,7 @@ class Writing(database.OnDatabase):
         id = self.insert(models.Function)
 
         def work():
-            return [self.db.write(lambda tx: query.add(
+            return [self.db.write(lambda tx: crud.add(
                 tx, models.Function, 'count', 2, id=id)) for _ in range(10)]
         self.assertEqual([[True] * 10] * THREADS,
                          database.together(*[work] * THREADS))
@@ -183,16 +183,16 @@ class Writing(database.OnDatabase):
                          (row.count, row.revision, row.updated_at))
 
     def test_add_where_there_is_nothing(self):
-        self.assertFalse(self.db.write(lambda tx: query.add(
+        self.assertFalse(self.db.write(lambda tx: crud.add(
             tx, models.Function, 'count', 1, id='none')))
 
     def test_a_locked_row_waits(self):
         id = self.insert(models.Function)
 
         def step(tx):
-            row = query.get(tx, fixtures.caller(), models.Function,
-                            lock=True, id=id)
-            query.update(tx, models.Function, id, {'count': row.count + 1})
+            row = crud.get(tx, fixtures.caller(), models.Function,
+                           lock=True, id=id)
+            crud.update(tx, models.Function, id, {'count': row.count + 1})
 
         def work():
             for _ in range(10):
@@ -204,9 +204,9 @@ class Writing(database.OnDatabase):
     def test_delete(self):
         ids = [self.insert(models.Runtime) for _ in range(2)]
         self.assertTrue(self.db.write(
-            lambda tx: query.delete(tx, models.Runtime, ids[0])))
+            lambda tx: crud.delete(tx, models.Runtime, ids[0])))
         self.assertFalse(self.db.write(
-            lambda tx: query.delete(tx, models.Runtime, ids[0])))
+            lambda tx: crud.delete(tx, models.Runtime, ids[0])))
         self.assertIsNone(self.get(models.Runtime, ids[0]))
         self.assertEqual(ids[1], self.get(models.Runtime, ids[1]).id)
 
@@ -220,33 +220,33 @@ class Writing(database.OnDatabase):
 
         def numbers(*conditions, **kwargs):
             return [row.version_number for row in self.db.read(
-                lambda tx: query.find(tx, version, *conditions, **kwargs))]
+                lambda tx: crud.find(tx, version, *conditions, **kwargs))]
 
         def read(verb, *args):
             return self.db.read(lambda tx: verb(tx, *args))
         self.assertEqual([1, 2, 5], sorted(numbers(mine)))
         self.assertEqual(2, len(numbers(mine, limit=2)))
-        self.assertEqual(3, read(query.count, version, mine))
+        self.assertEqual(3, read(crud.count, version, mine))
         self.assertEqual(5, read(
-            query.highest, version.version_number, mine))
-        self.assertTrue(read(query.exists, version, mine))
-        self.db.write(lambda tx: query.update_all(
+            crud.highest, version.version_number, mine))
+        self.assertTrue(read(crud.exists, version, mine))
+        self.db.write(lambda tx: crud.update_all(
             tx, version, {'description': 'x'}, mine))
         self.assertEqual(3, read(
-            query.count, version, version.description == 'x'))
-        self.assertEqual(2, self.db.write(lambda tx: query.delete_all(
+            crud.count, version, version.description == 'x'))
+        self.assertEqual(2, self.db.write(lambda tx: crud.delete_all(
             tx, version, mine, version.version_number < 5)))
         self.assertEqual([5], numbers(mine))
-        self.db.write(lambda tx: query.delete_all(tx, version, mine))
-        self.assertIsNone(read(query.highest, version.version_number, mine))
-        self.assertFalse(read(query.exists, version, mine))
+        self.db.write(lambda tx: crud.delete_all(tx, version, mine))
+        self.assertIsNone(read(crud.highest, version.version_number, mine))
+        self.assertFalse(read(crud.exists, version, mine))
 
 
 class Moves(database.OnDatabase):
     """Statuses change by legal moves only."""
 
     def move(self, model, id, status, *conditions, **values):
-        return self.db.write(lambda tx: query.move(
+        return self.db.write(lambda tx: crud.move(
             tx, model, id, status, *conditions, **values))
 
     def test_every_move(self):
@@ -257,10 +257,10 @@ class Moves(database.OnDatabase):
 
             def work(tx):
                 for old, new in pairs:
-                    id = query.insert(tx, model, **databases.sample(
+                    id = crud.insert(tx, model, **databases.sample(
                         model, status=old))
-                    moved = query.move(tx, model, id, new)
-                    row = query.get(tx, fixtures.caller(), model, id=id)
+                    moved = crud.move(tx, model, id, new)
+                    row = crud.get(tx, fixtures.caller(), model, id=id)
                     yield moved, row.status
             self.assertEqual(
                 [(True, new) if old in moves[new] else (False, old)

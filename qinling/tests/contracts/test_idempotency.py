@@ -8,10 +8,10 @@ import threading
 from oslotest import base
 
 from qinling.core import idempotency
-from qinling.core import payloads
 from qinling.core import services
+from qinling.core.trigger import payloads
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling import exception
 from qinling.tests.contracts import database
 from qinling.tests import databases
@@ -146,11 +146,11 @@ class Repeats:
     def test_a_key_that_is_too_old(self):
         for number in range(ROUNDS):
             self.create(self.hosts[0], 'key', sync=False)
-            self.core.db.write(lambda tx: query.update_all(tx, _KEY, {
+            self.core.db.write(lambda tx: crud.update_all(tx, _KEY, {
                 'created_at': models.now() - datetime.timedelta(hours=25)}))
             self.check(self.at_once(lambda host: self.create(
                 host, 'key', sync=False)))
-            self.core.db.write(lambda tx: query.delete_all(tx, _KEY))
+            self.core.db.write(lambda tx: crud.delete_all(tx, _KEY))
         self.assertEqual(2 * ROUNDS, self.runs())
 
     def test_a_purge_among_them(self):
@@ -158,7 +158,7 @@ class Repeats:
                for number in range(50)]
         self.core.db.write(lambda tx: [
             idempotency.reserve(tx, once, 'id') for once in old])
-        self.core.db.write(lambda tx: query.update_all(tx, _KEY, {
+        self.core.db.write(lambda tx: crud.update_all(tx, _KEY, {
             'created_at': models.now() - datetime.timedelta(hours=25)}))
         self.useFixture(base.fixtures.MonkeyPatch(
             'qinling.core.idempotency.BATCH', 7))
@@ -171,7 +171,7 @@ class Repeats:
         self.assertEqual(MANY, len({id for id, *_ in found[2:]}))
         idempotency.purge(self.core.db)
         self.assertEqual(MANY, self.core.db.read(
-            lambda tx: query.count(tx, _KEY)))
+            lambda tx: crud.count(tx, _KEY)))
 
 
 class TestRepeatsOnSqlite(Repeats, base.BaseTestCase):

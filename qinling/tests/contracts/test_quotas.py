@@ -5,9 +5,9 @@ import io
 
 from oslotest import base
 
-from qinling.core import packages
+from qinling.core.function import packages
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling import exception
 from qinling.tests.contracts import database
 from qinling.tests import fixtures
@@ -79,7 +79,7 @@ class Quotas:
         self.limit(storage_bytes=2 * size)
         self.assertEqual(MANY - 2, self.refused(*[self.function] * MANY))
         self.assertEqual(2 * size, self.usage()['storage_bytes'])
-        row = self.services.functions.list(self.ctx, {}, query.Page())[0]
+        row = self.services.functions.list(self.ctx, {}, crud.Page())[0]
         other = fixtures.archive({'main.py': 'def main():\n    pass\n'})
 
         def replace():
@@ -128,7 +128,7 @@ class Quotas:
 
     def test_packages_older_than_quotas_are_measured(self):
         self.function()
-        self.core.db.write(lambda tx: query.delete_all(tx, models.Package))
+        self.core.db.write(lambda tx: crud.delete_all(tx, models.Package))
         self.assertEqual(0, self.usage()['storage_bytes'])
         for _ in range(2):
             self.core.code.packages.sweep(packages.GRACE)

@@ -5,9 +5,9 @@ import datetime
 
 from oslotest import base
 
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
-from qinling.engine import scheduler
+from qinling.engine.periodic import scheduler
 from qinling import exception
 from qinling.tests.contracts import database
 from qinling.tests import fixtures
@@ -43,7 +43,7 @@ class Scheduling:
             tick - datetime.timedelta(minutes=minutes), **values})
 
     def executions(self):
-        return self.db.read(lambda tx: query.find(tx, models.Execution))
+        return self.db.read(lambda tx: crud.find(tx, models.Execution))
 
     def test_each_tick_has_one_execution(self):
         """Half of the jobs make up for several ticks."""

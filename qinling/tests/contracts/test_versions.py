@@ -6,8 +6,8 @@ import threading
 
 from oslotest import base
 
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling import exception
 from qinling.tests import databases
 from qinling.tests import fixtures
@@ -175,7 +175,7 @@ class Promises:
         self.functions.delete(self.ctx, self.function)
         self.assertEqual([], self.core.packages())
         self.assertEqual([], self.core.db.read(
-            lambda tx: query.find(tx, models.FunctionVersion)))
+            lambda tx: crud.find(tx, models.FunctionVersion)))
 
 
 class TestSqlite(Promises, base.BaseTestCase):

@@ -11,8 +11,8 @@ import sys
 from oslotest import base
 import sqlalchemy as sa
 
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling.tests import databases
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import loads
@@ -27,7 +27,7 @@ PROGRAM = '''
 import sys, threading
 from qinling import conf as qinling_conf
 from qinling.db import session
-from qinling.engine import scheduler
+from qinling.engine.periodic import scheduler
 conf = qinling_conf.load([], [])
 conf.set_override('connection', sys.argv[1], group='database')
 made = scheduler.Scheduler(conf, session.Database(conf),
@@ -83,12 +83,12 @@ class Killing:
             self.kill(process)
 
     def insert(self, model, **values):
-        return self.db.write(lambda tx: query.insert(
+        return self.db.write(lambda tx: crud.insert(
             tx, model, **databases.sample(model, **values)))
 
     def progress(self):
         return self.db.read(
-            lambda tx: query.count(tx, models.Execution))
+            lambda tx: crud.count(tx, models.Execution))
 
     def test_each_tick_has_one_execution(self):
         function = self.insert(models.Function)
@@ -106,7 +106,7 @@ class Killing:
             servers.wait_for(lambda: self.progress() >= target, 'ticks')
             self.kill(random.choice(self.processes))
             self.start()
-        servers.wait_for(lambda: not self.db.read(lambda tx: query.exists(
+        servers.wait_for(lambda: not self.db.read(lambda tx: crud.exists(
             tx, models.Job, models.Job.status == 'running')),
             'the end of all jobs', 300)
         self.check(ids, start, function)
@@ -115,13 +115,13 @@ class Killing:
         expected = [start + datetime.timedelta(minutes=number)
                     for number in range(TICKS)]
         found = collections.defaultdict(list)
-        for row in self.db.read(lambda tx: query.find(tx, models.Execution)):
+        for row in self.db.read(lambda tx: crud.find(tx, models.Execution)):
             found[row.job_id].append(row.scheduled_at)
             self.assertGreaterEqual(row.created_at, row.scheduled_at)
         self.assertEqual(set(ids), set(found))
         for id in ids:
             self.assertEqual(expected, sorted(found[id]))
-        row, = self.db.read(lambda tx: query.find(tx, models.Function))
+        row, = self.db.read(lambda tx: crud.find(tx, models.Function))
         self.assertEqual(JOBS * TICKS, row.count)
 
 

@@ -38,10 +38,10 @@ import zipfile
 
 import webob
 
-from qinling.core import executions
-from qinling.core import inputs
+from qinling.core.execution import executions
+from qinling.core.execution import inputs
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling.runtimes import agent_outcome
 from qinling import states
 from qinling.tests import fixtures
@@ -154,7 +154,7 @@ class Toy:
 
     def _move(self, id, status):
         self._api.db.write(
-            lambda tx: query.move(tx, models.Runtime, id, status.value))
+            lambda tx: crud.move(tx, models.Runtime, id, status.value))
 
     def _run(self, row, target):
         args, kwargs = inputs.arguments(row['input'])

@@ -11,12 +11,12 @@ from oslo_policy import policy
 from oslotest import base
 from wsme import types as wtypes
 
-from qinling.api.controllers.v1 import function
-from qinling.api.controllers.v1 import quota
+from qinling.api.controllers.v1 import functions
+from qinling.api.controllers.v1 import quotas
 from qinling.api import root
 from qinling.api import types
-from qinling.core import limits
 from qinling.core import secrets
+from qinling.core import validation
 from qinling import exception
 from qinling import policies
 from qinling.policies import base as roles
@@ -108,10 +108,8 @@ def routes():
 
 
 def page_of(thing):
-    """The name of the page about what a module of the API declares."""
-    noun = thing.__module__.rpartition('.')[2]
-    return {'root': 'root.rst', 'alias': 'aliases.rst'}.get(
-        noun, f'{noun}s.rst')
+    """Return the name of the page about a module of the API."""
+    return thing.__module__.rpartition('.')[2] + '.rst'
 
 
 def described(route):
@@ -143,7 +141,7 @@ def kinds(datatype):
         types.Text: {'text', 'UUID'}, types.Time: {'time'},
         int: {'integer'}, bool: {'boolean'}, types.Uuid: {'UUID'},
         types.Version: {'integer'}, types.Integer: {'integer'},
-        quota.Amount: {'integer'},
+        quotas.Amount: {'integer'},
         types.AnyJson: {'object', 'any JSON', 'text'},
         types.Moment: {'time'},
     }[datatype if isinstance(datatype, type) else type(datatype)]
@@ -262,9 +260,9 @@ class TestDeclarations(base.BaseTestCase):
                         for attribute in wtypes.list_attributes(
                             each.route.body) if not attribute.readonly}
             elif each.route.path.startswith('/v1/functions') and (
-                    each.route.result is function.Function) and (
+                    each.route.result is functions.Function) and (
                     each.route.method != 'GET'):
-                sent = {**dict.fromkeys(function.FIELDS, {
+                sent = {**dict.fromkeys(functions.FIELDS, {
                     'text', 'integer', 'UUID'}),
                     'code': {'object'}, 'async_policy': {'object'},
                     'trust': {'boolean'}, 'environment': {'object'},
@@ -285,10 +283,10 @@ class TestDeclarations(base.BaseTestCase):
             rows = reference.tables(described(each)).get('Request', [])
             for name, _, default, most in rows:
                 name = name.strip('`')
-                if name in limits.TEXTS:
-                    self.assertIn(f'{limits.TEXTS[name]} characters', most)
-                elif name in limits.RESOURCES:
-                    option = limits.RESOURCES[name][0]
+                if name in validation.TEXTS:
+                    self.assertIn(f'{validation.TEXTS[name]} characters', most)
+                elif name in validation.RESOURCES:
+                    option = validation.RESOURCES[name][0]
                     self.assertIn(str(options[f'min_{option}']), most)
                     self.assertIn(str(options[f'max_{option}']), most)
                     if each.route.method == 'POST':

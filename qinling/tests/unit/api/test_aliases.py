@@ -149,8 +149,8 @@ class TestAliases(base.BaseTestCase):
 
     def targets(self):
         return [(each['revision'], each['function_version'],
-                 each['routing'], each['previous'] and
-                 each['previous']['function_version'])
+                 each['routing'], each['previous']
+                 and each['previous']['function_version'])
                 for each in self.call('GET', '/prod/history')['history']]
 
     def test_history_and_rollback(self):

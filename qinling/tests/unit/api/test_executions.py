@@ -3,8 +3,8 @@
 
 import json
 
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling import exception
 from qinling.tests.unit.api import cases
 
@@ -132,7 +132,7 @@ class TestCreate(ExecutionTest):
 
     def test_a_runtime_that_does_not_serve(self):
         row = self.api.row(models.Function, self.function)
-        self.api.db.write(lambda tx: query.update(
+        self.api.db.write(lambda tx: crud.update(
             tx, models.Runtime, row.runtime_id, {'status': 'upgrading'}))
         self.refused(409, f'Runtime {row.runtime_id} is not available')
 

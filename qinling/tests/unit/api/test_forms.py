@@ -126,8 +126,8 @@ class TestShapes(test_functions.FunctionTest):
                 'Content-Type: text/plain; charset=nonsense', b'x')]),
             cases.form_data([('name="x"', b'x')] * 200),
             cases.form_data([('\r\n'.join(
-                ['Content-Disposition: form-data; name="x"'] +
-                [f'X-{number}: x' for number in range(50)]), b'x')])]
+                ['Content-Disposition: form-data; name="x"']
+                + [f'X-{number}: x' for number in range(50)]), b'x')])]
         for body, kind in broken:
             answer = self.api.request('POST', ALL, body, kind=kind)
             self.assertIn(answer.status_int, (400, 413), body[:300])

@@ -4,8 +4,8 @@
 import hashlib
 
 from qinling.core import secrets
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling.tests import fixtures
 from qinling.tests.unit.api import cases
 
@@ -206,7 +206,7 @@ class TestDelete(FunctionTest):
             user = self.api.insert(model, function_id=id)
             self.fault(403, f'Function {id} is still in use by {kind} ',
                        'DELETE', self.one(id))
-            self.api.db.write(lambda tx: query.delete(tx, model, user))
+            self.api.db.write(lambda tx: crud.delete(tx, model, user))
         self.api.insert(models.Job, function_id=id, status='done')
         self.call('DELETE', self.one(id), status=204)
 

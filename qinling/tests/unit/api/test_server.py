@@ -116,8 +116,8 @@ class TestServer(cases.ApiTest):
                                      ('PATCH', '/v1/runtimes', 405)):
             found = self.raw(
                 f'{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: '
-                f'{len(evil)}\r\n\r\n'.encode() + evil +
-                b'GET /v1 HTTP/1.1\r\nHost: y\r\nConnection: close\r\n\r\n')
+                f'{len(evil)}\r\n\r\n'.encode() + evil
+                + b'GET /v1 HTTP/1.1\r\nHost: y\r\nConnection: close\r\n\r\n')
             answers = re.findall(r'^HTTP/1.1 (\d+)', found, re.M)
             # The connection may end with the fault, or go on behind it.
             self.assertIn(answers, ([f'{status}'], [f'{status}', '200']))

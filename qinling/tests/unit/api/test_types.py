@@ -4,35 +4,35 @@
 from oslotest import base
 from wsme import types as wtypes
 
-from qinling.api.controllers.v1 import alias
-from qinling.api.controllers.v1 import execution
-from qinling.api.controllers.v1 import function
-from qinling.api.controllers.v1 import job
-from qinling.api.controllers.v1 import runtime
-from qinling.api.controllers.v1 import version
+from qinling.api.controllers.v1 import aliases
+from qinling.api.controllers.v1 import executions
+from qinling.api.controllers.v1 import functions
+from qinling.api.controllers.v1 import jobs
+from qinling.api.controllers.v1 import runtimes
+from qinling.api.controllers.v1 import versions
 from qinling.api import types
 from qinling.db import models
 from qinling import exception
 
-RESOURCES = {models.Runtime: runtime.Runtime,
-             models.Function: function.Function,
-             models.FunctionVersion: version.Version,
-             models.FunctionAlias: alias.Alias,
-             models.Execution: execution.Execution,
-             models.Job: job.Job}
+RESOURCES = {models.Runtime: runtimes.Runtime,
+             models.Function: functions.Function,
+             models.FunctionVersion: versions.Version,
+             models.FunctionAlias: aliases.Alias,
+             models.Execution: executions.Execution,
+             models.Job: jobs.Job}
 #: What users may send in a JSON body; functions are sent as forms.
 WRITABLE = {
-    runtime.Runtime: {'name', 'description', 'image', 'language',
-                      'language_version', 'is_public',
-                      'trusted'},
-    version.Version: {'description'},
-    alias.Alias: {'name', 'description', 'function_id', 'function_version',
-                  'routing'},
-    execution.Execution: {'function_id', 'function_version',
-                          'function_alias', 'description', 'sync', 'input'},
-    job.Job: {'name', 'function_id', 'function_version', 'function_alias',
-              'function_input', 'status', 'pattern', 'timezone', 'misfire',
-              'count', 'first_execution_time', 'next_execution_time'},
+    runtimes.Runtime: {'name', 'description', 'image', 'language',
+                       'language_version', 'is_public',
+                       'trusted'},
+    versions.Version: {'description'},
+    aliases.Alias: {'name', 'description', 'function_id', 'function_version',
+                    'routing'},
+    executions.Execution: {'function_id', 'function_version',
+                           'function_alias', 'description', 'sync', 'input'},
+    jobs.Job: {'name', 'function_id', 'function_version', 'function_alias',
+               'function_input', 'status', 'pattern', 'timezone', 'misfire',
+               'count', 'first_execution_time', 'next_execution_time'},
 }
 #: What is shown of what is hidden.
 COMPUTED = {models.Function: {'trust', 'environment', 'secret_names'},
@@ -124,6 +124,6 @@ class TestValues(base.BaseTestCase):
             self.assertIs(False, types.truth(text))
 
     def test_what_was_given(self):
-        body = runtime.Runtime(image='i', name=None, is_public=False)
+        body = runtimes.Runtime(image='i', name=None, is_public=False)
         self.assertEqual({'image': 'i', 'is_public': False},
                          types.given(body))

@@ -5,8 +5,8 @@ import io
 
 from oslotest import base
 
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling.tests import fixtures
 
 OTHER = fixtures.archive({'main.py': 'def main(**kwargs):\n    return 2\n'})
@@ -203,7 +203,7 @@ class TestVersions(base.BaseTestCase):
         self.fault(404, 'FunctionVersion not found', 'DELETE', '/1')
 
     def remove(self, model, id):
-        self.api.db.write(lambda tx: query.delete(tx, model, id))
+        self.api.db.write(lambda tx: crud.delete(tx, model, id))
 
     def test_scale_and_detach(self):
         self.call('POST', status=201)

@@ -8,8 +8,8 @@ from unittest import mock
 from oslotest import base
 
 from qinling.core import idempotency
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling import exception
 from qinling.tests import databases
 from qinling.tests import fixtures
@@ -27,11 +27,11 @@ class OnceTest(base.BaseTestCase):
         return idempotency.once(key, ('here',), content)
 
     def keys(self):
-        return self.db.read(lambda tx: query.find(tx, _KEY))
+        return self.db.read(lambda tx: crud.find(tx, _KEY))
 
     def age(self, hours):
         """Make all keys older."""
-        self.db.write(lambda tx: query.update_all(tx, _KEY, {
+        self.db.write(lambda tx: crud.update_all(tx, _KEY, {
             'created_at': models.now() - datetime.timedelta(hours=hours)}))
 
 
@@ -113,8 +113,8 @@ class TestRun(OnceTest):
 
     def test_a_duplicate_of_another_kind_is_told(self):
         def make():
-            raise query.DuplicateEntry()
-        self.assertRaises(query.DuplicateEntry, idempotency.run, self.db,
+            raise crud.DuplicateEntry()
+        self.assertRaises(crud.DuplicateEntry, idempotency.run, self.db,
                           self.once(), make, None)
 
 
@@ -193,7 +193,7 @@ class TestExecutions(OnceTest):
 
     def test_waiting_ends(self):
         self.create(self.once(), sync=False)
-        self.db.write(lambda tx: query.update_all(
+        self.db.write(lambda tx: crud.update_all(
             tx, models.Execution, {'sync': True}))
         for group, name in (('resource_limits', 'max_timeout'),
                             ('engine', 'queue_timeout'), ('engine', 'lease')):
@@ -202,7 +202,7 @@ class TestExecutions(OnceTest):
                 group=group)
         clock = iter(range(1000))
         self.useFixture(base.fixtures.MonkeyPatch(
-            'qinling.core.executions.time', mock.Mock(
+            'qinling.core.execution.executions.time', mock.Mock(
                 monotonic=lambda: next(clock))))
         self.assertEqual('running', self.create(self.once()).status)
 

@@ -6,8 +6,8 @@ import dataclasses
 from oslotest import base
 
 from qinling.core import targets
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling import exception
 from qinling.tests import databases
 from qinling.tests import fixtures
@@ -27,7 +27,7 @@ class TargetsTest(base.BaseTestCase):
 
     def insert(self, model, **values):
         values = databases.sample(model, **{'project_id': 'mine', **values})
-        return self.db.write(lambda tx: query.insert(tx, model, **values))
+        return self.db.write(lambda tx: crud.insert(tx, model, **values))
 
     def version(self, number, **values):
         return self.insert(models.FunctionVersion, **{
@@ -205,7 +205,7 @@ class TestReferences(TargetsTest):
         self.assertEqual([], self.references(3))
 
     def insert_route(self, alias, version):
-        self.db.write(lambda tx: query.insert(
+        self.db.write(lambda tx: crud.insert(
             tx, models.AliasRoute, alias_id=alias, function_version=version,
             weight=1.0, low=0, high=2 ** 32))
 

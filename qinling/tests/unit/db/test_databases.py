@@ -6,8 +6,8 @@ import unittest
 import fixtures as fixtures_library
 from oslotest import base
 
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling.tests import databases
 from qinling.tests import fixtures
 
@@ -28,8 +28,8 @@ class TestDatabases(base.BaseTestCase):
             for _ in range(2):
                 with databases.Database(backend) as made:
                     self.assertFalse(made.db.read(
-                        lambda tx: query.exists(tx, models.Runtime)))
-                    made.db.write(lambda tx: query.insert(
+                        lambda tx: crud.exists(tx, models.Runtime)))
+                    made.db.write(lambda tx: crud.insert(
                         tx, models.Runtime,
                         **databases.sample(models.Runtime)))
 

@@ -6,9 +6,9 @@ import pathlib
 import alembic_migrations
 from oslotest import base
 
+from qinling.db import crud
 from qinling.db import migration
 from qinling.db import models
-from qinling.db import query
 from qinling.tests import databases
 
 
@@ -24,7 +24,7 @@ class TestMigration(base.BaseTestCase):
         migration.upgrade(self.db)
         self.assertEqual(migration.head(self.db), migration.current(self.db))
         self.assertFalse(self.db.read(
-            lambda tx: query.exists(tx, models.Function)))
+            lambda tx: crud.exists(tx, models.Function)))
 
     def test_upgrade_step_by_step(self):
         for revision, _ in migration.history(self.db):

@@ -8,15 +8,15 @@ from oslo_db import exception as db_exc
 from oslotest import base
 import sqlalchemy as sa
 
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling import exception
 from qinling.tests import databases
 
 
 def add(name):
     """An action that writes a runtime."""
-    return lambda tx: query.insert(tx, models.Runtime, **databases.sample(
+    return lambda tx: crud.insert(tx, models.Runtime, **databases.sample(
         models.Runtime, name=name))
 
 
@@ -33,7 +33,7 @@ class TestSqlite(base.BaseTestCase):
 
     def names(self):
         return sorted(row.name for row in self.db.read(
-            lambda tx: query.find(tx, models.Runtime)))
+            lambda tx: crud.find(tx, models.Runtime)))
 
     def test_readers_and_the_writer_do_not_wait(self):
         for door in (self.db.read, self.db.write):
@@ -48,7 +48,7 @@ class TestSqlite(base.BaseTestCase):
     def test_references_are_kept(self):
         self.assertEqual(1, self.db.write(asked('foreign_keys')))
         self.assertRaises(
-            db_exc.DBReferenceError, self.db.write, lambda tx: query.insert(
+            db_exc.DBReferenceError, self.db.write, lambda tx: crud.insert(
                 tx, models.FunctionAlias, **databases.sample(
                     models.FunctionAlias, function_id='none')))
 
@@ -94,4 +94,4 @@ class TestSqlite(base.BaseTestCase):
         self.db.close()
         again = self.database.open()
         self.assertEqual(1, again.read(
-            lambda tx: query.count(tx, models.Runtime)))
+            lambda tx: crud.count(tx, models.Runtime)))

@@ -11,8 +11,8 @@ from oslotest import base
 
 from qinling import conf as qinling_conf
 from qinling.core import targets
+from qinling.db import crud
 from qinling.db import models
-from qinling.db import query
 from qinling.db import session
 from qinling import exception
 from qinling.orchestrators import base as orchestrators
@@ -39,7 +39,7 @@ class TestCase(base.BaseTestCase):
     def add(self, model, **values):
         """The id of a new row."""
         values.setdefault('project_id', 'p')
-        return self.db.write(lambda tx: query.insert(tx, model, **values))
+        return self.db.write(lambda tx: crud.insert(tx, model, **values))
 
     def add_runtime(self, status='available', image='python3'):
         """The id of a new runtime."""
@@ -62,7 +62,7 @@ class TestCase(base.BaseTestCase):
     def row(self, model, id):
         """A row as it is now, or ``None``."""
         found = self.db.read(
-            lambda tx: query.find(tx, model, model.id == id))
+            lambda tx: crud.find(tx, model, model.id == id))
         return found[0] if found else None
 
     def execution(self, id):

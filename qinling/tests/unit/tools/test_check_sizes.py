@@ -78,7 +78,7 @@ class CheckSizesTest(base.BaseTestCase):
         self.clean('qinling/runtimes/a.js', '', HEADER.replace('#', '//'))
 
     def test_ci_script_is_read(self):
-        self.found('.ci/run', 1, 'licence', 'true\n', header='')
+        self.found('.ci/run', 1, 'SPDX', 'true\n', header='')
 
     def test_work_that_is_put_off(self):
         for word in ('TO' 'DO', 'FIX' 'ME'):
@@ -184,7 +184,7 @@ class CheckSizesTest(base.BaseTestCase):
     def test_samples_are_left_alone(self):
         self.clean('qinling/tests/functions/a.py',
                    'global oops\nimport eventlet\n')
-        self.found('qinling/tests/functions/a.py', 1, 'licence', 'x = 1\n',
+        self.found('qinling/tests/functions/a.py', 1, 'SPDX', 'x = 1\n',
                    header='')
 
     def test_what_is_not_source_is_not_read(self):

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Environment variables and secrets of functions."""
+
+from oslotest import base
+
+from qinling.core.function import environment
+from qinling.core import rotation
+from qinling.core import secrets
+from qinling.db import crud
+from qinling.db import models
+from qinling import exception
+from qinling.tests import fixtures
+
+MINE = fixtures.caller()
+_MODEL = models.FunctionSettings
+
+
+class SettingsTest(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.key = secrets.new_key()
+        self.core = self.useFixture(fixtures.Core(
+            secrets={'encryption_keys': [self.key]}))
+        self.functions = self.core.services.functions
+        self.versions = self.core.services.versions
+
+    def create(self, **fields):
+        return self.core.function(MINE, **fields)
+
+    def update(self, id, match=None, **fields):
+        return self.functions.update(MINE, id, fields, None, match)
+
+    def opened(self, row):
+        return self.core.code.settings.opened(row.settings_id)
+
+    def rows(self):
+        return self.core.db.read(lambda tx: crud.find(tx, _MODEL))
+
+    def refused(self, words, **fields):
+        error = self.assertRaises(exception.Invalid, self.create, **fields)
+        self.assertIn(words, str(error))
+        self.assertEqual([], self.rows())
+        return str(error)
+
+
+class TestKeeping(SettingsTest):
+    def test_nothing(self):
+        for fields in ({}, {'environment': {}, 'secrets': {}},
+                       {'secrets': {'NOT_THERE': None}}):
+            row = self.create(**fields)
+            self.assertEqual({}, self.opened(row))
+            self.assertIsNone(row.settings_id)
+        self.assertEqual([], self.rows())
+
+    def test_there_and_back(self):
+        row = self.create(environment={'A': 'ä', 'B': ''},
+                          secrets={'C': 'hush \U0001f600'})
+        self.assertEqual({'A': 'ä', 'B': '', 'C': 'hush \U0001f600'},
+                         self.opened(row))
+        kept, = self.rows()
+        self.assertNotIn('hush', repr(kept))
+        self.assertEqual('default', kept.project_id)
+
+    def test_changes(self):
+        id = self.create(environment={'A': '1'}, secrets={'B': '2'}).id
+        for fields, expected in (
+                ({'name': 'n'}, {'A': '1', 'B': '2'}),
+                ({'environment': None, 'secrets': None},
+                 {'A': '1', 'B': '2'}),
+                ({'environment': {'C': '3'}}, {'B': '2', 'C': '3'}),
+                ({'secrets': {'D': '4'}}, {'B': '2', 'C': '3', 'D': '4'}),
+                ({'secrets': {}}, {'B': '2', 'C': '3', 'D': '4'}),
+                ({'secrets': {'B': None, 'D': '5'}}, {'C': '3', 'D': '5'}),
+                ({'environment': {}}, {'D': '5'}),
+                ({'environment': {'D': '6'}, 'secrets': {'D': None}},
+                 {'D': '6'})):
+            self.assertEqual(expected, self.opened(self.update(id, **fields)))
+            self.assertEqual(1, len(self.rows()))
+        self.assertIsNone(self.update(id, environment={}).settings_id)
+        self.assertEqual([], self.rows())
+
+    def test_another_build_although_a_job_uses_it(self):
+        row = self.create(environment={'A': '1'})
+        self.core.insert(models.Job, function_id=row.id)
+        self.core.engine.calls.clear()
+        new = self.update(row.id, environment={'A': '2'})
+        self.assertNotEqual(row.settings_id, new.settings_id)
+        self.assertEqual([('detach', row.id, 0)], self.core.engine.calls)
+
+    def test_the_same_again_is_no_change(self):
+        row = self.create(environment={'A': '1'})
+        self.core.engine.calls.clear()
+        self.assertEqual(row, self.update(row.id, environment={'A': '1'}))
+        self.assertEqual([], self.core.engine.calls)
+
+    def test_versions_keep_theirs(self):
+        id = self.create(environment={'A': '1'}, secrets={'B': '2'}).id
+        self.versions.create(MINE, id, None)
+        self.update(id, environment={'A': '3'}, secrets={'B': '4'})
+        version = self.versions.get(MINE, id, 1)
+        self.assertEqual({'A': '1', 'B': '2'}, self.opened(version))
+        self.assertEqual({'A': '3', 'B': '4'},
+                         self.opened(self.functions.get(MINE, id)))
+        self.assertEqual(2, len(self.rows()))
+        self.versions.delete(MINE, id, 1)
+        self.assertEqual(1, len(self.rows()))
+
+    def test_all_go_with_the_function(self):
+        id = self.create(environment={'A': '1'}).id
+        self.versions.create(MINE, id, None)
+        self.update(id, environment={'A': '2'})
+        other = self.create(environment={'A': '1'})
+        self.functions.delete(MINE, id)
+        self.assertEqual([other.settings_id],
+                         [row.id for row in self.rows()])
+
+    def test_somebody_else_was_faster(self):
+        row = self.create(environment={'A': '1'})
+        self.core.code.settings.of = lambda rows: self.race(row)
+        self.assertRaises(exception.Conflict, self.update, row.id,
+                          secrets={'B': '2'})
+        del self.core.code.settings.of
+        self.assertEqual({'A': 'theirs'},
+                         self.opened(self.functions.get(MINE, row.id)))
+        self.assertEqual(1, len(self.rows()))
+
+    def race(self, row):
+        del self.core.code.settings.of
+        self.update(row.id, environment={'A': 'theirs'})
+        self.core.code.settings.of = lambda rows: {}
+        return {}
+
+
+class TestRefusals(SettingsTest):
+    def test_names(self):
+        for field in environment.FIELDS:
+            for name, words in (
+                    ('', 'cannot be a name'), ('1A', 'cannot be a name'),
+                    ('A B', 'cannot be a name'), ('A=B', 'cannot be a name'),
+                    ('Ä', 'cannot be a name'), ('A\n', 'cannot be a name'),
+                    ('A' * 256, 'cannot be a name'),
+                    ('PATH', 'the runtime sets it'),
+                    ('HOME', 'the runtime sets it'),
+                    ('LD_PRELOAD', 'how the programs of the runtime start'),
+                    ('PYTHONPATH', 'how the programs of the runtime start'),
+                    ('NODE_OPTIONS', 'how the programs'),
+                    ('QINLING_SECRET', 'how the programs')):
+                self.refused(words, **{field: {name: 'hidden'}})
+
+    def test_values_are_texts_and_never_told(self):
+        for field in environment.FIELDS:
+            for value in (5, True, ['hidden'], {'hidden': 1}, 'hidden\0',
+                          'hidden\ud800'):
+                self.assertNotIn('hidden', self.refused(
+                    'The value of A in', **{field: {'A': value}}))
+        self.refused('must be text', environment={'A': None})
+
+    def test_a_name_in_both(self):
+        self.refused('A cannot be in both',
+                     environment={'A': '1'}, secrets={'A': '2'})
+
+    def test_too_many(self):
+        self.core.conf.set_override('max_environment', 2,
+                                    group='resource_limits')
+        row = self.create(environment={'A': '1'}, secrets={'B': '1'})
+        error = self.assertRaises(exception.Invalid, self.update, row.id,
+                                  secrets={'C': '1'})
+        self.assertIn('at most 2', str(error))
+
+    def test_too_large(self):
+        self.core.conf.set_override('max_environment_size', 10,
+                                    group='resource_limits')
+        row = self.create(environment={'A': 'ää'}, secrets={'B': '1234'})
+        for fields in ({'environment': {'A': 'äää'}},
+                       {'secrets': {'B': '12345'}}):
+            error = self.assertRaises(exception.Invalid, self.update,
+                                      row.id, **fields)
+            self.assertIn('at most 10', str(error))
+
+    def test_images(self):
+        self.assertIn('neither environment nor secrets', str(
+            self.assertRaises(
+                exception.Invalid, self.core.code.settings.wanted, None,
+                {'secrets': {'A': '1'}}, Image())))
+        self.assertIsNone(self.core.code.settings.wanted(None, {}, Image()))
+
+
+class Image:
+    has_package = False
+
+
+class TestKeys(SettingsTest):
+    """The keys of the configuration change."""
+
+    def settings(self, *keys):
+        self.core.conf.set_override('encryption_keys', list(keys),
+                                    group='secrets')
+        return environment.Settings(self.core.conf, self.core.db,
+                                    secrets.Secrets(self.core.conf))
+
+    def test_without_any(self):
+        row = self.create(secrets={'A': '1'})
+        error = self.assertRaises(exception.PermanentError,
+                                  self.settings().opened, row.settings_id)
+        self.assertIn('its secrets cannot be read', str(error))
+        self.assertRaises(exception.Unavailable, self.settings().wanted,
+                          None, {'secrets': {'A': '1'}},
+                          self.core.code.sources['package'])
+
+    def test_gone(self):
+        self.assertRaises(exception.PermanentError, self.settings().opened,
+                          models.new_id())
+
+    def test_rotation(self):
+        row = self.create(environment={'A': '1'}, secrets={'B': '2'})
+        plain = self.create(environment={'A': '1'})
+        safe = secrets.Secrets(self.core.conf)
+        webhook = self.core.insert(
+            models.Webhook, secret=safe.encrypt('3'),
+            previous_secret=safe.encrypt('4'))
+        before = self.core.row(models.Webhook, webhook)
+        new = secrets.new_key()
+        self.core.conf.set_override('encryption_keys', [new, self.key],
+                                    group='secrets')
+        self.assertEqual(3, rotation.rotate(
+            self.core.db, secrets.Secrets(self.core.conf)))
+        only_new = self.settings(new)
+        self.assertEqual({'A': '1', 'B': '2'},
+                         only_new.opened(row.settings_id))
+        self.assertEqual({'A': '1'}, only_new.opened(plain.settings_id))
+        safe = secrets.Secrets(self.core.conf)
+        after = self.core.row(models.Webhook, webhook)
+        self.assertEqual(('3', '4'), (safe.decrypt(after.secret),
+                                      safe.decrypt(after.previous_secret)))
+        # To its owner nothing has changed.
+        self.assertEqual((before.revision, before.updated_at),
+                         (after.revision, after.updated_at))
+
+    def test_rotation_of_many(self):
+        self.patch(rotation, 'PIECE', 2)
+        for number in range(5):
+            self.create(secrets={'A': str(number)})
+        self.assertEqual(5, rotation.rotate(
+            self.core.db, secrets.Secrets(self.core.conf)))
+
+    def test_rotation_without_the_old_key(self):
+        self.create(secrets={'A': '1'})
+        self.core.conf.set_override(
+            'encryption_keys', [secrets.new_key()], group='secrets')
+        self.assertRaises(exception.Unavailable, rotation.rotate,
+                          self.core.db, secrets.Secrets(self.core.conf))

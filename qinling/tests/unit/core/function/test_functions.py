@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Functions: made, shown, scaled and deleted."""
+
+import io
+
+from oslotest import base
+
+from qinling.db import crud
+from qinling.db import models
+from qinling import exception
+from qinling.tests import fixtures
+
+MINE, THEIRS = fixtures.caller('mine'), fixtures.caller('theirs')
+
+
+class Strict:
+    """A caller for whom nothing is allowed: he reaches his own only."""
+
+    def authorize(self, *_args, **_kwargs):
+        return False
+
+
+def stranger(project='theirs'):
+    return fixtures.caller(project, enforcer=Strict())
+
+
+class FunctionTest(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.core = self.useFixture(fixtures.Core())
+        self.engine = self.core.engine
+        self.functions = self.core.services.functions
+
+    def create(self, ctx=MINE, package=fixtures.PACKAGE, **fields):
+        return self.core.function(ctx, package, **fields)
+
+    def row(self, id):
+        return self.core.row(models.Function, id)
+
+    def refused(self, kind, call, *args, **kwargs):
+        error = self.assertRaises(kind, call, *args, **kwargs)
+        return str(error)
+
+
+class TestCreate(FunctionTest):
+    def test_what_is_given_and_what_is_not(self):
+        runtime = self.core.runtime()
+        row = self.create(runtime_id=runtime)
+        self.assertEqual(
+            (None, None, 'main.main', 100, 33554432, 5, runtime, 'mine', 0,
+             0, 1),
+            (row.name, row.description, row.entry, row.cpu, row.memory_size,
+             row.timeout, row.runtime_id, row.project_id, row.count,
+             row.latest_version, row.revision))
+        self.assertEqual(row.created_at, row.updated_at)
+        self.assertEqual({'source', 'md5sum', 'sha256'}, set(row.code))
+        self.assertEqual([row.package], self.core.packages())
+        given = {'name': 'n', 'description': 'd', 'entry': 'a.b',
+                 'cpu': '200', 'memory_size': 67108864, 'timeout': '7'}
+        row = self.create(runtime_id=runtime, **given)
+        self.assertEqual(
+            ('n', 'd', 'a.b', 200, 67108864, 7),
+            (row.name, row.description, row.entry, row.cpu, row.memory_size,
+             row.timeout))
+        self.assertEqual([], self.engine.calls)
+
+    def create_refused(self, kind=exception.Invalid, package=b'x', **fields):
+        sentence = self.refused(
+            kind, self.functions.create, MINE, fields, io.BytesIO(package))
+        self.assertEqual([], self.core.packages())
+        return sentence
+
+    def test_faults_are_told_in_their_order(self):
+        fields = {'timeout': 'x'}
+        self.assertIn('Required param is missing: code',
+                      self.create_refused(**fields))
+        fields['code'] = {'source': 'wrong'}
+        self.assertIn('Invalid timeout', self.create_refused(**fields))
+        fields['timeout'] = 3
+        self.assertIn('Invalid code source', self.create_refused(**fields))
+        fields['code'] = {'source': 'package'}
+        self.assertIn('Required param is missing: runtime_id',
+                      self.create_refused(**fields))
+        fields['runtime_id'] = 'none'
+        self.assertIn('none', self.create_refused(
+            exception.RuntimeNotFound, **fields))
+        fields['runtime_id'] = self.core.runtime(status='creating')
+        self.assertIn('its status is creating',
+                      self.create_refused(**fields))
+        fields['runtime_id'] = self.core.runtime()
+        self.assertIn('not a valid ZIP', self.create_refused(**fields))
+
+    def test_sources_that_are_none(self):
+        for source in (None, '', 'Package', 5, ['package'], {}, True):
+            self.assertIn('must be one of: package', self.create_refused(
+                code={'source': source}))
+
+    def test_runtimes_that_cannot_be_used(self):
+        hidden = self.core.runtime(project_id='theirs', is_public=False)
+        self.create_refused(exception.RuntimeNotFound, runtime_id=hidden,
+                            code={'source': 'package'})
+        for status in ('creating', 'upgrading', 'error', 'deleting'):
+            self.create_refused(
+                code={'source': 'package'},
+                runtime_id=self.core.runtime(status=status))
+
+    def test_texts_that_are_too_long(self):
+        runtime = self.core.runtime()
+        for field, most in (('name', 255), ('description', 255),
+                            ('entry', 80)):
+            self.assertIn(field, self.create_refused(
+                runtime_id=runtime, code={'source': 'package'},
+                package=fixtures.PACKAGE, **{field: 'x' * (most + 1)}))
+            self.create(runtime_id=runtime, **{field: 'x' * most})
+            for name in self.core.packages():
+                self.core.code.packages._storage.delete(name)
+
+    def test_no_row_no_package(self):
+        def fail(*_args, **_kwargs):
+            raise ZeroDivisionError
+        self.core.db.write = fail
+        runtime = self.core.database.open().write(
+            lambda tx: crud.insert(tx, models.Runtime, project_id='mine',
+                                   image='i', status='available'))
+        self.assertRaises(ZeroDivisionError, self.create,
+                          runtime_id=runtime)
+        self.assertEqual([], self.core.packages())
+
+    def test_the_runtime_goes_meanwhile(self):
+        runtime = self.core.runtime()
+        insert = self.core.db.write
+
+        def write(action):
+            insert(lambda tx: crud.delete(tx, models.Runtime, runtime))
+            return insert(action)
+        self.core.db.write = write
+        self.refused(exception.RuntimeNotFound, self.create,
+                     runtime_id=runtime)
+        self.assertEqual([], self.core.packages())
+
+
+class TestShow(FunctionTest):
+    def test_whose_they_are(self):
+        row = self.create()
+        self.assertEqual(row, self.functions.get(stranger('mine'), row.id))
+        for call in (self.functions.get, self.functions.download,
+                     self.functions.references):
+            self.assertIn(row.id, self.refused(
+                exception.FunctionNotFound, call, stranger(), row.id))
+        # An admin, who reaches further.
+        self.assertEqual(row, self.functions.get(THEIRS, row.id))
+
+    def test_list(self):
+        mine, theirs = self.create(), self.create(THEIRS)
+
+        def ids(ctx, **filters):
+            return {row.id for row in self.functions.list(
+                ctx, filters, crud.Page())}
+        self.assertEqual({mine.id}, ids(MINE))
+        self.assertEqual({mine.id, theirs.id}, ids(MINE.elevated()))
+        self.assertEqual({theirs.id}, ids(MINE.elevated(),
+                                          project_id='theirs'))
+        self.assertEqual(set(), ids(MINE, project_id='theirs'))
+
+    def test_download(self):
+        row = self.create()
+        with self.functions.download(MINE, row.id) as stream:
+            self.assertEqual(fixtures.PACKAGE, stream.read())
+
+    def test_download_of_what_is_gone(self):
+        row = self.create()
+        self.core.code.packages._storage.delete(row.package)
+        self.assertIn('is gone', self.refused(
+            exception.NotFound, self.functions.download, MINE, row.id))
+
+
+class TestWorkers(FunctionTest):
+    def test_names(self):
+        self.engine.answers['workers'] = ['w1', 'w2']
+        self.assertEqual(['w1', 'w2'],
+                         self.functions.workers(MINE, 'any', 2))
+        self.assertEqual([('workers', 'any', 2)], self.engine.calls)
+
+    def test_scaling(self):
+        id = self.create().id
+        self.functions.scale_up(MINE, id, 0, 2)
+        self.functions.scale_down(MINE, id, 0, 1)
+        (up, target, two), (down, same, one) = self.engine.calls
+        self.assertEqual(('scale_up', 2, 'scale_down', 1),
+                         (up, two, down, one))
+        self.assertEqual((id, 0), target.slot)
+        self.assertEqual(target, same)
+
+    def test_scaling_by_nothing(self):
+        id = self.create().id
+        for count in (0, -1):
+            for call in (self.functions.scale_up, self.functions.scale_down):
+                self.assertIn('at least 1', self.refused(
+                    exception.Invalid, call, MINE, id, 0, count))
+        self.assertEqual([], self.engine.calls)
+
+    def test_detach(self):
+        id = self.create().id
+        self.functions.detach(MINE, id, 0)
+        self.assertEqual([('detach', id, 0)], self.engine.calls)
+
+    def test_what_is_not_there(self):
+        id = self.create().id
+        for function, version, kind in (
+                ('none', 0, exception.FunctionNotFound),
+                (id, 3, exception.FunctionVersionNotFound)):
+            for call in (self.functions.scale_up, self.functions.scale_down):
+                self.refused(kind, call, MINE, function, version, 1)
+            self.refused(kind, self.functions.detach, MINE, function,
+                         version)
+        self.assertEqual([], self.engine.calls)
+
+
+class TestDelete(FunctionTest):
+    def test_all_of_it_goes(self):
+        row = self.create()
+        version = self.core.insert(
+            models.FunctionVersion, function_id=row.id, package='other')
+        run = self.core.insert(models.Execution, function_id=row.id,
+                               project_id='mine')
+        self.functions.delete(MINE, row.id)
+        self.assertIsNone(self.row(row.id))
+        self.assertIsNone(self.core.row(models.FunctionVersion, version))
+        self.assertEqual(run, self.core.row(models.Execution, run).id)
+        self.assertEqual([], self.core.packages())
+        self.assertEqual([('detach', row.id, None)], self.engine.calls)
+
+    def test_the_engine_is_told_when_it_is_gone(self):
+        row = self.create()
+        self.engine.answers['detach'] = (
+            lambda id, _: self.assertIsNone(self.row(id)))
+        self.functions.delete(MINE, row.id)
+        self.assertEqual(['detach'], self.engine.verbs())
+
+    def test_it_is_gone_also_when_no_engine_hears_it(self):
+        row = self.create()
+        self.engine.answers['detach'] = exception.Unavailable(reason='bus')
+        self.functions.delete(MINE, row.id)
+        self.assertIsNone(self.row(row.id))
+        self.assertEqual([], self.core.packages())
+
+    def test_what_blocks_it(self):
+        row = self.create()
+        for model, values in (
+                (models.FunctionAlias, {'function_id': row.id}),
+                (models.Job, {'function_id': row.id}),
+                (models.Job, {'function_id': row.id, 'status': 'paused'}),
+                (models.Webhook, {'function_id': row.id})):
+            user = self.core.insert(model, project_id='mine', **values)
+            self.assertIn(f'Function {row.id} is still in use by',
+                          self.refused(exception.FunctionInUse,
+                                       self.functions.delete, MINE, row.id))
+            self.core.db.write(
+                lambda tx: crud.delete(tx, model, user))
+        self.assertEqual([row.package], self.core.packages())
+        self.assertEqual([], self.engine.calls)
+
+    def test_what_does_not(self):
+        for status in ('done', 'cancelled'):
+            row = self.create()
+            self.core.insert(models.Job, function_id=row.id, status=status)
+            self.functions.delete(MINE, row.id)
+            self.assertIsNone(self.row(row.id))
+
+    def test_only_its_project_may(self):
+        row = self.create()
+        self.refused(exception.FunctionNotFound, self.functions.delete,
+                     stranger(), row.id)
+        self.assertIn('belongs to another project', self.refused(
+            exception.Forbidden, self.functions.delete, THEIRS, row.id))
+        self.assertEqual(row, self.row(row.id))
+
+    def test_only_the_state_that_was_seen(self):
+        row = self.create()
+        self.refused(exception.PreconditionFailed, self.functions.delete,
+                     MINE, row.id, frozenset([7]))
+        self.functions.delete(MINE, row.id, frozenset([1]))
+        self.refused(exception.FunctionNotFound, self.functions.delete,
+                     MINE, row.id)
+
+    def test_somebody_else_was_faster(self):
+        row, write = self.create(), self.core.db.write
+
+        def interrupted(action):
+            write(lambda tx: crud.delete(tx, models.Function, row.id))
+            return write(action)
+        self.core.db.write = interrupted
+        self.refused(exception.FunctionNotFound, self.functions.delete, MINE,
+                     row.id)
+        self.assertEqual([], self.engine.calls)
+
+    def test_a_package_that_another_has(self):
+        row, other = self.create(), self.create()
+        self.core.db.write(lambda tx: crud.update(
+            tx, models.Function, other.id, {'package': row.package}))
+        self.functions.delete(MINE, row.id)
+        self.assertIn(row.package, self.core.packages())
+        self.functions.delete(MINE, other.id)
+        self.assertNotIn(row.package, self.core.packages())

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runtimes."""
+
+from oslotest import base
+
+from qinling.db import crud
+from qinling.db import models
+from qinling import exception
+from qinling.tests import fixtures
+
+MINE, THEIRS = fixtures.caller('mine'), fixtures.caller('theirs')
+
+
+class TestRuntimes(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.core = self.useFixture(fixtures.Core())
+        self.engine = self.core.engine
+        self.runtimes = self.core.services.runtimes
+
+    def status(self, id):
+        return self.core.row(models.Runtime, id).status
+
+    def test_create(self):
+        row = self.runtimes.create(MINE, {'image': 'i', 'name': 'n'})
+        self.assertEqual(
+            ('i', 'n', 'mine', 'creating', True, True),
+            (row.image, row.name, row.project_id, row.status, row.is_public,
+             row.trusted))
+        self.assertEqual([('ensure_runtime', row.id, None)],
+                         self.engine.calls)
+
+    def test_the_row_is_there_before_the_engine_is_told(self):
+        self.engine.answers['ensure_runtime'] = (
+            lambda id, _: self.assertEqual('creating', self.status(id)))
+        self.runtimes.create(MINE, {'image': 'i'})
+        self.assertEqual(['ensure_runtime'], self.engine.verbs())
+
+    def test_create_without_an_engine(self):
+        self.engine.answers['ensure_runtime'] = exception.Unavailable(
+            reason='bus')
+        self.assertRaises(exception.Unavailable, self.runtimes.create, MINE,
+                          {'image': 'i'})
+        self.assertEqual([], self.runtimes.list(MINE, crud.Page()))
+
+    def test_create_without_an_image(self):
+        for values in ({}, {'image': ''}, {'name': 'n'}):
+            error = self.assertRaises(
+                exception.Invalid, self.runtimes.create, MINE, values)
+            self.assertIn('Required param is missing', str(error))
+        self.assertEqual([], self.engine.calls)
+
+    def test_texts_that_are_too_long(self):
+        for field in ('name', 'description', 'image'):
+            values = {'image': 'i', field: 'x' * 256}
+            self.assertRaises(exception.Invalid, self.runtimes.create, MINE,
+                              values)
+            id = self.core.runtime()
+            self.assertRaises(exception.Invalid, self.runtimes.update,
+                              MINE, id, values)
+
+    def test_whose_they_are(self):
+        private = self.core.runtime(project_id='mine', is_public=False)
+        public = self.core.runtime(project_id='mine')
+        everything = THEIRS.elevated
+        self.assertEqual(public, self.runtimes.get(THEIRS, public).id)
+        self.assertRaises(exception.RuntimeNotFound, self.runtimes.get,
+                          THEIRS, private)
+        self.assertEqual([public], [
+            row.id for row in self.runtimes.list(THEIRS, crud.Page())])
+        self.assertEqual({private, public}, {
+            row.id for row in self.runtimes.list(everything(),
+                                                 crud.Page())})
+
+    def test_register_what_is_missing(self):
+        for _ in range(2):
+            self.runtimes.register({'python3': 'image', 'nodejs': 'other'})
+        self.runtimes.register({'renamed': 'image'})
+        rows = self.runtimes.list(fixtures.caller(), crud.Page())
+        self.assertEqual(
+            {('python3', 'image', 'creating'), ('nodejs', 'other',
+                                                'creating')},
+            {(row.name, row.image, row.status) for row in rows})
+        self.assertEqual([], self.engine.calls)
+
+    def test_update_of_words(self):
+        id = self.core.runtime(status='creating')
+        row = self.runtimes.update(MINE, id, {
+            'name': 'n', 'description': '', 'is_public': False,
+            'trusted': False, 'status': 'error', 'image': 'python3'})
+        self.assertEqual(
+            ('n', '', True, True, 'creating'),
+            (row.name, row.description, row.is_public, row.trusted,
+             row.status))
+        self.assertEqual([], self.engine.calls)
+
+    def test_update_of_nothing(self):
+        id = self.core.runtime()
+        row = self.runtimes.update(MINE, id, {'is_public': False})
+        self.assertEqual((1, None), (row.revision, row.updated_at))
+
+    def test_another_image(self):
+        id = self.core.runtime()
+        row = self.runtimes.update(MINE, id, {'image': 'new', 'name': 'n'})
+        self.assertEqual(('new', 'n', 'upgrading'),
+                         (row.image, row.name, row.status))
+        self.assertEqual(
+            [('workers_of', id), ('ensure_runtime', id, 'python3')],
+            self.engine.calls)
+
+    def published(self):
+        """The id of a runtime that a function and its version run on, and
+        that of the version."""
+        id = self.core.runtime(
+            name='python', language='python', language_version='3.11',
+            is_public=False, project_id='mine')
+        function = self.core.function(MINE, runtime_id=id)
+        version = self.core.insert(
+            models.FunctionVersion, runtime_id=id, function_id=function.id,
+            version_number=1)
+        return id, version
+
+    def version(self, id):
+        return self.core.row(models.FunctionVersion, id)
+
+    def test_another_image_is_not_that_of_versions(self):
+        id, version = self.published()
+        row = self.runtimes.update(MINE, id, {'image': 'new'})
+        self.assertEqual(('new', 'python', None, None), (
+            row.image, row.name, row.language, row.language_version))
+        kept = self.core.row(models.Runtime, self.version(version).runtime_id)
+        self.assertEqual(
+            ('python3', 'python', '3.11', False, 'creating', 'mine'),
+            (kept.image, kept.language, kept.language_version, kept.is_public,
+             kept.status, kept.project_id))
+        self.assertRegex(kept.name, r'^python until \d{4}-')
+        self.assertEqual(2, self.version(version).revision)
+        self.assertEqual(
+            [('workers_of', id), ('ensure_runtime', id, 'python3'),
+             ('ensure_runtime', kept.id, None)], self.engine.calls)
+        # Functions run on the new one.
+        self.assertTrue(self.runtimes._db.read(lambda tx: crud.exists(
+            tx, models.Function, models.Function.runtime_id == id)))
+
+    def test_another_image_of_versions_too(self):
+        id, version = self.published()
+        self.runtimes.update(MINE, id, {
+            'image': 'new', 'upgrade_versions': True, 'language': 'python',
+            'language_version': '3.13'})
+        self.assertEqual(id, self.version(version).runtime_id)
+        row, = self.runtimes.list(MINE, crud.Page())
+        self.assertEqual('3.13', row.language_version)
+
+    def test_another_image_twice(self):
+        id, version = self.published()
+        self.runtimes.update(MINE, id, {'image': 'new'})
+        kept = self.version(version).runtime_id
+        self.core.db.write(lambda tx: crud.update(
+            tx, models.Runtime, id, {'status': 'available'}))
+        self.runtimes.update(MINE, id, {'image': 'newer'})
+        self.assertEqual(kept, self.version(version).runtime_id)
+        self.assertEqual(2, len(self.runtimes.list(MINE, crud.Page())))
+
+    def test_another_image_of_versions_without_an_engine(self):
+        id, version = self.published()
+        self.engine.answers['ensure_runtime'] = exception.Unavailable(
+            reason='bus')
+        self.assertRaises(exception.Unavailable, self.runtimes.update, MINE,
+                          id, {'image': 'new'})
+        row, = self.runtimes.list(MINE, crud.Page())
+        self.assertEqual(
+            (id, 'python3', '3.11', 'available'),
+            (row.id, row.image, row.language_version, row.status))
+        self.assertEqual(id, self.version(version).runtime_id)
+
+    def test_what_versions_keep_is_found_by_an_engine_later(self):
+        id, version = self.published()
+        answers = iter([None, exception.Unavailable(reason='bus')])
+
+        def ensure(_id, _previous):
+            answer = next(answers)
+            if answer:
+                raise answer
+
+        self.engine.answers['ensure_runtime'] = ensure
+        self.runtimes.update(MINE, id, {'image': 'new'})
+        self.assertEqual('creating', self.status(
+            self.version(version).runtime_id))
+
+    def test_an_image_that_is_none(self):
+        id = self.core.runtime()
+        self.assertRaises(exception.Invalid, self.runtimes.update, MINE, id,
+                          {'image': ''})
+
+    def test_another_image_at_the_wrong_time(self):
+        for status in ('creating', 'upgrading', 'error', 'deleting'):
+            id = self.core.runtime(status=status)
+            error = self.assertRaises(
+                exception.RuntimeNotAvailable, self.runtimes.update, MINE,
+                id, {'image': 'new', 'name': 'n'})
+            self.assertEqual(409, error.http_code)
+            row = self.core.row(models.Runtime, id)
+            self.assertEqual(('python3', None, status),
+                             (row.image, row.name, row.status))
+        self.assertNotIn('ensure_runtime', self.engine.verbs())
+
+    def test_another_image_while_workers_serve(self):
+        self.engine.answers['workers_of'] = True
+        id = self.core.runtime()
+        error = self.assertRaises(
+            exception.RuntimeInUse, self.runtimes.update, MINE, id,
+            {'image': 'new'})
+        self.assertEqual(403, error.http_code)
+        self.assertEqual('available', self.status(id))
+
+    def test_another_image_without_an_engine(self):
+        id = self.core.runtime()
+        self.engine.answers['ensure_runtime'] = exception.Unavailable(
+            reason='bus')
+        self.assertRaises(exception.Unavailable, self.runtimes.update, MINE,
+                          id, {'image': 'new'})
+        row = self.core.row(models.Runtime, id)
+        self.assertEqual(('python3', 'available'), (row.image, row.status))
+
+    def test_another_image_with_idle_functions(self):
+        function = self.core.function(MINE)
+        row = self.runtimes.update(MINE, function.runtime_id,
+                                   {'image': 'new'})
+        self.assertEqual('upgrading', row.status)
+
+    def test_only_the_state_that_was_seen(self):
+        id = self.core.runtime()
+        for values in ({'name': 'n'}, {'image': 'new'}, {}):
+            self.assertRaises(
+                exception.PreconditionFailed, self.runtimes.update, MINE,
+                id, values, frozenset([2]))
+        self.assertRaises(exception.PreconditionFailed,
+                          self.runtimes.delete, MINE, id, frozenset([2]))
+        self.assertEqual(('available', 1), (
+            self.status(id), self.core.row(models.Runtime, id).revision))
+        self.runtimes.update(MINE, id, {'name': 'n'}, frozenset([1, 7]))
+        self.runtimes.delete(MINE, id, frozenset([2]))
+
+    def test_delete(self):
+        for status in ('creating', 'available', 'upgrading', 'error',
+                       'deleting'):
+            id = self.core.runtime(status=status)
+            self.runtimes.delete(MINE, id)
+            self.assertEqual('deleting', self.status(id))
+            self.assertEqual(('delete_runtime', id), self.engine.calls[-1])
+
+    def test_delete_without_an_engine(self):
+        id = self.core.runtime()
+        self.engine.answers['delete_runtime'] = exception.Unavailable(
+            reason='bus')
+        self.assertRaises(exception.Unavailable, self.runtimes.delete, MINE,
+                          id)
+        # Once more, when there is one.
+        self.engine.answers['delete_runtime'] = None
+        self.runtimes.delete(MINE, id)
+        self.assertEqual('deleting', self.status(id))
+
+    def test_delete_of_what_is_used(self):
+        function = self.core.function(THEIRS)
+        id = function.runtime_id
+        error = self.assertRaises(
+            exception.RuntimeInUse, self.runtimes.delete, MINE, id)
+        self.assertEqual(f'Runtime {id} is still in use.', str(error))
+        self.assertEqual(([], 'available'),
+                         (self.engine.calls, self.status(id)))
+
+    def test_delete_of_what_a_version_uses(self):
+        id = self.core.runtime()
+        self.core.insert(models.FunctionVersion, runtime_id=id,
+                         function_id=self.core.function().id)
+        self.assertRaises(
+            exception.RuntimeInUse, self.runtimes.delete, MINE, id)
+
+    def test_what_is_not_there(self):
+        private = self.core.runtime(project_id='theirs', is_public=False)
+        for id in ('none', private):
+            for call in (self.runtimes.get, self.runtimes.delete,
+                         lambda ctx, id: self.runtimes.update(
+                             ctx, id, {'name': 'n'})):
+                error = self.assertRaises(
+                    exception.RuntimeNotFound, call, MINE, id)
+                self.assertEqual(404, error.http_code)
+        self.assertEqual([], self.engine.calls)
+
+    def test_pool(self):
+        self.engine.answers['pool'] = {'total': 3, 'available': 2}
+        self.assertEqual(
+            {'name': 'any', 'capacity': {'total': 3, 'available': 2}},
+            self.runtimes.pool(MINE, 'any'))
+        self.engine.answers['pool'] = None
+        self.assertRaises(exception.RuntimeNotFound, self.runtimes.pool,
+                          MINE, 'any')

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When jobs are due."""
+
+import datetime
+import types
+
+from oslotest import base
+
+from qinling.core.trigger import schedule
+from qinling import exception
+
+NOW = datetime.datetime(2026, 5, 6, 7, 8, 9)
+BERLIN = 'Europe/Berlin'
+
+
+def time(*values):
+    return datetime.datetime(*values)
+
+
+def after(pattern, start, count=1, timezone=None):
+    """Texts of the next ticks, to the minute."""
+    found = []
+    for _ in range(count):
+        start = schedule.after(pattern, timezone, start)
+        found.append(f'{start:%m-%d %H:%M}')
+    return found
+
+
+def job(**values):
+    """A row of a job that was due a minute ago."""
+    return types.SimpleNamespace(**{
+        'pattern': '* * * * *', 'timezone': None, 'misfire': 'once',
+        'count': None, 'status': 'running',
+        'next_execution_time': time(2026, 5, 6, 7, 7), **values})
+
+
+class TestPatterns(base.BaseTestCase):
+    """Cron patterns in UTC."""
+
+    def test_fields(self):
+        for pattern, first in (
+                ('* * * * *', '05-06 07:09'),
+                ('*/20 * * * *', '05-06 07:20'),
+                ('10-30/10 9 * * *', '05-06 09:10'),
+                ('5,50 * * * *', '05-06 07:50'),
+                ('0 0 1 JAN *', '01-01 00:00'),
+                ('0 0 * * mon-wed', '05-11 00:00'),
+                ('0 0 * * 7', '05-10 00:00'),
+                ('0 0 13 * fri', '05-08 00:00'),
+                ('  0   12 * * * ', '05-06 12:00'),
+                ('@hourly', '05-06 08:00'), ('@Daily', '05-07 00:00'),
+                ('@midnight', '05-07 00:00'), ('@weekly', '05-10 00:00'),
+                ('@monthly', '06-01 00:00'), ('@yearly', '01-01 00:00'),
+                ('@annually', '01-01 00:00')):
+            self.assertEqual([first], after(pattern, NOW), pattern)
+
+    def test_a_tick_is_never_the_start(self):
+        start = time(2026, 5, 6, 7, 0)
+        self.assertEqual(['05-06 08:00'], after('0 * * * *', start))
+        self.assertEqual(['05-06 07:00'], after(
+            '0 * * * *', start - datetime.timedelta(microseconds=1)))
+
+    def test_what_is_no_pattern(self):
+        for pattern in ('', 'x', '* * * *', '* * * * * *', '@nope',
+                        '60 * * * *', '* 24 * * *', '* * 0 * *',
+                        '* * * 13 *', '* * * * 8', '*/0 * * * *',
+                        '5-1 * * * *', '-1 * * * *', ',, * * * *',
+                        'MON * * * *', '* * * * 5#2/2', '0 0 30 2 *',
+                        '0 0 31 4,6 *', '\u00b2L * * * *', '1' * 250):
+            error = self.assertRaises(
+                exception.Invalid, schedule.check, pattern, None, NOW)
+            self.assertIn('The specified pattern is not valid: ',
+                          str(error))
+
+    def test_a_tick_that_is_far_away(self):
+        self.assertEqual(time(2028, 2, 29), schedule.check(
+            '0 0 29 2 *', None, NOW))
+        self.assertRaises(exception.Invalid, schedule.check, '0 0 1 1 *', None,
+                          time(9999, 12, 31, 23))
+
+    def test_zones(self):
+        self.assertEqual(['05-06 10:00'], after(
+            '0 12 * * *', NOW, timezone=BERLIN))
+        self.assertEqual(['05-06 12:00'], after(
+            '0 12 * * *', NOW, timezone='UTC'))
+        self.assertEqual(['05-06 18:15'], after(
+            '0 0 * * *', NOW, timezone='Asia/Kathmandu'))
+        for name in ('', 'x', 'Europe', '../etc/passwd', '/etc/localtime',
+                     'CEST+2x', '\u00e9', 'x' * 64):
+            error = self.assertRaises(exception.Invalid, schedule.check,
+                                      '@daily', name, NOW)
+            self.assertIn('is not a time zone', str(error))
+
+
+class TestClocks(base.BaseTestCase):
+    """In Berlin the clocks skip 02:00 to 03:00 (01:00 UTC) on 29 March 2026,
+    and have that hour twice (00:00 to 02:00 UTC) on 25 October."""
+
+    def spring(self, pattern, count):
+        return after(pattern, time(2026, 3, 28, 22), count, BERLIN)
+
+    def autumn(self, pattern, count):
+        return after(pattern, time(2026, 10, 24, 21), count, BERLIN)
+
+    def test_a_time_that_is_skipped_comes_after_the_gap(self):
+        self.assertEqual(['03-29 01:00', '03-30 00:30'],
+                         self.spring('30 2 * * *', 2))
+
+    def test_several_skipped_times_come_together(self):
+        self.assertEqual(['03-29 01:00', '03-30 00:00', '03-30 00:30'],
+                         self.spring('0,30 2 * * *', 3))
+        self.assertEqual(['03-29 01:00', '03-30 00:00', '03-30 01:00'],
+                         self.spring('0 2,3 * * *', 3))
+
+    def test_a_time_that_comes_twice_counts_once(self):
+        self.assertEqual(['10-25 00:30', '10-26 01:30'],
+                         self.autumn('30 2 * * *', 2))
+        self.assertEqual(['10-25 00:00', '10-25 00:30', '10-26 01:00'],
+                         self.autumn('0,30 2 * * *', 3))
+
+    def test_from_within_the_second_of_the_hours(self):
+        for minute in (0, 10, 30, 59):
+            self.assertEqual(['10-26 01:30'], after(
+                '30 2 * * *', time(2026, 10, 25, 1, minute), 1, BERLIN))
+
+    def test_steps_are_of_real_time(self):
+        self.assertEqual(
+            ['03-29 00:00', '03-29 00:30', '03-29 01:00', '03-29 01:30'],
+            self.spring('*/30 * * * *', 7)[3:])
+        self.assertEqual(
+            ['10-25 00:00', '10-25 00:30', '10-25 01:00', '10-25 01:30',
+             '10-25 02:00'], self.autumn('*/30 * * * *', 10)[5:])
+        self.assertEqual(['10-24 22:00', '10-24 23:00', '10-25 00:00',
+                          '10-25 01:00', '10-25 02:00'],
+                         self.autumn('0 * * * *', 5))
+
+    def test_a_star_of_minutes_within_the_hour(self):
+        self.assertEqual(['03-30 00:00'], self.spring('*/30 2 * * *', 1))
+        self.assertEqual(
+            ['10-25 00:00', '10-25 00:30', '10-25 01:00', '10-25 01:30',
+             '10-26 01:00'], self.autumn('*/30 2 * * *', 5))
+
+    def test_ticks_go_forward_only(self):
+        for pattern in ('30 2 * * *', '*/7 * * * *', '15 1-4 * * *',
+                        '0 */2 * * *', '59 0,2 * * 0'):
+            for zone in (BERLIN, 'America/New_York', 'Australia/Lord_Howe',
+                         'America/Havana', 'Asia/Beirut'):
+                for start in (time(2026, 3, 7), time(2026, 10, 3),
+                              time(2026, 10, 24)):
+                    for _ in range(100):
+                        tick = schedule.after(pattern, zone, start)
+                        self.assertGreater(tick, start, (pattern, zone))
+                        start = tick
+
+
+class TestLatest(base.BaseTestCase):
+    """The last tick of many."""
+
+    def test_it_is_the_last(self):
+        for pattern, seconds in (('* * * * *', 0), ('*/5 * * * *', 1),
+                                 ('0 * * * *', 59), ('0 0 * * *', 86399)):
+            start = schedule.after(pattern, None, NOW)
+            for days in (0, 1, 40):
+                last = start + datetime.timedelta(days)
+                self.assertEqual(last, schedule.latest(
+                    pattern, None, start,
+                    last + datetime.timedelta(seconds=seconds)), pattern)
+
+    def test_a_tick_that_is_no_tick_of_the_pattern(self):
+        self.assertEqual(NOW, schedule.latest(
+            '0 0 1 1 *', None, NOW, NOW + datetime.timedelta(30)))
+
+    def test_in_zones(self):
+        self.assertEqual(time(2026, 10, 25, 0, 30), schedule.latest(
+            '30 2 * * *', BERLIN, time(2026, 10, 1, 0, 30),
+            time(2026, 10, 25, 1, 45)))
+
+
+class TestSteps(base.BaseTestCase):
+    """What becomes of a job that is due at 07:08:09."""
+
+    def step(self, grace=120, **values):
+        found = schedule.step(job(**values), NOW, grace)
+        shown = [each and f'{each:%H:%M}' for each in (
+            found.tick, found.values['next_execution_time'])]
+        return (*shown, found.status, found.values['count'])
+
+    def test_once(self):
+        self.assertEqual(('07:08', '07:09', 'running', None), self.step())
+        self.assertEqual(
+            ('07:08', '07:09', 'running', 4),
+            self.step(count=5, next_execution_time=time(2025, 1, 1)))
+
+    def test_all(self):
+        self.assertEqual(('07:07', '07:08', 'running', None),
+                         self.step(misfire='all'))
+        self.assertEqual(('00:00', '00:01', 'running', 4), self.step(
+            misfire='all', count=5, next_execution_time=time(2025, 1, 1)))
+
+    def test_skip(self):
+        self.assertEqual(('07:08', '07:09', 'running', 4),
+                         self.step(misfire='skip', count=5))
+        self.assertEqual((None, '08:00', 'running', 5), self.step(
+            misfire='skip', count=5, pattern='0 * * * *',
+            next_execution_time=time(2026, 5, 6, 3)))
+        self.assertEqual(('07:00', '08:00', 'running', 4), self.step(
+            600, misfire='skip', count=5, pattern='0 * * * *',
+            next_execution_time=time(2026, 5, 6, 3)))
+
+    def test_what_was_skipped_is_told(self):
+        found = schedule.step(job(misfire='skip', pattern=None), NOW, 60)
+        self.assertEqual('The tick of 2026-05-06T07:07:00Z was missed and '
+                         'skipped.', found.values['status_reason'])
+        self.assertEqual((None, 'done'), (found.tick, found.status))
+        self.assertIsNone(
+            schedule.step(job(), NOW, 60).values['status_reason'])
+
+    def test_the_last(self):
+        for values in ({'count': 1}, {'count': 1, 'pattern': None},
+                       {'count': 1, 'misfire': 'all'}):
+            found = self.step(**values)
+            self.assertEqual((None, 'done', 0), found[1:])
+            self.assertIsNotNone(found[0])
+
+
+class TestPreview(base.BaseTestCase):
+    def preview(self, count=3, **values):
+        return [f'{each:%d %H:%M}' for each in schedule.preview(
+            job(**values), NOW, count)]
+
+    def test_next(self):
+        self.assertEqual(['06 07:07', '06 07:08', '06 07:09'],
+                         self.preview())
+        self.assertEqual(['06 07:07'], self.preview(count=1))
+
+    def test_no_more_than_there_are(self):
+        self.assertEqual(['06 07:07', '06 07:08'], self.preview(
+            **{'count': 5, 'pattern': '* * * * *'})[:2])
+        found = schedule.preview(job(count=2), NOW, 5)
+        self.assertEqual(2, len(found))
+        self.assertEqual(['06 07:07'], self.preview(pattern=None))
+
+    def test_paused(self):
+        self.assertEqual(['06 07:09', '06 07:10', '06 07:11'],
+                         self.preview(status='paused'))
+
+    def test_ended(self):
+        self.assertEqual([], self.preview(next_execution_time=None))
+
+
+class TestMoments(base.BaseTestCase):
+    """Times from users."""
+
+    def test_forms(self):
+        for text in ('2026-06-01T12:00:00Z', '2026-06-01 12:00',
+                     '2026-06-01T14:00:00+02:00', '20260601T120000',
+                     'Mon, 1 Jun 2026 12:00:00 GMT', '1 June 2026 12:00',
+                     '2026-06-01 07:00 -0500', '2026-06-01 12:00 UTC'):
+            self.assertEqual(time(2026, 6, 1, 12), schedule.moment(text, NOW),
+                             text)
+        self.assertEqual(time(2026, 5, 6, 12, 30), schedule.moment(
+            '12:30', NOW))
+
+    def test_what_is_none(self):
+        for text in ('', 'x', 'tomorrow', '2026-13-01', '2026-02-30',
+                     '2026-06-01 12:00 EST', '1' * 60, '9' * 65,
+                     '9999-12-31T23:59:59-12:00', '\0', '1e999999 12',
+                     '2026-06-01T25:00'):
+            error = self.assertRaises(
+                exception.Invalid, schedule.moment, text, NOW)
+            self.assertIn('is not a time', str(error))
+
+    def test_a_minute_ahead(self):
+        self.assertEqual(time(2026, 5, 6, 7, 9, 9), schedule.moment(
+            '2026-05-06 07:09:09', NOW))
+        for text in ('2026-05-06 07:09:08', '2026-05-06 07:00',
+                     '1999-01-01', '2026-05-06T09:09:08+02:00'):
+            error = self.assertRaises(
+                exception.Invalid, schedule.moment, text, NOW)
+            self.assertIn('at least 1 minute in the future', str(error))

@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What follows when an asynchronous execution fails."""
+
+import datetime
+import json
+
+from qinling.core.execution import executions
+from qinling.core.function import retry_policy as policies
+from qinling.db import crud
+from qinling.db import models
+from qinling.engine.periodic import reaper
+from qinling.engine.run import completion
+from qinling import exception
+from qinling.states import ExecutionStatus
+from qinling.tests.unit.engine import base
+
+FAILED = executions.Outcome(ExecutionStatus.FAILED, '{"output": "why"}',
+                            'a log')
+DONE = executions.Outcome(ExecutionStatus.SUCCESS, '{"output": 1}', 'a log')
+
+
+class RetriesTest(base.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.submitted, self.waiting = [], []
+        self.retries = completion.Retries(
+            self.conf, self.db, self.submit,
+            lambda at, id: self.waiting.append((at, id)))
+        self.reaper = reaper.Reaper(
+            self.conf, self.db, 'me', self.retries, lambda: [])
+        self.function = self.add_function()
+
+    def submit(self, row, target):
+        self.submitted.append((row, target))
+
+    def held(self, **values):
+        """The id of an execution that this engine runs."""
+        return self.add_execution(self.function, **{
+            'owner': 'me', 'attempt': 1, 'sync': False, **values})
+
+    def conclude(self, id, outcome=FAILED, final=False, **policy):
+        """What came of an attempt, under a policy."""
+        target = base.target(function_id=self.function,
+                             async_policy=policies.policy(policy))
+        return self.retries.conclude(
+            id, outcome, target, executions.MINE, params={'mine': 'me'},
+            final=final)
+
+    def rows(self):
+        return self.db.read(lambda tx: crud.find(tx, models.Execution))
+
+
+class TestAttempts(RetriesTest):
+    def test_no_policy(self):
+        id = self.held()
+        self.assertEqual('failed', self.conclude(id)['status'])
+        row = self.execution(id)
+        self.assertEqual(('failed', 'a log', None, None), (
+            row.status, row.logs, row.next_attempt_at, row.lease_until))
+        self.assertEqual([], self.waiting)
+
+    def test_another_attempt(self):
+        id = self.held()
+        before = models.now()
+        self.conclude(id, retries=1, delay=100)
+        row = self.execution(id)
+        self.assertEqual(
+            ('running', None, 1, 1, 'a log', None, row.lease_until),
+            (row.status, row.owner, row.attempt, row.retry, row.logs,
+             row.result, row.next_attempt_at))
+        self.assertGreaterEqual(row.next_attempt_at - before,
+                                datetime.timedelta(seconds=50))
+        self.assertLessEqual(row.next_attempt_at - models.now(),
+                             datetime.timedelta(seconds=100))
+        self.assertEqual([(row.next_attempt_at, id)], self.waiting)
+
+    def test_errors_of_the_platform_count_too(self):
+        id = self.held()
+        self.conclude(id, executions.fault('no worker'), retries=1)
+        self.assertEqual('running', self.execution(id).status)
+
+    def test_success_is_the_end(self):
+        id = self.held()
+        self.conclude(id, DONE, retries=5, on_failure={'function_alias': 'a'})
+        self.assertEqual('success', self.execution(id).status)
+        self.assertEqual(([], []), (self.waiting, self.submitted))
+
+    def test_no_more_than_given(self):
+        id = self.held(attempt=3, retry=2)
+        self.conclude(id, retries=2)
+        self.assertEqual('failed', self.execution(id).status)
+
+    def test_a_final_failure(self):
+        id = self.held()
+        self.conclude(id, final=True, retries=2)
+        self.assertEqual('failed', self.execution(id).status)
+
+    def test_waits_get_longer_and_vary(self):
+        policy = policies.policy({'retries': 100, 'delay': 2})
+        for retry, least, most in ((0, 1, 2), (1, 2, 4), (2, 4, 8),
+                                   (50, 1800, 3600)):
+            row = self.execution(self.held(retry=retry))
+            waits = {(policies.next_attempt(policy, row, row.created_at)
+                      - row.created_at).total_seconds() for _ in range(50)}
+            self.assertGreaterEqual(min(waits), least)
+            self.assertLessEqual(max(waits), most)
+            self.assertGreater(len(waits), 25)
+
+    def test_not_when_it_is_too_old(self):
+        old = models.now() - datetime.timedelta(seconds=60)
+        for max_age, status in ((61, 'failed'), (70, 'running')):
+            id = self.held(created_at=old)
+            self.conclude(id, retries=1, delay=3, max_age=max_age)
+            self.assertEqual(status, self.execution(id).status)
+
+    def test_what_is_not_ours_any_more(self):
+        for values in ({'owner': 'other'}, {'status': 'cancelled'}):
+            for policy in ({'retries': 1}, {}, {
+                    'on_failure': {'function_id': self.function}}):
+                id = self.held(**values)
+                before = self.execution(id)
+                self.assertIsNone(self.conclude(id, **policy))
+                self.assertEqual(before, self.execution(id))
+        self.assertIsNone(self.conclude('gone', retries=1))
+        self.assertEqual(([], []), (self.waiting, self.submitted))
+
+
+class TestWaiting(RetriesTest):
+    """A row that waits for its next attempt."""
+
+    def wait(self, at=base.PAST, **values):
+        at = models.now() + at
+        return self.held(owner=None, retry=1, next_attempt_at=at,
+                         lease=None, lease_until=at, **values), at
+
+    def held(self, lease=base.FUTURE, **values):
+        if 'lease_until' in values:
+            return self.add(models.Execution, function_id=self.function,
+                            status='running', sync=False, **values)
+        return super().held(lease=lease, **values)
+
+    def test_its_time_comes(self):
+        id, at = self.wait()
+        self.reaper.resume(id, at)
+        self.assertEqual([id], [row['id'] for row, _ in self.submitted])
+        row = self.execution(id)
+        self.assertIsNone(row.next_attempt_at)
+        self.assertGreater(row.lease_until, models.now())
+
+    def test_it_comes_once(self):
+        id, at = self.wait()
+        self.reaper.resume(id, at)
+        self.reaper.resume(id, at)
+        self.reaper.sweep()
+        self.assertEqual(1, len(self.submitted))
+
+    def test_the_engine_that_had_it_in_mind_died(self):
+        id, _ = self.wait()
+        self.assertEqual(1, self.reaper.sweep())
+        self.assertEqual([id], [row['id'] for row, _ in self.submitted])
+
+    def test_no_sweep_is_early(self):
+        self.wait(base.FUTURE)
+        self.assertEqual(0, self.reaper.sweep())
+
+    def test_a_standalone_server_starts_again(self):
+        due, _ = self.wait()
+        waits, at = self.wait(base.FUTURE)
+        self.reaper.recover()
+        self.assertEqual([due], [row['id'] for row, _ in self.submitted])
+        self.assertEqual([(at, waits)], self.waiting)
+
+    def test_deaths_of_engines_are_counted_apart(self):
+        most = self.conf.engine.max_attempts
+        for deaths, status in ((most - 1, 'running'), (most, 'error')):
+            id = self.held(
+                owner='dead', attempt=7 + deaths, retry=7,
+                lease_until=models.now() + base.PAST)
+            self.reaper.sweep()
+            self.assertEqual(status, self.execution(id).status)
+
+    def test_a_renewal_does_not_make_it_wait_less(self):
+        id, at = self.wait(base.FUTURE)
+        self.assertEqual([id], self.reaper.renew([id]))
+        self.assertEqual(at, self.execution(id).lease_until)
+
+    def test_cancelled(self):
+        id, at = self.wait()
+        executions.finish(self.db, id, executions.Outcome(
+            ExecutionStatus.CANCELLED, '{}'))
+        self.reaper.resume(id, at)
+        self.reaper.sweep()
+        self.assertEqual([], self.submitted)
+        self.assertIsNone(self.execution(id).next_attempt_at)
+
+
+class TestCalls(RetriesTest):
+    """What is told of a final failure."""
+
+    def setUp(self):
+        super().setUp()
+        self.handler = self.add_function()
+        self.add(models.FunctionAlias, name='a', function_id=self.handler)
+
+    def test_it_is_called_with_the_record(self):
+        for reference in ({'function_id': self.handler},
+                          {'function_alias': 'a'}):
+            id = self.held(input='{"x": 1}', description='d')
+            self.submitted.clear()
+            self.conclude(id, on_failure=reference)
+            (row, target), = self.submitted
+            self.assertEqual((self.handler, 0), target.slot)
+            call = self.execution(row['id'])
+            self.assertEqual(
+                ('running', False, id, self.handler,
+                 f'Failure of execution {id}'),
+                (call.status, call.sync, call.failed_id, call.function_id,
+                 call.description))
+            told = json.loads(call.input)['execution']
+            failed = self.execution(id)
+            self.assertEqual(
+                ('failed', '{"output": "why"}'),
+                (failed.status, failed.result))
+            self.assertEqual(
+                {'id': id, 'project_id': 'p', 'function_id': self.function,
+                 'function_version': 0, 'function_alias': None,
+                 'description': 'd', 'input': '{"x": 1}', 'attempt': 1,
+                 'job_id': None, 'status': 'failed',
+                 'result': '{"output": "why"}',
+                 'created_at': failed.created_at.isoformat() + 'Z'}, told)
+        self.assertEqual(2, self.row(models.Function, self.handler).count)
+
+    def test_only_after_the_last_attempt(self):
+        id = self.held()
+        policy = {'retries': 1, 'on_failure': {'function_alias': 'a'}}
+        self.conclude(id, **policy)
+        self.assertEqual([], self.submitted)
+        self.db.write(lambda tx: crud.update(
+            tx, models.Execution, id, {'owner': 'me'}))
+        self.conclude(id, **policy)
+        self.assertEqual(1, len(self.submitted))
+
+    def test_when_engines_died(self):
+        self.db.write(lambda tx: crud.update(
+            tx, models.Function, self.function, {
+                'async_policy': policies.policy({
+                    'retries': 9, 'on_failure': {'function_alias': 'a'}})}))
+        id = self.held(owner='dead', lease=base.PAST,
+                       attempt=self.conf.engine.max_attempts)
+        self.reaper.sweep()
+        self.assertEqual('error', self.execution(id).status)
+        (row, _), = self.submitted
+        self.assertEqual(id, row['failed_id'])
+
+    def test_its_own_failure_is_kept(self):
+        id = self.held(failed_id='another')
+        self.conclude(id, on_failure={'function_id': self.function})
+        self.assertEqual([id], [row.id for row in self.rows()])
+        self.assertEqual('failed', self.execution(id).status)
+
+    def test_nobody_is_there_any_more(self):
+        for reference in ({'function_alias': 'none'}, {'function_id': 'no'}):
+            id = self.held()
+            self.conclude(id, on_failure=reference)
+            row = self.execution(id)
+            self.assertEqual('failed', row.status)
+            self.assertIn('a log\nNobody was told of the failure: Function',
+                          row.logs)
+
+    def test_not_in_another_project(self):
+        self.add(models.FunctionAlias, name='b', function_id=self.handler,
+                 project_id='other')
+        other = self.add(
+            models.Function, code={}, entry='m', cpu=1, memory_size=1,
+            timeout=1, project_id='other')
+        for reference in ({'function_alias': 'b'}, {'function_id': other}):
+            id = self.held()
+            self.conclude(id, on_failure=reference)
+            self.assertEqual([], self.submitted)
+
+    def test_an_engine_that_stops(self):
+        def refuse(row, target):
+            raise exception.Unavailable(reason='stopping')
+        self.retries.submit = refuse
+        id = self.held()
+        self.conclude(id, on_failure={'function_alias': 'a'})
+        self.assertEqual(2, len(self.rows()))

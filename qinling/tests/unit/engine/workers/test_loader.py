@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claiming workers and loading code into them."""
+
+import contextlib
+import io
+
+from oslotest import base as test_base
+
+from qinling import conf as qinling_conf
+from qinling.core import services
+from qinling.engine.run import invoker
+from qinling.engine.run import tokens
+from qinling.engine.workers import loader
+from qinling import exception
+from qinling.orchestrators import base as orchestrators
+from qinling.tests.unit.engine import base
+
+LOADED, IDLE = (200, {'state': 'loaded', 'busy': 0}), (
+    200, {'state': 'idle', 'busy': 0})
+BUSY = (200, {'state': 'loaded', 'busy': 1})
+
+
+class Script:
+    """Plays the orchestrator, the invoker and a source."""
+
+    def __init__(self, used=(), states=(), load=(200, {}), dead=(),
+                 moved=None):
+        self.moved = moved or {}
+        self.used = list(used)
+        self.dead = dead
+        self.states = list(states)
+        self.answer = load
+        self.claims = []
+        self.runtimes = []
+        self.loads = []
+        self.released = []
+
+    def claim(self, runtime_id, function, limits, build):
+        self.claims.append((function, build))
+        used = self.used.pop(0) if self.used else False
+        if runtime_id == 'none yet':
+            raise orchestrators.NoPool(runtime_id)
+        self.runtimes.append(runtime_id)
+        return orchestrators.Worker(f'w{len(self.claims)}', runtime_id,
+                                    'unix:/none', 's', function, used)
+
+    def release(self, worker, lost=False):
+        self.released.append(worker.name)
+
+    def forget(self, worker):
+        pass
+
+    def status(self, worker):
+        found = self.states.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def ready(self, target):
+        return target.code.get('dependencies', ())
+
+    def runtime(self, target):
+        return self.moved.get(target.runtime_id, target.runtime_id)
+
+    def check(self, installed):
+        self.checked = list(installed)
+
+    def load(self, worker, settings, package, *others):
+        self.others = [each.read() for each in others]
+        if worker.name in self.dead:
+            raise invoker.NotSent('connection refused')
+        self.loads.append((worker.name, settings['entry'], package.read()))
+        self.environment = settings['environment']
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def opened(self, id):
+        if id == 'gone':
+            raise exception.PermanentError('its settings are gone')
+        return {'KEY': id}
+
+    def open(self, code, package=None, auth=None):
+        if 'gone' in (code, package):
+            raise FileNotFoundError(package)
+        return contextlib.closing(io.BytesIO(
+            b'zip' if package else code.encode()))
+
+
+class TestWorkers(test_base.BaseTestCase):
+    def start(self, target=None, **script):
+        self.script = Script(**script)
+        made = loader.Workers(
+            qinling_conf.load([], []), self.script, self.script,
+            services.Code(
+                {'package': self.script}, self.script, None, self.script),
+            tokens.Tokens(None, None), self.script)
+        return made.start(target or base.target()).name
+
+    def test_new_worker(self):
+        self.assertEqual('w1', self.start())
+        self.assertEqual([('w1', 'main.main', b'zip')], self.script.loads)
+
+    def test_build_is_the_same_for_the_same_code_only(self):
+        builds = []
+        for target in (base.target(), base.target(timeout=99),
+                       base.target(package='other'), base.target(version=1),
+                       base.target(settings_id='x')):
+            self.start(target)
+            builds.append(self.script.claims[0][1])
+            # It becomes the value of a label.
+            self.assertLessEqual(len(builds[-1]), 63)
+        self.assertEqual(builds[0], builds[1])
+        self.assertEqual(4, len(set(builds)))
+
+    def test_worker_of_an_engine_that_is_gone(self):
+        self.assertEqual('w1', self.start(used=[True], states=[LOADED]))
+        self.assertEqual([], self.script.loads)
+
+    def test_one_that_was_never_loaded(self):
+        self.assertEqual('w1', self.start(used=[True], states=[IDLE]))
+        self.assertEqual(1, len(self.script.loads))
+
+    def test_those_that_cannot_go_on(self):
+        states = [BUSY, invoker.NotSent('gone'), invoker.Lost('gone'),
+                  (403, {'error': 'The secret is wrong.'}), LOADED]
+        self.assertEqual('w5', self.start(used=[True] * 5, states=states))
+        self.assertEqual(['w1', 'w2', 'w3', 'w4'], self.script.released)
+
+    def test_loading_fails(self):
+        for answer, kind in ((invoker.Lost('x'), exception.TemporaryError),
+                             ((400, {'error': 'not a ZIP'}),
+                              exception.PermanentError)):
+            self.assertRaises(kind, self.start, load=answer)
+            self.assertEqual(['w1'], self.script.released)
+
+    def test_dead_workers_are_passed_over(self):
+        self.assertEqual('w3', self.start(dead=('w1', 'w2')))
+        self.assertEqual(['w1', 'w2'], self.script.released)
+
+    def test_version_that_an_upgrade_has_led_elsewhere(self):
+        self.assertEqual('w2', self.start(
+            base.target(version=1), moved={'r': 'kept'}))
+        self.assertEqual((['r', 'kept'], ['w1'], 1), (
+            self.script.runtimes, self.script.released,
+            len(self.script.loads)))
+        self.assertEqual(2, len({build for _, build in self.script.claims}))
+        # Until there is a pool, it waits.
+        self.assertRaises(exception.TemporaryError, self.start,
+                          base.target(version=1), moved={'r': 'none yet'})
+        self.assertEqual((['w1'], []),
+                         (self.script.released, self.script.loads))
+
+    def test_only_dead_workers(self):
+        self.assertRaises(exception.TemporaryError, self.start,
+                          load=invoker.NotSent('gone'))
+        self.assertEqual(['w1', 'w2', 'w3'], self.script.released)
+
+    def test_settings(self):
+        self.start(base.target(settings_id='x'))
+        self.assertEqual({'KEY': 'x'}, self.script.environment)
+        self.assertRaises(exception.PermanentError, self.start,
+                          base.target(settings_id='gone'))
+        self.assertEqual(['w1'], self.script.released)
+
+    def test_package_is_gone(self):
+        self.assertRaises(exception.PermanentError, self.start,
+                          base.target(package='gone'))
+        self.assertEqual(['w1'], self.script.released)
