@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``qinling``: what there is to run functions from a terminal."""
+"""Entry point of the command ``qinling``."""
 
 import sys
 
 
-def main(argv=None):
-    """Run a command; the exit code of the process.
+def main(argv: list[str] | None = None) -> int | str:
+    """Run a command.
 
-    What the command line needs is not installed with the service.
+    :returns: the exit code, or a sentence for ``sys.exit`` if the libraries
+        of the command line are not installed: the service does not need them.
     """
     try:
         from qinling.client import shell
     except ModuleNotFoundError as e:
-        return (f'{e.name} is not installed. The command line needs more '
-                'than the service: pip install "qinling[cli]"')
+        return (f'{e.name} is not installed. Install the libraries of the '
+                'command line: pip install "qinling[cli]"')
     return shell.main(sys.argv[1:] if argv is None else argv)
 
 

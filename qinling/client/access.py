@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the server is, and how one logs in there, for the shell."""
+"""Endpoint and authentication of the shell."""
 
+import argparse
 import functools
 import os
 
@@ -12,23 +13,23 @@ from qinling.client import exceptions
 from qinling.client import http
 from qinling.client import v1
 
-#: Where qinling-standalone listens unless told otherwise.
+#: Where qinling-standalone listens by default.
 DEFAULT_URL = 'http://127.0.0.1:7070'
-#: Ways to log in that have no catalog to look the endpoint up in.
+#: Authentication types without a catalog to find the endpoint in.
 WITHOUT_CATALOG = ('none', 'http_basic', 'admin_token')
 
 
-def add_options(parser, argv):
-    """Add the global options, with those of the way to log in."""
+def add_options(parser: argparse.ArgumentParser, argv: list[str]) -> None:
+    """Add the global options, with those of the authentication type."""
     env = os.environ.get
     parser.add_argument(
         '--qinling-url', metavar='<url>', default=env('QINLING_URL'),
-        help='Where the server is, without /v1; default is the catalog of '
-             f'Keystone, or {DEFAULT_URL} without Keystone '
+        help='URL of the server, without /v1; default is the endpoint in the '
+             f'catalog of Keystone, or {DEFAULT_URL} without Keystone '
              '(Env: QINLING_URL)')
     parser.add_argument(
         '--os-cloud', metavar='<name>', default=env('OS_CLOUD'),
-        help='A cloud in clouds.yaml (Env: OS_CLOUD)')
+        help='Name of a cloud in clouds.yaml (Env: OS_CLOUD)')
     parser.add_argument(
         '--os-region-name', metavar='<name>', default=env('OS_REGION_NAME'),
         help='Region of the endpoint (Env: OS_REGION_NAME)')
@@ -39,42 +40,45 @@ def add_options(parser, argv):
              '(Env: OS_INTERFACE)')
     parser.add_argument(
         '--os-cacert', metavar='<file>', default=env('OS_CACERT'),
-        help='Certificates to check the servers with (Env: OS_CACERT)')
+        help='Certificates that verify the servers (Env: OS_CACERT)')
     parser.add_argument(
         '--insecure', action='store_true',
-        help='Do not check the certificates of servers.')
+        help='Do not verify the certificates of servers.')
     try:
         loading.register_auth_argparse_arguments(
-            parser, argv, default=_default_type(argv))
+            parser, argv, default=_default_auth_type(argv))
     except keystone.NoMatchingPlugin as e:
         parser.error(str(e))
 
 
-def _default_type(argv):
-    """How to log in when nobody says how: with a password, if there is a
-    Keystone."""
-    known = os.environ.get('OS_AUTH_URL') or any(
+def _default_auth_type(argv: list[str]) -> str:
+    """Return ``password`` if the URL of a Keystone is set, else ``none``."""
+    has_keystone = os.environ.get('OS_AUTH_URL') or any(
         word.split('=')[0] == '--os-auth-url' for word in argv)
-    return 'password' if known else 'none'
+    return 'password' if has_keystone else 'none'
 
 
-class Manager:
-    """What commands reach the service through, as OpenStackClient has it."""
+class ClientManager:
+    """Provider of the Python client, with the interface of the client
+    manager of OpenStackClient."""
 
-    def __init__(self, options):
+    def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
 
     @functools.cached_property
-    def function_engine(self):
-        """The Python client."""
+    def function_engine(self) -> v1.Client:
+        """Return the Python client.
+
+        :raises ClientError: if the options do not suffice to authenticate.
+        """
         try:
             if self._options.os_cloud:
-                return self._of_cloud()
-            return self._of_options()
+                return self._create_from_cloud()
+            return self._create_from_options()
         except keystone.ClientException as e:
             raise exceptions.ClientError(str(e))
 
-    def _of_options(self):
+    def _create_from_options(self) -> v1.Client:
         options = self._options
         auth = loading.load_auth_from_argparse_arguments(options)
         url = options.qinling_url
@@ -85,8 +89,8 @@ class Manager:
         return v1.Client(url, session, interface=options.os_interface,
                          region_name=options.os_region_name)
 
-    def _of_cloud(self):
-        # It takes a third of a second to import, so only who needs it pays.
+    def _create_from_cloud(self) -> v1.Client:
+        # The import takes a third of a second; only --os-cloud needs it.
         from openstack import config
         from openstack import exceptions as cloud
 

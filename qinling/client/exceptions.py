@@ -1,31 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong for a user; the text of each is a sentence for people."""
+"""Errors of the client; the text of each is a sentence for users."""
 
 
 class ClientError(Exception):
-    """The request could not be made, or its answer not be used."""
+    """Failure to send a request, or to use the answer."""
 
 
 class Unreachable(ClientError):
-    """Nobody answered at the endpoint."""
+    """Failure to get an answer from the endpoint."""
 
 
 class NotUnique(ClientError):
-    """Several things have the name that was given."""
+    """Name that several resources share."""
 
 
 class HttpError(ClientError):
-    """The server refused; ``status`` is the HTTP code and ``sentence`` what
-    it said."""
+    """Error answer of the server.
 
-    def __init__(self, status, sentence):
+    :ivar status: HTTP status code.
+    :ivar sentence: explanation of the server.
+    """
+
+    def __init__(self, status: int, sentence: str) -> None:
         super().__init__(f'{sentence} (HTTP {status})')
         self.status = status
         self.sentence = sentence
 
 
 class NotFound(HttpError):
-    """There is no such thing, or it is in another project."""
+    """Resource that does not exist, or belongs to another project."""
 
-    def __init__(self, sentence):
+    def __init__(self, sentence: str) -> None:
         super().__init__(404, sentence)

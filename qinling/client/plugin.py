@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plugin of OpenStackClient."""
+"""Plugin of OpenStackClient."""
+
+import argparse
+import typing
 
 from osc_lib import utils
+
+from qinling.client import http
+from qinling.client import v1
 
 API_NAME = 'function_engine'
 API_VERSION_OPTION = 'os_function_engine_api_version'
@@ -9,20 +15,22 @@ DEFAULT_API_VERSION = '1'
 API_VERSIONS = {'1': 'qinling.client.v1.Client'}
 
 
-def make_client(instance):
-    """The Python client, with what OpenStackClient knows of the user."""
-    make = utils.get_client_class(
+def make_client(instance: typing.Any) -> v1.Client:
+    """Return the Python client for the user of a client manager."""
+    client_class = utils.get_client_class(
         API_NAME, instance._api_version[API_NAME], API_VERSIONS)
     url = instance.get_configuration().get('qinling_url')
     endpoint = url or instance.get_endpoint_for_service_type(
-        'function-engine', region_name=instance.region_name,
+        http.SERVICE_TYPE, region_name=instance.region_name,
         interface=instance.interface)
-    return make(endpoint, instance.session, interface=instance.interface,
-                region_name=instance.region_name)
+    return client_class(
+        endpoint, instance.session, interface=instance.interface,
+        region_name=instance.region_name)
 
 
-def build_option_parser(parser):
-    """Add the global options of this service."""
+def build_option_parser(
+        parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add the global options of the service."""
     parser.add_argument(
         '--os-function-engine-api-version',
         metavar='<function-engine-api-version>',
@@ -33,6 +41,6 @@ def build_option_parser(parser):
     parser.add_argument(
         '--qinling-url', metavar='<url>',
         default=utils.env('QINLING_URL', default=None),
-        help='Where the function engine is, instead of what the catalog says '
-             '(Env: QINLING_URL)')
+        help='URL of the function engine, in place of the endpoint in the '
+             'catalog (Env: QINLING_URL)')
     return parser

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands: one module for each noun, for OpenStackClient and for the
-shell ``qinling`` alike.
+"""Commands for OpenStackClient and for the shell ``qinling``: one module for
+each noun.
 
-A command reads its words, makes a call of the Python client, and says which
-columns are shown.  It knows no HTTP.
+A command declares arguments, calls the Python client, and names the columns
+of the output.  HTTP belongs to the Python client.
 """

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What commands have in common: lists, single things, deletion."""
+"""Base classes of the commands: lists, single resources, deletion."""
 
+import argparse
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
 import itertools
+import typing
 
 from cliff import command
 from cliff import lister
@@ -9,158 +14,237 @@ from cliff import show
 
 from qinling.client.commands import options
 from qinling.client import exceptions
+from qinling.client import v1
+
+Row = Mapping[str, typing.Any]
+Columns = tuple[str, ...]
+#: Columns and rows, or names and values.
+Output = tuple[Sequence[str], Iterable[typing.Any]]
+
+
+def define(description: str, *bases: type, **attributes: typing.Any) -> type:
+    """Return a command that only combines base classes.
+
+    :param bases: the noun, then the kind of command.
+    """
+    return type(bases[-1].__name__, bases, dict(
+        attributes, __doc__=description, __module__=bases[0].__module__))
 
 
 class Command(command.Command):
-    """A command with the Python client at hand.
+    """Command with access to the Python client.
 
-    It is not that of osc_lib, which logs all arguments: one may be a secret.
+    Unlike the commands of osc_lib, never logs the arguments: an argument may
+    be a secret.
     """
 
-    @property
-    def client(self):
-        return self.app.client_manager.function_engine
+    arguments: tuple[options.Declaration, ...] = ()
 
-    def say(self, text):
-        """Print a line."""
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return the parser of the declared arguments."""
+        parser = super().get_parser(prog_name)
+        for argument in self.list_arguments():
+            argument.add_to(parser)
+        return parser
+
+    def list_arguments(self) -> tuple[options.Declaration, ...]:
+        """Return the arguments of the command."""
+        return self.arguments
+
+    @property
+    def client(self) -> v1.Client:
+        """Return the Python client of the application."""
+        app: typing.Any = self.app
+        return app.client_manager.function_engine
+
+    def print_line(self, text: str) -> None:
+        """Print a line on standard output."""
         print(text, file=self.app.stdout)
 
 
-class Noun:
-    """Mixed into the commands of one noun."""
+class Noun(Command):
+    """Base of the commands of one noun."""
 
-    #: The attribute of the Python client.
-    collection = None
-    #: As messages call one of them.
-    word = None
-    #: What lists show, in this order; scripts rely on it.
-    columns = ()
-    #: What else is shown of one, and in lists with --long.
-    more = ()
-    #: Whether lists can be of other projects.
+    #: Attribute of the Python client.
+    collection: str
+    #: Name of a resource in messages.
+    word: str
+    #: Columns of lists, in order; scripts rely on both.
+    columns: Columns = ()
+    #: Further columns of one resource, and of lists with ``--long``.
+    detail_columns: Columns = ()
+    #: Whether lists can include other projects.
     owned = True
-    #: Query keys that lists can be filtered by.
-    filters = ()
+    #: Query keys that filter lists.
+    filters: tuple[str, ...] = ()
+    #: What a reference to a resource may be.
+    naming = 'Id or name'
 
     @property
-    def things(self):
+    def resources(self) -> typing.Any:
+        """Return the collection of the Python client."""
         return getattr(self.client, self.collection)
 
+    def resolve(self, reference: str) -> str:
+        """Return the id for a reference on the command line."""
+        return self.resources.find_id(reference)
 
-class List(Command, lister.Lister):
-    """A table of all that the client finds."""
+    def list_address(self) -> tuple[options.Declaration, ...]:
+        """Return the arguments that identify one resource."""
+        return (options.reference(self.word, self.naming),)
 
-    def get_parser(self, prog_name):
-        parser = super().get_parser(prog_name)
-        options.add_listing(parser, self)
-        return parser
+    def locate(self, args: argparse.Namespace) -> tuple[str | int, ...]:
+        """Return the address of a resource for the Python client."""
+        return (self.resolve(getattr(args, self.word)),)
 
-    def rows(self, args, **query):
-        """Iterate over what is listed."""
-        return self.things.list(**query)
 
-    def take_action(self, args):
+class Addressed(Noun):
+    """Command on one resource, which the first arguments identify."""
+
+    def list_arguments(self) -> tuple[options.Declaration, ...]:
+        """Return the address, then the arguments of the command."""
+        return (*self.list_address(), *super().list_arguments())
+
+
+class List(Noun, lister.Lister):
+    """Table of the resources that match the options."""
+
+    def list_arguments(self) -> tuple[options.Declaration, ...]:
+        """Return the arguments of the command, then the options of lists."""
+        return (*super().list_arguments(), *options.build_listing(
+            self.filters, bool(self.detail_columns), self.owned))
+
+    def list_rows(self, args: argparse.Namespace,
+                  **query: typing.Any) -> Iterable[Row]:
+        """Iterate over the resources."""
+        return self.resources.list(**query)
+
+    def take_action(self, args: argparse.Namespace) -> Output:
+        """Return the columns and rows of the table."""
         columns = self.columns
         if getattr(args, 'long', False):
-            columns += self.more
+            columns += self.detail_columns
         rows = itertools.islice(
-            self.rows(args, **options.query(args)), args.limit)
-        return ([column.capitalize() for column in columns],
-                ([row.get(column) for column in columns] for row in rows))
+            self.list_rows(args, **options.build_query(args)), args.limit)
+        return _build_table(columns, rows)
 
 
-class Table(Command, lister.Lister):
-    """A table of a few things, which come all at once."""
+class Table(Noun, lister.Lister):
+    """Table of one short answer."""
 
-    def take_action(self, args):
-        return ([column.capitalize() for column in self.columns],
-                [[row.get(column) for column in self.columns]
-                 for row in self.rows(args)])
+    def list_rows(self, args: argparse.Namespace) -> Iterable[Row]:
+        """Return the rows of the table."""
+        raise NotImplementedError
 
-
-class References(Table):
-    """What keeps something from being deleted."""
-
-    columns = ('kind', 'id', 'alias')
+    def take_action(self, args: argparse.Namespace) -> Output:
+        """Return the columns and rows of the table."""
+        return _build_table(self.columns, self.list_rows(args))
 
 
-class Show(Command, show.ShowOne):
-    """The attributes of one thing; ``failure`` is a sentence, and the exit
-    code then 1, although there is something to show."""
+def _build_table(columns: Columns, rows: Iterable[Row]) -> Output:
+    return ([column.capitalize() for column in columns],
+            ([row.get(column) for column in columns] for row in rows))
 
-    failure = None
 
-    def run(self, args):
+class References(Addressed, lister.Lister):
+    """Table of the resources that prevent a deletion."""
+
+    def take_action(self, args: argparse.Namespace) -> Output:
+        """Return the columns and rows of the table."""
+        return _build_table(
+            ('kind', 'id', 'alias'),
+            self.resources.list_references(*self.locate(args)))
+
+
+class Show(Noun, show.ShowOne):
+    """Fields of one resource.
+
+    A sentence in ``failure`` is printed after the fields, and the exit code
+    is then 1.
+    """
+
+    failure: str | None = None
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Print the resource; fail if the command has noted a failure."""
         code = super().run(args)
         if self.failure:
             raise exceptions.ClientError(self.failure)
         return code
 
-    def row(self, args):
-        """What is shown."""
+    def fetch(self, args: argparse.Namespace) -> Row:
+        """Return the fields of the resource."""
         raise NotImplementedError
 
-    def take_action(self, args):
-        row = self.row(args)
-        names = [*self.columns, *(name for name in self.more if name in row)]
+    def take_action(self, args: argparse.Namespace) -> Output:
+        """Return the names and values of the fields."""
+        row = self.fetch(args)
+        names = [*self.columns,
+                 *(name for name in self.detail_columns if name in row)]
         values = [row.get(name) for name in names]
-        if getattr(row, 'etag', None):
+        if etag := getattr(row, 'etag', None):
             names.append('etag')
-            values.append(row.etag)
+            values.append(etag)
         return names, values
 
 
-class ShowById(Show):
-    """One thing, by its id or name."""
+class Get(Addressed, Show):
+    """Fields of a stored resource."""
 
-    def get_parser(self, prog_name):
-        parser = super().get_parser(prog_name)
-        parser.add_argument(self.word, help=f'Id or name of the {self.word}.')
-        return parser
-
-    def row(self, args):
-        return self.things.get(
-            self.things.id_of(getattr(args, self.word)))
+    def fetch(self, args: argparse.Namespace) -> Row:
+        """Return the resource."""
+        return self.resources.get(*self.locate(args))
 
 
-class Delete(Command):
-    """Delete several; what cannot be deleted keeps nothing else from it."""
+class Batch(Noun):
+    """Request about each of several resources; a failure does not stop the
+    requests about the others."""
 
-    def get_parser(self, prog_name):
-        parser = super().get_parser(prog_name)
-        parser.add_argument(
-            'references', metavar=self.word.upper(), nargs='+',
-            help=f'Id or name of the {self.word}; can be repeated.')
-        options.add_if_match(parser)
-        return parser
+    verb = 'delete'
 
-    def take_action(self, args):
-        if args.if_match and len(args.references) > 1:
-            raise exceptions.ClientError(
-                f'An ETag is that of one {self.word}; delete one at a time '
-                'with --if-match.')
-        self.each(args.references, lambda reference: self.delete(
-            reference, args.if_match))
+    def send_request(self, reference: str, args: argparse.Namespace) -> None:
+        """Send the request about one resource."""
+        raise NotImplementedError
 
-    def delete(self, reference, if_match):
-        """Delete one of them."""
-        self.things.delete(self.things.id_of(reference), if_match)
+    def process(self, references: Iterable[str],
+                args: argparse.Namespace) -> None:
+        """Send the request about every resource.
 
-    def each(self, references, act, done='delete'):
-        """Do it with each of them, whatever fails.
-
-        :raises ClientError: when anything did.
+        :raises ClientError: if any request fails.
         """
         failed = False
         for reference in references:
             try:
-                act(reference)
+                self.send_request(reference, args)
             except exceptions.ClientError as e:
                 failed = True
                 print(e, file=self.app.stderr)
             else:
-                self.say(f'Request to {done} {self.word} {reference} has '
-                         'been accepted.')
+                self.print_line(f'Request to {self.verb} {self.word} '
+                                f'{reference} has been accepted.')
         if failed:
             raise exceptions.ClientError(
-                f'Unable to {done} the specified {self.word}(s).')
+                f'Unable to {self.verb} the specified {self.word}(s).')
+
+
+class Delete(Batch):
+    """Deletion of several resources."""
+
+    def list_arguments(self) -> tuple[options.Declaration, ...]:
+        """Return one argument for all references, and ``--if-match``."""
+        return (options.Argument(
+            'references', metavar=self.word.upper(), nargs='+',
+            help=f'{self.naming} of the {self.word}; can be repeated.'),
+            options.IF_MATCH)
+
+    def take_action(self, args: argparse.Namespace) -> None:
+        """Delete every resource."""
+        if args.if_match and len(args.references) > 1:
+            raise exceptions.ClientError(
+                f'An ETag identifies the state of one {self.word}; delete '
+                f'each {self.word} with a command of its own.')
+        self.process(args.references, args)
+
+    def send_request(self, reference: str, args: argparse.Namespace) -> None:
+        """Delete one resource."""
+        self.resources.delete(self.resolve(reference), if_match=args.if_match)

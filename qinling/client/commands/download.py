@@ -1,38 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing a package that comes from the server."""
+"""Download of a package."""
 
+import argparse
+from collections.abc import Iterable
 import os
 
+from qinling.client.commands import base
+from qinling.client.commands import options
 from qinling.client import exceptions
 
 
-def add_output(parser):
-    """Where the package goes."""
-    parser.add_argument(
+class Download(base.Addressed):
+    """Command that writes the package of a function or version."""
+
+    arguments = (options.Argument(
         '-o', '--output', metavar='FILE',
-        help='Where to write it; - is standard output. Without it, a file '
-             'in this directory that is called after the id.')
+        help='File to write, or - for standard output. Default is a file in '
+             'the working directory with the id as its name.'),)
 
+    def take_action(self, args: argparse.Namespace) -> None:
+        address = self.locate(args)
+        self.write(self.resources.download(*address),
+                   args.output or f'{"_".join(map(str, address))}.zip')
 
-def write(command, pieces, name):
-    """Write the pieces of a package to a file, or to standard output.
+    def write(self, chunks: Iterable[bytes], name: str) -> None:
+        """Write a package to a file, or to standard output for ``-``.
 
-    :raises ClientError: if the file cannot be written; what there is of it
-        is then deleted.
-    """
-    if name == '-':
-        stream = command.app.stdout.buffer
-        stream.writelines(pieces)
-        stream.flush()
-        return
-    path = os.path.abspath(name)
-    try:
-        with open(path, 'wb') as target:
-            try:
-                target.writelines(pieces)
-            except BaseException:
-                os.unlink(path)
-                raise
-    except OSError as e:
-        raise exceptions.ClientError(f'{path} cannot be written: {e}')
-    command.say(f'Code package downloaded to {path}')
+        :raises ClientError: if the file cannot be written; an incomplete
+            file is deleted.
+        """
+        if name == '-':
+            stream = self.app.stdout.buffer
+            stream.writelines(chunks)
+            stream.flush()
+            return
+        path = os.path.abspath(name)
+        try:
+            with open(path, 'wb') as target:
+                try:
+                    target.writelines(chunks)
+                except BaseException:
+                    os.unlink(path)
+                    raise
+        except OSError as e:
+            raise exceptions.ClientError(f'Cannot write {path}: {e}')
+        self.print_line(f'Code package downloaded to {path}')

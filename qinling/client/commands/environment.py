@@ -1,76 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options about the environment and the secrets of a function."""
+"""Options for the environment and the secrets of a function."""
 
-import sys
+import argparse
+from collections.abc import Mapping
+import typing
 
 from qinling.client.commands import options
-from qinling.client import exceptions
 
-
-def add_set(parser):
-    """What a function shall find in its environment."""
-    parser.add_argument(
+SET = (
+    options.Argument(
         '--environment', action='append', default=[], metavar='KEY=VALUE',
-        help='An environment variable of the function. Can be repeated.')
-    parser.add_argument(
+        help='An environment variable of the function. Can be repeated.'),
+    options.Argument(
         '--secret', action='append', default=[], metavar='KEY=VALUE',
-        help='The same with a value that nobody can read back; it stays in '
-             'the history of your shell. Can be repeated.')
-    parser.add_argument(
+        help='An environment variable with a value that no API call returns; '
+             'the history of the shell contains the value. Can be repeated.'),
+    options.Argument(
         '--secret-file', action='append', default=[], metavar='KEY=PATH',
-        help='A secret that is in a file, without the line feed at its end; '
-             '- is standard input. Can be repeated.')
-
-
-def add_unset(parser):
-    """What it shall not find there any more."""
-    parser.add_argument(
+        help='A secret with the content of a file, without the line feed at '
+             'the end; - is standard input. Can be repeated.'))
+UNSET = (
+    options.Argument(
         '--unset-environment', action='append', default=[], metavar='KEY',
-        help='Remove an environment variable. Can be repeated.')
-    parser.add_argument(
+        help='Remove an environment variable. Can be repeated.'),
+    options.Argument(
         '--unset-secret', action='append', default=[], metavar='KEY',
-        help='Remove a secret. Can be repeated.')
+        help='Remove a secret. Can be repeated.'))
 
 
-def given(args):
-    """The fields of the API; ``args.present`` is the environment that there
-    is.
+def build_fields(args: argparse.Namespace, stored: Mapping[str, str] = {}
+                 ) -> dict[str, typing.Any]:
+    """Return the fields of the API.
 
-    :raises ClientError: a file cannot be read.
+    :param stored: environment of the function before the change.
+    :raises ClientError: if a file cannot be read.
     """
-    fields = {}
+    fields: dict[str, typing.Any] = {}
     removed = getattr(args, 'unset_environment', ())
     if args.environment or removed:
-        variables = {name: value for name, value in getattr(
-            args, 'present', {}).items() if name not in removed}
-        variables.update(options.pair(text, 'environment variable')
+        variables = {name: value for name, value in stored.items()
+                     if name not in removed}
+        variables.update(options.parse_pair(text, 'environment variable')
                          for text in args.environment)
         fields['environment'] = variables
     secrets = dict.fromkeys(getattr(args, 'unset_secret', ()))
-    secrets.update(_pair(text) for text in args.secret)
+    secrets.update(_parse_secret(text) for text in args.secret)
     for text in args.secret_file:
-        name, path = _pair(text)
-        secrets[name] = _read(path)
+        name, path = _parse_secret(text)
+        secrets[name] = options.read_file(path, 'secret').removesuffix('\n')
     if secrets:
         fields['secrets'] = secrets
     return fields
 
 
-def _pair(text):
-    name, sign, value = text.partition('=')
-    if not (name and sign):
-        # It may be a secret alone, so it is not repeated.
-        raise exceptions.ClientError('Invalid secret; write KEY=VALUE.')
-    return name, value
-
-
-def _read(path):
-    try:
-        if path == '-':
-            text = sys.stdin.read()
-        else:
-            with open(path, encoding='utf-8') as source:
-                text = source.read()
-    except (OSError, UnicodeDecodeError) as e:
-        raise exceptions.ClientError(f'The secret cannot be read: {e}')
-    return text.removesuffix('\n')
+def _parse_secret(text: str) -> tuple[str, str]:
+    return options.parse_pair(text, 'secret', secret=True)

@@ -1,36 +1,82 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options that several commands have, and what is made of them."""
+"""Options that several commands share, and the values of these options."""
 
 import argparse
+from collections.abc import Iterable
 import json
 import sys
+import typing
 
 from qinling.client import exceptions
+from qinling.client import v1
 
 
-def positive(text):
-    """A whole number of at least 1."""
-    return _number(text, 1)
+class Argument:
+    """Declaration of an argument, with the parameters of
+    ``ArgumentParser.add_argument``."""
+
+    def __init__(self, *names: str, **keywords: typing.Any) -> None:
+        self._names = names
+        self._keywords = keywords
+
+    def add_to(self, parser: argparse._ActionsContainer) -> None:
+        """Add the argument to a parser, or to a group of a parser."""
+        parser.add_argument(*self._names, **self._keywords)
 
 
-def count(text):
-    """A whole number of at least 0."""
-    return _number(text, 0)
+class Exclusive:
+    """Declaration of arguments that exclude each other."""
+
+    def __init__(self, *arguments: Argument) -> None:
+        self._arguments = arguments
+
+    def add_to(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments to a parser."""
+        group = parser.add_mutually_exclusive_group()
+        for argument in self._arguments:
+            argument.add_to(group)
 
 
-def _number(text, least):
+class Intermixed(Argument):
+    """Declaration of positional arguments before and after options.
+
+    By default, argparse assigns the words before the first option, and
+    rejects positional words after the option.
+    """
+
+    def add_to(self, parser: argparse._ActionsContainer) -> None:
+        """Add the argument, and change how the parser reads words."""
+        super().add_to(parser)
+        intermixed: typing.Any = parser
+        intermixed.parse_args = intermixed.parse_intermixed_args
+
+
+Declaration = Argument | Exclusive
+
+
+def parse_positive(text: str) -> int:
+    """Return a whole number of at least 1."""
+    return _parse_number(text, 1)
+
+
+def parse_count(text: str) -> int:
+    """Return a whole number of at least 0."""
+    return _parse_number(text, 0)
+
+
+def _parse_number(text: str, minimum: int) -> int:
     try:
         number = int(text)
     except ValueError:
-        number = least - 1
-    if number < least:
+        number = minimum - 1
+    if number < minimum:
         raise argparse.ArgumentTypeError(
-            f'{text!r} is not a whole number of at least {least}')
+            f'{text!r} is not a whole number of at least {minimum}')
     return number
 
 
-def json_object(text):
-    """A JSON object."""
+def parse_json_object(text: str) -> dict[str, typing.Any]:
+    """Return a JSON object."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -40,149 +86,177 @@ def json_object(text):
     return value
 
 
-def add_listing(parser, noun):
-    """Which part of a list is wanted; ``noun`` is the command."""
-    parser.add_argument(
-        '--filter', dest='filters', action='append', metavar='KEY=VALUE',
-        default=[], help='Show only what has this value. The value may begin '
-        'with an operator: eq, neq, gt, gte, lt, lte, has, in or nin and a '
-        'colon. Can be repeated. Keys: '
-        f'{", ".join(noun.filters) or "none"}.')
-    parser.add_argument(
-        '--limit', type=positive, metavar='N', help='Show so many at most.')
-    parser.add_argument(
-        '--marker', metavar='ID', help='Begin after the one with this id.')
-    parser.add_argument(
-        '--sort', metavar='KEY[:DIRECTION]',
-        help='Let the server sort by a key, asc (the default) or desc.')
-    if noun.more:
-        parser.add_argument('--long', action='store_true',
-                            help='Show more columns.')
-    if noun.owned:
-        parser.add_argument(
-            '--all-projects', action='store_true', default=None,
-            help='Show those of all projects (administrators only).')
-        parser.add_argument(
-            '--project-id', metavar='ID',
-            help='Show those of this project (administrators only).')
+def reference(word: str, naming: str = 'Id or name') -> Argument:
+    """Return the positional argument for one resource."""
+    return Argument(word, metavar=word.upper(),
+                    help=f'{naming} of the {word.replace("_", " ")}.')
 
 
-def query(args):
-    """The query of a list."""
-    found = dict(pair(text, 'filter') for text in args.filters)
+def describe(noun: str, **keywords: typing.Any) -> Argument:
+    """Return the option ``--description``."""
+    return Argument('--description', help=f'Description of the {noun}.',
+                    **keywords)
+
+
+IF_MATCH = Argument(
+    '--if-match', metavar='ETAG',
+    help='Fail if the ETag of the stored state is another.')
+#: Function to run: a function and a version, or an alias.
+TARGET = (
+    Argument('--function', metavar='FUNCTION',
+             help='Id or name of the function.'),
+    Argument('--function-version', type=int, metavar='N',
+             help='Number of the version; 0, the default, is the latest '
+             'code.'),
+    Argument('--function-alias', metavar='ALIAS',
+             help='Name of an alias, in place of function and version.'))
+ROUTING_KEY = Argument(
+    '--routing-key', metavar='KEY',
+    help='Selects a version if the alias has weights: the same key always '
+         'selects the same version.')
+SYNC = Exclusive(
+    Argument('--sync', action='store_true', default=None,
+             help='Answer when the execution has ended.'),
+    Argument('--async', action='store_false', dest='sync', default=None,
+             help='Answer immediately.'))
+MEMBERS = Intermixed(
+    'arguments', nargs='*', metavar='KEY=VALUE',
+    help='An argument of the function: KEY=TEXT, or KEY:=JSON for a number, '
+         'a list or another JSON value.')
+LIMITS = (
+    Argument('--limit', type=parse_positive, metavar='N',
+             help='Show at most N rows.'),
+    Argument('--marker', metavar='ID',
+             help='Show the rows after the row with this id.'),
+    Argument('--sort', metavar='KEY[:DIRECTION]',
+             help='Sort by a key of the API, asc (the default) or desc.'))
+PROJECTS = (
+    Argument('--all-projects', action='store_true', default=None,
+             help='Show the rows of all projects (administrators only).'),
+    Argument('--project-id', metavar='ID',
+             help='Show the rows of this project (administrators only).'))
+
+
+def add_input(name: str = '--input') -> Argument:
+    """Return the option for the input of a function."""
+    return Argument(
+        name, metavar='INPUT',
+        help='Input of the function: JSON or any text; @FILE reads a file, '
+             '- reads standard input.')
+
+
+def add_wait(condition: str) -> Argument:
+    """Return the option ``--wait``."""
+    return Argument(
+        '--wait', action='store_true',
+        help=f'Wait {condition}; the exit code is 1 after a failure.')
+
+
+def build_listing(filters: Iterable[str], has_details: bool,
+                  owned: bool) -> tuple[Argument, ...]:
+    """Return the options of a list."""
+    keys = ', '.join(filters) or 'none'
+    long = Argument('--long', action='store_true', help='Show more columns.')
+    return (
+        Argument(
+            '--filter', dest='filters', action='append', metavar='KEY=VALUE',
+            default=[], help='Show the rows with this value. An operator may '
+            'precede the value: eq, neq, gt, gte, lt, lte, has, in or nin '
+            f'and a colon. Can be repeated. Keys: {keys}.'),
+        *LIMITS, *((long,) if has_details else ()),
+        *(PROJECTS if owned else ()))
+
+
+def build_query(args: argparse.Namespace) -> dict[str, typing.Any]:
+    """Return the query of a list."""
+    query: dict[str, typing.Any] = dict(
+        parse_pair(text, 'filter') for text in args.filters)
     key, _, direction = (args.sort or '').partition(':')
-    found.update(limit=args.limit, marker=args.marker,
+    query.update(limit=args.limit, marker=args.marker,
                  sort_key=key or None, sort_dir=direction or None)
     for name in ('all_projects', 'project_id'):
         if getattr(args, name, None):
-            found[name] = getattr(args, name)
-    return found
+            query[name] = getattr(args, name)
+    return query
 
 
-def pair(text, what):
-    """(key, value) of ``KEY=VALUE``."""
+def parse_pair(text: str, noun: str, secret: bool = False) -> tuple[str, str]:
+    """Return the key and the value of ``KEY=VALUE``.
+
+    :param secret: do not repeat the text in the fault.
+    """
     key, sign, value = text.partition('=')
     if not (key and sign):
+        quoted = '' if secret else f': {text}'
         raise exceptions.ClientError(
-            f'Invalid {what}: {text}; write KEY=VALUE.')
+            f'Invalid {noun}{quoted}; write KEY=VALUE.')
     return key, value
 
 
-def add_if_match(parser):
-    """Let a change depend on the state."""
-    parser.add_argument(
-        '--if-match', metavar='ETAG',
-        help='Refuse unless this is still the ETag.')
+def build_target(client: v1.Client,
+                 args: argparse.Namespace) -> dict[str, typing.Any]:
+    """Return the fields of the function to run.
 
-
-def add_target(parser):
-    """What shall run: a function and a version of it, or an alias."""
-    parser.add_argument('--function', metavar='FUNCTION',
-                        help='Id or name of the function.')
-    parser.add_argument('--function-version', type=int, metavar='N',
-                        help='Number of the version; 0, the default, is the '
-                        'latest code.')
-    parser.add_argument('--function-alias', metavar='ALIAS',
-                        help='Name of an alias, in place of a function and '
-                        'a version.')
-
-
-def target(client, args):
-    """The fields that say what shall run.
-
-    :raises ClientError: when nothing does.
+    :raises ClientError: if the options name no function and no alias.
     """
     if args.function_alias:
         return {'function_alias': args.function_alias}
     if not args.function:
         raise exceptions.ClientError(
-            'Say what shall run: --function or --function-alias.')
-    return {'function_id': client.functions.id_of(args.function),
+            'Specify the function: --function or --function-alias.')
+    return {'function_id': client.functions.find_id(args.function),
             'function_version': args.function_version or 0}
 
 
-def add_input(parser, name='--input'):
-    """The input of a function."""
-    parser.add_argument(
-        name, metavar='INPUT',
-        help='Input of the function: JSON or any text; @FILE is what is in a '
-             'file, - what comes from standard input.')
+def read_file(path: str, noun: str) -> str:
+    """Return the text of a file, or of standard input for ``-``.
 
-
-def text(value):
-    """The text that an input option stands for.
-
-    :raises ClientError: if a file cannot be read.
+    :raises ClientError: if the file cannot be read.
     """
     try:
-        if value == '-':
+        if path == '-':
             return sys.stdin.read()
-        if value and value.startswith('@'):
-            with open(value[1:], encoding='utf-8') as source:
-                return source.read()
+        with open(path, encoding='utf-8') as source:
+            return source.read()
     except (OSError, UnicodeDecodeError) as e:
-        raise exceptions.ClientError(f'The input cannot be read: {e}')
+        raise exceptions.ClientError(f'Cannot read the {noun}: {e}')
+
+
+def read_text(value: str | None) -> str | None:
+    """Return the text that an option stands for: ``@FILE``, ``-`` or the
+    value itself."""
+    if value == '-':
+        return read_file(value, 'input')
+    if value and value.startswith('@'):
+        return read_file(value[1:], 'input')
     return value
 
 
-def members(words):
-    """The object that words like ``key=text`` and ``key:=JSON`` make."""
-    found = {}
+def parse_members(words: Iterable[str]) -> dict[str, typing.Any]:
+    """Return the object of words like ``key=text`` and ``key:=JSON``."""
+    members: dict[str, typing.Any] = {}
     for word in words:
-        key, value = pair(word, 'argument')
-        if key.endswith(':'):
-            try:
-                value = json.loads(value)
-            except ValueError:
-                raise exceptions.ClientError(
-                    f'Invalid argument: {word}; after := there must be JSON.')
-            key = key[:-1]
-        found[key] = value
-    return found
+        key, value = parse_pair(word, 'argument')
+        if not key.endswith(':'):
+            members[key] = value
+            continue
+        try:
+            members[key[:-1]] = json.loads(value)
+        except ValueError:
+            raise exceptions.ClientError(
+                f'Invalid argument: {word}; write JSON after :=.')
+    return members
 
 
-def add_members(parser):
-    """Words like ``key=text``; they may stand before or after options."""
-    parser.add_argument(
-        'arguments', nargs='*', metavar='KEY=VALUE',
-        help='An argument of the function: KEY=TEXT, or KEY:=JSON for a '
-             'number, a list and so on.')
-    # As it is, argparse takes the words up to the first option, and then
-    # wonders about those that follow.
-    parser.parse_args = parser.parse_intermixed_args
+def read_input(args: argparse.Namespace) -> str | dict[str, typing.Any]:
+    """Return the input of a function: the text of ``--input``, or the object
+    of the arguments.
 
-
-def add_sync(parser):
-    """Whether the answer comes at the end; as it is if nobody says."""
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument('--sync', action='store_true', default=None,
-                       help='Answer when the function has ended.')
-    group.add_argument('--async', action='store_false', dest='sync',
-                       default=None, help='Answer at once.')
-
-
-def add_wait(parser, what):
-    """Let a command last until something has ended."""
-    parser.add_argument(
-        '--wait', action='store_true',
-        help=f'Wait {what}; the exit code then tells whether it went well.')
+    :raises ClientError: if the command line contains both.
+    """
+    if args.input is None:
+        return parse_members(args.arguments)
+    if args.arguments:
+        raise exceptions.ClientError(
+            'Use either --input or arguments, not both.')
+    return read_text(args.input) or ''

@@ -1,21 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far an upload is, on a terminal."""
+"""Progress bar of an upload."""
 
+from collections.abc import Callable
+from collections.abc import Iterator
 import contextlib
+import typing
 
 
 @contextlib.contextmanager
-def bar(stream):
-    """What to call with the numbers of bytes sent and to be sent; ``None``
-    where nobody looks."""
+def show_bar(stream: typing.TextIO
+             ) -> Iterator[Callable[[int, int], None] | None]:
+    """Show a progress bar on a terminal.
+
+    :returns: receiver of the number of bytes sent and of the total; ``None``
+        without a terminal.
+    """
     if not stream.isatty():
         yield None
         return
     import tqdm
 
     with tqdm.tqdm(desc='Uploading', unit='B', unit_scale=True, leave=False,
-                   file=stream) as shown:
-        def progress(sent, total):
-            shown.total = total
-            shown.update(sent - shown.n)
-        yield progress
+                   file=stream) as bar:
+        def update(position: int, total: int) -> None:
+            bar.total = total
+            bar.update(position - bar.n)
+        yield update

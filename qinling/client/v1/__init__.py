@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Python client of version 1 of the API: one module for each noun.
+"""Python client of version 1 of the API: one module for each noun.
 
-Resources are dictionaries with what the server sent.  No output and no
-command line here.
+Resources are dictionaries of the fields in the answer.  Output and command
+line belong to ``qinling.client.commands``.
 """
+
+from keystoneauth1 import session as sessions
 
 from qinling.client import http
 from qinling.client.v1 import aliases
@@ -17,20 +19,26 @@ from qinling.client.v1 import webhooks
 
 
 class Client:
-    """Everything that the service offers::
+    """Client of the whole API::
 
         client = v1.Client('http://127.0.0.1:7070')
         for function in client.functions.list():
             print(function['name'])
 
-    ``endpoint`` is the root of the service, without ``/v1``.  ``session`` is
-    a session of keystoneauth1, which needs no ``endpoint`` when the catalog
-    has one; ``region_name`` and ``interface`` choose among several.
+    :param endpoint: root of the service, without ``/v1``.
+    :param session: session of keystoneauth1; needs no ``endpoint`` if the
+        catalog contains the service.
+    :param region_name: region of the catalog entry.
+    :param interface: interface of the catalog entry.
     """
 
-    def __init__(self, endpoint=None, session=None, **selection):
-        session = session or http.plain_session(endpoint)
-        transport = http.Transport(session, endpoint, **selection)
+    def __init__(self, endpoint: str | None = None,
+                 session: sessions.Session | None = None,
+                 region_name: str | None = None,
+                 interface: str | list[str] | None = None) -> None:
+        session = session or http.create_session(endpoint)
+        transport = http.Transport(
+            session, endpoint, region_name, interface)
         self.runtimes = runtimes.Runtimes(transport)
         self.functions = functions.Functions(transport)
         self.versions = versions.Versions(transport)

@@ -1,115 +1,143 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the nouns of the API have in common."""
+"""Operations that all nouns of the API share."""
 
+from collections.abc import Iterator
 import time
+import typing
 import uuid
 
 from qinling.client import exceptions
 from qinling.client import http
 
+#: Seconds between two polls of a resource: the first pause, and the longest.
+POLL_SECONDS = (0.1, 2.0)
+#: Items of a list.
+Rows = list[dict[str, typing.Any]]
 
-#: Seconds between looks at what is not ready: the first, and the longest.
-PAUSES = (0.1, 2.0)
 
+class Resource(dict[str, typing.Any]):
+    """Fields of an answer; ``etag`` identifies the state of the resource."""
 
-class Resource(dict):
-    """What the server sent; ``etag`` is the state of it, or ``None``."""
-
-    etag = None
+    etag: str | None = None
 
 
 class Collection:
-    """The things of one kind, at ``/v1/<path>``."""
+    """Resources of one kind, at ``/v1/<path>``.
 
-    path = None
-    #: The member of a list's answer that holds the items.
-    key = None
-    #: As the sentences of the server call one of them.
-    noun = None
-    #: The attribute that is taken for the name.
+    ``address`` is the id of a resource, unless the class documents another.
+    """
+
+    path: str
+    #: Member of the answer that holds the items of a list.
+    key: str
+    #: Name of a resource in faults of the server.
+    noun: str
+    #: Field that serves as the name.
     name = 'name'
-    #: Statuses that are not the last one.
-    busy = ()
+    #: Statuses that change without a request.
+    busy: tuple[str, ...] = ()
 
-    def __init__(self, transport):
+    def __init__(self, transport: http.Transport) -> None:
         self._transport = transport
 
-    def list(self, **query):
-        """Iterate over all of them; pages are read as they are needed.
+    def list(self, **query: typing.Any) -> Iterator[dict[str, typing.Any]]:
+        """Iterate over all items; pages are read on demand.
 
-        ``query``: ``limit`` (items of one page), ``marker``, ``sort_key``,
-        ``sort_dir``, ``all_projects``, ``project_id`` and the filters.
+        :param query: ``limit`` (items of a page), ``marker``, ``sort_key``,
+            ``sort_dir``, ``all_projects``, ``project_id`` and the filters.
         """
-        return self._transport.pages(
-            http.path(self.path), self.key, http.given(query))
+        return self._transport.iterate_pages(
+            http.build_path(self.path), self.key, http.drop_none(query))
 
-    def get(self, id):
-        """One of them, by its id."""
-        return self._call('GET', id)
+    def get(self, *address: str | int) -> Resource:
+        """Return a resource."""
+        return self._call('GET', *self._locate(*address))
 
-    def delete(self, id, if_match=None):
-        """Delete one, if its ETag is still ``if_match`` or none is given."""
-        self._call('DELETE', id, if_match=if_match)
+    def update(self, *address: str | int, if_match: str | None = None,
+               **fields: typing.Any) -> Resource:
+        """Change a resource; ``None`` leaves a field as is."""
+        return self._call('PUT', *self._locate(*address), if_match=if_match,
+                          json=http.drop_none(fields))
 
-    def id_of(self, reference):
-        """The id of what is called by its id or its name.
+    def delete(self, *address: str | int, if_match: str | None = None) -> None:
+        """Delete a resource.
 
-        :raises NotFound: when nothing has that name.
-        :raises NotUnique: when several do.
+        :param if_match: fail if the ETag of the resource is another.
         """
-        if _like_uuid(reference):
+        self._send('DELETE', *self._locate(*address), if_match=if_match)
+
+    def list_references(self, *address: str | int) -> Rows:
+        """Return the resources that prevent the deletion."""
+        return self._call(
+            'GET', *self._locate(*address), 'references')['references']
+
+    def find_id(self, reference: str) -> str:
+        """Return the id for an id or a name.
+
+        :raises NotFound: if no resource has the name.
+        :raises NotUnique: if several resources have the name.
+        """
+        if _is_uuid(reference):
             return reference
-        found = [row['id'] for row in self.list()
-                 if row.get(self.name) == reference]
-        if len(found) > 1:
+        ids = [row['id'] for row in self.list()
+               if row.get(self.name) == reference]
+        if len(ids) > 1:
             raise exceptions.NotUnique(
-                f'{self.noun} {reference} is not unique; say which one by '
-                f'its id: {", ".join(found)}.')
-        if not found:
+                f'{self.noun} {reference} is not unique; use an id: '
+                f'{", ".join(ids)}.')
+        if not ids:
             raise exceptions.NotFound(
                 f'{self.noun} not found [{self.name}={reference}]')
-        return found[0]
+        return ids[0]
 
-    def looks(self, id):
-        """Look at one again and again, until its status is a last one."""
-        pause, longest = PAUSES
+    def poll(self, id: str) -> Iterator[Resource]:
+        """Yield a resource again and again, until the status is final."""
+        pause, max_pause = POLL_SECONDS
         while True:
             row = self.get(id)
             yield row
             if row['status'] not in self.busy:
                 return
             time.sleep(pause)
-            pause = min(pause * 1.5, longest)
+            pause = min(pause * 1.5, max_pause)
 
-    def wait(self, id, patience=None):
-        """One of them, once its status is a last one.
+    def wait(self, id: str, timeout: float | None = None) -> Resource:
+        """Wait for the final status of a resource, and return the resource.
 
-        :param patience: seconds; for ever if not given.
-        :raises ClientError: when that was not enough.
+        :param timeout: seconds; without limit if ``None``.
+        :raises ClientError: if the time runs out.
         """
-        end = time.monotonic() + patience if patience else float('inf')
-        for row in self.looks(id):
-            if row['status'] in self.busy and time.monotonic() > end:
+        deadline = time.monotonic() + timeout if timeout else float('inf')
+        for row in self.poll(id):
+            if row['status'] in self.busy and time.monotonic() > deadline:
                 raise exceptions.ClientError(
                     f'{self.noun} {id} is still {row["status"]} after '
-                    f'{patience} seconds.')
+                    f'{timeout} seconds.')
         return row
 
-    def _call(self, method, *parts, if_match=None, **how):
-        """The answer to a request about what is at ``parts`` below the
-        collection; ``None`` if it has no body."""
+    def _locate(self, *address: str | int) -> tuple[str | int, ...]:
+        """Return the parts of the path below the collection."""
+        return address
+
+    def _send(self, method: str, *parts: str | int,
+              if_match: str | None = None, **options: typing.Any
+              ) -> typing.Any:
+        """Return the response to a request below the collection."""
         if if_match:
-            how.setdefault('headers', {})['If-Match'] = if_match
-        response = self._transport.request(
-            method, http.path(self.path, *parts), **how)
-        if not response.content:
-            return None
+            options.setdefault('headers', {})['If-Match'] = if_match
+        return self._transport.request(
+            method, http.build_path(self.path, *parts), **options)
+
+    def _call(self, method: str, *parts: str | int,
+              **options: typing.Any) -> Resource:
+        """Return the resource in the answer to a request."""
+        response = self._send(method, *parts, **options)
         resource = Resource(response.json())
         resource.etag = response.headers.get('ETag')
         return resource
 
 
-def _like_uuid(text):
+def _is_uuid(text: str) -> bool:
     try:
         return str(uuid.UUID(text)) == text.lower()
     except ValueError:

@@ -1,43 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
 """Executions: runs of functions."""
 
+import typing
+
 from qinling.client import http
 from qinling.client.v1 import base
 
 
 class Executions(base.Collection):
+    """Executions."""
+
     path = 'executions'
     key = 'executions'
     noun = 'Execution'
     busy = ('running',)
 
-    def create(self, idempotency_key=None, **fields):
+    def create(self, idempotency_key: str | None = None,
+               **fields: typing.Any) -> base.Resource:
         """Run a function.
 
-        :param idempotency_key: whatever is asked again with the same key
-            is done only once.
+        :param idempotency_key: a second request with the same key returns
+            the first execution.
         :param fields: ``function_id`` and ``function_version``, or
             ``function_alias``; ``sync``, ``input``, ``routing_key``,
             ``description``.
         """
-        headers = http.given({'Idempotency-Key': idempotency_key})
-        return self._call('POST', json=http.given(fields), headers=headers)
+        headers = http.drop_none({'Idempotency-Key': idempotency_key})
+        return self._call('POST', json=http.drop_none(fields),
+                          headers=headers)
 
-    def log(self, id):
-        """What the function printed."""
-        response = self._transport.request(
-            'GET', http.path(self.path, id, 'log'))
-        return response.content.decode('utf-8', 'replace')
+    def get_log(self, id: str) -> str:
+        """Return the output of the function."""
+        return self._send('GET', id, 'log').content.decode('utf-8', 'replace')
 
-    def cancel(self, id):
-        """Stop one that runs or waits."""
+    def cancel(self, id: str) -> base.Resource:
+        """Stop a running or waiting execution."""
         return self._call('POST', id, 'cancel')
 
-    def rerun(self, id, version=None, sync=None):
-        """Run again what an execution ran; the answer is the new one.
+    def rerun(self, id: str, version: str | int | None = None,
+              sync: bool | None = None) -> base.Resource:
+        """Repeat an execution, and return the new execution.
 
-        :param version: a number, ``'original'`` (as it is if not given) or
-            ``'current'``: what it would run today.
+        :param version: a number, ``'original'`` (the default) or
+            ``'current'`` for the present target of the alias or function.
         """
-        return self._call('POST', id, 'rerun', json=http.given(
+        return self._call('POST', id, 'rerun', json=http.drop_none(
             {'version': version, 'sync': sync}))

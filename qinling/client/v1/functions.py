@@ -1,116 +1,105 @@
 # SPDX-License-Identifier: Apache-2.0
 """Functions, their packages and their workers."""
 
+from collections.abc import Callable
+from collections.abc import Iterator
 import json
+import typing
 
 from urllib3 import filepost
 
 from qinling.client import http
 from qinling.client.v1 import base
+from qinling.client.v1 import code as codes
 
-CHUNK = 64 * 1024
 #: Fields that a form holds as JSON.
-OBJECTS = {'code', 'async_policy', 'environment', 'secrets'}
+JSON_FIELDS = {'code', 'async_policy', 'environment', 'secrets'}
+#: Receiver of the number of uploaded bytes and of the total.
+Progress = Callable[[int, int], None]
 
 
-class Functions(base.Collection):
-    path = 'functions'
+class Functions(codes.CodeCollection):
+    """Functions."""
+
     key = 'functions'
     noun = 'Function'
 
-    def create(self, code, package=None, progress=None, **fields):
+    def create(self, code: dict[str, typing.Any],
+               package: bytes | None = None,
+               progress: Progress | None = None,
+               **fields: typing.Any) -> base.Resource:
         """Create a function.
 
         :param code: such as ``{'source': 'package'}``.
-        :param package: the bytes of a ZIP file.
-        :param progress: called with the numbers of bytes that were sent, and
-            that there are.
+        :param package: bytes of a ZIP file.
+        :param progress: called with the number of bytes sent, and the total.
         :param fields: ``runtime_id``, ``name``, ``description``, ``entry``,
-            ``cpu``, ``memory_size``, ``timeout``, ``async_policy`` (what
-            follows a failure that nobody waits for), ``environment`` and
-            ``secrets`` (both name -> text; of secrets only the names are
-            ever shown, as ``secret_names``, and ``None`` removes one).
+            ``cpu``, ``memory_size``, ``timeout``, ``async_policy`` (reaction
+            to a failed asynchronous execution), ``environment`` and
+            ``secrets`` (both name -> text; answers only contain the names of
+            secrets, as ``secret_names``, and ``None`` removes a secret).
         """
-        return self._call('POST', **_form(
+        return self._call('POST', **_build_form(
             dict(fields, code=code), package, progress))
 
-    def update(self, id, package=None, progress=None, if_match=None,
-               **fields):
-        """Change a function; ``fields`` and ``code`` as above."""
-        return self._call('PUT', id, if_match=if_match,
-                          **_form(fields, package, progress))
+    def update(self, *address: str | int, if_match: str | None = None,
+               package: bytes | None = None,
+               progress: Progress | None = None,
+               **fields: typing.Any) -> base.Resource:
+        """Change a function; parameters as in :meth:`create`."""
+        return self._call('PUT', *address, if_match=if_match,
+                          **_build_form(fields, package, progress))
 
-    def download(self, id):
-        """The package, as an iterator over pieces of bytes."""
-        response = self._transport.request(
-            'GET', http.path(self.path, id), stream=True,
-            params={'download': 'true'})
-        return response.iter_content(CHUNK)
+    def get_build(self, id: str, version: int = 0) -> base.Resource:
+        """Return the installed dependencies of a function or version."""
+        return self._call('GET', id, *_build_path(version))
 
-    def references(self, id):
-        """What keeps the function from being deleted."""
-        return self._call('GET', id, 'references')['references']
+    def retry_build(self, id: str, version: int = 0) -> None:
+        """Retry a failed installation of dependencies."""
+        self._send('POST', id, *_build_path(version))
 
-    def build(self, id, version=0):
-        """What was installed for the function, or for a version of it."""
-        return self._call('GET', id, *_build(version))
-
-    def rebuild(self, id, version=0):
-        """Have what could not be installed tried again."""
-        self._call('POST', id, *_build(version))
-
-    def workers(self, id, version=None):
-        """The workers that serve the function, or a version of it."""
-        return self._call('GET', id, 'workers', params=http.given(
+    def list_workers(self, id: str,
+                     version: int | None = None) -> base.Rows:
+        """Return the workers of a function, or of a version."""
+        return self._call('GET', id, 'workers', params=http.drop_none(
             {'function_version': version}))['workers']
 
-    def scale_up(self, id, count=1):
-        """Add workers."""
-        self._call('POST', id, 'scale_up', json={'count': count})
 
-    def scale_down(self, id, count=1):
-        """Take workers away."""
-        self._call('POST', id, 'scale_down', json={'count': count})
-
-    def provision(self, id, count=1):
-        """Have each engine keep so many workers warm, 0 for none."""
-        self._call('POST', id, 'provision', json={'count': count})
-
-    def detach(self, id):
-        """Drop all workers."""
-        self._call('POST', id, 'detach')
-
-
-def _build(version):
+def _build_path(version: int) -> tuple[str | int, ...]:
     return ('versions', version, 'build') if version else ('build',)
 
 
 class Upload:
-    """A body that tells how much of it was sent; it can be sent again, as
-    is needed when a token has run out."""
+    """Request body that reports progress.
 
-    def __init__(self, data, progress):
+    Iterable more than once: keystoneauth1 repeats a request with a new token
+    when the token has expired.
+    """
+
+    def __init__(self, data: bytes, progress: Progress) -> None:
         self.data = data
         self.progress = progress
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.data)
 
-    def __iter__(self):
-        for begin in range(0, len(self.data), CHUNK):
-            self.progress(begin, len(self.data))
-            yield self.data[begin:begin + CHUNK]
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self.data), codes.CHUNK_BYTES):
+            self.progress(start, len(self.data))
+            yield self.data[start:start + codes.CHUNK_BYTES]
         self.progress(len(self.data), len(self.data))
 
 
-def _form(fields, package, progress):
-    """The arguments of a request with a form."""
-    fields = http.given(fields)
-    for name in OBJECTS.intersection(fields):
+def _build_form(fields: dict[str, typing.Any], package: bytes | None,
+                progress: Progress | None) -> dict[str, typing.Any]:
+    """Return the arguments of a request with a form."""
+    fields = http.drop_none(fields)
+    for name in JSON_FIELDS.intersection(fields):
         fields[name] = json.dumps(fields[name])
     if package is None:
         return {'data': fields, 'log': 'secrets' not in fields}
-    parts = {name: str(value) for name, value in fields.items()}
+    parts: dict[str, typing.Any] = {
+        name: str(value) for name, value in fields.items()}
     parts['package'] = ('package.zip', package, 'application/zip')
     data, content_type = filepost.encode_multipart_formdata(parts)
     return {'data': Upload(data, progress) if progress else data,

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much projects may have."""
+"""Quotas of projects, addressed by project id."""
 
 from qinling.client.v1 import base
 
 
 class Quotas(base.Collection):
+    """Quotas.
+
+    Fields of an update: ``functions``, ``versions``, ``storage_bytes``,
+    ``jobs``, ``webhooks`` and ``concurrent_executions``; -1 removes a limit.
+    Deletion restores the default limits.
+    """
+
     path = 'quotas'
-
-    def update(self, project_id, **limits):
-        """Set limits of a project, -1 for none: ``functions``,
-        ``versions``, ``storage_bytes``, ``jobs``, ``webhooks`` and
-        ``concurrent_executions``."""
-        return self._call('PUT', project_id, json=limits)
-
-    def delete(self, project_id):
-        """Give a project the limits that all have."""
-        self._call('DELETE', project_id)

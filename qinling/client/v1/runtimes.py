@@ -1,29 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runtimes: what functions are written for."""
+"""Runtimes: languages and images for functions."""
+
+import typing
 
 from qinling.client import http
 from qinling.client.v1 import base
 
 
 class Runtimes(base.Collection):
+    """Runtimes.
+
+    Fields of an update: ``name``, ``description``, ``image``, ``language``,
+    ``language_version``, ``upgrade_versions``.
+    """
+
     path = 'runtimes'
     key = 'runtimes'
     noun = 'Runtime'
     busy = ('creating', 'upgrading', 'deleting')
 
-    def create(self, image, **fields):
-        """Its pool is made afterwards.  ``fields``: ``name``,
-        ``description``, ``language``, ``language_version``,
-        ``is_public``, ``trusted``."""
-        return self._call('POST', json=http.given(
+    def create(self, image: str, **fields: typing.Any) -> base.Resource:
+        """Create a runtime; an engine then creates the pool.
+
+        :param fields: ``name``, ``description``, ``language``,
+            ``language_version``, ``is_public``, ``trusted``.
+        """
+        return self._call('POST', json=http.drop_none(
             dict(fields, image=image)))
 
-    def update(self, id, if_match=None, **fields):
-        """``fields``: ``name``, ``description``, ``image``, ``language``,
-        ``language_version``, ``upgrade_versions``."""
-        return self._call('PUT', id, if_match=if_match,
-                          json=http.given(fields))
-
-    def pool(self, id):
-        """``name`` and ``capacity`` of the pool."""
+    def get_pool(self, id: str) -> base.Resource:
+        """Return ``name`` and ``capacity`` of the pool."""
         return self._call('GET', id, 'pool')

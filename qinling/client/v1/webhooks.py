@@ -1,59 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
 """Webhooks: URLs that run functions."""
 
+import typing
+
 from qinling.client import http
 from qinling.client.v1 import base
 
-#: Says in the answer of a webhook which execution it began.
+#: Header with the id of the execution that a webhook started.
 EXECUTION = 'X-Qinling-Execution-Id'
 
 
 class Webhooks(base.Collection):
-    """Requests and answers that may have a secret are never logged."""
+    """Webhooks.
+
+    Fields of an update: those of :meth:`create` except ``signature`` and
+    ``secret``.  Requests and answers with a secret are never logged.
+    """
 
     path = 'webhooks'
     key = 'webhooks'
     noun = 'Webhook'
-    #: It has no other.
+    #: Webhooks have no field ``name``.
     name = 'description'
 
-    def create(self, **fields):
-        """The answer has the ``secret``, which is told only then.
+    def create(self, **fields: typing.Any) -> base.Resource:
+        """Create a webhook; only the present answer contains the ``secret``.
 
         :param fields: ``function_id`` and ``function_version``, or
             ``function_alias``; ``description``, ``sync``, ``payload``,
             ``signature``, ``secret``.
         """
-        return self._call('POST', json=http.given(fields), log=False)
+        return self._call('POST', json=http.drop_none(fields), log=False)
 
-    def update(self, id, if_match=None, **fields):
-        """``fields`` as above, but no ``signature`` and no ``secret``."""
-        return self._call('PUT', id, if_match=if_match,
-                          json=http.given(fields))
+    def rotate_secret(self, id: str, if_match: str | None = None,
+                      **fields: typing.Any) -> base.Resource:
+        """Replace the secret of a webhook; the answer contains the new
+        secret.
 
-    def rotate(self, id, if_match=None, **fields):
-        """Give a webhook another secret, which the answer has.
-
-        :param fields: ``secret`` (else one is made), ``signature``,
-            ``overlap`` (seconds for which the present one stays good).
+        :param fields: ``secret`` (random by default), ``signature``,
+            ``overlap`` (seconds for which the old secret stays valid).
         """
         return self._call('POST', id, 'secret', if_match=if_match,
-                          json=http.given(fields), log=False)
+                          json=http.drop_none(fields), log=False)
 
-    def unseal(self, id, if_match=None):
-        """Let anybody use a webhook, without a secret."""
-        self._call('DELETE', id, 'secret', if_match=if_match)
+    def clear_secret(self, id: str, if_match: str | None = None) -> None:
+        """Remove the secret: the webhook then accepts unsigned requests."""
+        self._send('DELETE', id, 'secret', if_match=if_match)
 
-    def invoke(self, id, input=None):
+    def invoke(self, id: str, input: dict[str, typing.Any] | None = None
+               ) -> dict[str, typing.Any]:
         """Run the function with a JSON object.
 
         :returns: dict with ``execution_id``, ``status_code`` and, if the
-            webhook waits for the end, the ``output``: the text of the answer
-            that the function has made.
-        :raises HttpError: when it failed, or answers with an error.
+            webhook is synchronous, the text of the answer as ``output``.
+        :raises HttpError: if the execution fails, or the function answers
+            with an error.
         """
-        response = self._transport.request(
-            'POST', http.path(self.path, id, 'invoke'), json=input or {})
+        response = self._send('POST', id, 'invoke', json=input or {})
         execution = response.headers.get(EXECUTION)
         answer = {'status_code': response.status_code}
         if response.status_code == 202:

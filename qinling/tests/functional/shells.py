@@ -15,8 +15,8 @@ import time
 
 def main(name='world', times=1, **kwargs):
     print('Greeting', name)
-    if name == 'nobody':
-        raise ValueError('there is nobody')
+    if name == 'broken':
+        raise ValueError('a broken greeting')
     if name == 'slow':
         time.sleep(2)
     if name == 'never':

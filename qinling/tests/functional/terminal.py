@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands typed at a terminal: each is a process of its own."""
+"""Commands, each in a process of its own."""
 
 import json
 import os
@@ -7,18 +7,18 @@ import pathlib
 import subprocess
 import sys
 
-#: Seconds that a command may take.
-PATIENCE = 120
+COMMAND_TIMEOUT_SECONDS = 120
 #: Programs of the environment that runs the tests.
 BIN = pathlib.Path(sys.executable).parent
 
 
 class Terminal:
-    """Runs the commands of one program.
+    """Runner of the commands of one program.
 
-    ``directory`` is where they run and what they take for home; ``options``
-    stand before each command; ``environ`` is added to the environment, in
-    which nothing of a cloud is left.
+    :param directory: working directory and home of the commands.
+    :param options: words before each command.
+    :param environ: additions to the environment, from which variables of a
+        cloud are removed.
     """
 
     def __init__(self, program, directory, options=(), **environ):
@@ -27,34 +27,34 @@ class Terminal:
         self.environ = {name: value for name, value in os.environ.items()
                         if not name.startswith(('OS_', 'QINLING_'))}
         self.environ.update(environ, HOME=str(directory), COLUMNS='80')
-        #: The commands that were run.
+        #: Names of the commands so far.
         self.used = set()
-        #: What the last one printed as errors.
+        #: Standard error of the last command.
         self.errors = ''
 
     def run(self, command, *words, code=0, stdin=''):
-        """What a command prints; it must end with the exit code."""
+        """Run a command, check the exit code, and return the output."""
         self.used.add(command)
-        ran = subprocess.run(
+        process = subprocess.run(
             [*self.words, *command.split(), *(str(word) for word in words)],
             cwd=self.directory, env=self.environ, input=stdin.encode(),
-            capture_output=True, timeout=PATIENCE)
-        self.errors = ran.stderr.decode()
-        text = ran.stdout.decode()
-        assert ran.returncode == code, (
-            command, words, ran.returncode, text, self.errors)
+            capture_output=True, timeout=COMMAND_TIMEOUT_SECONDS)
+        self.errors = process.stderr.decode()
+        text = process.stdout.decode()
+        assert process.returncode == code, (
+            command, words, process.returncode, text, self.errors)
         return text
 
-    def json(self, command, *words, **how):
-        """What a command prints as JSON, decoded."""
-        return json.loads(self.run(command, *words, '-f', 'json', **how))
+    def json(self, command, *words, **options):
+        """Return the output of a command as JSON, decoded."""
+        return json.loads(self.run(command, *words, '-f', 'json', **options))
 
-    def value(self, column, command, *words, **how):
-        """One column of what a command prints."""
+    def value(self, column, command, *words, **options):
+        """Return one column of the output of a command."""
         return self.run(command, *words, '-f', 'value', '-c', column,
-                        **how).strip()
+                        **options).strip()
 
-    def fails(self, command, *words, code=1, **how):
-        """What a command that must fail prints as errors."""
-        self.run(command, *words, code=code, **how)
+    def fails(self, command, *words, code=1, **options):
+        """Run a command that must fail, and return standard error."""
+        self.run(command, *words, code=code, **options)
         return self.errors

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands about executions, jobs and webhooks, as processes."""
+"""Tests of the commands for executions, jobs and webhooks."""
 
 import json
 
@@ -13,9 +13,9 @@ class TestExecutions(shells.Case):
             json.loads(self.shell.run('function invoke', 'greeter',
                                       'name=Ada', 'times:=2')))
         error = self.shell.fails('function invoke', 'greeter', '--show-log',
-                                 'name=nobody')
+                                 'name=broken')
         self.assertIn('Traceback', error)
-        self.assertEqual('there is nobody', error.splitlines()[-1])
+        self.assertEqual('a broken greeting', error.splitlines()[-1])
         id = self.shell.value(
             'id', 'function create', '--name', 'text', '--runtime', 'python3',
             '--file', 'main.py', '--entry', 'main.text')
@@ -28,7 +28,7 @@ class TestExecutions(shells.Case):
             'function invoke', 'text', '--input', '@nothing'))
         self.assertIn('not both', self.shell.fails(
             'function invoke', 'text', 'name=a', '--input', '{}'))
-        self.assertIn('there must be JSON', self.shell.fails(
+        self.assertIn('write JSON after :=', self.shell.fails(
             'function invoke', 'text', 'name:=a'))
         id = self.shell.run('function invoke', 'text', '--async').strip()
         self.assertEqual('success', self.client.ended(id)['status'])
@@ -39,13 +39,13 @@ class TestExecutions(shells.Case):
         row = self.shell.json(*words, '--wait')
         self.assertEqual(('success', False), (row['status'], row['sync']))
         error = self.shell.fails(*words, '--wait', '--input',
-                                 '{"name": "nobody"}')
+                                 '{"name": "broken"}')
         self.assertIn('ended with status failed', error)
-        # Without --wait it is no failure that the function failed.
+        # Without --wait, a failed function is no failure of the command.
         self.assertEqual('failed', self.shell.value(
             'status', 'function execution create', '--function', 'greeter',
-            '--input', '{"name": "nobody"}'))
-        self.assertIn('Say what shall run', self.shell.fails(
+            '--input', '{"name": "broken"}'))
+        self.assertIn('Specify the function', self.shell.fails(
             'function execution create'))
         self.assertEqual(2, len(self.shell.json(
             'function execution list', '--function', 'greeter', '--filter',
@@ -58,7 +58,7 @@ class TestExecutions(shells.Case):
                 'function execution log show', id, *words))
         self.shell.run('function execution delete', id)
         self.shell.run('function execution delete', '--function', 'greeter')
-        self.assertIn('Say what to delete', self.shell.fails(
+        self.assertIn('Specify what to delete', self.shell.fails(
             'function execution delete'))
 
     def test_follow(self):
@@ -133,14 +133,14 @@ class TestWebhooks(shells.Case):
         self.assertIn('Ada', run('function execution log show',
                                  answer['execution_id']))
         self.assertIn('ended with status failed', self.shell.fails(
-            'webhook invoke', 'outside', '--input', '{"name": "nobody"}',
+            'webhook invoke', 'outside', '--input', '{"name": "broken"}',
             '--wait'))
         self.assertEqual(True, json_('webhook update', 'outside',
                                      '--sync')['sync'])
         answer = json_('webhook invoke', row['id'], 'name=Ada')
         self.assertIn('Hello, Ada', answer['output'])
         self.assertIn('(HTTP 502)', self.shell.fails(
-            'webhook invoke', 'outside', 'name=nobody'))
+            'webhook invoke', 'outside', 'name=broken'))
         self.assertIn('must be a JSON object', self.shell.fails(
             'webhook invoke', 'outside', '--input', '[]'))
         self.check_secrets()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands about runtimes, functions, versions and aliases, as processes."""
+"""Tests of the commands for runtimes, functions, versions and aliases."""
 
 import io
 import os
@@ -31,7 +31,7 @@ class TestRuntimes(shells.Case):
         self.assertEqual({'total', 'available'}, set(pool['capacity']))
         self.assertIn('accepted', self.shell.run('runtime delete', 'spare'))
 
-    def test_what_does_not_become_available(self):
+    def test_failed_runtime(self):
         error = self.shell.fails('runtime create', 'cobol', '--wait')
         self.assertIn('is error: ', error)
         self.assertIn('cobol', error)
@@ -53,10 +53,10 @@ class TestFunctions(shells.Case):
                              sorted(archive.namelist()))
         error = self.shell.fails('function update', 'tree', '--file', 'tree',
                                  'main.py')
-        self.assertIn('a directory makes a package alone', error)
+        self.assertIn('takes no further files', error)
         self.shell.run('function update', 'tree', '--package', 'tree.zip')
 
-    def test_mistakes(self):
+    def test_faults(self):
         for words, sentence in (
                 (('--file', 'main.py'), 'Runtime needs to be specified'),
                 (('--runtime', 'python3'), 'Must provide required'),
@@ -84,7 +84,7 @@ class TestFunctions(shells.Case):
         self.assertEqual([], self.shell.json('function reference list',
                                              'greeter'))
 
-    def test_settings(self):
+    def test_environment(self):
         (self.directory / 'password.txt').write_text('hush\n')
         (self.directory / 'env.py').write_text(
             'import os\n\n\ndef main():\n'
@@ -116,7 +116,7 @@ class TestFunctions(shells.Case):
             self.assertIn(sentence, error)
             self.assertNotIn('silent', error)
 
-    def test_deletion_goes_on(self):
+    def test_deletion_continues(self):
         for name in ('one', 'two'):
             self.shell.run('function create', '--name', name, '--runtime',
                            'python3', '--file', 'main.py')
@@ -130,7 +130,7 @@ class TestFunctions(shells.Case):
         self.assertNotIn('one', names)
         self.assertNotIn('two', names)
 
-    def test_names_that_are_not_unique(self):
+    def test_ambiguous_names(self):
         ids = [self.shell.value('id', 'function create', '--name', 'twin',
                                 '--runtime', 'python3', '--file', 'main.py')
                for _ in range(2)]
@@ -148,7 +148,7 @@ class TestFunctions(shells.Case):
         servers.wait_for(lambda: len(self.shell.json(
             'function worker list', 'greeter')) >= 2, 'two workers')
         self.shell.run('function scaledown', 'greeter')
-        self.assertIn('keep workers of function greeter', self.shell.run(
+        self.assertIn('Request to provision function greeter', self.shell.run(
             'function provision', 'greeter', '--count', 2))
         self.assertEqual('2', self.shell.value(
             'min_workers', 'function show', 'greeter'))
@@ -157,20 +157,20 @@ class TestFunctions(shells.Case):
                       self.shell.run('function detach', 'greeter'))
         self.shell.fails('function scaleup', 'greeter', '--count', 0, code=2)
 
-    def test_progress_is_for_terminals(self):
+    def test_progress_bar(self):
         words = ['function', 'update', 'greeter', '--file', 'main.py']
         self.shell.run(' '.join(words))
         self.assertEqual('', self.shell.errors)
-        ours, theirs = pty.openpty()
-        termios.tcsetwinsize(theirs, (24, 80))
-        with os.fdopen(ours, 'rb') as seen:
-            ran = subprocess.run(
+        reader, writer = pty.openpty()
+        termios.tcsetwinsize(writer, (24, 80))
+        with os.fdopen(reader, 'rb') as screen:
+            process = subprocess.run(
                 [*self.shell.words, *words], env=self.shell.environ,
-                cwd=self.directory, stdin=subprocess.DEVNULL, stderr=theirs,
+                cwd=self.directory, stdin=subprocess.DEVNULL, stderr=writer,
                 stdout=subprocess.DEVNULL)
-            self.assertEqual(0, ran.returncode)
-            self.assertIn(b'Uploading', seen.read1())
-            os.close(theirs)
+            self.assertEqual(0, process.returncode)
+            self.assertIn(b'Uploading', screen.read1())
+            os.close(writer)
 
 
 class TestVersions(shells.Case):
@@ -209,10 +209,10 @@ class TestVersions(shells.Case):
         id = self.shell.value('id', 'function create', '--runtime', 'python3',
                               '--file', 'main.py')
         self.shell.run('function version create', id)
-        ran = subprocess.run(
+        process = subprocess.run(
             [*self.shell.words, 'function', 'version', 'download', id, '1',
              '-o', '-'], env=self.shell.environ, capture_output=True)
-        with zipfile.ZipFile(io.BytesIO(ran.stdout)) as archive:
+        with zipfile.ZipFile(io.BytesIO(process.stdout)) as archive:
             self.assertEqual(shells.CODE, archive.read('main.py').decode())
 
 
@@ -248,36 +248,36 @@ class TestAliases(shells.Case):
                 *words))
 
     def check_invocation(self):
-        """Who invokes a function by an alias gets that function."""
+        """Check that an alias of another function is rejected."""
         self.assertIn('Hello, Ada', self.shell.run(
             'function invoke', 'greeter', '--alias', 'prod', 'name=Ada',
             '--routing-key', 'me'))
-        other = self.shell.value(
+        function = self.shell.value(
             'id', 'function create', '--name', 'other', '--runtime',
             'python3', '--file', 'main.py')
         error = self.shell.fails('function invoke', 'other', '--alias',
                                  'prod')
         self.assertIn(f'points at function {self.function}, not at other',
                       error)
-        self.shell.run('function delete', other)
+        self.shell.run('function delete', function)
 
 
 class TestQuotas(shells.Case):
     def test_quotas(self):
         def limits(text):
             return {row['Resource']: row['Limit'] for row in text}
-        shown = self.shell.json('function quota show', 'default')
-        self.assertEqual({-1}, set(limits(shown).values()))
-        self.assertEqual(1, shown[0]['Usage'])
-        shown = limits(self.shell.json(
+        rows = self.shell.json('function quota show', 'default')
+        self.assertEqual({-1}, set(limits(rows).values()))
+        self.assertEqual(1, rows[0]['Usage'])
+        limit = limits(self.shell.json(
             'function quota set', 'default', '--functions', 1,
             '--storage-bytes', 1 << 40))
         self.assertEqual((1, 1 << 40, -1), (
-            shown['functions'], shown['storage_bytes'], shown['jobs']))
+            limit['functions'], limit['storage_bytes'], limit['jobs']))
         self.assertIn('Quota exceeded for functions', self.shell.fails(
             'function create', '--name', 'other', '--runtime', 'python3',
             '--file', 'main.py'))
-        self.assertIn('Say which limit', self.shell.fails(
+        self.assertIn('Specify the limit', self.shell.fails(
             'function quota set', 'default'))
         self.shell.run('function quota delete', 'default')
         self.assertEqual({-1}, set(limits(self.shell.json(
@@ -285,7 +285,7 @@ class TestQuotas(shells.Case):
 
 
 class TestBuilds(shells.Case):
-    """What functions depend on, where there is no index."""
+    """Tests of builds without a package index."""
 
     @staticmethod
     def make_server():

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Python client and the commands, without a server."""
+"""Tests of the Python client and the commands, without a server."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server that answers what a test wants."""
+"""Double of a server, with prepared answers."""
 
 import json
 
@@ -14,20 +14,20 @@ URL = 'http://qinling.test'
 
 
 def answer(status=200, body=None, reason='', **headers):
-    """An answer; a body that is no text becomes JSON."""
-    made = requests.Response()
-    made.status_code = status
-    made.reason = reason
+    """Return an answer; a body other than text becomes JSON."""
+    response = requests.Response()
+    response.status_code = status
+    response.reason = reason
     if body is not None and not isinstance(body, str):
         headers['Content-Type'] = 'application/json'
         body = json.dumps(body)
-    made._content = (body or '').encode()
-    made.headers.update(headers)
-    return made
+    response._content = (body or '').encode()
+    response.headers.update(headers)
+    return response
 
 
 class Server(adapters.BaseAdapter):
-    """Gives the answers one after the other, and keeps the requests."""
+    """Adapter that gives one answer after the other and records requests."""
 
     def __init__(self, *answers):
         super().__init__()
@@ -36,24 +36,24 @@ class Server(adapters.BaseAdapter):
 
     def send(self, request, **kwargs):
         self.requests.append(request)
-        found = self.answers.pop(0)
-        if isinstance(found, Exception):
-            raise found
-        found.request, found.url = request, request.url
-        return found
+        response = self.answers.pop(0)
+        if isinstance(response, Exception):
+            raise response
+        response.request, response.url = request, request.url
+        return response
 
     def close(self):
-        """Nothing is open."""
+        """Close no connection: the double opens none."""
 
     @property
     def paths(self):
-        """Method and path of each request."""
+        """Return method and path of each request."""
         return [f'{request.method} {request.path_url}'
                 for request in self.requests]
 
-    def client(self, **how):
-        """A Python client of this server."""
+    def client(self):
+        """Return a Python client of the server."""
         session = requests.Session()
         session.mount(URL, self)
         return v1.Client(URL, sessions.Session(
-            auth=noauth.NoAuth(endpoint=URL), session=session), **how)
+            auth=noauth.NoAuth(endpoint=URL), session=session))

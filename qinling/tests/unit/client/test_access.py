@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the shell finds the server, and how it logs in."""
+"""Tests of the endpoint and the authentication of the shell."""
 
 import os
 import pathlib
@@ -10,7 +10,7 @@ from oslotest import base
 from qinling.client import exceptions
 from qinling.client import shell
 
-#: What a user has of a cloud.
+#: File clouds.yaml of a user.
 CLOUDS = """\
 clouds:
   lone:
@@ -46,14 +46,14 @@ class TestAccess(base.BaseTestCase):
         self.useFixture(fixtures.EnvironmentVariable(name, value))
 
     def adapter(self, *words):
-        """What requests go through."""
+        """Return the adapter that sends the requests of a command."""
         app = shell.Shell(list(words))
         app.options = app.parser.parse_args(words)
         app.initialize_app([])
         client = app.client_manager.function_engine
         return client.runtimes._transport._adapter
 
-    def test_without_anything(self):
+    def test_default_endpoint(self):
         self.assertEqual('http://127.0.0.1:7070',
                          self.adapter().get_endpoint())
 
@@ -63,7 +63,7 @@ class TestAccess(base.BaseTestCase):
         self.assertEqual('http://b.test', self.adapter(
             '--qinling-url', 'http://b.test').get_endpoint())
 
-    def test_endpoint_of_no_login(self):
+    def test_endpoint_without_authentication(self):
         self.setenv('OS_AUTH_TYPE', 'none')
         self.setenv('OS_ENDPOINT', 'http://a.test')
         self.assertEqual('http://a.test', self.adapter().get_endpoint())

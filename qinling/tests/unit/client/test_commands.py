@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What holds for all commands."""
+"""Tests of all commands, and of their options."""
 
 import argparse
 from importlib import metadata
 import subprocess
 import sys
-import types
+from unittest import mock
 
 import fixtures
 from oslotest import base
@@ -14,7 +14,7 @@ from qinling.client.commands import options
 from qinling.client import exceptions
 
 GROUP = 'openstack.function_engine.v1'
-#: What python-qinlingclient 5.1.1 prints, in this order.
+#: Columns of python-qinlingclient 5.1.1, in order.
 COLUMNS = {
     'runtime': 'id name image status description is_public trusted '
                'project_id created_at updated_at',
@@ -37,51 +37,54 @@ COLUMNS = {
 
 
 def commands():
-    """{name: class} of all commands."""
-    return {found.name.replace('_', ' '): found.load()
-            for found in metadata.entry_points(group=GROUP)}
+    """Return {name: class} of all commands."""
+    return {point.name.replace('_', ' '): point.load()
+            for point in metadata.entry_points(group=GROUP)}
 
 
 class TestCommands(base.BaseTestCase):
 
     def test_columns(self):
-        known = commands()
+        classes = commands()
         for noun, columns in COLUMNS.items():
             for verb in ('list', 'show', 'create', 'update'):
-                command = known.get(f'{noun} {verb}')
+                command = classes.get(f'{noun} {verb}')
                 if command is not None:
                     self.assertEqual(columns.split(), list(command.columns),
                                      (noun, verb))
         self.assertEqual(('name', 'capacity'),
-                         known['runtime pool show'].columns)
+                         classes['runtime pool show'].columns)
 
-    def test_each_says_what_it_does(self):
+    def test_descriptions(self):
         for name, command in commands().items():
-            made = command(types.SimpleNamespace(), None)
-            first = made.get_description().splitlines()[0]
+            instance = command(mock.Mock(), None)
+            first = instance.get_description().splitlines()[0]
             self.assertNotIn('.', first.rstrip('.'), name)
             self.assertGreater(len(first), 8, name)
-            for action in made.get_parser(name)._actions:
+            for action in instance.get_parser(name)._actions:
                 self.assertTrue(action.help, (name, action.dest))
 
-    def test_no_option_is_one_of_the_shell(self):
-        """It, and OpenStackClient, read theirs among all words, and take
-        beginnings of them for the same."""
+    def test_no_option_of_the_shell(self):
+        """Check that no command has an option of the shell.
+
+        The shell and OpenStackClient read global options among all words,
+        also abbreviated.
+        """
         from qinling.client import shell
         parser = shell.Shell([]).parser
-        taken = [option for action in parser._actions
-                 for option in action.option_strings
-                 if option not in ('-h', '--help')]
+        reserved = [option for action in parser._actions
+                    for option in action.option_strings
+                    if option not in ('-h', '--help')]
         for name, command in commands().items():
-            made = command(types.SimpleNamespace(), None).get_parser(name)
-            for action in made._actions:
+            parser = command(mock.Mock(), None).get_parser(name)
+            for action in parser._actions:
                 for option in action.option_strings:
                     if option.startswith('--') and option != '--help':
                         self.assertEqual([], [
-                            other for other in taken
-                            if other.startswith(option)], name)
+                            word for word in reserved
+                            if word.startswith(option)], name)
 
-    def test_without_what_commands_need(self):
+    def test_missing_libraries(self):
         script = ("import sys; sys.modules['cliff'] = None; "
                   'from qinling.client import __main__ as program; '
                   'sys.exit(program.main([]))')
@@ -97,38 +100,40 @@ class TestOptions(base.BaseTestCase):
     def test_members(self):
         self.assertEqual(
             {'a': '1', 'b': 1, 'c': [True], 'd': 'x=y', 'e': ''},
-            options.members(['a=1', 'b:=1', 'c:=[true]', 'd=x=y', 'e=']))
+            options.parse_members(
+                ['a=1', 'b:=1', 'c:=[true]', 'd=x=y', 'e=']))
         for word in ('a', '=1', 'a:=x'):
-            self.assertRaises(exceptions.ClientError, options.members, [word])
+            self.assertRaises(exceptions.ClientError, options.parse_members,
+                              [word])
 
     def test_text(self):
         path = self.useFixture(fixtures.TempDir()).join('input')
         with open(path, 'wb') as target:
             target.write(b'\xff')
-        self.assertEqual('{"a": 1}', options.text('{"a": 1}'))
-        self.assertIsNone(options.text(None))
+        self.assertEqual('{"a": 1}', options.read_text('{"a": 1}'))
+        self.assertIsNone(options.read_text(None))
         for value in ('@/nothing', f'@{path}'):
-            error = self.assertRaises(exceptions.ClientError, options.text,
-                                      value)
-            self.assertIn('The input cannot be read', str(error))
+            error = self.assertRaises(exceptions.ClientError,
+                                      options.read_text, value)
+            self.assertIn('Cannot read the input', str(error))
 
     def test_numbers(self):
-        self.assertEqual(3, options.positive('3'))
+        self.assertEqual(3, options.parse_positive('3'))
         for text in ('0', '-1', 'x', '1.5', ''):
-            self.assertRaises(argparse.ArgumentTypeError, options.positive,
-                              text)
+            self.assertRaises(argparse.ArgumentTypeError,
+                              options.parse_positive, text)
 
     def test_objects(self):
-        self.assertEqual({'a': 1}, options.json_object('{"a": 1}'))
+        self.assertEqual({'a': 1}, options.parse_json_object('{"a": 1}'))
         for text in ('[]', 'x', ''):
             self.assertRaises(argparse.ArgumentTypeError,
-                              options.json_object, text)
+                              options.parse_json_object, text)
 
     def query(self, *words):
         parser = argparse.ArgumentParser()
-        options.add_listing(parser, types.SimpleNamespace(
-            owned=True, more=('more',), filters=('status',)))
-        return {name: value for name, value in options.query(
+        for argument in options.build_listing(('status',), True, True):
+            argument.add_to(parser)
+        return {name: value for name, value in options.build_query(
             parser.parse_args(words)).items() if value is not None}
 
     def test_listing(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests, and errors of what goes wrong."""
+"""Tests of requests and errors."""
 
 import requests
 
@@ -12,39 +12,39 @@ from qinling.tests.unit.client import stub
 
 class TestErrors(base.BaseTestCase):
 
-    def refused(self, *answers):
-        """What the client raises."""
+    def request(self, *answers):
+        """Return the error of a request."""
         client = stub.Server(*answers).client()
         return self.assertRaises(
             exceptions.ClientError, client.runtimes.get, 'id')
 
-    def test_the_sentence_of_the_server(self):
-        error = self.refused(stub.answer(
+    def test_sentence_of_the_server(self):
+        error = self.request(stub.answer(
             409, {'faultstring': 'Not now.', 'debuginfo': None}))
         self.assertEqual('Not now. (HTTP 409)', str(error))
         self.assertEqual((409, 'Not now.'), (error.status, error.sentence))
 
     def test_not_found(self):
-        error = self.refused(stub.answer(404, {'faultstring': 'Gone.'}))
+        error = self.request(stub.answer(404, {'faultstring': 'Gone.'}))
         self.assertIsInstance(error, exceptions.NotFound)
 
-    def test_answers_of_others(self):
+    def test_answers_of_proxies(self):
         for body, reason, expected in (
                 ('<html><b>Bad</b>\n gateway</html>', '', 'Bad gateway'),
                 ('', 'Bad Gateway', 'Bad Gateway'),
                 ('', '', 'Bad Gateway'),
                 ('[1]', '', '[1]'),
                 ('{"error": 1}', '', '{"error": 1}')):
-            error = self.refused(stub.answer(502, body, reason))
+            error = self.request(stub.answer(502, body, reason))
             self.assertEqual(f'{expected} (HTTP 502)', str(error))
 
-    def test_nobody_answers(self):
-        error = self.refused(requests.ConnectionError('no route'))
+    def test_no_answer(self):
+        error = self.request(requests.ConnectionError('no route'))
         self.assertIsInstance(error, exceptions.Unreachable)
         self.assertIn('no route', str(error))
 
-    def test_time_runs_out(self):
-        error = self.refused(requests.Timeout())
+    def test_timeout(self):
+        error = self.request(requests.Timeout())
         self.assertIsInstance(error, exceptions.Unreachable)
 
     def test_no_url(self):
@@ -56,7 +56,7 @@ class TestErrors(base.BaseTestCase):
 
 class TestRequests(base.BaseTestCase):
 
-    def test_pages_are_read_as_they_are_needed(self):
+    def test_pages_are_read_on_demand(self):
         server = stub.Server(
             stub.answer(body={'functions': [{'id': 1}, {'id': 2}], 'next': (
                 'https://elsewhere/v1/functions?limit=2&marker=2'

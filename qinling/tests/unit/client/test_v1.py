@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nouns of the Python client."""
+"""Tests of the nouns of the Python client."""
 
 import json
 from unittest import mock
@@ -19,39 +19,39 @@ class TestNames(base.BaseTestCase):
     def rows(self, *rows):
         return stub.Server(stub.answer(body={'functions': list(rows)}))
 
-    def test_an_id_is_not_looked_up(self):
+    def test_id_is_not_resolved(self):
         server = stub.Server()
-        self.assertEqual(ID, server.client().functions.id_of(ID))
+        self.assertEqual(ID, server.client().functions.find_id(ID))
 
-    def test_a_name_is(self):
+    def test_name_is_resolved(self):
         server = self.rows({'id': 'a', 'name': None}, {'id': 'b', 'name': 'x'})
-        self.assertEqual('b', server.client().functions.id_of('x'))
+        self.assertEqual('b', server.client().functions.find_id('x'))
 
-    def test_nothing_has_the_name(self):
-        error = self.assertRaises(exceptions.NotFound,
-                                  self.rows().client().functions.id_of, 'x')
+    def test_unknown_name(self):
+        find_id = self.rows().client().functions.find_id
+        error = self.assertRaises(exceptions.NotFound, find_id, 'x')
         self.assertEqual('Function not found [name=x] (HTTP 404)', str(error))
 
-    def test_several_have_the_name(self):
+    def test_ambiguous_name(self):
         server = self.rows({'id': 'a', 'name': 'x'}, {'id': 'b', 'name': 'x'})
         error = self.assertRaises(exceptions.NotUnique,
-                                  server.client().functions.id_of, 'x')
+                                  server.client().functions.find_id, 'x')
         self.assertIn('a, b', str(error))
 
-    def test_a_webhook_is_known_by_its_description(self):
+    def test_webhook_is_found_by_description(self):
         server = stub.Server(stub.answer(body={
             'webhooks': [{'id': 'a', 'description': 'x'}]}))
-        self.assertEqual('a', server.client().webhooks.id_of('x'))
+        self.assertEqual('a', server.client().webhooks.find_id('x'))
 
 
 class TestForms(base.BaseTestCase):
 
     def test_package(self):
         server = stub.Server(stub.answer(201, {'id': ID}))
-        seen = []
+        progress = []
         server.client().functions.create(
             {'source': 'package'}, b'z' * 200000,
-            lambda *numbers: seen.append(numbers), name='greeter', cpu=100,
+            lambda *numbers: progress.append(numbers), name='greeter', cpu=100,
             entry=None)
         request, = server.requests
         body = b''.join(request.body)
@@ -62,11 +62,11 @@ class TestForms(base.BaseTestCase):
         self.assertIn(b'z' * 200000, body)
         self.assertIn(b'{"source": "package"}', body)
         self.assertNotIn(b'entry', body)
-        self.assertEqual((0, len(body)), seen[0])
-        self.assertEqual((len(body), len(body)), seen[-1])
+        self.assertEqual((0, len(body)), progress[0])
+        self.assertEqual((len(body), len(body)), progress[-1])
 
-    def test_an_upload_can_be_sent_again(self):
-        upload = functions.Upload(b'data', lambda sent, total: None)
+    def test_upload_is_repeatable(self):
+        upload = functions.Upload(b'data', lambda position, total: None)
         self.assertEqual([b'data'], list(upload))
         self.assertEqual([b'data'], list(upload))
 
@@ -85,41 +85,41 @@ class TestWaiting(base.BaseTestCase):
         self.slept = self.useFixture(
             base.fixtures.MockPatchObject(nouns.time, 'sleep')).mock
 
-    def looks(self, *statuses):
+    def executions(self, *statuses):
         return stub.Server(*(stub.answer(body={'status': status})
                              for status in statuses)).client().executions
 
     def test_until_the_end(self):
-        executions = self.looks('running', 'running', 'failed')
+        executions = self.executions('running', 'running', 'failed')
         self.assertEqual('failed', executions.wait(ID)['status'])
         self.assertEqual(2, self.slept.call_count)
 
-    def test_not_for_ever(self):
-        executions = self.looks('running', 'running')
+    def test_timeout(self):
+        executions = self.executions('running', 'running')
         with mock.patch.object(nouns.time, 'monotonic',
                                side_effect=(0, 1, 11)):
             error = self.assertRaises(exceptions.ClientError,
                                       executions.wait, ID, 10)
         self.assertIn('still running after 10 seconds', str(error))
 
-    def test_looks_become_rare(self):
-        executions = self.looks(*['running'] * 20, 'success')
+    def test_pauses_grow(self):
+        executions = self.executions(*['running'] * 20, 'success')
         executions.wait(ID)
         pauses = [call.args[0] for call in self.slept.call_args_list]
         self.assertEqual(sorted(pauses), pauses)
-        self.assertEqual(nouns.PAUSES, (pauses[0], pauses[-1]))
+        self.assertEqual(nouns.POLL_SECONDS, (pauses[0], pauses[-1]))
 
 
 class TestWebhooks(base.BaseTestCase):
 
-    def test_an_answer_that_comes_at_once(self):
+    def test_asynchronous_answer(self):
         server = stub.Server(stub.answer(202, {'execution_id': ID}))
         self.assertEqual(
             {'status_code': 202, 'execution_id': ID},
             server.client().webhooks.invoke('w', {'a': 1}))
         self.assertEqual({'a': 1}, json.loads(server.requests[0].body))
 
-    def test_an_answer_of_the_function(self):
+    def test_answer_of_the_function(self):
         server = stub.Server(stub.answer(
             201, 'gemäß', **{'X-Qinling-Execution-Id': ID}))
         self.assertEqual(

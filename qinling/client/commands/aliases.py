@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands for aliases."""
+
+import argparse
+from collections.abc import Iterable
+import typing
+
+from qinling.client.commands import base
+from qinling.client.commands import options
+from qinling.client import exceptions
+
+WEIGHT = options.Argument(
+    '--weight', action='append', metavar='VERSION=WEIGHT',
+    help='Share of the executions for a version, such as 2=0.1. Repeat the '
+         'option, so that the weights add up to 1.')
+NO_WEIGHTS = options.Argument(
+    '--no-weights', action='store_true',
+    help='Remove the weights; all executions then run one version.')
+
+
+class Alias(base.Noun):
+    """Noun of the commands for aliases."""
+
+    collection = 'aliases'
+    word = 'function_alias'
+    columns: base.Columns = (
+        'name', 'function_id', 'description', 'function_version', 'project_id',
+        'created_at', 'updated_at')
+    detail_columns: base.Columns = ('routing', 'id')
+    filters = ('all_projects', 'project_id')
+    naming = 'Name'
+
+    def resolve(self, reference: str) -> str:
+        return reference
+
+
+List = base.define('List aliases.', Alias, base.List)
+Show = base.define('Show an alias.', Alias, base.Get)
+Delete = base.define('Delete aliases.', Alias, base.Delete)
+References = base.define('List the resources that prevent the deletion of an '
+                         'alias.', Alias, base.References)
+
+
+class Write(Alias, base.Addressed, base.Show):
+    """Base of the commands that create and move an alias."""
+
+    def build_fields(self, args: argparse.Namespace) -> dict[str, typing.Any]:
+        """Return the target of the alias, as fields of the API."""
+        fields = {'function_version': args.function_version,
+                  'description': args.description}
+        if args.function:
+            fields['function_id'] = self.client.functions.find_id(
+                args.function)
+        if args.weight:
+            fields['routing'] = dict(map(_parse_weight, args.weight))
+        return fields
+
+
+def _declare_target(required: bool, version: int | None,
+                    description: str | None
+                    ) -> tuple[options.Declaration, ...]:
+    return (
+        options.Argument('--function', required=required,
+                         help='Id or name of the function.'),
+        options.Argument(
+            '--function-version', type=int, default=version, metavar='N',
+            help='Number of the version; 0 is the latest code.'),
+        options.describe('alias', default=description))
+
+
+class Create(Write):
+    """Create an alias."""
+
+    arguments = (*_declare_target(True, 0, ''), WEIGHT)
+
+    def fetch(self, args: argparse.Namespace) -> base.Row:
+        return self.resources.create(
+            args.function_alias, **self.build_fields(args))
+
+
+class Update(Write):
+    """Move an alias to another target, or change the description."""
+
+    arguments = (*_declare_target(False, None, None),
+                 options.Exclusive(WEIGHT, NO_WEIGHTS), options.IF_MATCH)
+
+    def fetch(self, args: argparse.Namespace) -> base.Row:
+        fields = self.build_fields(args)
+        if args.no_weights:
+            fields['routing'] = {}
+        return self.resources.update(
+            args.function_alias, if_match=args.if_match, **fields)
+
+
+class Rollback(Alias, base.Addressed, base.Show):
+    """Point an alias at the previous target."""
+
+    arguments = (options.Argument(
+        '--revision', type=int, metavar='N',
+        help='Use this entry of the history, not the previous entry.'),
+        options.IF_MATCH)
+
+    def fetch(self, args: argparse.Namespace) -> base.Row:
+        return self.resources.roll_back(
+            args.function_alias, args.revision, args.if_match)
+
+
+class History(Alias, base.Addressed, base.Table):
+    """List the targets of an alias, the newest first."""
+
+    columns: base.Columns = (
+        'revision', 'created_at', 'user_id', 'function_id', 'function_version',
+        'routing')
+
+    def list_rows(self, args: argparse.Namespace) -> Iterable[base.Row]:
+        return self.resources.list_history(args.function_alias)
+
+
+def _parse_weight(text: str) -> tuple[str, float]:
+    version, _, weight = text.partition('=')
+    try:
+        return str(int(version)), float(weight)
+    except ValueError:
+        raise exceptions.ClientError(
+            f'Invalid weight: {text}; write VERSION=WEIGHT, such as 2=0.1.')

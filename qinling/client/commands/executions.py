@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands for executions."""
+
+import argparse
+from collections.abc import Iterable
+import typing
+
+from qinling.client.commands import base
+from qinling.client.commands import options
+from qinling.client import exceptions
+
+
+class Execution(base.Noun):
+    """Noun of the commands for executions."""
+
+    collection = 'executions'
+    word = 'execution'
+    columns = ('id', 'function_alias', 'function_id', 'function_version',
+               'description', 'input', 'result', 'status', 'sync',
+               'project_id', 'created_at', 'updated_at')
+    detail_columns = ('attempt', 'next_attempt_at', 'job_id', 'scheduled_at',
+                      'rerun_of', 'failed_id')
+    filters = ('function_id', 'status', 'description', 'job_id',
+               'all_projects', 'project_id')
+    naming = 'Id'
+
+    def resolve(self, reference: str) -> str:
+        return reference
+
+
+class List(Execution, base.List):
+    """List executions."""
+
+    arguments = (
+        options.Argument('--function', metavar='FUNCTION',
+                         help='Show the executions of the function with this '
+                              'id or name.'),
+        options.Argument('--job', help='Show the executions of the job with '
+                                       'this id or name.'))
+
+    def list_rows(self, args: argparse.Namespace,
+                  **query: typing.Any) -> Iterable[base.Row]:
+        if args.function:
+            query['function_id'] = self.client.functions.find_id(
+                args.function)
+        if args.job:
+            query['job_id'] = self.client.jobs.find_id(args.job)
+        return super().list_rows(args, **query)
+
+
+Show = base.define('Show an execution.', Execution, base.Get)
+
+
+class Started(Execution, base.Show):
+    """Base of the commands that start an execution."""
+
+    def await_end(self, row: base.Row, args: argparse.Namespace) -> base.Row:
+        """Return the execution; with ``--wait``, after the end."""
+        if args.wait:
+            row = self.resources.wait(row['id'])
+            if row['status'] != 'success':
+                self.failure = (f'Execution {row["id"]} ended with status '
+                                f'{row["status"]}.')
+        return row
+
+
+class Create(Started):
+    """Run a function."""
+
+    arguments = (
+        *options.TARGET, options.add_input(), options.describe('execution'),
+        options.ROUTING_KEY,
+        options.Argument(
+            '--idempotency-key', metavar='KEY',
+            help='Return the existing execution if the key was used before.'),
+        options.Exclusive(
+            options.Argument('--sync', action='store_true', default=True,
+                             help='Wait for the end; the default.'),
+            options.Argument('--async', action='store_false', dest='sync',
+                             help='Do not wait for the end.')),
+        options.add_wait('until the execution has ended, also with --async'))
+
+    def fetch(self, args: argparse.Namespace) -> base.Row:
+        return self.await_end(self.resources.create(
+            **options.build_target(self.client, args), sync=args.sync,
+            input=options.read_text(args.input), description=args.description,
+            routing_key=args.routing_key,
+            idempotency_key=args.idempotency_key), args)
+
+
+class Rerun(base.Addressed, Started):
+    """Repeat an execution."""
+
+    arguments = (
+        options.Argument(
+            '--function-version', metavar='N',
+            help='Run this version; "original", the default, is the version '
+                 'of the repeated execution, "current" the present target of '
+                 'the alias or function.'),
+        options.SYNC, options.add_wait('until the execution has ended'))
+
+    def fetch(self, args: argparse.Namespace) -> base.Row:
+        return self.await_end(self.resources.rerun(
+            args.execution, args.function_version, args.sync), args)
+
+
+def _declare_ids(nargs: str) -> options.Argument:
+    return options.Argument('executions', nargs=nargs, metavar='EXECUTION',
+                            help='Id of the execution; can be repeated.')
+
+
+class Cancel(Execution, base.Batch):
+    """Cancel running or waiting executions."""
+
+    arguments = (_declare_ids('+'),)
+    verb = 'cancel'
+
+    def take_action(self, args: argparse.Namespace) -> None:
+        self.process(args.executions, args)
+
+    def send_request(self, reference: str, args: argparse.Namespace) -> None:
+        self.resources.cancel(reference)
+
+
+class Delete(Execution, base.Batch):
+    """Delete executions."""
+
+    arguments = (
+        _declare_ids('*'),
+        options.Exclusive(
+            options.Argument('--execution', nargs='+', default=[],
+                             help='Ids of executions.'),
+            options.Argument('--function', nargs='+', default=[],
+                             help='Ids or names of functions, to delete all '
+                                  'executions of.')))
+
+    def take_action(self, args: argparse.Namespace) -> None:
+        ids = [*args.executions, *args.execution]
+        for name in args.function:
+            function = self.client.functions.find_id(name)
+            ids += [row['id'] for row in
+                    self.resources.list(function_id=function)]
+        if not (ids or args.function):
+            raise exceptions.ClientError(
+                'Specify what to delete: ids of executions, or --function.')
+        self.process(ids, args)
+
+    def send_request(self, reference: str, args: argparse.Namespace) -> None:
+        self.resources.delete(reference)
+
+
+class LogShow(Execution, base.Addressed):
+    """Show the log of an execution."""
+
+    arguments = (options.Argument(
+        '--follow', action='store_true',
+        help='Print new lines until the execution has ended.'),)
+
+    def take_action(self, args: argparse.Namespace) -> None:
+        out = self.app.stdout
+        if not args.follow:
+            out.write(self.resources.get_log(args.execution) or '\n')
+            return
+        printed = 0
+        for _ in self.resources.poll(args.execution):
+            log = self.resources.get_log(args.execution)
+            out.write(log[printed:])
+            out.flush()
+            printed = len(log)
