@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of a running Qinling by tempest.
+"""Tests of a running Qinling with tempest.
 
-What a cloud promises its users and operators is tested here through the REST
-API, with users that tempest makes in Keystone.  Nothing of the service is
-imported, since it may run anywhere.
+The tests call the REST API with users that tempest creates in Keystone.  The
+plugin does not import the service, which may run on any host.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the tests."""
+"""Configuration options of the plugin."""
 
 from oslo_config import cfg
 
@@ -11,18 +11,19 @@ OPTS = [
     cfg.StrOpt('catalog_type', default='function-engine',
                help='Type of the service in the catalog.'),
     cfg.StrOpt('region', default='',
-               help='Region of the service; that of [identity] if empty.'),
+               help='Region of the service; empty for the region in '
+                    '[identity].'),
     cfg.StrOpt('endpoint_type', default='publicURL',
                choices=['public', 'admin', 'internal', 'publicURL',
                         'adminURL', 'internalURL'],
-               help='Which endpoint of the service to use.'),
+               help='Type of the endpoint of the service.'),
     cfg.IntOpt('build_timeout', default=120,
-               help='Seconds in which a runtime must be available, and an '
-                    'execution must end.'),
+               help='Limit in seconds for the creation of a runtime, and '
+                    'for an execution.'),
     cfg.IntOpt('build_interval', default=1,
-               help='Seconds between two looks at them.'),
+               help='Interval in seconds between two polls of a status.'),
     cfg.StrOpt('python_runtime_image', default='python3',
                help='Image of a runtime for Python functions: the name of a '
-                    'language where workers are processes, a container '
-                    'image where they are pods.'),
+                    'language if workers are processes, a container image if '
+                    'workers are pods.'),
 ]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Raises."""
+"""Function that fails."""
 
 
-def main(**kwargs):
+def main(**kwargs: object) -> None:
     raise ValueError('this went wrong')

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes leave, so that another version can be told from the first."""
+"""Second version of ``hello``, with another result."""
 
 
-def main(name='World', **kwargs):
+def main(name: str = 'World', **kwargs: object) -> str:
     print(f'leaving {name}')
     return f'Goodbye, {name}'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Greets."""
+"""Function that greets."""
 
 
-def main(name='World', **kwargs):
+def main(name: str = 'World', **kwargs: object) -> str:
     print(f'greeting {name}')
     return f'Hello, {name}'

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes its time."""
+"""Function that takes a given time."""
 
 import time
 
 
-def main(seconds=60, **kwargs):
+def main(seconds: float = 60, **kwargs: object) -> float:
     time.sleep(seconds)
     return seconds

@@ -1,68 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the clients of all nouns are made of."""
+"""Operations that all clients share."""
 
 import json
+import typing
 import urllib.parse
 
 from tempest.lib.common import rest_client
 
+Row = dict[str, typing.Any]
+
 
 class Client(rest_client.RestClient):
-    """The usual verbs of a collection.
+    """Operations on a collection.
 
-    Each returns the decoded body, and raises one of ``tempest.lib.exceptions``
-    for what is not a success.
+    Methods return the decoded body.
+
+    :raises RestClientException: for any status other than the expected.
     """
 
     #: Path of the collection, from the root of the API.
-    path = None
+    path: str
 
-    def read(self, path, **query):
-        """The answer to a GET."""
+    def get_body(self, path: str, **query: typing.Any) -> typing.Any:
+        """Return the answer to a GET."""
         if query:
             path += '?' + urllib.parse.urlencode(query)
-        resp, body = self.get(path)
-        self.expected_success(200, resp.status)
-        return self._decoded(resp, body)
+        response, body = self.get(path)
+        self.expected_success(200, response.status)
+        return self.decode_body(response, body)
 
-    def write(self, method, path, status, values=None):
-        """The answer to a request with a JSON body."""
+    def send_json(self, method: str, path: str, status: int,
+                  values: Row | None = None) -> typing.Any:
+        """Return the answer to a request with a JSON body."""
         send = {'POST': self.post, 'PUT': self.put}[method]
-        resp, body = send(path, json.dumps(values or {}))
-        self.expected_success(status, resp.status)
-        return self._decoded(resp, body)
+        response, body = send(path, json.dumps(values or {}))
+        self.expected_success(status, response.status)
+        return self.decode_body(response, body)
 
-    def remove(self, path):
-        """Delete, which has no answer."""
-        resp, _ = self.delete(path)
-        self.expected_success(204, resp.status)
+    def delete_path(self, path: str) -> None:
+        """Send a DELETE."""
+        response, _ = self.delete(path)
+        self.expected_success(204, response.status)
 
     @staticmethod
-    def _decoded(resp, body):
-        if body and resp.get('content-type', '').startswith(
-                'application/json'):
+    def decode_body(response: typing.Any, body: bytes) -> typing.Any:
+        """Return a JSON body decoded, and any other body unchanged."""
+        content_type = response.get('content-type', '')
+        if body and content_type.startswith('application/json'):
             return json.loads(body)
         return body
 
-    def create(self, **values):
-        """Make one."""
-        return self.write('POST', self.path, 201, values)
+    def create(self, **values: typing.Any) -> Row:
+        return self.send_json('POST', self.path, 201, values)
 
-    def list(self, **query):
-        """All that the caller may see, as they are in the answer."""
-        answer = self.read(self.path, **query)
-        answer.pop('next', None)
-        rows, = answer.values()
+    def list(self, **query: typing.Any) -> typing.Any:
+        """Return the visible rows, in the order of the answer."""
+        page = self.get_body(self.path, **query)
+        page.pop('next', None)
+        rows, = page.values()
         return rows
 
-    def show(self, id):
-        """One by its id, or an alias by its name."""
-        return self.read(f'{self.path}/{id}')
+    def show(self, id: str) -> Row:
+        return self.get_body(f'{self.path}/{id}')
 
-    def update(self, id, **values):
-        """Change one."""
-        return self.write('PUT', f'{self.path}/{id}', 200, values)
+    def update(self, id: str, **values: typing.Any) -> Row:
+        return self.send_json('PUT', f'{self.path}/{id}', 200, values)
 
-    def destroy(self, id):
-        """Delete one."""
-        self.remove(f'{self.path}/{id}')
+    def destroy(self, id: str) -> None:
+        self.delete_path(f'{self.path}/{id}')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests have in common."""
+"""Base class of the tests."""
 
 import io
 import json
@@ -15,12 +15,12 @@ from tempest import test
 from qinling_tempest_plugin import functions
 
 CONF = config.CONF
-#: Well formed, and of nothing.
-NOTHING = '11111111-2222-4333-8444-555555555555'
+#: Well-formed id without a resource.
+UNKNOWN_ID = '11111111-2222-4333-8444-555555555555'
 
 
-def package(name):
-    """The bytes of a package with one of the functions."""
+def build_package(name):
+    """Return the bytes of a package with a function of the plugin."""
     path = os.path.join(os.path.dirname(functions.__file__), f'{name}.py')
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, 'w') as archive:
@@ -28,29 +28,29 @@ def package(name):
     return packed.getvalue()
 
 
-def output(execution):
-    """What the function returned."""
+def read_output(execution):
+    """Return the result of the function."""
     return json.loads(execution['result'])['output']
 
 
 class Clients:
-    """One client for each noun, of one user."""
+    """Clients of one user, one for each noun."""
 
     def __init__(self, manager):
-        made = manager.qinling
-        self.runtimes = made.RuntimeClient()
-        self.functions = made.FunctionClient()
-        self.versions = made.VersionClient()
-        self.aliases = made.AliasClient()
-        self.executions = made.ExecutionClient()
-        self.jobs = made.JobClient()
-        self.webhooks = made.WebhookClient()
+        clients = manager.qinling
+        self.runtimes = clients.RuntimeClient()
+        self.functions = clients.FunctionClient()
+        self.versions = clients.VersionClient()
+        self.aliases = clients.AliasClient()
+        self.executions = clients.ExecutionClient()
+        self.jobs = clients.JobClient()
+        self.webhooks = clients.WebhookClient()
 
 
 class QinlingTest(test.BaseTestCase):
-    """A test with a user, one of another project, and an administrator.
+    """Test with two users of different projects and an administrator.
 
-    ``user``, ``other`` and ``admin`` are their :class:`Clients`.
+    ``user``, ``alt`` and ``admin`` are the :class:`Clients` of the three.
     """
 
     credentials = ['primary', 'alt', 'admin']
@@ -70,83 +70,87 @@ class QinlingTest(test.BaseTestCase):
     def setup_clients(cls):
         super().setup_clients()
         cls.user = Clients(cls.os_primary)
-        cls.other = Clients(cls.os_alt)
+        cls.alt = Clients(cls.os_alt)
         cls.admin = Clients(cls.os_admin)
 
     @classmethod
     def resource_setup(cls):
         super().resource_setup()
-        cls.runtime_id = cls.make_runtime()
+        cls.runtime_id = cls.create_runtime()
 
     @classmethod
-    def make_runtime(cls, **values):
-        """Id of a new runtime that can be used, until the class ends."""
+    def create_runtime(cls, **values):
+        """Create an available runtime for the tests of the class.
+
+        :returns: id of the runtime.
+        """
         row = cls.admin.runtimes.create(
-            image=CONF.qinling.python_runtime_image, name=cls.name(),
+            image=CONF.qinling.python_runtime_image, name=cls.create_name(),
             **values)
         cls.addClassResourceCleanup(
             test_utils.call_and_ignore_notfound_exc,
             cls.admin.runtimes.destroy, row['id'])
-        cls.wait(lambda: cls.admin.runtimes.show(
+        cls.wait_for(lambda: cls.admin.runtimes.show(
             row['id'])['status'] == 'available', 'the runtime')
         return row['id']
 
     @staticmethod
-    def name():
-        """A name that nothing else has."""
+    def create_name():
+        """Return a unique name."""
         return data_utils.rand_name('qinling-test')
 
     @staticmethod
-    def wait(condition, what):
-        """Return when the condition holds."""
+    def wait_for(condition, subject):
+        """Wait until the condition holds."""
         if not test_utils.call_until_true(
                 condition, CONF.qinling.build_timeout,
                 CONF.qinling.build_interval):
-            raise exceptions.TimeoutException(f'Waited for {what}.')
+            raise exceptions.TimeoutException(f'Waited for {subject}.')
 
-    def function(self, name='hello', **fields):
-        """A new function, until the test ends."""
+    def create_function(self, name='hello', **fields):
+        """Create a function for one test."""
         fields.setdefault('runtime_id', self.runtime_id)
         row = self.user.functions.create(
-            {'source': 'package'}, package(name), name=self.name(), **fields)
-        self.gone_after(self.user.functions.destroy, row['id'])
+            {'source': 'package'}, build_package(name),
+            name=self.create_name(), **fields)
+        self.destroy_later(self.user.functions.destroy, row['id'])
         return row
 
-    def version(self, function_id, **values):
-        """The number of a new version, until the test ends."""
+    def create_version(self, function_id, **values):
+        """Create a version for one test, and return the number."""
         row = self.user.versions.create(function_id, **values)
-        self.gone_after(self.user.versions.destroy, function_id,
-                        row['version_number'])
+        self.destroy_later(self.user.versions.destroy, function_id,
+                           row['version_number'])
         return row['version_number']
 
-    def alias(self, function_id, version=0, **values):
-        """The name of a new alias, until the test ends."""
+    def create_alias(self, function_id, version=0, **values):
+        """Create an alias for one test, and return the name."""
         row = self.user.aliases.create(
-            name=self.name(), function_id=function_id,
+            name=self.create_name(), function_id=function_id,
             function_version=version, **values)
-        self.gone_after(self.user.aliases.destroy, row['name'])
+        self.destroy_later(self.user.aliases.destroy, row['name'])
         return row['name']
 
     def run_function(self, function_id=None, **values):
-        """A new execution, ended unless it is asynchronous."""
+        """Run a function, and return the execution."""
         if function_id:
             values['function_id'] = function_id
         row = self.user.executions.create(**values)
-        self.gone_after(self.user.executions.destroy, row['id'])
+        self.destroy_later(self.user.executions.destroy, row['id'])
         return row
 
-    def ended(self, id):
-        """An execution once it has ended."""
-        self.wait(lambda: self.user.executions.show(id)['status'] in (
+    def wait_for_end(self, id):
+        """Wait for the end of an execution, and return the execution."""
+        self.wait_for(lambda: self.user.executions.show(id)['status'] in (
             'success', 'failed', 'error', 'cancelled'), f'execution {id}')
         return self.user.executions.show(id)
 
-    def gone_after(self, destroy, *arguments):
-        """Delete something when the test ends, if it is still there."""
+    def destroy_later(self, destroy, *arguments):
+        """Delete a resource after the test, if the resource still exists."""
         self.addCleanup(test_utils.call_and_ignore_notfound_exc, destroy,
                         *arguments)
 
-    def refused(self, error, words, call, *arguments, **keywords):
-        """Fail unless a call raises the error with the words."""
-        found = self.assertRaises(error, call, *arguments, **keywords)
-        self.assertIn(words, str(found.resp_body))
+    def assert_fault(self, error, words, call, *arguments, **keywords):
+        """Check that a call raises the error with the words."""
+        fault = self.assertRaises(error, call, *arguments, **keywords)
+        self.assertIn(words, str(fault.resp_body))

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each noun by itself."""
+"""Tests of single nouns."""

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What users do with several nouns together."""
+"""Tests of several nouns together."""

@@ -1,23 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Webhooks."""
+"""Client of webhooks."""
 
 import json
+import typing
 
 from qinling_tempest_plugin.services import base
 
 
 class WebhookClient(base.Client):
-    """A client of webhooks."""
+    """Client of webhooks."""
 
     path = '/v1/webhooks'
 
-    def invoke(self, id, **values):
-        """What somebody without a token gets for calling the URL.
+    def invoke(self, id: str, **values: typing.Any
+               ) -> tuple[int, typing.Any]:
+        """Call the URL of a webhook without a token.
 
         :returns: (status, decoded body).
         """
-        resp, body = self.raw_request(
+        response, body = self.raw_request(
             f'{self.base_url}{self.path}/{id}/invoke', 'POST',
             headers={'Content-Type': 'application/json'},
             body=json.dumps(values))
-        return resp.status, self._decoded(resp, body)
+        return response.status, self.decode_body(response, body)
