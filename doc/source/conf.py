@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How Sphinx makes the documents."""
+"""Configuration of Sphinx for the documents."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / '_ext'))
 
 project = 'Qinling'
 copyright = 'OpenStack contributors'
 
 extensions = [
     'cliff.sphinxext',
+    'layers',
     'openstackdocstheme',
     'oslo_config.sphinxext',
     'oslo_policy.sphinxext',
@@ -17,8 +23,8 @@ pygments_style = 'native'
 html_theme = 'openstackdocs'
 openstackdocs_repo_name = 'openstack/qinling'
 openstackdocs_auto_name = False
-# The dates and the version come from git and the installed package; neither
-# is there in every build.
+# Dates and version would come from git and the installed package, which are
+# missing in some builds.
 openstackdocs_auto_version = False
 html_last_updated_fmt = None
 
