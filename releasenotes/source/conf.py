@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How Sphinx makes the release notes."""
+"""Configuration of Sphinx for the release notes."""
 
 project = 'Qinling release notes'
 copyright = 'OpenStack contributors'

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 
-# Prints the Secret of the demo, with new passwords:
+# Print the Secret of the demo with new passwords:
 #
 #   etc/kubernetes/overlays/demo/secret.sh | kubectl create -f -
 #
-# "create" refuses to do it twice, and that is right: the database keeps the
-# passwords that it was made with.
+# "create" rightly fails the second time: the database keeps its initial
+# passwords.
 
 set -eu
 
