@@ -1,39 +1,61 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract between the engine and whatever workers live on.
+"""Contract between the engine and an orchestrator of workers.
 
-A *pool* is a runtime's supply of generic, warm, idle workers.  A *worker* is
-an agent (see :mod:`qinling.runtimes.agent`) at an address; it is claimed for
-one function, serves it, and is destroyed: never handed to another function.
+A *pool* is the supply of generic, warm, idle workers of a runtime.  A *worker*
+is an agent (see :mod:`qinling.runtimes.agent`) at an address.  The engine
+claims a worker for a single function, then destroys the worker.
+
+A driver declares its abilities as class attributes, so that callers can read
+the abilities without building the driver.
 
 Drivers raise :class:`qinling.exception.TemporaryError` when another try may
-help and :class:`qinling.exception.PermanentError` when it will not, with a
-sentence that an operator understands.  Every method may be called from many
-threads at once.
+help, else :class:`qinling.exception.PermanentError`, with a sentence for
+operators.  Every method is safe for many threads.
 """
 
 import abc
+from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
+import socket
+import typing
 
 from qinling import exception
 
 
 @dataclasses.dataclass(frozen=True)
 class RuntimeSpec:
-    """What a driver needs to know of a runtime."""
+    """A runtime as drivers need it."""
 
     id: str
     image: str
     trusted: bool = True
 
 
+class FunctionKey(typing.NamedTuple):
+    """Function and version of a worker."""
+
+    function_id: str
+    version: int = 0
+
+    def __str__(self) -> str:
+        return f'{self.function_id}/{self.version}'
+
+
+def parse_function_key(text: str) -> FunctionKey | None:
+    """Return the key of its text, ``None`` for other texts."""
+    id, slash, version = text.rpartition('/')
+    return FunctionKey(id, int(version)) if slash else None
+
+
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one worker may use: ``slots`` executions at the same time, each
-    with ``cpu`` thousandths of a core and ``memory_size`` bytes.
+    """Limits of a worker with ``slots`` executions at the same time.
 
-    ``installs`` asks for a worker that installs what functions depend on:
-    it runs Python, whatever the runtime is, and has a network.  Only the
-    process orchestrator has such.
+    Each execution has ``cpu`` thousandths of a core and ``memory_size``
+    bytes.  ``installs`` asks for a worker that installs dependencies: the
+    worker runs Python for every runtime, and has a network.  Only the
+    process orchestrator has such workers.
     """
 
     cpu: int
@@ -42,55 +64,63 @@ class Limits:
     installs: bool = False
 
 
-class Reach(abc.ABC):
-    """A way to an agent that is more than a connection to its address."""
+class Transport(abc.ABC):
+    """Connection to an agent through a relay."""
 
-    #: What stands before the path of each call.
+    #: Prefix of the path of each call.
     prefix = ''
 
     @abc.abstractmethod
-    def connect(self, timeout):
-        """A connected socket."""
+    def connect(self, timeout: float) -> socket.socket:
+        """Return a connected socket."""
 
     @abc.abstractmethod
-    def headers(self):
-        """A dict of what each call must say beside its own headers."""
+    def headers(self) -> Mapping[str, str]:
+        """Return the additional headers of each call."""
 
     @abc.abstractmethod
-    def failure(self, answer):
-        """Of an answer that is none of the agent's: whether the call has
-        reached the agent; ``None`` for the agent's own answers."""
+    def failure(self, answer: Mapping[str, typing.Any]) -> bool | None:
+        """Return whether a call failed behind the relay.
+
+        :returns: for an answer of the relay, whether the call has reached
+            the agent; ``None`` for an answer of the agent.
+        """
 
 
 @dataclasses.dataclass(frozen=True)
 class Worker:
-    """One worker: ``address`` is ``unix:<path>`` or ``tcp:<host>:<port>``;
-    ``secret`` must come with every call to its agent.
+    """Agent at an address.
 
-    ``used`` says that an engine which is gone had it for the same build of
-    the function; whether it has loaded the code, it can tell itself.
+    ``address`` is ``unix:<path>`` or ``tcp:<host>:<port>``; every call to the
+    agent carries the ``secret``.  ``used`` marks a worker with an
+    earlier claim by a dead engine for the same fingerprint; the agent reports
+    whether the code is loaded.
     """
 
     name: str
     runtime_id: str
     address: str
     secret: str = dataclasses.field(repr=False)
-    function: str = ''
+    function: FunctionKey | None = None
     used: bool = dataclasses.field(default=False, compare=False)
-    reach: Reach = dataclasses.field(default=None, repr=False, compare=False)
+    transport: Transport | None = dataclasses.field(
+        default=None, repr=False, compare=False)
 
 
 class NoPool(exception.PermanentError):
-    """There is no pool for a runtime, or not yet."""
+    """A runtime has no pool, or no pool yet."""
 
-    def __init__(self, runtime_id):
+    def __init__(self, runtime_id: str | None) -> None:
         super().__init__(
             f'There is no pool for the runtime {runtime_id}.')
 
 
 @dataclasses.dataclass(frozen=True)
-class Death:
-    """Why a worker died: a sentence, and whether what it ran is to blame."""
+class ExitReason:
+    """Cause of the death of a worker.
+
+    ``own_fault`` means that the function exceeded the memory of the worker.
+    """
 
     sentence: str
     own_fault: bool = False
@@ -98,22 +128,24 @@ class Death:
 
 @dataclasses.dataclass(frozen=True)
 class Capacity:
-    """``total`` workers wanted in a pool, ``available`` ready ones."""
+    """``total`` workers wanted in a pool, ``available`` ready workers."""
 
     total: int
     available: int
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageOrder:
-    """One execution of a function that is an image: ``cpu`` in thousandths
-    of a core, ``memory_size`` in bytes, ``timeout`` in seconds, at most
-    ``max_log_size`` bytes of log."""
+class ImageRun:
+    """Execution of an image function.
+
+    ``cpu`` in thousandths of a core, ``memory_size`` in bytes, ``timeout`` in
+    seconds, at most ``max_log_size`` bytes of log.
+    """
 
     execution_id: str
     function_id: str
     image: str
-    args: tuple
+    args: tuple[str, ...]
     cpu: int
     memory_size: int
     timeout: int
@@ -122,98 +154,119 @@ class ImageOrder:
 
 @dataclasses.dataclass(frozen=True)
 class ImageOutcome:
-    """How it ended: ``success``, what it printed as ``log``, ``duration`` in
-    seconds, and if it failed a ``sentence`` that says why."""
+    """End of an image function.
+
+    ``log`` has the output, ``duration`` is in seconds; a failure has a
+    ``sentence`` and a ``reason``: a value of
+    :class:`qinling.states.ExecutionReason`.
+    """
 
     success: bool
     log: str
     duration: float
     sentence: str = ''
+    reason: str | None = None
+
+
+class LostListener(typing.Protocol):
+    """Receiver of dead claimed workers."""
+
+    def __call__(self, worker: Worker) -> None:
+        """Handle a dead or dying worker."""
+
+
+def ignore_lost(worker: Worker) -> None:
+    """Ignore a dead worker."""
 
 
 class Orchestrator(abc.ABC):
-    """Where workers live."""
+    """Place where workers live."""
 
-    #: Whether :meth:`ImageRunner.run_image` is there, too.
-    runs_images = False
+    #: Whether the driver is an :class:`ImageRunner` as well.
+    runs_images: bool = False
 
-    #: Whether all engines have the same workers.
-    shared = False
+    #: Whether all engines share the workers.
+    shared: bool = False
 
-    #: Called with a claimed worker that died by itself, or is about to; the
-    #: engine puts its own function here.
-    on_lost = staticmethod(lambda worker: None)
+    #: Whether the driver has workers that install dependencies.
+    installs_dependencies: bool = False
+
+    #: Receiver of dead workers, set by the engine.
+    on_lost: LostListener = staticmethod(ignore_lost)
 
     @abc.abstractmethod
-    def ensure_pool(self, runtime):
-        """Make the pool of ``runtime`` (a :class:`RuntimeSpec`), or bring it
-        to the given image; returns when the pool has a ready worker.
+    def ensure_pool(self, runtime: RuntimeSpec) -> None:
+        """Create the pool of a runtime, or change its image.
 
-        :raises PermanentError: the image cannot be run here.
+        Return when the pool has a ready worker.
+
+        :raises PermanentError: the image cannot run here.
         """
 
     @abc.abstractmethod
-    def delete_pool(self, runtime_id):
-        """Destroy a pool with its idle workers; unknown ids are ignored."""
+    def delete_pool(self, runtime_id: str) -> None:
+        """Destroy a pool with its idle workers; ignore unknown ids."""
 
     @abc.abstractmethod
-    def pools(self):
-        """All pools: runtime id -> :class:`Capacity`."""
+    def pools(self) -> Mapping[str, Capacity]:
+        """Return the capacity of each pool by runtime id."""
 
     @abc.abstractmethod
-    def claim(self, runtime_id, function, limits, build=''):
-        """Take a warm worker for ``function`` (text ``<id>/<version>``)
-        under ``limits``; the pool refills itself.
+    def claim(self, runtime_id: str | None, function: FunctionKey,
+              limits: Limits, build: str = '') -> Worker:
+        """Claim a warm worker for a function; the pool refills itself.
 
-        :param build: what will be loaded; where workers can outlive their
-            engine, one that has it is found again by this.
-        :returns: a :class:`Worker`.
-        :raises TemporaryError: no worker is free and none may be started.
-        :raises NoPool: there is none for the runtime.
+        :param build: fingerprint of the code to load; where workers outlive
+            their engine, a later claim finds a loaded worker again.
+        :raises TemporaryError: no worker is free, and none may start.
+        :raises NoPool: the runtime has no pool.
         """
 
     @abc.abstractmethod
-    def release(self, worker, lost=False):
-        """Destroy a claimed worker at once; a dead one is no error.
+    def release(self, worker: Worker, disconnected: bool = False
+                ) -> ExitReason | None:
+        """Destroy a claimed worker immediately; a dead worker is no error.
 
-        :param lost: its connection broke; find out why.
-        :returns: a :class:`Death` if that is known, else ``None``.
+        :param disconnected: the connection broke; find out why.
+        :returns: the cause of death, if known.
         """
 
     @abc.abstractmethod
-    def claimed(self):
-        """The claimed :class:`Worker` list, also those of other engines
-        where engines share workers."""
+    def claimed(self) -> Sequence[Worker]:
+        """Return the claimed workers.
+
+        Where engines share workers, include those of other engines.
+        """
 
     @abc.abstractmethod
-    def describe(self):
-        """A flat dict of texts: what isolation and limits are in force."""
+    def describe(self) -> Mapping[str, str]:
+        """Return the isolation and limits in force, as texts."""
 
-    def languages(self):
-        """The images that are there by themselves: a dict of image ->
-        (language, its version or ``None``)."""
+    def languages(self) -> Mapping[str, tuple[str, str | None]]:
+        """Return the built-in images: image -> (language, version)."""
         return {}
 
     @abc.abstractmethod
-    def close(self):
-        """Destroy every worker that this process owns, or leave them to
-        other engines where workers can outlive theirs."""
+    def close(self) -> None:
+        """Destroy the workers of this process.
+
+        Where workers outlive their engine, leave them to other engines.
+        """
 
 
 class ImageRunner(abc.ABC):
-    """An orchestrator that runs images, one container per execution."""
+    """Runner of images, with a container per execution."""
 
-    runs_images = True
+    runs_images: bool = True
 
     @abc.abstractmethod
-    def run_image(self, order):
-        """Run an :class:`ImageOrder` to its end and leave nothing behind.
+    def run_image(self, run: ImageRun) -> ImageOutcome:
+        """Run an image to completion, then delete the container.
 
-        :returns: an :class:`ImageOutcome`.
-        :raises TemporaryError: it could not be begun now.
-        :raises PermanentError: it can never be begun.
+        :raises TemporaryError: the container could not start now.
+        :raises PermanentError: the container can never start.
         """
 
     @abc.abstractmethod
-    def cancel_image(self, execution_id):
-        """End what :meth:`run_image` runs for an execution, if anything."""
+    def cancel_image(self, execution_id: str) -> None:
+        """Stop the container of an execution, if any runs."""
