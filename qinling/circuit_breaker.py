@@ -1,104 +1,113 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Knowing whether the message bus is there, so that nobody waits for it."""
+"""Circuit breaker for the message bus."""
 
+from collections.abc import Callable
 import socket
 import threading
-import time
+import typing
 
+from oslo_config import cfg
 from oslo_log import log
-# By rpc alone, which has chosen threads before.
+# Only :mod:`qinling.rpc` imports this module, after the choice of threads.
 import oslo_messaging
+import tenacity
 
 from qinling import exception
 
 LOG = log.getLogger(__name__)
 
 #: Seconds that a new client waits for the bus.
-START = 5
-#: Seconds that a request waits for a bus that is not there.
-PATIENCE = 1
-#: Seconds between two looks whether it is there again.
-PROBE = 0.5
-#: Seconds in which a broker must take a connection.
-REACH = 2
-#: Where RabbitMQ listens unless the URL says otherwise.
-PORT = 5672
+START_TIMEOUT_SECONDS = 5
+#: Seconds that a request waits for a bus that is down.
+REQUEST_TIMEOUT_SECONDS = 1
+#: Seconds between two probes.
+PROBE_INTERVAL_SECONDS = 0.5
+#: Seconds in which a broker has to accept a connection.
+CONNECT_TIMEOUT_SECONDS = 2
+RABBITMQ_PORT = 5672
 
 
-def ping(conf):
-    """Raise when no broker of the bus takes a connection.
+def ping(conf: cfg.ConfigOpts) -> None:
+    """Raise an error when no broker accepts a connection.
 
-    Only that: to ask for more would cost the broker a connection of its own
-    for each look.
+    A deeper check would cost the broker a connection of its own each time.
     """
     url = oslo_messaging.TransportURL.parse(conf)
     if url.transport != 'rabbit':
         return
-    error = None
+    error: OSError | None = None
     for host in url.hosts:
         try:
             socket.create_connection(
-                (host.hostname, host.port or PORT), REACH).close()
+                (host.hostname, host.port or RABBITMQ_PORT),
+                CONNECT_TIMEOUT_SECONDS).close()
             return
         except OSError as e:
             error = e
     raise error or OSError('transport_url names no host')
 
 
-class Pulse:
-    """Whether the bus is there.
+class CircuitBreaker:
+    """Circuit breaker for the message bus.
 
-    What is sent while it is not would be tried again and again, with the
-    sender waiting; so the sender asks here first.  A thread finds out when
-    it is there again, and there is none as long as it is.
+    Callers check the breaker first, so they fail fast instead of blocking on
+    retries.  While the breaker is open, a thread probes the bus.
     """
 
-    def __init__(self, client, topic):
-        self._call = client.prepare(timeout=PATIENCE, retry=0)
-        self._cast = client.prepare(topic=f'{topic}.pulse', retry=0)
-        self._there = threading.Event()
+    def __init__(self, client: typing.Any, topic: str) -> None:
+        self._call = client.prepare(timeout=REQUEST_TIMEOUT_SECONDS, retry=0)
+        # No server listens to this topic.
+        self._cast = client.prepare(topic=f'{topic}.probe', retry=0)
+        self._closed = threading.Event()
         self._lock = threading.Lock()
-        # The first call also makes the queue for answers, which cannot be
-        # told to give up.
-        self._search(lambda: self._call.call({}, 'workers_of', runtime_id=''))
-        # Nothing that comes at once shall be refused.
-        self._there.wait(START)
+        # The first call also creates the reply queue, which waits without a
+        # timeout.
+        self._start_probing(self._probe_by_call)
+        # Accept the requests that arrive during the start.
+        self._closed.wait(START_TIMEOUT_SECONDS)
 
-    def beats(self):
-        """Whether the bus is there, as far as is known."""
-        return self._there.is_set()
+    def is_closed(self) -> bool:
+        """Return whether the bus is up, as far as known."""
+        return self._closed.is_set()
 
-    def check(self):
-        """Return when the bus is there.
+    def check(self) -> None:
+        """Return when the bus is up.
 
-        :raises Unavailable: it is not, and has not come back meanwhile.
+        :raises Unavailable: the bus is down, and stays down for a second.
         """
-        if not self._there.wait(PATIENCE):
+        if not self._closed.wait(REQUEST_TIMEOUT_SECONDS):
             raise exception.Unavailable(reason='the message bus is down.')
 
-    def lost(self):
-        """It is not there."""
+    def open(self) -> None:
+        """Open the breaker after a failure of the bus."""
         with self._lock:
-            if not self._there.is_set():
+            if not self._closed.is_set():
                 return
-            self._there.clear()
-        # Nobody listens to that topic.
-        self._search(lambda: self._cast.cast({}, 'pulse'))
+            self._closed.clear()
+        self._start_probing(self._probe_by_cast)
 
-    def _search(self, probe):
-        threading.Thread(target=self._probe, args=(probe,), name='pulse',
-                         daemon=True).start()
+    def _probe_by_call(self) -> None:
+        try:
+            self._call.call({}, 'has_workers', runtime_id='')
+        except (oslo_messaging.MessagingTimeout, oslo_messaging.RemoteError):
+            # The bus is up, without an engine.
+            return
 
-    def _probe(self, probe):
-        while True:
-            try:
-                probe()
-            except (oslo_messaging.MessagingTimeout,
-                    oslo_messaging.RemoteError):
-                break
-            except Exception as e:
-                LOG.warning('The message bus is down: %s', e)
-                time.sleep(PROBE)
-            else:
-                break
-        self._there.set()
+    def _probe_by_cast(self) -> None:
+        self._cast.cast({}, 'probe')
+
+    def _start_probing(self, probe: Callable[[], None]) -> None:
+        threading.Thread(target=self._probe, args=(probe,),
+                         name='circuit-breaker', daemon=True).start()
+
+    def _probe(self, probe: Callable[[], None]) -> None:
+        tenacity.Retrying(
+            wait=tenacity.wait_fixed(PROBE_INTERVAL_SECONDS),
+            before_sleep=_log_failure)(probe)
+        self._closed.set()
+        LOG.info('The message bus is up.')
+
+
+def _log_failure(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    LOG.warning('Could not reach the message bus: %s', error)

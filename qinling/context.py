@@ -1,108 +1,139 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks: the identity that goes with every request."""
+"""Identity of the caller, which every request carries."""
 
+import collections.abc
 import copy
+import dataclasses
+import typing
 
 from oslo_context import context
+from oslo_policy import policy
 
 
-class RequestContext(context.RequestContext):
-    """An OpenStack request context that knows what it may do.
+@dataclasses.dataclass(frozen=True, slots=True)
+class TraceContext:
+    """Ids that follow a request through all processes.
 
-    ``elevated()`` gives one that sees every project; nothing else does.
+    ``traceparent`` is a header of W3C Trace Context.
     """
 
-    #: The span of a trace that this is a part of, as W3C Trace Context has
-    #: it.
-    traceparent = None
+    request_id: str | None = None
+    global_request_id: str | None = None
+    traceparent: str | None = None
 
-    def __init__(self, enforcer=None, sees_all=False, **kwargs):
+
+class RequestContext(context.RequestContext):  # type: ignore[misc]
+    """OpenStack request context with the permissions of the caller.
+
+    Only :meth:`elevated` returns a context that sees every project.
+    """
+
+    #: W3C Trace Context header of the span that the request belongs to.
+    traceparent: str | None = None
+    #: Every authenticated caller has a project.
+    project_id: str  # type: ignore[assignment]
+
+    def __init__(self, enforcer: policy.Enforcer | None = None,
+                 sees_all: bool = False, **kwargs: typing.Any) -> None:
         super().__init__(**kwargs)
         self.enforcer = enforcer
         self.sees_all = sees_all
 
-    def update_store(self):
-        """Nothing: the base class would make each new context the one that
-        log records of this thread are written with."""
+    def update_store(self) -> None:
+        """Leave the log context of the thread alone.
 
-    def use_in_log(self):
-        """Have the log records of this thread carry this context."""
+        The base class would replace the log context with every new context.
+        """
+
+    def use_in_log(self) -> None:
+        """Write the log records of this thread with this context."""
         super().update_store()
 
-    def is_part_of(self, environ):
-        """Take over the ids of a request from its WSGI environment."""
+    def join_request(self, environ: collections.abc.Mapping[
+            str, typing.Any]) -> None:
+        """Take over the ids of a request from the WSGI environment."""
         self.request_id = environ['openstack.request_id']
         self.global_request_id = environ['openstack.global_request_id']
         self.traceparent = environ['qinling.traceparent']
 
-    def trail(self):
-        """What follows a request wherever it leads, as plain data."""
-        return {'request_id': self.request_id,
-                'global_request_id': self.global_request_id,
-                'traceparent': self.traceparent}
+    def trace_context(self) -> TraceContext:
+        """Return the ids that follow the request into the engine."""
+        return TraceContext(self.request_id, self.global_request_id,
+                            self.traceparent)
 
-    def can(self, rule, target=None):
-        """Whether the caller may do what the policy ``rule`` guards.
+    def can(self, rule: str, target: collections.abc.Mapping[
+            str, typing.Any] | None = None) -> bool:
+        """Return whether the policy ``rule`` permits the caller to act.
 
-        :param target: the thing acted on, as a dict; the caller's own
-            project when not given.
+        :param target: attributes of the resource acted on; the project of
+            the caller by default.
         """
         if self.enforcer is None:
             return True
         if target is None:
             target = {'project_id': self.project_id}
-        return self.enforcer.authorize(rule, target, self.to_policy_values(),
-                                       do_raise=False)
+        return bool(self.enforcer.authorize(
+            rule, target, self.to_policy_values(), do_raise=False))
 
-    def reach(self):
-        """The context for one thing named by its id: an admin reaches those
-        of all projects, anybody else his own."""
+    def visible_scope(self) -> 'RequestContext':
+        """Return the context for a resource addressed by id.
+
+        Admins reach the resources of all projects, other callers the
+        resources of their own project.
+        """
         return self.elevated() if self.can('admin_required') else self
 
-    def elevated(self):
-        """The same caller, seeing things of all projects."""
-        wide = copy.copy(self)
-        wide.sees_all = True
-        return wide
+    def elevated(self) -> 'RequestContext':
+        """Return a context of the same caller that sees all projects."""
+        elevated = copy.copy(self)
+        elevated.sees_all = True
+        return elevated
 
 
-def admin(project_id='default'):
-    """The service itself: nobody is asked, every project is seen."""
+def admin(project_id: str = 'default') -> RequestContext:
+    """Return the context of the service, which sees every project."""
     return RequestContext(project_id=project_id, is_admin=True, sees_all=True)
 
 
-class Limited(RequestContext):
-    """One that may do what ``rules`` names and nothing else, and reaches
-    what is of its project."""
+class RestrictedContext(RequestContext):
+    """Context that only permits the given rules."""
 
-    def __init__(self, rules=(), **kwargs):
+    def __init__(self, rules: collections.abc.Iterable[str] = (),
+                 **kwargs: typing.Any) -> None:
         super().__init__(**kwargs)
         self._rules = frozenset(rules)
 
-    def can(self, rule, target=None):
+    def can(self, rule: str, target: collections.abc.Mapping[
+            str, typing.Any] | None = None) -> bool:
+        """Return whether ``rule`` is among the permitted rules."""
         return rule in self._rules
 
 
-def nobody(rule):
-    """Who has no identity, at a public route with this rule."""
-    return Limited([rule])
+def anonymous(rule: str) -> RequestContext:
+    """Return the context of a caller at a public route with this rule."""
+    return RestrictedContext([rule])
 
 
-def owner(project_id, cause=None):
-    """A project itself, when what it has set up runs without a caller.
+def project_owner(project_id: str, caller: RequestContext | None = None
+                  ) -> RequestContext:
+    """Return the context of a project whose trigger fires.
 
-    :param cause: the context of the request that makes it run, if any.
+    :param caller: context of the request behind the trigger, if any; the
+        execution inherits its ids.
     """
-    made = Limited(project_id=project_id)
-    if cause is not None:
-        made.request_id = cause.request_id
-        made.global_request_id = cause.global_request_id
-        made.traceparent = cause.traceparent
-    return made
+    owner = RestrictedContext(project_id=project_id)
+    if caller is not None:
+        owner.request_id = caller.request_id
+        owner.global_request_id = caller.global_request_id
+        owner.traceparent = caller.traceparent
+    return owner
 
 
-def following(trail, project_id):
-    """What log records of an execution are written with."""
-    ids = {name: trail.get(name) for name in (
-        'request_id', 'global_request_id')} if trail else {}
+def log_context(trace: TraceContext, project_id: str) -> RequestContext:
+    """Return the context for log records about an execution."""
+    ids = {}
+    if trace.request_id:
+        ids['request_id'] = trace.request_id
+    if trace.global_request_id:
+        ids['global_request_id'] = trace.global_request_id
     return RequestContext(project_id=project_id, **ids)

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finding a driver by its name."""
+"""Drivers by name: modules of this package, or entry points."""
 
 import importlib
 from importlib import metadata
+import typing
 
 
-def load(family, name):
-    """The ``Driver`` class of the module ``qinling.<family>.<name>``.
+def load(family: str, name: str) -> typing.Any:
+    """Return the ``Driver`` class of the module ``qinling.<family>.<name>``.
 
-    :param family: ``orchestrators``, ``storage`` or ``sources``.
-    :param name: the module's name; one that is not ours is looked up among
-        the entry points of the group ``qinling.<family>``.
-    :raises ValueError: there is no such driver; names those there are.
+    :param family: ``orchestrators`` or ``storage``.
+    :param name: name of a module, else of an entry point in the group
+        ``qinling.<family>``.
+    :raises ValueError: no such driver exists.
     """
     module = f'qinling.{family}.{name}'
     if name.isidentifier() and name != 'base':

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The policy enforcer."""
+"""Policy enforcer."""
 
 from oslo_config import cfg
 from oslo_policy import policy
@@ -8,13 +8,13 @@ from qinling import conf as qinling_conf
 from qinling import policies
 
 
-def enforcer(conf):
-    """An enforcer with every rule of the service registered."""
-    made = policy.Enforcer(conf)
-    made.register_defaults(policies.list_rules())
-    return made
+def create_enforcer(conf: cfg.ConfigOpts) -> policy.Enforcer:
+    """Return an enforcer with every rule of the service."""
+    enforcer = policy.Enforcer(conf)
+    enforcer.register_defaults(policies.list_rules())
+    return enforcer
 
 
-def get_enforcer():
-    """What the oslo.policy command line tools ask for."""
-    return enforcer(qinling_conf.register(cfg.ConfigOpts()))
+def get_enforcer() -> policy.Enforcer:
+    """Return the enforcer for the tools of oslo.policy."""
+    return create_enforcer(qinling_conf.register(cfg.ConfigOpts()))

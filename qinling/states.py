@@ -1,79 +1,118 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The statuses that a thing can have, and the moves between them.
+"""Statuses of the resources, and the legal moves between statuses.
 
-A status changes only through :func:`qinling.db.query.move`, which refuses
-whatever is not written here.
+Only :func:`qinling.db.crud.change_status` changes a status, and refuses every move
+missing from :data:`MOVES`.
 """
 
 import enum
 
 
 class RuntimeStatus(str, enum.Enum):
-    """Where the pool of a runtime stands."""
+    """State of the pool of a runtime."""
 
-    #: The pool is being made; nothing can run yet.
+    #: The orchestrator creates the pool; nothing can run yet.
     CREATING = 'creating'
-    #: The pool serves.
+    #: The pool serves executions.
     AVAILABLE = 'available'
-    #: The pool is being brought to another image.
+    #: The orchestrator replaces the image of the pool.
     UPGRADING = 'upgrading'
-    #: The pool could not be made; the operator deletes the runtime.
+    #: The pool could not be created; an operator deletes the runtime.
     ERROR = 'error'
-    #: The pool is being destroyed; the row goes with it.
+    #: The orchestrator destroys the pool, then the row is deleted.
     DELETING = 'deleting'
 
 
 class ExecutionStatus(str, enum.Enum):
-    """How far an execution has come."""
+    """Progress of an execution."""
 
-    #: Accepted; waits for a worker, or runs on one.
+    #: Accepted: waits for a worker or runs on a worker.
     RUNNING = 'running'
     #: The function returned.
     SUCCESS = 'success'
-    #: The function raised, took too long or too much.
+    #: The function raised an error or exceeded a limit.
     FAILED = 'failed'
-    #: The platform was at fault.
+    #: The platform could not run the function.
     ERROR = 'error'
-    #: A user ended it.
+    #: A user cancelled the execution.
     CANCELLED = 'cancelled'
 
 
+class ExecutionReason(str, enum.Enum):
+    """Machine-readable cause of an execution that did not succeed."""
+
+    #: The function raised an exception.
+    USER_ERROR = 'user_error'
+    #: The code could not be imported, or has no such entry.
+    LOAD_ERROR = 'load_error'
+    #: The function ran longer than its timeout.
+    TIMEOUT = 'timeout'
+    #: The process of the function ended before the function returned.
+    CRASHED = 'crashed'
+    #: The function used more memory than its limit.
+    OUT_OF_MEMORY = 'out_of_memory'
+    #: The function started more processes or threads than its limit.
+    OUT_OF_PROCESSES = 'out_of_processes'
+    #: The result exceeds the largest result that is stored.
+    OUTPUT_TOO_LARGE = 'output_too_large'
+    #: The result is not JSON.
+    INVALID_OUTPUT = 'invalid_output'
+    #: A user cancelled the execution.
+    CANCELLED = 'cancelled'
+    #: The execution did not start within ``max_age``.
+    EXPIRED = 'expired'
+    #: The dependencies are not installed.
+    DEPENDENCIES = 'dependencies'
+    #: Keystone gave no token for the trust of the function.
+    NO_TOKEN = 'no_token'
+    #: No worker was free before the queue timeout.
+    NO_WORKER = 'no_worker'
+    #: The worker died for a cause outside the function.
+    WORKER_LOST = 'worker_lost'
+    #: No engine claimed the execution, or the claiming engine died.
+    ENGINE_LOST = 'engine_lost'
+    #: The service stopped.
+    STOPPED = 'stopped'
+    #: Any other fault of the platform.
+    PLATFORM = 'platform'
+
+
 class JobStatus(str, enum.Enum):
-    """Whether a job fires."""
+    """State of a job."""
 
     RUNNING = 'running'
     PAUSED = 'paused'
     CANCELLED = 'cancelled'
-    #: It fired as often as it was to.
+    #: The job fired as often as its count allows.
     DONE = 'done'
 
 
 class BuildStatus(str, enum.Enum):
-    """How far the installation of dependencies has come."""
+    """Progress of the installation of dependencies."""
 
-    #: Some engine is at it.
+    #: An engine installs the dependencies.
     BUILDING = 'building'
-    #: What was installed is stored.
+    #: The storage has the installed dependencies.
     READY = 'ready'
-    #: It could not be installed, and is not tried again unasked.
+    #: The installation failed; only a user starts another one.
     FAILED = 'failed'
 
 
 class Misfire(str, enum.Enum):
-    """What a job does about ticks that nobody could fire in time."""
+    """Policy of a job for fire times that passed without an engine."""
 
-    #: Nothing; it goes on with the next tick.
+    #: Skip all of them.
     SKIP = 'skip'
-    #: It fires once for all of them.
+    #: Fire once for all of them.
     ONCE = 'once'
-    #: It fires for each of them.
+    #: Fire for each of them.
     ALL = 'all'
 
 
-#: A job in one of these still needs its function.
+#: Statuses of a job that still needs its function.
 LIVE_JOBS = (JobStatus.RUNNING.value, JobStatus.PAUSED.value)
 
-#: noun -> {new status: the statuses that it may come from}
+#: Model name -> {new status: statuses before the move}.
 MOVES = {
     'Runtime': {
         'available': ('creating', 'upgrading'),

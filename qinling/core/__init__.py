@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What functions, runtimes and executions are, and what may happen to them.
+"""Functions, runtimes, executions and triggers: their rules.
 
-No HTTP, no bus and no Kubernetes: the engine client, the database and the
-storage are handed in.  Each noun is one class whose methods take the request
-context first; a method commits before it tells the engine.
+The packages ``trigger > execution > function > runtime`` stand on the modules
+of this package, and import downwards only.  HTTP, the message bus and
+Kubernetes do not belong here: engine client, database and storage are passed
+in.  Each noun is one class whose methods take the request context first; a
+method commits before a call to the engine.
 """

@@ -1,124 +1,138 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that take effect but once, however often they come.
+"""Idempotent requests: repeats have no further effect.
 
-The key of such a request is written in the transaction that makes what it
-asks for, so that there is never one without the other, whatever process
-dies; and the database lets but one of two through that come at once.  A
-repeat is answered from what the first one has made.
+The transaction that creates the resource writes the key as well, so neither
+exists without the other, whatever process dies; a unique index lets one of
+two simultaneous requests through.  The answer to a repeat comes from the
+resource of the first request.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterable
 import dataclasses
 import datetime
 import hashlib
+import typing
 
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 from qinling import exception
 
 _MODEL = models.IdempotencyKey
-#: How long a key is remembered.
-KEPT = datetime.timedelta(hours=24)
-#: Keys that are forgotten in one transaction.
-BATCH = 1000
+RETENTION = datetime.timedelta(hours=24)
+#: Keys that one transaction deletes.
+MAX_BATCH_ROWS = 1000
+
+_T = typing.TypeVar('_T')
 
 
 @dataclasses.dataclass
-class Once:
-    """A request with a key: ``id`` is the key among all keys, and
-    ``fingerprint`` what the request asks for.  ``repeated`` becomes true
-    when it has been answered from the first one."""
+class IdempotentRequest:
+    """A request with a key.
+
+    ``id`` is a hash of key and scope, ``fingerprint`` a hash of the content.
+    ``repeated`` becomes true when the answer comes from the first request.
+    """
 
     id: str
     fingerprint: str
     repeated: bool = False
 
 
-def once(key, scope, content=()):
-    """The :class:`Once` of a request.
+def create_request(key: str, scope: Iterable[str],
+                   content: Iterable[bytes] = ()) -> IdempotentRequest:
+    """Return the idempotent request for a key.
 
-    :param key: text that the sender has chosen.
-    :param scope: texts that tell who may use the key, and what for.
-    :param content: bytes that are the same when the request is; none, when
-        the key alone says so.
+    :param key: text chosen by the sender.
+    :param scope: texts that name the owner and the use of the key.
+    :param content: bytes that equal requests share; empty when the key
+        alone identifies the request.
     """
-    return Once(_digest([key.encode(), *(text.encode() for text in scope)]),
-                _digest(content))
+    return IdempotentRequest(
+        _digest([key.encode(), *(text.encode() for text in scope)]),
+        _digest(content))
 
 
-def _digest(parts):
-    made = hashlib.sha256()
+def _digest(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
     for part in parts:
-        made.update(b'%d:' % len(part))
-        made.update(part)
-    return made.hexdigest()
+        digest.update(b'%d:' % len(part))
+        digest.update(part)
+    return digest.hexdigest()
 
 
-def run(db, once, make, repeat):
-    """What ``make()`` returns, or ``repeat(id)`` of what the first request
-    with the same key has made.
+def run(db: session.Database, request: IdempotentRequest | None,
+        create: Callable[[], _T], repeat: Callable[[str], _T]) -> _T:
+    """Return ``create()``, or ``repeat(id)`` for a repeated request.
 
-    ``make`` must call :func:`reserve` in the transaction that makes it.
+    ``create`` calls :func:`reserve` in the transaction that writes the
+    resource.
 
-    :param once: ``None`` for a request without a key.
-    :raises IdempotencyKeyReused: the first request asked for another thing.
+    :param request: ``None`` for a request without a key.
+    :raises IdempotencyKeyReused: the first request had another content.
     """
-    if once is None:
-        return make()
-    first = _first(db, once)
-    if first is None:
+    if request is None:
+        return create()
+    resource_id = _find_resource(db, request)
+    if resource_id is None:
         try:
-            return make()
+            return create()
         except crud.DuplicateEntry:
-            first = _first(db, once)
-            if first is None:
+            resource_id = _find_resource(db, request)
+            if resource_id is None:
                 raise
-    once.repeated = True
-    return repeat(first)
+    request.repeated = True
+    return repeat(resource_id)
 
 
-def reserve(tx, once, resource_id):
-    """Write down what a request is about to make.
+def reserve(tx: session.Connection, request: IdempotentRequest | None,
+            resource_id: str) -> None:
+    """Write the key of a request within the transaction of its resource.
 
-    :raises DuplicateEntry: another one with its key was first.
+    :raises DuplicateEntry: another request with the key was first.
     """
-    if once is not None:
-        crud.insert(tx, _MODEL, id=once.id, fingerprint=once.fingerprint,
-                    resource_id=resource_id)
+    if request is not None:
+        crud.insert(tx, _MODEL, id=request.id,
+                    fingerprint=request.fingerprint, resource_id=resource_id)
 
 
-def release(tx, once):
-    """Forget a key whose request came to nothing."""
-    if once is not None:
-        crud.delete(tx, _MODEL, once.id)
+def release(tx: session.Connection, request: IdempotentRequest | None
+            ) -> None:
+    """Delete the key of a request without a resource."""
+    if request is not None:
+        crud.delete(tx, _MODEL, request.id)
 
 
-def _first(db, once):
-    """The id of what the first request has made, or ``None``."""
-    found = db.read(lambda tx: crud.find(tx, _MODEL, _MODEL.id == once.id))
-    if not found:
+def _find_resource(db: session.Database, request: IdempotentRequest
+                   ) -> str | None:
+    """Return the id of the resource of the first request, or ``None``."""
+    rows = db.read(lambda tx: crud.select(
+        tx, _MODEL, _MODEL.id == request.id))
+    if not rows:
         return None
-    if found[0].created_at <= models.now() - KEPT:
-        # Not purged yet; it stands in the way of this one.
+    row = rows[0]
+    if row.created_at <= models.now() - RETENTION:
+        # An expired key that is not purged yet must not block the request.
         db.write(lambda tx: crud.delete_all(
-            tx, _MODEL, _MODEL.id == once.id,
-            _MODEL.created_at == found[0].created_at))
+            tx, _MODEL, _MODEL.id == request.id,
+            _MODEL.created_at == row.created_at))
         return None
-    if found[0].fingerprint != once.fingerprint:
+    if row.fingerprint != request.fingerprint:
         raise exception.IdempotencyKeyReused()
-    return found[0].resource_id
+    return str(row.resource_id)
 
 
-def purge(db):
-    """Forget the keys that are too old; a batch in each transaction."""
-    while db.write(_purge_batch) == BATCH:
+def purge(db: session.Database) -> None:
+    """Delete the expired keys in batches."""
+    while db.write(_purge_batch) == MAX_BATCH_ROWS:
         pass
 
 
-def _purge_batch(tx):
-    old = crud.find(tx, _MODEL, _MODEL.created_at <= models.now() - KEPT,
-                    limit=BATCH, order=[_MODEL.created_at],
-                    only=[_MODEL.id])
-    if not old:
+def _purge_batch(tx: session.Connection) -> int:
+    rows = crud.select(
+        tx, _MODEL, _MODEL.created_at <= models.now() - RETENTION,
+        limit=MAX_BATCH_ROWS, order=[_MODEL.created_at], only=[_MODEL.id])
+    if not rows:
         return 0
-    return crud.delete_all(
-        tx, _MODEL, _MODEL.id.in_([row.id for row in old]))
+    return crud.delete_all(tx, _MODEL, _MODEL.id.in_([row.id for row in rows]))

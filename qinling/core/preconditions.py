@@ -1,22 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing only over the state that the writer has seen.
+"""Preconditions: a write only over the state that the writer has seen.
 
-``match`` is the set of revisions that a caller accepts, or ``None`` when he
-accepts any; see the column ``revision`` of :mod:`qinling.db.models`.
+``match`` is the set of revisions that a caller accepts, or ``None`` for any;
+see the column ``revision`` of :mod:`qinling.db.models`.
 """
 
+from collections.abc import Set
+import typing
+
+from qinling.db import models
 from qinling import exception
 
+Match = Set[int] | None
 
-def check(row, match):
-    """Refuse a row that is not at one of the revisions.
 
-    :raises PreconditionFailed: it is at another.
+def check(row: typing.Any, match: Match) -> None:
+    """Raise an error for a row at another revision.
+
+    :raises PreconditionFailed: the revision of the row is not accepted.
     """
     if match is not None and row.revision not in match:
         raise exception.PreconditionFailed(revision=row.revision)
 
 
-def condition(model, match):
-    """The same as conditions of a statement, for the moment of the write."""
+def condition(model: type[models.Revised], match: Match
+              ) -> tuple[typing.Any, ...]:
+    """Return the conditions of a statement that checks at the write."""
     return () if match is None else (model.revision.in_(match),)

@@ -1,52 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quotas: how much of everything a project may have.
+"""Quotas: limits on the resources of a project.
 
-What is counted is what the tables hold, so no counter can go wrong.  Who
-would make something holds the project's row in ``quotas`` until the end of
-the transaction, so that two who each see one place left do not both take it.
+The usage is what the tables contain, so no counter can drift.  A request that
+creates a limited resource locks the row of its project in ``quotas`` until
+the end of the transaction, so two requests never take one last place.
 """
 
+from collections.abc import Callable
+from collections.abc import Mapping
 import functools
+import typing
+
+from oslo_config import cfg
 
 from qinling import context
+from qinling.core import targets
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import queries
+from qinling.db import session
 from qinling import exception
 from qinling import states
 
 _MODEL = models.Quota
-#: What has a limit.
+#: Names of the limited resources.
 RESOURCES = models.QUOTAS
+EXECUTIONS = 'concurrent_executions'
 UNLIMITED = -1
-MOST_ID = 80
+MAX_PROJECT_ID_LENGTH = 80
+
+Guard = Callable[[session.Connection], None]
 
 
 class Quotas:
-    """Limits of projects, and what they use."""
+    """Limits and usage of projects."""
 
-    def __init__(self, conf, db):
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database) -> None:
         self._defaults = conf.quota
         self._db = db
 
-    def guard(self, project_id, **wanted):
-        """Make ready to check that a project may have more.
+    def guard(self, project_id: str, **amounts: int) -> Guard:
+        """Prepare the check that a project may have more resources.
 
-        :param wanted: resource -> how much more.
-        :returns: a function of a transaction, which it must be the first
-            thing in: before a read, since that may show the state of then
-            for the rest of the transaction.  It raises
-            :class:`~qinling.exception.QuotaExceeded`.
+        :param amounts: resource -> number of additional resources.
+        :returns: a function of a transaction, to be called before any read:
+            a read may freeze the state that the transaction sees.  The
+            function raises :class:`~qinling.exception.QuotaExceeded`.
         """
-        row = self._db.read(lambda tx: _row(tx, project_id))
-        limits = self._limits(row)
-        if all(limits[name] == UNLIMITED for name in wanted):
-            return _nothing
+        row = self._db.read(lambda tx: _find_row(tx, project_id))
+        limits = _limits(self._defaults, row)
+        if all(limits[name] == UNLIMITED for name in amounts):
+            return _no_limit
         if row is None:
-            self._make(project_id)
-        return functools.partial(self._check, project_id, wanted)
+            self._create_row(project_id)
+        return functools.partial(
+            _check, self._defaults, project_id, amounts)
 
-    def _make(self, project_id):
+    def guard_execution(self, target: targets.Target) -> Guard | None:
+        """Prepare the check that a project may run one more execution.
+
+        :returns: see :meth:`guard`; ``None`` without a limit, at no cost.
+        """
+        if _execution_limit(self._defaults, target) == UNLIMITED:
+            return None
+        return self.guard(target.project_id, **{EXECUTIONS: 1})
+
+    def _create_row(self, project_id: str) -> None:
         try:
             self._db.write(lambda tx: crud.insert(
                 tx, _MODEL, project_id=project_id))
@@ -54,47 +73,30 @@ class Quotas:
             # Another request was faster.
             return
 
-    def _check(self, project_id, wanted, tx):
-        limits = self._limits(_row(tx, project_id, lock=True))
-        for name, more in wanted.items():
-            limit = limits[name]
-            if limit == UNLIMITED or more <= 0:
-                continue
-            used = _used(tx, project_id, name)
-            if used + more <= limit:
-                continue
-            if name == 'storage_bytes':
-                raise exception.StorageQuotaExceeded(
-                    resource=name, more=more, used=used, limit=limit)
-            raise exception.QuotaExceeded(
-                resource=name, more=more, used=used, limit=limit)
+    def get(self, ctx: context.RequestContext, project_id: str
+            ) -> tuple[dict[str, int], dict[str, int]]:
+        """Return limits and usage of a project, resource -> number.
 
-    def _limits(self, row):
-        own = {name: getattr(row, name, None) for name in RESOURCES}
-        return {name: self._defaults[name] if limit is None else limit
-                for name, limit in own.items()}
-
-    def get(self, ctx, project_id):
-        """(limits, usage) of a project, each resource -> number.
-
-        :raises PolicyForbidden: it is another's project.
+        :raises PolicyForbidden: the caller may not see the project.
         """
         rule = 'quota:get'
         if not ctx.can(rule, {'project_id': project_id}):
             raise exception.PolicyForbidden(rule=rule)
         return self._db.read(lambda tx: (
-            self._limits(_row(tx, project_id)),
-            {name: _used(tx, project_id, name) for name in RESOURCES}))
+            _limits(self._defaults, _find_row(tx, project_id)),
+            {name: _count_used(tx, project_id, name) for name in RESOURCES}))
 
-    def update(self, project_id, limits):
-        """Give a project limits of its own; -1 for none.
+    def update(self, project_id: str, limits: Mapping[str, int]) -> None:
+        """Set limits of a project; -1 for no limit.
 
-        A limit may be lower than what is used: nothing goes, but nothing
-        more can be made.
+        A limit below the usage deletes nothing, but blocks new resources.
+
+        :raises Invalid: the project id or a limit is not valid.
         """
-        if len(project_id) > MOST_ID:
+        if len(project_id) > MAX_PROJECT_ID_LENGTH:
             raise exception.Invalid(
-                f'A project id has at most {MOST_ID} characters.')
+                f'A project id has at most {MAX_PROJECT_ID_LENGTH} '
+                'characters.')
         for name, limit in limits.items():
             if limit < UNLIMITED:
                 raise exception.Invalid(
@@ -103,42 +105,85 @@ class Quotas:
             raise exception.Invalid(
                 'No limit was given; name at least one of: '
                 f'{", ".join(RESOURCES)}.')
-        self._make(project_id)
+        self._create_row(project_id)
         self._set(project_id, limits)
 
-    def delete(self, project_id):
-        """Give a project the default limits.  The row stays: somebody may
-        hold it."""
+    def delete(self, project_id: str) -> None:
+        """Restore the default limits of a project.
+
+        The row stays, since another transaction may hold its lock.
+        """
         self._set(project_id, dict.fromkeys(RESOURCES))
 
-    def _set(self, project_id, limits):
+    def _set(self, project_id: str, limits: Mapping[str, int | None]
+             ) -> None:
         self._db.write(lambda tx: crud.update_all(
             tx, _MODEL, limits, _MODEL.project_id == project_id))
 
 
-def _nothing(_tx):
-    """What guards where there is no limit."""
+def check_execution(tx: session.Connection, conf: cfg.ConfigOpts,
+                    target: targets.Target) -> None:
+    """Check that a project may run one more execution.
+
+    For triggers whose transaction has begun with other statements.
+
+    :raises QuotaExceeded: the limit is reached.
+    """
+    if _execution_limit(conf.quota, target) != UNLIMITED:
+        _check(conf.quota, target.project_id, {EXECUTIONS: 1}, tx)
 
 
-def _row(tx, project_id, lock=False):
+def _execution_limit(defaults: typing.Any, target: targets.Target) -> int:
+    limit: int = (defaults[EXECUTIONS] if target.execution_quota is None
+                  else target.execution_quota)
+    return limit
+
+
+def _check(defaults: typing.Any, project_id: str, amounts: dict[str, int],
+           tx: session.Connection) -> None:
+    limits = _limits(defaults, _find_row(tx, project_id, lock=True))
+    for name, amount in amounts.items():
+        limit = limits[name]
+        if limit == UNLIMITED or amount <= 0:
+            continue
+        used = _count_used(tx, project_id, name)
+        if used + amount <= limit:
+            continue
+        error = (exception.StorageQuotaExceeded if name == 'storage_bytes'
+                 else exception.QuotaExceeded)
+        raise error(resource=name, more=amount, used=used, limit=limit)
+
+
+def _limits(defaults: typing.Any, row: typing.Any) -> dict[str, int]:
+    limits = {name: getattr(row, name, None) for name in RESOURCES}
+    return {name: defaults[name] if limit is None else limit
+            for name, limit in limits.items()}
+
+
+def _no_limit(_tx: session.Connection) -> None:
+    """Check nothing: the project has no limit."""
+
+
+def _find_row(tx: session.Connection, project_id: str, lock: bool = False
+              ) -> typing.Any:
     return crud.get(tx, context.admin(), _MODEL, lock=lock,
                     project_id=project_id)
 
 
-def _used(tx, project_id, name):
+def _count_used(tx: session.Connection, project_id: str, name: str) -> int:
     if name == 'storage_bytes':
-        return queries.stored(tx, project_id)
+        return queries.stored_bytes(tx, project_id)
     model, *conditions = _COUNTED[name]
     return crud.count(tx, model, model.project_id == project_id,
                       *conditions)
 
 
 _RUNNING = states.ExecutionStatus.RUNNING.value
-_COUNTED = {
+#: resource -> (model, conditions of the counted rows)
+_COUNTED: dict[str, tuple[typing.Any, ...]] = {
     'functions': (models.Function,),
     'versions': (models.FunctionVersion,),
     'jobs': (models.Job, models.Job.status.in_(states.LIVE_JOBS)),
     'webhooks': (models.Webhook,),
-    'concurrent_executions': (
-        models.Execution, models.Execution.status == _RUNNING),
+    EXECUTIONS: (models.Execution, models.Execution.status == _RUNNING),
 }

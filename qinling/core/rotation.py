@@ -1,52 +1,64 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Giving what is encrypted in the database to another key."""
+"""Rotation of the key that encrypts the secrets in the database."""
 
+from collections.abc import Iterator
+import typing
+
+from qinling.core import secrets as secrets_module
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 
-#: Rows that are read at a time.
-PIECE = 100
+#: Rows of one read.
+MAX_BATCH_ROWS = 100
 _WEBHOOK = models.Webhook
-_SETTINGS = models.FunctionSettings
+_ENVIRONMENT = models.FunctionSettings
 
 
-def rotate(db, secrets):
-    """Encrypt every secret with the first of the keys.
+def rotate(db: session.Database, secrets: secrets_module.Secrets) -> int:
+    """Encrypt every secret with the first key.
 
-    What is written meanwhile has that key already, if the API has it.
+    Secrets written in the meantime have that key already, if the API does.
 
-    :param secrets: a :class:`qinling.core.secrets.Secrets`.
-    :returns: how many secrets were encrypted anew.
-    :raises Unavailable: one was encrypted with none of the keys.
+    :returns: the number of secrets encrypted again.
+    :raises Unavailable: no configured key fits a secret.
     """
-    return (sum(_webhook(db, secrets, row) for row in _rows(
+    return (sum(_rotate_webhook(db, secrets, row) for row in _read_rows(
                 db, _WEBHOOK, _WEBHOOK.secret.is_not(None)))
-            + sum(_settings(db, secrets, row) for row in _rows(
-                db, _SETTINGS)))
+            + sum(_rotate_environment(db, secrets, row)
+                  for row in _read_rows(db, _ENVIRONMENT)))
 
 
-def _rows(db, model, *conditions):
-    last = ''
-    while rows := db.read(lambda tx: crud.find(
-            tx, model, model.id > last, *conditions, limit=PIECE)):
+def _read_rows(db: session.Database, model: typing.Any,
+               *conditions: typing.Any) -> Iterator[typing.Any]:
+    last_id = ''
+    while rows := db.read(lambda tx: crud.select(
+            tx, model, model.id > last_id, *conditions,
+            limit=MAX_BATCH_ROWS)):
         yield from rows
-        last = rows[-1].id
+        last_id = rows[-1].id
 
 
-def _webhook(db, secrets, row):
-    new = {name: secrets.renew(getattr(row, name))
-           for name in ('secret', 'previous_secret') if getattr(row, name)}
-    # Neither a change that its owner has made, nor one over his.
+def _rotate_webhook(db: session.Database, secrets: secrets_module.Secrets,
+                    row: typing.Any) -> int:
+    values = {name: secrets.reencrypt(getattr(row, name))
+              for name in ('secret', 'previous_secret')
+              if getattr(row, name)}
+    # The conditions keep a concurrent change by the owner; the revision
+    # stays, since nothing changes for the owner.
     written = db.write(lambda tx: crud.update_all(
-        tx, _WEBHOOK, dict(new, updated_at=_WEBHOOK.updated_at),
+        tx, _WEBHOOK, dict(values, updated_at=_WEBHOOK.updated_at),
         _WEBHOOK.id == row.id, *(
-            getattr(_WEBHOOK, name) == getattr(row, name) for name in new)))
-    return len(new) if written else 0
+            getattr(_WEBHOOK, name) == getattr(row, name)
+            for name in values)))
+    return len(values) if written else 0
 
 
-def _settings(db, secrets, row):
-    new = {name: dict(value, sealed=secrets.renew(value['sealed']))
-           for name, value in row.secrets.items()}
-    written = new and db.write(lambda tx: crud.update_all(
-        tx, _SETTINGS, {'secrets': new}, _SETTINGS.id == row.id))
-    return len(new) if written else 0
+def _rotate_environment(db: session.Database,
+                        secrets: secrets_module.Secrets,
+                        row: typing.Any) -> int:
+    values = {name: dict(value, sealed=secrets.reencrypt(value['sealed']))
+              for name, value in row.secrets.items()}
+    written = values and db.write(lambda tx: crud.update_all(
+        tx, _ENVIRONMENT, {'secrets': values}, _ENVIRONMENT.id == row.id))
+    return len(values) if written else 0

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets that users entrust to the service, encrypted for the database.
+"""Encryption of the secrets of users for the database.
 
-Nothing else of the service sees a key; and what is decrypted is used at
-once, and neither logged nor shown.  Only the secrets of a function are sent
-to workers: to those that serve this function.
+No other module sees a key.  Decrypted secrets are used at once, and never
+logged or shown.  Workers receive only the secrets of their own function.
 """
 
 from cryptography import fernet
+from oslo_config import cfg
 
 from qinling import exception
 
 
 class Secrets:
-    """Encrypts with the first of the keys and decrypts with any.
+    """Encrypts with the first key and decrypts with any key.
 
-    :raises ValueError: a configured key is none.
+    :raises ValueError: a configured key is not valid.
     """
 
-    def __init__(self, conf):
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
         try:
             keys = [fernet.Fernet(key)
                     for key in conf.secrets.encryption_keys]
@@ -27,10 +27,10 @@ class Secrets:
                 'URL-safe base64 each.')
         self._cipher = fernet.MultiFernet(keys) if keys else None
 
-    def encrypt(self, text):
-        """The text to store.
+    def encrypt(self, text: str) -> str:
+        """Return the text to store.
 
-        :raises Unavailable: there is no key.
+        :raises Unavailable: no key is configured.
         """
         if self._cipher is None:
             raise exception.Unavailable(
@@ -38,35 +38,37 @@ class Secrets:
                        'sets one in [secrets] encryption_keys.')
         return self._cipher.encrypt(text.encode()).decode()
 
-    def decrypt(self, stored):
-        """What was encrypted.
+    def decrypt(self, stored: str) -> str:
+        """Return the decrypted text.
 
-        :raises Unavailable: none of the keys has encrypted it.
+        :raises Unavailable: no configured key fits.
         """
-        return self._opened('decrypt', stored)
-
-    def renew(self, stored):
-        """The same text, encrypted with the first of the keys.
-
-        :raises Unavailable: none of the keys has encrypted it.
-        """
-        return self._opened('rotate', stored)
-
-    def _opened(self, verb, stored):
         try:
             if self._cipher is not None:
-                return getattr(self._cipher, verb)(stored).decode()
+                return self._cipher.decrypt(stored).decode()
+        except fernet.InvalidToken:
+            pass
+        raise _no_key()
+
+    def reencrypt(self, stored: str) -> str:
+        """Return the same secret, encrypted with the first key.
+
+        :raises Unavailable: no configured key fits.
+        """
+        try:
+            if self._cipher is not None:
+                return self._cipher.rotate(stored.encode()).decode()
         except fernet.InvalidToken:
             pass
         raise _no_key()
 
 
-def _no_key():
+def _no_key() -> exception.Unavailable:
     return exception.Unavailable(
         reason='the key that a secret was stored with is not among its '
                'keys; the operator adds it to [secrets] encryption_keys.')
 
 
-def new_key():
-    """A new key, as text."""
+def new_key() -> str:
+    """Return a new key as text."""
     return fernet.Fernet.generate_key().decode()

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Building the core: once in each process, and handed to whoever needs it."""
+"""Construction of core: once in each process, then passed to its users."""
 
+from collections.abc import Mapping
 import dataclasses
+import typing
 
+from oslo_config import cfg
+
+from qinling.core import engine_client
 from qinling.core.execution import dispatch
 from qinling.core.execution import executions
 from qinling.core.function import aliases
@@ -10,97 +15,117 @@ from qinling.core.function import builds
 from qinling.core.function import environment
 from qinling.core.function import functions
 from qinling.core.function import packages
+from qinling.core.function import scaling
 from qinling.core.function import trusts
 from qinling.core.function import versions
 from qinling.core import quotas
 from qinling.core.runtime import runtimes
 from qinling.core import secrets
+from qinling.core.trigger import base as trigger
 from qinling.core.trigger import deliveries
 from qinling.core.trigger import jobs
+from qinling.core.trigger import reruns
 from qinling.core.trigger import webhooks
+from qinling.db import session
 from qinling import drivers
+from qinling.sources import base as sources_base
 from qinling.sources import image
 from qinling.sources import package
 from qinling.sources import swift
 
+if typing.TYPE_CHECKING:
+    from qinling.external import keystone as keystone_module
+
 
 @dataclasses.dataclass(frozen=True)
 class Services:
-    """The core's nouns, ready to use."""
+    """Nouns of core, ready to use."""
 
-    conf: object
+    conf: cfg.ConfigOpts
     runtimes: runtimes.Runtimes
     functions: functions.Functions
+    workers: scaling.WorkerScaling
     versions: versions.Versions
     aliases: aliases.Aliases
     executions: executions.Executions
+    triggers: trigger.Triggers
+    reruns: reruns.Reruns
     jobs: jobs.Jobs
     webhooks: webhooks.Webhooks
     deliveries: deliveries.Deliveries
     quotas: quotas.Quotas
-    settings: environment.Settings
+    environments: environment.Environments
     builds: builds.Builds
 
-    def close(self):
-        """Write what is still to be written, when no more requests come."""
+    def close(self) -> None:
+        """Write buffered counters after the last request."""
         self.deliveries.close()
 
 
 @dataclasses.dataclass(frozen=True)
-class Code:
-    """Where code comes from and lies: ``sources`` by their names, the
-    packages of those that store any, in whose name they are run, and with
-    what environment; ``keystone`` is ``None`` when callers are not known to
-    it."""
+class Backends:
+    """Services behind the functions.
 
-    sources: dict
+    ``sources`` have the code by name of source; ``keystone`` is ``None``
+    without Keystone authentication.
+    """
+
+    sources: Mapping[str, sources_base.Source]
     packages: packages.Packages
     trusts: trusts.Trusts
-    settings: environment.Settings
-    keystone: object = None
+    environments: environment.Environments
+    keystone: 'keystone_module.Keystone | None' = None
 
 
-def code(conf, db):
-    """The code sources over the configured storage."""
+def create_backends(conf: cfg.ConfigOpts, db: session.Database) -> Backends:
+    """Return the code sources over the configured storage."""
     storage = drivers.load('storage', conf.storage.provider)(conf)
-    keystone, objects = _openstack(conf)
-    sources = {'package': package.Driver(conf, storage),
-               'swift': swift.Driver(conf, objects)}
-    if conf.engine.orchestrator != 'process':
-        # Plain processes are made of no image.
+    keystone, objects = _create_openstack_clients(conf)
+    sources: dict[str, sources_base.Source] = {
+        'package': package.Driver(conf, storage),
+        'swift': swift.Driver(conf, objects)}
+    if drivers.load('orchestrators', conf.engine.orchestrator).runs_images:
         sources['image'] = image.Driver()
-    return Code(sources, packages.Packages(db, storage),
-                trusts.Trusts(conf, db, keystone),
-                environment.Settings(conf, db, secrets.Secrets(conf)), keystone)
+    return Backends(
+        sources, packages.Packages(db, storage),
+        trusts.Trusts(conf, db, keystone),
+        environment.Environments(conf, db, secrets.Secrets(conf)), keystone)
 
 
-def _openstack(conf):
-    """Keystone and Swift, if callers are known there."""
+def _create_openstack_clients(conf: cfg.ConfigOpts
+                              ) -> tuple[typing.Any, typing.Any]:
+    """Return the clients of Keystone and Swift, if configured."""
     if conf.api.auth_strategy != 'keystone':
         return None, None
-    # Imported here, so that nobody pays for what he does not use.
+    # Imported on demand: other deployments need neither.
     from qinling.external import keystone
     from qinling.external import swift
     return keystone.Keystone(conf), swift.Swift(conf)
 
 
-def build(conf, db, engine, code):
-    """The core over a database, an engine client and a :class:`Code`."""
+def create_services(conf: cfg.ConfigOpts, db: session.Database,
+                    engine: engine_client.EngineClient, backends: Backends
+                    ) -> Services:
+    """Return core over a database, an engine client and backends."""
     limits = quotas.Quotas(conf, db)
-    parts = (conf, db, engine, code, limits)
-    runs = executions.Executions(
-        conf, db, engine, dispatch.Dispatch(conf, db, engine))
-    safe = secrets.Secrets(conf)
+    existing = executions.Executions(conf, db, engine)
+    triggers = trigger.Triggers(
+        conf, db, engine, dispatch.Dispatch(conf, db, engine, limits),
+        existing)
+    cipher = secrets.Secrets(conf)
     return Services(
         conf=conf,
         runtimes=runtimes.Runtimes(db, engine),
-        functions=functions.Functions(*parts),
-        versions=versions.Versions(*parts),
+        functions=functions.Functions(conf, db, engine, backends, limits),
+        workers=scaling.WorkerScaling(db, engine, backends.sources),
+        versions=versions.Versions(conf, db, engine, backends, limits),
         aliases=aliases.Aliases(db),
-        executions=runs,
+        executions=existing,
+        triggers=triggers,
+        reruns=reruns.Reruns(existing, triggers),
         jobs=jobs.Jobs(db, limits),
-        webhooks=webhooks.Webhooks(db, safe, limits),
-        deliveries=deliveries.Deliveries(conf, db, runs, safe),
+        webhooks=webhooks.Webhooks(db, cipher, limits),
+        deliveries=deliveries.Deliveries(conf, db, triggers, cipher),
         quotas=limits,
-        settings=code.settings,
+        environments=backends.environments,
         builds=builds.Builds(db, engine))

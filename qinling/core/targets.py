@@ -1,28 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever runs is a target, and :func:`resolve` is what finds it."""
+"""Targets: resolution of references to what an execution runs."""
 
+from collections.abc import Iterable
 import dataclasses
 import hashlib
+import typing
 
+from qinling import context
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import queries
+from qinling.db import session
 from qinling import exception
 from qinling import states
 
-_V = models.FunctionVersion
-_E = models.Execution
-#: What runs functions by itself.
-_CALLERS = (('job', models.Job), ('webhook', models.Webhook))
-#: References of one kind that are named at most.
-MOST = 10
+_VERSION = models.FunctionVersion
+_EXECUTION = models.Execution
+#: Triggers that refer to functions.
+_TRIGGERS: tuple[tuple[str, typing.Any], ...] = (
+    ('job', models.Job), ('webhook', models.Webhook))
+#: References of one kind in a message.
+MAX_REFERENCES = 10
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """One thing to run, resolved: ``cpu`` in thousandths of a core,
-    ``memory_size`` in bytes, ``timeout`` in seconds, ``package`` a storage
-    key.  It travels to the engine as a plain dict."""
+    """What an execution runs, resolved from a reference.
+
+    ``cpu`` in thousandths of a core, ``memory_size`` in bytes, ``timeout`` in
+    seconds; ``package`` is a storage key; ``execution_quota`` limits the
+    running executions of the project, ``None`` for the default.
+    """
 
     project_id: str
     function_id: str
@@ -30,53 +38,59 @@ class Target:
     alias: str | None
     runtime_id: str | None
     runtime_status: str | None
-    code: dict
+    code: dict[str, typing.Any]
     package: str | None
     entry: str | None
     cpu: int
     memory_size: int
     timeout: int
-    async_policy: dict | None = None
+    async_policy: dict[str, typing.Any] | None = None
     settings_id: str | None = None
     trust_id: str | None = None
+    execution_quota: int | None = None
 
     @property
-    def slot(self):
-        """What the target's workers are listed under."""
+    def function_key(self) -> tuple[typing.Hashable, ...]:
+        """Return the function and version that workers serve."""
         return self.function_id, self.version
 
     @property
-    def build(self):
-        """What a worker has loaded.  Workers of another build never serve
-        this target, so a change of the code needs nobody to be told; a
-        change of the timeout keeps them."""
-        # What has no package is what its code says.
+    def fingerprint(self) -> tuple[typing.Hashable, ...]:
+        """Return everything that a worker has loaded.
+
+        A worker with another fingerprint never serves the target, so new
+        code needs no message to workers; a new timeout keeps the workers.
+        """
+        # Without a package, ``code`` is all there is.
         return (self.package or str(self.code), self.entry, self.cpu,
-                self.memory_size,
-                self.runtime_id, self.settings_id)
+                self.memory_size, self.runtime_id, self.settings_id)
 
 
-def point(key):
-    """Where between 0 and 2**32 a text falls; the same text always at the
-    same point, and texts evenly over all of them."""
+def routing_point(key: str) -> int:
+    """Return the point between 0 and 2**32 of a routing key.
+
+    Equal keys have equal points, and the points are evenly distributed.
+    """
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4])
 
 
-def resolve(tx, ctx, function_id=None, version=0, alias=None, key=''):
-    """The :class:`Target` that a reference means at this moment.
+def resolve(tx: session.Connection, ctx: context.RequestContext,
+            function_id: str | None = None, version: int = 0,
+            alias: str | None = None, key: str = '') -> Target:
+    """Return the target of a reference at this moment.
 
-    An alias wins over a function, and is looked up in the caller's own
-    project only.
+    An alias takes precedence over a function, and is looked up in the project
+    of the caller only.
 
-    :param key: what decides which version a weighted alias leads to.
+    :param key: routing key, which chooses a version of a weighted alias.
     :raises FunctionAliasNotFound, FunctionNotFound,
-        FunctionVersionNotFound: the reference leads nowhere.
+        FunctionVersionNotFound: the reference has no target.
     """
     if alias is not None:
-        row = queries.by_alias(tx, ctx.project_id, alias, point(key))
+        row = queries.by_alias(tx, ctx.project_id, alias, routing_point(key))
         if row is None:
             raise exception.FunctionAliasNotFound(name=alias)
-        version = row.routed
+        version = row.routed_version
     else:
         row = queries.by_id(tx, function_id, version)
         if row is None or not (ctx.sees_all
@@ -88,24 +102,28 @@ def resolve(tx, ctx, function_id=None, version=0, alias=None, key=''):
     return Target(
         project_id=row.project_id, function_id=row.id, version=version,
         alias=alias, runtime_status=row.runtime_status,
-        trust_id=row.trust_id,
+        trust_id=row.trust_id, execution_quota=row.execution_quota,
         **{name: getattr(row, prefix + name) for name in models.SNAPSHOT})
 
 
-def runtime(tx, target):
-    """The id of the runtime that a version runs on now: an upgrade in place
-    may have led it to another one since the target was resolved."""
-    found = crud.find(
-        tx, _V, _V.function_id == target.function_id,
-        _V.version_number == target.version, only=(_V.runtime_id,))
-    return found[0].runtime_id if found else target.runtime_id
+def current_runtime_id(tx: session.Connection, target: Target) -> str | None:
+    """Return the runtime of a version at this moment.
+
+    An upgrade in place may have moved the version since its resolution.
+    """
+    rows = crud.select(
+        tx, _VERSION, _VERSION.function_id == target.function_id,
+        _VERSION.version_number == target.version,
+        only=(_VERSION.runtime_id,))
+    return rows[0].runtime_id if rows else target.runtime_id
 
 
-def hold(tx, ctx, function_id, *versions):
-    """Keep a function of the caller's own project and versions of it (0 is
-    none) as they are until ``tx`` ends.
+def lock(tx: session.Connection, ctx: context.RequestContext,
+         function_id: str | None, *versions: int) -> None:
+    """Lock a function of the project and some of its versions.
 
-    :raises FunctionNotFound, FunctionVersionNotFound: one is not there.
+    :param versions: version numbers; 0 is ignored.
+    :raises FunctionNotFound, FunctionVersionNotFound: one does not exist.
     """
     if crud.get(tx, ctx, models.Function, lock=True, id=function_id,
                 project_id=ctx.project_id) is None:
@@ -117,13 +135,16 @@ def hold(tx, ctx, function_id, *versions):
                 id=function_id, version=number)
 
 
-def hold_reference(tx, ctx, function_id, function_version, function_alias):
-    """The same for what a job or a webhook refers to.
+def lock_reference(tx: session.Connection, ctx: context.RequestContext,
+                   function_id: str | None, function_version: int | None,
+                   function_alias: str | None) -> None:
+    """Lock what a trigger refers to.
 
-    :raises FunctionAliasNotFound: there is no such alias, too.
+    :raises FunctionNotFound, FunctionVersionNotFound,
+        FunctionAliasNotFound: the reference has no target.
     """
     if function_alias is None:
-        hold(tx, ctx, function_id, function_version or 0)
+        lock(tx, ctx, function_id, function_version or 0)
     elif crud.get(tx, ctx, models.FunctionAlias, lock=True,
                   name=function_alias, project_id=ctx.project_id) is None:
         raise exception.FunctionAliasNotFound(name=function_alias)
@@ -131,68 +152,76 @@ def hold_reference(tx, ctx, function_id, function_version, function_alias):
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """One thing that refers to a function, a version or an alias: its
-    ``kind`` (alias, job, webhook or execution) and its ``id``, which for an
-    alias is its name; ``alias`` is the one that leads there, if any."""
+    """A resource that refers to a function, a version or an alias.
+
+    ``kind`` is alias, job, webhook or execution; ``id`` of an alias is its
+    name; ``alias`` names the alias between both, if any.
+    """
 
     kind: str
     id: str
     alias: str | None = None
 
-    def __str__(self):
+    def __str__(self) -> str:
         through = f' (through alias {self.alias})' if self.alias else ''
         return f'{self.kind} {self.id}{through}'
 
 
-def named(found):
-    """References as a text for the user."""
-    return ', '.join(str(each) for each in found)
+def describe_references(references: Iterable[Reference]) -> str:
+    """Return references as a text for users."""
+    return ', '.join(str(reference) for reference in references)
 
 
-def references(tx, function_id, version=None):
-    """What still needs a function, or one version of it: the one guard of
-    deletes.
+def references(tx: session.Connection, function_id: str,
+               version: int | None = None) -> list[Reference]:
+    """Return what still refers to a function or to one version.
 
-    :returns: :class:`Reference` list; of each kind at most 10.
+    The only guard of deletions.
+
+    :returns: at most 10 references of each kind.
     """
-    aliases = queries.aliases(tx, function_id, version, MOST)
-    found = [Reference('alias', row.name) for row in aliases]
-    for kind, model in _CALLERS:
-        exact = [model.function_id == function_id, *_live(model)]
+    aliases = queries.aliases_of(tx, function_id, version, MAX_REFERENCES)
+    result = [Reference('alias', row.name) for row in aliases]
+    for kind, model in _TRIGGERS:
+        conditions = [model.function_id == function_id, *_is_live(model)]
         if version is not None:
-            exact.append(model.function_version == version)
-        found += [Reference(kind, row.id) for row in crud.find(
-            tx, model, *exact, limit=MOST)]
+            conditions.append(model.function_version == version)
+        result += [Reference(kind, row.id) for row in crud.select(
+            tx, model, *conditions, limit=MAX_REFERENCES)]
     for row in aliases:
-        found += alias_references(tx, row.project_id, row.name)
+        result += alias_references(tx, row.project_id, row.name)
     if version is not None:
-        found += [Reference('execution', row.id) for row in crud.find(
-            tx, _E, _E.function_id == function_id,
-            _E.function_version == version,
-            _E.status == states.ExecutionStatus.RUNNING.value, limit=MOST)]
-    return found
+        result += [Reference('execution', row.id) for row in crud.select(
+            tx, _EXECUTION, _EXECUTION.function_id == function_id,
+            _EXECUTION.function_version == version,
+            _EXECUTION.status == states.ExecutionStatus.RUNNING.value,
+            limit=MAX_REFERENCES)]
+    return result
 
 
-def guard_jobs(tx, function_id):
-    """Refuse another build of a function that jobs use.
+def check_no_jobs(tx: session.Connection, function_id: str) -> None:
+    """Raise an error when jobs use the latest code of a function.
 
     :raises FunctionInUse: with the jobs.
     """
-    jobs = [user for user in references(tx, function_id)
-            if user.kind == 'job']
+    jobs = [reference for reference in references(tx, function_id)
+            if reference.kind == 'job']
     if jobs:
-        raise exception.FunctionInUse(id=function_id, blockers=named(jobs))
+        raise exception.FunctionInUse(
+            id=function_id, blockers=describe_references(jobs))
 
 
-def alias_references(tx, project_id, name):
-    """What still needs an alias, as :class:`Reference` list."""
+def alias_references(tx: session.Connection, project_id: str, name: str
+                     ) -> list[Reference]:
+    """Return what still refers to an alias."""
     return [Reference(kind, row.id, name)
-            for kind, model in _CALLERS
-            for row in crud.find(
+            for kind, model in _TRIGGERS
+            for row in crud.select(
                 tx, model, model.project_id == project_id,
-                model.function_alias == name, *_live(model), limit=MOST)]
+                model.function_alias == name, *_is_live(model),
+                limit=MAX_REFERENCES)]
 
 
-def _live(model):
+def _is_live(model: typing.Any) -> list[typing.Any]:
     return ([model.status.in_(states.LIVE_JOBS)] if model is models.Job
             else [])

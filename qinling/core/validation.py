@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a function may take."""
+"""Validation of resources and texts from users."""
+
+import typing
+
+from oslo_config import cfg
 
 from qinling import exception
 
@@ -9,17 +13,17 @@ RESOURCES = {
     'memory_size': ('memory', 'bytes'),
     'timeout': ('timeout', 'seconds'),
 }
-#: field -> most characters
+#: field -> maximum number of characters
 TEXTS = {'name': 255, 'function_alias': 255, 'description': 255,
          'entry': 80, 'image': 255, 'language': 64, 'language_version': 64,
          'pattern': 255, 'timezone': 64}
 
 
-def resource(conf, field, value):
-    """A resource as a number within the operator's limits.
+def resource(conf: cfg.ConfigOpts, field: str, value: typing.Any) -> int:
+    """Return a resource within the limits of the operator.
 
     :param value: an int, or decimal text from a form.
-    :raises Invalid: it is not a number, or out of range.
+    :raises Invalid: the value is no integer, or out of range.
     """
     name, unit = RESOURCES[field]
     try:
@@ -29,29 +33,34 @@ def resource(conf, field, value):
     except (TypeError, ValueError):
         raise exception.Invalid(
             f'Invalid {name} resource specified. An integer is required.')
-    least = conf.resource_limits[f'min_{name}']
-    most = conf.resource_limits[f'max_{name}']
-    if not least <= number <= most:
+    minimum = conf.resource_limits[f'min_{name}']
+    maximum = conf.resource_limits[f'max_{name}']
+    if not minimum <= number <= maximum:
         raise exception.Invalid(
             f'{name} resource limitation not within the allowable range: '
-            f'{least} ~ {most}({unit}).')
+            f'{minimum} ~ {maximum}({unit}).')
     return number
 
 
-def default(conf, field):
-    """What a function gets that does not say."""
-    return conf.resource_limits[f'default_{RESOURCES[field][0]}']
+def default(conf: cfg.ConfigOpts, field: str) -> int:
+    """Return the resource of a function that names none."""
+    value: int = conf.resource_limits[f'default_{RESOURCES[field][0]}']
+    return value
 
 
-def text(field, value):
-    """A text that fits its column; ``None`` stays ``None``."""
-    most = TEXTS[field]
-    if value is not None and not isinstance(value, str):
+def text(field: str, value: typing.Any) -> str | None:
+    """Return a text that fits its column; ``None`` stays ``None``.
+
+    :raises Invalid: the value is no text, is too long or contains NUL.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
         raise exception.Invalid(f'{field} must be text.')
-    if value and len(value) > most:
+    if len(value) > TEXTS[field]:
         raise exception.Invalid(
             f'{field} is too long: it has {len(value)} characters, at most '
-            f'{most} are allowed.')
-    if value and '\0' in value:
+            f'{TEXTS[field]} are allowed.')
+    if '\0' in value:
         raise exception.Invalid(f'{field} must not contain a NUL character.')
     return value

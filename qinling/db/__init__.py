@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only place with SQL: models, connections, verbs and migrations.
+"""Models, connections, statements and migrations: the only place with SQL.
 
-Tenancy is inside the verbs of :mod:`qinling.db.crud`.  No rules about what
-functions or executions may do belong here; those are in ``core``.
+The functions of :mod:`qinling.db.crud` keep projects apart.  Rules about
+functions or executions do not belong here, but in ``core``.
 """

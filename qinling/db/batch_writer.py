@@ -1,101 +1,109 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Transactions that many share."""
+"""Group commit: concurrent writers share one transaction."""
 
 import collections
+from collections.abc import Callable
 import dataclasses
 import threading
+import typing
+
+import sqlalchemy as sa
 
 from qinling import exception
 
+#: Key of the deferred increments in ``Connection.info``.
+_INCREMENTS = 'qinling.increments'
 
-def add_up(connection, key, number, action):
-    """Have ``action(connection, sum)`` done at the end of a transaction, with
-    the sum of what was said under ``key`` meanwhile.
+Increment = Callable[[sa.Connection, int], None]
 
-    A row that many change is so changed, and locked, but once and for a
-    short time; and in an order which is the same for all.
+
+def defer_increment(tx: sa.Connection, key: tuple[typing.Any, ...],
+                    number: int, increment: Increment) -> None:
+    """Call ``increment(tx, sum)`` at the end of the transaction.
+
+    ``sum`` adds up the numbers of all calls with the same key.  So a counter
+    that many writers increment is locked once, briefly, and in an order that
+    all transactions share.
     """
-    sums = connection.info.setdefault(_SUMS, {})
-    before = sums[key][0] if key in sums else 0
-    sums[key] = before + number, action
+    sums = tx.info.setdefault(_INCREMENTS, {})
+    total = sums[key][0] if key in sums else 0
+    sums[key] = total + number, increment
 
 
-_SUMS = 'qinling.sums'
+@dataclasses.dataclass(eq=False)
+class QueuedWrite:
+    """A write that waits for its transaction, with its result."""
+
+    action: Callable[[sa.Connection], typing.Any]
+    durable: bool
+    is_done: bool = False
+    value: typing.Any = None
+    error: BaseException | None = None
 
 
-def perform(connection, items):
-    """Do all actions in one transaction, and set their values."""
-    connection.info.pop(_SUMS, None)
-    for item in items:
-        item.value = item.action(connection)
-    sums = connection.info.pop(_SUMS, {})
-    for key in sorted(sums):
-        number, action = sums[key]
-        if number:
-            action(connection, number)
+def run_writes(tx: sa.Connection, writes: list[QueuedWrite]) -> None:
+    """Run writes within one transaction, and set their values."""
+    tx.info.pop(_INCREMENTS, None)
+    for write in writes:
+        write.value = write.action(tx)
+    increments = tx.info.pop(_INCREMENTS, {})
+    for key in sorted(increments):
+        total, increment = increments[key]
+        if total:
+            increment(tx, total)
 
 
-class Group:
-    """Who comes first writes for all who wait: what has gathered while
-    others wrote becomes one transaction (a group commit), and each caller
-    returns after it.  If an action fails, all are done again one by one, so
-    that it takes none with it.
+class BatchWriter:
+    """Commits the writes of concurrent callers together.
 
-    :param commit: function of a list of :class:`Item` which does them in a
-        transaction, and sets their values.
+    The first caller commits for all callers that wait; writes that gather
+    during a commit form the next transaction.  When a write fails, the writes
+    run again one by one, so only the faulty write fails.
+
+    :param commit: runs a list of writes in a transaction.
     """
 
-    def __init__(self, commit):
+    def __init__(self, commit: Callable[[list[QueuedWrite]], None]) -> None:
         self._commit = commit
-        self._turn = threading.Lock()
-        self._waiting = collections.deque()
+        self._commit_lock = threading.Lock()
+        self._queue: collections.deque[QueuedWrite] = collections.deque()
 
-    def submit(self, action, durable):
-        item = Item(action, durable)
-        self._waiting.append(item)
-        with self._turn:
-            if not item.done:
-                self._work()
-        if item.error is not None:
-            raise item.error
-        return item.value
+    def submit(self, action: Callable[[sa.Connection], typing.Any],
+               durable: bool) -> typing.Any:
+        """Return ``action(tx)`` after the commit."""
+        write = QueuedWrite(action, durable)
+        self._queue.append(write)
+        with self._commit_lock:
+            if not write.is_done:
+                self._commit_queue()
+        if write.error is not None:
+            raise write.error
+        return write.value
 
-    def close(self, end):
-        """Call ``end`` when nobody writes."""
-        with self._turn:
-            end()
+    def close(self, close: Callable[[], None]) -> None:
+        """Call ``close`` while no commit runs."""
+        with self._commit_lock:
+            close()
 
-    def _work(self):
-        batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+    def _commit_queue(self) -> None:
+        batch = [self._queue.popleft() for _ in range(len(self._queue))]
         try:
             self._commit(batch)
         except exception.Unavailable as e:
-            # None of them is at fault, and all have waited long enough.
-            for item in batch:
-                item.error = e
+            # The database is away; another try would only take time.
+            for write in batch:
+                write.error = e
         except BaseException as e:
             if len(batch) == 1:
                 batch[0].error = e
             else:
-                # One of them is at fault: each by itself finds out which.
-                for item in batch:
-                    self._one(item)
-        for item in batch:
-            item.done = True
+                for write in batch:
+                    self._commit_one(write)
+        for write in batch:
+            write.is_done = True
 
-    def _one(self, item):
+    def _commit_one(self, write: QueuedWrite) -> None:
         try:
-            self._commit([item])
+            self._commit([write])
         except BaseException as e:
-            item.error = e
-
-
-@dataclasses.dataclass(eq=False)
-class Item:
-    """An action that waits for its turn, and what came of it."""
-
-    action: object
-    durable: bool
-    done: bool = False
-    value: object = None
-    error: BaseException | None = None
+            write.error = e

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the columns of all tables are made of."""
+"""Column types and defaults that all tables share."""
 
 import datetime
 import uuid
@@ -11,18 +11,18 @@ from sqlalchemy import orm
 Time = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
 Long = sa.Text().with_variant(mysql.LONGTEXT(), 'mysql', 'mariadb')
 Id = sa.String(36)
-#: Texts that are compared or looked up to the letter.
+#: Text with an exact, case-sensitive comparison.
 Exact = sa.String(255).with_variant(
     mysql.VARCHAR(255, collation='utf8mb4_bin'), 'mysql', 'mariadb')
 
 
-def now():
-    """The present time as the database keeps it."""
+def now() -> datetime.datetime:
+    """Return the present time as the database stores times."""
     return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
 
 
-def new_id():
-    """A new id: lower-case dashed UUID4 text."""
+def new_id() -> str:
+    """Return a new id: lower-case dashed UUID4 text."""
     return str(uuid.uuid4())
 
 

@@ -1,31 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs: the only statements there are, with tenancy inside.
+"""Generic statements on one table, which keep projects apart.
 
-``tx`` is a connection from :mod:`qinling.db.session`, ``model`` a class of
-:mod:`qinling.db.models`, ``ctx`` a request context.  Rows come back as
-immutable named tuples.  Whose project a row is in is checked here and
-nowhere else: a row of another project does not exist, unless the context is
-``elevated()``.
+``tx`` is a connection of :mod:`qinling.db.session`, ``model`` a class of
+:mod:`qinling.db.models`, ``ctx`` a request context.  Rows are immutable named
+tuples.  Only this module checks the project of a row: a row of another project
+does not exist, unless the context is ``elevated()``.
 """
 
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
 import functools
+import typing
 
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
 import sqlalchemy.orm
 
+from qinling import context
 from qinling.db import models
 from qinling import exception
 from qinling import states
 
 _EXPRESSIONS = (sa.ClauseElement, sa.orm.QueryableAttribute)
 OPERATORS = ('eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'has', 'in', 'nin')
+DuplicateEntry = db_exc.DBDuplicateEntry
+
+#: A class of :mod:`qinling.db.models`.
+Model = typing.Any
+#: A condition or a column of a statement.
+Clause = typing.Any
+#: A row; its attributes are the columns.
+Row = typing.Any
+Params = Mapping[str, typing.Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """Which part of a list is wanted; everything unless said otherwise."""
+    """Part of a list; by default the whole list."""
 
     limit: int | None = None
     marker: str | None = None
@@ -33,63 +47,72 @@ class Page:
     sort_dir: str = 'asc'
 
 
-def owned(ctx, model):
-    """The condition that keeps a caller within his project."""
-    return sa.true() if ctx.sees_all else _owned(model, ctx.project_id)
+def visible(ctx: context.RequestContext, model: Model) -> Clause:
+    """Return the condition that the caller may see a row."""
+    return (sa.true() if ctx.sees_all
+            else _in_project(model, ctx.project_id))
 
 
-def _owned(model, project_id):
-    mine = model.project_id == project_id
+def _in_project(model: Model, project_id: typing.Any) -> Clause:
+    in_project = model.project_id == project_id
     if model is models.Runtime:
-        return mine | model.is_public.is_(True)
-    return mine
+        return in_project | model.is_public.is_(True)
+    return in_project
 
 
-def get(tx, ctx, model, lock=False, **where):
-    """One row, or ``None``.
+def get(tx: sa.Connection, ctx: context.RequestContext, model: Model,
+        lock: bool = False, **where: typing.Any) -> Row:
+    """Return one row visible to the caller, or ``None``.
 
-    :param lock: keep everybody else from changing it until ``tx`` ends.
+    :param lock: lock the row until the end of the transaction.
     """
-    return tx.execute(_get(model, tuple(where), ctx.sees_all, lock), dict(
-        _bound(where), own=ctx.project_id)).first()
+    return tx.execute(
+        _select_one(model, tuple(where), ctx.sees_all, lock),
+        dict(_parameters(where), own_project=ctx.project_id)).first()
 
 
 @functools.lru_cache(maxsize=None)
-def _get(model, names, sees_all, lock):
+def _select_one(model: Model, names: tuple[str, ...], sees_all: bool,
+                lock: bool) -> sa.Select[typing.Any]:
     statement = sa.select(model.__table__).where(*_equal(model, names))
     if not sees_all:
-        statement = statement.where(_owned(model, sa.bindparam('own')))
+        statement = statement.where(
+            _in_project(model, sa.bindparam('own_project')))
     return statement.with_for_update() if lock else statement
 
 
-def exists(tx, model, *conditions):
-    """Whether any row meets the conditions, in any project."""
+def exists(tx: sa.Connection, model: Model, *conditions: Clause) -> bool:
+    """Return whether any row of any project meets the conditions."""
     statement = sa.select(sa.literal(1)).where(*conditions).limit(1)
     return tx.execute(statement.select_from(model)).first() is not None
 
 
-def find(tx, model, *conditions, limit=None, order=(), only=None):
-    """The rows that meet the conditions, in any project.
+def select(tx: sa.Connection, model: Model, *conditions: Clause,
+           limit: int | None = None, order: Iterable[Clause] = (),
+           only: Sequence[Clause] | None = None) -> Sequence[Row]:
+    """Return the rows of any project that meet the conditions.
 
-    :param order: columns to sort by; the keys come after them.
-    :param only: columns to read, all of them if not given.
+    :param order: columns to sort by, before the primary key.
+    :param only: columns to read, by default all.
     """
-    statement = sa.select(*only or model.__table__.columns).where(*conditions)
+    columns = only or model.__table__.columns
     keys = model.__table__.primary_key.columns
-    return tx.execute(statement.order_by(*order, *keys).limit(limit)).all()
+    return tx.execute(sa.select(*columns).where(*conditions).order_by(
+        *order, *keys).limit(limit)).all()
 
 
-def listing(tx, ctx, model, filters=(), page=Page(), without=()):
-    """Rows that the caller may see, in a stable order.
+def select_page(tx: sa.Connection, ctx: context.RequestContext, model: Model,
+                filters: Iterable[Clause] = (), page: Page = Page(),
+                without: Sequence[str] = ()) -> Sequence[Row]:
+    """Return a page of the rows visible to the caller, in a stable order.
 
-    :param filters: conditions, for instance from :func:`condition`.
-    :param without: names of columns too large to read for a list; they come
-        back as ``None``.
-    :raises Invalid: the marker names no row that the caller may see.
+    :param filters: conditions, for instance of :func:`filter_condition`.
+    :param without: names of columns to read as ``None``.
+    :raises Invalid: the caller sees no row with the id of the marker.
     """
-    cols = [sa.null().label(c.name) if c.name in without else c
-            for c in model.__table__.columns]
-    statement = sa.select(*cols).where(owned(ctx, model), *filters)
+    columns = [sa.null().label(column.name) if column.name in without
+               else column for column in model.__table__.columns]
+    statement = sa.select(*columns).where(visible(ctx, model), *filters)
     marker = page.marker and get(tx, ctx, model, id=page.marker)
     if page.marker and marker is None:
         raise exception.Invalid(
@@ -102,69 +125,73 @@ def listing(tx, ctx, model, filters=(), page=Page(), without=()):
         *_order(keys, page.sort_dir)).limit(page.limit)).all()
 
 
-def _order(keys, direction):
-    """What to sort by; on every database NULL is less than any value."""
+def _order(keys: Iterable[Clause], direction: str) -> Iterator[Clause]:
+    """Yield the sort expressions; NULL comes first on every database."""
     for key in keys:
         if key.nullable:
             yield getattr(key.is_not(None), direction)()
         yield getattr(key, direction)()
 
 
-def _behind(marker, keys, direction):
-    """The condition that a row comes after the marker.
+def _behind(marker: Row, keys: Iterable[Clause], direction: str) -> Clause:
+    """Return the condition that a row comes after the marker.
 
-    oslo.db has this, too, but it loses rows where a key of the marker is
-    NULL.
+    The same function of oslo.db loses rows with NULL in a key of the marker.
     """
-    found, alike = [], []
+    alternatives, equal = [], []
     for key in keys:
         value = getattr(marker, key.key)
         if direction == 'asc':
-            further = key.is_not(None) if value is None else key > value
+            is_after = key.is_not(None) if value is None else key > value
         else:
-            further = (sa.false() if value is None
-                       else (key < value) | key.is_(None))
-        found.append(sa.and_(*alike, further))
-        alike.append(key == value)
-    return sa.or_(*found)
+            is_after = (sa.false() if value is None
+                        else (key < value) | key.is_(None))
+        alternatives.append(sa.and_(*equal, is_after))
+        equal.append(key == value)
+    return sa.or_(*alternatives)
 
 
-def insert(tx, model, **values):
-    """Write a row; what it does not name gets the column's default.
+def insert(tx: sa.Connection, model: Model, **values: typing.Any) -> str:
+    """Write a row; missing columns get their defaults.
 
-    :returns: the id, if the model has one.
-    :raises DuplicateEntry: a row with the same unique values exists.
+    :returns: the id, an empty text for a model without ids.
+    :raises DuplicateEntry: a unique value exists already.
     """
     if 'id' in model.__table__.c:
         values.setdefault('id', models.new_id())
     tx.execute(_insert(model), values)
-    return values.get('id')
+    return str(values.get('id', ''))
 
 
 @functools.lru_cache(maxsize=None)
-def _insert(model):
+def _insert(model: Model) -> sa.Insert:
     return sa.insert(model.__table__)
 
 
-def update(tx, model, id, values, *conditions, params=None):
+def update(tx: sa.Connection, model: Model, id: str,
+           values: Mapping[str, typing.Any], *conditions: Clause,
+           params: Params | None = None) -> bool:
     """Change one row if the conditions hold: compare and swap.
 
-    :param params: values of the ``bindparam``s in the conditions.  Who
-        gives any promises that the conditions are constants of a module, so
-        that the statement is made but once.
-    :returns: whether it was changed.
+    :param params: values of ``bindparam`` in the conditions.  With
+        ``params``, the conditions have to be constants of a module, and the
+        statement is compiled once.
+    :returns: whether the row was changed.
     """
-    made = _update if params is None else _kept_update
+    create = _update if params is None else _cached_update
     expressions = {name: value for name, value in values.items()
                    if isinstance(value, _EXPRESSIONS)}
     plain = tuple(name for name in values if name not in expressions)
-    statement = made(model, plain, tuple(expressions.items()), conditions)
-    bound = {f'new_{name}': values[name] for name in plain}
+    statement = create(model, plain, tuple(expressions.items()), conditions)
+    parameters = {f'new_{name}': values[name] for name in plain}
     return tx.execute(
-        statement, dict(bound, this_id=id, **(params or {}))).rowcount == 1
+        statement,
+        dict(parameters, this_id=id, **(params or {}))).rowcount == 1
 
 
-def _update(model, plain, expressions, conditions):
+def _update(model: Model, plain: tuple[str, ...],
+            expressions: tuple[tuple[str, Clause], ...],
+            conditions: tuple[Clause, ...]) -> sa.Update:
     table = model.__table__
     values = {name: sa.bindparam(f'new_{name}', type_=table.c[name].type)
               for name in plain}
@@ -175,114 +202,122 @@ def _update(model, plain, expressions, conditions):
         table.c.id == sa.bindparam('this_id'), *conditions).values(values)
 
 
-_kept_update = functools.lru_cache(maxsize=None)(_update)
+_cached_update = functools.lru_cache(maxsize=None)(_update)
 
 
-def update_all(tx, model, values, *conditions):
-    """Change every row that meets the conditions, in any project; how many
-    there were."""
+def update_all(tx: sa.Connection, model: Model,
+               values: Mapping[str, typing.Any], *conditions: Clause) -> int:
+    """Change the rows of any project that meet the conditions.
+
+    :returns: the number of rows.
+    """
     return tx.execute(
         sa.update(model).where(*conditions).values(values)).rowcount
 
 
-def add(tx, model, column, amount, **where):
-    """Add to a number of the rows whose columns equal ``where``, in the
-    database itself, so that nothing is lost to another writer; this is no
-    change of the row that ``updated_at`` or ``revision`` would show.
+def increment(tx: sa.Connection, model: Model, column: str, amount: int,
+              **where: typing.Any) -> bool:
+    """Add to a number within the database, so that no increment is lost.
 
-    :returns: whether there was such a row.
+    ``updated_at`` and ``revision`` stay.
+
+    :returns: whether any row matched.
     """
     return tx.execute(_add(model, column, tuple(where)), dict(
-        _bound(where), amount=amount)).rowcount > 0
+        _parameters(where), amount=amount)).rowcount > 0
 
 
 @functools.lru_cache(maxsize=None)
-def _add(model, column, where):
+def _add(model: Model, column: str, where: tuple[str, ...]) -> sa.Update:
     table = model.__table__
     values = {column: table.c[column] + sa.bindparam('amount'),
               'updated_at': table.c.updated_at}
     return sa.update(table).where(*_equal(model, where)).values(values)
 
 
-def delete(tx, model, id):
-    """Remove one row; whether there was one."""
+def delete(tx: sa.Connection, model: Model, id: str) -> bool:
+    """Delete one row; return whether the row existed."""
     return delete_all(tx, model, model.id == id) == 1
 
 
-def delete_all(tx, model, *conditions):
-    """Remove every row that meets the conditions; how many there were."""
+def delete_all(tx: sa.Connection, model: Model, *conditions: Clause) -> int:
+    """Delete the rows that meet the conditions; return their number."""
     return tx.execute(sa.delete(model).where(*conditions)).rowcount
 
 
-def values(tx, column, *conditions):
-    """What a column has in the rows that meet the conditions, in any
-    project."""
+def select_values(tx: sa.Connection, column: Clause, *conditions: Clause
+                  ) -> Sequence[typing.Any]:
+    """Return the values of a column in rows of any project."""
     return tx.execute(sa.select(column).where(*conditions)).scalars().all()
 
 
-def highest(tx, column, *conditions):
-    """The greatest value of a column, ``None`` without rows."""
+def max_value(tx: sa.Connection, column: Clause, *conditions: Clause
+              ) -> typing.Any:
+    """Return the greatest value of a column, ``None`` without rows."""
     return tx.execute(
         sa.select(sa.func.max(column)).where(*conditions)).scalar()
 
 
-def count(tx, model, *conditions):
-    """How many rows meet the conditions, in any project."""
+def count(tx: sa.Connection, model: Model, *conditions: Clause) -> int:
+    """Return the number of rows of any project that meet the conditions."""
     return tx.execute(sa.select(sa.func.count()).select_from(
-        model).where(*conditions)).scalar()
+        model).where(*conditions)).scalar_one()
 
 
-def move(tx, model, id, status, *conditions, params=None, **values):
-    """Change a status: the one place that does, and only by legal moves.
+def change_status(tx: sa.Connection, model: Model, id: str, status: str,
+                  *conditions: Clause, params: Params | None = None,
+                  **values: typing.Any) -> bool:
+    """Change a status by a legal move: the only place that does.
 
     :param params: see :func:`update`.
-    :returns: whether the row was moved; it is not when it is in a status
-        that has no way to the new one, or when a condition does not hold.
+    :returns: ``False`` when the present status does not permit the move, or
+        a condition does not hold.
     """
     return update(tx, model, id, dict(values, status=status),
                   _may_become(model, status), *conditions, params=params)
 
 
 @functools.lru_cache(maxsize=None)
-def _may_become(model, status):
+def _may_become(model: Model, status: str) -> Clause:
     sources = states.MOVES[model.__name__][status]
     if len(sources) == 1:
         return model.status == sources[0]
     return model.status.in_(sources)
 
 
-def condition(model, name, text):
-    """A condition from a filter of the API.
+def filter_condition(model: Model, name: str, text: str) -> Clause:
+    """Return the condition of a filter of the API.
 
-    :param text: ``[op:]value``; ``in`` and ``nin`` take a comma list, and
-        ``has`` finds the value anywhere in the column.
+    :param text: ``[operator:]value``; ``in`` and ``nin`` take a list
+        separated by commas, ``has`` searches within the column.
     """
     column = getattr(model, name)
-    op, colon, value = text.partition(':')
-    if not colon or op not in OPERATORS:
-        op, value = 'eq', text
-    if op == 'has':
+    operator, colon, value = text.partition(':')
+    if not colon or operator not in OPERATORS:
+        operator, value = 'eq', text
+    if operator == 'has':
         return column.contains(value, autoescape=True)
-    if op in ('in', 'nin'):
-        found = column.in_ if op == 'in' else column.not_in
-        return found(value.split(','))
+    if operator == 'in':
+        return column.in_(value.split(','))
+    if operator == 'nin':
+        return column.not_in(value.split(','))
     return {'eq': column.__eq__, 'neq': column.__ne__,
             'gt': column.__gt__, 'gte': column.__ge__,
-            'lt': column.__lt__, 'lte': column.__le__}[op](value)
+            'lt': column.__lt__, 'lte': column.__le__}[operator](value)
 
 
-def _equal(model, names):
-    return [given(getattr(model, name), f'is_{name}') for name in names]
+def _equal(model: Model, names: Iterable[str]) -> list[Clause]:
+    return [equals_parameter(getattr(model, name), f'is_{name}')
+            for name in names]
 
 
-def _bound(where):
+def _parameters(where: Params) -> dict[str, typing.Any]:
     return {f'is_{name}': value for name, value in where.items()}
 
 
-def given(column, name):
-    """The condition that a column has the value of a parameter, for
-    conditions that are constants; see :func:`update`."""
+def equals_parameter(column: Clause, name: str) -> Clause:
+    """Return the condition that a column equals a parameter.
+
+    For conditions that are constants of a module; see :func:`update`.
+    """
     return column == sa.bindparam(name)
-
-
-DuplicateEntry = db_exc.DBDuplicateEntry

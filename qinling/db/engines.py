@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engines that have workers of their own, and whether they live.
+"""Heartbeats of the engines that have workers of their own.
 
-Where all engines share the workers, as pods, there is none of them here.
+Where all engines share the workers, as pods, the table is empty.
 """
 
 import datetime
 
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 
 _MODEL = models.Engine
 
 
-def name(owner):
-    """What the owner of executions is called on the message bus."""
+def bus_name(owner: str) -> str:
+    """Return the name on the message bus of the owner of executions."""
     return owner.replace(':', '-')
 
 
-def tell(db, name):
-    """An engine lives."""
-    def write(tx):
+def heartbeat(db: session.Database, name: str) -> None:
+    """Record that an engine is alive."""
+    def write(tx: session.Connection) -> None:
         now = models.now()
         if not crud.update_all(
                 tx, _MODEL, {'seen_at': now}, _MODEL.id == name):
@@ -27,21 +28,21 @@ def tell(db, name):
     db.write(write, durable=False)
 
 
-def forget(db, name):
-    """An engine ends."""
+def unregister(db: session.Database, name: str) -> None:
+    """Delete the row of an engine that stops."""
     db.write(lambda tx: crud.delete(tx, _MODEL, name), durable=False)
 
 
-def living(db, seconds):
-    """The names of those that gave a sign of life within so many seconds."""
+def list_alive(db: session.Database, seconds: float) -> list[str]:
+    """Return the names of engines with a heartbeat within ``seconds``."""
     limit = models.now() - datetime.timedelta(seconds=seconds)
-    rows = db.read(lambda tx: crud.find(
+    rows = db.read(lambda tx: crud.select(
         tx, _MODEL, _MODEL.seen_at > limit, order=(_MODEL.id,)))
     return [row.id for row in rows]
 
 
-def bury(db, seconds):
-    """Forget those that gave none for so long."""
+def prune_stalled(db: session.Database, seconds: float) -> None:
+    """Delete the engines without a heartbeat for ``seconds``."""
     limit = models.now() - datetime.timedelta(seconds=seconds)
     db.write(lambda tx: crud.delete_all(
         tx, _MODEL, _MODEL.seen_at <= limit), durable=False)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Moving the schema forward, with Alembic.
+"""Migrations of the schema, with Alembic.
 
-The migrations are the package ``alembic_migrations``, so that they are
-there wherever the service is installed.
+The package ``alembic_migrations`` has the migrations, so every installation
+of the service includes them.
 """
 
 import os
@@ -14,46 +14,47 @@ from alembic import script
 import alembic_migrations
 
 from qinling.db import online_ddl
+from qinling.db import session
 
 
-def alembic_config(database):
-    """Alembic's configuration for a :class:`~qinling.db.session.Database`."""
-    made = config.Config()
-    made.set_main_option(
+def alembic_config(database: session.Database) -> config.Config:
+    """Return the configuration of Alembic for a database."""
+    options = config.Config()
+    options.set_main_option(
         'script_location', os.path.dirname(alembic_migrations.__file__))
-    made.attributes['engine'] = database.engine
-    return made
+    options.attributes['engine'] = database.engine
+    return options
 
 
-def upgrade(database, revision='head'):
-    """Bring the schema to ``revision``; nothing happens if it is there.
+def upgrade(database: session.Database, revision: str = 'head') -> None:
+    """Bring the schema to a revision, while the service may run.
 
-    It may run while the service does; see :mod:`qinling.db.online_ddl`.
+    See :mod:`qinling.db.online_ddl`.
     """
-    online_ddl.again(lambda: command.upgrade(
-        alembic_config(database), revision))
+    online_ddl.retry(
+        lambda: command.upgrade(alembic_config(database), revision))
 
 
-def stamp(database, revision):
-    """Write down that the schema is at ``revision`` without changing it."""
+def stamp(database: session.Database, revision: str) -> None:
+    """Record a revision without a change of the schema."""
     command.stamp(alembic_config(database), revision)
 
 
-def current(database):
-    """The revision of the schema; ``None`` for an empty database."""
+def current(database: session.Database) -> str | None:
+    """Return the revision of the schema, ``None`` for an empty database."""
     with database.engine.connect() as connection:
         return migration.MigrationContext.configure(
             connection).get_current_revision()
 
 
-def history(database):
-    """(revision, description) pairs, the first one first."""
-    known = script.ScriptDirectory.from_config(alembic_config(database))
+def history(database: session.Database) -> list[tuple[str, str]]:
+    """Return (revision, description) pairs, the first migration first."""
+    scripts = script.ScriptDirectory.from_config(alembic_config(database))
     return [(step.revision, step.doc)
-            for step in reversed(list(known.walk_revisions()))]
+            for step in reversed(list(scripts.walk_revisions()))]
 
 
-def head(database):
-    """The revision that this release needs."""
+def head(database: session.Database) -> str | None:
+    """Return the revision that this release needs."""
     return script.ScriptDirectory.from_config(
         alembic_config(database)).get_current_head()

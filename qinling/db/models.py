@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables.
+"""Tables.
 
 Times are UTC without a zone, to the microsecond.  ``revision`` counts the
-changes of a row, so that a writer can say which state it has seen.
+changes of a row, so that writers can name the state that they have seen.
 """
 
 import sqlalchemy as sa
@@ -17,7 +17,7 @@ _column = orm.mapped_column
 
 
 class Common:
-    """Columns of everything that a project owns."""
+    """Columns of every resource of a project."""
 
     id = _column(Id, primary_key=True, default=new_id)
     project_id = _column(sa.String(80), nullable=False)
@@ -26,7 +26,7 @@ class Common:
 
 
 class Revised:
-    """A row whose changes are counted."""
+    """Row with a counter of its changes."""
 
     revision = _column(sa.Integer, nullable=False, default=1,
                        server_default='1')
@@ -48,13 +48,13 @@ class Runtime(Common, Revised, Base):
     status_reason = _column(sa.Text)
 
 
-#: What a version freezes.
+#: Columns that a version copies from its function.
 SNAPSHOT = ('code', 'package', 'entry', 'cpu', 'memory_size', 'timeout',
             'async_policy', 'runtime_id', 'settings_id')
 
 
 class Snapshot:
-    """What an execution runs: the same for a function and a version."""
+    """What an execution runs, of a function or a version."""
 
     code = _column(sa.JSON, nullable=False)
     #: Storage key of the package; ``None`` when there is none.
@@ -63,27 +63,26 @@ class Snapshot:
     cpu = _column(sa.Integer, nullable=False)
     memory_size = _column(sa.BigInteger, nullable=False)
     timeout = _column(sa.Integer, nullable=False)
-    #: What follows a failure that nobody waits for; see
-    #: :mod:`qinling.core.function.retry_policy`.
+    #: See :mod:`qinling.core.function.retry_policy`.
     async_policy = _column(sa.JSON(none_as_null=True))
-    #: Its :class:`FunctionSettings`; ``None`` when they would be empty.
+    #: Id of :class:`FunctionSettings`, ``None`` for an empty environment.
     settings_id = _column(Id, index=True)
 
     @orm.declared_attr
-    def runtime_id(cls):
+    def runtime_id(cls) -> orm.Mapped[str | None]:
         return _column(Id, sa.ForeignKey('runtimes.id'), index=True)
 
 
 class Warm:
-    """Something that workers can be kept warm for."""
+    """Function or version with provisioned workers."""
 
-    #: Workers that each engine keeps, also while nothing runs.
+    #: Workers that each engine keeps warm.
     min_workers = _column(sa.Integer, nullable=False, default=0,
                           server_default='0')
 
 
 class FunctionSettings(Base):
-    """An environment, with the secrets in it; a row never changes."""
+    """Environment with secrets; a row never changes."""
 
     __tablename__ = 'function_settings'
 
@@ -104,11 +103,11 @@ class Function(Common, Snapshot, Warm, Revised, Base):
 
     name = _column(sa.String(255))
     description = _column(sa.String(255))
-    #: Executions begun on the latest code.
+    #: Executions of the latest code.
     count = _column(sa.BigInteger, nullable=False, default=0)
     #: The highest existing version number, 0 for none.
     latest_version = _column(sa.Integer, nullable=False, default=0)
-    #: The highest number ever given to a version; it only grows.
+    #: The highest version number ever used.
     version_counter = _column(sa.Integer, nullable=False, default=0)
     trust_id = _column(sa.String(80))
 
@@ -142,16 +141,15 @@ class FunctionAlias(Common, Revised, Base):
     description = _column(sa.String(255))
     function_id = _column(Id, sa.ForeignKey('functions.id'), nullable=False)
     function_version = _column(sa.Integer, nullable=False, default=0)
-    #: version text -> weight, as the user gave it; ``alias_routes`` has it
-    #: in the form that a join can use.
+    #: Version text -> weight; ``alias_routes`` has a form for joins.
     routing = _column(sa.JSON(none_as_null=True))
 
 
 class AliasRoute(Base):
-    """One version that a weighted alias leads to.
+    """One version of a weighted alias.
 
-    An execution has a point between 0 and 2**32; it runs the version whose
-    ``low <= point < high``.
+    An execution with a routing point between 0 and 2**32 runs the version
+    with ``low <= point < high``.
     """
 
     __tablename__ = 'alias_routes'
@@ -167,8 +165,10 @@ class AliasRoute(Base):
 
 
 class AliasChange(Base):
-    """One state of an alias' target, kept for history and rollback;
-    ``revision`` is that of the alias when it came to be."""
+    """Former or present target of an alias, for history and rollback.
+
+    ``revision`` is the revision of the alias with this target.
+    """
 
     __tablename__ = 'alias_changes'
 
@@ -185,12 +185,12 @@ class AliasChange(Base):
 
 
 class Execution(Common, Base):
-    """The truth about an execution; see ``doc/decisions``.
+    """The truth about an execution.
 
-    ``owner`` is the engine that runs it, and ``lease_until`` the time after
-    which anybody may take it over: because the owner has given no sign of
-    life, or because nobody has claimed it.  A finished row has no lease, so
-    that a sweep reads only what is due.  Rows outlive their function.
+    ``owner`` is the engine that runs the execution; after ``lease_until`` any
+    engine may recover the execution, since its owner is dead or no engine
+    has claimed the row.  An ended row has no lease, so a sweep reads only
+    overdue rows.  Rows outlive their function.
     """
 
     __tablename__ = 'executions'
@@ -210,24 +210,26 @@ class Execution(Common, Base):
     function_alias = _column(Exact)
     description = _column(sa.String(255))
     status = _column(sa.String(32), nullable=False)
+    #: An :class:`qinling.states.ExecutionReason`, ``None`` after success.
+    reason = _column(sa.String(32))
     sync = _column(sa.Boolean, nullable=False, default=True)
     input = _column(Long)
     result = _column(Long)
     logs = _column(Long)
     owner = _column(sa.String(128))
     lease_until = _column(Time)
-    #: How often it was begun.
+    #: Number of attempts started.
     attempt = _column(sa.Integer, nullable=False, default=0)
-    #: How often it failed and was given another attempt.
+    #: Number of failures followed by another attempt.
     retry = _column(sa.Integer, nullable=False, default=0,
                     server_default='0')
-    #: When the next attempt begins, while it waits for that.
+    #: Start of the next attempt, while the execution waits.
     next_attempt_at = _column(Time)
     job_id = _column(Id)
     scheduled_at = _column(Time)
-    #: The execution that this one repeats.
+    #: Id of the execution that this execution repeats.
     rerun_of = _column(Id)
-    #: The execution whose failure this one is told of.
+    #: Id of the failed execution that caused this on-failure call.
     failed_id = _column(Id)
 
 
@@ -246,25 +248,25 @@ class Job(Common, Revised, Base):
     function_version = _column(sa.Integer, nullable=False, default=0)
     function_input = _column(Long)
     status = _column(sa.String(32), nullable=False)
-    #: Why the latest tick came to nothing; ``None`` when it did not.
+    #: Why the latest fire time ran nothing, else ``None``.
     status_reason = _column(sa.Text)
     pattern = _column(sa.String(255))
-    #: What the pattern's times are of: an IANA name, ``None`` for UTC.
+    #: Time zone of the pattern: an IANA name, ``None`` for UTC.
     timezone = _column(sa.String(64))
     misfire = _column(sa.String(32), nullable=False, default='once',
                       server_default='once')
-    #: How many times it will fire yet, ``None`` for any number.
+    #: Remaining number of fire times, ``None`` without a limit.
     count = _column(sa.Integer)
     first_execution_time = _column(Time)
-    #: The next tick; ``None`` for a job that has ended.
+    #: The next fire time; ``None`` for a job that has ended.
     next_execution_time = _column(Time)
 
 
 class Webhook(Common, Revised, Base):
-    """A URL that runs a function.
+    """URL that runs a function.
 
     The secrets are encrypted; see :mod:`qinling.core.secrets`.  The previous
-    one is as good as the present one before ``previous_until``.
+    secret is valid until ``previous_until``.
     """
 
     __tablename__ = 'webhooks'
@@ -286,16 +288,16 @@ class Webhook(Common, Revised, Base):
     secret = _column(sa.Text)
     previous_secret = _column(sa.Text)
     previous_until = _column(Time)
-    #: Deliveries refused.
+    #: Number of rejected deliveries.
     refused = _column(sa.BigInteger, nullable=False, default=0,
                       server_default='0')
 
 
 class IdempotencyKey(Base):
-    """What the first request with an ``Idempotency-Key`` has made.
+    """Resource of the first request with an ``Idempotency-Key``.
 
-    ``id`` is a hash of the key and of who may use it, so that it has the
-    same length whatever the key is; ``fingerprint`` is one of the request.
+    ``id`` is a hash of the key and its scope, ``fingerprint`` a hash of the
+    request.
     """
 
     __tablename__ = 'idempotency_keys'
@@ -309,8 +311,10 @@ class IdempotencyKey(Base):
 
 
 class Installation(Base):
-    """The one row that tells this database from all others, for marks on
-    what the service has elsewhere."""
+    """Single row with the id of this database.
+
+    The id marks resources of the service in other services.
+    """
 
     __tablename__ = 'installation'
 
@@ -319,8 +323,10 @@ class Installation(Base):
 
 
 class Engine(Base):
-    """An engine that has workers of its own; ``id`` is its name on the
-    message bus, and ``seen_at`` its latest sign of life."""
+    """Engine that has workers of its own.
+
+    ``id`` is the name on the message bus, ``seen_at`` the last heartbeat.
+    """
 
     __tablename__ = 'engines'
 
@@ -328,32 +334,31 @@ class Engine(Base):
     seen_at = _column(Time, nullable=False)
 
 
-#: What a project may have only so much of.
+#: Limited resources of a project.
 QUOTAS = ('functions', 'versions', 'storage_bytes', 'jobs', 'webhooks',
           'concurrent_executions')
 
 
 class Build(Base):
-    """What was installed for all packages that need the same; see
-    :mod:`qinling.core.function.builds`."""
+    """Installed dependencies; see :mod:`qinling.core.function.builds`."""
 
     __tablename__ = 'builds'
     __table_args__ = (sa.Index('ix_builds_digest', 'digest', 'created_at'),
                       Base.__table_args__)
 
-    #: A hash of all that the result depends on.
+    #: Hash of all inputs.
     id = _column(sa.String(64), primary_key=True)
-    #: A hash of the files that say what is needed.
+    #: Hash of the requirement files.
     digest = _column(sa.String(64), nullable=False)
     kind = _column(sa.String(32), nullable=False)
     status = _column(sa.String(32), nullable=False)
-    #: Why it failed.
+    #: Why the build failed.
     status_reason = _column(sa.Text)
     log = _column(Long)
-    #: Storage key of what was installed, and its bytes.
+    #: Storage key and bytes of the result.
     package = _column(sa.String(128), index=True)
     size = _column(sa.BigInteger)
-    #: The engine that installs, and until when nobody else does.
+    #: Engine that installs, and the end of its lease.
     owner = _column(sa.String(128))
     lease_until = _column(Time)
     created_at = _column(Time, nullable=False, default=now)
@@ -362,8 +367,10 @@ class Build(Base):
 
 
 class Quota(Base):
-    """The limits of a project, ``None`` for the default; whoever makes
-    something that is limited holds the row."""
+    """Limits of a project, ``None`` for the default.
+
+    A transaction that creates a limited resource locks the row.
+    """
 
     __tablename__ = 'quotas'
 
@@ -378,7 +385,7 @@ class Quota(Base):
 
 
 class Package(Base):
-    """A stored package, by its storage key; ``size`` is in bytes."""
+    """Stored package by storage key; ``size`` in bytes."""
 
     __tablename__ = 'packages'
     __table_args__ = (sa.Index('ix_packages_project', 'project_id'),

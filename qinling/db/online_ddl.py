@@ -1,90 +1,96 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changing tables that are in use.
+"""Changes of tables that are in use.
 
-A change of a table waits for all transactions that use it, and whoever comes
-later waits behind the change: one long transaction would stop the service for
-as long as it lasts.  So a change waits a second at most, lets the others
-pass, and tries again.
+A change of a table waits for all transactions on the table, and later
+transactions wait behind the change: one long transaction would stop the
+service.  So a change waits at most a second, lets other transactions pass, and
+tries again.
 
-MariaDB and MySQL commit each change by itself, so that one statement is done
-again; PostgreSQL undoes a whole migration, which is done again then.
+MariaDB and MySQL commit every change separately, so a single statement is
+repeated; PostgreSQL rolls a whole migration back, which is repeated then.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterator
 import contextlib
-import time
+import typing
 
 from oslo_log import log
 import sqlalchemy as sa
+import tenacity
 
 LOG = log.getLogger(__name__)
 
-#: Seconds that others may have to wait behind a change.
-WAIT = 1
-#: Seconds in which they are let pass.
-PAUSE = 2
-#: Tries before the one who asked for the change is told that it fails.
-TRIES = 200
-_SETTINGS = {'mysql': f'SET SESSION lock_wait_timeout = {WAIT}',
-             'postgresql': f"SET lock_timeout = '{WAIT}s'"}
-_RESET = {'mysql': 'SET SESSION lock_wait_timeout = DEFAULT',
-          'postgresql': 'RESET lock_timeout'}
-#: What says that a lock was not to be had: MariaDB's error, SQLSTATE.
+#: Seconds that other transactions may wait behind a change.
+LOCK_TIMEOUT_SECONDS = 1
+#: Seconds between two tries.
+PAUSE_SECONDS = 2
+MAX_TRIES = 200
+_SET_TIMEOUT = {
+    'mysql': f'SET SESSION lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}',
+    'postgresql': f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"}
+_RESET_TIMEOUT = {'mysql': 'SET SESSION lock_wait_timeout = DEFAULT',
+                  'postgresql': 'RESET lock_timeout'}
+#: Lock timeouts: error of MariaDB, SQLSTATE.
 _CODES = (1205, '55P03')
+
+_T = typing.TypeVar('_T')
 
 
 @contextlib.contextmanager
-def ddl(connection):
-    """Within it, changes on this connection wait as said above."""
+def short_lock_timeout(connection: sa.Connection) -> Iterator[None]:
+    """Limit the lock waits of changes within the ``with`` block."""
     name = connection.dialect.name.replace('mariadb', 'mysql')
-    if name not in _SETTINGS:
+    if name not in _SET_TIMEOUT:
         yield
         return
-    _set(connection, _SETTINGS[name])
-    hook = connection.engine, 'do_execute', _patiently
+    _execute(connection, _SET_TIMEOUT[name])
+    listener = connection.engine, 'do_execute', _execute_with_retries
     if name == 'mysql':
-        sa.event.listen(*hook)
+        sa.event.listen(*listener)
     try:
         yield
     finally:
         if name == 'mysql':
-            sa.event.remove(*hook)
+            sa.event.remove(*listener)
         connection.rollback()
-        _set(connection, _RESET[name])
+        _execute(connection, _RESET_TIMEOUT[name])
 
 
-def _set(connection, statement):
+def _execute(connection: sa.Connection, statement: str) -> None:
     connection.exec_driver_sql(statement)
     connection.commit()
 
 
-def _patiently(cursor, statement, parameters, _context):
+def _execute_with_retries(cursor: typing.Any, statement: str,
+                          parameters: typing.Any, _context: typing.Any
+                          ) -> bool:
     if not statement.lstrip().upper().startswith(('ALTER', 'CREATE')):
         return False
-    again(lambda: cursor.execute(statement, parameters))
+    retry(lambda: cursor.execute(statement, parameters))
     return True
 
 
-def again(action, tries=TRIES):
-    """Do something until it has had its locks."""
-    while True:
-        tries -= 1
-        try:
-            return action()
-        except Exception as e:
-            if not tries or not is_busy(e):
-                raise
-            LOG.info('A table is in use; the next try to change it is in '
-                     '%s seconds.', PAUSE)
-        time.sleep(PAUSE)
+def retry(action: Callable[[], _T], tries: int = MAX_TRIES) -> _T:
+    """Call ``action`` until it gets its locks."""
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(is_lock_timeout),
+        wait=tenacity.wait_fixed(PAUSE_SECONDS),
+        stop=tenacity.stop_after_attempt(tries),
+        before_sleep=_log_retry, reraise=True)(action)
 
 
-def is_busy(error):
-    """Whether an error, or what it comes of, says that a lock was not to be
-    had."""
+def _log_retry(_state: tenacity.RetryCallState) -> None:
+    LOG.info('Could not change a table that is in use; trying again in %s '
+             'seconds.', PAUSE_SECONDS)
+
+
+def is_lock_timeout(error: BaseException | None) -> bool:
+    """Return whether an error, or its cause, is a lock timeout."""
     while error is not None:
-        code = (error.args[0] if error.args else None,
-                getattr(error, 'sqlstate', None))
-        if set(code) & set(_CODES):
+        codes = {error.args[0] if error.args else None,
+                 getattr(error, 'sqlstate', None)}
+        if codes & set(_CODES):
             return True
         error = error.__cause__ or getattr(error, 'orig', None)
     return False

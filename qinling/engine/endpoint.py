@@ -1,73 +1,93 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine's verbs on the message bus: what comes in is plain data."""
+"""Verbs of the engine on the message bus, which carries plain data."""
+
+import typing
 
 from qinling import context
 from qinling.core.execution import concurrency
 from qinling.core import targets
+from qinling.engine import service
 from qinling import exception
 from qinling import rpc
 
+_Json = dict[str, typing.Any]
+
 
 class Endpoint:
-    """Hands each message to the engine; see :mod:`qinling.rpc` for what
-    they hold.
+    """Passes each message to the engine; see :mod:`qinling.rpc`.
 
-    :param threads: synchronous executions at the same time; see
-        :mod:`qinling.core.execution.concurrency`.
+    :param threads: synchronous executions at the same time, shared by
+        :class:`.concurrency.ConcurrencyLimiter`.
     """
 
-    def __init__(self, engine, threads):
+    def __init__(self, engine: service.Engine, threads: int) -> None:
         self._engine = engine
-        self._shares = concurrency.Shares(threads)
+        self._limiter = concurrency.ConcurrencyLimiter(threads)
 
-    def run(self, _ctx, row, target):
-        context.following(
-            row.get('trail'), target['project_id']).use_in_log()
-        return rpc.refuses(self._run)(row, targets.Target(**target))
+    def run(self, _ctx: _Json, message: _Json, target: _Json
+            ) -> _Json | None:
+        """Run a synchronous execution."""
+        resolved = targets.Target(**target)
+        received = rpc.decode_message(message)
+        context.log_context(
+            received.trace, resolved.project_id).use_in_log()
+        with rpc.expected_errors():
+            with self._limiter.slot(
+                    resolved.project_id, resolved.function_id,
+                    exception.Unavailable(
+                        reason='the engine has as many executions of the '
+                               'function, or of its project, as allowed; '
+                               'try again later.')):
+                return rpc.encode_ended(self._engine.run(received, resolved))
 
-    def _run(self, row, target):
-        refusal = exception.Unavailable(
-            reason='the engine has as many executions of the function, or of '
-                   'its project, as it takes; try again later.')
-        with self._shares.one(
-                target.project_id, target.function_id, refusal):
-            outcome = self._engine.run(row, target)
-        if outcome is not None:
-            outcome['updated_at'] = outcome['updated_at'].isoformat()
-        return outcome
+    def start(self, _ctx: _Json, message: _Json, target: _Json) -> None:
+        """Queue an asynchronous execution."""
+        self._engine.start(rpc.decode_message(message),
+                           targets.Target(**target))
 
-    def start(self, _ctx, row, target):
-        self._engine.start(row, targets.Target(**target))
+    def is_alive(self, _ctx: _Json, owner: str) -> bool:
+        """Return whether this engine is the named owner."""
+        return self._engine.is_alive(owner)
 
-    def lives(self, _ctx, owner):
-        return self._engine.lives(owner)
-
-    def cancel(self, _ctx, id):
+    def cancel(self, _ctx: _Json, id: str) -> None:
+        """Stop an execution."""
         self._engine.cancel(id)
 
-    def ensure_runtime(self, _ctx, id, previous_image):
+    def ensure_runtime(self, _ctx: _Json, id: str,
+                       previous_image: str | None) -> None:
+        """Create or change a pool."""
         self._engine.ensure_runtime(id, previous_image)
 
-    def delete_runtime(self, _ctx, id):
+    def delete_runtime(self, _ctx: _Json, id: str) -> None:
+        """Destroy a pool."""
         self._engine.delete_runtime(id)
 
-    def pool(self, _ctx, id):
-        return self._engine.pool(id)
+    def pool_capacity(self, _ctx: _Json, id: str) -> dict[str, int] | None:
+        """Return the capacity of a pool."""
+        return self._engine.pool_capacity(id)
 
-    def workers(self, _ctx, function_id, version):
-        return self._engine.workers(function_id, version)
+    def list_workers(self, _ctx: _Json, function_id: str, version: int
+                     ) -> list[str]:
+        """Return the names of the workers of a function."""
+        return self._engine.list_workers(function_id, version)
 
-    def workers_of(self, _ctx, runtime_id):
-        return self._engine.workers_of(runtime_id)
+    def has_workers(self, _ctx: _Json, runtime_id: str) -> bool:
+        """Return whether any worker of a runtime serves a function."""
+        return self._engine.has_workers(runtime_id)
 
-    def scale_up(self, _ctx, target, count):
+    def scale_up(self, _ctx: _Json, target: _Json, count: int) -> None:
+        """Start workers."""
         self._engine.scale_up(targets.Target(**target), count)
 
-    def scale_down(self, _ctx, target, count):
+    def scale_down(self, _ctx: _Json, target: _Json, count: int) -> None:
+        """Retire workers."""
         self._engine.scale_down(targets.Target(**target), count)
 
-    def install(self, _ctx, target):
+    def install(self, _ctx: _Json, target: _Json) -> None:
+        """Install the dependencies of a function."""
         self._engine.install(targets.Target(**target))
 
-    def detach(self, _ctx, function_id, version):
+    def detach(self, _ctx: _Json, function_id: str, version: int | None
+               ) -> None:
+        """Retire the workers of a function."""
         self._engine.detach(function_id, version)

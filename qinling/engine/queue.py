@@ -1,101 +1,121 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The asynchronous executions that wait in one engine, and its threads."""
+"""Fair queue of the asynchronous executions of one engine."""
 
 import collections
 import threading
+import typing
 
 from oslo_log import log
 
 from qinling.core.execution import concurrency
+from qinling.core.execution import records
+from qinling.core import targets
 from qinling import exception
 
 LOG = log.getLogger(__name__)
 
+Item = tuple[records.ExecutionMessage, targets.Target]
+
+
+class Consumer(typing.Protocol):
+    """Consumer of a queue."""
+
+    def run_queued(self, message: records.ExecutionMessage,
+                   target: targets.Target) -> None:
+        """Run an execution to its end."""
+
 
 class FairQueue:
-    """Runs what it is given, as many at a time as there are threads.
+    """Runs executions, as many at a time as there are threads.
 
-    Projects take turns, and within a project its functions.  None of them
-    takes the last threads, see :mod:`qinling.core.execution.concurrency`: what would, waits
-    without one.
+    Projects take turns, and within a project its functions.  The concurrency
+    limiter leaves the last threads free; an execution over its limit waits
+    without a thread.
 
-    :param threads: how many there are at most; they are made on demand.
-    :param run: function of what was put.
+    :param max_threads: threads at most; threads start on demand.
     """
 
-    def __init__(self, threads, run):
-        self._most = threads
-        self._run = run
-        self._shares = concurrency.Shares(threads)
+    def __init__(self, max_threads: int, consumer: Consumer) -> None:
+        self._max_threads = max_threads
+        self._consumer = consumer
+        self._limiter = concurrency.ConcurrencyLimiter(max_threads)
         self._changed = threading.Condition()
-        #: project id -> function id -> what waits, in the order of turns
-        self._waiting = {}
-        self._number = 0
+        #: project id -> function id -> items, both in the order of turns
+        self._items: dict[str, dict[str, collections.deque[Item]]] = {}
+        self._size = 0
         self._threads = 0
-        self._idle = 0
+        self._idle_threads = 0
         self._closed = False
 
-    def put(self, project_id, function_id, *work):
-        """Have ``run(*work)`` called when it is its turn.
+    def put(self, message: records.ExecutionMessage, target: targets.Target
+            ) -> None:
+        """Queue an execution.
 
         :raises Unavailable: the queue was closed.
         """
         with self._changed:
             if self._closed:
                 raise exception.Unavailable(reason='the engine is stopping.')
-            self._waiting.setdefault(project_id, {}).setdefault(
-                function_id, collections.deque()).append(work)
-            self._number += 1
-            if self._number > self._idle and self._threads < self._most:
+            self._items.setdefault(target.project_id, {}).setdefault(
+                target.function_id, collections.deque()).append(
+                    (message, target))
+            self._size += 1
+            if (self._size > self._idle_threads
+                    and self._threads < self._max_threads):
                 self._threads += 1
-                threading.Thread(target=self._work, name='execution',
+                threading.Thread(target=self._consume, name='execution',
                                  daemon=True).start()
             self._changed.notify()
 
-    def close(self):
-        """Begin nothing more; what waits is forgotten."""
+    def close(self) -> None:
+        """Start no further execution, and forget the queued ones."""
         with self._changed:
             self._closed = True
-            self._waiting.clear()
+            self._items.clear()
             self._changed.notify_all()
 
-    def _work(self):
-        while (turn := self._next()) is not None:
-            project_id, function_id, work = turn
+    def _consume(self) -> None:
+        while (item := self._wait_for_item()) is not None:
+            message, target = item
             try:
-                self._run(*work)
+                self._consumer.run_queued(message, target)
             except Exception:
-                LOG.exception('An execution is left to a sweep.')
+                LOG.exception('Could not run execution %s; the reaper will '
+                              'requeue the execution.', message.id)
             finally:
                 with self._changed:
-                    self._shares.give(project_id, function_id)
-                    # What had to leave threads to others may take one now.
+                    self._limiter.release(target.project_id,
+                                          target.function_id)
+                    # An execution over its limit may start now.
                     self._changed.notify()
 
-    def _next(self):
+    def _wait_for_item(self) -> Item | None:
         with self._changed:
             while not self._closed:
-                turn = self._take()
-                if turn is not None:
-                    return turn
-                self._idle += 1
+                item = self._next_item()
+                if item is not None:
+                    return item
+                self._idle_threads += 1
                 self._changed.wait()
-                self._idle -= 1
+                self._idle_threads -= 1
         return None
 
-    def _take(self):
-        """The first of those that may, who then goes behind all others."""
-        for project_id, functions in self._waiting.items():
-            if not self._shares.open(project_id):
+    def _next_item(self) -> Item | None:
+        """Return the first item within its limit.
+
+        Its function and its project then queue up behind all others.
+        """
+        for project_id, functions in self._items.items():
+            if not self._limiter.has_room(project_id):
                 continue
-            for function_id, works in functions.items():
-                if self._shares.take(project_id, function_id):
-                    work = works.popleft()
-                    self._number -= 1
-                    del self._waiting[project_id], functions[function_id]
-                    if works:
-                        functions[function_id] = works
+            for function_id, items in functions.items():
+                if self._limiter.acquire(project_id, function_id):
+                    item = items.popleft()
+                    self._size -= 1
+                    del self._items[project_id], functions[function_id]
+                    if items:
+                        functions[function_id] = items
                     if functions:
-                        self._waiting[project_id] = functions
-                    return project_id, function_id, work
+                        self._items[project_id] = functions
+                    return item
         return None

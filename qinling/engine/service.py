@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine of one process, put together.
+"""Engine of one process.
 
-Its public methods are the engine's verbs.  A process that runs the API as
-well hands the engine itself to the core as its engine client; others reach
-the same verbs through :mod:`qinling.rpc` and :mod:`qinling.engine.endpoint`.
+The public methods are the verbs of the engine, as declared by
+:class:`qinling.core.engine_client.EngineClient`.  A process that runs the API
+as well hands the engine to core as engine client; other processes reach the
+verbs through :mod:`qinling.rpc` and :mod:`qinling.engine.endpoint`.
 """
 
+from collections.abc import Iterator
 from concurrent import futures
 import os
 import socket
@@ -13,11 +15,17 @@ import threading
 import time
 import uuid
 
+from oslo_config import cfg
 from oslo_log import log
 
 from qinling import context
+from qinling.core.execution import records
 from qinling.core import idempotency
+from qinling.core import services
+from qinling.core import targets
 from qinling.db import engines
+from qinling.db import session
+from qinling.engine import background
 from qinling.engine import metrics_collector
 from qinling.engine.periodic import heartbeat
 from qinling.engine.periodic import reaper
@@ -28,261 +36,277 @@ from qinling.engine import queue
 from qinling.engine.run import attempts
 from qinling.engine.run import completion
 from qinling.engine.run import images
-from qinling.engine.run import invoker as invoker_module
+from qinling.engine.run import invoker
 from qinling.engine.run import runner
-from qinling.engine.run import tokens as tokens_module
+from qinling.engine.run import tokens
 from qinling.engine.workers import builds
 from qinling.engine.workers import loader
 from qinling.engine.workers import pools
 from qinling.engine.workers import provision
 from qinling.engine.workers import scaling
 from qinling import exception
+from qinling.orchestrators import base
+from qinling.telemetry import tracing
 
 LOG = log.getLogger(__name__)
 
-#: Seconds after which an engine begins with the pools that are there.
-RESTORE_PATIENCE = 30
+#: Seconds after which an engine starts with the pools that are ready.
+RESTORE_SECONDS = 30
 
 
 class Engine:
-    """Runs executions on the workers of an orchestrator.
+    """Runs executions on the workers of an orchestrator."""
 
-    :param code: a :class:`qinling.core.services.Code`.
-    :param tracer: a :class:`qinling.telemetry.tracing.Tracer`, or ``None``.
-    """
-
-    def __init__(self, conf, db, orchestrator, code, tracer=None):
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 orchestrator: base.Orchestrator,
+                 backends: services.Backends,
+                 tracer: tracing.Tracer | None = None) -> None:
         self._conf = conf
         self._db = db
         self._orchestrator = orchestrator
-        orchestrator.on_lost = self._lost
-        self._code = code
-        self.owner = (f'{socket.gethostname()[:60]}:{os.getpid()}:'
-                      f'{uuid.uuid4().hex[:8]}')
-        self._invoker = invoker_module.Invoker()
+        self._backends = backends
+        self._owner = (f'{socket.gethostname()[:60]}:{os.getpid()}:'
+                       f'{uuid.uuid4().hex[:8]}')
+        self._stopped = threading.Event()
+        self._background = background.Background()
+        #: id -> time of ``time.monotonic()`` at which it was queued
+        self._queued: dict[str, float] = {}
+        self._create_workers()
+        self._create_runner(tracer)
+        self._create_periodic_tasks()
+        orchestrator.on_lost = self._worker_lost
+
+    def _create_workers(self) -> None:
+        conf, db, orchestrator = self._conf, self._db, self._orchestrator
+        self._invoker = invoker.Invoker()
+        self._tokens = tokens.Tokens(self._backends.keystone,
+                                     self._background)
+        self._builds = builds.Builds(conf, db, orchestrator, self._invoker,
+                                     self._backends, self.owner)
         self._pools = pools.Pools(db, orchestrator)
-        tokens = tokens_module.Tokens(code.keystone, self._later)
-        self._builds = builds.Builds(
-            conf, db, orchestrator, self._invoker, code, self.owner)
-        self._workers = loader.Workers(
-            conf, orchestrator, self._invoker, code, tokens, self._builds)
+        self._workers = loader.Loader(
+            conf, orchestrator, self._invoker, self._backends, self._tokens,
+            self._builds)
         self._scaling = scaling.Scaling(
             conf.engine.function_concurrency,
-            self._pools.having(self._workers.start), self._workers.release)
-        self._stopped = threading.Event()
-        self._retention = retention.Retention(conf, db, self._stopped.is_set)
-        self._scheduler = scheduler.Scheduler(
-            conf, db, self.start,
-            lambda id, at: self._later(self._reaper.resume, id, at))
-        follow = completion.Retries(conf, db, self.start, self._scheduler.later)
+            pools.PoolCreatingSource(self._workers, self._pools))
+        self._provision = provision.Provision(db, self._scaling,
+                                              self._background)
+
+    def _create_runner(self, tracer: tracing.Tracer | None) -> None:
+        conf, db = self._conf, self._db
+        self._scheduler = scheduler.Scheduler(conf, db, self,
+                                              self._background)
+        self._completion = completion.Completion(conf, db, self,
+                                                 self._scheduler)
         self._attempts = attempts.Attempts(
-            conf, self._scaling, self._invoker, tokens,
-            images.Images(conf, orchestrator), tracer)
+            conf, self._scaling, self._invoker, self._tokens,
+            images.Images(conf, self._orchestrator), tracer)
         self._runner = runner.Runner(conf, db, self.owner, self._attempts,
-                                     follow, self._builds.settle)
-        self._provision = provision.Provision(db, self._scaling, self._later)
-        self._reaper = reaper.Reaper(
-            conf, db, self.owner, follow, self._known)
-        self._presence = heartbeat.Presence(conf, db, orchestrator)
-        #: id -> when it was queued, on time.monotonic()
-        self._queued = {}
-        self._asynchronous = queue.FairQueue(
-            conf.engine.threads, self._run_queued)
-        self._background = futures.ThreadPoolExecutor(8, 'background')
-        self._keeper = self._make_keeper()
+                                     self._completion, self._builds)
+        self._reaper = reaper.Reaper(conf, db, self.owner, self._completion,
+                                     self)
+        self._scheduler.resumer = self._reaper
+        self._queue = queue.FairQueue(conf.engine.threads, self)
 
-    def _make_keeper(self):
-        made = tasks.Keeper(self._conf, self._stopped, self._reaper.pause)
-        made.often(
-            self._renew, self._presence.tell, self._reaper.sweep, self._tend,
-            self._provision.tend, lambda: self._scaling.expire(
-                self._conf.engine.function_service_expiration),
-            self._retention.purge)
-        # Not by the keeper itself: its leases must not wait for others.
-        made.hourly(
-            lambda: self._later(self._code.packages.sweep),
-            lambda: self._later(self._code.trusts.sweep),
-            lambda: self._later(self._builds.purge),
-            lambda: idempotency.purge(self._db))
-        return made
+    def _create_periodic_tasks(self) -> None:
+        conf, db = self._conf, self._db
+        self._heartbeat = heartbeat.Heartbeat(conf, db, self._orchestrator)
+        self._retention = retention.Retention(conf, db, self._stopped)
+        self._tasks = tasks.PeriodicTasks(conf, self._stopped, self._reaper)
+        self._tasks.add((
+            self._renew_leases, self._heartbeat.beat, self._reaper.sweep,
+            self._tend_pools, self._provision.tend, self._expire_workers,
+            self._retention.purge))
+        self._tasks.add_hourly((self._sweep_backends,
+                                self._purge_idempotency_keys))
 
-    # Life
+    # Life cycle
 
-    def begin(self, alone=False):
-        """Make the pools and begin to look after executions.
+    def start_service(self, alone: bool = False) -> None:
+        """Create the pools and start to recover executions.
 
-        :param alone: no other engine uses the database, so that whatever
-            it holds of another owner was left behind.
+        :param alone: no other engine uses the database, so this engine
+            recovers everything that another owner left behind.
         """
-        LOG.info('Engine %s; workers: %s', self.owner,
+        LOG.info('Starting engine %s; workers: %s', self.owner,
                  self._orchestrator.describe())
-        self._builds.begin(alone)
-        futures.wait(self._pools.restore(self._later), RESTORE_PATIENCE)
+        self._builds.start(alone)
+        futures.wait(self._pools.restore(self._background), RESTORE_SECONDS)
         if alone:
             self._reaper.recover()
         else:
-            self._presence.begin(self.name)
+            self._heartbeat.start(self.bus_name)
             self._reaper.pause()
-        self._keeper.start()
-        self._scheduler.begin()
+        self._tasks.start()
+        self._scheduler.start()
 
     @property
-    def name(self):
-        """What it is called on the message bus."""
-        return engines.name(self.owner)
+    def owner(self) -> str:
+        """Return the name of the engine in the column ``owner``."""
+        return self._owner
 
-    def end(self, patience=None):
-        """Let running executions end for a while, then stop them, and
-        destroy all workers.
+    @property
+    def bus_name(self) -> str:
+        """Return the name of the engine on the message bus."""
+        return engines.bus_name(self.owner)
 
-        :param patience: seconds, ``stop_timeout`` unless given.
+    def stop_service(self, timeout: float | None = None) -> None:
+        """Let running executions end, then destroy all workers.
+
+        :param timeout: seconds, ``stop_timeout`` by default.
         """
         self._stopped.set()
-        self._scheduler.end()
-        self._asynchronous.close()
+        self._scheduler.stop()
+        self._queue.close()
         self._release_queued()
         self._runner.idle.wait(
-            self._conf.engine.stop_timeout if patience is None else patience)
+            self._conf.engine.stop_timeout if timeout is None else timeout)
         self._attempts.stopping = True
-        # What still runs must end here: others will begin it again.
-        for worker in self._scaling.busy():
+        # Other engines start again what still runs.
+        for worker in self._scaling.busy_workers():
             self._workers.release(worker)
             self._invoker.abort(worker)
         self._orchestrator.close()
-        self._builds.end()
-        self._runner.idle.wait(attempts.MARGIN)
-        self._background.shutdown(wait=False, cancel_futures=True)
-        self._keeper.join()
-        self._presence.end()
+        self._builds.stop()
+        self._runner.idle.wait(attempts.AGENT_MARGIN_SECONDS)
+        self._background.stop()
+        self._tasks.join()
+        self._heartbeat.stop()
 
-    def _release_queued(self):
-        waiting = set(self._queued) - set(self._runner.held())
+    def _release_queued(self) -> None:
+        waiting = set(self._queued) - set(self._runner.claimed_ids())
         self._queued.clear()
         try:
             self._reaper.release(list(waiting))
         except exception.Unavailable as e:
-            LOG.warning('What waited here waits for its leases, too: %s', e)
+            LOG.warning('Could not release queued executions before their '
+                        'leases end: %s', e)
 
-    def _renew(self):
+    # Periodic tasks
+
+    def _renew_leases(self) -> None:
         age = self._conf.engine.lease / 4
         limit = time.monotonic() - age
         lost = self._reaper.renew(list({
-            *self._runner.held(older_than=age),
+            *self._runner.claimed_ids(older_than=age),
             *(id for id, since in list(self._queued.items())
               if since <= limit)}))
         for id in lost:
             self.cancel(id)
 
-    def _tend(self):
-        self._pools.tend(self._later)
-        for worker in self._pools.unneeded():
-            self._later(self._workers.release, worker)
+    def _tend_pools(self) -> None:
+        self._pools.tend(self._background)
+        for worker in self._pools.orphaned_workers():
+            self._background.submit(self._workers.release, worker)
 
-    def _known(self):
-        return list(self._queued) + self._runner.held()
+    def _expire_workers(self) -> None:
+        self._scaling.expire_idle(
+            self._conf.engine.function_service_expiration)
 
-    def _lost(self, worker):
-        """The orchestrator saw a worker die, perhaps before its connections
-        tell."""
+    def _sweep_backends(self) -> None:
+        # In the background: leases must not wait for storage and Keystone.
+        for sweep in (self._backends.packages.sweep,
+                      self._backends.trusts.sweep, self._builds.purge):
+            self._background.submit(sweep)
+
+    def _purge_idempotency_keys(self) -> None:
+        idempotency.purge(self._db)
+
+    def local_ids(self) -> list[str]:
+        """Return the ids of executions queued or claimed here."""
+        return list(self._queued) + self._runner.claimed_ids()
+
+    def _worker_lost(self, worker: base.Worker) -> None:
+        """Handle the death of a worker that the orchestrator noticed."""
         self._invoker.abort(worker)
-        self._later(self._scaling.drop, worker)
+        self._background.submit(self._scaling.retire_dead, worker)
 
     # Verbs
 
-    def run(self, row, target):
+    def run(self, message: records.ExecutionMessage, target: targets.Target
+            ) -> records.Ended | None:
         """Run an execution and wait for its end.
 
-        :param row: dict with ``id``, ``input``, ``sync``, ``owner`` and
-            perhaps ``trail``: see
-            :meth:`qinling.context.RequestContext.trail`.
-        :param target: a :class:`qinling.core.targets.Target`.
-        :returns: the columns that were written; ``None`` when another
-            engine has it.
+        :returns: ``None`` when another engine owns the execution.
         """
-        return self._runner.run(row, target)
+        end = self._runner.run(message, target)
+        return end if isinstance(end, records.Ended) else None
 
-    def start(self, row, target):
-        """Run an execution when a thread is free; returns at once."""
-        self._queued[row['id']] = time.monotonic()
+    def start(self, message: records.ExecutionMessage,
+              target: targets.Target) -> None:
+        """Queue an execution and return immediately."""
+        self._queued[message.id] = time.monotonic()
         try:
-            self._asynchronous.put(target.project_id, target.function_id,
-                                   row, target)
+            self._queue.put(message, target)
         except exception.Unavailable:
-            self._queued.pop(row['id'], None)
+            self._queued.pop(message.id, None)
             raise
 
-    def _run_queued(self, row, target):
-        context.following(
-            row.get('trail'), target.project_id).use_in_log()
+    def run_queued(self, message: records.ExecutionMessage,
+                   target: targets.Target) -> None:
+        """Run an execution from the queue to its end."""
+        context.log_context(message.trace, target.project_id).use_in_log()
         try:
-            self._runner.run(row, target)
+            self._runner.run(message, target)
         except exception.Unavailable as e:
-            LOG.warning('Execution %s is left to a sweep: %s', row['id'], e)
+            LOG.warning('Could not write the end of execution %s; the reaper '
+                        'will requeue the execution: %s', message.id, e)
         finally:
-            self._queued.pop(row['id'], None)
+            self._queued.pop(message.id, None)
 
-    def lives(self, owner):
-        """Whether an engine can be asked; here it is this one."""
+    def is_alive(self, owner: str) -> bool:
+        """Return whether this engine is the named owner."""
         return owner == self.owner
 
-    def cancel(self, id):
-        """Have an execution whose row has ended stop; returns at once."""
-        self._later(self._runner.cancel, id)
+    def cancel(self, id: str) -> None:
+        """Stop an execution whose row has ended; return immediately."""
+        self._background.submit(self._runner.cancel, id)
 
-    def ensure_runtime(self, id, previous_image=None):
-        """Have a runtime's pool made or changed; returns at once."""
-        self._later(self._pools.ensure, id, previous_image)
+    def ensure_runtime(self, id: str,
+                       previous_image: str | None = None) -> None:
+        """Create or change the pool of a runtime; return immediately."""
+        self._background.submit(self._pools.ensure, id, previous_image)
 
-    def delete_runtime(self, id):
-        """Have a runtime's pool destroyed, and the row with it."""
-        self._later(self._pools.delete, id)
+    def delete_runtime(self, id: str) -> None:
+        """Destroy the pool of a runtime, then delete the row."""
+        self._background.submit(self._pools.delete, id)
 
-    def pool(self, id):
-        """``{"total", "available"}`` of a pool, or ``None``."""
+    def pool_capacity(self, id: str) -> dict[str, int] | None:
+        """Return ``{"total", "available"}``, ``None`` without a pool."""
         return self._pools.capacity(id)
 
-    def workers(self, function_id, version):
-        """Names of the workers that serve a function."""
+    def list_workers(self, function_id: str, version: int) -> list[str]:
+        """Return the names of the workers of a function."""
+        key = base.FunctionKey(function_id, version)
         return [worker.name for worker in self._orchestrator.claimed()
-                if worker.function == f'{function_id}/{version}']
+                if worker.function == key]
 
-    def workers_of(self, runtime_id):
-        """Whether any worker of the runtime serves a function."""
+    def has_workers(self, runtime_id: str) -> bool:
+        """Return whether any worker of a runtime serves a function."""
         return any(worker.runtime_id == runtime_id
                    for worker in self._orchestrator.claimed())
 
-    def scale_up(self, target, count):
-        """Have ``count`` workers more; returns at once."""
+    def scale_up(self, target: targets.Target, count: int) -> None:
+        """Start ``count`` more workers; return immediately."""
         for _ in range(count):
-            self._later(self._scaling.scale_up, target)
+            self._background.submit(self._scaling.scale_up, target)
 
-    def scale_down(self, target, count):
-        """Retire ``count`` workers; one remains."""
-        self._later(self._scaling.scale_down, target, count)
+    def scale_down(self, target: targets.Target, count: int) -> None:
+        """Retire ``count`` workers; at least one remains."""
+        self._background.submit(self._scaling.scale_down, target, count)
 
-    def install(self, target):
-        """Have what a function depends on installed; returns at once."""
+    def install(self, target: targets.Target) -> None:
+        """Install the dependencies of a function; return immediately."""
         self._builds.install(target)
 
-    def detach(self, function_id, version):
-        """Retire all workers of a function's version, of all its versions
-        if that is ``None``."""
-        self._later(self._scaling.detach, lambda target:
-                    target.function_id == function_id
-                    and version in (None, target.version))
+    def detach(self, function_id: str, version: int | None) -> None:
+        """Retire the workers of a version, of all versions if ``None``."""
+        self._background.submit(self._scaling.detach, function_id, version)
 
-    def figures(self):
-        """What it holds, for :class:`qinling.telemetry.metrics.Live`."""
-        return metrics_collector.Figures(self._queued, self._runner, self._scaling,
-                                         self._orchestrator)()
-
-    def _later(self, action, *args):
-        return self._background.submit(self._guarded, action, *args)
-
-    def _guarded(self, action, *args):
-        try:
-            action(*args)
-        except (exception.TemporaryError, exception.PermanentError) as e:
-            LOG.warning('%s: %s', action.__name__, e)
-        except Exception:
-            LOG.exception('%s failed.', action.__name__)
+    def collect_metrics(self) -> Iterator[
+            tuple[str, str, dict[str, str], float]]:
+        """Yield the gauges of this engine for Prometheus."""
+        return metrics_collector.MetricsCollector(
+            self._queued, self._runner, self._scaling,
+            self._orchestrator).collect()

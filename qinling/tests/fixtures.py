@@ -5,7 +5,6 @@ own, made in a moment and gone with the test."""
 import io
 import json
 import pathlib
-import types
 import zipfile
 
 import fixtures
@@ -15,7 +14,8 @@ import webob
 from qinling.api import app
 from qinling import conf as qinling_conf
 from qinling import context
-from qinling.core.execution import executions
+from qinling.core.execution import lifecycle
+from qinling.core.execution import records
 from qinling.core import services
 from qinling.db import crud
 from qinling.db import models
@@ -48,12 +48,10 @@ def archive(files):
 PACKAGE = archive({'main.py': 'def main(**kwargs):\n    return 1\n'})
 
 
-def order(function_id=None, **values):
-    """What :meth:`Executions.create` is asked for."""
-    return types.SimpleNamespace(**{
-        'function_id': function_id, 'function_version': 0,
-        'function_alias': None, 'sync': True, 'input': None,
-        'description': None, 'routing_key': None, **values})
+def execution_request(function_id=None, **values):
+    """Return a synchronous execution request."""
+    return records.ExecutionRequest(
+        **{'function_id': function_id, 'sync': True, **values})
 
 
 class Conf(databases.Fixture):
@@ -102,7 +100,7 @@ class FakeEngine:
 
     def __init__(self):
         self.calls = []
-        self.answers = {'workers': [], 'workers_of': False}
+        self.answers = {'list_workers': [], 'has_workers': False}
 
     def verbs(self):
         """The verbs that were called."""
@@ -115,14 +113,14 @@ class FakeEngine:
             raise answer
         return answer(*arguments) if callable(answer) else answer
 
-    def run(self, row, target):
-        return self._do('run', row, target)
+    def run(self, message, target):
+        return self._do('run', message, target)
 
-    def start(self, row, target):
-        return self._do('start', row, target)
+    def start(self, message, target):
+        return self._do('start', message, target)
 
-    def lives(self, owner):
-        return self._do('lives', owner)
+    def is_alive(self, owner):
+        return self._do('is_alive', owner)
 
     def cancel(self, id):
         return self._do('cancel', id)
@@ -133,14 +131,14 @@ class FakeEngine:
     def delete_runtime(self, id):
         return self._do('delete_runtime', id)
 
-    def pool(self, id):
-        return self._do('pool', id)
+    def pool_capacity(self, id):
+        return self._do('pool_capacity', id)
 
-    def workers(self, function_id, version):
-        return self._do('workers', function_id, version)
+    def list_workers(self, function_id, version):
+        return self._do('list_workers', function_id, version)
 
-    def workers_of(self, runtime_id):
-        return self._do('workers_of', runtime_id)
+    def has_workers(self, runtime_id):
+        return self._do('has_workers', runtime_id)
 
     def scale_up(self, target, count):
         return self._do('scale_up', target, count)
@@ -178,14 +176,14 @@ class Core(databases.Fixture):
         self.db = self.database.db
         self.engine = FakeEngine()
         self.engine.answers['run'] = self.succeed
-        self.code = services.code(self.conf, self.db)
-        self.services = services.build(
-            self.conf, self.db, self.engine, self.code)
+        self.backends = services.create_backends(self.conf, self.db)
+        self.services = services.create_services(
+            self.conf, self.db, self.engine, self.backends)
         self.addCleanup(lambda: self.services.close())
 
-    def succeed(self, row, _target, result='{"output": 1}', logs='a log'):
+    def succeed(self, message, _target, result='{"output": 1}', logs='a log'):
         """What the engine does with an execution."""
-        return executions.finish(self.db, row['id'], executions.Outcome(
+        return lifecycle.finish(self.db, message.id, records.Outcome(
             ExecutionStatus.SUCCESS, result, logs))
 
     def insert(self, model, **values):
@@ -242,14 +240,14 @@ class Api(Core):
         super()._setUp()
         identify = None
         if self._enforcing:
-            self.enforcer = policy.enforcer(self.conf)
+            self.enforcer = policy.create_enforcer(self.conf)
             identify = identify_by_headers(self.enforcer)
         self.app = app.make(self.services, identify)
 
     def restart(self):
         """Begin again with the options as they are now."""
-        self.services = services.build(
-            self.conf, self.db, self.engine, self.code)
+        self.services = services.create_services(
+            self.conf, self.db, self.engine, self.backends)
         self.app = app.make(self.services)
 
     def watch(self, note):

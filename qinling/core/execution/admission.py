@@ -1,69 +1,78 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which new executions are accepted: the limits of what runs at once."""
+"""Admission of new executions: limits on executions at the same time."""
 
 import collections
+from collections.abc import Iterator
 import contextlib
 import threading
 import time
 
+from oslo_config import cfg
+
 from qinling.core.execution import concurrency
+from qinling.core import targets
 from qinling.db import models
 from qinling.db import queries
+from qinling.db import session
 from qinling import exception
 
 _MODEL = models.Execution
-#: Waits for an engine.
-_WAITS = _MODEL.owner.is_(None) & _MODEL.sync.is_(False)
-#: Waits or runs; what waits for its next attempt does neither.
-_LIVES = (_MODEL.lease_until.is_not(None), _MODEL.next_attempt_at.is_(None))
-_QUEUE = object()
-#: Seconds after which the database is asked again at the latest.
-AGE = 1
-#: How many times as long as a question took the next one is put off.
-PAUSE = 10
-RETRY_AFTER = 1
+_IS_QUEUED = _MODEL.owner.is_(None) & _MODEL.sync.is_(False)
+#: Conditions of a queued or running execution; an execution that waits for
+#: its next attempt is neither.
+_IS_ACTIVE = (_MODEL.lease_until.is_not(None),
+              _MODEL.next_attempt_at.is_(None))
+#: Key of the count of queued executions.
+_QUEUE = ('queue', '')
+#: Seconds after which the counts are read again.
+MAX_AGE_SECONDS = 1
+#: Pause between two reads, in multiples of the duration of a read.
+PAUSE_RATIO = 10
+RETRY_AFTER_SECONDS = 1
+
+_Key = tuple[str, str]
 
 
 class Admission:
-    """Keeps the limits for one process that accepts executions.
+    """Admission for one process that accepts executions.
 
-    With a limit, the database is asked once in a second how much there is,
-    and what this process accepts is added meanwhile.  When that is too much,
-    it is asked again before anything is refused.
+    With a limit configured, the process reads the counts from the database
+    once per second and adds its own executions in between.  Before a
+    rejection, the process reads the counts again.
     """
 
-    def __init__(self, conf, db):
-        self._limits = conf.resource_limits
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database) -> None:
+        self._options = conf.resource_limits
         self._db = db
-        self._shares = concurrency.Shares(conf.api.threads)
+        self._limiter = concurrency.ConcurrencyLimiter(conf.api.threads)
         self._lock = threading.Lock()
-        self._counts = collections.Counter()
-        #: What was accepted and may not be in the database yet.
-        self._pending = collections.Counter()
-        self._asked = self._next = 0
+        self._counts: collections.Counter[_Key] = collections.Counter()
+        #: Executions accepted here that the database may not have yet.
+        self._pending: collections.Counter[_Key] = collections.Counter()
+        self._read_at = self._next_read = 0.0
 
     @contextlib.contextmanager
-    def slot(self, target):
-        """One of the threads of this process, for as long as it takes.
+    def thread(self, target: targets.Target) -> Iterator[None]:
+        """Occupy one thread of this process within a ``with`` block.
 
         :raises TooManyExecutions: the function or its project would leave
-            too few of them to others.
+            too few threads to others.
         """
-        with self._shares.one(
+        with self._limiter.slot(
                 target.project_id, target.function_id,
                 exception.TooManyExecutions(
                     what=f'Function {target.function_id}, or its project,',
                     limit='its share of this API process',
-                    retry_after=RETRY_AFTER)):
+                    retry_after=RETRY_AFTER_SECONDS)):
             yield
 
     @contextlib.contextmanager
-    def counted(self, target, sync):
-        """Around the writing of an execution.
+    def admit(self, target: targets.Target, sync: bool) -> Iterator[None]:
+        """Count an execution written within a ``with`` block.
 
-        :raises TooManyExecutions, Unavailable: there are too many.
+        :raises TooManyExecutions, Unavailable: a limit is reached.
         """
-        limits = self._of(target, sync)
+        limits = self._limits(target, sync)
         if not limits:
             yield
             return
@@ -77,45 +86,56 @@ class Admission:
             with self._lock:
                 self._pending.subtract(limits.keys())
 
-    def _of(self, target, sync):
-        """What counts it -> how many there may be."""
-        found = {target.project_id: self._limits.project_executions,
-                 (target.function_id,): self._limits.function_executions,
-                 _QUEUE: 0 if sync else self._limits.queue_length}
-        return {key: limit for key, limit in found.items() if limit}
+    def _limits(self, target: targets.Target, sync: bool) -> dict[_Key, int]:
+        """Return the limit of each count that the execution increases."""
+        options = self._options
+        limits = {
+            _project_key(target.project_id): options.project_executions,
+            _function_key(target.function_id): options.function_executions,
+            _QUEUE: 0 if sync else options.queue_length}
+        return {key: limit for key, limit in limits.items() if limit}
 
-    def _check(self, limits):
-        if time.monotonic() >= self._asked + AGE:
-            self._ask()
-        if self._full(limits) and time.monotonic() >= self._next:
-            self._ask()
-        key = self._full(limits)
-        if key is _QUEUE:
+    def _check(self, limits: dict[_Key, int]) -> None:
+        if time.monotonic() >= self._read_at + MAX_AGE_SECONDS:
+            self._read_counts()
+        if self._full_key(limits) and time.monotonic() >= self._next_read:
+            self._read_counts()
+        key = self._full_key(limits)
+        if key is None:
+            return
+        if key == _QUEUE:
             raise exception.Unavailable(
                 reason=f'{limits[key]} executions wait already; try again '
                        'later.')
-        if key is not None:
-            what = (f'Function {key[0]}' if isinstance(key, tuple)
-                    else f'Project {key}')
-            raise exception.TooManyExecutions(
-                what=what, limit=limits[key], retry_after=RETRY_AFTER)
+        raise exception.TooManyExecutions(
+            what=' '.join(key), limit=limits[key],
+            retry_after=RETRY_AFTER_SECONDS)
 
-    def _full(self, limits):
+    def _full_key(self, limits: dict[_Key, int]) -> _Key | None:
         return next((key for key, limit in limits.items()
                      if self._counts[key] >= limit), None)
 
-    def _ask(self):
-        begun = time.monotonic()
+    def _read_counts(self) -> None:
+        start = time.monotonic()
         self._pending = +self._pending
-        found = collections.Counter(self._pending)
-        for project_id, function_id, waits, number in self._db.read(
-                lambda tx: queries.tally(
-                    tx, (_MODEL.project_id, _MODEL.function_id, _WAITS),
-                    *_LIVES)):
-            found[project_id] += number
-            found[(function_id,)] += number
-            if waits:
-                found[_QUEUE] += number
-        self._counts = found
-        self._asked = time.monotonic()
-        self._next = self._asked + PAUSE * (self._asked - begun)
+        counts = collections.Counter(self._pending)
+        rows = self._db.read(lambda tx: queries.count_by(
+            tx, (_MODEL.project_id, _MODEL.function_id, _IS_QUEUED),
+            *_IS_ACTIVE))
+        for project_id, function_id, is_queued, number in rows:
+            counts[_project_key(project_id)] += number
+            counts[_function_key(function_id)] += number
+            if is_queued:
+                counts[_QUEUE] += number
+        self._counts = counts
+        self._read_at = time.monotonic()
+        self._next_read = self._read_at + PAUSE_RATIO * (
+            self._read_at - start)
+
+
+def _project_key(id: str) -> _Key:
+    return 'Project', id
+
+
+def _function_key(id: str) -> _Key:
+    return 'Function', id

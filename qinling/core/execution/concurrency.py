@@ -1,65 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Slots that many share, none of whom may leave the others without."""
+"""Concurrency limiter that leaves slots to other functions and projects."""
 
 import collections
+from collections.abc import Iterator
 import contextlib
 import threading
+import typing
 
-#: How many times as many slots as are free one function may hold, and one
-#: project with all of its functions: alone two and three quarters of all.
-FUNCTION, PROJECT = 2, 3
+#: Slots that one function, and one project, may hold for each free slot.
+FUNCTION_RATIO, PROJECT_RATIO = 2, 3
 
 
-class Shares:
-    """Slots for executions, such as threads.
+class ConcurrencyLimiter:
+    """Fair limiter of executions, for instance over threads.
 
-    Whoever takes one must leave some: a function takes another only while
-    it holds fewer than twice the free ones, and a project fewer than three
-    times.  Nobody has to say beforehand how many there are to share: of many
-    who want as many as they can get, each soon has the same number, and some
-    are free.  Until what the first of them hold has ended, the later ones
-    get less.
+    A function acquires another slot only while the function holds fewer than
+    twice the free slots, and a project fewer than three times.  So a single
+    function uses two thirds of all slots, a single project three quarters;
+    several busy functions soon hold equal numbers, and some slots stay free.
+    Executions that run already are not interrupted.
     """
 
-    def __init__(self, slots):
+    def __init__(self, slots: int) -> None:
         self._free = slots
-        self._held = collections.Counter()
+        self._acquired: collections.Counter[typing.Hashable] = (
+            collections.Counter())
         self._lock = threading.Lock()
 
-    def open(self, project_id):
-        """Whether a project may hold one more."""
-        return self._held[project_id] < PROJECT * self._free
+    def has_room(self, project_id: str) -> bool:
+        """Return whether a project may hold one more slot."""
+        return self._acquired[project_id] < PROJECT_RATIO * self._free
 
-    def take(self, project_id, function_id):
-        """Take a slot; whether there was one for this function."""
+    def acquire(self, project_id: str, function_id: str) -> bool:
+        """Acquire a slot.
+
+        :returns: whether the function and its project were within limits.
+        """
         with self._lock:
             key = project_id, function_id
-            if not (self.open(project_id)
-                    and self._held[key] < FUNCTION * self._free):
+            if not (self.has_room(project_id)
+                    and self._acquired[key] < FUNCTION_RATIO * self._free):
                 return False
             self._free -= 1
-            self._held[key] += 1
-            self._held[project_id] += 1
+            self._acquired[key] += 1
+            self._acquired[project_id] += 1
             return True
 
-    def give(self, project_id, function_id):
-        """Give a slot back."""
+    def release(self, project_id: str, function_id: str) -> None:
+        """Release a slot."""
         with self._lock:
             self._free += 1
             for key in ((project_id, function_id), project_id):
-                self._held[key] -= 1
-                if not self._held[key]:
-                    del self._held[key]
+                self._acquired[key] -= 1
+                if not self._acquired[key]:
+                    del self._acquired[key]
 
     @contextlib.contextmanager
-    def one(self, project_id, function_id, refusal):
-        """A slot for a while.
+    def slot(self, project_id: str, function_id: str, rejection: Exception
+             ) -> Iterator[None]:
+        """Hold a slot within a ``with`` block.
 
-        :param refusal: the exception to raise when there is none.
+        :param rejection: exception to raise without a slot.
         """
-        if not self.take(project_id, function_id):
-            raise refusal
+        if not self.acquire(project_id, function_id):
+            raise rejection
         try:
             yield
         finally:
-            self.give(project_id, function_id)
+            self.release(project_id, function_id)

@@ -1,137 +1,148 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accepting an execution, and having an engine run it."""
+"""Acceptance of an execution, and its hand-over to an engine."""
 
 import contextlib
 import time
 
+from oslo_config import cfg
 from oslo_log import log
 
 from qinling import context
+from qinling.core import engine_client
 from qinling.core.execution import admission
 from qinling.core.execution import executions
+from qinling.core.execution import lifecycle
+from qinling.core.execution import records
+from qinling.core import idempotency
+from qinling.core import quotas
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 from qinling import exception
-from qinling.states import ExecutionStatus
+from qinling.states import ExecutionReason
 
 LOG = log.getLogger(__name__)
 
 _MODEL = models.Execution
-#: Seconds between two questions whether an engine lives, and how many of
-#: them, one after the other, it may leave without an answer: it may just
-#: come back to a bus that was away.
-PAUSE, SILENCES = 5, 2
+#: Seconds between two questions to an engine whether it is alive.
+PROBE_INTERVAL_SECONDS = 5
+#: Unanswered questions after which an engine counts as dead.  One silence
+#: may be an engine that reconnects to a bus.
+MAX_SILENT_PROBES = 2
 
 
 class Dispatch:
     """Accepts executions in one process."""
 
-    def __init__(self, conf, db, engine):
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 engine: engine_client.EngineClient,
+                 limits: quotas.Quotas) -> None:
         self._conf = conf
         self._db = db
         self._engine = engine
+        self._quotas = limits
         self._admission = admission.Admission(conf, db)
 
-    def __call__(self, row, target, once=None, trail=None):
-        """Accept an execution, and run it if somebody waits for it.
+    def accept(self, new: records.NewExecution,
+               request: idempotency.IdempotentRequest | None = None
+               ) -> records.ExecutionRow:
+        """Write an execution, and run a synchronous one.
 
-        :param row: a dict with all columns.
-        :param trail: see :meth:`qinling.context.RequestContext.trail`.
-        :returns: the columns that have changed, as a mapping.
-        :raises TooManyExecutions, Unavailable: it was not accepted, and
-            nothing has been run.
+        :returns: the row, ended if the execution is synchronous.
+        :raises TooManyExecutions, QuotaExceeded, Unavailable: the execution
+            was not accepted, and nothing has run.
         """
-        slot = (self._admission.slot(target) if row['sync']
-                else contextlib.nullcontext())
-        with slot:
-            with self._admission.counted(target, row['sync']):
-                self._begin(row, target, once)
-            order = dict(row, trail=trail)
-            if row['sync']:
-                return self._run(order, target, once)
-            self._start(order, target)
-            return {}
+        thread = (self._admission.thread(new.target) if new.row.sync
+                  else contextlib.nullcontext())
+        with thread:
+            with self._admission.admit(new.target, new.row.sync):
+                self._insert(new, request)
+            if new.row.sync:
+                return self._run(new, request)
+            self._start(new)
+            return new.row
 
-    def _begin(self, row, target, once):
+    def _insert(self, new: records.NewExecution,
+                request: idempotency.IdempotentRequest | None) -> None:
+        guard = self._quotas.guard_execution(new.target)
+
+        def insert(tx: session.Connection) -> None:
+            if guard is not None:
+                guard(tx)
+            lifecycle.insert(tx, new, request)
         try:
-            # Nobody was promised a synchronous execution before it has
-            # ended.
-            self._db.write(lambda tx: executions.begin(
-                tx, target, row, once), durable=not row['sync'],
-                together=True)
+            # The client learns of a synchronous execution only after its
+            # end, so the insert need not survive a power loss.  A guard
+            # waits for a lock, which others must not wait for.
+            self._db.write(insert, durable=not new.row.sync,
+                           batch=guard is None)
         except crud.DuplicateEntry:
-            # The database may have died when it had written the row and
-            # before it said so; then it was tried again.
+            # When the database dies between commit and answer, the insert
+            # runs again and meets its own row.
             if not self._db.read(lambda tx: crud.exists(
-                    tx, _MODEL, _MODEL.id == row['id'])):
+                    tx, _MODEL, _MODEL.id == new.row.id)):
                 raise
 
-    def _run(self, row, target, once):
+    def _run(self, new: records.NewExecution,
+             request: idempotency.IdempotentRequest | None
+             ) -> records.ExecutionRow:
         try:
-            outcome = self._engine.run(row, target)
-            if outcome is not None:
-                return outcome
-            # Another engine has it, or the row is gone.
+            ended = self._engine.run(new.message(), new.target)
+            if ended is not None:
+                ended.apply_to(new.row)
+                return new.row
+            # Another engine owns the execution, or the row was deleted.
         except exception.Unavailable as e:
-            LOG.warning('Execution %s: %s', row['id'], e)
-            if self._db.write(
-                    lambda tx: self._withdraw(tx, row, target, once)):
+            LOG.warning('Could not hand over execution %s: %s', new.row.id, e)
+            if lifecycle.withdraw(self._db, new, request):
                 raise
-            # An engine has it: its answer may be lost with the bus, but not
-            # what it writes.
-        now = executions.until_ended(
-            self._conf, _Watch(self._db, self._engine, row['id']).look,
-            target.timeout)
-        return now._mapping if now else {}
+            # An engine owns the execution: the bus may lose the answer, the
+            # row keeps the result.
+        watch = _Watch(self._db, self._engine, new.row.id)
+        return executions.wait_until_ended(
+            self._conf, watch.read, new.target.timeout) or new.row
 
-    def _withdraw(self, tx, row, target, once):
-        """Take back what no engine has begun, so that none can; whether it
-        was so."""
-        if not crud.delete_all(tx, _MODEL, _MODEL.id == row['id'],
-                               *executions.UNTOUCHED):
-            return False
-        executions.uncount(tx, target, once)
-        return True
-
-    def _start(self, row, target):
+    def _start(self, new: records.NewExecution) -> None:
         try:
-            self._engine.start(row, target)
+            self._engine.start(new.message(), new.target)
         except exception.Unavailable as e:
-            # The row is there: a sweep of any engine finds it.
-            LOG.warning('Execution %s waits for a sweep: %s', row['id'], e)
+            LOG.warning('Could not notify an engine; the reaper will requeue '
+                        'execution %s: %s', new.row.id, e)
 
 
 class _Watch:
-    """Looks at an execution that some engine has, and at that engine."""
+    """Watch over an execution and over the engine that owns the execution."""
 
-    def __init__(self, db, engine, id):
+    def __init__(self, db: session.Database,
+                 engine: engine_client.EngineClient, id: str) -> None:
         self._db = db
         self._engine = engine
         self._id = id
-        self._ask_at = 0
+        self._next_probe = 0.0
         self._silences = 0
 
-    def look(self):
-        """The row, ended if its engine does not live."""
+    def read(self) -> records.ExecutionRow | None:
+        """Return the row, after ending the row of a dead engine."""
         row = self._read()
-        if (row is not None and row.status == ExecutionStatus.RUNNING
-                and row.owner and self._is_gone(row.owner)):
-            executions.finish(
-                self._db, self._id, executions.fault(
-                    'The engine that ran the execution does not answer.'),
+        if (row is not None and row.is_running and row.owner
+                and self._is_dead(row.owner)):
+            lifecycle.finish(
+                self._db, self._id, records.platform_fault(
+                    'The engine that ran the execution does not answer.',
+                    ExecutionReason.ENGINE_LOST),
                 _MODEL.owner == row.owner)
             row = self._read()
         return row
 
-    def _read(self):
-        return self._db.read(lambda tx: crud.get(
-            tx, context.admin(), _MODEL, id=self._id))
+    def _read(self) -> records.ExecutionRow | None:
+        return self._db.read(
+            lambda tx: lifecycle.read(tx, context.admin(), self._id))
 
-    def _is_gone(self, owner):
-        if time.monotonic() < self._ask_at:
+    def _is_dead(self, owner: str) -> bool:
+        if time.monotonic() < self._next_probe:
             return False
-        # Not known is no silence: the bus itself may be down.
-        silent = self._engine.lives(owner) is False
-        self._silences = self._silences + 1 if silent else 0
-        self._ask_at = time.monotonic() + PAUSE
-        return self._silences >= SILENCES
+        # ``None`` is no silence: the bus itself may be down.
+        is_silent = self._engine.is_alive(owner) is False
+        self._silences = self._silences + 1 if is_silent else 0
+        self._next_probe = time.monotonic() + PROBE_INTERVAL_SECONDS
+        return self._silences >= MAX_SILENT_PROBES

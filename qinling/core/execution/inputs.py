@@ -1,30 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The input of an execution: what is stored, shown and passed on.
+"""Input of an execution: stored, shown, and passed to the function.
 
-A JSON object becomes keyword arguments; its member ``__function_input``
-becomes the positional one.  Whatever else is one positional text.
+The members of a JSON object become keyword arguments; the member
+``__function_input`` becomes the positional argument.  Any other input is one
+positional text.
 """
 
 import json
+import typing
 
 from qinling import exception
 
 POSITIONAL = '__function_input'
 
 
-def normalise(value):
-    """The text to store for what a user sent.
+def normalise(value: typing.Any) -> str | None:
+    """Return the text to store for the input of a user.
 
     :param value: text, or any JSON value.
-    :returns: text, or ``None`` for no input.
-    :raises Invalid: it cannot be stored or shown.
+    :returns: ``None`` without input.
+    :raises Invalid: the input cannot be stored or shown.
     """
     if value is None:
         return None
     try:
-        stored = _text(value)
-        # Escapes in JSON can make half a character.
-        (shown(stored) or '').encode()
+        stored = _to_text(value)
+        # Escapes in JSON may form half a surrogate pair.
+        (to_show(stored) or '').encode()
     except RecursionError:
         raise exception.Invalid('input is nested too deeply.')
     except UnicodeEncodeError:
@@ -32,20 +34,21 @@ def normalise(value):
     return stored
 
 
-def _text(value):
+def _to_text(value: typing.Any) -> str | None:
     if not isinstance(value, str):
         return json.dumps(value)
-    parsed = _object(value)
-    if parsed is not None:
-        return json.dumps(parsed)
+    members = _parse_object(value)
+    if members is not None:
+        return json.dumps(members)
     return None if value.strip() == 'null' else value
 
 
-def arguments(stored):
-    """(positional list, keyword dict) for the function."""
+def arguments(stored: str | None
+              ) -> tuple[list[typing.Any], dict[str, typing.Any]]:
+    """Return the positional and keyword arguments of the function."""
     if stored is None:
         return [], {}
-    keywords = _object(stored)
+    keywords = _parse_object(stored)
     if keywords is None:
         return [stored], {}
     if POSITIONAL in keywords:
@@ -53,20 +56,22 @@ def arguments(stored):
     return [], keywords
 
 
-def shown(stored):
-    """The text that the API shows: of an input with a positional member,
-    that member."""
+def to_show(stored: str | None) -> str | None:
+    """Return the text that the API shows.
+
+    Of an input with a positional member, show only that member.
+    """
     if not stored or POSITIONAL not in stored:
         return stored
-    keywords = _object(stored)
+    keywords = _parse_object(stored)
     if keywords is None or POSITIONAL not in keywords:
         return stored
     value = keywords[POSITIONAL]
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _object(text):
-    """The JSON object that a text holds, else ``None``."""
+def _parse_object(text: str) -> dict[str, typing.Any] | None:
+    """Return the JSON object in a text, or ``None``."""
     if not text.lstrip().startswith('{'):
         return None
     try:

@@ -1,47 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Aliases: names that point at versions, and can be moved."""
+"""Aliases: movable names for versions."""
 
+from collections.abc import Mapping
+from collections.abc import Sequence
 import re
+import typing
 
+from qinling import context
 from qinling.core import preconditions
 from qinling.core import targets
 from qinling.core import validation
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 from qinling import exception
 
 _MODEL = models.FunctionAlias
 _CHANGE = models.AliasChange
 _ROUTE = models.AliasRoute
-#: Not "." and "..", which in a path mean something else.
+#: Not "." and "..", which have a meaning in paths.
 NAME = re.compile(r'(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}')
-#: What an alias points at, and what its history keeps.
-TARGET = ('function_id', 'function_version', 'routing')
-#: Points that the routes of a weighted alias share out.
-POINTS = 2 ** 32
-#: How far weights may be from 1 in sum, for the sake of binary fractions.
-CLOSE = 1e-6
+#: Columns of the target, which the history keeps.
+TARGET_FIELDS = ('function_id', 'function_version', 'routing')
+#: Points that the routes of a weighted alias divide.
+ROUTING_POINTS = 2 ** 32
+#: Allowed difference of the sum of weights from 1, for binary fractions.
+MAX_WEIGHT_ERROR = 1e-6
+
+_Values = Mapping[str, typing.Any]
 
 
 class Aliases:
-    """What may happen to aliases.  Names are looked up in the caller's own
-    project and nowhere else."""
+    """Operations on aliases, in the project of the caller only."""
 
-    def __init__(self, db):
+    def __init__(self, db: session.Database) -> None:
         self._db = db
 
-    def create(self, ctx, values):
-        """Give a version a name.
+    def create(self, ctx: context.RequestContext, values: _Values
+               ) -> typing.Any:
+        """Create an alias.
 
-        :param values: ``name``, ``function_id`` and what is given of
+        :param values: ``name`` and ``function_id``; optional
             ``function_version``, ``routing`` and ``description``.
-        :raises FunctionAliasExists: the project has this name already.
+        :raises FunctionAliasExists: the project has such an alias.
         """
         for field in ('name', 'function_id'):
             if not values.get(field):
                 raise exception.Invalid(
                     f'Required param is missing. An alias needs a {field}.')
-        _check(values)
+        _validate(values)
         if not NAME.fullmatch(values['name']):
             raise exception.Invalid(
                 'An alias name has 1 to 255 letters, digits, "-", "_" or '
@@ -52,175 +59,200 @@ class Aliases:
             raise exception.FunctionAliasExists(name=values['name'])
         return self.get(ctx, values['name'])
 
-    def _insert(self, tx, ctx, values):
-        target = {'function_version': 0, 'routing': None, **values}
-        target['routing'] = target['routing'] or None
-        _exists(tx, ctx, target)
-        id = crud.insert(tx, _MODEL, project_id=ctx.project_id, **target)
-        _remember(tx, ctx, id, 1, target)
+    def _insert(self, tx: session.Connection, ctx: context.RequestContext,
+                values: _Values) -> None:
+        columns = {'function_version': 0, 'routing': None, **values}
+        columns['routing'] = columns['routing'] or None
+        _lock_target(tx, ctx, columns)
+        id = crud.insert(tx, _MODEL, project_id=ctx.project_id, **columns)
+        _record_target(tx, ctx, id, 1, columns)
 
-    def get(self, ctx, name):
-        """One alias."""
+    def get(self, ctx: context.RequestContext, name: str) -> typing.Any:
+        """Return one alias."""
         row = self._db.read(lambda tx: _find(tx, ctx, name))
         if row is None:
             raise exception.FunctionAliasNotFound(name=name)
         return row
 
-    def list(self, ctx, filters, page):
-        """Aliases."""
-        conditions = [crud.condition(_MODEL, name, text)
+    def list(self, ctx: context.RequestContext, filters: Mapping[str, str],
+             page: crud.Page) -> Sequence[typing.Any]:
+        """Return a page of aliases."""
+        conditions = [crud.filter_condition(_MODEL, name, text)
                       for name, text in filters.items()]
-        return self._db.read(lambda tx: crud.listing(
+        return self._db.read(lambda tx: crud.select_page(
             tx, ctx, _MODEL, conditions, page))
 
-    def update(self, ctx, name, values, match=None):
-        """Change the description, or point the alias elsewhere, which the
-        next execution accepted follows.
+    def update(self, ctx: context.RequestContext, name: str, values: _Values,
+               match: preconditions.Match = None) -> typing.Any:
+        """Change the description or the target of an alias.
 
-        A new function or version ends a weighted routing, unless a routing
-        is given as well; the empty routing ends it alone.
+        The next accepted execution uses the new target.  A new function or
+        version ends a weighted routing, unless ``values`` has a routing; an
+        empty routing ends only the routing.
         """
-        _check(values)
-        values = {field: values[field] for field in
-                  (*TARGET, 'description') if field in values}
-        if {'function_id', 'function_version'} & set(values):
-            values.setdefault('routing', None)
-        if 'routing' in values:
-            values['routing'] = values['routing'] or None
-        if values:
+        _validate(values)
+        columns = {field: values[field]
+                   for field in (*TARGET_FIELDS, 'description')
+                   if field in values}
+        if {'function_id', 'function_version'} & set(columns):
+            columns.setdefault('routing', None)
+        if 'routing' in columns:
+            columns['routing'] = columns['routing'] or None
+        if columns:
             self._db.write(lambda tx: self._change(
-                tx, ctx, name, values, match))
+                tx, ctx, name, columns, match))
         row = self.get(ctx, name)
-        if not values:
+        if not columns:
             preconditions.check(row, match)
         return row
 
-    def _change(self, tx, ctx, name, values, match):
-        row = _find(tx, ctx, name, lock=True)
-        if row is None:
-            raise exception.FunctionAliasNotFound(name=name)
-        preconditions.check(row, match)
-        target = {field: values.get(field, getattr(row, field))
-                  for field in TARGET}
-        moved = any(target[field] != getattr(row, field)
-                    for field in TARGET)
-        if moved:
-            _exists(tx, ctx, target)
-        crud.update(tx, _MODEL, row.id, values)
-        if moved:
-            _remember(tx, ctx, row.id, row.revision + 1, target)
+    def _change(self, tx: session.Connection, ctx: context.RequestContext,
+                name: str, columns: _Values, match: preconditions.Match
+                ) -> None:
+        row = _lock_row(tx, ctx, name, match)
+        target = {field: columns.get(field, getattr(row, field))
+                  for field in TARGET_FIELDS}
+        is_moved = any(target[field] != getattr(row, field)
+                       for field in TARGET_FIELDS)
+        if is_moved:
+            _lock_target(tx, ctx, target)
+        crud.update(tx, _MODEL, row.id, columns)
+        if is_moved:
+            _record_target(tx, ctx, row.id, row.revision + 1, target)
 
-    def history(self, ctx, name):
-        """The targets that the alias had, the present one first."""
+    def history(self, ctx: context.RequestContext, name: str
+                ) -> Sequence[typing.Any]:
+        """Return the targets of an alias, latest first."""
         row = self.get(ctx, name)
-        return self._db.read(lambda tx: crud.find(
+        return self._db.read(lambda tx: crud.select(
             tx, _CHANGE, _CHANGE.alias_id == row.id))[::-1]
 
-    def rollback(self, ctx, name, revision=None, match=None):
-        """Point the alias at what it pointed at before.
+    def rollback(self, ctx: context.RequestContext, name: str,
+                 revision: int | None = None,
+                 match: preconditions.Match = None) -> typing.Any:
+        """Restore a former target of an alias.
 
-        :param revision: an entry of the history; the one before the present
-            target when not given.
-        :raises Conflict: there is nothing to go back to.
+        :param revision: entry of the history, the one before the present
+            target by default.
+        :raises Conflict: the history has no such target.
         """
         row = self.get(ctx, name)
         preconditions.check(row, match)
         entries = self.history(ctx, name)
         if revision is None:
-            chosen = entries[1:2]
+            entries = entries[1:2]
         else:
-            chosen = [each for each in entries if each.revision == revision]
-        if not chosen:
+            entries = [entry for entry in entries
+                       if entry.revision == revision]
+        if not entries:
             raise exception.Conflict(
                 reason=f'alias {name} has no such target in its history.')
-        values = {field: getattr(chosen[0], field) for field in TARGET}
-        # Only from the state that was looked at: two rollbacks at once are
-        # one step back, and one refusal.
+        columns = {field: getattr(entries[0], field)
+                   for field in TARGET_FIELDS}
+        # Of two rollbacks at once, one succeeds and one is refused.
         self._db.write(lambda tx: self._change(
-            tx, ctx, name, values, frozenset([row.revision])))
+            tx, ctx, name, columns, frozenset([row.revision])))
         return self.get(ctx, name)
 
-    def references(self, ctx, name):
-        """What refers to an alias."""
+    def references(self, ctx: context.RequestContext, name: str
+                   ) -> Sequence[targets.Reference]:
+        """Return what refers to an alias."""
         row = self.get(ctx, name)
         return self._db.read(lambda tx: targets.alias_references(
             tx, row.project_id, name))
 
-    def delete(self, ctx, name, match=None):
-        """Delete an alias that nothing refers to."""
-        def remove(tx):
-            row = _find(tx, ctx, name, lock=True)
-            if row is None:
-                raise exception.FunctionAliasNotFound(name=name)
-            preconditions.check(row, match)
-            users = targets.alias_references(tx, row.project_id, name)
-            if users:
+    def delete(self, ctx: context.RequestContext, name: str,
+               match: preconditions.Match = None) -> None:
+        """Delete an alias.
+
+        :raises FunctionAliasInUse: something refers to the alias.
+        """
+        def delete(tx: session.Connection) -> None:
+            row = _lock_row(tx, ctx, name, match)
+            references = targets.alias_references(tx, row.project_id, name)
+            if references:
                 raise exception.FunctionAliasInUse(
-                    name=name, blockers=targets.named(users))
+                    name=name,
+                    blockers=targets.describe_references(references))
             crud.delete(tx, _MODEL, row.id)
-        self._db.write(remove)
+        self._db.write(delete)
 
 
-def _find(tx, ctx, name, lock=False):
+def _find(tx: session.Connection, ctx: context.RequestContext, name: str,
+          lock: bool = False) -> typing.Any:
     return crud.get(tx, ctx, _MODEL, lock=lock, name=name,
                     project_id=ctx.project_id)
 
 
-def _check(values):
+def _lock_row(tx: session.Connection, ctx: context.RequestContext, name: str,
+              match: preconditions.Match) -> typing.Any:
+    row = _find(tx, ctx, name, lock=True)
+    if row is None:
+        raise exception.FunctionAliasNotFound(name=name)
+    preconditions.check(row, match)
+    return row
+
+
+def _validate(values: _Values) -> None:
     validation.text('description', values.get('description'))
     routing = values.get('routing')
     if routing is None:
         return
     if not isinstance(routing, dict) or not all(
-            _is_number(key) and isinstance(weight, (int, float))
+            _is_version_number(key) and isinstance(weight, (int, float))
             and not isinstance(weight, bool) and 0 < weight <= 1
             for key, weight in routing.items()):
         raise exception.Invalid(
             'routing must be an object of version numbers and weights '
             'between 0 and 1, such as {"1": 0.9, "2": 0.1}.')
-    if routing and abs(sum(routing.values()) - 1) > CLOSE:
+    if routing and abs(sum(routing.values()) - 1) > MAX_WEIGHT_ERROR:
         raise exception.Invalid(
             f'The weights of routing must sum to 1, not to '
             f'{sum(routing.values()):g}.')
 
 
-def _is_number(text):
-    """Whether a text is a version number, with no zeros before it."""
-    return re.fullmatch('0|[1-9][0-9]{0,9}', text) and int(text) < 2 ** 31
+def _is_version_number(text: str) -> bool:
+    """Return whether a text is a version number without leading zeros."""
+    return (re.fullmatch('0|[1-9][0-9]{0,9}', text) is not None
+            and int(text) < 2 ** 31)
 
 
-def _exists(tx, ctx, target):
-    """Hold the versions of a target, so that they stay until it is written.
+def _lock_target(tx: session.Connection, ctx: context.RequestContext,
+                 target: _Values) -> None:
+    """Lock all versions of a target until the end of the transaction.
 
-    :raises FunctionNotFound, FunctionVersionNotFound: one is not there, or
-        not the caller's.
+    :raises FunctionNotFound, FunctionVersionNotFound: one does not exist in
+        the project.
     """
-    targets.hold(tx, ctx, target['function_id'], target['function_version'],
+    targets.lock(tx, ctx, target['function_id'], target['function_version'],
                  *map(int, target['routing'] or ()))
 
 
-def _remember(tx, ctx, id, revision, target):
-    """Write a target that an alias has from now on: for the history, and as
-    routes that a look-up can join."""
+def _record_target(tx: session.Connection, ctx: context.RequestContext,
+                   id: str, revision: int, target: _Values) -> None:
+    """Write a target to the history, and as routes for the look-up."""
     crud.insert(tx, _CHANGE, alias_id=id, revision=revision,
                 user_id=ctx.user_id,
-                **{field: target[field] for field in TARGET})
+                **{field: target[field] for field in TARGET_FIELDS})
     crud.delete_all(tx, _ROUTE, _ROUTE.alias_id == id)
-    for version, weight, low, high in shares(target['routing'] or {}):
+    for version, weight, low, high in divide_points(target['routing'] or {}):
         crud.insert(tx, _ROUTE, alias_id=id, function_version=version,
                     weight=weight, low=low, high=high)
 
 
-def shares(routing):
-    """(version, weight, low, high) for each version of a routing; together
-    they cover all points and none twice."""
-    total, low, found = 0.0, 0, []
-    ordered = sorted((int(key), weight) for key, weight in routing.items())
-    for version, weight in ordered:
+def divide_points(routing: Mapping[str, float]
+                  ) -> list[tuple[int, float, int, int]]:
+    """Return (version, weight, low, high) for each version of a routing.
+
+    The ranges cover every point exactly once.
+    """
+    total, low, routes = 0.0, 0, []
+    weights = sorted((int(key), weight) for key, weight in routing.items())
+    for version, weight in weights:
         total += weight
-        high = round(total * POINTS)
-        if (version, weight) == ordered[-1]:
-            high = POINTS
-        found.append((version, weight, low, high))
+        high = round(total * ROUTING_POINTS)
+        if (version, weight) == weights[-1]:
+            high = ROUTING_POINTS
+        routes.append((version, weight, low, high))
         low = high
-    return found
+    return routes

@@ -1,121 +1,131 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings of functions: environment variables and secrets.
+"""Environment variables and secrets of functions.
 
-A function or version refers to a row which is never changed, so that a
-version keeps what it was made with, and whoever has loaded the row has
-loaded what it says.  A row goes with the last one that refers to it.
+A function or version refers to a row that never changes, so a version keeps
+its environment, and a worker that has loaded the row is up to date.  The row
+is deleted with its last reference.
 """
 
+from collections.abc import Iterable
+from collections.abc import Mapping
 import re
+import typing
 
+from oslo_config import cfg
+
+from qinling.core import secrets as secrets_module
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import queries
+from qinling.db import session
 from qinling import exception
+from qinling.sources import base as sources
 
 _MODEL = models.FunctionSettings
 FIELDS = ('environment', 'secrets')
 NAME = re.compile('[A-Za-z_][A-Za-z0-9_]*')
-#: Most characters of a name.
-LONGEST = 255
-#: Names that the environment of every worker has already.
-OURS = ('HOME', 'LANG', 'PATH', 'TMPDIR')
-#: Names, or what they begin with, that change how programs start.
-UNSAFE = ('GLIBC_TUNABLES', 'LD_', 'NODE_OPTIONS', 'PYTHON', 'QINLING_')
+MAX_NAME_LENGTH = 255
+#: Names that every worker sets.
+RESERVED_NAMES = ('HOME', 'LANG', 'PATH', 'TMPDIR')
+#: Prefixes of names that change how programs start.
+UNSAFE_PREFIXES = ('GLIBC_TUNABLES', 'LD_', 'NODE_OPTIONS', 'PYTHON',
+                   'QINLING_')
+
+_Texts = Mapping[str, str]
+_Json = dict[str, typing.Any]
 
 
-class Settings:
-    """Keeps and opens settings.
+class Environments:
+    """Plans, reads and decrypts environments."""
 
-    :param secrets: a :class:`qinling.core.secrets.Secrets`.
-    """
-
-    def __init__(self, conf, db, secrets):
-        self._limits = conf.resource_limits
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 secrets: secrets_module.Secrets) -> None:
+        self._options = conf.resource_limits
         self._db = db
         self._secrets = secrets
 
-    def of(self, rows):
-        """The settings that some functions or versions refer to, by their
-        ids."""
+    def read(self, rows: Iterable[typing.Any]) -> dict[str, typing.Any]:
+        """Return the environments of functions or versions, by id."""
         ids = {row.settings_id for row in rows} - {None}
         if not ids:
             return {}
         return {row.id: row for row in self._db.read(
-            lambda tx: crud.find(tx, _MODEL, _MODEL.id.in_(ids)))}
+            lambda tx: crud.select(tx, _MODEL, _MODEL.id.in_(ids)))}
 
-    def wanted(self, row, fields, source):
-        """The settings that a function shall have, as the columns of a row;
-        ``None`` when nothing is said of them.
+    def plan(self, row: typing.Any, fields: Mapping[str, typing.Any],
+             source: sources.Source) -> _Json | None:
+        """Return the columns of a new environment.
 
-        ``environment`` takes the place of what there is.  ``secrets`` adds
-        to it, and removes what it has ``null`` for, since nobody can be
-        asked to repeat what he cannot read.
+        ``environment`` replaces the present environment.  ``secrets`` adds to
+        the present secrets and removes those with the value ``null``, since
+        users cannot repeat secrets that they cannot read.
 
-        :param row: the function as it is, ``None`` for a new one.
-        :raises Invalid: they cannot be.
+        :param row: the function, ``None`` for a new one.
+        :returns: ``None`` to keep the present environment.
+        :raises Invalid: the fields are not valid.
         """
-        given = {name: fields[name] for name in FIELDS
-                 if fields.get(name) is not None}
-        if not given:
+        values = {name: fields[name] for name in FIELDS
+                  if fields.get(name) is not None}
+        if not values:
             return None
-        if any(given.values()) and not source.has_package:
+        if any(values.values()) and not source.has_package:
             raise exception.Invalid(
                 'An image function has neither environment nor secrets: '
                 'its image brings what it needs.')
-        present = self.of([row] if row else []).get(row and row.settings_id)
-        environment = _checked('environment', given.get(
-            'environment', present.environment if present else {}))
-        if not given.get('secrets') and environment == (
-                present.environment if present else {}):
+        present = self.read([row]).get(row.settings_id) if row else None
+        present_environment = present.environment if present else {}
+        environment = _validate('environment', values.get(
+            'environment', present_environment))
+        if not values.get('secrets') and environment == present_environment:
             return None
         secrets = dict(present.secrets if present else {})
-        secrets.update(self._sealed(given.get('secrets', {})))
+        secrets.update(self._encrypt(values.get('secrets', {})))
         secrets = {name: value for name, value in secrets.items()
                    if value is not None}
-        both = sorted(set(environment) & set(secrets))
-        if both:
+        duplicates = sorted(set(environment) & set(secrets))
+        if duplicates:
             raise exception.Invalid(
-                f'{both[0]} cannot be in both environment and secrets.')
+                f'{duplicates[0]} cannot be in both environment and '
+                'secrets.')
         self._check_sizes(environment, secrets)
         return {'environment': environment, 'secrets': secrets}
 
-    def _sealed(self, given):
-        _checked('secrets', {name: value for name, value in given.items()
-                             if value is not None})
+    def _encrypt(self, values: Mapping[str, str | None]) -> _Json:
+        _validate('secrets', {name: value for name, value in values.items()
+                              if value is not None})
         return {name: value if value is None else {
             'size': len(value.encode()),
             'sealed': self._secrets.encrypt(value)}
-            for name, value in given.items()}
+            for name, value in values.items()}
 
-    def _check_sizes(self, environment, secrets):
-        most = self._limits.max_environment
-        if len(environment) + len(secrets) > most:
+    def _check_sizes(self, environment: _Texts, secrets: _Json) -> None:
+        limit = self._options.max_environment
+        if len(environment) + len(secrets) > limit:
             raise exception.Invalid(
                 f'environment and secrets have {len(environment)} and '
-                f'{len(secrets)} names, at most {most} are allowed '
+                f'{len(secrets)} names, at most {limit} are allowed '
                 'together.')
         size = sum(len(name) + len(value.encode())
                    for name, value in environment.items())
         size += sum(len(name) + value['size']
                     for name, value in secrets.items())
-        most = self._limits.max_environment_size
-        if size > most:
+        limit = self._options.max_environment_size
+        if size > limit:
             raise exception.Invalid(
-                f'environment and secrets have {size} bytes, at most {most} '
+                f'environment and secrets have {size} bytes, at most {limit} '
                 'are allowed together.')
 
-    def opened(self, id):
-        """All that a function shall find in its environment: name -> text.
+    def decrypt(self, id: str | None) -> dict[str, str]:
+        """Return the whole environment of a function, secrets included.
 
         :raises TemporaryError: the database does not answer.
-        :raises PermanentError: they are gone, or cannot be decrypted.
+        :raises PermanentError: the row is gone or cannot be decrypted.
         """
         if id is None:
             return {}
         try:
             rows = self._db.read(
-                lambda tx: crud.find(tx, _MODEL, _MODEL.id == id))
+                lambda tx: crud.select(tx, _MODEL, _MODEL.id == id))
         except exception.Unavailable as e:
             raise exception.TemporaryError(str(e)) from e
         if not rows:
@@ -129,44 +139,46 @@ class Settings:
                 f'its secrets cannot be read: {e}') from e
 
 
-def insert(tx, project_id, values):
-    """Write settings down; returns their id, ``None`` if they are empty."""
-    if not any(values.values()):
+def insert(tx: session.Connection, project_id: str, columns: _Json
+           ) -> str | None:
+    """Write an environment; return its id, ``None`` if empty."""
+    if not any(columns.values()):
         return None
-    return crud.insert(tx, _MODEL, project_id=project_id, **values)
+    return crud.insert(tx, _MODEL, project_id=project_id, **columns)
 
 
-def drop(tx, *ids):
-    """Delete those settings that nothing refers to any more."""
-    queries.drop_settings(tx, set(ids) - {None})
+def drop(tx: session.Connection, *ids: str | None) -> None:
+    """Delete the environments without references."""
+    queries.delete_unused_settings(
+        tx, {id for id in ids if id is not None})
 
 
-def _checked(field, values):
-    """Names and texts that can be in an environment.
+def _validate(field: str, values: _Texts) -> _Texts:
+    """Return names and texts, after a check.
 
     :raises Invalid: with the reason, and never with a value.
     """
     for name, value in values.items():
-        if not NAME.fullmatch(name) or len(name) > LONGEST:
+        if not NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
             raise exception.Invalid(
                 f'{name!r} cannot be a name in {field}: one has at most '
-                f'{LONGEST} letters, digits and underscores, and does not '
-                'begin with a digit.')
-        if name in OURS:
+                f'{MAX_NAME_LENGTH} letters, digits and underscores, and '
+                'does not begin with a digit.')
+        if name in RESERVED_NAMES:
             raise exception.Invalid(
                 f'{name} cannot be in {field}: the runtime sets it.')
-        if name.startswith(UNSAFE):
+        if name.startswith(UNSAFE_PREFIXES):
             raise exception.Invalid(
                 f'{name} cannot be in {field}: it would change how the '
                 'programs of the runtime start.')
-        if not _is_text(value):
+        if not _is_storable(value):
             raise exception.Invalid(
                 f'The value of {name} in {field} must be text without a NUL '
                 'character.')
     return values
 
 
-def _is_text(value):
+def _is_storable(value: typing.Any) -> bool:
     try:
         return isinstance(value, str) and b'\0' not in value.encode()
     except UnicodeEncodeError:

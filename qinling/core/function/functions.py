@@ -1,195 +1,286 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions: code, how it is entered, and what it may take."""
+"""Functions: code with an entry point, limits and an environment.
 
+Create and update follow the same steps: plan (validate, decide), store (put
+the package, create the trust), write (one transaction), then clean up.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+import contextlib
 import dataclasses
+import typing
 
+from oslo_config import cfg
 from oslo_log import log
 
+from qinling import context
+from qinling.core import collection
+from qinling.core import engine_client
 from qinling.core.function import builds
 from qinling.core.function import environment
 from qinling.core.function import retry_policy
 from qinling.core.function import scaling
 from qinling.core import preconditions
+from qinling.core import quotas as quotas_module
 from qinling.core.runtime import runtimes
 from qinling.core import targets
 from qinling.core import validation
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 from qinling import exception
+from qinling import fields as declared
+from qinling.sources import base as sources_base
+
+if typing.TYPE_CHECKING:
+    from qinling.core import services
 
 LOG = log.getLogger(__name__)
 
 _MODEL = models.Function
-ENTRY = 'main.main'
-PLAIN = ('name', 'description', 'timeout', 'async_policy')
-_LIMITED = ('cpu', 'memory_size', 'timeout')
+DEFAULT_ENTRY = 'main.main'
+_TEXTS = declared.names(declared.Kind.TEXT)
+_RESOURCES = declared.names(declared.Kind.RESOURCE)
+#: Columns whose change needs other workers.
+_RELOADING = frozenset(field.name for field in declared.FUNCTION
+                       if field.reloads)
+
+_Fields = Mapping[str, typing.Any]
 
 
-class Functions(scaling.Served):
-    """What may happen to functions."""
+@dataclasses.dataclass
+class _Plan:
+    """Validated change of a function.
 
-    def __init__(self, conf, db, engine, code, quotas):
+    ``values`` are columns, ``new_environment`` replaces environment and
+    secrets unless ``None``, ``trust`` creates (true), deletes (false) or
+    keeps (``None``) the trust.
+    """
+
+    source: sources_base.Source
+    values: dict[str, typing.Any]
+    new_environment: dict[str, typing.Any] | None
+    trust: bool | None
+    package_size: int = 0
+    reloads: bool = True
+
+    def set_package(self, package: str | None,
+                    upload: typing.BinaryIO | None) -> None:
+        """Record the stored package and the size of the upload."""
+        self.values['package'] = package
+        if package is not None and upload is not None:
+            self.package_size = upload.seek(0, 2)
+
+    def is_empty(self) -> bool:
+        """Return whether the row stays as it is."""
+        return not (self.values or self.new_environment)
+
+
+class Functions(collection.Collection):
+    """Operations on functions."""
+
+    model = _MODEL
+    not_found = exception.FunctionNotFound
+
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 engine: engine_client.EngineClient,
+                 backends: 'services.Backends',
+                 quotas: quotas_module.Quotas) -> None:
+        super().__init__(db)
         self._conf = conf
-        self._db = db
         self._engine = engine
-        self._sources = code.sources
-        self._packages = code.packages
+        self._backends = backends
         self._quotas = quotas
-        self._trusts = code.trusts
-        self._settings = code.settings
 
-    def create(self, ctx, fields, upload):
-        """Check everything, keep the code, write the function.
+    def create(self, ctx: context.RequestContext, fields: _Fields,
+               upload: typing.BinaryIO | None) -> typing.Any:
+        """Create a function.
 
-        :param fields: dict with ``code`` (an object) and what is given of
-            name, description, runtime_id, entry, cpu, memory_size, timeout,
-            async_policy (an object), trust (whether it shall act for the
-            caller), environment and secrets (objects).
-        :param upload: the package as a seekable file, or ``None``.
+        :param fields: ``code`` (an object) and fields of
+            :data:`qinling.fields.FUNCTION`.
+        :param upload: the package as a seekable file.
         """
         code = fields.get('code')
         if code is None:
             raise exception.Invalid('Required param is missing: code.')
-        values = self._resources(fields)
-        source = self._source(code.get('source'))
-        values['runtime_id'] = fields.get('runtime_id')
-        if source.needs_runtime or values['runtime_id']:
-            self._db.read(lambda tx: runtimes.check_available(
-                tx, ctx, values['runtime_id']))
-        values.update(_texts(fields, source))
-        if fields.get('async_policy') is not None:
-            values['async_policy'] = self._policy(
-                ctx.project_id, fields['async_policy'])
-        found = self._settings.wanted(None, fields, source)
-        trust = self._trusts.wanted(ctx, fields.get('trust'), source)
-        values['code'], values['package'] = source.create(
-            code, upload, self._trusts.auth(ctx))
-        values.update(dict.fromkeys(('created_at', 'updated_at'),
-                                    models.now()), project_id=ctx.project_id)
-        size = _size(values['package'], upload)
-        guard = self._quotas.guard(ctx.project_id, functions=1,
-                                   storage_bytes=size)
+        plan = self._plan_create(ctx, code, fields)
+        plan.values['code'], package = plan.source.create(
+            code, upload, self._backends.trusts.auth(ctx))
+        plan.set_package(package, upload)
+        with self._stored(ctx, plan):
+            row = self.get(ctx, self._insert(ctx, plan))
+        return builds.start(self._db, self._engine, ctx, row)
 
-        def insert(tx):
+    def _plan_create(self, ctx: context.RequestContext, code: _Fields,
+                     fields: _Fields) -> _Plan:
+        resources = {name: validation.default(self._conf, name)
+                     for name in _RESOURCES if fields.get(name) is None}
+        resources |= self._parse_resources(fields)
+        source = self._source(code.get('source'))
+        runtime_id = fields.get('runtime_id')
+        if source.needs_runtime or runtime_id:
+            self._db.read(lambda tx: runtimes.check_available(
+                tx, ctx, runtime_id))
+        values: dict[str, typing.Any] = {
+            name: validation.text(name, fields.get(name)) for name in _TEXTS}
+        if source.has_package:
+            values['entry'] = values['entry'] or DEFAULT_ENTRY
+        else:
+            del values['entry']
+        values |= resources | self._parse_policy(ctx.project_id, fields)
+        now = models.now()
+        values.update(project_id=ctx.project_id, runtime_id=runtime_id,
+                      created_at=now, updated_at=now)
+        return _Plan(
+            source, values,
+            self._backends.environments.plan(None, fields, source),
+            self._backends.trusts.plan_create(
+                ctx, fields.get('trust'), source))
+
+    def _parse_resources(self, fields: _Fields) -> dict[str, typing.Any]:
+        return {name: validation.resource(self._conf, name, fields[name])
+                for name in _RESOURCES if fields.get(name) is not None}
+
+    def _parse_policy(self, project_id: str, fields: _Fields
+                      ) -> dict[str, typing.Any]:
+        if fields.get('async_policy') is None:
+            return {}
+        policy = retry_policy.parse(fields['async_policy'])
+        self._db.read(lambda tx: retry_policy.check_target(
+            tx, project_id, policy))
+        return {'async_policy': policy}
+
+    @contextlib.contextmanager
+    def _stored(self, ctx: context.RequestContext, plan: _Plan
+                ) -> Iterator[None]:
+        """Create the trust; drop trust and package if the block fails."""
+        with self._backends.packages.dropped_on_error(
+                plan.values.get('package')):
+            with self._backends.trusts.created(ctx, plan.trust) as trust_id:
+                if plan.trust is not None:
+                    plan.values['trust_id'] = trust_id
+                yield
+
+    def _insert(self, ctx: context.RequestContext, plan: _Plan) -> str:
+        guard = self._quotas.guard(ctx.project_id, functions=1,
+                                   storage_bytes=plan.package_size)
+
+        def insert(tx: session.Connection) -> str:
             guard(tx)
-            # Again, and kept as it is: to store a package takes a while.
+            values = dict(plan.values)
+            # Check again under a lock: storing a package takes time.
             if values['runtime_id']:
                 runtimes.check_available(
                     tx, ctx, values['runtime_id'], lock=True)
-            if found is not None:
+            if plan.new_environment is not None:
                 values['settings_id'] = environment.insert(
-                    tx, ctx.project_id, found)
-            self._packages.count(tx, values['package'], ctx.project_id, size)
+                    tx, ctx.project_id, plan.new_environment)
+            self._backends.packages.record_size(
+                tx, values['package'], ctx.project_id, plan.package_size)
             return crud.insert(tx, _MODEL, **values)
-        with self._packages.kept(values['package']), self._trusts.made(
-                ctx, trust) as values['trust_id']:
-            row = self.get(ctx, self._db.write(insert))
-        return builds.begin(self._db, self._engine, ctx, row)
+        return self._db.write(insert)
 
-    def _resources(self, fields):
-        return {name: validation.resource(self._conf, name, fields[name])
-                if fields.get(name) is not None
-                else validation.default(self._conf, name) for name in _LIMITED}
-
-    def get(self, ctx, id):
-        """One function."""
-        row = self._db.read(
-            lambda tx: crud.get(tx, ctx.reach(), _MODEL, id=id))
-        if row is None:
-            raise exception.FunctionNotFound(id=id)
-        return row
-
-    def list(self, ctx, filters, page):
-        """Functions; see :func:`qinling.db.crud.condition` for filters."""
-        conditions = [crud.condition(_MODEL, name, text)
-                      for name, text in filters.items()]
-        return self._db.read(lambda tx: crud.listing(
-            tx, ctx, _MODEL, conditions, page))
-
-    def download(self, ctx, id):
-        """A binary stream of the function's package."""
+    def download(self, ctx: context.RequestContext, id: str
+                 ) -> typing.BinaryIO:
+        """Return a stream of the package of a function."""
         row = self.get(ctx, id)
         source = self._source(row.code['source'])
         try:
-            return source.open(
-                row.code, row.package, self._trusts.auth(ctx))
+            return source.open(row.code, row.package,
+                               self._backends.trusts.auth(ctx))
         except FileNotFoundError:
-            LOG.error('The package %s of function %s is gone.', row.package,
-                      id)
+            LOG.error('Could not find the package %s of function %s.',
+                      row.package, id)
             raise exception.NotFound(
                 reason=f'the package of function {id} is gone.')
         except exception.PermanentError as e:
             raise exception.Forbidden(reason=str(e))
 
-    def update(self, ctx, id, fields, upload, match=None):
+    def update(self, ctx: context.RequestContext, id: str, fields: _Fields,
+               upload: typing.BinaryIO | None,
+               match: preconditions.Match = None) -> typing.Any:
         """Change a function.
 
-        Code, entry, cpu, memory_size and settings make another build:
-        workers of the latest code go away, and the next execution uses the
-        new one.
+        A new fingerprint (code, entry, cpu, memory_size, environment or
+        secrets) retires the workers of the latest code.
         """
         row = self.get(ctx, id)
         preconditions.check(row, match)
-        values = self._changes(row, fields)
-        code = fields.get('code')
-        if code is not None:
-            self._same_source(row, code)
-        source = self._source(row.code['source'])
-        # A package without its upload says nothing new.
-        rebuilt = (upload is not None or not set(values) <= set(PLAIN)
-                   or code is not None and not source.uploaded)
-        found = self._settings.wanted(row, fields, source)
-        trust = self._trusts.change(ctx, row, fields, source,
-                                    rebuilt or found is not None)
-        if rebuilt:
-            self._db.read(lambda tx: targets.guard_jobs(tx, id))
-            changed = source.update(
-                row.code, code, upload, self._trusts.auth(ctx))
-            if changed is not None:
-                values['code'], values['package'] = changed
-        with self._packages.kept(values.get('package')), self._trusts.made(
-                ctx, trust) as made:
-            if trust is not None:
-                values['trust_id'] = made
-            result = self._write(ctx, row, _Change(
-                values, found, _size(values.get('package'), upload)), match)
-        self._drop_lost(row, values)
-        if rebuilt or found is not None:
+        plan = self._plan_update(ctx, row, fields, upload)
+        if plan.reloads:
+            self._db.read(lambda tx: targets.check_no_jobs(tx, id))
+            stored = plan.source.update(
+                row.code, fields.get('code'), upload,
+                self._backends.trusts.auth(ctx))
+            if stored is not None:
+                plan.values['code'] = stored[0]
+                plan.set_package(stored[1], upload)
+        with self._stored(ctx, plan):
+            result = self._write(ctx, row, plan, match)
+        self._drop_replaced(row, plan.values)
+        if plan.reloads or plan.new_environment is not None:
             scaling.retire(self._engine, id, 0)
-        return (builds.begin(self._db, self._engine, ctx, result)
-                if 'package' in values else result)
+        return (builds.start(self._db, self._engine, ctx, result)
+                if 'package' in plan.values else result)
 
-    def _drop_lost(self, row, values):
-        """What a row has no more, now that it has these values."""
-        if 'package' in values:
-            self._packages.drop(row.package)
-        if 'trust_id' in values:
-            self._trusts.drop(row.trust_id)
+    def _plan_update(self, ctx: context.RequestContext, row: typing.Any,
+                     fields: _Fields, upload: typing.BinaryIO | None
+                     ) -> _Plan:
+        values: dict[str, typing.Any] = {
+            name: validation.text(name, fields[name])
+            for name in _TEXTS if fields.get(name) is not None}
+        if values.get('entry') == '':
+            values['entry'] = DEFAULT_ENTRY
+        values |= self._parse_resources(fields)
+        values |= self._parse_policy(row.project_id, fields)
+        code = fields.get('code')
+        if (code is not None and code.get('source', row.code['source'])
+                != row.code['source']):
+            raise exception.Invalid(
+                'The function code type can not be changed.')
+        source = self._source(row.code['source'])
+        # ``code`` of an uploaded package is no change without an upload.
+        reloads = (upload is not None or bool(_RELOADING & set(values))
+                   or code is not None and not source.uploaded)
+        new_environment = self._backends.environments.plan(
+            row, fields, source)
+        return _Plan(
+            source, values, new_environment,
+            self._backends.trusts.plan_update(
+                ctx, row, fields, source,
+                reloads or new_environment is not None),
+            reloads=reloads)
 
-    def _write(self, ctx, row, new, match):
-        """Change the row unless somebody changed its code meanwhile, in
-        whose name it runs, or its settings."""
-        if not (new.values or new.settings):
+    def _write(self, ctx: context.RequestContext, row: typing.Any,
+               plan: _Plan, match: preconditions.Match) -> typing.Any:
+        """Change the row unless code, trust or environment changed."""
+        if plan.is_empty():
             return row
-        same = [column.is_(None) if value is None else column == value
-                for column, value in ((_MODEL.package, row.package),
-                                      (_MODEL.trust_id, row.trust_id),
-                                      (_MODEL.settings_id, row.settings_id))]
-        guard = self._quotas.guard(row.project_id, storage_bytes=new.size)
+        unchanged = [
+            column.is_(None) if value is None else column == value
+            for column, value in ((_MODEL.package, row.package),
+                                  (_MODEL.trust_id, row.trust_id),
+                                  (_MODEL.settings_id, row.settings_id))]
+        guard = self._quotas.guard(row.project_id,
+                                   storage_bytes=plan.package_size)
 
-        def change(tx):
+        def change(tx: session.Connection) -> bool:
             guard(tx)
-            values = dict(new.values)
-            if new.settings is not None:
+            values = dict(plan.values)
+            if plan.new_environment is not None:
                 values['settings_id'] = environment.insert(
-                    tx, row.project_id, new.settings)
-            changed = crud.update(tx, _MODEL, row.id, values, *same,
-                                  *preconditions.condition(_MODEL, match))
-            if changed:
-                self._packages.count(tx, values.get('package'),
-                                     row.project_id, new.size)
+                    tx, row.project_id, plan.new_environment)
+            is_changed = crud.update(
+                tx, _MODEL, row.id, values, *unchanged,
+                *preconditions.condition(_MODEL, match))
+            if is_changed:
+                self._backends.packages.record_size(
+                    tx, values.get('package'), row.project_id,
+                    plan.package_size)
             environment.drop(tx, row.settings_id, values.get('settings_id'))
-            return changed
+            return is_changed
         if not self._db.write(change):
             preconditions.check(self.get(ctx, row.id), match)
             raise exception.Conflict(
@@ -197,94 +288,61 @@ class Functions(scaling.Served):
                        'try again.')
         return self.get(ctx, row.id)
 
-    def _policy(self, project_id, value):
-        found = retry_policy.policy(value)
-        self._db.read(lambda tx: retry_policy.check(tx, project_id, found))
-        return found
+    def _drop_replaced(self, row: typing.Any, values: _Fields) -> None:
+        """Drop package and trust that the new values replace."""
+        if 'package' in values:
+            self._backends.packages.drop(row.package)
+        if 'trust_id' in values:
+            self._backends.trusts.drop(row.trust_id)
 
-    def _changes(self, row, fields):
-        values = {name: validation.text(name, fields[name])
-                  for name in ('name', 'description', 'entry')
-                  if fields.get(name) is not None}
-        if values.get('entry') == '':
-            values['entry'] = ENTRY
-        values.update({name: validation.resource(
-            self._conf, name, fields[name])
-                       for name in _LIMITED if fields.get(name) is not None})
-        if fields.get('async_policy') is not None:
-            values['async_policy'] = self._policy(
-                row.project_id, fields['async_policy'])
-        return values
+    def delete(self, ctx: context.RequestContext, id: str,
+               match: preconditions.Match = None) -> None:
+        """Delete a function with versions, packages and workers.
 
-    def _same_source(self, row, code):
-        if code.get('source', row.code['source']) != row.code['source']:
-            raise exception.Invalid(
-                'The function code type can not be changed.')
+        Executions stay.
 
-    def delete(self, ctx, id, match=None):
-        """Delete a function with its versions, packages and workers; its
-        executions stay.  Only its own project may."""
+        :raises Forbidden: the function belongs to another project.
+        :raises FunctionInUse: something refers to the function.
+        """
         if self.get(ctx, id).project_id != ctx.project_id:
             raise exception.Forbidden(
                 reason=f'function {id} belongs to another project.')
-        packages, trust_id = self._db.write(lambda tx: self._remove(
-            tx, ctx, id, match))
+        packages, trust_id = self._db.write(
+            lambda tx: self._delete_rows(tx, ctx, id, match))
         scaling.retire(self._engine, id, None)
         for package in packages:
-            self._packages.drop(package)
-        self._trusts.drop(trust_id)
+            self._backends.packages.drop(package)
+        self._backends.trusts.drop(trust_id)
 
-    def _remove(self, tx, ctx, id, match):
-        """Delete the rows; returns the packages and the trust that they
-        had."""
+    def _delete_rows(self, tx: session.Connection,
+                     ctx: context.RequestContext, id: str,
+                     match: preconditions.Match
+                     ) -> tuple[set[str | None], str | None]:
+        """Delete the rows; return packages and trust."""
         row = crud.get(tx, ctx, _MODEL, lock=True, id=id)
         if row is None:
             raise exception.FunctionNotFound(id=id)
         preconditions.check(row, match)
-        users = targets.references(tx, id)
-        if users:
+        references = targets.references(tx, id)
+        if references:
             raise exception.FunctionInUse(
-                id=id, blockers=targets.named(users))
+                id=id, blockers=targets.describe_references(references))
         version = models.FunctionVersion
-        rows = [row, *crud.find(tx, version, version.function_id == id)]
+        rows = [row, *crud.select(tx, version, version.function_id == id)]
         crud.delete(tx, _MODEL, id)
-        environment.drop(tx, *(each.settings_id for each in rows))
-        return {each.package for each in rows}, row.trust_id
+        environment.drop(tx, *(deleted.settings_id for deleted in rows))
+        return {deleted.package for deleted in rows}, row.trust_id
 
-    def references(self, ctx, id):
-        """What refers to a function; see
-        :func:`qinling.core.targets.references`."""
+    def references(self, ctx: context.RequestContext, id: str
+                   ) -> Sequence[targets.Reference]:
+        """Return what refers to a function."""
         self.get(ctx, id)
         return self._db.read(lambda tx: targets.references(tx, id))
 
-    def _source(self, name):
-        known = sorted(self._sources)
-        if name not in known:
+    def _source(self, name: typing.Any) -> sources_base.Source:
+        names = sorted(self._backends.sources)
+        if name not in names:
             raise exception.Invalid(
                 'Invalid code source specified. It must be one of: '
-                f'{", ".join(known)}.')
-        return self._sources[name]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Change:
-    """What becomes of a function: columns, settings if they change, and
-    bytes of the package if that does."""
-
-    values: dict
-    settings: dict | None
-    size: int
-
-
-def _texts(fields, source):
-    """The columns of a new function that are texts."""
-    found = {name: validation.text(name, fields.get(name))
-             for name in ('name', 'description')}
-    if source.has_package:
-        found['entry'] = validation.text('entry', fields.get('entry')) or ENTRY
-    return found
-
-
-def _size(package, upload):
-    """Bytes of an upload that became a package."""
-    return 0 if None in (package, upload) else upload.seek(0, 2)
+                f'{", ".join(names)}.')
+        return self._backends.sources[name]

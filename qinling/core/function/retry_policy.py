@@ -1,43 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What follows when an asynchronous execution fails: another attempt, or a
-call of something that is told of it.
+"""Retry policy of asynchronous executions, with on-failure calls.
 
-A function's ``async_policy`` is ``None``, or a dict with all of:
+The ``async_policy`` of a function is ``None``, or a dict with all of:
 
-* ``retries``: attempts after the first that failed
-* ``delay``: seconds before the first of them; each further one takes twice
-  as long, and all of them vary
-* ``max_age``: seconds after which no attempt is begun, or ``None``
-* ``on_failure``: what to call, a dict with ``function_alias`` or with
+* ``retries``: attempts after the first failure
+* ``delay``: seconds before the first retry; the delay doubles with every
+  further retry, with jitter
+* ``max_age``: seconds after which no attempt starts, or ``None``
+* ``on_failure``: reference to call, a dict with ``function_alias`` or with
   ``function_id`` and ``function_version``, or ``None``
 """
 
 import datetime
-import json
 import random
+import typing
 
 from qinling import context
-from qinling.core.execution import executions
 from qinling.core import targets
 from qinling.core import validation
 from qinling.db import models
+from qinling.db import session
 from qinling import exception
 
-#: key -> (least, most, default)
+#: key -> (minimum, maximum, default)
 NUMBERS = {'retries': (0, 100, 0), 'delay': (1, 3600, 1),
            'max_age': (1, 30 * 86400, None)}
-REFERENCE = ('function_id', 'function_version', 'function_alias')
-#: Seconds that a wait does not exceed, however often it was doubled.
-LONGEST = 3600
-#: What an execution is told of one that failed.
-_TOLD = ('id', 'project_id', 'function_id', 'function_version',
-         'function_alias', 'description', 'input', 'attempt', 'job_id')
+REFERENCE_FIELDS = ('function_id', 'function_version', 'function_alias')
+MAX_DELAY_SECONDS = 3600
+#: Jitter: share of the delay that an attempt waits.
+MIN_DELAY_SHARE, MAX_DELAY_SHARE = 0.5, 1
+
+Policy = dict[str, typing.Any]
 
 
-def policy(value):
-    """A policy as it is stored, from what a user sent.
+def parse(value: typing.Any) -> Policy | None:
+    """Return the policy to store for the value of a user.
 
-    :raises Invalid: it cannot be one.
+    :raises Invalid: the value is no policy.
     """
     if not isinstance(value, dict):
         raise exception.Invalid(
@@ -47,27 +46,29 @@ def policy(value):
         raise exception.Invalid(
             f'async_policy has no {unknown[0]!r}; it may have: '
             f'{", ".join([*NUMBERS, "on_failure"])}.')
-    found = {name: _number(name, value.get(name)) for name in NUMBERS}
-    found['on_failure'] = _reference(value.get('on_failure'))
-    return found if any(
-        found[name] for name in ('retries', 'max_age', 'on_failure')) else None
+    policy: Policy = {name: _parse_number(name, value.get(name))
+                      for name in NUMBERS}
+    policy['on_failure'] = _parse_reference(value.get('on_failure'))
+    is_default = not any(
+        policy[name] for name in ('retries', 'max_age', 'on_failure'))
+    return None if is_default else policy
 
 
-def _number(name, value):
-    least, most, default = NUMBERS[name]
+def _parse_number(name: str, value: typing.Any) -> int | None:
+    minimum, maximum, default = NUMBERS[name]
     if value is None:
         return default
-    if type(value) is not int or not least <= value <= most:
+    if type(value) is not int or not minimum <= value <= maximum:
         raise exception.Invalid(
-            f'{name} of async_policy must be a whole number from {least} to '
-            f'{most}.')
+            f'{name} of async_policy must be a whole number from {minimum} '
+            f'to {maximum}.')
     return value
 
 
-def _reference(value):
+def _parse_reference(value: typing.Any) -> dict[str, typing.Any] | None:
     if not value:
         return None
-    if not (isinstance(value, dict) and set(value) <= set(REFERENCE)
+    if not (isinstance(value, dict) and set(value) <= set(REFERENCE_FIELDS)
             and bool(value.get('function_id'))
             != bool(value.get('function_alias'))):
         raise exception.Invalid(
@@ -84,46 +85,40 @@ def _reference(value):
     return {'function_id': id, 'function_version': version}
 
 
-def check(tx, project_id, policy):
-    """Refuse a policy that would call what is not there.
+def check_target(tx: session.Connection, project_id: str,
+                 policy: Policy | None) -> None:
+    """Check that the target of the on-failure call exists now.
 
     :raises FunctionNotFound, FunctionVersionNotFound,
-        FunctionAliasNotFound: the project has no such thing now.
+        FunctionAliasNotFound: the project has no such target.
     """
     if policy and policy['on_failure']:
-        resolve(tx, project_id, policy['on_failure'])
+        reference = policy['on_failure']
+        targets.resolve(
+            tx, context.project_owner(project_id),
+            reference.get('function_id'),
+            reference.get('function_version', 0),
+            reference.get('function_alias'), key=models.new_id())
 
 
-def resolve(tx, project_id, reference):
-    """The target to call, as the project would find it."""
-    return targets.resolve(
-        tx, context.owner(project_id), reference.get('function_id'),
-        reference.get('function_version', 0),
-        reference.get('function_alias'), key=models.new_id())
+def next_attempt(policy: Policy, retry: int, created_at: datetime.datetime,
+                 now: datetime.datetime) -> datetime.datetime | None:
+    """Return the time of the attempt after a failure, ``None`` for never.
 
-
-def next_attempt(policy, row, now):
-    """When an execution that failed is begun again, ``None`` for never."""
-    if row.retry >= policy['retries']:
+    :param retry: number of retries so far.
+    """
+    if retry >= policy['retries']:
         return None
-    wait = min(policy['delay'] * 2 ** row.retry, LONGEST)
-    # Not all at once, if many failed at once.
-    at = now + datetime.timedelta(seconds=wait * random.uniform(0.5, 1))
-    return None if is_too_old(policy, row.created_at, at) else at
+    delay = min(policy['delay'] * 2 ** retry, MAX_DELAY_SECONDS)
+    # Jitter spreads executions that failed at the same time.
+    at = now + datetime.timedelta(seconds=delay * random.uniform(
+        MIN_DELAY_SHARE, MAX_DELAY_SHARE))
+    return None if is_too_old(policy, created_at, at) else at
 
 
-def is_too_old(policy, created_at, at):
-    """Whether an attempt at a time would be too late."""
-    most = policy['max_age']
-    return most is not None and (at - created_at).total_seconds() > most
-
-
-def call(conf, target, row, outcome):
-    """The row of an execution that is told of the failure of another."""
-    told = {name: getattr(row, name) for name in _TOLD}
-    told.update(status=outcome.status.value, result=outcome.result,
-                created_at=row.created_at.isoformat() + 'Z')
-    return executions.prepared(
-        conf, target, sync=False, failed_id=row.id,
-        description=f'Failure of execution {row.id}',
-        input=json.dumps({'execution': told}))
+def is_too_old(policy: Policy, created_at: datetime.datetime,
+               at: datetime.datetime) -> bool:
+    """Return whether an attempt at a time would exceed ``max_age``."""
+    max_age = policy['max_age']
+    return max_age is not None and (
+        (at - created_at).total_seconds() > max_age)

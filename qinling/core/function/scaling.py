@@ -1,86 +1,110 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workers, as far as the core has to do with them."""
+"""Workers of functions and versions, on request of their owners."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
 
 from oslo_log import log
 
+from qinling import context
+from qinling.core import engine_client
 from qinling.core import targets
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 from qinling import exception
+from qinling.sources import base as sources_base
 
 LOG = log.getLogger(__name__)
 
-#: Workers that one request may add or take away.
-MOST_WORKERS = 100
+#: Workers that one request may start or retire.
+MAX_COUNT = 100
 
 
-def retire(engine, function_id, version):
-    """Have the workers go that served what was just changed or deleted.
+def retire(engine: engine_client.EngineClient, function_id: str,
+           version: int | None) -> None:
+    """Retire the workers of code that was changed or deleted.
 
-    Nothing depends on it: what a worker has loaded is part of what it is
-    chosen by, so that nothing runs on these again, and idle workers go by
-    themselves.  So a change is not refused because no engine hears of it.
+    Only an optimization: workers are chosen by their fingerprint, so old
+    workers receive no execution, and expire.  A change therefore succeeds
+    without an engine.
     """
     try:
         engine.detach(function_id, version)
     except exception.Unavailable as e:
-        LOG.warning('Workers of function %s stay until they have been idle '
-                    'for long: %s', function_id, e)
+        LOG.warning('Could not retire the workers of function %s; they '
+                    'expire when idle: %s', function_id, e)
 
 
-class Served:
-    """What may happen to the workers of functions; has ``_db``, ``_engine``
-    and ``_source``, see :class:`qinling.core.function.functions.Functions`."""
+class WorkerScaling:
+    """Operations on the workers of functions and versions."""
 
-    def workers(self, ctx, id, version):
-        """Names of the workers that serve a function now."""
-        return self._engine.workers(id, version)
+    def __init__(self, db: session.Database,
+                 engine: engine_client.EngineClient,
+                 sources: Mapping[str, sources_base.Source]) -> None:
+        self._db = db
+        self._engine = engine
+        self._sources = sources
 
-    def scale_up(self, ctx, id, version, count):
-        """Have ``count`` workers more."""
+    def workers(self, ctx: context.RequestContext, id: str, version: int
+                ) -> list[str]:
+        """Return the names of the workers of a function."""
+        return self._engine.list_workers(id, version)
+
+    def scale_up(self, ctx: context.RequestContext, id: str, version: int,
+                 count: int) -> None:
+        """Start ``count`` more workers."""
         self._scale(ctx, id, version, count, self._engine.scale_up)
 
-    def scale_down(self, ctx, id, version, count):
-        """Have ``count`` workers less; one always remains."""
+    def scale_down(self, ctx: context.RequestContext, id: str, version: int,
+                   count: int) -> None:
+        """Retire ``count`` workers; at least one remains."""
         self._scale(ctx, id, version, count, self._engine.scale_down)
 
-    def _scale(self, ctx, id, version, count, action):
-        if not 1 <= count <= MOST_WORKERS:
+    def _scale(self, ctx: context.RequestContext, id: str, version: int,
+               count: int, action: Callable[[targets.Target, int], None]
+               ) -> None:
+        if not 1 <= count <= MAX_COUNT:
             raise exception.Invalid(
-                f'count must be at least 1 and at most {MOST_WORKERS}.')
-        action(self._with_workers(ctx, id, version), count)
+                f'count must be at least 1 and at most {MAX_COUNT}.')
+        action(self._resolve(ctx, id, version), count)
 
-    def _with_workers(self, ctx, id, version):
-        """The target of something that can have workers."""
+    def _resolve(self, ctx: context.RequestContext, id: str, version: int
+                 ) -> targets.Target:
+        """Return the target of a function that runs on workers."""
         target = self._db.read(lambda tx: targets.resolve(
-            tx, ctx.reach(), id, version))
-        if not self._source(target.code['source']).has_package:
+            tx, ctx.visible_scope(), id, version))
+        if not self._sources[target.code['source']].has_package:
             raise exception.Invalid(
                 'An image function has no workers: each execution has a '
                 'container of its own.')
         return target
 
-    def provision(self, ctx, id, version, count):
-        """Have each engine keep ``count`` workers warm, 0 for none."""
-        if not 0 <= count <= MOST_WORKERS:
+    def provision(self, ctx: context.RequestContext, id: str, version: int,
+                  count: int) -> None:
+        """Keep ``count`` warm workers on each engine, 0 for no minimum."""
+        if not 0 <= count <= MAX_COUNT:
             raise exception.Invalid(
-                f'count must be at least 0 and at most {MOST_WORKERS}.')
-        self._with_workers(ctx, id, version)
-        self._db.write(lambda tx: _provision(tx, ctx, id, version, count))
+                f'count must be at least 0 and at most {MAX_COUNT}.')
+        self._resolve(ctx, id, version)
+        self._db.write(
+            lambda tx: _set_minimum(tx, ctx, id, version, count))
 
-    def detach(self, ctx, id, version):
-        """Drop the workers of a function; the next execution gets new
-        ones."""
+    def detach(self, ctx: context.RequestContext, id: str, version: int
+               ) -> None:
+        """Retire all workers; the next execution gets new workers."""
         self._db.read(lambda tx: targets.resolve(
-            tx, ctx.reach(), id, version))
+            tx, ctx.visible_scope(), id, version))
         self._engine.detach(id, version)
 
 
-def _provision(tx, ctx, id, version, count):
-    model = models.Function
-    if version:
-        model = models.FunctionVersion
-        row = crud.get(tx, ctx.reach(), model, function_id=id,
-                       version_number=version)
-        id = row and row.id
-    crud.update(tx, model, id, {'min_workers': count})
+def _set_minimum(tx: session.Connection, ctx: context.RequestContext,
+                 id: str, version: int, count: int) -> None:
+    if not version:
+        crud.update(tx, models.Function, id, {'min_workers': count})
+        return
+    row = crud.get(tx, ctx.visible_scope(), models.FunctionVersion,
+                   function_id=id, version_number=version)
+    if row is not None:
+        crud.update(tx, models.FunctionVersion, row.id,
+                    {'min_workers': count})

@@ -1,95 +1,114 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trusts: how a function acts for its owner.
 
-A trust is made with the caller's own token, before the row that holds its
-id; it is deleted after that row is.  What a process that died leaves behind,
-or Keystone did not delete, is for the sweep.  A trust bears the mark of the
-database whose functions it is for, so that no service ever deletes those of
-another that has the same account.
+The token of the caller creates a trust before the row with its id is written;
+the trust is deleted after the row.  The sweep deletes trusts that dead
+processes left behind, or that Keystone did not delete.  A trust carries the id
+of the database, so services with one account never delete each other's trusts.
 """
 
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
 import contextlib
+import typing
 
+from oslo_config import cfg
 from oslo_log import log
 
+from qinling import context
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 from qinling import exception
+from qinling.sources import base as sources
+
+if typing.TYPE_CHECKING:
+    from qinling.external import keystone as keystone_module
 
 LOG = log.getLogger(__name__)
 
-#: Seconds that a trust may be without a row: its function is being written.
-GRACE = 3600
+#: Seconds that a trust may be without a row, while its function is written.
+GRACE_SECONDS = 3600
 
 
 class Trusts:
-    """Makes and deletes trusts.
+    """Creates and deletes trusts.
 
-    :param keystone: a :class:`qinling.external.keystone.Keystone`; ``None``
-        when callers are not known to Keystone.
+    :param keystone: ``None`` without Keystone authentication.
     """
 
-    def __init__(self, conf, db, keystone):
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 keystone: 'keystone_module.Keystone | None') -> None:
         self._options = conf.keystone
         self._db = db
         self._keystone = keystone
 
-    def auth(self, ctx):
-        """A keystoneauth plugin that speaks for the caller, or ``None``."""
+    def auth(self, ctx: context.RequestContext) -> typing.Any:
+        """Return a keystoneauth plugin of the caller, or ``None``."""
         if self._keystone is None or not ctx.auth_token:
             return None
         return self._keystone.caller(ctx.auth_token)
 
-    def wanted(self, ctx, given, source):
-        """Whether a function shall have a trust.
+    def plan_create(self, ctx: context.RequestContext,
+                    requested: bool | None, source: sources.Source) -> bool:
+        """Return whether a function gets a trust.
 
-        :param given: what its owner says, or ``None``.
-        :param source: its :class:`qinling.sources.base.Source`.
-        :raises Invalid: it cannot be as he says.
+        :param requested: the choice of the owner, or ``None``.
+        :raises Invalid: the choice is impossible.
         """
-        can = self.auth(ctx) is not None and source.has_package
-        if given and not can:
+        is_possible = self.auth(ctx) is not None and source.has_package
+        if requested and not is_possible:
             raise exception.Invalid(
                 'This function can have no trust: it needs callers who are '
                 'known to Keystone, and a source other than image.')
-        if source.fetches and given is False:
+        if source.fetches and requested is False:
             raise exception.Invalid(
                 'This function cannot be without a trust: its code is '
                 'fetched with it.')
-        if given is None:
-            return can and (source.fetches or self._options.function_tokens)
-        return given
+        if requested is None:
+            return is_possible and (
+                source.fetches or self._options.function_tokens)
+        return requested
 
-    def change(self, ctx, row, fields, source, rebuilt):
-        """What a change of a function does to its trust: ``True`` for
-        another one, ``False`` for none, ``None`` to keep it.
+    def plan_update(self, ctx: context.RequestContext, row: typing.Any,
+                    fields: Mapping[str, typing.Any],
+                    source: sources.Source, reloads: bool) -> bool | None:
+        """Return the effect of an update on the trust of a function.
 
-        Whoever changes the code is whom it acts for from then on.
+        A function acts for the last user who changed its code.
 
-        :param rebuilt: whether the code or how it is run changes.
+        :param reloads: code or environment change.
+        :returns: ``True`` for a new trust, ``False`` for none, ``None`` to
+            keep the trust.
         """
-        given, own = fields.get('trust'), row.project_id == ctx.project_id
-        if given is None:
-            renewed = (rebuilt and own and row.trust_id is not None
-                       and self.auth(ctx) is not None)
-            return True if renewed else None
-        if given and not own:
+        requested = fields.get('trust')
+        is_owner = row.project_id == ctx.project_id
+        if requested is None:
+            is_renewed = (reloads and is_owner and row.trust_id is not None
+                          and self.auth(ctx) is not None)
+            return True if is_renewed else None
+        if requested and not is_owner:
             raise exception.Forbidden(
                 reason=f'function {row.id} belongs to another project.')
-        return self.wanted(ctx, given, source)
+        return self.plan_create(ctx, requested, source)
 
     @contextlib.contextmanager
-    def made(self, ctx, wanted):
-        """The id of a new trust if one is wanted, else ``None``.  If what
-        is done with it fails, it is deleted again."""
-        id = self._make(ctx) if wanted else None
+    def created(self, ctx: context.RequestContext, is_wanted: bool | None
+                ) -> Iterator[str | None]:
+        """Yield the id of a new trust, ``None`` if not wanted.
+
+        Delete the trust when the ``with`` block fails.
+        """
+        id = self._create(ctx) if is_wanted else None
         try:
             yield id
         except BaseException:
             self.drop(id)
             raise
 
-    def _make(self, ctx):
+    def _create(self, ctx: context.RequestContext) -> str:
+        assert self._keystone is not None
         roles = [name for name in self._options.trust_roles
                  if name in ctx.roles]
         if not roles:
@@ -99,53 +118,60 @@ class Trusts:
                 f'{", ".join(self._options.trust_roles)}. To have a '
                 'function without a trust, say trust=false.')
         try:
-            return self._keystone.create_trust(ctx, roles, self._mark())
+            return self._keystone.create_trust(ctx, roles,
+                                               self._database_id())
         except exception.PermanentError as e:
             raise exception.Forbidden(
                 f'Trust creation failed for function: {e}. To have a '
                 'function without a trust, say trust=false.') from e
         except exception.TemporaryError as e:
-            LOG.error('A trust was not made: %s', e)
+            LOG.error('Could not create a trust: %s', e)
             raise exception.Unavailable(
                 'Trust creation failed for function: Keystone does not '
                 'answer; try again.') from e
 
-    def _mark(self):
-        """The id of the database."""
+    def _database_id(self) -> str:
+        """Return the id that marks trusts of this database."""
         with contextlib.suppress(crud.DuplicateEntry):
-            if not self._db.read(_installation):
+            if not self._db.read(_read_installation):
                 self._db.write(lambda tx: crud.insert(
                     tx, models.Installation, number=1))
-        return self._db.read(_installation)[0].id
+        return str(self._db.read(_read_installation)[0].id)
 
-    def drop(self, id):
-        """Delete a trust that no row has any more; ``None`` is ignored.  It
-        never fails: what the user asked for is done already."""
+    def drop(self, id: str | None) -> None:
+        """Delete a trust without a row; ``None`` is ignored.
+
+        Never raise an error: the request of the user has succeeded already.
+        """
         if id is None or self._keystone is None:
             return
         try:
             self._keystone.delete_trust(id)
         except exception.TemporaryError as e:
-            LOG.warning('Trust %s is left to the sweep: %s', id, e)
+            LOG.warning('Could not delete trust %s; the next sweep will: %s',
+                        id, e)
         except exception.PermanentError as e:
-            LOG.info('Trust %s gives nothing any more, and is left to '
-                     'expire: %s', id, e)
+            LOG.info('Could not delete trust %s, which is useless and '
+                     'expires: %s', id, e)
 
-    def sweep(self, older_than=GRACE):
-        """Delete the trusts that were lost; returns how many were tried."""
+    def sweep(self, older_than: float = GRACE_SECONDS) -> int:
+        """Delete orphaned trusts.
+
+        :returns: the number of deletions tried.
+        """
         if self._keystone is None:
             return 0
-        # In this order: a trust that is listed has its row by now.
-        listed = self._keystone.trusts(self._mark(), older_than)
-        used = self._db.read(lambda tx: crud.values(
+        # In this order, every listed trust has its row by now.
+        trusts = self._keystone.trusts(self._database_id(), older_than)
+        used_ids = self._db.read(lambda tx: crud.select_values(
             tx, models.Function.trust_id,
             models.Function.trust_id.is_not(None)))
-        lost = set(listed) - set(used)
-        for id in lost:
-            LOG.warning('Trust %s belongs to nothing and is deleted.', id)
+        orphans = set(trusts) - set(used_ids)
+        for id in orphans:
+            LOG.warning('Deleting orphaned trust %s.', id)
             self.drop(id)
-        return len(lost)
+        return len(orphans)
 
 
-def _installation(tx):
-    return crud.find(tx, models.Installation)
+def _read_installation(tx: session.Connection) -> Sequence[typing.Any]:
+    return crud.select(tx, models.Installation)

@@ -1,56 +1,73 @@
 # SPDX-License-Identifier: Apache-2.0
 """Versions: numbered, immutable snapshots of a function."""
 
+from collections.abc import Sequence
+import typing
+
+from oslo_config import cfg
+
+from qinling import context
+from qinling.core import engine_client
 from qinling.core.function import environment
 from qinling.core.function import scaling
 from qinling.core import preconditions
+from qinling.core import quotas as quotas_module
 from qinling.core import targets
 from qinling.core import validation
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 from qinling import exception
+
+if typing.TYPE_CHECKING:
+    from qinling.core import services
 
 _MODEL = models.FunctionVersion
 _FUNCTION = models.Function
 
 
 class Versions:
-    """What may happen to versions.
+    """Operations on versions.
 
-    A change of the versions of a function begins by locking the function's
-    row, so that numbers, limits and packages are settled one by one.
+    Every change of the versions of a function first locks the row of the
+    function, so numbers, limits and packages change one by one.
     """
 
-    def __init__(self, conf, db, engine, code, quotas):
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 engine: engine_client.EngineClient,
+                 backends: 'services.Backends',
+                 quotas: quotas_module.Quotas) -> None:
         self._conf = conf
         self._db = db
         self._engine = engine
-        self._sources = code.sources
-        self._packages = code.packages
+        self._backends = backends
         self._quotas = quotas
 
-    def create(self, ctx, function_id, description):
-        """Freeze the latest code, with how it is entered and limited.
+    def create(self, ctx: context.RequestContext, function_id: str,
+               description: str | None) -> typing.Any:
+        """Publish the latest code as a version.
 
-        :raises FunctionVersionLimit: the function has as many as it may.
+        :raises FunctionVersionLimit: the function has too many versions.
         """
         validation.text('description', description)
         guard = self._quotas.guard(ctx.project_id, versions=1)
-        number = self._db.write(lambda tx: self._freeze(
+        number = self._db.write(lambda tx: self._insert(
             tx, ctx, function_id, description, guard))
         return self.get(ctx, function_id, number)
 
-    def _freeze(self, tx, ctx, function_id, description, guard):
+    def _insert(self, tx: session.Connection, ctx: context.RequestContext,
+                function_id: str, description: str | None,
+                guard: quotas_module.Guard) -> int:
         guard(tx)
-        row = _locked(tx, ctx, function_id)
-        if not self._sources[row.code['source']].versioned:
+        row = _lock_function(tx, ctx, function_id)
+        if not self._backends.sources[row.code['source']].versioned:
             raise exception.Forbidden(
                 reason='only functions of source package have versions, '
                        f'{function_id} is of source {row.code["source"]}.')
         limit = self._conf.resource_limits.max_versions
         if crud.count(tx, _MODEL, _MODEL.function_id == row.id) >= limit:
             raise exception.FunctionVersionLimit(id=row.id, limit=limit)
-        number = row.version_counter + 1
+        number: int = row.version_counter + 1
         crud.update(tx, _FUNCTION, row.id, {
             'version_counter': number, 'latest_version': number})
         crud.insert(
@@ -59,36 +76,44 @@ class Versions:
             **{name: getattr(row, name) for name in models.SNAPSHOT})
         return number
 
-    def get(self, ctx, function_id, number):
-        """One version."""
+    def get(self, ctx: context.RequestContext, function_id: str, number: int
+            ) -> typing.Any:
+        """Return one version.
+
+        :raises FunctionNotFound, FunctionVersionNotFound: see the name.
+        """
         row = self._db.read(lambda tx: crud.get(
-            tx, ctx.reach(), _MODEL, function_id=function_id,
+            tx, ctx.visible_scope(), _MODEL, function_id=function_id,
             version_number=number))
         if row is None:
-            self._function(ctx, function_id)
+            self._check_function(ctx, function_id)
             raise exception.FunctionVersionNotFound(
                 id=function_id, version=number)
         return row
 
-    def list(self, ctx, function_id, page):
-        """The versions of a function, by number."""
-        self._function(ctx, function_id)
-        return self._db.read(lambda tx: crud.listing(
-            tx, ctx.reach(), _MODEL, [_MODEL.function_id == function_id],
-            page))
+    def list(self, ctx: context.RequestContext, function_id: str,
+             page: crud.Page) -> Sequence[typing.Any]:
+        """Return a page of the versions of a function."""
+        self._check_function(ctx, function_id)
+        return self._db.read(lambda tx: crud.select_page(
+            tx, ctx.visible_scope(), _MODEL,
+            [_MODEL.function_id == function_id], page))
 
-    def download(self, ctx, function_id, number):
-        """A binary stream of the version's package."""
+    def download(self, ctx: context.RequestContext, function_id: str,
+                 number: int) -> typing.BinaryIO:
+        """Return a stream of the package of a version."""
         row = self.get(ctx, function_id, number)
         try:
-            return self._sources[row.code['source']].open(
+            return self._backends.sources[row.code['source']].open(
                 row.code, row.package)
         except FileNotFoundError:
             raise exception.NotFound(
                 reason=f'the package of version {number} is gone.')
 
-    def update(self, ctx, function_id, number, description, match=None):
-        """Change the description; nothing else of a version changes."""
+    def update(self, ctx: context.RequestContext, function_id: str,
+               number: int, description: str | None,
+               match: preconditions.Match = None) -> typing.Any:
+        """Change the description, the only mutable field."""
         validation.text('description', description)
         row = self.get(ctx, function_id, number)
         preconditions.check(row, match)
@@ -99,50 +124,59 @@ class Versions:
             preconditions.check(self.get(ctx, function_id, number), match)
         return self.get(ctx, function_id, number)
 
-    def delete(self, ctx, function_id, number, match=None):
-        """Delete a version that nothing refers to; its number is never
-        given again.  Only the function's own project may."""
-        package = self._db.write(lambda tx: self._remove(
+    def delete(self, ctx: context.RequestContext, function_id: str,
+               number: int, match: preconditions.Match = None) -> None:
+        """Delete a version; its number is never used again.
+
+        :raises FunctionVersionInUse: something refers to the version.
+        """
+        package = self._db.write(lambda tx: self._delete_row(
             tx, ctx, function_id, number, match))
-        self._packages.drop(package)
+        self._backends.packages.drop(package)
         scaling.retire(self._engine, function_id, number)
 
-    def _remove(self, tx, ctx, function_id, number, match):
-        _locked(tx, ctx, function_id)
+    def _delete_row(self, tx: session.Connection,
+                    ctx: context.RequestContext, function_id: str,
+                    number: int, match: preconditions.Match) -> str | None:
+        """Delete the row; return its package."""
+        _lock_function(tx, ctx, function_id)
         row = crud.get(tx, ctx, _MODEL, lock=True, function_id=function_id,
                        version_number=number)
         if row is None:
             raise exception.FunctionVersionNotFound(
                 id=function_id, version=number)
         preconditions.check(row, match)
-        users = targets.references(tx, function_id, number)
-        if users:
+        references = targets.references(tx, function_id, number)
+        if references:
             raise exception.FunctionVersionInUse(
                 id=function_id, version=number,
-                blockers=targets.named(users))
+                blockers=targets.describe_references(references))
         crud.delete(tx, _MODEL, row.id)
         environment.drop(tx, row.settings_id)
         crud.update(tx, _FUNCTION, function_id, {
-            'latest_version': crud.highest(
+            'latest_version': crud.max_value(
                 tx, _MODEL.version_number,
                 _MODEL.function_id == function_id) or 0})
-        return row.package
+        package: str | None = row.package
+        return package
 
-    def references(self, ctx, function_id, number):
-        """What refers to a version."""
+    def references(self, ctx: context.RequestContext, function_id: str,
+                   number: int) -> Sequence[targets.Reference]:
+        """Return what refers to a version."""
         self.get(ctx, function_id, number)
         return self._db.read(
             lambda tx: targets.references(tx, function_id, number))
 
-    def _function(self, ctx, id):
-        row = self._db.read(
-            lambda tx: crud.get(tx, ctx.reach(), _FUNCTION, id=id))
+    def _check_function(self, ctx: context.RequestContext, id: str) -> None:
+        row = self._db.read(lambda tx: crud.get(
+            tx, ctx.visible_scope(), _FUNCTION, id=id))
         if row is None:
             raise exception.FunctionNotFound(id=id)
 
 
-def _locked(tx, ctx, function_id):
-    """The function's row, which nobody else may change until the end."""
+def _lock_function(tx: session.Connection, ctx: context.RequestContext,
+                   function_id: str) -> typing.Any:
+    """Return the row of a function, locked until the end."""
     row = crud.get(tx, ctx, _FUNCTION, lock=True, id=function_id)
     if row is None:
         raise exception.FunctionNotFound(id=function_id)

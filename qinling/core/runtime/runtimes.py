@@ -1,195 +1,224 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runtimes: pools of warm workers that an operator gives."""
+"""Runtimes: pools of warm workers that operators provide."""
 
+from collections.abc import Mapping
+from collections.abc import Sequence
 import contextlib
+import typing
 
 from qinling import context
+from qinling.core import engine_client
 from qinling.core import preconditions
 from qinling.core import validation
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 from qinling import exception
 from qinling.states import RuntimeStatus
 
 _MODEL = models.Runtime
 _VERSION = models.FunctionVersion
-_MOST_NAME = 220  # characters, so that a time can follow
+#: Characters of a name that leave room for a time behind it.
+MAX_BASE_NAME_LENGTH = 220
 
-#: What is not known of an image until somebody says it.
-_SILENT = {'language': None, 'language_version': None}
-_TEXTS = ('name', 'description', 'image', *_SILENT)
+#: Columns unknown for a new image.
+_UNKNOWN_LANGUAGE = {'language': None, 'language_version': None}
+_TEXT_FIELDS = ('name', 'description', 'image', *_UNKNOWN_LANGUAGE)
+_COPIED_FIELDS = ('image', 'language', 'language_version', 'is_public',
+                  'trusted', 'project_id')
+
+_Values = Mapping[str, typing.Any]
 
 
 class Runtimes:
-    """What may happen to runtimes."""
+    """Operations on runtimes."""
 
-    def __init__(self, db, engine):
+    def __init__(self, db: session.Database,
+                 engine: engine_client.EngineClient) -> None:
         self._db = db
         self._engine = engine
 
-    def create(self, ctx, values):
-        """Write a runtime down, and have its pool made.
+    def create(self, ctx: context.RequestContext, values: _Values
+               ) -> typing.Any:
+        """Create a runtime and its pool.
 
-        :param values: ``image`` and what else is given of ``name``,
-            ``description``, ``language``, ``language_version``,
-            ``is_public``, ``trusted``.
+        :param values: ``image``; optional ``name``, ``description``,
+            ``language``, ``language_version``, ``is_public``, ``trusted``.
+        :raises Unavailable: no engine can be reached; nothing was written.
         """
         if not values.get('image'):
             raise exception.Invalid(
                 'Required param is missing. A runtime needs an image.')
-        _check_texts(values)
-        values = dict(values, project_id=ctx.project_id,
-                      status=RuntimeStatus.CREATING.value)
-        id = self._db.write(lambda tx: crud.insert(tx, _MODEL, **values))
+        _validate(values)
+        columns = dict(values, project_id=ctx.project_id,
+                       status=RuntimeStatus.CREATING.value)
+        id = self._db.write(lambda tx: crud.insert(tx, _MODEL, **columns))
         try:
             self._engine.ensure_runtime(id)
         except exception.Unavailable:
-            # Nobody would ever make its pool.
+            # No engine would ever create the pool.
             self._db.write(lambda tx: crud.delete(tx, _MODEL, id))
             raise
         return self.get(ctx, id)
 
-    def register(self, images):
-        """Write down the runtimes that a machine has by itself, unless they
-        are there; the engine makes their pools when it begins.
+    def register(self, images: Mapping[str, str]) -> None:
+        """Write the runtimes that a machine offers, unless they exist.
+
+        The engine creates the pools at its start.
 
         :param images: name -> image.
         """
         ctx = context.admin()
 
-        def missing(tx):
-            rows = crud.listing(tx, ctx, _MODEL)
+        def insert_missing(tx: session.Connection) -> None:
+            existing = {row.image for row in crud.select_page(tx, ctx, _MODEL)}
             for name, image in images.items():
-                if not any(row.image == image for row in rows):
+                if image not in existing:
                     crud.insert(tx, _MODEL, name=name, image=image,
                                 project_id=ctx.project_id,
                                 status=RuntimeStatus.CREATING.value)
-        self._db.write(missing)
+        self._db.write(insert_missing)
 
-    def get(self, ctx, id):
-        """One runtime, if it is the caller's or public."""
+    def get(self, ctx: context.RequestContext, id: str) -> typing.Any:
+        """Return a runtime of the caller, or a public one."""
         row = self._db.read(lambda tx: crud.get(tx, ctx, _MODEL, id=id))
         if row is None:
             raise exception.RuntimeNotFound(id=id)
         return row
 
-    def list(self, ctx, page):
-        """The caller's runtimes and the public ones."""
+    def list(self, ctx: context.RequestContext, page: crud.Page
+             ) -> Sequence[typing.Any]:
+        """Return a page of the runtimes of the caller and the public ones."""
         return self._db.read(
-            lambda tx: crud.listing(tx, ctx, _MODEL, page=page))
+            lambda tx: crud.select_page(tx, ctx, _MODEL, page=page))
 
-    def update(self, ctx, id, values, match=None):
-        """Change what is said of a runtime, or its image; a new image is a
-        rolling update of the pool, which is undone if it fails.
+    def update(self, ctx: context.RequestContext, id: str, values: _Values,
+               match: preconditions.Match = None) -> typing.Any:
+        """Change the description of a runtime, or its image.
 
-        Versions that were published keep what they run on: a runtime of
-        their own with the old image, unless ``values`` have
-        ``upgrade_versions``.
+        A new image is a rolling update of the pool, rolled back on failure.
+        Published versions stay on a runtime of their own with the old image,
+        unless ``values`` has ``upgrade_versions``.
         """
         row = self.get(ctx, id)
-        along = values.get('upgrade_versions')
-        values = {name: value for name, value in values.items()
-                  if name in _TEXTS}
-        _check_texts(values)
-        if values.get('image') == '':
+        columns = {name: value for name, value in values.items()
+                   if name in _TEXT_FIELDS}
+        _validate(columns)
+        if columns.get('image') == '':
             raise exception.Invalid('image must not be empty.')
-        image = values.pop('image', row.image)
+        image = columns.pop('image', row.image)
         preconditions.check(row, match)
         if image != row.image:
-            self._upgrade(row, dict(_SILENT, **values, image=image), match,
-                          along)
-        elif values and not self._db.write(lambda tx: crud.update(
-                tx, _MODEL, id, values,
+            self._upgrade(row, dict(_UNKNOWN_LANGUAGE, **columns,
+                                    image=image), match,
+                          bool(values.get('upgrade_versions')))
+        elif columns and not self._db.write(lambda tx: crud.update(
+                tx, _MODEL, id, columns,
                 *preconditions.condition(_MODEL, match))):
             preconditions.check(self.get(ctx, id), match)
         return self.get(ctx, id)
 
-    def _upgrade(self, row, values, match, along):
-        if row.status == RuntimeStatus.AVAILABLE and self._engine.workers_of(
-                row.id):
+    def _upgrade(self, row: typing.Any, columns: _Values,
+                 match: preconditions.Match, with_versions: bool) -> None:
+        if (row.status == RuntimeStatus.AVAILABLE
+                and self._engine.has_workers(row.id)):
             raise exception.RuntimeInUse(id=row.id)
 
-        def begin(tx):
-            if not crud.move(tx, _MODEL, row.id,
-                             RuntimeStatus.UPGRADING.value,
-                             *preconditions.condition(_MODEL, match), **values):
+        def begin(tx: session.Connection) -> str | None:
+            if not crud.change_status(tx, _MODEL, row.id,
+                                      RuntimeStatus.UPGRADING.value,
+                                      *preconditions.condition(_MODEL, match),
+                                      **columns):
                 raise exception.RuntimeNotAvailable(id=row.id,
                                                     status=row.status)
-            return None if along else _keep(tx, row)
-        kept = self._db.write(begin)
+            return None if with_versions else _copy_for_versions(tx, row)
+        copy_id = self._db.write(begin)
         try:
             self._engine.ensure_runtime(row.id, previous_image=row.image)
         except exception.Unavailable:
-            self._db.write(lambda tx: _undo(tx, row, kept))
+            self._db.write(lambda tx: _undo_upgrade(tx, row, copy_id))
             raise
-        if kept:
-            # Should nobody hear it, an engine finds the row later.
+        if copy_id:
+            # Without this message, an engine finds the row later.
             with contextlib.suppress(exception.Unavailable):
-                self._engine.ensure_runtime(kept)
+                self._engine.ensure_runtime(copy_id)
 
-    def delete(self, ctx, id, match=None):
-        """Have a runtime's pool destroyed, and the row with it."""
+    def delete(self, ctx: context.RequestContext, id: str,
+               match: preconditions.Match = None) -> None:
+        """Destroy the pool of a runtime, then delete the row.
+
+        :raises RuntimeInUse: functions or versions use the runtime.
+        """
         self.get(ctx, id)
 
-        def mark(tx):
+        def mark(tx: session.Connection) -> None:
             preconditions.check(crud.get(tx, ctx, _MODEL, lock=True, id=id)
                                 or self.get(ctx, id), match)
-            for user in (models.Function, models.FunctionVersion):
-                if crud.exists(tx, user, user.runtime_id == id):
+            users: tuple[typing.Any, ...] = (models.Function, _VERSION)
+            for model in users:
+                if crud.exists(tx, model, model.runtime_id == id):
                     raise exception.RuntimeInUse(id=id)
-            crud.move(tx, _MODEL, id, RuntimeStatus.DELETING.value)
+            crud.change_status(tx, _MODEL, id, RuntimeStatus.DELETING.value)
         self._db.write(mark)
         self._engine.delete_runtime(id)
 
-    def pool(self, ctx, id):
-        """``{"name", "capacity": {"total", "available"}}``."""
-        capacity = self._engine.pool(id)
+    def pool(self, ctx: context.RequestContext, id: str
+             ) -> dict[str, typing.Any]:
+        """Return ``{"name", "capacity": {"total", "available"}}``."""
+        capacity = self._engine.pool_capacity(id)
         if capacity is None:
             raise exception.RuntimeNotFound(id=id)
         return {'name': id, 'capacity': capacity}
 
 
-def _keep(tx, row):
-    """Leave the versions on a runtime as it is now; the id of what they run
-    on from now, or ``None`` if there are none."""
+def _copy_for_versions(tx: session.Connection, row: typing.Any
+                       ) -> str | None:
+    """Move the versions to a copy of a runtime with the old image.
+
+    :returns: the id of the copy, ``None`` without versions.
+    """
     if not crud.exists(tx, _VERSION, _VERSION.runtime_id == row.id):
         return None
     now = models.now().isoformat(' ', 'seconds')
-    name = (row.name or row.id)[:_MOST_NAME]
-    kept = crud.insert(
+    name = (row.name or row.id)[:MAX_BASE_NAME_LENGTH]
+    copy_id = crud.insert(
         tx, _MODEL, name=f'{name} until {now}',
         description='What versions run on that were published before.',
         status=RuntimeStatus.CREATING.value,
-        **{field: getattr(row, field) for field in (
-            'image', 'language', 'language_version', 'is_public', 'trusted',
-            'project_id')})
-    _lead(tx, row.id, kept)
-    return kept
+        **{field: getattr(row, field) for field in _COPIED_FIELDS})
+    _move_versions(tx, row.id, copy_id)
+    return copy_id
 
 
-def _lead(tx, here, there):
+def _move_versions(tx: session.Connection, source_id: str, target_id: str
+                   ) -> None:
     crud.update_all(tx, _VERSION, {
-        'runtime_id': there, 'revision': _VERSION.revision + 1},
-        _VERSION.runtime_id == here)
+        'runtime_id': target_id, 'revision': _VERSION.revision + 1},
+        _VERSION.runtime_id == source_id)
 
 
-def _undo(tx, row, kept):
-    """Take an upgrade back that nobody has begun."""
-    crud.move(tx, _MODEL, row.id, RuntimeStatus.AVAILABLE.value,
-              **{field: getattr(row, field)
-                  for field in ('image', *_SILENT)})
-    if kept:
-        _lead(tx, kept, row.id)
-        crud.delete(tx, _MODEL, kept)
+def _undo_upgrade(tx: session.Connection, row: typing.Any,
+                  copy_id: str | None) -> None:
+    """Undo an upgrade that no engine has started."""
+    crud.change_status(tx, _MODEL, row.id, RuntimeStatus.AVAILABLE.value,
+                       **{field: getattr(row, field)
+                          for field in ('image', *_UNKNOWN_LANGUAGE)})
+    if copy_id:
+        _move_versions(tx, copy_id, row.id)
+        crud.delete(tx, _MODEL, copy_id)
 
 
-def _check_texts(values):
-    for field in _TEXTS:
+def _validate(values: _Values) -> None:
+    for field in _TEXT_FIELDS:
         validation.text(field, values.get(field))
 
 
-def check_available(tx, ctx, id, lock=False):
-    """Refuse a runtime that nothing can be made for."""
+def check_available(tx: session.Connection, ctx: context.RequestContext,
+                    id: str | None, lock: bool = False) -> None:
+    """Check that new functions may use a runtime.
+
+    :raises Invalid, RuntimeNotFound: the runtime cannot be used.
+    """
     if not id:
         raise exception.Invalid('Required param is missing: runtime_id.')
     row = crud.get(tx, ctx, models.Runtime, lock=lock, id=id)

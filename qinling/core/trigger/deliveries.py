@@ -1,42 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deliveries: what comes in at the URL of a webhook, and runs its function.
+"""Deliveries: requests to the URL of a webhook, which run its function.
 
-Nobody has to say who he is.  So each step is as cheap as can be for what is
-refused in the end, and a sender without the secret of a webhook can use up
-none of its rate.
+Senders need no account.  So every step is cheap for a rejected delivery, and
+a sender without the secret of a webhook cannot use up its rate limit.
 """
 
-import types
+import typing
+
+from oslo_config import cfg
 
 from qinling import context
+from qinling.core.execution import records
 from qinling.core import idempotency
+from qinling.core import secrets as secrets_module
+from qinling.core.trigger import base
 from qinling.core.trigger import payloads
 from qinling.core.trigger import rate_limit
 from qinling.core.trigger import rejection_counter
 from qinling.core.trigger import signatures
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 from qinling import exception
 
 _MODEL = models.Webhook
 
 
 class Deliveries:
-    """Takes deliveries, each for a webhook of any project."""
+    """Accepts deliveries for the webhooks of all projects."""
 
-    def __init__(self, conf, db, executions, secrets):
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 triggers: base.Triggers, secrets: secrets_module.Secrets
+                 ) -> None:
         self._db = db
-        self._executions = executions
+        self._triggers = triggers
         self._secrets = secrets
         self._tolerance = conf.webhooks.signature_tolerance
-        self._rates = rate_limit.Rates(conf.webhooks.rate_limit,
-                                       conf.webhooks.rate_limit_storage)
-        self._refusals = rejection_counter.Refusals(db)
+        self._rate_limit = rate_limit.RateLimit(
+            conf.webhooks.rate_limit, conf.webhooks.rate_limit_storage)
+        self._rejections = rejection_counter.RejectionCounter(db)
 
-    def webhook(self, id):
-        """The webhook of a URL, whoever asks.
+    def get_webhook(self, id: str) -> typing.Any:
+        """Return the webhook of a URL, for any sender.
 
-        :raises WebhookNotFound: there is none.
+        :raises WebhookNotFound: no such webhook exists.
         """
         row = self._db.read(
             lambda tx: crud.get(tx, context.admin(), _MODEL, id=id))
@@ -44,41 +51,49 @@ class Deliveries:
             raise exception.WebhookNotFound(id=id)
         return row
 
-    def take(self, id, delivery, cause=None):
+    def accept(self, id: str, delivery: payloads.Delivery,
+               caller: context.RequestContext | None = None
+               ) -> tuple[records.ExecutionRow, bool]:
         """Run the function of a webhook.
 
-        A delivery that the sender has tried before runs nothing, and is
-        answered as the first one.
+        A repeated delivery runs nothing, and gets the answer of the first.
 
-        :param delivery: a :class:`qinling.core.trigger.payloads.Delivery`.
-        :param cause: the context of the request, whose ids go with the
-            execution.
-        :returns: (the execution, whether an earlier try had begun it).
-        :raises WebhookNotFound, SignatureRefused, RateLimited, TooLarge:
-            it is refused, which is counted.
+        :param caller: context of the request, whose ids the execution
+            inherits.
+        :returns: the execution, and whether the delivery is a repeat.
+        :raises WebhookNotFound, SignatureRefused, RateLimited, TooLarge,
+            QuotaExceeded: the delivery is rejected, and counted.
         """
-        webhook = self.webhook(id)
+        webhook = self.get_webhook(id)
         try:
-            return self._run(webhook, delivery, cause)
+            return self._run(webhook, delivery, caller)
         except exception.QinlingError as e:
-            refusal = e
-        # Not within the clause: each line of the log would tell it twice.
-        self._refusals.note(id, refusal)
-        raise refusal
+            rejection = e
+        # Outside the clause, since log lines would repeat the traceback.
+        self._rejections.count(id, rejection)
+        raise rejection
 
-    def _run(self, webhook, delivery, cause):
-        self._admit(webhook, delivery)
-        once = _once(webhook, delivery)
-        row = self._executions.create(
-            context.owner(webhook.project_id, cause),
-            _order(webhook, delivery), once)
-        return row, once is not None and once.repeated
+    def _run(self, webhook: typing.Any, delivery: payloads.Delivery,
+             caller: context.RequestContext | None
+             ) -> tuple[records.ExecutionRow, bool]:
+        self._authenticate(webhook, delivery)
+        request = _idempotent_request(webhook, delivery)
+        row = self._triggers.fire(
+            context.project_owner(webhook.project_id, caller),
+            records.ExecutionRequest(
+                function_id=webhook.function_id,
+                function_version=webhook.function_version or 0,
+                function_alias=webhook.function_alias, sync=webhook.sync,
+                input=payloads.PAYLOADS[webhook.payload](delivery),
+                description=f'Created by Webhook {webhook.id}'), request)
+        return row, request is not None and request.repeated
 
-    def _admit(self, webhook, delivery):
-        """Refuse what is not from the sender, or is too much."""
+    def _authenticate(self, webhook: typing.Any,
+                      delivery: payloads.Delivery) -> None:
+        """Reject deliveries of strangers, and those over the rate limit."""
         if webhook.signature is None:
-            self._rates.take(webhook.id)
-            # Here, since not every function wants to know it.
+            self._rate_limit.hit(webhook.id)
+            # Read the body here: the payload of some webhooks has none.
             _ = delivery.body
             return
         secrets = [self._secrets.decrypt(webhook.secret)]
@@ -87,31 +102,26 @@ class Deliveries:
             secrets.append(self._secrets.decrypt(webhook.previous_secret))
         signatures.verify(webhook.signature, secrets, delivery.headers,
                           delivery.body, self._tolerance)
-        self._rates.take(webhook.id)
+        self._rate_limit.hit(webhook.id)
 
-    def close(self):
-        """Write what was counted."""
-        self._refusals.close()
+    def close(self) -> None:
+        """Write the buffered counts."""
+        self._rejections.close()
 
 
-def _once(webhook, delivery):
-    """The sender's name for the delivery, if he has one; the same name for
-    another content is an error only where the sender promises otherwise."""
-    where, name = payloads.sender_id(webhook.signature, delivery)
-    if name is None:
+def _idempotent_request(webhook: typing.Any,
+                        delivery: payloads.Delivery
+                        ) -> idempotency.IdempotentRequest | None:
+    """Return the request under the id that the sender gave the delivery.
+
+    Only an ``Idempotency-Key`` promises that equal ids mean equal contents.
+    """
+    source, id = payloads.sender_id(webhook.signature, delivery)
+    if source is None or id is None:
         return None
-    content = ()
-    if where == payloads.KEY:
+    content: tuple[bytes, ...] = ()
+    if source == payloads.KEY:
         content = (delivery.method.encode(), delivery.query.encode(),
                    delivery.body)
-    return idempotency.once(name, ('webhook', webhook.id, where), content)
-
-
-def _order(webhook, delivery):
-    make = payloads.PAYLOADS[webhook.payload]
-    return types.SimpleNamespace(
-        function_id=webhook.function_id,
-        function_version=webhook.function_version or 0,
-        function_alias=webhook.function_alias, sync=webhook.sync,
-        input=make(delivery), routing_key=None,
-        description=f'Created by Webhook {webhook.id}')
+    return idempotency.create_request(
+        id, ('webhook', webhook.id, source), content)

@@ -1,194 +1,196 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Jobs: they run something at given times.
+"""Jobs: functions that run at given times.
 
-A job keeps the reference that it was given, and what that means is found
-at each tick; see :mod:`qinling.engine.periodic.scheduler`.
+A job stores the reference that it was given; each fire time resolves the
+reference.  :mod:`qinling.engine.periodic.scheduler` fires jobs.
 """
 
+from collections.abc import Mapping
 import datetime
+import typing
 
+from qinling import context
+from qinling.core import collection
 from qinling.core.execution import inputs
 from qinling.core import idempotency
 from qinling.core import preconditions
+from qinling.core import quotas as quotas_module
 from qinling.core import targets
 from qinling.core.trigger import schedule
 from qinling.core import validation
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 from qinling import exception
 from qinling import states
 from qinling.states import JobStatus
 
 _MODEL = models.Job
-#: What is kept as it is given.
-_PLAIN = ('name', 'function_input', 'pattern', 'timezone', 'misfire')
-#: Ticks that one request may look ahead.
-MOST_TICKS = 100
+#: Fields stored without conversion.
+_PLAIN_FIELDS = ('name', 'function_input', 'pattern', 'timezone', 'misfire')
+#: Fire times of one preview.
+MAX_PREVIEW = 100
+
+_Values = Mapping[str, typing.Any]
 
 
-class Jobs:
-    """What may happen to jobs."""
+class Jobs(collection.Collection):
+    """Operations on jobs."""
 
-    def __init__(self, db, quotas):
-        self._db = db
+    model = _MODEL
+    not_found = exception.JobNotFound
+
+    def __init__(self, db: session.Database,
+                 quotas: quotas_module.Quotas) -> None:
+        super().__init__(db)
         self._quotas = quotas
 
-    def create(self, ctx, values, once=None):
-        """Have something run from now on.
+    def create(self, ctx: context.RequestContext, values: _Values,
+               request: idempotency.IdempotentRequest | None = None
+               ) -> typing.Any:
+        """Create a job.
 
-        :param values: what is given of ``function_id``,
-            ``function_version``, ``function_alias``, ``name``,
-            ``function_input``, ``pattern``, ``timezone``, ``misfire``,
-            ``count`` and ``first_execution_time`` (text).
-        :param once: an :class:`~qinling.core.idempotency.Once`, for what
-            must not be made again.
+        :param values: ``function_id`` and ``function_version`` or
+            ``function_alias``; optional ``name``, ``function_input``,
+            ``pattern``, ``timezone``, ``misfire``, ``count`` and
+            ``first_execution_time`` (text).
+        :param request: key of a request that must not repeat.
+        :raises Invalid, QuotaExceeded, NotFound: the job is not valid.
         """
         if not (values.get('function_id') or values.get('function_alias')):
             raise exception.Invalid(
                 'Either function_alias or function_id must be provided.')
-        row = dict(_checked(values), **_schedule(values, models.now()))
+        row = dict(_validate(values), **_first_schedule(values, models.now()))
         row['function_version'] = values.get('function_version', 0)
         alias = row['function_alias'] = values.get('function_alias') or None
         row['function_id'] = None if alias else values['function_id']
-
         guard = self._quotas.guard(ctx.project_id, jobs=1)
 
-        def insert(tx):
+        def insert(tx: session.Connection) -> str:
             guard(tx)
-            targets.hold_reference(tx, ctx, row['function_id'],
+            targets.lock_reference(tx, ctx, row['function_id'],
                                    row['function_version'], alias)
             id = crud.insert(
                 tx, _MODEL, project_id=ctx.project_id,
                 status=JobStatus.RUNNING.value, **row)
-            idempotency.reserve(tx, once, id)
+            idempotency.reserve(tx, request, id)
             return id
         return self.get(ctx, idempotency.run(
-            self._db, once, lambda: self._db.write(insert), lambda id: id))
+            self._db, request, lambda: self._db.write(insert), str))
 
-    def get(self, ctx, id):
-        """One job."""
-        row = self._db.read(
-            lambda tx: crud.get(tx, ctx.reach(), _MODEL, id=id))
-        if row is None:
-            raise exception.JobNotFound(id=id)
-        return row
+    def update(self, ctx: context.RequestContext, id: str, values: _Values,
+               match: preconditions.Match = None) -> typing.Any:
+        """Change a job that has not ended, or end a job.
 
-    def list(self, ctx, filters, page):
-        """Jobs."""
-        conditions = [crud.condition(_MODEL, name, text)
-                      for name, text in filters.items()]
-        return self._db.read(lambda tx: crud.listing(
-            tx, ctx, _MODEL, conditions, page))
-
-    def update(self, ctx, id, values, match=None):
-        """Change a job that has not ended, or end it.
-
-        A change of the pattern or its zone, and going on after a pause, make
-        the next tick anew.
+        A new pattern or time zone, and a resume after a pause, recompute the
+        next fire time.
         """
-        given, reach = _checked(values), ctx.reach()
+        columns = _validate(values)
 
-        def change(tx):
-            row = crud.get(tx, reach, _MODEL, lock=True, id=id)
-            if row is None:
-                raise exception.JobNotFound(id=id)
-            preconditions.check(row, match)
+        def change(tx: session.Connection) -> None:
+            row = self._lock(tx, ctx, id, match)
             if row.status not in states.LIVE_JOBS:
                 raise exception.Invalid('Can not update a finished job.')
-            status, columns = _changes(row, given, values, models.now())
-            crud.move(tx, _MODEL, id, status, **columns)
+            status, changes = _changes(row, dict(columns), values,
+                                       models.now())
+            crud.change_status(tx, _MODEL, id, status, **changes)
         self._db.write(change)
         return self.get(ctx, id)
 
-    def delete(self, ctx, id, match=None):
+    def delete(self, ctx: context.RequestContext, id: str,
+               match: preconditions.Match = None) -> None:
         """Delete a job; its executions stay."""
-        reach = ctx.reach()
+        self._delete_row(ctx, id, match)
 
-        def remove(tx):
-            row = crud.get(tx, reach, _MODEL, lock=True, id=id)
-            if row is None:
-                raise exception.JobNotFound(id=id)
-            preconditions.check(row, match)
-            crud.delete(tx, _MODEL, id)
-        self._db.write(remove)
+    def preview(self, ctx: context.RequestContext, id: str, count: int
+                ) -> list[datetime.datetime]:
+        """Return the next fire times of a job.
 
-    def preview(self, ctx, id, count):
-        """The next ticks of a job; see :func:`ticks.preview`."""
-        if not 1 <= count <= MOST_TICKS:
+        :raises Invalid: ``count`` is out of range.
+        """
+        if not 1 <= count <= MAX_PREVIEW:
             raise exception.Invalid(
-                f'count must be at least 1 and at most {MOST_TICKS}.')
+                f'count must be at least 1 and at most {MAX_PREVIEW}.')
         return schedule.preview(self.get(ctx, id), models.now(), count)
 
 
-def _checked(values):
-    """What of the plain values was given, fit to be stored."""
-    found = {name: values[name] for name in _PLAIN if name in values}
+def _validate(values: _Values) -> dict[str, typing.Any]:
+    """Return the columns of the plain fields.
+
+    :raises Invalid: a field is not valid.
+    """
+    columns = {name: values[name] for name in _PLAIN_FIELDS if name in values}
     for name in ('name', 'pattern', 'timezone'):
-        validation.text(name, found.get(name))
+        validation.text(name, columns.get(name))
     validation.text('function_alias', values.get('function_alias'))
-    given = found.get('function_input')
-    if isinstance(given, str) and '\0' in given:
+    value = columns.get('function_input')
+    if isinstance(value, str) and '\0' in value:
         raise exception.Invalid(
             'function_input must not contain a NUL character.')
-    stored = inputs.normalise(given)
-    if given is not None and not isinstance(given, str):
-        found['function_input'] = stored
-    known = [each.value for each in states.Misfire]
-    if found.get('misfire', known[0]) not in known:
+    stored = inputs.normalise(value)
+    if value is not None and not isinstance(value, str):
+        columns['function_input'] = stored
+    policies = [policy.value for policy in states.Misfire]
+    if columns.get('misfire', policies[0]) not in policies:
         raise exception.Invalid(
-            f'misfire must be one of: {", ".join(known)}.')
-    return found
+            f'misfire must be one of: {", ".join(policies)}.')
+    return columns
 
 
-def _schedule(values, now):
-    """The columns that say when a new job fires."""
+def _first_schedule(values: _Values, now: datetime.datetime
+                    ) -> dict[str, typing.Any]:
+    """Return the columns with the schedule of a new job."""
     pattern, count = values.get('pattern') or None, values.get('count')
     first = values.get('first_execution_time')
+    timezone = values.get('timezone')
     if pattern is None and not first:
         raise exception.Invalid(
             'pattern or first_execution_time must be specified.')
     if first:
-        first = schedule.moment(first, now)
+        first = schedule.parse_datetime(first, now)
     if pattern is None:
         if count is not None and count > 1:
             raise exception.Invalid(
                 'pattern must be provided if count is greater than 1.')
         count = count or 1
-        # A zone that nobody knows shall be told now, not with a pattern.
-        schedule.check('@hourly', values.get('timezone'), now)
+        # An unknown zone is an error now, not only with a later pattern.
+        schedule.first_fire_time('@hourly', timezone, now)
     else:
         start = first - datetime.timedelta(minutes=1) if first else now
-        first = schedule.check(pattern, values.get('timezone'), start)
+        first = schedule.first_fire_time(pattern, timezone, start)
     if count is not None and count < 1:
         raise exception.Invalid('count must be at least 1.')
     return {'pattern': pattern, 'count': count,
             'first_execution_time': first, 'next_execution_time': first}
 
 
-def _changes(row, given, values, now):
-    """(status, columns) that an update makes of a row."""
-    pattern = given.get('pattern', row.pattern) or None
-    timezone = given.get('timezone', row.timezone)
+def _changes(row: typing.Any, columns: dict[str, typing.Any],
+             values: _Values, now: datetime.datetime
+             ) -> tuple[str, dict[str, typing.Any]]:
+    """Return the status and the columns after an update."""
+    pattern = columns.get('pattern', row.pattern) or None
+    timezone = columns.get('timezone', row.timezone)
     if (pattern is None) != (row.pattern is None):
         raise exception.Invalid('Can not change job type.')
-    given['pattern'] = pattern
+    columns['pattern'] = pattern
     status = values.get('status', row.status)
-    if status not in [each.value for each in JobStatus]:
+    if status not in [known.value for known in JobStatus]:
         raise exception.Invalid('Invalid status.')
-    resumed = (row.status == JobStatus.PAUSED
-               and status == JobStatus.RUNNING)
-    anew = (pattern, timezone) != (row.pattern, row.timezone)
-    following = row.next_execution_time
+    is_resumed = (row.status == JobStatus.PAUSED
+                  and status == JobStatus.RUNNING)
+    is_rescheduled = (pattern, timezone) != (row.pattern, row.timezone)
+    next_time = row.next_execution_time
     if pattern is None:
-        schedule.check('@hourly', timezone, now)
-    elif anew or resumed:
-        following = schedule.check(pattern, timezone, now)
+        schedule.first_fire_time('@hourly', timezone, now)
+    elif is_rescheduled or is_resumed:
+        next_time = schedule.first_fire_time(pattern, timezone, now)
     if values.get('next_execution_time'):
-        following = schedule.moment(values['next_execution_time'], now)
-    elif pattern is None and resumed:
-        schedule.check_ahead(following, now)
+        next_time = schedule.parse_datetime(
+            values['next_execution_time'], now)
+    elif pattern is None and is_resumed:
+        schedule.require_future(next_time, now)
     if status not in states.LIVE_JOBS:
-        following = None
-    if resumed:
-        given['status_reason'] = None
-    return status, dict(given, next_execution_time=following)
+        next_time = None
+    if is_resumed:
+        columns['status_reason'] = None
+    return status, dict(columns, next_execution_time=next_time)

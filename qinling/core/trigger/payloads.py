@@ -1,105 +1,109 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a function gets of a delivery, and what tells deliveries apart."""
+"""Payloads: what a function receives from a delivery; ids of deliveries."""
 
 import base64
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 import dataclasses
 import functools
 import io
 import json
+import typing
 import urllib.parse
 
 import multipart
 
 FORM = 'application/x-www-form-urlencoded'
 MULTIPART = 'multipart/form-data'
-#: Parts that a multipart body may have.
-PARTS = 1000
+#: Parts of a multipart body.
+MAX_PARTS = 1000
 KEY = 'idempotency-key'
-#: Headers in which senders say which delivery it is.
-_IDS = (KEY, 'webhook-id', 'x-github-delivery')
-#: Where those of a form say it, which is signed if anything is: a header, or
-#: a member of the body.
-_OWN = {'github': 'x-github-delivery', 'standard': 'webhook-id',
-        'stripe': 'id', 'slack': 'event_id'}
-#: What tells the form of a sender that nobody verifies.
-_TELLING = {'stripe-signature': 'stripe', 'x-slack-signature': 'slack'}
+#: Headers with the id of a delivery.
+_ID_HEADERS = (KEY, 'webhook-id', 'x-github-delivery')
+#: Form of the sender -> signed place of the id, where anything is signed: a
+#: header, or a member of the body.
+_SIGNED_IDS = {'github': 'x-github-delivery', 'standard': 'webhook-id',
+               'stripe': 'id', 'slack': 'event_id'}
+#: Headers that reveal the form of a sender without verification.
+_FORM_HEADERS = {'stripe-signature': 'stripe', 'x-slack-signature': 'slack'}
+
+_Json = dict[str, typing.Any]
 
 
 @dataclasses.dataclass
 class Delivery:
-    """What somebody has sent to a webhook.
+    """A request to the URL of a webhook.
 
     :param headers: dict with lower-case names.
-    :param query: the text behind the question mark.
-    :param read: function that reads the body; it raises what refuses it.
+    :param query: text behind the question mark.
+    :param read: reads the body, or raises the error that rejects the body.
     """
 
     method: str
-    headers: dict
+    headers: dict[str, str]
     query: str
-    read: object
+    read: Callable[[], bytes]
 
     @functools.cached_property
-    def body(self):
-        """The bytes of the body."""
+    def body(self) -> bytes:
+        """Return the body."""
         return self.read()
 
     @functools.cached_property
-    def json(self):
-        """The JSON object in the body; empty when there is none."""
+    def json(self) -> _Json:
+        """Return the JSON object in the body, else an empty dict."""
         try:
-            value = json.loads(self.body, parse_constant=_refuse)
+            value = json.loads(self.body, parse_constant=_reject_constant)
         except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 
     @property
-    def media(self):
-        """The media type of the body, without its parameters."""
+    def media_type(self) -> str:
+        """Return the media type of the body, without parameters."""
         return self.headers.get('content-type', '').partition(
             ';')[0].strip().lower()
 
 
-def _refuse(name):
+def _reject_constant(name: str) -> None:
     raise ValueError(f'{name} is not JSON.')
 
 
-def merged(delivery):
-    """One dict of query parameters, form fields and members of a JSON
-    object.
+def merged(delivery: Delivery) -> _Json:
+    """Return query parameters, form fields and JSON members in one dict.
 
-    What occurs more than once becomes a list; whatever else a body holds
-    counts as empty.
+    Repeated names become lists; other bodies count as empty.
     """
-    found = {}
+    lists: dict[str, list[typing.Any]] = {}
     for name, value in _pairs(delivery):
-        # A function was never given this one, which is that of the webhook
-        # in the path.
+        # Functions never receive ``id``, the id of the webhook in the path.
         if name != 'id':
-            found.setdefault(name, []).append(value)
+            lists.setdefault(name, []).append(value)
     return {name: values[0] if len(values) == 1 else values
-            for name, values in found.items()}
+            for name, values in lists.items()}
 
 
-def _pairs(delivery):
-    yield from _urlencoded(delivery.query)
-    media = delivery.media
-    if media == FORM:
-        yield from _urlencoded(delivery.body.decode('utf-8', 'replace'))
-    elif media == MULTIPART:
-        yield from _parts(delivery)
-    elif media == 'application/json' or media.endswith('+json'):
+def _pairs(delivery: Delivery) -> Iterator[tuple[str, typing.Any]]:
+    yield from _parse_urlencoded(delivery.query)
+    media_type = delivery.media_type
+    if media_type == FORM:
+        yield from _parse_urlencoded(delivery.body.decode('utf-8', 'replace'))
+    elif media_type == MULTIPART:
+        yield from _parse_multipart(delivery)
+    elif media_type == 'application/json' or media_type.endswith('+json'):
         yield from delivery.json.items()
 
 
-def _urlencoded(text):
+def _parse_urlencoded(text: str) -> list[tuple[str, str]]:
     return urllib.parse.parse_qsl(text, keep_blank_values=True)
 
 
-def _parts(delivery):
-    """(name, value) of a multipart form; a form that breaks off is none.
+def _parse_multipart(delivery: Delivery
+                     ) -> Iterable[tuple[str, typing.Any]]:
+    """Return the (name, value) pairs of a form, none for a broken form.
 
-    :returns: list; the value of a file is a dict, see :func:`_file`.
+    The value of a file is a dict; see :func:`_file`.
     """
     _, options = multipart.parse_options_header(
         delivery.headers['content-type'])
@@ -110,59 +114,61 @@ def _parts(delivery):
                 for part in multipart.MultipartParser(
                     io.BytesIO(delivery.body), options.get('boundary', ''),
                     spool_limit=size, memory_limit=size, disk_limit=size,
-                    part_limit=PARTS)]
+                    part_limit=MAX_PARTS)]
     except (multipart.MultipartError, UnicodeError, LookupError, ValueError):
         return []
 
 
-def _file(part):
-    """A file as ``filename``, ``content_type`` and the keys of
-    :func:`_content`."""
+def _file(part: typing.Any) -> _Json:
     return {'filename': part.filename, 'content_type': part.content_type,
             **_content(part.raw)}
 
 
-def _content(data):
-    """Bytes as ``body``: text if they are UTF-8, else base64, which
-    ``is_base64`` tells."""
+def _content(data: bytes) -> _Json:
+    """Return ``body`` and ``is_base64``: UTF-8 text, else base64."""
     try:
         return {'body': data.decode(), 'is_base64': False}
     except UnicodeDecodeError:
         return {'body': base64.b64encode(data).decode(), 'is_base64': True}
 
 
-def request(delivery):
-    """The request as it came: ``method``, ``headers``, ``query`` (name ->
-    list of texts), ``body`` and ``is_base64``."""
-    query = {}
-    for name, value in _urlencoded(delivery.query):
+def request(delivery: Delivery) -> _Json:
+    """Return the whole request.
+
+    :returns: ``method``, ``headers``, ``query`` (name -> list of texts),
+        ``body`` and ``is_base64``.
+    """
+    query: dict[str, list[str]] = {}
+    for name, value in _parse_urlencoded(delivery.query):
         query.setdefault(name, []).append(value)
     return {'method': delivery.method, 'headers': delivery.headers,
             'query': query, **_content(delivery.body)}
 
 
-#: name -> function of a delivery that makes the arguments of the function
-PAYLOADS = {'merged': merged, 'request': request}
+#: Name -> function that returns the input of the execution.
+PAYLOADS: dict[str, Callable[[Delivery], _Json]] = {
+    'merged': merged, 'request': request}
 
 
-def sender_id(form, delivery):
-    """What the sender calls the delivery, the same for each try.
+def sender_id(form: str | None, delivery: Delivery
+              ) -> tuple[str | None, str | None]:
+    """Return the id that the sender gave the delivery.
 
-    What is signed goes first, so that nobody can have a delivery that he
-    has seen run again under another name.
+    Every retry has the same id.  A signed id takes precedence, so that a
+    recorded delivery cannot run again under another id.
 
-    :param form: that of the signature, or ``None``.
-    :returns: (where it says so, what); ``(None, None)`` when it does not.
+    :param form: form of the signature, or ``None``.
+    :returns: (source of the id, id), or ``(None, None)``.
     """
     if form is None:
-        form = next((_TELLING[name] for name in _TELLING
+        form = next((_FORM_HEADERS[name] for name in _FORM_HEADERS
                      if name in delivery.headers), None)
-    own = _OWN.get(form)
-    if own and own not in _IDS:
-        found = delivery.json.get(own)
-        if isinstance(found, str) and found:
-            return own, found
-    for name in (own, *_IDS):
-        if delivery.headers.get(name):
+    signed = _SIGNED_IDS.get(form) if form else None
+    if signed and signed not in _ID_HEADERS:
+        id = delivery.json.get(signed)
+        if isinstance(id, str) and id:
+            return signed, id
+    for name in (signed, *_ID_HEADERS):
+        if name and delivery.headers.get(name):
             return name, delivery.headers[name]
     return None, None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often something may happen."""
+"""Rate limit with one counter per key."""
 
 import math
 import time
@@ -15,15 +15,15 @@ from qinling import exception
 LOG = log.getLogger(__name__)
 
 
-class Rates:
-    """One limit, which counts for each key by itself.
+class RateLimit:
+    """One limit, counted separately for each key.
 
-    :param limit: such as ``600/minute``; empty for none.
-    :param url: where is counted.
-    :raises ValueError: the limit cannot be read, or the storage is unknown.
+    :param limit: such as ``600/minute``; empty for no limit.
+    :param url: storage of the counters.
+    :raises ValueError: the limit is not valid, or the storage unknown.
     """
 
-    def __init__(self, limit, url):
+    def __init__(self, limit: str, url: str) -> None:
         self._limit = limits.parse(limit) if limit else None
         try:
             self._limiter = strategies.SlidingWindowCounterRateLimiter(
@@ -31,21 +31,22 @@ class Rates:
         except errors.ConfigurationError as e:
             raise ValueError(f'The storage of a rate limit: {e}')
 
-    def take(self, key):
-        """Count one more.
+    def hit(self, key: str) -> None:
+        """Count one request.
 
-        :raises RateLimited: it is one too many, and is not counted.
+        :raises RateLimited: the limit is reached; the request is not
+            counted.
         """
         if self._limit is None:
             return
         try:
             if self._limiter.hit(self._limit, key):
                 return
-            free = self._limiter.get_window_stats(
+            reset_time = self._limiter.get_window_stats(
                 self._limit, key).reset_time
         except errors.StorageError as e:
-            LOG.warning('The rate limit is not kept at the moment: %s', e)
+            LOG.warning('Could not count a request for the rate limit: %s', e)
             return
         raise exception.RateLimited(
             limit=str(self._limit),
-            retry_after=max(1, math.ceil(free - time.time())))
+            retry_after=max(1, math.ceil(reset_time - time.time())))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counting what webhooks refuse, at a price that an attacker cannot raise.
+"""Counter of rejected deliveries, whose cost an attacker cannot raise.
 
-A flood of refused deliveries makes one write and a few lines in the log in
-each window, not one for each.
+A flood of rejected deliveries causes one write and a few log lines in each
+window, not one per delivery.
 """
 
 import collections
@@ -12,78 +12,81 @@ from oslo_log import log
 
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 
 LOG = log.getLogger(__name__)
 
+#: webhook id -> sentence -> number of rejections
+Counts = dict[str, collections.Counter[str]]
 
-class Refusals:
-    """The refused deliveries of all webhooks, of this process.
 
-    The first one is written at once and opens a window; those that come
-    within it are written together at its end.  A process that is killed
-    loses what one window holds.
+class RejectionCounter:
+    """Rejected deliveries of all webhooks in this process.
+
+    The first rejection is written at once and opens a window; the rejections
+    within the window are written at its end.  A killed process loses the
+    rejections of one window.
 
     :param window: seconds.
     """
 
-    def __init__(self, db, window=10):
+    def __init__(self, db: session.Database, window: float = 10) -> None:
         self._db = db
         self._window = window
         self._lock = threading.Lock()
-        self._timer = None
-        #: webhook id -> sentence -> how often
-        self._waiting = collections.defaultdict(collections.Counter)
+        self._timer: threading.Timer | None = None
+        self._buffer: Counts = {}
 
-    def note(self, id, error):
-        """Count one more, and say why in the log.
+    def count(self, id: str, error: Exception) -> None:
+        """Count one rejection, and log the reason.
 
-        :param error: its kind and its sentence tell nothing that the sender
-            has sent.
+        :param error: its text must not repeat what the sender sent.
         """
         with self._lock:
-            self._waiting[id][str(error)] += 1
+            self._buffer.setdefault(
+                id, collections.Counter())[str(error)] += 1
             if self._timer is not None:
                 return
-            found = self._open()
-        self._write(found)
+            counts = self._open_window()
+        self._write(counts)
 
-    def close(self):
-        """Write what is waiting."""
+    def close(self) -> None:
+        """Write the buffered rejections."""
         with self._lock:
             if self._timer is None:
                 return
             self._timer.cancel()
             self._timer = None
-            found, self._waiting = (
-                self._waiting, collections.defaultdict(collections.Counter))
-        self._write(found)
+            counts, self._buffer = self._buffer, {}
+        self._write(counts)
 
-    def _open(self):
-        """Open a window, and return what was waiting for it."""
-        self._timer = threading.Timer(self._window, self._end)
+    def _open_window(self) -> Counts:
+        """Open a window, and return the rejections before it."""
+        self._timer = threading.Timer(self._window, self._end_window)
         self._timer.daemon = True
         self._timer.start()
-        found, self._waiting = (
-            self._waiting, collections.defaultdict(collections.Counter))
-        return found
+        counts, self._buffer = self._buffer, {}
+        return counts
 
-    def _end(self):
+    def _end_window(self) -> None:
         with self._lock:
-            if not self._waiting:
+            if not self._buffer:
                 self._timer = None
                 return
-            found = self._open()
-        self._write(found)
+            counts = self._open_window()
+        self._write(counts)
 
-    def _write(self, found):
-        for id, reasons in found.items():
+    def _write(self, counts: Counts) -> None:
+        for id, reasons in counts.items():
             for reason, number in reasons.items():
-                LOG.warning('Webhook %s, deliveries refused: %d. %s',
-                            id, number, reason)
+                LOG.warning('Rejected %d deliveries of webhook %s: %s',
+                            number, id, reason)
+
+        def increment(tx: session.Connection) -> None:
+            for id, reasons in sorted(counts.items()):
+                crud.increment(tx, models.Webhook, 'refused', reasons.total(),
+                               id=id)
         try:
-            self._db.write(lambda tx: [
-                crud.add(tx, models.Webhook, 'refused', reasons.total(),
-                         id=id) for id, reasons in sorted(found.items())],
-                durable=False)
+            self._db.write(increment, durable=False)
         except Exception:
-            LOG.exception('Refused deliveries are in the log only.')
+            LOG.exception('Could not count rejected deliveries.')

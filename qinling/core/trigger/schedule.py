@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a job is due: times from users, and cron patterns.
+"""Schedules of jobs: datetimes from users, cron patterns, fire times.
 
-A pattern has the five fields minute, hour, day of the month, month and day
-of the week, with ``*``, lists, ranges, steps and English names.  Times come
-and go as the database keeps them: UTC without a zone.
+A pattern has the five fields minute, hour, day of the month, month and day of
+the week, with ``*``, lists, ranges, steps and English names.  Times in and out
+are as the database has them: UTC without a zone.
 
-Where the clocks change, patterns do as Debian's cron does.  A pattern whose
-minute and hour are numbers means times on the clock: one that is skipped
-comes when the clock has skipped it, and one that comes twice counts once.
-One with a star in either means steps of real time.
+Clock changes follow Debian's cron.  A pattern with a number as minute and hour
+means times on the clock: a skipped time fires after the gap, and a repeated
+time fires once.  A pattern with a star in either field means steps of real
+time.
 """
 
+from collections.abc import Iterator
 import dataclasses
 import datetime
 import itertools
+import typing
 import zoneinfo
 
 import cronsim
@@ -24,37 +26,38 @@ from qinling import exception
 from qinling.states import JobStatus
 from qinling.states import Misfire
 
-NAMES = {'@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *',
-         '@monthly': '0 0 1 * *', '@weekly': '0 0 * * 0',
-         '@daily': '0 0 * * *', '@midnight': '0 0 * * *',
-         '@hourly': '0 * * * *'}
-#: How far ahead a time must be that a user gives.
-AHEAD = datetime.timedelta(minutes=1)
-#: Characters of a time.
-LONGEST = 64
+NAMED_PATTERNS = {
+    '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *',
+    '@monthly': '0 0 1 * *', '@weekly': '0 0 * * 0', '@daily': '0 0 * * *',
+    '@midnight': '0 0 * * *', '@hourly': '0 * * * *'}
+#: Least distance of a time that a user names.
+MIN_AHEAD = datetime.timedelta(minutes=1)
+MAX_DATETIME_LENGTH = 64
+#: The library reports some odd patterns by the last two.
+_BAD_PATTERN = (cronsim.CronSimError, AssertionError, TypeError)
 
 
-def moment(text, now):
-    """A time from a user, in any usual form; without a zone it is UTC.
+def parse_datetime(text: str, now: datetime.datetime) -> datetime.datetime:
+    """Return a datetime from a user, in any usual form; UTC by default.
 
-    :raises Invalid: it is none, or not ahead of ``now``.
+    :raises Invalid: the text is no datetime, or not in the future.
     """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     try:
-        if len(text) > LONGEST:
+        if len(text) > MAX_DATETIME_LENGTH:
             raise ValueError
-        found = parser.parse(text, default=midnight, tzinfos=_offset)
-        if found.tzinfo is not None:
-            found = _stored(found)
-    # The parser fails in many ways, as texts do.
+        time = parser.parse(text, default=midnight, tzinfos=_offset)
+        if time.tzinfo is not None:
+            time = _to_utc(time)
+    # The parser raises errors of many kinds.
     except Exception:
         raise exception.Invalid(
-            f'{text[:LONGEST]!r} is not a time; send one such as '
-            '2030-01-31T12:00:00Z.')
-    return check_ahead(found, now)
+            f'{text[:MAX_DATETIME_LENGTH]!r} is not a time; send one such '
+            'as 2030-01-31T12:00:00Z.')
+    return require_future(time, now)
 
 
-def _offset(name, seconds):
+def _offset(name: str | None, seconds: int | None) -> datetime.tzinfo | None:
     if seconds is not None:
         return tz.tzoffset(None, seconds)
     if name is None:
@@ -62,40 +65,38 @@ def _offset(name, seconds):
     raise ValueError(name)
 
 
-def check_ahead(time, now):
-    """The time, if there is a minute until then.
+def require_future(time: datetime.datetime, now: datetime.datetime
+                   ) -> datetime.datetime:
+    """Return the time, if it is a minute ahead.
 
-    :raises Invalid: there is not.
+    :raises Invalid: the time is too close.
     """
-    if time < now + AHEAD:
+    if time < now + MIN_AHEAD:
         raise exception.Invalid(
             'Execution time must be at least 1 minute in the future.')
     return time
 
 
-def check(pattern, timezone, start):
-    """The first tick after ``start``.
+def first_fire_time(pattern: str, timezone: str | None,
+                    start: datetime.datetime) -> datetime.datetime:
+    """Return the first fire time after ``start``.
 
-    :raises Invalid: the pattern or the zone is none, or there is no such
-        tick.
+    :raises Invalid: the pattern or the zone is not valid, or the pattern
+        never fires.
     """
     reason = 'it has no time to come'
     try:
-        found = after(pattern, timezone, start)
+        time = next_fire_time(pattern, timezone, start)
     except _BAD_PATTERN as e:
-        found, reason = None, str(e)
-    if found is None:
+        time, reason = None, str(e)
+    if time is None:
         raise exception.Invalid(
             f'The specified pattern is not valid: {reason}. Send five '
             'fields, such as "*/5 * * * *".')
-    return found
+    return time
 
 
-#: The last two are what the library makes of some odd mixtures.
-_BAD_PATTERN = (cronsim.CronSimError, AssertionError, TypeError)
-
-
-def _zone(name):
+def _zone(name: str | None) -> datetime.tzinfo:
     if name is None or name == 'UTC':
         return datetime.timezone.utc
     try:
@@ -105,96 +106,113 @@ def _zone(name):
             f'{name!r} is not a time zone; send one such as Europe/Paris.')
 
 
-def _stored(time):
+def _to_utc(time: datetime.datetime) -> datetime.datetime:
     return time.astimezone(datetime.timezone.utc).replace(tzinfo=None)
 
 
-def after(pattern, timezone, time):
-    """The first tick after a time, ``None`` if there is none."""
-    fields = NAMES.get(pattern.strip().lower(), pattern)
+def next_fire_time(pattern: str, timezone: str | None,
+                   time: datetime.datetime) -> datetime.datetime | None:
+    """Return the first fire time after a time, or ``None``."""
+    fields = NAMED_PATTERNS.get(pattern.strip().lower(), pattern)
     if len(fields.split()) != 5:
         raise cronsim.CronSimError('it must have five fields')
     local = time.replace(tzinfo=datetime.timezone.utc).astimezone(
         _zone(timezone))
     try:
-        for tick in cronsim.CronSim(fields, local):
-            # In an hour that comes twice the library may step back to what
-            # was before.
-            if (found := _stored(tick)) > time:
-                return found
+        for fire_time in cronsim.CronSim(fields, local):
+            # In a repeated hour the library may step back.
+            if (stored := _to_utc(fire_time)) > time:
+                return stored
     except (OverflowError, ValueError):
-        # It is beyond the last year of all.
+        # Beyond the last year of ``datetime``.
         pass
     return None
 
 
-def latest(pattern, timezone, tick, now):
-    """The last tick that is not after ``now``, for a tick that is not.
+def latest_fire_time(pattern: str, timezone: str | None,
+                     time: datetime.datetime, now: datetime.datetime
+                     ) -> datetime.datetime:
+    """Return the last fire time up to ``now``.
 
-    It looks from ``now`` back by more and more, so that it takes as long for
-    a year as for a day.
+    The search doubles its distance from ``now``, so a gap of a year takes as
+    long as a gap of a day.
+
+    :param time: a fire time before ``now``.
     """
-    back = AHEAD
-    while now - back > tick:
-        found = after(pattern, timezone, now - back)
-        if found is not None and found <= now:
-            tick = found
+    distance = MIN_AHEAD
+    while now - distance > time:
+        candidate = next_fire_time(pattern, timezone, now - distance)
+        if candidate is not None and candidate <= now:
+            time = candidate
             break
-        back *= 2
-    while (following := after(pattern, timezone, tick)) is not None:
-        if following > now:
+        distance *= 2
+    while (candidate := next_fire_time(pattern, timezone, time)) is not None:
+        if candidate > now:
             break
-        tick = following
-    return tick
+        time = candidate
+    return time
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
-    """What becomes of a job that is due: it fires for ``tick``, or not if
-    that is ``None``, and then has this status and these columns."""
+class FireDecision:
+    """What happens to a due job.
 
-    tick: datetime.datetime | None
-    status: str
-    values: dict
-
-
-def step(job, now, grace):
-    """The :class:`Step` of a row of a job that is due at ``now``.
-
-    :param grace: seconds that a tick may be late before ``misfire`` "skip"
-        leaves it out.
+    The job fires for ``fire_time``, or not if ``None``, and then has this
+    status and these columns.
     """
-    tick, following, reason = job.next_execution_time, None, None
+
+    fire_time: datetime.datetime | None
+    status: str
+    values: dict[str, typing.Any]
+
+
+def decide(job: typing.Any, now: datetime.datetime, grace: float
+           ) -> FireDecision:
+    """Return what happens to a job that is due at ``now``.
+
+    :param job: row of the job.
+    :param grace: seconds of delay before ``misfire`` "skip" skips a fire
+        time.
+    """
+    fire_time, next_time, reason = job.next_execution_time, None, None
     if job.pattern:
         if job.misfire != Misfire.ALL:
-            tick = latest(job.pattern, job.timezone, tick, now)
-        following = after(job.pattern, job.timezone, tick)
+            fire_time = latest_fire_time(
+                job.pattern, job.timezone, fire_time, now)
+        next_time = next_fire_time(job.pattern, job.timezone, fire_time)
     count = job.count
-    if job.misfire == Misfire.SKIP and (now - tick).total_seconds() > grace:
-        reason = f'The tick of {tick.isoformat()}Z was missed and skipped.'
-        tick = None
+    if (job.misfire == Misfire.SKIP
+            and (now - fire_time).total_seconds() > grace):
+        reason = (f'The fire time {fire_time.isoformat()}Z was missed and '
+                  'skipped.')
+        fire_time = None
     elif count is not None:
         count -= 1
-    done = following is None or count == 0
-    status = JobStatus.DONE if done else JobStatus.RUNNING
-    return Step(tick, status.value, {
+    is_done = next_time is None or count == 0
+    status = JobStatus.DONE if is_done else JobStatus.RUNNING
+    return FireDecision(fire_time, status.value, {
         'status_reason': reason, 'count': count,
-        'next_execution_time': None if done else following})
+        'next_execution_time': None if is_done else next_time})
 
 
-def preview(job, now, count):
-    """The next ticks of a job, at most ``count``; of one that is paused
-    those that it would have if it went on now."""
-    if job.next_execution_time is None:
-        return []
+def preview(job: typing.Any, now: datetime.datetime, count: int
+            ) -> list[datetime.datetime]:
+    """Return at most ``count`` fire times of a job to come.
+
+    For a paused job, return the fire times after a resume at ``now``.
+    """
     first = job.next_execution_time
+    if first is None:
+        return []
     if job.pattern and job.status == JobStatus.PAUSED:
-        first = after(job.pattern, job.timezone, now)
+        first = next_fire_time(job.pattern, job.timezone, now)
     return list(itertools.islice(
-        _series(job, first), min(count, job.count or count)))
+        _fire_times(job, first), min(count, job.count or count)))
 
 
-def _series(job, tick):
-    while tick is not None:
-        yield tick
-        tick = job.pattern and after(job.pattern, job.timezone, tick)
+def _fire_times(job: typing.Any, time: datetime.datetime | None
+                ) -> Iterator[datetime.datetime]:
+    while time is not None:
+        yield time
+        time = (next_fire_time(job.pattern, job.timezone, time)
+                if job.pattern else None)

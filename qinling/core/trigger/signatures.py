@@ -1,30 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who has sent a delivery: the signatures of webhook senders.
+"""Signatures of webhook senders.
 
-Each form is an HMAC-SHA256 with a secret that the sender and the webhook
-share.  They differ in what is signed and where the signature is:
+Each form is an HMAC-SHA256 with a secret that sender and webhook share.  The
+forms differ in the signed bytes and the place of the signature:
 
 * ``github``: the body; ``X-Hub-Signature-256: sha256=<hex>``.
 * ``stripe``: ``<time>.<body>``; ``Stripe-Signature: t=<time>,v1=<hex>``,
-  with one ``v1`` for each secret while Stripe changes them.
+  with one ``v1`` for each secret during a rotation at Stripe.
 * ``slack``: ``v0:<time>:<body>``; ``X-Slack-Signature: v0=<hex>`` and
   ``X-Slack-Request-Timestamp``.
 * ``standard`` (standardwebhooks.com): ``<id>.<time>.<body>``;
-  ``webhook-signature: v1,<base64>``, of which there may be several with
-  spaces between them, ``webhook-id`` and ``webhook-timestamp``.
+  ``webhook-signature: v1,<base64>``, several separated by spaces,
+  ``webhook-id`` and ``webhook-timestamp``.
 
-Times are Unix seconds.  The sources are the senders' own documents:
-"Validating webhook deliveries" (GitHub), "Verify webhook signatures manually"
-(Stripe), "Verifying requests from Slack", and the specification of Standard
-Webhooks.
+Times are Unix seconds.  Sources: "Validating webhook deliveries" (GitHub),
+"Verify webhook signatures manually" (Stripe), "Verifying requests from Slack",
+and the specification of Standard Webhooks.
 """
 
 import base64
 import binascii
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
 import hmac
 import re
 import secrets as random
 import time
+import typing
 
 from qinling import exception
 
@@ -33,87 +36,104 @@ _PREFIX = 'whsec_'
 #: Bytes of the key in a secret of a Standard Webhook.
 _KEY_SIZES = range(24, 65)
 #: Characters of any other secret.
-_TEXT_SIZES = range(8, 256)
-#: Random bytes in a secret that is made here.
-_SIZE = 32
+_SECRET_LENGTHS = range(8, 256)
+#: Random bytes of a generated secret.
+GENERATED_BYTES = 32
+
+_Headers = Mapping[str, str]
 
 
-def _github(headers, body):
-    return None, body, _marked([headers.get('x-hub-signature-256', '')],
-                               'sha256=')
+class Signed(typing.NamedTuple):
+    """Time, signed bytes and signatures of a delivery."""
+
+    time: str | None
+    data: bytes
+    signatures: list[str]
 
 
-def _stripe(headers, body):
-    fields = [each.strip() for each in
+def _read_github(headers: _Headers, body: bytes) -> Signed:
+    return Signed(None, body, _strip_prefix(
+        [headers.get('x-hub-signature-256', '')], 'sha256='))
+
+
+def _read_stripe(headers: _Headers, body: bytes) -> Signed:
+    fields = [field.strip() for field in
               headers.get('stripe-signature', '').split(',')]
-    at = (_marked(fields, 't=') or [''])[0]
-    return at, b'.'.join([_raw(at), body]), _marked(fields, 'v1=')
+    at = (_strip_prefix(fields, 't=') or [''])[0]
+    return Signed(at, b'.'.join([_encode(at), body]),
+                  _strip_prefix(fields, 'v1='))
 
 
-def _slack(headers, body):
+def _read_slack(headers: _Headers, body: bytes) -> Signed:
     at = headers.get('x-slack-request-timestamp', '')
-    return at, b':'.join([b'v0', _raw(at), body]), _marked(
-        [headers.get('x-slack-signature', '')], 'v0=')
+    return Signed(at, b':'.join([b'v0', _encode(at), body]), _strip_prefix(
+        [headers.get('x-slack-signature', '')], 'v0='))
 
 
-def _standard(headers, body):
-    id, at, found = (headers.get(f'webhook-{name}', '')
-                     for name in ('id', 'timestamp', 'signature'))
-    return at, b'.'.join([_raw(id), _raw(at), body]), _marked(
-        found.split(' '), 'v1,')
+def _read_standard(headers: _Headers, body: bytes) -> Signed:
+    id, at, signatures = (headers.get(f'webhook-{name}', '')
+                          for name in ('id', 'timestamp', 'signature'))
+    return Signed(at, b'.'.join([_encode(id), _encode(at), body]),
+                  _strip_prefix(signatures.split(' '), 'v1,'))
 
 
-def _raw(header):
-    """A header as it was sent."""
+def _encode(header: str) -> bytes:
+    """Return the bytes of a header as sent."""
     return header.encode('latin-1', 'replace')
 
 
-def _marked(texts, mark):
-    return [text[len(mark):] for text in texts if text.startswith(mark)]
+def _strip_prefix(texts: Iterable[str], prefix: str) -> list[str]:
+    return [text[len(prefix):] for text in texts if text.startswith(prefix)]
 
 
-def _hex(secret, signed):
-    return hmac.digest(secret.encode(), signed, 'sha256').hex().encode()
+def _sign_hex(secret: str, data: bytes) -> bytes:
+    return hmac.digest(secret.encode(), data, 'sha256').hex().encode()
 
 
-def _base64(secret, signed):
-    return base64.b64encode(hmac.digest(_key(secret), signed, 'sha256'))
+def _sign_base64(secret: str, data: bytes) -> bytes:
+    return base64.b64encode(hmac.digest(_standard_key(secret), data,
+                                        'sha256'))
 
 
-def _key(secret):
+def _standard_key(secret: str) -> bytes:
     return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
 
 
-#: name -> (function of headers and body that finds the time, what is signed
-#: and the signatures; function of a secret and what is signed that signs)
-FORMS = {'github': (_github, _hex), 'stripe': (_stripe, _hex),
-         'slack': (_slack, _hex), 'standard': (_standard, _base64)}
+#: Name -> (reader of a delivery, signer with a secret).
+FORMS: dict[str, tuple[Callable[[_Headers, bytes], Signed],
+                       Callable[[str, bytes], bytes]]] = {
+    'github': (_read_github, _sign_hex),
+    'stripe': (_read_stripe, _sign_hex),
+    'slack': (_read_slack, _sign_hex),
+    'standard': (_read_standard, _sign_base64)}
 
 
-def verify(form, secrets, headers, body, tolerance):
-    """Refuse a delivery that was not signed with one of the secrets.
+def verify(form: str, secrets: Iterable[str], headers: _Headers, body: bytes,
+           tolerance: float) -> None:
+    """Reject a delivery without the signature of one of the secrets.
 
     :param headers: dict with lower-case names.
-    :param tolerance: seconds by which a signed time may be off.
-    :raises SignatureRefused: it was not, or its time is too far away.
+    :param tolerance: seconds by which a signed time may differ.
+    :raises SignatureRefused: the signature or the time is not valid.
     """
     read, sign = FORMS[form]
-    at, signed, found = read(headers, body)
-    if not found:
+    signed = read(headers, body)
+    if not signed.signatures:
         raise exception.SignatureRefused(
             reason=f'it has no signature of the form {form}.')
-    if at is not None:
-        _check_time(at, tolerance)
-    expected = [sign(secret, signed) for secret in secrets]
-    # All are compared, so that the time tells nothing about any.
-    if not any([hmac.compare_digest(one, _raw(other))
-                for one in expected for other in found]):
+    if signed.time is not None:
+        _check_time(signed.time, tolerance)
+    expected = [sign(secret, signed.data) for secret in secrets]
+    # Compare all, so that the duration reveals nothing.
+    if not any([hmac.compare_digest(signature, _encode(candidate))
+                for signature in expected
+                for candidate in signed.signatures]):
         raise exception.SignatureRefused(
             reason='its signature is not one with the secret of this '
                    'webhook.')
 
 
-def _check_time(text, tolerance):
+def _check_time(text: str, tolerance: float) -> None:
     if not _TIME.fullmatch(text):
         raise exception.SignatureRefused(
             reason='its time is missing, or is not in Unix seconds.')
@@ -123,28 +143,28 @@ def _check_time(text, tolerance):
                    f'{tolerance} seconds from that of this host.')
 
 
-def check_secret(form, secret):
-    """Refuse a secret that a sender of this form cannot have.
+def check_secret(form: str, secret: str) -> None:
+    """Check that senders of a form can have a secret.
 
-    :raises Invalid: it is none.
+    :raises Invalid: the secret does not fit.
     """
     if form == 'standard':
         try:
-            if len(_key(secret)) in _KEY_SIZES:
+            if len(_standard_key(secret)) in _KEY_SIZES:
                 return
         except (binascii.Error, ValueError):
             pass
         raise exception.Invalid(
             'The secret of a standard webhook is 24 to 64 bytes in base64, '
             'with or without "whsec_" before it.')
-    if len(secret) not in _TEXT_SIZES or not secret.isprintable():
+    if len(secret) not in _SECRET_LENGTHS or not secret.isprintable():
         raise exception.Invalid(
             'A secret has 8 to 255 printable characters.')
 
 
-def new_secret(form):
-    """A secret for a sender of this form."""
+def new_secret(form: str) -> str:
+    """Return a random secret for senders of a form."""
     if form == 'standard':
-        key = base64.b64encode(random.token_bytes(_SIZE))
+        key = base64.b64encode(random.token_bytes(GENERATED_BYTES))
         return _PREFIX + key.decode()
-    return random.token_urlsafe(_SIZE)
+    return random.token_urlsafe(GENERATED_BYTES)

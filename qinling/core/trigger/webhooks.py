@@ -1,185 +1,201 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Webhooks: URLs that run a function, and the secrets of their senders.
+"""Webhooks: URLs that run functions, and the secrets of their senders.
 
-What comes in at such a URL is the matter of :mod:`qinling.core.trigger.deliveries`.
+:mod:`.deliveries` handles the requests to such a URL.
 """
 
+from collections.abc import Mapping
 import datetime
+import typing
 
+from qinling import context
+from qinling.core import collection
 from qinling.core import preconditions
+from qinling.core import quotas as quotas_module
+from qinling.core import secrets as secrets_module
 from qinling.core import targets
 from qinling.core.trigger import payloads
 from qinling.core.trigger import signatures
 from qinling.core import validation
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 from qinling import exception
 
 _MODEL = models.Webhook
-#: What runs: an alias alone, or a function with a version.
-TARGET = ('function_id', 'function_version', 'function_alias')
-_CHANGEABLE = ('description', 'sync', 'payload')
-#: Seconds that a secret lives on beside its successor, unless said
-#: otherwise, and at most.
-OVERLAP, MOST_OVERLAP = 24 * 3600, 7 * 24 * 3600
+#: The target: an alias alone, or a function with a version.
+TARGET_FIELDS = ('function_id', 'function_version', 'function_alias')
+_CHANGEABLE_FIELDS = ('description', 'sync', 'payload')
+#: Seconds that a rotated secret stays valid: default and maximum.
+DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS = 24 * 3600, 7 * 24 * 3600
 _NO_SECRET = {'signature': None, 'secret': None, 'previous_secret': None,
               'previous_until': None}
 
+_Values = Mapping[str, typing.Any]
 
-class Webhooks:
-    """What may happen to webhooks."""
 
-    def __init__(self, db, secrets, quotas):
-        self._db = db
+class Webhooks(collection.Collection):
+    """Operations on webhooks."""
+
+    model = _MODEL
+    not_found = exception.WebhookNotFound
+
+    def __init__(self, db: session.Database,
+                 secrets: secrets_module.Secrets,
+                 quotas: quotas_module.Quotas) -> None:
+        super().__init__(db)
         self._quotas = quotas
         self._secrets = secrets
 
-    def create(self, ctx, values):
-        """Make a webhook for something in the caller's own project.
+    def create(self, ctx: context.RequestContext, values: _Values
+               ) -> tuple[typing.Any, str | None]:
+        """Create a webhook for a target in the project of the caller.
 
-        :param values: what is given of ``function_id``,
-            ``function_version``, ``function_alias``, ``description``,
-            ``sync``, ``payload``, ``signature`` and ``secret``.
-        :returns: (the webhook, its secret or ``None``): the only time that
-            one is told.
+        :param values: ``function_id`` and ``function_version`` or
+            ``function_alias``; optional ``description``, ``sync``,
+            ``payload``, ``signature`` and ``secret``.
+        :returns: the webhook, and the secret, which is never shown again.
         """
-        _check(values)
+        _validate(values)
         if not ('function_id' in values or 'function_alias' in values):
             raise exception.Invalid(
                 'Either function_alias or function_id must be provided.')
-        values = dict(values)
-        secret = values.pop('secret', None)
-        target = _target(values)
-        if secret is not None and 'signature' not in values:
+        columns = dict(values)
+        secret = columns.pop('secret', None)
+        target = _target_columns(columns)
+        if secret is not None and 'signature' not in columns:
             raise exception.Invalid(
                 'A secret needs a signature, which says how it is used.')
-        if 'signature' in values:
-            secret = self._sealed(values, secret)
-        row = {name: value for name, value in values.items()
-               if name not in TARGET}
+        if 'signature' in columns:
+            secret = self._add_secret(columns, secret)
+        columns.update(target)
         guard = self._quotas.guard(ctx.project_id, webhooks=1)
 
-        def insert(tx):
+        def insert(tx: session.Connection) -> str:
             guard(tx)
-            targets.hold_reference(tx, ctx, **target)
+            targets.lock_reference(tx, ctx, **target)
             return crud.insert(tx, _MODEL, project_id=ctx.project_id,
-                               **target, **row)
-        id = self._db.write(insert)
-        return self.get(ctx, id), secret
+                               **columns)
+        return self.get(ctx, self._db.write(insert)), secret
 
-    def _sealed(self, values, secret=None):
-        """Put a secret into the values, one that is made here if none is
-        given; returns it."""
-        form = values['signature']
+    def _add_secret(self, columns: dict[str, typing.Any],
+                    secret: str | None) -> str:
+        """Add an encrypted secret to the columns, and return the secret.
+
+        :param secret: generated if ``None``.
+        """
+        form = columns['signature']
         if secret is None:
             secret = signatures.new_secret(form)
         else:
             signatures.check_secret(form, secret)
-        values['secret'] = self._secrets.encrypt(secret)
+        columns['secret'] = self._secrets.encrypt(secret)
         return secret
 
-    def get(self, ctx, id):
-        """One webhook."""
-        return self._db.read(lambda tx: _find(tx, ctx.reach(), id))
+    def update(self, ctx: context.RequestContext, id: str, values: _Values,
+               match: preconditions.Match = None) -> typing.Any:
+        """Change a webhook of the caller, for the next delivery on.
 
-    def list(self, ctx, filters, page):
-        """Webhooks."""
-        conditions = [crud.condition(_MODEL, name, text)
-                      for name, text in filters.items()]
-        return self._db.read(lambda tx: crud.listing(
-            tx, ctx, _MODEL, conditions, page))
-
-    def update(self, ctx, id, values, match=None):
-        """Change a webhook of the caller's own project; the next delivery
-        follows.
-
-        A new alias takes the place of the function, and a new function that
-        of the alias.
+        A new alias replaces the function; a new function replaces the alias.
         """
-        _check(values)
-        values = {name: values[name] for name in (*TARGET, *_CHANGEABLE)
-                  if name in values}
-        self._db.write(lambda tx: _change(tx, ctx, id, values, match))
+        _validate(values)
+        columns = {name: values[name]
+                   for name in (*TARGET_FIELDS, *_CHANGEABLE_FIELDS)
+                   if name in values}
+        self._db.write(lambda tx: _change(tx, ctx, id, columns, match))
         return self.get(ctx, id)
 
-    def rotate(self, ctx, id, values, match=None):
-        """Give a webhook of the caller's own project another secret.
+    def rotate_secret(self, ctx: context.RequestContext, id: str,
+                      values: _Values, match: preconditions.Match = None
+                      ) -> tuple[typing.Any, str]:
+        """Replace the secret of a webhook of the caller.
 
-        :param values: what is given of ``secret`` (else one is made),
-            ``signature`` (else the form stays, which must be there) and
-            ``overlap``: seconds for which the present secret stays good.
-        :returns: (the webhook, the secret).
+        :param values: optional ``secret`` (generated by default),
+            ``signature`` (unchanged by default) and ``overlap``: seconds that
+            the present secret stays valid.
+        :returns: the webhook and its secret.
         """
-        _check(values)
-        overlap = values.get('overlap', OVERLAP)
-        if not 0 <= overlap <= MOST_OVERLAP:
+        _validate(values)
+        overlap = values.get('overlap', DEFAULT_OVERLAP_SECONDS)
+        if not 0 <= overlap <= MAX_OVERLAP_SECONDS:
             raise exception.Invalid(
-                f'overlap must be between 0 and {MOST_OVERLAP} seconds.')
+                f'overlap must be between 0 and {MAX_OVERLAP_SECONDS} '
+                'seconds.')
         return self._db.write(lambda tx: self._rotate(
             tx, ctx, id, dict(values, overlap=overlap), match))
 
-    def _rotate(self, tx, ctx, id, given, match):
-        row = _find(tx, ctx, id, match, lock=True)
-        values = dict(_NO_SECRET,
-                      signature=given.get('signature', row.signature))
-        if values['signature'] is None:
+    def _rotate(self, tx: session.Connection, ctx: context.RequestContext,
+                id: str, values: _Values, match: preconditions.Match
+                ) -> tuple[typing.Any, str]:
+        row = _lock_own(tx, ctx, id, match)
+        columns = dict(_NO_SECRET,
+                       signature=values.get('signature', row.signature))
+        if columns['signature'] is None:
             raise exception.Invalid(
                 'The webhook has no signature yet; say which one.')
-        secret = self._sealed(values, given.get('secret'))
-        if given['overlap'] and values['signature'] == row.signature:
-            values.update(
+        secret = self._add_secret(columns, values.get('secret'))
+        if values['overlap'] and columns['signature'] == row.signature:
+            columns.update(
                 previous_secret=row.secret,
                 previous_until=models.now() + datetime.timedelta(
-                    seconds=given['overlap']))
-        crud.update(tx, _MODEL, id, values)
-        return _find(tx, ctx, id), secret
+                    seconds=values['overlap']))
+        crud.update(tx, _MODEL, id, columns)
+        return self._find(tx, ctx, id), secret
 
-    def unseal(self, ctx, id, match=None):
-        """Forget the secrets of a webhook of the caller's own project: any
-        sender may use it from then on."""
+    def clear_secret(self, ctx: context.RequestContext, id: str,
+                     match: preconditions.Match = None) -> None:
+        """Delete the secrets of a webhook of the caller.
+
+        Any sender may use the webhook from then on.
+        """
         self._db.write(lambda tx: _change(tx, ctx, id, _NO_SECRET, match))
 
-    def delete(self, ctx, id, match=None):
-        """Delete a webhook; its URL is good for nothing from then on."""
-        def remove(tx):
-            _find(tx, ctx.reach(), id, match, lock=True)
-            crud.delete(tx, _MODEL, id)
-        self._db.write(remove)
+    def delete(self, ctx: context.RequestContext, id: str,
+               match: preconditions.Match = None) -> None:
+        """Delete a webhook.
+
+        Its URL stops working immediately; running executions continue.
+        """
+        self._delete_row(ctx, id, match)
 
 
-def _find(tx, ctx, id, match=None, lock=False):
-    row = crud.get(tx, ctx, _MODEL, lock=lock, id=id)
+def _lock_own(tx: session.Connection, ctx: context.RequestContext, id: str,
+              match: preconditions.Match) -> typing.Any:
+    row = crud.get(tx, ctx, _MODEL, lock=True, id=id)
     if row is None:
         raise exception.WebhookNotFound(id=id)
     preconditions.check(row, match)
     return row
 
 
-def _change(tx, ctx, id, values, match):
-    row = _find(tx, ctx, id, match, lock=True)
-    if set(TARGET) & set(values):
-        values = dict(values, **_retarget(row, values))
-        targets.hold_reference(
-            tx, ctx, **{name: values[name] for name in TARGET})
-    if values:
-        crud.update(tx, _MODEL, id, values)
+def _change(tx: session.Connection, ctx: context.RequestContext, id: str,
+            columns: _Values, match: preconditions.Match) -> None:
+    row = _lock_own(tx, ctx, id, match)
+    if set(TARGET_FIELDS) & set(columns):
+        target = _changed_target(row, columns)
+        columns = dict(columns, **target)
+        targets.lock_reference(tx, ctx, **target)
+    if columns:
+        crud.update(tx, _MODEL, id, columns)
 
 
-def _retarget(row, values):
-    """What a webhook runs after a change of it."""
+def _changed_target(row: typing.Any, values: _Values
+                    ) -> dict[str, typing.Any]:
+    """Return the target of a webhook after a change."""
     if 'function_alias' in values:
-        return _target(values)
+        return _target_columns(values)
     id = values.get('function_id', row.function_id)
     if id is None:
         raise exception.Invalid(
             'The webhook runs what an alias points at; give function_id '
             'together with function_version.')
-    return _target({'function_id': id, 'function_version': values.get(
-        'function_version', row.function_version)})
+    return _target_columns({
+        'function_id': id, 'function_version': values.get(
+            'function_version', row.function_version)})
 
 
-def _target(values):
-    """The three columns; an alias wins over a function."""
+def _target_columns(values: _Values) -> dict[str, typing.Any]:
+    """Return the columns of a target; an alias wins over a function."""
     alias = values.get('function_alias')
     if alias is not None:
         return {'function_id': None, 'function_version': None,
@@ -188,11 +204,12 @@ def _target(values):
             'function_version': values.get('function_version') or 0}
 
 
-def _check(values):
+def _validate(values: _Values) -> None:
     for name in ('description', 'function_alias'):
         validation.text(name, values.get(name))
-    for name, known in (('payload', payloads.PAYLOADS),
-                        ('signature', signatures.FORMS)):
-        if name in values and values[name] not in known:
+    choices: tuple[tuple[str, Mapping[str, typing.Any]], ...] = (
+        ('payload', payloads.PAYLOADS), ('signature', signatures.FORMS))
+    for name, options in choices:
+        if name in values and values[name] not in options:
             raise exception.Invalid(
-                f'{name} must be one of: {", ".join(known)}.')
+                f'{name} must be one of: {", ".join(options)}.')

@@ -1,160 +1,174 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finding the executions that nobody looks after.
+"""Recovery of executions whose lease has run out.
 
-Two kinds have a lease that ran out: those that no engine ever claimed, since
-their message was lost, and those whose engine died.  An asynchronous one is
-begun again; a synchronous one has nobody who waits, and ends.
+No engine ever claimed such an execution, since its message was lost, or the
+claiming engine died.  An asynchronous execution starts again; a synchronous
+one ends, since no client waits for it.
 """
 
+from collections.abc import Iterable
+import datetime
 import logging
 import time
+import typing
 
+from oslo_config import cfg
 from oslo_log import log
 
 from qinling import context
-from qinling.core.execution import executions
+from qinling.core.execution import lifecycle
+from qinling.core.execution import records
 from qinling.core import targets
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
+from qinling.engine.run import completion as completion_module
 from qinling import exception
+from qinling.states import ExecutionReason
 from qinling.telemetry import metrics
 
 LOG = log.getLogger(__name__)
 
 _MODEL = models.Execution
-#: Rows that one sweep reads at most, so that engines share a large backlog.
-BATCH = 100
+#: Rows of one sweep, so that engines share a large backlog.
+MAX_BATCH_ROWS = 100
 DIED = 'The engine that ran the execution died or was stopped.'
 NO_ENGINE = 'No engine took the execution in time.'
 
 
+class LocalExecutions(typing.Protocol):
+    """Executions that an engine has queued or claimed."""
+
+    def local_ids(self) -> Iterable[str]:
+        """Return the ids of the executions."""
+
+
 class Reaper:
-    """Sweeps for one engine.
+    """Sweeps for one engine."""
 
-    :param retries: a :class:`qinling.engine.run.completion.Retries`.
-    :param known: function that tells the ids queued or held here.
-    """
-
-    def __init__(self, conf, db, owner, retries, known):
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 owner: str, completion: completion_module.Completion,
+                 local: LocalExecutions) -> None:
         self._conf = conf
         self._db = db
         self._owner = owner
-        self._retries = retries
-        self._known = known
-        #: When to sweep again, on time.monotonic().
-        self._next = 0
+        self._completion = completion
+        self._local = local
+        #: Time of the next sweep, of ``time.monotonic()``.
+        self._next_sweep = 0.0
 
-    def pause(self):
-        """Sweep nothing for a while: the database was away, perhaps for
-        longer than leases last, and nobody could renew them.  Whoever lives
-        does so within this time."""
-        self._next = time.monotonic() + self._conf.engine.lease / 3 + 1
+    def pause(self) -> None:
+        """Sweep nothing until living engines have renewed their leases.
 
-    def release(self, ids):
-        """Let others begin, at once, what was queued here."""
-        for start in range(0, len(ids), BATCH):
-            some = ids[start:start + BATCH]
-            self._db.write(lambda tx: crud.update_all(
-                tx, _MODEL, {'lease_until': models.now(),
-                             'updated_at': _MODEL.updated_at},
-                _MODEL.id.in_(some), _MODEL.owner.is_(None),
-                _MODEL.lease_until.is_not(None)))
-
-    def renew(self, ids):
-        """Prolong the leases of executions that this engine holds or has
-        queued.
-
-        :returns: the ids of those that are no longer its own: they were
-            cancelled or deleted, or are another engine's.
+        The database was away, perhaps for longer than a lease.
         """
-        lost = []
-        values = {'lease_until': executions.lease(self._conf, models.now()),
-                  'updated_at': _MODEL.updated_at}
-        ours = (_MODEL.owner == self._owner) | _MODEL.owner.is_(None)
-        for start in range(0, len(ids), BATCH):
-            some = ids[start:start + BATCH]
-            # What waits for its next attempt has its time as its lease.
-            still = (_MODEL.id.in_(some), ours,
-                     _MODEL.lease_until.is_not(None),
-                     _MODEL.next_attempt_at.is_(None))
-            if self._db.write(lambda tx: crud.update_all(
-                    tx, _MODEL, values, *still)) == len(some):
-                continue
-            kept = self._db.read(lambda tx: crud.find(
-                tx, _MODEL, *still, only=(_MODEL.id,)))
-            lost += set(some) - {row.id for row in kept}
+        self._next_sweep = time.monotonic() + self._conf.engine.lease / 3 + 1
+
+    def release(self, ids: list[str]) -> None:
+        """Let other engines claim executions that were queued here."""
+        for start in range(0, len(ids), MAX_BATCH_ROWS):
+            lifecycle.release_queued(
+                self._db, ids[start:start + MAX_BATCH_ROWS])
+
+    def renew(self, ids: list[str]) -> list[str]:
+        """Renew the leases of executions that this engine owns or queued.
+
+        :returns: ids of executions lost to a cancellation, a deletion or
+            another engine.
+        """
+        lost: list[str] = []
+        for start in range(0, len(ids), MAX_BATCH_ROWS):
+            lost += lifecycle.renew_leases(
+                self._db, self._owner, ids[start:start + MAX_BATCH_ROWS],
+                self._lease_until())
         metrics.leases_lost.inc(len(lost))
         return lost
 
-    def sweep(self):
-        """Take some of what is overdue; returns how many rows it took."""
-        if time.monotonic() < self._next:
+    def _lease_until(self) -> datetime.datetime:
+        return models.now() + datetime.timedelta(
+            seconds=self._conf.engine.lease)
+
+    def sweep(self) -> int:
+        """Recover overdue executions.
+
+        :returns: the number of rows recovered.
+        """
+        if time.monotonic() < self._next_sweep:
             return 0
-        return self._take(self._page(_MODEL.lease_until < models.now()))
+        return self._recover_rows(
+            self._read_rows(_MODEL.lease_until < models.now()))
 
-    def recover(self):
-        """Take everything that another owner left, overdue or not: for the
-        one engine that may use this database."""
-        left = (_MODEL.lease_until.is_not(None)
-                & (_MODEL.owner.is_(None) | (_MODEL.owner != self._owner)))
-        rows = self._page(left)
+    def recover(self) -> None:
+        """Recover all executions of other owners, overdue or not.
+
+        Only for the one engine that may use this database.
+        """
+        left_behind = (_MODEL.lease_until.is_not(None)
+                       & (_MODEL.owner.is_(None)
+                          | (_MODEL.owner != self._owner)))
+        rows = self._read_rows(left_behind)
         while rows:
-            waiting = [row for row in rows if row.next_attempt_at
-                       and row.next_attempt_at > models.now()]
-            for row in waiting:
-                self._retries.later(row.next_attempt_at, row.id)
-            self._take([row for row in rows if row not in waiting])
-            rows = self._page(left, _MODEL.id > rows[-1].id)
+            overdue = []
+            for row in rows:
+                at = row.next_attempt_at
+                if at is not None and at > models.now():
+                    self._completion.schedule_retry(at, row.id)
+                else:
+                    overdue.append(row)
+            self._recover_rows(overdue)
+            rows = self._read_rows(left_behind, _MODEL.id > rows[-1].id)
 
-    def resume(self, id, at):
-        """Begin the attempt of an execution that waited for it until
-        ``at``, unless another engine has done so."""
-        self._take(self._page(_MODEL.id == id, _MODEL.next_attempt_at == at))
+    def resume(self, id: str, at: datetime.datetime) -> None:
+        """Start the attempt that waited until ``at``.
 
-    def _page(self, *conditions):
-        return self._db.read(
-            lambda tx: crud.find(tx, _MODEL, *conditions, limit=BATCH))
+        Another engine may have started the attempt already.
+        """
+        self._recover_rows(self._read_rows(
+            _MODEL.id == id, _MODEL.next_attempt_at == at))
 
-    def _take(self, rows):
-        known = set(self._known())
-        return sum(bool(self._rescue(row)) for row in rows
-                   if row.id not in known)
+    def _read_rows(self, *conditions: typing.Any
+                   ) -> list[records.ExecutionRow]:
+        return [records.from_database(row) for row in self._db.read(
+            lambda tx: crud.select(tx, _MODEL, *conditions,
+                                   limit=MAX_BATCH_ROWS))]
 
-    def _rescue(self, row):
-        """End a row or begin it again; whether it was still as read."""
-        as_read = (_MODEL.lease_until == row.lease_until,
-                   _MODEL.owner.is_(None) if row.owner is None
-                   else _MODEL.owner == row.owner)
+    def _recover_rows(self, rows: list[records.ExecutionRow]) -> int:
+        local_ids = set(self._local.local_ids())
+        return sum(self._recover_row(row) for row in rows
+                   if row.id not in local_ids)
+
+    def _recover_row(self, row: records.ExecutionRow) -> bool:
+        """End or requeue one execution.
+
+        :returns: whether the row was still as read.
+        """
         if row.sync:
-            return self._end(row, as_read, DIED if row.owner else NO_ENGINE)
+            return self._end(row, DIED if row.owner else NO_ENGINE)
         try:
             target = self._db.read(lambda tx: targets.resolve(
-                tx, context.admin(), row.function_id,
-                row.function_version))
+                tx, context.admin(), row.function_id, row.function_version))
         except exception.NotFound as e:
-            return self._end(row, as_read, str(e))
+            return self._end(row, str(e))
         deaths = row.attempt - row.retry
         if deaths >= self._conf.engine.max_attempts:
-            return self._retries.conclude(
-                row.id, executions.fault(
-                    'The engines that ran the execution died, '
-                    f'{deaths} in all.'), target, *as_read, final=True)
-        # The row becomes nobody's, with time to be claimed from the queue.
-        until = executions.lease(self._conf, models.now())
-        free = {'owner': None, 'lease_until': until, 'next_attempt_at': None}
-        if not self._db.write(lambda tx: crud.update(
-                tx, _MODEL, row.id, free, *as_read)):
+            return self._completion.conclude(
+                row.id, records.platform_fault(
+                    f'The engines that ran the execution died, {deaths} in '
+                    'all.', ExecutionReason.ENGINE_LOST), target,
+                *lifecycle.unchanged(row), final=True) is not None
+        if not lifecycle.requeue(self._db, row, self._lease_until()):
             return False
-        metrics.rescued_again.inc()
+        metrics.reaped_requeued.inc()
         LOG.log(logging.INFO if row.next_attempt_at else logging.WARNING,
-                'Execution %s of %s is begun again.', row.id,
-                row.owner or 'nobody')
-        self._retries.submit({'id': row.id, 'input': row.input,
-                              'sync': False, 'owner': None}, target)
+                'Requeueing execution %s of engine %s.', row.id, row.owner)
+        self._completion.submit(
+            records.ExecutionMessage(row.id, row.input, False), target)
         return True
 
-    def _end(self, row, as_read, sentence):
-        LOG.warning('Execution %s ends: %s', row.id, sentence)
-        metrics.rescued_ended.inc()
-        return executions.finish(
-            self._db, row.id, executions.fault(sentence), *as_read)
+    def _end(self, row: records.ExecutionRow, sentence: str) -> bool:
+        LOG.warning('Ending execution %s: %s', row.id, sentence)
+        metrics.reaped_ended.inc()
+        return lifecycle.finish(
+            self._db, row.id,
+            records.platform_fault(sentence, ExecutionReason.ENGINE_LOST),
+            *lifecycle.unchanged(row)) is not None

@@ -1,29 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Firing jobs, and beginning attempts that had to wait.
+"""Scheduler: fires due jobs and starts delayed attempts.
 
-Every engine has a scheduler, and none leads.  One transaction moves the next
-time of a job by compare-and-swap and writes the execution, so that of
-several schedulers one fires a tick, and none when it dies before the commit.
-If it dies after that, the execution waits for a sweep like any other.
+Every engine has a scheduler, without a leader.  One transaction moves the
+next fire time of a job by compare-and-swap and writes the execution, so one
+of several schedulers fires, and none when the process dies before the commit.
+After a death behind the commit, the reaper of any engine finds the execution.
 """
 
 import collections
+from collections.abc import Sequence
 import dataclasses
 import datetime
 import heapq
 import random
 import threading
 import time
+import typing
 
+from oslo_config import cfg
 from oslo_log import log
 
-from qinling import context
-from qinling.core.execution import executions
-from qinling.core.execution import inputs
-from qinling.core import targets
+from qinling.core.execution import records
+from qinling.core.trigger import base as trigger
 from qinling.core.trigger import schedule
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
+from qinling.engine import background as background_module
+from qinling.engine.run import completion
 from qinling import exception
 from qinling.states import JobStatus
 from qinling.telemetry import metrics
@@ -31,219 +35,242 @@ from qinling.telemetry import metrics
 LOG = log.getLogger(__name__)
 
 _MODEL = models.Job
-#: The condition that a job is as it was read.
-_AS_READ = crud.given(_MODEL.revision, 'read_revision')
-#: Seconds between two looks at what becomes due until the next.
-INTERVAL = 1
-#: Jobs that one look finds at most.
-PAGE = 400
-#: Jobs that one transaction fires.
-BATCH = 50
+#: Condition: the job is as it was read.
+_UNCHANGED = crud.equals_parameter(_MODEL.revision, 'read_revision')
+#: Seconds between two polls for due jobs.
+POLL_INTERVAL_SECONDS = 1
+#: Jobs of one poll.
+MAX_POLL_ROWS = 400
+#: Jobs of one transaction.
+MAX_BATCH_ROWS = 50
+
+_Decisions = Sequence[tuple[typing.Any, schedule.FireDecision]]
+
+
+class Resumer(typing.Protocol):
+    """Start of delayed attempts."""
+
+    def resume(self, id: str, at: datetime.datetime) -> None:
+        """Start the attempt that waited until ``at``."""
 
 
 class Scheduler:
-    """The scheduler of one engine.
+    """Scheduler of one engine.
 
-    :param submit: function of (row dict, target) that queues an execution
-        on this engine.
-    :param resume: function of (id, time) that begins the attempt of an
-        execution that waits until that time.
+    ``resumer`` has to be set before :meth:`start`.
     """
 
-    def __init__(self, conf, db, submit, resume):
+    resumer: Resumer
+
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 submitter: completion.Submitter,
+                 background: background_module.Background) -> None:
         self._conf = conf
         self._db = db
-        self._submit = submit
-        self._resume = resume
-        self._attempts = []
+        self._submitter = submitter
+        self._background = background
+        self._attempts: list[tuple[datetime.datetime, str]] = []
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(
             target=self._run, name='scheduler', daemon=True)
 
-    def begin(self):
-        """Fire jobs from now on."""
+    def start(self) -> None:
+        """Start the thread that fires jobs."""
         self._thread.start()
 
-    def end(self):
-        """Fire nothing more."""
+    def stop(self) -> None:
+        """Stop the thread and wait for its end."""
         self._stopped = True
         self._woken.set()
         if self._thread.is_alive():
             self._thread.join()
 
-    def later(self, at, id):
-        """Begin an attempt of an execution at a time."""
+    def schedule(self, at: datetime.datetime, id: str) -> None:
+        """Start an attempt of an execution at a time."""
         with self._lock:
             heapq.heappush(self._attempts, (at, id))
         self._woken.set()
 
-    def _run(self):
+    def _run(self) -> None:
         while not self._stopped:
             try:
-                self.turn()
+                self.run_once()
             except exception.Unavailable as e:
-                LOG.warning('The scheduler waits: %s', e)
-                self._wait(INTERVAL)
+                LOG.warning('Could not fire due jobs: %s', e)
+                self._wait(POLL_INTERVAL_SECONDS)
             except Exception:
-                LOG.exception('The scheduler goes on after a fault.')
-                self._wait(INTERVAL)
+                LOG.exception('Could not fire due jobs.')
+                self._wait(POLL_INTERVAL_SECONDS)
 
-    def _wait(self, seconds):
+    def _wait(self, seconds: float) -> None:
         self._woken.wait(seconds)
         self._woken.clear()
 
-    def turn(self):
-        """Look once, and do all that becomes due until the next look; at
-        once if there is more than one look finds."""
-        end = time.monotonic() + INTERVAL
-        rows = collections.deque(self.look())
-        full = len(rows) == PAGE
+    def run_once(self) -> None:
+        """Poll once, and fire everything due before the next poll.
+
+        Return immediately when one poll could not read all due jobs.
+        """
+        end = time.monotonic() + POLL_INTERVAL_SECONDS
+        rows = collections.deque(self.poll())
+        is_full = len(rows) == MAX_POLL_ROWS
         while not self._stopped:
             due = []
             while rows and rows[0].next_execution_time <= models.now():
                 due.append(rows.popleft())
-            behind = self.fire(due)
-            self._begin_attempts()
-            left = end - time.monotonic()
-            if left <= 0 or behind or full and not rows:
+            is_behind = self.fire(due)
+            self._start_attempts()
+            remaining = end - time.monotonic()
+            if remaining <= 0 or is_behind or is_full and not rows:
                 return
-            self._wait(min(left, self._until(rows)))
+            self._wait(min(remaining, self._seconds_to_next(rows)))
 
-    def look(self):
-        """The jobs that become due before the next look, in their order.
+    def poll(self) -> list[typing.Any]:
+        """Return the jobs that become due before the next poll, in order.
 
-        If there are more than it may find, half of the looks find the
-        latest of them, so that jobs which are in time do not wait behind
-        many that make up for an outage.
+        With more jobs than one poll may read, every second poll reads the
+        latest of them, so that jobs in time do not wait behind many jobs that
+        catch up after an outage.
         """
-        horizon = models.now() + datetime.timedelta(seconds=INTERVAL)
+        horizon = models.now() + datetime.timedelta(
+            seconds=POLL_INTERVAL_SECONDS)
         at = _MODEL.next_execution_time
-        rows = self._db.read(lambda tx: crud.find(
+        rows = self._db.read(lambda tx: crud.select(
             tx, _MODEL, _MODEL.status == JobStatus.RUNNING.value,
-            at <= horizon, limit=PAGE,
+            at <= horizon, limit=MAX_POLL_ROWS,
             order=(random.choice((at.asc(), at.desc())),)))
-        return sorted(rows, key=lambda row: row.next_execution_time)
+        return sorted(rows, key=_fire_time)
 
-    def _until(self, rows):
-        """Seconds until the next thing that this scheduler knows of."""
+    def _seconds_to_next(self, rows: Sequence[typing.Any]) -> float:
+        """Return the seconds until the next job or attempt."""
         with self._lock:
             times = [at for at, _ in self._attempts[:1]]
         times += [row.next_execution_time for row in list(rows)[:1]]
-        left = [(at - models.now()).total_seconds() for at in times]
-        return max(0, min(left, default=INTERVAL))
+        seconds = [(at - models.now()).total_seconds() for at in times]
+        return max(0, min(seconds, default=POLL_INTERVAL_SECONDS))
 
-    def _begin_attempts(self):
+    def _start_attempts(self) -> None:
         while True:
             with self._lock:
                 if not (self._attempts
                         and self._attempts[0][0] <= models.now()):
                     return
                 at, id = heapq.heappop(self._attempts)
-            self._resume(id, at)
+            self._background.submit(self.resumer.resume, id, at)
 
-    def fire(self, due):
-        """Fire jobs; whether any of them is due again."""
-        batches = [due[start:start + BATCH]
-                   for start in range(0, len(due), BATCH)]
-        # Schedulers that do not begin with the same ones help each other.
+    def fire(self, due: Sequence[typing.Any]) -> bool:
+        """Fire jobs.
+
+        :returns: whether any of the jobs is due again.
+        """
+        batches = [due[start:start + MAX_BATCH_ROWS]
+                   for start in range(0, len(due), MAX_BATCH_ROWS)]
+        # Schedulers that start with different batches share the work.
         random.shuffle(batches)
-        found = [self._try(batch) for batch in batches]
-        return any(found)
+        return any([self._fire_batch(batch) for batch in batches])
 
-    def _try(self, jobs):
+    def _fire_batch(self, jobs: Sequence[typing.Any]) -> bool:
         try:
-            return self._together(jobs)
+            return self._fire_together(jobs)
         except exception.Unavailable:
             raise
         except Exception as e:
             if len(jobs) == 1:
-                return self._alone(jobs[0], e)
-            # One of them is at fault: each alone finds out which.
-            found = [self._try([job]) for job in jobs]
-            return any(found)
+                return self._handle_error(jobs[0], e)
+            # Fire the jobs one by one to find the faulty one.
+            return any([self._fire_batch([job]) for job in jobs])
 
-    def _alone(self, job, error):
+    def _handle_error(self, job: typing.Any, error: Exception) -> bool:
         if isinstance(error, crud.DuplicateEntry):
-            # It was fired before, and the clock was set back since.
-            return self._together([job], fired=True)
-        self._give_up(job, error)
+            # The clock was set back behind a fire time of the past.
+            return self._fire_together([job], is_fired=True)
+        self._pause(job, error)
         return False
 
-    def _together(self, jobs, fired=False):
+    def _fire_together(self, jobs: Sequence[typing.Any],
+                       is_fired: bool = False) -> bool:
         now = models.now()
         grace = self._conf.engine.misfire_grace
-        # All transactions take jobs in one order, then functions in one.
-        steps = [(job, schedule.step(job, now, grace))
-                 for job in sorted(jobs, key=lambda job: job.id)]
-        if fired:
-            steps = [(job, dataclasses.replace(step, tick=None))
-                     for job, step in steps]
-        made, behind = self._db.write(lambda tx: self._move(tx, steps, now))
-        metrics.ticks_fired.inc(len(made))
-        for row, target in made:
+        # All transactions lock jobs in one order, then functions in one.
+        decisions = [(job, schedule.decide(job, now, grace))
+                     for job in sorted(jobs, key=_id)]
+        if is_fired:
+            decisions = [(job, dataclasses.replace(decision, fire_time=None))
+                         for job, decision in decisions]
+        new, is_behind = self._db.write(
+            lambda tx: self._write(tx, decisions, now))
+        metrics.fire_times_fired.inc(len(new))
+        for execution in new:
             try:
-                self._submit(row, target)
+                self._submitter.start(execution.message(), execution.target)
             except exception.Unavailable as e:
-                LOG.warning('Execution %s waits for a sweep: %s', row['id'],
-                            e)
-        return behind
+                LOG.warning('Could not queue execution %s; the reaper will '
+                            'requeue the execution: %s', execution.row.id, e)
+        return is_behind
 
-    def _move(self, tx, steps, now):
-        """Move the jobs that are still as they were read, and write their
-        executions.
+    def _write(self, tx: session.Connection, decisions: _Decisions,
+               now: datetime.datetime
+               ) -> tuple[list[records.NewExecution], bool]:
+        """Move the unchanged jobs and write their executions.
 
-        :returns: a list of (row dict, target), and whether a job is due
-            again.
+        :returns: the executions, and whether a job is due again.
         """
-        won = [(job, step) for job, step in steps if crud.move(
-            tx, _MODEL, job.id, step.status, _AS_READ,
+        moved = [(job, decision) for job, decision in decisions if crud.change_status(
+            tx, _MODEL, job.id, decision.status, _UNCHANGED,
             params={'read_revision': job.revision},
-            updated_at=_MODEL.updated_at, **step.values)]
-        made = []
-        for job, step in won:
-            tick = step.tick
-            if tick is None:
+            updated_at=_MODEL.updated_at, **decision.values)]
+        new = []
+        for job, decision in moved:
+            if decision.fire_time is None:
                 continue
             try:
-                target = self._resolve(tx, job)
-            except exception.NotFound as e:
-                self._explain(tx, job, f'The tick of {tick.isoformat()}Z '
-                              f'could not be run: {e}')
-                continue
-            row = self._row(job, tick, target)
-            executions.begin(tx, target, row)
-            made.append((row, target))
-        times = [step.values['next_execution_time'] for _, step in won]
-        return made, any(time is not None and time <= now for time in times)
+                new.append(trigger.write(
+                    tx, self._conf, job.project_id, _request(
+                        job, decision.fire_time)))
+            except (exception.NotFound, exception.QuotaExceeded) as e:
+                self._explain(
+                    tx, job, f'The fire time {decision.fire_time.isoformat()}'
+                    f'Z could not be run: {e}')
+        times = [decision.values['next_execution_time']
+                 for _, decision in moved]
+        return new, any(time is not None and time <= now for time in times)
 
-    def _resolve(self, tx, job):
-        return targets.resolve(
-            tx, context.owner(job.project_id), job.function_id,
-            job.function_version, job.function_alias, key=models.new_id())
-
-    def _row(self, job, tick, target):
-        return executions.prepared(
-            self._conf, target, sync=False, job_id=job.id, scheduled_at=tick,
-            description=f'Created by Job {job.id}',
-            input=inputs.normalise(job.function_input))
-
-    def _explain(self, tx, job, reason):
-        LOG.warning('Job %s: %s', job.id, reason)
-        metrics.ticks_refused.inc()
+    def _explain(self, tx: session.Connection, job: typing.Any,
+                 reason: str) -> None:
+        LOG.warning('Could not fire job %s: %s', job.id, reason)
+        metrics.fire_times_refused.inc()
         crud.update(tx, _MODEL, job.id, {
             'status_reason': reason, 'updated_at': _MODEL.updated_at})
 
-    def _give_up(self, job, error):
-        """Pause a job that cannot be fired, so that it is seen."""
+    def _pause(self, job: typing.Any, error: Exception) -> None:
+        """Pause a faulty job, so that users see the fault."""
         if isinstance(error, exception.QinlingError):
             reason = str(error)
         else:
-            LOG.error('Job %s cannot be fired.', job.id, exc_info=error)
+            LOG.error('Could not fire job %s.', job.id, exc_info=error)
             reason = 'An internal fault of the service; see its log.'
         reason = f'The job cannot be fired, and is paused: {reason}'
-        LOG.warning('Job %s: %s', job.id, reason)
-        self._db.write(lambda tx: crud.move(
-            tx, _MODEL, job.id, JobStatus.PAUSED.value, _AS_READ,
+        LOG.warning('Pausing job %s: %s', job.id, reason)
+        self._db.write(lambda tx: crud.change_status(
+            tx, _MODEL, job.id, JobStatus.PAUSED.value, _UNCHANGED,
             params={'read_revision': job.revision}, status_reason=reason))
+
+
+def _fire_time(row: typing.Any) -> datetime.datetime:
+    time: datetime.datetime = row.next_execution_time
+    return time
+
+
+def _id(row: typing.Any) -> str:
+    return str(row.id)
+
+
+def _request(job: typing.Any, fire_time: datetime.datetime
+             ) -> records.ExecutionRequest:
+    return records.ExecutionRequest(
+        function_id=job.function_id, function_version=job.function_version,
+        function_alias=job.function_alias, input=job.function_input,
+        job_id=job.id, scheduled_at=fire_time,
+        description=f'Created by Job {job.id}')

@@ -5,44 +5,54 @@ import dataclasses
 import json
 import threading
 import time
+import typing
 
+from oslo_config import cfg
 from oslo_log import log
 
-from qinling.core.execution import executions
 from qinling.core.execution import inputs
+from qinling.core.execution import records
+from qinling.core import targets
+from qinling.engine.run import images as images_module
 from qinling.engine.run import invoker as invoker_module
 from qinling.engine.run import tokens as tokens_module
+from qinling.engine.workers import builds as builds_module
 from qinling.engine.workers import scaling as scaling_module
 from qinling import exception
+from qinling.orchestrators import base as orchestrators
+from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
 from qinling.telemetry import metrics
 from qinling.telemetry import tracing
 
 LOG = log.getLogger(__name__)
 
-#: Seconds that an agent may take to answer beyond the function's timeout:
-#: to kill what ran too long, and to hand over a large result.
-MARGIN = 15
-#: Answers of an agent that has not begun the execution: no code is loaded,
-#: or no slot is free.
-NOT_BEGUN = (409, 503)
-#: Seconds between two tries to cancel what is just on its way to a worker,
-#: and how many there are.
-CANCEL_INTERVAL = 0.1
-CANCEL_TRIES = 50
+#: Seconds that an agent may take beyond the timeout of the function, to kill
+#: the function and to hand over a large result.
+AGENT_MARGIN_SECONDS = 15
+#: Answers of an agent that has not started the execution: no code is
+#: loaded, or no slot is free.
+NOT_STARTED = (409, 503)
+#: Seconds between two tries to cancel an execution on its way to a worker,
+#: and the number of tries.
+CANCEL_INTERVAL_SECONDS = 0.1
+MAX_CANCEL_TRIES = 50
 STOPPED = 'The service was stopped.'
 
 
 class Cancelled(Exception):
-    """The execution was cancelled before a worker had it."""
+    """The execution was cancelled before a worker received the execution."""
 
 
 @dataclasses.dataclass(eq=False)
-class Held:
-    """An execution that this engine holds."""
+class ClaimedExecution:
+    """State of an execution that this engine has claimed.
+
+    ``since`` is a time of ``time.monotonic()``.
+    """
 
     since: float
-    worker: object = None
+    worker: orchestrators.Worker | None = None
     has_image: bool = False
     cancelled: bool = False
     ended: threading.Event = dataclasses.field(
@@ -50,168 +60,203 @@ class Held:
 
 
 class WorkerDied(Exception):
-    """A worker went away with an execution.
+    """A worker died with an execution.
 
-    :param detail: what was seen of it.
-    :param death: a :class:`~qinling.orchestrators.base.Death`, or ``None``.
+    :param detail: what the connection to the worker reported.
+    :param exit_reason: what the orchestrator knows, or ``None``.
     """
 
-    def __init__(self, detail, death):
+    def __init__(self, detail: str,
+                 exit_reason: orchestrators.ExitReason | None) -> None:
         super().__init__(detail)
-        self.sentence = (death.sentence if death else
+        self.sentence = (exit_reason.sentence if exit_reason else
                          'The worker died while it ran the function.')
-        self.own_fault = bool(death and death.own_fault)
+        self.is_own_fault = bool(exit_reason and exit_reason.own_fault)
+
+
+@dataclasses.dataclass(frozen=True)
+class InvokeRequest:
+    """What an agent receives for one execution.
+
+    See :mod:`qinling.runtimes.agent` for the protocol.
+    """
+
+    execution_id: str
+    args: list[typing.Any]
+    kwargs: dict[str, typing.Any]
+    context: dict[str, typing.Any]
+    timeout: int
+
+    def payload(self, traceparent: str | None) -> dict[str, typing.Any]:
+        """Return the JSON object for the agent."""
+        return dict(vars(self),
+                    context=dict(self.context, traceparent=traceparent))
 
 
 class Attempts:
-    """Makes attempts for one engine.
+    """Makes attempts for one engine."""
 
-    :param scaling: a :class:`qinling.engine.workers.scaling.Scaling`.
-    :param invoker: a :class:`qinling.engine.run.invoker.Invoker`.
-    :param tokens: :class:`qinling.engine.run.tokens.Tokens`.
-    :param images: :class:`qinling.engine.run.images.Images`.
-    :param tracer: a :class:`qinling.telemetry.tracing.Tracer`, or ``None``.
-    """
-
-    def __init__(self, conf, scaling, invoker, tokens, images=None,
-                 tracer=None):
+    def __init__(self, conf: cfg.ConfigOpts, scaling: scaling_module.Scaling,
+                 invoker: invoker_module.Invoker,
+                 tokens: tokens_module.Tokens,
+                 images: images_module.Images,
+                 tracer: tracing.Tracer | None = None) -> None:
         self._conf = conf
         self._scaling = scaling
         self._invoker = invoker
         self._tokens = tokens
         self._images = images
         self._tracer = tracer
-        #: Set when the engine stops: nothing more is begun.
+        #: Set when the engine stops: no further attempt starts.
         self.stopping = False
 
-    def run(self, row, target, held):
-        """Make one attempt.
-
-        :param row: dict with ``id``, ``input`` and perhaps ``trail``.
-        :param held: the :class:`Held` of the execution.
-        :returns: an :class:`~qinling.core.execution.executions.Outcome`.
-        """
-        LOG.debug('Execution %s begins.', row['id'])
-        trail = row.get('trail') or {}
+    def run(self, message: records.ExecutionMessage, target: targets.Target,
+            claimed: ClaimedExecution) -> records.Outcome:
+        """Make one attempt."""
+        LOG.debug('Starting execution %s.', message.id)
         with tracing.span(
-                self._tracer, 'execution', trail.get('traceparent'),
-                execution_id=row['id'], function_id=target.function_id,
-                function_version=target.version) as parent:
-            return self._attempt(
-                _order(row, target, dict(trail, traceparent=parent)),
-                target, held)
+                self._tracer, 'execution', message.trace.traceparent,
+                execution_id=message.id, function_id=target.function_id,
+                function_version=target.version) as traceparent:
+            request = _invoke_request(message, target, traceparent)
+            return self._attempt(request, target, claimed)
 
-    def _attempt(self, order, target, held):
+    def _attempt(self, request: InvokeRequest, target: targets.Target,
+                 claimed: ClaimedExecution) -> records.Outcome:
+        id = request.execution_id
         try:
-            order['context'].update(self._tokens.context(target))
-            return self._serve(order, target, held)
+            request.context.update(self._tokens.context(target))
+            return self._serve(request, target, claimed)
         except Cancelled:
-            sentence = 'The execution was cancelled.'
+            return records.platform_fault('The execution was cancelled.',
+                                          ExecutionReason.CANCELLED)
         except tokens_module.NoToken as e:
-            sentence = str(e)
+            return records.platform_fault(str(e), ExecutionReason.NO_TOKEN)
         except scaling_module.NoWorker as e:
-            sentence = f'No worker was free in time: {e}.'
+            return records.platform_fault(
+                f'No worker was free in time: {e}.',
+                ExecutionReason.NO_WORKER)
         except WorkerDied as e:
-            LOG.warning('The worker of execution %s is lost: %s',
-                        order['execution_id'], e)
-            if e.own_fault:
-                return executions.Outcome(
-                    ExecutionStatus.FAILED,
-                    json.dumps({'output': e.sentence}))
-            sentence = STOPPED if self.stopping else e.sentence
+            LOG.warning('Lost the worker of execution %s: %s', id, e)
+            return self._worker_died(e)
         except (exception.PermanentError, exception.TemporaryError) as e:
-            sentence = f'No worker can run the function: {e}'
+            reason = (ExecutionReason.DEPENDENCIES
+                      if isinstance(e, builds_module.NotInstalled)
+                      else ExecutionReason.NO_WORKER)
+            return records.platform_fault(
+                f'No worker can run the function: {e}', reason)
         except Exception:
-            LOG.exception('Execution %s met an unexpected fault.',
-                          order['execution_id'])
-            sentence = 'An internal fault of the service; see its log.'
-        return executions.fault(sentence)
+            LOG.exception('Could not run execution %s.', id)
+            return records.platform_fault(
+                'An internal fault of the service; see its log.')
 
-    def _serve(self, order, target, held):
+    def _worker_died(self, error: WorkerDied) -> records.Outcome:
+        if error.is_own_fault:
+            return records.Outcome(
+                ExecutionStatus.FAILED, json.dumps({'output': error.sentence}),
+                reason=ExecutionReason.OUT_OF_MEMORY)
+        if self.stopping:
+            return records.platform_fault(STOPPED, ExecutionReason.STOPPED)
+        return records.platform_fault(error.sentence,
+                                      ExecutionReason.WORKER_LOST)
+
+    def _serve(self, request: InvokeRequest, target: targets.Target,
+               claimed: ClaimedExecution) -> records.Outcome:
         if target.code['source'] == 'image':
-            held.has_image = True
-            if held.cancelled:
+            claimed.has_image = True
+            if claimed.cancelled:
                 raise Cancelled()
-            return self._images.run(order, target)
+            return self._images.run(request.execution_id, request.args,
+                                    request.kwargs, target)
         deadline = time.monotonic() + self._conf.engine.queue_timeout
         while not self.stopping:
-            answer = self._call(order, target, deadline, held)
+            answer = self._call(request, target, deadline, claimed)
             if answer is not None:
                 return _outcome(answer)
-        return executions.fault(STOPPED)
+        return records.platform_fault(STOPPED, ExecutionReason.STOPPED)
 
-    def _call(self, order, target, deadline, held):
-        """The agent's answer; ``None`` when the worker had not begun, so
-        that another may."""
+    def _call(self, request: InvokeRequest, target: targets.Target,
+              deadline: float, claimed: ClaimedExecution
+              ) -> dict[str, typing.Any] | None:
+        """Return the answer of the agent.
+
+        :returns: ``None`` when the worker had not started the execution, so
+            that another worker may.
+        """
         since = time.perf_counter()
-        member = self._scaling.acquire(target, deadline)
-        metrics.seat_wait.observe(time.perf_counter() - since)
-        broken, lost, death = True, None, None
-        held.worker = member.worker
+        slot = self._scaling.acquire_slot(target, deadline)
+        metrics.worker_wait.observe(time.perf_counter() - since)
+        is_broken, error, exit_reason = True, None, None
+        claimed.worker = slot.worker
         try:
-            if held.cancelled:
-                broken = False
+            if claimed.cancelled:
+                is_broken = False
                 raise Cancelled()
-            status, answer = self._send(member.worker, order, target)
-            broken = status != 200
-            if broken and status not in NOT_BEGUN:
-                lost = str(answer.get('error', status))
+            status, answer = self._send(slot.worker, request, target)
+            is_broken = status != 200
+            if is_broken and status not in NOT_STARTED:
+                error = str(answer.get('error', status))
         except invoker_module.NotSent as e:
-            LOG.info('Worker %s is gone: %s', member.worker.name, e)
+            LOG.info('Replacing worker %s: %s', slot.worker.name, e)
             return None
         except invoker_module.Lost as e:
-            lost = str(e)
+            error = str(e)
         finally:
-            death = self._scaling.done(member, broken, lost is not None)
-        if lost is not None:
-            raise WorkerDied(lost, death)
-        if broken:
-            LOG.warning('Worker %s refused: %s', member.worker.name, answer)
+            exit_reason = self._scaling.release_slot(
+                slot, is_broken, error is not None)
+        if error is not None:
+            raise WorkerDied(error, exit_reason)
+        if is_broken:
+            LOG.warning('Worker %s refused an execution: %s',
+                        slot.worker.name, answer)
             return None
         return answer
 
-    def _send(self, worker, order, target):
-        told = order['context']
-        with tracing.span(self._tracer, 'worker', told['traceparent'],
-                          worker=worker.name) as inner:
+    def _send(self, worker: orchestrators.Worker, request: InvokeRequest,
+              target: targets.Target) -> tuple[int, dict[str, typing.Any]]:
+        with tracing.span(self._tracer, 'worker',
+                          request.context['traceparent'],
+                          worker=worker.name) as traceparent:
             return self._invoker.execute(
-                worker, dict(order, context=dict(told, traceparent=inner)),
-                target.timeout + MARGIN)
+                worker, request.payload(traceparent),
+                target.timeout + AGENT_MARGIN_SECONDS)
 
-    def cancel(self, id, held):
-        """End an execution wherever it is by now."""
-        held.cancelled = True
-        for _ in range(CANCEL_TRIES):
-            if held.has_image:
+    def cancel(self, id: str, claimed: ClaimedExecution) -> None:
+        """Stop an execution on its worker or in its container."""
+        claimed.cancelled = True
+        for _ in range(MAX_CANCEL_TRIES):
+            if claimed.has_image:
                 self._images.cancel(id)
-            elif held.worker is not None:
+            elif claimed.worker is not None:
                 try:
-                    if self._invoker.cancel(held.worker, id)[0] != 404:
+                    if self._invoker.cancel(claimed.worker, id)[0] != 404:
                         return
                 except (invoker_module.NotSent, invoker_module.Lost) as e:
-                    LOG.info('Execution %s was not cancelled: %s', id, e)
+                    LOG.info('Could not cancel execution %s: %s', id, e)
                     return
-            if held.ended.wait(CANCEL_INTERVAL):
+            if claimed.ended.wait(CANCEL_INTERVAL_SECONDS):
                 return
 
 
-def _order(row, target, trail):
-    """What a worker is told; see :mod:`qinling.runtimes.agent`."""
-    args, kwargs = inputs.arguments(row['input'])
-    told = {'execution_id': row['id'], 'function_id': target.function_id,
-            'function_version': target.version,
-            'project_id': target.project_id,
-            'request_id': trail.get('request_id'),
-            'traceparent': trail.get('traceparent')}
-    return {'execution_id': row['id'], 'args': args, 'kwargs': kwargs,
-            'context': told, 'timeout': target.timeout}
+def _invoke_request(message: records.ExecutionMessage, target: targets.Target,
+                    traceparent: str | None) -> InvokeRequest:
+    args, kwargs = inputs.arguments(message.input)
+    return InvokeRequest(message.id, args, kwargs, {
+        'execution_id': message.id, 'function_id': target.function_id,
+        'function_version': target.version,
+        'project_id': target.project_id,
+        'request_id': message.trace.request_id,
+        'traceparent': traceparent}, target.timeout)
 
 
-def _outcome(answer):
-    status = (ExecutionStatus.SUCCESS if answer['status'] == 'success'
-              else ExecutionStatus.FAILED)
+def _outcome(answer: dict[str, typing.Any]) -> records.Outcome:
+    """Return the outcome that an agent reports."""
+    status, reason = ExecutionStatus.SUCCESS, None
+    if answer['status'] != 'success':
+        status = ExecutionStatus.FAILED
+        reason = ExecutionReason(answer.get('reason') or 'user_error')
     result = json.dumps({'output': answer['output'],
                          'duration': answer['duration']})
-    # PostgreSQL has no NUL in texts.
-    return executions.Outcome(
-        status, result, answer['log'].replace('\0', '\ufffd'))
+    # PostgreSQL refuses NUL in texts.
+    return records.Outcome(
+        status, result, answer['log'].replace('\0', '\ufffd'), reason)

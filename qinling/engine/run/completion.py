@@ -1,117 +1,148 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The end of an asynchronous execution, and what follows from it."""
+"""End of an attempt: the result, another attempt, or an on-failure call."""
 
+import datetime
+import typing
+
+from oslo_config import cfg
 from oslo_log import log
 
 from qinling import context
-from qinling.core.execution import executions
+from qinling.core.execution import lifecycle
+from qinling.core.execution import records
 from qinling.core.function import retry_policy
-from qinling.db import crud
+from qinling.core import targets
+from qinling.core.trigger import on_failure
 from qinling.db import models
+from qinling.db import session
 from qinling import exception
 from qinling.states import ExecutionStatus
 
 LOG = log.getLogger(__name__)
 
-_MODEL = models.Execution
-_RUNNING = _MODEL.status == ExecutionStatus.RUNNING.value
+
+class Submitter(typing.Protocol):
+    """Queue of asynchronous executions of this engine."""
+
+    def start(self, message: records.ExecutionMessage,
+              target: targets.Target) -> None:
+        """Queue an execution.
+
+        :raises Unavailable: the engine stops.
+        """
 
 
-class Retries:
-    """Ends executions, or gives them another attempt.
+class RetryTimer(typing.Protocol):
+    """Timer that starts the next attempt of an execution."""
 
-    :param submit: function of (row dict, target) that queues an execution
-        on this engine.
-    :param later: function of (time, id) that has the execution begun again
-        at that time; if it does not, a sweep does, somewhat late.
+    def schedule(self, at: datetime.datetime, id: str) -> None:
+        """Start an attempt at a time."""
+
+
+class Completion:
+    """Ends attempts for one engine.
+
+    Without the timer, the reaper starts the next attempts, somewhat late.
     """
 
-    def __init__(self, conf, db, submit, later):
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 submitter: Submitter, timer: RetryTimer) -> None:
         self._conf = conf
         self._db = db
-        self.submit = submit
-        self.later = later
+        self._submitter = submitter
+        self._timer = timer
 
-    def conclude(self, id, outcome, target, *conditions, params=None,
-                 final=False):
-        """Write how an attempt ended, with whatever follows, at once.
+    def submit(self, message: records.ExecutionMessage,
+               target: targets.Target) -> None:
+        """Queue an execution on this engine; see :class:`Submitter`."""
+        self._submitter.start(message, target)
 
-        :param conditions: see :func:`executions.finish`.
-        :param final: there shall be no further attempt.
-        :returns: the columns that were written, as a dict; ``None`` when
-            it was not ours to end.
+    def schedule_retry(self, at: datetime.datetime, id: str) -> None:
+        """Start the next attempt of an execution at a time."""
+        self._timer.schedule(at, id)
+
+    def conclude(self, id: str, outcome: records.Outcome,
+                 target: targets.Target, *conditions: typing.Any,
+                 params: dict[str, typing.Any] | None = None,
+                 final: bool = False
+                 ) -> records.Ended | records.RetryScheduled | None:
+        """Write the end of an attempt with all consequences at once.
+
+        :param conditions: see :func:`.lifecycle.end`.
+        :param final: no further attempt may follow.
+        :returns: ``None`` when the conditions did not hold.
         """
         if (target.async_policy is None
                 or outcome.status is ExecutionStatus.SUCCESS):
-            return executions.finish(
+            return lifecycle.finish(
                 self._db, id, outcome, *conditions, params=params)
-        attempt = _Attempt(self._conf, id, outcome, target, final)
-        written = self._db.write(
-            lambda tx: attempt.conclude(tx, conditions, params))
-        if attempt.again_at is not None:
-            self.later(attempt.again_at, id)
-        if attempt.call is not None:
-            try:
-                self.submit(*attempt.call)
-            except exception.Unavailable as e:
-                LOG.warning('Execution %s waits for a sweep: %s',
-                            attempt.call[0]['id'], e)
-        return written
+        failure = _Failure(self._conf, id, outcome, target.async_policy,
+                           final)
+        end = self._db.write(
+            lambda tx: failure.conclude(tx, conditions, params))
+        if isinstance(end, records.RetryScheduled):
+            self.schedule_retry(end.next_attempt_at, id)
+        if failure.call is not None:
+            self._submit_call(failure.call)
+        return end
+
+    def _submit_call(self, call: records.NewExecution) -> None:
+        try:
+            self.submit(call.message(), call.target)
+        except exception.Unavailable as e:
+            LOG.warning('Could not queue execution %s; the reaper will '
+                        'requeue the execution: %s', call.row.id, e)
 
 
-class _Attempt:
-    """One attempt that failed.
+class _Failure:
+    """A failed attempt.
 
-    After :meth:`conclude`, ``again_at`` is the time of the next, and
-    ``call`` the (row dict, target) of what is told of the failure.
+    ``call`` is the on-failure call that :meth:`conclude` wrote, if any.
     """
 
-    def __init__(self, conf, id, outcome, target, final):
+    def __init__(self, conf: cfg.ConfigOpts, id: str,
+                 outcome: records.Outcome, policy: dict[str, typing.Any],
+                 final: bool) -> None:
         self._conf = conf
         self._id = id
         self._outcome = outcome
-        self._target = target
+        self._policy = policy
         self._final = final
+        self.call: records.NewExecution | None = None
 
-    def conclude(self, tx, conditions, params):
-        # The transaction may be done again from its beginning.
-        self.again_at = self.call = None
-        row = crud.get(tx, context.admin(), _MODEL, id=self._id)
+    def conclude(self, tx: session.Connection,
+                 conditions: tuple[typing.Any, ...],
+                 params: dict[str, typing.Any] | None
+                 ) -> records.Ended | records.RetryScheduled | None:
+        """Write what follows from the failure within a transaction."""
+        # The database may run the transaction again from its start.
+        self.call = None
+        row = lifecycle.read(tx, context.admin(), self._id)
         if row is None:
             return None
-        policy = self._target.async_policy
-        again = None if self._final else retry_policy.next_attempt(
-            policy, row, models.now())
-        if again is not None:
-            values = {'owner': None, 'lease_until': again,
-                      'next_attempt_at': again, 'retry': row.retry + 1,
-                      'logs': self._outcome.logs}
-            if not crud.update(
-                    tx, _MODEL, self._id,
-                    dict(values, updated_at=_MODEL.updated_at), _RUNNING,
-                    *conditions, params=params):
-                return None
-            self.again_at = again
-            return values
-        written = executions.end(tx, self._id, self._outcome, *conditions,
-                                 params=params)
-        # What is told of a failure tells nobody of its own: it could be
-        # itself.
-        if written and policy['on_failure'] and not row.failed_id:
-            self._call(tx, row, policy['on_failure'])
-        return written
+        at = None if self._final else retry_policy.next_attempt(
+            self._policy, row.retry, row.created_at, models.now())
+        if at is not None:
+            scheduled = lifecycle.schedule_retry(
+                tx, row, at, self._outcome.logs, *conditions, params=params)
+            return records.RetryScheduled(at) if scheduled else None
+        ended = lifecycle.end(tx, self._id, self._outcome, *conditions,
+                              params=params)
+        # An on-failure call calls nothing on its own failure: the call could
+        # be itself.
+        if ended and self._policy['on_failure'] and not row.failed_id:
+            self._write_call(tx, row)
+        return ended
 
-    def _call(self, tx, row, reference):
+    def _write_call(self, tx: session.Connection,
+                    row: records.ExecutionRow) -> None:
         try:
-            target = retry_policy.resolve(tx, row.project_id, reference)
-        except exception.NotFound as e:
-            LOG.warning('Nobody is told that execution %s failed: %s',
-                        row.id, e)
-            crud.update(tx, _MODEL, row.id, {
-                'logs': f'{self._outcome.logs or ""}\n'
-                        f'Nobody was told of the failure: {e}\n',
-                'updated_at': _MODEL.updated_at})
-            return
-        made = retry_policy.call(self._conf, target, row, self._outcome)
-        executions.begin(tx, target, made)
-        self.call = made, target
+            self.call = on_failure.write(
+                tx, self._conf, self._policy['on_failure'], row,
+                self._outcome)
+        except (exception.NotFound, exception.QuotaExceeded) as e:
+            LOG.warning('Could not call anything about the failure of '
+                        'execution %s: %s', row.id, e)
+            lifecycle.replace_log(
+                tx, row.id, f'{self._outcome.logs or ""}\n'
+                            f'The on-failure call was not made: {e}\n')

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Talking to the agents of workers, over connections that are kept.
+"""HTTP client for the agents of workers, over persistent connections.
 
-The client is a socket and a few lines, since a general HTTP client costs
-ten times what the call itself does.  The peer is our own agent, see
-:mod:`qinling.runtimes.agent` for the protocol.
+The client is a socket and a few lines, since a general HTTP client costs ten
+times as much as the call.  :mod:`qinling.runtimes.agent` has the protocol.
 """
 
+from collections.abc import Iterable
+from collections.abc import Sequence
 import contextlib
 import json
 import socket
 import threading
+import typing
 
-#: A machine that vanishes says nothing: its connections end in this way
-#: after about 25 seconds, however long the function may run.
+from qinling.orchestrators import base
+
+#: Options that end the connections to a vanished host after about 25
+#: seconds, however long the function may run.
 TCP_OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -21,104 +25,114 @@ TCP_OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 25000),  # milliseconds
 )
+#: Bytes of one read.
+HEAD_CHUNK_BYTES, BODY_CHUNK_BYTES = 1 << 16, 1 << 20
+
+_Json = dict[str, typing.Any]
+_Answer = tuple[int, _Json]
 
 
 class NotSent(Exception):
-    """The worker could not be reached; it has not begun anything."""
+    """The worker could not be reached, and has started nothing."""
 
 
 class Lost(Exception):
-    """The worker got the request and went away, or does not answer."""
+    """The worker received the request, and died or does not answer."""
 
 
 class Invoker:
-    """Calls workers; may be used by many threads."""
+    """Calls workers; safe for use by many threads."""
 
-    #: Seconds for a call that starts nothing.
-    patience = 30
+    #: Seconds for a call that starts no execution.
+    call_timeout = 30
 
-    def __init__(self):
-        self._idle = {}
-        self._busy = {}
+    def __init__(self) -> None:
+        self._idle: dict[str, list[socket.socket]] = {}
+        self._busy: dict[str, set[socket.socket]] = {}
         self._lock = threading.Lock()
 
-    def load(self, worker, settings, *packages):
-        """Give a worker its code.
+    def load(self, worker: base.Worker, settings: _Json,
+             *packages: typing.BinaryIO) -> _Answer:
+        """Send code to a worker.
 
-        :param settings: dict, see the agent.
-        :param packages: binary files with the bytes of ZIP archives.
-        :returns: (HTTP status, answer dict).
+        :param settings: see the agent.
+        :param packages: files with ZIP archives.
+        :returns: HTTP status and answer.
         """
         sizes = [package.seek(0, 2) for package in packages]
         for package in packages:
             package.seek(0)
         line = json.dumps(dict(settings, sizes=sizes)).encode() + b'\n'
-        connection = self._take(worker)
-        connection.settimeout(self.patience)
+        connection = self._connect(worker)
+        connection.settimeout(self.call_timeout)
         self._send(worker, connection, _head(
             worker, 'POST', '/load', len(line) + sum(sizes)) + line, packages)
-        return self._answer(worker, connection)
+        return self._receive(worker, connection)
 
-    def execute(self, worker, order, timeout):
-        """Run the worker's function once.
+    def execute(self, worker: base.Worker, request: _Json, timeout: float
+                ) -> _Answer:
+        """Run the function of a worker once.
 
-        :param order: dict, see the agent.
+        :param request: see the agent.
         :param timeout: seconds to wait for the answer.
-        :returns: (HTTP status, answer dict).
+        :returns: HTTP status and answer.
         """
-        return self._post(worker, '/execute', order, timeout)
+        return self._post(worker, '/execute', request, timeout)
 
-    def cancel(self, worker, id):
-        """End an execution that a worker runs.
+    def cancel(self, worker: base.Worker, id: str) -> _Answer:
+        """Stop an execution on a worker.
 
-        :returns: (HTTP status, answer dict); 404 when it does not run it.
+        :returns: HTTP status and answer; 404 when the worker does not run
+            the execution.
         """
         return self._post(worker, '/cancel', {'execution_id': id},
-                          self.patience)
+                          self.call_timeout)
 
-    def _post(self, worker, path, value, timeout):
+    def _post(self, worker: base.Worker, path: str, value: _Json,
+              timeout: float) -> _Answer:
         body = json.dumps(value).encode()
-        connection = self._take(worker)
+        connection = self._connect(worker)
         connection.settimeout(timeout)
         self._send(worker, connection, _head(
             worker, 'POST', path, len(body)) + body)
-        return self._answer(worker, connection)
+        return self._receive(worker, connection)
 
-    def status(self, worker):
-        """What a worker holds; returns (HTTP status, answer dict)."""
-        connection = self._take(worker)
-        connection.settimeout(self.patience)
+    def status(self, worker: base.Worker) -> _Answer:
+        """Return HTTP status and state of a worker."""
+        connection = self._connect(worker)
+        connection.settimeout(self.call_timeout)
         self._send(worker, connection, _head(worker, 'GET', '/status', 0))
-        return self._answer(worker, connection)
+        return self._receive(worker, connection)
 
-    def forget(self, worker):
-        """Close the idle connections to a worker that is to go."""
+    def forget(self, worker: base.Worker) -> None:
+        """Close the idle connections to a worker."""
         with self._lock:
             connections = self._idle.pop(worker.name, ())
         for connection in connections:
             connection.close()
 
-    def abort(self, worker):
-        """Let those who wait for an answer of a dead worker know."""
+    def abort(self, worker: base.Worker) -> None:
+        """Wake the callers that wait for an answer of a dead worker."""
         with self._lock:
             connections = list(self._busy.get(worker.name, ()))
         for connection in connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def _take(self, worker):
+    def _connect(self, worker: base.Worker) -> socket.socket:
         with self._lock:
             connections = self._idle.get(worker.name)
             if connections:
                 return connections.pop()
         try:
-            if worker.reach is not None:
-                return worker.reach.connect(self.patience)
-            return connect(worker.address, self.patience)
+            if worker.transport is not None:
+                return worker.transport.connect(self.call_timeout)
+            return connect(worker.address, self.call_timeout)
         except OSError as e:
             raise NotSent(str(e))
 
-    def _send(self, worker, connection, data, packages=()):
+    def _send(self, worker: base.Worker, connection: socket.socket,
+              data: bytes, packages: Iterable[typing.BinaryIO] = ()) -> None:
         with self._lock:
             self._busy.setdefault(worker.name, set()).add(connection)
         try:
@@ -129,91 +143,101 @@ class Invoker:
             self._close(worker, connection)
             raise NotSent(str(e))
 
-    def _close(self, worker, connection):
+    def _close(self, worker: base.Worker, connection: socket.socket) -> None:
         with self._lock:
-            self._leave(worker, connection)
+            self._remove_busy(worker, connection)
         connection.close()
 
-    def _leave(self, worker, connection):
+    def _remove_busy(self, worker: base.Worker, connection: socket.socket
+                     ) -> None:
         busy = self._busy[worker.name]
         busy.discard(connection)
         if not busy:
             del self._busy[worker.name]
 
-    def _answer(self, worker, connection):
+    def _receive(self, worker: base.Worker, connection: socket.socket
+                 ) -> _Answer:
         try:
             status, body = _read(connection)
         except (OSError, ValueError) as e:
             self._close(worker, connection)
             raise Lost(str(e) or type(e).__name__)
         with self._lock:
-            self._leave(worker, connection)
+            self._remove_busy(worker, connection)
             self._idle.setdefault(worker.name, []).append(connection)
-        if worker.reach is not None:
-            _check_relay(worker.reach.failure(body), body)
+        if worker.transport is not None:
+            _check_relay(worker.transport.failure(body), body)
         return status, body
 
 
-def connect(address, timeout):
-    """A socket to an address as :class:`..orchestrators.base.Worker` has
-    it."""
-    kind, _, rest = address.partition(':')
+def connect(address: str, timeout: float) -> socket.socket:
+    """Return a connected socket.
+
+    :param address: see :class:`qinling.orchestrators.base.Worker`.
+    """
+    kind, _, location = address.partition(':')
     if kind == 'unix':
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        made.settimeout(timeout)
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(timeout)
         try:
-            made.connect(rest)
+            connection.connect(location)
         except OSError:
-            made.close()
+            connection.close()
             raise
-        return made
-    host, _, port = rest.rpartition(':')
-    made = socket.create_connection((host.strip('[]'), int(port)), timeout)
+        return connection
+    host, _, port = location.rpartition(':')
+    connection = socket.create_connection(
+        (host.strip('[]'), int(port)), timeout)
     for level, name, value in TCP_OPTIONS:
-        made.setsockopt(level, name, value)
-    return made
+        connection.setsockopt(level, name, value)
+    return connection
 
 
-def _head(worker, method, path, length):
-    prefix, more = '', ''
-    if worker.reach is not None:
-        prefix = worker.reach.prefix
-        more = ''.join(f'{name}: {value}\r\n'
-                       for name, value in worker.reach.headers().items())
-    return (f'{method} {prefix}{path} HTTP/1.1\r\nHost: worker\r\n{more}'
+def _head(worker: base.Worker, method: str, path: str, length: int) -> bytes:
+    prefix, headers = '', ''
+    if worker.transport is not None:
+        prefix = worker.transport.prefix
+        headers = ''.join(
+            f'{name}: {value}\r\n'
+            for name, value in worker.transport.headers().items())
+    return (f'{method} {prefix}{path} HTTP/1.1\r\nHost: worker\r\n{headers}'
             f'X-Qinling-Secret: {worker.secret}\r\n'
             f'Content-Length: {length}\r\n\r\n').encode()
 
 
-def _check_relay(reached, answer):
-    """Whether what lies between has answered in the agent's place."""
-    if reached is None:
+def _check_relay(was_reached: bool | None, answer: _Json) -> None:
+    """Raise an error when a relay answered in place of the agent."""
+    if was_reached is None:
         return
     sentence = str(answer.get('message', answer))
-    raise Lost(sentence) if reached else NotSent(sentence)
+    raise Lost(sentence) if was_reached else NotSent(sentence)
 
 
-def _read(connection):
-    """(status, decoded JSON body) of one answer."""
+def _read(connection: socket.socket) -> _Answer:
+    """Return status and JSON body of one answer."""
     data = b''
     while b'\r\n\r\n' not in data:
-        piece = connection.recv(65536)
-        if not piece:
+        chunk = connection.recv(HEAD_CHUNK_BYTES)
+        if not chunk:
             raise ValueError('the worker closed the connection')
-        data += piece
+        data += chunk
     head, _, body = data.partition(b'\r\n\r\n')
-    status, length = _parse(head.split(b'\r\n'))
-    pieces, missing = [body], length - len(body)
+    status, length = _parse_head(head.split(b'\r\n'))
+    chunks, missing = [body], length - len(body)
     while missing > 0:
-        piece = connection.recv(min(missing, 1 << 20))
-        if not piece:
+        chunk = connection.recv(min(missing, BODY_CHUNK_BYTES))
+        if not chunk:
             raise ValueError('the worker closed the connection')
-        pieces.append(piece)
-        missing -= len(piece)
-    return status, json.loads(b''.join(pieces))
+        chunks.append(chunk)
+        missing -= len(chunk)
+    return status, json.loads(b''.join(chunks))
 
 
-def _parse(lines):
+def _parse_head(lines: Sequence[bytes]) -> tuple[int, int]:
+    """Return status and body length.
+
+    :raises ValueError: the head has no length.
+    """
     for line in lines[1:]:
         if line[:15].lower() == b'content-length:':
             return int(lines[0].split(b' ', 2)[1]), int(line[15:])

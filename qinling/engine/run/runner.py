@@ -1,193 +1,213 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Executions that this engine holds: claimed, run, and ended once."""
+"""Executions of this engine: claimed, run, and ended once."""
 
+from collections.abc import Callable
+import datetime
 import math
 import threading
 import time
+import typing
 
-from qinling.core.execution import executions
-from qinling.core.function import retry_policy as policies
+from oslo_config import cfg
+import tenacity
+
+from qinling.core.execution import lifecycle
+from qinling.core.execution import records
+from qinling.core.function import retry_policy
+from qinling.core import targets
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
 from qinling.engine.run import attempts as attempts_module
+from qinling.engine.run import completion as completion_module
+from qinling.engine.workers import builds as builds_module
 from qinling import exception
+from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
 from qinling.telemetry import metrics
 
 _MODEL = models.Execution
-#: What a claim changes beside the owner.
-_CLAIMED = {'attempt': _MODEL.attempt + 1, 'updated_at': _MODEL.updated_at}
-#: Seconds between two tries to write a result while there is no database.
-PAUSE = 0.5
+#: Seconds between two tries to write while the database is away.
+WRITE_RETRY_SECONDS = 0.5
+
+_T = typing.TypeVar('_T')
+_End = records.Ended | records.RetryScheduled | None
+
+
+class _StopWriting(tenacity.stop_after_delay):
+    """Stop condition: the engine stops, or a time limit."""
+
+    def __init__(self, attempts: attempts_module.Attempts, limit: float
+                 ) -> None:
+        super().__init__(limit)
+        self._attempts = attempts
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
+        """Return whether to raise the error."""
+        return self._attempts.stopping or super().__call__(retry_state)
 
 
 class Runner:
     """Runs executions for one engine.
 
-    :param owner: the engine's name in the column ``owner``.
-    :param attempts: :class:`qinling.engine.run.attempts.Attempts`.
-    :param retries: a :class:`qinling.engine.run.completion.Retries`.
-    :param settle: see :meth:`qinling.engine.workers.builds.Builds.settle`.
+    :param owner: name of the engine in the column ``owner``.
     """
 
-    def __init__(self, conf, db, owner, attempts, retries,
-                 settle=lambda *_: None):
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 owner: str, attempts: attempts_module.Attempts,
+                 completion: completion_module.Completion,
+                 builds: builds_module.Builds) -> None:
         self._conf = conf
         self._db = db
         self._owner = owner
         self._attempts = attempts
-        self._retries = retries
-        self._settle = settle
+        self._completion = completion
+        self._builds = builds
         self._lock = threading.Lock()
-        #: id -> :class:`qinling.engine.run.attempts.Held`
-        self._held = {}
-        self._durations = {}
-        #: Set while nothing is held.
+        self._claimed: dict[str, attempts_module.ClaimedExecution] = {}
+        self._durations: dict[tuple[bool, str], typing.Any] = {}
+        #: Set while the engine runs no execution.
         self.idle = threading.Event()
         self.idle.set()
 
-    def run(self, row, target):
+    def run(self, message: records.ExecutionMessage, target: targets.Target
+            ) -> _End:
         """Run an execution to its end.
 
-        :param row: dict with ``id``, ``input`` and ``owner``; one that this
-            engine does not own yet is claimed first.
-        :returns: the columns written at its end; ``None`` when it is none
-            of ours.
+        The runner first claims an execution that this engine does not own.
+
+        :returns: ``None`` when another engine owns the execution.
         """
-        held = attempts_module.Held(time.monotonic())
+        id = message.id
+        claimed = attempts_module.ClaimedExecution(time.monotonic())
         with self._lock:
-            if row['id'] in self._held:
-                # A message that came twice.
+            if id in self._claimed:
+                # The bus delivered the message twice.
                 return None
-            self._held[row['id']] = held
+            self._claimed[id] = claimed
             self.idle.clear()
         try:
-            # A claim that was written, and not heard of, would be left to a
-            # sweep as if this engine had died.
-            if row['owner'] != self._owner and not self._patiently(
-                    lambda: self._claim(row['id']),
+            # Without the retry, a claim whose answer is lost would wait for
+            # a sweep as if this engine had died.
+            if message.owner != self._owner and not self._retry_write(
+                    lambda: self._claim(id),
                     self._conf.engine.queue_timeout):
                 return None
-            written = (self._run_sync if row['sync'] else
-                       self._run_async)(row, target, held)
-            self._measure(row, written, held)
-            return written
+            end = (self._run_sync if message.sync else
+                   self._run_async)(message, target, claimed)
+            self._measure(message, end, claimed)
+            return end
         finally:
-            held.ended.set()
+            claimed.ended.set()
             with self._lock:
-                del self._held[row['id']]
-                if not self._held:
+                del self._claimed[id]
+                if not self._claimed:
                     self.idle.set()
 
-    def _measure(self, row, written, held):
-        if written is None:
+    def _claim(self, id: str) -> bool:
+        return lifecycle.claim(
+            self._db, id, self._owner, models.now() + datetime.timedelta(
+                seconds=self._conf.engine.lease))
+
+    def _measure(self, message: records.ExecutionMessage, end: _End,
+                 claimed: attempts_module.ClaimedExecution) -> None:
+        if end is None:
             return
-        # One that gets another attempt has not ended.
-        status = written.get('status', 'retried')
-        key = row['sync'], status
-        bound = self._durations.get(key)
-        if bound is None:
-            bound = self._durations[key] = metrics.executions.labels(
-                'sync' if row['sync'] else 'async', status)
-        bound.observe(time.monotonic() - held.since)
+        status = end.status if isinstance(end, records.Ended) else 'retried'
+        key = message.sync, status
+        duration = self._durations.get(key)
+        if duration is None:
+            duration = self._durations[key] = metrics.executions.labels(
+                'sync' if message.sync else 'async', status)
+        duration.observe(time.monotonic() - claimed.since)
 
-    def _run_sync(self, row, target, held):
-        outcome = self._attempts.run(row, target, held)
-        written = self._patiently(lambda: executions.finish(
-            self._db, row['id'], outcome, executions.MINE,
-            params={'mine': self._owner}))
-        if written is None and held.cancelled:
-            self._keep_log(row['id'], outcome.logs)
-        return written
+    def _run_sync(self, message: records.ExecutionMessage,
+                  target: targets.Target,
+                  claimed: attempts_module.ClaimedExecution) -> _End:
+        outcome = self._attempts.run(message, target, claimed)
+        return self._write_end(message, claimed, outcome, lambda: (
+            lifecycle.finish(
+                self._db, message.id, outcome, lifecycle.OWNED_BY_ME,
+                params={'me': self._owner})))
 
-    def _run_async(self, row, target, held):
-        late = self._is_too_old(row['id'], target)
-        if not late:
-            self._settle(target, lambda: (
-                held.cancelled or self._attempts.stopping))
-        outcome = late or self._attempts.run(row, target, held)
-        if self._attempts.stopping and outcome.status is ExecutionStatus.ERROR:
-            return self._leave(row['id'])
-        written = self._patiently(lambda: self._retries.conclude(
-            row['id'], outcome, target, executions.MINE,
-            params={'mine': self._owner}, final=late is not None))
-        if written is None and held.cancelled:
-            self._keep_log(row['id'], outcome.logs)
-        return written
+    def _run_async(self, message: records.ExecutionMessage,
+                   target: targets.Target,
+                   claimed: attempts_module.ClaimedExecution) -> _End:
+        expired = self._expired(message.id, target)
+        if expired is None:
+            self._builds.settle(target, lambda: (
+                claimed.cancelled or self._attempts.stopping))
+        outcome = expired or self._attempts.run(message, target, claimed)
+        if (self._attempts.stopping
+                and outcome.status is ExecutionStatus.ERROR):
+            # The engine stops, not the function.
+            lifecycle.release_claim(self._db, message.id, self._owner)
+            return None
+        return self._write_end(message, claimed, outcome, lambda: (
+            self._completion.conclude(
+                message.id, outcome, target, lifecycle.OWNED_BY_ME,
+                params={'me': self._owner}, final=expired is not None)))
 
-    def _patiently(self, write, limit=math.inf):
-        """What ``write`` returns, once the database is there: what has run
-        must not run again because its result could not be written.
+    def _write_end(self, message: records.ExecutionMessage,
+                   claimed: attempts_module.ClaimedExecution,
+                   outcome: records.Outcome,
+                   write: Callable[[], _End]) -> _End:
+        end = self._retry_write(write)
+        if end is None and claimed.cancelled:
+            lifecycle.store_log(self._db, message.id, outcome.logs)
+        return end
 
-        :param limit: seconds after which nobody waits any more.
+    def _retry_write(self, write: Callable[[], _T],
+                     limit: float = math.inf) -> _T:
+        """Call ``write`` until the database answers.
+
+        An execution must not run again because the database was away when
+        its result was ready.
+
+        :param limit: seconds after which the failure is raised.
         """
-        end = time.monotonic() + limit
-        while True:
-            try:
-                return write()
-            except exception.Unavailable:
-                if self._attempts.stopping or time.monotonic() >= end:
-                    raise
-                time.sleep(PAUSE)
+        try:
+            # Almost always enough, and cheaper than a retry controller.
+            return write()
+        except exception.Unavailable:
+            if self._attempts.stopping:
+                raise
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(exception.Unavailable),
+            wait=tenacity.wait_fixed(WRITE_RETRY_SECONDS),
+            stop=_StopWriting(self._attempts, limit),
+            reraise=True)(write)
 
-    def _is_too_old(self, id, target):
-        """The outcome of an execution that waited too long, else
-        ``None``."""
+    def _expired(self, id: str, target: targets.Target
+                 ) -> records.Outcome | None:
+        """Return the outcome of an execution that is older than allowed."""
         policy = target.async_policy
         if policy is None or policy['max_age'] is None:
             return None
-        rows = self._db.read(lambda tx: crud.find(
+        rows = self._db.read(lambda tx: crud.select(
             tx, _MODEL, _MODEL.id == id, only=(_MODEL.created_at,)))
-        if not rows or not policies.is_too_old(
+        if not rows or not retry_policy.is_too_old(
                 policy, rows[0].created_at, models.now()):
             return None
-        return executions.fault(
-            f'It was not begun within its max_age of {policy["max_age"]} s.')
+        return records.platform_fault(
+            'The execution did not start within its max_age of '
+            f'{policy["max_age"]} s.', ExecutionReason.EXPIRED)
 
-    def _keep_log(self, id, logs):
-        """What the function printed until it was cancelled."""
-        self._db.write(lambda tx: crud.update(
-            tx, _MODEL, id, {'logs': logs,
-                             'updated_at': _MODEL.updated_at},
-            _MODEL.status == ExecutionStatus.CANCELLED.value))
+    def cancel(self, id: str) -> None:
+        """Stop an execution whose row no longer belongs to this engine.
 
-    def cancel(self, id):
-        """End what this engine does for an execution whose row has ended, is
-        gone or is another engine's.  That keeps whatever comes of it from
-        being written."""
+        The row has ended, was deleted or belongs to another engine, so no
+        result of this engine can be written.
+        """
         with self._lock:
-            held = self._held.get(id)
-        if held is None or self._owns(id):
+            claimed = self._claimed.get(id)
+        if claimed is None or lifecycle.is_owner(self._db, id, self._owner):
             return
-        self._attempts.cancel(id, held)
+        self._attempts.cancel(id, claimed)
 
-    def _owns(self, id):
-        return self._db.read(lambda tx: crud.exists(
-            tx, _MODEL, _MODEL.id == id, _MODEL.owner == self._owner,
-            _MODEL.status == ExecutionStatus.RUNNING.value))
-
-    def _claim(self, id):
-        values = dict(
-            _CLAIMED, owner=self._owner,
-            lease_until=executions.lease(self._conf, models.now()))
-        # The database may have died when it had written the claim and before
-        # it said so; then it was tried again, and the row is ours.
-        return self._db.write(lambda tx: crud.update(
-            tx, _MODEL, id, values, *executions.UNTOUCHED, params={}),
-            together=True) or self._owns(id)
-
-    def _leave(self, id):
-        """Not the function ended but this engine does: whoever sweeps next
-        begins the execution again."""
-        free = {'owner': None, 'lease_until': models.now(),
-                'updated_at': _MODEL.updated_at}
-        self._db.write(lambda tx: crud.update(
-            tx, _MODEL, id, free, executions.MINE,
-            params={'mine': self._owner}))
-
-    def held(self, older_than=0):
-        """Ids of the executions held for so many seconds."""
+    def claimed_ids(self, older_than: float = 0) -> list[str]:
+        """Return the ids of executions claimed for so many seconds."""
         limit = time.monotonic() - older_than
         with self._lock:
-            return [id for id, held in self._held.items()
-                    if held.since <= limit]
+            return [id for id, claimed in self._claimed.items()
+                    if claimed.since <= limit]

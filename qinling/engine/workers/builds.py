@@ -1,220 +1,252 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Installing what functions depend on, on workers of its own."""
+"""Dependency builds of one engine, on workers of their own."""
 
+from collections.abc import Callable
 from concurrent import futures
-import functools
 import hashlib
 import io
 import platform
 import threading
 import time
+import typing
 
+from oslo_config import cfg
 from oslo_log import log
 
-from qinling.core.function import builds as rows
+from qinling.core.function import builds as build_rows
+from qinling.core import services
 from qinling.core import targets
-from qinling.engine.run import invoker
-from qinling.engine.workers import installer
+from qinling.db import session
+from qinling.engine.run import invoker as invoker_module
+from qinling.engine.workers import installer as installer_module
 from qinling import exception
+from qinling.orchestrators import base
 from qinling.states import BuildStatus
 
 LOG = log.getLogger(__name__)
 
-#: Seconds between two looks at what another engine installs.
-POLL = 0.5
+#: Seconds between two polls for the build of another engine.
+POLL_SECONDS = 0.5
+
+
+class NotInstalled(exception.PermanentError):
+    """The dependencies of a function are not installed."""
 
 
 class Builds:
-    """The builds of one engine.
+    """Installs dependencies for one engine.
 
-    :param calls: an :class:`.invoker.Invoker`.
-    :param code: a :class:`qinling.core.services.Code`.
-    :param owner: the engine's name.
+    :param owner: name of the engine.
     """
 
-    def __init__(self, conf, db, orchestrator, calls, code, owner):
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 orchestrator: base.Orchestrator,
+                 invoker: invoker_module.Invoker,
+                 backends: services.Backends, owner: str) -> None:
         self._conf = conf
         self._db = db
         self._orchestrator = orchestrator
-        self._installer = installer.Installer(
-            conf, orchestrator, calls, code)
-        self._code = code
+        self._installer = installer_module.Installer(
+            conf, orchestrator, invoker, backends)
+        self._backends = backends
         self._owner = owner
         self._lock = threading.Lock()
-        self._running = {}  # id -> Future
-        self._settled = set()  # ids that nobody has to wait for any more
+        self._running: dict[str, futures.Future[None]] = {}
+        #: Ids of builds that asynchronous executions no longer wait for.
+        self._settled: set[str] = set()
         self._threads = futures.ThreadPoolExecutor(
             conf.build.max_concurrent, 'build')
 
-    def begin(self, alone):
-        """Look at what an engine that is gone has left, if there is no
-        other."""
+    def start(self, alone: bool) -> None:
+        """Release the builds of dead engines.
+
+        :param alone: no other engine uses the database.
+        """
         if alone:
-            rows.give_up(self._db)
+            build_rows.release(self._db)
 
-    def end(self):
-        """Leave to others what is not done."""
+    def stop(self) -> None:
+        """Leave the unfinished builds to other engines."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        rows.give_up(self._db, self._owner)
+        build_rows.release(self._db, self._owner)
 
-    def purge(self):
-        """Remove what nobody needs."""
-        rows.purge(self._db, self._code.packages, self._conf.build.keep)
+    def purge(self) -> None:
+        """Delete builds that no function has used for long."""
+        build_rows.purge(self._db, self._backends.packages,
+                         self._conf.build.keep)
 
-    def runtime(self, target):
-        """See :func:`qinling.core.targets.runtime`."""
+    def current_runtime_id(self, target: targets.Target) -> str | None:
+        """Return the runtime of a target at this moment."""
         if not target.version:
             return target.runtime_id
-        return self._db.read(lambda tx: targets.runtime(tx, target))
+        return self._db.read(lambda tx: targets.current_runtime_id(
+            tx, target))
 
-    def install(self, target):
-        """Have the dependencies of a target installed, also if that failed
-        before; returns at once."""
+    def install(self, target: targets.Target) -> None:
+        """Install the dependencies of a target, also after a failure.
+
+        Return immediately.
+        """
         id = self._id(target)
-        rows.forget(self._db, id, BuildStatus.FAILED)
+        build_rows.forget(self._db, id, BuildStatus.FAILED)
         self._submit(id, target)
 
-    def ready(self, target):
-        """What the target depends on, as storage keys of ZIP archives: one
-        or none.  It is waited for.
+    def wait_for(self, target: targets.Target) -> list[str]:
+        """Wait for the dependencies of a target.
 
-        :raises PermanentError: it could not be installed, or not in time.
+        :returns: storage keys of ZIP archives: one or none.
+        :raises NotInstalled: the installation failed, or takes too long.
         """
-        needed = target.code.get('dependencies')
-        if not needed:
+        if not target.code.get('dependencies'):
             return []
         id = self._id(target)
-        row = self._ended(id, target, self._conf.engine.queue_timeout)
+        row = self._wait_until_ended(id, target,
+                                     self._conf.engine.queue_timeout)
         if row is None:
-            raise _explained(target, 'are not installed yet')
+            raise _not_installed(target, 'are not installed yet')
         if row.status == BuildStatus.FAILED:
-            raise _explained(target, 'could not be installed')
-        rows.use(self._db, row)
+            raise _not_installed(target, 'could not be installed')
+        build_rows.touch(self._db, row)
         return [row.package]
 
-    def settle(self, target, given_up):
-        """Wait until what the target depends on is installed or cannot be,
-        as long as an installation may take: nobody waits for what runs then.
+    def settle(self, target: targets.Target,
+               is_abandoned: Callable[[], bool]) -> None:
+        """Wait for the dependencies of an asynchronous execution.
 
-        :param given_up: whether there is no need to wait any more.
+        The wait lasts as long as an installation may take, since no client
+        waits.
+
+        :param is_abandoned: returns whether to stop waiting.
         """
         if not target.code.get('dependencies'):
             return
         id = self._id(target)
         if id in self._settled:
             return
-        self._ended(id, target, self._conf.build.timeout + installer.MARGIN,
-                    given_up)
-        if not given_up():
+        self._wait_until_ended(
+            id, target, self._conf.build.timeout
+            + installer_module.MARGIN_SECONDS, is_abandoned)
+        if not is_abandoned():
             self._settled.add(id)
 
-    def check(self, installed):
-        """Have installed anew what is not in the storage any more.
+    def forget_missing(self, keys: list[str]) -> None:
+        """Forget builds whose package is missing from the storage.
 
-        :param installed: keys that :meth:`ready` has returned.
+        :param keys: result of :meth:`wait_for`.
         """
-        for key in installed:
+        for key in keys:
             try:
-                self._code.packages.open(key).close()
+                self._backends.packages.open(key).close()
             except FileNotFoundError:
-                LOG.error('What was installed as %s is gone.', key)
-                rows.lose(self._db, key)
+                LOG.error('Could not find the package %s of a build.', key)
+                build_rows.forget_package(self._db, key)
 
-    def _ended(self, id, target, limit, given_up=None):
-        """The row of a build that has ended; ``None`` if it has not in
-        ``limit`` seconds, or when nobody waits any more."""
-        deadline = time.monotonic() + limit
-        while given_up is None or not given_up():
-            row = rows.find(self._db, id)
+    def _wait_until_ended(self, id: str, target: targets.Target,
+                          seconds: float,
+                          is_abandoned: Callable[[], bool] | None = None
+                          ) -> typing.Any:
+        """Return the row of an ended build.
+
+        :returns: ``None`` after ``seconds``, or when the caller abandons.
+        """
+        deadline = time.monotonic() + seconds
+        while is_abandoned is None or not is_abandoned():
+            row = build_rows.find(self._db, id)
             if row is not None and row.status != BuildStatus.BUILDING:
                 return row
-            left = deadline - time.monotonic()
-            if left <= 0:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
                 break
-            self._wait(id, target, row,
-                       left if given_up is None else min(left, POLL))
+            if is_abandoned is not None:
+                remaining = min(remaining, POLL_SECONDS)
+            self._wait(id, target, row, remaining)
         return None
 
-    def _wait(self, id, target, row, left):
+    def _wait(self, id: str, target: targets.Target, row: typing.Any,
+              seconds: float) -> None:
         with self._lock:
             running = self._running.get(id)
         if running is None and row is None:
             running = self._submit(id, target)
         if running is not None:
-            futures.wait([running], left)
+            futures.wait([running], seconds)
         else:
-            time.sleep(min(POLL, left))
+            time.sleep(min(POLL_SECONDS, seconds))
 
-    def _submit(self, id, target):
+    def _submit(self, id: str, target: targets.Target
+                ) -> 'futures.Future[None]':
         with self._lock:
             if id not in self._running:
                 self._running[id] = self._threads.submit(
                     self._build, id, target)
             return self._running[id]
 
-    def _id(self, target):
-        """A hash of all that the result depends on."""
-        options, needed = self._conf.build, target.code['dependencies']
+    def _id(self, target: targets.Target) -> str:
+        """Return a hash of all inputs of a build."""
+        options, needs = self._conf.build, target.code['dependencies']
         machine = self._orchestrator.describe()
         return hashlib.sha256(repr((
-            needed['kind'], needed['sha256'], options.allow_source_builds,
-            *(installer.CREDENTIALS.sub('//', url or '') for url in (
+            needs['kind'], needs['sha256'], options.allow_source_builds,
+            *(installer_module.CREDENTIALS.sub('//', url or '') for url in (
                 options.index_url, options.npm_registry)),
             options.pip_options, platform.machine(),
             machine.get('interpreter'), machine.get('languages'),
         )).encode()).hexdigest()
 
-    def _build(self, id, target):
-        needed = target.code['dependencies']
+    def _build(self, id: str, target: targets.Target) -> None:
         try:
-            if not rows.claim(self._db, id, needed, self._owner,
-                              self._conf.build.timeout + installer.MARGIN):
+            if not build_rows.claim(
+                    self._db, id, target.code['dependencies'], self._owner,
+                    self._conf.build.timeout
+                    + installer_module.MARGIN_SECONDS):
                 return
-            LOG.info('Build %s (%s) begins.', id, needed['kind'])
-            self._conclude(id, functools.partial(
-                self._installer.run, id, target))
+            LOG.info('Starting build %s (%s).', id,
+                     target.code['dependencies']['kind'])
+            self._run(id, target)
         except exception.Unavailable as e:
-            LOG.warning('Build %s is left to its lease: %s', id, e)
+            LOG.warning('Could not write build %s; another engine takes over '
+                        'after its lease: %s', id, e)
         finally:
             with self._lock:
                 self._running.pop(id, None)
 
-    def _conclude(self, id, run):
-        """Write down how a build ended."""
+    def _run(self, id: str, target: targets.Target) -> None:
+        """Run a build and write its end."""
         try:
-            package, text = run()
-        except installer.Failed as e:
-            self._failed(id, str(e), e.log)
+            package, text = self._installer.run(id, target)
+        except installer_module.Failed as e:
+            self._write_failure(id, str(e), e.log)
         except exception.PermanentError as e:
-            self._failed(id, f'No worker can install it: {e}.', '')
-        except (exception.TemporaryError, invoker.Lost,
-                invoker.NotSent) as e:
-            # The next one who needs it tries again.
-            LOG.warning('Build %s was not made: %s', id, e)
-            rows.forget(self._db, id, BuildStatus.BUILDING)
+            self._write_failure(id, f'No worker can install it: {e}.', '')
+        except (exception.TemporaryError, invoker_module.Lost,
+                invoker_module.NotSent) as e:
+            # The next execution that needs the build tries again.
+            LOG.warning('Could not run build %s: %s', id, e)
+            build_rows.forget(self._db, id, BuildStatus.BUILDING)
         except Exception:
-            LOG.exception('Build %s met an unexpected fault.', id)
-            self._failed(id, 'An internal fault of the service; see its '
-                             'log.', '')
+            LOG.exception('Could not run build %s.', id)
+            self._write_failure(
+                id, 'An internal fault of the service; see its log.', '')
         else:
-            self._ready(id, package, text)
+            self._write_success(id, package, text)
 
-    def _failed(self, id, sentence, text):
+    def _write_failure(self, id: str, sentence: str, text: str) -> None:
         LOG.warning('Build %s failed: %s', id, sentence)
-        rows.end(self._db, id, self._owner, BuildStatus.FAILED,
-                 status_reason=sentence, log=text)
+        build_rows.end(self._db, id, self._owner, BuildStatus.FAILED,
+                       status_reason=sentence, log=text)
 
-    def _ready(self, id, package, text):
-        stored = self._code.packages.put(io.BytesIO(package))
-        with self._code.packages.kept(stored.key):
-            if not rows.end(self._db, id, self._owner, BuildStatus.READY,
-                            package=stored.key, size=stored.size, log=text):
-                self._code.packages.drop(stored.key)
+    def _write_success(self, id: str, package: bytes, text: str) -> None:
+        stored = self._backends.packages.put(io.BytesIO(package))
+        with self._backends.packages.dropped_on_error(stored.key):
+            if not build_rows.end(
+                    self._db, id, self._owner, BuildStatus.READY,
+                    package=stored.key, size=stored.size, log=text):
+                self._backends.packages.drop(stored.key)
 
 
-def _explained(target, what):
+def _not_installed(target: targets.Target, state: str) -> NotInstalled:
     path = f'/v1/functions/{target.function_id}'
     if target.version:
         path += f'/versions/{target.version}'
-    return exception.PermanentError(
-        f'its dependencies {what}; GET {path}/build says more')
+    return NotInstalled(
+        f'its dependencies {state}; GET {path}/build says more')

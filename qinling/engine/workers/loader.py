@@ -1,67 +1,76 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Claiming workers, loading code into them, and giving them up."""
+"""Claiming of workers, and loading of code into workers."""
 
 import contextlib
 import dataclasses
 import hashlib
+import typing
 
+from oslo_config import cfg
 from oslo_log import log
 
-from qinling.engine.run import invoker
+from qinling.core import services
+from qinling.core import targets
+from qinling.engine.run import invoker as invoker_module
+from qinling.engine.run import tokens as tokens_module
+from qinling.engine.workers import builds as builds_module
 from qinling import exception
 from qinling.orchestrators import base
 from qinling.telemetry import metrics
 
 LOG = log.getLogger(__name__)
 
-#: Workers that are tried before an execution waits.
-TRIES = 3
+#: Workers to try before an execution waits.
+MAX_TRIES = 3
+#: Hexadecimal digits of a fingerprint, which has to fit into a label.
+FINGERPRINT_LENGTH = 40
 
 
-class Workers:
-    """The workers of one engine's orchestrator.
+class Loader:
+    """Source of loaded workers of one engine."""
 
-    :param calls: an :class:`.invoker.Invoker`.
-    :param code: a :class:`qinling.core.services.Code`.
-    :param tokens: a :class:`.tokens.Tokens`.
-    :param builds: a :class:`.builds.Builds`.
-    """
-
-    def __init__(self, conf, orchestrator, calls, code, tokens, builds):
+    def __init__(self, conf: cfg.ConfigOpts,
+                 orchestrator: base.Orchestrator,
+                 invoker: invoker_module.Invoker,
+                 backends: services.Backends,
+                 tokens: tokens_module.Tokens,
+                 builds: builds_module.Builds) -> None:
         self._conf = conf
         self._orchestrator = orchestrator
-        self._invoker = calls
-        self._code = code
+        self._invoker = invoker
+        self._backends = backends
         self._tokens = tokens
         self._builds = builds
 
     @metrics.cold_starts.time()
     @metrics.cold_start_failures.count_exceptions()
-    def start(self, target):
-        """A claimed worker that has loaded the target's code.
+    def start(self, target: targets.Target) -> base.Worker:
+        """Return a worker that has loaded the code of the target.
 
-        :raises TemporaryError: there is none at this moment.
-        :raises PermanentError: there will never be one.
+        :raises TemporaryError: no worker is free at the moment.
+        :raises PermanentError: the target can have no worker.
         """
-        installed = self._builds.ready(target)
-        for _ in range(TRIES):
-            worker, loaded = self._next(target)
+        dependencies = self._builds.wait_for(target)
+        for _ in range(MAX_TRIES):
+            worker, is_loaded = self._claim_usable(target)
             try:
-                if not loaded:
-                    self._load(worker, target, installed)
+                if not is_loaded:
+                    self._load(worker, target, dependencies)
                 return worker
-            except invoker.NotSent as e:
-                # It died while it was idle, and nobody had noticed yet.
-                LOG.info('Worker %s is gone: %s', worker.name, e)
+            except invoker_module.NotSent as e:
+                # An idle worker died unnoticed.
+                LOG.info('Replacing worker %s: %s', worker.name, e)
                 self.release(worker)
             except BaseException:
                 self.release(worker)
                 raise
         raise exception.TemporaryError(
-            f'{TRIES} workers, one after the other, could not be reached.')
+            f'{MAX_TRIES} workers, one after the other, could not be '
+            'reached.')
 
-    def _next(self, target):
-        """A claimed worker, and whether it has loaded the code already."""
+    def _claim_usable(self, target: targets.Target
+                      ) -> tuple[base.Worker, bool]:
+        """Return a claimed worker and whether its code is loaded."""
         while True:
             worker = self._claim(target)
             state = self._state(worker) if worker.used else 'idle'
@@ -69,16 +78,18 @@ class Workers:
                 return worker, state == 'loaded'
             self.release(worker)
 
-    def _claim(self, target):
-        build = hashlib.sha256(
-            repr((target.slot, target.build)).encode()).hexdigest()[:40]
+    def _claim(self, target: targets.Target) -> base.Worker:
+        digest = hashlib.sha256(repr(
+            (target.function_key, target.fingerprint)).encode()).hexdigest()
         worker = self._orchestrator.claim(
-            target.runtime_id, f'{target.function_id}/{target.version}',
+            target.runtime_id,
+            base.FunctionKey(target.function_id, target.version),
             base.Limits(target.cpu, target.memory_size,
-                        self._conf.engine.function_concurrency), build)
-        # Not before: an upgrade leads versions elsewhere, and then changes
-        # what workers are made of.
-        runtime_id = self._builds.runtime(target)
+                        self._conf.engine.function_concurrency),
+            digest[:FINGERPRINT_LENGTH])
+        # After the claim: an upgrade first moves the versions to another
+        # runtime, then replaces the workers.
+        runtime_id = self._builds.current_runtime_id(target)
         if runtime_id == target.runtime_id:
             return worker
         self.release(worker)
@@ -87,39 +98,42 @@ class Workers:
                 dataclasses.replace(target, runtime_id=runtime_id))
         except exception.PermanentError as e:
             raise exception.TemporaryError(
-                f'what versions run on is being made: {e}')
+                f'the runtime of the published versions is not ready: {e}')
 
-    def _state(self, worker):
-        """What a worker of an engine that is gone says of itself; ``None``
-        if it cannot go on here, for instance because it still runs something
-        whose result nobody waits for."""
+    def _state(self, worker: base.Worker) -> str | None:
+        """Return the state of a worker of an engine that died.
+
+        :returns: ``None`` for an unusable worker, for instance one that
+            still runs an execution.
+        """
         try:
             status, answer = self._invoker.status(worker)
-        except (invoker.NotSent, invoker.Lost):
+        except (invoker_module.NotSent, invoker_module.Lost):
             return None
         if status != 200 or answer['busy']:
             return None
-        return answer['state']
+        return str(answer['state'])
 
-    def _load(self, worker, target, installed):
-        source = self._code.sources[target.code['source']]
+    def _load(self, worker: base.Worker, target: targets.Target,
+              dependencies: list[str]) -> None:
+        source = self._backends.sources[target.code['source']]
         try:
-            with contextlib.ExitStack() as opened:
-                packages = [opened.enter_context(each) for each in (
+            with contextlib.ExitStack() as stack:
+                packages = [stack.enter_context(package) for package in (
                     source.open(target.code, target.package,
                                 self._tokens.auth(target)),
-                    *map(self._code.packages.open, installed))]
+                    *map(self._backends.packages.open, dependencies))]
                 status, answer = self._invoker.load(
                     worker, self._settings(target), *packages)
         except FileNotFoundError:
-            self._builds.check(installed)
+            self._builds.forget_missing(dependencies)
             raise exception.PermanentError('its package is gone')
-        except invoker.Lost as e:
+        except invoker_module.Lost as e:
             raise exception.TemporaryError(f'worker {worker.name}: {e}')
         if status != 200:
             raise exception.PermanentError(answer.get('error', status))
 
-    def _settings(self, target):
+    def _settings(self, target: targets.Target) -> dict[str, typing.Any]:
         conf = self._conf
         return {
             'function_id': target.function_id,
@@ -129,9 +143,14 @@ class Workers:
             'max_log_size': conf.engine.max_log_size,
             'max_result_size': conf.engine.max_result_size,
             'max_unpacked_size': conf.resource_limits.max_unpacked_size,
-            'environment': self._code.settings.opened(target.settings_id)}
+            'environment': self._backends.environments.decrypt(
+                target.settings_id)}
 
-    def release(self, worker, lost=False):
-        """Destroy a worker; see :meth:`..base.Orchestrator.release`."""
+    def release(self, worker: base.Worker, disconnected: bool = False
+                ) -> base.ExitReason | None:
+        """Destroy a worker.
+
+        :param disconnected: find out why the worker died.
+        """
         self._invoker.forget(worker)
-        return self._orchestrator.release(worker, lost)
+        return self._orchestrator.release(worker, disconnected)

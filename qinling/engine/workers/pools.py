@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runtimes on the orchestrator: pools made, changed and destroyed."""
+"""Pools of the runtimes: created, changed and destroyed."""
 
 import collections
+from concurrent import futures
+import typing
 
 from oslo_log import log
 
 from qinling import context
+from qinling.core import targets
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
+from qinling.engine import background as background_module
+from qinling.engine.workers import scaling
 from qinling import exception
 from qinling.orchestrators import base
 from qinling.states import RuntimeStatus
@@ -15,144 +21,153 @@ from qinling.states import RuntimeStatus
 LOG = log.getLogger(__name__)
 
 _MODEL = models.Runtime
-_WAITING = (RuntimeStatus.CREATING, RuntimeStatus.DELETING)
+#: Statuses of a runtime whose pool has to be created or destroyed.
+_UNSETTLED = (RuntimeStatus.CREATING, RuntimeStatus.DELETING)
 
 
 class Pools:
-    """Brings pools to what the rows say, and statuses to what is."""
+    """Brings pools to the state of the rows, and rows to that of pools."""
 
-    def __init__(self, db, orchestrator):
+    def __init__(self, db: session.Database,
+                 orchestrator: base.Orchestrator) -> None:
         self._db = db
         self._orchestrator = orchestrator
-        self._under_way = collections.Counter()
+        self._in_progress: collections.Counter[str] = collections.Counter()
 
-    def restore(self, later):
-        """Bring every pool to its row, as an engine that starts must.
-
-        :param later: function that calls its first argument with the
-            others, now or in the background.
-        :returns: what it returned, as a list.
-        """
-        rows = self._db.read(lambda tx: crud.find(
+    def restore(self, background: background_module.Background
+                ) -> 'list[futures.Future[None]]':
+        """Bring every pool to its row at the start of an engine."""
+        rows = self._db.read(lambda tx: crud.select(
             tx, _MODEL, _MODEL.status != RuntimeStatus.ERROR.value))
-        return [self._bring(later, row) for row in rows]
+        return [self._settle(background, row) for row in rows]
 
-    def tend(self, later):
-        """Make and destroy the pools whose message was lost, and those that
-        no row tells of."""
+    def tend(self, background: background_module.Background) -> None:
+        """Settle pools whose message was lost, and delete orphaned pools."""
         pools = list(self._orchestrator.pools())
-        rows = self._db.read(lambda tx: crud.find(tx, _MODEL))
+        rows = self._db.read(lambda tx: crud.select(tx, _MODEL))
         for id in set(pools) - {row.id for row in rows}:
-            LOG.warning('The pool %s belongs to no runtime.', id)
-            later(self._orchestrator.delete_pool, id)
+            LOG.warning('Deleting orphaned pool %s.', id)
+            background.submit(self._orchestrator.delete_pool, id)
         for row in rows:
-            if row.status in _WAITING and not self._under_way[row.id]:
-                self._bring(later, row)
+            if row.status in _UNSETTLED and not self._in_progress[row.id]:
+                self._settle(background, row)
 
-    def _bring(self, later, row):
+    def _settle(self, background: background_module.Background,
+                row: typing.Any) -> 'futures.Future[None]':
         if row.status == RuntimeStatus.DELETING:
-            return later(self.delete, row.id)
-        return later(self.ensure, row.id)
+            return background.submit(self.delete, row.id)
+        return background.submit(self.ensure, row.id)
 
-    def unneeded(self):
-        """The claimed workers whose function is gone."""
-        workers = {worker.name: (worker, worker.function.split('/')[0])
-                   for worker in self._orchestrator.claimed()}
-        ids = {function for _, function in workers.values()}
+    def orphaned_workers(self) -> list[base.Worker]:
+        """Return the claimed workers whose function was deleted."""
+        workers = list(self._orchestrator.claimed())
+        ids = {worker.function.function_id for worker in workers
+               if worker.function}
         if not ids:
             return []
-        alive = {row.id for row in self._db.read(lambda tx: crud.find(
+        existing = {row.id for row in self._db.read(lambda tx: crud.select(
             tx, models.Function, models.Function.id.in_(ids)))}
-        return [worker for worker, function in workers.values()
-                if function not in alive]
+        return [worker for worker in workers if worker.function
+                and worker.function.function_id not in existing]
 
-    def ensure(self, id, previous_image=None):
-        """Make or change the pool of a runtime.
+    def ensure(self, id: str, previous_image: str | None = None) -> None:
+        """Create or change the pool of a runtime.
 
-        :param previous_image: what to go back to if the new image fails.
+        :param previous_image: image to restore when the new image fails.
         """
-        self._under_way[id] += 1
+        self._in_progress[id] += 1
         try:
             self._ensure(id, previous_image)
         finally:
-            self._under_way[id] -= 1
+            self._in_progress[id] -= 1
 
-    def _ensure(self, id, previous_image):
-        row = self._row(id)
+    def _ensure(self, id: str, previous_image: str | None) -> None:
+        row = self._db.read(
+            lambda tx: crud.get(tx, context.admin(), _MODEL, id=id))
         if row is None or row.status == RuntimeStatus.DELETING:
             return
         try:
-            self._orchestrator.ensure_pool(_spec(row))
+            self._orchestrator.ensure_pool(
+                base.RuntimeSpec(row.id, row.image, row.trusted))
         except (exception.PermanentError, exception.TemporaryError) as e:
-            reason = str(e)
-            LOG.error('The pool of runtime %s cannot be made: %s', id, e)
-            if (row.status == RuntimeStatus.CREATING
-                    and isinstance(e, exception.TemporaryError)):
-                # Stays in creating, so that it is tried again.
-                self._db.write(lambda tx: crud.update(
-                    tx, _MODEL, id, {'status_reason': reason}))
-            else:
-                self._failed(row, reason, previous_image)
+            LOG.error('Could not create the pool of runtime %s: %s', id, e)
+            self._handle_error(row, e, previous_image)
             return
-        known = self._language(row.image)
+        language = self._language(row.image)
         if row.status != RuntimeStatus.AVAILABLE:
             self._move(row, RuntimeStatus.AVAILABLE, status_reason=None,
-                       **known)
-        elif any(getattr(row, name) != known[name] for name in known):
+                       **language)
+        elif any(getattr(row, name) != language[name] for name in language):
             self._db.write(lambda tx: crud.update(
-                tx, _MODEL, id, known, _MODEL.image == row.image))
+                tx, _MODEL, id, language, _MODEL.image == row.image))
 
-    def _language(self, image):
-        """What the orchestrator knows of an image by itself."""
-        found = self._orchestrator.languages().get(image)
-        return dict(zip(('language', 'language_version'), found or ()))
+    def _language(self, image: str) -> dict[str, str | None]:
+        """Return the columns that the orchestrator knows of an image."""
+        names = self._orchestrator.languages().get(image)
+        return dict(zip(('language', 'language_version'), names or ()))
 
-    def _failed(self, row, reason, previous_image):
-        if row.status == RuntimeStatus.AVAILABLE:
-            # Only this engine cannot serve it; others may.
+    def _handle_error(self, row: typing.Any, error: Exception,
+                      previous_image: str | None) -> None:
+        reason = str(error)
+        if (row.status == RuntimeStatus.CREATING
+                and isinstance(error, exception.TemporaryError)):
+            # The row stays in ``creating``, so another try follows.
+            self._db.write(lambda tx: crud.update(
+                tx, _MODEL, row.id, {'status_reason': reason}))
+        elif row.status == RuntimeStatus.AVAILABLE:
+            # Other engines may still serve the runtime.
             return
-        if not previous_image:
+        elif previous_image:
+            LOG.warning('Rolling runtime %s back to image %s.', row.id,
+                        previous_image)
+            self._orchestrator.ensure_pool(
+                base.RuntimeSpec(row.id, previous_image, row.trusted))
+            self._move(row, RuntimeStatus.AVAILABLE, image=previous_image,
+                       status_reason=reason, **self._language(previous_image))
+        else:
             self._move(row, RuntimeStatus.ERROR, status_reason=reason)
-            return
-        LOG.warning('Runtime %s goes back to %s.', row.id, previous_image)
-        self._orchestrator.ensure_pool(
-            base.RuntimeSpec(row.id, previous_image, row.trusted))
-        self._move(row, RuntimeStatus.AVAILABLE, image=previous_image,
-                   status_reason=reason, **self._language(previous_image))
 
-    def having(self, start):
-        """``start``, a function of a target that wants a worker, but with
-        the pool made where there is none: the message that the runtime is
-        there may still be on its way, or lost."""
-        def begin(target):
-            try:
-                return start(target)
-            except base.NoPool:
-                self.ensure(target.runtime_id)
-                return start(target)
-        return begin
-
-    def delete(self, id):
-        """Destroy the pool and the row."""
+    def delete(self, id: str) -> None:
+        """Destroy the pool and delete the row."""
         self._orchestrator.delete_pool(id)
         self._db.write(lambda tx: crud.delete(tx, _MODEL, id))
 
-    def capacity(self, id):
-        """``{"total", "available"}``, or ``None`` without a pool."""
-        found = self._orchestrator.pools().get(id)
-        return found and {'total': found.total,
-                          'available': found.available}
+    def capacity(self, id: str) -> dict[str, int] | None:
+        """Return ``{"total", "available"}``, ``None`` without a pool."""
+        capacity = self._orchestrator.pools().get(id)
+        if capacity is None:
+            return None
+        return {'total': capacity.total, 'available': capacity.available}
 
-    def _row(self, id):
-        return self._db.read(
-            lambda tx: crud.get(tx, context.admin(), _MODEL, id=id))
-
-    def _move(self, row, status, **values):
-        # Unless somebody has already decided something else.
-        same = _MODEL.image == row.image
-        self._db.write(lambda tx: crud.move(
-            tx, _MODEL, row.id, status.value, same, **values))
+    def _move(self, row: typing.Any, status: RuntimeStatus,
+              **values: typing.Any) -> None:
+        # The image may have changed since the row was read.
+        unchanged = _MODEL.image == row.image
+        self._db.write(lambda tx: crud.change_status(
+            tx, _MODEL, row.id, status.value, unchanged, **values))
 
 
-def _spec(row):
-    return base.RuntimeSpec(row.id, row.image, row.trusted)
+class PoolCreatingSource:
+    """Source of workers that creates a missing pool.
+
+    The message about a new runtime may be lost or late.
+    """
+
+    def __init__(self, source: scaling.WorkerSource, pools: Pools) -> None:
+        self._source = source
+        self._pools = pools
+
+    def start(self, target: targets.Target) -> base.Worker:
+        """Return a loaded worker; see :class:`.scaling.WorkerSource`."""
+        try:
+            return self._source.start(target)
+        except base.NoPool:
+            if target.runtime_id is None:
+                raise
+            self._pools.ensure(target.runtime_id)
+            return self._source.start(target)
+
+    def release(self, worker: base.Worker, disconnected: bool = False
+                ) -> base.ExitReason | None:
+        """Destroy a worker; see :class:`.scaling.WorkerSource`."""
+        return self._source.release(worker, disconnected)

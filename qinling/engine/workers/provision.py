@@ -1,50 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeping workers warm for those who asked for it."""
-
-from oslo_log import log
+"""Provisioned workers: kept warm for functions and versions."""
 
 from qinling import context
 from qinling.core import targets
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import session
+from qinling.engine import background as background_module
+from qinling.engine.workers import scaling as scaling_module
 from qinling import exception
 from qinling.states import RuntimeStatus
 
-LOG = log.getLogger(__name__)
-
 
 class Provision:
-    """Sees to ``min_workers`` of functions and versions, on one engine.
+    """Keeps ``min_workers`` of functions and versions on one engine."""
 
-    :param scaling: a :class:`qinling.engine.workers.scaling.Scaling`.
-    :param later: function that calls another one in the background.
-    """
-
-    def __init__(self, db, scaling, later):
+    def __init__(self, db: session.Database,
+                 scaling: scaling_module.Scaling,
+                 background: background_module.Background) -> None:
         self._db = db
         self._scaling = scaling
-        self._later = later
+        self._background = background
 
-    def tend(self):
-        """Start what is missing."""
-        wanted = self._db.read(self._wanted)
-        for target in self._scaling.keep(wanted):
-            self._later(self._scaling.scale_up, target)
+    def tend(self) -> None:
+        """Start the missing workers."""
+        minimums = self._db.read(_read_minimums)
+        for target in self._scaling.set_minimums(minimums):
+            self._background.submit(self._scaling.scale_up, target)
 
-    def _wanted(self, tx):
-        """(target, number) pairs."""
-        found = [(row.id, 0, row.min_workers) for row in crud.find(
-            tx, models.Function, models.Function.min_workers > 0)]
-        found += [(row.function_id, row.version_number, row.min_workers)
-                  for row in crud.find(
-                      tx, models.FunctionVersion,
-                      models.FunctionVersion.min_workers > 0)]
-        wanted = []
-        for id, version, number in found:
-            try:
-                target = targets.resolve(tx, context.admin(), id, version)
-            except exception.NotFound:
-                continue  # it is being deleted
-            if target.runtime_status == RuntimeStatus.AVAILABLE:
-                wanted.append((target, number))
-        return wanted
+
+def _read_minimums(tx: session.Connection
+                   ) -> list[tuple[targets.Target, int]]:
+    function, version = models.Function, models.FunctionVersion
+    numbers = [(row.id, 0, row.min_workers) for row in crud.select(
+        tx, function, function.min_workers > 0)]
+    numbers += [(row.function_id, row.version_number, row.min_workers)
+                for row in crud.select(tx, version, version.min_workers > 0)]
+    minimums = []
+    for id, number, minimum in numbers:
+        try:
+            target = targets.resolve(tx, context.admin(), id, number)
+        except exception.NotFound:
+            continue  # deleted since the first query
+        if target.runtime_status == RuntimeStatus.AVAILABLE:
+            minimums.append((target, minimum))
+    return minimums

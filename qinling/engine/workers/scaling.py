@@ -1,257 +1,304 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which worker runs what: seats, queues, growth and shrinkage.
+"""Choice of the worker for an execution: slots, queues, growth, shrinkage.
 
-Workers that have loaded the same build of the same function are a *group*.
-A worker has as many seats as it may run executions at once; who finds no
-free seat makes the group grow, or waits for what is growing already.
+Workers that have loaded the same fingerprint of the same function form a
+worker set.  A worker has one slot for each execution that may run at once.  A
+caller without a free slot grows the set, or waits for a worker that is
+starting already.
 """
 
+from collections.abc import Sequence
 import threading
 import time
+import typing
 
 from oslo_log import log
 
+from qinling.core import targets
 from qinling.engine.workers import worker_set
 from qinling import exception
+from qinling.orchestrators import base
 
 LOG = log.getLogger(__name__)
 
-#: Seconds between two tries to get a worker from an orchestrator that has
-#: none to give, when nothing says sooner that one may be free.
-RETRY = 1
-#: Seconds that workers which are starting are waited for.
-SETTLING = 60
+#: Seconds between two tries to get a worker from an exhausted orchestrator.
+RETRY_SECONDS = 1
+#: Seconds to wait for starting workers before a set shrinks.
+SETTLE_SECONDS = 60
 
 
 class NoWorker(Exception):
     """No worker was free in time; the message says why."""
 
 
-class Scaling:
-    """Hands out seats.
+class WorkerSource(typing.Protocol):
+    """Source of workers that have loaded a target."""
 
-    :param seats: executions that one worker runs at once.
-    :param start: function of a target that returns a loaded worker, or
-        raises ``TemporaryError`` or ``PermanentError``.
-    :param release: function of a worker that destroys it; with
-        ``lost=True`` it says why the worker had died.
+    def start(self, target: targets.Target) -> base.Worker:
+        """Return a worker that has loaded a target.
+
+        :raises TemporaryError: no worker is free at the moment.
+        :raises PermanentError: the target can have no worker.
+        """
+
+    def release(self, worker: base.Worker, disconnected: bool = False
+                ) -> base.ExitReason | None:
+        """Destroy a worker.
+
+        :param disconnected: find out why the worker died.
+        """
+
+
+class Scaling:
+    """Assigns slots to executions.
+
+    :param slots: executions that one worker runs at once.
     """
 
-    def __init__(self, seats, start, release):
-        self._seats = seats
-        self._start = start
-        self._release = release
+    def __init__(self, slots: int, source: WorkerSource) -> None:
+        self._slots = slots
+        self._source = source
         self._lock = threading.Lock()
-        self._groups = {}
-        self._starving = set()
+        self._sets: dict[typing.Hashable, worker_set.WorkerSet] = {}
+        self._starving: set[worker_set.WorkerSet] = set()
 
-    def acquire(self, target, deadline):
-        """A :class:`~.groups.Member` with a seat for the caller, who must
-        give it back with :meth:`done`.
+    def acquire_slot(self, target: targets.Target, deadline: float
+                     ) -> worker_set.LoadedWorker:
+        """Return a worker with one slot reserved for the caller.
 
-        :param deadline: on ``time.monotonic()``.
-        :raises NoWorker: there was none in time.
-        :raises PermanentError: there will never be one.
+        The caller gives the slot back with :meth:`release_slot`.
+
+        :param deadline: time of ``time.monotonic()``.
+        :raises NoWorker: no worker was free in time.
+        :raises PermanentError: the target can have no worker.
         """
         reason = 'all workers of the function are busy'
         while True:
             with self._lock:
-                group = self._group(target)
-                member = self._wait(group, deadline, reason)
-                if member is not None:
-                    return member
-                group.starting += 1
+                workers = self._set_of(target)
+                loaded = self._wait_for_slot(workers, deadline, reason)
+                if loaded is not None:
+                    return loaded
+                workers.starting += 1
             try:
-                return self._grow(group, taken=1)
+                return self._grow(workers, busy_slots=1)
             except exception.TemporaryError as e:
                 reason = str(e)
             if not self._evict(target):
-                self._starve(group, deadline)
+                self._starve(workers, deadline)
 
-    def _wait(self, group, deadline, reason):
-        """A member with a seat taken, or ``None``: the caller shall grow the
-        group."""
+    def _wait_for_slot(self, workers: worker_set.WorkerSet, deadline: float,
+                       reason: str) -> worker_set.LoadedWorker | None:
+        """Return a worker with a reserved slot.
+
+        :returns: ``None`` when the caller has to grow the set.
+        """
         while True:
-            member = group.free(self._seats)
-            if member is not None:
-                member.busy += 1
-                return member
-            if group.starting * self._seats <= group.waiting:
+            loaded = workers.busiest_with_free_slot(self._slots)
+            if loaded is not None:
+                loaded.busy_slots += 1
+                return loaded
+            if workers.starting * self._slots <= workers.waiting:
                 if time.monotonic() >= deadline:
                     raise NoWorker(reason)
                 return None
-            group.waiting += 1
+            workers.waiting += 1
             try:
-                if not group.changed.wait(deadline - time.monotonic()):
+                if not workers.slot_freed.wait(deadline - time.monotonic()):
                     raise NoWorker(reason)
             finally:
-                group.waiting -= 1
+                workers.waiting -= 1
 
-    def _grow(self, group, taken):
+    def _grow(self, workers: worker_set.WorkerSet, busy_slots: int
+              ) -> worker_set.LoadedWorker:
         try:
-            worker = self._start(group.target)
+            worker = self._source.start(workers.target)
         except BaseException:
             with self._lock:
-                group.ended()
-                # Somebody who waits for this worker must try himself.
-                group.changed.notify()
+                workers.finish_start()
+                # A caller that waits for this worker has to try itself.
+                workers.slot_freed.notify()
             raise
-        member = worker_set.Member(worker, group, taken, time.monotonic())
+        loaded = worker_set.LoadedWorker(
+            worker, workers, busy_slots, time.monotonic())
         with self._lock:
-            group.members.append(member)
-            group.ended()
-            self._groups.setdefault(self._key(group.target), group)
-            group.changed.notify(self._seats - taken)
-        return member
+            workers.workers.append(loaded)
+            workers.finish_start()
+            self._sets.setdefault(_key(workers.target), workers)
+            workers.slot_freed.notify(self._slots - busy_slots)
+        return loaded
 
-    def _evict(self, target):
-        """Destroy the idle worker of another group that was idle longest;
-        whether there was one."""
-        own = self._key(target)
+    def _evict(self, target: targets.Target) -> bool:
+        """Destroy the worker of another set that was idle longest.
+
+        :returns: whether any worker was idle.
+        """
+        own_key = _key(target)
         with self._lock:
-            idle = [member for key, group in self._groups.items()
-                    for member in group.members
-                    if not member.busy and key != own
-                    and len(group.members) > group.least]
+            idle = [loaded for key, workers in self._sets.items()
+                    for loaded in workers.workers
+                    if not loaded.busy_slots and key != own_key
+                    and len(workers.workers) > workers.minimum]
             if not idle:
                 return False
-            member = min(idle, key=lambda m: m.idle_since)
-            self._remove(member)
-        LOG.info('Worker %s gives way to another function.',
-                 member.worker.name)
-        self._release(member.worker)
+            loaded = min(idle, key=_idle_since)
+            self._remove(loaded)
+        LOG.info('Evicting idle worker %s for another function.',
+                 loaded.worker.name)
+        self._source.release(loaded.worker)
         return True
 
-    def _starve(self, group, deadline):
+    def _starve(self, workers: worker_set.WorkerSet, deadline: float) -> None:
         with self._lock:
-            self._starving.add(group)
-            group.waiting += 1
+            self._starving.add(workers)
+            workers.waiting += 1
             try:
-                group.changed.wait(
-                    max(0, min(RETRY, deadline - time.monotonic())))
+                workers.slot_freed.wait(max(0, min(
+                    RETRY_SECONDS, deadline - time.monotonic())))
             finally:
-                group.waiting -= 1
-                if not group.waiting:
-                    self._starving.discard(group)
+                workers.waiting -= 1
+                if not workers.waiting:
+                    self._starving.discard(workers)
 
-    def done(self, member, broken=False, lost=False):
-        """Give a seat back; a broken worker is destroyed.
+    def release_slot(self, loaded: worker_set.LoadedWorker,
+                     is_broken: bool = False, is_lost: bool = False
+                     ) -> base.ExitReason | None:
+        """Give a slot back; a broken worker is destroyed.
 
-        :param lost: its connection broke, and the caller wants to know why.
-        :returns: what the orchestrator says of it.
+        :param is_lost: the connection broke; find out why.
+        :returns: what the orchestrator knows about a lost worker.
         """
         with self._lock:
-            member.busy -= 1
-            member.retiring = member.retiring or broken
-            member.idle_since = time.monotonic()
-            gone = member.retiring and (broken or not member.busy)
-            gone = gone and self._remove(member)
-            member.group.changed.notify()
-            if self._starving and not member.busy:
-                for group in self._starving:
-                    group.changed.notify()
-        if lost:
-            return self._release(member.worker, lost=True)
-        if gone:
-            self._release(member.worker)
+            loaded.busy_slots -= 1
+            loaded.retiring = loaded.retiring or is_broken
+            loaded.idle_since = time.monotonic()
+            ends = loaded.retiring and (is_broken or not loaded.busy_slots)
+            ends = ends and self._remove(loaded)
+            loaded.worker_set.slot_freed.notify()
+            if self._starving and not loaded.busy_slots:
+                for workers in self._starving:
+                    workers.slot_freed.notify()
+        if is_lost:
+            return self._source.release(loaded.worker, disconnected=True)
+        if ends:
+            self._source.release(loaded.worker)
         return None
 
-    def drop(self, worker):
-        """A worker died: nobody shall get it any more."""
-        with self._lock:
-            members = [member for group in self._groups.values()
-                       for member in group.members
-                       if member.worker.name == worker.name]
-        self._retire(members)
+    def retire_dead(self, worker: base.Worker) -> None:
+        """Retire a worker that the orchestrator saw die."""
+        self._retire([loaded for loaded in self._all_workers()
+                      if loaded.worker.name == worker.name])
 
-    def busy(self):
-        """The workers that run something."""
-        with self._lock:
-            return [member.worker for group in self._groups.values()
-                    for member in group.members if member.busy]
+    def busy_workers(self) -> list[base.Worker]:
+        """Return the workers that run executions."""
+        return [loaded.worker for loaded in self._all_workers()
+                if loaded.busy_slots]
 
-    def _remove(self, member):
-        """Take a member out of its group; whether it was still there."""
-        group = member.group
-        if member not in group.members:
+    def _all_workers(self) -> list[worker_set.LoadedWorker]:
+        with self._lock:
+            return [loaded for workers in self._sets.values()
+                    for loaded in workers.workers]
+
+    def _remove(self, loaded: worker_set.LoadedWorker) -> bool:
+        """Remove a worker from its set.
+
+        :returns: whether the worker was in the set.
+        """
+        workers = loaded.worker_set
+        if loaded not in workers.workers:
             return False
-        group.members.remove(member)
-        if not (group.members or group.starting or group.waiting):
-            self._groups.pop(self._key(group.target), None)
+        workers.workers.remove(loaded)
+        if not (workers.workers or workers.starting or workers.waiting):
+            self._sets.pop(_key(workers.target), None)
         return True
 
-    def _key(self, target):
-        return target.slot + target.build
-
-    def _group(self, target):
-        group = self._groups.get(self._key(target))
-        if group is None:
-            group = self._groups[self._key(target)] = worker_set.Group(
+    def _set_of(self, target: targets.Target) -> worker_set.WorkerSet:
+        workers = self._sets.get(_key(target))
+        if workers is None:
+            workers = self._sets[_key(target)] = worker_set.WorkerSet(
                 target, self._lock)
-        return group
+        return workers
 
-    def scale_up(self, target):
+    def scale_up(self, target: targets.Target) -> None:
         """Add one worker."""
         with self._lock:
-            group = self._group(target)
-            group.starting += 1
-        self._grow(group, taken=0)
+            workers = self._set_of(target)
+            workers.starting += 1
+        self._grow(workers, busy_slots=0)
 
-    def scale_down(self, target, count):
-        """Retire up to ``count`` workers, the idle ones first; one
-        remains.  Those that are starting are waited for: users see them
-        already."""
+    def scale_down(self, target: targets.Target, count: int) -> None:
+        """Retire up to ``count`` workers, idle ones first; one remains.
+
+        Wait for workers that are starting: users see these already.
+        """
         with self._lock:
-            group = self._group(target)
-            group.settled.wait_for(lambda: not group.starting, SETTLING)
-            members = [m for m in group.members if not m.retiring]
-            members.sort(key=lambda m: (m.busy, m.idle_since))
-            chosen = members[:min(count, len(members) - 1)] \
-                if members else []
-        self._retire(chosen)
+            workers = self._set_of(target)
+            workers.settled.wait_for(lambda: not workers.starting,
+                                     SETTLE_SECONDS)
+            ready = [loaded for loaded in workers.workers
+                     if not loaded.retiring]
+            ready.sort(key=_business)
+            retired = ready[:max(0, min(count, len(ready) - 1))]
+        self._retire(retired)
 
-    def detach(self, chosen):
-        """Retire every worker of the groups whose target is chosen."""
+    def detach(self, function_id: str, version: int | None) -> None:
+        """Retire the workers of a version, of all versions if ``None``."""
         with self._lock:
-            members = [member for group in self._groups.values()
-                       if chosen(group.target) for member in group.members]
-        self._retire(members)
+            retired = [
+                loaded for workers in self._sets.values()
+                if workers.target.function_id == function_id
+                and version in (None, workers.target.version)
+                for loaded in workers.workers]
+        self._retire(retired)
 
-    def expire(self, seconds):
-        """Destroy the workers that were idle for so long."""
+    def expire_idle(self, seconds: float) -> None:
+        """Destroy the workers that were idle for ``seconds``."""
         limit = time.monotonic() - seconds
-        members = []
+        expired = []
         with self._lock:
-            for group in self._groups.values():
-                idle = [member for member in group.members
-                        if not member.busy and member.idle_since <= limit]
-                members += idle[:max(0, len(group.members) - group.least)]
-        self._retire(members)
+            for workers in self._sets.values():
+                idle = [loaded for loaded in workers.workers
+                        if not loaded.busy_slots
+                        and loaded.idle_since <= limit]
+                surplus = max(0, len(workers.workers) - workers.minimum)
+                expired += idle[:surplus]
+        self._retire(expired)
 
-    def keep(self, wanted):
-        """Keep workers for some targets, and for no others.
+    def set_minimums(self, minimums: Sequence[tuple[targets.Target, int]]
+                     ) -> list[targets.Target]:
+        """Set the workers to keep warm; other sets have no minimum.
 
-        :param wanted: (target, number) pairs.
-        :returns: the targets of the workers that are missing, one for each.
+        :returns: the target of each missing worker.
         """
         missing = []
         with self._lock:
-            for group in self._groups.values():
-                group.least = 0
-            for target, number in wanted:
-                group = self._group(target)
-                group.least = number
-                ready = sum(not each.retiring for each in group.members)
-                lacking = number - ready - group.starting
-                missing += [target] * max(0, lacking)
+            for workers in self._sets.values():
+                workers.minimum = 0
+            for target, minimum in minimums:
+                workers = self._set_of(target)
+                workers.minimum = minimum
+                count = minimum - workers.count_ready() - workers.starting
+                missing += [target] * max(0, count)
         return missing
 
-    def _retire(self, members):
-        gone = []
+    def _retire(self, retired: Sequence[worker_set.LoadedWorker]) -> None:
+        idle = []
         with self._lock:
-            for member in members:
-                member.retiring = True
-                if not member.busy and self._remove(member):
-                    gone.append(member.worker)
-        for worker in gone:
-            self._release(worker)
+            for loaded in retired:
+                loaded.retiring = True
+                if not loaded.busy_slots and self._remove(loaded):
+                    idle.append(loaded.worker)
+        for worker in idle:
+            self._source.release(worker)
+
+
+def _key(target: targets.Target) -> typing.Hashable:
+    return target.function_key + target.fingerprint
+
+
+def _idle_since(loaded: worker_set.LoadedWorker) -> float:
+    return loaded.idle_since
+
+
+def _business(loaded: worker_set.LoadedWorker) -> tuple[int, float]:
+    return loaded.busy_slots, loaded.idle_since

@@ -1,49 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workers that have loaded the same build of the same function."""
+"""Workers that have loaded the same fingerprint of the same function."""
 
 import dataclasses
 import threading
 
+from qinling.core import targets
+from qinling.orchestrators import base
+
 
 @dataclasses.dataclass(eq=False)
-class Member:
-    """A worker in its group."""
+class LoadedWorker:
+    """A worker in its set; ``busy_slots`` executions run on the worker.
 
-    worker: object
-    group: object
-    busy: int = 0
+    ``idle_since`` is a time of ``time.monotonic()``.
+    """
+
+    worker: base.Worker
+    worker_set: 'WorkerSet'
+    busy_slots: int = 0
     idle_since: float = 0.0
-    #: It takes nothing new, and goes when it is done.
+    #: A retiring worker takes no execution, and ends with its last one.
     retiring: bool = False
 
 
-class Group:
-    """The workers of one build of a function; guarded by the lock of
-    :class:`Scaling`."""
+class WorkerSet:
+    """Workers of one fingerprint, guarded by the lock of ``Scaling``."""
 
-    def __init__(self, target, lock):
+    def __init__(self, target: targets.Target, lock: threading.Lock) -> None:
         self.target = target
-        self.members = []
-        #: Members that neither expire nor give way to another function.
-        self.least = 0
+        self.workers: list[LoadedWorker] = []
+        #: Workers that neither expire nor give way to another function.
+        self.minimum = 0
         self.starting = 0
         self.waiting = 0
-        self.changed = threading.Condition(lock)
-        #: Notified when none is starting any more.
+        #: Notified when a slot may be free.
+        self.slot_freed = threading.Condition(lock)
+        #: Notified when no worker is starting.
         self.settled = threading.Condition(lock)
 
-    def ended(self):
-        """One that was starting is a member, or will not be."""
+    def finish_start(self) -> None:
+        """Count down the starting workers, after success or failure."""
         self.starting -= 1
         if not self.starting:
             self.settled.notify_all()
 
-    def free(self, seats):
-        """The busiest member with a free seat, so that others can go idle
-        and expire."""
-        best = None
-        for member in self.members:
-            if not member.retiring and member.busy < seats and (
-                    best is None or member.busy > best.busy):
-                best = member
-        return best
+    def busiest_with_free_slot(self, slots: int) -> LoadedWorker | None:
+        """Return the busiest worker with a free slot.
+
+        The idle workers then stay idle, and expire.
+        """
+        busiest = None
+        for loaded in self.workers:
+            if not loaded.retiring and loaded.busy_slots < slots and (
+                    busiest is None
+                    or loaded.busy_slots > busiest.busy_slots):
+                busiest = loaded
+        return busiest
+
+    def count_ready(self) -> int:
+        """Return the number of workers that are not retiring."""
+        return sum(not loaded.retiring for loaded in self.workers)

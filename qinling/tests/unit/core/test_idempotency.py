@@ -24,10 +24,10 @@ class OnceTest(base.BaseTestCase):
         self.db = self.core.db
 
     def once(self, key='key', content=(b'x',)):
-        return idempotency.once(key, ('here',), content)
+        return idempotency.create_request(key, ('here',), content)
 
     def keys(self):
-        return self.db.read(lambda tx: crud.find(tx, _KEY))
+        return self.db.read(lambda tx: crud.select(tx, _KEY))
 
     def age(self, hours):
         """Make all keys older."""
@@ -37,18 +37,18 @@ class OnceTest(base.BaseTestCase):
 
 class TestNames(base.BaseTestCase):
     def test_what_differs_is_another(self):
-        ids = {idempotency.once(key, scope).id for key, scope in (
+        ids = {idempotency.create_request(key, scope).id for key, scope in (
             ('a', ('b',)), ('b', ('a',)), ('ab', ()), ('a', ('b', '')),
             ('a', ()), ('', ('a',)), ('1:a', ()), ('a', ('1:b',)))}
         self.assertEqual(8, len(ids))
-        prints = {idempotency.once('a', (), content).fingerprint
+        prints = {idempotency.create_request('a', (), content).fingerprint
                   for content in ((), (b'',), (b'a', b'b'), (b'ab',),
                                   (b'b', b'a'), (b'1:a',))}
         self.assertEqual(6, len(prints))
 
     def test_they_fit_whatever_the_key_is(self):
         for key in ('x', 'x' * 10000, '😀', '\0'):
-            made = idempotency.once(key, ('😀',), (b'\xff' * 1000,))
+            made = idempotency.create_request(key, ('😀',), (b'\xff' * 1000,))
             self.assertEqual((64, 64), (len(made.id),
                                         len(made.fingerprint)))
 
@@ -125,8 +125,9 @@ class TestExecutions(OnceTest):
         self.ctx = fixtures.caller()
 
     def create(self, once, sync=True, **values):
-        return self.core.services.executions.create(
-            self.ctx, fixtures.order(self.function, sync=sync, **values),
+        return self.core.services.triggers.fire(
+            self.ctx, fixtures.execution_request(
+                self.function, sync=sync, **values),
             once)
 
     def count(self):
@@ -225,7 +226,7 @@ class TestPurge(OnceTest):
 
     def test_in_batches(self):
         self.useFixture(base.fixtures.MonkeyPatch(
-            'qinling.core.idempotency.BATCH', 4))
+            'qinling.core.idempotency.MAX_BATCH_ROWS', 4))
         for count in (0, 3, 4, 5, 8, 11):
             self.fill(count)
             self.age(hours=25)

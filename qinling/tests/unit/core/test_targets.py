@@ -135,14 +135,14 @@ class TestResolve(TargetsTest):
         for name, value in (('package', 'x'), ('entry', 'x'), ('cpu', 1),
                             ('memory_size', 1), ('runtime_id', 'x')):
             self.assertNotEqual(
-                target.build,
-                dataclasses.replace(target, **{name: value}).build)
+                target.fingerprint,
+                dataclasses.replace(target, **{name: value}).fingerprint)
         for name, value in (('timeout', 1), ('alias', 'x'),
                             ('runtime_status', 'error')):
             self.assertEqual(
-                target.build,
-                dataclasses.replace(target, **{name: value}).build)
-        self.assertEqual((self.function, 0), target.slot)
+                target.fingerprint,
+                dataclasses.replace(target, **{name: value}).fingerprint)
+        self.assertEqual((self.function, 0), target.function_key)
 
     def test_a_target_travels_as_a_dict(self):
         target = self.resolve(self.function)
@@ -210,6 +210,6 @@ class TestReferences(TargetsTest):
             weight=1.0, low=0, high=2 ** 32))
 
     def test_no_more_than_anybody_reads(self):
-        for _ in range(targets.MOST + 5):
+        for _ in range(targets.MAX_REFERENCES + 5):
             self.insert(models.Webhook, function_id=self.function)
-        self.assertEqual(targets.MOST, len(self.references()))
+        self.assertEqual(targets.MAX_REFERENCES, len(self.references()))

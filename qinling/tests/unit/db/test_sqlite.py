@@ -33,7 +33,7 @@ class TestSqlite(base.BaseTestCase):
 
     def names(self):
         return sorted(row.name for row in self.db.read(
-            lambda tx: crud.find(tx, models.Runtime)))
+            lambda tx: crud.select(tx, models.Runtime)))
 
     def test_readers_and_the_writer_do_not_wait(self):
         for door in (self.db.read, self.db.write):
@@ -72,7 +72,7 @@ class TestSqlite(base.BaseTestCase):
             done.set()
         thread = threading.Thread(target=write, daemon=True)
         thread.start()
-        databases.wait_until(lambda: self.db._group._turn.locked())
+        databases.wait_until(lambda: self.db._batches._commit_lock.locked())
         self.assertFalse(done.is_set())
         other.execute('COMMIT')
         thread.join(databases.PATIENCE)

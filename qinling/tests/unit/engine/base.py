@@ -10,6 +10,7 @@ import fixtures
 from oslotest import base
 
 from qinling import conf as qinling_conf
+from qinling.core.execution import records
 from qinling.core import targets
 from qinling.db import crud
 from qinling.db import models
@@ -62,7 +63,7 @@ class TestCase(base.BaseTestCase):
     def row(self, model, id):
         """A row as it is now, or ``None``."""
         found = self.db.read(
-            lambda tx: crud.find(tx, model, model.id == id))
+            lambda tx: crud.select(tx, model, model.id == id))
         return found[0] if found else None
 
     def execution(self, id):
@@ -80,9 +81,69 @@ def target(**changes):
     return targets.Target(**dict(values, **changes))
 
 
-def worker(name='w', function=''):
+def message(id, sync, owner):
+    """Return the message about an execution without input."""
+    return records.ExecutionMessage(id, None, sync, owner)
+
+
+def worker(name='w', function=None):
     """A worker that nobody can reach."""
     return orchestrators.Worker(name, 'r', 'unix:/none', 'secret', function)
+
+
+class Queue:
+    """Submitter that records the queued executions."""
+
+    def __init__(self):
+        self.submitted = []
+
+    def start(self, message, target):
+        """Record an execution."""
+        self.submitted.append((message, target))
+
+
+class Timer:
+    """Timer that records the scheduled attempts."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def schedule(self, at, id):
+        """Record an attempt."""
+        self.waiting.append((at, id))
+
+
+class Local:
+    """Executions that an engine has queued or claimed."""
+
+    def __init__(self):
+        self.ids = []
+
+    def local_ids(self):
+        """Return the ids."""
+        return self.ids
+
+
+class Background:
+    """Background that runs each call at once, or records the calls."""
+
+    def __init__(self, runs=True):
+        self.runs = runs
+        self.calls = []
+
+    def submit(self, action, *args):
+        """Run or record a call."""
+        if self.runs:
+            action(*args)
+        else:
+            self.calls.append((action, *args))
+
+
+class NoBuilds:
+    """Builds of functions without dependencies."""
+
+    def settle(self, target, is_abandoned):
+        """Wait for nothing."""
 
 
 class Orchestrator(orchestrators.Orchestrator):
@@ -109,7 +170,7 @@ class Orchestrator(orchestrators.Orchestrator):
         self.alive.append(made)
         return made
 
-    def release(self, worker, lost=False):
+    def release(self, worker, disconnected=False):
         self.alive.remove(worker)
 
     def claimed(self):

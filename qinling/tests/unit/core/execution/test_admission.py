@@ -18,11 +18,14 @@ class AdmissionTest(base.BaseTestCase):
         self.statements = []
 
     def create(self, number=0, sync=False):
-        return self.executions.create(fixtures.caller(), fixtures.order(
+        return self.core.services.triggers.fire(fixtures.caller(), fixtures.execution_request(
             self.functions[number].id, sync=sync))
 
+    def admission(self):
+        return self.core.services.triggers._dispatch._admission
+
     def end(self, row):
-        self.core.succeed({'id': row.id}, None)
+        self.core.succeed(row, None)
 
 
 class TestFunctions(AdmissionTest):
@@ -45,7 +48,7 @@ class TestFunctions(AdmissionTest):
 
     def until_asked(self):
         """As if the pause between two questions were over."""
-        self.executions._dispatch._admission._next = 0
+        self.admission()._next_read = 0
 
     def test_what_ends_at_once_does_not_count(self):
         for _ in range(5):
@@ -54,14 +57,14 @@ class TestFunctions(AdmissionTest):
 
     def test_what_is_being_written_counts(self):
         target = self.target()
-        admission = self.executions._dispatch._admission
-        with admission.counted(target, False):
+        admission = self.admission()
+        with admission.admit(target, False):
             self.until_asked()
             self.assertRaises(
                 exception.TooManyExecutions,
-                admission.counted(target, False).__enter__)
+                admission.admit(target, False).__enter__)
         self.until_asked()
-        with admission.counted(target, False):
+        with admission.admit(target, False):
             pass
 
     def target(self):
@@ -120,7 +123,7 @@ class TestOff(AdmissionTest):
 
     def test_nothing_is_asked(self):
         asked = []
-        self.executions._dispatch._admission._ask = lambda: asked.append(1)
+        self.admission()._read_counts = lambda: asked.append(1)
         for sync in (True, False):
             self.create(sync=sync)
         self.assertEqual([], asked)

@@ -2,8 +2,12 @@
 """Executions that users end, or begin again."""
 
 import json
+from unittest import mock
 
 from qinling.core.execution import executions
+from qinling.core.execution import records
+from qinling.core.trigger import reruns
+from qinling.db import crud
 from qinling.db import models
 from qinling import exception
 from qinling.tests import fixtures
@@ -26,7 +30,7 @@ class TestCancel(test_executions.ExecutionTest):
                        {'next_attempt_at': later, 'lease_until': later}):
             id = self.running(**values)
             shown = self.executions.cancel(MINE, id)
-            self.assertEqual(self.row(id), shown)
+            self.assertEqual(records.from_database(self.row(id)), shown)
             self.assertEqual(
                 ('cancelled', None, None, None,
                  'The execution was cancelled.'),
@@ -58,12 +62,12 @@ class TestCancel(test_executions.ExecutionTest):
     def test_what_comes_later_is_dropped(self):
         id = self.running()
         self.executions.cancel(MINE, id)
-        self.assertIsNone(self.core.succeed({'id': id}, None))
+        self.assertIsNone(self.core.succeed(mock.Mock(id=id), None))
         self.assertEqual('cancelled', self.row(id).status)
 
     def test_who_waits_is_answered(self):
         def run(row, target):
-            self.executions.cancel(MINE, row['id'])
+            self.executions.cancel(MINE, row.id)
             return self.core.succeed(row, target)
         self.engine.answers['run'] = run
         self.assertEqual('cancelled', self.create().status)
@@ -83,12 +87,12 @@ class TestRerun(test_executions.ExecutionTest):
             function_id=self.function.id, function_version=1)
 
     def rerun(self, first, *args, ctx=MINE, **kwargs):
-        return self.executions.rerun(ctx, first.id, *args, **kwargs)
+        return self.core.services.reruns.fire(ctx, first.id, *args, **kwargs)
 
     def test_the_original(self):
         first = self.create(function_alias='a', input='{"x": 1}',
                             description='d')
-        self.core.db.write(lambda tx: executions.crud.update(
+        self.core.db.write(lambda tx: crud.update(
             tx, models.FunctionAlias, self.alias, {'function_version': 2}))
         row = self.rerun(first)
         self.assertEqual(
@@ -100,14 +104,14 @@ class TestRerun(test_executions.ExecutionTest):
         self.assertEqual('success', self.row(first.id).status)
 
     def test_the_current(self):
-        self.core.db.write(lambda tx: executions.crud.update(
+        self.core.db.write(lambda tx: crud.update(
             tx, models.FunctionAlias, self.alias, {'function_version': 2}))
         through = self.rerun(self.create(function_alias='a'),
-                             executions.CURRENT)
+                             reruns.CURRENT)
         self.assertEqual(('a', 2), (through.function_alias,
                                     through.function_version))
         latest = self.rerun(self.create(function_version=1),
-                            executions.CURRENT)
+                            reruns.CURRENT)
         self.assertEqual(0, latest.function_version)
 
     def test_a_version(self):
@@ -122,7 +126,7 @@ class TestRerun(test_executions.ExecutionTest):
             first = self.create(sync=True)
             self.assertEqual(sync, self.rerun(first, sync=sync).sync)
         first = self.create(sync=False)
-        self.core.succeed({'id': first.id}, None)
+        self.core.succeed(first, None)
         self.assertFalse(self.rerun(first).sync)
 
     def test_every_input_stays_as_it_was(self):
@@ -140,7 +144,7 @@ class TestRerun(test_executions.ExecutionTest):
 
     def test_in_the_project_of_the_first(self):
         first = self.create(function_alias='a')
-        for version in (executions.ORIGINAL, executions.CURRENT):
+        for version in (reruns.ORIGINAL, reruns.CURRENT):
             row = self.rerun(first, version, ctx=fixtures.caller('admins'))
             self.assertEqual('mine', row.project_id)
 
@@ -148,10 +152,10 @@ class TestRerun(test_executions.ExecutionTest):
         id = self.core.insert(
             models.Execution, project_id='mine', status='failed',
             function_id=self.function.id, failed_id=NONE)
-        self.assertEqual(NONE, self.executions.rerun(MINE, id).failed_id)
+        self.assertEqual(NONE, self.core.services.reruns.fire(MINE, id).failed_id)
 
     def test_the_function_is_gone(self):
         id = self.core.insert(models.Execution, project_id='mine',
                               status='failed', function_id=NONE)
         self.assertRaises(exception.FunctionNotFound,
-                          self.executions.rerun, MINE, id)
+                          self.core.services.reruns.fire, MINE, id)

@@ -7,7 +7,8 @@ import json
 from oslotest import base
 
 from qinling.core.execution import dispatch
-from qinling.core.execution import executions
+from qinling.core.execution import lifecycle
+from qinling.core.execution import records
 from qinling.db import crud
 from qinling.db import models
 from qinling import exception
@@ -29,14 +30,15 @@ class ExecutionTest(base.BaseTestCase):
 
     def create(self, ctx=MINE, **values):
         values.setdefault('function_id', self.function.id)
-        return self.executions.create(ctx, fixtures.order(**values))
+        return self.core.services.triggers.fire(
+            ctx, fixtures.execution_request(**values))
 
     def row(self, id):
         return self.core.row(models.Execution, id)
 
     def all(self):
         return self.core.db.read(
-            lambda tx: crud.find(tx, models.Execution))
+            lambda tx: crud.select(tx, models.Execution))
 
     def shift(self, time, seconds):
         return time + datetime.timedelta(seconds=seconds)
@@ -62,19 +64,19 @@ class TestSync(ExecutionTest):
 
     def test_what_the_engine_gets(self):
         def run(row, target):
-            self.assertEqual('running', self.row(row['id']).status)
-            self.assertEqual((self.function.id, 0), target.slot)
+            self.assertEqual('running', self.row(row.id).status)
+            self.assertEqual((self.function.id, 0), target.function_key)
             self.assertEqual('available', target.runtime_status)
             return self.core.succeed(row, target)
         self.engine.answers['run'] = run
         self.assertEqual('success', self.create().status)
         self.assertEqual(['run'], self.engine.verbs())
         row = self.engine.calls[0][1]
-        self.assertLessEqual({'id', 'input', 'sync', 'owner'}, set(row))
+        self.assertIsInstance(row, records.ExecutionMessage)
 
     def test_a_failure_of_the_function_is_no_error(self):
-        self.engine.answers['run'] = lambda row, target: executions.finish(
-            self.core.db, row['id'], executions.Outcome(
+        self.engine.answers['run'] = lambda message, target: lifecycle.finish(
+            self.core.db, message.id, records.Outcome(
                 ExecutionStatus.FAILED, '{"output": "x"}', 'traceback'))
         self.assertEqual('failed', self.create().status)
 
@@ -96,7 +98,7 @@ class TestSync(ExecutionTest):
             self.seen.lease_until)
 
     def look(self, row, target):
-        self.seen = self.row(row['id'])
+        self.seen = self.row(row.id)
         return self.core.succeed(row, target)
 
     def test_no_engine(self):
@@ -106,16 +108,16 @@ class TestSync(ExecutionTest):
         self.assertRaises(exception.Unavailable, self.create)
         # It was not accepted, and no message that is late finds it.
         self.assertEqual(3, len(self.core.db.read(
-            lambda tx: crud.find(tx, models.Execution))))
+            lambda tx: crud.select(tx, models.Execution))))
 
     def test_an_engine_that_dies_with_it(self):
         def run(row, _target):
             self.take(row)
             raise exception.Unavailable(reason='silence')
-        self.patch(dispatch, 'PAUSE', 0)
+        self.patch(dispatch, 'PROBE_INTERVAL_SECONDS', 0)
         # Nothing is known, it is slow, and then it is silent.
         answers = iter((None, False, True, False, False))
-        self.engine.answers.update(run=run, lives=lambda _: next(answers))
+        self.engine.answers.update(run=run, is_alive=lambda _: next(answers))
         shown = self.create()
         self.assertEqual(
             ('error', 'The engine that ran the execution does not answer.'),
@@ -123,16 +125,16 @@ class TestSync(ExecutionTest):
         row = self.row(shown.id)
         self.assertEqual((shown.status, shown.result, None),
                          (row.status, row.result, row.lease_until))
-        self.assertEqual([('lives', 'other')] * 5, self.engine.calls[1:])
+        self.assertEqual([('is_alive', 'other')] * 5, self.engine.calls[1:])
 
     def take(self, row):
         self.core.db.write(lambda tx: crud.update(
-            tx, models.Execution, row['id'], {'owner': 'other'}))
+            tx, models.Execution, row.id, {'owner': 'other'}))
 
     def end_later(self, row, target):
         """Another engine has it, and ends it when it was looked at."""
         self.take(row)
-        self.engine.answers['lives'] = True
+        self.engine.answers['is_alive'] = True
         read, looks = self.core.db.read, []
 
         def look(action):
@@ -183,7 +185,7 @@ class TestSync(ExecutionTest):
 
     def test_it_is_deleted_meanwhile(self):
         def run(row, _target):
-            self.executions.delete(MINE, row['id'])
+            self.executions.delete(MINE, row.id)
         self.engine.answers['run'] = run
         shown = self.create()
         self.assertIsNone(self.row(shown.id))
@@ -207,7 +209,7 @@ class TestAsync(ExecutionTest):
 
     def test_the_row_is_there_before_the_engine_is_told(self):
         self.engine.answers['start'] = lambda row, _: self.assertEqual(
-            'running', self.row(row['id']).status)
+            'running', self.row(row.id).status)
         self.create(sync=False)
         self.assertEqual(['start'], self.engine.verbs())
 
@@ -358,31 +360,30 @@ class TestLater(ExecutionTest):
         self.executions.delete(MINE, id)
         self.assertRaises(exception.ExecutionNotFound,
                           self.executions.delete, MINE, id)
-        self.assertIsNone(executions.finish(
-            self.core.db, id, executions.fault('late')))
+        self.assertIsNone(lifecycle.finish(
+            self.core.db, id, records.platform_fault('late')))
 
     def test_one_end_only(self):
         id = self.create(sync=False).id
-        first = executions.finish(self.core.db, id, executions.Outcome(
+        first = lifecycle.finish(self.core.db, id, records.Outcome(
             ExecutionStatus.FAILED, 'r', 'l'))
-        self.assertEqual(
-            ('failed', 'r', None, None),
-            (first['status'], first['result'], first['owner'],
-             first['lease_until']))
-        self.assertIsNone(executions.finish(
-            self.core.db, id, executions.fault('late')))
+        self.assertEqual(('failed', 'r', None),
+                         (first.status, first.result, first.reason))
+        self.assertIsNone(lifecycle.finish(
+            self.core.db, id, records.platform_fault('late')))
         row = self.row(id)
-        self.assertEqual(('failed', 'r', 'l', first['updated_at']),
+        self.assertEqual(('failed', 'r', 'l', first.updated_at),
                          (row.status, row.result, row.logs, row.updated_at))
 
     def test_only_the_owner_ends_it(self):
         id = self.core.insert(models.Execution, owner='me')
 
         def finish(owner):
-            return executions.finish(
-                self.core.db, id, executions.fault('it'), executions.MINE,
-                params={'mine': owner})
+            return lifecycle.finish(
+                self.core.db, id, records.platform_fault(
+                    'it'), lifecycle.OWNED_BY_ME,
+                params={'me': owner})
         self.assertIsNone(finish('you'))
         self.assertEqual('running', self.row(id).status)
-        self.assertEqual('error', finish('me')['status'])
+        self.assertEqual('error', finish('me').status)
         self.assertEqual('{"output": "it"}', self.row(id).result)

@@ -55,7 +55,7 @@ class TestInputs(base.BaseTestCase):
     def test_every_row(self):
         for sent, shown, positional, keywords in TEXTS + VALUES:
             stored = inputs.normalise(sent)
-            self.assertEqual(shown, inputs.shown(stored), sent)
+            self.assertEqual(shown, inputs.to_show(stored), sent)
             self.assertEqual((positional, keywords),
                              inputs.arguments(stored), sent)
 
@@ -69,7 +69,7 @@ class TestInputs(base.BaseTestCase):
                      '{"__function_input": {"a": "\\udfff"}, "\\ud800": 1}',
                      '{"a": "\\ud800"}'):
             try:
-                shown = inputs.shown(inputs.normalise(sent))
+                shown = inputs.to_show(inputs.normalise(sent))
             except exception.Invalid:
                 continue
             self.assertEqual(shown, shown.encode().decode())
@@ -82,7 +82,7 @@ class TestInputs(base.BaseTestCase):
             except exception.Invalid:
                 continue
             self.assertIsInstance(inputs.arguments(stored), tuple)
-            self.assertIsInstance(inputs.shown(stored), str)
+            self.assertIsInstance(inputs.to_show(stored), str)
 
     def test_depth_of_what_is_not_text(self):
         value = 1

@@ -19,14 +19,14 @@ class TestShares(base.BaseTestCase):
                         {str(n): 0.1 for n in range(1, 11)},
                         {'1': 1 / 3, '2': 1 / 3, '3': 1 / 3}):
             low = 0
-            for _, _, begin, end in aliases.shares(routing):
+            for _, _, begin, end in aliases.divide_points(routing):
                 self.assertEqual(low, begin)
                 self.assertGreater(end, begin)
                 low = end
-            self.assertEqual(aliases.POINTS, low)
+            self.assertEqual(aliases.ROUTING_POINTS, low)
 
     def test_none(self):
-        self.assertEqual([], aliases.shares({}))
+        self.assertEqual([], aliases.divide_points({}))
 
 
 class TestWeights(base.BaseTestCase):
@@ -55,11 +55,11 @@ class TestWeights(base.BaseTestCase):
         self.point(routing)
         # The points of ids, through the ranges that a look-up joins; that
         # both agree is what the next test shows.
-        ranges = aliases.shares(routing)
+        ranges = aliases.divide_points(routing)
         found = collections.Counter()
         for number in range(10000):
             key = str(uuid.UUID(int=number * 7919, version=4))
-            at = targets.point(key)
+            at = targets.routing_point(key)
             found[next(version for version, _, low, high in ranges
                        if low <= at < high)] += 1
         for version, weight in routing.items():
@@ -69,10 +69,10 @@ class TestWeights(base.BaseTestCase):
     def test_a_look_up_takes_the_version_of_its_point(self):
         routing = {'1': 0.5, '3': 0.5}
         self.point(routing)
-        ranges = aliases.shares(routing)
+        ranges = aliases.divide_points(routing)
         seen = set()
         for number in range(200):
-            at = targets.point(str(number))
+            at = targets.routing_point(str(number))
             wanted = next(version for version, _, low, high in ranges
                           if low <= at < high)
             self.assertEqual(wanted, self.resolve(str(number)))
@@ -93,11 +93,11 @@ class TestWeights(base.BaseTestCase):
         self.point({'1': 0.5, '2': 0.5})
         seen = set()
         for _ in range(30):
-            row = self.core.services.executions.create(
-                self.ctx, fixtures.order(function_alias='a'))
+            row = self.core.services.triggers.fire(
+                self.ctx, fixtures.execution_request(function_alias='a'))
             verb, sent, target = self.core.engine.calls[-1]
             self.assertEqual(('run', row.id, row.function_version),
-                             (verb, sent['id'], target.version))
+                             (verb, sent.id, target.version))
             self.assertEqual(
                 row.function_version, self.resolve(row.id))
             seen.add(row.function_version)
@@ -106,7 +106,7 @@ class TestWeights(base.BaseTestCase):
     def test_a_caller_may_choose_the_key(self):
         self.point({'1': 0.5, '2': 0.5})
         for key in ('ada', 'bob', 'cy'):
-            row = self.core.services.executions.create(
-                self.ctx, fixtures.order(function_alias='a',
-                                         routing_key=key))
+            row = self.core.services.triggers.fire(
+                self.ctx, fixtures.execution_request(function_alias='a',
+                                                     routing_key=key))
             self.assertEqual(self.resolve(key), row.function_version)

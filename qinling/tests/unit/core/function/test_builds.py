@@ -61,13 +61,13 @@ class TestRows(BuildsTest):
 
     def test_one_gives_up(self):
         self.claim()
-        builds.give_up(self.db, 'two')
+        builds.release(self.db, 'two')
         self.assertIsNotNone(self.find())
-        builds.give_up(self.db, 'one')
+        builds.release(self.db, 'one')
         self.assertIsNone(self.find())
         self.claim()
         self.end(BuildStatus.FAILED)
-        builds.give_up(self.db)
+        builds.release(self.db)
         self.assertIsNotNone(self.find())
 
     def test_begun_anew(self):
@@ -79,7 +79,7 @@ class TestRows(BuildsTest):
         self.assertIsNone(self.find())
 
     def test_what_is_not_used_goes(self):
-        packages = self.core.code.packages
+        packages = self.core.backends.packages
         keys = []
         for id, days in ((ID, 29), ('b' * 64, 31), ('c' * 64, 31)):
             self.claim(id=id)
@@ -91,7 +91,7 @@ class TestRows(BuildsTest):
                 tx, models.Build, id, {'used_at': then}))
         builds.purge(self.db, packages, 30)
         self.assertEqual(
-            {ID, 'c' * 64}, set(self.db.read(lambda tx: builds.crud.values(
+            {ID, 'c' * 64}, set(self.db.read(lambda tx: builds.crud.select_values(
                 tx, models.Build.id))))
         self.assertEqual(sorted([keys[0], keys[2]]), self.core.packages())
         # What is used is no orphan.
@@ -101,12 +101,12 @@ class TestRows(BuildsTest):
     def test_use_is_noted_once_a_day(self):
         self.claim()
         row = self.find()
-        builds.use(self.db, row)
+        builds.touch(self.db, row)
         self.assertEqual(row.used_at, self.find().used_at)
         then = models.now() - datetime.timedelta(days=2)
         self.db.write(lambda tx: builds.crud.update(
             tx, models.Build, ID, {'used_at': then}))
-        builds.use(self.db, self.find())
+        builds.touch(self.db, self.find())
         self.assertLess(row.used_at, self.find().used_at)
 
 

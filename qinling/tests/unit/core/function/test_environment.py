@@ -31,10 +31,10 @@ class SettingsTest(base.BaseTestCase):
         return self.functions.update(MINE, id, fields, None, match)
 
     def opened(self, row):
-        return self.core.code.settings.opened(row.settings_id)
+        return self.core.backends.environments.decrypt(row.settings_id)
 
     def rows(self):
-        return self.core.db.read(lambda tx: crud.find(tx, _MODEL))
+        return self.core.db.read(lambda tx: crud.select(tx, _MODEL))
 
     def refused(self, words, **fields):
         error = self.assertRaises(exception.Invalid, self.create, **fields)
@@ -116,18 +116,18 @@ class TestKeeping(SettingsTest):
 
     def test_somebody_else_was_faster(self):
         row = self.create(environment={'A': '1'})
-        self.core.code.settings.of = lambda rows: self.race(row)
+        self.core.backends.environments.read = lambda rows: self.race(row)
         self.assertRaises(exception.Conflict, self.update, row.id,
                           secrets={'B': '2'})
-        del self.core.code.settings.of
+        del self.core.backends.environments.read
         self.assertEqual({'A': 'theirs'},
                          self.opened(self.functions.get(MINE, row.id)))
         self.assertEqual(1, len(self.rows()))
 
     def race(self, row):
-        del self.core.code.settings.of
+        del self.core.backends.environments.read
         self.update(row.id, environment={'A': 'theirs'})
-        self.core.code.settings.of = lambda rows: {}
+        self.core.backends.environments.read = lambda rows: {}
         return {}
 
 
@@ -180,9 +180,10 @@ class TestRefusals(SettingsTest):
     def test_images(self):
         self.assertIn('neither environment nor secrets', str(
             self.assertRaises(
-                exception.Invalid, self.core.code.settings.wanted, None,
+                exception.Invalid, self.core.backends.environments.plan, None,
                 {'secrets': {'A': '1'}}, Image())))
-        self.assertIsNone(self.core.code.settings.wanted(None, {}, Image()))
+        self.assertIsNone(
+            self.core.backends.environments.plan(None, {}, Image()))
 
 
 class Image:
@@ -195,20 +196,20 @@ class TestKeys(SettingsTest):
     def settings(self, *keys):
         self.core.conf.set_override('encryption_keys', list(keys),
                                     group='secrets')
-        return environment.Settings(self.core.conf, self.core.db,
+        return environment.Environments(self.core.conf, self.core.db,
                                     secrets.Secrets(self.core.conf))
 
     def test_without_any(self):
         row = self.create(secrets={'A': '1'})
         error = self.assertRaises(exception.PermanentError,
-                                  self.settings().opened, row.settings_id)
+                                  self.settings().decrypt, row.settings_id)
         self.assertIn('its secrets cannot be read', str(error))
-        self.assertRaises(exception.Unavailable, self.settings().wanted,
+        self.assertRaises(exception.Unavailable, self.settings().plan,
                           None, {'secrets': {'A': '1'}},
-                          self.core.code.sources['package'])
+                          self.core.backends.sources['package'])
 
     def test_gone(self):
-        self.assertRaises(exception.PermanentError, self.settings().opened,
+        self.assertRaises(exception.PermanentError, self.settings().decrypt,
                           models.new_id())
 
     def test_rotation(self):
@@ -226,8 +227,8 @@ class TestKeys(SettingsTest):
             self.core.db, secrets.Secrets(self.core.conf)))
         only_new = self.settings(new)
         self.assertEqual({'A': '1', 'B': '2'},
-                         only_new.opened(row.settings_id))
-        self.assertEqual({'A': '1'}, only_new.opened(plain.settings_id))
+                         only_new.decrypt(row.settings_id))
+        self.assertEqual({'A': '1'}, only_new.decrypt(plain.settings_id))
         safe = secrets.Secrets(self.core.conf)
         after = self.core.row(models.Webhook, webhook)
         self.assertEqual(('3', '4'), (safe.decrypt(after.secret),

@@ -211,7 +211,7 @@ class TestRaces(UpdateTest):
             self.assertEqual([self.function.package], self.core.packages())
             self.function = self.create()
             self.uuid = self.function.id
-            self.core.code.packages.sweep(0)
+            self.core.backends.packages.sweep(0)
 
     def test_the_state_that_was_seen(self):
         self.assertIn('ETag is now "1"', self.refused(

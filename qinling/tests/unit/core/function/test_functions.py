@@ -113,7 +113,7 @@ class TestCreate(FunctionTest):
                 package=fixtures.PACKAGE, **{field: 'x' * (most + 1)}))
             self.create(runtime_id=runtime, **{field: 'x' * most})
             for name in self.core.packages():
-                self.core.code.packages._storage.delete(name)
+                self.core.backends.packages._storage.delete(name)
 
     def test_no_row_no_package(self):
         def fail(*_args, **_kwargs):
@@ -169,39 +169,39 @@ class TestShow(FunctionTest):
 
     def test_download_of_what_is_gone(self):
         row = self.create()
-        self.core.code.packages._storage.delete(row.package)
+        self.core.backends.packages._storage.delete(row.package)
         self.assertIn('is gone', self.refused(
             exception.NotFound, self.functions.download, MINE, row.id))
 
 
 class TestWorkers(FunctionTest):
     def test_names(self):
-        self.engine.answers['workers'] = ['w1', 'w2']
+        self.engine.answers['list_workers'] = ['w1', 'w2']
         self.assertEqual(['w1', 'w2'],
-                         self.functions.workers(MINE, 'any', 2))
-        self.assertEqual([('workers', 'any', 2)], self.engine.calls)
+                         self.core.services.workers.workers(MINE, 'any', 2))
+        self.assertEqual([('list_workers', 'any', 2)], self.engine.calls)
 
     def test_scaling(self):
         id = self.create().id
-        self.functions.scale_up(MINE, id, 0, 2)
-        self.functions.scale_down(MINE, id, 0, 1)
+        self.core.services.workers.scale_up(MINE, id, 0, 2)
+        self.core.services.workers.scale_down(MINE, id, 0, 1)
         (up, target, two), (down, same, one) = self.engine.calls
         self.assertEqual(('scale_up', 2, 'scale_down', 1),
                          (up, two, down, one))
-        self.assertEqual((id, 0), target.slot)
+        self.assertEqual((id, 0), target.function_key)
         self.assertEqual(target, same)
 
     def test_scaling_by_nothing(self):
         id = self.create().id
         for count in (0, -1):
-            for call in (self.functions.scale_up, self.functions.scale_down):
+            for call in (self.core.services.workers.scale_up, self.core.services.workers.scale_down):
                 self.assertIn('at least 1', self.refused(
                     exception.Invalid, call, MINE, id, 0, count))
         self.assertEqual([], self.engine.calls)
 
     def test_detach(self):
         id = self.create().id
-        self.functions.detach(MINE, id, 0)
+        self.core.services.workers.detach(MINE, id, 0)
         self.assertEqual([('detach', id, 0)], self.engine.calls)
 
     def test_what_is_not_there(self):
@@ -209,9 +209,9 @@ class TestWorkers(FunctionTest):
         for function, version, kind in (
                 ('none', 0, exception.FunctionNotFound),
                 (id, 3, exception.FunctionVersionNotFound)):
-            for call in (self.functions.scale_up, self.functions.scale_down):
+            for call in (self.core.services.workers.scale_up, self.core.services.workers.scale_down):
                 self.refused(kind, call, MINE, function, version, 1)
-            self.refused(kind, self.functions.detach, MINE, function,
+            self.refused(kind, self.core.services.workers.detach, MINE, function,
                          version)
         self.assertEqual([], self.engine.calls)
 

@@ -14,7 +14,7 @@ class TestPackages(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.core = self.useFixture(fixtures.Core())
-        self.packages = self.core.code.packages
+        self.packages = self.core.backends.packages
 
     def store(self, data=b'x'):
         return self.packages._storage.put(io.BytesIO(data)).key
@@ -37,9 +37,13 @@ class TestPackages(base.BaseTestCase):
         self.packages.drop(key)
         self.assertEqual([key], self.core.packages())
 
+    def keep(self, key, action):
+        with self.packages.dropped_on_error(key):
+            return self.core.db.write(action)
+
     def test_keep_what_was_written(self):
         key = self.store()
-        self.assertEqual('it', self.packages.keep(key, lambda tx: (
+        self.assertEqual('it', self.keep(key, lambda tx: (
             crud.insert(tx, models.Runtime, project_id='p', image='i',
                          status='available'), 'it')[1]))
         self.assertEqual([key], self.core.packages())
@@ -49,7 +53,7 @@ class TestPackages(base.BaseTestCase):
         for fault in (ValueError, SystemExit):
             def fail(tx, fault=fault):
                 raise fault
-            self.assertRaises(fault, self.packages.keep, key, fail)
+            self.assertRaises(fault, self.keep, key, fail)
             self.assertEqual([], self.core.packages())
 
     def test_sweep(self):

@@ -16,15 +16,15 @@ class TestPolicy(base.BaseTestCase):
     def test_defaults(self):
         self.assertEqual(
             {'retries': 2, 'delay': 1, 'max_age': None, 'on_failure': None},
-            retry_policy.policy({'retries': 2}))
+            retry_policy.parse({'retries': 2}))
         self.assertEqual(
             {'retries': 0, 'delay': 9, 'max_age': 60, 'on_failure': None},
-            retry_policy.policy({'max_age': 60, 'delay': 9, 'on_failure': None}))
+            retry_policy.parse({'max_age': 60, 'delay': 9, 'on_failure': None}))
 
     def test_what_says_nothing_is_none(self):
         for value in ({}, {'retries': 0}, {'delay': 5}, {'on_failure': {}},
                       {'retries': None, 'max_age': None}):
-            self.assertIsNone(retry_policy.policy(value), value)
+            self.assertIsNone(retry_policy.parse(value), value)
 
     def test_references(self):
         for given, kept in (
@@ -35,7 +35,7 @@ class TestPolicy(base.BaseTestCase):
                  {'function_id': ID, 'function_version': 3}),
                 ({'function_alias': 'a', 'function_id': None},
                  {'function_alias': 'a'})):
-            self.assertEqual(kept, retry_policy.policy(
+            self.assertEqual(kept, retry_policy.parse(
                 {'on_failure': given})['on_failure'])
 
     def test_what_is_refused(self):
@@ -55,7 +55,7 @@ class TestPolicy(base.BaseTestCase):
                 {'on_failure': {'function_id': ID, 'function_version': 'x'}},
                 {'on_failure': {'function_id': ID,
                                 'function_version': 2 ** 31}}):
-            self.assertRaises(exception.Invalid, retry_policy.policy, value)
+            self.assertRaises(exception.Invalid, retry_policy.parse, value)
 
 
 class TestFunctions(base.BaseTestCase):
@@ -94,7 +94,7 @@ class TestFunctions(base.BaseTestCase):
         version = self.services.versions.get(MINE, function.id, 1)
         self.assertEqual(2, version.async_policy['retries'])
         for number, found in ((0, 3), (1, 2)):
-            self.services.executions.create(MINE, fixtures.order(
+            self.services.triggers.fire(MINE, fixtures.execution_request(
                 function.id, function_version=number))
             target = self.core.engine.calls[-1][2]
             self.assertEqual(found, target.async_policy['retries'])

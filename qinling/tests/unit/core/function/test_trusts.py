@@ -54,7 +54,7 @@ class TestTrusts(base.BaseTestCase):
         self.ctx.auth_token = 'a token'
 
     def wanted(self, given, source, ctx=None):
-        return self.trusts.wanted(ctx or self.ctx, given, source)
+        return self.trusts.plan_create(ctx or self.ctx, given, source)
 
     def test_who_gets_one(self):
         plain = package.Driver(self.core.conf, None)
@@ -76,25 +76,25 @@ class TestTrusts(base.BaseTestCase):
         plain = package.Driver(self.core.conf, None)
         stranger = fixtures.caller('p', 'member')
         for asked, ctx in ((self.trusts, stranger),
-                           (self.core.code.trusts, self.ctx)):
+                           (self.core.backends.trusts, self.ctx)):
             self.assertIsNone(asked.auth(ctx))
-            self.assertFalse(asked.wanted(ctx, None, plain))
-            self.assertRaises(exception.Invalid, asked.wanted, ctx, True,
+            self.assertFalse(asked.plan_create(ctx, None, plain))
+            self.assertRaises(exception.Invalid, asked.plan_create, ctx, True,
                               plain)
-        self.assertEqual(0, self.core.code.trusts.sweep(0))
-        self.core.code.trusts.drop('t')
+        self.assertEqual(0, self.core.backends.trusts.sweep(0))
+        self.core.backends.trusts.drop('t')
 
     def test_made(self):
-        with self.trusts.made(self.ctx, False) as id:
+        with self.trusts.created(self.ctx, False) as id:
             self.assertIsNone(id)
-        with self.trusts.made(self.ctx, True) as id:
+        with self.trusts.created(self.ctx, True) as id:
             self.assertEqual(['member'], self.keystone.made[id][0])
         self.assertEqual([id], list(self.keystone.made))
 
     def test_made_for_what_fails(self):
         for fault in (ValueError, SystemExit):
             def fail(fault=fault):
-                with self.trusts.made(self.ctx, True):
+                with self.trusts.created(self.ctx, True):
                     raise fault
             self.assertRaises(fault, fail)
             self.assertEqual({}, self.keystone.made)
@@ -105,24 +105,24 @@ class TestTrusts(base.BaseTestCase):
                 (exception.PermanentError('no'), exception.Forbidden)):
             self.keystone.fault = fault
             e = self.assertRaises(
-                expected, self.trusts.made(self.ctx, True).__enter__)
+                expected, self.trusts.created(self.ctx, True).__enter__)
             self.assertIn('Trust creation failed for function', str(e))
             self.trusts.drop('t')
 
     def test_roles_that_the_caller_has(self):
         self.core.conf.set_override('trust_roles', ['x', 'reader'],
                                     group='keystone')
-        with self.trusts.made(self.ctx, True) as id:
+        with self.trusts.created(self.ctx, True) as id:
             self.assertEqual(['reader'], self.keystone.made[id][0])
         self.core.conf.set_override('trust_roles', ['x'], group='keystone')
         e = self.assertRaises(exception.Forbidden,
-                              self.trusts.made(self.ctx, True).__enter__)
+                              self.trusts.created(self.ctx, True).__enter__)
         self.assertIn('trust=false', str(e))
 
     def change(self, ctx=None, trust_id='t', rebuilt=False, **fields):
         row = types.SimpleNamespace(
             id='f', project_id='p', trust_id=trust_id)
-        return self.trusts.change(
+        return self.trusts.plan_update(
             ctx or self.ctx, row, fields,
             package.Driver(self.core.conf, None), rebuilt)
 
@@ -143,7 +143,7 @@ class TestTrusts(base.BaseTestCase):
 
     def test_sweep(self):
         for _ in range(2):
-            with self.trusts.made(self.ctx, True):
+            with self.trusts.created(self.ctx, True):
                 continue
         mark = self.keystone.made['t0'][1]
         self.core.insert(models.Function, trust_id='t0')
@@ -156,7 +156,8 @@ class TestTrusts(base.BaseTestCase):
 
     def test_mark_is_that_of_the_database(self):
         again = trusts.Trusts(self.core.conf, self.core.db, self.keystone)
-        self.assertEqual(self.trusts._mark(), again._mark())
+        self.assertEqual(self.trusts._database_id(), again._database_id())
         other = self.useFixture(fixtures.Core())
         stranger = trusts.Trusts(other.conf, other.db, self.keystone)
-        self.assertNotEqual(self.trusts._mark(), stranger._mark())
+        self.assertNotEqual(self.trusts._database_id(),
+                            stranger._database_id())

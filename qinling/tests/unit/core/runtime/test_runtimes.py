@@ -105,7 +105,7 @@ class TestRuntimes(base.BaseTestCase):
         self.assertEqual(('new', 'n', 'upgrading'),
                          (row.image, row.name, row.status))
         self.assertEqual(
-            [('workers_of', id), ('ensure_runtime', id, 'python3')],
+            [('has_workers', id), ('ensure_runtime', id, 'python3')],
             self.engine.calls)
 
     def published(self):
@@ -136,7 +136,7 @@ class TestRuntimes(base.BaseTestCase):
         self.assertRegex(kept.name, r'^python until \d{4}-')
         self.assertEqual(2, self.version(version).revision)
         self.assertEqual(
-            [('workers_of', id), ('ensure_runtime', id, 'python3'),
+            [('has_workers', id), ('ensure_runtime', id, 'python3'),
              ('ensure_runtime', kept.id, None)], self.engine.calls)
         # Functions run on the new one.
         self.assertTrue(self.runtimes._db.read(lambda tx: crud.exists(
@@ -205,7 +205,7 @@ class TestRuntimes(base.BaseTestCase):
         self.assertNotIn('ensure_runtime', self.engine.verbs())
 
     def test_another_image_while_workers_serve(self):
-        self.engine.answers['workers_of'] = True
+        self.engine.answers['has_workers'] = True
         id = self.core.runtime()
         error = self.assertRaises(
             exception.RuntimeInUse, self.runtimes.update, MINE, id,
@@ -288,10 +288,10 @@ class TestRuntimes(base.BaseTestCase):
         self.assertEqual([], self.engine.calls)
 
     def test_pool(self):
-        self.engine.answers['pool'] = {'total': 3, 'available': 2}
+        self.engine.answers['pool_capacity'] = {'total': 3, 'available': 2}
         self.assertEqual(
             {'name': 'any', 'capacity': {'total': 3, 'available': 2}},
             self.runtimes.pool(MINE, 'any'))
-        self.engine.answers['pool'] = None
+        self.engine.answers['pool_capacity'] = None
         self.assertRaises(exception.RuntimeNotFound, self.runtimes.pool,
                           MINE, 'any')

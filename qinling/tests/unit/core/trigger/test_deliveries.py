@@ -52,7 +52,7 @@ class DeliveryTest(base.BaseTestCase):
 
     def take(self, id, sent=None):
         """The row of the execution of a delivery."""
-        return self.deliveries.take(id, sent or delivery())[0]
+        return self.deliveries.accept(id, sent or delivery())[0]
 
     def refused(self, kind, id, sent=None):
         """The sentence for a delivery that is refused; nothing has run."""
@@ -152,7 +152,7 @@ class TestWhatRuns(DeliveryTest):
         for id in ('x', '', '11111111-2222-4333-8444-555555555555'):
             self.assertRaises(exception.WebhookNotFound, self.take, id)
             self.assertRaises(exception.WebhookNotFound,
-                              self.deliveries.webhook, id)
+                              self.deliveries.get_webhook, id)
 
 
 class TestSignatures(DeliveryTest):
@@ -174,7 +174,7 @@ class TestSignatures(DeliveryTest):
         self.refused(exception.SignatureRefused, id, signed(
             b'what is in the body', 'another secret'))
         self.count(id)
-        self.assertIn(f'Webhook {id}, deliveries refused: 1.', logged.output)
+        self.assertIn(f'Rejected 1 deliveries of webhook {id}', logged.output)
         for text in (SECRET, 'another secret', 'what is in the body',
                      'sha256='):
             self.assertNotIn(text, logged.output)
@@ -185,7 +185,7 @@ class TestSignatures(DeliveryTest):
             content_type='application/json'))
 
     def rotate(self, id, **values):
-        return self.core.services.webhooks.rotate(self.ctx, id, values)[1]
+        return self.core.services.webhooks.rotate_secret(self.ctx, id, values)[1]
 
     def test_two_secrets(self):
         id = self.verified()
@@ -213,7 +213,7 @@ class TestSignatures(DeliveryTest):
 
     def test_no_secret_any_more(self):
         id = self.verified()
-        self.core.services.webhooks.unseal(self.ctx, id)
+        self.core.services.webhooks.clear_secret(self.ctx, id)
         self.take(id)
 
     def test_a_secret_that_nobody_can_read(self):
@@ -267,7 +267,7 @@ class TestRepeats(DeliveryTest):
         for name in ('idempotency_key', 'webhook_id', 'x_github_delivery'):
             for sync in (False, True):
                 id = self.webhook(sync=sync)
-                rows = [self.deliveries.take(id, delivery(b'x', **{
+                rows = [self.deliveries.accept(id, delivery(b'x', **{
                     name: 'some'})) for _ in range(3)]
                 self.assertEqual(1, len({row.id for row, _ in rows}))
                 self.assertEqual([False, True, True],

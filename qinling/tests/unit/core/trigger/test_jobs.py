@@ -318,7 +318,7 @@ class TestPreview(JobTest):
         for tick, following in zip(found, found[1:]):
             row = self.jobs.get(MINE, job.id)
             self.assertEqual(tick, row.next_execution_time)
-            step = schedule.step(row, tick, 60)
+            step = schedule.decide(row, tick, 60)
             self.assertEqual((tick, following), (
-                step.tick, step.values['next_execution_time']))
+                step.fire_time, step.values['next_execution_time']))
             self.set(job, next_execution_time=following)

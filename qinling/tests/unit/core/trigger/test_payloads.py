@@ -82,7 +82,7 @@ class TestMerged(base.BaseTestCase):
 
     def test_too_many_parts(self):
         body, kind = cases.form_data(
-            [(f'name="{n}"', b'') for n in range(payloads.PARTS + 1)])
+            [(f'name="{n}"', b'') for n in range(payloads.MAX_PARTS + 1)])
         self.check({}, body, kind)
 
     def test_what_occurs_twice(self):

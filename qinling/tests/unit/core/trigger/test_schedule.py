@@ -21,7 +21,7 @@ def after(pattern, start, count=1, timezone=None):
     """Texts of the next ticks, to the minute."""
     found = []
     for _ in range(count):
-        start = schedule.after(pattern, timezone, start)
+        start = schedule.next_fire_time(pattern, timezone, start)
         found.append(f'{start:%m-%d %H:%M}')
     return found
 
@@ -68,14 +68,14 @@ class TestPatterns(base.BaseTestCase):
                         'MON * * * *', '* * * * 5#2/2', '0 0 30 2 *',
                         '0 0 31 4,6 *', '\u00b2L * * * *', '1' * 250):
             error = self.assertRaises(
-                exception.Invalid, schedule.check, pattern, None, NOW)
+                exception.Invalid, schedule.first_fire_time, pattern, None, NOW)
             self.assertIn('The specified pattern is not valid: ',
                           str(error))
 
     def test_a_tick_that_is_far_away(self):
-        self.assertEqual(time(2028, 2, 29), schedule.check(
+        self.assertEqual(time(2028, 2, 29), schedule.first_fire_time(
             '0 0 29 2 *', None, NOW))
-        self.assertRaises(exception.Invalid, schedule.check, '0 0 1 1 *', None,
+        self.assertRaises(exception.Invalid, schedule.first_fire_time, '0 0 1 1 *', None,
                           time(9999, 12, 31, 23))
 
     def test_zones(self):
@@ -87,7 +87,7 @@ class TestPatterns(base.BaseTestCase):
             '0 0 * * *', NOW, timezone='Asia/Kathmandu'))
         for name in ('', 'x', 'Europe', '../etc/passwd', '/etc/localtime',
                      'CEST+2x', '\u00e9', 'x' * 64):
-            error = self.assertRaises(exception.Invalid, schedule.check,
+            error = self.assertRaises(exception.Invalid, schedule.first_fire_time,
                                       '@daily', name, NOW)
             self.assertIn('is not a time zone', str(error))
 
@@ -148,7 +148,7 @@ class TestClocks(base.BaseTestCase):
                 for start in (time(2026, 3, 7), time(2026, 10, 3),
                               time(2026, 10, 24)):
                     for _ in range(100):
-                        tick = schedule.after(pattern, zone, start)
+                        tick = schedule.next_fire_time(pattern, zone, start)
                         self.assertGreater(tick, start, (pattern, zone))
                         start = tick
 
@@ -159,19 +159,19 @@ class TestLatest(base.BaseTestCase):
     def test_it_is_the_last(self):
         for pattern, seconds in (('* * * * *', 0), ('*/5 * * * *', 1),
                                  ('0 * * * *', 59), ('0 0 * * *', 86399)):
-            start = schedule.after(pattern, None, NOW)
+            start = schedule.next_fire_time(pattern, None, NOW)
             for days in (0, 1, 40):
                 last = start + datetime.timedelta(days)
-                self.assertEqual(last, schedule.latest(
+                self.assertEqual(last, schedule.latest_fire_time(
                     pattern, None, start,
                     last + datetime.timedelta(seconds=seconds)), pattern)
 
     def test_a_tick_that_is_no_tick_of_the_pattern(self):
-        self.assertEqual(NOW, schedule.latest(
+        self.assertEqual(NOW, schedule.latest_fire_time(
             '0 0 1 1 *', None, NOW, NOW + datetime.timedelta(30)))
 
     def test_in_zones(self):
-        self.assertEqual(time(2026, 10, 25, 0, 30), schedule.latest(
+        self.assertEqual(time(2026, 10, 25, 0, 30), schedule.latest_fire_time(
             '30 2 * * *', BERLIN, time(2026, 10, 1, 0, 30),
             time(2026, 10, 25, 1, 45)))
 
@@ -180,9 +180,9 @@ class TestSteps(base.BaseTestCase):
     """What becomes of a job that is due at 07:08:09."""
 
     def step(self, grace=120, **values):
-        found = schedule.step(job(**values), NOW, grace)
+        found = schedule.decide(job(**values), NOW, grace)
         shown = [each and f'{each:%H:%M}' for each in (
-            found.tick, found.values['next_execution_time'])]
+            found.fire_time, found.values['next_execution_time'])]
         return (*shown, found.status, found.values['count'])
 
     def test_once(self):
@@ -208,12 +208,12 @@ class TestSteps(base.BaseTestCase):
             next_execution_time=time(2026, 5, 6, 3)))
 
     def test_what_was_skipped_is_told(self):
-        found = schedule.step(job(misfire='skip', pattern=None), NOW, 60)
-        self.assertEqual('The tick of 2026-05-06T07:07:00Z was missed and '
-                         'skipped.', found.values['status_reason'])
-        self.assertEqual((None, 'done'), (found.tick, found.status))
+        found = schedule.decide(job(misfire='skip', pattern=None), NOW, 60)
+        self.assertEqual('The fire time 2026-05-06T07:07:00Z was missed '
+                         'and skipped.', found.values['status_reason'])
+        self.assertEqual((None, 'done'), (found.fire_time, found.status))
         self.assertIsNone(
-            schedule.step(job(), NOW, 60).values['status_reason'])
+            schedule.decide(job(), NOW, 60).values['status_reason'])
 
     def test_the_last(self):
         for values in ({'count': 1}, {'count': 1, 'pattern': None},
@@ -256,9 +256,9 @@ class TestMoments(base.BaseTestCase):
                      '2026-06-01T14:00:00+02:00', '20260601T120000',
                      'Mon, 1 Jun 2026 12:00:00 GMT', '1 June 2026 12:00',
                      '2026-06-01 07:00 -0500', '2026-06-01 12:00 UTC'):
-            self.assertEqual(time(2026, 6, 1, 12), schedule.moment(text, NOW),
+            self.assertEqual(time(2026, 6, 1, 12), schedule.parse_datetime(text, NOW),
                              text)
-        self.assertEqual(time(2026, 5, 6, 12, 30), schedule.moment(
+        self.assertEqual(time(2026, 5, 6, 12, 30), schedule.parse_datetime(
             '12:30', NOW))
 
     def test_what_is_none(self):
@@ -267,14 +267,14 @@ class TestMoments(base.BaseTestCase):
                      '9999-12-31T23:59:59-12:00', '\0', '1e999999 12',
                      '2026-06-01T25:00'):
             error = self.assertRaises(
-                exception.Invalid, schedule.moment, text, NOW)
+                exception.Invalid, schedule.parse_datetime, text, NOW)
             self.assertIn('is not a time', str(error))
 
     def test_a_minute_ahead(self):
-        self.assertEqual(time(2026, 5, 6, 7, 9, 9), schedule.moment(
+        self.assertEqual(time(2026, 5, 6, 7, 9, 9), schedule.parse_datetime(
             '2026-05-06 07:09:09', NOW))
         for text in ('2026-05-06 07:09:08', '2026-05-06 07:00',
                      '1999-01-01', '2026-05-06T09:09:08+02:00'):
             error = self.assertRaises(
-                exception.Invalid, schedule.moment, text, NOW)
+                exception.Invalid, schedule.parse_datetime, text, NOW)
             self.assertIn('at least 1 minute in the future', str(error))

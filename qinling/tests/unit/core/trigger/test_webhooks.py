@@ -164,10 +164,10 @@ class TestUpdate(WebhookTest):
 
     def test_others_may_not(self):
         id = self.create(function_id=self.function).id
-        theirs = context.owner('theirs')
+        theirs = context.project_owner('theirs')
         for action in (lambda: self.update(id, theirs, description='x'),
-                       lambda: self.webhooks.rotate(theirs, id, {}),
-                       lambda: self.webhooks.unseal(theirs, id),
+                       lambda: self.webhooks.rotate_secret(theirs, id, {}),
+                       lambda: self.webhooks.clear_secret(theirs, id),
                        lambda: self.webhooks.get(theirs, id),
                        lambda: self.webhooks.delete(theirs, id)):
             self.assertRaises(exception.WebhookNotFound, action)
@@ -177,9 +177,10 @@ class TestUpdate(WebhookTest):
         self.update(id, match=frozenset([1]), description='d')
         for action in (
                 lambda: self.update(id, match=frozenset([1])),
-                lambda: self.webhooks.rotate(
+                lambda: self.webhooks.rotate_secret(
                     self.ctx, id, {'signature': 'github'}, frozenset([1])),
-                lambda: self.webhooks.unseal(self.ctx, id, frozenset([1])),
+                lambda: self.webhooks.clear_secret(
+                    self.ctx, id, frozenset([1])),
                 lambda: self.webhooks.delete(self.ctx, id, frozenset([1]))):
             self.assertRaises(exception.PreconditionFailed, action)
         self.assertEqual('d', self.row(id).description)
@@ -191,7 +192,7 @@ class TestUpdate(WebhookTest):
 
 class TestRotate(WebhookTest):
     def rotate(self, id, **values):
-        return self.webhooks.rotate(self.ctx, id, values)
+        return self.webhooks.rotate_secret(self.ctx, id, values)
 
     def test_a_webhook_without_a_secret(self):
         id = self.create(function_id=self.function).id
@@ -209,7 +210,8 @@ class TestRotate(WebhookTest):
         self.assertEqual(before.secret, row.previous_secret)
         self.assertNotEqual(before.secret, row.secret)
         seconds = (row.previous_until - models.now()).total_seconds()
-        self.assertTrue(webhooks.OVERLAP - 60 < seconds <= webhooks.OVERLAP)
+        self.assertTrue(webhooks.DEFAULT_OVERLAP_SECONDS - 60 <
+                        seconds <= webhooks.DEFAULT_OVERLAP_SECONDS)
 
     def test_another_form(self):
         id = self.create(function_id=self.function, signature='github').id
@@ -230,7 +232,7 @@ class TestRotate(WebhookTest):
     def test_unseal(self):
         id = self.create(function_id=self.function, signature='github').id
         self.rotate(id)
-        self.webhooks.unseal(self.ctx, id)
+        self.webhooks.clear_secret(self.ctx, id)
         self.assertEqual([None] * 4, [getattr(self.row(id), name)
                                       for name in SEALS])
 

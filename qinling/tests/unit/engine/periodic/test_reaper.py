@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Executions that nobody looks after."""
 
+from qinling.core.execution import records
 from qinling.db import models
 from qinling.engine.periodic import reaper
 from qinling.engine.run import completion
@@ -12,15 +13,12 @@ class TestReaper(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.submitted = []
-        self.known = []
-        self.waiting = []
-        follow = completion.Retries(
-            self.conf, self.db,
-            lambda row, target: self.submitted.append((row, target)),
-            lambda at, id: self.waiting.append((at, id)))
+        queue, timer, local = base.Queue(), base.Timer(), base.Local()
+        self.submitted, self.waiting = queue.submitted, timer.waiting
+        self.known = local.ids
         self.reaper = reaper.Reaper(
-            self.conf, self.db, 'me', follow, lambda: self.known)
+            self.conf, self.db, 'me', completion.Completion(
+                self.conf, self.db, queue, timer), local)
         self.function = self.add_function()
 
     def lost(self, **values):
@@ -32,8 +30,7 @@ class TestReaper(base.TestCase):
         id = self.lost(input='x')
         self.assertEqual(1, self.reaper.sweep())
         (row, target), = self.submitted
-        self.assertEqual({'id': id, 'input': 'x', 'sync': False,
-                          'owner': None}, row)
+        self.assertEqual(records.ExecutionMessage(id, 'x', False), row)
         self.assertEqual((self.function, 0, 5),
                          (target.function_id, target.version,
                           target.timeout))
@@ -42,7 +39,7 @@ class TestReaper(base.TestCase):
     def test_work_of_a_dead_engine_begins_again(self):
         id = self.lost(owner='dead', attempt=1)
         self.reaper.sweep()
-        self.assertEqual([id], [row['id'] for row, _ in self.submitted])
+        self.assertEqual([id], [row.id for row, _ in self.submitted])
         self.assertIsNone(self.execution(id).owner)
 
     def test_not_for_ever(self):
@@ -86,7 +83,7 @@ class TestReaper(base.TestCase):
         self.assertEqual([], self.submitted)
 
     def test_what_is_known_here_is_left_alone(self):
-        self.known = [self.lost()]
+        self.known.append(self.lost())
         self.assertEqual(0, self.reaper.sweep())
 
     def test_function_gone(self):
@@ -101,19 +98,20 @@ class TestReaper(base.TestCase):
         row = self.execution(id)
         self.db.write(lambda tx: tx.exec_driver_sql(
             "UPDATE executions SET owner = 'other'"))
-        self.assertFalse(self.reaper._rescue(row))
+        self.assertFalse(self.reaper._recover_row(
+            records.from_database(row)))
         self.assertEqual('other', self.execution(id).owner)
 
     def test_recover_takes_all_pages_and_young_leases(self):
-        count = 2 * reaper.BATCH + 7
+        count = 2 * reaper.MAX_BATCH_ROWS + 7
         for number in range(count):
             self.lost(lease=base.FUTURE, owner='dead' if number % 2
                       else None)
         mine = self.lost(lease=base.FUTURE, owner='me')
         self.reaper.recover()
-        self.assertEqual(count, len({row['id']
+        self.assertEqual(count, len({row.id
                                      for row, _ in self.submitted}))
-        self.assertNotIn(mine, [row['id'] for row, _ in self.submitted])
+        self.assertNotIn(mine, [row.id for row, _ in self.submitted])
 
     def test_renew(self):
         mine = self.lost(owner='me')

@@ -2,6 +2,7 @@
 """Executions that ended long ago."""
 
 import datetime
+import threading
 
 from qinling.db import crud
 from qinling.db import models
@@ -15,10 +16,10 @@ class TestRetention(base.TestCase):
     def setUp(self):
         super().setUp()
         self.conf.set_override('execution_retention', DAY, group='engine')
-        self.stopped = False
+        self.stopped = threading.Event()
 
     def make(self):
-        return retention.Retention(self.conf, self.db, lambda: self.stopped)
+        return retention.Retention(self.conf, self.db, self.stopped)
 
     def old(self, began=2 * DAY, ended=2 * DAY, **values):
         """The id of an execution that ended so many seconds ago."""
@@ -30,7 +31,7 @@ class TestRetention(base.TestCase):
 
     def left(self):
         return {row.id for row in self.db.read(
-            lambda tx: crud.find(tx, models.Execution))}
+            lambda tx: crud.select(tx, models.Execution))}
 
     def test_old_ones_go(self):
         for status in ('success', 'failed', 'error', 'cancelled'):
@@ -41,7 +42,7 @@ class TestRetention(base.TestCase):
         self.assertEqual(kept, self.left())
 
     def test_in_batches(self):
-        self.patch(retention, 'BATCH', 3)
+        self.patch(retention, 'MAX_BATCH_ROWS', 3)
         for _ in range(8):
             self.old()
         self.assertEqual(8, self.make().purge())
@@ -61,6 +62,6 @@ class TestRetention(base.TestCase):
         self.assertEqual(1, len(self.left()))
 
     def test_an_engine_that_stops_leaves_the_rest(self):
-        self.stopped = True
+        self.stopped.set()
         self.old()
         self.assertEqual(0, self.make().purge())

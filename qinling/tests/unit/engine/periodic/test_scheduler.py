@@ -4,6 +4,7 @@
 import datetime
 import threading
 
+from qinling.core.execution import records
 from qinling.db import crud
 from qinling.db import models
 from qinling.engine.periodic import scheduler
@@ -28,16 +29,17 @@ class SchedulerTest(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.submitted, self.resumed = [], []
+        self.queue = base.Queue()
+        self.submitted, self.resumed = self.queue.submitted, []
         self.came = threading.Event()
         self.scheduler = self.make()
         self.function = self.add_function()
 
     def make(self):
-        return scheduler.Scheduler(
-            self.conf, self.db,
-            lambda row, target: self.submitted.append((row, target)),
-            self.resume)
+        made = scheduler.Scheduler(self.conf, self.db, self.queue,
+                                   base.Background())
+        made.resumer = self
+        return made
 
     def resume(self, id, at):
         self.resumed.append((id, at))
@@ -52,10 +54,10 @@ class SchedulerTest(base.TestCase):
 
     def fire(self):
         """Fire what is due, once; whether there is more."""
-        return self.scheduler.fire(self.scheduler.look())
+        return self.scheduler.fire(self.scheduler.poll())
 
     def executions(self, **where):
-        return self.db.read(lambda tx: crud.find(
+        return self.db.read(lambda tx: crud.select(
             tx, models.Execution, *[getattr(models.Execution, name) == value
                                     for name, value in where.items()]))
 
@@ -75,9 +77,9 @@ class TestFire(SchedulerTest):
              row.function_alias, row.attempt, row.owner, row.description))
         self.assertGreater(row.lease_until, models.now())
         (submitted, target), = self.submitted
-        self.assertEqual((row.id, '{"a": 1}', False, None), tuple(
-            submitted[key] for key in ('id', 'input', 'sync', 'owner')))
-        self.assertEqual((self.function, 0), target.slot)
+        self.assertEqual(records.ExecutionMessage(
+            row.id, '{"a": 1}', False), submitted)
+        self.assertEqual((self.function, 0), target.function_key)
         job = self.row(models.Job, id)
         self.assertEqual(('running', 1, None, None), (
             job.status, job.count, job.status_reason, job.updated_at))
@@ -100,13 +102,13 @@ class TestFire(SchedulerTest):
                        {'status': 'cancelled'},
                        {'next_execution_time': None}):
             self.job(**values)
-        self.assertEqual([], self.scheduler.look())
+        self.assertEqual([], self.scheduler.poll())
 
     def test_never_early(self):
         """It looks ahead, and waits until the time has come."""
         at = models.now() + datetime.timedelta(seconds=0.2)
         id = self.job(next_execution_time=at)
-        self.scheduler.turn()
+        self.scheduler.run_once()
         row, = self.executions(job_id=id)
         self.assertGreaterEqual(row.created_at, at)
 
@@ -156,7 +158,7 @@ class TestFire(SchedulerTest):
             for row in self.executions(job_id=id)})
 
     def test_more_than_one_transaction(self):
-        ids = {self.job() for _ in range(2 * scheduler.BATCH + 3)}
+        ids = {self.job() for _ in range(2 * scheduler.MAX_BATCH_ROWS + 3)}
         self.fire()
         self.assertEqual(ids, {row.job_id for row in self.executions()})
         self.assertEqual(len(ids), len(self.submitted))
@@ -164,7 +166,7 @@ class TestFire(SchedulerTest):
             models.Function, self.function).count)
 
     def test_who_is_in_time_does_not_wait_behind_a_backlog(self):
-        self.patch(scheduler, 'PAGE', 3)
+        self.patch(scheduler, 'MAX_POLL_ROWS', 3)
         for _ in range(6):
             self.job(misfire='all', next_execution_time=ago(86400))
         id = self.job()
@@ -174,7 +176,7 @@ class TestFire(SchedulerTest):
                 break
         # Now and then the others have their turn, too.
         self.assertEqual(1, len(self.executions(job_id=id)))
-        self.assertEqual(3, len(self.scheduler.look()))
+        self.assertEqual(3, len(self.scheduler.poll()))
 
     def test_an_engine_that_stops(self):
         def refuse(row, target):
@@ -247,7 +249,7 @@ class TestBroken(SchedulerTest):
 
     def test_no_database(self):
         id = self.job()
-        rows = self.scheduler.look()
+        rows = self.scheduler.poll()
 
         class Gone:
             def write(self, action):
@@ -262,7 +264,7 @@ class TestRaces(SchedulerTest):
 
     def test_another_scheduler(self):
         id = self.job()
-        rows = self.scheduler.look()
+        rows = self.scheduler.poll()
         self.fire()
         self.assertFalse(self.make().fire(rows))
         self.assertEqual(1, len(self.executions(job_id=id)))
@@ -272,7 +274,7 @@ class TestRaces(SchedulerTest):
         for values in ({'status': 'paused'}, {'status': 'cancelled'},
                        {'function_input': 'y'}):
             id = self.job()
-            rows = self.scheduler.look()
+            rows = self.scheduler.poll()
             self.db.write(lambda tx: crud.update(
                 tx, models.Job, id, values))
             self.scheduler.fire(rows)
@@ -281,7 +283,7 @@ class TestRaces(SchedulerTest):
 
     def test_a_deleted_job(self):
         id = self.job()
-        rows = self.scheduler.look()
+        rows = self.scheduler.poll()
         self.db.write(lambda tx: crud.delete(tx, models.Job, id))
         self.scheduler.fire(rows)
         self.assertEqual([], self.executions())
@@ -292,18 +294,18 @@ class TestThread(SchedulerTest):
 
     def setUp(self):
         super().setUp()
-        self.addCleanup(self.scheduler.end)
+        self.addCleanup(self.scheduler.stop)
 
     def test_jobs_of_others_and_broken_looks(self):
-        real, faults = self.scheduler.look, []
+        real, faults = self.scheduler.poll, []
 
         def look():
             if not faults:
                 faults.append(1)
                 raise ValueError('a bug')
             return real()
-        self.scheduler.look = look
-        self.scheduler.begin()
+        self.scheduler.poll = look
+        self.scheduler.start()
         id = self.job()
         databases.wait_until(lambda: self.executions(job_id=id))
         self.assertTrue(faults)
@@ -311,15 +313,15 @@ class TestThread(SchedulerTest):
     def test_attempts_come_in_their_time(self):
         late = models.now() + datetime.timedelta(seconds=0.3)
         soon = models.now() + datetime.timedelta(seconds=0.1)
-        self.scheduler.later(late, 'late')
-        self.scheduler.later(soon, 'soon')
-        self.scheduler.begin()
+        self.scheduler.schedule(late, 'late')
+        self.scheduler.schedule(soon, 'soon')
+        self.scheduler.start()
         databases.wait_until(lambda: len(self.resumed) == 2)
         self.assertEqual([('soon', soon), ('late', late)], self.resumed)
         self.assertGreaterEqual(models.now(), late)
 
     def test_end_is_quick_and_may_come_first(self):
-        self.make().end()
-        self.scheduler.begin()
-        self.scheduler.end()
+        self.make().stop()
+        self.scheduler.start()
+        self.scheduler.stop()
         self.assertFalse(self.scheduler._thread.is_alive())

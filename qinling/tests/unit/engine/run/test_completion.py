@@ -4,7 +4,8 @@
 import datetime
 import json
 
-from qinling.core.execution import executions
+from qinling.core.execution import lifecycle
+from qinling.core.execution import records
 from qinling.core.function import retry_policy as policies
 from qinling.db import crud
 from qinling.db import models
@@ -14,24 +15,22 @@ from qinling import exception
 from qinling.states import ExecutionStatus
 from qinling.tests.unit.engine import base
 
-FAILED = executions.Outcome(ExecutionStatus.FAILED, '{"output": "why"}',
-                            'a log')
-DONE = executions.Outcome(ExecutionStatus.SUCCESS, '{"output": 1}', 'a log')
+FAILED = records.Outcome(ExecutionStatus.FAILED, '{"output": "why"}',
+                         'a log')
+DONE = records.Outcome(ExecutionStatus.SUCCESS, '{"output": 1}', 'a log')
 
 
 class RetriesTest(base.TestCase):
     def setUp(self):
         super().setUp()
-        self.submitted, self.waiting = [], []
-        self.retries = completion.Retries(
-            self.conf, self.db, self.submit,
-            lambda at, id: self.waiting.append((at, id)))
+        queue, timer = base.Queue(), base.Timer()
+        self.submitted, self.waiting = queue.submitted, timer.waiting
+        self.queue = queue
+        self.completion = completion.Completion(
+            self.conf, self.db, queue, timer)
         self.reaper = reaper.Reaper(
-            self.conf, self.db, 'me', self.retries, lambda: [])
+            self.conf, self.db, 'me', self.completion, base.Local())
         self.function = self.add_function()
-
-    def submit(self, row, target):
-        self.submitted.append((row, target))
 
     def held(self, **values):
         """The id of an execution that this engine runs."""
@@ -41,19 +40,19 @@ class RetriesTest(base.TestCase):
     def conclude(self, id, outcome=FAILED, final=False, **policy):
         """What came of an attempt, under a policy."""
         target = base.target(function_id=self.function,
-                             async_policy=policies.policy(policy))
-        return self.retries.conclude(
-            id, outcome, target, executions.MINE, params={'mine': 'me'},
+                             async_policy=policies.parse(policy))
+        return self.completion.conclude(
+            id, outcome, target, lifecycle.OWNED_BY_ME, params={'me': 'me'},
             final=final)
 
     def rows(self):
-        return self.db.read(lambda tx: crud.find(tx, models.Execution))
+        return self.db.read(lambda tx: crud.select(tx, models.Execution))
 
 
 class TestAttempts(RetriesTest):
     def test_no_policy(self):
         id = self.held()
-        self.assertEqual('failed', self.conclude(id)['status'])
+        self.assertEqual('failed', self.conclude(id).status)
         row = self.execution(id)
         self.assertEqual(('failed', 'a log', None, None), (
             row.status, row.logs, row.next_attempt_at, row.lease_until))
@@ -76,7 +75,7 @@ class TestAttempts(RetriesTest):
 
     def test_errors_of_the_platform_count_too(self):
         id = self.held()
-        self.conclude(id, executions.fault('no worker'), retries=1)
+        self.conclude(id, records.platform_fault('no worker'), retries=1)
         self.assertEqual('running', self.execution(id).status)
 
     def test_success_is_the_end(self):
@@ -96,11 +95,12 @@ class TestAttempts(RetriesTest):
         self.assertEqual('failed', self.execution(id).status)
 
     def test_waits_get_longer_and_vary(self):
-        policy = policies.policy({'retries': 100, 'delay': 2})
+        policy = policies.parse({'retries': 100, 'delay': 2})
         for retry, least, most in ((0, 1, 2), (1, 2, 4), (2, 4, 8),
                                    (50, 1800, 3600)):
             row = self.execution(self.held(retry=retry))
-            waits = {(policies.next_attempt(policy, row, row.created_at)
+            waits = {(policies.next_attempt(
+                policy, row.retry, row.created_at, row.created_at)
                       - row.created_at).total_seconds() for _ in range(50)}
             self.assertGreaterEqual(min(waits), least)
             self.assertLessEqual(max(waits), most)
@@ -142,7 +142,7 @@ class TestWaiting(RetriesTest):
     def test_its_time_comes(self):
         id, at = self.wait()
         self.reaper.resume(id, at)
-        self.assertEqual([id], [row['id'] for row, _ in self.submitted])
+        self.assertEqual([id], [row.id for row, _ in self.submitted])
         row = self.execution(id)
         self.assertIsNone(row.next_attempt_at)
         self.assertGreater(row.lease_until, models.now())
@@ -157,7 +157,7 @@ class TestWaiting(RetriesTest):
     def test_the_engine_that_had_it_in_mind_died(self):
         id, _ = self.wait()
         self.assertEqual(1, self.reaper.sweep())
-        self.assertEqual([id], [row['id'] for row, _ in self.submitted])
+        self.assertEqual([id], [row.id for row, _ in self.submitted])
 
     def test_no_sweep_is_early(self):
         self.wait(base.FUTURE)
@@ -167,7 +167,7 @@ class TestWaiting(RetriesTest):
         due, _ = self.wait()
         waits, at = self.wait(base.FUTURE)
         self.reaper.recover()
-        self.assertEqual([due], [row['id'] for row, _ in self.submitted])
+        self.assertEqual([due], [row.id for row, _ in self.submitted])
         self.assertEqual([(at, waits)], self.waiting)
 
     def test_deaths_of_engines_are_counted_apart(self):
@@ -186,7 +186,7 @@ class TestWaiting(RetriesTest):
 
     def test_cancelled(self):
         id, at = self.wait()
-        executions.finish(self.db, id, executions.Outcome(
+        lifecycle.finish(self.db, id, records.Outcome(
             ExecutionStatus.CANCELLED, '{}'))
         self.reaper.resume(id, at)
         self.reaper.sweep()
@@ -209,8 +209,8 @@ class TestCalls(RetriesTest):
             self.submitted.clear()
             self.conclude(id, on_failure=reference)
             (row, target), = self.submitted
-            self.assertEqual((self.handler, 0), target.slot)
-            call = self.execution(row['id'])
+            self.assertEqual((self.handler, 0), target.function_key)
+            call = self.execution(row.id)
             self.assertEqual(
                 ('running', False, id, self.handler,
                  f'Failure of execution {id}'),
@@ -225,7 +225,7 @@ class TestCalls(RetriesTest):
                 {'id': id, 'project_id': 'p', 'function_id': self.function,
                  'function_version': 0, 'function_alias': None,
                  'description': 'd', 'input': '{"x": 1}', 'attempt': 1,
-                 'job_id': None, 'status': 'failed',
+                 'job_id': None, 'status': 'failed', 'reason': None,
                  'result': '{"output": "why"}',
                  'created_at': failed.created_at.isoformat() + 'Z'}, told)
         self.assertEqual(2, self.row(models.Function, self.handler).count)
@@ -243,14 +243,14 @@ class TestCalls(RetriesTest):
     def test_when_engines_died(self):
         self.db.write(lambda tx: crud.update(
             tx, models.Function, self.function, {
-                'async_policy': policies.policy({
+                'async_policy': policies.parse({
                     'retries': 9, 'on_failure': {'function_alias': 'a'}})}))
         id = self.held(owner='dead', lease=base.PAST,
                        attempt=self.conf.engine.max_attempts)
         self.reaper.sweep()
         self.assertEqual('error', self.execution(id).status)
         (row, _), = self.submitted
-        self.assertEqual(id, row['failed_id'])
+        self.assertEqual(id, self.execution(row.id).failed_id)
 
     def test_its_own_failure_is_kept(self):
         id = self.held(failed_id='another')
@@ -264,7 +264,7 @@ class TestCalls(RetriesTest):
             self.conclude(id, on_failure=reference)
             row = self.execution(id)
             self.assertEqual('failed', row.status)
-            self.assertIn('a log\nNobody was told of the failure: Function',
+            self.assertIn('a log\nThe on-failure call was not made: Function',
                           row.logs)
 
     def test_not_in_another_project(self):
@@ -281,7 +281,7 @@ class TestCalls(RetriesTest):
     def test_an_engine_that_stops(self):
         def refuse(row, target):
             raise exception.Unavailable(reason='stopping')
-        self.retries.submit = refuse
+        self.completion.submit = refuse
         id = self.held()
         self.conclude(id, on_failure={'function_alias': 'a'})
         self.assertEqual(2, len(self.rows()))

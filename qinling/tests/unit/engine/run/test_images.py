@@ -13,10 +13,8 @@ from qinling.tests.unit.engine import base
 from qinling.tests.unit.engine.run import test_runner
 
 
-class Cluster:
+class Cluster(orchestrators.ImageRunner):
     """Runs images; ``found`` is what comes of it."""
-
-    runs_images = True
 
     def __init__(self, found):
         self.found = found
@@ -100,11 +98,11 @@ class TestImages(test_runner.RunnerTest):
         self.runner = self.make()
         id = self.add_execution(sync=True, owner='me')
         thread = threading.Thread(target=self.runner.run, args=(
-            {'id': id, 'input': None, 'sync': True, 'owner': 'me'},
+            base.message(id, True, 'me'),
             self.target))
         thread.start()
         self.assertTrue(self.cluster.begun.wait(base.PATIENCE))
-        self.db.write(lambda tx: crud.move(
+        self.db.write(lambda tx: crud.change_status(
             tx, models.Execution, id, 'cancelled', owner=None))
         self.runner.cancel(id)
         thread.join(base.PATIENCE)

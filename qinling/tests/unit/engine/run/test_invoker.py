@@ -186,7 +186,7 @@ class TestInvoker(base.BaseTestCase):
                 self.assertEqual(value, made.getsockopt(level, name))
 
 
-class Relay(orchestrators.Reach):
+class Relay(orchestrators.Transport):
     """A way through something that may answer in the agent's place."""
 
     prefix = '/proxy'
@@ -210,7 +210,7 @@ class TestReach(base.BaseTestCase):
     def call(self, reply):
         peer = self.useFixture(Peer(answer(reply, 503)))
         worker = orchestrators.Worker('w', 'r', '', 'hush',
-                                      reach=Relay(peer.address))
+                                      transport=Relay(peer.address))
         try:
             return invoker.Invoker().execute(worker, {}, 60)
         finally:

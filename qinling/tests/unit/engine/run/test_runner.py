@@ -5,6 +5,7 @@ import datetime
 import json
 import threading
 
+from qinling.core.execution import records
 from qinling.core.function import retry_policy as retry_policies
 from qinling.db import crud
 from qinling.db import models
@@ -35,15 +36,15 @@ class Script:
         self.seats = []
         self.death = None
 
-    def acquire(self, target, deadline):
+    def acquire_slot(self, target, deadline):
         if isinstance(self.events[0], scaling.NoWorker | TypeError
                       | exception.PermanentError):
             raise self.events.pop(0)
-        return worker_set.Member(base.worker(), None)
+        return worker_set.LoadedWorker(base.worker(), None)
 
-    def done(self, member, broken=False, lost=False):
-        self.seats.append(broken)
-        return self.death if lost else None
+    def release_slot(self, loaded, is_broken=False, is_lost=False):
+        self.seats.append(is_broken)
+        return self.death if is_lost else None
 
     def cancel(self, worker, id):
         self.cancelled = getattr(self, 'cancelled', []) + [(worker.name, id)]
@@ -64,16 +65,18 @@ class RunnerTest(base.TestCase):
 
     target = base.target()
     death = images = None
+    builds = base.NoBuilds()
 
     def make(self, *events):
         self.script = Script(*events)
         self.script.death = self.death
-        follow = completion.Retries(self.conf, self.db, None, None)
+        follow = completion.Completion(
+            self.conf, self.db, base.Queue(), base.Timer())
         self.attempts = attempts.Attempts(
             self.conf, self.script, self.script,
             tokens.Tokens(None, None), self.images)
         return runner.Runner(self.conf, self.db, 'me', self.attempts,
-                             follow)
+                             follow, self.builds)
 
     def run_one(self, *events, input=None, sync=True, **values):
         """(what run() returned, the row afterwards)."""
@@ -81,8 +84,8 @@ class RunnerTest(base.TestCase):
         id = self.add_execution(input=input, sync=sync, **values)
         self.runner = self.make(*events)
         found = self.runner.run(
-            {'id': id, 'input': input, 'sync': sync,
-             'owner': values['owner']}, self.target)
+            records.ExecutionMessage(id, input, sync, values['owner']),
+            self.target)
         return found, self.execution(id)
 
 
@@ -97,7 +100,7 @@ class TestRunner(RunnerTest):
         self.assertEqual('a\ufffdb', row.logs)
         self.assertIsNone(row.owner)
         self.assertIsNone(row.lease_until)
-        for name, value in found.items():
+        for name, value in vars(found).items():
             self.assertEqual(value, getattr(row, name), name)
         order, timeout = self.script.orders[0]
         self.assertEqual(([], {'x': 1}, 5),
@@ -151,7 +154,7 @@ class TestRunner(RunnerTest):
             id = self.add_execution(**values)
             made = self.make(GOOD)
             self.assertIsNone(made.run(
-                {'id': id, 'input': None, 'sync': True, 'owner': None},
+                base.message(id, True, None),
                 base.target()))
             self.assertEqual([], self.script.orders)
 
@@ -163,14 +166,14 @@ class TestRunner(RunnerTest):
                 "UPDATE executions SET owner = 'other'"))
             return GOOD
         found = self.make(taken_over).run(
-            {'id': id, 'input': None, 'sync': True, 'owner': 'me'},
+            base.message(id, True, 'me'),
             base.target())
         self.assertIsNone(found)
         self.assertEqual('running', self.execution(id).status)
 
     def test_two_claims_of_one_execution(self):
         id = self.add_execution(sync=False)
-        row = {'id': id, 'input': None, 'sync': False, 'owner': None}
+        row = base.message(id, False, None)
         runners = [self.make(GOOD) for _ in range(8)]
         for number, each in enumerate(runners):
             each._owner = f'engine-{number}'
@@ -189,27 +192,26 @@ class TestRunner(RunnerTest):
         seen = []
 
         def look():
-            seen.append((made.held(), made.held(older_than=60),
+            seen.append((made.claimed_ids(), made.claimed_ids(older_than=60),
                          made.idle.is_set()))
             return GOOD
         made = self.make(look)
-        made.run({'id': id, 'input': None, 'sync': True, 'owner': 'me'},
+        made.run(base.message(id, True, 'me'),
                  base.target())
         self.assertEqual([([id], [], False)], seen)
-        self.assertEqual([], made.held())
+        self.assertEqual([], made.claimed_ids())
 
     def cancel_during(self, sync, status='cancelled'):
         """The row of an execution that is cancelled while it runs."""
         id = self.add_execution(owner='me', sync=sync)
 
         def cancel():
-            self.db.write(lambda tx: crud.move(
+            self.db.write(lambda tx: crud.change_status(
                 tx, models.Execution, id, status))
             self.runner.cancel(id)
             return BAD[0], dict(BAD[1], log='so far')
         self.runner = self.make(cancel)
-        found = self.runner.run({'id': id, 'input': None, 'sync': sync,
-                                 'owner': 'me'}, base.target())
+        found = self.runner.run(base.message(id, sync, 'me'), base.target())
         self.assertIsNone(found)
         # The worker had not quite begun it at first.
         self.assertEqual([('w', id)] * 3, self.script.cancelled)
@@ -227,14 +229,13 @@ class TestRunner(RunnerTest):
     def test_cancel_before_there_is_a_worker(self):
         id = self.add_execution(owner='me', sync=False)
         self.runner = self.make(GOOD)
-        acquire = self.script.acquire
+        acquire = self.script.acquire_slot
 
         def cancelled(target, deadline):
-            self.runner._held[id].cancelled = True
+            self.runner._claimed[id].cancelled = True
             return acquire(target, deadline)
-        self.script.acquire = cancelled
-        self.runner.run({'id': id, 'input': None, 'sync': False,
-                         'owner': 'me'}, base.target())
+        self.script.acquire_slot = cancelled
+        self.runner.run(base.message(id, False, 'me'), base.target())
         self.assertEqual(([], [False]),
                          (self.script.orders, self.script.seats))
 
@@ -246,8 +247,7 @@ class TestRunner(RunnerTest):
             self.runner.cancel(id)
             return GOOD
         self.runner = self.make(cancel)
-        self.runner.run({'id': id, 'input': None, 'sync': False,
-                         'owner': 'me'}, base.target())
+        self.runner.run(base.message(id, False, 'me'), base.target())
         self.assertFalse(hasattr(self.script, 'cancelled'))
         self.assertEqual('success', self.execution(id).status)
 
@@ -269,17 +269,17 @@ class TestRunner(RunnerTest):
             raise invoker.Lost('gone')
         self.script.cancel = lost
         self.assertIsNone(self.runner.run(
-            {'id': id, 'input': None, 'sync': False, 'owner': 'me'},
+            base.message(id, False, 'me'),
             base.target()))
         self.assertEqual([id], asked)
 
     def test_too_old_to_be_begun(self):
-        policy = retry_policies.policy({'retries': 3, 'max_age': 60})
+        policy = retry_policies.parse({'retries': 3, 'max_age': 60})
         for seconds, status in ((61, 'error'), (30, 'success')):
             id = self.add_execution(sync=False, created_at=models.now()
                                     - datetime.timedelta(seconds=seconds))
             self.make(GOOD).run(
-                {'id': id, 'input': None, 'sync': False, 'owner': None},
+                base.message(id, False, None),
                 base.target(async_policy=policy))
             row = self.execution(id)
             self.assertEqual(status, row.status)
@@ -293,20 +293,20 @@ class TestRunner(RunnerTest):
         for sync, status in ((False, 'running'), (True, 'error')):
             id = self.add_execution(owner='me', sync=sync)
             self.runner = self.make(stop)
-            self.runner.run({'id': id, 'input': None, 'sync': sync,
-                             'owner': 'me'}, base.target())
+            self.runner.run(base.message(id, sync, 'me'), base.target())
             row = self.execution(id)
             self.assertEqual((status, None), (row.status, row.owner))
         self.assertIn('stopped', row.result)
 
     def test_out_of_memory_is_the_functions_fault(self):
-        self.death = orchestrators.Death('too much memory', own_fault=True)
+        self.death = orchestrators.ExitReason(
+            'too much memory', own_fault=True)
         _, row = self.run_one(invoker.Lost('reset'))
         self.assertEqual(('failed', {'output': 'too much memory'}),
                          (row.status, json.loads(row.result)))
 
     def test_eviction_is_not(self):
-        self.death = orchestrators.Death('evicted')
+        self.death = orchestrators.ExitReason('evicted')
         _, row = self.run_one(invoker.Lost('reset'))
         self.assertEqual(('error', {'output': 'evicted'}),
                          (row.status, json.loads(row.result)))

@@ -5,6 +5,7 @@ import threading
 
 import fixtures
 
+from qinling.core.execution import records
 from qinling.engine.run import runner
 from qinling import exception
 from qinling.tests.unit.engine import base
@@ -16,11 +17,11 @@ class TestTrouble(test_runner.RunnerTest):
         super().setUp()
         self.runner = self.make(test_runner.GOOD)
         self.execution_id = self.add_execution(sync=False)
-        self.order = {'id': self.execution_id, 'input': None, 'sync': False,
-                      'owner': None}
+        self.message = records.ExecutionMessage(
+            self.execution_id, None, False)
 
     def run_it(self):
-        return self.runner.run(self.order, base.target())
+        return self.runner.run(self.message, base.target())
 
     def test_a_message_that_comes_twice(self):
         begun, gate = threading.Event(), threading.Event()
@@ -49,10 +50,10 @@ class TestTrouble(test_runner.RunnerTest):
             self.db.write = write
             return write(action, **kwargs)
         self.db.write = twice
-        self.assertEqual('success', self.run_it()['status'])
+        self.assertEqual('success', self.run_it().status)
 
     def test_nor_for_as_long_as_the_database_was_away(self):
-        self.patch(runner, 'PAUSE', 0)
+        self.patch(runner, 'WRITE_RETRY_SECONDS', 0)
         write, failures = self.db.write, [1, 2, 3]
 
         def away(action, **kwargs):
@@ -62,7 +63,7 @@ class TestTrouble(test_runner.RunnerTest):
                 write(action, **kwargs)
             raise exception.Unavailable(reason='away')
         self.db.write = away
-        self.assertEqual('success', self.run_it()['status'])
+        self.assertEqual('success', self.run_it().status)
         self.assertEqual(1, self.execution(self.execution_id).attempt)
 
     def test_a_claim_waits_no_longer_than_executions_do(self):
@@ -73,11 +74,11 @@ class TestTrouble(test_runner.RunnerTest):
         self.db.write = away
         self.assertRaises(exception.Unavailable, self.run_it)
         self.assertEqual([], self.script.orders)
-        self.assertEqual([], self.runner.held())
+        self.assertEqual([], self.runner.claimed_ids())
 
     def test_a_result_waits_for_the_database(self):
         self.useFixture(fixtures.MockPatchObject(
-            runner, 'PAUSE', 0))
+            runner, 'WRITE_RETRY_SECONDS', 0))
         write, failures = self.db.write, [1, 2, 3]
 
         def answer():
@@ -90,7 +91,7 @@ class TestTrouble(test_runner.RunnerTest):
                 raise exception.Unavailable(reason='away')
             return write(action, **kwargs)
         self.script.events = [answer]
-        self.assertEqual('success', self.run_it()['status'])
+        self.assertEqual('success', self.run_it().status)
         self.assertEqual('success', self.execution(self.execution_id).status)
 
     def test_not_when_the_engine_stops(self):

@@ -4,6 +4,7 @@
 import datetime
 import threading
 import types
+from unittest import mock
 
 from oslotest import base as test_base
 
@@ -46,15 +47,15 @@ class TestTokens(test_base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.keystone = FakeKeystone()
-        self.later = []
-        self.tokens = tokens.Tokens(
-            self.keystone, lambda *call: self.later.append(call))
+        background = base.Background(runs=False)
+        self.later = background.calls
+        self.tokens = tokens.Tokens(self.keystone, background)
         self.target = base.target(trust_id='t')
 
     def pass_time(self, left):
         """Until the tokens have so many seconds left."""
         self.keystone.left = left
-        self.tokens._ready.clear()
+        self.tokens._contexts.clear()
 
     def token(self):
         return self.tokens.context(self.target)['token']
@@ -72,7 +73,7 @@ class TestTokens(test_base.BaseTestCase):
         self.assertEqual({
             'auth_url': 'http://keystone/v3', 'token': 'token 1',
             'user_id': 'u', 'region': 'here', 'os_session': None}, found)
-        self.assertEqual(set(tokens.NOTHING), set(found) | {'expires_at'})
+        self.assertEqual(set(tokens.NO_CONTEXT), set(found) | {'expires_at'})
 
     def test_a_token_is_kept(self):
         self.assertEqual(['token 1'] * 3, [self.token() for _ in range(3)])
@@ -115,9 +116,9 @@ class TestTokens(test_base.BaseTestCase):
         self.assertEqual([], self.later)
 
     def test_an_engine_that_stops(self):
-        def refuse(*_call):
-            raise RuntimeError
-        stopping = tokens.Tokens(self.keystone, refuse)
+        background = mock.Mock()
+        background.submit.side_effect = RuntimeError
+        stopping = tokens.Tokens(self.keystone, background)
         self.keystone.left = 100
         for _ in range(2):
             stopping.context(self.target)
@@ -139,9 +140,10 @@ class TestTokens(test_base.BaseTestCase):
         self.assertIn('no account in Keystone', str(e))
 
     def test_the_oldest_are_forgotten(self):
-        for number in range(tokens.MOST + 1):
+        for number in range(tokens.MAX_CACHED_FUNCTIONS + 1):
             self.tokens.auth(base.target(trust_id=str(number)))
-        self.assertEqual(tokens.MOST, len(self.tokens._plugins))
+        self.assertEqual(tokens.MAX_CACHED_FUNCTIONS,
+                         len(self.tokens._plugins))
         self.assertNotIn('0', self.tokens._plugins)
 
     def test_many_at_once(self):

@@ -47,7 +47,7 @@ class Script:
         self.claims.append((function, limits))
         return 'worker'
 
-    def release(self, worker, lost=False):
+    def release(self, worker, disconnected=False):
         self.released += 1
         return self.death
 
@@ -75,7 +75,7 @@ class BuildsTest(test_base.BaseTestCase):
         self.db, self.conf = self.core.db, self.core.conf
         self.target = base.target(code={
             'source': 'package', 'dependencies': NEEDED})
-        package = self.core.code.packages.put(io.BytesIO(
+        package = self.core.backends.packages.put(io.BytesIO(
             fixtures.archive({'requirements.txt': 'x'})))
         self.target = base.target(
             code=self.target.code, package=package.key)
@@ -83,18 +83,18 @@ class BuildsTest(test_base.BaseTestCase):
     def make(self, *answers, owner='one'):
         script = Script(*answers)
         made = builds.Builds(self.conf, self.db, script, script,
-                             self.core.code, owner)
+                             self.core.backends, owner)
         made.script = script
-        self.addCleanup(made.end)
+        self.addCleanup(made.stop)
         return made
 
     def row(self):
-        row, = self.db.read(lambda tx: rows.crud.find(tx, models.Build))
+        row, = self.db.read(lambda tx: rows.crud.select(tx, models.Build))
         return row
 
     def refused(self, made, words):
         error = self.assertRaises(
-            exception.PermanentError, made.ready, self.target)
+            exception.PermanentError, made.wait_for, self.target)
         self.assertIn(words, str(error))
         self.assertIn('GET /v1/functions/f/build', str(error))
 
@@ -102,21 +102,21 @@ class BuildsTest(test_base.BaseTestCase):
 class TestReady(BuildsTest):
     def test_nothing_needed(self):
         made = self.make()
-        self.assertEqual([], made.ready(base.target()))
+        self.assertEqual([], made.wait_for(base.target()))
         self.assertEqual([], made.script.claims)
 
     def test_installed_once(self):
         made = self.make(GOOD)
-        key, = made.ready(self.target)
-        with self.core.code.packages.open(key) as stored:
+        key, = made.wait_for(self.target)
+        with self.core.backends.packages.open(key) as stored:
             self.assertEqual(b'zip', stored.read())
-        self.assertEqual([key], self.make(owner='two').ready(self.target))
+        self.assertEqual([key], self.make(owner='two').wait_for(self.target))
         row = self.row()
         self.assertEqual(
             ('ready', 'from http://***@there/x\ufffd', 3, 'pip'),
             (row.status, row.log, row.size, row.kind))
         (function, limits), = made.script.claims
-        self.assertEqual('f/0', function)
+        self.assertEqual(('f', 0), function)
         self.assertTrue(limits.installs)
         kwargs = made.script.orders[0]['kwargs']
         self.assertEqual({'requirements.txt': 'x\n'}, kwargs['files'])
@@ -124,23 +124,23 @@ class TestReady(BuildsTest):
 
     def test_installed_anew_for_another_python(self):
         made = self.make(GOOD, GOOD)
-        first = made.ready(self.target)
+        first = made.wait_for(self.target)
         made.script.languages = 'python 3.12.1'
-        self.assertNotEqual(first, made.ready(self.target))
+        self.assertNotEqual(first, made.wait_for(self.target))
         self.assertEqual(2, len(made.script.claims))
 
     def test_runtime_of_a_version_that_was_led_elsewhere(self):
         function = self.core.function()
         target = base.target(function_id=function.id, version=1)
         made = self.make()
-        self.assertEqual(target.runtime_id, made.runtime(target))
+        self.assertEqual(target.runtime_id, made.current_runtime_id(target))
         kept = self.core.runtime()
         self.core.insert(models.FunctionVersion, function_id=function.id,
                          version_number=1, runtime_id=kept,
                          project_id='mine')
-        self.assertEqual(kept, made.runtime(target))
+        self.assertEqual(kept, made.current_runtime_id(target))
         latest = base.target(function_id=function.id)
-        self.assertEqual(latest.runtime_id, made.runtime(latest))
+        self.assertEqual(latest.runtime_id, made.current_runtime_id(latest))
 
     def test_failed_until_it_is_asked_for(self):
         made = self.make(BAD, GOOD)
@@ -148,19 +148,19 @@ class TestReady(BuildsTest):
             self.refused(made, 'could not be installed')
         self.assertEqual('pip http://***@b ended', self.row().status_reason)
         made.install(self.target)
-        self.assertEqual(1, len(made.ready(self.target)))
+        self.assertEqual(1, len(made.wait_for(self.target)))
         made.install(self.target)
         self.assertEqual(2, len(made.script.orders))
 
     def test_other_options_are_another_build(self):
-        self.make(GOOD).ready(self.target)
+        self.make(GOOD).wait_for(self.target)
         self.conf.set_override('index_url', 'https://other:x@index/simple',
                                group='build')
         # Another password is none.
-        self.assertEqual(1, len(self.make().ready(self.target)))
+        self.assertEqual(1, len(self.make().wait_for(self.target)))
         self.conf.set_override('index_url', 'https://other/', group='build')
         made = self.make(GOOD)
-        made.ready(self.target)
+        made.wait_for(self.target)
         self.assertEqual(1, len(made.script.orders))
 
     def test_it_takes_too_long(self):
@@ -171,12 +171,12 @@ class TestReady(BuildsTest):
 
     def test_what_was_installed_is_gone(self):
         made = self.make(GOOD, GOOD)
-        key, = made.ready(self.target)
-        made.check([key])
+        key, = made.wait_for(self.target)
+        made.forget_missing([key])
         self.assertEqual('ready', self.row().status)
-        self.core.code.packages._storage.delete(key)
-        made.check([key])
-        self.assertNotEqual([key], made.ready(self.target))
+        self.core.backends.packages._storage.delete(key)
+        made.forget_missing([key])
+        self.assertNotEqual([key], made.wait_for(self.target))
 
 
 class TestTogether(BuildsTest):
@@ -188,7 +188,7 @@ class TestTogether(BuildsTest):
             made.script.gate.clear()
         found = []
         threads = [threading.Thread(target=lambda made=made: found.append(
-            made.ready(self.target))) for made in engines * 3]
+            made.wait_for(self.target))) for made in engines * 3]
         for thread in threads:
             thread.start()
         for made in engines:
@@ -221,7 +221,7 @@ class TestTogether(BuildsTest):
             return False
         made.settle(self.target, given_up)
         self.assertEqual('ready', self.row().status)
-        self.assertEqual(1, len(made.ready(self.target)))
+        self.assertEqual(1, len(made.wait_for(self.target)))
         before = len(asked)
         made.settle(self.target, given_up)
         self.assertEqual(before, len(asked))
@@ -233,7 +233,7 @@ class TestTogether(BuildsTest):
         self.assertRaises(ValueError, self.row)
         self.conf.set_override('timeout', 1, group='build')
         self.useFixture(patches.MockPatchObject(
-            installer, 'MARGIN', -1))
+            installer, 'MARGIN_SECONDS', -1))
         made.settle(self.target, lambda: False)
         self.assertRaises(ValueError, self.row)
 
@@ -246,28 +246,28 @@ class TestTogether(BuildsTest):
     def test_an_engine_that_died(self):
         made = self.make(GOOD)
         rows.claim(self.db, made._id(self.target), NEEDED, 'dead', -1)
-        self.assertEqual(1, len(made.ready(self.target)))
+        self.assertEqual(1, len(made.wait_for(self.target)))
 
     def test_an_engine_begins_and_ends(self):
         made = self.make()
         rows.claim(self.db, 'x', NEEDED, 'dead', 60)
-        made.begin(alone=False)
+        made.start(alone=False)
         self.assertEqual('dead', self.row().owner)
-        made.end()
+        made.stop()
         self.assertEqual('dead', self.row().owner)
-        made.begin(alone=True)
+        made.start(alone=True)
         self.assertRaises(ValueError, self.row)
 
 
 class TestFaults(BuildsTest):
     def test_the_worker_dies(self):
         made = self.make(invoker.Lost('gone'), GOOD)
-        self.assertEqual(1, len(made.ready(self.target)))
+        self.assertEqual(1, len(made.wait_for(self.target)))
         self.assertEqual(2, len(made.script.orders))
 
     def test_it_takes_too_much_memory(self):
         made = self.make(invoker.Lost('gone'))
-        made.script.death = orchestrators.Death('Too much memory.', True)
+        made.script.death = orchestrators.ExitReason('Too much memory.', True)
         self.refused(made, 'could not be installed')
         self.assertEqual('Too much memory.', self.row().status_reason)
 
@@ -282,7 +282,7 @@ class TestFaults(BuildsTest):
 
     def test_the_row_is_another_engines_by_then(self):
         made = self.make(GOOD)
-        made._conclude('nothing', lambda: (b'zip', ''))
+        made._write_success('nothing', b'zip', '')
         self.assertEqual([self.target.package], self.core.packages())
 
     def test_a_build_that_is_moved_but_never_back(self):

@@ -44,7 +44,7 @@ class Script:
         return orchestrators.Worker(f'w{len(self.claims)}', runtime_id,
                                     'unix:/none', 's', function, used)
 
-    def release(self, worker, lost=False):
+    def release(self, worker, disconnected=False):
         self.released.append(worker.name)
 
     def forget(self, worker):
@@ -56,13 +56,13 @@ class Script:
             raise found
         return found
 
-    def ready(self, target):
+    def wait_for(self, target):
         return target.code.get('dependencies', ())
 
-    def runtime(self, target):
+    def current_runtime_id(self, target):
         return self.moved.get(target.runtime_id, target.runtime_id)
 
-    def check(self, installed):
+    def forget_missing(self, installed):
         self.checked = list(installed)
 
     def load(self, worker, settings, package, *others):
@@ -75,7 +75,7 @@ class Script:
             raise self.answer
         return self.answer
 
-    def opened(self, id):
+    def decrypt(self, id):
         if id == 'gone':
             raise exception.PermanentError('its settings are gone')
         return {'KEY': id}
@@ -90,9 +90,9 @@ class Script:
 class TestWorkers(test_base.BaseTestCase):
     def start(self, target=None, **script):
         self.script = Script(**script)
-        made = loader.Workers(
+        made = loader.Loader(
             qinling_conf.load([], []), self.script, self.script,
-            services.Code(
+            services.Backends(
                 {'package': self.script}, self.script, None, self.script),
             tokens.Tokens(None, None), self.script)
         return made.start(target or base.target()).name

@@ -11,8 +11,7 @@ from qinling.orchestrators import base as orchestrators
 from qinling.tests.unit.engine import base
 
 
-def now(action, *args):
-    action(*args)
+now = base.Background()
 
 
 class TestPools(base.TestCase):
@@ -124,7 +123,8 @@ class TestPools(base.TestCase):
             if target.runtime_id not in self.orchestrator.pools():
                 raise orchestrators.NoPool(target.runtime_id)
             return 'worker'
-        begin = self.pools.having(start)
+        begin = pools.PoolCreatingSource(
+            mock.Mock(start=start), self.pools).start
         for number in (2, 3):
             self.assertEqual('worker', begin(base.target(runtime_id=id)))
             self.assertEqual(number, len(started))
@@ -176,10 +176,12 @@ class TestPools(base.TestCase):
 
     def test_workers_of_deleted_functions(self):
         id = self.add_function()
-        kept = self.orchestrator.claim('r', f'{id}/0', None)
-        self.assertEqual([], self.pools.unneeded())
-        other = self.orchestrator.claim('r', 'gone/3', None)
-        self.assertEqual([other], self.pools.unneeded())
+        kept = self.orchestrator.claim(
+            'r', orchestrators.FunctionKey(id), None)
+        self.assertEqual([], self.pools.orphaned_workers())
+        other = self.orchestrator.claim(
+            'r', orchestrators.FunctionKey('gone', 3), None)
+        self.assertEqual([other], self.pools.orphaned_workers())
         self.orchestrator.release(kept)
         self.orchestrator.release(other)
-        self.assertEqual([], self.pools.unneeded())
+        self.assertEqual([], self.pools.orphaned_workers())

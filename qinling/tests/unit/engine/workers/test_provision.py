@@ -14,12 +14,13 @@ class Scaling:
         self.wanted = None
         self.started = []
 
-    def keep(self, wanted):
-        self.wanted = [(each.slot, number) for each, number in wanted]
+    def set_minimums(self, wanted):
+        self.wanted = [(each.function_key, number)
+                       for each, number in wanted]
         return [each for each, number in wanted for _ in range(number)]
 
     def scale_up(self, target):
-        self.started.append(target.slot)
+        self.started.append(target.function_key)
 
 
 class TestProvision(base.TestCase):
@@ -27,7 +28,7 @@ class TestProvision(base.TestCase):
         super().setUp()
         self.scaling = Scaling()
         self.provision = provision.Provision(
-            self.db, self.scaling, lambda action, *args: action(*args))
+            self.db, self.scaling, base.Background())
 
     def set(self, model, id, **values):
         self.db.write(lambda tx: crud.update(tx, model, id, values))

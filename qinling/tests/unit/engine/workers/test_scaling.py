@@ -49,10 +49,10 @@ class Workers:
         self.alive.append(worker.name)
         return worker
 
-    def release(self, worker, lost=False):
+    def release(self, worker, disconnected=False):
         if worker.name in self.alive:
             self.alive.remove(worker.name)
-        return f'{worker.name} died' if lost else None
+        return f'{worker.name} died' if disconnected else None
 
 
 class TestScaling(base.BaseTestCase):
@@ -61,11 +61,11 @@ class TestScaling(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.workers = Workers()
-        self.scaling = scaling.Scaling(
-            3, self.workers.start, self.workers.release)
+        self.scaling = scaling.Scaling(3, self.workers)
 
     def acquire(self, target, patience=PATIENCE):
-        return self.scaling.acquire(target, time.monotonic() + patience)
+        return self.scaling.acquire_slot(
+            target, time.monotonic() + patience)
 
     def in_thread(self, action):
         """A thread that has begun, with what it returned or raised."""
@@ -90,12 +90,12 @@ class TestScaling(base.BaseTestCase):
 
     def test_a_seat_given_back_is_used_again(self):
         for _ in range(5):
-            self.scaling.done(self.acquire(target()))
+            self.scaling.release_slot(self.acquire(target()))
         self.assertEqual(1, self.workers.made)
 
     def test_the_busiest_worker_is_filled_first(self):
         seats = [self.acquire(target()) for _ in range(4)]
-        self.scaling.done(seats[0])
+        self.scaling.release_slot(seats[0])
         self.assertEqual(seats[1].worker, self.acquire(target()).worker)
 
     def test_builds_never_share(self):
@@ -119,7 +119,7 @@ class TestScaling(base.BaseTestCase):
             thread.join(PATIENCE)
         self.assertEqual(2, self.workers.made)
         self.assertEqual(
-            [3, 3], sorted(found[0].busy for _, found in threads)[::3])
+            [3, 3], sorted(found[0].busy_slots for _, found in threads)[::3])
 
     def test_waits_for_a_seat(self):
         self.workers.most = 1
@@ -127,7 +127,7 @@ class TestScaling(base.BaseTestCase):
         thread, found = self.in_thread(lambda: self.acquire(target()))
         self.assertTrue(self.workers.asked.acquire(timeout=PATIENCE))
         self.assertTrue(self.workers.asked.acquire(timeout=PATIENCE))
-        self.scaling.done(seats[0])
+        self.scaling.release_slot(seats[0])
         thread.join(PATIENCE)
         self.assertEqual(seats[0].worker, found[0].worker)
 
@@ -141,11 +141,11 @@ class TestScaling(base.BaseTestCase):
         self.workers.error = exception.PermanentError('bad image')
         self.assertRaises(exception.PermanentError, self.acquire, target())
         self.workers.error = None
-        self.assertEqual(1, self.acquire(target()).busy)
+        self.assertEqual(1, self.acquire(target()).busy_slots)
 
     def test_an_idle_worker_of_another_function_gives_way(self):
         self.workers.most = 1
-        self.scaling.done(self.acquire(target('old')))
+        self.scaling.release_slot(self.acquire(target('old')))
         self.assertEqual('w2', self.acquire(target('new')).worker.name)
         self.assertEqual(['w2'], self.workers.alive)
 
@@ -155,24 +155,25 @@ class TestScaling(base.BaseTestCase):
         self.workers.asked.acquire()
         thread, found = self.in_thread(lambda: self.acquire(target('new')))
         self.assertTrue(self.workers.asked.acquire(timeout=PATIENCE))
-        self.scaling.done(seat)
+        self.scaling.release_slot(seat)
         thread.join(PATIENCE)
         self.assertEqual('w2', found[0].worker.name)
 
     def test_a_broken_worker_is_destroyed(self):
         seats = [self.acquire(target()) for _ in range(2)]
-        self.scaling.done(seats[0], broken=True)
+        self.scaling.release_slot(seats[0], is_broken=True)
         self.assertEqual([], self.workers.alive)
-        self.scaling.done(seats[1], broken=True)
+        self.scaling.release_slot(seats[1], is_broken=True)
         self.assertEqual('w2', self.acquire(target()).worker.name)
 
     def test_detach_lets_work_end(self):
         busy = self.acquire(target('a'))
-        self.scaling.done(self.acquire(target('b')))
-        self.scaling.detach(lambda target: True)
+        self.scaling.release_slot(self.acquire(target('b')))
+        for name in ('a', 'b'):
+            self.scaling.detach(name, None)
         self.assertEqual([busy.worker.name], self.workers.alive)
         self.assertNotEqual(busy.worker, self.acquire(target('a')).worker)
-        self.scaling.done(busy)
+        self.scaling.release_slot(busy)
         self.assertEqual(['w3'], self.workers.alive)
 
     def test_scale_up_and_down(self):
@@ -193,7 +194,7 @@ class TestScaling(base.BaseTestCase):
             self.assertTrue(self.workers.asked.acquire(timeout=PATIENCE))
         down, _ = self.in_thread(
             lambda: self.scaling.scale_down(target(), 9))
-        group = self.scaling._group(target())
+        group = self.scaling._set_of(target())
         databases.wait_until(lambda: group.settled._waiters)
         self.workers.gate.set()
         for thread in (up, down):
@@ -203,79 +204,79 @@ class TestScaling(base.BaseTestCase):
 
     def test_idle_workers_expire_and_busy_ones_do_not(self):
         busy = self.acquire(target('a'))
-        self.scaling.done(self.acquire(target('b')))
-        self.scaling.expire(3600)
+        self.scaling.release_slot(self.acquire(target('b')))
+        self.scaling.expire_idle(3600)
         self.assertEqual(2, len(self.workers.alive))
-        self.scaling.expire(0)
+        self.scaling.expire_idle(0)
         self.assertEqual([busy.worker.name], self.workers.alive)
 
     def test_nothing_is_kept_of_groups_that_are_gone(self):
         for number in range(5):
-            self.scaling.done(self.acquire(target(f'f{number}')))
-        self.scaling.expire(0)
-        self.assertEqual({}, self.scaling._groups)
+            self.scaling.release_slot(self.acquire(target(f'f{number}')))
+        self.scaling.expire_idle(0)
+        self.assertEqual({}, self.scaling._sets)
 
     def test_everybody_on_a_lost_worker_learns_why(self):
         seats = [self.acquire(target()) for _ in range(3)]
         self.assertEqual(
             ['w1 died'] * 3,
-            [self.scaling.done(seat, True, lost=True) for seat in seats])
+            [self.scaling.release_slot(seat, True, is_lost=True) for seat in seats])
         self.assertEqual([], self.workers.alive)
 
     def test_idle_worker_that_died(self):
         seat = self.acquire(target())
-        self.scaling.done(seat)
-        self.scaling.drop(seat.worker)
+        self.scaling.release_slot(seat)
+        self.scaling.retire_dead(seat.worker)
         self.assertEqual([], self.workers.alive)
         self.assertEqual('w2', self.acquire(target()).worker.name)
 
     def test_busy_worker_that_died_gets_nothing_more(self):
         seat = self.acquire(target())
-        self.scaling.drop(seat.worker)
+        self.scaling.retire_dead(seat.worker)
         self.assertEqual('w2', self.acquire(target()).worker.name)
-        self.scaling.done(seat, True, lost=True)
-        self.scaling.drop(seat.worker)
+        self.scaling.release_slot(seat, True, is_lost=True)
+        self.scaling.retire_dead(seat.worker)
         self.assertEqual(['w2'], self.workers.alive)
 
     def test_busy_workers(self):
         seat, other = self.acquire(target()), self.acquire(target('g'))
-        self.scaling.done(other)
-        self.assertEqual([seat.worker], self.scaling.busy())
+        self.scaling.release_slot(other)
+        self.assertEqual([seat.worker], self.scaling.busy_workers())
 
     def test_workers_that_are_missing(self):
         wanted = [(target('a'), 2), (target('b'), 1)]
-        missing = self.scaling.keep(wanted)
+        missing = self.scaling.set_minimums(wanted)
         self.assertEqual([target('a'), target('a'), target('b')], missing)
         for each in missing:
             self.scaling.scale_up(each)
-        self.assertEqual([], self.scaling.keep(wanted))
-        self.scaling.done(self.acquire(target('b')), broken=True)
-        self.assertEqual([target('b')], self.scaling.keep(wanted))
+        self.assertEqual([], self.scaling.set_minimums(wanted))
+        self.scaling.release_slot(self.acquire(target('b')), is_broken=True)
+        self.assertEqual([target('b')], self.scaling.set_minimums(wanted))
 
     def test_kept_workers_do_not_expire(self):
         for _ in range(3):
             self.scaling.scale_up(target())
-        self.scaling.keep([(target(), 2)])
-        self.scaling.expire(0)
+        self.scaling.set_minimums([(target(), 2)])
+        self.scaling.expire_idle(0)
         self.assertEqual(2, len(self.workers.alive))
-        self.scaling.expire(0)
+        self.scaling.expire_idle(0)
         self.assertEqual(2, len(self.workers.alive))
-        self.scaling.keep([])
-        self.scaling.expire(0)
+        self.scaling.set_minimums([])
+        self.scaling.expire_idle(0)
         self.assertEqual([], self.workers.alive)
 
     def test_workers_of_an_older_build_expire(self):
         self.scaling.scale_up(target(package='old'))
-        self.scaling.keep([(target(package='old'), 1)])
+        self.scaling.set_minimums([(target(package='old'), 1)])
         self.assertEqual([target(package='new')],
-                         self.scaling.keep([(target(package='new'), 1)]))
-        self.scaling.expire(0)
+                         self.scaling.set_minimums([(target(package='new'), 1)]))
+        self.scaling.expire_idle(0)
         self.assertEqual([], self.workers.alive)
 
     def test_kept_workers_give_way_to_nobody(self):
         self.workers.most = 1
         self.scaling.scale_up(target())
-        self.scaling.keep([(target(), 1)])
+        self.scaling.set_minimums([(target(), 1)])
         self.assertRaises(scaling.NoWorker, self.acquire, target('other'),
                           0.05)
         self.assertEqual(['w1'], self.workers.alive)

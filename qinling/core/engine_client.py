@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Contract of the engine client, which core calls after each commit."""
+
+import typing
+
+if typing.TYPE_CHECKING:
+    from qinling.core.execution import records
+    from qinling.core import targets
+
+
+class EngineClient(typing.Protocol):
+    """Verbs of the engines, in the same process or over the message bus.
+
+    Every method raises :class:`qinling.exception.Unavailable` when no engine
+    answers in time.  :class:`qinling.engine.service.Engine` and
+    :class:`qinling.rpc.EngineClient` implement the contract.
+    """
+
+    @property
+    def owner(self) -> str | None:
+        """Return the owner of new executions, ``None`` before a claim."""
+
+    def run(self, message: 'records.ExecutionMessage',
+            target: 'targets.Target') -> 'records.Ended | None':
+        """Run an execution on any engine and wait for the end.
+
+        :returns: ``None`` when another engine owns the execution.
+        """
+
+    def start(self, message: 'records.ExecutionMessage',
+              target: 'targets.Target') -> None:
+        """Notify an engine of an asynchronous execution."""
+
+    def is_alive(self, owner: str) -> bool | None:
+        """Return whether an engine answers, ``None`` without a bus."""
+
+    def cancel(self, id: str) -> None:
+        """Stop an execution whose row has ended."""
+
+    def ensure_runtime(self, id: str,
+                       previous_image: str | None = None) -> None:
+        """Create or change the pool of a runtime.
+
+        :param previous_image: image to restore when the new image fails.
+        """
+
+    def delete_runtime(self, id: str) -> None:
+        """Destroy the pool of a runtime, then delete the row."""
+
+    def pool_capacity(self, id: str) -> dict[str, int] | None:
+        """Return ``{"total", "available"}``, ``None`` without a pool."""
+
+    def list_workers(self, function_id: str, version: int) -> list[str]:
+        """Return the names of the workers of a function."""
+
+    def has_workers(self, runtime_id: str) -> bool:
+        """Return whether any worker of a runtime serves a function."""
+
+    def scale_up(self, target: 'targets.Target', count: int) -> None:
+        """Start ``count`` more workers."""
+
+    def scale_down(self, target: 'targets.Target', count: int) -> None:
+        """Retire ``count`` workers; at least one remains."""
+
+    def install(self, target: 'targets.Target') -> None:
+        """Install the dependencies of a function."""
+
+    def detach(self, function_id: str, version: int | None) -> None:
+        """Retire the workers of a version, of all versions if ``None``."""

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every write of an execution row, from the insert to the purge.
+
+The row is the truth, and the message bus only a wake-up.  Each write after
+the insert is a compare-and-swap, so two engines never own one execution and
+no result overwrites another.  Functions that take ``tx`` are part of a
+transaction of the caller; functions that take ``db`` commit.
+"""
+
+from collections.abc import Sequence
+import datetime
+import functools
+import typing
+
+from qinling import context
+from qinling.core.execution import records
+from qinling.core import idempotency
+from qinling.core import targets
+from qinling.db import batch_writer
+from qinling.db import crud
+from qinling.db import models
+from qinling.db import session
+from qinling import exception
+from qinling.states import ExecutionReason
+from qinling.states import ExecutionStatus
+
+_MODEL = models.Execution
+_RUNNING = _MODEL.status == ExecutionStatus.RUNNING.value
+#: Condition: the engine in the parameter ``me`` owns the row.
+OWNED_BY_ME = crud.equals_parameter(_MODEL.owner, 'me')
+#: Conditions: no engine has claimed the row.
+UNCLAIMED = (_MODEL.owner.is_(None), _RUNNING)
+#: Columns of a claim beside the owner and the lease.
+_CLAIMED = {'attempt': _MODEL.attempt + 1, 'updated_at': _MODEL.updated_at}
+#: Columns that :func:`crud.select_page` leaves out.
+_LARGE_COLUMNS = ('logs',)
+
+
+def read(tx: session.Connection, ctx: context.RequestContext, id: str
+         ) -> records.ExecutionRow | None:
+    """Return one execution visible to the caller, or ``None``."""
+    row = crud.get(tx, ctx, _MODEL, id=id)
+    return row and records.from_database(row)
+
+
+def read_page(tx: session.Connection, ctx: context.RequestContext,
+              conditions: Sequence[typing.Any], page: crud.Page
+              ) -> list[records.ExecutionRow]:
+    """Return a page of executions without their logs."""
+    return [records.from_database(row) for row in crud.select_page(
+        tx, ctx, _MODEL, conditions, page, without=_LARGE_COLUMNS)]
+
+
+def insert(tx: session.Connection, new: records.NewExecution,
+           request: idempotency.IdempotentRequest | None = None) -> None:
+    """Write the row and count the execution.
+
+    :raises DuplicateEntry: another request with the same key was first.
+    :raises FunctionNotFound, FunctionVersionNotFound: the target was deleted
+        after its resolution.
+    """
+    idempotency.reserve(tx, request, new.row.id)
+    # Leaving out the columns that are NULL saves time.
+    crud.insert(tx, _MODEL, **{
+        name: value for name, value in vars(new.row).items()
+        if value is not None})
+    _count(tx, new.target, 1)
+
+
+def withdraw(db: session.Database, new: records.NewExecution,
+             request: idempotency.IdempotentRequest | None) -> bool:
+    """Delete an execution that no engine has claimed.
+
+    :returns: whether no engine had claimed the execution.
+    """
+    def delete_unclaimed(tx: session.Connection) -> bool:
+        if not crud.delete_all(tx, _MODEL, _MODEL.id == new.row.id,
+                               *UNCLAIMED):
+            return False
+        idempotency.release(tx, request)
+        _count(tx, new.target, -1)
+        return True
+    return db.write(delete_unclaimed)
+
+
+def _count(tx: session.Connection, target: targets.Target,
+           number: int) -> None:
+    batch_writer.defer_increment(
+        tx, ('count', target.function_id, target.version), number,
+        functools.partial(_increment, target.function_id, target.version))
+
+
+def _increment(function_id: str, version: int, tx: session.Connection,
+               number: int) -> None:
+    if version:
+        if not crud.increment(tx, models.FunctionVersion, 'count', number,
+                              function_id=function_id, version_number=version):
+            raise exception.FunctionVersionNotFound(
+                id=function_id, version=version)
+    elif not crud.increment(tx, models.Function, 'count', number, id=function_id):
+        raise exception.FunctionNotFound(id=function_id)
+
+
+def delete(db: session.Database, id: str) -> None:
+    """Delete an execution; the result of a running one is lost."""
+    db.write(lambda tx: crud.delete(tx, _MODEL, id))
+
+
+def claim(db: session.Database, id: str, owner: str,
+          lease_until: datetime.datetime) -> bool:
+    """Claim an execution for an engine.
+
+    :returns: whether the engine owns the execution now.
+    """
+    values = dict(_CLAIMED, owner=owner, lease_until=lease_until)
+    # When the database dies between commit and answer, the statement runs
+    # again and changes nothing: the row is already ours.
+    return bool(db.write(lambda tx: crud.update(
+        tx, _MODEL, id, values, *UNCLAIMED, params={}),
+        batch=True)) or is_owner(db, id, owner)
+
+
+def is_owner(db: session.Database, id: str, owner: str) -> bool:
+    """Return whether an engine owns a running execution."""
+    return db.read(lambda tx: crud.exists(
+        tx, _MODEL, _MODEL.id == id, _MODEL.owner == owner, _RUNNING))
+
+
+def release_claim(db: session.Database, id: str, owner: str) -> None:
+    """Give up a claim, so that the next sweep starts the execution again."""
+    values = {'owner': None, 'lease_until': models.now(),
+              'updated_at': _MODEL.updated_at}
+    db.write(lambda tx: crud.update(tx, _MODEL, id, values, OWNED_BY_ME,
+                                    params={'me': owner}))
+
+
+def release_queued(db: session.Database, ids: Sequence[str]) -> None:
+    """End the leases of unclaimed executions, so that others claim them."""
+    db.write(lambda tx: crud.update_all(
+        tx, _MODEL, {'lease_until': models.now(),
+                     'updated_at': _MODEL.updated_at},
+        _MODEL.id.in_(ids), _MODEL.owner.is_(None),
+        _MODEL.lease_until.is_not(None)))
+
+
+def renew_leases(db: session.Database, owner: str, ids: Sequence[str],
+                 lease_until: datetime.datetime) -> set[str]:
+    """Extend the leases of executions that an engine owns or has queued.
+
+    :returns: ids of the executions lost to a cancellation, a deletion or
+        another engine.
+    """
+    values = {'lease_until': lease_until, 'updated_at': _MODEL.updated_at}
+    # The lease of an execution that waits for its next attempt is the time
+    # of that attempt.
+    conditions = ((_MODEL.owner == owner) | _MODEL.owner.is_(None),
+                  _MODEL.id.in_(ids), _MODEL.lease_until.is_not(None),
+                  _MODEL.next_attempt_at.is_(None))
+    if db.write(lambda tx: crud.update_all(
+            tx, _MODEL, values, *conditions)) == len(ids):
+        return set()
+    rows = db.read(lambda tx: crud.select(
+        tx, _MODEL, *conditions, only=(_MODEL.id,)))
+    return set(ids) - {row.id for row in rows}
+
+
+def unchanged(row: records.ExecutionRow) -> tuple[typing.Any, ...]:
+    """Return the conditions that owner and lease are as in ``row``."""
+    return (_MODEL.lease_until == row.lease_until,
+            _MODEL.owner.is_(None) if row.owner is None
+            else _MODEL.owner == row.owner)
+
+
+def requeue(db: session.Database, row: records.ExecutionRow,
+            lease_until: datetime.datetime) -> bool:
+    """Take an overdue execution from its owner.
+
+    :returns: whether owner and lease were still as in ``row``.
+    """
+    values = {'owner': None, 'lease_until': lease_until,
+              'next_attempt_at': None}
+    return bool(db.write(lambda tx: crud.update(
+        tx, _MODEL, row.id, values, *unchanged(row))))
+
+
+def schedule_retry(tx: session.Connection, row: records.ExecutionRow,
+                   at: datetime.datetime, logs: str | None,
+                   *conditions: typing.Any,
+                   params: dict[str, typing.Any] | None = None) -> bool:
+    """Release a failed execution until its next attempt.
+
+    :param at: start of the next attempt.
+    :returns: whether the conditions held.
+    """
+    return bool(crud.update(
+        tx, _MODEL, row.id,
+        {'owner': None, 'lease_until': at, 'next_attempt_at': at,
+         'retry': row.retry + 1, 'logs': logs,
+         'updated_at': _MODEL.updated_at},
+        _RUNNING, *conditions, params=params))
+
+
+def end(tx: session.Connection, id: str, outcome: records.Outcome,
+        *conditions: typing.Any, params: dict[str, typing.Any] | None = None
+        ) -> records.Ended | None:
+    """Write the end of an execution: the only writer of results.
+
+    :param conditions: what must hold for the row, for instance
+        :data:`OWNED_BY_ME` with the owner in ``params``.
+    :returns: ``None`` when the execution had ended already, was deleted, or
+        a condition did not hold.
+    """
+    ended = records.Ended(
+        outcome.status.value, outcome.result,
+        outcome.reason and outcome.reason.value, models.now())
+    moved = crud.change_status(
+        tx, _MODEL, id, ended.status, *conditions, params=params,
+        result=ended.result, reason=ended.reason, logs=outcome.logs,
+        updated_at=ended.updated_at, owner=None, lease_until=None,
+        next_attempt_at=None)
+    return ended if moved else None
+
+
+def finish(db: session.Database, id: str, outcome: records.Outcome,
+           *conditions: typing.Any,
+           params: dict[str, typing.Any] | None = None
+           ) -> records.Ended | None:
+    """Commit the end of an execution; see :func:`end`."""
+    return db.write(
+        lambda tx: end(tx, id, outcome, *conditions, params=params),
+        batch=True)
+
+
+def cancel(db: session.Database, id: str) -> None:
+    """End an execution on behalf of a user."""
+    finish(db, id, records.Outcome(
+        ExecutionStatus.CANCELLED,
+        '{"output": "The execution was cancelled."}',
+        reason=ExecutionReason.CANCELLED))
+
+
+def store_log(db: session.Database, id: str, logs: str | None) -> None:
+    """Store the output of a function that was cancelled."""
+    db.write(lambda tx: crud.update(
+        tx, _MODEL, id, {'logs': logs, 'updated_at': _MODEL.updated_at},
+        _MODEL.status == ExecutionStatus.CANCELLED.value))
+
+
+def replace_log(tx: session.Connection, id: str, logs: str) -> None:
+    """Replace the log of an execution, whatever its status."""
+    crud.update(tx, _MODEL, id,
+                {'logs': logs, 'updated_at': _MODEL.updated_at})
+
+
+def purge_ended(db: session.Database, before: datetime.datetime,
+                limit: int) -> int:
+    """Delete executions that ended before a time.
+
+    :param limit: most rows of the one transaction.
+    :returns: the number of rows deleted.
+    """
+    # An execution ends after its creation; the first condition has an index.
+    old = (_MODEL.created_at < before, _MODEL.updated_at < before, ~_RUNNING)
+    ids = [row.id for row in db.read(lambda tx: crud.select(
+        tx, _MODEL, *old, limit=limit, order=(_MODEL.created_at,),
+        only=(_MODEL.id,)))]
+    if not ids:
+        return 0
+    return db.write(lambda tx: crud.delete_all(
+        tx, _MODEL, _MODEL.id.in_(ids), *old))

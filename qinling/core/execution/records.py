@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Types of an execution on its way from the trigger to the worker.
+
+A trigger builds an :class:`ExecutionRequest`; core resolves the target and
+writes a :class:`NewExecution`; the engine receives an
+:class:`ExecutionMessage` and writes an :class:`Outcome`.
+"""
+
+import dataclasses
+import datetime
+import json
+import typing
+
+from qinling import context
+from qinling.core import targets
+from qinling.db import models
+from qinling.states import ExecutionReason
+from qinling.states import ExecutionStatus
+
+_RUNNING = ExecutionStatus.RUNNING.value
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExecutionRequest:
+    """What a trigger wants to run.
+
+    ``routing_key`` decides which version of a weighted alias runs, the id of
+    the execution by default.  The last four fields name the origin.
+    """
+
+    function_id: str | None = None
+    function_version: int = 0
+    function_alias: str | None = None
+    sync: bool = False
+    input: typing.Any = None
+    description: str | None = None
+    routing_key: str | None = None
+    job_id: str | None = None
+    scheduled_at: datetime.datetime | None = None
+    rerun_of: str | None = None
+    failed_id: str | None = None
+
+
+@dataclasses.dataclass(kw_only=True)
+class ExecutionRow:
+    """One row of the table ``executions``."""
+
+    id: str
+    project_id: str
+    function_id: str
+    function_version: int
+    function_alias: str | None
+    created_at: datetime.datetime
+    description: str | None = None
+    status: str = _RUNNING
+    reason: str | None = None
+    sync: bool = True
+    input: str | None = None
+    result: str | None = None
+    logs: str | None = None
+    updated_at: datetime.datetime | None = None
+    owner: str | None = None
+    lease_until: datetime.datetime | None = None
+    attempt: int = 0
+    retry: int = 0
+    next_attempt_at: datetime.datetime | None = None
+    job_id: str | None = None
+    scheduled_at: datetime.datetime | None = None
+    rerun_of: str | None = None
+    failed_id: str | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether the execution has not ended."""
+        return self.status == _RUNNING
+
+
+COLUMNS = tuple(field.name for field in dataclasses.fields(ExecutionRow))
+assert set(COLUMNS) == set(models.Execution.__table__.columns.keys())
+
+
+def from_database(row: typing.Any) -> ExecutionRow:
+    """Return the typed form of a row read from the database."""
+    return ExecutionRow(**row._mapping)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExecutionMessage:
+    """What an engine needs beside the target to run an execution."""
+
+    id: str
+    input: str | None
+    sync: bool
+    owner: str | None = None
+    trace: context.TraceContext = context.TraceContext()
+
+
+@dataclasses.dataclass(frozen=True)
+class NewExecution:
+    """An execution accepted by core: the row, and what the row runs."""
+
+    row: ExecutionRow
+    target: targets.Target
+    trace: context.TraceContext = context.TraceContext()
+
+    def message(self) -> ExecutionMessage:
+        """Return the message for the engine."""
+        return ExecutionMessage(self.row.id, self.row.input, self.row.sync,
+                                self.row.owner, self.trace)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """End of an attempt: ``result`` is the JSON text to show."""
+
+    status: ExecutionStatus
+    result: str
+    logs: str | None = None
+    reason: ExecutionReason | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """Columns written at the end of an execution."""
+
+    status: str
+    result: str | None
+    reason: str | None
+    updated_at: datetime.datetime
+
+    def apply_to(self, row: ExecutionRow) -> None:
+        """Write the columns into a row held in memory."""
+        row.status, row.result = self.status, self.result
+        row.reason, row.updated_at = self.reason, self.updated_at
+        row.owner = row.lease_until = row.next_attempt_at = None
+
+
+@dataclasses.dataclass(frozen=True)
+class RetryScheduled:
+    """A failed attempt whose successor starts at a given time."""
+
+    next_attempt_at: datetime.datetime
+
+
+def platform_fault(sentence: str, reason: ExecutionReason
+                   = ExecutionReason.PLATFORM) -> Outcome:
+    """Return the outcome of an execution that the platform could not run."""
+    return Outcome(ExecutionStatus.ERROR, json.dumps({'output': sentence}),
+                   reason=reason)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one way to create executions, shared by every trigger.
+
+The API, jobs, webhooks, reruns and on-failure calls all build an
+:class:`~qinling.core.execution.records.ExecutionRequest`.  A trigger that
+waits for admission calls :meth:`Triggers.fire`; a trigger with a transaction
+of its own calls :func:`write` inside, and hands the result to an engine after
+the commit.  A new event source is one module beside this one.
+"""
+
+import datetime
+
+from oslo_config import cfg
+
+from qinling import context
+from qinling.core import engine_client
+from qinling.core.execution import dispatch
+from qinling.core.execution import executions
+from qinling.core.execution import inputs
+from qinling.core.execution import lifecycle
+from qinling.core.execution import records
+from qinling.core import idempotency
+from qinling.core import quotas
+from qinling.core import targets
+from qinling.db import models
+from qinling.db import session
+from qinling import exception
+from qinling.states import RuntimeStatus
+
+
+class Triggers:
+    """Creates executions in one process."""
+
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 engine: engine_client.EngineClient,
+                 dispatcher: dispatch.Dispatch,
+                 existing: executions.Executions) -> None:
+        self._conf = conf
+        self._db = db
+        self._engine = engine
+        self._dispatch = dispatcher
+        self._executions = existing
+
+    def fire(self, ctx: context.RequestContext,
+             request: records.ExecutionRequest,
+             idempotent: idempotency.IdempotentRequest | None = None
+             ) -> records.ExecutionRow:
+        """Create an execution and hand it to an engine.
+
+        :param idempotent: key of a request that must not run twice.
+        :returns: the row, ended if the execution is synchronous.
+        :raises RuntimeNotAvailable: the runtime of the function cannot serve.
+        :raises TooManyExecutions, QuotaExceeded: a limit is reached.
+        :raises Unavailable: no engine can be reached; nothing has run.
+        """
+        return idempotency.run(
+            self._db, idempotent, lambda: self._fire(ctx, request, idempotent),
+            lambda id: self._executions.wait(ctx, id))
+
+    def _fire(self, ctx: context.RequestContext,
+              request: records.ExecutionRequest,
+              idempotent: idempotency.IdempotentRequest | None
+              ) -> records.ExecutionRow:
+        id = models.new_id()
+        target = self._db.read(lambda tx: resolve(
+            tx, ctx.visible_scope(), request, id))
+        if (target.runtime_id is not None
+                and target.runtime_status != RuntimeStatus.AVAILABLE):
+            raise exception.RuntimeNotAvailable(
+                id=target.runtime_id, status=target.runtime_status)
+        row = new_row(self._conf, request, target, id)
+        if request.sync and self._engine.owner:
+            # An engine in this process starts at once: writing its claim
+            # with the row saves the second write.
+            row.owner, row.attempt = self._engine.owner, 1
+            row.lease_until = row.created_at + datetime.timedelta(
+                seconds=self._conf.engine.lease)
+        return self._dispatch.accept(records.NewExecution(
+            row, target, ctx.trace_context()), idempotent)
+
+
+def resolve(tx: session.Connection, ctx: context.RequestContext,
+            request: records.ExecutionRequest, id: str) -> targets.Target:
+    """Return the target that a request refers to at this moment."""
+    return targets.resolve(
+        tx, ctx, request.function_id, request.function_version,
+        request.function_alias, request.routing_key or id)
+
+
+def new_row(conf: cfg.ConfigOpts, request: records.ExecutionRequest,
+            target: targets.Target, id: str) -> records.ExecutionRow:
+    """Return a new, unclaimed execution row.
+
+    Any engine may claim the row after ``queue_timeout``.
+    """
+    now = models.now()
+    return records.ExecutionRow(
+        id=id, project_id=target.project_id, function_id=target.function_id,
+        function_version=target.version, function_alias=target.alias,
+        created_at=now, description=request.description, sync=request.sync,
+        input=inputs.normalise(request.input), job_id=request.job_id,
+        scheduled_at=request.scheduled_at, rerun_of=request.rerun_of,
+        failed_id=request.failed_id,
+        lease_until=now + datetime.timedelta(
+            seconds=conf.engine.queue_timeout))
+
+
+def write(tx: session.Connection, conf: cfg.ConfigOpts, project_id: str,
+          request: records.ExecutionRequest) -> records.NewExecution:
+    """Write an asynchronous execution of a project within a transaction.
+
+    The caller hands the result to an engine after the commit; if the process
+    dies before, the reaper of any engine finds the row.
+
+    :raises NotFound: the project has no such function, version or alias.
+    :raises QuotaExceeded: the project has no execution left.
+    """
+    id = models.new_id()
+    target = resolve(tx, context.project_owner(project_id), request, id)
+    quotas.check_execution(tx, conf, target)
+    new = records.NewExecution(new_row(conf, request, target, id), target)
+    lifecycle.insert(tx, new)
+    return new
