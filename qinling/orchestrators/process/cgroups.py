@@ -1,146 +1,193 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Control groups: what all processes of a worker may use together.
+"""Control groups: limits on all processes of a worker together.
 
-Each worker has a group of its own below the one of the service, made when it
-starts and limited when it is claimed.  In version 1 that is one directory in
-the hierarchy of each controller, in version 2 a single one; see
-Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst of Linux for the files.
+Each worker has a group below the group of the service: created at the start
+of the worker, limited by the claim.  A group is one directory per controller
+in version 1, one directory in version 2; see Documentation/admin-guide/
+cgroup-v1 and cgroup-v2.rst of Linux for the files.
 """
 
+from collections.abc import Mapping
+import contextlib
+import dataclasses
 import logging
 import os
 import re
 import time
 
+from oslo_config import cfg
+
+from qinling.orchestrators import base
+from qinling.orchestrators.process import sandbox_spec
+
 LOG = logging.getLogger(__name__)
 
 MIB = 1 << 20
 CONTROLLERS = ('memory', 'pids', 'cpu')
-AGENT_MEMORY = 32 * MIB         # the agent, while it unpacks a package
-INTERPRETER_MEMORY = 48 * MIB   # the largest executor that has loaded nothing
-AGENT_PROCESSES = 80            # launcher, agent and its connections
-CPU_PERIOD = 20000              # microseconds: how long a throttled one waits
-SMALLEST_QUOTA = 1000           # microseconds, by the kernel
-#: Controller, file whose first line ends with the processor time, and its
-#: parts of a second.
+AGENT_MEMORY_BYTES = 32 * MIB         # an agent that unpacks a package
+INTERPRETER_MEMORY_BYTES = 48 * MIB   # the largest executor without a function
+AGENT_PROCESSES = 80                  # launcher, agent and its connections
+CPU_PERIOD_MICROSECONDS = 20000       # longest wait of a throttled process
+MIN_QUOTA_MICROSECONDS = 1000         # minimum of the kernel
+#: Controller, file whose first line ends with the processor time, and units
+#: of the file per second.
 CLOCKS = (('cpuacct', 'cpuacct.usage', 1e9), ('cpu', 'cpu.stat', 1e6))
 SERVICE_LEAF = 'qinling-service'
-WORKER = re.compile(r'qinling-(\d+)-(\d+)-\w+')
-BUSY_TRIES, BUSY_PAUSE = 5, 0.02  # removing a group whose last process ends
+WORKER_NAME = re.compile(r'qinling-(\d+)-(\d+)-\w+')
+#: Tries to remove a group whose last process ends, and seconds between tries.
+REMOVE_TRIES, REMOVE_INTERVAL_SECONDS = 5, 0.02
 
 
 class NoGroup:
-    """The group of a worker where there are none."""
+    """Group of a worker on a machine without control groups."""
 
-    def add(self, pid):
-        """Move a process, and all that it will start, to the group."""
+    def add_process(self, pid: int) -> None:
+        """Move a process and its future children into the group."""
 
-    def limit(self, limits):
-        """Set the :class:`..base.Limits` of a claimed worker."""
+    def set_limits(self, limits: base.Limits) -> None:
+        """Apply the limits of a claim."""
 
-    def processor_time(self):
-        """Seconds that all processes have used so far; 0 where nobody
-        counts them."""
+    def read_cpu_time(self) -> float:
+        """Return the processor seconds of all processes; 0 if unknown."""
         return 0
 
-    def let_others_first(self, yielding):
-        """Whether everybody else is to run before this worker."""
+    def set_idle(self, idle: bool) -> None:
+        """Run the worker only on processors that are otherwise idle."""
 
-    def remove(self):
-        """Delete the group, whose processes are gone."""
+    def remove(self) -> None:
+        """Delete the group after the end of its processes."""
 
 
 class NoCgroups:
-    """What stands for control groups that cannot be used.
+    """Replacement for control groups on a machine without usable groups.
 
-    :param reason: why they cannot.
+    :param reason: why control groups are not usable.
     """
 
-    def __init__(self, reason):
-        self.description = f'no cgroup ({reason})'
-        self.controllers = ()
+    controllers: tuple[str, ...] = ()
 
-    def make(self, name):
+    def __init__(self, reason: str) -> None:
+        self.description = f'no cgroup ({reason})'
+
+    def create_group(self, name: str) -> NoGroup:
+        """Return a group without effect."""
         return NoGroup()
 
 
-class Group(NoGroup):
-    """The group of a worker.
+@dataclasses.dataclass(frozen=True)
+class LimitFiles:
+    """Translation of limits to files of control groups.
 
-    :param directories: its own directory for each controller.
-    :param settings: function of limits that returns the files to write.
+    :param version: version of control groups, 1 or 2.
+    :param spare: bytes of memory beside the executors.
+    :param processes: maximum number of processes of the executors.
     """
 
-    def __init__(self, directories, settings):
-        self._directories = directories
-        self._settings = settings
+    version: int
+    spare: int
+    processes: int
 
-    def add(self, pid):
+    def list_files(self, limits: base.Limits
+                   ) -> tuple[tuple[str, str, int | str], ...]:
+        """Return (controller, file, value) of each file to write."""
+        memory = self.memory_limit(limits)
+        quota = cpu_quota(limits)
+        pids = ('pids', 'pids.max', self.processes + AGENT_PROCESSES)
+        if self.version == 1:
+            return (('memory', 'memory.limit_in_bytes', memory),
+                    ('memory', 'memory.memsw.limit_in_bytes', memory), pids,
+                    ('cpu', 'cpu.cfs_period_us', CPU_PERIOD_MICROSECONDS),
+                    ('cpu', 'cpu.cfs_quota_us', quota),
+                    ('cpu', 'cpu.cfs_burst_us', quota))
+        return (('memory', 'memory.max', memory),
+                ('memory', 'memory.swap.max', 0), pids,
+                ('cpu', 'cpu.max', f'{quota} {CPU_PERIOD_MICROSECONDS}'),
+                ('cpu', 'cpu.max.burst', quota))
+
+    def memory_limit(self, limits: base.Limits) -> int:
+        """Return the bytes of a worker; rlimits bound each executor."""
+        return limits.slots * (
+            limits.memory_size + INTERPRETER_MEMORY_BYTES) + self.spare
+
+
+class Group(NoGroup):
+    """Group of a worker.
+
+    :param directories: directory of the group, by controller.
+    :param limit_files: translation of limits to files.
+    """
+
+    def __init__(self, directories: Mapping[str, str],
+                 limit_files: LimitFiles) -> None:
+        self._directories = directories
+        self._limit_files = limit_files
+
+    def add_process(self, pid: int) -> None:
         for directory in set(self._directories.values()):
             self._write(os.path.join(directory, 'cgroup.procs'), str(pid))
 
-    def limit(self, limits):
-        for controller, name, value in self._settings(limits):
+    def set_limits(self, limits: base.Limits) -> None:
+        for controller, name, value in self._limit_files.list_files(limits):
             self._set(controller, name, value)
 
-    def processor_time(self):
-        for controller, name, parts in CLOCKS:
+    def read_cpu_time(self) -> float:
+        for controller, name, units in CLOCKS:
             path = os.path.join(self._directories.get(controller, ''), name)
-            try:
-                with open(path) as source:
-                    return int(source.readline().split()[-1]) / parts
-            except OSError:
-                continue  # of the other version, or gone
+            # The file is absent in the other version and after removal.
+            with contextlib.suppress(OSError), open(path) as file:
+                return int(file.readline().split()[-1]) / units
         return 0
 
-    def let_others_first(self, yielding):
-        self._set('cpu', 'cpu.idle', int(yielding))
+    def set_idle(self, idle: bool) -> None:
+        self._set('cpu', 'cpu.idle', int(idle))
 
-    def _set(self, controller, name, value):
+    def remove(self) -> None:
+        for directory in set(self._directories.values()):
+            remove_group(directory)
+
+    def _set(self, controller: str, name: str, value: int | str) -> None:
         if controller in self._directories:
             path = os.path.join(self._directories[controller], name)
             # Not every kernel has swap accounting and CPU bursts.
             if os.path.exists(path):
                 self._write(path, str(value))
 
-    def remove(self):
-        for directory in set(self._directories.values()):
-            remove(directory)
-
-    def _write(self, path, text):
-        # A worker without a limit is better than none: rlimits remain.
+    def _write(self, path: str, text: str) -> None:
+        # rlimits remain in force without the limit of a group.
         try:
-            write(path, text)
+            write_file(path, text)
         except ProcessLookupError:
             pass  # the worker has ended
         except OSError as error:
-            LOG.warning('A limit is not in force: writing %s to %s: %s',
-                        text, path, error)
+            LOG.warning('Could not write limit %s to %s: %s', text, path,
+                        error)
 
 
 class Cgroups:
     """Control groups for workers.
 
-    :param bases: the directory to make groups in, for each controller.
-    :param settings: see :class:`Group`.
-    :param description: what is in force, for the operator.
+    :param bases: parent directory of the groups, by controller.
+    :param limit_files: translation of limits to files.
+    :param description: control groups in force, for operators.
     """
 
-    def __init__(self, bases, settings, description):
+    def __init__(self, bases: Mapping[str, str], limit_files: LimitFiles,
+                 description: str) -> None:
         self._bases = bases
-        self._settings = settings
+        self._limit_files = limit_files
         self.description = description
         self.controllers = tuple(bases)
-        self._prefix = f'qinling-{os.getpid()}-{start_time(os.getpid())}-'
+        pid = os.getpid()
+        self._prefix = f'qinling-{pid}-{read_start_time(pid)}-'
 
-    def make(self, name):
-        """A new group for the worker ``name``.
+    def create_group(self, name: str) -> NoGroup:
+        """Create the group of the worker ``name``.
 
-        :raises OSError: it cannot be made.
+        :raises OSError: the kernel rejects the group.
         """
         directories = {controller: os.path.join(base, self._prefix + name)
                        for controller, base in self._bases.items()}
-        group = Group(directories, self._settings)
+        group = Group(directories, self._limit_files)
         try:
             for directory in set(directories.values()):
                 os.mkdir(directory)
@@ -149,83 +196,56 @@ class Cgroups:
             raise
         return group
 
-    def remove_stale(self):
-        """Remove what services that are dead have left."""
-        for base in set(self._bases.values()):
-            for name in os.listdir(base):
-                match = WORKER.fullmatch(name)
-                if match and start_time(match[1]) != int(match[2]):
-                    remove(os.path.join(base, name), tries=1)
+    def remove_stale(self) -> None:
+        """Remove the groups of dead services."""
+        for directory in set(self._bases.values()):
+            for name in os.listdir(directory):
+                match = WORKER_NAME.fullmatch(name)
+                if match and read_start_time(match[1]) != int(match[2]):
+                    remove_group(os.path.join(directory, name), tries=1)
 
 
-def find(options, plan):
-    """The control groups that this machine lets us use: :class:`Cgroups` or
-    :class:`NoCgroups`.
+def detect_cgroups(options: cfg.ConfigOpts.GroupAttr,
+                   spec: sandbox_spec.SandboxSpec) -> Cgroups | NoCgroups:
+    """Return the usable control groups of this machine.
 
     :param options: the configuration group ``process``.
-    :param plan: the :class:`..plan.Plan` of workers, whose tmpfs are memory.
+    :param spec: sandbox of the workers, whose tmpfs count as memory.
     """
     if options.cgroup == 'off':
         return NoCgroups('switched off')
-    own = own_directories('/proc/self/mountinfo', '/proc/self/cgroup')
-    version = 1 if 'memory' in own else 2
+    present = find_own_directories('/proc/self/mountinfo', '/proc/self/cgroup')
+    version = 1 if 'memory' in present else 2
     try:
         if version == 1:
-            bases = {each: own[each] for each in (*CONTROLLERS, 'cpuacct')
-                     if each in own}
+            bases = {controller: present[controller]
+                     for controller in (*CONTROLLERS, 'cpuacct')
+                     if controller in present}
         else:
-            bases = delegate(own.get('unified'))
-        settings = (settings_v1, settings_v2)[version - 1]
-        spare = AGENT_MEMORY + sum(size for _path, size in plan.tmpfs)
-        found = Cgroups(
-            bases, lambda limits: settings(limits, spare, options.processes),
-            f'cgroup v{version} ({", ".join(sorted(bases))})')
-        found.remove_stale()
-        found.make('probe').remove()
+            bases = delegate_controllers(present.get('unified'))
+        spare = AGENT_MEMORY_BYTES + sum(size for _path, size in spec.tmpfs)
+        cgroups = Cgroups(bases, LimitFiles(version, spare, options.processes),
+                          f'cgroup v{version} ({", ".join(sorted(bases))})')
+        cgroups.remove_stale()
+        cgroups.create_group('probe').remove()
     except OSError as error:
         return NoCgroups(str(error))
-    return found
+    return cgroups
 
 
-def settings_v1(limits, spare, processes):
-    """What to write for a worker: (controller, file, value)."""
-    memory = memory_limit(limits, spare)
-    quota = cpu_quota(limits)
-    return (('memory', 'memory.limit_in_bytes', memory),
-            ('memory', 'memory.memsw.limit_in_bytes', memory),
-            ('pids', 'pids.max', processes + AGENT_PROCESSES),
-            ('cpu', 'cpu.cfs_period_us', CPU_PERIOD),
-            ('cpu', 'cpu.cfs_quota_us', quota),
-            ('cpu', 'cpu.cfs_burst_us', quota))
+def cpu_quota(limits: base.Limits) -> int:
+    """Return the microseconds of CPU time in each period."""
+    return max(MIN_QUOTA_MICROSECONDS,
+               CPU_PERIOD_MICROSECONDS * limits.cpu * limits.slots // 1000)
 
 
-def settings_v2(limits, spare, processes):
-    """The same for version 2."""
-    quota = cpu_quota(limits)
-    return (('memory', 'memory.max', memory_limit(limits, spare)),
-            ('memory', 'memory.swap.max', 0),
-            ('pids', 'pids.max', processes + AGENT_PROCESSES),
-            ('cpu', 'cpu.max', f'{quota} {CPU_PERIOD}'),
-            ('cpu', 'cpu.max.burst', quota))
-
-
-def memory_limit(limits, spare):
-    """Bytes of all executors and of the worker around them; one executor
-    alone is bounded by its rlimit."""
-    return limits.slots * (limits.memory_size + INTERPRETER_MEMORY) + spare
-
-
-def cpu_quota(limits):
-    """Microseconds of CPU time in each period."""
-    return max(SMALLEST_QUOTA, CPU_PERIOD * limits.cpu * limits.slots // 1000)
-
-
-def own_directories(mounts, membership):
-    """Where this process's groups are: ``{controller: directory}`` of
-    version 1, and ``unified`` for version 2.
+def find_own_directories(mounts: str, membership: str) -> dict[str, str]:
+    """Return the directories of the groups of this process.
 
     :param mounts: a file like /proc/self/mountinfo.
     :param membership: a file like /proc/self/cgroup.
+    :returns: ``{controller: directory}`` of version 1; version 2 has the key
+        ``unified``.
     """
     paths = {}
     with open(membership) as lines:
@@ -233,7 +253,7 @@ def own_directories(mounts, membership):
             _number, controllers, path = line.rstrip('\n').split(':', 2)
             for controller in controllers.split(','):
                 paths[controller or 'unified'] = path
-    found = {}
+    directories = {}
     with open(mounts) as lines:
         for line in lines:
             before, _dash, after = line.partition(' - ')
@@ -242,42 +262,49 @@ def own_directories(mounts, membership):
             names = {'cgroup': options.split(','),
                      'cgroup2': ['unified']}.get(kind, ())
             for name in set(names) & set(paths):
-                # A container may see its own part of the tree only.
+                # A container may see only its part of the tree.
                 below = paths[name].removeprefix(root).lstrip('/')
                 path = os.path.join(point, below)
-                found[name] = path if os.path.isdir(path) else point
-    return found
+                directories[name] = path if os.path.isdir(path) else point
+    return directories
 
 
-def delegate(own):
-    """Make a group of version 2 fit to have groups of workers in it: it may
-    then hold no process itself, so the service moves to a leaf.
+def delegate_controllers(parent: str | None) -> dict[str, str]:
+    """Prepare a group of version 2 for child groups.
 
-    :param own: the directory of the service's group, or ``None``.
+    A group with child groups must not contain processes, so the service moves
+    to a leaf.
+
+    :param parent: directory of the group of the service.
     :returns: ``{controller: directory}``.
-    :raises OSError: that is not possible.
+    :raises OSError: the kernel or the delegation does not permit groups.
     """
-    if own is None:
+    if parent is None:
         raise OSError('cgroups are not mounted')
-    if os.path.basename(own) == SERVICE_LEAF:
-        own = os.path.dirname(own)
-    wanted = set(CONTROLLERS) & set(read(own, 'cgroup.controllers'))
-    if 'memory' not in wanted:
+    if os.path.basename(parent) == SERVICE_LEAF:
+        parent = os.path.dirname(parent)
+    controllers = set(CONTROLLERS) & set(
+        read_words(parent, 'cgroup.controllers'))
+    if 'memory' not in controllers:
         raise OSError('the memory controller is not delegated to the service')
-    if not wanted <= set(read(own, 'cgroup.subtree_control')):
-        if set(read(own, 'cgroup.procs')) - {str(os.getpid())}:
+    if not controllers <= set(read_words(parent, 'cgroup.subtree_control')):
+        if set(read_words(parent, 'cgroup.procs')) - {str(os.getpid())}:
             raise OSError('other processes are in the cgroup of the service')
-        leaf = os.path.join(own, SERVICE_LEAF)
+        leaf = os.path.join(parent, SERVICE_LEAF)
         os.makedirs(leaf, exist_ok=True)
-        write(os.path.join(leaf, 'cgroup.procs'), str(os.getpid()))
-        write(os.path.join(own, 'cgroup.subtree_control'),
-              ' '.join(f'+{each}' for each in sorted(wanted)))
-    return dict.fromkeys(wanted, own)
+        write_file(os.path.join(leaf, 'cgroup.procs'), str(os.getpid()))
+        write_file(os.path.join(parent, 'cgroup.subtree_control'),
+                   ' '.join(f'+{name}' for name in sorted(controllers)))
+    return dict.fromkeys(controllers, parent)
 
 
-def start_time(pid):
-    """When a process was started, in ticks since the boot; ``None`` if there
-    is no such process.  With the pid it names a process for good."""
+def read_start_time(pid: int | str) -> int | None:
+    """Return the start of a process in clock ticks since boot.
+
+    Pid and start identify a process permanently.
+
+    :returns: ``None`` without such a process.
+    """
     try:
         with open(f'/proc/{pid}/stat') as stat:
             return int(stat.read().rpartition(')')[2].split()[19])
@@ -285,26 +312,26 @@ def start_time(pid):
         return None
 
 
-def remove(directory, tries=BUSY_TRIES):
-    """Remove a group; one that is gone or stays busy is left."""
-    for _each in range(tries):
+def remove_group(directory: str, tries: int = REMOVE_TRIES) -> None:
+    """Remove a group; ignore an absent group, and a group that stays busy."""
+    for _number in range(tries):
         try:
             os.rmdir(directory)
             return
         except FileNotFoundError:
             return
         except OSError:
-            time.sleep(BUSY_PAUSE)
+            time.sleep(REMOVE_INTERVAL_SECONDS)
 
 
-def read(directory, name):
-    """The words in a file of a group."""
-    with open(os.path.join(directory, name)) as source:
-        return source.read().split()
+def read_words(directory: str, name: str) -> list[str]:
+    """Return the words in a file of a group."""
+    with open(os.path.join(directory, name)) as file:
+        return file.read().split()
 
 
-def write(path, text):
-    """Write to a file of a group, which takes all or nothing."""
+def write_file(path: str, text: str) -> None:
+    """Write to a file of a group in a single call, as the kernel requires."""
     number = os.open(path, os.O_WRONLY)
     try:
         os.write(number, text.encode())

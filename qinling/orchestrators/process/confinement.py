@@ -1,139 +1,155 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What confines workers beside their namespaces, and what is in force."""
+"""Confinement of workers beside namespaces: seccomp, Landlock, inodes."""
 
 import base64
+from collections.abc import Collection
+from collections.abc import Iterator
 import os
 import socket
+import typing
 
+from qinling.orchestrators.process import sandbox_spec
 from qinling.orchestrators.process import seccomp
 from qinling.runtimes import agent_confinement
 
-BYTES_PER_INODE = 4096  # of a tmpfs: an empty file takes memory, too
+if typing.TYPE_CHECKING:
+    from qinling.orchestrators.process import sandbox_backends
+
+BYTES_PER_INODE = 4096  # of a tmpfs: an empty file uses memory, too
 DEVICES = ('null', 'zero', 'full', 'random', 'urandom', 'tty')
 SECCOMP = '/proc/sys/kernel/seccomp/actions_avail'
 
-#: What strict isolation demands, and how one gets it.
+#: Element of strict isolation -> how to enable the element.
 REMEDIES = {
     'namespaces': (
-        'install bubblewrap, run the service as root, or let users make '
+        'install bubblewrap, run the service as root, or let users create '
         'namespaces (the sysctls user.max_user_namespaces, '
         'kernel.unprivileged_userns_clone and '
         'kernel.apparmor_restrict_unprivileged_userns)'),
-    'seccomp': 'it takes CONFIG_SECCOMP_FILTER on x86_64 or aarch64',
+    'seccomp': 'use a kernel with CONFIG_SECCOMP_FILTER on x86_64 or aarch64',
     'control groups of': (
         'run the service as root with /sys/fs/cgroup writable, or as a unit '
         'of systemd with Delegate=yes, and leave [process] cgroup at auto'),
 }
 
+#: Pairs of a path and a key of ``agent_confinement.GRANTS``.
+Rules = list[tuple[str, str]]
+
 
 class Confinement:
-    """What the agents of one driver are told to do to themselves.
+    """Confinement that the agents of a driver apply to themselves.
 
-    :param plan: the :class:`.plan.Plan` of workers.
-    :param launcher: see :mod:`.launchers`.
+    :param spec: sandbox of the workers.
+    :param backend: backend that starts the sandboxes.
     """
 
-    def __init__(self, plan, launcher):
-        self._plan = plan
-        self._launcher = launcher
-        self._filters = []
-        if launcher.confined and os.path.exists(SECCOMP):
-            families = seccomp.FAMILIES
-            if not launcher.sandboxed:
-                # Without a namespace these lead to services of the machine.
+    def __init__(self, spec: sandbox_spec.SandboxSpec,
+                 backend: 'sandbox_backends.Backend') -> None:
+        self._spec = spec
+        self._backend = backend
+        self._filters: list[str] = []
+        if backend.confined and os.path.exists(SECCOMP):
+            families: tuple[int, ...] = seccomp.FAMILIES
+            if not backend.sandboxed:
+                # Without namespaces, sockets of the other families connect to
+                # services of the machine.
                 families = (socket.AF_NETLINK,) + (
-                    (socket.AF_INET, socket.AF_INET6) if plan.network else ())
-            self._filters = [base64.b64encode(each).decode() for each in
-                             seccomp.filters(families=families)]
+                    (socket.AF_INET, socket.AF_INET6) if spec.network else ())
+            self._filters = [base64.b64encode(program).decode() for program in
+                             seccomp.build_filters(families=families)]
 
-    def settings(self, code, temporary):
-        """The settings of an agent that are about this.
+    def create_settings(self, code: str, temporary: str
+                        ) -> dict[str, typing.Any]:
+        """Return the settings of an agent about confinement.
 
-        :param code: where a worker without a sandbox has its code.
-        :param temporary: and its other files.
+        :param code: directory of the code, of a worker without a sandbox.
+        :param temporary: directory of other files, likewise.
         """
-        rules = []
-        if self._launcher.sandboxed:
-            rules = sandbox_rules(self._plan)
-        elif self._launcher.confined:
-            rules = host_rules(self._plan, (code, temporary))
+        rules: Rules = []
+        if self._backend.sandboxed:
+            rules = list_sandbox_rules(self._spec)
+        elif self._backend.confined:
+            rules = list_host_rules(self._spec, (code, temporary))
         inodes = {}
-        # It takes a capability, which only root can hand on to the agent.
-        if (self._launcher.sandboxed and not self._launcher.counts_inodes
+        # Only root can pass the necessary capability to the agent.
+        if (self._backend.sandboxed and not self._backend.counts_inodes
                 and os.geteuid() == 0):
-            inodes = {path: inodes_of(size) for path, size in self._plan.tmpfs}
+            inodes = {path: count_inodes(size)
+                      for path, size in self._spec.tmpfs}
         return {'inodes': inodes, 'seccomp': self._filters,
                 'landlock': rules}
 
-    def report(self):
-        """A flat dict of texts."""
+    def describe(self) -> dict[str, str]:
+        """Return the confinement in force, as texts for operators."""
         version = agent_confinement.landlock_version()
-        landlock = 'none (this kernel has none that can be used)'
-        if not self._launcher.confined:
+        landlock = 'none (this kernel has no usable version)'
+        if not self._backend.confined:
             landlock = 'none'
         elif version >= agent_confinement.USABLE_SINCE:
             landlock = f'version {version}'
             if version < agent_confinement.SCOPES_SINCE:
                 landlock += ', which lets executions of a worker signal others'
         return {
-            'namespaces': ', '.join(self._namespaces()) or 'none',
+            'namespaces': ', '.join(self._list_namespaces()) or 'none',
             'seccomp': 'deny list' if self._filters else 'none',
             'landlock': landlock,
         }
 
-    def _namespaces(self):
-        if not self._launcher.sandboxed:
+    def _list_namespaces(self) -> Iterator[str]:
+        if not self._backend.sandboxed:
             return
         yield from ('mount', 'pid', 'ipc', 'uts', 'cgroup')
-        if not self._plan.network:
+        if not self._spec.network:
             yield 'net'
         if os.geteuid() != 0:
             yield 'user'
 
-    def missing(self, controllers, wanted):
-        """What strict isolation lacks, a sentence for each thing.
+    def list_missing(self, controllers: Collection[str],
+                     required: Collection[str]) -> list[str]:
+        """Return a sentence for each missing element of strict isolation.
 
-        :param controllers: the control groups that are in force.
-        :param wanted: those that there should be.
+        :param controllers: control groups in force.
+        :param required: control groups of strict isolation.
         """
-        lacks = []
-        if not self._launcher.sandboxed:
-            lacks.append('namespaces')
+        missing = []
+        if not self._backend.sandboxed:
+            missing.append(f'namespaces: {REMEDIES["namespaces"]}')
         if not self._filters:
-            lacks.append('seccomp')
-        absent = sorted(set(wanted) - set(controllers))
+            missing.append(f'seccomp: {REMEDIES["seccomp"]}')
+        absent = sorted(set(required) - set(controllers))
         if absent:
-            lacks.append('control groups of')
-        return [f'{each}{" " + ", ".join(absent) if " of" in each else ""}: '
-                f'{REMEDIES[each]}' for each in lacks]
+            missing.append(f'control groups of {", ".join(absent)}: '
+                           + REMEDIES['control groups of'])
+        return missing
 
 
-def sandbox_rules(plan):
-    """The Landlock rules that say again what the mounts of a sandbox say."""
+def list_sandbox_rules(spec: sandbox_spec.SandboxSpec) -> Rules:
+    """Return the Landlock rules that repeat the mounts of a sandbox."""
     return ([('/', 'list'), ('/etc', 'read'), ('/proc', 'read'),
              ('/dev', 'use')]
-            + [(path, 'read') for _source, path in plan.binds]
-            + [(path, 'write') for path, _size in plan.tmpfs])
+            + [(path, 'read') for _source, path in spec.binds]
+            + [(path, 'write') for path, _size in spec.tmpfs])
 
 
-def host_rules(plan, private):
-    """The same where all files of the host are seen.
+def list_host_rules(spec: sandbox_spec.SandboxSpec,
+                    private: Collection[str]) -> Rules:
+    """Return the Landlock rules of a worker that sees the files of the host.
 
-    :param private: the directories of a worker.
+    :param private: writable directories of the worker.
     """
     return ([('/proc', 'read')]
-            + [(source, 'read') for source, _path in plan.binds]
+            + [(source, 'read') for source, _path in spec.binds]
             + [('/dev/' + name, 'use') for name in DEVICES]
             + [(path, 'write') for path in private])
 
 
-def can_stand_alone():
-    """Whether this machine can confine workers without namespaces."""
-    return (os.path.exists(SECCOMP) and bool(seccomp.filters())
+def can_confine_without_namespaces() -> bool:
+    """Return whether this machine can confine workers without namespaces."""
+    return (os.path.exists(SECCOMP) and bool(seccomp.build_filters())
             and agent_confinement.landlock_version()
             >= agent_confinement.SCOPES_SINCE)
 
 
-def inodes_of(size):
-    """How many files a tmpfs of so many bytes may have."""
+def count_inodes(size: int) -> int:
+    """Return the maximum number of files of a tmpfs with ``size`` bytes."""
     return max(1024, size // BYTES_PER_INODE)

@@ -1,350 +1,372 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pools of workers on this machine, and who has claimed which."""
+"""Pools of workers on this machine, and claims of workers."""
 
 import collections
+from collections.abc import Mapping
+from collections.abc import Sequence
 import fcntl
 import logging
 import os
 import shutil
-import sys
 import threading
 import time
+
+from oslo_config import cfg
 
 from qinling import exception
 from qinling.orchestrators import base
 from qinling.orchestrators.process import cgroups
-from qinling.orchestrators.process import governor
+from qinling.orchestrators.process import cpu_throttle
 from qinling.orchestrators.process import languages
-from qinling.orchestrators.process import plan as plans
-from qinling.orchestrators.process import starters
-from qinling.orchestrators.process import worker
+from qinling.orchestrators.process import sandbox_selection
+from qinling.orchestrators.process import sandbox_spec
+from qinling.orchestrators.process import worker as workers
 
 LOG = logging.getLogger(__name__)
 
-PATIENCE = 3.0       # seconds that the end of a worker may take
-STABLE = 5.0         # seconds after which an idle worker's start was good
-FIRST_PAUSE = 0.25   # seconds before another start after a failed one
-LONGEST_PAUSE = 30.0
+STOP_TIMEOUT_SECONDS = 3.0
+STABLE_SECONDS = 5.0        # age of an idle worker whose start succeeded
+#: Delays between failed starts.
+MIN_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.25, 30.0
 
 
 class Pool:
-    """The supply of one runtime; guarded by the driver's lock."""
+    """Pool of a runtime; the lock of the driver guards the attributes.
 
-    def __init__(self, spec, size, network=False):
-        self.spec = spec
-        self.size = size     # idle workers that are kept
+    :param size: number of idle workers.
+    :param network: the workers have a network in any case.
+    """
+
+    def __init__(self, runtime: base.RuntimeSpec, size: int,
+                 network: bool = False) -> None:
+        self.runtime = runtime
+        self.size = size
         self.network = network
-        self.idle = collections.deque()
+        self.idle: collections.deque[workers.Process] = collections.deque()
         self.starting = 0
-        self.waiting = 0     # claims
-        self.failures = 0    # in a row
-        self.complaint = None  # of the last start, if it failed
+        self.waiting_claims = 0
+        self.failures = 0    # consecutive
+        self.error: str | None = None  # of the last start
         self.closed = False
 
 
 class Driver(base.Orchestrator):
-    """Workers as child processes.
+    """Orchestrator of workers as child processes.
 
-    Each worker has a thread of its own, which starts it, waits for its end
-    and cleans up; so the pools refill without polling.
+    A thread per worker starts the worker, waits for its end and cleans up, so
+    the pools refill without polling.
 
-    :param conf: a ``ConfigOpts`` with the group ``process``.
-    :param directory: path of a private directory of this driver.
-    :raises PermanentError: the isolation that was asked for is not to be
-        had, or another process uses the directory.
+    :param conf: a configuration with the group ``process``.
+    :param directory: path of the private directory of this driver.
+    :raises PermanentError: the configured isolation does not work here, or
+        another process uses the directory.
     """
 
-    def __init__(self, conf, directory):
+    installs_dependencies = True
+
+    def __init__(self, conf: cfg.ConfigOpts, directory: str) -> None:
         self._options = conf.process
         self._changed = threading.Condition()
         self._starts = threading.BoundedSemaphore(os.cpu_count() or 1)
         self._closing = threading.Event()
-        self._pools = {}
+        self._pools: dict[str, Pool] = {}
         self._installers = Pool(base.RuntimeSpec(
             'dependencies', languages.INSTALLER), 0, network=True)
-        self._claimed = {}     # name -> (Worker, Process)
-        self._processes = set()
-        self._total = 0        # processes, and those about to be started
-        self._interpreter = plans.find_interpreter(
-            self._options.python or sys._base_executable)
-        self._nodejs = plans.find_nodejs(self._options.nodejs)
-        self._programs = languages.Programs(
-            self._interpreter.path, self._nodejs and self._nodejs.path)
-        self._plan = plans.make(
-            conf, [each for each in (self._interpreter, self._nodejs) if each])
-        self._cgroups = cgroups.find(self._options, self._plan)
+        self._claimed: dict[str, tuple[base.Worker, workers.Process]] = {}
+        self._processes: set[workers.Process] = set()
+        self._total = 0        # processes, running or about to start
+        self._interpreters = languages.find_interpreters(self._options)
+        self._spec = sandbox_spec.create_spec(
+            conf, self._interpreters.list_all())
+        self._cgroups = cgroups.detect_cgroups(self._options, self._spec)
         self._directory = open_directory(directory)
-        self._governor = governor.Governor(self._claimed_groups,
-                                           self._closing)
+        self._throttle = cpu_throttle.CpuThrottle(self, self._closing)
         try:
-            self._starter, self._isolation = starters.choose(
-                self._options, self._directory, self._plan, self._programs,
-                self._cgroups)
+            self._starter, self._isolation = sandbox_selection.select_starter(
+                self._options, self._directory, self._spec,
+                self._interpreters, self._cgroups)
         except BaseException:
             self._directory.close()
             raise
-        self._governor.start()
+        self._throttle.start()
 
-    # The contract
-
-    def ensure_pool(self, runtime):
-        languages.bootstrap(runtime.image, self._programs, '')
+    def ensure_pool(self, runtime: base.RuntimeSpec) -> None:
+        self._interpreters.bootstrap_command(runtime.image, '')
         with self._changed:
             self._check_open()
             pool = self._pools.get(runtime.id)
-            if pool is None or pool.complaint \
-                    or pool.spec.image != runtime.image:
-                self._drop(runtime.id)
+            if pool is None or pool.error \
+                    or pool.runtime.image != runtime.image:
+                self._close_pool(runtime.id)
                 pool = self._pools[runtime.id] = Pool(
                     runtime, self._options.pool_size)
             elif not pool.starting:
-                pool.spec = runtime
+                pool.runtime = runtime
                 return
-            self._fill(pool)
+            self._refill(pool)
             self._changed.wait_for(
-                lambda: pool.idle or pool.complaint or pool.closed,
+                lambda: pool.idle or pool.error or pool.closed,
                 self._options.start_timeout)
             if pool.idle or pool.closed:
                 return
             if self._pools.get(runtime.id) is pool:
-                self._drop(runtime.id)
-        if pool.complaint:
+                self._close_pool(runtime.id)
+        if pool.error:
             raise exception.PermanentError(
-                f'No worker for {runtime.image} starts: {pool.complaint}')
+                f'No worker for {runtime.image} starts: {pool.error}')
         raise exception.TemporaryError(
             f'No worker for {runtime.image} became ready in '
             f'{self._options.start_timeout} seconds.')
 
-    def delete_pool(self, runtime_id):
+    def delete_pool(self, runtime_id: str) -> None:
         with self._changed:
-            self._drop(runtime_id)
+            self._close_pool(runtime_id)
 
-    def pools(self):
+    def pools(self) -> Mapping[str, base.Capacity]:
         with self._changed:
             busy = collections.Counter(
-                each.runtime_id for each, _process in self._claimed.values())
+                worker.runtime_id
+                for worker, _process in self._claimed.values())
             return {id: base.Capacity(self._options.pool_size + busy[id],
                                       len(pool.idle))
                     for id, pool in self._pools.items()}
 
-    def claim(self, runtime_id, function, limits, build=''):
+    def claim(self, runtime_id: str | None, function: base.FunctionKey,
+              limits: base.Limits, build: str = '') -> base.Worker:
         with self._changed:
             self._check_open()
             pool = (self._installers if limits.installs
-                    else self._pools.get(runtime_id))
+                    else self._pools.get(runtime_id or ''))
             if pool is None:
                 raise base.NoPool(runtime_id)
-            process = self._take(pool)
-            claimed = base.Worker(process.name, runtime_id, process.address,
-                                  process.secret, function)
-            self._claimed[process.name] = (claimed, process)
+            process = self._acquire_process(pool)
+            worker = base.Worker(process.name, runtime_id or '',
+                                 process.address, process.secret, function)
+            self._claimed[process.name] = (worker, process)
             pool.failures = 0
-            self._fill(pool)
-        process.group.limit(limits)
-        return claimed
+            self._refill(pool)
+        process.group.set_limits(limits)
+        return worker
 
-    def release(self, worker, lost=False):
+    def release(self, worker: base.Worker, disconnected: bool = False
+                ) -> base.ExitReason | None:
         with self._changed:
             _worker, process = self._claimed.pop(worker.name, (None, None))
         if process is None:
-            return
-        process.group.let_others_first(False)  # it takes time to end
-        process.destroy(PATIENCE)
+            return None
+        process.group.set_idle(False)  # the end takes processor time
+        process.destroy(STOP_TIMEOUT_SECONDS)
         with self._changed:
-            # Its place is free then, for who claims another one at once.
+            # The next claim may need the place of the worker.
             self._changed.wait_for(lambda: process not in self._processes,
-                                   PATIENCE)
+                                   STOP_TIMEOUT_SECONDS)
+        return None
 
-    def claimed(self):
+    def claimed(self) -> Sequence[base.Worker]:
         with self._changed:
-            return [each for each, _process in self._claimed.values()]
+            return [worker for worker, _process in self._claimed.values()]
 
-    def describe(self):
+    def describe(self) -> Mapping[str, str]:
         users = self._starter.users
-        confined = self._starter.launcher.confined
+        confined = self._starter.backend.confined
         return {
             'isolation': self._isolation,
-            **self._starter.confinement.report(),
+            **self._starter.confinement.describe(),
             'network': 'of the machine' if not confined
-            or self._plan.network else 'none',
+            or self._spec.network else 'none',
             'user': 'one for each worker' if users else 'of the service',
             'limits': 'rlimits; ' + self._cgroups.description,
-            'interpreter': self._interpreter.path,
-            'languages': ', '.join(
-                ' '.join(filter(None, each))
-                for each in sorted(self.languages().values())),
+            'interpreter': self._interpreters.python.path,
+            'languages': ', '.join(sorted(
+                ' '.join(filter(None, names))
+                for names in self.languages().values())),
         }
 
-    def languages(self):
-        found = {'python3': ('python', self._interpreter.version),
-                 'command': ('command', None)}
-        if self._nodejs:
-            found['nodejs'] = ('nodejs', self._nodejs.version)
-        return found
+    def languages(self) -> Mapping[str, tuple[str, str | None]]:
+        return self._interpreters.describe()
 
-    def close(self):
+    def close(self) -> None:
         with self._changed:
             if self._closing.is_set():
                 return
             self._closing.set()
             self._installers.closed = True
             for runtime_id in list(self._pools):
-                self._drop(runtime_id)
+                self._close_pool(runtime_id)
             self._claimed.clear()
             processes = list(self._processes)
             for process in processes:
-                process.end()
-            self._changed.wait_for(lambda: not self._total, PATIENCE)
+                process.stop()
+            self._wait_empty()
         for process in processes:
-            process.destroy(PATIENCE)
+            process.destroy(STOP_TIMEOUT_SECONDS)
         with self._changed:
-            self._changed.wait_for(lambda: not self._total, PATIENCE)
+            self._wait_empty()
         self._directory.close()
 
-    # How it is done
-
-    def _claimed_groups(self):
+    def list_claimed_groups(self) -> list[cgroups.NoGroup]:
+        """Return the control groups of the claimed workers."""
         with self._changed:
             return [process.group
                     for _worker, process in self._claimed.values()]
 
-    def _check_open(self):
+    def _wait_empty(self) -> None:
+        """Wait until no process is left; the caller holds the lock."""
+        self._changed.wait_for(lambda: not self._total, STOP_TIMEOUT_SECONDS)
+
+    def _check_open(self) -> None:
         if self._closing.is_set():
             raise exception.TemporaryError('The orchestrator is closed.')
 
-    def _take(self, pool):
-        """An idle process of a pool, waited for if there is none now."""
+    def _acquire_process(self, pool: Pool) -> workers.Process:
+        """Return an idle process of a pool; wait for a process if necessary.
+
+        The caller holds the lock.
+
+        :raises TemporaryError: no process is available.
+        """
         deadline = time.monotonic() + self._options.start_timeout
-        pool.waiting += 1
+        pool.waiting_claims += 1
         try:
             while True:
                 while pool.idle:
                     process = pool.idle.popleft()
-                    if process.alive():
+                    if process.is_alive():
                         return process
-                self._fill(pool)
-                if pool.closed or pool.complaint or not pool.starting:
+                self._refill(pool)
+                if pool.closed or pool.error or not pool.starting:
                     raise exception.TemporaryError(
-                        f'No worker of the runtime {pool.spec.id} is free: '
-                        + self._why_none(pool))
+                        f'No worker of the runtime {pool.runtime.id} is '
+                        f'free: {self._explain_shortage(pool)}')
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise exception.TemporaryError(
-                        f'No worker of the runtime {pool.spec.id} became '
+                        f'No worker of the runtime {pool.runtime.id} became '
                         f'ready in {self._options.start_timeout} seconds.')
         finally:
-            pool.waiting -= 1
+            pool.waiting_claims -= 1
 
-    def _why_none(self, pool):
+    def _explain_shortage(self, pool: Pool) -> str:
         if pool.closed:
             return 'Its pool was deleted.'
-        if pool.complaint:
-            return f'None starts: {pool.complaint}'
+        if pool.error:
+            return f'None starts: {pool.error}'
         return (f'There are {self._options.max_workers} workers on this '
                 'machine already.')
 
-    def _fill(self, pool):
-        """Start what a pool lacks; the lock is held."""
+    def _refill(self, pool: Pool) -> None:
+        """Start the missing workers of a pool; the caller holds the lock."""
         if pool.closed:
             return
-        missing = (pool.size + pool.waiting - len(pool.idle)
+        missing = (pool.size + pool.waiting_claims - len(pool.idle)
                    - pool.starting)
+        delay = 0.0
         if pool.failures:
             missing = min(missing, 1 - pool.starting)
-        pause = 0
-        if pool.failures:
-            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (pool.failures - 1))
-        for _each in range(min(missing,
-                               self._options.max_workers - self._total)):
+            delay = min(MAX_DELAY_SECONDS,
+                        MIN_DELAY_SECONDS * 2 ** (pool.failures - 1))
+        for _number in range(min(missing,
+                                 self._options.max_workers - self._total)):
             pool.starting += 1
             self._total += 1
-            threading.Thread(target=self._keep, args=(pool, pause),
+            threading.Thread(target=self._run_worker, args=(pool, delay),
                              name='worker', daemon=True).start()
 
-    def _keep(self, pool, pause):
-        """A worker from its start to its end: what its thread does."""
-        process, started = None, 0
+    def _run_worker(self, pool: Pool, delay: float) -> None:
+        """Start a worker and wait for its end; the target of a thread."""
+        process, started_at = None, 0.0
         try:
-            if pause:
-                self._closing.wait(pause)
-            process = self._start(pool)
+            if delay:
+                self._closing.wait(delay)
+            process = self._start_process(pool)
             if process is not None:
-                started = time.monotonic()
+                started_at = time.monotonic()
                 process.wait()
         finally:
             with self._changed:
                 self._total -= 1
-                self._gone(pool, process, time.monotonic() - started)
-                for each in self._pools.values():
-                    self._fill(each)
+                self._remove_process(pool, process,
+                                     time.monotonic() - started_at)
+                for other_pool in self._pools.values():
+                    self._refill(other_pool)
                 self._changed.notify_all()
 
-    def _start(self, pool):
-        """A ready process in the pool, or ``None``."""
-        process = complaint = None
+    def _start_process(self, pool: Pool) -> workers.Process | None:
+        """Return a new ready process of the pool, or ``None``."""
+        process = error = None
         try:
             with self._starts:
                 process = self._launch(pool)
-        except (worker.StartFailed, OSError) as error:
-            complaint = str(error)
-        except Exception as error:
-            LOG.exception('Starting a worker failed')
-            complaint = repr(error)
+        except (workers.StartFailed, OSError) as e:
+            error = str(e)
+        except Exception as e:
+            LOG.exception('Could not start a worker')
+            error = repr(e)
         with self._changed:
             pool.starting -= 1
-            if complaint and not pool.closed:
-                LOG.warning('A worker for %s did not start: %s',
-                            pool.spec.image, complaint)
+            if error and not pool.closed:
+                LOG.warning('Could not start a worker for %s: %s',
+                            pool.runtime.image, error)
                 pool.failures += 1
-                pool.complaint = complaint
+                pool.error = error
             elif process is not None:
-                pool.complaint = None
+                pool.error = None
                 pool.idle.append(process)
                 if pool.closed:
-                    process.end()
+                    process.stop()
             self._changed.notify_all()
         return process
 
-    def _launch(self, pool):
+    def _launch(self, pool: Pool) -> workers.Process | None:
         with self._changed:
             if pool.closed:
                 return None
-        process = self._starter.launch(pool.spec.image, pool.network)
+        process = self._starter.launch(pool.runtime.image, pool.network)
         with self._changed:
             self._processes.add(process)
             if pool.closed:
-                process.end()
+                process.stop()
         try:
-            process.await_ready(self._options.start_timeout)
+            process.wait_ready(self._options.start_timeout)
         except BaseException:
             with self._changed:
                 self._processes.discard(process)
             raise
         return process
 
-    def _gone(self, pool, process, age):
-        """An ended process leaves the books; the lock is held."""
+    def _remove_process(self, pool: Pool, process: workers.Process | None,
+                        age: float) -> None:
+        """Unregister an ended process; the caller holds the lock.
+
+        :param age: seconds since the start.
+        """
+        if process is None:
+            return
         self._processes.discard(process)
         if process in pool.idle and not pool.closed:
             pool.idle.remove(process)
-            pool.failures = 1 if age > STABLE else pool.failures + 1
-            LOG.warning('An idle worker for %s died. %s',
-                        pool.spec.image, process.last_words)
+            pool.failures = 1 if age > STABLE_SECONDS else pool.failures + 1
+            LOG.warning('Replacing a dead idle worker for %s: %s',
+                        pool.runtime.image, process.stderr_tail)
 
-    def _drop(self, runtime_id):
-        """Close a pool and end its idle workers; the lock is held."""
+    def _close_pool(self, runtime_id: str) -> None:
+        """Close a pool and stop its idle workers; the caller holds the lock.
+        """
         pool = self._pools.pop(runtime_id, None)
         if pool is not None:
             pool.closed = True
             for process in pool.idle:
-                process.end()
+                process.stop()
             self._changed.notify_all()
 
 
-def open_directory(path):
-    """The :class:`.worker.Directory` at ``path``, ours alone and empty."""
+def open_directory(path: str) -> workers.Directory:
+    """Return the private directory at a path, locked and empty.
+
+    :raises PermanentError: another process uses the directory.
+    """
     os.makedirs(path, 0o700, exist_ok=True)
     os.chmod(path, 0o700)
-    directory = worker.Directory(path)
+    directory = workers.Directory(path)
     try:
         fcntl.flock(directory.number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -352,7 +374,7 @@ def open_directory(path):
         raise exception.PermanentError(
             f'Another process uses the directory {path}.') from None
     for entry in os.scandir(path):
-        # What a service that was killed has left.
+        # Delete the remains of a killed service.
         if entry.name.endswith('.sock'):
             os.unlink(entry.path)
         elif entry.name.endswith('.worker'):

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our own sandbox: namespaces, a root of its own, then the program.
+"""Sandbox program: namespaces, a new root directory, then the program.
 
-Started as ``python -I -S sandbox.py <fd>``, with a file descriptor to read a
-plan from (the fields of :class:`..plan.Plan`, with the inodes of each tmpfs,
-its directories, an empty directory ``root`` to mount on, the ``program``, and
-the ``uid`` to be inside a user namespace).  It stands in for bubblewrap where
-that is not installed, and like that it makes a user namespace only when it is
-not run by root: as root the program itself has to become somebody else.
+Started as ``python -I -S sandbox.py <fd>``.  The file descriptor has the
+fields of :class:`..sandbox_spec.SandboxSpec` as JSON, with the inodes of each
+tmpfs, and additionally ``directories``, ``root`` (an empty directory as mount
+point), ``program``, and ``uid`` (user id inside a user namespace).
 
-Uses nothing but the standard library, and imports nothing of the service.
+Replacement for bubblewrap, with the same rule: only without root, create a
+user namespace.  As root, the program itself must change its user.
+
+Uses only the standard library, and imports no other module of the service.
 """
+
+from __future__ import annotations
 
 import ctypes
 import errno
@@ -19,6 +22,7 @@ import socket
 import stat
 import struct
 import sys
+from typing import Any
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
@@ -41,8 +45,8 @@ MS_PRIVATE = 0x40000
 MS_RELATIME = 0x200000
 MNT_DETACH = 0x2
 
-#: What a mount made elsewhere may have and we must not take away.
-KEPT_FLAGS = {
+#: Flags of statvfs(3) -> flags that a remount must preserve.
+PRESERVED_FLAGS = {
     os.ST_NOSUID: MS_NOSUID, os.ST_NODEV: MS_NODEV,
     os.ST_NOEXEC: MS_NOEXEC, os.ST_NOATIME: MS_NOATIME,
     os.ST_NODIRATIME: MS_NODIRATIME, os.ST_RELATIME: MS_RELATIME,
@@ -62,60 +66,69 @@ IFF_UP = 0x1
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def check(result, *what):
-    """Raise what the last call of libc complained of."""
+def check(result: int, path: str | None = None) -> None:
+    """Raise the error of the last call of libc.
+
+    :raises OSError: the result is negative.
+    """
     if result < 0:
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), *what[:1])
+        raise OSError(number, os.strerror(number), path)
 
 
-def mount(source, target, kind=None, flags=0, data=None):
-    def text(value):
+def mount(source: str | None, target: str, kind: str | None = None,
+          flags: int = 0, data: str | None = None) -> None:
+    """Mount a file system, see mount(2).
+
+    :raises OSError: the kernel refuses the mount.
+    """
+    def encode(value: str | None) -> bytes | None:
         return None if value is None else os.fsencode(value)
 
-    check(libc.mount(text(source), text(target), text(kind),
-                     ctypes.c_ulong(flags), text(data)), target)
+    check(libc.mount(encode(source), encode(target), encode(kind),
+                     ctypes.c_ulong(flags), encode(data)), target)
 
 
-def unshare(plan):
-    """Leave the namespaces of the host, but for that of the pids: the
-    children of this process are in a new one."""
+def unshare(spec: dict[str, Any]) -> None:
+    """Create namespaces for this process, and a pid namespace for children.
+    """
     uid, gid = os.geteuid(), os.getegid()
     flags = (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS
              | CLONE_NEWCGROUP)
-    if not plan['network']:
+    if not spec['network']:
         flags |= CLONE_NEWNET
     if uid != 0:
         flags |= CLONE_NEWUSER
     check(libc.unshare(flags))
     if uid != 0:
         write('/proc/self/setgroups', 'deny')
-        write('/proc/self/uid_map', '%d %d 1' % (plan['uid'], uid))
-        write('/proc/self/gid_map', '%d %d 1' % (plan['uid'], gid))
+        write('/proc/self/uid_map', '%d %d 1' % (spec['uid'], uid))
+        write('/proc/self/gid_map', '%d %d 1' % (spec['uid'], gid))
 
 
-def write(path, text):
+def write(path: str, text: str) -> None:
+    """Write a file."""
     with open(path, 'w') as target:
         target.write(text)
 
 
-def build(plan):
-    """Make the new root below ``plan['root']``."""
-    root = plan['root']
+def build_root(spec: dict[str, Any]) -> None:
+    """Create the new root below ``spec['root']``."""
+    root = spec['root']
     mount(None, '/', flags=MS_REC | MS_PRIVATE)
     mount('tmpfs', root, 'tmpfs', MS_NOSUID | MS_NODEV, 'mode=0755')
-    for path in plan['directories']:
+    for path in spec['directories']:
         os.mkdir(root + path, 0o755)
-    for source, path in plan['binds']:
+    for source, path in spec['binds']:
         bind(source, root + path)
-        for each in mounts_below(root + path):
-            protect(each)
-    for target, path in plan['links']:
+        for point in list_mounts(root + path):
+            protect_mount(point)
+    for target, path in spec['links']:
         os.symlink(target, root + path)
-    for path, text in plan['files']:
+    for path, text in spec['files']:
         write(root + path, text)
-    make_devices(root)
-    for path, size, inodes in plan['tmpfs']:
+    create_devices(root)
+    for path, size, inodes in spec['tmpfs']:
         os.makedirs(root + path, exist_ok=True)
         mount('tmpfs', root + path, 'tmpfs', MS_NOSUID | MS_NODEV,
               'mode=1777,size=%d,nr_inodes=%d' % (size, inodes))
@@ -124,7 +137,8 @@ def build(plan):
           MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 
-def bind(source, target):
+def bind(source: str, target: str) -> None:
+    """Mount a file or directory of the host."""
     if os.path.isdir(source):
         os.makedirs(target, exist_ok=True)
     else:
@@ -132,32 +146,33 @@ def bind(source, target):
     mount(source, target, flags=MS_BIND | MS_REC)
 
 
-def mounts_below(path):
-    """A mount point and all others below it."""
+def list_mounts(path: str) -> list[str]:
+    """Return the mount points at and below a path."""
     with open('/proc/self/mountinfo') as table:
         points = [line.split()[4] for line in table]
-    # Blanks and the like are written as \040 there.
+    # The table has blanks as \040.
     points = [point.encode().decode('unicode_escape') for point in points]
     return [point for point in points
             if point == path or point.startswith(path + '/')]
 
 
-def protect(path):
-    """Make a mount read-only, with nothing on it that gives power."""
+def protect_mount(path: str) -> None:
+    """Remount a mount read-only, without devices and set-user-id programs."""
     try:
         present = os.statvfs(path).f_flag
     except OSError as error:
         if error.errno in (errno.EACCES, errno.ENOENT):
-            return  # hidden from us, and so from those who come later
+            return  # hidden from this process, and so from its children
         raise
     flags = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV
-    for seen, kept in KEPT_FLAGS.items():
-        if present & seen:
-            flags |= kept
+    for flag, preserved in PRESERVED_FLAGS.items():
+        if present & flag:
+            flags |= preserved
     mount(None, path, flags=flags)
 
 
-def make_devices(root):
+def create_devices(root: str) -> None:
+    """Create a minimal /dev."""
     directory = root + '/dev'
     os.makedirs(directory, exist_ok=True)
     mount('tmpfs', directory, 'tmpfs', MS_NOSUID | MS_NOEXEC,
@@ -174,20 +189,21 @@ def make_devices(root):
           'newinstance,ptmxmode=0666,mode=620')
 
 
-def enter(plan):
-    """Make the new root the only one."""
-    root = plan['root']
+def enter_root(spec: dict[str, Any]) -> None:
+    """Change to the new root, and unmount the old root."""
+    root = spec['root']
     for path in (root + '/dev', root):
         mount(None, path, flags=MS_REMOUNT | MS_RDONLY | MS_NOSUID
               | MS_BIND | (MS_NODEV if path == root else 0))
     os.chdir(root)
-    # The old root comes to lie on the new one, and is taken away there.
+    # The call mounts the old root on top of the new root.
     check(libc.pivot_root(b'.', b'.'))
     check(libc.umount2(b'.', MNT_DETACH))
     os.chdir('/')
 
 
-def raise_loopback():
+def enable_loopback() -> None:
+    """Enable the loopback interface of a new network namespace."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         import fcntl
         request = struct.pack('16sh22x', b'lo', 0)
@@ -197,40 +213,44 @@ def raise_loopback():
                     struct.pack('16sh22x', b'lo', flags | IFF_UP))
 
 
-def run(plan):
-    """Become the program, as first process of the sandbox."""
+def run_program(spec: dict[str, Any]) -> None:
+    """Execute the program as first process of the sandbox.
+
+    :raises OSError: the sandbox could not be created.
+    """
     os.setsid()
-    name = plan['hostname'].encode()
+    name = spec['hostname'].encode()
     check(libc.sethostname(name, len(name)))
-    if not plan['network']:
-        raise_loopback()
-    build(plan)
-    enter(plan)
+    if not spec['network']:
+        enable_loopback()
+    build_root(spec)
+    enter_root(spec)
     check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     if os.geteuid() != 0:
-        # Not root in here, so the program starts without capabilities; now
-        # it cannot get any back.
+        # The program starts without capabilities, since it is not root;
+        # prevent it from gaining capabilities.
         for capability in range(64):
             if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0):
-                break  # the kernel has no more of them
-    os.execve(plan['program'][0], plan['program'], {})
+                break  # the last capability of the kernel
+    os.execve(spec['program'][0], spec['program'], {})
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
+    """Run a program in a sandbox, and exit with its exit code."""
     number = int(arguments[0])
     with open(number) as source:
-        plan = json.load(source)
+        spec = json.load(source)
     os.umask(0o022)
-    unshare(plan)
+    unshare(spec)
     child = os.fork()
     if child == 0:
         try:
-            run(plan)
+            run_program(spec)
         except OSError as error:
-            sys.stderr.write('The sandbox cannot be made: %s\n' % error)
+            sys.stderr.write('Could not create the sandbox: %s\n' % error)
         finally:
             os._exit(1)
-    # Nothing is held that its owner may wait for the end of.
+    # The service waits for the end of these pipes.
     for descriptor in (0, 1):
         os.close(descriptor)
     _pid, status = os.waitpid(child, 0)

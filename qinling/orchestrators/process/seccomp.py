@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What workers may not ask of the kernel: a filter for seccomp(2).
+"""Filters of system calls for workers, see seccomp(2).
 
-The filter is a deny list in classic BPF, for workers run programs of any
-language; it takes away what gives power over other processes, mounts and
-namespaces, and what has been the way into the kernel most often.  The numbers
-are those of Linux's ``syscall_64.tbl`` and ``asm-generic/unistd.h``; how a
-filter reads its input is in Documentation/userspace-api/seccomp_filter.rst.
+A filter is a deny list in classic BPF, since workers run programs of any
+language.  The list has the calls with power over other processes, mounts and
+namespaces, and the calls of most past exploits of the kernel.  Numbers are
+from ``syscall_64.tbl`` and ``asm-generic/unistd.h`` of Linux; see
+Documentation/userspace-api/seccomp_filter.rst for the input of a filter.
 """
 
+from collections.abc import Iterable
+from collections.abc import Iterator
 import errno
 import os
 import socket
 import struct
 
-#: Machine -> its AUDIT_ARCH constant and its column in :data:`DENIED`.
+#: Machine -> AUDIT_ARCH constant and column in :data:`DENIED`.
 MACHINES = {'x86_64': (0xC000003E, 0), 'aarch64': (0xC00000B7, 1)}
 
-#: Calls that fail with EPERM, with their numbers on the machines above.
+#: Calls that fail with EPERM -> numbers on the machines above.
 DENIED = {
     # Other processes.
     'ptrace': (101, 117), 'process_vm_readv': (310, 270),
@@ -31,7 +33,7 @@ DENIED = {
     'open_tree_attr': (467, 467), 'setns': (308, 268),
     'unshare': (272, 97), 'name_to_handle_at': (303, 264),
     'open_by_handle_at': (304, 265),
-    # Parts of the kernel that are attacked often and needed rarely.
+    # Parts of the kernel with many exploits and little use.
     'bpf': (321, 280), 'perf_event_open': (298, 241),
     'userfaultfd': (323, 282), 'io_uring_setup': (425, 425),
     'io_uring_enter': (426, 426), 'io_uring_register': (427, 427),
@@ -39,7 +41,7 @@ DENIED = {
     'fanotify_init': (300, 262), 'lookup_dcookie': (212, 18),
     'modify_ldt': (154, None), 'uselib': (134, None), 'ustat': (136, None),
     'sysfs': (139, None), '_sysctl': (156, None),
-    # System V IPC outlives who made it, and no rlimit counts it.
+    # System V IPC outlives its process, and no rlimit counts its memory.
     'shmget': (29, 194), 'msgget': (68, 186), 'semget': (64, 190),
     # The machine.
     'init_module': (175, 105), 'finit_module': (313, 273),
@@ -52,18 +54,18 @@ DENIED = {
     'clock_settime': (227, 112), 'clock_adjtime': (305, 266),
     'adjtimex': (159, 171), 'iopl': (172, None), 'ioperm': (173, None),
 }
-#: Calls whose arguments decide, by the same columns.
+#: Calls with a verdict by argument, in the same columns.
 CLONE, IOCTL, PERSONALITY = (56, 220), (16, 29), (135, 92)
 SOCKET, SOCKETPAIR, PRLIMIT = (41, 198), (53, 199), (302, 261)
-CLONE3 = 435     # its flags lie in memory, where a filter cannot look
-NEWEST = 469     # of Linux 6.17; nobody has judged what came later
-X32 = 0x40000000  # the bit of another set of calls, on x86_64 only
+CLONE3 = 435      # has flags in memory, which filters cannot read
+NEWEST = 469      # last reviewed call, of Linux 6.17
+X32 = 0x40000000  # bit of the x32 calls, on x86_64 only
 
 #: CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET.
 NAMESPACES = 0x7E020000
-#: Writing into the terminal of others: TIOCSTI and TIOCLINUX.
+#: Commands that write into other terminals: TIOCSTI and TIOCLINUX.
 TERMINAL = (0x5412, 0x541C)
-#: Linux as it is, and the question which one it is.
+#: PER_LINUX, and the query for the present personality.
 PERSONALITIES = (0, 0xFFFFFFFF)
 FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6,
             socket.AF_NETLINK)
@@ -75,66 +77,83 @@ REFUSE = (RETURN, 0, 0, ERROR | errno.EPERM)
 PASS = (RETURN, 0, 0, ALLOW)
 UNKNOWN = (RETURN, 0, 0, ERROR | errno.ENOSYS)
 
+#: Fields of a ``struct sock_filter``: code, jumps if true and false, value.
+Instruction = tuple[int, int, int, int]
 
-def filters(machine=None, families=FAMILIES):
-    """The filter of a whole worker, and the one that its executors have
-    beside it, as arrays of ``struct sock_filter``; nothing for a machine
-    whose calls are not known.
 
-    :param machine: as uname(2) says it; this one, if not given.
-    :param families: of sockets; pairs of sockets may be of any family above.
+def build_filters(machine: str | None = None,
+                  families: Iterable[int] = FAMILIES) -> list[bytes]:
+    """Return the filter of a worker, and the additional filter of executors.
+
+    :param machine: machine of uname(2); default: this machine.
+    :param families: permitted families of sockets; pairs of sockets may be of
+        any family in :data:`FAMILIES`.
+    :returns: arrays of ``struct sock_filter``; empty for unknown machines.
     """
     machine = machine or os.uname().machine
     if machine not in MACHINES:
         return []
-    return [assemble(machine, _everybody(machine, families)),
-            assemble(machine, _executors(machine))]
+    return [assemble(machine, _worker_rules(machine, families)),
+            assemble(machine, _executor_rules(machine))]
 
 
-def _everybody(machine, families):
+def _worker_rules(machine: str, families: Iterable[int]
+                  ) -> Iterator[Instruction]:
     column = MACHINES[machine][1]
     if machine == 'x86_64':
-        yield from _when(AT_LEAST, X32, REFUSE)
-    yield from _when(AT_LEAST, NEWEST + 1, UNKNOWN)
-    yield from _when(EQUAL, CLONE3, UNKNOWN)
+        yield from _test_number(AT_LEAST, X32, REFUSE)
+    yield from _test_number(AT_LEAST, NEWEST + 1, UNKNOWN)
+    yield from _test_number(EQUAL, CLONE3, UNKNOWN)
     for numbers in DENIED.values():
-        if numbers[column] is not None:
-            yield from _when(EQUAL, numbers[column], REFUSE)
-    yield from _argument(CLONE[column], FIRST, ANY_BIT, [NAMESPACES], REFUSE)
-    yield from _argument(IOCTL[column], SECOND, EQUAL, TERMINAL, REFUSE)
-    yield from _argument(PERSONALITY[column], FIRST, EQUAL, PERSONALITIES,
-                         PASS)
+        number = numbers[column]
+        if number is not None:
+            yield from _test_number(EQUAL, number, REFUSE)
+    yield from _test_argument(CLONE[column], FIRST, ANY_BIT, [NAMESPACES],
+                              REFUSE)
+    yield from _test_argument(IOCTL[column], SECOND, EQUAL, TERMINAL, REFUSE)
+    yield from _test_argument(PERSONALITY[column], FIRST, EQUAL,
+                              PERSONALITIES, PASS)
     for call, allowed in ((SOCKET, families), (SOCKETPAIR, FAMILIES)):
-        yield from _argument(call[column], FIRST, EQUAL, allowed, PASS)
+        yield from _test_argument(call[column], FIRST, EQUAL, allowed, PASS)
 
 
-def _executors(machine):
-    """The agent sets limits of others; who runs the user's code must not,
-    for the agent is of the same user."""
-    yield from _argument(PRLIMIT[MACHINES[machine][1]], FIRST, EQUAL, [0],
-                         PASS)
+def _executor_rules(machine: str) -> list[Instruction]:
+    """Return the rule against changing limits of other processes.
+
+    Agent and executors have the same user, and only the agent may set limits.
+    """
+    return _test_argument(PRLIMIT[MACHINES[machine][1]], FIRST, EQUAL, [0],
+                          PASS)
 
 
-def _when(test, value, verdict):
-    """The verdict on a call whose number passes the test."""
+def _test_number(test: int, value: int, verdict: Instruction
+                 ) -> list[Instruction]:
+    """Return the verdict on calls whose number passes a test."""
     return [(test, 0, 1, value), verdict]
 
 
-def _argument(number, offset, test, values, verdict):
-    """The verdict on a call whose argument passes the test with one of the
-    values; with another argument it gets the opposite."""
+def _test_argument(number: int, offset: int, test: int, values: Iterable[int],
+                   verdict: Instruction) -> list[Instruction]:
+    """Return the verdict on calls whose argument passes a test.
+
+    The call gets the opposite verdict unless a value passes the test.
+    """
     opposite = REFUSE if verdict is PASS else PASS
-    body = [(LOAD, 0, 0, offset)]
+    body: list[Instruction] = [(LOAD, 0, 0, offset)]
     for value in values:
-        body += _when(test, value, verdict)
+        body += _test_number(test, value, verdict)
     body.append(opposite)
     return [(EQUAL, 0, len(body), number), *body]
 
 
-def assemble(machine, rules):
-    """The bytes of a filter that refuses all calls of other machines, then
-    goes by the rules, and lets the rest pass."""
+def assemble(machine: str, rules: Iterable[Instruction]) -> bytes:
+    """Return the bytes of a filter.
+
+    The filter refuses calls of other machines, then applies the rules, then
+    permits the remaining calls.
+    """
     program = [(LOAD, 0, 0, ARCHITECTURE),
                (EQUAL, 1, 0, MACHINES[machine][0]), REFUSE,
                (LOAD, 0, 0, NUMBER), *rules, PASS]
-    return b''.join(struct.pack('=HBBI', *each) for each in program)
+    return b''.join(struct.pack('=HBBI', *instruction)
+                    for instruction in program)

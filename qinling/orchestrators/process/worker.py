@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of one worker: started, ready, limited, ended, cleaned up."""
+"""Life of a worker process: start, readiness, limits, end and clean-up."""
 
 import contextlib
 import json
@@ -14,38 +14,43 @@ import subprocess
 import tempfile
 import threading
 import time
+import typing
 
+from oslo_config import cfg
+
+from qinling.orchestrators.process import cgroups
 from qinling.orchestrators.process import confinement
 from qinling.orchestrators.process import languages
-from qinling.orchestrators.process import plan as plans
+from qinling.orchestrators.process import sandbox_backends
+from qinling.orchestrators.process import sandbox_spec
 
-CREDENTIALS = struct.Struct('iII')  # pid, uid and gid of who wrote
-MAX_PATH = 107       # bytes that the path of a Unix socket may have
-MAX_COMPLAINT = 4000  # bytes of a worker's last words that are shown
+CREDENTIALS = struct.Struct('iII')  # pid, uid and gid of the writer
+MAX_PATH_BYTES = 107           # of a Unix socket
+MAX_STDERR_TAIL_BYTES = 4000
 BACKLOG = 64
-END_PATIENCE = 1.0   # seconds that a failed start may take to end by itself
+FAILED_START_SECONDS = 1.0     # for a failed start to end by itself
 SEARCH_PATH = '/usr/local/bin:/usr/bin:/bin'
 
 
 class StartFailed(Exception):
-    """A worker did not become ready, with what it said."""
+    """A worker did not become ready; the message has its error output."""
 
 
 class Directory:
-    """The private directory of sockets.
+    """Private directory of sockets.
 
-    It is opened once: a socket whose path would be too long for the kernel
-    is reached through the open directory, which works in this process only.
+    The directory stays open: a socket with a path too long for the kernel has
+    a path through the open directory, which is valid in this process only.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.path = path
         self.number = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
-    def listen(self, name):
-        """A listening socket and its path."""
+    def listen(self, name: str) -> tuple[socket.socket, str]:
+        """Return a listening socket and its path."""
         path = os.path.join(self.path, f'{name}.sock')
-        if len(os.fsencode(path)) > MAX_PATH:
+        if len(os.fsencode(path)) > MAX_PATH_BYTES:
             path = f'/proc/self/fd/{self.number}/{name}.sock'
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -56,68 +61,75 @@ class Directory:
             raise
         return listener, path
 
-    def close(self):
+    def close(self) -> None:
+        """Close the directory."""
         os.close(self.number)
 
 
 class Users:
-    """Numbers of users, one for each worker, beginning at ``first``.
+    """User ids, a different id for each worker.
 
-    Every process that owns a driver has a block of its own, so that limits
-    per user are limits per worker.
+    Every process with a driver has a separate block of ids above ``first``,
+    so that limits per user are limits per worker.
     """
 
     BLOCK, BLOCKS = 1024, 65536
 
-    def __init__(self, first):
+    def __init__(self, first: int) -> None:
         self._first = first + os.getpid() % self.BLOCKS * self.BLOCK
-        self._taken = set()
+        self._used: set[int] = set()
         self._lock = threading.Lock()
 
-    def take(self):
+    def acquire_uid(self) -> int:
+        """Return a free user id.
+
+        :raises StopIteration: all ids are in use.
+        """
         with self._lock:
             uid = next(number for number in range(
                 self._first, self._first + self.BLOCK)
-                if number not in self._taken)
-            self._taken.add(uid)
+                if number not in self._used)
+            self._used.add(uid)
         return uid
 
-    def give(self, uid):
+    def release_uid(self, uid: int) -> None:
+        """Free a user id."""
         with self._lock:
-            self._taken.discard(uid)
+            self._used.discard(uid)
 
 
 class Starter:
-    """Starts workers, all in the same way.
+    """Starter of workers with the same isolation.
 
     :param options: the configuration group ``process``.
-    :param directory: a :class:`Directory`.
-    :param launcher: see :mod:`.launchers`.
-    :param plan: a :class:`.plan.Plan`.
-    :param programs: :class:`.languages.Programs`.
-    :param cgroups: see :mod:`.cgroups`.
+    :param directory: directory of the sockets.
+    :param backend: backend that starts sandboxes.
+    :param spec: sandbox of the workers.
+    :param interpreters: interpreters of this machine.
+    :param groups: control groups.
     """
 
-    def __init__(self, options, directory, launcher, plan, programs,
-                 cgroups):
+    def __init__(self, options: cfg.ConfigOpts.GroupAttr,
+                 directory: Directory, backend: sandbox_backends.Backend,
+                 spec: sandbox_spec.SandboxSpec,
+                 interpreters: languages.Interpreters,
+                 groups: cgroups.Cgroups | cgroups.NoCgroups) -> None:
         self._options = options
         self._directory = directory
-        self._plan = plan
-        self._programs = programs
-        self._cgroups = cgroups
-        self.launcher = launcher
-        self.confinement = confinement.Confinement(plan, launcher)
-        self.users = None
-        if launcher.sandboxed and os.geteuid() == 0:
+        self._spec = spec
+        self._interpreters = interpreters
+        self._groups = groups
+        self.backend = backend
+        self.confinement = confinement.Confinement(spec, backend)
+        self.users: Users | None = None
+        if backend.sandboxed and os.geteuid() == 0:
             self.users = Users(options.first_uid)
 
-    def launch(self, image, network=False):
-        """Start the program of a worker for ``image``; returns a
-        :class:`Process` that is not ready yet.
+    def launch(self, image: str, network: bool = False) -> 'Process':
+        """Start the process of a worker; the process is not ready yet.
 
-        :param network: it has one, even if functions have none.
-
-        :raises StartFailed: not even that.
+        :param network: the worker has a network in any case.
+        :raises StartFailed: the process could not start.
         """
         name = secrets.token_hex(8)
         try:
@@ -128,46 +140,55 @@ class Starter:
         except (OSError, StopIteration) as error:
             raise StartFailed(f'It cannot be started: {error}') from error
 
-    def _launch(self, name, image, network, stack):
+    def _launch(self, name: str, image: str, network: bool,
+                stack: contextlib.ExitStack) -> 'Process':
         uid = None
         if self.users:
-            uid = self.users.take()
-            stack.callback(self.users.give, uid)
-        group = self._cgroups.make(name)
+            uid = self.users.acquire_uid()
+            stack.callback(self.users.release_uid, uid)
+        group = self._groups.create_group(name)
         stack.callback(group.remove)
         listener, path = self._directory.listen(name)
         stack.callback(_unlink, path)
         stack.enter_context(listener)
-        settings = dict(self._settings(image, name, stack), uid=uid,
+        settings = dict(self._create_settings(image, name, stack), uid=uid,
                         listen=f'fd:{listener.fileno()}',
                         secret=secrets.token_urlsafe(32))
-        complaints = stack.enter_context(
+        stderr = stack.enter_context(
             tempfile.TemporaryFile(dir=self._directory.path))
-        plan = plans.online(self._plan) if network else self._plan
-        popen, lifeline, channel = self._execute(
-            plan, uid, listener, complaints)
-        process = Process(name, popen, lifeline, channel, complaints)
+        spec = (sandbox_spec.enable_network(self._spec) if network
+                else self._spec)
+        popen, lifeline, channel = self._execute(spec, uid, listener, stderr)
+        process = Process(name, popen, lifeline, channel, stderr)
         process.group = group
         process.settings = settings
         process.address = f'unix:{path}'
-        process.sandboxed = self.launcher.sandboxed
+        process.sandboxed = self.backend.sandboxed
         return process
 
-    def _execute(self, plan, uid, listener, complaints):
-        if self.launcher.sandboxed:
-            plan = plans.for_user(
-                plan, plans.SANDBOX_UID if uid is None else uid)
-        command = self.launcher.command(
-            plan, [self._programs.python, '-I', '-S',
-                   os.path.join(self._shown(), 'agent.py')])
+    def _execute(self, spec: sandbox_spec.SandboxSpec, uid: int | None,
+                 listener: socket.socket, stderr: typing.IO[bytes]
+                 ) -> tuple[subprocess.Popen[bytes], int, socket.socket]:
+        """Start an agent.
+
+        :returns: the process, our end of its standard input, and our end of
+            its standard output.
+        """
+        if self.backend.sandboxed:
+            spec = sandbox_spec.add_accounts(
+                spec, sandbox_spec.SANDBOX_UID if uid is None else uid)
+        command = self.backend.create_command(
+            spec, [self._interpreters.python.path, '-I', '-S',
+                   os.path.join(self._agent_directory(), 'agent.py')])
         stdin, lifeline = os.pipe()
         channel, stdout = socket.socketpair()
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         try:
             popen = subprocess.Popen(
-                command.words, stdin=stdin, stdout=stdout, stderr=complaints,
-                pass_fds=[listener.fileno(), *command.descriptors], env={},
-                cwd='/', start_new_session=True)
+                command.words, stdin=stdin, stdout=stdout.fileno(),
+                stderr=stderr, env=dict[str, str](), cwd='/',
+                pass_fds=[listener.fileno(), *command.descriptors],
+                start_new_session=True)
         except OSError:
             os.close(lifeline)
             channel.close()
@@ -178,17 +199,19 @@ class Starter:
                 os.close(number)
         return popen, lifeline, channel
 
-    def _shown(self):
-        """Where a worker sees the agent and the bootstraps."""
-        if self.launcher.sandboxed:
-            return plans.AGENT
+    def _agent_directory(self) -> str:
+        """Return the directory of agent and bootstraps inside a worker."""
+        if self.backend.sandboxed:
+            return sandbox_spec.AGENT
         return languages.DIRECTORY
 
-    def _settings(self, image, name, stack):
-        """The agent's settings that do not depend on the start."""
+    def _create_settings(self, image: str, name: str,
+                         stack: contextlib.ExitStack
+                         ) -> dict[str, typing.Any]:
+        """Return the settings of the agent, without the sockets."""
         options = self._options
-        code, temporary = plans.CODE, '/tmp'
-        if not self.launcher.sandboxed:
+        code, temporary = sandbox_spec.CODE, '/tmp'
+        if not self.backend.sandboxed:
             private = os.path.join(self._directory.path, f'{name}.worker')
             stack.callback(shutil.rmtree, private, ignore_errors=True)
             code = os.path.join(private, 'code')
@@ -197,137 +220,157 @@ class Starter:
             os.mkdir(temporary, 0o700)
         return {
             'code': code,
-            'bootstrap': languages.bootstrap(image, self._programs,
-                                             self._shown()),
+            'bootstrap': self._interpreters.bootstrap_command(
+                image, self._agent_directory()),
             'environment': {'PATH': SEARCH_PATH, 'LANG': 'C.UTF-8',
-                            'HOME': temporary, 'TMPDIR': temporary},
-            'processes': options.processes if self.launcher.sandboxed else 0,
+                            'HOME': temporary, 'TMPDIR': temporary,
+                            **languages.find_language(image).environment},
+            'processes': options.processes if self.backend.sandboxed else 0,
             'open_files': options.open_files,
-            'file_size': options.file_size * plans.MIB,
-            'max_body_size': options.max_package_size * plans.MIB,
+            'file_size': options.file_size * sandbox_spec.MIB,
+            'max_body_size': options.max_package_size * sandbox_spec.MIB,
             'start_timeout': options.start_timeout,
-            **self.confinement.settings(code, temporary),
+            **self.confinement.create_settings(code, temporary),
         }
 
 
 class Process:
-    """A worker's process.  One thread owns it, which calls
-    :meth:`await_ready` and :meth:`wait`; any thread may end it."""
+    """Process of a worker.
 
-    def __init__(self, name, popen, lifeline, channel, complaints):
+    A single thread calls :meth:`wait_ready` and :meth:`wait`; any thread may
+    stop the process.
+
+    :param lifeline: our end of the standard input; closing stops the agent.
+    :param channel: our end of the standard output.
+    :param stderr: file with the standard error.
+    """
+
+    group: cgroups.NoGroup
+    settings: dict[str, typing.Any]
+    address: str
+    sandboxed: bool
+
+    def __init__(self, name: str, popen: subprocess.Popen[bytes],
+                 lifeline: int, channel: socket.socket,
+                 stderr: typing.IO[bytes]) -> None:
         self.name = name
-        self.gone = threading.Event()
+        self.ended = threading.Event()
         self.resources = contextlib.ExitStack()
-        self.last_words = ''
+        self.stderr_tail = ''
         self._popen = popen
-        self._lifeline = lifeline
+        self._lifeline: int | None = lifeline
         self._channel = channel
-        self._complaints = complaints
+        self._stderr = stderr
         self._lock = threading.Lock()
-        self._agent = None  # pidfd
+        self._agent: int | None = None  # pidfd
 
     @property
-    def secret(self):
+    def secret(self) -> str:
+        """Return the secret of calls to the agent."""
         return self.settings['secret']
 
-    def await_ready(self, timeout):
-        """Give the agent its settings and wait until it is up.
+    def wait_ready(self, timeout: float) -> None:
+        """Send the settings to the agent, and wait until the agent is ready.
 
-        :raises StartFailed: it is not; it has been ended then.
-        :raises OSError: the same.
+        :raises StartFailed: the agent is not ready; the process has ended.
+        :raises OSError: likewise.
         """
         deadline = time.monotonic() + timeout
         try:
-            pid = self._hear(b'started\n', deadline)
+            pid = self._receive_line(b'started\n', deadline)
             with self._lock:
                 self._agent = os.pidfd_open(pid)
-            self.group.add(pid)
-            self._tell_settings()
-            self._hear(b'ready\n', deadline)
+            self.group.add_process(pid)
+            self._send_settings()
+            self._receive_line(b'ready\n', deadline)
         except BaseException:
-            self.end()
+            self.stop()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(END_PATIENCE)
+                self._popen.wait(FAILED_START_SECONDS)
             self._popen.kill()
             self.wait()
             raise
 
-    def _tell_settings(self):
+    def _send_settings(self) -> None:
         with self._lock:
             if self._lifeline is None:
                 raise StartFailed('It was ended before it was ready.')
             os.write(self._lifeline,
                      json.dumps(self.settings).encode() + b'\n')
 
-    def _hear(self, wanted, deadline):
-        """Wait for a line of the agent; returns its pid."""
+    def _receive_line(self, line: bytes, deadline: float) -> int:
+        """Wait for a line of the agent, and return the pid of the agent."""
         self._channel.settimeout(max(0.001, deadline - time.monotonic()))
         try:
             data, ancillary, _flags, _address = self._channel.recvmsg(
-                len(wanted), socket.CMSG_SPACE(CREDENTIALS.size))
+                len(line), socket.CMSG_SPACE(CREDENTIALS.size))
         except TimeoutError:
-            raise StartFailed(f'It was not {wanted.decode().strip()} in time. '
-                              f'{self.complaint()}') from None
-        if data != wanted:
-            raise StartFailed(self.complaint() or 'It ended without a word.')
+            raise StartFailed(f'It was not {line.decode().strip()} in time. '
+                              f'{self.read_stderr_tail()}') from None
+        if data != line:
+            raise StartFailed(
+                self.read_stderr_tail() or 'It ended without a message.')
         return CREDENTIALS.unpack(ancillary[0][2][:CREDENTIALS.size])[0]
 
-    def complaint(self):
-        """The end of what the worker wrote to its standard error."""
-        number = self._complaints.fileno()
+    def read_stderr_tail(self) -> str:
+        """Return the end of the standard error."""
+        number = self._stderr.fileno()
         size = os.fstat(number).st_size
-        text = os.pread(number, MAX_COMPLAINT, max(0, size - MAX_COMPLAINT))
+        text = os.pread(number, MAX_STDERR_TAIL_BYTES,
+                        max(0, size - MAX_STDERR_TAIL_BYTES))
         return text.decode('utf-8', 'replace').strip()
 
-    def alive(self):
-        """Whether the agent runs."""
+    def is_alive(self) -> bool:
+        """Return whether the agent runs."""
         with self._lock:
-            if self.gone.is_set() or self._agent is None:
+            if self.ended.is_set() or self._agent is None:
                 return False
             poller = select.poll()
             poller.register(self._agent, select.POLLIN)
             return not poller.poll(0)
 
-    def end(self):
-        """Make the worker end, without waiting for it.
+    def stop(self) -> None:
+        """Stop the worker without waiting for its end.
 
-        A launcher that is not done yet is left alone: what it is about to
-        start ends by itself, and would outlive the launcher.
+        A launcher is not killed: the child of a killed launcher would stay,
+        while the child of a running launcher ends with the lifeline.
         """
         with self._lock:
             self._cut_lifeline()
             if self._agent is not None and self.sandboxed:
-                # The first process of a namespace takes all with it.
+                # The kernel kills a pid namespace with its first process.
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(self._agent, signal.SIGKILL)
 
-    def destroy(self, patience):
-        """End the worker and wait until nothing is left of it; after
-        ``patience`` seconds with force."""
-        self.end()
-        if not self.gone.wait(patience):
-            self._popen.kill()
-            self.gone.wait(patience)
+    def destroy(self, timeout: float) -> None:
+        """Stop the worker and wait for the end of all its processes.
 
-    def wait(self):
-        """Wait for the end and clean up."""
+        :param timeout: seconds until SIGKILL.
+        """
+        self.stop()
+        if not self.ended.wait(timeout):
+            self._popen.kill()
+            self.ended.wait(timeout)
+
+    def wait(self) -> None:
+        """Wait for the end, then clean up."""
         self._popen.wait()
         with self._lock:
             self._cut_lifeline()
-            self.last_words = self.complaint()
+            self.stderr_tail = self.read_stderr_tail()
             self._channel.close()
             if self._agent is not None:
                 os.close(self._agent)
                 self._agent = None
             self.resources.close()
-            self.gone.set()
+            self.ended.set()
 
-    def _cut_lifeline(self):
+    def _cut_lifeline(self) -> None:
         if self._lifeline is not None:
             os.close(self._lifeline)
             self._lifeline = None
 
 
-def _unlink(path):
+def _unlink(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)

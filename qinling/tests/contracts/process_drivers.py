@@ -9,7 +9,7 @@ from oslo_config import cfg
 from qinling.conf import process as options
 from qinling.orchestrators import process
 from qinling.orchestrators.process import languages
-from qinling.orchestrators.process import launchers
+from qinling.orchestrators.process import sandbox_backends
 from qinling.tests.unit.runtimes import agents
 
 MIB = agents.MIB
@@ -25,8 +25,8 @@ def config(**values):
     return conf
 
 
-def other_image(programs, directory):
-    return [programs.python, '-I', '-S', '-u', '-B', f'{directory}/python.py']
+OTHER_IMAGE = languages.Language(
+    'python', 'python.py', arguments=('-I', '-S', '-u', '-B'))
 
 
 class ProcessDriverMixin:
@@ -42,18 +42,19 @@ class ProcessDriverMixin:
     def setUp(self):
         super().setUp()
         self.useFixture(fixtures.MonkeyPatch(
-            'qinling.orchestrators.process.languages.BOOTSTRAPS',
-            dict(languages.BOOTSTRAPS,
-                 **{'python3-other': other_image})))
+            'qinling.orchestrators.process.languages.LANGUAGES',
+            dict(languages.LANGUAGES,
+                 **{'python3-other': OTHER_IMAGE})))
 
     def make_driver(self, directory=None, **values):
         values.setdefault('pool_size', 1)
         values.setdefault('start_timeout', agents.PATIENCE)
         isolation = 'none' if self.launcher == 'none' else 'auto'
-        every = launchers.candidates
-        with mock.patch.object(launchers, 'candidates', lambda *arguments: [
-                each for each in every(*arguments)
-                if each.name == self.launcher]):
+        every = sandbox_backends.list_candidates
+        with mock.patch.object(
+                sandbox_backends, 'list_candidates', lambda *arguments: [
+                    each for each in every(*arguments)
+                    if each.name == self.launcher]):
             try:
                 driver = process.Driver(
                     config(isolation=isolation, **values),

@@ -15,7 +15,7 @@ import fixtures
 from oslotest import base
 
 from qinling.orchestrators.process import confinement
-from qinling.orchestrators.process import launchers
+from qinling.orchestrators.process import sandbox_backends
 from qinling.orchestrators.process import seccomp
 from qinling.runtimes import agent_confinement
 from qinling.tests.contracts import hostilities
@@ -327,10 +327,13 @@ class TestLandlock(Reaching, base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        if not confinement.can_stand_alone():
+        if not confinement.can_confine_without_namespaces():
             self.skipTest('Landlock of this kernel is older than version 6')
-        self.useFixture(fixtures.MockPatchObject(
-            launchers, 'candidates', return_value=[launchers.Confined()]))
+        self.useFixture(
+            fixtures.MockPatchObject(
+                sandbox_backends,
+                'list_candidates',
+                return_value=[sandbox_backends.Confined()]))
 
     def test_files_processes_and_network(self):
         self.start('several')

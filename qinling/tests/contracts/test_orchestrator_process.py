@@ -121,8 +121,9 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
             pass
 
     def test_worker_that_never_starts(self):
-        languages.BOOTSTRAPS['broken'] = lambda programs, directory: [
-            programs.python, '-I', '-c', 'raise SystemExit("sad words")']
+        languages.LANGUAGES['broken'] = languages.Language(
+            'broken', 'python.py',
+            ('-I', '-c', 'raise SystemExit("sad words")'))
         driver = self.make_driver(pool_size=3)
         error = self.assertRaises(
             exception.PermanentError, driver.ensure_pool,

@@ -270,9 +270,11 @@ class SettingsTest(base.BaseTestCase):
                                  .iterdir()), language)
             # The command is that of a single machine, elsewhere.
             command = dockerfiles.settings(language)['bootstrap']
-            self.assertEqual(command, languages.bootstrap(
-                ON_ONE_MACHINE[language],
-                languages.Programs(command[0], command[0]), '/opt/qinling'))
+            interpreter = languages.Interpreter(command[0])
+            interpreters = languages.Interpreters(
+                interpreter, {'nodejs': interpreter})
+            self.assertEqual(command, interpreters.bootstrap_command(
+                ON_ONE_MACHINE[language], '/opt/qinling'))
 
     def test_processes_are_not_counted_for_all_of_a_node(self):
         for language in ON_ONE_MACHINE:

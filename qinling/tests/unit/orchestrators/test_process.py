@@ -14,20 +14,24 @@ from oslotest import base
 from qinling import exception
 from qinling.orchestrators import process
 from qinling.orchestrators.process import languages
-from qinling.orchestrators.process import launchers
-from qinling.orchestrators.process import plan as plans
 from qinling.orchestrators.process import sandbox
+from qinling.orchestrators.process import sandbox_backends
+from qinling.orchestrators.process import sandbox_spec
 from qinling.orchestrators.process import worker
 from qinling.runtimes import agent_confinement
 from qinling.tests.contracts import process_drivers
 
-INTERPRETER = plans.Interpreter('/opt/python/bin/python3',
-                                ('/opt/python', '/usr'))
-PROGRAMS = languages.Programs('/bin/python', '/bin/node')
+INTERPRETER = languages.Interpreter(
+    '/opt/python/bin/python3', ('/opt/python', '/usr'))
+INTERPRETERS = languages.Interpreters(
+    languages.Interpreter('/bin/python'),
+    {'nodejs': languages.Interpreter('/bin/node')})
+NODEJS = languages.LANGUAGES['nodejs']
 
 
 def make_plan(**values):
-    return plans.make(process_drivers.config(**values), [INTERPRETER])
+    return sandbox_spec.create_spec(
+        process_drivers.config(**values), [INTERPRETER])
 
 
 class TestOptions(base.BaseTestCase):
@@ -48,28 +52,29 @@ class TestOptions(base.BaseTestCase):
 
 class TestLanguages(base.BaseTestCase):
     def test_python(self):
-        command = languages.bootstrap('python3', PROGRAMS, '/there')
+        command = INTERPRETERS.bootstrap_command('python3', '/there')
         self.assertEqual('/bin/python', command[0])
         self.assertEqual('/there/python.py', command[-1])
         self.assertIn('-I', command)
 
     def test_bootstraps_are_there(self):
-        for image in languages.BOOTSTRAPS:
-            self.assertTrue(os.path.isfile(languages.bootstrap(
-                image, PROGRAMS, languages.DIRECTORY)[-1]), image)
+        for image in languages.LANGUAGES:
+            self.assertTrue(os.path.isfile(INTERPRETERS.bootstrap_command(
+                image, languages.DIRECTORY)[-1]), image)
 
     def test_nodejs_that_is_not_there(self):
-        self.assertEqual('/bin/node', languages.bootstrap(
-            'nodejs', PROGRAMS, '/there')[0])
+        self.assertEqual('/bin/node', INTERPRETERS.bootstrap_command(
+            'nodejs', '/there')[0])
         error = self.assertRaises(
-            exception.PermanentError, languages.bootstrap, 'nodejs',
-            languages.Programs('/bin/python'), '/there')
+            exception.PermanentError,
+            languages.Interpreters(INTERPRETER).bootstrap_command, 'nodejs',
+            '/there')
         self.assertIn('[process] nodejs', str(error))
 
     def test_unknown(self):
         error = self.assertRaises(
-            exception.PermanentError, languages.bootstrap, 'cobol', PROGRAMS,
-            '')
+            exception.PermanentError, INTERPRETERS.bootstrap_command,
+            'cobol', '')
         self.assertIn("'cobol'", str(error))
         self.assertIn('python3', str(error))
 
@@ -77,21 +82,22 @@ class TestLanguages(base.BaseTestCase):
 class TestPlan(base.BaseTestCase):
     def test_only_what_is_known_is_bound(self):
         plan = make_plan()
-        allowed = set(plans.SYSTEM) | set(plans.CONFIGURATION) | {
-            '/opt/python', languages.DIRECTORY}
+        allowed = set(sandbox_spec.SYSTEM) | set(
+            sandbox_spec.CONFIGURATION) | {'/opt/python', languages.DIRECTORY}
         self.assertEqual(set(), {source for source, _path in plan.binds}
                          - allowed)
         self.assertIn((languages.DIRECTORY, '/qinling'), plan.binds)
         self.assertIn(('/opt/python', '/opt/python'), plan.binds)
 
     def test_one_file_of_nodejs(self):
-        nodejs = plans.Interpreter('/opt/n/bin/node', ('/opt/n/bin/node',))
-        plan = plans.make(process_drivers.config(), [INTERPRETER, nodejs])
+        nodejs = languages.Interpreter('/opt/n/bin/node', ('/opt/n/bin/node',))
+        plan = sandbox_spec.create_spec(process_drivers.config(),
+                                        [INTERPRETER, nodejs])
         self.assertIn((nodejs.path, nodejs.path), plan.binds)
         self.assertIn('/opt/n/bin', plan.directories)
 
     def test_nothing_of_the_network_without_it(self):
-        self.assertEqual(set(), set(plans.NETWORK_CONFIGURATION)
+        self.assertEqual(set(), set(sandbox_spec.NETWORK_CONFIGURATION)
                          & {path for _source, path in make_plan().binds})
         files = dict(make_plan().files)
         self.assertIn('127.0.0.1 localhost', files['/etc/hosts'])
@@ -121,7 +127,7 @@ class TestPlan(base.BaseTestCase):
                                 plan.directories.index(path))
 
     def test_accounts(self):
-        files = dict(plans.for_user(make_plan(), 4711).files)
+        files = dict(sandbox_spec.add_accounts(make_plan(), 4711).files)
         self.assertIn('function:x:4711:4711:', files['/etc/passwd'])
         self.assertIn('function:x:4711:', files['/etc/group'])
 
@@ -138,47 +144,48 @@ class Scripts(base.BaseTestCase):
 class TestNodejs(Scripts):
     def refused(self, path, part):
         error = self.assertRaises(exception.PermanentError,
-                                  plans.find_nodejs, path)
+                                  languages.find_executable, NODEJS, path)
         self.assertIn(part, str(error))
 
     def test_found(self):
         path = self.script('echo v24.1.0')
-        self.assertEqual(plans.Interpreter(path, (path,), '24.1.0'),
-                         plans.find_nodejs(path))
+        self.assertEqual(languages.Interpreter(path, (path,), '24.1.0'),
+                         languages.find_executable(NODEJS, path))
 
     def test_none_at_the_path(self):
         self.refused('/no/such/node', 'does not run')
         self.refused(self.script('exit 1'), 'does not run')
-        self.refused(self.script('echo hello'), 'is no Node.js')
+        self.refused(self.script('echo hello'),
+                     'is not an executable of nodejs')
 
     def test_search_path(self):
         path = self.script('echo v24.1.0')
         self.useFixture(fixtures.EnvironmentVariable(
             'PATH', os.path.dirname(path)))
-        self.assertEqual(path, plans.find_nodejs().path)
+        self.assertEqual(path, languages.find_executable(NODEJS).path)
 
     def test_none_on_the_machine(self):
         self.useFixture(fixtures.EnvironmentVariable('PATH', '/none'))
-        self.assertIsNone(plans.find_nodejs())
+        self.assertIsNone(languages.find_executable(NODEJS))
 
     def test_broken_one_on_the_machine(self):
         path = self.script('exit 1')
         self.useFixture(fixtures.EnvironmentVariable(
             'PATH', os.path.dirname(path)))
-        self.assertIsNone(plans.find_nodejs())
+        self.assertIsNone(languages.find_executable(NODEJS))
 
 
 class TestInterpreter(Scripts):
     def refused(self, path, part):
         error = self.assertRaises(exception.PermanentError,
-                                  plans.find_interpreter, path)
+                                  languages.find_python, path)
         self.assertIn(part, str(error))
 
     def test_below_a_virtual_environment(self):
-        found = plans.find_interpreter(sys._base_executable)
+        found = languages.find_python(sys._base_executable)
         self.assertEqual(os.path.realpath(sys._base_executable), found.path)
         self.assertEqual((os.path.realpath(sys.base_prefix),),
-                         found.prefixes)
+                         found.paths)
 
     def test_none(self):
         self.refused('/no/such/python', 'does not run')
@@ -197,7 +204,7 @@ class TestInterpreter(Scripts):
 
 class TestLaunchers(base.BaseTestCase):
     def names(self, isolation):
-        return [each.name for each in launchers.candidates(
+        return [each.name for each in sandbox_backends.list_candidates(
             isolation, '/python', '/root')]
 
     def test_order(self):
@@ -226,7 +233,7 @@ class TestLaunchers(base.BaseTestCase):
 
     def bubblewrap(self, uid, **values):
         self.useFixture(fixtures.MockPatch('os.geteuid', return_value=uid))
-        command = launchers.Bubblewrap('/bwrap').command(
+        command = sandbox_backends.Bubblewrap('/bwrap').create_command(
             make_plan(**values), ['/program', 'argument'])
         for number in command.descriptors:
             self.addCleanup(os.close, number)
@@ -259,8 +266,9 @@ class TestLaunchers(base.BaseTestCase):
                          self.bubblewrap(0, allow_network=True).words)
 
     def test_namespaces(self):
-        command = launchers.Namespaces('/python', '/root').command(
-            make_plan(), ['/program'])
+        command = sandbox_backends.Namespaces('/python',
+                                              '/root').create_command(
+                                                  make_plan(), ['/program'])
         number, = command.descriptors
         self.addCleanup(os.close, number)
         self.assertEqual(str(number), command.words[-1])
@@ -273,7 +281,7 @@ class TestLaunchers(base.BaseTestCase):
 
     def test_strict_refuses_to_go_without(self):
         self.useFixture(fixtures.MockPatchObject(
-            launchers, 'candidates', return_value=[]))
+            sandbox_backends, 'list_candidates', return_value=[]))
         error = self.assertRaises(
             exception.PermanentError, process.Driver,
             process_drivers.config(isolation='strict'),
@@ -281,10 +289,10 @@ class TestLaunchers(base.BaseTestCase):
         self.assertIn('cannot be started here', str(error))
 
     def test_the_next_one_stands_in_and_the_reason_is_told(self):
-        broken = launchers.Bubblewrap('/no/such/bwrap')
+        broken = sandbox_backends.Bubblewrap('/no/such/bwrap')
         self.useFixture(fixtures.MockPatchObject(
-            launchers, 'candidates',
-            return_value=[broken, launchers.Plain()]))
+            sandbox_backends, 'list_candidates',
+            return_value=[broken, sandbox_backends.Plain()]))
         driver = process.Driver(
             process_drivers.config(),
             self.useFixture(fixtures.TempDir()).path)
@@ -299,8 +307,8 @@ class TestLaunchers(base.BaseTestCase):
 
 class TestSandbox(base.BaseTestCase):
     def test_mounts_below(self):
-        self.assertIn('/proc', sandbox.mounts_below('/proc'))
-        self.assertEqual([], sandbox.mounts_below('/no/such/place'))
+        self.assertIn('/proc', sandbox.list_mounts('/proc'))
+        self.assertEqual([], sandbox.list_mounts('/no/such/place'))
 
     def test_error_names_the_path(self):
         error = self.assertRaises(OSError, sandbox.mount, 'nothing',
@@ -311,13 +319,13 @@ class TestSandbox(base.BaseTestCase):
 class TestWorker(base.BaseTestCase):
     def test_users_differ_and_are_used_again(self):
         users = worker.Users(1000)
-        taken = [users.take() for _each in range(3)]
+        taken = [users.acquire_uid() for _each in range(3)]
         self.assertEqual(3, len(set(taken)))
-        users.give(taken[1])
-        self.assertEqual(taken[1], users.take())
+        users.release_uid(taken[1])
+        self.assertEqual(taken[1], users.acquire_uid())
 
     def test_block_of_users_is_that_of_the_process(self):
-        first = worker.Users(5).take()
+        first = worker.Users(5).acquire_uid()
         self.assertEqual(5 + os.getpid() % 65536 * 1024, first)
 
     def test_users_are_numbers_that_the_kernel_has(self):
@@ -330,8 +338,8 @@ class TestWorker(base.BaseTestCase):
     def test_no_more_users(self):
         users = worker.Users(0)
         for _each in range(1024):
-            users.take()
-        self.assertRaises(StopIteration, users.take)
+            users.acquire_uid()
+        self.assertRaises(StopIteration, users.acquire_uid)
 
     def test_sockets(self):
         path = self.useFixture(fixtures.TempDir()).path

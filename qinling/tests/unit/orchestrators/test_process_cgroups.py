@@ -47,7 +47,7 @@ class CgroupTest(base.BaseTestCase):
 
 class TestOwnDirectories(CgroupTest):
     def find(self, mounts, membership):
-        found = cgroups.own_directories(
+        found = cgroups.find_own_directories(
             self.file('mounts', mounts.format(root=self.root)),
             self.file('membership', membership))
         return {name: os.path.relpath(path, self.root)
@@ -92,7 +92,7 @@ class TestDelegation(CgroupTest):
         self.group()
         self.assertEqual(
             dict.fromkeys(('cpu', 'memory', 'pids'), self.root),
-            cgroups.delegate(self.root))
+            cgroups.delegate_controllers(self.root))
         self.assertEqual(str(os.getpid()),
                          self.read('qinling-service/cgroup.procs'))
         self.assertEqual('+cpu +memory +pids',
@@ -101,23 +101,26 @@ class TestDelegation(CgroupTest):
     def test_done_already(self):
         self.group(enabled='cpu memory pids', processes='')
         leaf = os.path.join(self.root, 'qinling-service')
-        self.assertEqual(self.root, cgroups.delegate(leaf)['memory'])
+        self.assertEqual(self.root,
+                         cgroups.delegate_controllers(leaf)['memory'])
         self.assertEqual('', self.read('qinling-service/cgroup.procs'))
 
     def test_other_processes_are_left_alone(self):
         self.group(processes=f'1\n{os.getpid()}\n')
-        error = self.assertRaises(OSError, cgroups.delegate, self.root)
+        error = self.assertRaises(OSError, cgroups.delegate_controllers,
+                                  self.root)
         self.assertIn('other processes', str(error))
         self.assertEqual('', self.read('qinling-service/cgroup.procs'))
         self.assertEqual('', self.read('cgroup.subtree_control'))
 
     def test_no_memory_controller(self):
         self.group(controllers='hugetlb')
-        error = self.assertRaises(OSError, cgroups.delegate, self.root)
+        error = self.assertRaises(OSError, cgroups.delegate_controllers,
+                                  self.root)
         self.assertIn('not delegated', str(error))
 
     def test_not_mounted(self):
-        error = self.assertRaises(OSError, cgroups.delegate, None)
+        error = self.assertRaises(OSError, cgroups.delegate_controllers, None)
         self.assertIn('not mounted', str(error))
 
 
@@ -125,33 +128,32 @@ class TestProcessors(CgroupTest):
     def group(self, version, **files):
         for name, text in files.items():
             self.file(name.replace('_', '.', 1), text)
-        settings = (cgroups.settings_v1, cgroups.settings_v2)[version - 1]
         controllers = ('cpu', 'cpuacct') if version == 1 else ('cpu',)
         return cgroups.Group(dict.fromkeys(controllers, self.root),
-                             lambda limits: settings(limits, 0, 1))
+                             cgroups.LimitFiles(version, 0, 1))
 
     def test_time_of_version_1(self):
         self.assertEqual(1.5, self.group(
-            1, cpuacct_usage='1500000000\n').processor_time())
+            1, cpuacct_usage='1500000000\n').read_cpu_time())
 
     def test_time_of_version_2(self):
         self.assertEqual(1.5, self.group(
             2, cpu_stat='usage_usec 1500000\nuser_usec 1\n')
-            .processor_time())
+            .read_cpu_time())
 
     def test_time_of_a_group_that_is_gone(self):
-        self.assertEqual(0, self.group(1).processor_time())
-        self.assertEqual(0, cgroups.NoGroup().processor_time())
+        self.assertEqual(0, self.group(1).read_cpu_time())
+        self.assertEqual(0, cgroups.NoGroup().read_cpu_time())
 
     def test_others_first(self):
         group = self.group(1, cpu_idle='0')
         for yielding in (True, False):
-            group.let_others_first(yielding)
+            group.set_idle(yielding)
             self.assertEqual(str(int(yielding)), self.read('cpu.idle'))
 
     def test_kernel_without_idle_groups(self):
         group = self.group(2)
-        group.let_others_first(True)
+        group.set_idle(True)
         self.assertEqual([], os.listdir(self.root))
 
 
@@ -159,7 +161,7 @@ class TestSettings(base.BaseTestCase):
     memory = 2 * (32 + 48) * MIB + 100 * MIB
 
     def test_version_1(self):
-        settings = cgroups.settings_v1(LIMITS, 100 * MIB, 128)
+        settings = cgroups.LimitFiles(1, 100 * MIB, 128).list_files(LIMITS)
         self.assertEqual({
             'memory.limit_in_bytes': self.memory,
             'memory.memsw.limit_in_bytes': self.memory,
@@ -168,7 +170,7 @@ class TestSettings(base.BaseTestCase):
         }, {name: value for _controller, name, value in settings})
 
     def test_version_2(self):
-        settings = cgroups.settings_v2(LIMITS, 100 * MIB, 128)
+        settings = cgroups.LimitFiles(2, 100 * MIB, 128).list_files(LIMITS)
         self.assertEqual({
             'memory.max': self.memory, 'memory.swap.max': 0,
             'pids.max': 208, 'cpu.max': '12000 20000',
@@ -188,21 +190,20 @@ class TestGroups(CgroupTest):
         self.bases = {name: os.path.join(self.root, name)
                       for name in ('memory', 'pids')}
         self.cgroups = cgroups.Cgroups(
-            self.bases,
-            lambda limits: cgroups.settings_v1(limits, 0, 10), 'all of it')
+            self.bases, cgroups.LimitFiles(1, 0, 10), 'all of it')
 
     def names(self, controller='memory'):
         return os.listdir(self.bases[controller])
 
     def test_life_of_a_group(self):
-        group = self.cgroups.make('worker')
+        group = self.cgroups.create_group('worker')
         name, = self.names()
         self.assertEqual([name], self.names('pids'))
         for path in ('memory/%s/cgroup.procs', 'pids/%s/cgroup.procs',
                      'memory/%s/memory.limit_in_bytes', 'pids/%s/pids.max'):
             self.file(path % name)
-        group.add(4711)
-        group.limit(LIMITS)
+        group.add_process(4711)
+        group.set_limits(LIMITS)
         self.assertEqual('4711', self.read(f'memory/{name}/cgroup.procs'))
         self.assertEqual('4711', self.read(f'pids/{name}/cgroup.procs'))
         self.assertEqual(str(2 * (32 + 48) * MIB), self.read(
@@ -210,29 +211,29 @@ class TestGroups(CgroupTest):
         self.assertEqual('90', self.read(f'pids/{name}/pids.max'))
 
     def test_remove(self):
-        group = self.cgroups.make('worker')
+        group = self.cgroups.create_group('worker')
         group.remove()
         self.assertEqual([], self.names() + self.names('pids'))
         group.remove()
 
     def test_limit_that_is_refused_is_no_error(self):
-        group = self.cgroups.make('worker')
+        group = self.cgroups.create_group('worker')
         name, = self.names()
         os.mkdir(os.path.join(self.root, 'pids', name, 'pids.max'))
         logger = self.useFixture(fixtures.FakeLogger())
-        group.limit(LIMITS)
-        group.add(1)
+        group.set_limits(LIMITS)
+        group.add_process(1)
         self.assertIn('pids.max', logger.output)
         self.assertIn('cgroup.procs', logger.output)
 
     def test_nothing_is_left_of_a_group_that_cannot_be_made(self):
         os.rmdir(self.bases['pids'])
-        self.assertRaises(OSError, self.cgroups.make, 'worker')
+        self.assertRaises(OSError, self.cgroups.create_group, 'worker')
         self.assertEqual([], self.names())
 
     def test_only_stale_groups_are_removed(self):
         pid = os.getpid()
-        live = f'qinling-{pid}-{cgroups.start_time(pid)}-a1'
+        live = f'qinling-{pid}-{cgroups.read_start_time(pid)}-a1'
         # The pid is in use again, by another process.
         for name in (live, f'qinling-{pid}-1-a2', 'qinling-999999999-5-a3',
                      'qinling-service', 'other'):
@@ -242,33 +243,34 @@ class TestGroups(CgroupTest):
                          set(self.names()))
 
     def test_start_time(self):
-        self.assertIsNone(cgroups.start_time(999999999))
-        self.assertGreater(cgroups.start_time(os.getpid()), 0)
+        self.assertIsNone(cgroups.read_start_time(999999999))
+        self.assertGreater(cgroups.read_start_time(os.getpid()), 0)
 
 
 class TestFind(base.BaseTestCase):
     plan = types.SimpleNamespace(tmpfs=(('/tmp', MIB),))
 
     def test_switched_off(self):
-        found = cgroups.find(types.SimpleNamespace(cgroup='off'), self.plan)
+        found = cgroups.detect_cgroups(types.SimpleNamespace(cgroup='off'),
+                                       self.plan)
         self.assertEqual('no cgroup (switched off)', found.description)
-        group = found.make('worker')
-        group.add(1)
-        group.limit(LIMITS)
+        group = found.create_group('worker')
+        group.add_process(1)
+        group.set_limits(LIMITS)
         group.remove()
 
     def test_refusal_is_described(self):
         self.useFixture(fixtures.MockPatchObject(
-            cgroups, 'own_directories', return_value={}))
-        found = cgroups.find(types.SimpleNamespace(
+            cgroups, 'find_own_directories', return_value={}))
+        found = cgroups.detect_cgroups(types.SimpleNamespace(
             cgroup='auto', processes=1), self.plan)
         self.assertEqual('no cgroup (cgroups are not mounted)',
                          found.description)
 
     def test_directory_that_cannot_be_written(self):
         self.useFixture(fixtures.MockPatchObject(
-            cgroups, 'own_directories',
+            cgroups, 'find_own_directories',
             return_value={'memory': '/proc/nothing'}))
-        found = cgroups.find(types.SimpleNamespace(
+        found = cgroups.detect_cgroups(types.SimpleNamespace(
             cgroup='auto', processes=1), self.plan)
         self.assertIn('/proc/nothing', found.description)

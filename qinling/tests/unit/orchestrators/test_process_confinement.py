@@ -14,16 +14,21 @@ from qinling import exception
 from qinling.orchestrators import process
 from qinling.orchestrators.process import cgroups
 from qinling.orchestrators.process import confinement
-from qinling.orchestrators.process import launchers
-from qinling.orchestrators.process import plan as plans
+from qinling.orchestrators.process import languages
+from qinling.orchestrators.process import sandbox_backends
+from qinling.orchestrators.process import sandbox_spec
 from qinling.runtimes import agent_confinement
 from qinling.tests.contracts import process_drivers
 from qinling.tests.unit.runtimes import agents
 
-INTERPRETER = plans.Interpreter('/opt/python/bin/python3', ('/opt/python',))
-LAUNCHERS = {'bubblewrap': launchers.Bubblewrap('/bwrap'),
-             'namespaces': launchers.Namespaces('/python', '/root'),
-             'landlock': launchers.Confined(), 'none': launchers.Plain()}
+INTERPRETER = languages.Interpreter(
+    '/opt/python/bin/python3', ('/opt/python',))
+LAUNCHERS = {
+    'bubblewrap': sandbox_backends.Bubblewrap('/bwrap'),
+    'namespaces': sandbox_backends.Namespaces('/python', '/root'),
+    'landlock': sandbox_backends.Confined(),
+    'none': sandbox_backends.Plain()
+}
 
 # Starts a program in a Landlock domain; prints what it could read and write.
 CONFINED = '''
@@ -48,12 +53,13 @@ for each in (allowed, writable, forbidden):
 class TestConfinement(base.BaseTestCase):
     def make(self, name, **values):
         return confinement.Confinement(
-            plans.make(process_drivers.config(**values), [INTERPRETER]),
-            LAUNCHERS[name])
+            sandbox_spec.create_spec(process_drivers.config(**values),
+                                     [INTERPRETER]), LAUNCHERS[name])
 
     def test_settings(self):
         self.useFixture(fixtures.MockPatch('os.geteuid', return_value=0))
-        settings = self.make('bubblewrap', tmp_size=8).settings('/c', '/t')
+        settings = self.make('bubblewrap', tmp_size=8).create_settings(
+            '/c', '/t')
         self.assertEqual(2, len(settings['seccomp']))
         self.assertEqual(2048, settings['inodes']['/tmp'])
         self.assertIn(('/code', 'write'), settings['landlock'])
@@ -62,43 +68,43 @@ class TestConfinement(base.BaseTestCase):
 
     def test_users_cannot_have_bubblewrap_count_inodes(self):
         self.useFixture(fixtures.MockPatch('os.geteuid', return_value=1001))
-        settings = self.make('bubblewrap').settings('/c', '/t')
+        settings = self.make('bubblewrap').create_settings('/c', '/t')
         self.assertEqual({}, settings['inodes'])
 
     def test_our_own_sandbox_counts_inodes_itself(self):
-        settings = self.make('namespaces').settings('/c', '/t')
+        settings = self.make('namespaces').create_settings('/c', '/t')
         self.assertEqual({}, settings['inodes'])
         self.assertTrue(settings['seccomp'])
 
     def test_without_namespaces(self):
-        settings = self.make('landlock').settings('/c', '/t')
+        settings = self.make('landlock').create_settings('/c', '/t')
         self.assertIn(('/c', 'write'), settings['landlock'])
         self.assertNotIn('/', [path for path, _ in settings['landlock']])
         self.assertNotEqual(
             settings['seccomp'],
-            self.make('bubblewrap').settings('/c', '/t')['seccomp'])
-        self.assertEqual('namespaces', self.make('landlock').missing(
+            self.make('bubblewrap').create_settings('/c', '/t')['seccomp'])
+        self.assertEqual('namespaces', self.make('landlock').list_missing(
             cgroups.CONTROLLERS, cgroups.CONTROLLERS)[0].partition(':')[0])
 
     def test_without_isolation(self):
         self.assertEqual({'inodes': {}, 'seccomp': [], 'landlock': []},
-                         self.make('none').settings('/c', '/t'))
+                         self.make('none').create_settings('/c', '/t'))
         self.assertEqual({'namespaces': 'none', 'seccomp': 'none',
-                          'landlock': 'none'}, self.make('none').report())
+                          'landlock': 'none'}, self.make('none').describe())
 
     def test_kernel_without_seccomp(self):
         self.useFixture(fixtures.MockPatchObject(
             confinement, 'SECCOMP', '/no/such/file'))
         made = self.make('bubblewrap')
-        self.assertEqual([], made.settings('/c', '/t')['seccomp'])
-        self.assertEqual('none', made.report()['seccomp'])
-        self.assertIn('CONFIG_SECCOMP_FILTER', made.missing(
+        self.assertEqual([], made.create_settings('/c', '/t')['seccomp'])
+        self.assertEqual('none', made.describe()['seccomp'])
+        self.assertIn('CONFIG_SECCOMP_FILTER', made.list_missing(
             cgroups.CONTROLLERS, cgroups.CONTROLLERS)[0])
 
     def test_report(self):
-        report = self.make('bubblewrap', allow_network=True).report()
+        report = self.make('bubblewrap', allow_network=True).describe()
         self.assertNotIn('net', report['namespaces'].split(', '))
-        self.assertIn('net', self.make('bubblewrap').report()[
+        self.assertIn('net', self.make('bubblewrap').describe()[
             'namespaces'].split(', '))
         for version, text in ((0, 'none (this kernel'), (1, 'none (this'),
                               (4, 'lets executions of a worker signal'),
@@ -106,19 +112,19 @@ class TestConfinement(base.BaseTestCase):
             with mock.patch.object(agent_confinement, 'landlock_version',
                                    return_value=version):
                 self.assertIn(text,
-                              self.make('bubblewrap').report()['landlock'])
+                              self.make('bubblewrap').describe()['landlock'])
 
     def test_missing(self):
         made = self.make('bubblewrap')
         wanted = cgroups.CONTROLLERS
-        self.assertEqual([], made.missing(wanted, wanted))
-        lack, = made.missing(('pids',), wanted)
+        self.assertEqual([], made.list_missing(wanted, wanted))
+        lack, = made.list_missing(('pids',), wanted)
         self.assertTrue(lack.startswith(
             'control groups of cpu, memory: run the service as root'), lack)
         self.assertEqual(
             ['namespaces', 'seccomp', 'control groups of cpu, memory, pids'],
             [each.partition(':')[0]
-             for each in self.make('none').missing((), wanted)])
+             for each in self.make('none').list_missing((), wanted)])
 
     def test_landlock(self):
         if agent_confinement.landlock_version() \
@@ -157,8 +163,8 @@ class TestStrict(base.BaseTestCase):
 
     def test_refuses_without_namespaces(self):
         self.useFixture(fixtures.MockPatchObject(
-            launchers, 'candidates',
-            return_value=[launchers.Bubblewrap('/no/such/bwrap')]))
+            sandbox_backends, 'list_candidates',
+            return_value=[sandbox_backends.Bubblewrap('/no/such/bwrap')]))
         error = self.assertRaises(exception.PermanentError, self.driver,
                                   isolation='strict')
         self.assertIn('install bubblewrap', str(error))

@@ -9,14 +9,15 @@ import zipfile
 from qinling.orchestrators.process import languages
 from qinling.tests.unit.runtimes import agents
 
-PROGRAMS = languages.Programs(os.path.realpath(sys.executable),
-                              shutil.which('node'))
+NODEJS = shutil.which('node')
+INTERPRETERS = languages.Interpreters(
+    languages.Interpreter(os.path.realpath(sys.executable)),
+    {'nodejs': languages.Interpreter(NODEJS)} if NODEJS else {})
 
 
 def images():
     """Those that can be tested on this machine."""
-    return [image for image in languages.BOOTSTRAPS
-            if image != 'nodejs' or PROGRAMS.nodejs]
+    return list(INTERPRETERS.describe())
 
 
 def conformance(image):
@@ -35,8 +36,8 @@ class Worker(agents.Agent):
     """A worker that has loaded a package."""
 
     def __init__(self, image, package, entry, **settings):
-        super().__init__(bootstrap=languages.bootstrap(
-            image, PROGRAMS, agents.DIRECTORY))
+        super().__init__(bootstrap=INTERPRETERS.bootstrap_command(
+            image, agents.DIRECTORY))
         self._package = package
         self._load = dict(settings, entry=entry)
 

@@ -6,7 +6,7 @@ from unittest import mock
 
 from oslotest import base
 
-from qinling.orchestrators.process import governor
+from qinling.orchestrators.process import cpu_throttle
 
 
 class Group:
@@ -16,29 +16,32 @@ class Group:
         self.use, self.spent, self.yielding = use, 0, False
         self.changes = 0
 
-    def processor_time(self):
+    def read_cpu_time(self):
         return self.spent
 
-    def let_others_first(self, yielding):
-        self.yielding = yielding
+    def set_idle(self, idle):
+        self.yielding = idle
         self.changes += 1
 
 
-class TestGovernor(base.BaseTestCase):
+class TestCpuThrottle(base.BaseTestCase):
     """A machine with two processors."""
 
     def setUp(self):
         super().setUp()
         self.groups = []
         self.now = 1.0
-        clock = mock.patch.object(governor.time, 'monotonic',
+        clock = mock.patch.object(cpu_throttle.time, 'monotonic',
                                   lambda: self.now)
-        cores = mock.patch.object(governor.os, 'cpu_count', lambda: 2)
+        cores = mock.patch.object(cpu_throttle.os, 'cpu_count', lambda: 2)
         for each in (clock, cores):
             each.start()
             self.addCleanup(each.stop)
         self.closing = threading.Event()
-        self.governor = governor.Governor(lambda: self.groups, self.closing)
+        self.throttle = cpu_throttle.CpuThrottle(self, self.closing)
+
+    def list_claimed_groups(self):
+        return self.groups
 
     def pass_time(self, *uses):
         """Whether each group yields after a second in which they used so
@@ -46,11 +49,11 @@ class TestGovernor(base.BaseTestCase):
         new = [Group(0) for _each in uses[len(self.groups):]]
         if new:
             self.groups += new
-            self.governor.look()
+            self.throttle.adjust_priorities()
         self.now += 1
         for group, use in zip(self.groups, uses):
             group.spent += use
-        self.governor.look()
+        self.throttle.adjust_priorities()
         return [each.yielding for each in self.groups]
 
     def test_the_large_ones_yield_when_processors_are_short(self):
@@ -84,5 +87,5 @@ class TestGovernor(base.BaseTestCase):
     def test_thread_ends(self):
         with mock.patch.object(self.closing, 'wait',
                                side_effect=[False, True]) as wait:
-            self.governor._run()
+            self.throttle._run()
         self.assertEqual(2, wait.call_count)
