@@ -18,9 +18,10 @@ import sys
 
 #: Words that plain present-day technical English does not use.
 ARCHAIC = re.compile(
-    r'\b(?:whoever|whatever|whomever|whom|whosoever|anew|nobody|somebody|'
+    r'\b(?:whoever|whatever|whomever|whom|whosoever|anew|somebody|'
+    r'(?<!\')nobody|'  # the name of a user
     r'anybody|everybody|shall|lest|begun|bears?|by and by|to be had|'
-    r'is none|are none|had better|for ever|nothing of|thereof|therein|'
+    r'is (?-i:none)|are none|had better|for ever|nothing of|thereof|therein|'
     r'hither|thither|whence|whither|whereupon|hereby|but once|but for)\b',
     re.IGNORECASE)
 #: Pronouns, which make a reader search for their nouns.
