@@ -28,7 +28,7 @@ import main_job
 sys.path.append(str(pathlib.Path(__file__).parents[2]))
 
 from qinling import conf as qinling_conf  # noqa: E402
-from qinling.engine import invoker  # noqa: E402
+from qinling.engine.run import invoker  # noqa: E402
 from qinling.orchestrators import base  # noqa: E402
 from qinling.orchestrators import kubernetes  # noqa: E402
 from qinling.tests.kubernetes import cluster as clusters  # noqa: E402
@@ -60,7 +60,7 @@ def wait_full(made, replicas):
 def claim_ms(made, calls):
     """(milliseconds until a claimed worker has answered, the worker)."""
     begin = time.perf_counter()
-    worker = made.claim('r', 'f/0', LIMITS)
+    worker = made.claim('r', base.FunctionKey('f'), LIMITS)
     status, _answer = calls.status(worker)
     if status != 200:
         raise RuntimeError(status)

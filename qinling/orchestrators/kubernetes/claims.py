@@ -1,351 +1,403 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Taking pods out of pools, and giving them up.
+"""Claim and release of pods.
 
-A pod is claimed by giving it other labels, on condition that nobody has
-changed it since it was seen.  It leaves its ReplicaSet by that, which makes
-another one.  When no pod is idle, one is made that belongs to its function
-from the start, so that many claims at once need not wait for each other.
+A claim changes the labels of an idle pod, provided that the pod did not change
+since the view was updated.  The ReplicaSet then no longer selects the pod, and
+creates another pod.  Without an idle pod, a claim creates a claimed pod, so
+that concurrent claims do not wait for each other.
 """
 
 import copy
 import hmac
 import logging
 import secrets
-import threading
 import time
+
+from oslo_config import cfg
 
 from qinling import exception
 from qinling.orchestrators import base
 from qinling.orchestrators.kubernetes import api as apis
+from qinling.orchestrators.kubernetes import cluster as clusters
 from qinling.orchestrators.kubernetes import labels
 from qinling.orchestrators.kubernetes import manifests
 from qinling.orchestrators.kubernetes import pods
 
 LOG = logging.getLogger(__name__)
 
-AUTOPSY = 3.0   # seconds in which the cluster tells of a death
-# Whoever moves pods between nodes had better leave a busy one alone.
+DIAGNOSIS_SECONDS = 3.0   # until the cluster reports the end of a pod
+# Ask the cluster autoscaler not to move busy pods.
 ANNOTATIONS = {'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false'}
 
 
 class Claims:
-    """The claimed pods of one engine.
+    """Claimed pods of an engine.
 
     :param options: the configuration group ``kubernetes``.
-    :param parts: the driver's ``api``, ``view``, ``maker``, ``pools``,
-        ``engines`` and ``reach``.
-    :param later: function that calls another one in the background.
     """
 
-    def __init__(self, options, parts, later):
+    def __init__(self, options: cfg.ConfigOpts.GroupAttr,
+                 cluster: clusters.Cluster) -> None:
         self._options = options
-        self._api = parts.api
-        self._view = parts.view
-        self._maker = parts.maker
-        self._pools = parts.pools
-        self._engines = parts.engines
-        self._reach = parts.reach
-        self._later = later
-        self._lock = threading.Lock()
-        self._mine = {}        # name -> Worker
-        self._reserved = set()  # names of pods that a claim works on
-        self._stale = {}       # name -> resourceVersion that is too old
-        self._deaths = {}      # name -> Death, or None
-        self._restarts = {}    # name -> restarts of its container by then
+        self._api = cluster.api
+        self._background = cluster.background
+        self._view = cluster.view
+        self._manifests = cluster.manifests
+        self._pools = cluster.pools
+        self._engines = cluster.engines
+        self._proxy = cluster.proxy
+        self._workers: dict[str, base.Worker] = {}
+        #: pods of unfinished claims
+        self._reserved: set[str] = set()
+        #: name -> outdated resourceVersion
+        self._stale: dict[str, str] = {}
+        #: released or dead pods
+        self._exit_reasons: dict[str, base.ExitReason | None] = {}
+        #: restarts of the container at the time of the claim
+        self._restarts: dict[str, int] = {}
         self.can_resize = False
 
     # Claiming
 
-    def claim(self, runtime_id, function, limits, build):
-        """See :meth:`..base.Orchestrator.claim`."""
-        id, _, version = function.partition('/')
-        wanted = {labels.STATE: labels.CLAIMED, labels.FUNCTION: id,
-                  labels.VERSION: version, labels.BUILD: build,
-                  labels.ENGINE: self._engines.name}
-        with apis.explained('No worker can be claimed'):
-            key = self._pools_key(runtime_id)
-            pod = self._adopt(runtime_id, wanted)
+    def claim(self, runtime_id: str | None, function: base.FunctionKey,
+              limits: base.Limits, build: str) -> base.Worker:
+        """Claim a pod, see :meth:`..base.Orchestrator.claim`."""
+        new_labels = {
+            labels.STATE: labels.CLAIMED,
+            labels.FUNCTION: function.function_id,
+            labels.VERSION: str(function.version), labels.BUILD: build,
+            labels.ENGINE: self._engines.name}
+        with apis.translate_errors('No worker can be claimed'):
+            key = self._find_pool_key(runtime_id)
+            pod = self._adopt_orphan(runtime_id, new_labels)
             used = pod is not None
             if pod is None:
-                pod = self._take(runtime_id, wanted)
-        worker = self._worker(pod, key, used)
+                pod = self._acquire_pod(runtime_id, new_labels)
+        worker = self._create_worker(pod, key, used)
         with self._view.changed:
-            self._mine[worker.name] = worker
-            self._restarts[worker.name] = pods.restarts(pod)
+            self._workers[worker.name] = worker
+            self._restarts[worker.name] = pods.count_restarts(pod)
             self._reserved.discard(worker.name)
         if self.can_resize and not used:
-            self._later(self._resize, worker.name, limits)
+            self._background.submit(self._resize, worker.name, limits)
         return worker
 
-    def _pools_key(self, runtime_id):
+    def _find_pool_key(self, runtime_id: str | None) -> bytes:
         with self._view.changed:
-            if manifests.pool_name(runtime_id) not in self._view.deployments:
+            if runtime_id is None or manifests.pool_name(
+                    runtime_id) not in self._view.deployments:
                 raise base.NoPool(runtime_id)
-        return self._pools.key(runtime_id)
+        return self._pools.fetch_key(runtime_id)
 
-    def _worker(self, pod, key, used=False):
-        name = pods.name(pod)
+    def _create_worker(self, pod: apis.Resource, key: bytes, used: bool
+                       ) -> base.Worker:
+        name = pods.get_name(pod)
         secret = hmac.new(key, name.encode(), 'sha256').hexdigest()
         return base.Worker(
-            name, pods.label(pod, labels.RUNTIME), pods.address(pod), secret,
-            _function(pod), used, self._reach and self._reach(name))
+            name, pods.get_label(pod, labels.RUNTIME), pods.get_address(pod),
+            secret, _read_function(pod), used,
+            self._proxy.create_transport(name) if self._proxy else None)
 
-    def _adopt(self, runtime_id, wanted):
-        """A pod that a dead engine has used for the same build."""
-        same = (labels.FUNCTION, labels.VERSION, labels.BUILD)
+    def _adopt_orphan(self, runtime_id: str | None, new_labels: dict[str, str]
+                      ) -> apis.Resource | None:
+        """Claim a pod of a dead engine with the same fingerprint, if any."""
         with self._view.changed:
-            engines = {pods.label(each, labels.ENGINE)
-                       for each in self._view.of(runtime_id, labels.CLAIMED)}
-        self._engines.meet(engines)
+            engines = {pods.get_label(pod, labels.ENGINE) for pod in
+                       self._view.list_pods(runtime_id, labels.CLAIMED)}
+        self._engines.refresh(engines)
         while True:
             with self._view.changed:
-                pod = next((each for each in self._view.of(
-                    runtime_id, labels.CLAIMED)
-                    if wanted[labels.BUILD] and self._free(each)
-                    and all(pods.label(each, key) == wanted[key]
-                            for key in same)
-                    and self._engines.dead(pods.label(each, labels.ENGINE))),
-                    None)
+                pod = next(
+                    (pod for pod in self._view.list_pods(
+                        runtime_id, labels.CLAIMED)
+                     if self._is_orphan_of(pod, new_labels)), None)
                 if pod is None:
                     return None
-                self._reserved.add(pods.name(pod))
-            pod = self._relabel(pod, wanted)
+                self._reserved.add(pods.get_name(pod))
+            pod = self._relabel(pod, new_labels)
             if pod is not None:
-                LOG.info('Worker %s is taken over.', pods.name(pod))
+                LOG.info('Adopted worker %s', pods.get_name(pod))
                 return pod
 
-    def _take(self, runtime_id, wanted):
-        """A ready pod with the wanted labels."""
+    def _is_orphan_of(self, pod: apis.Resource, new_labels: dict[str, str]
+                      ) -> bool:
+        """Return whether a dead engine used a pod for the same labels."""
+        return bool(
+            new_labels[labels.BUILD] and self._is_free(pod)
+            and all(pods.get_label(pod, key) == new_labels[key]
+                    for key in (labels.FUNCTION, labels.VERSION, labels.BUILD))
+            and self._engines.is_dead(pods.get_label(pod, labels.ENGINE)))
+
+    def _acquire_pod(self, runtime_id: str | None,
+                     new_labels: dict[str, str]) -> apis.Resource:
+        """Claim an idle pod, or a new pod.
+
+        :raises TemporaryError: no pod is ready in time.
+        """
         deadline = time.monotonic() + self._options.claim_timeout
-        born = None
+        created = None  # name of a new pod
         try:
             while True:
                 with self._view.changed:
-                    pod = self._idle(runtime_id, born)
-                if pod is not None and pods.name(pod) == born:
-                    born = None
+                    pod = self._reserve_ready(runtime_id, created)
+                if pod is not None and pods.get_name(pod) == created:
+                    created = None
                     return pod
                 if pod is not None:
-                    pod = self._relabel(pod, wanted)
+                    pod = self._relabel(pod, new_labels)
                     if pod is not None:
                         return pod
                     continue
-                if born is None:
-                    born = self._bear(runtime_id, wanted)
-                self._wait(runtime_id, born, deadline)
+                if created is None:
+                    created = self._create_pod(runtime_id, new_labels)
+                self._wait_change(runtime_id, created, deadline)
         finally:
-            if born is not None:
+            if created is not None:
                 with self._view.changed:
-                    # It counts no more, though it is seen for a while.
-                    self._deaths[born] = None
-                    self._reserved.discard(born)
-                self._later(self._delete, born)
+                    # The view still has the pod for a while.
+                    self._exit_reasons[created] = None
+                    self._reserved.discard(created)
+                self._background.submit(self._delete, created)
 
-    def _idle(self, runtime_id, born):
-        """A pod that can be had now, reserved; ``None`` if there is none.
-        The condition is held."""
-        self._check_most(born)
-        mine = self._view.pods.get(born)
-        if mine is not None and pods.ready(mine):
-            return mine
-        for pod in self._view.of(runtime_id, labels.IDLE):
-            if self._free(pod):
-                self._reserved.add(pods.name(pod))
+    def _reserve_ready(self, runtime_id: str | None, created: str | None
+                       ) -> apis.Resource | None:
+        """Return a ready pod, reserved; the caller holds the condition.
+
+        :param created: name of the pod of this claim.
+        """
+        self._check_maximum(created)
+        new_pod = self._view.pods.get(created or '')
+        if new_pod is not None and pods.is_ready(new_pod):
+            return new_pod
+        for pod in self._view.list_pods(runtime_id, labels.IDLE):
+            if self._is_free(pod):
+                self._reserved.add(pods.get_name(pod))
                 return pod
         return None
 
-    def _free(self, pod):
-        name = pods.name(pod)
-        return (pods.ready(pod) and name not in self._reserved
-                and name not in self._mine and name not in self._deaths
+    def _is_free(self, pod: apis.Resource) -> bool:
+        name = pods.get_name(pod)
+        return (pods.is_ready(pod) and name not in self._reserved
+                and name not in self._workers
+                and name not in self._exit_reasons
                 and self._stale.get(name)
                 != pod['metadata']['resourceVersion'])
 
-    def _check_most(self, born):
-        most = self._options.max_workers
-        if not most:
+    def _check_maximum(self, created: str | None) -> None:
+        """Raise ``TemporaryError`` if no further worker is permitted."""
+        maximum = self._options.max_workers
+        if not maximum:
             return
-        taken = {name for name, pod in self._view.pods.items()
-                 if pods.purpose(pod) == labels.CLAIMED
-                 and name not in self._deaths}
-        taken = (taken | self._reserved | set(self._mine)) - {born}
-        if len(taken) >= most:
+        claimed = {name for name, pod in self._view.pods.items()
+                   if pods.get_state(pod) == labels.CLAIMED
+                   and name not in self._exit_reasons}
+        claimed |= self._reserved | set(self._workers)
+        if len(claimed - {created}) >= maximum:
             raise exception.TemporaryError(
-                f'There are {most} workers already, the most that '
+                f'There are {maximum} workers already, the most that '
                 '[kubernetes] max_workers allows.')
 
-    def _relabel(self, pod, wanted):
-        """The pod with the wanted labels, ``None`` if somebody else has
-        changed it first."""
-        name = pods.name(pod)
+    def _relabel(self, pod: apis.Resource, new_labels: dict[str, str]
+                 ) -> apis.Resource | None:
+        """Change the labels of a reserved pod.
+
+        :returns: ``None`` if the pod changed concurrently.
+        """
+        name = pods.get_name(pod)
         version = pod['metadata']['resourceVersion']
-        changed = None
+        changed_pod = None
         try:
-            changed = self._api.call(
+            changed_pod = self._api.call(
                 self._api.prompt.patch_namespaced_pod, name,
                 self._api.namespace, {'metadata': {
-                    'resourceVersion': version, 'labels': wanted,
+                    'resourceVersion': version, 'labels': new_labels,
                     'annotations': ANNOTATIONS}},
                 _content_type=apis.MERGE_PATCH)
-        except apis.Refused as e:
+        except apis.Rejected as e:
             if e.status not in (apis.CONFLICT, apis.NOT_FOUND):
                 raise
         finally:
             with self._view.changed:
-                if changed is None:
+                if changed_pod is None:
                     self._reserved.discard(name)
                     self._stale[name] = version
-        if changed is not None:
-            self._view.learn(changed)
-        return changed
+        if changed_pod is not None:
+            self._view.record_pod(changed_pod)
+        return changed_pod
 
-    def _bear(self, runtime_id, wanted):
-        """Make a pod that is claimed from the start; returns its name."""
+    def _create_pod(self, runtime_id: str | None, new_labels: dict[str, str]
+                    ) -> str:
+        """Create a claimed pod, and return its name."""
         name = f'qinling-{secrets.token_hex(8)}'
         with self._view.changed:
-            pool = self._view.deployments.get(manifests.pool_name(runtime_id))
+            pool = self._view.deployments.get(
+                manifests.pool_name(runtime_id or ''))
             if pool is None:
                 raise exception.TemporaryError('Its pool was deleted.')
             template = copy.deepcopy(pool['spec']['template'])
             self._reserved.add(name)
         template['metadata']['name'] = name
         template['metadata'].setdefault('annotations', {}).update(ANNOTATIONS)
-        template['metadata']['labels'].update(wanted)
+        template['metadata']['labels'].update(new_labels)
         try:
             self._api.call(self._api.prompt.create_namespaced_pod,
                            self._api.namespace, {
                                'apiVersion': 'v1', 'kind': 'Pod', **template})
         except BaseException:
-            # It may be there if the answer was lost.
-            self._later(self._delete, name)
+            # The pod may exist if only the answer failed.
+            self._background.submit(self._delete, name)
             raise
         return name
 
-    def _wait(self, runtime_id, born, deadline):
-        """Wait for any news.
+    def _wait_change(self, runtime_id: str | None, created: str,
+                     deadline: float) -> None:
+        """Wait for a change of the view.
 
-        :raises TemporaryError: there is no hope, or no time left.
+        :raises TemporaryError: the new pod has a permanent problem, or the
+            deadline has passed.
         """
         with self._view.changed:
-            pod = self._view.pods.get(born)
-            found = pod and pods.complaint(pod)
-            left = deadline - time.monotonic()
-            if left <= 0 or (found and found[0]):
-                why = found[1] if found else (
+            pod = self._view.pods.get(created)
+            problem = pod and pods.find_problem(pod)
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or (problem and problem.hopeless):
+                reason = problem.sentence if problem else (
                     f'it took more than {self._options.claim_timeout} '
                     'seconds.')
                 raise exception.TemporaryError(
-                    f'No worker of the runtime {runtime_id} is ready: {why}')
-            if any(map(self._free, self._view.of(runtime_id, labels.IDLE))):
+                    f'No worker of the runtime {runtime_id} is ready: '
+                    + reason)
+            if any(map(self._is_free,
+                       self._view.list_pods(runtime_id, labels.IDLE))):
                 return
-            if pod is None or not pods.ready(pod):
-                self._view.changed.wait(left)
+            if pod is None or not pods.is_ready(pod):
+                self._view.changed.wait(remaining)
 
-    def _resize(self, name, limits):
-        """Fit a pod to its function; its agent limits memory at once."""
+    def _resize(self, name: str, limits: base.Limits) -> None:
+        """Resize a pod; the agent limits memory independently."""
         try:
             self._api.call(
                 self._api.core.patch_namespaced_pod_resize, name,
-                self._api.namespace, self._maker.resized(limits))
-        except (apis.Refused, apis.Unreachable) as e:
-            LOG.info('Pod %s keeps the size of its pool: %s', name, e)
+                self._api.namespace, self._manifests.create_resize(limits))
+        except (apis.Rejected, apis.Unreachable) as e:
+            LOG.info('Could not resize pod %s: %s', name, e)
 
     # Releasing
 
-    def release(self, worker, lost):
-        """See :meth:`..base.Orchestrator.release`."""
-        if lost:
-            death = self._autopsy(worker.name)
+    def release(self, worker: base.Worker, disconnected: bool
+                ) -> base.ExitReason | None:
+        """Delete a pod, see :meth:`..base.Orchestrator.release`."""
+        if disconnected:
+            reason = self._diagnose(worker.name)
             with self._view.changed:
-                self._deaths[worker.name] = death
+                self._exit_reasons[worker.name] = reason
         else:
             with self._view.changed:
-                death = self._deaths.setdefault(worker.name, None)
+                reason = self._exit_reasons.setdefault(worker.name, None)
         with self._view.changed:
-            self._mine.pop(worker.name, None)
+            self._workers.pop(worker.name, None)
         self._delete(worker.name)
-        return death
+        return reason
 
-    def _autopsy(self, name):
-        """Why a pod died; its connections break before the cluster knows.
+    def _diagnose(self, name: str) -> base.ExitReason | None:
+        """Return why a pod died.
+
+        Connections break before the cluster reports the end of the pod.
         """
+        deadline = time.monotonic() + DIAGNOSIS_SECONDS
         with self._view.changed:
-            if self._deaths.get(name):
-                return self._deaths[name]
-            found = []
-
-            def known():
+            reason = self._exit_reasons.get(name)
+            while reason is None:
                 pod = self._view.pods.get(name)
-                death = pod and pods.death(
+                if pod is None:
+                    return self._exit_reasons.get(name)
+                reason = pods.find_exit_reason(
                     pod, self._restarts.get(name, 0))
-                found[:] = [death]
-                return death or pod is None
-            self._view.changed.wait_for(known, AUTOPSY)
-            return found[0] or self._deaths.get(name)
+                if reason is None and not self._view.changed.wait(
+                        deadline - time.monotonic()):
+                    return self._exit_reasons.get(name)
+            return reason
 
-    def _delete(self, name):
+    def _delete(self, name: str) -> None:
         self._api.delete_pod(name)
         with self._view.changed:
             self._reserved.discard(name)
 
     # Watching
 
-    def seen(self, old, new):
-        """A pod has changed; returns the :class:`..base.Worker` of this
-        engine that is lost by that, if any.  The condition is held."""
-        name = pods.name(new or old)
+    def remove_lost(self, old: apis.Resource | None,
+                    new: apis.Resource | None) -> base.Worker | None:
+        """Return the worker of this engine that a change ended, if any.
+
+        The caller holds the condition.
+
+        :param old, new: see :class:`.view.ChangeListener`.
+        """
+        pod = new or old
+        if pod is None:
+            return None
+        name = pods.get_name(pod)
+        restarts = self._restarts.get(name, 0)
         if new is None:
             self._stale.pop(name, None)
-            if name in self._deaths:
-                self._deaths[name] = self._deaths[name] or pods.death(
-                    old, self._restarts.get(name, 0))
-        worker = self._mine.get(name)
+            if name in self._exit_reasons:
+                self._exit_reasons[name] = (
+                    self._exit_reasons[name]
+                    or pods.find_exit_reason(pod, restarts))
+        worker = self._workers.get(name)
         if worker is None:
             return None
-        restarts = self._restarts.get(name, 0)
-        if (new is not None and not pods.leaving(new)
-                and not pods.ended_since(new, restarts)
-                and not self._taken_over(new)):
+        if (new is not None and not pods.is_leaving(new)
+                and not pods.get_termination_since(new, restarts)
+                and not self._is_adopted(new)):
             return None
-        del self._mine[name]
-        self._deaths[name] = pods.death(new or old, restarts) or base.Death(
-            'The pod of the worker was deleted.')
+        del self._workers[name]
+        self._exit_reasons[name] = pods.find_exit_reason(
+            pod, restarts) or base.ExitReason(
+                'The pod of the worker was deleted.')
         return worker
 
-    def _taken_over(self, pod):
-        """Whether another engine has a pod of this one.  An event may be
-        older than our claim, and tell of no engine or of a dead one."""
-        engine = pods.label(pod, labels.ENGINE)
+    def _is_adopted(self, pod: apis.Resource) -> bool:
+        """Return whether another engine claimed a pod of this engine.
+
+        An event older than the claim has no engine or a dead engine.
+        """
+        engine = pods.get_label(pod, labels.ENGINE)
         return (engine not in ('', self._engines.name)
-                and not self._engines.dead(engine))
+                and not self._engines.is_dead(engine))
 
-    def list(self):
-        """All claimed workers, of all engines."""
+    def list_claimed(self) -> list[base.Worker]:
+        """Return the claimed workers of all engines."""
         with self._view.changed:
-            others = [pod for name, pod in self._view.pods.items()
-                      if pods.purpose(pod) == labels.CLAIMED
-                      and name not in self._mine
-                      and name not in self._deaths
-                      and name not in self._reserved
-                      and pods.ready(pod)]
-            return list(self._mine.values()) + [
-                base.Worker(pods.name(pod), pods.label(pod, labels.RUNTIME),
-                            pods.address(pod), '', _function(pod))
-                for pod in others]
+            other_pods = [
+                pod for name, pod in self._view.pods.items()
+                if pods.get_state(pod) == labels.CLAIMED
+                and name not in self._workers
+                and name not in self._exit_reasons
+                and name not in self._reserved and pods.is_ready(pod)]
+            return [*self._workers.values(), *(
+                base.Worker(pods.get_name(pod),
+                            pods.get_label(pod, labels.RUNTIME),
+                            pods.get_address(pod), '', _read_function(pod))
+                for pod in other_pods)]
 
-    def held(self):
-        """Names of the pods that this engine uses or is about to."""
+    def list_owned(self) -> set[str]:
+        """Return the names of the pods that this engine uses or claims."""
         with self._view.changed:
-            return set(self._mine) | self._reserved
+            return set(self._workers) | self._reserved
 
-    def forget(self, names):
-        """Drop what is known of pods that are gone."""
+    def forget_pods(self, names: set[str]) -> None:
+        """Forget the exit reasons of absent pods.
+
+        :param names: names of all pods.
+        """
         with self._view.changed:
-            for name in set(self._deaths) - set(self._view.pods) - names:
-                del self._deaths[name]
+            for name in set(self._exit_reasons) - set(
+                    self._view.pods) - names:
+                del self._exit_reasons[name]
                 self._restarts.pop(name, None)
 
 
-def _function(pod):
-    return (f'{pods.label(pod, labels.FUNCTION)}/'
-            f'{pods.label(pod, labels.VERSION)}')
+def _read_function(pod: apis.Resource) -> base.FunctionKey:
+    return base.FunctionKey(pods.get_label(pod, labels.FUNCTION),
+                            int(pods.get_label(pod, labels.VERSION) or 0))

@@ -1,97 +1,106 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract, put together of its parts."""
+"""Implementation of the contract by the parts of this package."""
 
-from concurrent import futures
+from collections.abc import Mapping
+from collections.abc import Sequence
 import logging
 import threading
-import types
+import typing
+
+from kubernetes import client
+from oslo_config import cfg
 
 from qinling import exception
 from qinling.orchestrators import base
 from qinling.orchestrators.kubernetes import api as apis
+from qinling.orchestrators.kubernetes import background
 from qinling.orchestrators.kubernetes import claims
+from qinling.orchestrators.kubernetes import cluster
 from qinling.orchestrators.kubernetes import engines
 from qinling.orchestrators.kubernetes import images
 from qinling.orchestrators.kubernetes import manifests
 from qinling.orchestrators.kubernetes import network
 from qinling.orchestrators.kubernetes import pools
-from qinling.orchestrators.kubernetes import reach
+from qinling.orchestrators.kubernetes import transport
 from qinling.orchestrators.kubernetes import view
 
 LOG = logging.getLogger(__name__)
 
 
 class Driver(base.ImageRunner, base.Orchestrator):
-    """Workers as pods.
+    """Orchestrator of workers as pods.
 
-    The cluster is first asked when it is needed.  From then on two watches
-    and one thread that renews the sign of life are there until
-    :meth:`close`; to run a function on a worker needs no call at all.
+    The first use connects to the cluster: two watches and a thread that renews
+    the Lease then run until :meth:`close`.  Executions on workers need no call
+    of the API server.
 
-    :param conf: a ``ConfigOpts`` with the group ``kubernetes``.
-    :raises PermanentError: the configuration leads to no cluster.
+    :param conf: a configuration with the group ``kubernetes``.
+    :raises PermanentError: the options do not identify a cluster.
     """
 
     shared = True
 
-    def __init__(self, conf, directory=None):
+    def __init__(self, conf: cfg.ConfigOpts, directory: str | None = None
+                 ) -> None:
         options = self._options = conf.kubernetes
         self._changed = threading.Condition()
-        self._api = apis.Api(options)
-        self._background = futures.ThreadPoolExecutor(4, 'kubernetes')
         self._stopped = threading.Event()
-        self._beginning = threading.Lock()
-        self._begun = False
-        parts = types.SimpleNamespace(
-            api=self._api, maker=manifests.Manifests(conf),
-            view=view.View(self._api, self._changed, self._seen),
-            engines=engines.Engines(self._api, options.engine_lease),
-            reach=(reach.Proxy(self._api) if options.reach == 'proxy'
-                   else None))
-        parts.pools = pools.Pools(parts.api, parts.view, parts.maker,
+        self._starting = threading.Lock()
+        self._started = False
+        self._api = api = apis.Api(options)
+        self._background = background.Background()
+        self._view = view.View(api, self._changed, self)
+        self._engines = engines.Engines(api, options.engine_lease)
+        creator = manifests.Manifests(conf)
+        self._pools = pools.Pools(api, self._view, creator,
                                   options.ready_timeout)
-        self._parts = parts
-        self._claims = claims.Claims(options, parts, self._later)
+        parts = cluster.Cluster(
+            api, self._background, creator, self._view, self._engines,
+            self._pools,
+            transport.Proxy(api) if options.reach == 'proxy' else None)
+        self._claims = claims.Claims(options, parts)
         self._images = images.Images(parts, options.ready_timeout)
         self._sweep = engines.Sweep(
-            parts, lambda: self._claims.held() | self._images.held(),
-            self._api.delete_pod, options.orphan_timeout)
-        self._keeper = threading.Thread(
-            target=self._keep, name='kubernetes-keeper', daemon=True)
+            api, self._view, self._engines, (self._claims, self._images),
+            options.orphan_timeout)
+        self._lease_thread = threading.Thread(
+            target=self._renew_lease, name='kubernetes-lease', daemon=True)
 
-    # The contract
+    # Contract
 
-    def ensure_pool(self, runtime):
-        self._begin()
-        self._parts.pools.ensure(runtime)
+    def ensure_pool(self, runtime: base.RuntimeSpec) -> None:
+        self._start()
+        self._pools.ensure(runtime)
 
-    def delete_pool(self, runtime_id):
-        self._begin()
-        self._parts.pools.delete(runtime_id)
+    def delete_pool(self, runtime_id: str) -> None:
+        self._start()
+        self._pools.delete(runtime_id)
 
-    def pools(self):
-        self._begin()
-        return self._parts.pools.capacities()
+    def pools(self) -> Mapping[str, base.Capacity]:
+        self._start()
+        return self._pools.list_capacities()
 
-    def claim(self, runtime_id, function, limits, build=''):
-        self._begin()
+    def claim(self, runtime_id: str | None, function: base.FunctionKey,
+              limits: base.Limits, build: str = '') -> base.Worker:
+        self._start()
         return self._claims.claim(runtime_id, function, limits, build)
 
-    def release(self, worker, lost=False):
-        return self._claims.release(worker, lost)
+    def release(self, worker: base.Worker, disconnected: bool = False
+                ) -> base.ExitReason | None:
+        return self._claims.release(worker, disconnected)
 
-    def claimed(self):
-        self._begin()
-        return self._claims.list()
+    def claimed(self) -> Sequence[base.Worker]:
+        self._start()
+        return self._claims.list_claimed()
 
-    def run_image(self, order):
-        self._begin()
-        return self._images.run(order)
+    def run_image(self, run: base.ImageRun) -> base.ImageOutcome:
+        self._start()
+        return self._images.run(run)
 
-    def cancel_image(self, execution_id):
+    def cancel_image(self, execution_id: str) -> None:
         self._images.cancel(execution_id)
 
-    def describe(self):
+    def describe(self) -> Mapping[str, str]:
         options = self._options
         return {
             'isolation': 'pods',
@@ -106,99 +115,96 @@ class Driver(base.ImageRunner, base.Orchestrator):
                 options.untrusted_runtime_class or 'like trusted ones',
             'reach': options.reach}
 
-    def close(self):
-        """Leave the workers to other engines, which destroy them after a
-        while unless they can use them."""
-        with self._beginning:
+    def close(self) -> None:
+        """Leave the workers to other engines.
+
+        Other engines adopt the workers, or destroy the workers later.
+        """
+        with self._starting:
             if self._stopped.is_set():
                 return
             self._stopped.set()
-            begun = self._begun
+            started = self._started
         with self._changed:
             self._changed.notify_all()
-        if begun:
-            self._keeper.join(self._options.request_timeout)
-            self._parts.view.stop()
+        if started:
+            self._lease_thread.join(self._options.request_timeout)
+            self._view.stop()
             try:
-                self._parts.engines.end()
-            except (apis.Refused, apis.Unreachable) as e:
-                LOG.warning('Other engines learn by and by that this one is '
-                            'gone: %s', e)
-        self._background.shutdown(wait=True)
+                self._engines.stop()
+            except (apis.Rejected, apis.Unreachable) as e:
+                LOG.warning('Could not delete the lease of this engine: %s',
+                            e)
+        self._background.close()
         self._api.close()
 
-    # How it is done
+    # Changes
 
-    def _begin(self):
-        """Connect, once."""
-        if self._begun and not self._stopped.is_set():
+    def handle_change(self, old: apis.Resource | None,
+                      new: apis.Resource | None) -> None:
+        """Handle a change of a pod, see :class:`.view.ChangeListener`."""
+        worker = self._claims.remove_lost(old, new)
+        if worker is not None:
+            LOG.warning('Removing lost worker %s of function %s', worker.name,
+                        worker.function)
+            self._background.submit(self.on_lost, worker)
+
+    # Life cycle
+
+    def _start(self) -> None:
+        """Connect to the cluster, unless connected.
+
+        :raises TemporaryError, PermanentError: no connection is possible.
+        """
+        if self._started and not self._stopped.is_set():
             return
-        with self._beginning:
+        with self._starting:
             if self._stopped.is_set():
                 raise exception.TemporaryError('The orchestrator is closed.')
-            if self._begun:
+            if self._started:
                 return
-            with apis.explained('The cluster cannot be used'):
+            with apis.translate_errors('The cluster cannot be used'):
                 self._prepare()
-            self._begun = True
-            self._keeper.start()
+            self._started = True
+            self._lease_thread.start()
 
-    def _prepare(self):
-        parts, api = self._parts, self._api
-        for policy in network.policies(self._options):
+    def _prepare(self) -> None:
+        api = self._api
+        for policy in network.create_policies(self._options):
             self._write_policy(policy)
-        parts.engines.begin()
+        self._engines.start()
         self._claims.can_resize = (
             self._options.resize == 'auto' and any(
-                each['name'] == 'pods/resize' for each in
+                resource['name'] == 'pods/resize' for resource in
                 api.call(api.core.get_api_resources)['resources']))
-        if not parts.view.start(self._options.request_timeout):
-            LOG.warning('The pods of namespace %s are not listed yet.',
+        if not self._view.start(self._options.request_timeout):
+            LOG.warning('Could not list the pods of namespace %s in time',
                         self._options.namespace)
 
-    def _write_policy(self, policy):
+    def _write_policy(self, policy: client.V1NetworkPolicy) -> None:
         api, namespace = self._api, self._api.namespace
+        metadata: typing.Any = policy.metadata
         try:
             api.call(api.networking.create_namespaced_network_policy,
                      namespace, policy)
-        except apis.Refused as e:
+        except apis.Rejected as e:
             if e.status != apis.CONFLICT:
                 raise
             api.call(api.networking.patch_namespaced_network_policy,
-                     policy.metadata.name, namespace, policy,
+                     metadata.name, namespace, policy,
                      _content_type=apis.MERGE_PATCH)
 
-    def _seen(self, old, new):
-        worker = self._claims.seen(old, new)
-        if worker is not None:
-            LOG.warning('Worker %s of function %s is lost.', worker.name,
-                        worker.function)
-            self._later(self.on_lost, worker)
-
-    def _later(self, action, *args):
-        try:
-            self._background.submit(self._guarded, action, *args)
-        except RuntimeError:
-            pass  # closed: what is left over is swept by others
-
-    def _guarded(self, action, *args):
-        try:
-            action(*args)
-        except Exception:
-            LOG.exception('%s failed.', action)
-
-    def _keep(self):
-        """The thread that gives signs of life and sweeps."""
-        parts = self._parts
+    def _renew_lease(self) -> None:
+        """Renew the Lease and sweep; the target of a thread."""
         while not self._stopped.wait(self._options.engine_lease / 4):
             try:
-                parts.engines.renew()
-                parts.engines.look()
+                self._engines.renew_lease()
+                self._engines.read_leases()
                 self._sweep.run()
                 with self._changed:
-                    names = set(parts.view.pods)
-                self._claims.forget(names)
-            except (apis.Refused, apis.Unreachable) as e:
-                LOG.warning('This engine gives no sign of life: %s', e)
+                    names = set(self._view.pods)
+                self._claims.forget_pods(names)
+            except (apis.Rejected, apis.Unreachable) as e:
+                LOG.warning('Could not renew the lease of this engine: %s', e)
             except Exception:
-                LOG.exception('The keeper goes on after a fault.')
+                LOG.exception('Could not complete the sweep of pods')

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which engines live, and what is to be done with what dead ones left.
+"""Liveness of engines, and deletion of orphaned pods.
 
-Each engine renews a Lease (coordination.k8s.io).  Like the leader election
-of Kubernetes, nobody compares clocks of two machines: a Lease that this
-process has not seen change for its duration belongs to a dead engine.
+Each engine renews a Lease (coordination.k8s.io).  As in the leader election
+of Kubernetes, no engine compares clocks of two machines: an engine is dead if
+its Lease did not change for the duration of a lease on the local clock.
 """
 
+from collections.abc import Collection
 import datetime
 import logging
 import threading
 import time
+import typing
 import uuid
 
 from kubernetes import client
@@ -17,175 +19,186 @@ from kubernetes import client
 from qinling.orchestrators.kubernetes import api as apis
 from qinling.orchestrators.kubernetes import labels
 from qinling.orchestrators.kubernetes import pods
+from qinling.orchestrators.kubernetes import view as views
 
 LOG = logging.getLogger(__name__)
 
-FORGOTTEN = 10   # durations after which the Lease of a dead engine goes
+LEASE_RETENTION = 10   # durations until the deletion of a dead Lease
+MIN_GRACE_SECONDS = 0.001
 
 
 class Engines:
-    """The engines that share a namespace, this one among them.
+    """Engines of a namespace, including this engine.
 
-    :param api: an :class:`.api.Api`.
-    :param duration: seconds for which a sign of life is good.
+    :param duration: seconds of a lease.
     """
 
-    def __init__(self, api, duration):
+    def __init__(self, api: apis.Api, duration: int) -> None:
         self.name = f'qinling-engine-{uuid.uuid4().hex[:16]}'
         self._api = api
         self._duration = duration
-        self._began = _now()
+        self._started_at = _now()
         self._lock = threading.Lock()
-        self._seen = {}     # name -> (renewTime, when that was new here)
-        self._gone = set()  # names of whom there was no Lease, when met
+        #: name -> (renewTime, local time of its last change)
+        self._leases: dict[str, tuple[str | None, float]] = {}
+        #: engines without a Lease
+        self._dead: set[str] = set()
 
-    def begin(self):
-        """Give the first sign of life, and look who else is there."""
-        with apis.unless(apis.CONFLICT):
-            self._make()
-        self.look()
+    def start(self) -> None:
+        """Create the Lease of this engine, and read the other Leases."""
+        with apis.ignore_status(apis.CONFLICT):
+            self._create_lease()
+        self.read_leases()
 
-    def renew(self):
-        """Give a sign of life."""
+    def stop(self) -> None:
+        """Delete the Lease of this engine."""
+        self._delete_lease(self.name)
+
+    def renew_lease(self) -> None:
+        """Renew the Lease of this engine."""
         try:
             self._api.call(
                 self._api.coordination.patch_namespaced_lease, self.name,
                 self._api.namespace,
-                {'spec': {'renewTime': _text(_now())}},
+                {'spec': {'renewTime': _format_time(_now())}},
                 _content_type=apis.MERGE_PATCH)
-        except apis.Refused as e:
+        except apis.Rejected as e:
             if e.status != apis.NOT_FOUND:
                 raise
-            # Others took us for dead while the cluster was out of reach.
-            self._make()
+            # Another engine deleted the Lease during an outage.
+            self._create_lease()
 
-    def _make(self):
-        self._api.call(
-            self._api.coordination.create_namespaced_lease,
-            self._api.namespace, self._lease())
-
-    def _lease(self):
-        return client.V1Lease(
-            api_version='coordination.k8s.io/v1', kind='Lease',
-            metadata=client.V1ObjectMeta(
-                name=self.name, labels=dict(labels.MANAGED)),
-            spec=client.V1LeaseSpec(
-                holder_identity=self.name, acquire_time=self._began,
-                lease_duration_seconds=self._duration, renew_time=_now()))
-
-    def look(self):
-        """Read the signs of life of all engines."""
-        found = self._api.call(
+    def read_leases(self) -> None:
+        """Read the Leases of all engines, and delete old Leases."""
+        answer = self._api.call(
             self._api.coordination.list_namespaced_lease,
             self._api.namespace, label_selector=labels.SELECTOR)
         now = time.monotonic()
         with self._lock:
-            before, self._seen = self._seen, {}
-            for lease in found.get('items') or ():
+            previous, self._leases = self._leases, {}
+            for lease in answer.get('items') or ():
                 name = lease['metadata']['name']
                 renewed = lease['spec'].get('renewTime')
-                known = before.get(name)
-                if known is None or known[0] != renewed:
-                    known = (renewed, now)
-                self._seen[name] = known
-            old = [name for name, (_, since) in self._seen.items()
-                   if now - since > FORGOTTEN * self._duration]
-        for name in old:
-            self._remove(name)
+                state = previous.get(name)
+                if state is None or state[0] != renewed:
+                    state = (renewed, now)
+                self._leases[name] = state
+            expired = [
+                name for name, (_renewed, since) in self._leases.items()
+                if now - since > LEASE_RETENTION * self._duration]
+        for name in expired:
+            self._delete_lease(name)
 
-    def meet(self, names):
-        """Find out who those are that nobody here has heard of: a Lease is
-        there before anything else tells of its engine, so without one it is
-        gone, and with one it has begun since the last look."""
+    def refresh(self, names: Collection[str]) -> None:
+        """Read the Leases again if an engine is unknown.
+
+        A Lease precedes all other objects of its engine: an unknown engine
+        without a Lease is dead.
+        """
         with self._lock:
-            strangers = set(names) - {'', self.name, *self._seen} - self._gone
-        if strangers:
-            self.look()
+            unknown = set(names) - {'', self.name, *self._leases} - self._dead
+        if unknown:
+            self.read_leases()
             with self._lock:
-                self._gone |= strangers - set(self._seen)
+                self._dead |= unknown - set(self._leases)
 
-    def dead(self, name):
-        """Whether an engine is gone for good; see :meth:`meet`."""
+    def is_dead(self, name: str) -> bool:
+        """Return whether an engine is dead; call :meth:`refresh` before."""
         if name == self.name:
             return False
         with self._lock:
-            if name not in self._seen:
-                return name in self._gone
-            _renewed, since = self._seen[name]
+            if name not in self._leases:
+                return name in self._dead
+            _renewed, since = self._leases[name]
         return time.monotonic() - since > self._duration
 
-    def end(self):
-        """Let others know that this engine is gone."""
-        self._remove(self.name)
+    def _create_lease(self) -> None:
+        self._api.call(
+            self._api.coordination.create_namespaced_lease,
+            self._api.namespace, client.V1Lease(
+                api_version='coordination.k8s.io/v1', kind='Lease',
+                metadata=client.V1ObjectMeta(
+                    name=self.name, labels=dict(labels.MANAGED)),
+                spec=client.V1LeaseSpec(
+                    holder_identity=self.name, acquire_time=self._started_at,
+                    lease_duration_seconds=self._duration,
+                    renew_time=_now())))
 
-    def _remove(self, name):
-        with apis.unless(apis.NOT_FOUND):
+    def _delete_lease(self, name: str) -> None:
+        with apis.ignore_status(apis.NOT_FOUND):
             self._api.call(
                 self._api.coordination.delete_namespaced_lease, name,
                 self._api.namespace)
 
 
-class Sweep:
-    """Deletes pods that nobody looks after.
+class PodOwner(typing.Protocol):
+    """Component of this engine with pods."""
 
-    :param parts: the driver's ``view`` and ``engines``.
-    :param held: function that returns the names of this engine's pods.
-    :param delete: function of a name that deletes a pod.
-    :param timeout: seconds that workers of a dead engine wait for another
-        one to take them over.
+    def list_owned(self) -> set[str]:
+        """Return the names of the pods in use."""
+
+
+class Sweep:
+    """Deletion of orphaned pods.
+
+    :param owners: components of this engine with pods.
+    :param timeout: seconds for another engine to claim the workers of a dead
+        engine.
     """
 
-    def __init__(self, parts, held, delete, timeout):
-        self._view = parts.view
-        self._engines = parts.engines
-        self._held = held
-        self._delete = delete
+    def __init__(self, api: apis.Api, view: views.View, engines: Engines,
+                 owners: Collection[PodOwner], timeout: float) -> None:
+        self._api = api
+        self._view = view
+        self._engines = engines
+        self._owners = owners
         self._timeout = timeout
-        self._since = {}   # name -> when it was first seen without anybody
+        self._orphaned_at: dict[str, float] = {}
 
-    def run(self):
-        """Delete what is due; returns the names."""
+    def run(self) -> list[str]:
+        """Delete the orphaned pods that are due, and return their names."""
         with self._view.changed:
-            engines = {pods.label(pod, labels.ENGINE)
+            engines = {pods.get_label(pod, labels.ENGINE)
                        for pod in self._view.pods.values()}
-        self._engines.meet(engines)
+        self._engines.refresh(engines)
         now = time.monotonic()
-        held = self._held()
+        owned = set[str]().union(
+            *(owner.list_owned() for owner in self._owners))
         with self._view.changed:
-            found = {name: self._patience(pod)
-                     for name, pod in self._view.pods.items()
-                     if name not in held
-                     and 'deletionTimestamp' not in pod['metadata']
-                     and self._lonely(pod)}
-        self._since = {name: self._since.get(name, now) for name in found}
-        due = [name for name, patience in found.items()
-               if now - self._since[name] >= patience]
+            orphans = {name: self._grace_seconds(pod)
+                       for name, pod in self._view.pods.items()
+                       if name not in owned
+                       and 'deletionTimestamp' not in pod['metadata']
+                       and self._is_orphaned(pod)}
+        self._orphaned_at = {
+            name: self._orphaned_at.get(name, now) for name in orphans}
+        due = [name for name, grace in orphans.items()
+               if now - self._orphaned_at[name] >= grace]
         for name in due:
-            LOG.info('Pod %s is looked after by nobody and is deleted.',
-                     name)
-            self._delete(name)
+            LOG.info('Deleting orphaned pod %s', name)
+            self._api.delete_pod(name)
         return due
 
-    def _lonely(self, pod):
-        if pods.purpose(pod) == labels.IDLE:
-            # Its ReplicaSet has made another one, and lets this one lie.
+    def _is_orphaned(self, pod: apis.Resource) -> bool:
+        if pods.get_state(pod) == labels.IDLE:
+            # The ReplicaSet replaces a failed pod without deleting the pod.
             return pod.get('status', {}).get('phase') == 'Failed'
-        engine = pods.label(pod, labels.ENGINE)
-        return engine == self._engines.name or self._engines.dead(engine)
+        engine = pods.get_label(pod, labels.ENGINE)
+        return engine == self._engines.name or self._engines.is_dead(engine)
 
-    def _patience(self, pod):
-        if (pods.purpose(pod) == labels.CLAIMED and pods.ready(pod)
-                and pods.label(pod, labels.ENGINE) != self._engines.name):
+    def _grace_seconds(self, pod: apis.Resource) -> float:
+        if (pods.get_state(pod) == labels.CLAIMED and pods.is_ready(pod)
+                and pods.get_label(pod, labels.ENGINE) != self._engines.name):
             return self._timeout
-        # One look more: what is begun just now is not in the books yet.
-        return 0.001
+        # Wait for another sweep: the owner of a new pod may not list the pod.
+        return MIN_GRACE_SECONDS
 
 
-def _now():
+def _now() -> datetime.datetime:
     now = datetime.datetime.now(datetime.timezone.utc)
-    # A MicroTime must have six digits, and none are written for 0.
+    # A MicroTime needs six digits, and Python omits microseconds of 0.
     return now.replace(microsecond=now.microsecond or 1)
 
 
-def _text(moment):
-    return moment.strftime('%Y-%m-%dT%H:%M:%S.%fZ')
+def _format_time(time: datetime.datetime) -> str:
+    return time.strftime('%Y-%m-%dT%H:%M:%S.%fZ')

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions that are images: a pod for each execution."""
+"""Image functions: a pod per execution."""
 
+from collections.abc import Callable
 import logging
 import math
 import secrets
@@ -9,7 +10,9 @@ import time
 from qinling import exception
 from qinling.orchestrators import base
 from qinling.orchestrators.kubernetes import api as apis
+from qinling.orchestrators.kubernetes import cluster as clusters
 from qinling.orchestrators.kubernetes import pods
+from qinling.states import ExecutionReason
 
 LOG = logging.getLogger(__name__)
 
@@ -17,151 +20,173 @@ TIMEOUT = 'Function execution timeout.'
 
 
 class Images:
-    """Runs image functions for one engine.
+    """Runner of image functions of an engine.
 
-    :param parts: the driver's ``api``, ``view``, ``maker`` and ``engines``.
-    :param timeout: seconds that a pod may take until its program begins.
+    :param start_timeout: seconds for a pod to start its program.
     """
 
-    def __init__(self, parts, timeout):
-        self._api = parts.api
-        self._view = parts.view
-        self._maker = parts.maker
-        self._engines = parts.engines
-        self._timeout = timeout
-        self._mine = {}   # name -> id of its execution
+    def __init__(self, cluster: clusters.Cluster, start_timeout: int) -> None:
+        self._api = cluster.api
+        self._view = cluster.view
+        self._manifests = cluster.manifests
+        self._engines = cluster.engines
+        self._start_timeout = start_timeout
+        #: name of the pod -> id of the execution
+        self._execution_ids: dict[str, str] = {}
 
-    def run(self, order):
-        """See :meth:`..base.ImageRunner.run_image`."""
+    def run(self, run: base.ImageRun) -> base.ImageOutcome:
+        """Run an image, see :meth:`..base.ImageRunner.run_image`."""
         name = f'qinling-{secrets.token_hex(8)}'
         with self._view.changed:
-            self._mine[name] = order.execution_id
+            self._execution_ids[name] = run.execution_id
         try:
-            with apis.explained(f'The image {order.image} cannot be run'):
+            with apis.translate_errors(
+                    f'The image {run.image} cannot be run'):
                 self._api.call(
                     self._api.core.create_namespaced_pod,
-                    self._api.namespace, self._maker.image_pod(
-                        name, order, self._engines.name,
-                        # The cluster's clock begins before the image is
-                        # pulled; it is for pods whose engine died.
-                        order.timeout + self._timeout))
-            self._await(name, self._begun, self._timeout)
-            began = time.monotonic()
-            in_time = self._await(name, pods.terminated, order.timeout)
-            return self._outcome(name, order, in_time,
-                                 time.monotonic() - began)
+                    self._api.namespace, self._manifests.create_image_pod(
+                        name, run, self._engines.name,
+                        # The deadline includes the pull of the image, and
+                        # matters only for pods of dead engines.
+                        run.timeout + self._start_timeout))
+            if not self._wait_pod(name, _has_started, self._start_timeout):
+                self._raise_not_started(name)
+            started_at = time.monotonic()
+            in_time = self._wait_pod(name, _has_ended, run.timeout)
+            return self._create_outcome(name, run, in_time,
+                                        time.monotonic() - started_at)
         finally:
             self._delete(name)
 
-    def cancel(self, execution_id):
-        """See :meth:`..base.ImageRunner.cancel_image`."""
+    def cancel(self, execution_id: str) -> None:
+        """Stop an execution, see :meth:`..base.ImageRunner.cancel_image`."""
         with self._view.changed:
-            names = [name for name, id in self._mine.items()
+            names = [name for name, id in self._execution_ids.items()
                      if id == execution_id]
         for name in names:
             self._delete(name)
 
-    def held(self):
-        """Names of the pods that run for this engine."""
+    def list_owned(self) -> set[str]:
+        """Return the names of the pods of this engine."""
         with self._view.changed:
-            return set(self._mine)
+            return set(self._execution_ids)
 
-    def _await(self, name, condition, seconds):
-        """Wait until a pod fulfils a condition; whether it did in time.
+    def _wait_pod(self, name: str, condition: Callable[[apis.Resource], bool],
+                  seconds: float) -> bool:
+        """Wait until a pod fulfils a condition.
 
-        :raises PermanentError: it never will.
-        :raises TemporaryError: somebody deleted it.
+        :returns: whether the condition is true in time.
+        :raises PermanentError: the condition can never be true.
+        :raises TemporaryError: the pod was deleted.
         """
         deadline = time.monotonic() + seconds
-        seen = False
+        existed = False
         with self._view.changed:
             while True:
                 pod = self._view.pods.get(name)
-                seen = seen or pod is not None
+                existed = existed or pod is not None
                 if pod is not None and condition(pod):
                     return True
-                if seen and (pod is None or pods.leaving(pod)):
-                    raise exception.TemporaryError(_gone(pod))
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return self._late(pod, condition)
-                self._view.changed.wait(left)
+                if existed and (pod is None or pods.is_leaving(pod)):
+                    reason = pod and pods.find_exit_reason(pod)
+                    raise exception.TemporaryError(
+                        reason.sentence if reason else 'its pod was deleted')
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    return False
+                self._view.changed.wait(remaining)
 
-    def _late(self, pod, condition):
-        if condition is pods.terminated:
-            return False
-        found = pod and pods.complaint(pod)
-        raise exception.TemporaryError(
-            found[1] if found else
-            f'its pod has not begun in {self._timeout} seconds')
-
-    @staticmethod
-    def _begun(pod):
-        """Whether the program runs, or has run."""
-        if (pods.container(pod).get('state') or {}).get('running'):
-            return True
-        if pods.terminated(pod):
-            return True
-        in_vain, sentence = pods.complaint(pod) or (False, '')
-        # Somebody waits for this one: no second try to pull an image.
-        if in_vain or sentence.startswith('ErrImagePull'):
-            raise exception.PermanentError(sentence)
-        return False
-
-    def _outcome(self, name, order, in_time, measured):
+    def _raise_not_started(self, name: str) -> None:
         with self._view.changed:
             pod = self._view.pods.get(name)
-        ended = pod and pods.terminated(pod)
-        log = self._log(name, order.max_log_size)
-        if not in_time or not ended:
-            return base.ImageOutcome(False, log, round(measured, 3), TIMEOUT)
-        sentence = ''
-        if ended.get('reason') == 'OOMKilled':
-            sentence = (f'The function took more than its '
-                        f'{order.memory_size // (1 << 20)} MiB of memory.')
-        elif pod['status'].get('reason') == 'DeadlineExceeded':
-            sentence = TIMEOUT
-        elif ended.get('exitCode') != 0:
-            sentence = (f'The container ended with exit code '
-                        f'{ended.get("exitCode")}.')
-        return base.ImageOutcome(
-            not sentence, log, _duration(ended, measured), sentence)
+        problem = pod and pods.find_problem(pod)
+        raise exception.TemporaryError(
+            problem.sentence if problem else
+            f'its pod did not start in {self._start_timeout} seconds')
 
-    def _log(self, name, most):
-        """What the container printed; it need not be text."""
+    def _create_outcome(self, name: str, run: base.ImageRun, in_time: bool,
+                        duration: float) -> base.ImageOutcome:
+        """Return the outcome of a pod.
+
+        :param duration: seconds, measured here.
+        """
+        with self._view.changed:
+            pod = self._view.pods.get(name, {'metadata': {}, 'status': {}})
+        termination = pods.get_termination(pod)
+        log = self._read_log(name, run.max_log_size)
+        if not in_time or not termination:
+            return base.ImageOutcome(False, log, round(duration, 3), TIMEOUT,
+                                     ExecutionReason.TIMEOUT.value)
+        sentence, reason = '', None
+        if termination.get('reason') == 'OOMKilled':
+            reason = ExecutionReason.OUT_OF_MEMORY.value
+            sentence = (f'The function took more than its '
+                        f'{run.memory_size // (1 << 20)} MiB of memory.')
+        elif pod['status'].get('reason') == 'DeadlineExceeded':
+            sentence, reason = TIMEOUT, ExecutionReason.TIMEOUT.value
+        elif termination.get('exitCode') != 0:
+            reason = ExecutionReason.CRASHED.value
+            sentence = (f'The container ended with exit code '
+                        f'{termination.get("exitCode")}.')
+        return base.ImageOutcome(
+            not sentence, log, _select_duration(termination, duration),
+            sentence, reason)
+
+    def _read_log(self, name: str, max_size: int) -> str:
+        """Return the output of a container, which may be binary."""
         try:
             data = self._api.read(
                 self._api.core.read_namespaced_pod_log, name,
-                self._api.namespace, limit_bytes=most + 1)
-        except (apis.Refused, apis.Unreachable) as e:
-            LOG.warning('The log of pod %s cannot be read: %s', name, e)
+                self._api.namespace, limit_bytes=max_size + 1)
+        except (apis.Rejected, apis.Unreachable) as e:
+            LOG.warning('Could not read the log of pod %s: %s', name, e)
             return f'The log cannot be read: {e}'
-        text = data[:most].decode('utf-8', 'replace')
-        if len(data) > most:
-            text += f'\n... only the first {most} bytes are kept.\n'
+        text = data[:max_size].decode('utf-8', 'replace')
+        if len(data) > max_size:
+            text += f'\n... only the first {max_size} bytes are kept.\n'
         return text
 
-    def _delete(self, name):
+    def _delete(self, name: str) -> None:
         self._api.delete_pod(name, grace_period_seconds=0)
         with self._view.changed:
-            self._mine.pop(name, None)
+            self._execution_ids.pop(name, None)
 
 
-def _gone(pod):
-    death = pod and pods.death(pod)
-    return death.sentence if death else 'its pod was deleted by somebody'
+def _has_started(pod: apis.Resource) -> bool:
+    """Return whether the program runs, or has run.
+
+    :raises PermanentError: the program can never run.
+    """
+    if (pods.get_container(pod).get('state') or {}).get('running'):
+        return True
+    if pods.get_termination(pod):
+        return True
+    problem = pods.find_problem(pod)
+    # The client waits for the execution: do not pull the image again.
+    if problem and (problem.hopeless
+                    or problem.sentence.startswith('ErrImagePull')):
+        raise exception.PermanentError(problem.sentence)
+    return False
 
 
-def _duration(ended, measured):
-    """Seconds between begin and end.  The cluster tells whole seconds, so
-    what was measured here is nearer for all that is shorter."""
+def _has_ended(pod: apis.Resource) -> bool:
+    """Return whether the program has ended."""
+    return bool(pods.get_termination(pod))
+
+
+def _select_duration(termination: apis.Resource, measured: float) -> float:
+    """Return the seconds of a program.
+
+    The cluster reports whole seconds; the measured duration is more precise
+    if both agree.
+    """
     try:
-        begin, end = (time.mktime(time.strptime(
-            ended[key], '%Y-%m-%dT%H:%M:%SZ'))
+        start, end = (time.mktime(time.strptime(
+            termination[key], '%Y-%m-%dT%H:%M:%SZ'))
             for key in ('startedAt', 'finishedAt'))
     except (KeyError, TypeError, ValueError):
         return round(measured, 3)
-    told = end - begin
-    if math.fabs(told - measured) <= 1:
+    reported = end - start
+    if math.fabs(reported - measured) <= 1:
         return round(measured, 3)
-    return told
+    return reported

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The labels of what is ours: the record of who serves what."""
+"""Labels of the objects of this driver: the record of all claims."""
 
 _PREFIX = 'qinling.openstack.org/'
 
@@ -11,9 +11,9 @@ FUNCTION = _PREFIX + 'function'
 VERSION = _PREFIX + 'version'
 BUILD = _PREFIX + 'build'
 ENGINE = _PREFIX + 'engine'
-#: Of which description of the pool a pod was made.
+#: Digest of the pod specification of a pool.
 SPEC = _PREFIX + 'spec'
 
 STATE = _PREFIX + 'state'
-#: Values of STATE: in a pool; serves a function; an execution of an image.
+#: Values of STATE: in a pool; claimed for a function; execution of an image.
 IDLE, CLAIMED, IMAGE = 'idle', 'claimed', 'image'

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The NetworkPolicies of the namespace of workers.
+"""NetworkPolicies of the namespace of workers.
 
-Policies add up: what one allows, another one cannot forbid.  So the first
-selects every pod and allows nothing in, the second opens the port of agents
-for engines.
+Policies are additive.  The first policy selects every pod and denies all
+ingress; the second policy permits engines to connect to the port of agents.
 """
 
+from collections.abc import Mapping
+
 from kubernetes import client
+from oslo_config import cfg
 
 from qinling.orchestrators.kubernetes import labels
 from qinling.orchestrators.kubernetes import pods
@@ -14,15 +16,15 @@ from qinling.orchestrators.kubernetes import pods
 _EVERYWHERE = {4: '0.0.0.0/0', 6: '::/0'}
 
 
-def policies(options):
-    """The V1NetworkPolicy list for the configuration group ``kubernetes``.
-    """
+def create_policies(options: cfg.ConfigOpts.GroupAttr
+                    ) -> list[client.V1NetworkPolicy]:
+    """Return the policies for the configuration group ``kubernetes``."""
     return [
-        _policy('qinling-default', client.V1NetworkPolicySpec(
-            pod_selector=_selector(labels.MANAGED),
+        _create_policy('qinling-default', client.V1NetworkPolicySpec(
+            pod_selector=_create_selector(labels.MANAGED),
             policy_types=['Ingress', 'Egress'],
-            egress=_egress(options) if options.allow_egress else [])),
-        _policy('qinling-engines', client.V1NetworkPolicySpec(
+            egress=_list_egress(options) if options.allow_egress else [])),
+        _create_policy('qinling-engines', client.V1NetworkPolicySpec(
             pod_selector=client.V1LabelSelector(
                 match_labels=labels.MANAGED, match_expressions=[
                     client.V1LabelSelectorRequirement(
@@ -30,47 +32,55 @@ def policies(options):
                         values=[labels.IDLE, labels.CLAIMED])]),
             policy_types=['Ingress'],
             ingress=[client.V1NetworkPolicyIngressRule(
-                _from=_engines(options), ports=[_port('TCP', pods.PORT)])])),
+                _from=_list_engines(options),
+                ports=[_create_port('TCP', pods.PORT)])])),
     ]
 
 
-def _engines(options):
+def _list_engines(options: cfg.ConfigOpts.GroupAttr
+                  ) -> list[client.V1NetworkPolicyPeer]:
     peers = [client.V1NetworkPolicyPeer(
-        namespace_selector=_selector({
+        namespace_selector=_create_selector({
             'kubernetes.io/metadata.name': options.engine_namespace}),
-        pod_selector=_selector(options.engine_labels))]
+        pod_selector=_create_selector(options.engine_labels))]
     return peers + [client.V1NetworkPolicyPeer(ip_block=client.V1IPBlock(
         cidr=cidr)) for cidr in options.engine_cidrs]
 
 
-def _egress(options):
-    """To everywhere but the blocked networks, and to the name service of
-    the cluster, which may lie in one of them."""
+def _list_egress(options: cfg.ConfigOpts.GroupAttr
+                 ) -> list[client.V1NetworkPolicyEgressRule]:
+    """Return the rules for all networks except the blocked networks.
+
+    The name service of the cluster may be in a blocked network.
+    """
     blocks = []
     for family, everywhere in _EVERYWHERE.items():
         blocked = [cidr for cidr in options.blocked_cidrs
                    if (':' in cidr) == (family == 6)]
         blocks.append(client.V1NetworkPolicyPeer(ip_block=client.V1IPBlock(
             cidr=everywhere, _except=blocked or None)))
-    names = client.V1NetworkPolicyPeer(
-        namespace_selector=_selector({
+    name_service = client.V1NetworkPolicyPeer(
+        namespace_selector=_create_selector({
             'kubernetes.io/metadata.name': 'kube-system'}),
-        pod_selector=_selector({'k8s-app': 'kube-dns'}))
+        pod_selector=_create_selector({'k8s-app': 'kube-dns'}))
     return [client.V1NetworkPolicyEgressRule(to=blocks),
             client.V1NetworkPolicyEgressRule(
-                to=[names], ports=[_port('UDP', 53), _port('TCP', 53)])]
+                to=[name_service],
+                ports=[_create_port('UDP', 53), _create_port('TCP', 53)])]
 
 
-def _policy(name, spec):
+def _create_policy(name: str, spec: client.V1NetworkPolicySpec
+                   ) -> client.V1NetworkPolicy:
     return client.V1NetworkPolicy(
         api_version='networking.k8s.io/v1', kind='NetworkPolicy',
         metadata=client.V1ObjectMeta(name=name, labels=dict(labels.MANAGED)),
         spec=spec)
 
 
-def _selector(wanted):
-    return client.V1LabelSelector(match_labels=dict(wanted))
+def _create_selector(match_labels: Mapping[str, str]
+                     ) -> client.V1LabelSelector:
+    return client.V1LabelSelector(match_labels=dict(match_labels))
 
 
-def _port(protocol, number):
+def _create_port(protocol: str, number: int) -> client.V1NetworkPolicyPort:
     return client.V1NetworkPolicyPort(protocol=protocol, port=number)

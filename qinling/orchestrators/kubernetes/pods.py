@@ -1,140 +1,150 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading pods, as the API server describes them."""
+"""Readers of pods, as described by the API server."""
+
+import typing
 
 from qinling.orchestrators import base
+from qinling.orchestrators.kubernetes import api as apis
 from qinling.orchestrators.kubernetes import labels
 
 PORT = 9090
 
-#: Reasons of a waiting container that no time heals.  ErrImagePull is not
-#: among them: it comes before the first try to do better, and
-#: ImagePullBackOff follows.
+#: Reasons of a waiting container that waiting does not resolve.  ErrImagePull
+#: precedes ImagePullBackOff and can still resolve.
 HOPELESS = ('ImagePullBackOff', 'InvalidImageName', 'ImageInspectError',
             'ErrImageNeverPull', 'CreateContainerConfigError',
             'CreateContainerError', 'RunContainerError')
-RESTARTS = 2  # after which a container that ends by itself is hopeless
+MAX_RESTARTS = 2  # of a container that ends by itself
 
 
-def name(pod):
-    """Its name."""
+class Problem(typing.NamedTuple):
+    """Reason why a pod is not ready; waiting may be ``hopeless``."""
+
+    hopeless: bool
+    sentence: str
+
+
+def get_name(pod: apis.Resource) -> str:
+    """Return the name of a pod."""
     return pod['metadata']['name']
 
 
-def label(pod, key):
-    """The value of a label, '' if it has none."""
+def get_label(pod: apis.Resource, key: str) -> str:
+    """Return the value of a label, '' without the label."""
     return (pod['metadata'].get('labels') or {}).get(key, '')
 
 
-def purpose(pod):
-    """Which of :mod:`.labels` it is for."""
-    return label(pod, labels.STATE)
+def get_state(pod: apis.Resource) -> str:
+    """Return the label ``STATE`` of a pod."""
+    return get_label(pod, labels.STATE)
 
 
-def conditions(thing):
-    """type -> condition of a pod or a Deployment."""
-    return {each['type']: each
-            for each in thing.get('status', {}).get('conditions') or ()}
+def get_conditions(resource: apis.Resource) -> dict[str, apis.Resource]:
+    """Return type -> condition of a pod or a Deployment."""
+    conditions = resource.get('status', {}).get('conditions') or ()
+    return {condition['type']: condition for condition in conditions}
 
 
-def leaving(pod):
-    """Whether it ends, or has ended."""
+def is_leaving(pod: apis.Resource) -> bool:
+    """Return whether a pod ends or has ended."""
     return ('deletionTimestamp' in pod['metadata']
             or pod.get('status', {}).get('phase') in ('Failed', 'Succeeded')
-            or conditions(pod).get('DisruptionTarget', {}).get(
+            or get_conditions(pod).get('DisruptionTarget', {}).get(
                 'status') == 'True')
 
 
-def ready(pod):
-    """Whether a worker can serve."""
-    return (not leaving(pod)
-            and conditions(pod).get('Ready', {}).get('status') == 'True'
+def is_ready(pod: apis.Resource) -> bool:
+    """Return whether a worker can serve."""
+    return (not is_leaving(pod)
+            and get_conditions(pod).get('Ready', {}).get('status') == 'True'
             and bool(pod['status'].get('podIP')))
 
 
-def address(pod):
-    """The address of its agent."""
+def get_address(pod: apis.Resource) -> str:
+    """Return the address of the agent."""
     ip = pod['status']['podIP']
     return f'tcp:[{ip}]:{PORT}' if ':' in ip else f'tcp:{ip}:{PORT}'
 
 
-def container(pod):
-    """The status of its one container, ``{}`` before there is any."""
+def get_container(pod: apis.Resource) -> apis.Resource:
+    """Return the status of the only container, ``{}`` before its creation."""
     return next(iter(pod.get('status', {}).get('containerStatuses') or ()),
                 {})
 
 
-def terminated(pod):
-    """How its container ended last, or ``None``."""
-    status = container(pod)
+def get_termination(pod: apis.Resource) -> apis.Resource | None:
+    """Return the last end of the container, if any."""
+    status = get_container(pod)
     for key in ('state', 'lastState'):
-        found = (status.get(key) or {}).get('terminated')
-        if found:
-            return found
+        termination = (status.get(key) or {}).get('terminated')
+        if termination:
+            return termination
     return None
 
 
-def restarts(pod):
-    """How often its container was started again."""
-    return container(pod).get('restartCount', 0)
+def count_restarts(pod: apis.Resource) -> int:
+    """Return the number of restarts of the container."""
+    return get_container(pod).get('restartCount', 0)
 
 
-def ended_since(pod, number):
-    """How its container ended since it had been started again so often."""
-    state = container(pod).get('state') or {}
-    return (state.get('terminated')
-            or (terminated(pod) if restarts(pod) > number else None))
+def get_termination_since(pod: apis.Resource, restarts: int
+                          ) -> apis.Resource | None:
+    """Return the end of the container since a number of restarts, if any."""
+    state = get_container(pod).get('state') or {}
+    return (state.get('terminated') or (
+        get_termination(pod) if count_restarts(pod) > restarts else None))
 
 
-def death(pod, number=0):
-    """The :class:`..base.Death` of a pod that no longer serves; ``None``
-    while nothing is known of it.
+def find_exit_reason(pod: apis.Resource, restarts: int = 0
+                     ) -> base.ExitReason | None:
+    """Return why a pod does not serve any more; ``None`` if unknown.
 
-    :param number: how often its container had been started again when it
-        still served.
+    :param restarts: restarts of the container while the pod still served.
     """
-    ended = ended_since(pod, number)
-    if ended and ended.get('reason') == 'OOMKilled':
-        return base.Death(
+    termination = get_termination_since(pod, restarts)
+    if termination and termination.get('reason') == 'OOMKilled':
+        return base.ExitReason(
             'The worker was killed: it took more memory than its limit '
             '(OOMKilled).', own_fault=True)
-    disruption = conditions(pod).get('DisruptionTarget', {})
+    disruption = get_conditions(pod).get('DisruptionTarget', {})
     status = pod.get('status', {})
     if status.get('reason') or disruption.get('status') == 'True':
         reason = status.get('reason') or disruption.get('reason')
         message = status.get('message') or disruption.get('message') or ''
-        return base.Death(f'The worker was taken away by the cluster: '
-                          f'{reason}. {message}'.strip())
-    if ended:
-        return base.Death('The worker died: ' + _ending(ended))
+        return base.ExitReason('The worker was taken away by the cluster: '
+                               f'{reason}. {message}'.strip())
+    if termination:
+        return base.ExitReason(
+            'The worker died: ' + _describe_termination(termination))
     if 'deletionTimestamp' in pod['metadata']:
-        return base.Death('The worker was deleted by somebody.')
+        return base.ExitReason('The pod of the worker was deleted.')
     return None
 
 
-def complaint(pod):
-    """Why a pod is not ready: (whether waiting is in vain, a sentence), or
-    ``None`` when nothing speaks against it."""
-    status = container(pod)
+def find_problem(pod: apis.Resource) -> Problem | None:
+    """Return why a pod is not ready; ``None`` without a known problem."""
+    status = get_container(pod)
     waiting = (status.get('state') or {}).get('waiting') or {}
-    ended = terminated(pod)
-    if ended and (restarts(pod) >= RESTARTS
-                  or pod['status'].get('phase') == 'Failed'):
-        return True, 'Its program ends by itself: ' + _ending(ended)
+    termination = get_termination(pod)
+    if termination and (count_restarts(pod) >= MAX_RESTARTS
+                        or pod['status'].get('phase') == 'Failed'):
+        return Problem(True, 'Its program ends by itself: '
+                       + _describe_termination(termination))
     if waiting.get('message') or waiting.get('reason') in HOPELESS:
         sentence = f'{waiting["reason"]}: {waiting.get("message", "")}'
-        return waiting['reason'] in HOPELESS, sentence
-    scheduled = conditions(pod).get('PodScheduled', {})
+        return Problem(waiting['reason'] in HOPELESS, sentence)
+    scheduled = get_conditions(pod).get('PodScheduled', {})
     if scheduled.get('status') == 'False':
-        return False, (f'{scheduled.get("reason", "Unschedulable")}: '
-                       f'{scheduled.get("message", "")}')
+        return Problem(False, f'{scheduled.get("reason", "Unschedulable")}: '
+                              f'{scheduled.get("message", "")}')
     if pod.get('status', {}).get('phase') == 'Failed':
-        return True, (f'{pod["status"].get("reason", "Failed")}: '
-                      f'{pod["status"].get("message", "")}')
+        return Problem(True, f'{pod["status"].get("reason", "Failed")}: '
+                             f'{pod["status"].get("message", "")}')
     return None
 
 
-def _ending(ended):
-    sentence = (f'{ended.get("reason", "Error")}, exit code '
-                f'{ended.get("exitCode")}.')
-    # The end of its log, by terminationMessagePolicy.
-    return f'{sentence} {ended.get("message", "").strip()}'.strip()
+def _describe_termination(termination: apis.Resource) -> str:
+    sentence = (f'{termination.get("reason", "Error")}, exit code '
+                f'{termination.get("exitCode")}.')
+    # With the end of the log, by terminationMessagePolicy.
+    return f'{sentence} {termination.get("message", "").strip()}'.strip()

@@ -1,141 +1,163 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pools as Deployments: made, changed, watched until ready, destroyed."""
+"""Pools as Deployments: creation, change, readiness and deletion."""
 
 import base64
 import logging
 import secrets
 import threading
 import time
+import typing
+
+from kubernetes import client
 
 from qinling import exception
 from qinling.orchestrators import base
 from qinling.orchestrators.kubernetes import api as apis
 from qinling.orchestrators.kubernetes import labels
-from qinling.orchestrators.kubernetes import manifests
+from qinling.orchestrators.kubernetes import manifests as manifests_module
 from qinling.orchestrators.kubernetes import pods
+from qinling.orchestrators.kubernetes import view as views
 
 LOG = logging.getLogger(__name__)
 
+WRITE_TRIES = 10
+
 
 class Pools:
-    """The pools of one namespace.
+    """Pools of a namespace.
 
-    :param api: an :class:`.api.Api`.
-    :param view: a :class:`.view.View`.
-    :param maker: a :class:`.manifests.Manifests`.
-    :param timeout: seconds in which a pool must be ready.
+    :param timeout: seconds for a pool to become ready.
     """
 
-    def __init__(self, api, view, maker, timeout):
+    def __init__(self, api: apis.Api, view: views.View,
+                 manifests: manifests_module.Manifests, timeout: int) -> None:
         self._api = api
         self._view = view
-        self._maker = maker
+        self._manifests = manifests
         self._timeout = timeout
-        self._keys = {}
+        self._keys: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
-    def ensure(self, runtime):
-        """See :meth:`..base.Orchestrator.ensure_pool`."""
-        what = f'The pool of runtime {runtime.id} cannot be made'
-        with apis.explained(what):
+    def ensure(self, runtime: base.RuntimeSpec) -> None:
+        """Create a pool, see :meth:`..base.Orchestrator.ensure_pool`."""
+        with apis.translate_errors(
+                f'The pool of runtime {runtime.id} cannot be made'):
             deployment, is_new = self._write(runtime)
         try:
-            self._await(runtime, deployment)
+            self._wait_ready(runtime, deployment)
         except exception.PermanentError:
             if is_new:
                 self.delete(runtime.id)
             raise
 
-    def _write(self, runtime):
-        """Make or change the objects; returns the Deployment and whether it
-        was made by this call."""
+    def _write(self, runtime: base.RuntimeSpec) -> tuple[apis.Resource, bool]:
+        """Create or change the objects of a pool.
+
+        :returns: the Deployment, and whether this call created it.
+        """
         api, namespace = self._api, self._api.namespace
-        self.key(runtime.id, create=True)
-        with apis.unless(apis.CONFLICT):
+        self._create_key(runtime.id)
+        with apis.ignore_status(apis.CONFLICT):
             api.call(api.policy.create_namespaced_pod_disruption_budget,
-                     namespace, self._maker.budget(runtime.id))
-        wanted = self._maker.deployment(runtime)
-        for _try in range(10):
-            with apis.unless(apis.CONFLICT):
+                     namespace, self._manifests.create_budget(runtime.id))
+        deployment = self._manifests.create_deployment(runtime)
+        metadata: typing.Any = deployment.metadata
+        for _number in range(WRITE_TRIES):
+            with apis.ignore_status(apis.CONFLICT):
                 return api.call(api.apps.create_namespaced_deployment,
-                                namespace, wanted), True
+                                namespace, deployment), True
             try:
                 present = api.call(api.apps.read_namespaced_deployment,
-                                   wanted.metadata.name, namespace)
-            except apis.Refused as e:
+                                   metadata.name, namespace)
+            except apis.Rejected as e:
                 if e.status == apis.NOT_FOUND:
-                    continue  # deleted meanwhile
+                    continue  # deleted concurrently
                 raise
-            if not _differ(present, wanted):
+            if not _differ(present, deployment):
                 return present, False
-            wanted.metadata.resource_version = present['metadata'][
+            metadata.resource_version = present['metadata'][
                 'resourceVersion']
-            with apis.unless(apis.CONFLICT):
+            with apis.ignore_status(apis.CONFLICT):
                 return api.call(api.apps.replace_namespaced_deployment,
-                                wanted.metadata.name, namespace,
-                                wanted), False
-            wanted.metadata.resource_version = None
+                                metadata.name, namespace,
+                                deployment), False
+            metadata.resource_version = None
         raise exception.TemporaryError(
-            f'The Deployment {wanted.metadata.name} changes all the time.')
+            f'The Deployment {metadata.name} changes all the '
+            'time.')
 
-    def _await(self, runtime, deployment):
-        """Wait until the pool has a worker of the wanted image, and idle
-        ones of no other."""
-        name = deployment['metadata']['name']
-        generation = deployment['metadata']['generation']
-        digest = deployment['metadata']['labels'][labels.SPEC]
+    def _wait_ready(self, runtime: base.RuntimeSpec,
+                    deployment: apis.Resource) -> None:
+        """Wait until all idle workers have the image, and one is ready.
+
+        :raises PermanentError: the pool does not become ready.
+        """
         deadline = time.monotonic() + self._timeout
-        view = self._view
-        with view.changed:
+        with self._view.changed:
             while True:
-                now = view.deployments.get(name)
-                reason = None
-                if now is not None and _generation(now) >= generation:
-                    idle = view.of(runtime.id, labels.IDLE)
-                    new = [pod for pod in idle
-                           if pods.label(pod, labels.SPEC) == digest]
-                    # Pods are seen by another watch than Deployments.
-                    ready = [pods.label(pod, labels.SPEC) == digest
-                             for pod in idle if pods.ready(pod)]
-                    if ready and all(ready) and _settled(now):
-                        return
-                    hopeless, reason = self._complaint(now, new)
-                    if hopeless:
-                        break
-                left = deadline - time.monotonic()
-                if left <= 0:
+                is_ready, problem = self._check_ready(runtime, deployment)
+                if is_ready:
+                    return
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or (problem and problem.hopeless):
                     break
-                view.changed.wait(left)
+                self._view.changed.wait(remaining)
+        reason = problem.sentence if problem else (
+            f'it took more than {self._timeout} seconds.')
         raise exception.PermanentError(
-            f'The pool of image {runtime.image} is not ready: '
-            + (reason or f'it took more than {self._timeout} seconds.'))
+            f'The pool of image {runtime.image} is not ready: {reason}')
 
-    def _complaint(self, deployment, idle):
-        """Why a pool is not ready: (whether waiting is in vain, a sentence
-        or ``None``)."""
-        found = [each for each in map(pods.complaint, idle) if each]
-        conditions = pods.conditions(deployment)
+    def _check_ready(self, runtime: base.RuntimeSpec,
+                     deployment: apis.Resource
+                     ) -> tuple[bool, pods.Problem | None]:
+        """Return whether a pool is ready, and the worst problem.
+
+        The caller holds the condition.
+        """
+        present = self._view.deployments.get(deployment['metadata']['name'])
+        if present is None or present.get('status', {}).get(
+                'observedGeneration', 0) < deployment['metadata'][
+                    'generation']:
+            return False, None
+        digest = deployment['metadata']['labels'][labels.SPEC]
+        idle = self._view.list_pods(runtime.id, labels.IDLE)
+        new = [pod for pod in idle
+               if pods.get_label(pod, labels.SPEC) == digest]
+        # The watches of pods and of Deployments are independent.
+        ready = [pods.get_label(pod, labels.SPEC) == digest
+                 for pod in idle if pods.is_ready(pod)]
+        if ready and all(ready) and _is_settled(present):
+            return True, None
+        return False, self._find_problem(present, new)
+
+    def _find_problem(self, deployment: apis.Resource,
+                      idle: list[apis.Resource]) -> pods.Problem | None:
+        """Return the worst problem of a pool, if any."""
+        problems = [problem for problem in map(pods.find_problem, idle)
+                    if problem]
+        conditions = pods.get_conditions(deployment)
         failure = conditions.get('ReplicaFailure', {})
         if failure.get('status') == 'True' and not idle:
-            found.append((True, failure.get('message', '')))
+            problems.append(pods.Problem(True, failure.get('message', '')))
         progress = conditions.get('Progressing', {})
         if progress.get('status') == 'False':
-            found.append((True, progress.get('message', '')))
-        return max(found, key=lambda each: each[0], default=(False, None))
+            problems.append(pods.Problem(True, progress.get('message', '')))
+        return next((problem for problem in problems if problem.hopeless),
+                    problems[0] if problems else None)
 
-    def delete(self, runtime_id):
-        """Destroy everything of a pool; what serves a function stays."""
+    def delete(self, runtime_id: str) -> None:
+        """Delete the objects of a pool; claimed workers stay."""
         api, namespace = self._api, self._api.namespace
-        name = manifests.pool_name(runtime_id)
+        name = manifests_module.pool_name(runtime_id)
         selector = (f'{labels.RUNTIME}={runtime_id},'
                     f'{labels.STATE}={labels.IDLE}')
-        with apis.explained(f'The pool of runtime {runtime_id} cannot be '
-                            'deleted'):
+        with apis.translate_errors(
+                f'The pool of runtime {runtime_id} cannot be deleted'):
             for function in (
                     api.apps.delete_namespaced_deployment,
                     api.policy.delete_namespaced_pod_disruption_budget,
                     api.core.delete_namespaced_secret):
-                with apis.unless(apis.NOT_FOUND):
+                with apis.ignore_status(apis.NOT_FOUND):
                     api.call(function, name, namespace,
                              propagation_policy='Background')
             api.call(api.core.delete_collection_namespaced_pod, namespace,
@@ -146,50 +168,54 @@ class Pools:
             self._view.changed.wait_for(
                 lambda: name not in self._view.deployments, self._timeout)
 
-    def capacities(self):
-        """runtime id -> :class:`..base.Capacity`."""
-        found = {}
+    def list_capacities(self) -> dict[str, base.Capacity]:
+        """Return the capacity of each pool by runtime id."""
+        capacities = {}
         with self._view.changed:
-            for each in self._view.deployments.values():
-                id = each['metadata'].get('labels', {}).get(labels.RUNTIME)
-                if id is None or 'deletionTimestamp' in each['metadata']:
+            for pool in self._view.deployments.values():
+                id = pool['metadata'].get('labels', {}).get(labels.RUNTIME)
+                if id is None or 'deletionTimestamp' in pool['metadata']:
                     continue
-                idle = self._view.of(id, labels.IDLE)
-                busy = self._view.of(id, labels.CLAIMED)
-                found[id] = base.Capacity(
-                    each['spec']['replicas'] + len(busy),
-                    sum(map(pods.ready, idle)))
-        return found
+                idle = self._view.list_pods(id, labels.IDLE)
+                busy = self._view.list_pods(id, labels.CLAIMED)
+                capacities[id] = base.Capacity(
+                    pool['spec']['replicas'] + len(busy),
+                    sum(map(pods.is_ready, idle)))
+        return capacities
 
-    def key(self, runtime_id, create=False):
-        """The key that the secrets of a pool's workers come of."""
+    def fetch_key(self, runtime_id: str) -> bytes:
+        """Return the key of a pool, from which secrets of workers derive."""
         with self._lock:
             if runtime_id in self._keys:
                 return self._keys[runtime_id]
-        api, namespace = self._api, self._api.namespace
-        if create:
-            wanted = self._maker.key(runtime_id, secrets.token_hex(32))
-            with apis.unless(apis.CONFLICT):
-                api.call(api.core.create_namespaced_secret, namespace,
-                         wanted)
-        found = api.call(api.core.read_namespaced_secret,
-                         manifests.pool_name(runtime_id), namespace)
-        key = base64.b64decode(found['data'][manifests.KEY])
+        secret = self._api.call(
+            self._api.core.read_namespaced_secret,
+            manifests_module.pool_name(runtime_id), self._api.namespace)
+        key = base64.b64decode(secret['data'][manifests_module.KEY])
         with self._lock:
             return self._keys.setdefault(runtime_id, key)
 
+    def _create_key(self, runtime_id: str) -> None:
+        """Create the key of a pool, unless the pool has a key."""
+        with self._lock:
+            if runtime_id in self._keys:
+                return
+        with apis.ignore_status(apis.CONFLICT):
+            self._api.call(
+                self._api.core.create_namespaced_secret, self._api.namespace,
+                self._manifests.create_key(runtime_id, secrets.token_hex(32)))
+        self.fetch_key(runtime_id)
 
-def _differ(present, wanted):
-    digest = wanted.metadata.labels[labels.SPEC]
-    return (present['metadata'].get('labels', {}).get(labels.SPEC) != digest
-            or present['spec']['replicas'] != wanted.spec.replicas)
+
+def _differ(present: apis.Resource, deployment: client.V1Deployment) -> bool:
+    metadata: typing.Any = deployment.metadata
+    spec: typing.Any = deployment.spec
+    return (present['metadata'].get('labels', {}).get(labels.SPEC)
+            != metadata.labels[labels.SPEC]
+            or present['spec']['replicas'] != spec.replicas)
 
 
-def _generation(deployment):
-    return deployment.get('status', {}).get('observedGeneration', 0)
-
-
-def _settled(deployment):
-    """Whether no idle pod of an older image is left."""
+def _is_settled(deployment: apis.Resource) -> bool:
+    """Return whether no idle pod of an older image is left."""
     status = deployment.get('status', {})
     return status.get('replicas', 0) == status.get('updatedReplicas', 0)

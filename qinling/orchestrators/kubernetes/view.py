@@ -1,141 +1,156 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The picture that an engine has of the cluster, kept by watches.
+"""Mirror of the cluster in an engine, updated by watches.
 
-A watch begins with a list, goes on from the version of that list, and learns
-by bookmarks how far it has come while nothing happens.  When the server no
-longer knows that version (410 Gone), and every now and then in any case, it
-begins again with a list.  See "Efficient detection of changes" in the API
-concepts of Kubernetes.
+A watch starts with a list and continues from the version of the list;
+bookmarks update the version while no object changes.  After 410 Gone, and
+periodically, a watch starts again with a list.  See "Efficient detection of
+changes" in the API concepts of Kubernetes.
 """
 
+from collections.abc import Callable
 import json
 import logging
 import random
 import threading
 import time
+import typing
 
 from kubernetes.watch import watch
 import urllib3
 
 from qinling.orchestrators.kubernetes import api as apis
 from qinling.orchestrators.kubernetes import labels
+from qinling.orchestrators.kubernetes import pods
 
 LOG = logging.getLogger(__name__)
 
-PAGE = 500              # objects in one answer of a list
-WATCH_SECONDS = 300     # after which the server ends a watch
-RESYNC_SECONDS = 1800   # after which everything is listed again
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0  # seconds between tries
+PAGE = 500              # objects per answer of a list
+WATCH_SECONDS = 300     # lifetime of a watch
+RESYNC_SECONDS = 1800   # interval of lists
+#: Delays between tries.
+MIN_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.1, 10.0
+
+
+class ChangeListener(typing.Protocol):
+    """Receiver of changes."""
+
+    def handle_change(self, old: apis.Resource | None,
+                      new: apis.Resource | None) -> None:
+        """Handle a change; ``None`` stands for an absent object.
+
+        The caller holds the condition of the view.
+        """
 
 
 class Informer:
-    """The objects of one kind that are ours.
+    """Mirror of the objects of a kind.
 
-    :param api: an :class:`.api.Api`.
-    :param function: the client's method that lists them in a namespace.
-    :param changed: condition that guards the objects, notified on changes.
-    :param seen: function of (old, new) that is called with each change,
-        ``None`` for what is not there; the condition is held.
+    :param list_objects: method of the client that lists the objects in a
+        namespace.
+    :param changed: condition that guards the objects, notified of changes.
+    :param listener: receiver of changes.
     """
 
-    def __init__(self, api, function, changed, seen=None):
+    def __init__(self, api: apis.Api, list_objects: Callable[..., typing.Any],
+                 changed: threading.Condition,
+                 listener: ChangeListener | None = None) -> None:
         self._api = api
-        self._function = function
+        self._list_objects = list_objects
         self._changed = changed
-        self._seen = seen or (lambda old, new: None)
+        self._listener = listener
         self._stopped = threading.Event()
-        self._response = None
-        self._version = None
-        self._listed = 0
+        self._response: urllib3.HTTPResponse | None = None
+        self._version: str | None = None
+        self._listed_at = 0.0
         self.synced = threading.Event()
-        #: name -> object, as the server sent it
-        self.objects = {}
+        #: name -> object, as sent by the server
+        self.objects: dict[str, apis.Resource] = {}
         self._thread = threading.Thread(
             target=self._run, name='informer', daemon=True)
 
-    def start(self):
-        """Begin to watch."""
+    def start(self) -> None:
+        """Start to watch."""
         self._thread.start()
 
-    def stop(self):
-        """End, and wait for the end."""
+    def stop(self) -> None:
+        """Stop, and wait for the end of the thread."""
         self._stopped.set()
-        self.cut()
+        self.close_connection()
         if self._thread.is_alive():
-            self._thread.join(LONGEST_PAUSE)
+            self._thread.join(MAX_DELAY_SECONDS)
 
-    def cut(self):
-        """End the present connection."""
+    def close_connection(self) -> None:
+        """Close the present connection."""
         response = self._response
         if response is not None:
             try:
                 response.shutdown()
             except (OSError, ValueError, AttributeError):
-                pass  # it has just ended by itself
+                pass  # the connection has just ended
 
-    def learn(self, obj):
-        """Take over what a call has answered before the watch tells."""
+    def record_object(self, resource: apis.Resource) -> None:
+        """Add the answer of a call, ahead of the watch."""
         with self._changed:
-            self._put(obj['metadata']['name'], obj)
+            self._replace(resource['metadata']['name'], resource)
 
-    def _run(self):
-        pause = FIRST_PAUSE
+    def _run(self) -> None:
+        delay = MIN_DELAY_SECONDS
         while not self._stopped.is_set():
             try:
-                began = time.monotonic()
+                started_at = time.monotonic()
                 if (self._version is None
-                        or began - self._listed > RESYNC_SECONDS):
+                        or started_at - self._listed_at > RESYNC_SECONDS):
                     self._list()
                 self._watch()
-                pause = FIRST_PAUSE
-                # A server that ends each watch at once is not asked in a
-                # tight loop.
-                if time.monotonic() - began > 1:
+                delay = MIN_DELAY_SECONDS
+                # Avoid a tight loop with a server that closes every watch.
+                if time.monotonic() - started_at > 1:
                     continue
-            except apis.Refused as e:
+            except apis.Rejected as e:
                 if e.status == apis.GONE:
-                    LOG.info('Objects are listed again: %s', e)
+                    LOG.info('Listing objects again: %s', e)
                     self._version = None
-                    pause = FIRST_PAUSE
+                    delay = MIN_DELAY_SECONDS
                 else:
-                    LOG.warning('The cluster cannot be watched: %s', e)
+                    LOG.warning('Could not watch the cluster: %s', e)
             except apis.Unreachable as e:
                 if not self._stopped.is_set():
-                    LOG.info('A watch of the cluster broke: %s', e)
+                    LOG.info('Could not continue a watch: %s', e)
             except Exception:
-                LOG.exception('A watch of the cluster begins again.')
+                LOG.exception('Restarting a watch after an error')
                 self._version = None
-            self._stopped.wait(pause * random.uniform(0.5, 1))
-            pause = min(pause * 2, LONGEST_PAUSE)
+            self._stopped.wait(delay * random.uniform(0.5, 1))
+            delay = min(delay * 2, MAX_DELAY_SECONDS)
 
-    def _list(self):
-        found, more = {}, {}
+    def _list(self) -> None:
+        resources: dict[str, apis.Resource] = {}
+        position: dict[str, str | None] = {}
         while True:
             page = self._api.call(
-                self._function, self._api.namespace,
-                label_selector=labels.SELECTOR, limit=PAGE, **more)
-            found.update((each['metadata']['name'], each)
-                         for each in page.get('items') or ())
-            more = {'_continue': page['metadata'].get('continue')}
-            if not more['_continue']:
+                self._list_objects, self._api.namespace,
+                label_selector=labels.SELECTOR, limit=PAGE, **position)
+            resources.update((resource['metadata']['name'], resource)
+                             for resource in page.get('items') or ())
+            position = {'_continue': page['metadata'].get('continue')}
+            if not position['_continue']:
                 break
         with self._changed:
-            for name in set(self.objects) - set(found):
-                self._put(name, None)
-            for name, obj in found.items():
-                self._put(name, obj)
+            for name in set(self.objects) - set(resources):
+                self._replace(name, None)
+            for name, resource in resources.items():
+                self._replace(name, resource)
             self.synced.set()
             self._changed.notify_all()
         self._version = page['metadata']['resourceVersion']
-        self._listed = time.monotonic()
+        self._listed_at = time.monotonic()
 
-    def _watch(self):
+    def _watch(self) -> None:
         seconds = int(WATCH_SECONDS * random.uniform(0.8, 1))
         with self._api.open(
-                self._function, self._api.namespace, watch=True,
+                self._list_objects, self._api.namespace, watch=True,
                 label_selector=labels.SELECTOR, allow_watch_bookmarks=True,
                 resource_version=self._version, timeout_seconds=seconds,
-                _request_timeout=(apis.CONNECT_TIMEOUT, seconds + 30),
+                _request_timeout=(apis.CONNECT_TIMEOUT_SECONDS, seconds + 30),
                 ) as response:
             self._response = response
             try:
@@ -143,69 +158,79 @@ class Informer:
                     if self._stopped.is_set():
                         return
                     if line:
-                        self._take(json.loads(line))
+                        self._apply_event(json.loads(line))
             except (urllib3.exceptions.HTTPError, OSError, ValueError) as e:
                 raise apis.Unreachable(str(e)) from e
             finally:
                 self._response = None
-                # What is left of a stream cannot be used again.
+                # The rest of a stream is not reusable.
                 response.close()
 
-    def _take(self, event):
-        obj = event['object']
+    def _apply_event(self, event: apis.Resource) -> None:
+        resource = event['object']
         if event['type'] == 'ERROR':
-            raise apis.Refused(obj.get('code'), obj.get('reason'),
-                               obj.get('message'))
+            raise apis.Rejected(resource.get('code'), resource.get('reason'),
+                                resource.get('message'))
         if event['type'] != 'BOOKMARK':
             with self._changed:
-                self._put(obj['metadata']['name'],
-                          None if event['type'] == 'DELETED' else obj)
+                self._replace(
+                    resource['metadata']['name'],
+                    None if event['type'] == 'DELETED' else resource)
                 self._changed.notify_all()
-        self._version = obj['metadata']['resourceVersion']
+        self._version = resource['metadata']['resourceVersion']
 
-    def _put(self, name, obj):
+    def _replace(self, name: str, resource: apis.Resource | None) -> None:
         old = self.objects.pop(name, None)
-        if obj is not None:
-            self.objects[name] = obj
-        self._seen(old, obj)
+        if resource is not None:
+            self.objects[name] = resource
+        if self._listener is not None:
+            self._listener.handle_change(old, resource)
 
 
 class View:
-    """Pods and Deployments, guarded by the condition ``changed``.
+    """Mirror of pods and Deployments, guarded by the condition ``changed``.
 
-    :param seen: see :class:`Informer`, for pods.
+    :param listener: receiver of changes of pods.
     """
 
-    def __init__(self, api, changed, seen):
+    def __init__(self, api: apis.Api, changed: threading.Condition,
+                 listener: ChangeListener) -> None:
         self.changed = changed
         self._pods = Informer(api, api.core.list_namespaced_pod, changed,
-                              seen)
+                              listener)
         self._deployments = Informer(
             api, api.apps.list_namespaced_deployment, changed)
+        self._informers = (self._pods, self._deployments)
         self.pods = self._pods.objects
         self.deployments = self._deployments.objects
-        self.learn = self._pods.learn
 
-    def start(self, timeout):
-        """Begin to watch and wait for the first lists.
+    def start(self, timeout: float) -> bool:
+        """Start to watch, and wait for the first lists.
 
-        :returns: whether they came in ``timeout`` seconds.
+        :returns: whether the lists arrived within ``timeout`` seconds.
         """
         deadline = time.monotonic() + timeout
-        for each in (self._pods, self._deployments):
-            each.start()
-        return all(each.synced.wait(max(0, deadline - time.monotonic()))
-                   for each in (self._pods, self._deployments))
+        for informer in self._informers:
+            informer.start()
+        return all(
+            informer.synced.wait(max(0, deadline - time.monotonic()))
+            for informer in self._informers)
 
-    def of(self, runtime_id, state):
-        """The pods of a runtime that are in a state; the condition is
-        held."""
+    def stop(self) -> None:
+        """Stop all watches."""
+        for informer in self._informers:
+            informer.stop()
+
+    def record_pod(self, pod: apis.Resource) -> None:
+        """Add a pod from the answer of a call, ahead of the watch."""
+        self._pods.record_object(pod)
+
+    def list_pods(self, runtime_id: str | None, state: str
+                  ) -> list[apis.Resource]:
+        """Return the pods of a runtime in a state.
+
+        The caller holds the condition.
+        """
         return [pod for pod in self.pods.values()
-                if (pod['metadata'].get('labels') or {}).get(
-                    labels.RUNTIME) == runtime_id
-                and pod['metadata']['labels'].get(labels.STATE) == state]
-
-    def stop(self):
-        """End all watches."""
-        for each in (self._pods, self._deployments):
-            each.stop()
+                if pods.get_label(pod, labels.RUNTIME) == runtime_id
+                and pods.get_state(pod) == state]

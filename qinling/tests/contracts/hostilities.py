@@ -46,7 +46,8 @@ class Hostile(process_drivers.ProcessDriverMixin):
               memory_size=64 * MIB, archive=None):
         """A loaded worker, its process, and a client for it."""
         worker = self.driver.claim(
-            'r', 'f/0', orchestrators.Limits(cpu, memory_size, slots))
+            'r', orchestrators.FunctionKey('f'),
+            orchestrators.Limits(cpu, memory_size, slots))
         client = self.connect(worker)
         reply = client.load(archive or package(), entry=entry, slots=slots,
                             memory_size=memory_size)

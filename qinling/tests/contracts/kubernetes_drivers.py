@@ -169,7 +169,8 @@ class Troubled(StandIn):
             RUNTIME, self.images[image]))
 
     def claim(self, driver, build=''):
-        return driver.claim(RUNTIME, 'f/0', test_orchestrator.LIMITS, build)
+        return driver.claim(RUNTIME, test_orchestrator.FUNCTION,
+                            test_orchestrator.LIMITS, build)
 
     def pods(self, state):
         return {pod['metadata']['name'] for pod in self.cluster.pods(

@@ -10,6 +10,7 @@ import threading
 from qinling import exception
 from qinling.orchestrators import base
 
+FUNCTION = base.FunctionKey('f')
 LIMITS = base.Limits(cpu=500, memory_size=64 << 20, slots=2)
 
 
@@ -27,7 +28,7 @@ class OrchestratorContract:
         driver.ensure_pool(base.RuntimeSpec(self.RUNTIME, self.images[0]))
         return driver
 
-    def claim(self, driver, function='f/0'):
+    def claim(self, driver, function=FUNCTION):
         return driver.claim(self.RUNTIME, function, LIMITS)
 
     def answers(self, worker):
@@ -46,7 +47,7 @@ class OrchestratorContract:
         self.assertIsNone(driver.pools().get('nothing'))
         driver.delete_pool('nothing')
         error = self.assertRaises(exception.PermanentError, driver.claim,
-                                  'nothing', 'f/0', LIMITS)
+                                  'nothing', FUNCTION, LIMITS)
         self.assertIn('nothing', str(error))
         self.assertEqual([], driver.claimed())
 
@@ -72,8 +73,9 @@ class OrchestratorContract:
 
     def test_claimed_worker_answers(self):
         driver = self.make_pool()
-        worker = self.claim(driver, 'the-function/3')
-        self.assertEqual('the-function/3', worker.function)
+        function = base.FunctionKey('the-function', 3)
+        worker = self.claim(driver, function)
+        self.assertEqual(function, worker.function)
         self.assertEqual(self.RUNTIME, worker.runtime_id)
         self.assertNotIn(worker.secret, repr(worker))
         self.ping(worker)
@@ -147,7 +149,7 @@ class OrchestratorContract:
     def test_pools_are_apart(self):
         driver = self.make_pool(pool_size=1)
         driver.ensure_pool(base.RuntimeSpec('runtime-2', self.images[1]))
-        worker = driver.claim('runtime-2', 'f/0', LIMITS)
+        worker = driver.claim('runtime-2', FUNCTION, LIMITS)
         self.assertEqual(('runtime-2', self.images[1]),
                          (worker.runtime_id, self.image(worker)))
         driver.delete_pool('runtime-2')

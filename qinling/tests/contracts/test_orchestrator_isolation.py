@@ -32,8 +32,9 @@ class Isolation(process_drivers.ProcessDriverMixin):
         """A claimed worker."""
         self.driver = self.make_driver(**options)
         self.driver.ensure_pool(orchestrators.RuntimeSpec('r', 'python3'))
-        self.worker = self.driver.claim('r', 'f/0', orchestrators.Limits(
-            cpu, memory_size, slots))
+        self.worker = self.driver.claim(
+            'r', orchestrators.FunctionKey('f'),
+            orchestrators.Limits(cpu, memory_size, slots))
         self.process = self.driver._claimed[self.worker.name][1]
         return self.worker
 
@@ -107,8 +108,9 @@ class Isolation(process_drivers.ProcessDriverMixin):
             secret.write('the password')
         driver = self.make_driver(nodejs=path)
         driver.ensure_pool(orchestrators.RuntimeSpec('r', 'nodejs'))
-        client = self.connect(driver.claim('r', 'f/0', orchestrators.Limits(
-            1000, 32 * MIB, 1)))
+        client = self.connect(
+            driver.claim('r', orchestrators.FunctionKey('f'),
+                         orchestrators.Limits(1000, 32 * MIB, 1)))
         client.load(agents.zipped({'main.js': """
             const fs = require('fs');
             exports.main = (name) => [process.execPath, fs.readdirSync(name),

@@ -211,7 +211,7 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
         worker = self.claim(driver)
         self.kubelet.kill(self.cluster.namespace, worker.name, own_fault)
         self.wait_until(lambda: [worker] == driver.lost)
-        death = driver.release(worker, lost=True)
+        death = driver.release(worker, disconnected=True)
         self.assertEqual(own_fault, death.own_fault)
         self.assertIn(sentence, death.sentence)
         self.await_claimed()
@@ -222,7 +222,7 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.admin().delete_namespaced_pod(worker.name,
                                            self.cluster.namespace)
         self.wait_until(lambda: [worker] == driver.lost)
-        self.assertFalse(driver.release(worker, lost=True).own_fault)
+        self.assertFalse(driver.release(worker, disconnected=True).own_fault)
 
     def test_node_evicts_a_worker(self):
         driver = self.make_pool()
@@ -230,7 +230,7 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.kubelet.evict(self.cluster.namespace, worker.name)
         self.wait_until(lambda: [worker] == driver.lost)
         self.assertIn('Evicted',
-                      driver.release(worker, lost=True).sentence)
+                      driver.release(worker, disconnected=True).sentence)
         self.await_claimed()
 
     def test_node_is_lost(self):
@@ -241,7 +241,7 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
             self.cluster.namespace, worker.name)['spec']['nodeName']
         self.kubelet.lose_node(node)
         self.wait_until(lambda: worker in driver.lost)
-        death = driver.release(worker, lost=True)
+        death = driver.release(worker, disconnected=True)
         self.assertIn('DeletionByTaintManager', death.sentence)
         self.ping(self.claim(driver))
         self.assertNotIn(worker, driver.claimed())

@@ -17,7 +17,7 @@ class TestImages(kubernetes_drivers.StandIn, base.BaseTestCase):
         self.driver = self.make_driver()
 
     def order(self, image, *args, **values):
-        return orchestrators.ImageOrder(**{
+        return orchestrators.ImageRun(**{
             'execution_id': 'e', 'function_id': 'f', 'image': image,
             'args': args, 'cpu': 100, 'memory_size': 64 << 20, 'timeout': 10,
             'max_log_size': 1000, **values})

@@ -42,13 +42,14 @@ class TestRights(kubernetes_drivers.StandIn, base.BaseTestCase):
         for image in self.images:
             driver.ensure_pool(orchestrators.RuntimeSpec('r', image))
         other.ensure_pool(orchestrators.RuntimeSpec('r', self.images[1]))
-        workers = [driver.claim('r', f'f/{number}', test_orchestrator.LIMITS)
+        workers = [driver.claim('r', orchestrators.FunctionKey('f', number),
+                                test_orchestrator.LIMITS)
                    for number in range(3)]
         self.wait_until(lambda: any(call.subresource == 'resize'
                                     for call in self.cluster.calls))
         for worker in workers:
             driver.release(worker)
-        driver.run_image(orchestrators.ImageOrder(
+        driver.run_image(orchestrators.ImageRun(
             'e', 'f', 'example/echo:1', (), 100, 64 << 20, 10, 1000))
         self.wait_until(lambda: any(
             call.resource == 'leases' and call.verb == 'patch'
@@ -78,6 +79,8 @@ class TestRights(kubernetes_drivers.StandIn, base.BaseTestCase):
         self.cluster.service.without = ('pods/resize',)
         driver = self.make_driver()
         driver.ensure_pool(orchestrators.RuntimeSpec('r', self.images[0]))
-        self.ping(driver.claim('r', 'f/0', test_orchestrator.LIMITS))
+        self.ping(
+            driver.claim('r', test_orchestrator.FUNCTION,
+                         test_orchestrator.LIMITS))
         driver.close()
         self.assertNotIn(('', 'pods/resize', 'patch'), self.cluster.rules())

@@ -36,7 +36,8 @@ class Owner(process_drivers.ProcessDriverMixin):
 
 driver = Owner().make_driver(sys.argv[1], pool_size=2)
 driver.ensure_pool(base.RuntimeSpec('r', 'python3'))
-worker = driver.claim('r', 'f/0', base.Limits(500, 64 << 20, 2))
+limits = base.Limits(500, 64 << 20, 2)
+worker = driver.claim('r', base.FunctionKey('f'), limits)
 client = agents.Client(worker.address[5:], worker.secret)
 client.load(agents.package('processes'), entry='main.daemon_then_sleep')
 threading.Thread(target=client.try_execute, daemon=True).start()

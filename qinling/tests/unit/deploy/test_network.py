@@ -131,7 +131,7 @@ class WorkersTest(Base):
         """Make the policies as they are with the present options."""
         plain = client.ApiClient().sanitize_for_serialization
         made = [plain(policy)
-                for policy in network.policies(self.conf.kubernetes)]
+                for policy in network.create_policies(self.conf.kubernetes)]
         for policy in made:
             policy['metadata']['namespace'] = self.conf.kubernetes.namespace
         self.policies = self.manifests + made

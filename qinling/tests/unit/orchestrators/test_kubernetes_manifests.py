@@ -31,15 +31,15 @@ class ManifestTest(base.BaseTestCase):
         return client.ApiClient().sanitize_for_serialization(model)
 
     def pool(self, trusted=True, image='image:1'):
-        return self.plain(manifests.Manifests(self.conf).deployment(
+        return self.plain(manifests.Manifests(self.conf).create_deployment(
             orchestrators.RuntimeSpec('r', image, trusted)))
 
     def worker(self, **kwargs):
         return self.pool(**kwargs)['spec']['template']['spec']
 
     def image(self, **changes):
-        order = orchestrators.ImageOrder(**dict(ORDER, **changes))
-        return self.plain(manifests.Manifests(self.conf).image_pod(
+        order = orchestrators.ImageRun(**dict(ORDER, **changes))
+        return self.plain(manifests.Manifests(self.conf).create_image_pod(
             'p', order, 'engine', 60))
 
 
@@ -143,7 +143,7 @@ class TestPools(ManifestTest):
     def test_resized_pods_keep_their_quality_of_service(self):
         maker = manifests.Manifests(self.conf)
         for slots in (1, 3):
-            body = maker.resized(orchestrators.Limits(
+            body = maker.create_resize(orchestrators.Limits(
                 100, 32 << 20, slots))
             found = body['spec']['containers'][0]['resources']
             self.assertNotEqual(found['limits'], found['requests'])
@@ -180,7 +180,7 @@ class TestPolicies(ManifestTest):
 
     def policies(self):
         return {each['metadata']['name']: each['spec'] for each in map(
-            self.plain, network.policies(self.conf.kubernetes))}
+            self.plain, network.create_policies(self.conf.kubernetes))}
 
     def test_everything_of_ours_is_closed(self):
         found = self.policies()['qinling-default']

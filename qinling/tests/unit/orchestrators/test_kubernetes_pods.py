@@ -27,7 +27,7 @@ READY = {'phase': 'Running', 'podIP': '10.1.2.3',
 
 class TestReady(base.BaseTestCase):
     def test_ready(self):
-        self.assertTrue(pods.ready(pod(READY)))
+        self.assertTrue(pods.is_ready(pod(READY)))
 
     def test_not_ready(self):
         for status in ({}, {'conditions': None},
@@ -36,24 +36,24 @@ class TestReady(base.BaseTestCase):
                        dict(READY, phase='Failed'),
                        dict(READY, conditions=READY['conditions'] + [
                            condition('DisruptionTarget', 'True')])):
-            self.assertFalse(pods.ready(pod(status)), status)
-        self.assertFalse(pods.ready(pod(READY, deletionTimestamp='t')))
+            self.assertFalse(pods.is_ready(pod(status)), status)
+        self.assertFalse(pods.is_ready(pod(READY, deletionTimestamp='t')))
 
     def test_address(self):
-        self.assertEqual('tcp:10.1.2.3:9090', pods.address(pod(READY)))
-        self.assertEqual('tcp:[fd00::1]:9090', pods.address(
+        self.assertEqual('tcp:10.1.2.3:9090', pods.get_address(pod(READY)))
+        self.assertEqual('tcp:[fd00::1]:9090', pods.get_address(
             pod({'podIP': 'fd00::1'})))
 
     def test_label(self):
-        self.assertEqual('', pods.label(pod(), 'a'))
-        self.assertEqual('', pods.label(pod(labels=None), 'a'))
-        self.assertEqual('b', pods.label(pod(labels={'a': 'b'}), 'a'))
+        self.assertEqual('', pods.get_label(pod(), 'a'))
+        self.assertEqual('', pods.get_label(pod(labels=None), 'a'))
+        self.assertEqual('b', pods.get_label(pod(labels={'a': 'b'}), 'a'))
 
 
 class TestDeath(base.BaseTestCase):
     def test_nothing_known(self):
-        self.assertIsNone(pods.death(pod(READY)))
-        self.assertIsNone(pods.death(with_container(
+        self.assertIsNone(pods.find_exit_reason(pod(READY)))
+        self.assertIsNone(pods.find_exit_reason(with_container(
             state={'running': {}})))
 
     def test_out_of_memory(self):
@@ -62,14 +62,14 @@ class TestDeath(base.BaseTestCase):
                                      lastState=OOM),
                       with_container(1, state={'waiting': {
                           'reason': 'CrashLoopBackOff'}}, lastState=OOM)):
-            death = pods.death(found)
+            death = pods.find_exit_reason(found)
             self.assertTrue(death.own_fault)
             self.assertIn('memory', death.sentence)
 
     def test_what_was_before_a_worker_was_claimed_does_not_count(self):
         found = with_container(1, state={'running': {}}, lastState=OOM)
-        self.assertIsNone(pods.death(found, 1))
-        self.assertTrue(pods.death(found, 0).own_fault)
+        self.assertIsNone(pods.find_exit_reason(found, 1))
+        self.assertTrue(pods.find_exit_reason(found, 0).own_fault)
 
     def test_evicted(self):
         by_status = pod({'phase': 'Failed', 'reason': 'Evicted',
@@ -77,27 +77,27 @@ class TestDeath(base.BaseTestCase):
         by_condition = pod({'conditions': [condition(
             'DisruptionTarget', 'True', reason='DeletionByTaintManager',
             message='Taint manager: deleting due to NoExecute taint')]})
-        self.assertEqual(orchestrators.Death(
+        self.assertEqual(orchestrators.ExitReason(
             'The worker was taken away by the cluster: Evicted. The node was '
-            'low on memory.'), pods.death(by_status))
+            'low on memory.'), pods.find_exit_reason(by_status))
         self.assertIn('DeletionByTaintManager',
-                      pods.death(by_condition).sentence)
+                      pods.find_exit_reason(by_condition).sentence)
 
     def test_exit(self):
-        death = pods.death(with_container(state={'terminated': {
+        death = pods.find_exit_reason(with_container(state={'terminated': {
             'reason': 'Error', 'exitCode': 1, 'message': 'sad words\n'}}))
-        self.assertEqual(orchestrators.Death(
+        self.assertEqual(orchestrators.ExitReason(
             'The worker died: Error, exit code 1. sad words'), death)
 
     def test_deleted(self):
-        death = pods.death(pod(READY, deletionTimestamp='t'))
+        death = pods.find_exit_reason(pod(READY, deletionTimestamp='t'))
         self.assertFalse(death.own_fault)
         self.assertIn('deleted', death.sentence)
 
 
 class TestComplaint(base.BaseTestCase):
     def check(self, found, in_vain, part):
-        complaint = pods.complaint(found)
+        complaint = pods.find_problem(found)
         self.assertEqual(in_vain, complaint[0], complaint)
         self.assertIn(part, complaint[1])
 
@@ -106,10 +106,10 @@ class TestComplaint(base.BaseTestCase):
             'reason': reason, 'message': message}})
 
     def test_none(self):
-        self.assertIsNone(pods.complaint(pod()))
-        self.assertIsNone(pods.complaint(pod(READY)))
-        self.assertIsNone(pods.complaint(self.waiting('ContainerCreating')))
-        self.assertIsNone(pods.complaint(with_container(
+        self.assertIsNone(pods.find_problem(pod()))
+        self.assertIsNone(pods.find_problem(pod(READY)))
+        self.assertIsNone(pods.find_problem(self.waiting('ContainerCreating')))
+        self.assertIsNone(pods.find_problem(with_container(
             1, state={'running': {}}, lastState=OOM)))
 
     def test_pull(self):
