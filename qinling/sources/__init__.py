@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the code of a function comes from.
+"""Sources of the code of functions.
 
-A driver is one module with a class ``Driver``: it checks what a user sends
-and gives the engine the bytes to load.  It knows storage, but no database,
-no request and no bus.
+A driver is a module with a class ``Driver``, which checks the code of a user
+and returns the bytes for the engine.  Drivers know the package storage, and no
+database, request or message bus.
 """

@@ -1,49 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of a code source."""
+"""Contract of a code source."""
 
 import abc
+import typing
+
+#: The field ``code`` of a function.
+Code = dict[str, typing.Any]
 
 
 class Source(abc.ABC):
-    """One kind of ``code``."""
+    """Source of a kind of ``code``."""
 
-    #: Whether functions of this kind run on a runtime's workers.
+    #: Functions run on the workers of a runtime.
     needs_runtime = True
-    #: Whether the code can be frozen as a version.
+    #: Versions can freeze the code.
     versioned = False
-    #: Whether there are bytes to load and to download.
+    #: The code has bytes to load and to download.
     has_package = True
-    #: Whether they come with the request.
+    #: The bytes are part of the request.
     uploaded = False
-    #: Whether they are fetched in the name of the function's owner.
+    #: The engine fetches the bytes with the trust of the function.
     fetches = False
 
     @abc.abstractmethod
-    def create(self, code, upload, auth=None):
-        """Check the code of a new function and keep it.
+    def create(self, code: Code, upload: typing.BinaryIO | None,
+               auth: typing.Any = None) -> tuple[Code, str | None]:
+        """Check and store the code of a new function.
 
-        :param code: the ``code`` object that the user sent.
-        :param upload: a seekable binary file, or ``None``.
-        :param auth: the keystoneauth plugin of the caller, or ``None``.
-        :returns: (the code object to store, storage key or ``None``).
-        :raises Invalid, TooLarge: what is wrong with it.
+        :param code: ``code`` object of the user.
+        :param upload: seekable file of the package.
+        :param auth: keystoneauth plugin of the caller.
+        :returns: (code object to record, key in the storage).
+        :raises Invalid, TooLarge: the code is not valid.
         """
 
     @abc.abstractmethod
-    def update(self, present, code, upload, auth=None):
-        """The same for a function that exists.
+    def update(self, present: Code, code: Code | None,
+               upload: typing.BinaryIO | None, auth: typing.Any = None
+               ) -> tuple[Code, str | None] | None:
+        """Check and store the new code of a function.
 
-        :param present: its stored code object.
-        :param code: what the user sent, or ``None``.
-        :returns: as :meth:`create`; ``None`` when the code stays as it is.
+        :param present: recorded code object.
+        :returns: like :meth:`create`; ``None`` for unchanged code.
+        :raises Invalid, TooLarge: the code is not valid.
         """
 
     @abc.abstractmethod
-    def open(self, code, package, auth=None):
-        """A binary stream of the package bytes, which can be sought.
+    def open(self, code: Code, package: str | None, auth: typing.Any = None
+             ) -> typing.BinaryIO:
+        """Return a seekable stream of the package.
 
-        :param auth: the keystoneauth plugin of the caller, or of the trust
-            of the function.
-
-        :raises FileNotFoundError: they are gone.
+        :param code: recorded code object.
+        :param package: key in the storage.
+        :param auth: keystoneauth plugin of the caller, or of the trust of the
+            function.
+        :raises FileNotFoundError: the package does not exist any more.
         """

@@ -123,7 +123,8 @@ def claim(db: session.Database, id: str, needs: dict[str, typing.Any],
           owner: str, seconds: float) -> bool:
     """Claim a build for ``seconds``.
 
-    :param needs: result of :func:`qinling.sources.dependencies.find`.
+    :param needs: result of
+        :func:`qinling.sources.dependencies.find_dependencies`.
     :returns: whether the owner has to install.
     """
     now = models.now()

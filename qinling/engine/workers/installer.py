@@ -93,7 +93,7 @@ class Installer:
         try:
             with source.open(target.code, target.package) as package:
                 with zipfile.ZipFile(package) as archive:
-                    return dependencies.read(
+                    return dependencies.read_files(
                         archive, target.code['dependencies']['kind'])
         except FileNotFoundError:
             raise exception.TemporaryError('the package is gone')

@@ -22,7 +22,7 @@ def archive(files):
 
 def of(text):
     """What the lines of requirements.txt amount to."""
-    return dependencies.find(archive({'requirements.txt': text}))
+    return dependencies.find_dependencies(archive({'requirements.txt': text}))
 
 
 class TestFind(base.BaseTestCase):
@@ -30,7 +30,7 @@ class TestFind(base.BaseTestCase):
         for files in ({}, {'main.py': ''}, {'sub/requirements.txt': 'x'},
                       {'package.json': '{}'}, {'package-lock.json': LOCK},
                       {'requirements.txt': ' \n# nothing\n\n'}):
-            self.assertIsNone(dependencies.find(archive(files)))
+            self.assertIsNone(dependencies.find_dependencies(archive(files)))
 
     def test_requirements(self):
         for text in ('requests', 'requests>=2,<3', 'a.b-c_d [x,y] ~= 1.0',
@@ -62,18 +62,18 @@ class TestFind(base.BaseTestCase):
             made = archive({'requirements.txt': text})
             if expected is None:
                 self.assertRaises(exception.Invalid,
-                                  dependencies.read, made, 'pip')
+                                  dependencies.read_files, made, 'pip')
             else:
                 self.assertEqual({'requirements.txt': expected},
-                                 dependencies.read(made, 'pip'))
+                                 dependencies.read_files(made, 'pip'))
 
     def test_npm(self):
         files = {'package.json': '{}', 'package-lock.json': LOCK}
-        found = dependencies.find(archive(files))
+        found = dependencies.find_dependencies(archive(files))
         self.assertEqual('npm', found['kind'])
-        self.assertNotEqual(found, dependencies.find(archive(
+        self.assertNotEqual(found, dependencies.find_dependencies(archive(
             dict(files, **{'package.json': '{"name": "x"}'}))))
-        self.assertEqual('pip', dependencies.find(archive(
+        self.assertEqual('pip', dependencies.find_dependencies(archive(
             dict(files, **{'requirements.txt': 'x'})))['kind'])
         locks = [dict(json.loads(LOCK), packages={'node_modules/x': each})
                  for each in (5, {'link': True}, {'resolved': 'file:x'},
@@ -82,12 +82,12 @@ class TestFind(base.BaseTestCase):
                      '{"lockfileVersion": 1, "packages": {}}',
                      *map(json.dumps, locks)):
             self.assertRaises(
-                exception.Invalid, dependencies.find,
+                exception.Invalid, dependencies.find_dependencies,
                 archive(dict(files, **{'package-lock.json': text})))
 
     def test_what_is_no_text(self):
         for data, words in ((b'\xff', 'not text'),
-                            (b'#' * (dependencies.LARGEST + 1),
+                            (b'#' * (dependencies.MAX_FILE_BYTES + 1),
                              'too large')):
             self.assertIn(words, str(self.assertRaises(
                 exception.Invalid, of, data)))

@@ -30,7 +30,7 @@ class Storage(storage_base.Storage):
         self.puts += 1
         key = f'key {self.puts}'
         self.kept[key] = data
-        return storage_base.Stored(
+        return storage_base.StoredPackage(
             key, hashlib.sha256(data).hexdigest(),
             hashlib.md5(data).hexdigest(), len(data))
 
@@ -40,7 +40,7 @@ class Storage(storage_base.Storage):
     def delete(self, key):
         self.kept.pop(key, None)
 
-    def keys(self, older_than):
+    def list_keys(self, older_than):
         return list(self.kept)
 
 

@@ -21,8 +21,8 @@ class FakeSwift:
         self.sent = []
         self.short = False
 
-    def url(self, auth, container, object):
-        return f'{auth}/{container}/{object}'
+    def build_url(self, auth, container, name):
+        return f'{auth}/{container}/{name}'
 
     def head(self, auth, url):
         if url not in self.objects:
@@ -34,7 +34,7 @@ class FakeSwift:
     def get(self, auth, url, etag=None):
         found = self.head(auth, url)
         if found.etag == etag:
-            yield None, None
+            yield None
             return
         self.sent.append(url)
         yield found, [self.objects[url][:-1 if self.short else None]]
@@ -138,7 +138,7 @@ class TestCache(base.BaseTestCase):
         self.cache = cache.Cache(None, 10)
 
     def keep(self, name, data, etag='e'):
-        self.cache.keep(name, types.SimpleNamespace(
+        self.cache.add(name, types.SimpleNamespace(
             etag=etag, size=len(data)), [data]).close()
 
     def kept(self, name):
@@ -180,6 +180,6 @@ class TestCache(base.BaseTestCase):
             yield b'1'
             raise exception.TemporaryError('the line is dead')
         self.assertRaises(
-            exception.TemporaryError, self.cache.keep, 'a',
+            exception.TemporaryError, self.cache.add, 'a',
             types.SimpleNamespace(etag='e', size=2), pieces())
         self.assertEqual([], os.listdir(self.cache._directory.name))
