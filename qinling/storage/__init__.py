@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where package bytes lie.
+"""Storage of packages.
 
-A driver is one module with a class ``Driver``; it knows bytes and keys, and
-nothing of functions, requests or the database.
+A driver is a module with a class ``Driver``, which knows bytes and keys, and
+no functions, requests or database.
 """

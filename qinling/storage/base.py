@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of package storage.
+"""Contract of package storage.
 
-Each :meth:`Storage.put` makes a key of its own, which begins with the
-SHA-256 of the bytes.  Since nobody else can ever make or hold that key, what
-has lost its last reference can be deleted without asking who might be
-storing the same bytes at this moment.
+Each :meth:`Storage.put` creates a unique key, which starts with the SHA-256 of
+the bytes.  A key without references can therefore be deleted safely, while
+another request stores the same bytes.
 """
 
 import abc
+from collections.abc import Iterable
 import dataclasses
+import typing
 import uuid
+
+if typing.TYPE_CHECKING:
+    import hashlib
 
 
 @dataclasses.dataclass(frozen=True)
-class Stored:
-    """What was stored: ``key`` finds it again, ``size`` is in bytes."""
+class StoredPackage:
+    """Package in the storage; ``size`` in bytes."""
 
     key: str
     sha256: str
@@ -22,40 +26,42 @@ class Stored:
     size: int
 
 
-def new_key(sha256):
-    """A key that nobody else has, for bytes with this digest."""
+def create_key(sha256: 'hashlib._Hash') -> str:
+    """Return a unique key for bytes with a digest."""
     return f'{sha256.hexdigest()}-{uuid.uuid4().hex[:8]}'
 
 
 class Storage(abc.ABC):
-    """Keeps packages.  Drivers raise ``TemporaryError`` when the store does
-    not answer or refuses: an operator can mend that, a user cannot.
+    """Storage of packages.
 
-    Nothing is asked of the store when a driver is made, so that the service
-    starts while it is down.
+    Drivers raise ``TemporaryError`` if the store does not answer or refuses,
+    since operators can repair the store.
+
+    Constructors must not call the store, so the service starts during an
+    outage of the store.
     """
 
     @abc.abstractmethod
-    def put(self, stream):
-        """Store the bytes of a binary stream, read in pieces.
+    def put(self, stream: typing.BinaryIO) -> StoredPackage:
+        """Store the bytes of a stream, read in chunks.
 
-        An interrupted put leaves nothing that :meth:`open` could find.
-
-        :returns: a :class:`Stored`.
+        An interrupted call leaves no bytes for :meth:`open`.
         """
 
     @abc.abstractmethod
-    def open(self, key):
-        """A binary stream of the package; the caller closes it.
+    def open(self, key: str) -> typing.BinaryIO:
+        """Return a seekable stream of a package; the caller closes it.
 
-        :raises FileNotFoundError: nothing is stored under the key.
+        :raises FileNotFoundError: no package has the key.
         """
 
     @abc.abstractmethod
-    def delete(self, key):
-        """Remove a package; an unknown key is no error."""
+    def delete(self, key: str) -> None:
+        """Delete a package; ignore an unknown key."""
 
     @abc.abstractmethod
-    def keys(self, older_than):
-        """The keys stored at least ``older_than`` seconds ago, for the sweep
-        of what nothing refers to."""
+    def list_keys(self, older_than: float) -> Iterable[str]:
+        """Return the keys of packages, for the sweep.
+
+        :param older_than: minimum age in seconds.
+        """

@@ -1,59 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packages as files in one directory."""
+"""Packages as files of a directory."""
 
-import hashlib
+from collections.abc import Iterator
 import os
 import pathlib
 import tempfile
 import time
+import typing
+
+from oslo_config import cfg
 
 from qinling.storage import base
+from qinling.storage import spool
 
-PIECE = 1024 * 1024
-#: How the keys of unfinished packages begin.  They are keys like others, so
-#: that a sweep finds what a process that died left behind.
-UNFINISHED = '.put-'
+#: Prefix of unfinished packages, which a sweep deletes like other keys.
+UNFINISHED_PREFIX = '.put-'
 
 
 class Driver(base.Storage):
-    """Keeps each package in ``<directory>/<2 digits>/<key>``."""
+    """Storage in files ``<directory>/<2 digits>/<key>``."""
 
-    def __init__(self, conf):
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._root = pathlib.Path(conf.storage.file_system_dir)
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._path(UNFINISHED).parent.mkdir(exist_ok=True, mode=0o700)
+        self._path(UNFINISHED_PREFIX).parent.mkdir(exist_ok=True, mode=0o700)
 
-    def put(self, stream):
-        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    def put(self, stream: typing.BinaryIO) -> base.StoredPackage:
         descriptor, name = tempfile.mkstemp(
-            prefix=UNFINISHED, dir=self._path(UNFINISHED).parent)
+            prefix=UNFINISHED_PREFIX,
+            dir=self._path(UNFINISHED_PREFIX).parent)
         path = pathlib.Path(name)
         try:
-            size = 0
-            with open(descriptor, 'wb') as out:
-                while piece := stream.read(PIECE):
-                    sha256.update(piece)
-                    md5.update(piece)
-                    size += out.write(piece)
-                out.flush()
-                os.fsync(out.fileno())
-            key = base.new_key(sha256)
-            final = self._path(key)
-            final.parent.mkdir(exist_ok=True, mode=0o700)
-            path = path.rename(final)
-            _sync(final.parent)
+            with open(descriptor, 'wb') as file:
+                package = spool.copy(stream, file)
+                file.flush()
+                os.fsync(file.fileno())
+            final_path = self._path(package.key)
+            final_path.parent.mkdir(exist_ok=True, mode=0o700)
+            path = path.rename(final_path)
+            _sync_directory(final_path.parent)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        return base.Stored(key, sha256.hexdigest(), md5.hexdigest(), size)
+        return package
 
-    def open(self, key):
+    def open(self, key: str) -> typing.BinaryIO:
         return self._path(key).open('rb')
 
-    def delete(self, key):
+    def delete(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)
 
-    def keys(self, older_than):
+    def list_keys(self, older_than: float) -> Iterator[str]:
         limit = time.time() - older_than
         for path in self._root.glob('??/*'):
             try:
@@ -62,12 +59,12 @@ class Driver(base.Storage):
             except FileNotFoundError:
                 continue
 
-    def _path(self, key):
+    def _path(self, key: str) -> pathlib.Path:
         return self._root / key[:2] / key
 
 
-def _sync(directory):
-    """A new name survives a power loss only once its directory is synced."""
+def _sync_directory(directory: pathlib.Path) -> None:
+    """Sync a directory, so that new names survive a power loss."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

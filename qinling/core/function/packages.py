@@ -88,7 +88,7 @@ class Packages:
 
         :returns: the number of packages deleted.
         """
-        orphans = [key for key in self._storage.keys(older_than)
+        orphans = [key for key in self._storage.list_keys(older_than)
                    if not self._is_used(key)]
         for key in orphans:
             LOG.warning('Deleting orphaned package %s.', key)

@@ -55,7 +55,7 @@ class StorageContract:
             return stream.read()
 
     def keys(self, older_than=0):
-        return set(self.driver.keys(older_than))
+        return set(self.driver.list_keys(older_than))
 
     def test_what_is_put_is_found(self):
         for data in (b'', b'bytes', bytes(range(256)) * 1000):

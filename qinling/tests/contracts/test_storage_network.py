@@ -26,7 +26,7 @@ class NetworkContract(network_stores.OneSwift, storage.StorageContract):
         return [functools.partial(driver.put, io.BytesIO(b'bytes')),
                 functools.partial(driver.open, UNKNOWN),
                 functools.partial(driver.delete, UNKNOWN),
-                lambda: list(driver.keys(0))]
+                lambda: list(driver.list_keys(0))]
 
     def test_other_bytes_than_those_put(self):
         stored = self.put(b'the function')
@@ -149,11 +149,11 @@ class TestS3(NetworkContract, base.BaseTestCase):
         driver = s3.Driver(conf)
         self.put()
         stored = driver.put(io.BytesIO(b'bytes'))
-        self.assertEqual([stored.key], list(driver.keys(0)))
+        self.assertEqual([stored.key], list(driver.list_keys(0)))
         self.assertEqual(b'bytes', self.read(stored.key, driver))
         self.assertRaises(FileNotFoundError, self.driver.open, stored.key)
         driver.delete(stored.key)
-        self.assertEqual([], list(driver.keys(0)))
+        self.assertEqual([], list(driver.list_keys(0)))
         self.assertEqual(1, len(self.keys()))
 
     def test_a_key_that_is_wrong(self):

@@ -56,7 +56,7 @@ class TestFiles(base.BaseTestCase):
                 'pathlib.Path.unlink', lambda *args, **kwargs: None):
             self.assertRaises(SystemExit, self.driver.put, Dying(b'x'))
         left, = self.files()
-        self.assertEqual([left], list(self.driver.keys(0)))
+        self.assertEqual([left], list(self.driver.list_keys(0)))
         self.driver.delete(left)
         self.assertEqual([], self.files())
 
@@ -64,7 +64,7 @@ class TestFiles(base.BaseTestCase):
         def fail(_directory):
             raise OSError('no disk')
         self.useFixture(fixtures_library.MonkeyPatch(
-            'qinling.storage.file_system._sync', fail))
+            'qinling.storage.file_system._sync_directory', fail))
         error = self.assertRaises(
             OSError, self.driver.put, io.BytesIO(b'x'))
         self.assertEqual('no disk', str(error))
@@ -74,12 +74,12 @@ class TestFiles(base.BaseTestCase):
         old, new = (self.driver.put(io.BytesIO(b'x')).key for _ in range(2))
         path = next(self.root.rglob(old))
         os.utime(path, times=(0, time.time() - 100))
-        self.assertEqual([old], list(self.driver.keys(50)))
-        self.assertEqual({old, new}, set(self.driver.keys(0)))
+        self.assertEqual([old], list(self.driver.list_keys(50)))
+        self.assertEqual({old, new}, set(self.driver.list_keys(0)))
 
     def test_a_package_that_goes_while_keys_are_listed(self):
         keys = {self.driver.put(io.BytesIO(b'x')).key for _ in range(3)}
-        listed = self.driver.keys(0)
+        listed = self.driver.list_keys(0)
         first = next(listed)
         for key in keys - {first}:
             self.driver.delete(key)
