@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The other OpenStack services: Keystone and Swift.
+"""Clients of other OpenStack services: Keystone and Swift.
 
-Only what is here talks to them, with keystoneauth1.  It knows requests and
-answers, and nothing of functions, of storage or of the database.  What goes
-wrong is ``TemporaryError`` (a service does not answer) or ``PermanentError``
-(it refuses), with a sentence.
+Only this package calls these services, with keystoneauth1.  The modules know
+no functions, no package storage and no database.  Errors are
+``TemporaryError`` (the service does not answer) or ``PermanentError`` (the
+service refuses), with a sentence.
 """

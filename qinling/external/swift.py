@@ -1,105 +1,116 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Swift: objects, in whosever name they are asked for."""
+"""Client of Swift, with the credentials of each call."""
 
+from collections.abc import Iterator
 import contextlib
 import dataclasses
+import typing
 import urllib.parse
+
+from keystoneauth1 import plugin as plugins
+from oslo_config import cfg
+import requests
 
 from qinling import exception
 from qinling.external import keystone
 
 GROUP = 'swift'
-PIECE = 1024 * 1024
-_NO_TOKEN = 401
+CHUNK_BYTES = 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """An object: ``size`` in bytes, and ``etag``, which changes with its
-    bytes."""
+class ObjectInfo:
+    """Object: ``size`` in bytes, ``etag`` of the bytes."""
 
     etag: str
     size: int
 
 
 class Swift:
-    """Speaks to the object store that a catalog names."""
+    """Object store of the service catalog."""
 
-    def __init__(self, conf):
-        self._session = keystone.session(conf, GROUP)
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._session = keystone.create_session(conf, GROUP)
         self._filter = {'service_type': 'object-store',
                         'interface': conf.swift.interface,
                         'region_name': conf.swift.region_name}
 
-    def url(self, auth, container, object=None):
-        """The URL of a container or an object.
+    def build_url(self, auth: plugins.BaseAuthPlugin, container: str,
+                  name: str | None = None) -> str:
+        """Return the URL of a container or an object.
 
-        :param auth: a keystoneauth plugin; its account is meant.
+        :param auth: credentials of the account.
+        :param name: name of the object.
         """
-        with keystone.faults('Swift'):
+        with keystone.translate_errors('Swift'):
             account = self._session.get_endpoint(auth, **self._filter)
         if not account:
             raise exception.PermanentError(
                 'Swift cannot be found: the catalog has no object-store.')
-        names = [container] if object is None else [container, object]
+        names = [container] if name is None else [container, name]
         return '/'.join([account.rstrip('/')] + [
-            urllib.parse.quote(name, safe='') for name in names])
+            urllib.parse.quote(part, safe='') for part in names])
 
-    def head(self, auth, url):
-        """What is known of an object.
+    def head(self, auth: plugins.BaseAuthPlugin, url: str) -> ObjectInfo:
+        """Return the description of an object.
 
-        :raises FileNotFoundError: there is none.
+        :raises FileNotFoundError: the object does not exist.
         """
-        return _found(self._request('HEAD', auth, url))
+        return _read_info(self._request('HEAD', auth, url))
 
     @contextlib.contextmanager
-    def get(self, auth, url, etag=None):
-        """(:class:`Found`, its bytes in pieces) of an object; ``None`` for
-        both if it still has the ``etag``.
+    def get(self, auth: plugins.BaseAuthPlugin, url: str,
+            etag: str | None = None
+            ) -> Iterator[tuple[ObjectInfo, Iterator[bytes]] | None]:
+        """Yield the description and the chunks of an object.
 
-        :raises FileNotFoundError: there is none.
+        Yield ``None`` if the object still has the ``etag``.
+
+        :raises FileNotFoundError: the object does not exist.
         """
         headers = {'If-None-Match': etag} if etag else {}
         answer = self._request('GET', auth, url, headers=headers,
                                stream=True)
         with contextlib.closing(answer):
-            if answer.status_code == 304:
-                yield None, None
+            if answer.status_code == requests.codes.not_modified:
+                yield None
             else:
-                yield _found(answer), _pieces(answer)
+                yield _read_info(answer), _read_chunks(answer)
 
-    def put(self, auth, url, file, md5=None):
-        """Store a file as an object, whole or not at all.
+    def put(self, auth: plugins.BaseAuthPlugin, url: str,
+            file: typing.BinaryIO, md5: str | None = None) -> None:
+        """Store a seekable file as an object, atomically.
 
-        :raises FileNotFoundError: there is no such container.
+        :raises FileNotFoundError: the container does not exist.
         """
         headers = {'ETag': md5} if md5 else {}
         file.seek(0)
         answer = self._send('PUT', auth, url, data=file, headers=headers)
-        if answer.status_code == _NO_TOKEN:
-            # keystoneauth would go on reading where the file is.
+        if answer.status_code == requests.codes.unauthorized:
+            # A retry of keystoneauth would not rewind the file.
             self._session.invalidate(auth)
             file.seek(0)
             answer = self._send('PUT', auth, url, data=file,
                                 headers=headers)
         _check(answer, url)
 
-    def create(self, auth, url):
-        """Make a container, unless there is one."""
+    def create_container(self, auth: plugins.BaseAuthPlugin, url: str
+                         ) -> None:
+        """Create a container, unless the container exists."""
         self._request('PUT', auth, url)
 
-    def delete(self, auth, url):
+    def delete(self, auth: plugins.BaseAuthPlugin, url: str) -> None:
         """Delete an object.
 
-        :raises FileNotFoundError: there is none.
+        :raises FileNotFoundError: the object does not exist.
         """
         self._request('DELETE', auth, url)
 
-    def listing(self, auth, url):
-        """What lies in a container, as dicts with ``name`` and
-        ``last_modified``.
+    def list_objects(self, auth: plugins.BaseAuthPlugin, url: str
+                     ) -> Iterator[dict[str, str]]:
+        """Yield dicts with ``name`` and ``last_modified`` of the objects.
 
-        :raises FileNotFoundError: there is no such container.
+        :raises FileNotFoundError: the container does not exist.
         """
         marker = ''
         while True:
@@ -110,36 +121,39 @@ class Swift:
             yield from page
             marker = page[-1]['name']
 
-    def _request(self, method, auth, url, **more):
-        answer = self._send(method, auth, url, allow_reauth=True, **more)
+    def _request(self, method: str, auth: plugins.BaseAuthPlugin, url: str,
+                 **kwargs: typing.Any) -> requests.Response:
+        answer = self._send(method, auth, url, allow_reauth=True, **kwargs)
         return _check(answer, url)
 
-    def _send(self, method, auth, url, allow_reauth=False, **more):
-        with keystone.faults('Swift'):
+    def _send(self, method: str, auth: plugins.BaseAuthPlugin, url: str,
+              allow_reauth: bool = False, **kwargs: typing.Any
+              ) -> requests.Response:
+        with keystone.translate_errors('Swift'):
             return self._session.request(
                 url, method, auth=auth, raise_exc=False, redirect=False,
-                allow_reauth=allow_reauth, **more)
+                allow_reauth=allow_reauth, **kwargs)
 
 
-def _found(answer):
+def _read_info(answer: requests.Response) -> ObjectInfo:
     try:
-        return Found(answer.headers['ETag'].strip('"'),
-                     int(answer.headers['Content-Length']))
+        return ObjectInfo(answer.headers['ETag'].strip('"'),
+                          int(answer.headers['Content-Length']))
     except (LookupError, ValueError):
         raise exception.PermanentError(
-            'Swift tells neither ETag nor length of the object.')
+            'Swift sent neither ETag nor length of the object.')
 
 
-def _pieces(answer):
-    with keystone.faults('Swift'):
-        yield from answer.iter_content(PIECE)
+def _read_chunks(answer: requests.Response) -> Iterator[bytes]:
+    with keystone.translate_errors('Swift'):
+        yield from answer.iter_content(CHUNK_BYTES)
 
 
-def _check(answer, url):
+def _check(answer: requests.Response, url: str) -> requests.Response:
     status = answer.status_code
-    if 200 <= status < 300 or status == 304:
+    if 200 <= status < 300 or status == requests.codes.not_modified:
         return answer
     answer.close()
-    if status == 404:
+    if status == requests.codes.not_found:
         raise FileNotFoundError(url)
-    raise keystone.refusal('Swift', status, answer.reason)
+    raise keystone.create_error('Swift', status, answer.reason)

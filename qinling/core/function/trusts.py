@@ -48,7 +48,7 @@ class Trusts:
         """Return a keystoneauth plugin of the caller, or ``None``."""
         if self._keystone is None or not ctx.auth_token:
             return None
-        return self._keystone.caller(ctx.auth_token)
+        return self._keystone.caller_plugin(ctx.auth_token)
 
     def plan_create(self, ctx: context.RequestContext,
                     requested: bool | None, source: sources.Source) -> bool:
@@ -162,7 +162,7 @@ class Trusts:
         if self._keystone is None:
             return 0
         # In this order, every listed trust has its row by now.
-        trusts = self._keystone.trusts(self._database_id(), older_than)
+        trusts = self._keystone.list_trusts(self._database_id(), older_than)
         used_ids = self._db.read(lambda tx: crud.select_values(
             tx, models.Function.trust_id,
             models.Function.trust_id.is_not(None)))

@@ -81,7 +81,7 @@ class Tokens:
 
     def _add_plugin(self, keystone: 'keystone_module.Keystone',
                     trust_id: str) -> typing.Any:
-        plugin = keystone.trustee(trust_id)
+        plugin = keystone.trustee_plugin(trust_id)
         with self._lock:
             self._plugins[trust_id] = plugin
             if len(self._plugins) > MAX_CACHED_FUNCTIONS:
@@ -127,7 +127,7 @@ class Tokens:
     def _open(self, keystone: 'keystone_module.Keystone',
               target: targets.Target, trust_id: str) -> typing.Any:
         try:
-            return keystone.open(self.auth(target),
+            return keystone.open_token(self.auth(target),
                                  target.timeout + TOKEN_MARGIN_SECONDS)
         except exception.TemporaryError as e:
             LOG.error('Could not get a token for function %s: %s',
@@ -159,8 +159,8 @@ class Tokens:
                seconds: float) -> None:
         """Replace a token that expires soon."""
         try:
-            plugin = keystone.trustee(trust_id)
-            keystone.open(plugin, seconds)
+            plugin = keystone.trustee_plugin(trust_id)
+            keystone.open_token(plugin, seconds)
             with self._lock:
                 if trust_id in self._plugins:
                     self._plugins[trust_id] = plugin

@@ -25,7 +25,7 @@ class FakeKeystone:
         if self.fault is not None:
             raise self.fault
 
-    def caller(self, token):
+    def caller_plugin(self, token):
         return token
 
     def create_trust(self, ctx, roles, owner):
@@ -38,7 +38,7 @@ class FakeKeystone:
         self._fail()
         del self.made[id]
 
-    def trusts(self, owner, older_than):
+    def list_trusts(self, owner, older_than):
         return [id for id, (_roles, mark, age) in self.made.items()
                 if mark == owner and age >= older_than]
 

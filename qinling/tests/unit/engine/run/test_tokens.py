@@ -26,12 +26,12 @@ class FakeKeystone:
         self.opened = []
         self.fault = None
 
-    def trustee(self, trust_id):
+    def trustee_plugin(self, trust_id):
         self.opened.append(trust_id)
         return types.SimpleNamespace(trust_id=trust_id,
                                      number=len(self.opened))
 
-    def open(self, plugin, seconds):
+    def open_token(self, plugin, seconds):
         if self.fault is not None:
             raise self.fault
         now = datetime.datetime.now(datetime.timezone.utc)
