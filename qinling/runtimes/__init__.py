@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs inside a worker: the agent and one bootstrap per language.
+"""Programs of a worker: the agent, and a bootstrap per language.
 
-``agent.py`` is the program of every worker; its parts are the ``agent_*``
-modules beside it.  ``python.py`` (and later others) is a bootstrap: the
-program of an executor, which loads the user's function once and calls it.
+``agent.py`` is the program of every worker; the ``agent_*`` modules are its
+parts.  A bootstrap, such as ``python.py``, is the program of an executor: it
+loads the function of the user once, then calls the function.
 
-This directory is shown to a sandbox, or copied into an image, as it is.  So
-nothing here may import the service or anything outside the standard library,
-must run on Python 3.9, and may hold anything that a user must not read.
+Sandboxes show this directory, and images contain a copy.  So the modules
+import neither the service nor other packages than the standard library, run on
+Python 3.9, and contain no secrets.  Annotations need no import of ``typing``,
+which is slow and large.
 """

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent: the program of a worker, first process of its sandbox.
+"""Agent: the program of a worker, first process of its sandbox.
 
-It serves a few calls over HTTP/1.1 (``/ping``, ``/load``, ``/execute``,
-``/status``, ``/cancel``) to whoever knows its secret, and runs the user's
-function in executors, which know nothing of that.
+The agent serves ``/ping``, ``/load``, ``/execute``, ``/status`` and
+``/cancel`` over HTTP/1.1 to clients with its secret.  Executors run the
+function of the user, and know neither secret nor calls.
 
-Started as ``python -I -S agent.py [file]``.  A file is for containers: it
-lies in their image, and the environment adds to it.  Without a file the
-agent says ``started`` on its standard output, takes the settings from the
-first line of its standard input and says ``ready``; the standard input must
-stay open: its end tells that the service has died, and ends everything here.
+Started as ``python -I -S agent.py [file]``.  The file is for containers: part
+of the image, extended by environment variables.  Without a file, the agent
+prints ``started``, reads the settings from the first line of its standard
+input, and prints ``ready``.  The standard input must stay open: its end means
+the death of the service, and stops the worker.
 """
+
+from __future__ import annotations
 
 import json
 import os
@@ -18,8 +20,8 @@ import signal
 import socket
 import sys
 
-# Isolated mode leaves our own directory out; it comes last, so that nothing
-# of the standard library is hidden by a neighbour.
+# Isolated mode omits this directory.  The last position prevents conflicts
+# with modules of the standard library.
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
 import agent_confinement  # noqa: E402
@@ -27,10 +29,15 @@ import agent_http  # noqa: E402
 import agent_processes  # noqa: E402
 import agent_worker  # noqa: E402
 
-LIFELINE = 0  # the standard input
-MAX_SETTINGS = 1 << 16  # bytes
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
-DEFAULTS = {
+LIFELINE = 0  # the standard input
+MAX_SETTINGS_BYTES = 1 << 16
+
+DEFAULTS: dict[str, Any] = {
     'uid': None,
     'environment': {'PATH': '/usr/local/bin:/usr/bin:/bin', 'HOME': '/tmp',
                     'LANG': 'C.UTF-8', 'TMPDIR': '/tmp'},
@@ -45,31 +52,31 @@ DEFAULTS = {
 }
 
 
-def read_settings(path=None):
-    """The settings, one line of JSON:
+def read_settings(path: str | None = None) -> dict[str, Any]:
+    """Read the settings, a line of JSON.
 
-    * ``secret``: text, must come with each call
-    * ``listen``: ``fd:<number>`` of a listening socket that was inherited,
-      or ``tcp:<host>:<port>``
+    * ``secret``: text, required in each call
+    * ``listen``: ``fd:<number>`` of an inherited listening socket, or
+      ``tcp:<host>:<port>``
     * ``code``: an empty directory for the function
     * ``bootstrap``: the command of an executor, as a list
-    * ``environment``: all that executors see
-    * ``uid``: what to become as user and group, ``null``: stay
-    * ``processes``, ``open_files``, ``file_size`` (bytes): rlimits of the
-      executors, 0 for none
+    * ``environment``: environment variables of executors
+    * ``uid``: new user and group id, ``null`` for no change
+    * ``processes``, ``open_files``, ``file_size`` (bytes): rlimits of
+      executors, 0 for no limit
     * ``max_body_size`` (bytes), ``start_timeout`` (seconds)
     * ``inodes``, ``seccomp``, ``landlock``: see ``agent_confinement.py``
     """
     if path is None:
-        # Who starts us may want to know our pid, and do something with it,
-        # before there are executors: the socket tells it.
+        # The service learns the pid of the agent from the socket, and moves
+        # the agent to a control group before executors start.
         os.write(1, b'started\n')
         source = LIFELINE
     else:
         source = os.open(path, os.O_RDONLY)
     line = b''
-    while b'\n' not in line and len(line) < MAX_SETTINGS:
-        data = os.read(source, MAX_SETTINGS)
+    while b'\n' not in line and len(line) < MAX_SETTINGS_BYTES:
+        data = os.read(source, MAX_SETTINGS_BYTES)
         if not data:
             break
         line += data
@@ -78,32 +85,32 @@ def read_settings(path=None):
     settings = dict(DEFAULTS, **json.loads(line))
     if path is not None:
         os.close(source)
-        settings.update(settings_of_container(os.environ))
+        settings.update(read_container_settings(os.environ))
     return settings
 
 
-def settings_of_container(environ):
-    """What whoever starts a container adds to the file in its image:
+def read_container_settings(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings from the environment of a container.
 
     * ``QINLING_SETTINGS``: a JSON object of settings
     * ``QINLING_LISTEN``: the setting ``listen``
-    * ``QINLING_POOL_KEY`` and ``QINLING_WORKER``: a key that all workers of a
-      pool have and the name of this one.  The secret is the HMAC-SHA256 of
-      the name, in hexadecimal digits, so that each worker has its own.
+    * ``QINLING_POOL_KEY`` and ``QINLING_WORKER``: key of a pool and name of
+      the worker.  The secret of the worker is the HMAC-SHA256 of the name, as
+      hexadecimal digits.
     """
     settings = json.loads(environ.get('QINLING_SETTINGS') or '{}')
     if environ.get('QINLING_LISTEN'):
         settings['listen'] = environ['QINLING_LISTEN']
     if environ.get('QINLING_POOL_KEY'):
-        import hmac  # only here: it is slow to load
+        import hmac  # slow to load
         settings['secret'] = hmac.new(
             environ['QINLING_POOL_KEY'].encode(),
             environ['QINLING_WORKER'].encode(), 'sha256').hexdigest()
     return settings
 
 
-def listen(address):
-    """The listening socket that the setting ``listen`` means."""
+def listen(address: str) -> socket.socket:
+    """Return the listening socket of the setting ``listen``."""
     kind, _colon, rest = address.partition(':')
     if kind == 'fd':
         listener = socket.socket(fileno=int(rest))
@@ -119,46 +126,48 @@ def listen(address):
     return listener
 
 
-def announce():
-    """Say on the standard output that the agent is ready, and leave it."""
+def announce_ready() -> None:
+    """Print ``ready``, and close the standard output."""
     os.write(1, b'ready\n')
-    with open(os.devnull, 'wb') as nothing:
-        os.dup2(nothing.fileno(), 1)
+    with open(os.devnull, 'wb') as null:
+        os.dup2(null.fileno(), 1)
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
+    """Run the agent."""
     path = arguments[0] if arguments else None
     settings = read_settings(path)
-    agent_confinement.take_short_turns()
+    agent_confinement.set_short_time_slices()
     agent_confinement.limit_inodes(settings['inodes'])
     agent_processes.harden(settings['uid'])
-    family = agent_processes.Family(agent_confinement.Confinement(
+    tree = agent_processes.ProcessTree(agent_confinement.Confinement(
         settings['seccomp'], settings['landlock']))
-    worker = agent_worker.Worker(family, settings)
+    worker = agent_worker.Worker(tree, settings)
 
-    def end(_number=None, _frame=None):
-        # The first process of a namespace takes all others with it.
+    def stop(_number: Any = None, _frame: Any = None) -> None:
+        # The kernel kills a pid namespace with its first process.
         if os.getpid() != 1:
-            family.end()
+            tree.stop()
         os._exit(0)
 
-    # The user's code may signal us.  Without a handler the first process of
-    # a namespace does not notice; only a container's runtime needs one.
+    # The code of the user may send signals.  The kernel ignores signals
+    # without a handler for the first process of a pid namespace; a container
+    # runtime needs SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if path is not None or os.getpid() != 1:
-        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGTERM, stop)
     try:
         worker.start(settings['start_timeout'])
     except (OSError, RuntimeError) as error:
         sys.exit('The first executor failed: %s' % error)
-    # Only now, so that who can connect finds a worker that is ready.
+    # A client that can connect has a ready worker.
     listener = listen(settings['listen'])
-    announce()
+    announce_ready()
     agent_http.Server(
         listener, settings['secret'], worker.routes(),
         agent_worker.render_error, settings['max_body_size'],
     ).serve(LIFELINE if path is None else None)
-    end()
+    stop()
 
 
 if __name__ == '__main__':

@@ -1,44 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The channel of an executor: frames to and from the agent.
+"""Channel of an executor: frames to and from the agent.
 
-For bootstraps in Python; see ``agent_executor.py`` for what goes over it.
+For bootstraps in Python; ``agent_executor.py`` describes the frames.
 """
+
+from __future__ import annotations
 
 import json
 import os
 import struct
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 HEADER = struct.Struct('>I')
 
 
 class Channel:
-    """The executor's end.
+    """End of the channel in the executor.
 
-    :param number: of the file descriptor.
+    :param number: file descriptor.
     """
 
-    def __init__(self, number):
+    def __init__(self, number: int) -> None:
         self._number = number
         os.set_inheritable(number, False)
 
-    def receive(self):
-        """The object in the next frame; ends the process with the agent."""
+    def receive(self) -> Any:
+        """Return the object in the next frame; exit if the agent is gone."""
         size, = HEADER.unpack(self._read(HEADER.size))
         return json.loads(self._read(size))
 
-    def send(self, text):
+    def send(self, text: str) -> None:
+        """Send a frame of JSON."""
         data = text.encode()
-        data = memoryview(HEADER.pack(len(data)) + data)
-        while data:
-            data = data[os.write(self._number, data):]
+        rest = memoryview(HEADER.pack(len(data)) + data)
+        while rest:
+            rest = rest[os.write(self._number, rest):]
 
-    def _read(self, size):
+    def _read(self, size: int) -> bytes | bytearray:
         data = os.read(self._number, size)
-        if len(data) < size:
-            data = bytearray(data)
-            while len(data) < size:
-                more = os.read(self._number, size - len(data))
-                if not more:
-                    os._exit(0)
-                data += more
-        return data
+        if len(data) == size:
+            return data
+        buffer = bytearray(data)
+        while len(buffer) < size:
+            data = os.read(self._number, size - len(buffer))
+            if not data:
+                os._exit(0)
+            buffer += data
+        return buffer

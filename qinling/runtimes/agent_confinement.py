@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Confinement of the agent and its executors: seccomp, Landlock, inodes.
 
-It holds also where a sandbox has no namespaces, and behind them where it has.
-The filters are made by the service, see ``orchestrators/process/seccomp.py``;
-Landlock is described in Documentation/userspace-api/landlock.rst of Linux.
+Confinement works without namespaces, and as second layer inside namespaces.
+The service creates the filters, see ``orchestrators/process/seccomp.py``.
+Documentation/userspace-api/landlock.rst of Linux describes Landlock.
 """
+
+from __future__ import annotations
 
 import base64
 import ctypes
@@ -14,10 +16,18 @@ import stat
 import struct
 import threading
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterable
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from typing import Any
+
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
 SCHED_SETATTR = {'x86_64': 314, 'aarch64': 274}
-TURN = 100000  # nanoseconds, the shortest that there is
+TIME_SLICE_NANOSECONDS = 100000  # the minimum of the kernel
 MS_NOSUID, MS_NODEV, MS_REMOUNT = 0x2, 0x4, 0x20
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
@@ -26,13 +36,13 @@ VERSION, PATH_BENEATH = 1, 1
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
 MAKE_CHAR, MAKE_BLOCK = 1 << 6, 1 << 11
 TRUNCATE, IOCTL_DEV = 1 << 14, 1 << 15
-OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
-#: How many rights each version of the interface knows, from the first on.
+FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
+#: Number of rights in each version of the interface, from version 1.
 RIGHTS = (13, 14, 15, 15, 16)
-USABLE_SINCE = 2  # before, no file could be moved to another directory
+USABLE_SINCE = 2  # version 1 forbids moving files to other directories
 SCOPES_SINCE = 6
 ABSTRACT_SOCKETS, SIGNALS = 1, 2
-#: What a rule may grant.
+#: Grant of a rule -> rights.
 GRANTS = {
     'list': READ_DIR,
     'read': EXECUTE | READ_FILE | READ_DIR,
@@ -43,38 +53,46 @@ GRANTS = {
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def check(result, what):
-    """The result of a function of libc that must not be negative."""
+def check(result: int, action: str) -> int:
+    """Return the result of a function of libc.
+
+    :raises OSError: the result is negative.
+    """
     if result < 0:
         number = ctypes.get_errno()
-        raise OSError(number, '%s: %s' % (what, os.strerror(number)))
+        raise OSError(number, '%s: %s' % (action, os.strerror(number)))
     return result
 
 
-def limit_inodes(numbers):
-    """Limit the files of mounted tmpfs: ``{path: inodes}``; it takes
-    CAP_SYS_ADMIN."""
-    for path, number in numbers.items():
+def limit_inodes(limits: Mapping[str, int]) -> None:
+    """Limit the inodes of mounted tmpfs, by path.
+
+    Needs CAP_SYS_ADMIN.
+    """
+    for path, number in limits.items():
         check(libc.mount(None, path.encode(), None,
                          ctypes.c_ulong(MS_REMOUNT | MS_NOSUID | MS_NODEV),
                          b'nr_inodes=%d' % number), 'mount ' + path)
 
 
-def take_short_turns():
-    """Have the scheduler give this process, and all that it starts, short
-    turns on a processor: workers that want all of it then delay others by
-    fractions of a millisecond.  Linux before 6.12 takes no notice, and
-    nothing depends on it."""
+def set_short_time_slices() -> None:
+    """Set short time slices for this process and its future children.
+
+    Busy workers then delay other workers by fractions of a millisecond.
+    Linux before 6.12 ignores the call.
+    """
     number = SCHED_SETATTR.get(os.uname().machine)
     if number is not None:
         attributes = struct.pack('=IIQiIQQQ', 48, os.SCHED_OTHER, 0, 0, 0,
-                                 TURN, 0, 0)
+                                 TIME_SLICE_NANOSECONDS, 0, 0)
         libc.syscall(number, 0, attributes, 0)
 
 
-def filter_calls(program):
-    """Have the kernel filter the calls of this thread, and of all that it
-    starts, for good; it needs no_new_privs."""
+def filter_calls(program: bytes) -> None:
+    """Filter the system calls of this thread and its future children.
+
+    Needs no_new_privs.  A filter cannot be removed.
+    """
     code = ctypes.create_string_buffer(program, len(program))
     head = struct.pack('HxxxxxxP', len(program) // 8, ctypes.addressof(code))
     check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER,
@@ -82,23 +100,23 @@ def filter_calls(program):
           'seccomp')
 
 
-def landlock_version():
-    """The version of Landlock's interface, 0 where there is none."""
+def landlock_version() -> int:
+    """Return the version of the Landlock interface, 0 without Landlock."""
     return max(0, libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0),
                                VERSION))
 
 
-def make_ruleset(rules):
-    """A descriptor of a Landlock ruleset; ``None`` where there is none.
+def create_ruleset(rules: Iterable[Sequence[str]]) -> int | None:
+    """Return a descriptor of a Landlock ruleset, ``None`` without Landlock.
 
-    :param rules: pairs of a path and a key of :data:`GRANTS`; everything
-        else is forbidden.
+    :param rules: pairs of a path and a key of :data:`GRANTS`; all other access
+        is forbidden.
     """
     version = landlock_version()
     if version < USABLE_SINCE:
         return None
-    known = (1 << RIGHTS[min(version, len(RIGHTS)) - 1]) - 1
-    words = [known]
+    rights = (1 << RIGHTS[min(version, len(RIGHTS)) - 1]) - 1
+    words = [rights]
     if version >= SCOPES_SINCE:
         words += [0, ABSTRACT_SOCKETS | SIGNALS]
     attributes = struct.pack('=%dQ' % len(words), *words)
@@ -106,18 +124,19 @@ def make_ruleset(rules):
         CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0),
         'landlock_create_ruleset')
     for path, grant in rules:
-        add_rule(ruleset, path, GRANTS[grant] & known)
+        add_rule(ruleset, path, GRANTS[grant] & rights)
     return ruleset
 
 
-def add_rule(ruleset, path, rights):
+def add_rule(ruleset: int, path: str, rights: int) -> None:
+    """Grant rights for a path; ignore an absent path."""
     try:
         number = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
-        return  # what is not there needs no right
+        return
     try:
         if not stat.S_ISDIR(os.fstat(number).st_mode):
-            rights &= OF_FILES
+            rights &= FILE_RIGHTS
         check(libc.syscall(ADD_RULE, ruleset, PATH_BENEATH,
                            struct.pack('=Qi', rights, number), 0),
               'landlock_add_rule ' + path)
@@ -126,33 +145,34 @@ def add_rule(ruleset, path, rights):
 
 
 class Confinement:
-    """Starts programs confined.
+    """Caller of functions in confined threads.
 
-    Filters and domains belong to threads, and what a thread starts inherits
-    them: each program comes from a thread of its own, whose Landlock domain
-    it has for itself.  So executors can neither signal nor trace each other,
-    while the agent, which is outside, can end them.
+    Filters and Landlock domains belong to threads, and children inherit both.
+    Each program starts from a separate thread with a separate domain: programs
+    can neither signal nor trace each other, while the agent, outside of all
+    domains, can kill every program.
 
-    :param filters: base64 of a filter for this process and of one that
-        executors have beside it, or nothing.
-    :param rules: see :func:`make_ruleset`; nothing: no Landlock.
+    :param filters: base64 of a filter for this process, and of an additional
+        filter for programs; or empty.
+    :param rules: see :func:`create_ruleset`; empty: no Landlock.
     """
 
-    def __init__(self, filters=(), rules=()):
-        self._ruleset = make_ruleset(rules) if rules else None
-        self._filter = None
+    def __init__(self, filters: Sequence[str] = (),
+                 rules: Iterable[Sequence[str]] = ()) -> None:
+        self._ruleset = create_ruleset(rules) if rules else None
+        self._filter: bytes | None = None
         if filters:
-            everybody, self._filter = map(base64.b64decode, filters)
-            filter_calls(everybody)
+            process_filter, self._filter = map(base64.b64decode, filters)
+            filter_calls(process_filter)
 
-    def call(self, function):
-        """What ``function`` returns when a confined thread calls it.
+    def call(self, function: Callable[[], Any]) -> Any:
+        """Call a function in a confined thread.
 
-        :raises OSError: what it raised, or that there is no thread for it.
+        :raises OSError: the function failed, or no thread could start.
         """
         if self._filter is None and self._ruleset is None:
             return function()
-        outcome = []
+        outcome: list[Any] = []
         thread = threading.Thread(target=self._work, args=(outcome, function))
         try:
             thread.start()
@@ -164,7 +184,7 @@ class Confinement:
             raise result
         return result
 
-    def _work(self, outcome, function):
+    def _work(self, outcome: list[Any], function: Callable[[], Any]) -> None:
         try:
             if self._ruleset is not None:
                 check(libc.syscall(RESTRICT_SELF, self._ruleset, 0),

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A minimal HTTP/1.1 server: kept-alive connections, one thread for each.
+"""Minimal HTTP/1.1 server with keep-alive and a thread per connection.
 
-``http.server`` and what it imports would double the start-up time and the
-memory of an idle worker; the agent needs only a few routes, bodies with a
-Content-Length, and one secret header.
+``http.server`` would double the start-up time and the memory of an idle
+worker; the agent needs only a few routes, bodies with a Content-Length, and a
+secret header.
 """
+
+from __future__ import annotations
 
 import _operator
 import select
@@ -12,10 +14,17 @@ import socket
 import struct
 import threading
 
-MAX_HEAD = 8192  # bytes of request line and headers
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Mapping
+
+    Handler = Callable[[bytes | bytearray], bytes]
+
+MAX_HEAD_BYTES = 8192  # of request line and headers
 MAX_CONNECTIONS = 64
-STRANGER_TIMEOUT = 30  # seconds until a connection must have shown the secret
-CHUNK = 65536
+SECRET_TIMEOUT_SECONDS = 30  # until a connection must send the secret
+CHUNK_BYTES = 65536
 
 REASONS = {200: 'OK', 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found',
            409: 'Conflict', 411: 'Length Required', 413: 'Content Too Large',
@@ -23,32 +32,34 @@ REASONS = {200: 'OK', 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found',
            500: 'Internal Server Error', 501: 'Not Implemented',
            503: 'Service Unavailable'}
 
-# What hmac.compare_digest is, without the OpenSSL that "hmac" imports.
-same_text = _operator._compare_digest
+# The implementation of hmac.compare_digest, without the OpenSSL of "hmac".
+is_same_text = _operator._compare_digest  # type: ignore[attr-defined]
 
 
-class Refused(Exception):
-    """A request that is answered with ``status`` and an error sentence."""
+class RequestError(Exception):
+    """Error answer: HTTP ``status`` and a sentence."""
 
-    def __init__(self, status, reason):
+    def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
 
 
 class Server:
-    """Serves ``routes`` to those who know the secret.
+    """Server of routes for clients with the secret.
 
-    :param listener: a listening socket.
-    :param secret: what the header X-Qinling-Secret must be.
+    :param listener: listening socket.
+    :param secret: value of the header X-Qinling-Secret.
     :param routes: ``{(method, path): handler}`` with bytes as keys; a handler
-        takes the body and returns the bytes of a 200 answer, or raises
-        :class:`Refused`.
-    :param render_error: makes the body of an error answer from a sentence.
-    :param max_body: bytes that a body may have.
+        takes the body and returns the body of a 200 answer, or raises
+        :class:`RequestError`.
+    :param render_error: creates the body of an error from a sentence.
+    :param max_body: maximum number of bytes of a body.
     """
 
-    def __init__(self, listener, secret, routes, render_error, max_body):
+    def __init__(self, listener: socket.socket, secret: str,
+                 routes: Mapping[tuple[bytes, bytes], Handler],
+                 render_error: Callable[[str], bytes], max_body: int) -> None:
         self.listener = listener
         self.secret = secret.encode()
         self.routes = routes
@@ -56,9 +67,12 @@ class Server:
         self.max_body = max_body
         self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
 
-    def serve(self, lifeline=None):
-        """Accept connections until anything happens on the file descriptor
-        ``lifeline``: whoever holds its other end says nothing, and dies."""
+    def serve(self, lifeline: int | None = None) -> None:
+        """Accept connections until an event on the lifeline.
+
+        :param lifeline: file descriptor whose other end closes with the death
+            of the service.
+        """
         poller = select.poll()
         poller.register(self.listener, select.POLLIN)
         if lifeline is not None:
@@ -69,44 +83,45 @@ class Server:
                     return
                 self._accept()
 
-    def _accept(self):
+    def _accept(self) -> None:
         try:
             connection, _peer = self.listener.accept()
         except OSError:
-            return  # the client has gone already
+            return  # the client has disconnected
         if not self._free.acquire(blocking=False):
             connection.close()
             return
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            threading.Thread(target=self._converse, args=(connection,),
-                             daemon=True).start()
+            threading.Thread(target=self._serve_connection,
+                             args=(connection,), daemon=True).start()
         except RuntimeError:
-            connection.close()  # there may be no more threads
+            connection.close()  # no further thread can start
             self._free.release()
 
-    def _converse(self, connection):
+    def _serve_connection(self, connection: socket.socket) -> None:
         try:
-            Conversation(self, connection).run()
+            Connection(self, connection).run()
         except OSError:
-            pass  # the client has gone, or is silent without the secret
+            pass  # the client has disconnected, or sent no secret in time
         finally:
             connection.close()
             self._free.release()
 
 
-class Conversation:
-    """The requests of one connection, one after the other."""
+class Connection:
+    """Requests of a connection."""
 
-    def __init__(self, server, connection):
+    def __init__(self, server: Server, connection: socket.socket) -> None:
         self._server = server
         self._connection = connection
         self._buffer = b''
         self._trusted = False
-        self._limit_silence(STRANGER_TIMEOUT)
+        self._set_timeout(SECRET_TIMEOUT_SECONDS)
 
-    def run(self):
+    def run(self) -> None:
+        """Answer requests until the connection closes."""
         try:
             while True:
                 head = self._read_head()
@@ -114,21 +129,21 @@ class Conversation:
                     return
                 if not self._answer(head):
                     return
-        except Refused as error:
-            # The body may be unread, so the connection cannot go on.
+        except RequestError as error:
+            # The body may be unread, so the connection cannot continue.
             self._reply(error.status, self._server.render_error(error.reason))
 
-    def _answer(self, head):
-        """Answer one request; tells whether another one may follow."""
+    def _answer(self, head: bytes) -> bool:
+        """Answer a request, and return whether the connection continues."""
         method, path, headers = parse_head(head)
         self._check_secret(headers.get(b'x-qinling-secret', b''))
         body = self._read_body(method, headers)
         handler = self._server.routes.get((method, path))
         try:
             if handler is None:
-                raise Refused(404, 'There is no such call.')
+                raise RequestError(404, 'There is no such call.')
             status, reply = 200, handler(body)
-        except Refused as error:
+        except RequestError as error:
             status, reply = (error.status,
                              self._server.render_error(error.reason))
         except Exception as error:
@@ -137,38 +152,40 @@ class Conversation:
         self._reply(status, reply)
         return headers.get(b'connection', b'').lower() != b'close'
 
-    def _check_secret(self, secret):
-        if not same_text(secret, self._server.secret):
-            raise Refused(403, 'The secret is wrong.')
+    def _check_secret(self, secret: bytes) -> None:
+        if not is_same_text(secret, self._server.secret):
+            raise RequestError(403, 'The secret is wrong.')
         if not self._trusted:
             self._trusted = True
-            self._limit_silence(0)
+            self._set_timeout(0)
 
-    def _limit_silence(self, seconds):
-        # Not settimeout(): that costs a poll for each read.
+    def _set_timeout(self, seconds: int) -> None:
+        # settimeout() would cost a poll per read.
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO,
                                     struct.pack('ll', seconds, 0))
 
-    def _read_head(self):
+    def _read_head(self) -> bytes | None:
+        """Return request line and headers, ``None`` at the end."""
         while True:
             end = self._buffer.find(b'\r\n\r\n')
-            if 0 <= end <= MAX_HEAD:
+            if 0 <= end <= MAX_HEAD_BYTES:
                 head = self._buffer[:end]
                 self._buffer = self._buffer[end + 4:]
                 return head
-            if len(self._buffer) > MAX_HEAD:
-                raise Refused(431, 'The header is longer than %d bytes.'
-                              % MAX_HEAD)
-            data = self._connection.recv(CHUNK)
+            if len(self._buffer) > MAX_HEAD_BYTES:
+                raise RequestError(431, 'The header is longer than %d bytes.'
+                                   % MAX_HEAD_BYTES)
+            data = self._connection.recv(CHUNK_BYTES)
             if not data:
                 return None
             self._buffer += data
 
-    def _read_body(self, method, headers):
-        size = self._body_size(method, headers)
+    def _read_body(self, method: bytes, headers: Mapping[bytes, bytes]
+                   ) -> bytes | bytearray:
+        size = self._parse_body_size(method, headers)
         if len(self._buffer) >= size:
-            body, self._buffer = self._buffer[:size], self._buffer[size:]
-            return body
+            start, self._buffer = self._buffer[:size], self._buffer[size:]
+            return start
         if b'expect' in headers:
             self._connection.sendall(b'HTTP/1.1 100 Continue\r\n\r\n')
         body = bytearray(size)
@@ -183,43 +200,44 @@ class Conversation:
             rest = rest[count:]
         return body
 
-    def _body_size(self, method, headers):
+    def _parse_body_size(self, method: bytes, headers: Mapping[bytes, bytes]
+                         ) -> int:
         if b'transfer-encoding' in headers:
-            raise Refused(501, 'A body needs a Content-Length.')
+            raise RequestError(501, 'A body needs a Content-Length.')
         text = headers.get(b'content-length')
         if text is None:
             if method == b'GET':
                 return 0
-            raise Refused(411, 'A body needs a Content-Length.')
+            raise RequestError(411, 'A body needs a Content-Length.')
         if not text.isdigit() or len(text) > 18:
-            raise Refused(400, 'The Content-Length is not a number.')
+            raise RequestError(400, 'The Content-Length is not a number.')
         if int(text) > self._server.max_body:
-            raise Refused(413, 'The body is longer than %d bytes.'
-                          % self._server.max_body)
+            raise RequestError(413, 'The body is longer than %d bytes.'
+                               % self._server.max_body)
         return int(text)
 
-    def _reply(self, status, body):
+    def _reply(self, status: int, body: bytes) -> None:
         head = ('HTTP/1.1 %d %s\r\nContent-Length: %d\r\n'
                 'Content-Type: application/json\r\n\r\n'
                 % (status, REASONS[status], len(body)))
         self._connection.sendall(head.encode() + body)
 
 
-def parse_head(head):
-    """Split request line and headers: ``(method, path, {name: value})`` in
-    bytes, names in lower case.
+def parse_head(head: bytes) -> tuple[bytes, bytes, dict[bytes, bytes]]:
+    """Parse request line and headers.
 
-    :raises Refused: 400, it is no HTTP/1.1 request.
+    :returns: ``(method, path, {name: value})`` with lower-case names.
+    :raises RequestError: 400, not an HTTP/1.1 request.
     """
     lines = head.split(b'\r\n')
     words = lines[0].split(b' ')
     if len(words) != 3 or words[2] != b'HTTP/1.1':
-        raise Refused(400, 'This is not an HTTP/1.1 request.')
-    headers = {}
+        raise RequestError(400, 'This is not an HTTP/1.1 request.')
+    headers: dict[bytes, bytes] = {}
     for line in lines[1:]:
         name, colon, value = line.partition(b':')
         name = name.lower()
         if not colon or not name or name in headers:
-            raise Refused(400, 'A header is malformed or given twice.')
+            raise RequestError(400, 'A header is malformed or given twice.')
         headers[name] = value.strip()
     return words[0], words[1], headers

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an execution's end means, in words and in the JSON of the answer."""
+"""Outcomes of executions: sentences, and JSON of the answer."""
+
+from __future__ import annotations
 
 import json
 import os
 import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 SUCCESS, FAILED = 'success', 'failed'
 RESULT_KEYS = frozenset(('execution_id', 'status', 'output'))
@@ -15,45 +21,51 @@ FAULTY_RESULT = ('Function execution failed: what came from the process was '
                  'no result.')
 NO_CHANNEL = ('Function execution failed: the function closed the channel '
               'for its result.')
-# How programs abort for lack of memory, and what they say then: V8, C++, Rust.
+# Signals and messages of programs that abort for lack of memory: V8, C++ and
+# Rust.
 ABORTS = frozenset((signal.SIGABRT, signal.SIGILL, signal.SIGTRAP))
 LACKS_MEMORY = (b'out of memory', b'std::bad_alloc', b'memory allocation of ')
-# What those say that exit: Go, and OpenBLAS, which numpy brings.
+# Messages of programs that exit for lack of memory: Go, and OpenBLAS of numpy.
 EXITS_WITHOUT_MEMORY = (
     b'fatal error: runtime: out of memory',
     b'fatal error: runtime: cannot allocate memory',
     b'OpenBLAS error: Memory allocation still failed')
 
 
-def out_of_memory(memory_size):
-    """The sentence for a function that wanted more than ``memory_size``."""
+def out_of_memory(memory_size: int) -> str:
+    """Return the sentence for a function that exceeded its memory.
+
+    :param memory_size: limit in bytes.
+    """
     return ('Function execution failed because of too much resource '
             'consumption: out of memory (the limit is %g MiB)'
             % round(memory_size / (1 << 20), 1))
 
 
-def out_of_processes(limit):
-    """The sentence for a function that wanted more than ``limit``."""
+def out_of_processes(limit: int) -> str:
+    """Return the sentence for a function that exceeded its processes."""
     return ('Function execution failed because of too much resource '
             'consumption: no more processes or threads could be started (the '
             'limit is %d)' % limit)
 
 
-def of_status(status, memory_size, last_words=b''):
-    """The sentence for a wait status of an executor that ended by itself.
+def explain_status(status: int, memory_size: int, output_tail: bytes = b''
+                   ) -> str:
+    """Return the sentence for an executor that ended by itself.
 
-    :param last_words: the end of what it printed.
+    :param status: wait status.
+    :param output_tail: end of the output.
     """
     if not os.WIFSIGNALED(status):
         if os.WEXITSTATUS(status) and any(
-                words in last_words for words in EXITS_WITHOUT_MEMORY):
+                message in output_tail for message in EXITS_WITHOUT_MEMORY):
             return out_of_memory(memory_size)
         return ('Function execution failed: the process exited with status '
                 '%d before the function returned.' % os.WEXITSTATUS(status))
     number = os.WTERMSIG(status)
+    # Only the out-of-memory killer of the kernel sends SIGKILL.
     if number == signal.SIGKILL or number in ABORTS and any(
-            words in last_words for words in LACKS_MEMORY):
-        # Nobody but the kernel's killer for lack of memory does the former.
+            message in output_tail for message in LACKS_MEMORY):
         return out_of_memory(memory_size)
     try:
         name = signal.Signals(number).name
@@ -63,17 +75,20 @@ def of_status(status, memory_size, last_words=b''):
             % name)
 
 
-def _refuse_constant(name):
+def _reject_constant(name: str) -> None:
     raise ValueError(name)
 
 
-# The scanner of this one takes no NaN and no Infinity.
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+# Rejects NaN and Infinity.
+_decode = json.JSONDecoder(parse_constant=_reject_constant).decode
 
 
-def parse_result(frame, execution_id):
-    """The dict in an executor's frame, ``None`` if it is no result of this
-    execution: the user's code can write there whatever it likes."""
+def parse_result(frame: bytes, execution_id: str) -> dict[str, Any] | None:
+    """Return the result in a frame of an executor.
+
+    :returns: ``None`` if the frame is not a result of the execution: the code
+        of the user can write arbitrary frames.
+    """
     try:
         result = _decode(frame.decode('utf-8'))
     except (ValueError, RecursionError):
@@ -88,23 +103,28 @@ def parse_result(frame, execution_id):
     return result
 
 
-def log_text(execution_id, printed, traceback=''):
-    """The framed log of one execution."""
-    if printed and not printed.endswith('\n'):
-        printed += '\n'
+def format_log(execution_id: str, output: str, traceback: str = '') -> str:
+    """Return the log of an execution, with its first and last line."""
+    if output and not output.endswith('\n'):
+        output += '\n'
     return ('Start execution: %s\n%s%sFinished execution: %s\n'
-            % (execution_id, printed, traceback, execution_id))
+            % (execution_id, output, traceback, execution_id))
 
 
-def render(execution_id, status, output, duration, log):
-    """The body of an answer to /execute."""
+def render_answer(execution_id: str, status: str, output: Any,
+                  duration: float, log: str) -> bytes:
+    """Return the body of an answer to /execute."""
     return json.dumps({'execution_id': execution_id, 'status': status,
                        'output': output, 'duration': round(duration, 6),
                        'log': log}).encode()
 
 
-def render_frame(frame, duration, log):
-    """The same out of a valid frame with nothing but the result keys: its
-    output is not written anew, however large it is."""
+def render_frame(frame: bytes, duration: float, log: str) -> bytes:
+    """Return the body of an answer with the content of a valid frame.
+
+    A large output is not encoded again.
+
+    :param frame: frame with exactly the keys of a result.
+    """
     return b'%s,"duration":%f,"log":%s}' % (
         frame.rstrip()[:-1], duration, json.dumps(log).encode())

@@ -1,36 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Unpacks a function's package: a ZIP archive that nobody has to trust."""
+"""Extraction of packages: ZIP archives from untrusted users."""
+
+from __future__ import annotations
 
 import os
 import stat
 import zipfile
 import zlib
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import BinaryIO
+
 MAX_ENTRIES = 30000
-CHUNK = 1 << 18
+CHUNK_BYTES = 1 << 18
 
 
 class UnsafePackage(Exception):
-    """The package cannot be unpacked, with a sentence that says why."""
+    """The package cannot be unpacked; the message is a sentence."""
 
 
-def unpack(archive, directory, max_size):
-    """Unpack the ZIP in the binary file ``archive`` below ``directory``.
+def unpack(archive: BinaryIO, directory: str, max_size: int) -> None:
+    """Extract a ZIP archive into a directory.
 
-    Nothing is written outside of the directory and no links are made; of
-    the modes only the executable bit is kept.
+    Creates files and directories inside the directory only, no links, and
+    preserves only the executable bit of modes.
 
-    :param max_size: bytes that all files together may have.
-    :raises UnsafePackage: the archive is broken, tries to break out, holds
-        something else than files and directories, or is too large.
+    :param max_size: maximum bytes of all files together.
+    :raises UnsafePackage: the archive is invalid or too large, or has paths
+        outside the directory, or entries of other types.
     """
     try:
         with zipfile.ZipFile(archive) as package:
             entries = package.infolist()
             _check(entries, max_size)
-            left = max_size
+            remaining = max_size
             for entry in entries:
-                left -= _extract(package, entry, directory, left)
+                remaining -= _extract(package, entry, directory, remaining)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError,
             RuntimeError, ValueError, IndexError) as error:
         raise UnsafePackage('The package is not a valid ZIP archive: %s.'
@@ -44,17 +51,17 @@ def unpack(archive, directory, max_size):
                             % error.strerror) from error
 
 
-def _check(entries, max_size):
+def _check(entries: Sequence[zipfile.ZipInfo], max_size: int) -> None:
     if len(entries) > MAX_ENTRIES:
         raise UnsafePackage('The package holds more than %d files.'
                             % MAX_ENTRIES)
     if sum(entry.file_size for entry in entries) > max_size:
-        raise _too_large(max_size)
+        raise _create_size_error(max_size)
     for entry in entries:
         _check_entry(entry)
 
 
-def _check_entry(entry):
+def _check_entry(entry: zipfile.ZipInfo) -> None:
     name = entry.orig_filename
     if '\0' in name or name.startswith('/') or '..' in name.split('/'):
         raise UnsafePackage('The package has an entry with a path that is not '
@@ -65,8 +72,12 @@ def _check_entry(entry):
                             'directories: %r.' % name)
 
 
-def _extract(package, entry, directory, left):
-    """Unpack one entry; returns how many bytes it has."""
+def _extract(package: zipfile.ZipFile, entry: zipfile.ZipInfo, directory: str,
+             remaining: int) -> int:
+    """Extract an entry, and return its bytes.
+
+    :param remaining: maximum number of bytes.
+    """
     path = os.path.join(directory, entry.filename)
     if entry.is_dir():
         os.makedirs(path, exist_ok=True)
@@ -74,18 +85,18 @@ def _extract(package, entry, directory, left):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     executable = (entry.external_attr >> 16) & 0o111
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    target = os.open(path, flags, 0o755 if executable else 0o644)
+    descriptor = os.open(path, flags, 0o755 if executable else 0o644)
     size = 0
-    with package.open(entry) as source, open(target, 'wb') as sink:
-        # What the archive's directory says of the size may be a lie.
-        for data in iter(lambda: source.read(CHUNK), b''):
+    with package.open(entry) as source, open(descriptor, 'wb') as target:
+        # The size in the directory of the archive may be wrong.
+        while data := source.read(CHUNK_BYTES):
             size += len(data)
-            if size > left:
-                raise _too_large(left)
-            sink.write(data)
+            if size > remaining:
+                raise _create_size_error(remaining)
+            target.write(data)
     return size
 
 
-def _too_large(max_size):
+def _create_size_error(max_size: int) -> UnsafePackage:
     return UnsafePackage('The unpacked package is larger than %d bytes.'
                          % max_size)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The processes below the agent: start, confine, kill, leave none behind."""
+"""Processes below the agent: start, limits, kill and removal of orphans."""
+
+from __future__ import annotations
 
 import ctypes
 import functools
@@ -9,26 +11,32 @@ import signal
 import threading
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    import agent_confinement
+
 PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
-CONVERGENCE = 1.0  # seconds of killing until the whole sandbox is cleared
+KILL_SECONDS = 1.0  # of killing orphans, until the sandbox is cleared
 
 
-def harden(uid=None):
-    """Give up what the agent does not need.
+def harden(uid: int | None = None) -> None:
+    """Drop the privileges of the agent.
 
-    Afterwards no process of the same user can trace the agent or read its
-    memory (it knows the secret), no program gains privileges, and orphans
-    below the agent become its children.
+    Afterwards, no process of the same user can trace the agent or read its
+    memory (with the secret), no program gains privileges, and orphans below
+    the agent become its children.
 
-    :param uid: a number to become as user and group, for an agent that a
-        sandbox started as root.
+    :param uid: new user and group id, for an agent started as root.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if uid is not None:
-        become(libc, uid)
+        change_user(libc, uid)
     for option, value in ((PR_SET_NO_NEW_PRIVS, 1),
                           (PR_SET_CHILD_SUBREAPER, 1), (PR_SET_DUMPABLE, 0)):
         if libc.prctl(option, value, 0, 0, 0):
@@ -37,35 +45,35 @@ def harden(uid=None):
                           % (option, os.strerror(number)))
 
 
-def become(libc, uid):
-    """Become an ordinary user without any capability, for good."""
+def change_user(libc: ctypes.CDLL, uid: int) -> None:
+    """Change user and group, and drop all capabilities permanently."""
     for capability in range(64):
         if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0):
-            break  # the kernel has no more of them
+            break  # the last capability of the kernel
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-    # Version 3 of the structures, this process, and all sets empty.
+    # Version 3 of the structures, this process, all sets empty.
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     if libc.capset(header, (ctypes.c_uint32 * 6)()):
         raise OSError(ctypes.get_errno(), 'capset')
 
 
-def confine(pid, limits):
-    """Set the rlimits of another process of the same user, soft and hard.
+def set_rlimits(pid: int, limits: Mapping[int, int]) -> None:
+    """Set soft and hard rlimits of another process of the same user.
 
-    :param limits: ``{resource.RLIMIT_...: value}``; a value above the hard
-        limit that is there already means that limit.
+    :param limits: ``{resource.RLIMIT_...: value}``; a present hard limit
+        bounds the value.
     """
     for kind, value in limits.items():
-        present = resource.prlimit(pid, kind)[1]
-        if present != resource.RLIM_INFINITY:
-            value = min(value, present)
+        hard_limit = resource.prlimit(pid, kind)[1]
+        if hard_limit != resource.RLIM_INFINITY:
+            value = min(value, hard_limit)
         resource.prlimit(pid, kind, (value, value))
 
 
-def data_size(pid):
-    """Bytes of a process that RLIMIT_DATA counts."""
+def read_data_size(pid: int) -> int:
+    """Return the bytes of a process that count for RLIMIT_DATA."""
     with open('/proc/%d/status' % pid, 'rb') as status:
         for line in status:
             if line.startswith(b'VmData:'):
@@ -73,95 +81,99 @@ def data_size(pid):
     raise ProcessLookupError(pid)
 
 
-class Family:
-    """The agent's children: those that it started, and strays.
+class ProcessTree:
+    """Children of the agent: started processes and orphans.
 
-    A stray is an orphan that the agent inherited, being the first process of
-    its namespace or a subreaper: something of the user's that outlived its
-    parent.  Use it from the main thread first: orphans come to that one.
+    An orphan is a process of the user that outlived its parent.  The agent
+    inherits orphans as first process of a pid namespace, or as subreaper.
+    Create the object in the main thread, whose children orphans become.
 
-    :param confinement: what processes are started in, see
-        :class:`agent_confinement.Confinement`.
+    :param confinement: starts confined processes.
     """
 
-    def __init__(self, confinement):
+    def __init__(self, confinement: agent_confinement.Confinement) -> None:
         self._confinement = confinement
         self._lock = threading.Lock()
-        self._own = set()
-        self._ended = False
+        self._started: set[int] = set()
+        self._stopped = False
+        self._children_file: int | None
         try:
-            self._list = os.open('/proc/self/task/%d/children'
-                                 % threading.get_native_id(), os.O_RDONLY)
+            self._children_file = os.open(
+                '/proc/self/task/%d/children' % threading.get_native_id(),
+                os.O_RDONLY)
         except FileNotFoundError:
-            self._list = None  # a kernel without CONFIG_PROC_CHILDREN
+            self._children_file = None  # no CONFIG_PROC_CHILDREN
 
-    def spawn(self, command, environment, descriptors):
-        """Start ``command`` in a session of its own; returns its pid.
+    def spawn(self, command: list[str], environment: Mapping[str, str],
+              descriptors: Sequence[int]) -> int:
+        """Start a command in a new session, and return its pid.
 
-        :param descriptors: ours that become 0, 1, 2, ... of the new process;
-            none of them may be lower than that.
+        :param descriptors: descriptors that become 0, 1, 2, ... of the new
+            process, and are not lower than these numbers.
         """
-        actions = [(os.POSIX_SPAWN_DUP2, ours, theirs)
-                   for theirs, ours in enumerate(descriptors)]
+        actions = [(os.POSIX_SPAWN_DUP2, source, target)
+                   for target, source in enumerate(descriptors)]
         with self._lock:
-            if self._ended:
+            if self._stopped:
                 raise RuntimeError('The worker is ending.')
             pid = self._confinement.call(functools.partial(
                 os.posix_spawn, command[0], command, environment,
                 file_actions=actions, setsid=True, setsigmask=(),
                 setsigdef=(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT)))
-            self._own.add(pid)
+            self._started.add(pid)
         return pid
 
-    def bury(self, pid):
-        """Kill a process that :meth:`spawn` started, with its group; returns
-        its wait status, which is its own if it had ended already."""
+    def destroy(self, pid: int) -> int:
+        """Kill the group of a started process.
+
+        :returns: the wait status, also of a process that ended before.
+        """
         kill_group(pid)
         status = os.waitpid(pid, 0)[1]
         with self._lock:
-            self._own.discard(pid)
+            self._started.discard(pid)
         return status
 
-    def sweep(self):
-        """Kill strays until none is left."""
-        if not self._children() - self._own:
+    def kill_orphans(self) -> None:
+        """Kill all orphans."""
+        if not self._list_children() - self._started:
             return
         with self._lock:
-            deadline = time.monotonic() + CONVERGENCE
-            strays = self._children() - self._own
-            while strays:
-                for pid in strays:
+            deadline = time.monotonic() + KILL_SECONDS
+            orphans = self._list_children() - self._started
+            while orphans:
+                for pid in orphans:
                     kill(pid)
-                for pid in strays:
+                for pid in orphans:
                     reap(pid)
                 if time.monotonic() > deadline:
                     self._clear_sandbox()
-                strays = self._children() - self._own
+                orphans = self._list_children() - self._started
 
-    def end(self):
+    def stop(self) -> None:
         """Kill every process below the agent."""
         with self._lock:
-            self._ended = True
-            own, self._own = self._own, set()
-        for pid in own:
+            self._stopped = True
+            started, self._started = self._started, set()
+        for pid in started:
             kill_group(pid)
-        self.sweep()
+        self.kill_orphans()
 
-    def _clear_sandbox(self):
-        # Something forks faster than we kill.  The kernel can end all of a
-        # pid namespace in one step, which costs other executions, too.
+    def _clear_sandbox(self) -> None:
+        # A process forks faster than the agent kills.  The kernel can kill a
+        # whole pid namespace at once, including other executions.
         if os.getpid() == 1:
             os.kill(-1, signal.SIGKILL)
 
-    def _children(self):
-        if self._list is None:
-            return children_by_scan(os.getpid())
-        return set(map(int, os.pread(self._list, 1 << 16, 0).split()))
+    def _list_children(self) -> set[int]:
+        if self._children_file is None:
+            return scan_children(os.getpid())
+        return set(map(int, os.pread(self._children_file, 1 << 16, 0).split()))
 
 
-def children_by_scan(parent):
-    """The pids of a process's children, from all of /proc."""
-    found = set()
+def scan_children(parent: int) -> set[int]:
+    """Return the pids of the children of a process, by reading /proc."""
+    children = set()
     for name in os.listdir('/proc'):
         if not name.isdigit():
             continue
@@ -171,27 +183,27 @@ def children_by_scan(parent):
         except (FileNotFoundError, ProcessLookupError):
             continue
         if int(fields[1]) == parent:
-            found.add(int(name))
-    return found
+            children.add(int(name))
+    return children
 
 
-def kill_group(pid):
-    """SIGKILL a session leader and its group; a dead one is no error."""
+def kill_group(pid: int) -> None:
+    """Kill a session leader and its group; ignore an absent process."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
 
 
-def kill(pid):
-    """SIGKILL a process; a dead one is no error."""
+def kill(pid: int) -> None:
+    """Kill a process; ignore an absent process."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
 
 
-def reap(pid):
+def reap(pid: int) -> None:
     """Wait for the end of a killed child."""
     try:
         os.waitpid(pid, 0)

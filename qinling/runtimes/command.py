@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bootstrap for programs: whatever can be executed is a function.
+"""Bootstrap for programs: any executable file is a function.
 
-Started by the agent as ``python -I -S -u command.py <fd>``; see
-``agent_executor.py`` for the frames that go over that file descriptor.
+Started by the agent as ``python -I -S -u command.py <fd>``;
+``agent_executor.py`` describes the frames of the file descriptor.
 
-The program gets one line of JSON on its standard input for each execution,
-``{"input": ..., "context": {...}}``, and answers with one line of JSON on its
-standard output: the result.  Its standard error is the log.  One that goes on
-after its answer gets the next line; one that ends is started again.
+For each execution, the program reads a line of JSON from its standard input,
+``{"input": ..., "context": {...}}``, and writes a line of JSON to its standard
+output: the result.  Standard error is the log.  A program that continues after
+its answer receives the next line; a program that exits is started again.
 """
+
+from __future__ import annotations
 
 import errno
 import fcntl
@@ -21,81 +23,90 @@ import struct
 import sys
 import termios
 
-# Isolated mode leaves our own directory out.
+# Isolated mode omits this directory.
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
 from agent_channel import Channel  # noqa: E402
 
-CHUNK = 65536  # bytes, what a pipe holds
-MAX_SHOWN = 80  # bytes of an answer that is wrong
-# Bytes that a program may map beyond its memory: what Go reserves and hardly
-# uses.  What is used is bounded by control groups, where there are any.
-RESERVED = 64 << 20
-COUNT = struct.Struct('i')  # what FIONREAD fills in
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+    from typing import NoReturn
+
+CHUNK_BYTES = 65536  # the capacity of a pipe
+MAX_SHOWN_BYTES = 80  # of an invalid answer
+# Address space beyond the memory of a program: Go reserves more than it uses.
+# Control groups limit the used memory, where available.
+RESERVED_BYTES = 64 << 20
+COUNT = struct.Struct('i')  # the result of FIONREAD
 
 
 class Fault(Exception):
-    """What the user can understand and change."""
+    """Error that the user can understand and repair."""
 
 
 class Ended(Exception):
-    """The program ended without an answer: ``status`` as of wait, and
-    ``untouched`` if it has not read any of its line."""
+    """End of a program without an answer.
 
-    def __init__(self, status, untouched):
+    :param status: wait status.
+    :param untouched: the program did not read its line.
+    """
+
+    def __init__(self, status: int, untouched: bool) -> None:
         super().__init__(status)
         self.status = status
         self.untouched = untouched
 
 
 class Program:
-    """A started program.
+    """Started program.
 
-    :param path: of the executable.
-    :param limit: bytes of an answer that are kept.
+    :param path: path of the executable.
+    :param limit: maximum bytes of an answer to store.
     """
 
-    def __init__(self, path, limit):
+    def __init__(self, path: str, limit: int) -> None:
         self._limit = limit
         self._answer = bytearray()
-        self._size = 0  # bytes of the answer, kept or not
-        self._extra = b''  # what came after it
+        self._size = 0  # bytes of the answer, stored or not
+        self._extra = b''  # output after the answer
         self._done = False
-        # Our copy of its end of the input tells what it did not read.
+        self.pid: int | None
+        # Our copy of the reading end counts the unread bytes.
         self._unread, self._input = os.pipe()
-        self._output, theirs = os.pipe()
+        self._output, writer = os.pipe()
         try:
             self.pid = os.posix_spawn(
                 path, [path], os.environ, file_actions=(
                     (os.POSIX_SPAWN_DUP2, self._unread, 0),
-                    (os.POSIX_SPAWN_DUP2, theirs, 1)),
+                    (os.POSIX_SPAWN_DUP2, writer, 1)),
                 setsigdef=(signal.SIGPIPE, signal.SIGXFSZ))
         except OSError:
             self._close(self._unread, self._input, self._output)
             raise
         finally:
-            os.close(theirs)
+            os.close(writer)
         os.set_blocking(self._input, False)
         self._poller = select.poll()
         self._poller.register(self._output, select.POLLIN)
+        self._pidfd: int | None
         try:
-            # The output alone does not tell of the end: a child of the
-            # program may have it, too.
-            self._death = os.pidfd_open(self.pid)
-            self._poller.register(self._death, select.POLLIN)
+            # The output does not report every end: children of the program
+            # may have the output open.
+            self._pidfd = os.pidfd_open(self.pid)
+            self._poller.register(self._pidfd, select.POLLIN)
         except (AttributeError, OSError):
-            self._death = None
+            self._pidfd = None
 
-    def usable(self):
-        """Whether it goes on, and has read its line and said no more than
-        its answer."""
+    def is_reusable(self) -> bool:
+        """Return whether the program runs, and wrote only its answer."""
         return self._done and not self._poller.poll(0)
 
-    def ask(self, line):
-        """Its answer to a line, without the line feed, and the size of that;
-        an answer that is too long is not whole.
+    def send_line(self, line: bytes) -> tuple[bytes, int]:
+        """Send a line, and return the answer and its size.
 
-        :raises Ended: there is none.
+        :returns: the answer, truncated to the limit, without line feed.
+        :raises Ended: the program ended without an answer.
         """
         self._answer.clear()
         self._size = 0
@@ -110,167 +121,175 @@ class Program:
                 if self._input in events:
                     unsent = self._send(unsent)
             if self._output in events:
-                data = os.read(self._output, CHUNK)
-                if self._take(data):
+                data = os.read(self._output, CHUNK_BYTES)
+                if self._add_answer(data):
                     self._done = not (self._extra or unsent)
                     return bytes(self._answer), self._size
                 if not data:
-                    return self._last(before + len(line) - len(unsent))
-            elif self._death in events:
-                return self._last(before + len(line) - len(unsent))
+                    return self._read_last(before + len(line) - len(unsent))
+            elif self._pidfd in events:
+                return self._read_last(before + len(line) - len(unsent))
 
-    def _send(self, data):
+    def _send(self, data: memoryview) -> memoryview:
+        """Send data without waiting, and return the unsent part."""
         try:
             return data[os.write(self._input, data):]
         except BlockingIOError:
             return data
 
-    def _take(self, data):
-        """Add to the answer; tells whether it is complete."""
+    def _add_answer(self, data: bytes) -> bool:
+        """Add to the answer, and return whether the answer is complete."""
         head, end, self._extra = data.partition(b'\n')
         self._size += len(head)
         self._answer += head[:max(0, self._limit - len(self._answer))]
         return bool(end)
 
-    def _last(self, sent):
-        """The answer of a program that ends, to which ``sent`` bytes were
-        sent and which may have read some of them."""
-        status = os.waitpid(self.pid, 0)[1]
+    def _read_last(self, buffered: int) -> tuple[bytes, int]:
+        """Return the answer of a program that ends.
+
+        :param buffered: bytes sent and perhaps read by the program.
+        :raises Ended: the program ended without an answer.
+        """
+        status = os.waitpid(self.pid or 0, 0)[1]
         self.pid = None
         os.set_blocking(self._output, False)
         complete = False
         try:
-            while not complete and (data := os.read(self._output, CHUNK)):
-                complete = self._take(data)
+            while not complete and (
+                    data := os.read(self._output, CHUNK_BYTES)):
+                complete = self._add_answer(data)
         except BlockingIOError:
             pass
         if complete or self._size and status == 0:
             return bytes(self._answer), self._size
-        raise Ended(status, self._count_unread() == sent)
+        raise Ended(status, self._count_unread() == buffered)
 
-    def _count_unread(self):
+    def _count_unread(self) -> int:
         count = bytearray(COUNT.size)
         fcntl.ioctl(self._unread, termios.FIONREAD, count)
         return COUNT.unpack(count)[0]
 
-    def end(self):
-        """End it, if it has not done that itself."""
+    def stop(self) -> None:
+        """Kill the program, if running, and close its files."""
         if self.pid is not None:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-        self._close(self._unread, self._input, self._output, self._death)
+        self._close(self._unread, self._input, self._output, self._pidfd)
 
     @staticmethod
-    def _close(*numbers):
+    def _close(*numbers: int | None) -> None:
         for number in numbers:
             if number is not None:
                 os.close(number)
 
 
 class Executor:
-    """Answers the frames of the agent.
+    """Handler of the frames of the agent.
 
-    :param channel: an :class:`agent_channel.Channel`.
     :param settings: the load frame, see ``agent_worker.py``.
     """
 
-    def __init__(self, channel, settings):
+    def __init__(self, channel: Channel, settings: dict[str, Any]) -> None:
         self._channel = channel
         self._settings = settings
-        self._program = None
+        self._program: Program | None = None
         os.environ.update(settings['environment'])
         os.chdir(settings['code'])
 
-    def serve(self):
-        """Execute the program for ever."""
+    def serve(self) -> None:
+        """Run executions."""
         while True:
             try:
                 request = self._channel.receive()
                 self._channel.send(self._execute(request))
             except MemoryError:
-                # The input is too large; end like any other such process.
+                # The input is too large: exit like other such processes.
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def _execute(self, request):
+    def _execute(self, request: dict[str, Any]) -> str:
+        """Return the frame with the outcome."""
         execution_id = json.dumps(request['execution_id'])
         try:
             return ('{"execution_id": %s, "status": "success", "output": %s}'
-                    % (execution_id, self._result(request)))
+                    % (execution_id, self._find_result(request)))
         except Fault as fault:
-            if self._program is not None:
-                self._program.end()
-                self._program = None
+            self._stop_program()
             return ('{"execution_id": %s, "status": "failed", "output": %s, '
                     '"traceback": %s}' % (
                         execution_id, json.dumps(str(fault)),
                         json.dumps('%s\n' % fault)))
 
-    def _result(self, request):
-        """The JSON text of the program's answer."""
+    def _find_result(self, request: dict[str, Any]) -> str:
+        """Return the JSON text of the answer.
+
+        :raises Fault: the answer is not valid.
+        """
         context = request.get('context') or {}
         context.pop('os_session', None)
-        line = json.dumps({'input': make_input(request), 'context': context})
-        answer, size = self._ask(line.encode() + b'\n')
+        line = json.dumps({'input': find_input(request), 'context': context})
+        answer, size = self._send_line(line.encode() + b'\n')
         limit = self._settings['max_result_size']
         if size > limit:
             raise Fault('The result of the function is %d bytes long, the '
                         'limit is %d bytes.' % (size, limit))
         try:
             text = answer.decode()
-            json.loads(text, parse_constant=refuse_constant)
+            json.loads(text, parse_constant=reject_constant)
         except (ValueError, RecursionError) as error:
-            begin = answer[:MAX_SHOWN].decode('utf-8', 'replace')
+            begin = answer[:MAX_SHOWN_BYTES].decode('utf-8', 'replace')
             raise Fault('The result of the function, a line that begins with '
                         '%r, is not JSON: %s' % (begin, error)) from None
         return text
 
-    def _ask(self, line):
-        if self._program is not None and not self._program.usable():
-            self._program.end()
-            self._program = None
-        kept = self._program is not None
-        if not kept:
-            self._program = self._start()
+    def _send_line(self, line: bytes) -> tuple[bytes, int]:
+        """Send a line to a new or running program, see :class:`Program`."""
+        if self._program is not None and not self._program.is_reusable():
+            self._stop_program()
+        is_reused = self._program is not None
+        program = self._program = self._program or self._start_program()
         try:
-            return self._program.ask(line)
+            return program.send_line(line)
         except Ended as ended:
-            if not (kept and ended.untouched):
-                end_like(ended.status)
-        # It was about to end after its last answer, and has not seen this
-        # line.
-        self._program.end()
-        self._program = None
-        return self._ask(line)
+            if not (is_reused and ended.untouched):
+                exit_like(ended.status)
+        # The program exited after its last answer, without reading the line.
+        self._stop_program()
+        return self._send_line(line)
 
-    def _start(self):
-        path = find(self._settings['code'], self._settings['entry'])
+    def _stop_program(self) -> None:
+        if self._program is not None:
+            self._program.stop()
+            self._program = None
+
+    def _start_program(self) -> Program:
+        path = find_program(self._settings['code'], self._settings['entry'])
         try:
             if not os.access(path, os.X_OK):
-                os.chmod(path, 0o755)  # not every ZIP tells
+                os.chmod(path, 0o755)  # not every ZIP has modes
             return Program(path, self._settings['max_result_size'])
         except BlockingIOError:
             raise Fault(self._settings['out_of_processes']) from None
         except OSError as error:
             raise Fault('%s cannot be executed: %s.' % (
                 os.path.relpath(path, self._settings['code']),
-                reason(error))) from None
+                explain_error(error))) from None
 
 
-def make_input(request):
-    """What the user sent: an object, or else a text."""
+def find_input(request: dict[str, Any]) -> Any:
+    """Return the input of the user: an object, or a text."""
     args, kwargs = request.get('args') or [], request.get('kwargs') or {}
     if not args:
         return kwargs
     return dict(kwargs, __function_input=args[0]) if kwargs else args[0]
 
 
-def find(directory, entry):
-    """The path of the program that an entry names: a file of the package, or
-    one with ``.something`` after its name.
+def find_program(directory: str, entry: str) -> str:
+    """Return the path of the program of an entry.
 
-    :raises Fault: there is none.
+    :param entry: name of a file, or name with an ignored ``.something``.
+    :raises Fault: the file does not exist.
     """
-    names = [each for each in (entry, entry.rpartition('.')[0]) if each]
+    names = [name for name in (entry, entry.rpartition('.')[0]) if name]
     for name in names:
         path = os.path.join(directory, name)
         if os.path.isfile(path):
@@ -279,8 +298,8 @@ def find(directory, entry):
                 % (' or '.join(names), entry))
 
 
-def reason(error):
-    """Why a file that is there was not executed."""
+def explain_error(error: OSError) -> str | None:
+    """Return why an existing file could not be executed."""
     if error.errno == errno.ENOEXEC:
         return ('it is no program of this kind of machine, and no script with '
                 'a first line like #!/bin/sh')
@@ -290,12 +309,13 @@ def reason(error):
     return error.strerror
 
 
-def refuse_constant(name):
+def reject_constant(name: str) -> NoReturn:
+    """Raise ``ValueError`` for a constant that is not JSON."""
     raise ValueError('%s is no value of JSON' % name)
 
 
-def end_like(status):
-    """End as the program did: what that means, the agent says."""
+def exit_like(status: int) -> NoReturn:
+    """Exit with the wait status of the program, for the agent to explain."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         if number != signal.SIGKILL:
@@ -304,11 +324,12 @@ def end_like(status):
     os._exit(os.WEXITSTATUS(status))
 
 
-def main():
+def main() -> None:
+    """Run the bootstrap."""
     channel = Channel(int(sys.argv[1]))
-    # The agent looks at our memory now: that much and what the function has
-    # is what a program may map.
-    with mmap.mmap(-1, RESERVED,
+    # The agent measures our memory now; the result plus the memory of the
+    # function is the limit of the address space of a program.
+    with mmap.mmap(-1, RESERVED_BYTES,
                    flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS):
         channel.send('{}')
         settings = channel.receive()

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Installs what a function depends on.
+"""Installer of the dependencies of a function.
 
-A package with this file as ``main.py`` is run like a function, on a worker
-that has a network, and so in the same confinement.  What is installed lands
-where a language looks for it, below the code: ``python_modules`` or
+A package with this file as ``main.py`` runs like a function, with the same
+confinement, on a worker with a network.  Dependencies are installed below the
+code, in the directory where a language searches: ``python_modules`` or
 ``node_modules``.
 """
+
+from __future__ import annotations
 
 import base64
 import io
@@ -14,27 +16,32 @@ import subprocess
 import sys
 import zipfile
 
-MAX_ENTRIES = 30000  # as many as a worker unpacks
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+MAX_ENTRIES = 30000  # the limit of a worker
 
 
 class Failure(Exception):
-    """It was not installed, with a sentence that says why."""
+    """The installation failed; the message is a sentence."""
 
 
-def main(kind, files, settings):
-    """The installed files as a ZIP archive in base64.
+def main(kind: str, files: dict[str, str], settings: dict[str, Any]) -> str:
+    """Return the installed files as a ZIP archive in base64.
 
     :param kind: ``pip`` or ``npm``.
-    :param files: name -> text of what it reads.
+    :param files: name -> text of the input files.
     :param settings: ``index``, ``registry`` (URLs or ``null``), ``options``
-        (a list), ``sources`` (whether code may be run) and ``max_size``
+        (a list), ``sources`` (whether packages may run code) and ``max_size``
         (bytes of the archive).
     """
     os.mkdir('.tmp')
     for name, text in files.items():
         with open(name, 'w', encoding='utf-8') as file:
             file.write(text)
-    command, environment, place = {'pip': pip, 'npm': npm}[kind](settings)
+    installers = {'pip': prepare_pip, 'npm': prepare_npm}
+    command, environment, directory = installers[kind](settings)
     temporary = os.path.abspath('.tmp')
     try:
         code = subprocess.run(
@@ -46,10 +53,12 @@ def main(kind, files, settings):
     if code:
         raise Failure('%s ended with exit code %d.' % (kind, code))
     return base64.b64encode(
-        archive(place, settings['max_size'])).decode('ascii')
+        create_archive(directory, settings['max_size'])).decode('ascii')
 
 
-def pip(settings):
+def prepare_pip(settings: dict[str, Any]
+                ) -> tuple[list[str], dict[str, str], str]:
+    """Return command, environment and target directory of pip."""
     command = [sys.executable, '-I', '-u', '-m', 'pip', 'install',
                '--no-input', '--no-cache-dir', '--no-compile',
                '--progress-bar', 'off',
@@ -57,15 +66,17 @@ def pip(settings):
                '--requirement', 'requirements.txt']
     if not settings['sources']:
         command += ['--only-binary', ':all:']
-    # The URL may have a password, which a command line would show.
+    # A command line would show a password in the URL.
     environment = {'PIP_CONFIG_FILE': os.devnull}
     if settings['index']:
         environment['PIP_INDEX_URL'] = settings['index']
     return command + settings['options'], environment, 'python_modules'
 
 
-def npm(settings):
-    # A lock may say where things are, but not which host is asked.
+def prepare_npm(settings: dict[str, Any]
+                ) -> tuple[list[str], dict[str, str], str]:
+    """Return command, environment and target directory of npm."""
+    # The lock file must not select the host.
     command = ['npm', 'ci', '--omit=dev', '--no-audit', '--no-fund',
                '--no-update-notifier', '--replace-registry-host=always']
     if not settings['sources']:
@@ -76,23 +87,26 @@ def npm(settings):
     return command, environment, 'node_modules'
 
 
-def archive(place, max_size):
-    """The files below ``place`` as the bytes of a ZIP archive."""
-    made = io.BytesIO()
+def create_archive(directory: str, max_size: int) -> bytes:
+    """Return the files of a directory as a ZIP archive.
+
+    :param max_size: maximum bytes of the archive.
+    """
+    buffer = io.BytesIO()
     count = 0
-    with zipfile.ZipFile(made, 'w', zipfile.ZIP_DEFLATED,
+    with zipfile.ZipFile(buffer, 'w', zipfile.ZIP_DEFLATED,
                          strict_timestamps=False) as package:
-        for directory, _names, names in os.walk(place):
+        for parent, _names, names in os.walk(directory):
             for name in names:
-                path = os.path.join(directory, name)
+                path = os.path.join(parent, name)
                 if os.path.islink(path) or not os.path.isfile(path):
                     continue
                 package.write(path)
                 count += 1
-                if made.tell() > max_size:
+                if buffer.tell() > max_size:
                     raise Failure('What was installed is larger than %d '
                                   'bytes as a ZIP archive.' % max_size)
                 if count > MAX_ENTRIES:
                     raise Failure('What was installed has more than %d '
                                   'files.' % MAX_ENTRIES)
-    return made.getvalue()
+    return buffer.getvalue()

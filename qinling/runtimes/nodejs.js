@@ -2,12 +2,12 @@
 
 'use strict';
 
-// The bootstrap for Node.js: loads the user's function once and calls it.
+// Bootstrap for Node.js: loads the function of the user, then calls it.
 //
-// Started by the agent as "node nodejs.js <fd>"; see agent_executor.py for the
-// frames that go over that file descriptor, and python.py for what a failure
-// says. Between two executions this program waits for the next one without
-// letting the event loop run.
+// Started by the agent as "node nodejs.js <fd>"; agent_executor.py describes
+// the frames of the file descriptor, python.py has the sentences of failures.
+// Between executions, the event loop does not run: this program waits for the
+// next frame.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -15,20 +15,20 @@ const { Writable } = require('node:stream');
 const { pathToFileURL } = require('node:url');
 const util = require('node:util');
 
-// The user's code may replace them.
+// Copies, since the code of the user may replace the originals.
 const { readSync, writeSync } = fs;
 const { parse, stringify } = JSON;
 const { chdir, exit } = process;
-const later = setImmediate;
+const setImmediateOriginal = setImmediate;
 
-const HEADER = 4; // bytes
-const MAX_TEXT = 1 << 15; // characters of a sentence or a traceback
-const PAUSE = 1; // milliseconds until a full pipe is tried again
-const ENDINGS = ['', '.js', '.mjs', '.cjs', '/index.js'];
+const HEADER_BYTES = 4;
+const MAX_TEXT_LENGTH = 1 << 15; // of a sentence or a traceback
+const RETRY_MILLISECONDS = 1; // of writes to a full pipe
+const SUFFIXES = ['', '.js', '.mjs', '.cjs', '/index.js'];
 const LACKS_MEMORY = /^Array buffer allocation failed/;
 const NO_MODULE = new Set(['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND']);
 
-// A fault that a sentence explains better than a traceback.
+// Error with a sentence that replaces the traceback.
 class Fault extends Error {}
 
 // Frames to and from the agent.
@@ -37,15 +37,16 @@ class Channel {
     this.number = number;
   }
 
-  // The object in the next frame; ends the process with the agent.
+  // Return the object in the next frame; exit if the agent is gone.
   receive() {
-    const size = this.read(HEADER).readUInt32BE(0);
+    const size = this.read(HEADER_BYTES).readUInt32BE(0);
     return parse(this.read(size).toString());
   }
 
+  // Send a frame of JSON.
   send(text) {
     const body = Buffer.from(text);
-    const header = Buffer.alloc(HEADER);
+    const header = Buffer.alloc(HEADER_BYTES);
     header.writeUInt32BE(body.length);
     writeAll(this.number, Buffer.concat([header, body]));
   }
@@ -68,20 +69,21 @@ function writeAll(number, data) {
     } catch (error) {
       // A child that shares the pipe may have made it non-blocking.
       if (error.code !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0,
+        RETRY_MILLISECONDS);
     }
   }
 }
 
-// A stream that keeps nothing back, so that the last words of a function are
-// in its log even if it is killed. As ever in Node.js, it cannot be closed.
+// Return an unbuffered stream, whose output survives a kill. Like other
+// standard streams of Node.js, the stream cannot be closed.
 function openStream(number) {
   const stream = new Writable({
     write(data, _encoding, done) {
       try {
         writeAll(number, data);
       } catch {
-        // The user closed the file descriptor: nothing is logged.
+        // The user closed the file descriptor: no further log.
       }
       done();
     },
@@ -93,16 +95,16 @@ function openStream(number) {
 
 const streams = { stdout: openStream(1), stderr: openStream(2) };
 
-// The user's function: entry is "module.function", the module a path in the
-// directory of the package.
+// Function of the user: entry is "module.function", with the module as path in
+// the directory of the package.
 class UserFunction {
   constructor(entry, directory) {
     this.entry = entry;
     this.directory = directory;
-    this.found = null;
+    this.loaded = null; // the function
   }
 
-  // Import it; throws a Fault or whatever its import throws.
+  // Import the function; throws a Fault, or the error of the import.
   async load() {
     const dot = this.entry.lastIndexOf('.');
     const module = this.entry.slice(0, Math.max(dot, 0));
@@ -112,16 +114,16 @@ class UserFunction {
         + 'like module.function.');
     }
     const namespace = await this.import(module);
-    const found = namespace[name] ?? namespace.default?.[name];
-    if (found === undefined || found === null) {
+    const loaded = namespace[name] ?? namespace.default?.[name];
+    if (loaded === undefined || loaded === null) {
       throw new Fault(`The module ${module} has no function ${name} (entry `
         + `${this.entry}).`);
     }
-    if (typeof found !== 'function') {
+    if (typeof loaded !== 'function') {
       throw new Fault(`${this.entry} is not callable, it is of type `
-        + `${typeof found}.`);
+        + `${typeof loaded}.`);
     }
-    this.found = found;
+    this.loaded = loaded;
   }
 
   async import(module) {
@@ -133,18 +135,18 @@ class UserFunction {
     try {
       return await import(pathToFileURL(file));
     } catch (error) {
-      const reason = this.whyNot(error);
+      const reason = this.explainImport(error);
       if (!reason) throw error;
       throw new Fault(`The module ${module} cannot be imported: ${reason}`,
         { cause: error });
     }
   }
 
-  // The file of a module; dots may stand for directories.
+  // Return the file of a module, or null; dots may separate directories.
   locate(module) {
-    for (const each of [module, module.replaceAll('.', '/')]) {
-      for (const ending of ENDINGS) {
-        const file = path.join(this.directory, each + ending);
+    for (const name of [module, module.replaceAll('.', '/')]) {
+      for (const suffix of SUFFIXES) {
+        const file = path.join(this.directory, name + suffix);
         if (fs.statSync(file, { throwIfNoEntry: false })?.isFile()) {
           return file;
         }
@@ -153,76 +155,78 @@ class UserFunction {
     return null;
   }
 
-  whyNot(error) {
+  // Return why an import failed, null for an error of the code.
+  explainImport(error) {
     if (NO_MODULE.has(error?.code)) {
       const missing = /'([^']+)'/.exec(error.message)?.[1];
-      return `it needs the module ${this.inside(missing)}, which is neither `
+      return `it needs the module ${this.relative(missing)}, which is neither `
         + 'in the package nor in the runtime.';
     }
     if (error instanceof SyntaxError) {
       const place = /^(?:file:\/\/)?(\/.*):(\d+)$/m.exec(error.stack);
       return place
-        ? `${error.name} in ${this.inside(place[1])}, line ${place[2]}: `
+        ? `${error.name} in ${this.relative(place[1])}, line ${place[2]}: `
           + error.message
         : `${error.name}: ${error.message}`;
     }
     return null;
   }
 
-  inside(file) {
+  // Return a path relative to the package.
+  relative(file) {
     return String(file).replace(`${this.directory}/`, '');
   }
 
-  // A promise of its result.
+  // Return a promise of the result.
   async call(request) {
-    const { found } = this; // called without telling of this
-    return found(makeInput(request), makeContext(request.context ?? {}));
+    const { loaded } = this; // called without "this"
+    return loaded(findInput(request), createContext(request.context ?? {}));
   }
 }
 
-// What the user sent: an object, or else a text.
-function makeInput({ args = [], kwargs = {} }) {
+// Return the input of the user: an object, or a text.
+function findInput({ args = [], kwargs = {} }) {
   if (args.length === 0) return kwargs;
   return Object.keys(kwargs).length
     ? { ...kwargs, __function_input: args[0] } : args[0];
 }
 
-// The context; a token is given to who asks for it by name, and not shown by
-// what prints or returns the context.
-function makeContext({ token, os_session: _none, ...fields }) {
+// Return the context. The token is available by name, but hidden when the
+// function prints or returns the context.
+function createContext({ token, os_session: _none, ...fields }) {
   if (token) Object.defineProperty(fields, 'token', { value: token });
   return fields;
 }
 
-// Answers the frames of the agent; settings is the load frame, see
+// Handler of the frames of the agent; settings is the load frame, see
 // agent_worker.py.
 class Executor {
   constructor(channel, settings) {
     this.channel = channel;
     this.settings = settings;
     this.userFunction = new UserFunction(settings.entry, settings.code);
-    this.fail = null; // ends the present execution
+    this.fail = null; // fails the present execution
     Object.assign(process.env, settings.environment);
     process.on('uncaughtException',
-      (error) => this.stray('uncaughtException', error));
+      (error) => this.handleUncaught('uncaughtException', error));
     process.on('unhandledRejection',
-      (reason) => this.stray('unhandledRejection', reason));
+      (reason) => this.handleUncaught('unhandledRejection', reason));
     this.reset();
   }
 
-  // Import the function, then execute it for ever.
+  // Import the function, then run executions.
   async serve() {
     const loading = this.userFunction.load();
-    await loading.catch(() => {}); // explained when it is called
+    await loading.catch(() => {}); // the first execution reports the error
     for (;;) {
       const request = this.channel.receive();
       this.channel.send(await this.execute(loading, request));
       this.reset();
-      await turn();
+      await nextTurn();
     }
   }
 
-  // A promise of the frame with the outcome.
+  // Return a promise of the frame with the outcome.
   execute(loading, request) {
     const id = stringify(request.execution_id);
     return new Promise((resolve) => {
@@ -233,8 +237,8 @@ class Executor {
       this.run(loading, request).then(
         (output) => resolve(`{"execution_id": ${id}, "status": "success", `
           + `"output": ${output}}`),
-        // What failed to load is loaded again by the next process.
-        (error) => this.fail(error, this.userFunction.found
+        // The next process loads a failed module again.
+        (error) => this.fail(error, this.userFunction.loaded
           ? {} : { retire: true }),
       );
     }).finally(() => {
@@ -245,22 +249,22 @@ class Executor {
   async run(loading, request) {
     await loading;
     const output = await this.userFunction.call(request);
-    await turn(); // now Node.js tells of rejections that nobody handles
+    await nextTurn(); // Node.js now reports unhandled rejections
     return this.encode(output);
   }
 
-  // An error that nobody caught, as long as the user does not listen to them.
-  stray(event, error) {
+  // Handle an uncaught error, unless the user has a listener.
+  handleUncaught(event, error) {
     if (process.listenerCount(event) > 1) return;
     if (this.fail) {
       this.fail(error, { retire: true });
     } else {
-      writeAll(2, Buffer.from(this.traceback(error)));
+      writeAll(2, Buffer.from(this.formatTraceback(error)));
       exit.call(process, 1);
     }
   }
 
-  // What an execution must not inherit from the one before.
+  // Restore the state that an execution may have changed.
   reset() {
     for (const [name, value] of Object.entries(streams)) {
       Object.defineProperty(process, name,
@@ -269,10 +273,11 @@ class Executor {
     try {
       chdir.call(process, this.settings.code);
     } catch {
-      // The user removed it.
+      // The user removed the directory.
     }
   }
 
+  // Return the output as JSON; throws a Fault.
   encode(output) {
     let text;
     try {
@@ -280,7 +285,7 @@ class Executor {
       if (text === undefined) throw new TypeError('It has no value in JSON');
     } catch (error) {
       throw new Fault(`The result of the function, of type ${typeOf(output)}, `
-        + `cannot be written as JSON: ${sentence(error)}`);
+        + `cannot be written as JSON: ${describeError(error)}`);
     }
     const size = Buffer.byteLength(text);
     const limit = this.settings.max_result_size;
@@ -291,10 +296,10 @@ class Executor {
     return text;
   }
 
-  // The output and traceback of a failure, and retire if this process should
-  // not go on.
+  // Return output and traceback of a failure, and retire to replace this
+  // process.
   explain(error) {
-    const traceback = this.traceback(error);
+    const traceback = this.formatTraceback(error);
     if (error instanceof RangeError && LACKS_MEMORY.test(error.message)) {
       return { output: this.settings.out_of_memory, traceback, retire: true };
     }
@@ -303,11 +308,11 @@ class Executor {
         output: this.settings.out_of_processes, traceback, retire: true,
       };
     }
-    return { output: sentence(error), traceback };
+    return { output: describeError(error), traceback };
   }
 
-  // The traceback without our own frames.
-  traceback(error) {
+  // Return the traceback without frames of this program.
+  formatTraceback(error) {
     if (error instanceof Fault) {
       if (!error.cause) return `${error.message}\n`;
       error = error.cause;
@@ -315,22 +320,22 @@ class Executor {
     try {
       const lines = util.inspect(error).split('\n')
         .filter((line) => !line.includes(__filename));
-      return `${lines.join('\n').slice(-MAX_TEXT)}\n`;
+      return `${lines.join('\n').slice(-MAX_TEXT_LENGTH)}\n`;
     } catch {
-      return ''; // an error that cannot be shown
+      return ''; // the error has no text
     }
   }
 }
 
-// The next turn of the event loop, after all that is due.
-function turn() {
+// Return a promise of the next turn of the event loop.
+function nextTurn() {
   return new Promise((resolve) => {
-    later(resolve);
+    setImmediateOriginal(resolve);
   });
 }
 
-// What an error says, for somebody who sees nothing else.
-function sentence(error) {
+// Return the sentence of an error.
+function describeError(error) {
   let text;
   try {
     text = error instanceof Error
@@ -339,7 +344,8 @@ function sentence(error) {
   } catch {
     return 'Error';
   }
-  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
+  return text.length > MAX_TEXT_LENGTH
+    ? `${text.slice(0, MAX_TEXT_LENGTH)}...` : text;
 }
 
 function typeOf(value) {
@@ -350,9 +356,9 @@ function typeOf(value) {
 async function main() {
   const channel = new Channel(Number(process.argv[2]));
   process.argv.splice(1);
-  // Something to wait for, or Node.js would end while a promise is pending.
+  // A timer, or Node.js would exit while a promise is pending.
   setInterval(() => {}, 2 ** 30);
-  // Starts the threads that do this, before the agent looks at our memory.
+  // Start the threads of this call before the agent measures our memory.
   await fs.promises.access('/');
   channel.send('{}');
   await new Executor(channel, channel.receive()).serve();

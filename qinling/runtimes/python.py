@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bootstrap for Python: loads the user's function once and calls it.
+"""Bootstrap for Python: loads the function of the user, then calls it.
 
-Started by the agent as ``python -I -S -u python.py <fd>``; see
-``agent_executor.py`` for the frames that go over that file descriptor.
-Everything that costs memory or time (asyncio, inspect, traceback) is imported
-when it is needed: this program waits idle in every worker.
+Started by the agent as ``python -I -S -u python.py <fd>``;
+``agent_executor.py`` describes the frames of the file descriptor.  Expensive
+modules (asyncio, inspect, traceback) are imported on demand, since this
+program waits idle in every worker.
 """
+
+from __future__ import annotations
 
 import _thread
 import errno
@@ -14,36 +16,43 @@ import os
 import signal
 import sys
 
-THREAD_STACK = 1 << 20    # bytes; the default of 8 MiB would eat RLIMIT_DATA
-RESERVE = 1 << 20         # bytes to report a lack of memory with
-MAX_TEXT = 1 << 15        # characters of a sentence or a traceback
-VARIABLE_KEYWORDS = 0x08  # inspect.CO_VARKEYWORDS
-COROUTINE = 0x80          # inspect.CO_COROUTINE
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Any
+
+THREAD_STACK_BYTES = 1 << 20  # the default of 8 MiB would use up RLIMIT_DATA
+RESERVE_BYTES = 1 << 20       # to report a lack of memory
+MAX_TEXT_LENGTH = 1 << 15     # of a sentence or a traceback
+VARIABLE_KEYWORDS = 0x08      # inspect.CO_VARKEYWORDS
+COROUTINE = 0x80              # inspect.CO_COROUTINE
 
 
 class Fault(Exception):
-    """A fault that a sentence explains better than a traceback."""
+    """Error with a sentence that replaces the traceback."""
 
 
 class Function:
-    """The user's function.
+    """Function of the user.
 
-    :param entry: ``module.function``, the module may have dots.
-    :param directory: where the package lies.
+    :param entry: ``module.function``; the module may have dots.
+    :param directory: path of the package.
     """
 
-    def __init__(self, entry, directory):
+    def __init__(self, entry: str, directory: str) -> None:
         self._entry = entry
         self._directory = directory
-        self._function = None
+        self._function: Any = None
         self._takes_context = False
-        self._loop = None
+        self._loop: Any = None
 
-    def load(self):
-        """Import it, unless that is done.
+    def load(self) -> None:
+        """Import the function, unless imported.
 
-        :raises Fault: it is not there.
-        :raises BaseException: whatever its import raises.
+        :raises Fault: the function does not exist.
+        :raises BaseException: the import failed.
         """
         if self._function is not None:
             return
@@ -61,10 +70,10 @@ class Function:
         self._takes_context = takes_context(function)
         if getattr(getattr(function, '__code__', None), 'co_flags',
                    0) & COROUTINE:
-            self._make_loop()
+            self._create_loop()
         self._function = function
 
-    def _import(self, name):
+    def _import(self, name: str) -> Any:
         try:
             __import__(name)
         except ModuleNotFoundError as error:
@@ -83,19 +92,20 @@ class Function:
                                     error.lineno, error.msg)) from error
         return sys.modules[name]
 
-    def call(self, request):
-        """Its result, waited for if it is a coroutine."""
+    def call(self, request: dict[str, Any]) -> Any:
+        """Return the result of the function, also of a coroutine."""
         self.load()
         kwargs = request.get('kwargs') or {}
         kwargs.pop('context', None)
         if self._takes_context:
-            kwargs['context'] = make_context(request.get('context') or {})
+            kwargs['context'] = create_context(request.get('context') or {})
         result = self._function(*request.get('args') or (), **kwargs)
         if hasattr(result, '__await__'):
-            return self._make_loop().run_until_complete(wait_for(result))
+            return self._create_loop().run_until_complete(wait_for(result))
         return result
 
-    def _make_loop(self):
+    def _create_loop(self) -> Any:
+        """Return an open event loop."""
         if self._loop is None or self._loop.is_closed():
             import asyncio
             self._loop = asyncio.new_event_loop()
@@ -103,17 +113,21 @@ class Function:
         return self._loop
 
 
-async def wait_for(awaitable):
+async def wait_for(awaitable: Awaitable[Any]) -> Any:
+    """Return the result of an awaitable."""
     return await awaitable
 
 
-def make_context(fields):
-    return (beside('python_context').Context(fields, beside)
-            if fields.get('token') else fields)
+def create_context(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the context of an execution."""
+    if not fields.get('token'):
+        return fields
+    return import_neighbour('python_context').Context(
+        fields, import_neighbour)
 
 
-def beside(name):
-    """A module beside this file, where the path of users does not lead."""
+def import_neighbour(name: str) -> Any:
+    """Import a module of this directory, which is not in the search path."""
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     try:
         return __import__(name)
@@ -121,60 +135,61 @@ def beside(name):
         del sys.path[0]
 
 
-def takes_context(function):
-    """Whether a callable can be called with the keyword ``context``."""
+def takes_context(function: Callable[..., Any]) -> bool:
+    """Return whether a callable accepts the keyword ``context``."""
     while True:
         code = getattr(function, '__code__', None)
         if code is None:
-            return beside('python_context').takes_context(function)
+            return import_neighbour('python_context').takes_context(function)
         first = code.co_posonlyargcount
         last = code.co_argcount + code.co_kwonlyargcount
         if 'context' in code.co_varnames[first:last]:
             return True
         if not code.co_flags & VARIABLE_KEYWORDS:
             return False
-        # A decorator's wrapper takes everything; ask what it wraps.
+        # The wrapper of a decorator accepts all keywords: check its function.
         if not hasattr(function, '__wrapped__'):
             return True
         function = function.__wrapped__
 
 
 class Executor:
-    """Answers the frames of the agent.
+    """Handler of the frames of the agent.
 
-    :param channel: an :class:`agent_channel.Channel`.
+    :param channel: :class:`agent_channel.Channel`.
     :param settings: the load frame, see ``agent_worker.py``.
     """
 
-    def __init__(self, channel, settings):
+    def __init__(self, channel: Any, settings: dict[str, Any]) -> None:
         self._channel = channel
         self._settings = settings
         self._code = settings['code']
-        self._reserve = bytearray(RESERVE)  # costs no memory until written
+        # Costs no memory until written.
+        self._reserve: bytearray | None = bytearray(RESERVE_BYTES)
         self._encode = json.JSONEncoder(allow_nan=False).encode
         self._pid = os.getpid()
         self._function = Function(settings['entry'], self._code)
         os.environ.update(settings['environment'])
-        self._surroundings = beside('python_surroundings').Surroundings(
-            self._code)
-        # What was installed comes after what the user wrote.
+        self._process_state = import_neighbour(
+            'python_process_state').ProcessState(self._code)
+        # Code of the user precedes dependencies.
         sys.path[:0] = [self._code, self._code + '/python_modules']
 
-    def serve(self):
-        """Import the function, then execute it for ever."""
+    def serve(self) -> None:
+        """Import the function, then run executions."""
         try:
             self._function.load()
         except BaseException:
-            pass  # the import is tried again, and explained, when called
-        self._surroundings.remember()
+            pass  # the first execution imports again, and reports the error
+        self._process_state.save()
         while True:
             try:
                 self._execute(self._channel.receive())
             except MemoryError:
-                # The input is too large; end like any other such process.
+                # The input is too large: exit like other such processes.
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def _execute(self, request):
+    def _execute(self, request: dict[str, Any]) -> None:
         execution_id = self._encode(request['execution_id'])
         try:
             reply = ('{"execution_id": %s, "status": "success", "output": %s}'
@@ -184,14 +199,14 @@ class Executor:
             reply = ('{"execution_id": %s, "status": "failed", %s'
                      % (execution_id, self._encode(self._explain(error))[1:]))
         if os.getpid() != self._pid:
-            os._exit(0)  # a child that the function forked came back here
+            os._exit(0)  # a forked child of the function
         try:
             self._channel.send(reply)
         except OSError:
-            signal.pause()  # the user closed it; the agent sees that and acts
-        self._surroundings.restore()
+            signal.pause()  # the user closed the channel: the agent kills us
+        self._process_state.restore()
 
-    def _encode_output(self, output):
+    def _encode_output(self, output: Any) -> str:
         try:
             text = self._encode(output)
         except (TypeError, ValueError, RecursionError) as error:
@@ -204,23 +219,28 @@ class Executor:
                         'limit is %d bytes.' % (len(text), limit))
         return text
 
-    def _explain(self, error):
-        """The ``output`` and ``traceback`` of a failure, and ``retire`` if
-        this process should not go on."""
+    def _explain(self, error: BaseException) -> dict[str, Any]:
+        """Return the result fields of an error.
+
+        :returns: ``output``, ``traceback``, and ``retire`` to replace this
+            process.
+        """
         if isinstance(error, MemoryError):
             self._reserve = None
             clear_frames(error.__traceback__)
             return {'output': self._settings['out_of_memory'],
-                    'traceback': self._traceback(error), 'retire': True}
-        answer = {'output': sentence(error),
-                  'traceback': self._traceback(error)}
+                    'traceback': self._format_traceback(error),
+                    'retire': True}
+        fields: dict[str, Any] = {
+            'output': describe_error(error),
+            'traceback': self._format_traceback(error)}
         if lacks_processes(error):
-            answer['output'] = self._settings['out_of_processes']
-            answer['retire'] = True
-        return answer
+            fields['output'] = self._settings['out_of_processes']
+            fields['retire'] = True
+        return fields
 
-    def _traceback(self, error):
-        """The traceback without our own frames."""
+    def _format_traceback(self, error: BaseException) -> str:
+        """Return the traceback without frames of this program."""
         if isinstance(error, Fault):
             if error.__cause__ is None:
                 return '%s\n' % error
@@ -229,14 +249,14 @@ class Executor:
             import traceback
             lines = traceback.format_exception(
                 type(error), error,
-                users_frames(error.__traceback__, self._code))
-            return ''.join(lines)[-MAX_TEXT:]
+                skip_own_frames(error.__traceback__, self._code))
+            return ''.join(lines)[-MAX_TEXT_LENGTH:]
         except BaseException:
-            return ''  # out of memory, or an exception that breaks str()
+            return ''  # out of memory, or str() of the exception fails
 
 
-def sentence(error):
-    """What an exception says, for somebody who sees nothing else."""
+def describe_error(error: BaseException) -> str:
+    """Return the sentence of an exception."""
     if isinstance(error, SystemExit):
         return ('Function execution failed: the function ended the '
                 'interpreter (SystemExit: %s).' % error)
@@ -246,54 +266,60 @@ def sentence(error):
         text = str(error) or repr(error)
     except BaseException:
         return type(error).__name__
-    if len(text) > MAX_TEXT:
-        text = text[:MAX_TEXT] + '...'
+    if len(text) > MAX_TEXT_LENGTH:
+        text = text[:MAX_TEXT_LENGTH] + '...'
     return text
 
 
-def lacks_processes(error):
-    """Whether an exception came from the limit of processes."""
+def lacks_processes(error: BaseException) -> bool:
+    """Return whether the limit of processes caused an exception."""
     if isinstance(error, RuntimeError):
         return str(error) == "can't start new thread"
     if getattr(error, 'errno', None) != errno.EAGAIN:
         return False
-    # Reading from an empty pipe gives the same error; a fork is told by the
-    # names which the innermost function uses.
-    frame = error.__traceback__
+    # Reads from an empty pipe raise the same error; only a fork has "fork" or
+    # "spawn" in the names of the innermost function.
+    frame: Any = error.__traceback__
     while frame.tb_next is not None:
         frame = frame.tb_next
     return any('fork' in name or 'spawn' in name
                for name in frame.tb_frame.f_code.co_names)
 
 
-def users_frames(frame, directory):
-    """The part of a traceback that begins in the user's code, or all that
-    is not ours if it never gets there."""
-    ours = frame
-    while ours is not None and ours.tb_frame.f_code.co_filename == __file__:
-        ours = ours.tb_next
-    users = ours
-    while users is not None and not users.tb_frame.f_code.co_filename \
+def skip_own_frames(frame: TracebackType | None, directory: str
+                    ) -> TracebackType | None:
+    """Return the part of a traceback that starts in the code of the user.
+
+    :param directory: path of the code.
+    :returns: without a frame of the user, the part after this program.
+    """
+    foreign = frame
+    while (foreign is not None
+           and foreign.tb_frame.f_code.co_filename == __file__):
+        foreign = foreign.tb_next
+    user = foreign
+    while user is not None and not user.tb_frame.f_code.co_filename \
             .startswith(directory + '/'):
-        users = users.tb_next
-    return users or ours
+        user = user.tb_next
+    return user or foreign
 
 
-def clear_frames(frame):
-    """Release what the frames of a traceback hold."""
+def clear_frames(frame: TracebackType | None) -> None:
+    """Release the variables in the frames of a traceback."""
     while frame is not None:
         try:
             frame.tb_frame.clear()
         except RuntimeError:
-            pass  # that one is running: it is ours
+            pass  # a running frame of this program
         frame = frame.tb_next
 
 
-def main():
-    channel = beside('agent_channel').Channel(int(sys.argv[1]))
-    _thread.stack_size(THREAD_STACK)
+def main() -> None:
+    """Run the bootstrap."""
+    channel = import_neighbour('agent_channel').Channel(int(sys.argv[1]))
+    _thread.stack_size(THREAD_STACK_BYTES)
     sys.argv = ['']
-    # What users import as __main__ is not this program.
+    # An import of __main__ by the user must not return this program.
     sys.modules['__main__'] = type(sys)('__main__')
     channel.send('{}')
     Executor(channel, channel.receive()).serve()

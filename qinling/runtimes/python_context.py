@@ -1,58 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The context of functions, as far as few of them need it.
+"""Context of functions, in cases that few functions need.
 
-Beside the bootstrap for Python, which loads this file when it is needed.
+The bootstrap for Python imports this module on demand.
 """
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 class Context(dict):
-    """The context of an execution that has a token.
+    """Context of an execution with a token.
 
-    The token and the session over it are given to who asks for them by name,
-    and shown to nobody else: a function that prints or returns its context
-    does not give its owner's rights away.
+    Token and session are available by name, but hidden in output and results:
+    a function that prints or returns the context does not leak the token.
 
-    :param fields: the context as the service sent it.
-    :param load: loads a module of this directory.
+    :param fields: context from the service.
+    :param import_module: imports a module of this directory.
     """
 
-    def __init__(self, fields, load):
+    def __init__(self, fields: dict[str, Any],
+                 import_module: Callable[[str], Any]) -> None:
         super().__init__(fields, token=None, os_session=None)
         self._fields = fields
-        self._load = load
-        self._session = None
+        self._import_module = import_module
+        self._session: Any = None
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         if name == 'token':
             return self._fields['token']
         if name == 'os_session':
-            return self._make_session()
+            return self._create_session()
         return super().__getitem__(name)
 
-    def get(self, name, default=None):
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a field, like :meth:`dict.get`."""
         return self[name] if name in self else default
 
-    def _make_session(self):
-        """A keystoneauth session, or ``None`` where keystoneauth1 is not
-        installed."""
+    def _create_session(self) -> Any:
+        """Return a keystoneauth session, ``None`` without keystoneauth1."""
         if self._session is None:
             try:
-                self._session = self._load('python_openstack').make_session(
-                    self._fields)
+                module = self._import_module('python_openstack')
+                self._session = module.create_session(self._fields)
             except ModuleNotFoundError as error:
                 if (error.name or '').split('.')[0] != 'keystoneauth1':
                     raise
         return self._session
 
 
-def takes_context(function):
-    """Whether what is no plain function can be called with ``context``."""
+def takes_context(function: Callable[..., Any]) -> bool:
+    """Return whether a callable other than a function takes ``context``."""
     import inspect
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return False
-    return any(each.kind is each.VAR_KEYWORD
-               or each.name == 'context' and each.kind
-               in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
-               for each in parameters)
+    return any(parameter.kind is parameter.VAR_KEYWORD
+               or parameter.name == 'context' and parameter.kind
+               in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+               for parameter in parameters)

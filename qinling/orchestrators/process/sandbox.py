@@ -22,7 +22,10 @@ import socket
 import stat
 import struct
 import sys
-from typing import Any
+
+TYPE_CHECKING = False  # without the slow import of typing
+if TYPE_CHECKING:
+    from typing import Any
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000

@@ -46,7 +46,7 @@ class TestEntry(executions.ExecutionTest):
     def test_missing_dependency(self):
         result = self.check('missing_module', 'main.main',
                             'surely_not_installed')
-        self.assertIn('line 13', result['log'])
+        self.assertIn('line 3', result['log'])
 
     def test_bad_syntax(self):
         archive = agents.zipped({'main.py': 'def main():\n    return 1 +\n'})

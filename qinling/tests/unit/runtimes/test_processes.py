@@ -41,40 +41,41 @@ class TestProcesses(base.BaseTestCase):
 
     def test_confine(self):
         pid = self.sleeper().pid
-        agent_processes.confine(pid, {resource.RLIMIT_NOFILE: 100})
+        agent_processes.set_rlimits(pid, {resource.RLIMIT_NOFILE: 100})
         self.assertEqual((100, 100),
                          resource.prlimit(pid, resource.RLIMIT_NOFILE))
 
     def test_confine_never_raises_a_limit(self):
         pid = self.sleeper().pid
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (50, 60))
-        agent_processes.confine(pid, {resource.RLIMIT_NOFILE: 100})
+        agent_processes.set_rlimits(pid, {resource.RLIMIT_NOFILE: 100})
         self.assertEqual((60, 60),
                          resource.prlimit(pid, resource.RLIMIT_NOFILE))
 
     def test_data_size(self):
-        self.assertGreater(agent_processes.data_size(os.getpid()), 1 << 20)
+        self.assertGreater(agent_processes.read_data_size(os.getpid()),
+                           1 << 20)
 
     def test_children_without_help_of_the_kernel(self):
         pid = self.sleeper().pid
-        self.assertIn(pid, agent_processes.children_by_scan(os.getpid()))
+        self.assertIn(pid, agent_processes.scan_children(os.getpid()))
         self.assertNotIn(os.getpid(),
-                         agent_processes.children_by_scan(os.getpid()))
+                         agent_processes.scan_children(os.getpid()))
 
-    def test_family_without_help_of_the_kernel(self):
+    def test_tree_without_help_of_the_kernel(self):
         with mock.patch('os.open', side_effect=FileNotFoundError):
-            family = agent_processes.Family(CONFINEMENT)
-        self.assertIsNone(family._list)
+            tree = agent_processes.ProcessTree(CONFINEMENT)
+        self.assertIsNone(tree._children_file)
         pid = self.sleeper().pid
-        self.assertIn(pid, family._children())
+        self.assertIn(pid, tree._list_children())
 
     def test_last_resort_is_for_sandboxes_only(self):
-        family = agent_processes.Family(CONFINEMENT)
+        tree = agent_processes.ProcessTree(CONFINEMENT)
         with mock.patch('os.kill') as kill:
-            family._clear_sandbox()
+            tree._clear_sandbox()
             kill.assert_not_called()
             with mock.patch('os.getpid', return_value=1):
-                family._clear_sandbox()
+                tree._clear_sandbox()
             kill.assert_called_once_with(-1, signal.SIGKILL)
 
     def test_dead_ones_are_no_error(self):
@@ -87,7 +88,7 @@ class TestProcesses(base.BaseTestCase):
         self.assertFalse(agents.alive(process.pid))
 
     def test_nothing_starts_after_the_end(self):
-        family = agent_processes.Family(CONFINEMENT)
-        with mock.patch.object(family, 'sweep'):
-            family.end()
-        self.assertRaises(RuntimeError, family.spawn, ['/bin/true'], {}, ())
+        tree = agent_processes.ProcessTree(CONFINEMENT)
+        with mock.patch.object(tree, 'kill_orphans'):
+            tree.stop()
+        self.assertRaises(RuntimeError, tree.spawn, ['/bin/true'], {}, ())
