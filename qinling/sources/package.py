@@ -13,7 +13,9 @@ from qinling import drivers
 from qinling import exception
 from qinling.sources import base
 from qinling.sources import dependencies
-from qinling.storage import base as storage_base
+
+if typing.TYPE_CHECKING:
+    from qinling.storage import base as storage_base
 
 #: Unpacked size below which any compression ratio is permitted.
 MIN_RATIO_BYTES = 1024 * 1024
@@ -27,7 +29,7 @@ class Driver(base.Source):
     versioned = True
     uploaded = True
 
-    def __init__(self, conf: cfg.ConfigOpts, storage: storage_base.Storage
+    def __init__(self, conf: cfg.ConfigOpts, storage: 'storage_base.Storage'
                  ) -> None:
         self._limits = conf.resource_limits
         self._installs = conf.build.enabled

@@ -57,8 +57,6 @@ class Claims:
         self._restarts: dict[str, int] = {}
         self.can_resize = False
 
-    # Claiming
-
     def claim(self, runtime_id: str | None, function: base.FunctionKey,
               limits: base.Limits, build: str) -> base.Worker:
         """Claim a pod, see :meth:`..base.Orchestrator.claim`."""
@@ -282,8 +280,6 @@ class Claims:
         except (apis.Rejected, apis.Unreachable) as e:
             LOG.info('Could not resize pod %s: %s', name, e)
 
-    # Releasing
-
     def release(self, worker: base.Worker, disconnected: bool
                 ) -> base.ExitReason | None:
         """Delete a pod, see :meth:`..base.Orchestrator.release`."""
@@ -322,8 +318,6 @@ class Claims:
         self._api.delete_pod(name)
         with self._view.changed:
             self._reserved.discard(name)
-
-    # Watching
 
     def remove_lost(self, old: apis.Resource | None,
                     new: apis.Resource | None) -> base.Worker | None:

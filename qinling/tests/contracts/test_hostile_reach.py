@@ -137,7 +137,7 @@ class Reaching(hostilities.Hostile):
 
     def machine(self):
         """Attempts on what the whole machine shares."""
-        prefix = self.driver._interpreter.prefixes[0]
+        prefix = self.driver._interpreters.python.paths[0]
         return {
             'replaced program': (('files.replace_system_program',),
                                  READ_ONLY | {'EXDEV'}),

@@ -75,7 +75,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
         seen = self.output('look_around')['root']
         planned = {'code', 'dev', 'etc', 'proc', 'qinling', 'tmp', 'usr',
                    'bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'}
-        prefix = self.driver._interpreter.prefixes[0].split('/')[1]
+        prefix = self.driver._interpreters.python.paths[0].split('/')[1]
         self.assertEqual(set(), set(seen) - planned - {prefix})
 
     def test_environment_is_clean(self):
@@ -188,7 +188,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
 
     def driver_interpreter(self):
         self.start()
-        return self.driver._interpreter.prefixes[0]
+        return self.driver._interpreters.python.paths[0]
 
     def test_tmp_is_private(self):
         with open('/tmp/qinling-test-%d' % os.getpid(), 'w') as target:
