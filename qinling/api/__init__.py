@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turning a request into one call of the core.
+"""REST API: translates each request into one call of the core.
 
-No SQL, no bus and no workers here; nothing of the engine is imported.
+The package contains no SQL and no messages, and imports no module of the
+engine.
 """

@@ -1,80 +1,95 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The audit trail: who did what, told to the message bus.
+"""Audit trail: notifications about changes on the message bus.
 
-A notification has the type ``<noun>.<action>``, after the policy of the
-route.  It never holds what was sent or answered, so neither code nor secrets.
+A notification has the type ``<noun>.<action>``, from the policy of the route.
+Notifications contain no bodies of requests or answers, so neither code nor
+secrets.
 """
 
 import queue
 import threading
+import typing
+from wsgiref import types as wsgi_types
 
 from oslo_log import log
 
 from qinling.telemetry import metrics
 
+if typing.TYPE_CHECKING:
+    from qinling.api import route as route_module
+
 LOG = log.getLogger(__name__)
 
-#: Notifications that wait for the bus at most; more are dropped, since a
-#: request must never wait for them.
-MOST = 1000
-#: Seconds that the last notifications may take when the process ends.
-PATIENCE = 5
+#: Notifications that wait for the bus; further ones are dropped, since a
+#: request must never wait for the bus.
+MAX_PENDING_NOTIFICATIONS = 1000
+#: Seconds for the remaining notifications when the process stops.
+CLOSE_TIMEOUT_SECONDS = 5
+
+#: Priority, context, type and payload.
+_Notification = tuple[
+    str, dict[str, typing.Any], str, dict[str, typing.Any]]
 
 
 class Audit:
-    """Notifies of every change, from a thread of its own.
+    """Sender of notifications, in a thread of its own.
 
     :param notifier: an ``oslo_messaging.Notifier``.
     """
 
-    def __init__(self, notifier):
+    def __init__(self, notifier: typing.Any) -> None:
         self._notifier = notifier
-        self._queue = queue.Queue(MOST)
+        self._queue: queue.Queue[_Notification | None] = queue.Queue(
+            MAX_PENDING_NOTIFICATIONS)
         self._thread = threading.Thread(
             target=self._send, name='audit', daemon=True)
         self._thread.start()
 
-    def note(self, environ, route, status):
-        """Tell of a request, if it would change something."""
+    def record_request(self, environ: wsgi_types.WSGIEnvironment,
+                       route: 'route_module.route', status: int) -> None:
+        """Queue a notification about a request that changes a resource."""
         if route.method == 'GET' or route.raw:
             return
         try:
             self._queue.put_nowait(_notification(environ, route, status))
         except queue.Full:
             metrics.notifications_dropped.inc()
-            LOG.warning('Notification of %s dropped: the bus is too slow.',
+            LOG.warning('Dropped notification %s: the bus is too slow.',
                         route.policy)
 
-    def _send(self):
-        while (item := self._queue.get()) is not None:
+    def _send(self) -> None:
+        while (notification := self._queue.get()) is not None:
             try:
-                priority, *rest = item
-                getattr(self._notifier, priority)(*rest)
+                priority, *arguments = notification
+                getattr(self._notifier, priority)(*arguments)
             except Exception:
                 metrics.notifications_dropped.inc()
-                LOG.exception('A notification was not sent.')
+                LOG.exception('Could not send a notification.')
 
-    def close(self):
-        """Send what is still to be sent."""
+    def close(self) -> None:
+        """Send the queued notifications."""
         try:
-            self._queue.put(None, timeout=PATIENCE)
+            self._queue.put(None, timeout=CLOSE_TIMEOUT_SECONDS)
         except queue.Full:
             return
-        self._thread.join(PATIENCE)
+        self._thread.join(CLOSE_TIMEOUT_SECONDS)
 
 
-def _notification(environ, route, status):
-    """(priority, context, type, payload) of one."""
+def _notification(environ: wsgi_types.WSGIEnvironment,
+                  route: 'route_module.route', status: int) -> _Notification:
     ctx = environ.get('qinling.ctx')
-    who = {'user_id': ctx and ctx.user_id,
-           'project_id': ctx and ctx.project_id,
-           'request_id': environ['openstack.request_id'],
-           'global_request_id': environ['openstack.global_request_id']}
+    initiator = {
+        'user_id': ctx and ctx.user_id,
+        'project_id': ctx and ctx.project_id,
+        'request_id': environ['openstack.request_id'],
+        'global_request_id': environ['openstack.global_request_id']}
     noun, _, action = route.policy.partition(':')
-    good = status < 400
-    return ('info' if good else 'error', dict(who), f'{noun}.{action}', {
-        'outcome': 'success' if good else 'failure', 'status': status,
-        'initiator': dict(who, address=environ.get('REMOTE_ADDR')),
+    success = status < 400
+    payload = {
+        'outcome': 'success' if success else 'failure', 'status': status,
+        'initiator': dict(initiator, address=environ.get('REMOTE_ADDR')),
         'target': {'type': noun, 'id': environ.get('qinling.subject')},
         'method': environ['REQUEST_METHOD'],
-        'path': environ.get('SCRIPT_NAME', '') + environ['PATH_INFO']})
+        'path': environ.get('SCRIPT_NAME', '') + environ['PATH_INFO']}
+    return ('info' if success else 'error', dict(initiator),
+            f'{noun}.{action}', payload)

@@ -1,29 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading request bodies: bounded, and packages never into memory.
+"""Request bodies: read with a limit; packages go to temporary files.
 
-:class:`qinling.api.pecan_patches.Request` has put the body aside, so that nothing
-else reads it first.
+:class:`qinling.api.pecan_patches.Request` hides the body from Pecan, so only
+this module reads a body.
 """
 
 import io
+import typing
 import urllib.parse
 
 import multipart
 import orjson
 
+from qinling.api import pecan_patches
 from qinling import exception
 
 JSON = 'application/json'
 FORM = 'application/x-www-form-urlencoded'
 MULTIPART = 'multipart/form-data'
-#: Bytes of a part that stay in memory before it goes to a temporary file.
-IN_MEMORY = 256 * 1024
-PIECE = 64 * 1024
+#: Bytes of a part that stay in memory; larger parts go to a temporary file.
+MAX_PART_MEMORY_BYTES = 256 * 1024
+CHUNK_BYTES = 64 * 1024
+MAX_FIELDS = 100
+MAX_PART_HEADERS = 16
+#: Multiple of the limit up to which an oversized body is drained.
+MAX_DRAIN_FACTOR = 4
 
 
-def _body(req):
-    stream, kind, length = req.environ['qinling.body']
-    media = kind.partition(';')[0].strip().lower()
+class _Body(typing.NamedTuple):
+    """Unread body of a request; ``length`` is ``None`` when chunked."""
+
+    stream: typing.Any
+    content_type: str
+    media_type: str
+    length: int | None
+
+
+def _body(req: pecan_patches.Request) -> _Body:
+    """Return the body of a request.
+
+    :raises Invalid: the Content-Length is not valid.
+    """
+    stream, content_type, length = req.environ['qinling.body']
+    media_type = content_type.partition(';')[0].strip().lower()
     try:
         length = None if length is None else int(length)
         if length is not None and length < 0:
@@ -32,122 +51,137 @@ def _body(req):
         raise exception.Invalid('Content-Length is not a number.')
     if length is None and req.environ.get('HTTP_TRANSFER_ENCODING') is None:
         length = 0
-    return stream, kind, media, length
+    return _Body(stream, content_type, media_type, length)
 
 
-class _Bounded(io.RawIOBase):
-    """A stream that ends after ``length`` bytes, and refuses more than
-    ``most``."""
+class _BoundedStream(io.RawIOBase):
+    """Stream that ends after the length of a body.
 
-    def __init__(self, stream, length, most):
-        self._stream = stream
-        self._left = length
-        self._most = self._allowed = most
-        if length is not None and length > most:
-            self._drain(length, most)
-            raise _too_large(most)
+    :param max_size: bytes; a larger body raises ``TooLarge``.
+    """
 
-    def _drain(self, length, most):
-        """Read what is not wildly too much, since many clients do not look
-        for an answer before they have sent everything."""
-        if length > 4 * most:
+    def __init__(self, body: _Body, max_size: int) -> None:
+        self._stream = body.stream
+        self._remaining = body.length
+        self._max_size = self._remaining_limit = max_size
+        if body.length is not None and body.length > max_size:
+            self._drain(body.length)
+            raise _too_large(max_size)
+
+    def _drain(self, length: int) -> None:
+        """Discard a slightly oversized body.
+
+        Many clients read the answer only after the end of their body.
+        """
+        if length > MAX_DRAIN_FACTOR * self._max_size:
             return
-        while length and (data := self._stream.read(min(length, PIECE))):
+        while length and (
+                data := self._stream.read(min(length, CHUNK_BYTES))):
             length -= len(data)
 
-    def read(self, size=-1):
-        if self._left is not None:
-            size = self._left if size < 0 else min(size, self._left)
+    def read(self, size: int = -1) -> bytes:
+        """Return at most ``size`` bytes, empty at the end."""
+        if self._remaining is not None:
+            size = self._remaining if size < 0 else min(size, self._remaining)
         elif size < 0:
-            size = self._most + 1
+            size = self._remaining_limit + 1
         if not size:
             return b''
-        data = self._stream.read(size)
-        if self._left is not None:
-            self._left -= len(data)
+        data: bytes = self._stream.read(size)
+        if self._remaining is not None:
+            self._remaining -= len(data)
             if len(data) == 0:
                 raise exception.Invalid(
                     'The request body is shorter than its Content-Length.')
-        self._most -= len(data)
-        if self._most < 0:
-            raise _too_large(self._allowed)
+        self._remaining_limit -= len(data)
+        if self._remaining_limit < 0:
+            raise _too_large(self._max_size)
         return data
 
 
-def _too_large(most):
+def _too_large(max_size: int) -> exception.TooLarge:
     return exception.TooLarge(
-        f'The request body is too large: at most {most} bytes are allowed.')
+        f'The request body is too large: at most {max_size} bytes are '
+        'allowed.')
 
 
-def read_json(req):
-    """The bytes of a JSON body.
+def read_json(req: pecan_patches.Request) -> bytes:
+    """Return the bytes of a JSON body.
 
-    :raises TooLarge: beyond ``[api] max_body_size``.
+    :raises TooLarge: the body exceeds ``[api] max_body_size``.
+    :raises Invalid: the Content-Type is not JSON.
     """
-    stream, _, media, length = _body(req)
-    data = _whole(_Bounded(stream, length, req.limits.max_body_size))
-    if data and media != JSON:
-        error = exception.Invalid(
-            f'Content-Type {media or "(none)"} is not supported here; send '
-            f'{JSON}.')
-        error.http_code = 415
-        raise error
+    body = _body(req)
+    data = _read_all(_BoundedStream(body, req.limits.max_body_size))
+    if data and body.media_type != JSON:
+        raise _unsupported(body.media_type, JSON)
     return data
 
 
-def content_type(req):
-    """What the sender says that the body is, with all parameters."""
-    return req.environ['qinling.body'][1]
-
-
-def read_raw(req, most):
-    """The bytes of any body.
-
-    :raises TooLarge: there are more than ``most``.
-    """
-    stream, _, _, length = _body(req)
-    return _whole(_Bounded(stream, length, most))
-
-
-def _whole(stream):
-    pieces = []
-    while piece := stream.read(PIECE):
-        pieces.append(piece)
-    return b''.join(pieces)
-
-
-def read_form(req, most):
-    """The fields of a form: multipart, urlencoded, or a JSON object with
-    the same keys.
-
-    :param most: bytes that an attached file may have.
-    :returns: (dict of field -> text or JSON value, dict of field -> file).
-        The files are temporary and seekable.
-    """
-    stream, kind, media, length = _body(req)
-    small = req.limits.max_body_size
-    if media == MULTIPART:
-        return _multipart(_Bounded(stream, length, most + small), kind, most,
-                          small)
-    data = _whole(_Bounded(stream, length, small))
-    if media == FORM or not data:
-        try:
-            pairs = urllib.parse.parse_qsl(
-                data.decode(), keep_blank_values=True, errors='strict',
-                max_num_fields=100)
-        except (UnicodeDecodeError, ValueError):
-            raise exception.Invalid('The form is not valid.')
-        return dict(pairs), {}
-    if media == JSON:
-        return _object(data), {}
+def _unsupported(media_type: str, supported: str) -> exception.Invalid:
     error = exception.Invalid(
-        f'Content-Type {media or "(none)"} is not supported here; send '
-        f'{MULTIPART}, {FORM} or {JSON}.')
+        f'Content-Type {media_type or "(none)"} is not supported here; send '
+        f'{supported}.')
     error.http_code = 415
-    raise error
+    return error
 
 
-def _object(data):
+def content_type(req: pecan_patches.Request) -> str:
+    """Return the Content-Type of the body, with all parameters."""
+    value: str = req.environ['qinling.body'][1]
+    return value
+
+
+def read_raw(req: pecan_patches.Request, max_size: int) -> bytes:
+    """Return the bytes of any body.
+
+    :raises TooLarge: the body exceeds ``max_size`` bytes.
+    """
+    return _read_all(_BoundedStream(_body(req), max_size))
+
+
+def _read_all(stream: _BoundedStream) -> bytes:
+    chunks = []
+    while chunk := stream.read(CHUNK_BYTES):
+        chunks.append(chunk)
+    return b''.join(chunks)
+
+
+def read_form(req: pecan_patches.Request, max_file_size: int
+              ) -> tuple[dict[str, typing.Any], dict[str, typing.Any]]:
+    """Return the fields of a form.
+
+    The form is multipart, urlencoded, or a JSON object with the same keys.
+
+    :param max_file_size: bytes of an attached file.
+    :returns: (field -> text or JSON value, field -> file).  The files are
+        temporary and seekable.
+    :raises Invalid, TooLarge: the form is not valid or too large.
+    """
+    body = _body(req)
+    max_size = req.limits.max_body_size
+    if body.media_type == MULTIPART:
+        return _parse_multipart(
+            _BoundedStream(body, max_file_size + max_size),
+            body.content_type, max_file_size, max_size)
+    data = _read_all(_BoundedStream(body, max_size))
+    if body.media_type == FORM or not data:
+        return _parse_urlencoded(data), {}
+    if body.media_type == JSON:
+        return _parse_object(data), {}
+    raise _unsupported(body.media_type, f'{MULTIPART}, {FORM} or {JSON}')
+
+
+def _parse_urlencoded(data: bytes) -> dict[str, typing.Any]:
+    try:
+        return dict(urllib.parse.parse_qsl(
+            data.decode(), keep_blank_values=True, errors='strict',
+            max_num_fields=MAX_FIELDS))
+    except (UnicodeDecodeError, ValueError):
+        raise exception.Invalid('The form is not valid.')
+
+
+def _parse_object(data: bytes) -> dict[str, typing.Any]:
     try:
         values = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -158,20 +192,26 @@ def _object(data):
             if value is not None}
 
 
-def _multipart(stream, kind, most, small):
-    _, options = multipart.parse_options_header(kind)
-    fields, files = {}, {}
+def _parse_multipart(stream: _BoundedStream, content_type: str,
+                     max_file_size: int, max_fields_size: int
+                     ) -> tuple[dict[str, typing.Any],
+                                dict[str, typing.Any]]:
+    _, options = multipart.parse_options_header(content_type)
+    values: dict[str, typing.Any] = {}
+    files: dict[str, typing.Any] = {}
     try:
         for part in multipart.MultipartParser(
-                stream, options.get('boundary', ''), spool_limit=IN_MEMORY,
-                memory_limit=small, disk_limit=most + small,
-                part_limit=100, header_limit=16):
+                stream, options.get('boundary', ''),
+                spool_limit=MAX_PART_MEMORY_BYTES,
+                memory_limit=max_fields_size,
+                disk_limit=max_file_size + max_fields_size,
+                part_limit=MAX_FIELDS, header_limit=MAX_PART_HEADERS):
             if part.filename is None and part.is_buffered():
-                fields[part.name] = part.value
+                values[part.name] = part.value
             else:
                 files[part.name] = part.file
     except multipart.ParserLimitReached:
-        raise _too_large(most)
+        raise _too_large(max_file_size)
     except (multipart.MultipartError, UnicodeError, LookupError) as e:
         raise exception.Invalid(f'The multipart form is not valid: {e}')
-    return fields, files
+    return values, files

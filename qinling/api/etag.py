@@ -1,26 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ETags: which state of a resource a client has seen.
-
-The ETag of a resource is its revision, in quotes.
-"""
+"""ETags: the revision of a resource, in quotes."""
 
 import re
+import typing
 
+from qinling.api import pecan_patches
 from qinling import exception
 
 _TAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 
 
-def of(row):
-    """The ETag of a row; ``None`` for what has no revisions."""
+def format_etag(row: typing.Any) -> str | None:
+    """Return the ETag of a row, ``None`` for rows without revisions."""
     revision = getattr(row, 'revision', None)
     return None if revision is None else f'"{revision}"'
 
 
-def match(req):
-    """The revisions that ``If-Match`` accepts; ``None`` for any.
+def parse_if_match(req: pecan_patches.Request) -> frozenset[int] | None:
+    """Return the revisions that ``If-Match`` accepts, ``None`` for any.
 
-    A tag that is none of ours matches nothing, as HTTP has it.
+    A foreign tag matches no revision; see RFC 9110, section 13.1.1.
 
     :raises Invalid: the header is no list of tags.
     """
@@ -32,5 +31,5 @@ def match(req):
                for tag in tags):
         raise exception.Invalid(
             'If-Match must be "*" or ETags in double quotes.')
-    found = (_TAG.fullmatch(tag) for tag in tags)
-    return frozenset(int(each.group(1)) for each in found if each)
+    return frozenset(int(match.group(1)) for match in map(
+        _TAG.fullmatch, tags) if match)

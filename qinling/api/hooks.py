@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens around every request: identity, policy, errors."""
+"""Hooks around every request: identity, policy and errors."""
 
 import json
+import typing
 
+from oslo_config import cfg
 from oslo_db import exception as db_exc
 from oslo_log import log
 from pecan import hooks
@@ -10,93 +12,105 @@ import webob
 import webob.exc
 import wsme
 
+from qinling.api import identity
 from qinling import context
 from qinling import exception
 
+if typing.TYPE_CHECKING:
+    from qinling.api import route as route_module
+
 LOG = log.getLogger(__name__)
 
+#: Seconds of ``Retry-After`` when the service is unavailable.
+RETRY_AFTER_SECONDS = 1
 
-class ContextHook(hooks.PecanHook):
-    """Finds out who asks, and refuses what the policy of the route does not
-    allow.  A route without a policy is refused to everybody; one that is
-    public needs no identity, and none is looked at."""
 
-    def __init__(self, identify, limits):
+class ContextHook(hooks.PecanHook):  # type: ignore[misc]
+    """Identification of the caller, and check of the policy of the route.
+
+    A route without a policy rejects every caller.  A public route needs no
+    identity and ignores credentials.
+    """
+
+    def __init__(self, identify: identity.Identify,
+                 limits: cfg.ConfigOpts.GroupAttr) -> None:
         self._identify = identify
         self._limits = limits
 
-    def on_route(self, state):
+    def on_route(self, state: typing.Any) -> None:
+        """Select JSON for the answer, for all accepted types."""
         state.request.limits = self._limits
-        # All answers are JSON unless a method says otherwise, whatever the
-        # client says that it accepts.
         state.request.pecan['content_type'] = 'application/json'
 
-    def before(self, state):
-        request, rule = state.request, getattr(
-            state.controller, 'policy', None)
-        route = getattr(state.controller, 'route', None)
+    def before(self, state: typing.Any) -> None:
+        """Identify the caller and check the policy.
+
+        :raises PolicyForbidden: the policy rejects the caller.
+        """
+        request = state.request
+        rule: str | None = getattr(state.controller, 'policy', None)
+        route: route_module.route | None = getattr(
+            state.controller, 'route', None)
         environ = request.environ
         environ['qinling.route'] = route
-        # Words of the path are told even if the request is refused.
+        # The audit trail names the resource also for rejected requests.
         environ['qinling.subject'] = next(
             iter(state.arguments.varargs), None)
-        request.ctx = environ['qinling.ctx'] = self._who(
-            request, rule, route)
-        request.ctx.is_part_of(environ)
+        if route is not None and route.public:
+            request.ctx = context.anonymous(route.policy)
+        else:
+            request.ctx = self._identify(environ)
+        environ['qinling.ctx'] = request.ctx
+        request.ctx.join_request(environ)
         request.ctx.use_in_log()
         if rule is None or not request.ctx.can(rule):
             raise exception.PolicyForbidden(rule=rule)
-        # An HTML page alone is not to be had.
-        if not route.raw and request.environ.get(
+        if route is not None and not route.raw and environ.get(
                 'HTTP_ACCEPT', '').strip() == 'text/html':
             raise webob.exc.HTTPNotAcceptable(
                 'Only application/json is served here.')
 
-    def _who(self, request, rule, route):
-        if route is not None and route.public:
-            return context.nobody(rule)
-        return self._identify(request.environ)
+
+class ErrorHook(hooks.PecanHook):  # type: ignore[misc]
+    """Translation of every error into JSON."""
+
+    def on_error(self, _state: typing.Any, error: Exception
+                 ) -> webob.Response:
+        """Return the answer for an error."""
+        return create_response(error)
 
 
-class ErrorHook(hooks.PecanHook):
-    """Makes JSON of every error."""
+def create_response(error: Exception) -> webob.Response:
+    """Return the answer for an error: JSON with ``faultstring``.
 
-    def on_error(self, state, error):
-        return response(error)
-
-
-def response(error):
-    """The answer for an error: JSON with ``faultstring``.
-
-    Errors of the service's own kinds and of WSME say what was wrong; of
-    anything else, which is a fault of ours, the user learns nothing but
-    that.
+    Unexpected errors, which may contain internals, get a fixed sentence.
     """
     code, sentence = _describe(error)
-    made = webob.Response(
+    response = webob.Response(
         status=code, content_type='application/json', charset='utf-8',
-        body=fault(code, sentence))
-    wait = 1 if code == 503 else getattr(error, 'fields', {}).get(
-        'retry_after')
-    if wait:
-        made.headers['Retry-After'] = str(wait)
+        body=encode_fault(code, sentence))
+    fields = getattr(error, 'fields', {})
+    retry_after = (RETRY_AFTER_SECONDS if code == 503
+                   else fields.get('retry_after'))
+    if retry_after:
+        response.headers['Retry-After'] = str(retry_after)
     allow = getattr(error, 'allow', None)
     if code == 405 and allow:
-        made.allow = allow
-    challenge = getattr(error, 'challenge', None)
-    if challenge:
-        made.headers['WWW-Authenticate'] = challenge
-    return made
+        response.allow = allow
+    if fields.get('challenge'):
+        response.headers['WWW-Authenticate'] = fields['challenge']
+    return response
 
 
-def fault(code, sentence):
-    """The JSON bytes of an error answer."""
+def encode_fault(code: int, sentence: str) -> bytes:
+    """Return the JSON body of an error answer."""
     return json.dumps({
         'faultcode': 'Client' if code < 500 else 'Server',
         'faultstring': sentence, 'debuginfo': None}).encode()
 
 
-def _describe(error):
+def _describe(error: Exception) -> tuple[int, str]:
+    """Return the status and the sentence for an error."""
     if isinstance(error, exception.QinlingError):
         if error.http_code == 500:
             LOG.error('%s', error, exc_info=error)
@@ -109,7 +123,8 @@ def _describe(error):
         return 400, 'The request is not valid UTF-8.'
     if isinstance(error, (exception.TemporaryError,
                           db_exc.DBConnectionError)):
-        LOG.error('A request is refused for now: %s', error)
+        LOG.error('Could not serve a request: %s', error)
         return 503, 'The service cannot do this at the moment; try again.'
-    LOG.error('A request met an unexpected fault.', exc_info=error)
+    LOG.error('Could not serve a request: unexpected error.',
+              exc_info=error)
     return 500, 'Internal server error.'

@@ -1,38 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``Idempotency-Key``: a request that shall take effect but once.
+"""Header ``Idempotency-Key``: a repeated request has no further effect.
 
-Without the header nothing is done, and nothing looked up.
+A request without the header costs nothing.
 """
+
+import typing
+
+import webob
 
 from qinling.core import idempotency
 from qinling import exception
 
-#: Tells a client that nothing was done: it sees what was done before.
+#: Header of an answer that comes from an earlier request.
 REPLAYED = 'Idempotent-Replayed'
-#: Characters of a key.
-MOST = 255
+MAX_KEY_LENGTH = 255
 
 
-def once(req, data):
-    """What the core wants to know of a request with a key; ``None`` for one
-    without.
+def parse(req: typing.Any, data: bytes
+          ) -> idempotency.IdempotentRequest | None:
+    """Return the idempotent request, ``None`` without a key.
 
-    The key is good for the project of the caller and the path, and the
-    request is the same when its body is, byte by byte.
+    The key belongs to the project of the caller and the path; equal requests
+    have equal bodies, byte by byte.
 
-    :raises Invalid: the header is no key.
+    :raises Invalid: the key is empty or too long.
     """
     key = req.headers.get('Idempotency-Key')
     if key is None:
         return None
-    if not 0 < len(key) <= MOST:
+    if not 0 < len(key) <= MAX_KEY_LENGTH:
         raise exception.Invalid(
-            f'Idempotency-Key must have 1 to {MOST} characters.')
-    return idempotency.once(
+            f'Idempotency-Key must have 1 to {MAX_KEY_LENGTH} characters.')
+    return idempotency.create_request(
         key, ('project', req.ctx.project_id, req.method, req.path), (data,))
 
 
-def mark(answer, once):
-    """Tell in an answer that it is that of an earlier request."""
-    if once is not None and once.repeated:
+def mark(answer: webob.Response,
+         request: idempotency.IdempotentRequest | None) -> None:
+    """Mark the answer to a repeated request."""
+    if request is not None and request.repeated:
         answer.headers[REPLAYED] = 'true'

@@ -1,33 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the lists of all nouns have in common."""
+"""Lists of resources: pagination, scope and the link to the next page."""
 
-import types as types_module
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+import typing
 import urllib.parse
 
 import wsme
 
+from qinling.api import pecan_patches
 from qinling.api import types
-from qinling.db import crud as db_query
+from qinling import context
+from qinling.db import crud
 from qinling import exception
 
-PAGE = {'limit': types.integer, 'marker': types.uuid, 'sort_key': str,
-        'sort_dir': str}
-#: The keys of a list of things that projects own.
-OWNED = dict(PAGE, all_projects=types.truth, project_id=str)
+#: Converters of the query keys of a list.
+PAGE: Mapping[str, Callable[[str], typing.Any]] = {
+    'limit': types.parse_integer, 'marker': types.parse_uuid,
+    'sort_key': str, 'sort_dir': str}
+#: Converters of the query keys of a list of resources that projects own.
+OWNED: Mapping[str, Callable[[str], typing.Any]] = dict(
+    PAGE, all_projects=types.parse_boolean, project_id=str)
 
 
 class Collection(types.Type):
-    """A list; ``next`` is there only when there is more."""
+    """List; ``next`` is set only when more rows follow."""
 
     next = types.Text
 
 
-def page(req, sortable, limit=None, marker=None, sort_key='created_at',
-         sort_dir='asc'):
-    """What part of a list the query asks for; always one item more, which
-    tells :func:`answer` that there is more.
+def parse_page(req: pecan_patches.Request, sortable: Sequence[str],
+               limit: int | None = None, marker: str | None = None,
+               sort_key: str = 'created_at', sort_dir: str = 'asc'
+               ) -> crud.Page:
+    """Return the page that a query selects.
 
-    :param sortable: names of the attributes that the list may be sorted by.
+    The page has one additional row, by which :func:`create_list` detects
+    that more rows follow.
+
+    :param sortable: attributes to sort by.
+    :raises Invalid: an argument is not valid.
     """
     if limit is not None and limit < 1:
         raise exception.Invalid('limit must be at least 1.')
@@ -36,19 +49,21 @@ def page(req, sortable, limit=None, marker=None, sort_key='created_at',
             f'sort_key must be one of: {", ".join(sortable)}.')
     if sort_dir not in ('asc', 'desc'):
         raise exception.Invalid('sort_dir must be asc or desc.')
-    most = req.limits.max_page_size
-    if most:
-        limit = min(limit or most, most)
-    return db_query.Page(limit and limit + 1, marker, sort_key, sort_dir)
+    max_page_size = req.limits.max_page_size
+    if max_page_size:
+        limit = min(limit or max_page_size, max_page_size)
+    return crud.Page(limit and limit + 1, marker, sort_key, sort_dir)
 
 
-def scope(req, noun, all_projects=False, project_id=None):
-    """(context, filters) for a list.
+def resolve_scope(req: pecan_patches.Request, noun: str,
+                  all_projects: bool = False, project_id: str | None = None
+                  ) -> tuple[context.RequestContext, dict[str, str]]:
+    """Return the context and the filters for a list.
 
-    Lists show the caller's project, an admin's as well, unless he asks for
-    more.  ``project_id`` of anybody else is ignored.
+    Lists show the project of the caller, also for admins, unless the query
+    selects more.  ``project_id`` of other callers is ignored.
 
-    :raises PolicyForbidden: the caller may not see all projects.
+    :raises PolicyForbidden: the caller must not see all projects.
     """
     rule = f'{noun}:get_all:all_projects'
     if project_id and req.ctx.can(rule):
@@ -60,16 +75,12 @@ def scope(req, noun, all_projects=False, project_id=None):
     return req.ctx.elevated(), {}
 
 
-def answer(req, name, rows, page):
-    """The attributes of a :class:`Collection` for the rows of a page."""
-    following = wsme.Unset
+def create_list(req: pecan_patches.Request, name: str,
+                rows: Sequence[typing.Any], page: crud.Page) -> types.View:
+    """Return the attributes of a :class:`Collection` for a page of rows."""
+    url = wsme.Unset
     if page.limit and len(rows) == page.limit:
         rows = rows[:-1]
         query = dict(req.GET, limit=page.limit - 1, marker=rows[-1].id)
-        following = f'{req.path_url}?{urllib.parse.urlencode(query)}'
-    return types_module.SimpleNamespace(**{name: rows, 'next': following})
-
-
-def rows(name, found):
-    """The attributes of a list that has no pages."""
-    return types_module.SimpleNamespace(**{name: found})
+        url = f'{req.path_url}?{urllib.parse.urlencode(query)}'
+    return types.View(**{name: rows, 'next': url})

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands in front of the application where the operator asks for it."""
+"""Optional middleware of oslo.middleware in front of the application."""
 
+from wsgiref import types as wsgi_types
+
+from oslo_config import cfg
 from oslo_middleware import cors
 from oslo_middleware import http_proxy_to_wsgi
 
 from qinling.conf import opts
 
 
-def wrap(app, conf):
-    """The application behind the middleware that is switched on."""
+def wrap_app(app: wsgi_types.WSGIApplication, conf: cfg.ConfigOpts
+             ) -> wsgi_types.WSGIApplication:
+    """Return the application behind the enabled middleware."""
     if conf.api.enable_proxy_headers_parsing:
         conf.register_opts(
             http_proxy_to_wsgi.OPTS, group='oslo_middleware')

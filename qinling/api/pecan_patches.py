@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Three adaptations of Pecan and WSME that together save two thirds of the
-time of a request.
+"""Three adaptations of Pecan and WSME that save two thirds of the time of a
+request.
 
-They lean on private names, so Pecan and WSME are pinned in
-``requirements.txt``, and ``tests/unit/api/test_fast.py`` fails when those
-names change.
+The adaptations use private names.  ``requirements.txt`` pins Pecan and WSME,
+and ``tests/unit/api/test_pecan_patches.py`` fails when the names change.
 
-1. Pecan inspects signatures anew, several times for each request; they do
-   not change, so :func:`remember_signatures` keeps them.
+1. Pecan inspects signatures several times per request;
+   :func:`cache_signatures` caches the signatures.
 2. Pecan's request class overrides attribute access in Python;
    :class:`Request` is plain WebOb.
-3. WSME walks a type for each object that it encodes; :func:`encoder` makes
-   a function once for each type.
+3. WSME walks a type for each encoded object; :func:`create_encoder` compiles
+   a function once per type.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterable
 import datetime
 import functools
+import typing
 
 import orjson
 import pecan.core
@@ -29,31 +31,35 @@ from wsme import types as wtypes
 
 from qinling.api import types
 
+if typing.TYPE_CHECKING:
+    from qinling.core import idempotency
 
-def remember_signatures():
-    """Make Pecan inspect each controller method once."""
+_Encoder = Callable[[typing.Any], typing.Any]
+
+
+def cache_signatures() -> None:
+    """Let Pecan inspect each controller method once."""
     modules = (pecan.util, pecan.core, pecan.rest, pecan.routing,
                pecan.decorators)
     if hasattr(pecan.util.getargspec, 'cache_info'):
         return
-    kept = functools.lru_cache(maxsize=None)(pecan.util.getargspec)
+    cached = functools.lru_cache(maxsize=None)(pecan.util.getargspec)
     for module in modules:
         if hasattr(module, 'getargspec'):
-            module.getargspec = kept
+            module.getargspec = cached
 
 
-class Request(webob.Request):
-    """A request whose body Pecan leaves alone.
+class Request(webob.Request):  # type: ignore[misc]
+    """Request whose body Pecan does not read.
 
-    Pecan would parse each body to find arguments, and a package would be
-    copied twice; so the body is put aside, for
-    :mod:`qinling.api.route` to read.
+    Pecan would parse each body to find arguments, and copy a package twice.
+    :mod:`qinling.api.body` reads the hidden body.
     """
 
     #: See :mod:`qinling.api.idempotency`.
-    once = None
+    idempotent: 'idempotency.IdempotentRequest | None' = None
 
-    def __init__(self, environ):
+    def __init__(self, environ: dict[str, typing.Any]) -> None:
         environ['qinling.body'] = (environ.get('wsgi.input'),
                                    environ.get('CONTENT_TYPE', ''),
                                    environ.get('CONTENT_LENGTH') or None)
@@ -62,37 +68,51 @@ class Request(webob.Request):
         super().__init__(environ)
 
 
-def _time(value):
+def _encode_time(value: datetime.datetime | None) -> str | None:
     return value and value.isoformat(timespec='seconds') + 'Z'
 
 
 @functools.lru_cache(maxsize=None)
-def encoder(datatype):
-    """A function from a row (anything with the attributes of the WSME type)
-    to what ``orjson`` writes."""
+def create_encoder(datatype: typing.Any) -> _Encoder | None:
+    """Return a function from an object to a value that ``orjson`` writes.
+
+    The object is a row, or any object with the attributes of the WSME type.
+
+    :returns: ``None`` for types that ``orjson`` writes unchanged.
+    """
     if isinstance(datatype, wtypes.ArrayType):
-        one = encoder(datatype.item_type)
-        return one and (lambda rows: [one(row) for row in rows])
-    if datatype is datetime.datetime or isinstance(datatype, types.Moment):
-        return _time
+        return _create_list_encoder(create_encoder(datatype.item_type))
+    if datatype is datetime.datetime or isinstance(datatype, types.DateTime):
+        return _encode_time
     if not wtypes.iscomplex(datatype):
         return None
-    fields = [(attribute.name, attribute.key, encoder(attribute.datatype))
-              for attribute in wtypes.list_attributes(datatype)]
+    attributes = [
+        (attribute.name, attribute.key, create_encoder(attribute.datatype))
+        for attribute in wtypes.list_attributes(datatype)]
 
-    def encode(row):
-        shown = {}
-        for name, key, convert in fields:
+    def encode_object(row: typing.Any) -> dict[str, typing.Any]:
+        values = {}
+        for name, key, convert in attributes:
             value = getattr(row, key)
             if value is wsme.Unset:
                 continue
             if convert is not None and value is not None:
                 value = convert(value)
-            shown[name] = value
-        return shown
-    return encode
+            values[name] = value
+        return values
+    return encode_object
 
 
-def encode(datatype, value):
-    """The JSON bytes of a value of a WSME type."""
-    return orjson.dumps(encoder(datatype)(value))
+def _create_list_encoder(encode_item: _Encoder | None) -> _Encoder | None:
+    if encode_item is None:
+        return None
+
+    def encode_list(rows: Iterable[typing.Any]) -> list[typing.Any]:
+        return [encode_item(row) for row in rows]
+    return encode_list
+
+
+def encode(datatype: typing.Any, value: typing.Any) -> bytes:
+    """Return the JSON of a value of a complex WSME type."""
+    encoder = create_encoder(datatype)
+    return orjson.dumps(encoder(value) if encoder else value)

@@ -1,96 +1,111 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is seen of every request from outside: its id, how long it took, what
-was done with it, and whether the process is well."""
+"""Outermost WSGI middleware: request ids, metrics, traces, audit, health."""
 
+from collections.abc import Iterable
 import re
 import time
+import typing
 import uuid
+from wsgiref import types as wsgi_types
 
 from oslo_log import log
 
+from qinling.api import audit as audit_module
 from qinling.api import hooks
 from qinling.telemetry import health as health_module
 from qinling.telemetry import metrics
+from qinling.telemetry import tracing
 
 LOG = log.getLogger(__name__)
 
-#: Ids that another service may give to what a request is a part of.
-_GLOBAL = re.compile(r'req-[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}'
-                     r'-[0-9A-Fa-f]{12}')
-_TRACE = re.compile('[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}')
-HEADER = 'X-Openstack-Request-Id'
+_GLOBAL_ID = re.compile(r'req-[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}'
+                        r'-[0-9A-Fa-f]{12}')
+_TRACEPARENT = re.compile(
+    '[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}')
+ID_HEADER = 'X-Openstack-Request-Id'
+#: Keys of the WSGI environment.
 ID, GLOBAL_ID = 'openstack.request_id', 'openstack.global_request_id'
-TRACE = 'qinling.traceparent'
+TRACEPARENT = 'qinling.traceparent'
 
 
-class Observer:
-    """The outermost application.
+class RequestMiddleware:
+    """Outermost WSGI application."""
 
-    :param health: a :class:`qinling.telemetry.health.Health`.
-    :param audit: a :class:`qinling.api.audit.Audit`, or ``None``.
-    :param tracer: a :class:`qinling.telemetry.tracing.Tracer`, or ``None``.
-    """
-
-    def __init__(self, app, health, audit=None, tracer=None):
+    def __init__(self, app: wsgi_types.WSGIApplication,
+                 health: health_module.Health,
+                 audit: audit_module.Audit | None = None,
+                 tracer: tracing.Tracer | None = None) -> None:
         self._app = app
         self._health = health
         self._audit = audit
         self._tracer = tracer
-        self._durations = {}
+        #: (method, route, status) -> child of the metric.
+        self._durations: dict[tuple[str, str | None, str],
+                              typing.Any] = {}
 
-    def __call__(self, environ, start_response):
+    def __call__(self, environ: wsgi_types.WSGIEnvironment,
+                 start_response: wsgi_types.StartResponse
+                 ) -> Iterable[bytes]:
         if environ.get('PATH_INFO', '').startswith(health_module.PATH):
             return self._health(environ, start_response)
-        begin = time.perf_counter()
-        seen = []
-        id = identify(environ)
+        start_time = time.perf_counter()
+        statuses = []
+        id = assign_ids(environ)
 
-        def start(status, headers, exc_info=None):
-            seen.append(status)
+        def start(status: str, headers: list[tuple[str, str]],
+                  exc_info: typing.Any = None) -> typing.Any:
+            statuses.append(status)
             return start_response(
-                status, [*headers, (HEADER, id)], exc_info)
+                status, [*headers, (ID_HEADER, id)], exc_info)
         if self._tracer is None:
             answer = self._answer(environ, start)
         else:
-            with self._tracer.request(environ, TRACE) as span:
+            with self._tracer.trace_request(environ, TRACEPARENT) as span:
                 answer = self._answer(environ, start)
-                self._tracer.answered(
-                    span, environ.get('qinling.route'), seen[0])
-        self._note(environ, seen[0][:3], time.perf_counter() - begin)
+                self._tracer.record_response(
+                    span, environ.get('qinling.route'), statuses[0])
+        self._record(environ, statuses[0][:3],
+                     time.perf_counter() - start_time)
         return answer
 
-    def _answer(self, environ, start):
-        """The last resort: what fails outside of Pecan's reach is JSON,
-        too."""
+    def _answer(self, environ: wsgi_types.WSGIEnvironment,
+                start: typing.Any) -> Iterable[bytes]:
+        """Call the application; errors outside of Pecan are JSON, too."""
         try:
             return self._app(environ, start)
         except Exception as e:
-            return hooks.response(e)(environ, start)
+            answer: Iterable[bytes] = hooks.create_response(e)(
+                environ, start)
+            return answer
 
-    def _note(self, environ, status, duration):
+    def _record(self, environ: wsgi_types.WSGIEnvironment, status: str,
+                duration: float) -> None:
         route = environ.get('qinling.route')
-        key = environ['REQUEST_METHOD'], route and route.path, status
-        bound = self._durations.get(key)
-        if bound is None:
-            # Any word may be a method where there is no route.
-            method, path = key[:2] if route else ('', '')
-            bound = metrics.requests.labels(method, path, status)
+        key = (environ['REQUEST_METHOD'],
+               route.path if route else None, status)
+        child = self._durations.get(key)
+        if child is None:
+            # Clients choose the method of requests without a route.
+            method, path = (key[0], route.path) if route else ('', '')
+            child = metrics.requests.labels(method, path, status)
             if route:
-                self._durations[key] = bound
-        bound.observe(duration)
+                self._durations[key] = child
+        child.observe(duration)
         LOG.debug('%s %s: %s after %.1f ms.', environ['REQUEST_METHOD'],
                   environ.get('PATH_INFO'), status, duration * 1000)
         if self._audit is not None and route is not None:
-            self._audit.note(environ, route, int(status))
+            self._audit.record_request(environ, route, int(status))
 
 
-def identify(environ):
-    """The id of a new request, which the environment keeps with those that
-    came with it, if they are well formed."""
+def assign_ids(environ: wsgi_types.WSGIEnvironment) -> str:
+    """Return the id of a new request.
+
+    Store the id and the well-formed ids of the sender in the environment.
+    """
     id = environ[ID] = f'req-{uuid.uuid4()}'
     for header, pattern, key in (
-            ('HTTP_X_OPENSTACK_REQUEST_ID', _GLOBAL, GLOBAL_ID),
-            ('HTTP_TRACEPARENT', _TRACE, TRACE)):
-        given = environ.get(header)
-        environ[key] = given if given and pattern.fullmatch(given) else None
+            ('HTTP_X_OPENSTACK_REQUEST_ID', _GLOBAL_ID, GLOBAL_ID),
+            ('HTTP_TRACEPARENT', _TRACEPARENT, TRACEPARENT)):
+        value = environ.get(header)
+        environ[key] = value if value and pattern.fullmatch(value) else None
     return id

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The root of the API: the version documents, and the router."""
+"""Root of the API: the version documents, and the router."""
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+import typing
 
 import pecan
 import webob
@@ -13,16 +18,23 @@ from qinling.api.controllers.v1 import quotas
 from qinling.api.controllers.v1 import runtimes
 from qinling.api.controllers.v1 import versions
 from qinling.api.controllers.v1 import webhooks
-from qinling.api.route import expose
+from qinling.api import pecan_patches
+from qinling.api.route import route
 from qinling.api import types
+from qinling.core import services as services_module
 
 NOUNS = (runtimes.Controller, functions.Controller, versions.Controller,
          aliases.Controller, executions.Controller, jobs.Controller,
          webhooks.Controller, quotas.Controller)
 
+#: Method of a controller with the attributes of :mod:`qinling.api.route`.
+_Handler = typing.Any
+#: Words of a path, ``None`` for a variable.
+_Pattern = tuple[str | None, ...]
+
 
 class Link(types.Type):
-    """Where a version of the API is."""
+    """Location of a version of the API."""
 
     href = types.Text
     target = types.Text
@@ -30,95 +42,103 @@ class Link(types.Type):
 
 
 class Version(types.Type):
-    """A version of the API."""
+    """Version of the API."""
 
     id = types.Text
     status = types.Text
     links = [Link]
 
-    def __init__(self, url):
+    def __init__(self, url: str) -> None:
         super().__init__(
             id='v1.0', status='CURRENT',
             links=[Link(href=url, target='v1', rel='self')])
 
 
 class Versions(types.Type):
-    """What ``/`` tells."""
+    """Document at ``/``."""
 
     versions = [Version]
 
 
 class Uri(types.Type):
-    """What ``/v1`` tells."""
+    """Document at ``/v1``."""
 
     uri = types.Text
 
 
 class Documents:
-    """The version documents."""
+    """Version documents."""
 
-    def __init__(self, services):
+    def __init__(self, services: services_module.Services) -> None:
         self.services = services
 
-    @expose('GET', '/', policy='version:get', result=Versions, public=True)
-    def versions(self, req):
+    @route('GET', '/', policy='version:get', result=Versions, public=True)
+    def versions(self, req: pecan_patches.Request) -> Versions:
         return Versions(versions=[Version(f'{req.application_url}/v1')])
 
-    @expose('GET', '/v1', policy='version:get', result=Uri, public=True)
-    def v1(self, req):
+    @route('GET', '/v1', policy='version:get', result=Uri, public=True)
+    def v1(self, req: pecan_patches.Request) -> Uri:
         return Uri(uri=f'{req.application_url}/v1')
 
 
 class Root:
-    """Finds the method for a path among all that are exposed."""
+    """Router over the handlers of all nouns."""
 
-    def __init__(self, services):
-        self._routes = {}
+    def __init__(self, services: services_module.Services) -> None:
+        self._handlers: dict[_Pattern, dict[str, _Handler]] = {}
         for noun in (Documents, *NOUNS):
             controller = noun(services)
-            for method in _exposed(controller):
-                self._routes.setdefault(method.pattern, {}).update(
-                    dict.fromkeys(method.route.methods, method))
+            for handler in _list_handlers(controller):
+                self._handlers.setdefault(handler.pattern, {}).update(
+                    dict.fromkeys(handler.route.methods, handler))
 
     @property
-    def routes(self):
-        """Every exposed method."""
-        return [route for methods in self._routes.values()
-                for route in dict.fromkeys(methods.values())]
+    def routes(self) -> list[_Handler]:
+        """Return the handlers of all routes."""
+        return [handler for methods in self._handlers.values()
+                for handler in dict.fromkeys(methods.values())]
 
-    @pecan.expose()
-    def _route(self, args, request):
+    @pecan.expose()  # type: ignore[untyped-decorator]
+    def _route(self, args: Sequence[str], request: pecan_patches.Request
+               ) -> tuple[_Handler, list[str]]:
+        """Return the handler of a request and the variables of the path.
+
+        Pecan calls the method for each request.
+        """
         words = tuple(word for word in args if word) or ('',)
-        # No name has a NUL, and not every database takes one.
-        methods = None if '\0' in request.path_info else self._find(words)
+        # No name contains NUL, and not every database accepts NUL.
+        methods = (None if '\0' in request.path_info
+                   else self._match_path(words))
         if methods is None:
             raise webob.exc.HTTPNotFound(
                 f'There is nothing at {request.path}.')
-        route = methods.get(request.method)
-        if route is None and request.method == 'HEAD':
-            route = methods.get('GET')
-        if route is None:
+        handler = methods.get(request.method)
+        if handler is None and request.method == 'HEAD':
+            handler = methods.get('GET')
+        if handler is None:
             error = webob.exc.HTTPMethodNotAllowed(
                 f'{request.method} is not possible here; use '
                 f'{" or ".join(sorted(methods))}.')
             error.allow = sorted(methods)
             raise error
-        return route, [word for word, fixed in zip(words, route.pattern)
-                       if fixed is None]
+        return handler, [word for word, literal in zip(
+            words, handler.pattern) if literal is None]
 
-    def _find(self, words):
-        found = self._routes.get(words)
-        if found:
-            return found
-        for pattern, methods in self._routes.items():
+    def _match_path(self, words: tuple[str, ...]
+                    ) -> Mapping[str, _Handler] | None:
+        """Return the handlers of a path by method, ``None`` if unknown."""
+        methods = self._handlers.get(words)
+        if methods:
+            return methods
+        for pattern, methods in self._handlers.items():
             if len(pattern) == len(words) and all(
-                    fixed in (None, word)
-                    for fixed, word in zip(pattern, words)):
+                    literal in (None, word)
+                    for literal, word in zip(pattern, words)):
                 return methods
         return None
 
 
-def _exposed(controller):
+def _list_handlers(controller: object) -> Iterator[_Handler]:
     for name in dir(type(controller)):
         if hasattr(getattr(type(controller), name), 'pattern'):
             yield getattr(controller, name)

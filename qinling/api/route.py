@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Making a method of a controller a route of the API: the one door.
+"""Decorator that makes a method of a controller a route of the API.
 
 ::
 
-    @expose('GET', '/v1/things/{id}', policy='thing:get', result=Thing)
+    @route('GET', '/v1/things/{id}', policy='thing:get', result=Thing)
     def get(self, req, id):
         return self.core.things.get(req.ctx, id)
 
-The policy is checked by a hook before the method runs.  Words of the path in
-braces become arguments: ``{id}`` must be a UUID, ``{version}`` a version
-number.  What the method returns is written as the WSME type ``result``.
+A hook checks the policy before the method runs.  Words of the path in braces
+become arguments: ``{id}`` must be a UUID, ``{version}`` a version number.  The
+returned object is encoded as the WSME type ``result``.
 """
 
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
 import functools
+import typing
 
 import orjson
 import pecan
@@ -29,143 +33,164 @@ from qinling.api import pecan_patches
 from qinling.api import types
 from qinling import exception
 
-CONVERTERS = {'id': types.uuid, 'version': types.version}
+#: Converters of the variables of a path.
+CONVERTERS: Mapping[str, Callable[[str], typing.Any]] = {
+    'id': types.parse_uuid, 'version': types.parse_version}
 
 
 @dataclasses.dataclass(frozen=True)
-class expose:
-    """Declare a route.
+class route:
+    """Declaration of a route.
 
     :param method: the HTTP method.
     :param policy: name of the rule that the caller must meet.
-    :param result: WSME type of what is returned; ``None`` for an empty
+    :param result: WSME type of the returned object; ``None`` for an empty
         answer.  A method may return a ``webob.Response`` instead.
     :param status: HTTP status of success.
     :param body: WSME type of a JSON body, passed as the last argument.
-    :param bare: an empty body is as good as an empty object.
-    :param query: dict of query key -> converter from text; what is given is
-        passed by keyword, and any other key is refused.
-    :param lax: a word of the path that is no UUID is simply not found.
-    :param also: other methods that are as good as ``method``.
-    :param public: no identity is needed.
-    :param raw: the request is not of our making: its query is not looked at,
-        nor what it accepts.
+    :param optional_body: an empty body counts as an empty object.
+    :param query: query key -> converter from text; values are passed by
+        keyword, and other keys are rejected.
+    :param any_id: a malformed UUID in the path is passed to the method, and
+        so answers 404 instead of 400.
+    :param other_methods: further HTTP methods of the route.
+    :param public: the route needs no identity.
+    :param raw: foreign clients choose the request, so the query and the
+        accepted types are ignored.
     :param idempotent: a request with a JSON body may have an
-        ``Idempotency-Key``; the method hands ``req.once`` to the core.
+        ``Idempotency-Key``; the method passes ``req.idempotent`` to the core.
     """
 
     method: str
     path: str
     _: dataclasses.KW_ONLY
     policy: str
-    result: object = None
+    result: typing.Any = None
     status: int = 200
-    body: object = None
-    bare: bool = False
-    query: dict = dataclasses.field(default_factory=dict)
-    lax: bool = False
-    also: tuple = ()
+    body: typing.Any = None
+    optional_body: bool = False
+    query: Mapping[str, Callable[[str], typing.Any]] = dataclasses.field(
+        default_factory=dict)
+    any_id: bool = False
+    other_methods: Sequence[str] = ()
     public: bool = False
     raw: bool = False
     idempotent: bool = False
 
     @property
-    def methods(self):
-        """All HTTP methods of the route."""
-        return (self.method, *self.also)
+    def methods(self) -> tuple[str, ...]:
+        """Return all HTTP methods of the route."""
+        return (self.method, *self.other_methods)
 
-    def __call__(self, function):
+    def __call__(self, function: Callable[..., typing.Any]) -> typing.Any:
         words = self.path.strip('/').split('/')
         names = [word[1:-1] for word in words if word[:1] == '{']
-        route, method = self, self.method
+        declaration = self
 
-        # Pecan takes for a method what calls its first argument self.
+        # Pecan recognises a method by the name ``self``.
         @functools.wraps(function)
-        def call(self, req, resp, *values):
-            arguments = [_convert(name, value, route.lax)
-                         for name, value in zip(names, values)]
-            keywords = {} if route.raw else _query(req, route.query)
-            if route.body is not None:
-                data = body_module.read_json(req)
-                if route.idempotent:
-                    req.once = idempotency.once(req, data)
-                arguments.append(_parse(data, route.body, route.bare))
+        def call(self: object, req: pecan_patches.Request,
+                 resp: webob.Response, *values: str) -> typing.Any:
+            arguments, keywords = declaration._arguments(req, names, values)
             answer = function(self, req, *arguments, **keywords)
-            if route.idempotent:
-                idempotency.mark(resp, req.once)
-            if method == 'POST':
+            if declaration.idempotent:
+                idempotency.mark(resp, req.idempotent)
+            if declaration.method == 'POST':
                 req.environ['qinling.subject'] = getattr(
                     answer, 'id', None) or req.environ.get('qinling.subject')
-            return route.render(answer, resp)
+            return declaration.render(answer, resp)
 
-        call.route = route
-        call.policy = route.policy
-        call.pattern = tuple(None if word[:1] == '{' else word
-                             for word in words)
-        # Pecan looks through decorators for a signature, and would find
-        # that of the function.
-        del call.__wrapped__
-        return pecan.expose(content_type='application/json')(call)
+        handler: typing.Any = call
+        handler.route = self
+        handler.policy = self.policy
+        handler.pattern = tuple(None if word[:1] == '{' else word
+                                for word in words)
+        # Pecan would follow the attribute to the signature of the function.
+        del handler.__wrapped__
+        return pecan.expose(content_type='application/json')(handler)
 
-    def render(self, answer, resp):
-        """What Pecan shall send for what a method returned."""
+    def _arguments(self, req: pecan_patches.Request, names: Sequence[str],
+                   values: Sequence[str]
+                   ) -> tuple[list[typing.Any], dict[str, typing.Any]]:
+        """Return the positional and keyword arguments of the method."""
+        arguments = [_convert(name, value, self.any_id)
+                     for name, value in zip(names, values)]
+        keywords = {} if self.raw else _parse_query(req, self.query)
+        if self.body is not None:
+            data = body_module.read_json(req)
+            if self.idempotent:
+                req.idempotent = idempotency.parse(req, data)
+            arguments.append(
+                _parse_body(data, self.body, self.optional_body))
+        return arguments, keywords
+
+    def render(self, answer: typing.Any, resp: webob.Response
+               ) -> webob.Response | bytes:
+        """Return the answer that Pecan sends for a returned object."""
         if isinstance(answer, webob.Response):
             return answer
         resp.status_int = self.status
         if self.result is None:
             return b''
-        tag = etag.of(answer)
+        tag = etag.format_etag(answer)
         if tag is not None:
             resp.headers['ETag'] = tag
         return pecan_patches.encode(self.result, answer)
 
 
-def _convert(name, value, lax):
+def _convert(name: str, value: str, any_id: bool) -> typing.Any:
     converter = CONVERTERS.get(name, str)
     try:
         return converter(value)
     except exception.Invalid:
-        if lax:
+        if any_id:
             return value
         raise
 
 
-def _query(req, known):
+def _parse_query(req: pecan_patches.Request,
+                 converters: Mapping[str, Callable[[str], typing.Any]]
+                 ) -> dict[str, typing.Any]:
     if not req.query_string:
         return {}
-    found = {}
+    values = {}
     for key, text in req.GET.items():
-        if key not in known:
+        if key not in converters:
             raise exception.Invalid(f'Unknown argument: "{key}"')
         if '\0' in text:
             raise exception.Invalid(
                 f'{key} must not contain a NUL character.')
-        found[key] = known[key](text)
-    return found
+        values[key] = converters[key](text)
+    return values
 
 
 @functools.lru_cache(maxsize=None)
-def _read_only(datatype):
+def _read_only(datatype: typing.Any) -> frozenset[str]:
+    """Return the names of the read-only attributes of a WSME type."""
     return frozenset(attribute.name for attribute
                      in wtypes.list_attributes(datatype)
                      if attribute.readonly)
 
 
-def _parse(raw, datatype, bare):
-    """The JSON body as an object of a WSME type."""
-    if not raw and bare:
-        raw = b'{}'
-    if not raw:
+def _parse_body(data: bytes, datatype: typing.Any, optional: bool
+                ) -> typing.Any:
+    """Return the JSON body as an object of a WSME type.
+
+    :raises Invalid, ClientSideError: the body is not valid.
+    """
+    if not data and optional:
+        data = b'{}'
+    if not data:
         raise exception.Invalid('Missing argument: the request has no body.')
     try:
-        values = orjson.loads(raw)
+        values = orjson.loads(data)
     except orjson.JSONDecodeError:
         raise exception.Invalid('Request is not in valid JSON format')
     if not isinstance(values, dict):
         raise exception.Invalid('Request must be a JSON object.')
     values = {key: value for key, value in values.items()
               if value is not None}
-    # WSME looks at this after it has made something of the value.
+    # WSME would report errors of the value first.
     for name in _read_only(datatype) & values.keys():
         raise wsme.exc.InvalidInput(
             name, values[name], 'Cannot set read only field.')

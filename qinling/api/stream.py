@@ -1,25 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers that are sent piece by piece."""
+"""Streamed answers."""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+import typing
 
 import webob
 
 
-class Response(webob.Response):
-    """An answer whose body comes from an iterable.
+class Response(webob.Response):  # type: ignore[misc]
+    """Answer whose body is an iterable of chunks.
 
-    Pecan looks at the first piece of each body, to make 204 of one that is
-    empty, and for that keeps up to 57 pieces in memory or the whole, and
-    forgets the length.  What it sees here is not the body.
+    Pecan inspects the first chunk of each body, to answer 204 for an empty
+    body, and so would hold up to 57 chunks in memory and lose the length.
+    Pecan sees a placeholder instead of the body.
+
+    :param length: bytes of the body.
     """
 
-    def __init__(self, pieces, length, **kwargs):
-        super().__init__(app_iter=pieces, **kwargs)
+    def __init__(self, chunks: Iterable[bytes], length: int,
+                 **kwargs: typing.Any) -> None:
+        super().__init__(app_iter=chunks, **kwargs)
         self.content_length = length
 
     @property
-    def app_iter(self):
-        return (piece for piece in [b'not empty'])
+    def app_iter(self) -> Iterator[bytes]:
+        """Return the placeholder for Pecan."""
+        return (chunk for chunk in [b'not empty'])
 
     @app_iter.setter
-    def app_iter(self, _copy):
-        """Pecan puts a copy in the place of what it has looked at."""
+    def app_iter(self, _copy: typing.Any) -> None:
+        """Ignore the copy of the placeholder that Pecan stores."""

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the types of all nouns are made of."""
+"""WSME types of attributes, and base classes of the types of all nouns."""
 
 import datetime
 import inspect
-import types as types_module
-import uuid as uuid_module
+import typing
+import uuid
 
 import wsme
 from wsme import types as wtypes
@@ -14,63 +14,76 @@ from qinling import exception
 Text = wtypes.text
 Time = datetime.datetime
 
+#: Values of ``parse_boolean`` that mean true.
+TRUE_WORDS = ('1', 't', 'true', 'y', 'yes', 'on')
+#: Integers have to fit a signed column of 32 bits.
+MAX_INTEGER = 2 ** 31
 
-class AnyJson(wtypes.UserType):
-    """Any JSON value, taken as it is."""
+
+class AnyJson(wtypes.UserType):  # type: ignore[misc]
+    """Any JSON value, unchanged."""
 
     basetype = object
     name = 'json'
 
 
-class Uuid(wtypes.UserType):
-    """An id, kept in its lower-case dashed form."""
+class Uuid(wtypes.UserType):  # type: ignore[misc]
+    """UUID, stored in lower case with dashes."""
 
     basetype = str
     name = 'uuid'
 
     @staticmethod
-    def validate(value):
-        return uuid(value)
+    def validate(value: typing.Any) -> str:
+        """Return the canonical form of a UUID."""
+        return parse_uuid(value)
 
     frombasetype = validate
 
 
-class Integer(wtypes.UserType):
-    """A whole number in a body; decimal text is taken, but no fraction,
-    which WSME would cut off."""
+class Integer(wtypes.UserType):  # type: ignore[misc]
+    """Integer, or decimal text.
+
+    WSME alone would truncate fractions.
+    """
 
     basetype = object
     name = 'integer'
 
     @staticmethod
-    def validate(value):
-        return integer(value)
+    def validate(value: typing.Any) -> int:
+        """Return the integer."""
+        return parse_integer(value)
 
     frombasetype = validate
 
 
-class Version(wtypes.UserType):
-    """A version number: 0 for the latest code; decimal text is taken."""
+class Version(wtypes.UserType):  # type: ignore[misc]
+    """Version number, or decimal text; 0 means the latest code."""
 
     basetype = object
     name = 'version'
 
     @staticmethod
-    def validate(value):
-        return version(value)
+    def validate(value: typing.Any) -> int:
+        """Return the version number."""
+        return parse_version(value)
 
     frombasetype = validate
 
 
-class Moment(wtypes.UserType):
-    """A time that users may give as text in any usual form; see
-    :func:`qinling.core.trigger.schedule.moment`."""
+class DateTime(wtypes.UserType):  # type: ignore[misc]
+    """Time as text in any usual format.
+
+    See :func:`qinling.core.trigger.schedule.parse_datetime`.
+    """
 
     basetype = object
     name = 'time'
 
     @staticmethod
-    def validate(value):
+    def validate(value: typing.Any) -> str | datetime.datetime:
+        """Return the time unparsed."""
         if not isinstance(value, (str, datetime.datetime)):
             raise exception.Invalid('A time must be text.')
         return value
@@ -78,21 +91,21 @@ class Moment(wtypes.UserType):
     frombasetype = validate
 
 
-def uuid(value):
-    """The canonical form of a UUID.
+def parse_uuid(value: typing.Any) -> str:
+    """Return the canonical form of a UUID.
 
-    :raises Invalid: it is none.
+    :raises Invalid: the value is no UUID.
     """
     try:
-        return str(uuid_module.UUID(value))
+        return str(uuid.UUID(value))
     except (ValueError, TypeError, AttributeError):
         raise exception.Invalid(f'{value!r} is not a UUID.')
 
 
-def integer(value):
-    """An int from a number or decimal text.
+def parse_integer(value: typing.Any) -> int:
+    """Return the integer of a number or decimal text.
 
-    :raises Invalid: it is no whole number, or does not fit 31 bits.
+    :raises Invalid: the value is no integer, or does not fit 31 bits.
     """
     try:
         if isinstance(value, (bool, float)):
@@ -100,17 +113,17 @@ def integer(value):
         number = int(value)
     except (TypeError, ValueError):
         raise exception.Invalid(f'{value!r} is not a whole number.')
-    if abs(number) >= 2 ** 31:
+    if abs(number) >= MAX_INTEGER:
         raise exception.Invalid(f'{number} is out of range.')
     return number
 
 
-def version(value):
-    """A version number as an int.
+def parse_version(value: typing.Any) -> int:
+    """Return a version number.
 
-    :raises Invalid: it is no number, or negative.
+    :raises Invalid: the value is no integer, or negative.
     """
-    number = integer(value)
+    number = parse_integer(value)
     if number < 0:
         raise exception.Invalid(
             f'{number} is not a version number; they begin at 1, and 0 '
@@ -118,21 +131,21 @@ def version(value):
     return number
 
 
-def truth(value):
-    """Whether a query text means yes; whatever is unclear means no."""
-    return value.strip().lower() in ('1', 't', 'true', 'y', 'yes', 'on')
+def parse_boolean(text: str) -> bool:
+    """Return whether a query text means true; unknown words mean false."""
+    return text.strip().lower() in TRUE_WORDS
 
 
-class Type(wtypes.Base):
-    """A WSME type with its attributes in the order of their declaration.
+class Type(wtypes.Base):  # type: ignore[misc]
+    """WSME type with attributes in the order of declaration.
 
-    WSME finds that order by reading and parsing the source of each class,
-    which takes a third of the start of a process.
+    WSME would find the order by parsing the source of each class, a third of
+    the start of a process.
     """
 
-    _wsme_attr_order = ()
+    _wsme_attr_order: tuple[str, ...] = ()
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: typing.Any) -> None:
         super().__init_subclass__(**kwargs)
         names = [name for base in reversed(cls.__mro__)
                  if issubclass(base, Type) for name, value in
@@ -142,7 +155,7 @@ class Type(wtypes.Base):
 
 
 class Resource(Type):
-    """Attributes that every resource has; all are the service's."""
+    """Read-only attributes of every resource."""
 
     id = wsme.wsattr(Text, readonly=True)
     project_id = wsme.wsattr(Text, readonly=True)
@@ -150,17 +163,29 @@ class Resource(Type):
     updated_at = wsme.wsattr(Time, readonly=True)
 
 
-def view(row, **changes):
-    """A row of the database, or an object, with some attributes changed."""
-    values = getattr(row, '_mapping', None) or vars(row)
-    return types_module.SimpleNamespace(**dict(values, **changes))
+class View:
+    """Attributes for the encoder, without the validation of WSME.
+
+    :param row: row of the database, or an object, whose attributes the view
+        has as well.
+    :param changes: attributes that replace attributes of the row.
+    """
+
+    def __init__(self, row: typing.Any = None, **changes: typing.Any
+                 ) -> None:
+        if row is not None:
+            self.__dict__.update(getattr(row, '_mapping', None) or vars(row))
+        self.__dict__.update(changes)
+
+    def __getattr__(self, name: str) -> typing.Any:
+        raise AttributeError(f'The view has no attribute {name!r}.')
 
 
-def given(body):
-    """What a user set of a body, as a dict; ``null`` means not set."""
-    found = {}
+def get_fields(body: Type) -> dict[str, typing.Any]:
+    """Return the fields the client sent; ``null`` counts as unset."""
+    values = {}
     for attribute in wtypes.list_attributes(type(body)):
         value = getattr(body, attribute.key)
         if value is not wsme.Unset and value is not None:
-            found[attribute.key] = value
-    return found
+            values[attribute.key] = value
+    return values

@@ -1,135 +1,159 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deliveries to webhooks over HTTP: what comes in, and what is answered.
+"""HTTP side of webhooks: deliveries and their answers.
 
-Whatever a function answers comes from the host of the service, so it must
-not pass for the service: no cookies, and scripts without its origin.
+The answer of a function comes from the host of the service, so the answer
+must not act for the service: no cookies, and scripts without the origin of
+the service.
 """
 
 import base64
 import binascii
+from collections.abc import Iterator
+import functools
 import json
 import re
+import typing
 
 import webob
 
 from qinling.api import body
 from qinling.api import hooks
 from qinling.api import idempotency
+from qinling.api import pecan_patches
 from qinling.api import stream
+from qinling.core.execution import records
 from qinling.core.trigger import payloads
-from qinling.runtimes import agent_outcome
+from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
 
-#: Methods that run a webhook as POST does, and HEAD, which tells only that
-#: it is there.
-ALSO = ('GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD')
+#: Methods that run a webhook like POST, and HEAD, which only checks that the
+#: webhook exists.
+OTHER_METHODS = ('GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD')
 TEXT = 'text/plain; charset=utf-8'
-EXECUTION = 'X-Qinling-Execution-Id'
-#: What a function answers with is a dict of these keys.
-KEYS = frozenset(('status_code', 'headers', 'body', 'is_base64'))
-#: Headers that are the server's own matter, or that of the whole host.
-KEPT = frozenset((
+EXECUTION_HEADER = 'X-Qinling-Execution-Id'
+#: Keys of the dict with which a function describes an HTTP answer.
+RESPONSE_KEYS = frozenset(('status_code', 'headers', 'body', 'is_base64'))
+#: Headers of the server or of the whole host.
+RESERVED_HEADERS = frozenset((
     'connection', 'content-length', 'keep-alive', 'proxy-authenticate',
     'proxy-authorization', 'proxy-connection', 'te', 'trailer',
     'transfer-encoding', 'upgrade', 'set-cookie', 'set-cookie2',
-    'strict-transport-security', 'clear-site-data', EXECUTION.lower()))
-#: Anything that a page may do, but as a stranger to the service.
+    'strict-transport-security', 'clear-site-data',
+    EXECUTION_HEADER.lower()))
+#: Permissions of pages, except access to the origin of the service.
 SANDBOX = ('sandbox allow-downloads allow-forms allow-modals allow-popups '
            'allow-scripts')
-_NAME = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile('[\t\x20-\x7e\x80-\xff]*')
+_HEADER_NAME = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile('[\t\x20-\x7e\x80-\xff]*')
 
 
-class Unfit(Exception):
-    """What a function returned is no HTTP answer; the text says why."""
+class InvalidOutput(Exception):
+    """Error of a function whose output is no HTTP answer."""
 
 
-def read(req, most):
-    """The delivery in a request; its body, which may have ``most`` bytes, is
-    read when it is needed."""
+def create_delivery(req: pecan_patches.Request, max_size: int
+                    ) -> payloads.Delivery:
+    """Return the delivery in a request.
+
+    :param max_size: bytes of the body, which is read on demand.
+    """
     headers = {name[5:].replace('_', '-').lower(): value
                for name, value in req.environ.items()
                if name.startswith('HTTP_')}
-    kind = body.content_type(req)
-    if kind:
-        headers['content-type'] = kind
-    return payloads.Delivery(req.method, headers, req.query_string,
-                             lambda: body.read_raw(req, most))
+    content_type = body.content_type(req)
+    if content_type:
+        headers['content-type'] = content_type
+    return payloads.Delivery(
+        req.method, headers, req.query_string,
+        functools.partial(body.read_raw, req, max_size))
 
 
-def nothing():
-    """The answer that tells only that a webhook is there."""
+def create_head_response() -> webob.Response:
+    """Return the answer to HEAD for an existing webhook."""
     return stream.Response([], 0, status=200,
                            content_type='application/json')
 
 
-def answer(row, repeated):
-    """The answer to a delivery that was taken.
+def create_response(row: records.ExecutionRow, repeated: bool
+                    ) -> webob.Response:
+    """Return the answer to an accepted delivery.
 
-    :param row: its execution.
-    :param repeated: whether an earlier try had begun it.
+    :param row: the execution of the delivery.
+    :param repeated: an earlier delivery created the execution.
     """
-    made = _result(row) if row.sync else _json(202, {'execution_id': row.id})
-    made.headers[EXECUTION] = row.id
+    response = (_result_response(row) if row.sync
+                else _json_response(202, {'execution_id': row.id}))
+    response.headers[EXECUTION_HEADER] = row.id
     if repeated:
-        made.headers[idempotency.REPLAYED] = 'true'
-    return made
+        response.headers[idempotency.REPLAYED] = 'true'
+    return response
 
 
-def _json(status, value):
+def _json_response(status: int, value: typing.Any) -> webob.Response:
     return webob.Response(
         status=status, body=json.dumps(value).encode(),
         content_type='application/json')
 
 
-def _result(row):
-    """What a synchronous execution has come to, as an answer."""
+def _result_response(row: records.ExecutionRow) -> webob.Response:
+    """Return the result of a synchronous execution as an answer."""
     output = json.loads(row.result or '{}').get('output')
     if row.status == ExecutionStatus.RUNNING:
-        return _fault(504, f'Execution {row.id} has not ended in time.')
+        return _fault_response(
+            504, f'Execution {row.id} has not ended in time.')
     if row.status != ExecutionStatus.SUCCESS:
-        if output == agent_outcome.TIMEOUT:
-            return _fault(504, f'Execution {row.id} took longer than the '
-                               'function may.')
-        return _fault(502, f'Execution {row.id} has failed.')
+        if row.reason == ExecutionReason.TIMEOUT:
+            return _fault_response(
+                504, f'Execution {row.id} took longer than the function '
+                     'may.')
+        return _fault_response(502, f'Execution {row.id} has failed.')
     try:
-        made = _made(output)
-    except Unfit as e:
-        return _fault(502, f'Execution {row.id} returned no HTTP answer: {e}')
-    made.headers['Content-Security-Policy'] = SANDBOX
-    made.headers['X-Content-Type-Options'] = 'nosniff'
-    return made
+        response = _output_response(output)
+    except InvalidOutput as e:
+        return _fault_response(
+            502, f'Execution {row.id} returned no HTTP answer: {e}')
+    response.headers['Content-Security-Policy'] = SANDBOX
+    response.headers['X-Content-Type-Options'] = 'nosniff'
+    return response
 
 
-def _fault(code, sentence):
+def _fault_response(code: int, sentence: str) -> webob.Response:
     return webob.Response(status=code, content_type='application/json',
-                          body=hooks.fault(code, sentence))
+                          body=hooks.encode_fault(code, sentence))
 
 
-def _made(output):
-    """An answer as the function wants it: a dict with ``status_code``, or
-    else any value, which becomes JSON."""
+def _output_response(output: typing.Any) -> webob.Response:
+    """Return the answer that a function describes.
+
+    :param output: a dict with ``status_code``; other values become JSON.
+    :raises InvalidOutput: the dict describes no HTTP answer.
+    """
     if not (isinstance(output, dict) and 'status_code' in output
-            and output.keys() <= KEYS):
-        return _json(200, output)
+            and output.keys() <= RESPONSE_KEYS):
+        return _json_response(200, output)
     status = output['status_code']
     if not isinstance(status, int) or not 200 <= status <= 599:
-        raise Unfit('status_code must be a number from 200 to 599.')
-    data, kind = _body(output.get('body'), output.get('is_base64'))
+        raise InvalidOutput('status_code must be a number from 200 to 599.')
+    data, content_type = _decode_body(output.get('body'),
+                                      output.get('is_base64'))
     if status in (204, 205, 304):
         data = b''
-    made = stream.Response([data], len(data), status=status,
-                           content_type=kind)
+    response = stream.Response([data], len(data), status=status,
+                               content_type=content_type)
     for name, value in _headers(output.get('headers')):
         if name.lower() == 'content-type':
-            made.headers['Content-Type'] = value
+            response.headers['Content-Type'] = value
         else:
-            made.headers.add(name, value)
-    return made
+            response.headers.add(name, value)
+    return response
 
 
-def _body(value, is_base64):
-    """(bytes, their type unless the headers tell)."""
+def _decode_body(value: typing.Any, is_base64: typing.Any
+                 ) -> tuple[bytes, str]:
+    """Return the bytes of a body and the default Content-Type.
+
+    :raises InvalidOutput: the body is no base64.
+    """
     if not isinstance(value, (str, type(None))):
         return json.dumps(value).encode(), 'application/json'
     if value is None or not is_base64:
@@ -138,27 +162,29 @@ def _body(value, is_base64):
         return (base64.b64decode(value, validate=True),
                 'application/octet-stream')
     except (binascii.Error, ValueError):
-        raise Unfit('body is not base64, as is_base64 says.')
+        raise InvalidOutput('body is not base64, as is_base64 says.')
 
 
-def _headers(value):
-    """(name, value) of each header.
+def _headers(value: typing.Any) -> Iterator[tuple[str, str]]:
+    """Yield the name and value of each header.
 
-    :raises Unfit: one cannot be sent, or must not be.
+    :raises InvalidOutput: a header is malformed or reserved.
     """
     if value is None:
         return
     if not isinstance(value, dict):
-        raise Unfit('headers must be an object.')
-    for name, values in value.items():
-        if not _NAME.fullmatch(name):
-            raise Unfit('a header has a name that is none.')
-        if name.lower() in KEPT:
-            raise Unfit(f'the header {name} is not for functions to set.')
-        for each in values if isinstance(values, list) else [values]:
-            if isinstance(each, bool) or not isinstance(each, (str, int)):
-                raise Unfit(f'the header {name} must be text.')
-            if not _VALUE.fullmatch(str(each)):
-                raise Unfit(f'the header {name} has characters that no '
-                            'header may have.')
-            yield name, str(each)
+        raise InvalidOutput('headers must be an object.')
+    for name, content in value.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise InvalidOutput('a header has an invalid name.')
+        if name.lower() in RESERVED_HEADERS:
+            raise InvalidOutput(
+                f'the header {name} is not for functions to set.')
+        for text in content if isinstance(content, list) else [content]:
+            if isinstance(text, bool) or not isinstance(text, (str, int)):
+                raise InvalidOutput(f'the header {name} must be text.')
+            if not _HEADER_VALUE.fullmatch(str(text)):
+                raise InvalidOutput(
+                    f'the header {name} has characters that no header may '
+                    'have.')
+            yield name, str(text)

@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API for a WSGI server: ``qinling.api.wsgi:application``.
+"""API for a WSGI server: ``qinling.api.wsgi:application``.
 
-A server that has no command line of ours for the configuration names the
-files in ``OS_QINLING_CONFIG_FILES`` (with ``;`` between them) or a directory
-in ``OS_QINLING_CONFIG_DIR``; else they are searched at the usual places.
+Such a server has no command line for the configuration.
+``OS_QINLING_CONFIG_FILES`` names configuration files, separated by ``;``, or
+``OS_QINLING_CONFIG_DIR`` names a directory; by default the usual places are
+searched.
 
-Such servers import an application once and fork then.  Connections to the
-database and the bus must not be shared by processes, so nothing is opened
-before the first request in a process.
+Such servers import an application once, and fork then.  Processes must not
+share connections to the database and the bus, so each process connects at the
+first request.
 """
 
 import atexit
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+import functools
 import os
 import pathlib
 import threading
+from wsgiref import types as wsgi_types
 
+from oslo_config import cfg
 from oslo_log import log
 
 from qinling.api import app
@@ -32,47 +39,53 @@ FILES, DIRECTORY = 'OS_QINLING_CONFIG_FILES', 'OS_QINLING_CONFIG_DIR'
 
 
 class Service:
-    """The API of one process: ``app``, over connections of its own.
+    """API of one process: ``app`` over connections of the process.
 
-    :param identify: see :func:`qinling.api.app.make`.
-    :raises ValueError: an option is wrong.
+    :param identify: see :func:`qinling.api.app.create_app`.
+    :raises ValueError: an option is not valid.
     """
 
-    def __init__(self, conf, identify=None):
+    def __init__(self, conf: cfg.ConfigOpts,
+                 identify: identity.Identify | None = None) -> None:
         identify = identify or identity.load(conf)
         self.db = session.Database(conf)
-        self.bus = rpc.transport(conf)
-        self.core = services.build(
+        self.bus = rpc.create_transport(conf)
+        self.core = services.create_services(
             conf, self.db, rpc.EngineClient(conf, self.bus, self.db),
-            services.code(conf, self.db))
-        self.tracer = tracing.make(conf, 'qinling-api')
-        notifier = rpc.notifier(conf)
-        self.audit = notifier and audit_module.Audit(notifier)
-        checks = {'database': self.db.ping,
-                  'message bus': lambda: rpc.ping(conf)}
-        self.app = app.make(
+            services.create_backends(conf, self.db))
+        self.tracer = tracing.create_tracer(conf, 'qinling-api')
+        notifier = rpc.create_notifier(conf)
+        self.audit = audit_module.Audit(notifier) if notifier else None
+        checks: health.Checks = {
+            'database': self.db.ping,
+            'message bus': functools.partial(rpc.ping, conf)}
+        self.app = app.create_app(
             self.core, identify, health.Health(conf, checks), self.audit,
             self.tracer)
         self.listener = listener.Listener(
             conf, conf.metrics.api_port, checks)
 
-    def close(self, leave=lambda action: action()):
-        """Write and send what is left, when no more requests come.
+    def flush(self) -> None:
+        """Write and send buffered data after the last request.
 
-        :param leave: function that says good-bye to the message bus, by the
-            one that it is given.
+        The connection to the message bus remains.
         """
         self.listener.close()
         self.core.close()
-        for each in (self.audit, self.tracer):
-            if each is not None:
-                each.close()
+        if self.audit is not None:
+            self.audit.close()
+        if self.tracer is not None:
+            self.tracer.close()
         self.db.close()
-        leave(self.bus.cleanup)
+
+    def close(self) -> None:
+        """Flush buffered data and disconnect."""
+        self.flush()
+        self.bus.cleanup()
 
 
-def configure(environ):
-    """The configuration that the environment variables name."""
+def configure(environ: Mapping[str, str]) -> cfg.ConfigOpts:
+    """Return the configuration that the environment variables name."""
     files = [name for name in environ.get(FILES, '').split(';') if name]
     directory = environ.get(DIRECTORY)
     if directory:
@@ -83,37 +96,47 @@ def configure(environ):
 
 
 class Application:
-    """A WSGI application that becomes itself at the first request.
+    """WSGI application that connects at the first request.
 
-    :param make: function that returns a :class:`Service`.
+    :param create_service: returns the :class:`Service` of the process.
     """
 
-    def __init__(self, make):
-        self._make = make
-        self._renew()
-        # A server may fork when this has served already, and at any time.
-        os.register_at_fork(after_in_child=self._renew)
+    def __init__(self, create_service: Callable[[], Service]) -> None:
+        self._create_service = create_service
+        self._reset()
+        # A server may fork at any time, also after the first request.
+        os.register_at_fork(after_in_child=self._reset)
 
-    def _renew(self):
+    def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._app = None
+        self._app: wsgi_types.WSGIApplication | None = None
 
-    def __call__(self, environ, start_response):
-        return (self._app or self._begin())(environ, start_response)
+    def __call__(self, environ: wsgi_types.WSGIEnvironment,
+                 start_response: wsgi_types.StartResponse
+                 ) -> Iterable[bytes]:
+        return (self._app or self._connect())(environ, start_response)
 
-    def _begin(self):
+    def _connect(self) -> wsgi_types.WSGIApplication:
         with self._lock:
             if self._app is None:
-                service = self._make()
+                service = self._create_service()
                 atexit.register(_close, service, os.getpid())
                 self._app = service.app
-        return self._app
+            return self._app
 
 
-def _close(service, pid):
-    """At the end of the process that opened it, and not of its children."""
+def _close(service: Service, pid: int) -> None:
+    """Close a service in the process that opened the service.
+
+    Children inherit the exit handler.
+    """
     if os.getpid() == pid:
         service.close()
 
 
-application = Application(lambda: Service(configure(os.environ)))
+def create_service() -> Service:
+    """Return the API of this process."""
+    return Service(configure(os.environ))
+
+
+application = Application(create_service)

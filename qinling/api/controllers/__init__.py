@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The controllers, one package for each version of the API."""
+"""Controllers: one package per version of the API."""

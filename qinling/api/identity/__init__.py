@@ -1,22 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks: one module for each ``[api] auth_strategy``.
+"""Identification of callers: one module per ``[api] auth_strategy``.
 
-A module has ``make(conf)``, which returns a function of a WSGI environment
-that returns a request context, or raises ``Unauthorized`` (nobody known),
-``Forbidden`` (somebody who may not use the service at all) or
-``Unavailable`` (who knows cannot be asked).  What a caller may do is the
-business of the policies.
+A module has ``create(conf)``, which returns an :data:`Identify`.  Identify
+raises ``Unauthorized`` (unknown caller), ``Forbidden`` (the caller must not
+use the service at all) or ``Unavailable`` (the identity service is down).  The
+policies decide on single operations.
 """
 
+from collections.abc import Callable
 import importlib
+from wsgiref import types as wsgi_types
+
+from oslo_config import cfg
+
+from qinling import context
+
+#: Function from a WSGI environment to the context of the caller.
+Identify = Callable[[wsgi_types.WSGIEnvironment], context.RequestContext]
 
 
-def load(conf):
-    """How callers are identified, as ``[api] auth_strategy`` says.
+def load(conf: cfg.ConfigOpts) -> Identify:
+    """Return the strategy of ``[api] auth_strategy``.
 
-    :raises ValueError: the strategy cannot work with these options; says
-        which option to change.
+    :raises ValueError: an option of the strategy is not valid.
     """
     name = conf.api.auth_strategy
-    # Imported here, so that nobody pays for what he does not use.
-    return importlib.import_module(f'{__name__}.{name}').make(conf)
+    # Imported on demand: other strategies need other libraries.
+    identify: Identify = importlib.import_module(
+        f'{__name__}.{name}').create(conf)
+    return identify

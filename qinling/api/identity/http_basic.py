@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The strategy ``http_basic``: users and passwords in a file."""
+"""Strategy ``http_basic``: users and passwords in a file."""
 
 import hmac
 import os
 import secrets
+from wsgiref import types as wsgi_types
 
+from oslo_config import cfg
 from oslo_log import log
 from oslo_middleware import basic_auth
 from oslo_middleware import exceptions as middleware_exc
 import webob.exc
 
+from qinling.api import identity
 from qinling import context
 from qinling import exception
 from qinling import policy
@@ -17,38 +20,39 @@ from qinling import policy
 LOG = log.getLogger(__name__)
 
 CHALLENGE = 'Basic realm="qinling", charset="UTF-8"'
-#: Right passwords that are remembered, as digests.
-MOST_KNOWN = 1024
-#: What a role has in it.
-IMPLIED = {'admin': ['admin', 'member', 'reader'],
-           'member': ['member', 'reader'], 'reader': ['reader']}
+#: Digests of verified passwords in the cache.
+MAX_CACHED_DIGESTS = 1024
+#: Role -> roles that the role implies.
+IMPLIED_ROLES = {'admin': ['admin', 'member', 'reader'],
+                 'member': ['member', 'reader'], 'reader': ['reader']}
 
 
-def make(conf):
-    """See :mod:`qinling.api.identity`."""
+def create(conf: cfg.ConfigOpts) -> identity.Identify:
+    """Return the strategy; see :mod:`qinling.api.identity`."""
     path = conf.http_basic.user_file
     try:
         basic_auth.validate_auth_file(path)
     except (middleware_exc.ConfigInvalid, webob.exc.HTTPException) as e:
         raise ValueError(
             f'[http_basic] user_file {path} cannot be used: '
-            f'{getattr(e, "detail", None) or e}. Make it with: '
+            f'{getattr(e, "detail", None) or e}. Create the file with: '
             f'htpasswd -B -c {path} NAME')
-    return Identify(conf)
+    return PasswordIdentity(conf)
 
 
-class Identify:
-    """Looks a user up in the file, which may change at any time."""
+class PasswordIdentity:
+    """Identification by the user file, which may change at any time."""
 
-    def __init__(self, conf):
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._options = conf.http_basic
-        self._enforcer = policy.enforcer(conf)
+        self._enforcer = policy.create_enforcer(conf)
         self._key = secrets.token_bytes(32)
-        # To check a password takes a tenth of a second, on purpose; so it
-        # is not done twice while the file is the same.
-        self._known = set()
+        # bcrypt takes a tenth of a second by design, so verified passwords
+        # are cached until the file changes.
+        self._verified: set[bytes] = set()
 
-    def __call__(self, environ):
+    def __call__(self, environ: wsgi_types.WSGIEnvironment
+                 ) -> context.RequestContext:
         try:
             name, password = basic_auth.parse_token(
                 basic_auth.parse_header(environ))
@@ -59,37 +63,45 @@ class Identify:
         return context.RequestContext(
             enforcer=self._enforcer, user_id=name, user_name=name,
             project_id=self._options.projects.get(name, 'default'),
-            roles=IMPLIED[role], is_admin=role == 'admin')
+            roles=IMPLIED_ROLES[role], is_admin=role == 'admin')
 
-    def _authenticate(self, name, password):
+    def _authenticate(self, name: str, password: bytes) -> None:
+        """Verify a password.
+
+        :raises Unauthorized: the name or the password is wrong.
+        :raises Unavailable: the user file cannot be read.
+        """
         path = self._options.user_file
         try:
-            found = os.stat(path)
-            words = repr((name, password, found.st_mtime_ns, found.st_size,
-                          found.st_ino))
-            digest = hmac.digest(self._key, words.encode(), 'sha256')
-            if digest in self._known:
+            digest = self._digest(name, password, os.stat(path))
+            if digest in self._verified:
                 return
             basic_auth.authenticate(path, name, password)
-        # A password that bcrypt cannot take is a wrong one.
+        # bcrypt raises ValueError for passwords that bcrypt cannot hash.
         except (webob.exc.HTTPUnauthorized, ValueError):
             raise _unauthorized()
         except (webob.exc.HTTPException, OSError) as e:
-            LOG.error('[http_basic] user_file cannot be used: %s', e)
+            LOG.error('Could not read [http_basic] user_file: %s', e)
             raise exception.Unavailable(
                 'Users cannot be looked up at the moment; try again.')
-        if len(self._known) >= MOST_KNOWN:
-            self._known.clear()
-        self._known.add(digest)
+        if len(self._verified) >= MAX_CACHED_DIGESTS:
+            self._verified.clear()
+        self._verified.add(digest)
 
-    def _role(self, name):
+    def _digest(self, name: str, password: bytes, stat: os.stat_result
+                ) -> bytes:
+        """Return a digest of the credentials and the state of the file."""
+        content = repr((name, password, stat.st_mtime_ns, stat.st_size,
+                        stat.st_ino))
+        return hmac.digest(self._key, content.encode(), 'sha256')
+
+    def _role(self, name: str) -> str:
         if name in self._options.admins:
             return 'admin'
         return 'reader' if name in self._options.readers else 'member'
 
 
-def _unauthorized():
-    error = exception.Unauthorized(
-        'The request needs the name and the password of a user.')
-    error.challenge = CHALLENGE
-    return error
+def _unauthorized() -> exception.Unauthorized:
+    return exception.Unauthorized(
+        'The request needs the name and the password of a user.',
+        challenge=CHALLENGE)

@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The strategy ``noauth``: everything belongs to one project, and headers
-that claim an identity are ignored."""
+"""Strategy ``noauth``: one project, and every caller is an admin.
 
+Identity headers of requests are ignored.
+"""
+
+from wsgiref import types as wsgi_types
+
+from oslo_config import cfg
+
+from qinling.api import identity
 from qinling import context
 
 
-def make(_conf):
-    """See :mod:`qinling.api.identity`."""
-    return _nobody
+def create(_conf: cfg.ConfigOpts) -> identity.Identify:
+    """Return the strategy; see :mod:`qinling.api.identity`."""
+    return _identify_as_default
 
 
-def _nobody(_environ):
+def _identify_as_default(_environ: wsgi_types.WSGIEnvironment
+                         ) -> context.RequestContext:
     return context.RequestContext(
         project_id='default', user_id='default', is_admin=True,
         roles=['admin'])

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Version 1: one module a noun, with its types and its controller."""
+"""Version 1 of the API: one module per noun, with types and controller."""

@@ -2,22 +2,26 @@
 """Aliases: ``/v1/aliases``."""
 
 import datetime
-
+import typing
 
 from qinling.api.controllers.v1 import functions
 from qinling.api import etag
 from qinling.api import listing
-from qinling.api.route import expose
+from qinling.api import pecan_patches
+from qinling.api.route import route
 from qinling.api import types
+from qinling.core import services as services_module
 
-ALL = '/v1/aliases'
-ONE = ALL + '/{name}'
+LIST_PATH = '/v1/aliases'
+ITEM_PATH = LIST_PATH + '/{name}'
 SORTABLE = ('created_at', 'updated_at', 'id', 'name')
 
 
 class Alias(types.Resource):
-    """A name for a version, or for several with weights: ``routing`` is an
-    object of version numbers and weights that sum to 1."""
+    """Name for a version, or for several versions with weights.
+
+    ``routing`` is an object of version numbers and weights that sum to 1.
+    """
 
     name = types.Text
     description = types.Text
@@ -27,13 +31,13 @@ class Alias(types.Resource):
 
 
 class Aliases(listing.Collection):
-    """A list of aliases."""
+    """List of aliases."""
 
     function_aliases = [Alias]
 
 
 class Target(types.Type):
-    """What an alias points at."""
+    """Target of an alias."""
 
     function_id = types.Text
     function_version = int
@@ -41,8 +45,10 @@ class Target(types.Type):
 
 
 class Change(Target):
-    """A target that an alias has or had, since when and by whom, and the
-    one before it (``previous``, ``null`` for the first)."""
+    """Entry of the history: a target, with time and author.
+
+    ``previous`` is the target before the change, ``null`` for the first.
+    """
 
     revision = int
     created_at = datetime.datetime
@@ -51,74 +57,76 @@ class Change(Target):
 
 
 class History(types.Type):
-    """The targets of an alias, the present one first."""
+    """Targets of an alias, the present target first."""
 
     history = [Change]
 
 
 class Rollback(types.Type):
-    """Where to go back to: the ``revision`` of an entry of the history; the
-    one before the present one when not given."""
+    """Request to restore an earlier target.
+
+    ``revision`` is the revision of an entry of the history, by default of the
+    target before the present target.
+    """
 
     revision = types.Integer()
 
 
 class Controller:
-    """What can be done with aliases."""
+    """Operations on aliases."""
 
-    def __init__(self, services):
+    def __init__(self, services: services_module.Services) -> None:
         self._core = services.aliases
 
-    @expose('POST', ALL, policy='function_alias:create', result=Alias,
-            status=201, body=Alias)
-    def create(self, req, body):
-        return self._core.create(req.ctx, types.given(body))
+    @route('POST', LIST_PATH, policy='function_alias:create', result=Alias,
+           status=201, body=Alias)
+    def create(self, req: pecan_patches.Request, body: Alias) -> typing.Any:
+        return self._core.create(req.ctx, types.get_fields(body))
 
-    @expose('GET', ALL, policy='function_alias:get_all', result=Aliases,
-            query=listing.OWNED)
-    def get_all(self, req, all_projects=False, project_id=None, **query):
-        page = listing.page(req, SORTABLE, **query)
-        ctx, filters = listing.scope(req, 'function_alias', all_projects,
-                                     project_id)
+    @route('GET', LIST_PATH, policy='function_alias:get_all', result=Aliases,
+           query=listing.OWNED)
+    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
+                project_id: str | None = None, **query: typing.Any
+                ) -> types.View:
+        page = listing.parse_page(req, SORTABLE, **query)
+        ctx, filters = listing.resolve_scope(
+            req, 'function_alias', all_projects, project_id)
         rows = self._core.list(ctx, filters, page)
-        return listing.answer(req, 'function_aliases', rows, page)
+        return listing.create_list(req, 'function_aliases', rows, page)
 
-    @expose('GET', ONE, policy='function_alias:get', result=Alias)
-    def get(self, req, name):
+    @route('GET', ITEM_PATH, policy='function_alias:get', result=Alias)
+    def get(self, req: pecan_patches.Request, name: str) -> typing.Any:
         return self._core.get(req.ctx, name)
 
-    @expose('PUT', ONE, policy='function_alias:update', result=Alias,
-            body=Alias)
-    def update(self, req, name, body):
-        return self._core.update(req.ctx, name, types.given(body),
-                                 etag.match(req))
+    @route('PUT', ITEM_PATH, policy='function_alias:update', result=Alias,
+           body=Alias)
+    def update(self, req: pecan_patches.Request, name: str, body: Alias
+               ) -> typing.Any:
+        return self._core.update(req.ctx, name, types.get_fields(body),
+                                 etag.parse_if_match(req))
 
-    @expose('DELETE', ONE, policy='function_alias:delete', status=204)
-    def delete(self, req, name):
-        self._core.delete(req.ctx, name, etag.match(req))
+    @route('DELETE', ITEM_PATH, policy='function_alias:delete', status=204)
+    def delete(self, req: pecan_patches.Request, name: str) -> None:
+        self._core.delete(req.ctx, name, etag.parse_if_match(req))
 
-    @expose('GET', ONE + '/history', policy='function_alias:get',
-            result=History)
-    def history(self, req, name):
-        found = self._core.history(req.ctx, name)
-        return listing.rows('history', [
-            _change(now, before)
-            for now, before in zip(found, [*found[1:], None])])
+    @route('GET', ITEM_PATH + '/history', policy='function_alias:get',
+           result=History)
+    def history(self, req: pecan_patches.Request, name: str) -> types.View:
+        changes = self._core.history(req.ctx, name)
+        return types.View(history=[
+            types.View(change, previous=previous)
+            for change, previous in zip(changes, [*changes[1:], None])])
 
-    @expose('POST', ONE + '/rollback', policy='function_alias:update',
-            result=Alias, body=Rollback, bare=True)
-    def rollback(self, req, name, body):
+    @route('POST', ITEM_PATH + '/rollback', policy='function_alias:update',
+           result=Alias, body=Rollback, optional_body=True)
+    def rollback(self, req: pecan_patches.Request, name: str, body: Rollback
+                 ) -> typing.Any:
         return self._core.rollback(
-            req.ctx, name, types.given(body).get('revision'),
-            etag.match(req))
+            req.ctx, name, types.get_fields(body).get('revision'),
+            etag.parse_if_match(req))
 
-    @expose('GET', ONE + '/references', policy='function_alias:get',
-            result=functions.References)
-    def references(self, req, name):
-        return listing.rows('references',
-                            self._core.references(req.ctx, name))
-
-
-def _change(now, before):
-    """An entry of the history, with the one before it."""
-    return types.view(now, previous=before)
+    @route('GET', ITEM_PATH + '/references', policy='function_alias:get',
+           result=functions.References)
+    def references(self, req: pecan_patches.Request, name: str
+                   ) -> types.View:
+        return types.View(references=self._core.references(req.ctx, name))

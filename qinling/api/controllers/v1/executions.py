@@ -1,32 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 """Executions: ``/v1/executions``."""
 
+from collections.abc import Mapping
 import datetime
-import types as python_types
+import typing
 
 import wsme
 
 from qinling.api import listing
-from qinling.api.route import expose
+from qinling.api import pecan_patches
+from qinling.api.route import route
 from qinling.api import stream
 from qinling.api import types
-from qinling.core.execution import executions
 from qinling.core.execution import inputs
+from qinling.core.execution import records
+from qinling.core import services as services_module
+from qinling.core.trigger import reruns
 from qinling.core import validation
 from qinling import exception
 
+LIST_PATH = '/v1/executions'
+ITEM_PATH = LIST_PATH + '/{id}'
 SORTABLE = ('created_at', 'updated_at', 'id', 'status')
-FILTERS = ('function_id', 'status', 'description', 'job_id')
+FILTERS = ('function_id', 'status', 'reason', 'description', 'job_id')
 
 
 class Execution(types.Resource):
-    """One run of a function; ``result`` is JSON text."""
+    """Run of a function; ``result`` is JSON text."""
 
     function_id = types.Uuid()
     function_version = types.Version()
     function_alias = types.Text
     description = types.Text
     status = wsme.wsattr(types.Text, readonly=True)
+    reason = wsme.wsattr(types.Text, readonly=True)
     sync = bool
     input = types.AnyJson()
     result = wsme.wsattr(types.Text, readonly=True)
@@ -38,93 +45,105 @@ class Execution(types.Resource):
     failed_id = wsme.wsattr(types.Text, readonly=True)
 
 
-class Order(Execution):
-    """What a user sends to run something.  ``routing_key`` decides which
-    version of a weighted alias runs: the same key, the same version."""
+class ExecutionCreate(Execution):
+    """Request to run a function.
+
+    A weighted alias runs the same version for equal ``routing_key``.
+    """
 
     routing_key = types.Text
 
 
 class Rerun(types.Type):
-    """How to run something again: which ``version``, and whether to wait
-    for the end."""
+    """Request to repeat an execution.
 
-    version = wsme.wsattr(types.AnyJson(), default=executions.ORIGINAL)
+    ``version`` selects the code, and ``sync`` waits for the end.
+    """
+
+    version = wsme.wsattr(types.AnyJson(), default=reruns.ORIGINAL)
     sync = bool
 
 
 class Executions(listing.Collection):
-    """A list of executions."""
+    """List of executions."""
 
     executions = [Execution]
 
 
 class Controller:
-    """What can be done with executions."""
+    """Operations on executions."""
 
-    def __init__(self, services):
+    def __init__(self, services: services_module.Services) -> None:
         self._core = services.executions
+        self._triggers = services.triggers
+        self._reruns = services.reruns
 
-    @expose('POST', '/v1/executions', policy='execution:create',
-            result=Execution, status=201, body=Order, idempotent=True)
-    def create(self, req, body):
-        return _shown(self._core.create(
-            req.ctx, _order(types.given(body)), req.once))
+    @route('POST', LIST_PATH, policy='execution:create', result=Execution,
+           status=201, body=ExecutionCreate, idempotent=True)
+    def create(self, req: pecan_patches.Request, body: ExecutionCreate
+               ) -> typing.Any:
+        return _view(self._triggers.fire(
+            req.ctx, _create_request(types.get_fields(body)),
+            req.idempotent))
 
-    @expose('GET', '/v1/executions', policy='execution:get_all',
-            result=Executions,
-            query=dict(listing.OWNED, **dict.fromkeys(FILTERS, str)))
-    def get_all(self, req, all_projects=False, project_id=None, **query):
-        chosen = {name: query.pop(name) for name in FILTERS if name in query}
-        page = listing.page(req, SORTABLE, **query)
-        ctx, filters = listing.scope(req, 'execution', all_projects,
-                                     project_id)
-        rows = self._core.list(ctx, dict(chosen, **filters), page)
-        answer = listing.answer(req, 'executions', rows, page)
-        answer.executions = [_shown(row) for row in answer.executions]
-        return answer
+    @route('GET', LIST_PATH, policy='execution:get_all', result=Executions,
+           query=dict(listing.OWNED, **dict.fromkeys(FILTERS, str)))
+    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
+                project_id: str | None = None, **query: typing.Any
+                ) -> types.View:
+        filters = {name: query.pop(name) for name in FILTERS
+                   if name in query}
+        page = listing.parse_page(req, SORTABLE, **query)
+        ctx, project_filters = listing.resolve_scope(
+            req, 'execution', all_projects, project_id)
+        rows = self._core.list(ctx, dict(filters, **project_filters), page)
+        return listing.create_list(
+            req, 'executions', [_view(row) for row in rows], page)
 
-    @expose('GET', '/v1/executions/{id}', policy='execution:get',
-            result=Execution)
-    def get(self, req, id):
-        return _shown(self._core.get(req.ctx, id))
+    @route('GET', ITEM_PATH, policy='execution:get', result=Execution)
+    def get(self, req: pecan_patches.Request, id: str) -> typing.Any:
+        return _view(self._core.get(req.ctx, id))
 
-    @expose('GET', '/v1/executions/{id}/log', policy='execution:get_log',
-            lax=True)
-    def log(self, req, id):
+    @route('GET', ITEM_PATH + '/log', policy='execution:get_log',
+           any_id=True)
+    def log(self, req: pecan_patches.Request, id: str) -> stream.Response:
         data = self._core.log(req.ctx, id).encode()
         return stream.Response([data], len(data), content_type='text/plain',
                                charset='utf-8')
 
-    @expose('POST', '/v1/executions/{id}/cancel', policy='execution:cancel',
-            result=Execution)
-    def cancel(self, req, id):
-        return _shown(self._core.cancel(req.ctx, id))
+    @route('POST', ITEM_PATH + '/cancel', policy='execution:cancel',
+           result=Execution)
+    def cancel(self, req: pecan_patches.Request, id: str) -> typing.Any:
+        return _view(self._core.cancel(req.ctx, id))
 
-    @expose('POST', '/v1/executions/{id}/rerun', policy='execution:rerun',
-            result=Execution, status=201, body=Rerun, bare=True)
-    def rerun(self, req, id, body):
-        return _shown(self._core.rerun(
-            req.ctx, id, _version(body.version),
-            types.given(body).get('sync')))
+    @route('POST', ITEM_PATH + '/rerun', policy='execution:rerun',
+           result=Execution, status=201, body=Rerun, optional_body=True)
+    def rerun(self, req: pecan_patches.Request, id: str, body: typing.Any
+              ) -> typing.Any:
+        return _view(self._reruns.fire(
+            req.ctx, id, _parse_rerun_version(body.version),
+            types.get_fields(body).get('sync')))
 
-    @expose('DELETE', '/v1/executions/{id}', policy='execution:delete',
-            status=204)
-    def delete(self, req, id):
+    @route('DELETE', ITEM_PATH, policy='execution:delete', status=204)
+    def delete(self, req: pecan_patches.Request, id: str) -> None:
         self._core.delete(req.ctx, id)
 
 
-def _order(values):
-    """What the core wants to know, checked."""
+def _create_request(values: Mapping[str, typing.Any]
+                    ) -> records.ExecutionRequest:
+    """Return the request for core.
+
+    :raises Invalid: a field is not valid.
+    """
     if not ('function_id' in values or 'function_alias' in values):
         raise exception.Invalid(
             'Either function_alias or function_id must be provided.')
     validation.text('function_alias', values.get('function_alias'))
     validation.text('description', values.get('description'))
-    text = values.get('input')
-    if isinstance(text, str) and '\0' in text:
+    value = values.get('input')
+    if isinstance(value, str) and '\0' in value:
         raise exception.Invalid('input must not contain a NUL character.')
-    return python_types.SimpleNamespace(
+    return records.ExecutionRequest(
         function_id=values.get('function_id'),
         function_version=values.get('function_version', 0),
         function_alias=values.get('function_alias'),
@@ -133,14 +152,15 @@ def _order(values):
         routing_key=values.get('routing_key'))
 
 
-def _version(value):
-    """What a rerun shall run."""
-    if value in (executions.ORIGINAL, executions.CURRENT):
-        return value
-    return types.version(value)
+def _parse_rerun_version(value: typing.Any) -> str | int:
+    """Return the version of a rerun: a number, or a word of core."""
+    if value in (reruns.ORIGINAL, reruns.CURRENT):
+        word: str = value
+        return word
+    return types.parse_version(value)
 
 
-def _shown(row):
-    """The row as users see it: with the part of the input that counts."""
-    shown = inputs.shown(row.input)
-    return row if shown is row.input else types.view(row, input=shown)
+def _view(row: typing.Any) -> typing.Any:
+    """Return an execution with the positional part of the input only."""
+    text = inputs.to_show(row.input)
+    return row if text is row.input else types.View(row, input=text)

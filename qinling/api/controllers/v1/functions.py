@@ -1,58 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
 """Functions: ``/v1/functions``."""
 
+from collections.abc import Iterator
+from collections.abc import Sequence
 import json
+import typing
 
 import wsme
 
 from qinling.api import body as body_module
 from qinling.api import etag
 from qinling.api import listing
-from qinling.api.route import expose
+from qinling.api import pecan_patches
+from qinling.api.route import route
 from qinling.api import stream
 from qinling.api import types
+from qinling.core.function import environment
+from qinling.core import services as services_module
 from qinling import exception
+from qinling import fields
 
+LIST_PATH = '/v1/functions'
+ITEM_PATH = LIST_PATH + '/{id}'
 SORTABLE = ('created_at', 'updated_at', 'id', 'name')
-FIELDS = ('name', 'description', 'runtime_id', 'entry', 'cpu', 'memory_size',
-          'timeout', 'async_policy', 'environment', 'secrets', 'trust')
-#: Fields that hold JSON, and what it may be.
+#: Examples of the fields with JSON objects.
 EXAMPLES = {'code': '{"source": "package"}',
-            'async_policy': '{"retries": 2}',
-            'environment': '{"LEVEL": "debug"}',
-            'secrets': '{"PASSWORD": "..."}'}
-PIECE = 256 * 1024
+            **{field.name: field.example for field in fields.FUNCTION
+               if field.kind is fields.Kind.OBJECT}}
+CHUNK_BYTES = 256 * 1024
+#: Kind of a field -> WSME type.
+FIELD_TYPES = {fields.Kind.TEXT: types.Text, fields.Kind.RESOURCE: int,
+               fields.Kind.OBJECT: types.AnyJson(),
+               fields.Kind.ID: types.Text, fields.Kind.FLAG: bool}
 
 
 class Function(types.Resource):
-    """Code, how it is entered, and what it may take."""
+    """Function: the fields of :data:`qinling.fields.FUNCTION`, and more."""
 
-    name = types.Text
-    description = types.Text
-    cpu = int
-    memory_size = int
-    timeout = int
-    async_policy = types.AnyJson()
-    environment = types.AnyJson()
+    vars().update({field.name: FIELD_TYPES[field.kind]
+                   for field in fields.FUNCTION if not field.hidden})
     secret_names = [types.Text]
-    runtime_id = types.Text
     code = types.AnyJson()
-    entry = types.Text
     count = int
     latest_version = int
-    #: Whether it acts for its owner.
-    trust = bool
     min_workers = int
 
 
 class Functions(listing.Collection):
-    """A list of functions."""
+    """List of functions."""
 
     functions = [Function]
 
 
 class Worker(types.Type):
-    """A worker that serves a function."""
+    """Worker that serves a function."""
 
     function_id = types.Text
     function_version = int
@@ -60,20 +61,23 @@ class Worker(types.Type):
 
 
 class Workers(types.Type):
-    """A list of workers."""
+    """List of workers."""
 
     workers = [Worker]
 
 
 class Scale(types.Type):
-    """How many workers to add or to take away."""
+    """Number of workers to add, remove or keep warm."""
 
     count = wsme.wsattr(types.Integer(), default=1)
 
 
 class Reference(types.Type):
-    """Something that refers to a function, version or alias, perhaps
-    through an ``alias``; the ``id`` of an alias is its name."""
+    """Resource that refers to a function, version or alias.
+
+    The reference may go through an ``alias``; the ``id`` of an alias is the
+    name.
+    """
 
     kind = types.Text
     id = types.Text
@@ -81,13 +85,13 @@ class Reference(types.Type):
 
 
 class References(types.Type):
-    """What keeps something from being deleted."""
+    """References that prevent a deletion."""
 
     references = [Reference]
 
 
 class Build(types.Type):
-    """What a function depends on, installed."""
+    """Installation of the dependencies of a function."""
 
     kind = types.Text
     status = types.Text
@@ -99,125 +103,140 @@ class Build(types.Type):
 
 
 class Controller:
-    """What can be done with functions."""
+    """Operations on functions."""
 
-    def __init__(self, services):
+    def __init__(self, services: services_module.Services) -> None:
         self._core = services.functions
+        self._workers = services.workers
         self._builds = services.builds
-        self._settings = services.settings
+        self._environments = services.environments
         self._limits = services.conf.resource_limits
 
-    def _shown(self, row):
-        return shown(self._settings, [row])[0]
+    def _view(self, row: typing.Any) -> types.View:
+        return create_views(self._environments, [row])[0]
 
-    def _form(self, req):
-        """(fields, package file or ``None``) of a form."""
+    def _read_form(self, req: pecan_patches.Request
+                   ) -> tuple[dict[str, typing.Any],
+                              typing.BinaryIO | None]:
+        """Return the fields and the package of a form."""
         form, files = body_module.read_form(
             req, self._limits.max_package_size)
-        fields = {name: form[name] for name in FIELDS if name in form}
+        values = {name: form[name] for name in fields.names()
+                  if name in form}
         for name in EXAMPLES:
             if name in form:
-                fields[name] = _object(name, form[name])
-        if 'trust' in fields:
-            fields['trust'] = types.truth(str(fields['trust']))
-        return fields, files.get('package')
+                values[name] = _parse_object(name, form[name])
+        for name in fields.names(fields.Kind.FLAG):
+            if name in values:
+                values[name] = types.parse_boolean(str(values[name]))
+        return values, files.get('package')
 
-    @expose('POST', '/v1/functions', policy='function:create',
-            result=Function, status=201)
-    def create(self, req):
-        fields, package = self._form(req)
-        if fields.get('runtime_id'):
-            fields['runtime_id'] = types.uuid(fields['runtime_id'])
-        return self._shown(self._core.create(req.ctx, fields, package))
+    @route('POST', LIST_PATH, policy='function:create', result=Function,
+           status=201)
+    def create(self, req: pecan_patches.Request) -> types.View:
+        values, package = self._read_form(req)
+        for name in fields.names(fields.Kind.ID):
+            if values.get(name):
+                values[name] = types.parse_uuid(values[name])
+        return self._view(self._core.create(req.ctx, values, package))
 
-    @expose('GET', '/v1/functions', policy='function:get_all',
-            result=Functions, query=listing.OWNED)
-    def get_all(self, req, all_projects=False, project_id=None, **query):
-        page = listing.page(req, SORTABLE, **query)
-        ctx, filters = listing.scope(req, 'function', all_projects,
-                                     project_id)
-        rows = shown(self._settings, self._core.list(ctx, filters, page))
-        return listing.answer(req, 'functions', rows, page)
+    @route('GET', LIST_PATH, policy='function:get_all', result=Functions,
+           query=listing.OWNED)
+    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
+                project_id: str | None = None, **query: typing.Any
+                ) -> types.View:
+        page = listing.parse_page(req, SORTABLE, **query)
+        ctx, filters = listing.resolve_scope(
+            req, 'function', all_projects, project_id)
+        views = create_views(
+            self._environments, self._core.list(ctx, filters, page))
+        return listing.create_list(req, 'functions', views, page)
 
-    @expose('GET', '/v1/functions/{id}', policy='function:get',
-            result=Function, query={'download': types.truth}, lax=True)
-    def get(self, req, id, download=False):
+    @route('GET', ITEM_PATH, policy='function:get', result=Function,
+           query={'download': types.parse_boolean}, any_id=True)
+    def get(self, req: pecan_patches.Request, id: str,
+            download: bool = False) -> types.View | stream.Response:
         if download:
-            return send_file(self._core.download(req.ctx, id), id)
-        return self._shown(self._core.get(req.ctx, id))
+            return stream_package(self._core.download(req.ctx, id), id)
+        return self._view(self._core.get(req.ctx, id))
 
-    @expose('PUT', '/v1/functions/{id}', policy='function:update',
-            result=Function, lax=True)
-    def update(self, req, id):
-        return self._shown(self._core.update(
-            req.ctx, id, *self._form(req), match=etag.match(req)))
+    @route('PUT', ITEM_PATH, policy='function:update', result=Function,
+           any_id=True)
+    def update(self, req: pecan_patches.Request, id: str) -> types.View:
+        return self._view(self._core.update(
+            req.ctx, id, *self._read_form(req),
+            match=etag.parse_if_match(req)))
 
-    @expose('DELETE', '/v1/functions/{id}', policy='function:delete',
-            status=204)
-    def delete(self, req, id):
-        self._core.delete(req.ctx, id, etag.match(req))
+    @route('DELETE', ITEM_PATH, policy='function:delete', status=204)
+    def delete(self, req: pecan_patches.Request, id: str) -> None:
+        self._core.delete(req.ctx, id, etag.parse_if_match(req))
 
-    @expose('GET', '/v1/functions/{id}/references', policy='function:get',
-            result=References)
-    def references(self, req, id):
-        return listing.rows('references', self._core.references(req.ctx, id))
+    @route('GET', ITEM_PATH + '/references', policy='function:get',
+           result=References)
+    def references(self, req: pecan_patches.Request, id: str) -> types.View:
+        return types.View(references=self._core.references(req.ctx, id))
 
-    @expose('GET', '/v1/functions/{id}/build', policy='function_build:get',
-            result=Build)
-    def build(self, req, id):
+    @route('GET', ITEM_PATH + '/build', policy='function_build:get',
+           result=Build)
+    def build(self, req: pecan_patches.Request, id: str) -> typing.Any:
         return self._builds.get(req.ctx, id)
 
-    @expose('POST', '/v1/functions/{id}/build',
-            policy='function_build:create', status=202)
-    def rebuild(self, req, id):
+    @route('POST', ITEM_PATH + '/build', policy='function_build:create',
+           status=202)
+    def rebuild(self, req: pecan_patches.Request, id: str) -> None:
         self._builds.retry(req.ctx, id)
 
-    @expose('GET', '/v1/functions/{id}/workers',
-            policy='function_worker:get_all', result=Workers,
-            query={'function_version': types.version})
-    def workers(self, req, id, function_version=0):
-        names = self._core.workers(req.ctx, id, function_version)
-        return listing.rows('workers', [
+    @route('GET', ITEM_PATH + '/workers', policy='function_worker:get_all',
+           result=Workers, query={'function_version': types.parse_version})
+    def workers(self, req: pecan_patches.Request, id: str,
+                function_version: int = 0) -> types.View:
+        names = self._workers.workers(req.ctx, id, function_version)
+        return types.View(workers=[
             Worker(function_id=id, function_version=function_version,
                    worker_name=name) for name in names])
 
-    @expose('POST', '/v1/functions/{id}/scale_up',
-            policy='function:scale_up', status=202, body=Scale,
-            bare=True)
-    def scale_up(self, req, id, body):
-        self._core.scale_up(req.ctx, id, 0, body.count)
+    @route('POST', ITEM_PATH + '/scale_up', policy='function:scale_up',
+           status=202, body=Scale, optional_body=True)
+    def scale_up(self, req: pecan_patches.Request, id: str,
+                 body: typing.Any) -> None:
+        self._workers.scale_up(req.ctx, id, 0, body.count)
 
-    @expose('POST', '/v1/functions/{id}/scale_down',
-            policy='function:scale_down', status=202, body=Scale,
-            bare=True)
-    def scale_down(self, req, id, body):
-        self._core.scale_down(req.ctx, id, 0, body.count)
+    @route('POST', ITEM_PATH + '/scale_down', policy='function:scale_down',
+           status=202, body=Scale, optional_body=True)
+    def scale_down(self, req: pecan_patches.Request, id: str,
+                   body: typing.Any) -> None:
+        self._workers.scale_down(req.ctx, id, 0, body.count)
 
-    @expose('POST', '/v1/functions/{id}/provision',
-            policy='function:provision', status=202, body=Scale)
-    def provision(self, req, id, body):
-        self._core.provision(req.ctx, id, 0, body.count)
+    @route('POST', ITEM_PATH + '/provision', policy='function:provision',
+           status=202, body=Scale)
+    def provision(self, req: pecan_patches.Request, id: str,
+                  body: typing.Any) -> None:
+        self._workers.provision(req.ctx, id, 0, body.count)
 
-    @expose('POST', '/v1/functions/{id}/detach', policy='function:detach',
-            status=202)
-    def detach(self, req, id):
-        self._core.detach(req.ctx, id, 0)
+    @route('POST', ITEM_PATH + '/detach', policy='function:detach',
+           status=202)
+    def detach(self, req: pecan_patches.Request, id: str) -> None:
+        self._workers.detach(req.ctx, id, 0)
 
 
-def shown(settings, rows):
-    """Functions or versions as users see them: never with a secret."""
-    known, found = settings.of(rows), []
+def create_views(environments: environment.Environments,
+                 rows: Sequence[typing.Any]) -> list[types.View]:
+    """Return functions or versions for users, without secrets."""
+    by_id, views = environments.read(rows), []
     for row in rows:
-        own = known.get(row.settings_id)
-        found.append(types.view(
+        stored = by_id.get(row.settings_id)
+        views.append(types.View(
             row, trust=getattr(row, 'trust_id', None) is not None,
-            environment=own.environment if own else {},
-            secret_names=sorted(own.secrets) if own else []))
-    return found
+            environment=stored.environment if stored else {},
+            secret_names=sorted(stored.secrets) if stored else []))
+    return views
 
 
-def _object(name, value):
-    """An object, which a form has as JSON text."""
+def _parse_object(name: str, value: typing.Any) -> dict[str, typing.Any]:
+    """Return an object; forms contain objects as JSON text.
+
+    :raises Invalid: the value is no object.
+    """
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -229,15 +248,15 @@ def _object(name, value):
     return value
 
 
-def send_file(file, name):
-    """An answer that streams a package."""
+def stream_package(file: typing.BinaryIO, name: str) -> stream.Response:
+    """Return an answer that streams a package and closes the file."""
     size = file.seek(0, 2)
     file.seek(0)
 
-    def pieces():
+    def read_chunks() -> Iterator[bytes]:
         with file:
-            while piece := file.read(PIECE):
-                yield piece
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
     return stream.Response(
-        pieces(), size, content_type='application/zip',
+        read_chunks(), size, content_type='application/zip',
         content_disposition=f'attachment; filename="{name}"')

@@ -2,25 +2,30 @@
 """Jobs: ``/v1/jobs``."""
 
 import datetime
+import typing
 
 import wsme
 
 from qinling.api import etag
 from qinling.api import listing
-from qinling.api.route import expose
+from qinling.api import pecan_patches
+from qinling.api.route import route
 from qinling.api import types
+from qinling.core import services as services_module
 
-ALL = '/v1/jobs'
-ONE = ALL + '/{id}'
+LIST_PATH = '/v1/jobs'
+ITEM_PATH = LIST_PATH + '/{id}'
 SORTABLE = ('created_at', 'updated_at', 'id', 'name', 'status',
             'next_execution_time')
-#: Ticks that are told if nobody says how many.
-TICKS = 5
+DEFAULT_PREVIEW_COUNT = 5
 
 
 class Job(types.Resource):
-    """Something that runs at given times.  ``status`` and
-    ``next_execution_time`` may be changed, but not given at the start."""
+    """Schedule that runs a function.
+
+    Updates may change ``status`` and ``next_execution_time``; new jobs
+    ignore both.
+    """
 
     name = types.Text
     function_id = types.Uuid()
@@ -33,56 +38,62 @@ class Job(types.Resource):
     timezone = types.Text
     misfire = types.Text
     count = types.Integer()
-    first_execution_time = types.Moment()
-    next_execution_time = types.Moment()
+    first_execution_time = types.DateTime()
+    next_execution_time = types.DateTime()
 
 
 class Jobs(listing.Collection):
-    """A list of jobs."""
+    """List of jobs."""
 
     jobs = [Job]
 
 
-class Ticks(types.Type):
-    """When a job will fire."""
+class FireTimes(types.Type):
+    """Next fire times of a job."""
 
     next_execution_times = [datetime.datetime]
 
 
 class Controller:
-    """What can be done with jobs."""
+    """Operations on jobs."""
 
-    def __init__(self, services):
+    def __init__(self, services: services_module.Services) -> None:
         self._core = services.jobs
 
-    @expose('POST', ALL, policy='job:create', result=Job, status=201,
-            body=Job, idempotent=True)
-    def create(self, req, body):
-        return self._core.create(req.ctx, types.given(body), req.once)
+    @route('POST', LIST_PATH, policy='job:create', result=Job, status=201,
+           body=Job, idempotent=True)
+    def create(self, req: pecan_patches.Request, body: Job) -> typing.Any:
+        return self._core.create(req.ctx, types.get_fields(body),
+                                 req.idempotent)
 
-    @expose('GET', ALL, policy='job:get_all', result=Jobs,
-            query=listing.OWNED)
-    def get_all(self, req, all_projects=False, project_id=None, **query):
-        page = listing.page(req, SORTABLE, **query)
-        ctx, filters = listing.scope(req, 'job', all_projects, project_id)
+    @route('GET', LIST_PATH, policy='job:get_all', result=Jobs,
+           query=listing.OWNED)
+    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
+                project_id: str | None = None, **query: typing.Any
+                ) -> types.View:
+        page = listing.parse_page(req, SORTABLE, **query)
+        ctx, filters = listing.resolve_scope(
+            req, 'job', all_projects, project_id)
         rows = self._core.list(ctx, filters, page)
-        return listing.answer(req, 'jobs', rows, page)
+        return listing.create_list(req, 'jobs', rows, page)
 
-    @expose('GET', ONE, policy='job:get', result=Job)
-    def get(self, req, id):
+    @route('GET', ITEM_PATH, policy='job:get', result=Job)
+    def get(self, req: pecan_patches.Request, id: str) -> typing.Any:
         return self._core.get(req.ctx, id)
 
-    @expose('PUT', ONE, policy='job:update', result=Job, body=Job)
-    def update(self, req, id, body):
-        return self._core.update(req.ctx, id, types.given(body),
-                                 etag.match(req))
+    @route('PUT', ITEM_PATH, policy='job:update', result=Job, body=Job)
+    def update(self, req: pecan_patches.Request, id: str, body: Job
+               ) -> typing.Any:
+        return self._core.update(req.ctx, id, types.get_fields(body),
+                                 etag.parse_if_match(req))
 
-    @expose('DELETE', ONE, policy='job:delete', status=204)
-    def delete(self, req, id):
-        self._core.delete(req.ctx, id, etag.match(req))
+    @route('DELETE', ITEM_PATH, policy='job:delete', status=204)
+    def delete(self, req: pecan_patches.Request, id: str) -> None:
+        self._core.delete(req.ctx, id, etag.parse_if_match(req))
 
-    @expose('GET', ONE + '/next', policy='job:get', result=Ticks,
-            query={'count': types.integer})
-    def preview(self, req, id, count=TICKS):
-        return Ticks(next_execution_times=self._core.preview(
+    @route('GET', ITEM_PATH + '/next', policy='job:get', result=FireTimes,
+           query={'count': types.parse_integer})
+    def preview(self, req: pecan_patches.Request, id: str,
+                count: int = DEFAULT_PREVIEW_COUNT) -> FireTimes:
+        return FireTimes(next_execution_times=self._core.preview(
             req.ctx, id, count))

@@ -1,25 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """Quotas: ``/v1/quotas``."""
 
+import typing
+
 from wsme import types as wtypes
 
-from qinling.api.route import expose
+from qinling.api import pecan_patches
+from qinling.api.route import route
 from qinling.api import types
+from qinling.core import services as services_module
 from qinling import exception
 
-ONE = '/v1/quotas/{project_id}'
+ITEM_PATH = '/v1/quotas/{project_id}'
+#: Amounts have to fit a signed column of 64 bits.
+MAX_AMOUNT = 2 ** 63
 
 
-class Amount(wtypes.UserType):
-    """A whole number that may be as large as a store."""
+class Amount(wtypes.UserType):  # type: ignore[misc]
+    """Integer of 64 bits, for bytes of a storage."""
 
     basetype = object
     name = 'integer'
 
     @staticmethod
-    def validate(value):
+    def validate(value: typing.Any) -> int:
+        """Return the integer.
+
+        :raises Invalid: the value is no integer, or does not fit 64 bits.
+        """
         if (isinstance(value, bool) or not isinstance(value, int)
-                or abs(value) >= 2 ** 63):
+                or abs(value) >= MAX_AMOUNT):
             raise exception.Invalid(f'{value!r} is not a whole number.')
         return value
 
@@ -27,7 +37,7 @@ class Amount(wtypes.UserType):
 
 
 class Amounts(types.Type):
-    """How much there may be, or is."""
+    """Limits or usage by resource."""
 
     functions = Amount()
     versions = Amount()
@@ -38,7 +48,7 @@ class Amounts(types.Type):
 
 
 class Quota(types.Type):
-    """The limits of a project, -1 for none, and what it uses."""
+    """Limits of a project, -1 for no limit, and usage."""
 
     project_id = types.Text
     limits = Amounts
@@ -46,25 +56,27 @@ class Quota(types.Type):
 
 
 class Controller:
-    """What can be done with quotas."""
+    """Operations on quotas."""
 
-    def __init__(self, services):
+    def __init__(self, services: services_module.Services) -> None:
         self._core = services.quotas
 
-    @expose('GET', ONE, policy='quota:get', result=Quota)
-    def get(self, req, project_id):
-        return self._show(req, project_id)
+    @route('GET', ITEM_PATH, policy='quota:get', result=Quota)
+    def get(self, req: pecan_patches.Request, project_id: str) -> Quota:
+        return self._quota(req, project_id)
 
-    @expose('PUT', ONE, policy='quota:update', result=Quota, body=Amounts)
-    def update(self, req, project_id, body):
-        self._core.update(project_id, types.given(body))
-        return self._show(req, project_id)
+    @route('PUT', ITEM_PATH, policy='quota:update', result=Quota,
+           body=Amounts)
+    def update(self, req: pecan_patches.Request, project_id: str,
+               body: Amounts) -> Quota:
+        self._core.update(project_id, types.get_fields(body))
+        return self._quota(req, project_id)
 
-    def _show(self, req, project_id):
+    def _quota(self, req: pecan_patches.Request, project_id: str) -> Quota:
         limits, usage = self._core.get(req.ctx, project_id)
         return Quota(project_id=project_id, limits=Amounts(**limits),
                      usage=Amounts(**usage))
 
-    @expose('DELETE', ONE, policy='quota:delete', status=204)
-    def delete(self, req, project_id):
+    @route('DELETE', ITEM_PATH, policy='quota:delete', status=204)
+    def delete(self, _req: pecan_patches.Request, project_id: str) -> None:
         self._core.delete(project_id)

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runtimes: ``/v1/runtimes``."""
 
+import typing
+
 import wsme
 
 from qinling.api import etag
 from qinling.api import listing
-from qinling.api.route import expose
+from qinling.api import pecan_patches
+from qinling.api.route import route
 from qinling.api import types
+from qinling.core import services as services_module
 
+LIST_PATH = '/v1/runtimes'
+ITEM_PATH = LIST_PATH + '/{id}'
 SORTABLE = ('created_at', 'updated_at', 'id', 'name', 'status')
 
 
 class Runtime(types.Resource):
-    """A pool of warm workers, made from ``image``."""
+    """Pool of warm workers with an ``image``."""
 
     name = types.Text
     description = types.Text
@@ -26,59 +32,63 @@ class Runtime(types.Resource):
 
 
 class RuntimeChange(Runtime):
-    """A change of a runtime: with ``upgrade_versions`` a new image is also
-    that of the versions which were published before."""
+    """Change of a runtime.
+
+    ``upgrade_versions`` applies a new image to published versions as well.
+    """
 
     upgrade_versions = bool
 
 
 class Runtimes(listing.Collection):
-    """A list of runtimes."""
+    """List of runtimes."""
 
     runtimes = [Runtime]
 
 
 class Pool(types.Type):
-    """How many workers a pool has: ``{"total", "available"}``."""
+    """Workers of a pool: ``{"total", "available"}``."""
 
     name = types.Text
     capacity = types.AnyJson()
 
 
 class Controller:
-    """What can be done with runtimes."""
+    """Operations on runtimes."""
 
-    def __init__(self, services):
+    def __init__(self, services: services_module.Services) -> None:
         self._core = services.runtimes
 
-    @expose('POST', '/v1/runtimes', policy='runtime:create', result=Runtime,
-            status=201, body=Runtime)
-    def create(self, req, body):
-        return self._core.create(req.ctx, types.given(body))
+    @route('POST', LIST_PATH, policy='runtime:create', result=Runtime,
+           status=201, body=Runtime)
+    def create(self, req: pecan_patches.Request, body: Runtime
+               ) -> typing.Any:
+        return self._core.create(req.ctx, types.get_fields(body))
 
-    @expose('GET', '/v1/runtimes', policy='runtime:get_all',
-            result=Runtimes, query=listing.PAGE)
-    def get_all(self, req, **query):
-        page = listing.page(req, SORTABLE, **query)
+    @route('GET', LIST_PATH, policy='runtime:get_all', result=Runtimes,
+           query=listing.PAGE)
+    def get_all(self, req: pecan_patches.Request, **query: typing.Any
+                ) -> types.View:
+        page = listing.parse_page(req, SORTABLE, **query)
         rows = self._core.list(req.ctx, page)
-        return listing.answer(req, 'runtimes', rows, page)
+        return listing.create_list(req, 'runtimes', rows, page)
 
-    @expose('GET', '/v1/runtimes/{id}', policy='runtime:get', result=Runtime)
-    def get(self, req, id):
+    @route('GET', ITEM_PATH, policy='runtime:get', result=Runtime)
+    def get(self, req: pecan_patches.Request, id: str) -> typing.Any:
         return self._core.get(req.ctx, id)
 
-    @expose('PUT', '/v1/runtimes/{id}', policy='runtime:update',
-            result=Runtime, body=RuntimeChange)
-    def update(self, req, id, body):
-        return self._core.update(req.ctx, id, types.given(body),
-                                 etag.match(req))
+    @route('PUT', ITEM_PATH, policy='runtime:update', result=Runtime,
+           body=RuntimeChange)
+    def update(self, req: pecan_patches.Request, id: str,
+               body: RuntimeChange) -> typing.Any:
+        return self._core.update(req.ctx, id, types.get_fields(body),
+                                 etag.parse_if_match(req))
 
-    @expose('DELETE', '/v1/runtimes/{id}', policy='runtime:delete',
-            status=204)
-    def delete(self, req, id):
-        self._core.delete(req.ctx, id, etag.match(req))
+    @route('DELETE', ITEM_PATH, policy='runtime:delete', status=204)
+    def delete(self, req: pecan_patches.Request, id: str) -> None:
+        self._core.delete(req.ctx, id, etag.parse_if_match(req))
 
-    @expose('GET', '/v1/runtimes/{id}/pool', policy='runtime_pool:get_all',
-            result=Pool)
-    def pool(self, req, id):
+    @route('GET', ITEM_PATH + '/pool', policy='runtime_pool:get_all',
+           result=Pool)
+    def pool(self, req: pecan_patches.Request, id: str) -> Pool:
         return Pool(**self._core.pool(req.ctx, id))

@@ -1,123 +1,144 @@
 # SPDX-License-Identifier: Apache-2.0
 """Versions of functions: ``/v1/functions/{id}/versions``."""
 
+import typing
+
 import wsme
 
 from qinling.api.controllers.v1 import functions
 from qinling.api import etag
 from qinling.api import listing
-from qinling.api.route import expose
+from qinling.api import pecan_patches
+from qinling.api.route import route
+from qinling.api import stream
 from qinling.api import types
+from qinling.core import services as services_module
+from qinling import fields
 
-ALL = '/v1/functions/{id}/versions'
-ONE = ALL + '/{version}'
+LIST_PATH = functions.ITEM_PATH + '/versions'
+ITEM_PATH = LIST_PATH + '/{version}'
 SORTABLE = ('version_number', 'created_at', 'updated_at', 'id')
+#: Fields of a function that no version freezes.
+UNVERSIONED = ('name', 'description', 'trust')
 
 
 class Version(types.Resource):
-    """An immutable snapshot of a function; only ``description`` may be
-    given or changed."""
+    """Immutable snapshot of a function; only ``description`` may change."""
 
     function_id = wsme.wsattr(types.Text, readonly=True)
     version_number = wsme.wsattr(int, readonly=True)
     description = types.Text
     count = wsme.wsattr(int, readonly=True)
     code = wsme.wsattr(types.AnyJson(), readonly=True)
-    entry = wsme.wsattr(types.Text, readonly=True)
-    cpu = wsme.wsattr(int, readonly=True)
-    memory_size = wsme.wsattr(int, readonly=True)
-    timeout = wsme.wsattr(int, readonly=True)
-    async_policy = wsme.wsattr(types.AnyJson(), readonly=True)
-    environment = wsme.wsattr(types.AnyJson(), readonly=True)
+    vars().update({
+        field.name: wsme.wsattr(functions.FIELD_TYPES[field.kind],
+                                readonly=True)
+        for field in fields.FUNCTION
+        if not field.hidden and field.name not in UNVERSIONED})
     secret_names = wsme.wsattr([types.Text], readonly=True)
-    runtime_id = wsme.wsattr(types.Text, readonly=True)
     min_workers = wsme.wsattr(int, readonly=True)
 
 
 class Versions(listing.Collection):
-    """A list of versions."""
+    """List of versions."""
 
     function_versions = [Version]
 
 
 class Controller:
-    """What can be done with versions."""
+    """Operations on versions."""
 
-    def __init__(self, services):
+    def __init__(self, services: services_module.Services) -> None:
         self._core = services.versions
-        self._functions = services.functions
+        self._workers = services.workers
         self._builds = services.builds
-        self._settings = services.settings
+        self._environments = services.environments
 
-    def _shown(self, row):
-        return functions.shown(self._settings, [row])[0]
+    def _view(self, row: typing.Any) -> types.View:
+        return functions.create_views(self._environments, [row])[0]
 
-    @expose('POST', ALL, policy='function_version:create', result=Version,
-            status=201, body=Version, bare=True)
-    def create(self, req, id, body):
-        return self._shown(self._core.create(
-            req.ctx, id, types.given(body).get('description')))
+    @route('POST', LIST_PATH, policy='function_version:create',
+           result=Version, status=201, body=Version, optional_body=True)
+    def create(self, req: pecan_patches.Request, id: str, body: Version
+               ) -> types.View:
+        return self._view(self._core.create(
+            req.ctx, id, types.get_fields(body).get('description')))
 
-    @expose('GET', ALL, policy='function_version:get_all', result=Versions,
-            query=listing.PAGE)
-    def get_all(self, req, id, sort_key='version_number', **query):
-        page = listing.page(req, SORTABLE, sort_key=sort_key, **query)
-        rows = functions.shown(
-            self._settings, self._core.list(req.ctx, id, page))
-        return listing.answer(req, 'function_versions', rows, page)
+    @route('GET', LIST_PATH, policy='function_version:get_all',
+           result=Versions, query=listing.PAGE)
+    def get_all(self, req: pecan_patches.Request, id: str,
+                sort_key: str = 'version_number', **query: typing.Any
+                ) -> types.View:
+        page = listing.parse_page(req, SORTABLE, sort_key=sort_key, **query)
+        views = functions.create_views(
+            self._environments, self._core.list(req.ctx, id, page))
+        return listing.create_list(req, 'function_versions', views, page)
 
-    @expose('GET', ONE, policy='function_version:get', result=Version,
-            query={'download': types.truth})
-    def get(self, req, id, version, download=False):
+    @route('GET', ITEM_PATH, policy='function_version:get', result=Version,
+           query={'download': types.parse_boolean})
+    def get(self, req: pecan_patches.Request, id: str, version: int,
+            download: bool = False) -> types.View | stream.Response:
         if download:
-            return functions.send_file(
+            return functions.stream_package(
                 self._core.download(req.ctx, id, version), f'{id}_{version}')
-        return self._shown(self._core.get(req.ctx, id, version))
+        return self._view(self._core.get(req.ctx, id, version))
 
-    @expose('PUT', ONE, policy='function_version:update', result=Version,
-            body=Version)
-    def update(self, req, id, version, body):
-        return self._shown(self._core.update(
-            req.ctx, id, version, types.given(body).get('description'),
-            etag.match(req)))
+    @route('PUT', ITEM_PATH, policy='function_version:update',
+           result=Version, body=Version)
+    def update(self, req: pecan_patches.Request, id: str, version: int,
+               body: Version) -> types.View:
+        return self._view(self._core.update(
+            req.ctx, id, version, types.get_fields(body).get('description'),
+            etag.parse_if_match(req)))
 
-    @expose('DELETE', ONE, policy='function_version:delete', status=204)
-    def delete(self, req, id, version):
-        self._core.delete(req.ctx, id, version, etag.match(req))
+    @route('DELETE', ITEM_PATH, policy='function_version:delete',
+           status=204)
+    def delete(self, req: pecan_patches.Request, id: str, version: int
+               ) -> None:
+        self._core.delete(req.ctx, id, version, etag.parse_if_match(req))
 
-    @expose('GET', ONE + '/references', policy='function_version:get',
-            result=functions.References)
-    def references(self, req, id, version):
-        return listing.rows('references', self._core.references(
+    @route('GET', ITEM_PATH + '/references', policy='function_version:get',
+           result=functions.References)
+    def references(self, req: pecan_patches.Request, id: str, version: int
+                   ) -> types.View:
+        return types.View(references=self._core.references(
             req.ctx, id, version))
 
-    @expose('GET', ONE + '/build', policy='function_build:get',
-            result=functions.Build)
-    def build(self, req, id, version):
+    @route('GET', ITEM_PATH + '/build', policy='function_build:get',
+           result=functions.Build)
+    def build(self, req: pecan_patches.Request, id: str, version: int
+              ) -> typing.Any:
         return self._builds.get(req.ctx, id, version)
 
-    @expose('POST', ONE + '/build', policy='function_build:create',
-            status=202)
-    def rebuild(self, req, id, version):
+    @route('POST', ITEM_PATH + '/build', policy='function_build:create',
+           status=202)
+    def rebuild(self, req: pecan_patches.Request, id: str, version: int
+                ) -> None:
         self._builds.retry(req.ctx, id, version)
 
-    @expose('POST', ONE + '/scale_up', policy='function_version:scale_up',
-            status=202, body=functions.Scale, bare=True)
-    def scale_up(self, req, id, version, body):
-        self._functions.scale_up(req.ctx, id, version, body.count)
+    @route('POST', ITEM_PATH + '/scale_up',
+           policy='function_version:scale_up', status=202,
+           body=functions.Scale, optional_body=True)
+    def scale_up(self, req: pecan_patches.Request, id: str, version: int,
+                 body: typing.Any) -> None:
+        self._workers.scale_up(req.ctx, id, version, body.count)
 
-    @expose('POST', ONE + '/scale_down',
-            policy='function_version:scale_down', status=202,
-            body=functions.Scale, bare=True)
-    def scale_down(self, req, id, version, body):
-        self._functions.scale_down(req.ctx, id, version, body.count)
+    @route('POST', ITEM_PATH + '/scale_down',
+           policy='function_version:scale_down', status=202,
+           body=functions.Scale, optional_body=True)
+    def scale_down(self, req: pecan_patches.Request, id: str, version: int,
+                   body: typing.Any) -> None:
+        self._workers.scale_down(req.ctx, id, version, body.count)
 
-    @expose('POST', ONE + '/provision', policy='function_version:provision',
-            status=202, body=functions.Scale)
-    def provision(self, req, id, version, body):
-        self._functions.provision(req.ctx, id, version, body.count)
+    @route('POST', ITEM_PATH + '/provision',
+           policy='function_version:provision', status=202,
+           body=functions.Scale)
+    def provision(self, req: pecan_patches.Request, id: str, version: int,
+                  body: typing.Any) -> None:
+        self._workers.provision(req.ctx, id, version, body.count)
 
-    @expose('POST', ONE + '/detach', policy='function_version:detach',
-            status=202)
-    def detach(self, req, id, version):
-        self._functions.detach(req.ctx, id, version)
+    @route('POST', ITEM_PATH + '/detach', policy='function_version:detach',
+           status=202)
+    def detach(self, req: pecan_patches.Request, id: str, version: int
+               ) -> None:
+        self._workers.detach(req.ctx, id, version)

@@ -2,22 +2,26 @@
 """Webhooks: ``/v1/webhooks``."""
 
 import datetime
+import typing
 
+import webob
 import wsme
 
 from qinling.api import etag
 from qinling.api import listing
-from qinling.api.route import expose
+from qinling.api import pecan_patches
+from qinling.api.route import route
 from qinling.api import types
 from qinling.api import webhook_http
+from qinling.core import services as services_module
 
-ALL = '/v1/webhooks'
-ONE = ALL + '/{id}'
+LIST_PATH = '/v1/webhooks'
+ITEM_PATH = LIST_PATH + '/{id}'
 SORTABLE = ('created_at', 'updated_at', 'id')
 
 
 class Change(types.Resource):
-    """What may be changed of a webhook, and what its owner cannot set."""
+    """Changeable attributes of a webhook, and the read-only ones."""
 
     function_id = types.Uuid()
     function_version = types.Version()
@@ -31,21 +35,23 @@ class Change(types.Resource):
 
 
 class Webhook(Change):
-    """A URL that runs a function; ``refused`` counts deliveries that did
-    not.  ``secret`` is in the answer that makes it and in no other."""
+    """URL that runs a function; ``refused`` counts rejected deliveries.
+
+    Only the answers that create or rotate a ``secret`` contain the secret.
+    """
 
     signature = types.Text
     secret = types.Text
 
 
 class Webhooks(listing.Collection):
-    """A list of webhooks."""
+    """List of webhooks."""
 
     webhooks = [Webhook]
 
 
 class Secret(types.Type):
-    """Another secret; ``overlap`` is in seconds."""
+    """New secret; ``overlap`` is in seconds."""
 
     signature = types.Text
     secret = types.Text
@@ -53,67 +59,77 @@ class Secret(types.Type):
 
 
 class Controller:
-    """What can be done with webhooks."""
+    """Operations on webhooks."""
 
-    def __init__(self, services):
+    def __init__(self, services: services_module.Services) -> None:
         self._core = services.webhooks
         self._deliveries = services.deliveries
         self._endpoint = services.conf.qinling_endpoint
-        self._most = services.conf.webhooks.max_body_size
+        self._max_body_size = services.conf.webhooks.max_body_size
 
-    @expose('POST', ALL, policy='webhook:create', result=Webhook, status=201,
-            body=Webhook)
-    def create(self, req, body):
-        return self._shown(req, *self._core.create(
-            req.ctx, types.given(body)))
+    @route('POST', LIST_PATH, policy='webhook:create', result=Webhook,
+           status=201, body=Webhook)
+    def create(self, req: pecan_patches.Request, body: Webhook
+               ) -> types.View:
+        return self._view(req, *self._core.create(
+            req.ctx, types.get_fields(body)))
 
-    @expose('GET', ALL, policy='webhook:get_all', result=Webhooks,
-            query=listing.OWNED)
-    def get_all(self, req, all_projects=False, project_id=None, **query):
-        page = listing.page(req, SORTABLE, **query)
-        ctx, filters = listing.scope(req, 'webhook', all_projects,
-                                     project_id)
-        rows = self._core.list(ctx, filters, page)
-        answer = listing.answer(req, 'webhooks', rows, page)
-        answer.webhooks = [self._shown(req, row) for row in answer.webhooks]
-        return answer
+    @route('GET', LIST_PATH, policy='webhook:get_all', result=Webhooks,
+           query=listing.OWNED)
+    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
+                project_id: str | None = None, **query: typing.Any
+                ) -> types.View:
+        page = listing.parse_page(req, SORTABLE, **query)
+        ctx, filters = listing.resolve_scope(
+            req, 'webhook', all_projects, project_id)
+        views = [self._view(req, row)
+                 for row in self._core.list(ctx, filters, page)]
+        return listing.create_list(req, 'webhooks', views, page)
 
-    @expose('GET', ONE, policy='webhook:get', result=Webhook)
-    def get(self, req, id):
-        return self._shown(req, self._core.get(req.ctx, id))
+    @route('GET', ITEM_PATH, policy='webhook:get', result=Webhook)
+    def get(self, req: pecan_patches.Request, id: str) -> types.View:
+        return self._view(req, self._core.get(req.ctx, id))
 
-    @expose('PUT', ONE, policy='webhook:update', result=Webhook,
-            body=Change)
-    def update(self, req, id, body):
-        return self._shown(req, self._core.update(
-            req.ctx, id, types.given(body), etag.match(req)))
+    @route('PUT', ITEM_PATH, policy='webhook:update', result=Webhook,
+           body=Change)
+    def update(self, req: pecan_patches.Request, id: str, body: Change
+               ) -> types.View:
+        return self._view(req, self._core.update(
+            req.ctx, id, types.get_fields(body), etag.parse_if_match(req)))
 
-    @expose('DELETE', ONE, policy='webhook:delete', status=204)
-    def delete(self, req, id):
-        self._core.delete(req.ctx, id, etag.match(req))
+    @route('DELETE', ITEM_PATH, policy='webhook:delete', status=204)
+    def delete(self, req: pecan_patches.Request, id: str) -> None:
+        self._core.delete(req.ctx, id, etag.parse_if_match(req))
 
-    @expose('POST', ONE + '/secret', policy='webhook:update', result=Webhook,
-            body=Secret, bare=True)
-    def rotate(self, req, id, body):
-        return self._shown(req, *self._core.rotate(
-            req.ctx, id, types.given(body), etag.match(req)))
+    @route('POST', ITEM_PATH + '/secret', policy='webhook:update',
+           result=Webhook, body=Secret, optional_body=True)
+    def rotate_secret(self, req: pecan_patches.Request, id: str,
+                      body: Secret) -> types.View:
+        return self._view(req, *self._core.rotate_secret(
+            req.ctx, id, types.get_fields(body), etag.parse_if_match(req)))
 
-    @expose('DELETE', ONE + '/secret', policy='webhook:update', status=204)
-    def unseal(self, req, id):
-        self._core.unseal(req.ctx, id, etag.match(req))
+    @route('DELETE', ITEM_PATH + '/secret', policy='webhook:update',
+           status=204)
+    def clear_secret(self, req: pecan_patches.Request, id: str) -> None:
+        self._core.clear_secret(req.ctx, id, etag.parse_if_match(req))
 
-    @expose('POST', ONE + '/invoke', policy='webhook:invoke', status=202,
-            also=webhook_http.ALSO, public=True, raw=True, lax=True)
-    def invoke(self, req, id):
+    @route('POST', ITEM_PATH + '/invoke', policy='webhook:invoke',
+           status=202, other_methods=webhook_http.OTHER_METHODS, public=True,
+           raw=True, any_id=True)
+    def invoke(self, req: pecan_patches.Request, id: str) -> webob.Response:
         if req.method == 'HEAD':
-            self._deliveries.webhook(id)
-            return webhook_http.nothing()
-        return webhook_http.answer(*self._deliveries.take(
-            id, webhook_http.read(req, self._most), req.ctx))
+            self._deliveries.get_webhook(id)
+            return webhook_http.create_head_response()
+        return webhook_http.create_response(*self._deliveries.accept(
+            id, webhook_http.create_delivery(req, self._max_body_size),
+            req.ctx))
 
-    def _shown(self, req, row, secret=wsme.Unset):
-        """The row as users see it: with its URL, and instead of the secret
-        that is stored the one that is given, or none."""
-        base = (self._endpoint or req.application_url).rstrip('/')
-        return types.view(row, secret=secret, webhook_url=(
-            f'{base}/v1/webhooks/{row.id}/invoke'))
+    def _view(self, req: pecan_patches.Request, row: typing.Any,
+              secret: typing.Any = wsme.Unset) -> types.View:
+        """Return a webhook for users, with the URL.
+
+        :param secret: plain text of the secret, hidden by default.
+        """
+        url = (self._endpoint or req.application_url).rstrip('/')
+        return types.View(row, secret=secret, webhook_url=(
+            f'{url}/v1/webhooks/{row.id}/invoke'))
