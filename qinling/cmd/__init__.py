@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs: each reads its configuration, builds what it needs from the
-other packages, and hands it around.  Nothing is decided here.
+"""Programs: read the configuration, and construct and connect components.
+
+The package contains no business rules.
 """

@@ -13,21 +13,22 @@ from qinling.cmd import process
 LOG = log.getLogger(__name__)
 
 
-def main():
-    """Run until SIGTERM or SIGINT."""
-    stop = process.stop_event()
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = process.create_stop_event()
     conf = process.configure(sys.argv[1:], 'qinling-api',
                              'The REST API of Qinling.')
-    identify = process.identify(conf)
-    service = process.checked(wsgi.Service, conf, identify)
+    identify = process.load_identity(conf)
+    service = process.construct(wsgi.Service, conf, identify)
     http = server.Server(service.app, conf.api.host, conf.api.port,
                          conf.api.threads, conf.api.stop_timeout)
-    serving = threading.Thread(target=http.serve, name='http')
-    serving.start()
-    process.serving(conf)
+    http_thread = threading.Thread(target=http.serve, name='http')
+    http_thread.start()
+    process.notify_ready(conf)
     LOG.info('Serving at %s.', http.url)
     stop.wait()
-    process.notify('STOPPING=1')
+    process.notify_systemd('STOPPING=1')
     http.stop()
-    serving.join()
-    service.close(process.leave)
+    http_thread.join()
+    service.flush()
+    process.close_bus(service.bus.cleanup)

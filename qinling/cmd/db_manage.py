@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``qinling-db-manage``: moves the schema of the database forward, and its
-secrets to another key."""
+"""``qinling-db-manage``: migrations of the schema, rotation of secrets."""
 
+import argparse
 import sys
+import typing
 
 from alembic import util
 from oslo_config import cfg
@@ -17,41 +18,46 @@ from qinling.db import session
 from qinling import exception
 
 
-def upgrade(db, conf):
+def upgrade(db: session.Database, conf: cfg.ConfigOpts) -> None:
+    """Upgrade the schema to a revision."""
     migration.upgrade(db, conf.command.revision)
     print(f'The database is at {migration.current(db)}.')
 
 
-def downgrade(_db, _conf):
+def downgrade(_db: session.Database, _conf: cfg.ConfigOpts) -> None:
+    """Reject the command."""
     process.fail('A downgrade is not possible, since it would lose data. '
                  'Restore a backup of the database instead.')
 
 
-def current(db, _conf):
+def current(db: session.Database, _conf: cfg.ConfigOpts) -> None:
+    """Print the revision of the schema."""
     print(migration.current(db) or 'The database is empty.')
 
 
-def history(db, _conf):
+def history(db: session.Database, _conf: cfg.ConfigOpts) -> None:
+    """Print all revisions."""
     for revision, text in migration.history(db):
         print(f'{revision}  {text}')
 
 
-def stamp(db, conf):
+def stamp(db: session.Database, conf: cfg.ConfigOpts) -> None:
+    """Record a revision."""
     migration.stamp(db, conf.command.revision)
     print(f'The database is said to be at {conf.command.revision}.')
 
 
-def check(db, _conf):
-    """Exit code 1 when the schema is not what this release needs."""
-    present, wanted = migration.current(db), migration.head(db)
-    if present != wanted:
+def check(db: session.Database, _conf: cfg.ConfigOpts) -> None:
+    """Exit with code 1 when the release needs another schema."""
+    present, head = migration.current(db), migration.head(db)
+    if present != head:
         process.fail(f'The database is at {present or "nothing"}, this '
-                     f'release needs {wanted}: run qinling-db-manage '
-                     'upgrade.')
+                     f'release needs {head}: run qinling-db-manage upgrade.')
     print(f'The database is at {present}, as this release needs.')
 
 
-def rotate_secrets(db, conf):
+def rotate_secrets(db: session.Database, conf: cfg.ConfigOpts) -> None:
+    """Encrypt all secrets with the first key."""
     try:
         count = rotation.rotate(db, secrets.Secrets(conf))
     except (ValueError, exception.Unavailable) as e:
@@ -60,16 +66,20 @@ def rotate_secrets(db, conf):
           'encryption_keys.')
 
 
-def _commands(parsers):
-    for action, text in (
-            (upgrade, 'Bring the schema forward.'),
-            (downgrade, 'Refused; restore a backup instead.'),
-            (current, 'Show the revision of the schema.'),
-            (history, 'List all revisions.'),
-            (stamp, 'Write a revision down without changing the schema.'),
-            (check, 'Whether the schema is what this release needs.'),
-            (rotate_secrets, 'Encrypt all secrets with the first of the '
-                             'keys.')):
+#: Function -> help text.  The name of the function is the command.
+COMMANDS = {
+    upgrade: 'Upgrade the schema.',
+    downgrade: 'Refused; restore a backup instead.',
+    current: 'Show the revision of the schema.',
+    history: 'List all revisions.',
+    stamp: 'Record a revision without a change of the schema.',
+    check: 'Check that the schema fits this release.',
+    rotate_secrets: 'Encrypt all secrets with the first key.',
+}
+
+
+def _add_commands(parsers: 'argparse._SubParsersAction[typing.Any]') -> None:
+    for action, text in COMMANDS.items():
         parser = parsers.add_parser(action.__name__, help=text,
                                     description=text)
         parser.set_defaults(action=action)
@@ -79,14 +89,14 @@ def _commands(parsers):
             parser.add_argument('revision')
 
 
-def main():
+def main() -> None:
     """Run one command."""
     conf = process.configure(
         sys.argv[1:], 'qinling-db-manage',
         'Manage the schema of the database that [database] connection '
         'names.', [cfg.SubCommandOpt(
             'command', title='commands',
-            help='what to do', handler=_commands)])
+            help='command to run', handler=_add_commands)])
     if not conf.database.connection:
         process.fail('There is no [database] connection in the '
                      'configuration; give one with --config-file.')
@@ -100,7 +110,7 @@ def main():
         process.fail(f'The database does not answer: {e}')
 
 
-def _run(conf):
+def _run(conf: cfg.ConfigOpts) -> None:
     db = session.Database(conf, patient=True)
     try:
         conf.command.action(db, conf)

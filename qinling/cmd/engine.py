@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``qinling-engine``: one engine of a cloud deployment."""
+"""``qinling-engine``: one engine of a cloud deployment, or several."""
 
+from collections.abc import Callable
+import functools
 import logging
 import multiprocessing
 import os
@@ -8,8 +10,10 @@ import sys
 import tempfile
 import threading
 import time
+import typing
 
 import cotyledon
+from oslo_config import cfg
 from oslo_log import log
 
 from qinling.cmd import process
@@ -24,139 +28,159 @@ from qinling.telemetry import tracing
 
 LOG = log.getLogger(__name__)
 
-#: Seconds beyond [engine] stop_timeout after which a worker is killed.
-STOP_MARGIN = 60
-#: Seconds after which a worker that cannot run is started again.
-RESPAWN = 1
+#: Seconds beyond [engine] stop_timeout until a worker process is killed.
+KILL_MARGIN_SECONDS = 60
+#: Seconds until a failed worker process is restarted.
+RESTART_DELAY_SECONDS = 1
 
 
-class Worker(cotyledon.Service):
-    """One of several engines of one program."""
+class Worker(cotyledon.Service):  # type: ignore[misc]
+    """Worker process: one of several engines of a program."""
 
     name = 'qinling-engine'
 
-    def __init__(self, worker_id, conf):
+    def __init__(self, worker_id: typing.Any, conf: cfg.ConfigOpts) -> None:
         super().__init__(worker_id)
         self._conf = conf
         self._stop = threading.Event()
         self._ended = threading.Event()
 
-    def run(self):
+    def run(self) -> None:
+        """Run the engine; exit the process after an error."""
         try:
-            run(self._conf, self._stop, lambda: process.notify('READY=1'))
+            run(self._conf, self._stop,
+                functools.partial(process.notify_systemd, 'READY=1'))
         except BaseException:
-            # A thread would end alone; the process is started again, but
-            # not without end at once.
-            LOG.exception('The engine ends.')
-            self._stop.wait(RESPAWN)
+            # The exception would only end a thread.  The manager restarts
+            # the process, so wait first.
+            LOG.exception('Could not run the engine.')
+            self._stop.wait(RESTART_DELAY_SECONDS)
             os._exit(1)
         self._ended.set()
 
-    def reload(self):
+    def reload(self) -> None:
+        """Reload the configuration."""
         process.reload(self._conf)
 
-    def terminate(self):
+    def terminate(self) -> None:
+        """Stop the engine."""
         self._stop.set()
         self._ended.wait()
 
 
-def main():
+def main() -> None:
     """Run until SIGTERM or SIGINT."""
     conf = process.configure(sys.argv[1:], 'qinling-engine',
                              'The engine of Qinling.')
     if conf.engine.workers == 1:
         try:
-            run(conf, process.stop_event(), lambda: process.serving(conf))
+            run(conf, process.create_stop_event(),
+                functools.partial(process.notify_ready, conf))
         except Exception:
-            # Threads that are left would keep the process.
-            LOG.exception('The engine ends.')
+            # Remaining threads would keep the process alive.
+            LOG.exception('Could not run the engine.')
             logging.shutdown()
             os._exit(1)
         return
-    _try(conf)
+    _check_orchestrator(conf)
     manager = cotyledon.ServiceManager(
-        graceful_shutdown_timeout=conf.engine.stop_timeout + STOP_MARGIN)
+        graceful_shutdown_timeout=(
+            conf.engine.stop_timeout + KILL_MARGIN_SECONDS))
     manager.add(Worker, workers=conf.engine.workers, args=(conf,))
     manager.run()
 
 
-def _try(conf):
-    """End the program when this machine lacks what workers need: it would
-    start engines again and again.  That is found out in a process of its
-    own, since others are forked from this one."""
-    def attempt():
-        with tempfile.TemporaryDirectory(prefix='qinling-engine-') as place:
-            process.orchestrator(conf, place).close()
+def _check_orchestrator(conf: cfg.ConfigOpts) -> None:
+    """Exit when the host lacks requirements of the orchestrator.
 
-    trial = multiprocessing.get_context('fork').Process(target=attempt)
-    trial.start()
-    trial.join()
-    if trial.exitcode:
+    The manager would restart failing engines forever.  The check runs in a
+    process of its own, since this process forks the engines.
+    """
+    def check() -> None:
+        with tempfile.TemporaryDirectory(
+                prefix='qinling-engine-') as directory:
+            process.create_orchestrator(conf, directory).close()
+
+    child = multiprocessing.get_context('fork').Process(target=check)
+    child.start()
+    child.join()
+    if child.exitcode:
         sys.exit(1)
 
 
-def run(conf, stop, serving):
-    """Be an engine until the event ``stop``.
+def run(conf: cfg.ConfigOpts, stop: threading.Event,
+        notify_ready: Callable[[], None]) -> None:
+    """Run an engine until the event ``stop``.
 
-    :param serving: called when it has begun.
+    :param notify_ready: called after the start.
     """
     db = session.Database(conf)
-    code = process.checked(services.code, conf, db)
+    backends = process.construct(services.create_backends, conf, db)
     with tempfile.TemporaryDirectory(prefix='qinling-engine-') as directory:
-        orchestrator = process.orchestrator(conf, directory)
-        tracer = process.checked(tracing.make, conf, 'qinling-engine')
-        engine = service.Engine(conf, db, orchestrator, code, tracer)
-        bus = rpc.transport(conf)
-        calls = rpc.server(
-            conf, bus, engine.name,
+        orchestrator = process.create_orchestrator(conf, directory)
+        tracer = process.construct(
+            tracing.create_tracer, conf, 'qinling-engine')
+        engine = service.Engine(conf, db, orchestrator, backends, tracer)
+        bus = rpc.create_transport(conf)
+        rpc_server = rpc.create_server(
+            conf, bus, engine.bus_name,
             endpoint.Endpoint(engine, conf.engine.threads))
-        figures = listener.Listener(
+        metrics_listener = listener.Listener(
             conf, conf.metrics.engine_port,
-            {'database': db.ping, 'message bus': lambda: rpc.ping(conf)},
-            metrics.Live(engine.figures))
-        engine.begin()
-        # Without a bus this takes until there is one; then the engine does
-        # what it finds in the database.
-        _thread(_listen, conf, engine, calls, stop)
-        serving()
+            {'database': db.ping,
+             'message bus': functools.partial(rpc.ping, conf)},
+            metrics.GaugeCollector(engine))
+        engine.start_service()
+        # Without a bus the call blocks; meanwhile the engine runs executions
+        # of the database.
+        _start_thread(_listen, conf, engine, rpc_server, stop)
+        notify_ready()
         stop.wait()
-        process.notify('STOPPING=1')
-        answering = _end(conf, engine, calls)
-        figures.close()
+        process.notify_systemd('STOPPING=1')
+        drain_thread = _stop_engine(conf, engine, rpc_server)
+        metrics_listener.close()
         if tracer is not None:
             tracer.close()
     db.close()
-    process.leave(lambda: (answering.join(), bus.cleanup()))
+
+    def disconnect() -> None:
+        drain_thread.join()
+        bus.cleanup()
+    process.close_bus(disconnect)
 
 
-def _thread(*work):
-    made = threading.Thread(target=work[0], args=work[1:], daemon=True)
-    made.start()
-    return made
+def _start_thread(target: Callable[..., None], *args: typing.Any
+                  ) -> threading.Thread:
+    thread = threading.Thread(target=target, args=args, daemon=True)
+    thread.start()
+    return thread
 
 
-def _listen(conf, engine, listener, stop):
+def _listen(conf: cfg.ConfigOpts, engine: service.Engine,
+            rpc_server: typing.Any, stop: threading.Event) -> None:
     try:
-        listener.start(conf.engine.threads + rpc.SPARE_THREADS)
-        LOG.info('Listening as %s.', engine.name)
+        rpc_server.start(conf.engine.threads + rpc.SPARE_THREADS)
+        LOG.info('Listening as %s.', engine.bus_name)
     except Exception:
-        LOG.exception('The engine ends, since it cannot listen.')
+        LOG.exception('Could not listen to the bus; stopping the engine.')
         stop.set()
 
 
-def _end(conf, engine, listener):
-    """Take nothing more, and end what was taken: all that this process has
-    got from the bus, whether begun or not, has the same time.
+def _stop_engine(conf: cfg.ConfigOpts, engine: service.Engine,
+                 rpc_server: typing.Any) -> threading.Thread:
+    """Stop the engine.
+
+    Received messages and running executions share ``[engine] stop_timeout``.
 
     :returns: the thread that sends the last answers.
     """
-    end = time.monotonic() + conf.engine.stop_timeout
-    answering = _thread(_drain, listener)
-    answering.join(conf.engine.stop_timeout)
-    engine.end(max(0, end - time.monotonic()))
-    return answering
+    deadline = time.monotonic() + conf.engine.stop_timeout
+    drain_thread = _start_thread(_drain, rpc_server)
+    drain_thread.join(conf.engine.stop_timeout)
+    engine.stop_service(max(0, deadline - time.monotonic()))
+    return drain_thread
 
 
-def _drain(listener):
-    rpc.stop(listener)
-    listener.wait()
+def _drain(rpc_server: typing.Any) -> None:
+    rpc.stop_server(rpc_server)
+    rpc_server.wait()

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the daemons have in common: logging, identities, being stopped,
-reading the configuration again, and telling systemd."""
+"""Process control of the programs.
 
+Logging, signals, reload of the configuration, notifications to systemd, and
+exit with a sentence for the user.
+"""
+
+from collections.abc import Callable
+from collections.abc import Sequence
 import logging
 import os
 import signal
@@ -9,84 +14,104 @@ import socket
 import sys
 import threading
 import time
+import typing
 
+from oslo_config import cfg
 from oslo_log import log
 
 from qinling.api import identity
 from qinling import conf as qinling_conf
+from qinling.core import engine_client
 from qinling.core import services
+from qinling.db import session
 from qinling import drivers
 from qinling import exception
+from qinling.orchestrators import base
 
 LOG = log.getLogger(__name__)
 
-#: Seconds to say good-bye to the message bus.
-LEAVING = 5
+#: Seconds to disconnect from the message bus.
+DISCONNECT_TIMEOUT_SECONDS = 5
+
+_T = typing.TypeVar('_T')
+_P = typing.ParamSpec('_P')
 
 
-def configure(args, prog, description, cli_opts=(), files=None):
-    """Configuration and logging of a daemon."""
+def configure(args: Sequence[str], prog: str, description: str,
+              cli_opts: Sequence[cfg.Opt] = (),
+              files: list[str] | None = None) -> cfg.ConfigOpts:
+    """Set up logging; return the configuration of a program."""
     conf = qinling_conf.load(args, files, cli_opts, prog, description)
     log.setup(conf, 'qinling')
     return conf
 
 
-def identify(conf):
-    """How callers are identified; ends the program with a sentence if the
-    options do not do."""
+def load_identity(conf: cfg.ConfigOpts) -> identity.Identify:
+    """Return the authentication strategy; exit when an option is wrong."""
     try:
         return identity.load(conf)
     except ValueError as e:
         fail(str(e))
 
 
-def stop_event():
-    """An event that is set by the first SIGTERM or SIGINT."""
+def create_stop_event() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set."""
     stop = threading.Event()
+
+    def set_event(_number: int, _frame: typing.Any) -> None:
+        stop.set()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, set_event)
     return stop
 
 
-def serving(conf):
-    """Tell systemd that the daemon serves, and from now on take over what
-    can be changed of the configuration with each SIGHUP.  To a program in a
-    terminal the signal says that the terminal is gone, which ends it."""
-    # In a thread, since a handler interrupts whatever holds a lock.
+def notify_ready(conf: cfg.ConfigOpts) -> None:
+    """Notify systemd of the start; from now on SIGHUP reloads options.
+
+    In a terminal, SIGHUP keeps the default action: the program ends with the
+    terminal.
+    """
+    # In a thread, since a handler may interrupt the owner of a lock.
+    def start_reload(_number: int, _frame: typing.Any) -> None:
+        threading.Thread(target=reload, args=(conf,), name='reload',
+                         daemon=True).start()
     if not os.isatty(0):
-        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(
-            target=reload, args=(conf,), name='reload', daemon=True).start())
-    notify('READY=1')
+        signal.signal(signal.SIGHUP, start_reload)
+    notify_systemd('READY=1')
 
 
-_reloading = threading.Lock()
+_reload_lock = threading.Lock()
 
 
-def reload(conf):
-    """Take over what has changed in the configuration and can be."""
-    with _reloading:
+def reload(conf: cfg.ConfigOpts) -> None:
+    """Apply changes of mutable options in the configuration files."""
+    with _reload_lock:
         _reload(conf)
 
 
-def _reload(conf):
-    notify(f'RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}')
+def _reload(conf: cfg.ConfigOpts) -> None:
+    notify_systemd(
+        f'RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}')
     try:
         qinling_conf.check_files(conf)
-        changed = conf.mutate_config_files()
-        # Who read an option meanwhile may have kept what it was; oslo.config
-        # forgets what is kept when a default, of whatever, is cleared.
+        changes = conf.mutate_config_files()
+        # A concurrent reader may have put an old value into the cache of
+        # oslo.config; clearing any default empties the cache.
         conf.clear_default('debug')
     except Exception as e:
-        LOG.error('The configuration stays as it was: %s', e)
+        LOG.error('Could not reload the configuration: %s', e)
     else:
-        LOG.info('The configuration was read again; changed: %s.', ', '.join(
+        LOG.info('Reloaded the configuration; changed: %s.', ', '.join(
             sorted(f'[{group or "DEFAULT"}] {name}'
-                   for group, name in changed)) or 'nothing')
-    notify('READY=1')
+                   for group, name in changes)) or 'nothing')
+    notify_systemd('READY=1')
 
 
-def notify(state):
-    """Tell systemd something, if it wants to know; see sd_notify(3)."""
+def notify_systemd(state: str) -> None:
+    """Send a state to systemd, if systemd started the process.
+
+    See sd_notify(3).
+    """
     path = os.environ.get('NOTIFY_SOCKET')
     if not path:
         return
@@ -95,46 +120,56 @@ def notify(state):
             sender.sendto(state.encode(), path.replace('@', '\0', 1)
                           if path[0] == '@' else path)
         except OSError as e:
-            LOG.warning('systemd is not told "%s": %s', state, e)
+            LOG.warning('Could not notify systemd of "%s": %s', state, e)
 
 
-def orchestrator(conf, directory):
-    """The orchestrator that the configuration names, or the end of the
-    program when this machine does not have what that needs."""
+def create_orchestrator(conf: cfg.ConfigOpts, directory: str
+                        ) -> base.Orchestrator:
+    """Return the orchestrator of ``[engine] orchestrator``.
+
+    Exit when the host lacks requirements of the orchestrator.
+    """
+    driver = construct(drivers.load, 'orchestrators',
+                       conf.engine.orchestrator)
     try:
-        return checked(drivers.load, 'orchestrators',
-                       conf.engine.orchestrator)(conf, directory)
+        orchestrator: base.Orchestrator = driver(conf, directory)
     except exception.PermanentError as e:
         fail(f'The engine cannot run workers: {e}')
+    return orchestrator
 
 
-def build(conf, db, engine, code):
-    """The core, or the end of the program when an option is wrong."""
-    return checked(services.build, conf, db, engine, code)
+def create_services(conf: cfg.ConfigOpts, db: session.Database,
+                    engine: engine_client.EngineClient,
+                    backends: services.Backends) -> services.Services:
+    """Return the core; exit when an option is wrong."""
+    return construct(services.create_services, conf, db, engine, backends)
 
 
-def checked(make, *args):
-    """What ``make`` makes of ``args``, or the end of the program when an
-    option is wrong."""
+def construct(factory: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+              ) -> _T:
+    """Return the result of a factory; exit when an option is wrong."""
     try:
-        return make(*args)
+        return factory(*args, **kwargs)
     except ValueError as e:
         fail(f'The configuration cannot be used: {e}')
 
 
-def leave(close):
-    """End the program when ``close()`` has returned, or some seconds later:
-    where there is no message bus, to leave it takes until there is one."""
-    closing = threading.Thread(target=close, name='leaving', daemon=True)
-    closing.start()
-    closing.join(LEAVING)
-    if closing.is_alive():
-        LOG.warning('The message bus is left as it is.')
+def close_bus(disconnect: Callable[[], None]) -> None:
+    """Disconnect from the message bus, and exit the process on timeout.
+
+    Without a reachable bus, the call would block.
+    """
+    thread = threading.Thread(target=disconnect, name='disconnect',
+                              daemon=True)
+    thread.start()
+    thread.join(DISCONNECT_TIMEOUT_SECONDS)
+    if thread.is_alive():
+        LOG.warning('Could not disconnect from the message bus: timeout.')
         logging.shutdown()
         os._exit(0)
 
 
-def fail(sentence):
-    """End the program with a sentence for its user."""
+def fail(sentence: str) -> typing.NoReturn:
+    """Exit with code 1 and a sentence for the user."""
     sys.stderr.write(f'{sentence}\n')
     sys.exit(1)

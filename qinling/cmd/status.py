@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``qinling-status upgrade check``: whether an installation is fit to run."""
+"""``qinling-status upgrade check``: checks of an installation."""
 
 import sys
 import tempfile
@@ -13,33 +13,36 @@ from qinling.db import session
 from qinling import drivers
 from qinling import exception
 
+#: Values of ``isolation`` that cause a warning.
+WEAK_ISOLATION = ('none', 'landlock')
 
-class Checks(upgradecheck.UpgradeCommands):
-    """The checks; each looks at one thing that operators get wrong."""
 
-    def __init__(self, conf):
+class Checks(upgradecheck.UpgradeCommands):  # type: ignore[misc]
+    """Checks of frequent mistakes of operators."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
         super().__init__()
         self._conf = conf
 
-    def _schema(self):
+    def _check_schema(self) -> upgradecheck.Result:
         if not self._conf.database.connection:
             return upgradecheck.Result(
                 upgradecheck.Code.FAILURE,
                 'There is no [database] connection in the configuration.')
         db = session.Database(self._conf)
         try:
-            present, wanted = migration.current(db), migration.head(db)
+            present, head = migration.current(db), migration.head(db)
         finally:
             db.close()
-        if present == wanted:
+        if present == head:
             return upgradecheck.Result(upgradecheck.Code.SUCCESS,
                                        f'It is at {present}.')
         return upgradecheck.Result(
             upgradecheck.Code.FAILURE,
-            f'It is at {present or "nothing"}, this release needs {wanted}: '
+            f'It is at {present or "nothing"}, this release needs {head}: '
             'run qinling-db-manage upgrade.')
 
-    def _isolation(self):
+    def _check_isolation(self) -> upgradecheck.Result:
         conf = self._conf
         with tempfile.TemporaryDirectory() as directory:
             try:
@@ -47,20 +50,20 @@ class Checks(upgradecheck.UpgradeCommands):
                     'orchestrators', conf.engine.orchestrator)(conf, directory)
             except exception.PermanentError as e:
                 return upgradecheck.Result(upgradecheck.Code.FAILURE, str(e))
-            found = orchestrator.describe()
+            description = orchestrator.describe()
             orchestrator.close()
         code = (upgradecheck.Code.WARNING
-                if found.get('isolation', 'none').startswith(
-                    ('none', 'landlock'))
+                if description.get('isolation', 'none').startswith(
+                    WEAK_ISOLATION)
                 else upgradecheck.Code.SUCCESS)
         return upgradecheck.Result(code, '; '.join(
-            f'{name}: {value}' for name, value in found.items()))
+            f'{name}: {value}' for name, value in description.items()))
 
-    _upgrade_checks = (('Database schema', _schema),
-                       ('Isolation of workers', _isolation))
+    _upgrade_checks = (('Database schema', _check_schema),
+                       ('Isolation of workers', _check_isolation))
 
 
-def main():
-    """Run the checks; the exit code is the worst result."""
+def main() -> None:
+    """Run the checks and exit with the worst result as code."""
     conf = qinling_conf.register(cfg.ConfigOpts())
     sys.exit(upgradecheck.main(conf, 'qinling', Checks(conf)))
