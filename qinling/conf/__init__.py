@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Configuration: one module for each option group.
+"""Configuration: one module per option group.
 
-A module here declares ``GROUP`` (``None`` for ``[DEFAULT]``), ``GROUP_HELP``
-and ``OPTS``, and is found by being here.  No module reads options at import
-time and none keeps a global: :func:`load` makes a ``ConfigOpts``, which is
-handed to whoever needs it.
+A module declares ``GROUP`` (``None`` for ``[DEFAULT]``), ``GROUP_HELP`` and
+``OPTS``; the package collects the modules.  No module reads options at import
+time, and no configuration is global: :func:`load` returns a ``ConfigOpts``,
+which callers pass on.
 """
 
+from collections.abc import Iterable
+from collections.abc import Sequence
 import importlib
 import pkgutil
 
@@ -16,40 +18,43 @@ from oslo_log import log
 
 from qinling import version
 
+#: Connections that a pool retains: a connection takes longer to open than an
+#: execution takes to run.
+DB_POOL_SIZE = 16
 
-def groups():
-    """All groups of the service as (``OptGroup`` or ``None``, options)."""
-    found = []
-    for info in pkgutil.iter_modules(__path__):
-        if info.name == 'opts':
+
+def groups() -> list[tuple[cfg.OptGroup | None, list[cfg.Opt]]]:
+    """Return all option groups of the service with their options."""
+    result = []
+    for module_info in pkgutil.iter_modules(__path__):
+        if module_info.name == 'opts':
             continue
-        module = importlib.import_module(f'{__name__}.{info.name}')
+        module = importlib.import_module(f'{__name__}.{module_info.name}')
         group = module.GROUP and cfg.OptGroup(
             module.GROUP, title=module.GROUP, help=module.GROUP_HELP)
-        found.append((group, module.OPTS))
-    return found
+        result.append((group, module.OPTS))
+    return result
 
 
-def register(conf):
-    """Register every option of the service on ``conf``."""
+def register(conf: cfg.ConfigOpts) -> cfg.ConfigOpts:
+    """Register every option of the service; return the configuration."""
     for group, opts in groups():
         conf.register_opts(opts, group=group)
     conf.register_opts(db_options.database_opts, group='database')
-    # To make a connection takes longer than an execution does, so that those
-    # of a busy moment are kept.
-    conf.set_default('max_pool_size', 16, group='database')
+    conf.set_default('max_pool_size', DB_POOL_SIZE, group='database')
     log.register_options(conf)
     return conf
 
 
-def load(args=(), files=None, cli_opts=(), prog=None, description=None):
-    """Read configuration files and the command line.
+def load(args: Iterable[str] = (), files: list[str] | None = None,
+         cli_opts: Sequence[cfg.Opt] = (), prog: str | None = None,
+         description: str | None = None) -> cfg.ConfigOpts:
+    """Return a new configuration from files and the command line.
 
-    :param args: the words of the command line behind the program's name.
+    :param args: arguments of the command line.
     :param files: default configuration files; ``None`` searches the usual
         places.
-    :param cli_opts: options that only this program knows.
-    :returns: a ``ConfigOpts`` of its own, with everything registered.
+    :param cli_opts: options of this program only.
     """
     conf = register(cfg.ConfigOpts())
     conf.register_cli_opts(cli_opts)
@@ -58,20 +63,20 @@ def load(args=(), files=None, cli_opts=(), prog=None, description=None):
     return conf
 
 
-def check_files(conf):
-    """Read the files of a configuration anew, and every value in them.
+def check_files(conf: cfg.ConfigOpts) -> None:
+    """Read the files of a configuration again, and convert every value.
 
-    To take over a value that is none of its kind would break whoever reads
-    it next, for oslo.config converts a value when it is read.
+    oslo.config converts a value at the first use, so an invalid value would
+    break the first reader after a reload.
 
-    :raises cfg.Error, ValueError: a file cannot be used.
+    :raises cfg.Error, ValueError: a file or a value is not valid.
     """
-    words = [word for option, values in (
+    args = [arg for option, paths in (
         ('--config-file', conf.config_file or conf.default_config_files),
         ('--config-dir', conf.config_dir or conf.default_config_dirs))
-        for value in values or () for word in (option, value)]
+        for path in paths or () for arg in (option, path)]
     fresh = register(cfg.ConfigOpts())
-    fresh(words, project='qinling', default_config_files=[],
+    fresh(args, project='qinling', default_config_files=[],
           default_config_dirs=[])
     for group in (fresh, *(value for value in fresh.values() if isinstance(
             value, cfg.ConfigOpts.GroupAttr))):

@@ -12,37 +12,38 @@ OPTS = [
         help='Address that the API listens on.'),
     cfg.PortOpt(
         'port', default=7070, min=0,
-        help='Port that the API listens on; 0 takes a free one.'),
+        help='Port that the API listens on; 0 selects a free port.'),
     cfg.IntOpt(
         'threads', default=64, min=1,
-        help='Requests that one API process serves at the same time. A '
-             'synchronous execution holds one of them until it ends. One '
-             'function may hold up to twice as many as are free, and one '
-             'project three times as many; more are refused with 429.'),
+        help='Number of requests that one API process serves concurrently. '
+             'A synchronous execution occupies a thread until the end. One '
+             'function may occupy up to twice the number of free threads, '
+             'and one project three times the number; further requests get '
+             'status 429.'),
     cfg.IntOpt(
         'stop_timeout', default=20, min=1,
-        help='Seconds that a stopping API process lets requests in progress '
-             'go on.'),
+        help='Seconds that a stopping API process waits for requests in '
+             'progress.'),
     cfg.IntOpt(
         'max_body_size', default=6 * 1024 * 1024, min=1024, mutable=True,
-        help='Bytes that the JSON or form body of a request may have; more '
-             'is refused with 413. Packages have a limit of their own, see '
-             '[resource_limits] max_package_size.'),
+        help='Maximum size of the JSON or form body of a request in bytes; '
+             'larger bodies get status 413. [resource_limits] '
+             'max_package_size limits packages.'),
     cfg.IntOpt(
         'max_page_size', default=0, min=0, mutable=True,
-        help='Items that one answer to a list request may have. 0 means no '
-             'limit: a request without "limit" gets everything, which '
-             'clients that do not follow "next" links rely on.'),
+        help='Maximum number of items in one answer to a list request. 0 '
+             'means no limit: a request without "limit" gets all items, as '
+             'clients that do not follow "next" links expect.'),
     cfg.StrOpt(
         'auth_strategy', default='noauth', choices=[
-            ('noauth', 'no identity is asked for; everything belongs to the '
-                       'project "default"'),
-            ('http_basic', 'users with a password, see [http_basic]'),
+            ('noauth', 'no identity; every resource belongs to the project '
+                       '"default"'),
+            ('http_basic', 'users with passwords, see [http_basic]'),
             ('keystone', 'tokens of Keystone, see [keystone_authtoken]')],
-        help='How callers are identified.'),
+        help='Strategy that identifies callers.'),
     cfg.BoolOpt(
         'enable_proxy_headers_parsing', default=False,
-        help='Believe the X-Forwarded-* headers of a proxy when links are '
-             'made. Set it only when a proxy that replaces these headers '
-             'stands in front.'),
+        help='Use the X-Forwarded-* headers of a proxy to build links. '
+             'Enable the option only behind a proxy that replaces these '
+             'headers.'),
 ]

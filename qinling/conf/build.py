@@ -4,52 +4,52 @@
 from oslo_config import cfg
 
 GROUP = 'build'
-GROUP_HELP = ('What functions depend on: requirements.txt, or package.json '
-              'with package-lock.json, in the root of a package.')
+GROUP_HELP = ('Installation of the dependencies of functions: '
+              'requirements.txt, or package.json with package-lock.json, in '
+              'the root of a package.')
 
 MIB = 1024 * 1024
 
 OPTS = [
     cfg.BoolOpt(
         'enabled', default=True,
-        help='Install what packages depend on, in a sandbox of its own on '
-             'the host of an engine. Only the process orchestrator can; with '
-             'another one such packages are refused. When this is off these '
-             'files are like any others.'),
+        help='Install the dependencies of packages in a separate sandbox on '
+             'the host of an engine. Only the process orchestrator supports '
+             'installations; other orchestrators reject such packages. '
+             'If disabled, the files have no special meaning.'),
     cfg.StrOpt(
         'index_url', secret=True,
         sample_default='https://index.example/simple',
-        help='The index that pip installs from. It may have a name and a '
-             'password, which no log shows.'),
+        help='URL of the index for pip. The URL may contain a name and a '
+             'password, which logs never show.'),
     cfg.StrOpt(
         'npm_registry', secret=True,
         sample_default='https://npm.example',
-        help='The registry that npm installs from.'),
+        help='URL of the registry for npm.'),
     cfg.ListOpt(
         'pip_options', default=[],
-        help='Options that "pip install" gets as well, for instance '
+        help='Additional options for "pip install", for instance '
              '--trusted-host=index.example.'),
     cfg.BoolOpt(
         'allow_source_builds', default=False,
-        help='Also install what has no wheel, and run the scripts of npm '
-             'packages. That runs code of others, which has the network of '
-             'the host and can read index_url with its password.'),
+        help='Install packages without wheels, and run the scripts of npm '
+             'packages. Such foreign code can use the network of the host '
+             'and read the password in index_url.'),
     cfg.IntOpt(
         'timeout', default=300, min=1,
-        help='Seconds that one installation may take.'),
+        help='Maximum duration of one installation in seconds.'),
     cfg.IntOpt(
         'memory', default=1024 * MIB, min=64 * MIB,
-        help='Bytes of memory for one installation, with the files that it '
-             'writes; [process] code_size limits these, too.'),
+        help='Memory limit of one installation in bytes, including written '
+             'files; [process] code_size limits the files, too.'),
     cfg.IntOpt(
         'max_size', default=50 * MIB, min=1,
-        help='Bytes that what was installed may have as a ZIP file.'),
+        help='Maximum size of the installed files as a ZIP file in bytes.'),
     cfg.IntOpt(
         'max_concurrent', default=2, min=1,
-        help='Installations that one engine makes at the same time.'),
+        help='Number of concurrent installations of one engine.'),
     cfg.IntOpt(
         'keep', default=30, min=1,
-        help='Days after which what was installed is removed when no worker '
-             'was started with it. It is installed again when it is '
-             'needed.'),
+        help='Days after which a build is deleted if no worker has used the '
+             'build. The next use repeats the installation.'),
 ]

@@ -9,6 +9,6 @@ GROUP_HELP = ''
 OPTS = [
     cfg.URIOpt(
         'qinling_endpoint',
-        help='URL under which users reach the service, without /v1; webhook '
-             'URLs begin with it. Taken from the request when not set.'),
+        help='URL of the service for users, without /v1, at the start of '
+             'webhook URLs. By default the URL of the request.'),
 ]

@@ -4,7 +4,7 @@
 from oslo_config import cfg
 
 GROUP = 'engine'
-GROUP_HELP = 'The engine: it runs executions on workers.'
+GROUP_HELP = 'The engine, which runs executions on workers.'
 
 OPTS = [
     cfg.StrOpt(
@@ -12,64 +12,66 @@ OPTS = [
         help='Message bus topic that engines listen on.'),
     cfg.StrOpt(
         'orchestrator', default='process',
-        help='Where workers live: "process" for sandboxed processes on this '
-             'machine, "kubernetes" for pods, or the name of a driver that a '
-             'package registers as entry point in the group '
-             'qinling.orchestrators.'),
+        help='Orchestrator of workers: "process" for sandboxed processes on '
+             'the host, "kubernetes" for pods, or the name of a driver in '
+             'the entry point group qinling.orchestrators.'),
     cfg.IntOpt(
         'function_concurrency', default=3, min=1,
-        help='Executions that one worker serves at the same time.'),
+        help='Number of concurrent executions of one worker.'),
     cfg.IntOpt(
         'function_service_expiration', default=3600, min=1, mutable=True,
-        help='Seconds after which a worker without executions is '
+        help='Seconds without executions after which a worker is '
              'destroyed.'),
     cfg.IntOpt(
         'threads', default=64, min=1,
-        help='Asynchronous executions that one engine process works on at '
-             'the same time, and as many synchronous ones that come by the '
-             'message bus; more asynchronous ones wait in its queue, more '
-             'synchronous ones are refused with 503. One function may hold '
-             'up to twice as many of either as are free, and one project '
-             'three times as many.'),
+        help='Number of concurrent asynchronous executions of one engine '
+             'process, and of concurrent synchronous executions from the '
+             'message bus. Further asynchronous executions wait in the queue '
+             'of the engine; further synchronous executions get status 503. '
+             'One function may occupy up to twice the number of free '
+             'threads of either kind, and one project three times the '
+             'number.'),
     cfg.IntOpt(
         'workers', default=1, min=1,
-        help='Processes of one qinling-engine, each of them an engine by '
-             'itself. With more than one, those that die are started '
-             'again.'),
+        help='Number of processes of one qinling-engine; each process is an '
+             'engine. With more than one process, dead processes are '
+             'restarted.'),
     cfg.IntOpt(
         'queue_timeout', default=30, min=1, mutable=True,
-        help='Seconds that an execution waits for a free worker before it '
-             'ends in status error.'),
+        help='Seconds that an execution waits for a free worker, before the '
+             'execution ends in status error.'),
     cfg.IntOpt(
         'lease', default=60, min=3,
-        help='Seconds for which an engine owns an execution without a sign '
-             'of life. An engine renews its leases three times as often.'),
+        help='Seconds for which an engine owns an execution without a '
+             'renewal. Engines renew their leases three times as often.'),
     cfg.IntOpt(
         'sweep_interval', default=10, min=1,
-        help='Seconds between two sweeps for executions whose message was '
-             'lost or whose engine died.'),
+        help='Seconds between two sweeps for executions with a lost message '
+             'or a dead engine.'),
     cfg.IntOpt(
         'max_attempts', default=3, min=1, mutable=True,
-        help='How often an asynchronous execution is begun when engines die '
-             'while they hold it.'),
+        help='Maximum number of starts of an asynchronous execution whose '
+             'engines die.'),
     cfg.IntOpt(
         'misfire_grace', default=60, min=1, mutable=True,
-        help='Seconds that a tick of a job may be late before it counts as '
-             'missed; a job with the misfire policy "skip" leaves it out.'),
+        help='Seconds after which a late fire time of a job counts as '
+             'missed; jobs with the misfire policy "skip" omit missed fire '
+             'times.'),
     cfg.IntOpt(
         'execution_retention', default=0, min=0, mutable=True,
-        help='Seconds after its end when an execution is removed; 0 keeps '
-             'all of them.'),
+        help='Seconds after the end until an execution is deleted; 0 '
+             'deletes no executions.'),
     cfg.IntOpt(
         'stop_timeout', default=5, min=0, mutable=True,
-        help='Seconds that a stopping engine lets running executions go on; '
-             'then synchronous ones end in status error and asynchronous '
-             'ones are left to another engine or the next start.'),
+        help='Seconds that a stopping engine waits for running executions. '
+             'Then synchronous executions end in status error, and '
+             'asynchronous executions wait for another engine or the next '
+             'start.'),
     cfg.IntOpt(
         'max_log_size', default=1024 * 1024, min=1024, mutable=True,
-        help='Bytes of output kept as the log of an execution; the log says '
-             'how much more there was.'),
+        help='Maximum size of the log of an execution in bytes; a truncated '
+             'log states the size of the rest.'),
     cfg.IntOpt(
         'max_result_size', default=6 * 1024 * 1024, min=1024, mutable=True,
-        help='Bytes of JSON that a function may return.'),
+        help='Maximum size of the returned JSON of a function in bytes.'),
 ]

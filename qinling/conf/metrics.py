@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of what operators measure."""
+"""Options of metrics and health checks."""
 
 from oslo_config import cfg
 
 GROUP = 'metrics'
-GROUP_HELP = ('Figures for Prometheus at /metrics and the state of the '
-              'process at /healthcheck, on a port that users do not reach.')
+GROUP_HELP = ('Metrics for Prometheus at /metrics, and health checks at '
+              '/healthcheck, at a port that users do not reach.')
 
 OPTS = [
     cfg.HostAddressOpt(
         'host', default='127.0.0.1',
-        help='Address that the ports below listen on. Everybody who reaches '
-             'them can read the figures.'),
+        help='Address that the ports below listen on. All clients that '
+             'reach the ports can read the metrics.'),
     cfg.PortOpt(
         'api_port', min=0,
-        help='Port for the figures of the API, also of qinling-standalone; '
-             'not set, there is none. 0 takes a free one.'),
+        help='Port for the metrics of the API, also of qinling-standalone; '
+             '0 selects a free port. By default no port is opened.'),
     cfg.PortOpt(
         'engine_port', min=0,
-        help='Port for the figures of an engine; not set, there is none. '
-             '0 takes a free one.'),
+        help='Port for the metrics of an engine; 0 selects a free port. By '
+             'default no port is opened.'),
 ]

@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``oslo-config-generator`` asks for, and defaults of ours for options
-of libraries."""
+"""Entry points of ``oslo-config-generator``, and defaults for libraries."""
 
+from oslo_config import cfg
 from oslo_middleware import cors
 
 from qinling import conf
 
-ALLOWED = [
+ALLOWED_HEADERS = [
     'X-Auth-Token', 'X-Identity-Status', 'X-Roles', 'X-Service-Catalog',
     'X-User-Id', 'X-Tenant-Id', 'X-Project-Id', 'X-User-Name',
     'X-Project-Name', 'X-OpenStack-Request-ID', 'If-Match',
     'Idempotency-Key']
-EXPOSED = [
+EXPOSED_HEADERS = [
     'X-Auth-Token', 'X-Subject-Token', 'X-Service-Token', 'X-Project-Id',
     'X-User-Name', 'X-Project-Name', 'X-OpenStack-Request-ID', 'ETag',
     'WWW-Authenticate', 'Retry-After']
 
 
-def list_opts():
-    """Every option group of the service."""
+def list_opts() -> list[tuple[cfg.OptGroup | None, list[cfg.Opt]]]:
+    """Return every option group of the service."""
     return conf.groups()
 
 
-def list_keystoneauth():
-    """What keystoneauth1 adds to the groups with credentials."""
+def list_keystoneauth() -> list[tuple[str, list[cfg.Opt]]]:
+    """Return the options of keystoneauth1 by group with credentials."""
     from keystoneauth1 import loading
     credentials = [*loading.get_auth_common_conf_options(),
                    *loading.get_auth_plugin_conf_options('password')]
@@ -32,8 +32,8 @@ def list_keystoneauth():
             ('swift', credentials + sessions)]
 
 
-def set_defaults():
-    """Our defaults for ``[cors]``; the library keeps them itself."""
+def set_defaults() -> None:
+    """Set the defaults of ``[cors]``, which the library stores."""
     cors.set_defaults(
         allow_methods=['GET', 'PUT', 'POST', 'DELETE', 'PATCH'],
-        allow_headers=ALLOWED, expose_headers=EXPOSED)
+        allow_headers=ALLOWED_HEADERS, expose_headers=EXPOSED_HEADERS)

@@ -5,7 +5,7 @@ from oslo_config import cfg
 
 GROUP = 'process'
 GROUP_HELP = ('The process orchestrator: workers are sandboxed processes on '
-              'this machine.')
+              'the host.')
 
 OPTS = [
     cfg.StrOpt(
@@ -13,74 +13,75 @@ OPTS = [
             ('strict', 'refuse to start without any of: a sandbox of '
                        'namespaces, seccomp, and control groups for memory, '
                        'processes and CPU time'),
-            ('auto', 'the best that works here: bubblewrap, else namespaces '
-                     'of our own, else Landlock and seccomp alone, else '
-                     'none, with a warning'),
+            ('auto', 'the best available: bubblewrap, else own namespaces, '
+                     'else Landlock and seccomp alone, else no isolation, '
+                     'with a warning'),
             ('none', 'plain child processes without protection, for '
                      'development only')],
-        help='How workers are kept apart from this machine and from each '
-             'other.'),
+        help='Isolation of workers from the host and from each other.'),
     cfg.BoolOpt(
         'allow_network', default=False,
-        help='Let functions use the network of this machine, also what '
-             'listens on its loopback addresses, unless a firewall refuses '
-             'it: see etc/nftables. Otherwise a worker has nothing but a '
-             'loopback device of its own.'),
+        help='Let functions use the network of the host, including services '
+             'on loopback addresses, unless a firewall rejects the '
+             'connection: see etc/nftables. Otherwise a worker has only a '
+             'private loopback device.'),
     cfg.IntOpt(
         'pool_size', default=3, min=1, max=1000,
-        help='Idle workers that are kept ready for each runtime. One takes '
-             'about 15 MiB of memory, one of Node.js 25 MiB.'),
+        help='Number of idle workers in the pool of each runtime. A Python '
+             'worker takes about 15 MiB of memory, a Node.js worker 25 '
+             'MiB.'),
     cfg.IntOpt(
         'max_workers', default=64, min=1, max=1000,
-        help='Workers that may exist at the same time, idle and claimed '
-             'ones of all runtimes together.'),
+        help='Maximum number of workers, idle and claimed, of all '
+             'runtimes.'),
     cfg.IntOpt(
         'start_timeout', default=15, min=1, max=600,
         help='Seconds in which a worker must have started.'),
     cfg.StrOpt(
         'python', sample_default='<the interpreter of the service>',
-        help='Path of the Python interpreter (3.9 or newer) that workers '
-             'use. Its whole installation is visible to functions, so it '
-             'must not be a virtual environment with secrets in it; not '
-             'set, it is the interpreter below the one of the service.'),
+        help='Path of the Python interpreter (3.9 or newer) of workers. '
+             'Functions can read the whole installation, so the path must '
+             'not be a virtual environment with secrets. By default the '
+             'base interpreter of the service.'),
     cfg.StrOpt(
         'nodejs', sample_default='<node of the search path>',
-        help='Path of the Node.js (18 or newer) that workers of the runtime '
-             'nodejs use: the program itself, not a script that starts it. '
-             'Beside the system directories, functions see nothing else of '
-             'its installation.'),
+        help='Path of Node.js (18 or newer) for workers of the runtime '
+             'nodejs: the executable itself, not a script that starts '
+             'Node.js. Beside the system directories, functions see no '
+             'other part of the installation.'),
     cfg.IntOpt(
         'tmp_size', default=64, min=1,
-        help='MiB that a function may write to /tmp, and the same again to '
-             '/dev/shm. It is memory of the machine.'),
+        help='Size of /tmp of a function in MiB; /dev/shm has the same '
+             'size. Both use memory of the host.'),
     cfg.IntOpt(
         'code_size', default=256, min=1,
-        help='MiB of a worker for the unpacked package of its function and '
-             'what the function writes beside it. It is memory of the '
-             'machine.'),
+        help='Maximum size of the unpacked package of a function, and of '
+             'files that the function writes beside the package, in MiB. '
+             'The files use memory of the host.'),
     cfg.IntOpt(
         'max_package_size', default=128, min=1,
-        help='MiB that the body of a call to a worker may have: a package '
-             'as it was uploaded, or the input of an execution.'),
+        help='Maximum size of the body of a call to a worker in MiB: an '
+             'uploaded package, or the input of an execution.'),
     cfg.IntOpt(
         'processes', default=128, min=1,
-        help='Processes and threads that a worker may have. Not in force '
-             'without isolation, where they would be counted together with '
-             'all others of the same user.'),
+        help='Number of processes and threads of a worker. Not effective '
+             'without isolation, where all processes of the same user would '
+             'be counted together.'),
     cfg.IntOpt(
         'open_files', default=1024, min=64,
-        help='Files that one process of a function may have open.'),
+        help='Number of files that one process of a function may open.'),
     cfg.IntOpt(
         'file_size', default=500, min=1,
-        help='MiB that a file written by a function may have.'),
+        help='Maximum size of a file that a function writes, in MiB.'),
     cfg.IntOpt(
         'first_uid', default=0x70000000, min=1, max=0x7b000000,
-        help='When the service runs as root, each worker runs as a user of '
-             'its own: a number between this one and 2^26 more. The default '
-             'is a range that nothing else uses.'),
+        help='Lowest user id of workers. If the service runs as root, each '
+             'worker runs as a separate user, with an id in the 2^26 ids '
+             'from this one on. No other users should have ids in the '
+             'range.'),
     cfg.StrOpt(
         'cgroup', default='auto', choices=[
-            ('auto', 'use them where this machine lets us'),
+            ('auto', 'use control groups if the host permits'),
             ('off', 'only rlimits')],
         help='Limit memory, processes and CPU time of each worker by control '
              'groups.'),

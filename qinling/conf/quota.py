@@ -4,20 +4,20 @@
 from oslo_config import cfg
 
 GROUP = 'quota'
-GROUP_HELP = ('What each project may have. An admin can set other limits for '
-              'one project by the API.')
+GROUP_HELP = ('Default quotas of each project. Admins can set other limits '
+              'for a project through the API.')
 
 
-def _limit(name, what):
+def _limit(name: str, subject: str) -> cfg.IntOpt:
     return cfg.IntOpt(name, default=-1, min=-1, mutable=True,
-                      help=f'{what} of a project; -1 for no limit.')
+                      help=f'{subject} of a project; -1 for no limit.')
 
 
 OPTS = [
-    _limit('functions', 'Functions'),
-    _limit('versions', 'Versions of all functions together'),
-    _limit('storage_bytes', 'Bytes of all packages together'),
-    _limit('jobs', 'Jobs that have not ended'),
-    _limit('webhooks', 'Webhooks'),
-    _limit('concurrent_executions', 'Executions at the same time'),
+    _limit('functions', 'Number of functions'),
+    _limit('versions', 'Number of versions of all functions'),
+    _limit('storage_bytes', 'Size of all packages in bytes'),
+    _limit('jobs', 'Number of jobs that have not ended'),
+    _limit('webhooks', 'Number of webhooks'),
+    _limit('concurrent_executions', 'Number of concurrent executions'),
 ]

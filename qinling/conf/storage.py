@@ -4,17 +4,16 @@
 from oslo_config import cfg
 
 GROUP = 'storage'
-GROUP_HELP = 'Where the packages of functions are kept.'
+GROUP_HELP = 'The storage of the packages of functions.'
 
 OPTS = [
     cfg.StrOpt(
         'provider', default='file_system',
         help='Storage driver: "file_system"; "swift" or "s3" for an object '
-             'store, each with a group of options of its own; or the name '
-             'of a driver that a package registers as entry point in the '
-             'group qinling.storage.'),
+             'store, with the option group of the same name; or the name of '
+             'a driver in the entry point group qinling.storage.'),
     cfg.StrOpt(
         'file_system_dir', default='/var/lib/qinling/packages',
-        help='Directory of the file_system driver. All API and engine '
-             'hosts must share it.'),
+        help='Directory of the file_system driver, which all API and engine '
+             'hosts must share.'),
 ]

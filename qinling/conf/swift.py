@@ -5,34 +5,35 @@ from oslo_config import cfg
 
 GROUP = 'swift'
 GROUP_HELP = (
-    'Swift: where functions of source swift have their code, and where the '
-    'storage driver "swift" keeps packages. That driver uses the '
-    'credentials of this group if it has any (auth_type and what goes with '
-    'it), else those of the group keystone.')
+    'Swift, which holds the code of functions with the source swift, and the '
+    'packages of the storage driver "swift". The driver uses the '
+    'credentials of this group, if set (auth_type and further options), '
+    'else the credentials of the group keystone.')
 
 OPTS = [
     cfg.StrOpt(
         'container', default='qinling-packages',
-        help='Container of the storage driver; it is made when it is '
-             'missing.'),
+        help='Container of the storage driver; a missing container is '
+             'created.'),
     cfg.StrOpt(
         'region_name',
-        help='Region whose object store is used; the first one of the '
-             'catalog if it is not set.'),
+        help='Region of the object store, by default the first region of '
+             'the catalog.'),
     cfg.StrOpt(
         'interface', default='internal',
         choices=['public', 'internal', 'admin'],
-        help='Which endpoint of the catalog is used.'),
+        help='Interface of the endpoint in the catalog.'),
     cfg.IntOpt(
         'max_object_size', default=51 * 1024 * 1024, min=1,
-        help='Bytes that an object with the code of a function may have.'),
+        help='Maximum size of an object with the code of a function in '
+             'bytes.'),
     cfg.StrOpt(
         'cache_dir',
-        help='Directory in which each process keeps a cache of code that it '
-             'fetched; the usual one for temporary files if it is not set. '
-             'The cache goes with its process.'),
+        help='Directory for the cache of fetched code in each process, by '
+             'default the usual directory for temporary files. The cache is '
+             'deleted at the end of the process.'),
     cfg.IntOpt(
         'cache_size', default=1024 * 1024 * 1024, min=0,
-        help='Bytes that the cache of one process may hold; what was used '
-             'longest ago goes first.'),
+        help='Maximum size of the cache of one process in bytes; the least '
+             'recently used code is deleted first.'),
 ]

@@ -9,13 +9,13 @@ GROUP_HELP = 'Traces of requests and executions, with OpenTelemetry.'
 OPTS = [
     cfg.BoolOpt(
         'enabled', default=False,
-        help='Trace requests, executions and calls of workers. It needs the '
+        help='Trace requests, executions and calls of workers. Needs the '
              'extra "tracing" of this package.'),
     cfg.URIOpt(
         'endpoint', default='http://127.0.0.1:4318/v1/traces',
-        help='Where a collector takes traces by OTLP over HTTP.'),
+        help='URL of a collector for OTLP over HTTP.'),
     cfg.FloatOpt(
         'sample_ratio', default=1.0, min=0, max=1,
-        help='Share of the requests that are traced. A request that comes '
-             'as a part of a trace is traced if the caller says so.'),
+        help='Ratio of traced requests, from 0 to 1. For a request with a '
+             'trace context, the caller decides.'),
 ]

@@ -4,32 +4,32 @@
 from oslo_config import cfg
 
 GROUP = 'webhooks'
-GROUP_HELP = 'Webhooks: URLs that anybody may call.'
+GROUP_HELP = 'Webhooks: URLs for senders without an identity.'
 
 OPTS = [
     cfg.IntOpt(
         'max_body_size', default=6 * 1024 * 1024, min=1024,
-        help='Bytes that the body of a delivery may have; more is refused '
-             'with 413.'),
+        help='Maximum size of the body of a delivery in bytes; larger '
+             'bodies get status 413.'),
     cfg.IntOpt(
         'signature_tolerance', default=300, min=1,
-        help='Seconds by which the time that a sender has signed may differ '
-             'from the clock of this host.'),
+        help='Maximum difference between the signed time of a delivery and '
+             'the clock of the host, in seconds.'),
     cfg.StrOpt(
         'rate_limit', default='600/minute',
-        help='Deliveries that each webhook takes, as "<number>/<second, '
-             'minute, hour or day>"; more are refused with 429. Empty for '
-             'no limit. Of a webhook with a secret, only deliveries whose '
-             'signature is right are counted.'),
+        help='Maximum rate of deliveries of each webhook, as '
+             '"<number>/<second, minute, hour or day>"; further deliveries '
+             'get status 429. Empty for no limit. For a webhook with a '
+             'secret, only deliveries with a valid signature count.'),
     cfg.StrOpt(
         'rate_limit_storage', default='memory://', secret=True,
-        help='Where deliveries are counted for the rate limit: "memory://" '
-             'in each API process by itself, or a URL such as '
-             'redis://host:6379 or memcached://host:11211, for one limit '
-             'over all API hosts. What the library "limits" knows can be '
-             'used; its drivers are the extras "redis" and "memcached" of '
-             'this package. While the storage refuses, deliveries are not '
-             'limited; so that they need not wait for one that is silent, '
-             'give Redis a limit in seconds, as in '
+        help='Storage of the counts of deliveries: "memory://" counts in '
+             'each API process separately; a URL such as redis://host:6379 '
+             'or memcached://host:11211 counts over all API hosts. All '
+             'storages of the library "limits" are supported; the drivers '
+             'are the extras "redis" and "memcached" of this package. While '
+             'the storage is down, deliveries are not limited. Set a timeout '
+             'in seconds for Redis, so that deliveries do not wait for a '
+             'silent server: '
              'redis://host:6379?socket_timeout=1&socket_connect_timeout=1.'),
 ]
