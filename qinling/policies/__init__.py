@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Policies in code: one module for each noun, collected by being here.
+"""Policies in code: one module with ``RULES`` per noun.
 
-A module declares ``RULES``.  Who may do what is said nowhere else.
+The package collects the modules.  No other package decides on permissions.
 """
 
 import importlib
+import operator
 import pkgutil
 
+from oslo_policy import policy
 
-def list_rules():
-    """Every rule of the service, as oslo.policy defaults."""
-    rules = []
-    for info in sorted(pkgutil.iter_modules(__path__), key=lambda i: i.name):
-        rules += importlib.import_module(f'{__name__}.{info.name}').RULES
+
+def list_rules() -> list[policy.RuleDefault]:
+    """Return every rule of the service, as oslo.policy defaults."""
+    rules: list[policy.RuleDefault] = []
+    for module in sorted(pkgutil.iter_modules(__path__),
+                         key=operator.attrgetter('name')):
+        rules += importlib.import_module(f'{__name__}.{module.name}').RULES
     return rules

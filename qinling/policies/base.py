@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The roles that the rules of all nouns are made of."""
+"""Roles in the rules of all nouns."""
+
+import typing
 
 from oslo_policy import policy
 
@@ -7,45 +9,50 @@ ADMIN = 'rule:admin_required'
 MEMBER = 'rule:project_member'
 READER = 'rule:project_reader'
 ANYONE = ''
-#: Who could do all in the first Qinling that operators did not keep.
+#: Permission for every operation in Qinling before 6.0.
 OWNER = 'rule:admin_required or project_id:%(project_id)s'
 
-#: Why rules have another name or check than in the first Qinling.
-REASON = ('The roles reader and member say who may look and who may change '
-          'things.')
-SINCE = '6.0.0'
+#: Reason for other names and checks than in Qinling before 6.0.
+DEPRECATION_REASON = (
+    'The role reader permits reading, and the role member permits changes.')
+DEPRECATED_SINCE = '6.0.0'
 
 
-def formerly(name, check):
-    """What stands for a rule in a policy file of the first Qinling; and the
-    check that is good enough, too, while ``[oslo_policy]
-    enforce_new_defaults`` is false."""
+def deprecate_rule(name: str, check: str) -> policy.DeprecatedRule:
+    """Return the former name and check of a rule.
+
+    A policy file may contain the former name.  The former check also permits
+    access while ``[oslo_policy] enforce_new_defaults`` is false.
+    """
     return policy.DeprecatedRule(
-        name, check, deprecated_reason=REASON, deprecated_since=SINCE)
+        name, check, deprecated_reason=DEPRECATION_REASON,
+        deprecated_since=DEPRECATED_SINCE)
 
 
 RULES = [
     policy.RuleDefault(
         'admin_required', 'role:admin',
-        description='An operator of the cloud.',
-        deprecated_rule=formerly('context_is_admin', 'role:admin')),
+        description='Operator of the cloud.',
+        deprecated_rule=deprecate_rule('context_is_admin', 'role:admin')),
     policy.RuleDefault(
         'project_member',
         '(role:member and project_id:%(project_id)s) or '
         'rule:admin_required',
-        description='May change things in the project.',
-        deprecated_rule=formerly('admin_or_owner', OWNER)),
+        description='Caller who may change resources of the project.',
+        deprecated_rule=deprecate_rule('admin_or_owner', OWNER)),
     policy.RuleDefault(
         'project_reader',
         '(role:reader and project_id:%(project_id)s) or '
         'rule:project_member',
-        description='May look at things in the project.',
-        deprecated_rule=formerly('admin_or_owner', OWNER)),
+        description='Caller who may read resources of the project.',
+        deprecated_rule=deprecate_rule('admin_or_owner', OWNER)),
 ]
 
 
-def rule(name, check, description, method, path, **kwargs):
-    """One documented rule."""
+def create_rule(name: str, check: str, description: str, method: str,
+                path: str, **kwargs: typing.Any
+                ) -> policy.DocumentedRuleDefault:
+    """Return a documented rule for one operation."""
     return policy.DocumentedRuleDefault(
         name, check, description, [{'method': method, 'path': path}],
         **kwargs)

@@ -3,23 +3,30 @@
 
 from qinling.policies import base
 
-ONE = '/v1/executions/{id}'
+ITEM_PATH = '/v1/executions/{id}'
 
 RULES = [
-    base.rule('execution:create', base.MEMBER, 'Run a function.',
-              'POST', '/v1/executions'),
-    base.rule('execution:get', base.READER, 'Show an execution.',
-              'GET', ONE),
-    base.rule('execution:get_all', base.READER, 'List executions.',
-              'GET', '/v1/executions'),
-    base.rule('execution:get_all:all_projects', base.ADMIN,
-              'List executions of all projects.', 'GET', '/v1/executions'),
-    base.rule('execution:get_log', base.READER,
-              'Show the log of an execution.', 'GET', ONE + '/log'),
-    base.rule('execution:cancel', base.MEMBER, 'End an execution.',
-              'POST', ONE + '/cancel'),
-    base.rule('execution:rerun', base.MEMBER, 'Run something again.',
-              'POST', ONE + '/rerun'),
-    base.rule('execution:delete', base.MEMBER, 'Delete an execution.',
-              'DELETE', ONE),
+    base.create_rule(
+        'execution:create', base.MEMBER, 'Run a function.', 'POST',
+        '/v1/executions'),
+    base.create_rule(
+        'execution:get', base.READER, 'Show an execution.', 'GET', ITEM_PATH),
+    base.create_rule(
+        'execution:get_all', base.READER, 'List executions.', 'GET',
+        '/v1/executions'),
+    base.create_rule(
+        'execution:get_all:all_projects', base.ADMIN,
+        'List executions of all projects.', 'GET', '/v1/executions'),
+    base.create_rule(
+        'execution:get_log', base.READER, 'Show the log of an execution.',
+        'GET', ITEM_PATH + '/log'),
+    base.create_rule(
+        'execution:cancel', base.MEMBER, 'Cancel an execution.', 'POST',
+        ITEM_PATH + '/cancel'),
+    base.create_rule(
+        'execution:rerun', base.MEMBER, 'Repeat an execution.', 'POST',
+        ITEM_PATH + '/rerun'),
+    base.create_rule(
+        'execution:delete', base.MEMBER, 'Delete an execution.', 'DELETE',
+        ITEM_PATH),
 ]

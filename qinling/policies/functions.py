@@ -3,35 +3,47 @@
 
 from qinling.policies import base
 
-ONE = '/v1/functions/{id}'
+ITEM_PATH = '/v1/functions/{id}'
 
 RULES = [
-    base.rule('function:create', base.MEMBER, 'Create a function.',
-              'POST', '/v1/functions'),
-    base.rule('function:get', base.READER,
-              'Show a function or download its package.', 'GET', ONE),
-    base.rule('function:get_all', base.READER, 'List functions.',
-              'GET', '/v1/functions'),
-    base.rule('function:get_all:all_projects', base.ADMIN,
-              'List functions of all projects.', 'GET', '/v1/functions'),
-    base.rule('function:update', base.MEMBER, 'Change a function.',
-              'PUT', ONE),
-    base.rule('function:delete', base.MEMBER, 'Delete a function.',
-              'DELETE', ONE),
-    base.rule('function:scale_up', base.ADMIN, 'Add workers.',
-              'POST', ONE + '/scale_up'),
-    base.rule('function:scale_down', base.ADMIN, 'Take workers away.',
-              'POST', ONE + '/scale_down'),
-    base.rule('function:provision', base.ADMIN, 'Keep workers warm.',
-              'POST', ONE + '/provision'),
-    base.rule('function:detach', base.ADMIN, 'Drop all workers.',
-              'POST', ONE + '/detach'),
-    base.rule('function_build:get', base.READER,
-              'Show what was installed for a function or a version, and the '
-              'log of it.', 'GET', ONE + '/build'),
-    base.rule('function_build:create', base.MEMBER,
-              'Have what could not be installed tried again.',
-              'POST', ONE + '/build'),
-    base.rule('function_worker:get_all', base.ADMIN, 'List workers.',
-              'GET', ONE + '/workers'),
+    base.create_rule(
+        'function:create', base.MEMBER, 'Create a function.', 'POST',
+        '/v1/functions'),
+    base.create_rule(
+        'function:get', base.READER,
+        'Show a function or download its package.', 'GET', ITEM_PATH),
+    base.create_rule(
+        'function:get_all', base.READER, 'List functions.', 'GET',
+        '/v1/functions'),
+    base.create_rule(
+        'function:get_all:all_projects', base.ADMIN,
+        'List functions of all projects.', 'GET', '/v1/functions'),
+    base.create_rule(
+        'function:update', base.MEMBER, 'Change a function.', 'PUT',
+        ITEM_PATH),
+    base.create_rule(
+        'function:delete', base.MEMBER, 'Delete a function.', 'DELETE',
+        ITEM_PATH),
+    base.create_rule(
+        'function:scale_up', base.ADMIN, 'Add workers.', 'POST',
+        ITEM_PATH + '/scale_up'),
+    base.create_rule(
+        'function:scale_down', base.ADMIN, 'Remove workers.', 'POST',
+        ITEM_PATH + '/scale_down'),
+    base.create_rule(
+        'function:provision', base.ADMIN, 'Keep workers warm.', 'POST',
+        ITEM_PATH + '/provision'),
+    base.create_rule(
+        'function:detach', base.ADMIN, 'Remove all workers.', 'POST',
+        ITEM_PATH + '/detach'),
+    base.create_rule(
+        'function_build:get', base.READER,
+        'Show the build of a function or a version, with the log.', 'GET',
+        ITEM_PATH + '/build'),
+    base.create_rule(
+        'function_build:create', base.MEMBER, 'Repeat a failed build.', 'POST',
+        ITEM_PATH + '/build'),
+    base.create_rule(
+        'function_worker:get_all', base.ADMIN, 'List workers.', 'GET',
+        ITEM_PATH + '/workers'),
 ]

@@ -3,17 +3,23 @@
 
 from qinling.policies import base
 
-ALL = '/v1/jobs'
-ONE = ALL + '/{id}'
+LIST_PATH = '/v1/jobs'
+ITEM_PATH = LIST_PATH + '/{id}'
 
 RULES = [
-    base.rule('job:create', base.MEMBER, 'Create a job.', 'POST', ALL),
-    base.rule('job:get_all', base.READER, 'List jobs.', 'GET', ALL),
-    base.rule('job:get_all:all_projects', base.ADMIN,
-              'List jobs of all projects.', 'GET', ALL),
-    base.rule('job:get', base.READER, 'Show a job or its next ticks.',
-              'GET', ONE),
-    base.rule('job:update', base.MEMBER, 'Change, pause or end a job.',
-              'PUT', ONE),
-    base.rule('job:delete', base.MEMBER, 'Delete a job.', 'DELETE', ONE),
+    base.create_rule(
+        'job:create', base.MEMBER, 'Create a job.', 'POST', LIST_PATH),
+    base.create_rule(
+        'job:get_all', base.READER, 'List jobs.', 'GET', LIST_PATH),
+    base.create_rule(
+        'job:get_all:all_projects', base.ADMIN, 'List jobs of all projects.',
+        'GET', LIST_PATH),
+    base.create_rule(
+        'job:get', base.READER, 'Show a job or the next fire times.', 'GET',
+        ITEM_PATH),
+    base.create_rule(
+        'job:update', base.MEMBER, 'Change, pause or cancel a job.', 'PUT',
+        ITEM_PATH),
+    base.create_rule(
+        'job:delete', base.MEMBER, 'Delete a job.', 'DELETE', ITEM_PATH),
 ]

@@ -3,13 +3,16 @@
 
 from qinling.policies import base
 
-ONE = '/v1/quotas/{project_id}'
+ITEM_PATH = '/v1/quotas/{project_id}'
 
 RULES = [
-    base.rule('quota:get', base.READER,
-              'Show the limits of a project and what it uses.', 'GET', ONE),
-    base.rule('quota:update', base.ADMIN, 'Set limits of a project.',
-              'PUT', ONE),
-    base.rule('quota:delete', base.ADMIN,
-              'Give a project the default limits.', 'DELETE', ONE),
+    base.create_rule(
+        'quota:get', base.READER,
+        'Show the limits and the usage of a project.', 'GET', ITEM_PATH),
+    base.create_rule(
+        'quota:update', base.ADMIN, 'Set limits of a project.', 'PUT',
+        ITEM_PATH),
+    base.create_rule(
+        'quota:delete', base.ADMIN, 'Reset a project to the default limits.',
+        'DELETE', ITEM_PATH),
 ]

@@ -4,6 +4,6 @@
 from qinling.policies import base
 
 RULES = [
-    base.rule('version:get', base.ANYONE, 'Show the API versions.',
-              'GET', '/'),
+    base.create_rule(
+        'version:get', base.ANYONE, 'Show the API versions.', 'GET', '/'),
 ]
