@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What operators look at: whether a process is well, figures, traces.
+"""Monitoring for operators: health checks, metrics and traces.
 
-Nothing here knows what it is told about: it is handed functions and numbers.
-Nothing that a user sees may live here.
+The package knows none of the monitored components; callers pass functions and
+numbers.  Users see none of the data.
 """

@@ -1,17 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a process is alive and ready, for load balancers and kubelets.
+"""Health checks for load balancers and kubelets.
 
-``/healthcheck`` and ``/healthcheck/ready`` run every check;
-``/healthcheck/live`` runs none: it says that the process answers at all, so
-that a process is not ended for a database that is away.  The answers are
-those of oslo.middleware, whose own checks can be added in
-``[healthcheck] backends``.
+``/healthcheck`` and ``/healthcheck/ready`` run every check.
+``/healthcheck/live`` runs no check and only proves that the process answers,
+so an outage of the database does not restart the process.  The answers are
+those of oslo.middleware; ``[healthcheck] backends`` adds checks of
+oslo.middleware.
+
+The module uses a private name of oslo.middleware, which ``requirements.txt``
+pins; ``tests/unit/telemetry/test_health.py`` fails when the name changes.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+import dataclasses
 import threading
 import time
-import types
+import typing
+from wsgiref import types as wsgi_types
 
+from oslo_config import cfg
 from oslo_log import log
 from oslo_middleware import healthcheck
 from oslo_middleware.healthcheck import pluginbase
@@ -20,84 +29,98 @@ LOG = log.getLogger(__name__)
 
 PATH = '/healthcheck'
 LIVE, READY = PATH + '/live', PATH + '/ready'
-#: Seconds for which what a check has found stays good, so that probes of
-#: many load balancers are no load.
-KEEP = 1
-ALIVE = b'{"detailed": false, "reasons": ["process: OK"]}'
+#: Seconds for which the result of a check stays valid, so that probes of
+#: many load balancers cause no load.
+RESULT_TTL_SECONDS = 1
+LIVE_BODY = b'{"detailed": false, "reasons": ["process: OK"]}'
+
+#: Name of a dependency -> function that raises when the dependency is down.
+Checks = Mapping[str, Callable[[], typing.Any]]
 
 
 class Check:
-    """One thing that must be there.
+    """Check of one dependency of the process."""
 
-    :param name: what it is called in answers.
-    :param action: function that raises when it is not there.
-    """
-
-    def __init__(self, name, action):
+    def __init__(self, name: str, action: Callable[[], typing.Any]) -> None:
         self._name = name
         self._action = action
         self._lock = threading.Lock()
-        self._result = None
-        self._until = 0.0
+        self._result: pluginbase.HealthcheckResult | None = None
+        self._valid_until = 0.0
 
-    def healthcheck(self, _port):
-        """The result as oslo.middleware wants it."""
+    def healthcheck(self, _port: int) -> pluginbase.HealthcheckResult:
+        """Return the result; oslo.middleware calls the method."""
         with self._lock:
-            if time.monotonic() >= self._until:
-                self._result = self._look()
-                self._until = time.monotonic() + KEEP
+            if time.monotonic() >= self._valid_until:
+                self._result = self._run()
+                self._valid_until = time.monotonic() + RESULT_TTL_SECONDS
+            assert self._result is not None
             return self._result
 
-    def _look(self):
+    def _run(self) -> pluginbase.HealthcheckResult:
         try:
             self._action()
         except Exception as e:
-            # What the error says may name hosts: that is for the log.
-            LOG.warning('The %s is not ready: %s', self._name, e)
+            # The error may name hosts, so only the log contains the error.
+            LOG.warning('Could not reach the %s: %s', self._name, e)
             return pluginbase.HealthcheckResult(
                 available=False, reason=f'{self._name}: not reachable')
         return pluginbase.HealthcheckResult(
             available=True, reason=f'{self._name}: OK')
 
 
+@dataclasses.dataclass(frozen=True)
+class _Backend:
+    """Check in the form of a stevedore extension."""
+
+    obj: Check
+
+
 class _Ready(healthcheck.Healthcheck):
-    def __init__(self, conf, checks):
-        super().__init__(_nothing, conf)
-        self._backends = [*self._backends, *(
-            types.SimpleNamespace(obj=check) for check in checks)]
+    """Application of oslo.middleware with further checks."""
+
+    def __init__(self, conf: cfg.ConfigOpts, checks: Checks) -> None:
+        super().__init__(_not_found, conf)
+        self._backends: typing.Any = [*self._backends, *(
+            _Backend(Check(name, action))
+            for name, action in checks.items())]
 
 
 class Health:
-    """A WSGI application that answers at :data:`PATH` and below.
+    """WSGI application at :data:`PATH` and below.
 
-    :param checks: what must be there for the process to be ready:
-        name -> function that raises when it is not.
+    :param checks: dependencies of a ready process.
     """
 
-    def __init__(self, conf, checks):
-        self._ready = _Ready(conf, [
-            Check(name, action) for name, action in checks.items()])
+    def __init__(self, conf: cfg.ConfigOpts, checks: Checks) -> None:
+        self._ready = _Ready(conf, checks)
 
-    def __call__(self, environ, start_response):
+    def __call__(self, environ: wsgi_types.WSGIEnvironment,
+                 start_response: wsgi_types.StartResponse
+                 ) -> Iterable[bytes]:
         path = environ.get('PATH_INFO', '').rstrip('/')
         if environ.get('REQUEST_METHOD') not in ('GET', 'HEAD'):
-            return say(start_response, '405 Method Not Allowed',
-                       ('Allow', 'GET, HEAD'))
+            return send_json(start_response, '405 Method Not Allowed',
+                             ('Allow', 'GET, HEAD'))
         if path == LIVE:
-            return say(start_response, '200 OK', body=ALIVE)
+            return send_json(start_response, '200 OK', body=LIVE_BODY)
         if path not in (PATH, READY):
-            return _nothing(environ, start_response)
+            return _not_found(environ, start_response)
         environ['HTTP_ACCEPT'] = 'application/json'
-        return self._ready(environ, start_response)
+        answer: Iterable[bytes] = self._ready(environ, start_response)
+        return answer
 
 
-def say(start_response, status, *headers, body=b'{}'):
-    """A WSGI answer in JSON."""
+def send_json(start_response: wsgi_types.StartResponse, status: str,
+              *headers: tuple[str, str], body: bytes = b'{}'
+              ) -> Iterable[bytes]:
+    """Start a WSGI answer in JSON and return the body."""
     start_response(status, [('Content-Type', 'application/json'),
                             ('Content-Length', str(len(body))), *headers])
     return [body]
 
 
-def _nothing(_environ, start_response):
-    """Also for callers whom [healthcheck] lets know nothing."""
-    return say(start_response, '404 Not Found')
+def _not_found(_environ: wsgi_types.WSGIEnvironment,
+               start_response: wsgi_types.StartResponse) -> Iterable[bytes]:
+    """Send 404, also to callers outside of ``allowed_source_ranges``."""
+    return send_json(start_response, '404 Not Found')

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small web server beside a service: ``/metrics`` and ``/healthcheck``."""
+"""Web server for operators: ``/metrics`` and ``/healthcheck``."""
 
+from collections.abc import Iterable
+from collections.abc import Sequence
 import threading
+from wsgiref import types as wsgi_types
 
 from cheroot import wsgi
+from oslo_config import cfg
 from oslo_log import log
 
 from qinling.telemetry import health
@@ -11,59 +15,73 @@ from qinling.telemetry import metrics
 
 LOG = log.getLogger(__name__)
 
+THREADS = 2
+STOP_TIMEOUT_SECONDS = 1
+
 
 class Listener:
-    """Serves while it is open; does nothing without a port.
+    """Web server from construction until :meth:`close`.
 
-    A port that is not to be had is logged: users are served all the same.
+    An unusable port is logged: the service for users continues.
 
-    :param port: ``None`` for none, 0 for a free one; see :attr:`port`.
-    :param checks: see :class:`~qinling.telemetry.health.Health`.
-    :param live: :class:`~qinling.telemetry.metrics.Live` figures.
+    :param port: ``None`` for no server, 0 for a free port; see
+        :attr:`port`.
+    :param collectors: further metrics, computed at each request.
     """
 
-    def __init__(self, conf, port, checks, *live):
-        self._server = self._thread = self.port = None
+    def __init__(self, conf: cfg.ConfigOpts, port: int | None,
+                 checks: health.Checks, *collectors: metrics.GaugeCollector
+                 ) -> None:
+        self._server: wsgi.Server | None = None
+        self.port: int | None = None
         if port is None:
             return
-        apps = [('/metrics', metrics.application(*live)),
-                (health.PATH, health.Health(conf, checks))]
-        self._server = wsgi.Server(
-            (conf.metrics.host, port), _Paths(apps), numthreads=2,
-            server_name='qinling-metrics', shutdown_timeout=1)
-        # Any of several processes may answer, since each knows the figures
-        # of all of them.
-        self._server.reuse_port = metrics.shared() and port != 0
+        apps: list[tuple[str, wsgi_types.WSGIApplication]] = [
+            ('/metrics', metrics.create_app(*collectors)),
+            (health.PATH, health.Health(conf, checks))]
+        server = wsgi.Server(
+            (conf.metrics.host, port), _PathDispatcher(apps),
+            numthreads=THREADS, server_name='qinling-metrics',
+            shutdown_timeout=STOP_TIMEOUT_SECONDS)
+        # Each of several processes has the metrics of all, so any process
+        # may answer.
+        server.reuse_port = metrics.is_multiprocess() and port != 0
         try:
-            self._server.prepare()
+            server.prepare()
         except OSError as e:
-            self._server = None
-            LOG.error('There are no metrics at %s port %s: %s',
+            LOG.error('Could not serve metrics at %s port %s: %s',
                       conf.metrics.host, port, e)
             return
-        self.port = self._server.bind_addr[1]
+        self._server = server
+        self.port = server.bind_addr[1]
         self._thread = threading.Thread(
-            target=self._server.serve, name='metrics', daemon=True)
+            target=server.serve, name='metrics', daemon=True)
         self._thread.start()
-        LOG.info('Metrics at %s port %s.', conf.metrics.host, self.port)
+        LOG.info('Serving metrics at %s port %s.', conf.metrics.host,
+                 self.port)
 
-    def close(self):
-        """Stop serving."""
+    def close(self) -> None:
+        """Stop the server."""
         if self._server is not None:
             self._server.stop()
             self._thread.join()
 
 
-class _Paths:
-    """One of several applications, by what the path begins with; cheroot's
-    own dispatcher would cut that off."""
+class _PathDispatcher:
+    """WSGI application that selects an application by the path.
 
-    def __init__(self, apps):
+    The dispatcher of cheroot would remove the prefix from the path.
+    """
+
+    def __init__(self, apps: Sequence[
+            tuple[str, wsgi_types.WSGIApplication]]) -> None:
         self._apps = apps
 
-    def __call__(self, environ, start_response):
+    def __call__(self, environ: wsgi_types.WSGIEnvironment,
+                 start_response: wsgi_types.StartResponse
+                 ) -> Iterable[bytes]:
         path = environ['PATH_INFO']
         for prefix, app in self._apps:
             if path == prefix or path.startswith(prefix + '/'):
                 return app(environ, start_response)
-        return health.say(start_response, '404 Not Found')
+        return health.send_json(start_response, '404 Not Found')

@@ -1,35 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures for Prometheus.
+"""Metrics for Prometheus.
 
-Each metric is a constant of this module, as a logger is: where something
-happens, a child that was bound to its labels before is told of it, which
-takes less than a microsecond.  Labels have few values: never the id of a
-function, of an execution or of a project.
+Each metric is a constant of the module, like a logger.  Hot code updates a
+child with bound labels, in less than a microsecond.  Labels have few values:
+never ids of functions, executions or projects.
 
-Where one service has several processes on a host, the variable
-``PROMETHEUS_MULTIPROC_DIR`` names a directory in which the library adds their
-figures up.
+Where a service has several processes on a host, the environment variable
+``PROMETHEUS_MULTIPROC_DIR`` names a directory in which the library adds up
+the metrics of all processes.
 """
 
+from collections.abc import Iterable
+from collections.abc import Iterator
 import os
+import typing
+from wsgiref import types as wsgi_types
 
 import prometheus_client as client
 from prometheus_client import core
 from prometheus_client import multiprocess
 from prometheus_client import registry as registries
 
-#: Seconds: executions on a warm worker take one millisecond, some minutes.
-BUCKETS = (.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30,
-           60, 300)
+#: An execution on a warm worker takes a millisecond, or some minutes.
+BUCKETS_SECONDS = (.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5,
+                   10, 30, 60, 300)
 REGISTRY = client.CollectorRegistry()
 
+#: Name, help, labels and value of a gauge.
+Sample = tuple[str, str, dict[str, str], float]
 
-def _counter(name, text, *labels):
+
+def _counter(name: str, text: str, *labels: str) -> client.Counter:
     return client.Counter(name, text, labels, registry=REGISTRY)
 
 
-def _histogram(name, text, *labels):
-    return client.Histogram(name, text, labels, buckets=BUCKETS,
+def _histogram(name: str, text: str, *labels: str) -> client.Histogram:
+    return client.Histogram(name, text, labels, buckets=BUCKETS_SECONDS,
                             registry=REGISTRY)
 
 
@@ -38,82 +44,84 @@ requests = _histogram(
     'Requests answered by the API, by route.', 'method', 'route', 'status')
 rpc_failures = _counter(
     'qinling_rpc_failures_total',
-    'Messages to engines that were not sent or not answered.', 'verb')
+    'Messages to engines that failed or got no answer.', 'verb')
 executions = _histogram(
     'qinling_execution_duration_seconds',
-    'Executions ended by this engine, from their begin here to their end.',
-    'mode', 'status')
-seat_wait = _histogram(
+    'Executions ended by this engine, from the start in this engine to the '
+    'end.', 'mode', 'status')
+worker_wait = _histogram(
     'qinling_worker_wait_seconds',
-    'How long executions waited for a place on a worker.')
+    'Time that executions waited for a worker slot.')
 cold_starts = _histogram(
     'qinling_cold_start_duration_seconds',
-    'Workers that were given a function, from the choice of the worker until '
-    'the code was loaded.')
+    'Loads of a function into a worker, from the selection of the worker '
+    'until the code was loaded.')
 cold_start_failures = _counter(
     'qinling_cold_start_failures_total',
-    'Workers that could not be had, or did not load the function.')
-rescued = _counter(
+    'Cold starts without a worker, or with a failed load of the function.')
+reaped = _counter(
     'qinling_reaper_executions_total',
-    'Executions that nobody looked after, by what was done with them.',
-    'action')
+    'Orphaned executions, by action of the reaper.', 'action')
 leases_lost = _counter(
     'qinling_leases_lost_total',
-    'Executions that were not this engine\'s any more when it renewed their '
-    'leases.')
-ticks = _counter(
+    'Executions that another engine had claimed when this engine renewed '
+    'the lease.')
+fire_times = _counter(
     'qinling_scheduler_ticks_total',
-    'Ticks of jobs, by what came of them.', 'outcome')
+    'Fire times of jobs, by outcome.', 'outcome')
 notifications_dropped = _counter(
     'qinling_notifications_dropped_total',
-    'Notifications for the audit trail that the bus did not take in time.')
+    'Notifications of the audit trail that the bus did not accept in time.')
 
-rescued_again = rescued.labels('begun again')
-rescued_ended = rescued.labels('ended')
-ticks_fired = ticks.labels('fired')
-ticks_refused = ticks.labels('refused')
+reaped_requeued = reaped.labels('requeued')
+reaped_ended = reaped.labels('ended')
+fire_times_fired = fire_times.labels('fired')
+fire_times_refused = fire_times.labels('refused')
 
 
-class Live(registries.Collector):
-    """Figures that are looked up when somebody asks.
+class GaugeSource(typing.Protocol):
+    """Component with metrics that are computed on demand."""
 
-    :param look: function that yields (name, help, labels as a dict,
-        number).
-    """
+    def collect_metrics(self) -> Iterator[Sample]:
+        """Yield (name, help, labels, value) of each gauge."""
 
-    def __init__(self, look):
-        self._look = look
 
-    def describe(self):
-        """Nothing, so that registering looks nothing up."""
+class GaugeCollector(registries.Collector):
+    """Collector that reads the gauges of a source at each request."""
+
+    def __init__(self, source: GaugeSource) -> None:
+        self._source = source
+
+    def describe(self) -> Iterable[client.Metric]:
+        """Return no metrics, so that registration reads no gauge."""
         return []
 
-    def collect(self):
-        """The families, each once."""
-        families = {}
-        for name, text, labels, number in self._look():
+    def collect(self) -> Iterable[client.Metric]:
+        """Return the gauges, grouped by name."""
+        families: dict[str, core.GaugeMetricFamily] = {}
+        for name, text, labels, value in self._source.collect_metrics():
             family = families.setdefault(name, core.GaugeMetricFamily(
                 name, text, labels=list(labels)))
-            family.add_metric(list(labels.values()), number)
+            family.add_metric(list(labels.values()), value)
         return families.values()
 
 
-def application(*live):
-    """A WSGI application that answers with all figures, those of ``live``
-    (:class:`Live`) among them."""
+def create_app(*collectors: GaugeCollector) -> wsgi_types.WSGIApplication:
+    """Return a WSGI application that answers with all metrics."""
     registry = client.CollectorRegistry()
-    if shared():
+    if is_multiprocess():
         multiprocess.MultiProcessCollector(registry)
     else:
         registry.register(REGISTRY)
-        for collector in (client.PlatformCollector, client.ProcessCollector,
-                          client.GCCollector):
-            collector(registry=registry)
-    for each in live:
-        registry.register(each)
-    return client.make_wsgi_app(registry)
+        client.PlatformCollector(registry=registry)
+        client.ProcessCollector(registry=registry)
+        client.GCCollector(registry=registry)
+    for collector in collectors:
+        registry.register(collector)
+    app: wsgi_types.WSGIApplication = client.make_wsgi_app(registry)
+    return app
 
 
-def shared():
-    """Whether several processes add their figures up."""
+def is_multiprocess() -> bool:
+    """Return whether several processes add up their metrics."""
     return 'PROMETHEUS_MULTIPROC_DIR' in os.environ

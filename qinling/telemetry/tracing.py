@@ -1,20 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Traces with OpenTelemetry, where ``[tracing] enabled`` is set.
+"""Traces with OpenTelemetry, if ``[tracing] enabled`` is set.
 
-The libraries are imported only then: they are the extra ``tracing`` of this
-package.  Between processes, and to functions, a span travels as the text
-``traceparent`` of W3C Trace Context; what came with a request is handed on
-also where nothing is traced.
+The libraries, the extra ``tracing`` of the package, are imported on demand.
+Between processes, and to functions, a span travels as the header
+``traceparent`` of W3C Trace Context.  A process without traces passes on the
+header of the request.
 """
 
+from collections.abc import Iterator
+from collections.abc import Mapping
 import contextlib
+import typing
+from wsgiref import types as wsgi_types
+
+from oslo_config import cfg
+
+if typing.TYPE_CHECKING:
+    from qinling.api import route as route_module
 
 
-def make(conf, service):
-    """A :class:`Tracer` if the options want one, else ``None``.
+def create_tracer(conf: cfg.ConfigOpts, service: str) -> 'Tracer | None':
+    """Return the tracer of a process, ``None`` if traces are disabled.
 
-    :param service: what the process is called in traces.
-    :raises ValueError: the libraries are not there.
+    :param service: name of the process in traces.
+    :raises ValueError: the libraries are not installed.
     """
     if not conf.tracing.enabled:
         return None
@@ -26,19 +35,23 @@ def make(conf, service):
             f'{e}.')
 
 
-def span(tracer, name, parent, **attributes):
-    """A context manager that gives the ``traceparent`` for what happens
-    within: that of a new span, or ``parent`` without a tracer."""
+def start_span(tracer: 'Tracer | None', name: str, parent: str | None,
+               **attributes: typing.Any
+               ) -> contextlib.AbstractContextManager[str | None]:
+    """Return a context manager that yields a ``traceparent``.
+
+    The header belongs to a new span, or is ``parent`` without a tracer.
+    """
     if tracer is None:
         return contextlib.nullcontext(parent)
-    return tracer.span(name, parent, attributes)
+    return tracer.start_span(name, parent, attributes)
 
 
 class Tracer:
-    """Makes spans and sends them to a collector, from a thread of its
-    own."""
+    """Factory of spans, which a thread sends to a collector."""
 
-    def __init__(self, options, service, exporter=None):
+    def __init__(self, options: cfg.ConfigOpts.GroupAttr, service: str,
+                 exporter: typing.Any = None) -> None:
         from opentelemetry.sdk import resources
         from opentelemetry.sdk import trace as sdk
         from opentelemetry.sdk.trace import export
@@ -53,54 +66,65 @@ class Tracer:
             sampler=sampling.ParentBased(
                 sampling.TraceIdRatioBased(options.sample_ratio)))
         self._provider.add_span_processor(export.BatchSpanProcessor(
-            exporter or _exporter(options)))
+            exporter or _create_exporter(options)))
         self._tracer = self._provider.get_tracer('qinling')
 
     @contextlib.contextmanager
-    def request(self, environ, key):
-        """A span around a request, whose ``traceparent`` is under ``key``
-        in the WSGI environment before, and that of the span then."""
-        with self._started(environ['REQUEST_METHOD'], environ[key],
-                           self._kinds.SERVER, {}) as (made, parent):
-            environ[key] = parent
-            yield made
+    def trace_request(self, environ: wsgi_types.WSGIEnvironment, key: str
+                      ) -> Iterator[typing.Any]:
+        """Yield a span around a request.
 
-    def answered(self, made, route, status):
-        """Say what came of a request; ``status`` as in WSGI."""
+        :param key: key of the ``traceparent`` in the environment; the span
+            replaces the header of the client.
+        """
+        with self._start(environ['REQUEST_METHOD'], environ[key],
+                         self._kinds.SERVER, {}) as (span, traceparent):
+            environ[key] = traceparent
+            yield span
+
+    def record_response(self, span: typing.Any,
+                        route: 'route_module.route | None', status: str
+                        ) -> None:
+        """Add the route and the WSGI status of a request to the span."""
         code = int(status[:3])
-        made.set_attribute('http.response.status_code', code)
+        span.set_attribute('http.response.status_code', code)
         if route is not None:
-            made.set_attribute('http.route', route.path)
-            made.update_name(f'{route.method} {route.path}')
+            span.set_attribute('http.route', route.path)
+            span.update_name(f'{route.method} {route.path}')
         if code >= 500:
-            made.set_status(self._error)
+            span.set_status(self._error)
 
     @contextlib.contextmanager
-    def span(self, name, parent, attributes):
-        """See :func:`span`."""
-        with self._started(name, parent, self._kinds.INTERNAL,
-                           attributes) as (_, traceparent):
+    def start_span(self, name: str, parent: str | None,
+                   attributes: Mapping[str, typing.Any]) -> Iterator[str]:
+        """Yield the ``traceparent`` of a new span."""
+        with self._start(name, parent, self._kinds.INTERNAL,
+                         attributes) as (_, traceparent):
             yield traceparent
 
     @contextlib.contextmanager
-    def _started(self, name, parent, kind, attributes):
-        above = self._propagator.extract({'traceparent': parent or ''})
-        made = self._tracer.start_span(
-            name, above, kind, {f'qinling.{key}': value
-                                for key, value in attributes.items()})
-        with made:
-            yield made, self._carried(made)
+    def _start(self, name: str, parent: str | None, kind: typing.Any,
+               attributes: Mapping[str, typing.Any]
+               ) -> Iterator[tuple[typing.Any, str]]:
+        """Yield a new span and the ``traceparent`` of the span."""
+        context = self._propagator.extract({'traceparent': parent or ''})
+        span = self._tracer.start_span(
+            name, context, kind, {f'qinling.{key}': value
+                                  for key, value in attributes.items()})
+        with span:
+            yield span, _format_traceparent(span)
 
-    def _carried(self, made):
-        found = made.get_span_context()
-        return (f'00-{found.trace_id:032x}-{found.span_id:016x}-'
-                f'{int(found.trace_flags):02x}')
-
-    def close(self):
-        """Send what is still to be sent."""
+    def close(self) -> None:
+        """Send the remaining spans."""
         self._provider.shutdown()
 
 
-def _exporter(options):
+def _format_traceparent(span: typing.Any) -> str:
+    context = span.get_span_context()
+    return (f'00-{context.trace_id:032x}-{context.span_id:016x}-'
+            f'{int(context.trace_flags):02x}')
+
+
+def _create_exporter(options: cfg.ConfigOpts.GroupAttr) -> typing.Any:
     from opentelemetry.exporter.otlp.proto.http import trace_exporter
     return trace_exporter.OTLPSpanExporter(endpoint=options.endpoint)
