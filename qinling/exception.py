@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every error of the service, with the HTTP code that it becomes.
+"""Errors of the service, with the HTTP status of the answer.
 
-A class's ``msg_fmt`` names the fields that its constructor takes, so that an
-error always says which thing it is about.  Drivers know only the last two
-families: :class:`TemporaryError` (trying again may help) and
-:class:`PermanentError` (it will not).
+``msg_fmt`` of a class names the fields of the constructor, so that each error
+identifies the resource.  Drivers raise only :class:`TemporaryError`, after
+which a retry may succeed, and :class:`PermanentError`.
 """
+
+import typing
 
 
 class QinlingError(Exception):
-    """Base of all errors; ``http_code`` is what the API answers."""
+    """Base of all errors; ``http_code`` is the status of the answer."""
 
     http_code = 500
     msg_fmt = 'An internal error happened; see the log of the service.'
 
-    def __init__(self, message=None, **fields):
+    def __init__(self, message: str | None = None,
+                 **fields: typing.Any) -> None:
         self.fields = fields
         super().__init__(message or self.msg_fmt.format(**fields))
 
@@ -66,7 +68,7 @@ class Unprocessable(QinlingError):
 
 
 class RateLimited(QinlingError):
-    """``retry_after`` is in seconds."""
+    """Too many requests; ``retry_after`` is in seconds."""
 
     http_code = 429
     msg_fmt = ('There are more requests than the limit of {limit} allows; '
@@ -74,7 +76,7 @@ class RateLimited(QinlingError):
 
 
 class TooManyExecutions(QinlingError):
-    """``retry_after`` is in seconds."""
+    """Too many requests; ``retry_after`` is in seconds."""
 
     http_code = 429
     msg_fmt = ('{what} may not have more executions at the same time '
@@ -179,8 +181,8 @@ class IdempotencyKeyReused(Unprocessable):
 
 
 class TemporaryError(Exception):
-    """A driver failed in a way that another try may overcome."""
+    """Failure of a driver; a retry may succeed."""
 
 
 class PermanentError(Exception):
-    """A driver failed, and would fail again in the same way."""
+    """Failure of a driver; a retry would fail, too."""

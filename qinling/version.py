@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The release of the installed service."""
+"""Release of the installed service."""
 
 from importlib import metadata
 
 
-def release():
-    """The version text, as the package metadata has it."""
+def release() -> str:
+    """Return the version in the metadata of the package."""
     try:
         return metadata.version('qinling')
     except metadata.PackageNotFoundError:
