@@ -1,22 +1,26 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures synchronous executions of a cloud deployment.
+"""Benchmark of synchronous executions of a cloud deployment.
 
-Starts one API and one engine over a real message bus and database, runs the
-function ``hello(name)``, and prints executions per second and times for 1, 8
-and 32 connections, and where the time goes::
+Starts one API and one engine over an existing message bus and database, runs
+the function ``hello(name)``, and prints executions per second and times for
+1, 8 and 32 connections, and the parts of the time of an execution::
 
     python tools/bench/cloud.py \
         --transport-url rabbit://guest:guest@127.0.0.1:5672/bench \
         --database-url mysql+pymysql://root@127.0.0.1/bench
 
-The database must be empty, and the virtual host be there.  The load, both
+The database must be empty, and the virtual host must exist.  The load, both
 programs, the workers, the bus and the database share the cores.  Figures are
 medians of rounds; a bare request (``GET /v1``) in each round is the reference
-that tells how fast the machine is at this moment.
+for the present speed of the machine.
 """
 
 import argparse
-import os
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
 import pathlib
 import re
 import signal
@@ -27,7 +31,9 @@ import tempfile
 import time
 import urllib.request
 
-import main_job
+import processes
+import service
+import timing
 
 CONFIG = """
 [DEFAULT]
@@ -44,16 +50,18 @@ engine_port = 0
 [oslo_messaging_rabbit]
 rpc_conn_pool_size = 64
 """
-#: Seconds for which the idle programs are watched, whose processor time is
-#: not that of executions.
-IDLE = 3
+#: Duration of the measurement of idle programs, whose processor time is
+#: subtracted.
+IDLE_SECONDS = 3
+DURATION = 'qinling_execution_duration_seconds'
+WAIT = 'qinling_worker_wait_seconds'
 SERVERS = ('mariadbd', 'mysqld', 'postgres', 'beam.smp')
 
 
 class Program:
-    """One of the programs, as a process."""
+    """Process of a program of the service."""
 
-    def __init__(self, name, directory, *words):
+    def __init__(self, name: str, directory: str, *words: str) -> None:
         self.log = pathlib.Path(directory, f'{name}.log')
         code = f'from qinling.cmd import {name}; {name}.main()'
         with self.log.open('wb') as log:
@@ -62,35 +70,24 @@ class Program:
                  f'{directory}/qinling.conf', *words],
                 stdout=log, stderr=log)
 
-    def told(self, pattern):
-        """What the log says, once it does."""
+    def wait_for_log(self, pattern: str) -> str:
+        """Wait for a line in the log, and return the group of the match."""
         while True:
-            found = re.search(pattern, self.log.read_text())
-            if found:
-                return found[1]
+            match = re.search(pattern, self.log.read_text())
+            if match:
+                return match[1]
             if self.process.poll() is not None:
                 sys.exit(self.log.read_text())
             time.sleep(0.05)
 
-    def stop(self):
+    def stop(self) -> None:
+        """Terminate the process."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait()
 
 
-def cpu_ms(pids):
-    """Processor time that processes have had."""
-    total = 0
-    for pid in pids:
-        try:
-            text = pathlib.Path(f'/proc/{pid}/stat').read_text()
-        except OSError:
-            continue
-        total += sum(map(int, text.rpartition(')')[2].split()[11:13]))
-    return total * 1000 / os.sysconf('SC_CLK_TCK')
-
-
-def named(names):
-    """Ids of processes by the names of their programs."""
+def find_processes(names: Iterable[str]) -> Iterator[int]:
+    """Yield the ids of processes by the names of their programs."""
     for path in pathlib.Path('/proc').glob('[0-9]*/comm'):
         try:
             if path.read_text().strip() in names:
@@ -99,87 +96,94 @@ def named(names):
             continue
 
 
-def spent(groups, action):
-    """Processor time in ms that groups of processes have while something
-    is done."""
-    before = {name: cpu_ms(pids) for name, pids in groups.items()}
+def measure_cpu_ms(pids: Mapping[str, Iterable[int]],
+                   action: Callable[[], object]) -> dict[str, float]:
+    """Return the processor time by name during an action."""
+    before = {name: processes.read_cpu_ms(pids[name]) for name in pids}
     action()
-    return {name: cpu_ms(pids) - before[name]
-            for name, pids in groups.items()}
+    return {name: processes.read_cpu_ms(pids[name]) - before[name]
+            for name in pids}
 
 
-def figure(port, name):
-    """The sum of the samples of a metric of the engine."""
-    with urllib.request.urlopen(f'http://127.0.0.1:{port}/metrics') as found:
+def read_metric(port: str, name: str) -> float:
+    """Return the sum of the samples of a metric of the engine."""
+    with urllib.request.urlopen(f'http://127.0.0.1:{port}/metrics') as answer:
         return sum(float(value) for value in re.findall(
-            rf'^{name}(?:{{[^}}]*}})? (\S+)$', found.read().decode(), re.M))
+            rf'^{name}(?:{{[^}}]*}})? (\S+)$', answer.read().decode(), re.M))
 
 
-def measure(url, function, options):
-    """The table of connections."""
+def print_loads(url: str, function: str, options: argparse.Namespace) -> None:
+    """Measure and print the table of connections."""
     print(f'{"connections":>12}{"per second":>12}{"p50 ms":>9}{"p99 ms":>9}'
           f'{"bare p50 ms":>13}')
-    client = main_job.Client(url)
+    client = service.Client(url)
     for connections in (1, 8, 32):
-        main_job.load(url, function, connections, 1)
+        timing.measure_load(url, function, connections, 1)
         rounds = []
         for _ in range(options.rounds):
-            bare = main_job.median_ms(
+            bare = timing.measure_median_ms(
                 lambda: client.call('GET', '/v1'), 200)
-            took, times = main_job.load(
+            duration, times = timing.measure_load(
                 url, function, connections, options.seconds)
-            rounds.append((len(times) / took, times[len(times) // 2],
+            rounds.append((len(times) / duration, times[len(times) // 2],
                            times[int(len(times) * .99)], bare))
         rate, p50, p99, bare = map(statistics.median, zip(*rounds))
         print(f'{connections:12}{rate:12.0f}{p50:9.2f}{p99:9.2f}{bare:13.2f}')
 
 
-def explain(url, runtime, function, api, engine):
-    """Where the time of one execution goes, on one connection."""
-    client = main_job.Client(url)
-    port = engine.told(r'Metrics at \S+ port (\d+)')
-    names = [f'qinling_{name}_{part}' for name in (
-        'execution_duration_seconds', 'worker_wait_seconds')
-        for part in ('sum', 'count')]
-    before = [figure(port, name) for name in names]
-    groups = {'API': [api.process.pid], 'engine': [engine.process.pid],
-              'workers': main_job.descendants(engine.process.pid),
-              'bus and database': list(named(SERVERS))}
-    idle = spent(groups, lambda: time.sleep(IDLE))
-    found = []
-    busy = spent(groups, lambda: found.extend(
-        main_job.load(url, function, 1, 5)))
-    seconds, times = found
-    count = len(times)
-    took, number, waited, _ = (
-        after - old for after, old in zip(
-            (figure(port, name) for name in names), before))
-    print(f'\n{"one connection, mean of an execution, ms":44}'
-          f'{statistics.mean(times):8.2f}')
-    print(f'{"  in the engine: claim, worker, result":44}'
-          f'{took / number * 1000:8.2f}')
-    print(f'{"    of that, waiting for a place on a worker":44}'
-          f'{waited / number * 1000:8.2f}')
-    for name, action in (
-            ('a bare request (HTTP)', lambda: client.call('GET', '/v1')),
-            ('  and one query', lambda: client.call(
-                'GET', f'/v1/runtimes/{runtime}')),
-            ('  and a call over the bus', lambda: client.call(
-                'GET', f'/v1/runtimes/{runtime}/pool'))):
-        print(f'{name + ", p50 ms":44}'
-              f'{main_job.median_ms(action, 500):8.2f}')
-    for name in groups:
-        each = (busy[name] - idle[name] * seconds / IDLE) / count
-        print(f'{"processor time in " + name + ", ms":44}{each:8.2f}')
+def print_parts(url: str, function: str, api: Program, engine: Program
+                ) -> None:
+    """Measure and print the parts of the time of an execution, on one
+    connection."""
+    port = engine.wait_for_log(r'Metrics at \S+ port (\d+)')
+    names = [f'{DURATION}_sum', f'{DURATION}_count', f'{WAIT}_sum']
+    before = [read_metric(port, name) for name in names]
+    pids = {'API': [api.process.pid], 'engine': [engine.process.pid],
+            'workers': processes.list_descendants(engine.process.pid),
+            'bus and database': list(find_processes(SERVERS))}
+    idle = measure_cpu_ms(pids, lambda: time.sleep(IDLE_SECONDS))
+    loads: list[tuple[float, list[float]]] = []
+    busy = measure_cpu_ms(pids, lambda: loads.append(
+        timing.measure_load(url, function, 1, 5)))
+    (seconds, times), = loads
+    duration, count, wait = (
+        read_metric(port, name) - value for name, value in zip(names, before))
+    print()
+    for name, value in (
+            ('one connection, mean of an execution, ms',
+             statistics.mean(times)),
+            ('  in the engine: claim, worker, result',
+             duration / count * 1000),
+            ('    of these, waiting for a slot of a worker',
+             wait / count * 1000)):
+        print(f'{name:44}{value:8.2f}')
+    print_requests(url)
+    for name in pids:
+        cpu_ms = busy[name] - idle[name] * seconds / IDLE_SECONDS
+        print(f'{"processor time in " + name + ", ms":44}'
+              f'{cpu_ms / len(times):8.2f}')
 
 
-def main():
+def print_requests(url: str) -> None:
+    """Measure and print requests without an execution."""
+    client = service.Client(url)
+    runtime = client.find_runtime()
+    for name, path in (
+            ('a bare request (HTTP)', '/v1'),
+            ('  and one query', f'/v1/runtimes/{runtime}'),
+            ('  and a call over the bus', f'/v1/runtimes/{runtime}/pool')):
+        median = timing.measure_median_ms(
+            lambda: client.call('GET', path), 500)
+        print(f'{name + ", p50 ms":44}{median:8.2f}')
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(
         description='Measure synchronous executions of a cloud deployment.')
     parser.add_argument('--transport-url', required=True)
     parser.add_argument('--database-url', required=True)
     parser.add_argument('--seconds', type=float, default=4,
-                        help='how long each round lasts')
+                        help='duration of each round')
     parser.add_argument('--rounds', type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
@@ -187,7 +191,7 @@ def main():
             bus=options.transport_url, database=options.database_url,
             directory=directory))
         manage = Program('db_manage', directory, 'upgrade')
-        manage.told(r'(The database is at)')
+        manage.wait_for_log(r'(The database is at)')
         engine, api = (Program(name, directory)
                        for name in ('engine', 'api'))
         try:
@@ -197,21 +201,22 @@ def main():
                 program.stop()
 
 
-def run(engine, api, options):
-    """Make a function, and measure it."""
-    url = api.told(r'Serving at (\S+)\.\n')
-    client = main_job.Client(url)
-    engine.told(r'(Metrics at)')
+def run(engine: Program, api: Program, options: argparse.Namespace) -> None:
+    """Create a function and measure executions."""
+    url = api.wait_for_log(r'Serving at (\S+)\.\n')
+    client = service.Client(url)
+    engine.wait_for_log(r'(Metrics at)')
     runtime = client.json('POST', '/v1/runtimes', {
         'image': 'python3', 'name': 'python3'})['id']
     while client.json('GET', f'/v1/runtimes/{runtime}')[
             'status'] != 'available':
         time.sleep(0.1)
-    function = main_job.create(client, runtime)
+    function = client.create_function(runtime)
+    body = service.build_request(function)
     for _ in range(50):
-        main_job.run(client, main_job.order(function))
-    measure(url, function, options)
-    explain(url, runtime, function, api, engine)
+        client.run(body)
+    print_loads(url, function, options)
+    print_parts(url, function, api, engine)
 
 
 if __name__ == '__main__':

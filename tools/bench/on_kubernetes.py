@@ -1,153 +1,158 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures functions on pods.
+"""Benchmark of functions in pods.
 
-Starts a stand-in for Kubernetes, which runs pods as processes of this
-machine, and a server that uses it, and prints a table::
+Starts a simulator of Kubernetes, which runs pods as processes of the present
+machine, and a server on the simulator, and prints a table::
 
     python tools/bench/on_kubernetes.py [--seconds 5] [--rounds 20]
 
-The claim of an idle pod and of one that must be made first are measured at
-the driver, until the agent of the pod has answered; executions over the REST
-API.  The stand-in starts a container in the time that a process takes: what
-is measured is the driver and the engine, not a cluster.  Calls of the API
-server are counted, without those that renew the engine's sign of life.
+Claims of an idle pod and of a new pod are measured at the driver, until the
+agent of the pod answers; executions over the REST API.  The simulator starts
+a container as fast as a process: the benchmark measures the driver and the
+engine, not a cluster.  Counts the calls of the API server, without renewals
+of the lease of the engine.
 """
 
 import argparse
 import pathlib
-import signal
 import statistics
 import sys
-import tempfile
 import threading
 import time
 
-import main_job
+import service
+import timing
 
-# The last directory: nothing of ours is to hide a library.
+# Last in the path, so that no module of the checkout hides a library.
 sys.path.append(str(pathlib.Path(__file__).parents[2]))
 
 from qinling import conf as qinling_conf  # noqa: E402
-from qinling.engine.run import invoker  # noqa: E402
+from qinling.engine.workers import invoker as invokers  # noqa: E402
 from qinling.orchestrators import base  # noqa: E402
 from qinling.orchestrators import kubernetes  # noqa: E402
 from qinling.tests.kubernetes import cluster as clusters  # noqa: E402
 from qinling.tests.kubernetes import images  # noqa: E402
 
 IMAGE = 'python3'
+FUNCTION = base.FunctionKey('f')
 LIMITS = base.Limits(cpu=100, memory_size=64 << 20, slots=1)
-STANDING = {'leases'}
+PERIODIC_RESOURCES = {'leases'}
+EXECUTIONS = 500
+CONFIG = '''
+[engine]
+orchestrator = kubernetes
+[kubernetes]
+kubeconfig = {}
+namespace = {}
+replicas = 2
+'''
 
 
-def driver(cluster, replicas):
-    """A driver with one pool that is full."""
+def create_driver(cluster: clusters.Cluster, replicas: int
+                  ) -> kubernetes.Driver:
+    """Return a driver with one full pool."""
     conf = qinling_conf.load([], [])
     for name, value in (('kubeconfig', cluster.kubeconfig),
                         ('namespace', cluster.namespace),
                         ('replicas', replicas)):
         conf.set_override(name, value, group='kubernetes')
-    made = kubernetes.Driver(conf)
-    made.ensure_pool(base.RuntimeSpec('r', IMAGE))
-    wait_full(made, replicas)
-    return made
+    driver = kubernetes.Driver(conf)
+    driver.ensure_pool(base.RuntimeSpec('r', IMAGE))
+    wait_for_pool(driver, replicas)
+    return driver
 
 
-def wait_full(made, replicas):
-    while made.pools()['r'].available < replicas:
+def wait_for_pool(driver: kubernetes.Driver, replicas: int) -> None:
+    """Wait until the pool is full."""
+    while driver.pools()['r'].available < replicas:
         time.sleep(0.005)
 
 
-def claim_ms(made, calls):
-    """(milliseconds until a claimed worker has answered, the worker)."""
-    begin = time.perf_counter()
-    worker = made.claim('r', base.FunctionKey('f'), LIMITS)
-    status, _answer = calls.status(worker)
+def claim(driver: kubernetes.Driver, invoker: invokers.Invoker
+          ) -> tuple[float, base.Worker]:
+    """Return the milliseconds until a claimed worker answers, and the
+    worker."""
+    start = time.perf_counter()
+    worker = driver.claim('r', FUNCTION, LIMITS)
+    status, _answer = invoker.status(worker)
     if status != 200:
         raise RuntimeError(status)
-    return (time.perf_counter() - begin) * 1000, worker
+    return (time.perf_counter() - start) * 1000, worker
 
 
-def claims(cluster, rounds):
-    """Figures of claims."""
-    made, calls = driver(cluster, 1), invoker.Invoker()
-    idle, fresh = [], []
+def measure_claims(cluster: clusters.Cluster, rounds: int
+                   ) -> dict[str, float]:
+    """Return the figures of claims by name."""
+    driver, invoker = create_driver(cluster, 1), invokers.Invoker()
+    idle_times, new_times = [], []
     for _ in range(rounds):
-        wait_full(made, 1)
-        first, one = claim_ms(made, calls)
-        # Nothing is idle now.
-        second, other = claim_ms(made, calls)
-        idle.append(first)
-        fresh.append(second)
-        for worker in (one, other):
-            calls.forget(worker)
-            made.release(worker)
-    made.delete_pool('r')
-    made.close()
+        wait_for_pool(driver, 1)
+        milliseconds, idle = claim(driver, invoker)
+        idle_times.append(milliseconds)
+        # The pool is now empty.
+        milliseconds, new = claim(driver, invoker)
+        new_times.append(milliseconds)
+        for worker in (idle, new):
+            invoker.forget(worker)
+            driver.release(worker)
+    driver.delete_pool('r')
+    driver.close()
     return {'claim of an idle pod until it answers, p50 ms':
-            statistics.median(idle),
-            'claim when none is idle, p50 ms': statistics.median(fresh)}
+            statistics.median(idle_times),
+            'claim when none is idle, p50 ms': statistics.median(new_times)}
 
 
-def start(cluster, directory):
-    """(process, URL) of a server on the cluster."""
-    config = pathlib.Path(directory, 'qinling.conf')
-    config.write_text(
-        '[engine]\norchestrator = kubernetes\n[kubernetes]\n'
-        f'kubeconfig = {cluster.kubeconfig}\n'
-        f'namespace = {cluster.namespace}\nreplicas = 2\n')
-    return main_job.start(directory, '--config-file', str(config))
-
-
-def executions(cluster, url, options):
-    """Figures of executions."""
-    client = main_job.Client(url)
-    runtime = client.json('GET', '/v1/runtimes')['runtimes'][0]['id']
-    main_job.wait_for_pool(client, runtime, 2)
-    function = main_job.create(client, runtime)
-    body = main_job.order(function)
+def measure_executions(cluster: clusters.Cluster, url: str,
+                       options: argparse.Namespace) -> dict[str, float]:
+    """Return the figures of executions by name."""
+    client = service.Client(url)
+    runtime = client.find_runtime()
+    client.wait_for_pool(runtime, 2)
+    function = client.create_function(runtime)
+    body = service.build_request(function)
     for _ in range(50):
-        main_job.run(client, body)
-    settle(cluster)
-    before, rounds = len(cluster.calls), 500
-    warm = main_job.median_ms(lambda: main_job.run(client, body), rounds)
-    asked = [call for call in cluster.calls[before:]
-             if call.resource not in STANDING]
+        client.run(body)
+    calls = wait_for_quiet(cluster)
+    warm = timing.measure_median_ms(lambda: client.run(body), EXECUTIONS)
+    calls = count_calls(cluster) - calls
     return {
         'warm execution, p50 ms': warm,
-        'calls of the API server for each': len(asked) / rounds,
-        'executions/s, 8 connections': main_job.throughput(
+        'calls of the API server for each': calls / EXECUTIONS,
+        'executions/s, 8 connections': timing.measure_throughput(
             url, function, 8, options.seconds),
-        'first execution of a function, p50 ms': main_job.first_ms(
+        'first execution of a function, p50 ms': timing.measure_first_ms(
             client, runtime, 2, options.rounds)}
 
 
-def settle(cluster):
-    """Wait until the cluster is asked nothing any more."""
-    seen, quiet = -1, threading.Event()
-    while seen != (count := sum(call.resource not in STANDING
-                                for call in cluster.calls)):
-        seen = count
-        quiet.wait(1)
+def count_calls(cluster: clusters.Cluster) -> int:
+    """Return the number of calls of the API server so far."""
+    return sum(call.resource not in PERIODIC_RESOURCES
+               for call in cluster.calls)
 
 
-def main():
+def wait_for_quiet(cluster: clusters.Cluster) -> int:
+    """Wait for a second without calls, and return the number of calls."""
+    count = -1
+    while count != (count := count_calls(cluster)):
+        threading.Event().wait(1)
+    return count
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(
-        description='Measure functions on pods of a stand-in.')
+        description='Measure functions in pods of a simulator.')
     parser.add_argument('--seconds', type=float, default=5,
-                        help='how long to measure throughput')
+                        help='duration of a measurement of throughput')
     parser.add_argument('--rounds', type=int, default=20,
                         help='claims, and first executions')
     options = parser.parse_args()
-    with clusters.Cluster() as cluster, \
-            tempfile.TemporaryDirectory() as directory:
+    with clusters.Cluster() as cluster:
         cluster.kubelet.images[IMAGE] = images.runtime()
-        figures = claims(cluster, options.rounds)
-        server, url = start(cluster, directory)
-        try:
-            figures |= executions(cluster, url, options)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait()
+        figures = measure_claims(cluster, options.rounds)
+        with service.run_server(CONFIG.format(
+                cluster.kubeconfig, cluster.namespace)) as server:
+            figures |= measure_executions(cluster, server.url, options)
     for name, value in figures.items():
         print(f'{name:48}{value:10.2f}')
 

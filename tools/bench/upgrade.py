@@ -1,19 +1,22 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures an upgrade of the database while the service uses it.
+"""Benchmark of an upgrade of the database under load.
 
-Makes a database of its own at the first revision, fills it with executions,
-and brings it to the newest one while threads write and read executions::
+Creates a database at the first revision, stores executions, and upgrades the
+database to the newest revision while threads write and read executions::
 
     python tools/bench/upgrade.py --url mysql+pymysql://root@127.0.0.1/mysql
     python tools/bench/upgrade.py \
         --url postgresql+psycopg://postgres@127.0.0.1/postgres
 
-The longest time that a write or a read took during the upgrade is the stall;
-the same before the upgrade is the reference.  With ``--hold`` a transaction
-that uses the table is open for so many seconds when the upgrade begins.
+The longest write or read during the upgrade is the stall; the longest before
+the upgrade is the reference.  With ``--hold``, a transaction on the table is
+open for that many seconds at the start of the upgrade.
 """
 
 import argparse
+from collections.abc import Callable
+from collections.abc import Iterator
 import contextlib
 import threading
 import time
@@ -39,18 +42,18 @@ FILL = {
 TRUE = {'mysql': '1', 'postgresql': 'true'}
 NOW = {'mysql': 'utc_timestamp(6)',
        'postgresql': "now() at time zone 'utc'"}
-BATCH = 50000
+MAX_BATCH_ROWS = 50000
 
 
 class Load:
-    """Threads that use executions, and how long it took them at most."""
+    """Threads that write and read executions, and their longest times."""
 
-    def __init__(self, engine, row):
+    def __init__(self, engine: sa.Engine, row: str) -> None:
         self._engine = engine
         self._row = row
         self._stop = threading.Event()
-        self.longest = {}
-        self.done = {}
+        self._max_seconds: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
         self._threads = [
             threading.Thread(target=self._repeat, args=(name, action))
             for name, action in (('write', self._write),
@@ -58,16 +61,18 @@ class Load:
         for thread in self._threads:
             thread.start()
 
-    def _repeat(self, name, action):
+    def _repeat(self, name: str, action: Callable[[sa.Connection], None]
+                ) -> None:
         with self._engine.connect() as connection:
             while not self._stop.is_set():
-                begin = time.perf_counter()
+                start = time.perf_counter()
                 action(connection)
-                took = time.perf_counter() - begin
-                self.longest[name] = max(took, self.longest.get(name, 0))
-                self.done[name] = self.done.get(name, 0) + 1
+                self._max_seconds[name] = max(
+                    time.perf_counter() - start,
+                    self._max_seconds.get(name, 0))
+                self._counts[name] = self._counts.get(name, 0) + 1
 
-    def _write(self, connection):
+    def _write(self, connection: sa.Connection) -> None:
         id = str(uuid.uuid4())
         connection.exec_driver_sql(
             f'INSERT INTO executions ({COLUMNS}) '
@@ -76,25 +81,26 @@ class Load:
             f"UPDATE executions SET status = 'failed' WHERE id = '{id}'")
         connection.commit()
 
-    def _read(self, connection):
+    def _read(self, connection: sa.Connection) -> None:
         connection.exec_driver_sql(
             "SELECT id, status FROM executions WHERE project_id = 'default' "
             'ORDER BY created_at LIMIT 20').all()
         connection.commit()
 
-    def end(self, title):
-        """Stop, and print what was seen."""
+    def stop(self, title: str) -> None:
+        """Stop the threads, and print the longest times."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
-        for name, longest in sorted(self.longest.items()):
-            print(f'{title:22} {name:6} {self.done[name]:8} done, longest '
-                  f'{longest * 1000:9.1f} ms')
+        for name, seconds in sorted(self._max_seconds.items()):
+            print(f'{title:22} {name:6} {self._counts[name]:8} done, longest '
+                  f'{seconds * 1000:9.1f} ms')
 
 
 @contextlib.contextmanager
-def database(url):
-    """A database of its own, beside the one that the URL names."""
+def create_database(url: str) -> Iterator[session.Database]:
+    """Create a database on the server of a URL, until the end of the
+    ``with`` statement."""
     admin = sa.create_engine(url, isolation_level='AUTOCOMMIT')
     name = f'qinling_bench_{uuid.uuid4().hex[:8]}'
     with admin.connect() as connection:
@@ -111,64 +117,71 @@ def database(url):
             connection.exec_driver_sql(f'DROP DATABASE {name}')
 
 
-def fill(engine, row, rows):
-    """Write so many executions."""
-    statement = FILL[engine.dialect.name.replace('mariadb', 'mysql')]
-    for first in range(1, rows + 1, BATCH):
+def store_executions(engine: sa.Engine, row: str, count: int) -> None:
+    """Write executions."""
+    statement = FILL[get_dialect(engine)]
+    for first in range(1, count + 1, MAX_BATCH_ROWS):
         with engine.begin() as connection:
             connection.exec_driver_sql(statement.format(
                 columns=COLUMNS, row=row, first=first,
-                last=min(first + BATCH - 1, rows)))
+                last=min(first + MAX_BATCH_ROWS - 1, count)))
 
 
-def hold(engine, seconds, begun):
-    """Use the table in one transaction for so long."""
+def hold_transaction(engine: sa.Engine, seconds: float,
+                     started: threading.Event) -> None:
+    """Use the table in one transaction for some seconds."""
     with engine.begin() as connection:
         connection.exec_driver_sql('SELECT id FROM executions LIMIT 1')
-        begun.set()
+        started.set()
         time.sleep(seconds)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(
         description='Measure an upgrade while the service runs.')
     parser.add_argument('--url', required=True,
-                        help='a database of a server where others may be made')
+                        help='any database of a server whose user may create '
+                        'databases')
     parser.add_argument('--rows', type=int, default=1000000)
     parser.add_argument('--seconds', type=float, default=10,
-                        help='how long the reference is measured')
+                        help='duration of the measurement before the upgrade')
     parser.add_argument('--hold', type=float, default=0,
-                        help='seconds of a transaction in the way')
+                        help='seconds of a blocking transaction')
     options = parser.parse_args()
-    with database(options.url) as db:
+    with create_database(options.url) as db:
         measure(db, options)
 
 
-def measure(db, options):
-    """Fill, upgrade, print."""
+def get_dialect(engine: sa.Engine) -> str:
+    """Return the name of the SQL dialect."""
+    return engine.dialect.name.replace('mariadb', 'mysql')
+
+
+def measure(db: session.Database, options: argparse.Namespace) -> None:
+    """Store executions, upgrade the database, and print the times."""
     engine = db.engine
-    kind = engine.dialect.name.replace('mariadb', 'mysql')
-    row = ROW.format(now=NOW[kind], true=TRUE[kind])
+    dialect = get_dialect(engine)
+    row = ROW.format(now=NOW[dialect], true=TRUE[dialect])
     migration.upgrade(db, '001')
-    begin = time.perf_counter()
-    fill(engine, row, options.rows)
+    start = time.perf_counter()
+    store_executions(engine, row, options.rows)
     print(f'{options.rows} executions written in '
-          f'{time.perf_counter() - begin:.0f} s')
+          f'{time.perf_counter() - start:.0f} s')
     load = Load(engine, row)
     time.sleep(options.seconds)
-    load.end('before the upgrade')
-    begun = threading.Event()
+    load.stop('before the upgrade')
+    started = threading.Event()
     holder = threading.Thread(
-        target=hold, args=(engine, options.hold, begun))
+        target=hold_transaction, args=(engine, options.hold, started))
     holder.start()
-    begun.wait()
+    started.wait()
     load = Load(engine, row)
-    begin = time.perf_counter()
+    start = time.perf_counter()
     migration.upgrade(db)
-    took = time.perf_counter() - begin
-    load.end('during the upgrade')
+    duration = time.perf_counter() - start
+    load.stop('during the upgrade')
     holder.join()
-    print(f'The upgrade to {migration.current(db)} took {took:.2f} s.')
+    print(f'The upgrade to {migration.current(db)} took {duration:.2f} s.')
 
 
 if __name__ == '__main__':

@@ -1,132 +1,122 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures what webhooks and idempotency keys cost.
+"""Benchmark of webhooks and idempotency keys.
 
-Starts a server of its own and prints for each kind of request the median
-time, and the processor time of the server without its workers::
+Starts a server and prints for each kind of request the median time, and the
+processor time of the server without the workers::
 
     python tools/bench/webhooks.py [--rounds 1000]
 
-Asynchronous requests are followed by a pause until their executions have
-ended, so that one kind is not measured with the work of another.
+After a kind of asynchronous requests, the program waits for the end of the
+executions, so that one kind does not slow the next.
 """
 
 import argparse
+from collections.abc import Callable
+import dataclasses
 import hmac
 import itertools
-import json
-import os
-import pathlib
-import signal
-import statistics
-import tempfile
 import time
+import typing
 
-import main_job
+import processes
+import service
+import timing
 
 SECRET = 'a secret of a sender'
 BODY = b'{"name": "Bench"}'
 HEX = hmac.new(SECRET.encode(), BODY, 'sha256').hexdigest()
 SIGNED = f'X-Hub-Signature-256: sha256={HEX}\r\n'
 FORGED = f'X-Hub-Signature-256: sha256={"0" * 64}\r\n'
-TICKS = os.sysconf('SC_CLK_TCK')
+CONFIG = '[webhooks]\nrate_limit = 1000000/second\n'
+WARMUP_ROUNDS = 20
 
 
-def webhook(client, function, **more):
-    """The path of a new webhook."""
+@dataclasses.dataclass
+class Kind:
+    """Kind of request.
+
+    :param headers: function of the number of the request.
+    """
+
+    path: str
+    body: bytes
+    status: int
+    headers: Callable[[int], str] = ''.format
+
+
+def create_webhook(client: service.Client, function: str,
+                   **fields: typing.Any) -> str:
+    """Create a webhook, and return the path that runs the function."""
     row = client.json('POST', '/v1/webhooks', dict(
-        more, function_id=function))
+        fields, function_id=function))
     return f'/v1/webhooks/{row["id"]}/invoke'
 
 
-def kinds(client, function):
-    """name -> (path, body, function of a number that makes headers, the
-    status that must come)."""
-    signed = {'signature': 'github', 'secret': SECRET}
-    order = main_job.order(function)
-    later = json.dumps({'function_id': function, 'sync': False,
-                        'input': {'name': 'Bench'}}).encode()
-    runs, verified = '/v1/executions', webhook(client, function, **signed)
+def list_kinds(client: service.Client, function: str) -> dict[str, Kind]:
+    """Return the kinds of requests by name."""
+    path, request = '/v1/executions', service.build_request(function)
+    later = service.build_request(function, sync=False)
+    signed = create_webhook(client, function, signature='github',
+                            secret=SECRET)
     return {
-        'execution': (runs, order, lambda _: '', 201),
-        'execution with a key': (
-            runs, order, lambda n: f'Idempotency-Key: {n}\r\n', 201),
-        'execution, repeated': (
-            runs, order, lambda _: 'Idempotency-Key: 0\r\n', 201),
-        'asynchronous execution': (runs, later, lambda _: '', 201),
-        'webhook': (webhook(client, function), BODY, lambda _: '', 202),
-        'webhook, synchronous': (
-            webhook(client, function, sync=True), BODY, lambda _: '', 200),
-        'webhook, signed': (verified, BODY, lambda _: SIGNED, 202),
-        'webhook, signed and named': (
-            verified, BODY,
-            lambda n: f'{SIGNED}X-GitHub-Delivery: {n}\r\n', 202),
-        'webhook, named again': (
-            verified, BODY, lambda _: f'{SIGNED}X-GitHub-Delivery: 0\r\n',
-            202),
-        'webhook, refused': (verified, BODY, lambda _: FORGED, 401),
+        'execution': Kind(path, request, 201),
+        'execution with a key': Kind(
+            path, request, 201, 'Idempotency-Key: {}\r\n'.format),
+        'execution, repeated': Kind(
+            path, request, 201, lambda _: 'Idempotency-Key: 0\r\n'),
+        'asynchronous execution': Kind(path, later, 201),
+        'webhook': Kind(create_webhook(client, function), BODY, 202),
+        'webhook, synchronous': Kind(
+            create_webhook(client, function, sync=True), BODY, 200),
+        'webhook, signed': Kind(signed, BODY, 202, lambda _: SIGNED),
+        'webhook, signed and named': Kind(
+            signed, BODY, 202, f'{SIGNED}X-GitHub-Delivery: {{}}\r\n'.format),
+        'webhook, named again': Kind(
+            signed, BODY, 202, lambda _: f'{SIGNED}X-GitHub-Delivery: 0\r\n'),
+        'webhook, rejected': Kind(signed, BODY, 401, lambda _: FORGED),
     }
 
 
-def processor_ms(pid):
-    """Processor time of a process so far."""
-    text = pathlib.Path(f'/proc/{pid}/stat').read_text()
-    user, system = text.rpartition(')')[2].split()[11:13]
-    return (int(user) + int(system)) / TICKS * 1000
-
-
-def settle(client):
-    """Wait until nothing runs."""
+def wait_for_executions(client: service.Client) -> None:
+    """Wait until no execution runs."""
     while client.json('GET', '/v1/executions?status=running&limit=1')[
             'executions']:
         time.sleep(0.05)
 
 
-def measure(server, client, kind, rounds):
-    """(median ms, processor ms) of one kind of request."""
-    path, body, headers, wanted = kind
-    numbers, times = itertools.count(), []
+def measure(pid: int, client: service.Client, kind: Kind, rounds: int
+            ) -> tuple[float, float]:
+    """Return the median time and the mean processor time of a kind of
+    request, in milliseconds."""
+    numbers = itertools.count()
 
-    def ask():
-        status, answer = client.call('POST', path, body,
-                                     more=headers(next(numbers)))
-        if status != wanted:
+    def send() -> None:
+        status, answer = client.call('POST', kind.path, kind.body,
+                                     headers=kind.headers(next(numbers)))
+        if status != kind.status:
             raise RuntimeError(f'{status} {answer!r}')
-    for _ in range(20):
-        ask()
-    settle(client)
-    before = processor_ms(server.pid)
-    for _ in range(rounds):
-        begin = time.perf_counter()
-        ask()
-        times.append(time.perf_counter() - begin)
-    settle(client)
-    spent = processor_ms(server.pid) - before
-    return statistics.median(times) * 1000, spent / rounds
+    timing.measure_median_ms(send, WARMUP_ROUNDS)
+    wait_for_executions(client)
+    before = processes.read_cpu_ms([pid])
+    median = timing.measure_median_ms(send, rounds)
+    wait_for_executions(client)
+    return median, (processes.read_cpu_ms([pid]) - before) / rounds
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(
-        description='Measure what webhooks and idempotency keys cost.')
+        description='Measure webhooks and idempotency keys.')
     parser.add_argument('--rounds', type=int, default=1000,
                         help='requests of each kind')
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        config = pathlib.Path(directory, 'bench.conf')
-        config.write_text('[webhooks]\nrate_limit = 1000000/second\n')
-        server, url = main_job.start(
-            directory, '--config-file', str(config))
-        try:
-            client = main_job.Client(url)
-            runtime = client.json('GET', '/v1/runtimes')['runtimes'][0]['id']
-            function = main_job.create(client, runtime)
-            print(f'{"":28}{"p50 ms":>8}{"server ms":>11}')
-            for name, kind in kinds(client, function).items():
-                found = measure(server, client, kind, options.rounds)
-                print(f'{name:28}{found[0]:8.2f}{found[1]:11.2f}')
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait()
+    with service.run_server(CONFIG) as server:
+        client = service.Client(server.url)
+        function = client.create_function(client.find_runtime())
+        print(f'{"":28}{"p50 ms":>8}{"server ms":>11}')
+        for name, kind in list_kinds(client, function).items():
+            median, cpu = measure(server.pid, client, kind, options.rounds)
+            print(f'{name:28}{median:8.2f}{cpu:11.2f}')
 
 
 if __name__ == '__main__':

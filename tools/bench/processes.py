@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processor time and memory of processes, from ``/proc``."""
+
+from collections.abc import Iterable
+import os
+import pathlib
+
+TICKS_PER_SECOND = os.sysconf('SC_CLK_TCK')
+
+
+def read_cpu_ms(pids: Iterable[int]) -> float:
+    """Return the processor time of processes so far, in milliseconds."""
+    total = 0
+    for pid in pids:
+        try:
+            text = pathlib.Path(f'/proc/{pid}/stat').read_text()
+        except OSError:
+            continue
+        total += sum(map(int, text.rpartition(')')[2].split()[11:13]))
+    return total * 1000 / TICKS_PER_SECOND
+
+
+def list_descendants(pid: int) -> list[int]:
+    """Return the ids of all processes below a process."""
+    pids: list[int] = []
+    for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
+        for child in map(int, (task / 'children').read_text().split()):
+            pids += [child, *list_descendants(child)]
+    return pids
+
+
+def read_private_kib(pid: int) -> int:
+    """Return the private memory of a process in KiB."""
+    text = pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text()
+    return sum(int(line.split()[1]) for line in text.splitlines()
+               if line.startswith(('Private_Clean', 'Private_Dirty')))
