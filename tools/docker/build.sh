@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 
-# Builds the images of the service and of its runtimes; see --help.
+# Build the images of the service and of the runtimes; see --help.
 
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
@@ -19,30 +19,29 @@ usage() {
     cat <<END
 Usage: tools/docker/build.sh [options] [image ...]
 
-Builds images and tests each in a container that is as confined as a pod of
-Qinling: not root, no capabilities, a read-only root filesystem.
+Builds images and tests each image in a container that is as confined as a
+pod of Qinling: not root, no capabilities, a read-only root filesystem.
 
-Images (all of them, if none is named):
+Images (all by default):
 $(printf '  %s\n' "${KNOWN[@]}")
 
-A runtime is here as soon as qinling/runtimes holds the bootstrap of its
-language; the table is tools/docker/images.
+The list contains the runtimes in tools/docker/images whose language has a
+bootstrap in qinling/runtimes.
 
 Options:
-  --registry NAME  what names of images begin with (default: $REGISTRY)
+  --registry NAME  first part of the names of images (default: $REGISTRY)
   --tag TAG        default: $TAG, the version in setup.cfg
   --builder NAME   docker, podman or buildah (default: the first that works)
-  --push           push what was built and passed its test
-  --no-smoke       do not run what was built, even with --push
-  --list           print the names of the images, with their tags, and end
-  -h, --help       this text
+  --push           push every image that passes the test
+  --no-smoke       do not test the images, even with --push
+  --list           print the names of the images with their tags, and exit
+  -h, --help       print this text
 
-buildah only builds; the test then needs podman or docker beside it, and an
-image that the other one can see.
+buildah only builds: the test then also needs podman or docker, with access to
+the same images.
 
-Exit codes: 0 all is well, 1 an image could not be built or pushed, 2 wrong
-usage, 3 there is no builder, 4 an image failed its test, 5 there is nothing
-to run images with.
+Exit codes: 0 success, 1 an image could not be built or pushed, 2 wrong usage,
+3 no builder works, 4 an image failed the test, 5 no program can run images.
 END
 }
 
@@ -51,8 +50,8 @@ give_up() {
     exit "$1"
 }
 
-# The lines of the table whose language has its bootstrap.
-runtimes() {
+# Print the lines of the table whose language has a bootstrap.
+list_runtimes() {
     local name language base
     while read -r name language base; do
         case $name in '' | '#'*) continue ;; esac
@@ -73,9 +72,9 @@ read_arguments() {
             --push) PUSH=1 ;;
             --no-smoke) SMOKE= ;;
             --list) list=1 ;;
-            -*) give_up 2 "There is no option $1; see --help." ;;
+            -*) give_up 2 "Unknown option $1; see --help." ;;
             *) [[ " ${KNOWN[*]} " == *" $1 "* ]] || give_up 2 \
-                "There is no image $1; there are: ${KNOWN[*]}."
+                "Unknown image $1; use ${KNOWN[*]}."
                 IMAGES+=("$1") ;;
         esac
         shift
@@ -87,7 +86,7 @@ read_arguments() {
     fi
 }
 
-# The command of docker is often there where its daemon is not.
+# The command docker may exist without a daemon.
 works() {
     case $1 in
         docker) docker version >/dev/null 2>&1 ;;
@@ -100,15 +99,15 @@ find_builder() {
     for candidate in ${BUILDER:-docker podman buildah}; do
         case $candidate in
             docker | podman | buildah) ;;
-            *) give_up 2 "$candidate is none of docker, podman, buildah." ;;
+            *) give_up 2 "Unknown builder $candidate; use docker, podman or buildah." ;;
         esac
         if works "$candidate"; then
             BUILDER=$candidate
             return
         fi
     done
-    give_up 3 "Nothing can build images here: no answer from \
-${BUILDER:-docker, podman or buildah}. Install one, or start its daemon."
+    give_up 3 "Cannot build images: no answer from \
+${BUILDER:-docker, podman or buildah}. Install a builder, or start the daemon."
 }
 
 find_runner() {
@@ -119,7 +118,7 @@ find_runner() {
             return
         fi
     done
-    give_up 5 'buildah cannot test images: install podman, or say --no-smoke.'
+    give_up 5 'buildah cannot test images: install podman, or use --no-smoke.'
 }
 
 # build IMAGE LANGUAGE BASE
@@ -134,7 +133,7 @@ build() {
         -t "$REGISTRY/$1:$TAG" .
 }
 
-# start PORT WORD...: a container as a pod would have it.
+# start PORT WORD...: start a container as confined as a pod.
 start() {
     local port=$1
     shift
@@ -165,19 +164,19 @@ smoke() {
     fi
     code=$?
     if [ $code -ne 0 ] && [ -n "$CONTAINER" ]; then
-        echo "--- what the container of $image said" >&2
+        echo "--- output of the container of $image" >&2
         "$RUNNER" logs "$CONTAINER" >&2
     fi
     stop
     return $code
 }
 
-make() {
+process() {
     local image=$REGISTRY/$1:$TAG
     echo "=== $image"
     build "$@" || give_up 1 "$image could not be built; see above."
     if [ -n "$SMOKE" ]; then
-        smoke "$@" || give_up 4 "$image failed its test; see above."
+        smoke "$@" || give_up 4 "$image failed the test; see above."
     fi
     if [ -n "$PUSH" ]; then
         "$BUILDER" push "$image" || give_up 1 "$image could not be pushed."
@@ -185,18 +184,18 @@ make() {
     echo "Done: $image"
 }
 
-# In the environment, where other users of this machine do not see it.
+# Passed in the environment: other users can read command lines.
 QINLING_POOL_KEY=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 QINLING_WORKER=smoke
 export QINLING_POOL_KEY QINLING_WORKER
 
-KNOWN=(service $(runtimes | cut -d' ' -f1))
+KNOWN=(service $(list_runtimes | cut -d' ' -f1))
 read_arguments "$@"
 find_builder
 find_runner
 echo "Building with $BUILDER: ${IMAGES[*]}"
 for image in "${IMAGES[@]}"; do
-    read -r _ language base < <(runtimes | grep "^$image ") ||
+    read -r _ language base < <(list_runtimes | grep "^$image ") ||
         language= base=
-    make "$image" "$language" "$base" </dev/null
+    process "$image" "$language" "$base" </dev/null
 done

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Tests an image that runs in a container, with nothing but the standard
-library; see --help.  Exit code 0: it does what it should; 1: it does not."""
+"""Smoke test of an image in a running container; see --help.
+
+Needs the standard library only.  The exit code is 1 after a failure.
+"""
 
 import argparse
+from collections.abc import Mapping
 import contextlib
 import hmac
 import http.client
@@ -13,10 +16,11 @@ import os
 import pathlib
 import sys
 import time
+import typing
 import zipfile
 
 FUNCTIONS = pathlib.Path(__file__).parent / 'smoke'
-INTERVAL = 0.1  # seconds between two looks at something that is starting
+POLL_SECONDS = 0.1
 MIB = 1 << 20
 
 LOAD = {'function_id': 'smoke', 'function_version': 0, 'entry': 'main.main',
@@ -25,23 +29,25 @@ LOAD = {'function_id': 'smoke', 'function_version': 0, 'entry': 'main.main',
 
 
 class Failed(Exception):
-    """The image does not do what it should, with a sentence."""
+    """Defect of the image; the text is a sentence."""
 
 
 class Connection:
-    """Calls something over HTTP.
+    """HTTP client of a container.
 
     :param address: ``host:port``.
-    :param patience: seconds that it may take to come up, and then to answer.
+    :param patience: limit in seconds for the start, and for each answer.
     """
 
-    def __init__(self, address, patience, secret=None):
+    def __init__(self, address: str, patience: float,
+                 secret: str | None = None) -> None:
         self._address = address
         self._patience = patience
         self._headers = {} if secret is None else {'X-Qinling-Secret': secret}
 
-    def call(self, method, path, body=None):
-        """(status, body) of one call."""
+    def call(self, method: str, path: str,
+             body: bytes | str | None = None) -> tuple[int, bytes]:
+        """Return (status, body) of one request."""
         connection = http.client.HTTPConnection(self._address,
                                                 timeout=self._patience)
         with contextlib.closing(connection):
@@ -49,33 +55,34 @@ class Connection:
             answer = connection.getresponse()
             return answer.status, answer.read()
 
-    def wait(self, path):
-        """What :meth:`call` returns as soon as somebody answers."""
+    def wait_for_answer(self, path: str) -> tuple[int, bytes]:
+        """Repeat a GET until the container answers, and return (status,
+        body)."""
         deadline = time.monotonic() + self._patience
         while True:
             try:
                 return self.call('GET', path)
             except (OSError, http.client.HTTPException) as error:
                 if time.monotonic() > deadline:
-                    raise Failed(f'Nobody answers at {self._address}: '
+                    raise Failed(f'No answer from {self._address}: '
                                  f'{error!r}.') from error
-            time.sleep(INTERVAL)
+            time.sleep(POLL_SECONDS)
 
 
-def expect(what, wanted, found):
-    """Complain unless something is as it should be."""
-    if found != wanted:
-        raise Failed(f'{what} should be {wanted!r}, it is {found!r}.')
-    print(f'  {what}: {wanted!r}')
+def expect(subject: str, expected: object, actual: object) -> None:
+    """Raise ``Failed`` unless both values are equal."""
+    if actual != expected:
+        raise Failed(f'{subject} should be {expected!r}, not {actual!r}.')
+    print(f'  {subject}: {expected!r}')
 
 
-def package(language):
-    """The package of the function that a language is tested with."""
+def build_package(language: str) -> bytes:
+    """Return the package of the test function of a language."""
     directory = FUNCTIONS / language
     files = [path for path in directory.glob('*') if path.is_file()]
     if not files:
-        raise Failed(f'There is no function to test the language {language} '
-                     f'with: put one into {directory}.')
+        raise Failed(f'The language {language} has no test function; add '
+                     f'the files to {directory}.')
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, 'w') as archive:
         for path in files:
@@ -83,24 +90,24 @@ def package(language):
     return packed.getvalue()
 
 
-def secret(environ):
-    """The secret of a worker that was started with this environment."""
+def derive_secret(environ: Mapping[str, str]) -> str:
+    """Return the secret of a worker with the environment."""
     return hmac.new(environ['QINLING_POOL_KEY'].encode(),
                     environ['QINLING_WORKER'].encode(), 'sha256').hexdigest()
 
 
-def test_worker(arguments):
-    """Have a worker run a function."""
+def test_worker(arguments: argparse.Namespace) -> None:
+    """Let a worker run a function."""
     address, patience = arguments.address, arguments.patience
     agent = Connection(address, patience, arguments.secret)
-    expect('GET /ping', (200, b'pong'), agent.wait('/ping'))
+    expect('GET /ping', (200, b'pong'), agent.wait_for_answer('/ping'))
     stranger = Connection(address, patience, 'not the secret')
     expect('status for a stranger', 403, stranger.call('GET', '/ping')[0])
     expect('POST /load', (200, b'{"state": "loaded"}'), agent.call(
         'POST', '/load',
-        json.dumps(LOAD).encode() + b'\n' + package(arguments.language)))
+        json.dumps(LOAD).encode() + b'\n' + build_package(arguments.language)))
     status, body = agent.call('POST', '/execute', json.dumps({
-        'execution_id': 'smoke', 'kwargs': {'one': 40, 'two': 2},
+        'execution_id': 'smoke', 'kwargs': {'first': 40, 'second': 2},
         'timeout': patience}))
     expect('status of POST /execute', 200, status)
     outcome = json.loads(body)
@@ -115,8 +122,8 @@ def test_worker(arguments):
         test_confinement(output)
 
 
-def test_confinement(output):
-    """Whether the function is held as Kubernetes holds it."""
+def test_confinement(output: Mapping[str, typing.Any]) -> None:
+    """Check that the function is as confined as in a pod."""
     expect('root', False, output['uid'] == 0)
     expect('effective capabilities', 0, output['capabilities'])
     expect('permitted capabilities', 0, output['privileges'])
@@ -124,10 +131,10 @@ def test_confinement(output):
     expect('writable directories of the image', [], output['writable'])
 
 
-def test_service(arguments):
-    """Have a server answer."""
+def test_service(arguments: argparse.Namespace) -> None:
+    """Check the answers of a server."""
     service = Connection(arguments.address, arguments.patience)
-    status, body = service.wait('/')
+    status, body = service.wait_for_answer('/')
     expect('status of GET /', 200, status)
     expect('versions', ['v1.0'], [
         version['id'] for version in json.loads(body)['versions']])
@@ -135,16 +142,16 @@ def test_service(arguments):
            service.call('GET', '/v1/runtimes')[0])
 
 
-def parse(words):
+def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Tests an image that runs in a container.')
+        description='Test an image in a running container.')
     kinds = parser.add_subparsers(dest='kind', required=True)
     for kind, test in (('worker', test_worker), ('service', test_service)):
-        one = kinds.add_parser(kind, help=test.__doc__)
-        one.set_defaults(test=test)
-        one.add_argument('address', help='host:port')
-        one.add_argument('--patience', type=float, default=60,
-                         help='seconds that each step may take')
+        command = kinds.add_parser(kind, help=test.__doc__)
+        command.set_defaults(test=test)
+        command.add_argument('address', help='host:port')
+        command.add_argument('--patience', type=float, default=60,
+                             help='limit of each step in seconds')
     worker = kinds.choices['worker']
     worker.add_argument('language', help='a directory in tools/docker/smoke')
     worker.add_argument('--confined', action='store_true',
@@ -153,15 +160,15 @@ def parse(words):
     arguments = parser.parse_args(words)
     if arguments.kind == 'worker':
         try:
-            arguments.secret = secret(os.environ)
+            arguments.secret = derive_secret(os.environ)
         except KeyError as error:
-            parser.error(f'{error} is not in the environment; it must be what '
-                         'the container was started with.')
+            parser.error(f'{error} is not set; use the value in the '
+                         'environment of the container.')
     return arguments
 
 
-def main(words):
-    arguments = parse(words)
+def main(words: list[str]) -> int:
+    arguments = parse_arguments(words)
     try:
         arguments.test(arguments)
     except (Failed, OSError, http.client.HTTPException, ValueError,

@@ -74,9 +74,9 @@ class BuildTest(base.BaseTestCase):
 
     def test_usage(self):
         for words, sentence in (
-                (['--what'], 'There is no option --what'),
-                (['ruby'], 'There is no image ruby; there are: service '),
-                (['--builder', 'kaniko'], 'kaniko is none of docker')):
+                (['--what'], 'Unknown option --what'),
+                (['ruby'], 'Unknown image ruby; use service '),
+                (['--builder', 'kaniko'], 'Unknown builder kaniko; use docker')):
             done = self.build(*words)
             self.assertEqual(2, done.returncode, words)
             self.assertIn(sentence, done.stderr)
@@ -137,9 +137,9 @@ class BuildTest(base.BaseTestCase):
     def test_failures(self):
         for fault, code, sentence in (
                 ('build', 1, 'could not be built'),
-                ('run', 4, 'failed its test'),
+                ('run', 4, 'failed the test'),
                 ('root', 4, 'The smoke test failed: root should be False'),
-                ('silent', 4, 'The smoke test failed: Nobody answers'),
+                ('silent', 4, 'The smoke test failed: No answer from'),
                 ('push', 1, 'could not be pushed')):
             done = self.build('--push', 'python-3.13', fault=fault)
             self.assertEqual(code, done.returncode, (fault, done.stderr))

@@ -241,12 +241,12 @@ class AgentTest(base.BaseTestCase):
         self.assertEqual(2, done.returncode)
         self.assertIn('QINLING_POOL_KEY', done.stderr)
 
-    def test_nobody_there(self):
+    def test_no_answer(self):
         address = '127.0.0.1:%d' % ports.free()
         done = self.smoke('worker', address, 'python', '--patience', '0.3',
                           **KEY)
         self.assertEqual(1, done.returncode)
-        self.assertIn(f'Nobody answers at {address}', done.stderr)
+        self.assertIn(f'No answer from {address}', done.stderr)
 
     def test_confinement(self):
         good = {'uid': 65532, 'capabilities': 0, 'privileges': 0,

@@ -2,20 +2,20 @@
 
 'use strict';
 
-// What the image of a runtime is tested with: it adds, and tells what it is
-// allowed to do.
+// Test function for the image of a runtime: adds two numbers, and returns the
+// permissions of the process.
 
 const fs = require('node:fs');
 const path = require('node:path');
 
-// A line of what the kernel says about this process, as a number.
-function status(name) {
+// Return a line of /proc/self/status as a number.
+function readStatus(name) {
   const lines = fs.readFileSync('/proc/self/status', 'utf8');
   return parseInt(new RegExp(`^${name}:\\s*(\\w+)`, 'm').exec(lines)[1], 16);
 }
 
-// Whether a file can be made in a directory.
-function writable(directory) {
+// Return whether the process can create files in a directory.
+function isWritable(directory) {
   const name = path.join(directory, 'qinling-smoke-test');
   try {
     fs.closeSync(fs.openSync(name, 'wx'));
@@ -26,16 +26,16 @@ function writable(directory) {
   return true;
 }
 
-exports.main = ({ one, two }) => {
+exports.main = ({ first, second }) => {
   console.log('Adding.');
   return {
-    sum: one + two,
+    sum: first + second,
     uid: process.getuid(),
     language: process.version,
-    capabilities: status('CapEff'),
-    privileges: status('CapPrm'),
-    no_new_privileges: status('NoNewPrivs'),
-    writable: ['/', '/opt/qinling', '/usr', '/etc'].filter(writable),
+    capabilities: readStatus('CapEff'),
+    privileges: readStatus('CapPrm'),
+    no_new_privileges: readStatus('NoNewPrivs'),
+    writable: ['/', '/opt/qinling', '/usr', '/etc'].filter(isWritable),
     environment: Object.keys(process.env).sort(),
   };
 };
