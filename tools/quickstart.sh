@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 
-# From nothing to a function that runs, in one command; see --help.
+# Install Qinling, start a server and run a function; see --help.
 
 set -u
 CALLED=$0
@@ -19,18 +19,18 @@ usage() {
     cat <<END
 Usage: tools/quickstart.sh [options]
 
-Installs Qinling into a virtual environment, starts the server, uploads a
-sample function, runs it, and says how to go on. The server goes on running.
-Doing it again is no mistake: what is there already is used.
+Installs Qinling into a virtual environment, starts the server, uploads and
+runs a sample function, and prints the next steps. The server continues to run.
+A second run uses the existing environment, server and function.
 
 Options:
-  --stop           stop the server that this script started
-  --port N         port of the server (default: 7070; 0 takes a free one)
-  --state-dir DIR  what the server keeps: database, packages, log
+  --stop           stop the server of an earlier run
+  --port N         port of the server (default: 7070; 0 for any free port)
+  --state-dir DIR  directory for the database, packages and log
                    (default: $STATE)
-  --venv DIR       the environment (default: \$QINLING_VENV, else
+  --venv DIR       virtual environment (default: \$QINLING_VENV, else
                    .venv-quickstart in the checkout)
-  -h, --help       this text
+  -h, --help       print this text
 END
 }
 
@@ -51,7 +51,7 @@ while [ $# -gt 0 ]; do
             STOP_WITH="$STOP_WITH --state-dir '$STATE'"
             shift ;;
         --venv) VENV=$(absolute "${2:?a directory must follow $1}"); shift ;;
-        *) echo "There is no option $1; see --help." >&2; exit 2 ;;
+        *) echo "Unknown option $1; see --help." >&2; exit 2 ;;
     esac
     shift
 done

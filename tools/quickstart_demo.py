@@ -1,67 +1,74 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Shows the main job: uploads a function, runs it, prints what came of it.
+"""Demonstration of the quickstart: uploads and runs a function, and prints
+the results, for ``tools/quickstart.sh``.
 
-Standard library only; ``tools/quickstart.sh`` calls it.
+Needs the standard library only.
 """
 
+from collections.abc import Callable
 import http.client
 import io
 import json
-import os
 import pathlib
 import secrets
 import signal
 import statistics
 import sys
 import time
+import typing
 import urllib.parse
 import zipfile
 
-import quickstart_versions
+import quickstart_console as console
+import quickstart_versions as versions
 
 SAMPLE = pathlib.Path(__file__).parent / 'samples' / 'greeter'
 NAME = 'greeter'
-PATIENCE = 60
-REPEATS = 20
-COLOURED = (sys.stdout.isatty() and 'NO_COLOR' not in os.environ
-            and os.environ.get('TERM') != 'dumb')
+TIMEOUT_SECONDS = 60
+WARM_RUNS = 20
 
 
 class Trouble(Exception):
-    """A sentence for the user; the program ends."""
+    """Failure with a sentence for the user; ends the program."""
 
 
 class Api:
     """One kept-alive connection to the REST API."""
 
-    def __init__(self, url):
+    def __init__(self, url: str) -> None:
         self.url = url
         parts = urllib.parse.urlsplit(url)
         self._connection = http.client.HTTPConnection(
-            parts.hostname, parts.port, timeout=PATIENCE)
+            str(parts.hostname), parts.port, timeout=TIMEOUT_SECONDS)
 
-    def text(self, method, path, body=None, kind='application/json'):
-        """The body of an answer, which must be a success."""
-        headers = {'Content-Type': kind} if body else {}
+    def send(self, method: str, path: str, body: bytes | str | None = None,
+             content_type: str = 'application/json') -> str:
+        """Return the body of an answer.
+
+        :raises Trouble: unless the request succeeds.
+        """
+        headers = {'Content-Type': content_type} if body else {}
         try:
             self._connection.request(method, f'/v1{path}', body, headers)
             answer = self._connection.getresponse()
-            data = answer.read().decode()
+            text = answer.read().decode()
         except (OSError, http.client.HTTPException) as e:
             raise Trouble(f'{self.url} does not answer: {e!r}.') from None
         if answer.status >= 300:
-            raise Trouble(f'{method} /v1{path} was answered with '
-                          f'{answer.status}: {data}')
-        return data
+            raise Trouble(f'The answer to {method} /v1{path} was '
+                          f'{answer.status}: {text}')
+        return text
 
-    def call(self, method, path, value=None):
-        """The same for JSON in, JSON out."""
+    def call(self, method: str, path: str, value: object = None
+             ) -> typing.Any:
+        """Send and receive JSON."""
         body = json.dumps(value) if value is not None else None
-        return json.loads(self.text(method, path, body))
+        return json.loads(self.send(method, path, body))
 
-    def upload(self, method, path, fields, package):
-        """The same for a form with a package."""
+    def upload(self, method: str, path: str, fields: dict[str, str],
+               package: bytes) -> typing.Any:
+        """Send a form with a package, and receive JSON."""
         boundary = secrets.token_hex(16)
         head = 'Content-Disposition: form-data; name='
         parts = [f'{head}"{name}"\r\n\r\n{value}'.encode()
@@ -71,126 +78,136 @@ class Api:
                      + package)
         body = b''.join(b'--%s\r\n%s\r\n' % (boundary.encode(), part)
                         for part in parts) + f'--{boundary}--\r\n'.encode()
-        return json.loads(self.text(
+        return json.loads(self.send(
             method, path, body, f'multipart/form-data; boundary={boundary}'))
 
+    @staticmethod
+    def check_success(execution: dict[str, typing.Any]) -> None:
+        """Raise ``Trouble`` unless the execution has succeeded."""
+        if execution['status'] != 'success':
+            raise Trouble(f'Execution {execution["id"]} ended as '
+                          f'{execution["status"]}: {execution["result"]}')
 
-def wait_for(look, what):
-    """The first true value of ``look()``."""
-    end = time.monotonic() + PATIENCE
-    while not (value := look()):
+
+def wait_for(condition: Callable[[], typing.Any], subject: str) -> typing.Any:
+    """Return the first true value of ``condition()``."""
+    end = time.monotonic() + TIMEOUT_SECONDS
+    while not (value := condition()):
         if time.monotonic() > end:
-            raise Trouble(f'Waited {PATIENCE} seconds for {what}.')
+            raise Trouble(f'Waited {TIMEOUT_SECONDS} seconds for {subject}.')
         time.sleep(0.01)
     return value
 
 
-def package(change=(b'', b'')):
-    """The sample as a ZIP file, with some bytes of its files replaced, and
-    the names in it."""
-    files = sorted(SAMPLE.glob('*.py'))
+def build_package(change: tuple[bytes, bytes] = (b'', b'')) -> bytes:
+    """Return the sample as a ZIP file.
+
+    :param change: bytes to replace in the files, and the replacement.
+    """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, 'w', zipfile.ZIP_DEFLATED) as archive:
-        for path in files:
+        for path in list_files():
             code = path.read_bytes()
             archive.writestr(path.name,
                              code.replace(*change) if change[0] else code)
-    return packed.getvalue(), [path.name for path in files]
+    return packed.getvalue()
 
 
-def runtime(api):
-    """The id of the Python runtime, once functions can use it."""
-    def look():
+def list_files() -> list[pathlib.Path]:
+    """Return the files of the sample."""
+    return sorted(SAMPLE.glob('*.py'))
+
+
+def find_runtime(api: Api) -> str:
+    """Wait until the Python runtime is available, and return the id."""
+    def poll() -> str | None:
         for row in api.call('GET', '/runtimes')['runtimes']:
             if row['name'] == 'python3' and row['status'] != 'error':
-                return row['status'] == 'available' and row['id']
-        raise Trouble('The server has no working runtime "python3"; its log '
-                      'says why.')
-    return wait_for(look, 'the runtime "python3"')
+                return row['id'] if row['status'] == 'available' else None
+        raise Trouble('The server has no working runtime "python3"; see the '
+                      'log of the server.')
+    return wait_for(poll, 'the runtime "python3"')
 
 
-def upload(api, runtime_id):
-    """Create the function, or bring the one of an earlier run up to date."""
-    code, names = package()
+def upload_sample(api: Api, runtime_id: str) -> tuple[str, str]:
+    """Create the function, or update the function of an earlier run.
+
+    :returns: (id of the function, ``created`` or ``updated``).
+    """
+    package = build_package()
     fields = {'code': '{"source": "package"}', 'entry': 'main.main'}
     for row in api.call('GET', '/functions')['functions']:
         if (row['name'] == NAME and row['runtime_id'] == runtime_id
                 and row['code'].get('source') == 'package'):
-            api.upload('PUT', f'/functions/{row["id"]}', fields, code)
-            return row['id'], names, 'updated'
+            api.upload('PUT', f'/functions/{row["id"]}', fields, package)
+            return row['id'], 'updated'
     fields.update(name=NAME, runtime_id=runtime_id)
-    row = api.upload('POST', '/functions', fields, code)
-    return row['id'], names, 'created'
+    row = api.upload('POST', '/functions', fields, package)
+    return row['id'], 'created'
 
 
-def run(api, function, name, sync=True):
-    """(row of an execution, milliseconds until it ended)."""
-    begin = time.monotonic()
+def run(api: Api, function: str, name: str, sync: bool = True
+        ) -> tuple[dict[str, typing.Any], float]:
+    """Run the function.
+
+    :returns: (ended execution, milliseconds until the end).
+    """
+    start = time.monotonic()
     row = api.call('POST', '/executions', {
         'function_id': function, 'input': json.dumps({'name': name}),
         'sync': sync})
 
-    def ended():
-        found = api.call('GET', f'/executions/{row["id"]}')
-        return found['status'] != 'running' and found
-    if not sync:
-        row = wait_for(ended, f'the end of execution {row["id"]}')
-    took = (time.monotonic() - begin) * 1000
-    if row['status'] != 'success':
-        raise Trouble(f'Execution {row["id"]} ended as {row["status"]}: '
-                      f'{row["result"]}')
-    return row, took
+    def poll() -> dict[str, typing.Any] | None:
+        execution = api.call('GET', f'/executions/{row["id"]}')
+        return execution if execution['status'] != 'running' else None
+    execution = row if sync else wait_for(
+        poll, f'the end of execution {row["id"]}')
+    milliseconds = (time.monotonic() - start) * 1000
+    api.check_success(execution)
+    return execution, milliseconds
 
 
-def colour(code, text):
-    return f'\033[{code}m{text}\033[0m' if COLOURED else text
-
-
-def title(text):
-    print(f'\n{colour(1, text)}')
-
-
-def show(name, text, note=''):
-    print(f'  {name:<9} {colour(36, text)}'
-          + (f'  {colour(2, note)}' if note else ''))
-
-
-def show_run(api, row):
-    """The result and the log of an execution."""
-    output = json.loads(row['result'])['output']
-    show('result', json.dumps(output, ensure_ascii=False))
-    log = api.text('GET', f'/executions/{row["id"]}/log')
+def print_run(api: Api, execution: dict[str, typing.Any]) -> None:
+    """Print the result and the log of an execution."""
+    output = json.loads(execution['result'])['output']
+    console.print_field('result', json.dumps(output, ensure_ascii=False))
+    log = api.send('GET', f'/executions/{execution["id"]}/log')
     for number, line in enumerate(log.splitlines()):
-        show('' if number else 'log', line)
+        console.print_field('' if number else 'log', line)
 
 
-def demonstrate(api):
-    """Everything, step by step; returns the id of the function."""
-    function, names, done = upload(api, runtime(api))
-    title(f'A function is {done}: {NAME}')
-    show('id', function)
-    show('package', ', '.join(names), str(SAMPLE))
+def demonstrate(api: Api) -> str:
+    """Show all features, step by step, and return the id of the function."""
+    function, action = upload_sample(api, find_runtime(api))
+    console.print_title(f'A function is {action}: {NAME}')
+    console.print_field('id', function)
+    console.print_field(
+        'package', ', '.join(path.name for path in list_files()), str(SAMPLE))
 
-    title('Run it and wait for the result: {"name": "Ada"}')
-    row, cold = run(api, function, 'Ada')
-    show_run(api, row)
+    console.print_title('Run it and wait for the result: {"name": "Ada"}')
+    execution, cold = run(api, function, 'Ada')
+    print_run(api, execution)
     warm = statistics.median(run(api, function, 'Ada')[1]
-                             for _ in range(REPEATS))
-    show('cold', f'{cold:.1f} ms', 'a warm worker is taken and gets the code')
-    show('warm', f'{warm:.1f} ms', f'median of {REPEATS} more')
+                             for _ in range(WARM_RUNS))
+    console.print_field('cold', f'{cold:.1f} ms',
+                        'an idle worker of the pool loads the code')
+    console.print_field('warm', f'{warm:.1f} ms',
+                        f'median of {WARM_RUNS} further executions')
 
-    title('Run it without waiting: {"name": "Grace"}')
-    row, took = run(api, function, 'Grace', sync=False)
-    show_run(api, row)
-    show('ended', f'{took:.1f} ms', 'after it was asked for')
+    console.print_title('Run it without waiting: {"name": "Grace"}')
+    execution, milliseconds = run(api, function, 'Grace', sync=False)
+    print_run(api, execution)
+    console.print_field('ended', f'{milliseconds:.1f} ms',
+                        'after the request')
 
-    quickstart_versions.demonstrate(api, function, sys.modules[__name__])
+    versions.demonstrate(api, function, build_package(versions.CHANGE))
     return function
 
 
-def go_on(url, function, runtime_id, stop):
-    """What to type next."""
-    title('Go on')
+def print_next_steps(url: str, function: str, runtime_id: str,
+                     stop_command: str) -> None:
+    """Print commands to try next."""
+    console.print_title('Next steps')
     print(f"""\
   Q={url}/v1
   curl $Q/functions
@@ -198,28 +215,32 @@ def go_on(url, function, runtime_id, stop):
        -d '{{"function_id": "{function}",
             "input": {{"name": "you"}}, "sync": true}}'
 
-  # Through the alias: whatever version it leads to.
+  # Run the present version of the alias.
   curl $Q/executions -H 'Content-Type: application/json' \\
-       -d '{{"function_alias": "{quickstart_versions.ALIAS}"}}'
-  curl $Q/aliases/{quickstart_versions.ALIAS}/history
+       -d '{{"function_alias": "{versions.ALIAS}"}}'
+  curl $Q/aliases/{versions.ALIAS}/history
 
-  # Your own function: a ZIP file with main.py in it, and main() in that.
+  # Your own function: a ZIP file with a function main() in main.py.
   python3 -m zipfile -c mine.zip main.py
   curl $Q/functions -F name=mine -F runtime_id={runtime_id} \\
        -F 'code={{"source": "package"}}' -F entry=main.main \\
        -F package=@mine.zip
 
-  # Stop the server; functions and executions are kept.
-  {stop}
+  # Stop the server; functions and executions stay stored.
+  {stop_command}
 """)
 
 
-def main(words):
-    """Takes the URL of the server, and the command that stops it."""
-    url, stop = words
+def main(words: list[str]) -> int:
+    """Run the demonstration, and return the exit code.
+
+    :param words: URL of the server, and the command that stops the server.
+    """
+    url, stop_command = words
     api = Api(url)
     try:
-        go_on(url, demonstrate(api), runtime(api), stop)
+        print_next_steps(url, demonstrate(api), find_runtime(api),
+                         stop_command)
     except Trouble as e:
         print(f'\n{e}', file=sys.stderr)
         return 1
@@ -227,8 +248,9 @@ def main(words):
 
 
 if __name__ == '__main__':
-    # Cut off by "| head", it ends like any other program.
+    # End like other programs when "| head" closes the pipe.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    # A terminal that cannot show a character shows another.
-    sys.stdout.reconfigure(errors='replace')
+    # Print a question mark for a character that the terminal cannot show.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors='replace')
     sys.exit(main(sys.argv[1:]))

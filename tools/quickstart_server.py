@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Starts and stops the server of the quickstart.
+"""Start and stop the server of the quickstart, for ``tools/quickstart.sh``.
 
-Standard library only; ``tools/quickstart.sh`` calls it.
+Needs the standard library only.
 """
 
 import argparse
+from collections.abc import Callable
 import errno
 import fcntl
 import json
@@ -19,26 +20,26 @@ import sys
 import time
 import urllib.request
 
-STARTED_IN = 60
-STOPPED_IN = 30
-#: What is answered on this machine is asked without a proxy.
+START_TIMEOUT_SECONDS = 60
+STOP_TIMEOUT_SECONDS = 30
+#: Opener without a proxy: the server is on the same machine.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Trouble(Exception):
-    """A sentence for the user; the program ends."""
+    """Failure with a sentence for the user; ends the program."""
 
 
 class Server:
-    """The qinling-standalone of one state directory."""
+    """Process of qinling-standalone for one state directory."""
 
-    def __init__(self, state):
+    def __init__(self, state: pathlib.Path) -> None:
         self.state = state
         self.log = state / 'server.log'
-        self._pid = state / 'quickstart.pid'
+        self._pid_file = state / 'quickstart.pid'
 
-    def running(self):
-        """Whether there is one: it holds a lock as long as it lives."""
+    def is_running(self) -> bool:
+        """Return whether a server holds the lock of the directory."""
         try:
             with open(self.state / 'lock') as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -48,8 +49,8 @@ class Server:
             return True
         return False
 
-    def url(self):
-        """Where it serves, or nothing if it does not yet."""
+    def find_url(self) -> str | None:
+        """Return the URL of a server that answers."""
         try:
             url = (self.state / 'endpoint').read_text().strip()
             with OPENER.open(f'{url}/', timeout=5) as answer:
@@ -58,80 +59,82 @@ class Server:
             return None
         return url
 
-    def pid(self):
-        """The process that we started, or nothing if it is gone."""
+    def find_pid(self) -> int | None:
+        """Return the process id of a server of this script."""
         try:
-            pid = int(self._pid.read_text())
+            pid = int(self._pid_file.read_text())
             words = pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()
         except (OSError, ValueError):
             return None
-        ours = b'qinling-standalone' in words and (
+        is_server = b'qinling-standalone' in words and (
             os.fsencode(self.state) in words.split(b'\0'))
-        return pid if ours else None
+        return pid if is_server else None
 
-    def start(self, program, port):
-        """Start it, and return once it serves."""
+    def start(self, program: str, port: int) -> None:
+        """Start the server, and wait for an answer."""
         _check_port(port)
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.state / 'endpoint').unlink(missing_ok=True)
         with open(self.log, 'ab') as log:
-            begin = log.tell()
+            start = log.tell()
             process = subprocess.Popen(
                 [program, '--state-dir', self.state, '--port', str(port)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True)
-        self._pid.write_text(f'{process.pid}\n')
+        self._pid_file.write_text(f'{process.pid}\n')
         try:
-            self.wait(lambda: process.poll() is not None)
+            self.wait_for_answer(lambda: process.poll() is not None)
         except Trouble as e:
             process.kill()
             process.wait()
-            self._pid.unlink()
+            self._pid_file.unlink()
             raise Trouble(f'{e} The end of {self.log}:\n'
-                          f'{self._tail(begin)}') from None
+                          f'{self._read_tail(start)}') from None
 
-    def wait(self, died):
-        """Return once it serves."""
-        end = time.monotonic() + STARTED_IN
-        while not self.url():
-            if died():
-                raise Trouble('The server ended while it started.')
+    def wait_for_answer(self, has_ended: Callable[[], bool]) -> None:
+        """Wait until the server answers.
+
+        :param has_ended: return whether the process is gone.
+        """
+        end = time.monotonic() + START_TIMEOUT_SECONDS
+        while not self.find_url():
+            if has_ended():
+                raise Trouble('The server ended during the start.')
             if time.monotonic() > end:
-                raise Trouble(f'The server does not serve after {STARTED_IN} '
-                              'seconds.')
+                raise Trouble('The server does not answer after '
+                              f'{START_TIMEOUT_SECONDS} seconds.')
             time.sleep(0.05)
 
-    def _tail(self, begin):
+    def _read_tail(self, start: int) -> str:
         with open(self.log, 'rb') as log:
-            log.seek(begin)
+            log.seek(start)
             lines = log.read().decode(errors='replace').splitlines()
         return '\n'.join(f'    {line}' for line in lines[-20:])
 
-    def stop(self):
-        """End it, and return a sentence once it is gone."""
-        pid = self.pid()
+    def stop(self) -> str:
+        """Stop the server, and return a sentence for the user."""
+        pid = self.find_pid()
         if pid is None:
-            if self.running():
+            if self.is_running():
                 raise Trouble(
                     f'The server with the state directory {self.state} was '
-                    'not started by this script; stop it where it was '
-                    'started.')
+                    'not started by this script; stop the server yourself.')
             return f'No server runs with the state directory {self.state}.'
         process = os.pidfd_open(pid)
         signal.pidfd_send_signal(process, signal.SIGTERM)
-        clean = select.select([process], [], [], STOPPED_IN)[0]
+        clean = select.select([process], [], [], STOP_TIMEOUT_SECONDS)[0]
         if not clean:
             signal.pidfd_send_signal(process, signal.SIGKILL)
-            select.select([process], [], [], STOPPED_IN)
+            select.select([process], [], [], STOP_TIMEOUT_SECONDS)
         os.close(process)
-        self._pid.unlink()
+        self._pid_file.unlink()
         return ('The server is stopped.' if clean else
-                f'The server did not stop in {STOPPED_IN} seconds and was '
-                'killed.')
+                f'The server did not stop in {STOP_TIMEOUT_SECONDS} seconds '
+                'and was killed.')
 
 
-def _check_port(port):
-    """Fail if another program listens there."""
+def _check_port(port: int) -> None:
+    """Raise ``Trouble`` if the port is not free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -140,24 +143,25 @@ def _check_port(port):
             if e.errno != errno.EADDRINUSE:
                 raise Trouble(f'Port {port} cannot be used: {e}.') from None
             raise Trouble(
-                f'Port {port} is taken by another program. Name another one '
-                'with --port, or say --port 0 for any that is free.'
+                f'Port {port} is taken by another program. Choose another '
+                'port with --port, or any free port with --port 0.'
             ) from None
 
 
-def _start(server, program, port):
-    if server.running():
-        server.wait(lambda: not server.running())
-        print(f'The server runs already, at {server.url()}.')
+def _start(server: Server, program: str, port: int) -> None:
+    if server.is_running():
+        server.wait_for_answer(lambda: not server.is_running())
+        print(f'The server runs already, at {server.find_url()}.')
     else:
         server.start(program, port)
-        print(f'The server runs now, at {server.url()}; its log is '
+        print(f'The server runs now, at {server.find_url()}; its log is '
               f'{server.log}.')
 
 
-def main(words):
-    """``start`` or ``stop``."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(words: list[str]) -> int:
+    """Start or stop the server, and return the exit code."""
+    parser = argparse.ArgumentParser(
+        description='Start or stop the server of the quickstart.')
     parser.add_argument('action', choices=('start', 'stop'))
     parser.add_argument('--state-dir', required=True, type=pathlib.Path)
     parser.add_argument('--port', type=int, default=7070)

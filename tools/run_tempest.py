@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs tempest with our plugin against a cloud of this machine.
+"""Run tempest with the plugin of Qinling against a cloud on this machine.
 
-The cloud is a real Keystone, ``qinling-api`` and ``qinling-engine`` over a
-database and a message bus where this machine has them, else the standalone
-server.  What became of the tests is written as a subunit stream; where
-Keystone or tempest cannot be installed, it is one test that is skipped.
+The cloud consists of Keystone, and of ``qinling-api`` and ``qinling-engine``
+over a database and a message bus, or of the standalone server on a machine
+without both.  Writes the results as a subunit stream: a single skipped test
+if Keystone or tempest cannot be installed.
 """
 
 import argparse
 import pathlib
 import subprocess
 import sys
+import typing
 import unittest
 
 import fixtures
@@ -22,20 +23,21 @@ from qinling.tests.functional import keystone
 
 PLUGIN = 'qinling_tempest_plugin'
 REQUIREMENTS = ('tempest>=43.0.0',)
-#: Services that tempest would look for.
-OTHERS = ('cinder', 'glance', 'neutron', 'nova', 'swift', 'horizon')
+#: Services that tempest expects by default.
+ABSENT_SERVICES = ('cinder', 'glance', 'neutron', 'nova', 'swift', 'horizon')
 DOMAIN = 'Default'
 
 
-def install_plugin(venv):
-    """The plugin needs nothing of what the service needs."""
+def install_plugin(venv: pathlib.Path) -> None:
+    """Install the plugin, without the requirements of the service."""
     environments.run(
         venv / 'bin' / 'python', '-m', 'pip', 'install', '--quiet',
         '--no-deps', '--editable', environments.CHECKOUT)
 
 
-def options(identity, directory):
-    """The configuration of tempest."""
+def build_config(identity: keystone.Keystone, directory: pathlib.Path
+                 ) -> dict[str, dict[str, typing.Any]]:
+    """Return the configuration of tempest."""
     admin = identity.admin
     return {
         'DEFAULT': {'log_file': directory / 'tempest.log'},
@@ -48,58 +50,59 @@ def options(identity, directory):
                      'region': keystone.REGION},
         'oslo_concurrency': {'lock_path': directory / 'locks'},
         'service_available': dict(
-            {name: False for name in OTHERS}, qinling=True),
+            {name: False for name in ABSENT_SERVICES}, qinling=True),
     }
 
 
 class Cloud(fixtures.Fixture):
-    """A Keystone, ``identity``, and a service in its catalog."""
+    """Keystone, as ``identity``, with a Qinling service in the catalog."""
 
-    def _setUp(self):
+    def _setUp(self) -> None:
         self.identity = self.useFixture(keystone.Keystone())
         config = {'api': {'auth_strategy': 'keystone'},
                   'keystone_authtoken': self.identity.service.options()}
+        server: base.Cloud | base.Standalone
         try:
             server = self.useFixture(base.Cloud(
                 headers={'X-Auth-Token': self.identity.admin.token()},
                 **config))
         except (unittest.SkipTest, fixtures.MultipleExceptions) as e:
-            if not why_skipped(e):
+            if not find_skip_reason(e):
                 raise
-            print(f'{why_skipped(e)} Using the standalone server.')
+            print(f'{find_skip_reason(e)} Using the standalone server.')
             server = self.useFixture(base.Standalone(**config))
         self.identity.register('function-engine', server.client.url)
 
 
-def why_skipped(error):
-    """Why a fixture cannot be had on this machine, if that is so."""
+def find_skip_reason(error: BaseException) -> str | None:
+    """Return why this machine cannot provide a fixture."""
     if isinstance(error, fixtures.MultipleExceptions):
         error = error.args[0][1]
     return str(error) if isinstance(error, unittest.SkipTest) else None
 
 
-def run(stream, words):
-    """Run the tests; the exit code of tempest.
+def run(stream: typing.BinaryIO, words: list[str]) -> int:
+    """Run the tests, and return the exit code of tempest.
 
-    :raises SkipTest: something cannot be installed here.
+    :raises SkipTest: if a requirement cannot be installed.
     """
     with fixtures.TempDir() as scratch, environments.Environment(
             'tempest', *REQUIREMENTS, prepare=install_plugin
             ) as tempest, Cloud() as cloud:
         directory = pathlib.Path(scratch.path)
         config = directory / 'tempest.conf'
-        config.write_text(base.ini(options(cloud.identity, directory)))
-        ran = subprocess.run(
+        config.write_text(base.ini(build_config(cloud.identity, directory)))
+        process = subprocess.run(
             [tempest.bin / 'tempest', 'run', '--config-file', config,
              '--subunit', *words], cwd=directory, stdout=stream,
             stdin=subprocess.DEVNULL, env=dict(
                 environments.environment(),
                 PYTHON=str(tempest.bin / 'python')))
-        return ran.returncode
+        return process.returncode
 
 
-def skip(stream, reason):
-    """Write that nothing was tested."""
+def write_skip(stream: typing.BinaryIO, reason: str) -> None:
+    """Write one skipped test to the stream."""
     result = subunit.StreamResultToBytes(stream)
     result.status(test_id=PLUGIN, test_status='inprogress')
     result.status(test_id=PLUGIN, file_name='reason', eof=True,
@@ -107,12 +110,13 @@ def skip(stream, reason):
     result.status(test_id=PLUGIN, test_status='skip')
 
 
-def main(words):
-    """Read the command line and run the tests."""
+def main(words: list[str]) -> int:
+    """Run the tests of the command line, and return the exit code."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog='What follows -- goes to tempest run.')
+        description=__doc__,
+        epilog='Words after -- are arguments of tempest run.')
     parser.add_argument('stream', type=pathlib.Path,
-                        help='where to write the subunit stream')
+                        help='file for the subunit stream')
     parser.add_argument('words', nargs='*', default=['--regex', PLUGIN],
                         help='default: %(default)s')
     args = parser.parse_args(words)
@@ -120,9 +124,10 @@ def main(words):
         try:
             return run(stream, args.words)
         except (unittest.SkipTest, fixtures.MultipleExceptions) as e:
-            if not why_skipped(e):
+            reason = find_skip_reason(e)
+            if reason is None:
                 raise
-            skip(stream, why_skipped(e))
+            write_skip(stream, reason)
             return 0
 
 

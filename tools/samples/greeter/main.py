@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A function of more than one module, as a user would write it."""
+"""Function of two modules, as a user writes functions."""
 
 import words
 
 
 def main(name='world', context=None):
-    """Greet somebody; what is printed becomes the log of the execution."""
+    """Return greetings; output on stdout becomes the log of the execution."""
     print('Greeting', name)
     return {'greetings': words.greetings(name)}

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``main`` needs; any module in the package can be imported."""
+"""Module for ``main``: a function can import any module of the package."""
 
 HELLO = {'en': 'Hello', 'es': 'Hola', 'zh': '你好'}
 
 
 def greetings(name):
-    """A greeting in each language that we know."""
+    """Return a greeting in each language."""
     return {language: f'{hello}, {name}!'
             for language, hello in HELLO.items()}

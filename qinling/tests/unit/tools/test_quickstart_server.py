@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The quickstart says what is wrong when it cannot start a server."""
+"""Tests of the start and stop of the server of the quickstart."""
 
 import contextlib
 import importlib.util
@@ -15,7 +15,7 @@ from qinling.tests import ports
 
 TOOL = pathlib.Path(__file__).parents[4] / 'tools' / 'quickstart_server.py'
 
-#: Stands in for qinling-standalone, as far as the quickstart can tell.
+#: Double of qinling-standalone.
 SERVER = '''
 import fcntl, http.server, pathlib, sys
 state = pathlib.Path(sys.argv[2])
@@ -60,14 +60,14 @@ class QuickstartServerTest(base.BaseTestCase):
         self.program.chmod(0o755)
 
     def call(self, action, *words):
-        """(exit code, what was printed)."""
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed), \
-                contextlib.redirect_stderr(printed):
+        """Return (exit code, output)."""
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output), \
+                contextlib.redirect_stderr(output):
             code = quickstart_server.main([
                 action, '--state-dir', str(self.state), '--program',
                 str(self.program), *words])
-        return code, printed.getvalue()
+        return code, output.getvalue()
 
     def test_start_twice_and_stop_twice(self):
         code, text = self.call('start', '--port', '0')
@@ -85,7 +85,7 @@ class QuickstartServerTest(base.BaseTestCase):
         self.call('start', '--port', '0')
         self.assertEqual(0o700, self.state.stat().st_mode & 0o777)
 
-    def test_endpoint_of_a_server_that_died(self):
+    def test_endpoint_of_a_dead_server(self):
         self.state.mkdir()
         (self.state / 'endpoint').write_text('http://127.0.0.1:9\n')
         (self.state / 'lock').touch()
@@ -93,53 +93,53 @@ class QuickstartServerTest(base.BaseTestCase):
         self.assertEqual(0, code, text)
         self.assertNotIn(':9;', text)
 
-    def test_server_that_dies(self):
+    def test_server_that_ends(self):
         self.write_program('import sys; sys.exit("It cannot work.")\n')
         code, text = self.call('start', '--port', '0')
         self.assertEqual(1, code)
-        self.assertIn('The server ended while it started.', text)
+        self.assertIn('The server ended during the start.', text)
         self.assertIn('    It cannot work.\n', text)
 
-    def test_only_the_log_of_this_start_is_shown(self):
+    def test_log_of_the_present_start(self):
         self.write_program('import sys; sys.exit(sys.argv[4])\n')
         self.call('start', '--port', '0')
         port = ports.free()
         text = self.call('start', '--port', str(port))[1]
         self.assertTrue(text.endswith(f':\n    {port}\n'), text)
 
-    def test_server_that_never_serves(self):
-        self.patch(quickstart_server, 'STARTED_IN', 0.2)
+    def test_server_that_never_answers(self):
+        self.patch(quickstart_server, 'START_TIMEOUT_SECONDS', 0.2)
         self.write_program('import time; time.sleep(100)\n')
         code, text = self.call('start', '--port', '0')
         self.assertEqual(1, code)
-        self.assertIn('does not serve after 0.2 seconds', text)
+        self.assertIn('does not answer after 0.2 seconds', text)
         self.assertIn('No server runs', self.call('stop')[1])
 
     def test_port_that_is_taken(self):
-        with socket.socket() as other:
-            other.bind(('127.0.0.1', 0))
-            other.listen()
-            port = other.getsockname()[1]
+        with socket.socket() as listener:
+            listener.bind(('127.0.0.1', 0))
+            listener.listen()
+            port = listener.getsockname()[1]
             code, text = self.call('start', '--port', str(port))
         self.assertEqual(1, code)
         self.assertIn(f'Port {port} is taken', text)
         self.assertIn('--port 0', text)
         self.assertFalse(self.state.exists())
 
-    def test_server_of_somebody_else(self):
+    def test_server_of_another_script(self):
         self.call('start', '--port', '0')
         pid = self.state / 'quickstart.pid'
-        ours = pid.read_text()
+        text_of_script = pid.read_text()
         for text in ('1', 'nonsense'):
             pid.write_text(text)
             code, text = self.call('stop')
             self.assertEqual(1, code)
             self.assertIn('not started by this script', text)
         self.assertEqual(0, self.call('start')[0])
-        pid.write_text(ours)
+        pid.write_text(text_of_script)
 
     def test_server_that_does_not_stop(self):
-        self.patch(quickstart_server, 'STOPPED_IN', 0.2)
+        self.patch(quickstart_server, 'STOP_TIMEOUT_SECONDS', 0.2)
         self.write_program(
             'import signal\n'
             f'signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SERVER}')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the stage ``tempest`` tells where it cannot run."""
+"""Tests of the results of the stage ``tempest`` without a cloud."""
 
 import importlib.util
 import unittest
@@ -22,8 +22,8 @@ run_tempest = _load('run_tempest')
 test_summary = _load('test_summary')
 
 
-class Refuses(fixtures.Fixture):
-    """Something that this machine cannot have."""
+class Unavailable(fixtures.Fixture):
+    """Fixture that the machine cannot provide."""
 
     def __init__(self, *_, **__):
         super().__init__()
@@ -32,7 +32,7 @@ class Refuses(fixtures.Fixture):
         raise unittest.SkipTest('There is no index.')
 
 
-class Breaks(Refuses):
+class Broken(Unavailable):
     def _setUp(self):
         raise RuntimeError('It is broken.')
 
@@ -42,18 +42,18 @@ class TestRunTempest(base.BaseTestCase):
         super().setUp()
         self.path = self.create_tempfiles([('stream', '')], '')[0]
 
-    def test_what_cannot_be_installed_is_skipped(self):
+    def test_missing_requirement_is_skipped(self):
         self.useFixture(fixtures.MonkeyPatch(
-            'qinling.tests.functional.environments.Environment', Refuses))
+            'qinling.tests.functional.environments.Environment', Unavailable))
         self.assertEqual(0, run_tempest.main([self.path]))
         results = test_summary.read(self.path)
-        self.assertEqual({run_tempest.PLUGIN: 'skip'}, results.ended)
+        self.assertEqual({run_tempest.PLUGIN: 'skip'}, results.statuses)
         self.assertEqual('There is no index.',
                          results.reason(run_tempest.PLUGIN))
 
-    def test_what_is_broken_is_not(self):
+    def test_broken_requirement_is_an_error(self):
         self.useFixture(fixtures.MonkeyPatch(
-            'qinling.tests.functional.environments.Environment', Breaks))
+            'qinling.tests.functional.environments.Environment', Broken))
         self.assertRaises(fixtures.MultipleExceptions, run_tempest.main,
                           [self.path])
-        self.assertEqual({}, test_summary.read(self.path).ended)
+        self.assertEqual({}, test_summary.read(self.path).statuses)

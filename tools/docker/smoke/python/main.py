@@ -6,7 +6,7 @@ import os
 import sys
 
 
-def main(first, second):
+def main(first: int, second: int) -> dict:
     print('Adding.')
     return {'sum': first + second, 'uid': os.getuid(),
             'language': '%d.%d' % sys.version_info[:2],
@@ -18,15 +18,16 @@ def main(first, second):
             'environment': sorted(os.environ)}
 
 
-def read_status(name):
+def read_status(name: str) -> int | None:
     """Return a line of ``/proc/self/status`` as a number."""
     with open('/proc/self/status') as lines:
         for line in lines:
             if line.startswith(name + ':'):
                 return int(line.split()[1], 16)
+    return None
 
 
-def is_writable(path):
+def is_writable(path: str) -> bool:
     """Return whether the process can create files in a directory."""
     name = os.path.join(path, 'qinling-smoke-test')
     try:
