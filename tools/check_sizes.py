@@ -1,21 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the source keeps to the sizes and manners of the house.
+"""Check the sizes, the manners and the words of the source.
 
-Prints ``file:line: sentence`` for what does not, and ends with exit code 1 if
-there is anything.  The numbers are in ``doc/source/contributor/testing.rst``;
-complexity is left to flake8, and who may import whom to ``.importlinter``.
+Print ``file:line: sentence`` for each finding and exit with code 1 if there is
+any.  ``HACKING.rst`` explains the rules; flake8 checks the complexity,
+``.importlinter`` the imports, and ``check_words.py`` the words.
 """
 
 import ast
+from collections.abc import Iterator
 import dataclasses
 import pathlib
 import re
 import statistics
 import sys
+import typing
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import check_words  # noqa: E402
 
 LINES = 300
 LINES_LARGE = 400
-#: What a worker loads only where keystoneauth1 is.
+#: Module that workers load only with keystoneauth1.
 OPTIONAL = 'qinling/runtimes/python_openstack.py'
 MEDIAN = 130
 FUNCTION = 40
@@ -26,9 +32,9 @@ CONTRACT = 8
 LARGE = ('qinling/orchestrators/', 'qinling/storage/', 'qinling/sources/',
          'qinling/runtimes/', 'qinling/tests/')
 LARGE_FILES = ('qinling/db/models.py',)
-#: Functions as users would write them; only the licence is asked of them.
+#: Functions as users write them; only the licence is checked.
 SAMPLES = ('qinling/tests/functions/', 'tools/samples/')
-#: Declarations of tables, which are as long as the tables are.
+#: Declarations of tables, as long as the tables.
 MIGRATIONS = 'alembic_migrations/versions/'
 VAGUE_NAMES = {'utils', 'common', 'helpers'}
 LATER = re.compile(r'\b(' + 'TO' 'DO' + '|' + 'FIX' 'ME' + r')\b')
@@ -37,32 +43,35 @@ SOURCES = {'.py', '.sh', '.js'}
 SCRIPTS = ('.ci/run',)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
+#: (line, sentence) pairs.
+Findings = Iterator[tuple[int, str]]
+
 
 @dataclasses.dataclass
 class Source:
-    """One file: its path below the root, its text and what Python makes of
-    it (nothing, when it is not Python)."""
+    """One file: path below the root, text and syntax tree of Python."""
 
     path: str
     text: str
-    tree: ast.Module = None
+    tree: typing.Any = None
 
     @property
-    def name(self):
-        """The last part of the path, without its suffix."""
+    def name(self) -> str:
+        """Return the last part of the path, without its suffix."""
         return pathlib.PurePath(self.path).stem
 
     @property
-    def sample(self):
+    def sample(self) -> bool:
+        """Return whether the file is a function of a user."""
         return self.path.startswith(SAMPLES)
 
-    def functions(self):
-        """Every function and method, also those within others."""
+    def functions(self) -> list[typing.Any]:
+        """Return every function and method, nested ones included."""
         return [node for node in ast.walk(self.tree)
                 if isinstance(node, FUNCTIONS)]
 
-    def imports(self):
-        """(line, module) of everything that is imported by its full name."""
+    def imports(self) -> Iterator[tuple[int, str]]:
+        """Yield (line, module) of every absolute import."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -74,7 +83,7 @@ class Source:
 LICENCE = 'SPDX-License-Identifier: Apache-2.0'
 
 
-def licence(source):
+def licence(source: Source) -> Findings:
     """Yield a file whose first comment does not name the licence."""
     lines = source.text.splitlines()
     first = lines[1:2] if source.text.startswith('#!') else lines[:1]
@@ -82,73 +91,72 @@ def licence(source):
         yield 1, f'the comment "{LICENCE}" is missing at the top'
 
 
-def later(source):
-    """Nothing is put off in the source."""
+def later(source: Source) -> Findings:
+    """Yield the lines that put work off."""
     for number, line in enumerate(source.text.splitlines(), 1):
-        if found := LATER.search(line):
-            yield number, (f'{found.group()}: do it, or file it where work '
-                           'is planned')
+        if match := LATER.search(line):
+            yield number, (f'{match.group()}: finish the work, or file an '
+                           'issue')
 
 
-def vague_name(source):
-    """A name says what a module is about."""
+def vague_name(source: Source) -> Findings:
+    """Yield the modules whose name says nothing."""
     parts = pathlib.PurePath(source.path).with_suffix('').parts
     for part in parts:
         if part in VAGUE_NAMES:
             yield 1, f'{part!r} says nothing; name it after what it does'
 
 
-def package_docstring(source):
-    """A package says what lives there."""
+def package_docstring(source: Source) -> Findings:
+    """Yield the packages without a docstring."""
     if source.name == '__init__' and not ast.get_docstring(source.tree):
         yield 1, ('the package does not say in a docstring what lives there '
                   'and what must not')
 
 
-def module_lines(source):
-    """A module can be read in one sitting."""
+def module_lines(source: Source) -> Findings:
+    """Yield the modules that are too long."""
     if source.path.startswith(MIGRATIONS):
         return
     large = source.path.startswith(LARGE) or source.path in LARGE_FILES
-    most = LINES_LARGE if large else LINES
+    limit = LINES_LARGE if large else LINES
     lines = len(source.text.splitlines())
-    if lines > most:
-        yield most + 1, f'the module has {lines} lines, more than {most}'
+    if lines > limit:
+        yield limit + 1, f'the module has {lines} lines, more than {limit}'
 
 
-def _body_lines(function):
-    """Lines of a function from ``def`` on, without its docstring."""
+def _body_lines(function: typing.Any) -> int:
+    """Return the lines of a function without its docstring."""
     first = function.body[0]
     documented = ast.get_docstring(function, clean=False) is not None
-    said = first.end_lineno - first.lineno + 1 if documented else 0
-    return function.end_lineno - function.lineno + 1 - said
+    docstring = first.end_lineno - first.lineno + 1 if documented else 0
+    return function.end_lineno - function.lineno + 1 - docstring
 
 
-def _exposed(function):
-    """Whether a method is a door of the API."""
+def _is_route(function: typing.Any) -> bool:
+    """Return whether a method is a route of the API."""
     return any(isinstance(decorator, ast.Call)
-               and getattr(decorator.func, 'id', '') == 'expose'
+               and getattr(decorator.func, 'id', '') == 'route'
                for decorator in function.decorator_list)
 
 
-def function_lines(source):
-    """A function fits on a screen; a controller method reads, makes one call
-    of core, and renders."""
+def function_lines(source: Source) -> Findings:
+    """Yield the functions and controller methods that are too long."""
     if source.path.startswith(MIGRATIONS):
         return
     for function in source.functions():
-        door = (source.path.startswith('qinling/api/controllers/')
-                and _exposed(function))
-        most, kind = ((CONTROLLER, 'controller method') if door
-                      else (FUNCTION, 'function'))
+        is_route = (source.path.startswith('qinling/api/controllers/')
+                    and _is_route(function))
+        limit, kind = ((CONTROLLER, 'controller method') if is_route
+                       else (FUNCTION, 'function'))
         lines = _body_lines(function)
-        if lines > most:
+        if lines > limit:
             yield function.lineno, (f'{kind} {function.name} has {lines} '
-                                    f'lines, more than {most}')
+                                    f'lines, more than {limit}')
 
 
-def parameters(source):
-    """Beyond a handful of parameters it is a dataclass."""
+def parameters(source: Source) -> Findings:
+    """Yield the functions with too many parameters."""
     for function in source.functions():
         args = function.args
         names = [arg.arg for arg in
@@ -160,8 +168,8 @@ def parameters(source):
                 f'{PARAMETERS}; make it a dataclass')
 
 
-def contract(source):
-    """The contract of a driver is small."""
+def contract(source: Source) -> Findings:
+    """Yield the driver contracts with too many methods."""
     if source.name != 'base' or source.path.startswith('qinling/tests/'):
         return
     for node in ast.walk(source.tree):
@@ -175,24 +183,23 @@ def contract(source):
                                 f'methods, more than {CONTRACT}')
 
 
-def global_statement(source):
-    """What is shared is built once and handed around."""
+def global_statement(source: Source) -> Findings:
+    """Yield the global statements."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Global):
             yield node.lineno, ('"global" is not used here; build it in cmd '
                                 'and pass it')
 
 
-def eventlet(source):
-    """Threads, never eventlet."""
+def eventlet(source: Source) -> Findings:
+    """Yield the imports of eventlet."""
     for line, module in source.imports():
         if module.split('.')[0] == 'eventlet':
             yield line, 'eventlet is not used here'
 
 
-def worker_imports(source):
-    """What runs in a worker runs on the standard library alone, but for
-    what is loaded only where its library is."""
+def worker_imports(source: Source) -> Findings:
+    """Yield the third-party imports of the code in workers."""
     if (not source.path.startswith('qinling/runtimes/')
             or source.path == OPTIONAL):
         return
@@ -210,8 +217,8 @@ FOR_PYTHON = (package_docstring, module_lines, function_lines, parameters,
               contract, global_statement, eventlet, worker_imports)
 
 
-def read(root):
-    """Every source file below a directory."""
+def read(root: pathlib.Path) -> Iterator[Source]:
+    """Yield every source file below a directory."""
     for path in sorted(root.rglob('*')):
         name = path.relative_to(root)
         hidden = any(part.startswith('.') for part in name.parts)
@@ -223,8 +230,8 @@ def read(root):
             yield source
 
 
-def module_median(sources):
-    """Most modules are small."""
+def module_median(sources: list[Source]) -> Iterator[str]:
+    """Yield a finding when half of the modules are too long."""
     lines = [len(source.text.splitlines()) for source in sources
              if source.tree and source.name != '__init__'
              and source.path.startswith('qinling/')
@@ -234,9 +241,8 @@ def module_median(sources):
                f'lines; {MEDIAN} is the most for this median')
 
 
-def check(root):
-    """``file:line: sentence`` for everything that is found below a
-    directory."""
+def check(root: str | pathlib.Path) -> Iterator[str]:
+    """Yield ``file:line: sentence`` for each finding below a directory."""
     sources = list(read(pathlib.Path(root)))
     for source in sources:
         rules = FOR_ALL + (() if source.sample else FOR_TEXT)
@@ -248,12 +254,14 @@ def check(root):
     yield from module_median(sources)
 
 
-def main(words):
-    """Check the directory that is named, or the checkout of this file."""
-    root = words[0] if words else pathlib.Path(__file__).parents[1]
-    found = list(check(root))
-    print('\n'.join(found or ['The sizes are kept.']))
-    return 1 if found else 0
+def main(arguments: list[str]) -> int:
+    """Check the named directory, or the checkout of this file."""
+    root = arguments[0] if arguments else pathlib.Path(__file__).parents[1]
+    findings = list(check(root))
+    if not arguments:
+        findings += check_words.check(pathlib.Path(root))
+    print('\n'.join(findings or ['Sizes and words are as agreed.']))
+    return 1 if findings else 0
 
 
 if __name__ == '__main__':

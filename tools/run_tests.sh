@@ -1,29 +1,32 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 
-# Makes an environment of its own and runs the tests in it; see --help.
+# Create a virtual environment and run the tests in it; see --help.
 
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 source tools/python_env.sh
 
 ALL_STAGES=(pep8 unit contract functional tempest)
+STRICT=(qinling/core qinling/engine qinling/db qinling/orchestrators/base.py
+    qinling/rpc.py)
 VENV=${QINLING_TEST_VENV:-.venv-tests}
 CONCURRENCY=0
 STAGES=()
 FILTER=()
+FAILED_ONLY=
 
 usage() {
     cat <<END
 Usage: tools/run_tests.sh [options] [stage ...] [-- filter ...]
 
-Makes a virtual environment, installs Qinling and what its tests need, and
-runs the stages. The last line says how many tests passed, failed and were
-skipped; the exit code is 0 only if none failed.
+Creates a virtual environment, installs Qinling with the test requirements,
+and runs the stages. The last line counts the tests that passed, failed and
+were skipped; the exit code is 0 only if none failed.
 
-Stages (all of them, in this order, if none is named):
-  pep8        style, import contracts, sizes
-  unit        classes and functions by themselves
+Stages (all in this order by default):
+  pep8        style, words, types, import contracts, sizes
+  unit        classes and functions in isolation
   contract    one suite over every driver of a kind
   functional  the programs as processes, over real databases and buses where
               this machine has them
@@ -31,7 +34,11 @@ Stages (all of them, in this order, if none is named):
               filter it runs only if it is named
 
 Options:
-  -c, --concurrency N  processes that run tests (default: one for each CPU)
+  --fast               the stages pep8 and unit
+  --failed             only what failed in the last run
+  --seed N             seed of everything random in the tests (default: a new
+                       one, printed at the start)
+  -c, --concurrency N  test processes (default: one for each CPU)
   --venv DIR           the environment (default: \$QINLING_TEST_VENV, else
                        .venv-tests in the checkout)
   -h, --help           this text
@@ -45,7 +52,7 @@ and its options.
 END
 }
 
-# The last line is there whatever happens.
+# Print a last line whatever happens.
 give_up() {
     echo "$1" >&2
     echo
@@ -60,6 +67,9 @@ read_arguments() {
             -c | --concurrency) CONCURRENCY=${2:?a number must follow $1}
                 shift ;;
             --venv) VENV=${2:?a directory must follow $1}; shift ;;
+            --seed) QINLING_TEST_SEED=${2:?a number must follow $1}; shift ;;
+            --fast) STAGES+=(pep8 unit) ;;
+            --failed) FAILED_ONLY=1 ;;
             --) shift; FILTER=("$@"); break ;;
             pep8 | unit | contract | functional | tempest)
                 STAGES+=("$1") ;;
@@ -68,36 +78,62 @@ read_arguments() {
         esac
         shift
     done
-    [ ${#STAGES[@]} -eq 0 ] || return 0
-    STAGES=("${ALL_STAGES[@]}")
-    # To start a cloud takes longer than most filters want to wait.
-    [ ${#FILTER[@]} -eq 0 ] || unset 'STAGES[-1]'
+    if [ -n "$FAILED_ONLY" ]; then
+        find_failed_stages
+    elif [ ${#STAGES[@]} -eq 0 ]; then
+        STAGES=("${ALL_STAGES[@]}")
+        # A cloud takes longer to start than most filters want to wait.
+        [ ${#FILTER[@]} -eq 0 ] || unset 'STAGES[-1]'
+    fi
 }
 
-FAILED_CHECKS=()
+find_failed_stages() {
+    local stage
+    STAGES=()
+    for stage in "${ALL_STAGES[@]}"; do
+        [ ! -s ".stestr/failed/$stage" ] || STAGES+=("$stage")
+    done
+    if [ ${#STAGES[@]} -eq 0 ]; then
+        echo 'No test failed in the last run.'
+        exit 0
+    fi
+}
+
+CHECKS=()
 check() {
-    local name=$1
+    local name=$1 code
     shift
     echo "--- $name"
-    "$@" </dev/null || FAILED_CHECKS+=(--failed-check "$name")
+    "$@" </dev/null
+    code=$?
+    CHECKS+=(--check "$name:$code")
+    [ $code -eq 0 ] || echo "$name" >>.stestr/failed/pep8
 }
 
 run_pep8() {
+    : >.stestr/failed/pep8
     check flake8 "$BIN/python" -m flake8
     check lint-imports "$BIN/lint-imports" --no-logo --no-cache
     check check_sizes "$BIN/python" tools/check_sizes.py
+    check 'mypy --strict' "$BIN/python" -m mypy --strict "${STRICT[@]}"
+    check mypy "$BIN/python" -m mypy qinling tools
 }
 
 RESULTS=()
 run_stage() {
-    local stage=$1 directory=$1 repository=.stestr/$1 code
+    local stage=$1 directory=$1 repository=.stestr/$1 code load=()
     [ "$stage" != contract ] || directory=contracts
-    # Emptied, so that what is read below is never an older run.
+    if [ -n "$FAILED_ONLY" ]; then
+        cp ".stestr/failed/$stage" ".stestr/failed/$stage.list"
+        load=(--load-list ".stestr/failed/$stage.list")
+    fi
+    # An empty repository, so that no older run is read below.
     rm -rf "$repository" && mkdir -p "$repository"
     local stestr=("$BIN/stestr" --test-path "qinling/tests/$directory"
         --top-dir . --repo-url "$repository")
     "${stestr[@]}" run --concurrency "$CONCURRENCY" --abbreviate \
-        --suppress-attachments ${FILTER[@]+"${FILTER[@]}"} </dev/null
+        --suppress-attachments ${load[@]+"${load[@]}"} \
+        ${FILTER[@]+"${FILTER[@]}"} </dev/null
     code=$?
     "${stestr[@]}" last --subunit </dev/null >"$repository/stream" \
         2>"$repository/errors"
@@ -122,22 +158,24 @@ find_python || give_up 'No Python 3.11 or newer with venv was found.'
 install_into "$VENV" -r requirements.txt -r test-requirements.txt -e '.[cli]' ||
     give_up "The installation into $VENV failed; see above."
 BIN=$(cd "$VENV/bin" && pwd) || exit 1
-# Programs that tests start by name must be those of the environment.
+# Tests start programs of the environment by name.
 export PATH=$BIN:$PATH
 # A test that hangs ends with a traceback that says where.
 export OS_TEST_TIMEOUT=${OS_TEST_TIMEOUT:-600}
-# What a test prints and logs is shown if it fails.
+# Output and logs of a test are shown if the test fails.
 export OS_STDOUT_CAPTURE=1 OS_STDERR_CAPTURE=1 OS_LOG_CAPTURE=1
+export QINLING_TEST_SEED=${QINLING_TEST_SEED:-$RANDOM}
 
-mkdir -p .stestr
+mkdir -p .stestr/failed
 exec 9>.stestr/lock
 if command -v flock >/dev/null && ! flock -n 9; then
-    echo 'Another run of the tests is going on here; waiting for its end.'
+    echo 'Another test run uses this checkout; waiting for its end.'
     flock 9
 fi
+echo "Seed: $QINLING_TEST_SEED"
 for stage in "${STAGES[@]}"; do
-    printf '\n=== %s\n' "$stage"
-    # Without the lock, so that a process left behind cannot keep it.
+    printf '\n=== %s (%s)\n' "$stage" "$(date +%T)"
+    # Without the lock, so that no process left behind can hold the lock.
     if [ "$stage" = pep8 ]; then
         run_pep8 9>&-
     elif [ "$stage" = tempest ]; then
@@ -146,6 +184,6 @@ for stage in "${STAGES[@]}"; do
         run_stage "$stage" 9>&-
     fi
 done
-[ ${#FILTER[@]} -eq 0 ] || FAILED_CHECKS+=(--filtered)
-"$BIN/python" tools/test_summary.py ${FAILED_CHECKS[@]+"${FAILED_CHECKS[@]}"} \
-    ${RESULTS[@]+"${RESULTS[@]}"}
+[ ${#FILTER[@]} -eq 0 ] || CHECKS+=(--filtered)
+"$BIN/python" tools/test_summary.py --failed-directory .stestr/failed \
+    ${CHECKS[@]+"${CHECKS[@]}"} ${RESULTS[@]+"${RESULTS[@]}"}

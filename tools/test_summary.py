@@ -1,59 +1,88 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sums up the stages of a test run; the last line is the sum.
+"""Sum up the stages of a test run; the last line is the sum.
 
-Counts what is in the subunit streams, not what a runner printed.  A stage
-whose runner failed, or in which nothing ran, counts as one failure, so that a
-broken import is never taken for success.
+The counts come from the subunit streams, not from the output of a runner.  A
+stage whose runner failed, or that ran no test, counts as one failure, so a
+broken import never passes for success.
 """
 
 import argparse
 import collections
+from collections.abc import Iterable
+from collections.abc import Sequence
+import datetime
+import pathlib
 import sys
+import typing
 
 import subunit
 import testtools
 
-#: How a test that was begun may have ended.
+#: Last status of a test -> outcome.
 OUTCOMES = {'success': 'passed', 'xfail': 'passed', 'skip': 'skipped'}
+#: Tests to name at the end, slowest first.
+SLOWEST = 10
 
-Stage = collections.namedtuple('Stage', 'name code stream')
+
+class Stage(typing.NamedTuple):
+    """Name of a stage, exit code of its runner, path of its stream."""
+
+    name: str
+    code: int
+    stream: str
 
 
-class Results(testtools.StreamResult):
-    """What became of each test of one stream.
+class Results(testtools.StreamResult):  # type: ignore[misc]
+    """Results of one stream.
 
-    ``ended`` maps the id of a test to its last status; one that was begun
-    and never ended keeps ``inprogress``.
+    ``statuses`` has the last status of each test by id; an interrupted test
+    has ``inprogress``.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.ended = {}
-        self._reasons = collections.defaultdict(bytes)
+        self.statuses: dict[str, str] = {}
+        self._reasons: dict[str, bytes] = collections.defaultdict(bytes)
+        self._started: dict[str, datetime.datetime] = {}
+        self.seconds: dict[str, float] = {}
 
-    def status(self, test_id=None, test_status=None, file_name=None,
-               file_bytes=None, **_):
-        """Called by subunit for each packet."""
+    def status(self, test_id: str | None = None,
+               test_status: str | None = None, file_name: str | None = None,
+               file_bytes: bytes | None = None,
+               timestamp: datetime.datetime | None = None,
+               **_: typing.Any) -> None:  # type: ignore[override]
+        """Handle one packet of subunit."""
         if test_id is None:
             return
         if test_status not in (None, 'exists'):
-            self.ended[test_id] = test_status
+            self.statuses[test_id] = str(test_status)
+            self._measure(test_id, test_status, timestamp)
         if file_name == 'reason':
-            self._reasons[test_id] += bytes(file_bytes)
+            self._reasons[test_id] += bytes(file_bytes or b'')
 
-    def reason(self, test_id):
-        """Why a test was skipped."""
+    def _measure(self, test_id: str, test_status: str | None,
+                 timestamp: datetime.datetime | None) -> None:
+        if timestamp is None:
+            return
+        if test_status == 'inprogress':
+            self._started[test_id] = timestamp
+        elif test_id in self._started:
+            self.seconds[test_id] = (
+                timestamp - self._started[test_id]).total_seconds()
+
+    def reason(self, test_id: str) -> str:
+        """Return the reason of a skipped test."""
         text = self._reasons[test_id].decode(errors='replace')
         return ' '.join(text.split()) or 'no reason given'
 
-    def by_outcome(self, outcome):
-        """Ids of the tests that passed, failed or were skipped."""
-        return sorted(test_id for test_id, status in self.ended.items()
+    def with_outcome(self, outcome: str) -> list[str]:
+        """Return the ids of the tests that passed, failed or skipped."""
+        return sorted(test_id for test_id, status in self.statuses.items()
                       if OUTCOMES.get(status, 'failed') == outcome)
 
 
-def read(path):
-    """The results of one stream; what is not subunit is ignored."""
+def read(path: str) -> Results:
+    """Return the results of one stream, ignoring other output."""
     results = Results()
     with open(path, 'rb') as stream:
         subunit.ByteStreamToStreamResult(
@@ -61,13 +90,14 @@ def read(path):
     return results
 
 
-def trouble(stage, results, filtered):
-    """A sentence on a stage that went wrong as a whole, or nothing."""
-    if results.by_outcome('failed'):
+def stage_error(stage: Stage, results: Results, is_filtered: bool
+                ) -> str | None:
+    """Return a sentence about a stage that failed as a whole."""
+    if results.with_outcome('failed'):
         return None
-    if not results.ended:
-        # With a filter stestr ends with 1 where no test matches.
-        if filtered and stage.code in (0, 1):
+    if not results.statuses:
+        # With a filter stestr exits with 1 when no test matches.
+        if is_filtered and stage.code in (0, 1):
             return None
         return f'{stage.name}: no test ran (stestr ended with {stage.code})'
     if stage.code:
@@ -76,51 +106,84 @@ def trouble(stage, results, filtered):
     return None
 
 
-def _list(title, lines):
+def _print_list(title: str, lines: Sequence[str]) -> None:
     if lines:
         print(f'\n{title} ({len(lines)}):')
         for line in lines:
             print(f'  {line}')
 
 
-def summarise(stages, failed_checks=(), filtered=False):
-    """Print the lists and the sum; returns the exit code."""
-    passed, skipped, failed = 0, [], [f'pep8: {c}' for c in failed_checks]
+def _slowest(seconds: dict[str, float]) -> Sequence[str]:
+    ids = sorted(seconds, key=lambda id: seconds[id], reverse=True)
+    return [f'{seconds[id]:7.1f} s  {id}' for id in ids[:SLOWEST]]
+
+
+def _write_failed(directory: str | None, stage: Stage, results: Results
+                  ) -> None:
+    """Write the ids of failed tests for ``run_tests.sh --failed``."""
+    if directory is not None:
+        pathlib.Path(directory, stage.name).write_text(''.join(
+            f'{test_id}\n' for test_id in results.with_outcome('failed')))
+
+
+def summarise(stages: Iterable[Stage], checks: Sequence[tuple[str, int]] = (),
+              is_filtered: bool = False, directory: str | None = None) -> int:
+    """Print the lists and the sum; return the exit code.
+
+    :param checks: name and exit code of each check of the stage pep8.
+    :param directory: directory for the ids of failed tests.
+    """
+    passed = sum(not code for _, code in checks)
+    failed = [f'pep8: {name}' for name, code in checks if code]
+    skipped: list[str] = []
+    seconds: dict[str, float] = {}
     for stage in stages:
         results = read(stage.stream)
-        passed += len(results.by_outcome('passed'))
+        _write_failed(directory, stage, results)
+        seconds.update(results.seconds)
+        passed += len(results.with_outcome('passed'))
         failed += [f'{stage.name}: {test_id}'
-                   for test_id in results.by_outcome('failed')]
+                   for test_id in results.with_outcome('failed')]
         skipped += [f'{test_id}: {results.reason(test_id)}'
-                    for test_id in results.by_outcome('skipped')]
-        if sentence := trouble(stage, results, filtered):
+                    for test_id in results.with_outcome('skipped')]
+        if sentence := stage_error(stage, results, is_filtered):
             failed.append(sentence)
-    if filtered and not (passed or skipped or failed):
+    if is_filtered and not (passed or skipped or failed):
         failed.append('no test matches')
-    _list('Skipped', skipped)
-    _list('Failed', failed)
+    _print_list('Skipped', skipped)
+    _print_list('Slowest', _slowest(seconds))
+    _print_list('Failed', failed)
     print(f'\n{passed} passed, {len(failed)} failed, {len(skipped)} skipped')
     return 1 if failed else 0
 
 
-def _stage(text):
+def _parse_stage(text: str) -> Stage:
     name, code, stream = text.split(':', 2)
     return Stage(name, int(code), stream)
 
 
-def main(words):
-    """Read the command line and sum up."""
+def _parse_check(text: str) -> tuple[str, int]:
+    name, _, code = text.rpartition(':')
+    return name, int(code)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the command line and sum up."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--filtered', action='store_true',
-                        help='stages in which no test matches are all right')
-    parser.add_argument('--failed-check', action='append', default=[],
-                        metavar='NAME', help='a check that failed')
-    parser.add_argument('stages', nargs='*', type=_stage,
+                        help='accept stages without a matching test')
+    parser.add_argument('--check', action='append', default=[],
+                        type=_parse_check, metavar='NAME:CODE',
+                        help='a check and its exit code')
+    parser.add_argument('--failed-directory', metavar='DIR',
+                        help='directory for the ids of failed tests')
+    parser.add_argument('stages', nargs='*', type=_parse_stage,
                         metavar='NAME:CODE:FILE',
                         help='a stage, the exit code of its runner and its '
                              'subunit stream')
-    args = parser.parse_args(words)
-    return summarise(args.stages, args.failed_check, args.filtered)
+    args = parser.parse_args(arguments)
+    return summarise(args.stages, args.check, args.filtered,
+                     args.failed_directory)
 
 
 if __name__ == '__main__':

@@ -36,14 +36,14 @@ from qinling.engine import queue
 from qinling.engine.run import attempts
 from qinling.engine.run import completion
 from qinling.engine.run import images
-from qinling.engine.run import invoker
 from qinling.engine.run import runner
-from qinling.engine.run import tokens
 from qinling.engine.workers import builds
+from qinling.engine.workers import invoker
 from qinling.engine.workers import loader
 from qinling.engine.workers import pools
 from qinling.engine.workers import provision
 from qinling.engine.workers import scaling
+from qinling.engine.workers import tokens
 from qinling import exception
 from qinling.orchestrators import base
 from qinling.telemetry import tracing

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 SUCCESS, FAILED = 'success', 'failed'
 RESULT_KEYS = frozenset(('execution_id', 'status', 'output'))
-EXTRA_KEYS = frozenset(('traceback', 'retire'))
+EXTRA_KEYS = frozenset(('traceback', 'retire', 'reason'))
+# Reasons that an executor may report; see qinling.states.ExecutionReason.
+USER_ERROR = 'user_error'
+REPORTED_REASONS = frozenset((
+    USER_ERROR, 'load_error', 'out_of_memory', 'out_of_processes',
+    'output_too_large', 'invalid_output'))
 
 TIMEOUT = 'Function execution timeout.'
 CANCELLED = 'Function execution was cancelled.'
@@ -50,8 +55,8 @@ def out_of_processes(limit: int) -> str:
 
 
 def explain_status(status: int, memory_size: int, output_tail: bytes = b''
-                   ) -> str:
-    """Return the sentence for an executor that ended by itself.
+                   ) -> tuple[str, str]:
+    """Return sentence and reason for an executor that ended by itself.
 
     :param status: wait status.
     :param output_tail: end of the output.
@@ -59,20 +64,21 @@ def explain_status(status: int, memory_size: int, output_tail: bytes = b''
     if not os.WIFSIGNALED(status):
         if os.WEXITSTATUS(status) and any(
                 message in output_tail for message in EXITS_WITHOUT_MEMORY):
-            return out_of_memory(memory_size)
+            return out_of_memory(memory_size), 'out_of_memory'
         return ('Function execution failed: the process exited with status '
-                '%d before the function returned.' % os.WEXITSTATUS(status))
+                '%d before the function returned.' % os.WEXITSTATUS(status),
+                'crashed')
     number = os.WTERMSIG(status)
     # Only the out-of-memory killer of the kernel sends SIGKILL.
     if number == signal.SIGKILL or number in ABORTS and any(
             message in output_tail for message in LACKS_MEMORY):
-        return out_of_memory(memory_size)
+        return out_of_memory(memory_size), 'out_of_memory'
     try:
         name = signal.Signals(number).name
     except ValueError:
         name = 'number %d' % number
     return ('Function execution failed: the process was ended by signal %s.'
-            % name)
+            % name, 'crashed')
 
 
 def _reject_constant(name: str) -> None:
@@ -98,7 +104,8 @@ def parse_result(frame: bytes, execution_id: str) -> dict[str, Any] | None:
     if (result['execution_id'] != execution_id
             or result['status'] not in (SUCCESS, FAILED)
             or set(result) - RESULT_KEYS - EXTRA_KEYS
-            or not isinstance(result.get('traceback', ''), str)):
+            or not isinstance(result.get('traceback', ''), str)
+            or result.get('reason', USER_ERROR) not in REPORTED_REASONS):
         return None
     return result
 
@@ -111,11 +118,16 @@ def format_log(execution_id: str, output: str, traceback: str = '') -> str:
             % (execution_id, output, traceback, execution_id))
 
 
-def render_answer(execution_id: str, status: str, output: Any,
-                  duration: float, log: str) -> bytes:
-    """Return the body of an answer to /execute."""
-    return json.dumps({'execution_id': execution_id, 'status': status,
-                       'output': output, 'duration': round(duration, 6),
+def render_answer(request_id: str, result: dict[str, Any], duration: float,
+                  log: str) -> bytes:
+    """Return the body of an answer to /execute.
+
+    :param result: ``status``, ``output`` and ``reason``.
+    """
+    return json.dumps({'execution_id': request_id,
+                       'status': result['status'],
+                       'reason': result.get('reason'),
+                       'output': result['output'], 'duration': round(duration, 6),
                        'log': log}).encode()
 
 

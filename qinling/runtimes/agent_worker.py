@@ -204,27 +204,29 @@ class Worker:
         if ending.cause == agent_executor.RETURNED:
             result = outcome.parse_result(ending.frame, request.id)
         if result is None or result.get('retire'):
-            reason = self._replace_executor(executor, ending.cause, output)
+            sentence, reason = self._replace_executor(
+                executor, ending.cause, output)
         else:
             self._tree.kill_orphans()
             with self._lock:
                 self._idle.append(executor)
         if result is None:
             return outcome.render_answer(
-                request.id, outcome.FAILED, reason, duration,
+                request.id, {'status': outcome.FAILED, 'output': sentence,
+                             'reason': reason}, duration,
                 outcome.format_log(request.id, output.text()))
         log = outcome.format_log(request.id, output.text(),
                                  result.get('traceback', ''))
         if len(result) == len(outcome.RESULT_KEYS):
             return outcome.render_frame(ending.frame, duration, log)
-        return outcome.render_answer(request.id, result['status'],
-                                     result['output'], duration, log)
+        return outcome.render_answer(request.id, result, duration, log)
 
     def _replace_executor(self, executor: agent_executor.Executor, cause: str,
-                          output: agent_executor.Output) -> str:
+                          output: agent_executor.Output
+                          ) -> tuple[str, str]:
         """Replace a spoiled executor.
 
-        :returns: the sentence for the execution.
+        :returns: sentence and reason for the execution.
         """
         status = executor.destroy(output)
         try:
@@ -235,13 +237,15 @@ class Worker:
             with self._lock:
                 self._idle.append(new_executor)
         if executor.cancelled:
-            return outcome.CANCELLED
+            return outcome.CANCELLED, 'cancelled'
         if cause == agent_executor.DIED:
             return outcome.explain_status(status, self._load['memory_size'],
                                           output.tail)
-        return {agent_executor.TIMEOUT: outcome.TIMEOUT,
-                agent_executor.CLOSED: outcome.NO_CHANNEL
-                }.get(cause, outcome.FAULTY_RESULT)
+        if cause == agent_executor.TIMEOUT:
+            return outcome.TIMEOUT, 'timeout'
+        if cause == agent_executor.CLOSED:
+            return outcome.NO_CHANNEL, 'crashed'
+        return outcome.FAULTY_RESULT, 'invalid_output'
 
     def _create_executor(self) -> agent_executor.Executor:
         executor = agent_executor.Executor(

@@ -42,7 +42,14 @@ COUNT = struct.Struct('i')  # the result of FIONREAD
 
 
 class Fault(Exception):
-    """Error that the user can understand and repair."""
+    """Error that the user can understand and repair.
+
+    ``reason`` is a value of :class:`qinling.states.ExecutionReason`.
+    """
+
+    def __init__(self, sentence: str, reason: str = 'load_error') -> None:
+        super().__init__(sentence)
+        self.reason = reason
 
 
 class Ended(Exception):
@@ -215,9 +222,9 @@ class Executor:
         except Fault as fault:
             self._stop_program()
             return ('{"execution_id": %s, "status": "failed", "output": %s, '
-                    '"traceback": %s}' % (
+                    '"traceback": %s, "reason": "%s"}' % (
                         execution_id, json.dumps(str(fault)),
-                        json.dumps('%s\n' % fault)))
+                        json.dumps('%s\n' % fault), fault.reason))
 
     def _find_result(self, request: dict[str, Any]) -> str:
         """Return the JSON text of the answer.
@@ -231,14 +238,16 @@ class Executor:
         limit = self._settings['max_result_size']
         if size > limit:
             raise Fault('The result of the function is %d bytes long, the '
-                        'limit is %d bytes.' % (size, limit))
+                        'limit is %d bytes.' % (size, limit),
+                        'output_too_large')
         try:
             text = answer.decode()
             json.loads(text, parse_constant=reject_constant)
         except (ValueError, RecursionError) as error:
             begin = answer[:MAX_SHOWN_BYTES].decode('utf-8', 'replace')
             raise Fault('The result of the function, a line that begins with '
-                        '%r, is not JSON: %s' % (begin, error)) from None
+                        '%r, is not JSON: %s' % (begin, error),
+                        'invalid_output') from None
         return text
 
     def _send_line(self, line: bytes) -> tuple[bytes, int]:
@@ -268,7 +277,8 @@ class Executor:
                 os.chmod(path, 0o755)  # not every ZIP has modes
             return Program(path, self._settings['max_result_size'])
         except BlockingIOError:
-            raise Fault(self._settings['out_of_processes']) from None
+            raise Fault(self._settings['out_of_processes'],
+                        'out_of_processes') from None
         except OSError as error:
             raise Fault('%s cannot be executed: %s.' % (
                 os.path.relpath(path, self._settings['code']),

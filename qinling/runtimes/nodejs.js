@@ -29,7 +29,12 @@ const LACKS_MEMORY = /^Array buffer allocation failed/;
 const NO_MODULE = new Set(['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND']);
 
 // Error with a sentence that replaces the traceback.
-class Fault extends Error {}
+class Fault extends Error {
+  constructor(sentence, options = {}) {
+    super(sentence, options);
+    this.reason = options.reason ?? 'load_error';
+  }
+}
 
 // Frames to and from the agent.
 class Channel {
@@ -285,13 +290,14 @@ class Executor {
       if (text === undefined) throw new TypeError('It has no value in JSON');
     } catch (error) {
       throw new Fault(`The result of the function, of type ${typeOf(output)}, `
-        + `cannot be written as JSON: ${describeError(error)}`);
+        + `cannot be written as JSON: ${describeError(error)}`,
+      { reason: 'invalid_output' });
     }
     const size = Buffer.byteLength(text);
     const limit = this.settings.max_result_size;
     if (size > limit) {
       throw new Fault(`The result of the function is ${size} bytes long, the `
-        + `limit is ${limit} bytes.`);
+        + `limit is ${limit} bytes.`, { reason: 'output_too_large' });
     }
     return text;
   }
@@ -301,14 +307,20 @@ class Executor {
   explain(error) {
     const traceback = this.formatTraceback(error);
     if (error instanceof RangeError && LACKS_MEMORY.test(error.message)) {
-      return { output: this.settings.out_of_memory, traceback, retire: true };
+      return {
+        output: this.settings.out_of_memory, traceback, retire: true,
+        reason: 'out_of_memory',
+      };
     }
     if (error?.code === 'EAGAIN' && /^spawn/.test(error.syscall)) {
       return {
         output: this.settings.out_of_processes, traceback, retire: true,
+        reason: 'out_of_processes',
       };
     }
-    return { output: describeError(error), traceback };
+    const reason = error instanceof Fault ? error.reason
+      : this.userFunction.loaded ? 'user_error' : 'load_error';
+    return { output: describeError(error), traceback, reason };
   }
 
   // Return the traceback without frames of this program.

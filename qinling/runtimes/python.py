@@ -31,7 +31,14 @@ COROUTINE = 0x80              # inspect.CO_COROUTINE
 
 
 class Fault(Exception):
-    """Error with a sentence that replaces the traceback."""
+    """Error with a sentence that replaces the traceback.
+
+    ``reason`` is a value of :class:`qinling.states.ExecutionReason`.
+    """
+
+    def __init__(self, sentence: str, reason: str = 'load_error') -> None:
+        super().__init__(sentence)
+        self.reason = reason
 
 
 class Function:
@@ -47,6 +54,10 @@ class Function:
         self._function: Any = None
         self._takes_context = False
         self._loop: Any = None
+
+    def is_loaded(self) -> bool:
+        """Return whether the import has succeeded."""
+        return self._function is not None
 
     def load(self) -> None:
         """Import the function, unless imported.
@@ -212,11 +223,13 @@ class Executor:
         except (TypeError, ValueError, RecursionError) as error:
             raise Fault('The result of the function, of type %s, cannot be '
                         'written as JSON: %s'
-                        % (type(output).__name__, error)) from None
+                        % (type(output).__name__, error),
+                        'invalid_output') from None
         limit = self._settings['max_result_size']
         if len(text) > limit:
             raise Fault('The result of the function is %d bytes long, the '
-                        'limit is %d bytes.' % (len(text), limit))
+                        'limit is %d bytes.' % (len(text), limit),
+                        'output_too_large')
         return text
 
     def _explain(self, error: BaseException) -> dict[str, Any]:
@@ -229,15 +242,24 @@ class Executor:
             self._reserve = None
             clear_frames(error.__traceback__)
             return {'output': self._settings['out_of_memory'],
+                    'reason': 'out_of_memory',
                     'traceback': self._format_traceback(error),
                     'retire': True}
         fields: dict[str, Any] = {
             'output': describe_error(error),
+            'reason': self._reason(error),
             'traceback': self._format_traceback(error)}
         if lacks_processes(error):
             fields['output'] = self._settings['out_of_processes']
+            fields['reason'] = 'out_of_processes'
             fields['retire'] = True
         return fields
+
+    def _reason(self, error: BaseException) -> str:
+        """Return the machine-readable reason of a failure."""
+        if isinstance(error, Fault):
+            return error.reason
+        return 'user_error' if self._function.is_loaded() else 'load_error'
 
     def _format_traceback(self, error: BaseException) -> str:
         """Return the traceback without frames of this program."""

@@ -242,13 +242,13 @@ class Api(Core):
         if self._enforcing:
             self.enforcer = policy.create_enforcer(self.conf)
             identify = identify_by_headers(self.enforcer)
-        self.app = app.make(self.services, identify)
+        self.app = app.create_app(self.services, identify)
 
     def restart(self):
         """Begin again with the options as they are now."""
         self.services = services.create_services(
             self.conf, self.db, self.engine, self.backends)
-        self.app = app.make(self.services)
+        self.app = app.create_app(self.services)
 
     def watch(self, note):
         """Have every SQL statement from now on told to ``note``."""

@@ -17,7 +17,9 @@ from qinling.db import models
 from qinling.db import queries
 from qinling.db import session
 from qinling import exception
-from qinling.storage import base as storage_base
+
+if typing.TYPE_CHECKING:
+    from qinling.storage import base as storage_base
 
 LOG = log.getLogger(__name__)
 
@@ -32,7 +34,7 @@ class Packages:
     """Packages in the storage."""
 
     def __init__(self, db: session.Database,
-                 storage: storage_base.Storage) -> None:
+                 storage: 'storage_base.Storage') -> None:
         self._db = db
         self._storage = storage
 

@@ -14,10 +14,10 @@ from qinling.core.execution import inputs
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling.engine.run import images as images_module
-from qinling.engine.run import invoker as invoker_module
-from qinling.engine.run import tokens as tokens_module
 from qinling.engine.workers import builds as builds_module
+from qinling.engine.workers import invoker as invoker_module
 from qinling.engine.workers import scaling as scaling_module
+from qinling.engine.workers import tokens as tokens_module
 from qinling import exception
 from qinling.orchestrators import base as orchestrators
 from qinling.states import ExecutionReason
@@ -114,7 +114,7 @@ class Attempts:
             claimed: ClaimedExecution) -> records.Outcome:
         """Make one attempt."""
         LOG.debug('Starting execution %s.', message.id)
-        with tracing.span(
+        with tracing.start_span(
                 self._tracer, 'execution', message.trace.traceparent,
                 execution_id=message.id, function_id=target.function_id,
                 function_version=target.version) as traceparent:
@@ -214,7 +214,7 @@ class Attempts:
 
     def _send(self, worker: orchestrators.Worker, request: InvokeRequest,
               target: targets.Target) -> tuple[int, dict[str, typing.Any]]:
-        with tracing.span(self._tracer, 'worker',
+        with tracing.start_span(self._tracer, 'worker',
                           request.context['traceparent'],
                           worker=worker.name) as traceparent:
             return self._invoker.execute(

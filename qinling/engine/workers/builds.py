@@ -17,8 +17,8 @@ from qinling.core.function import builds as build_rows
 from qinling.core import services
 from qinling.core import targets
 from qinling.db import session
-from qinling.engine.run import invoker as invoker_module
 from qinling.engine.workers import installer as installer_module
+from qinling.engine.workers import invoker as invoker_module
 from qinling import exception
 from qinling.orchestrators import base
 from qinling.states import BuildStatus

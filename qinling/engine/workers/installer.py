@@ -14,7 +14,7 @@ from oslo_config import cfg
 
 from qinling.core import services
 from qinling.core import targets
-from qinling.engine.run import invoker as invoker_module
+from qinling.engine.workers import invoker as invoker_module
 from qinling import exception
 from qinling.orchestrators import base
 from qinling import runtimes

@@ -11,9 +11,9 @@ from oslo_log import log
 
 from qinling.core import services
 from qinling.core import targets
-from qinling.engine.run import invoker as invoker_module
-from qinling.engine.run import tokens as tokens_module
 from qinling.engine.workers import builds as builds_module
+from qinling.engine.workers import invoker as invoker_module
+from qinling.engine.workers import tokens as tokens_module
 from qinling import exception
 from qinling.orchestrators import base
 from qinling.telemetry import metrics

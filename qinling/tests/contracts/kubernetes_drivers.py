@@ -11,7 +11,7 @@ from kubernetes import client
 from kubernetes import config
 
 from qinling import conf as qinling_conf
-from qinling.engine.run import invoker
+from qinling.engine.workers import invoker
 from qinling.orchestrators import base as orchestrators
 from qinling.orchestrators import kubernetes
 from qinling.orchestrators.kubernetes import labels

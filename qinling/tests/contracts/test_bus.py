@@ -2,11 +2,13 @@
 """The engine client over a RabbitMQ that goes away and comes back."""
 
 import contextlib
+import dataclasses
 import threading
 
 import kombu
 from oslotest import base
 
+from qinling.core.execution import records
 from qinling.core import targets
 from qinling.db import engines
 from qinling.engine import endpoint
@@ -21,7 +23,7 @@ TARGET = targets.Target(
     project_id='p', function_id='f', version=0, alias=None, runtime_id='r',
     runtime_status='available', code={'source': 'package'}, package='key',
     entry='main.main', cpu=100, memory_size=1, timeout=5)
-ROW = {'id': 'e', 'input': None, 'sync': True, 'owner': None}
+MESSAGE = records.ExecutionMessage('e', None, True)
 
 
 class BusTest(base.BaseTestCase):
@@ -37,7 +39,7 @@ class BusTest(base.BaseTestCase):
         conf = self.useFixture(fixtures.Conf()).conf
         conf.register_opts(rpc.oslo_messaging.transport._transport_opts)
         conf.set_override('transport_url', url)
-        made = rpc.transport(conf)
+        made = rpc.create_transport(conf)
         self.addCleanup(made.cleanup)
         return conf, made
 
@@ -45,11 +47,12 @@ class BusTest(base.BaseTestCase):
         engine = fixtures.FakeEngine()
         engine.answers.update(answers)
         conf, bus = self.bus(self.url)
-        server = rpc.server(conf, bus, name, endpoint.Endpoint(engine, 3))
+        server = rpc.create_server(
+            conf, bus, name, endpoint.Endpoint(engine, 3))
         server.start()
 
         def stop():
-            rpc.stop(server)
+            rpc.stop_server(server)
             server.wait()
         self.addCleanup(stop)
         return engine
@@ -61,8 +64,8 @@ class BusTest(base.BaseTestCase):
 
     def refused(self, client):
         """All kinds of calls say that it does not work."""
-        calls = ((client.run, ROW, TARGET), (client.start, ROW, TARGET),
-                 (client.cancel, 'e'), (client.pool, 'r'))
+        calls = ((client.run, MESSAGE, TARGET), (client.start, MESSAGE, TARGET),
+                 (client.cancel, 'e'), (client.pool_capacity, 'r'))
         found = []
 
         def call(action, *arguments):
@@ -81,7 +84,7 @@ class BusTest(base.BaseTestCase):
     def works(self, client):
         def pool():
             try:
-                return client.pool('r')
+                return client.pool_capacity('r')
             except exception.Unavailable:
                 return None
         databases.wait_until(lambda: pool() == {'total': 1, 'available': 1})
@@ -91,7 +94,7 @@ class BusTest(base.BaseTestCase):
 class TestOutages(BusTest):
     def setUp(self):
         super().setUp()
-        self.serve('a', pool={'total': 1, 'available': 1})
+        self.serve('a', pool_capacity={'total': 1, 'available': 1})
 
     def test_it_is_away_and_comes_back(self):
         client = self.client()
@@ -122,41 +125,43 @@ class TestAnswers(BusTest):
     """What several engines say."""
 
     def test_together(self):
-        some = [self.serve(name, pool={'total': 2, 'available': number},
-                           workers=[f'{name}{each}' for each in range(3)])
+        some = [self.serve(name, pool_capacity={'total': 2, 'available': number},
+                           list_workers=[f'{name}{each}' for each in range(3)])
                 for number, name in enumerate('ab')]
         client = self.client()
         for name in 'ab':
-            engines.tell(self.db, name)
-        self.assertEqual({'total': 4, 'available': 1}, client.pool('r'))
-        self.assertEqual(6, len(client.workers('f', 0)))
-        self.assertFalse(client.workers_of('r'))
-        some[1].answers['workers_of'] = True
-        self.assertTrue(client.workers_of('r'))
+            engines.heartbeat(self.db, name)
+        self.assertEqual({'total': 4, 'available': 1},
+                         client.pool_capacity('r'))
+        self.assertEqual(6, len(client.list_workers('f', 0)))
+        self.assertFalse(client.has_workers('r'))
+        some[1].answers['has_workers'] = True
+        self.assertTrue(client.has_workers('r'))
         client.scale_down(TARGET, 3)
         databases.wait_until(lambda: 3 == sum(
             call[2] for engine in some for call in engine.calls
             if call[0] == 'scale_down'))
 
     def test_one_is_dead(self):
-        self.serve('a', pool={'total': 2, 'available': 2})
+        self.serve('a', pool_capacity={'total': 2, 'available': 2})
         client = self.client()
         for name in ('a', 'dead'):
-            engines.tell(self.db, name)
-        self.assertEqual({'total': 2, 'available': 2}, client.pool('r'))
+            engines.heartbeat(self.db, name)
+        self.assertEqual({'total': 2, 'available': 2},
+                         client.pool_capacity('r'))
         # It could have some.
-        self.assertRaises(exception.Unavailable, client.workers_of, 'r')
-        engines.bury(self.db, 0)
-        self.assertEqual([], engines.living(self.db, 60))
+        self.assertRaises(exception.Unavailable, client.has_workers, 'r')
+        engines.prune_stalled(self.db, 0)
+        self.assertEqual([], engines.list_alive(self.db, 60))
 
     def test_which_lives(self):
-        engine = self.serve('host-1-a', lives=True)
+        engine = self.serve('host-1-a', is_alive=True)
         client = self.client()
-        self.assertIs(True, client.lives('host:1:a'))
-        self.assertEqual([('lives', 'host:1:a')], engine.calls[-1:])
-        self.assertIs(False, client.lives('host:1:b'))
+        self.assertIs(True, client.is_alive('host:1:a'))
+        self.assertEqual([('is_alive', 'host:1:a')], engine.calls[-1:])
+        self.assertIs(False, client.is_alive('host:1:b'))
         self.relay.stop()
-        self.assertIsNone(client.lives('host:1:a'))
+        self.assertIsNone(client.is_alive('host:1:a'))
 
     def test_an_engine_that_is_full(self):
         held, gate = threading.Semaphore(0), threading.Event()
@@ -168,12 +173,12 @@ class TestAnswers(BusTest):
         self.serve('a', run=run)
         client = self.client()
         threads = [threading.Thread(target=client.run, args=(
-            dict(ROW, id=str(number)), TARGET)) for number in range(2)]
+            dataclasses.replace(MESSAGE, id=str(number)), TARGET)) for number in range(2)]
         for thread in threads:
             thread.start()
             self.assertTrue(held.acquire(timeout=databases.PATIENCE))
         error = self.assertRaises(
-            exception.Unavailable, client.run, ROW, TARGET)
+            exception.Unavailable, client.run, MESSAGE, TARGET)
         self.assertIn('as many executions of the function', str(error))
         gate.set()
         for thread in threads:
@@ -199,12 +204,12 @@ class TestDraining(BusTest):
         conf, bus = self.bus(self.url)
         topic = conf.engine.topic
         self.serve('a')
-        leaving = rpc.server(
+        leaving = rpc.create_server(
             conf, bus, 'b', endpoint.Endpoint(fixtures.FakeEngine(), 3))
         leaving.start()
         names = [topic, f'{topic}.a', f'{topic}.b']
         self.assertEqual(names, self.queues(names))
-        rpc.stop(leaving)
+        rpc.stop_server(leaving)
         leaving.wait()
         databases.wait_until(lambda: self.queues(names) == names[:2])
 
@@ -213,7 +218,8 @@ class TestDraining(BusTest):
         kept = self.serve('a')
         engine = fixtures.FakeEngine()
         conf, bus = self.bus(self.url)
-        leaving = rpc.server(conf, bus, 'b', endpoint.Endpoint(engine, 3))
+        leaving = rpc.create_server(
+            conf, bus, 'b', endpoint.Endpoint(engine, 3))
         leaving.start()
         client = rpc.oslo_messaging.get_rpc_client(
             bus, rpc.oslo_messaging.Target(topic=conf.engine.topic))
@@ -223,14 +229,14 @@ class TestDraining(BusTest):
             while not stop.is_set():
                 try:
                     client.prepare(timeout=databases.PATIENCE).call(
-                        {}, 'workers_of', runtime_id='r')
+                        {}, 'has_workers', runtime_id='r')
                 except rpc.oslo_messaging.MessagingException as e:
                     failed.append(e)
         threads = [threading.Thread(target=call) for _ in range(4)]
         for thread in threads:
             thread.start()
         databases.wait_until(lambda: len(engine.calls) > 50)
-        rpc.stop(leaving)
+        rpc.stop_server(leaving)
         leaving.wait()
         some = len(kept.calls)
         databases.wait_until(lambda: len(kept.calls) > some + 100)

@@ -35,7 +35,7 @@ class Pages(database.OnDatabase):
                 created_at=created, updated_at=updated))
 
     def page(self, model=models.Function, filters=(), **page):
-        return self.db.read(lambda tx: crud.listing(
+        return self.db.read(lambda tx: crud.select_page(
             tx, fixtures.caller(), model, filters, crud.Page(**page)))
 
     def walk(self, limit, **page):
@@ -71,7 +71,7 @@ class Pages(database.OnDatabase):
             self.assertEqual(rows[::-1], backwards)
 
     def test_pages_of_what_a_filter_leaves(self):
-        filters = [crud.condition(models.Function, 'name', 'eq:b')]
+        filters = [crud.filter_condition(models.Function, 'name', 'eq:b')]
         whole = [row.id for row in self.page(filters=filters)]
         self.assertEqual(3, len(whole))
         self.assertEqual(whole, self.walk(2, filters=filters))
@@ -87,7 +87,7 @@ class Pages(database.OnDatabase):
 
     def test_what_is_too_large_for_lists(self):
         self.insert(models.Execution, logs='long', input='i', sync=False)
-        row, = self.db.read(lambda tx: crud.listing(
+        row, = self.db.read(lambda tx: crud.select_page(
             tx, fixtures.caller(), models.Execution, without=('logs',)))
         self.assertEqual((None, 'i', False), (row.logs, row.input, row.sync))
 
@@ -107,9 +107,9 @@ class Filters(database.OnDatabase):
             self.insert(models.Execution, description=text)
 
     def found(self, text, name='description', model=models.Execution):
-        rows = self.db.read(lambda tx: crud.listing(
+        rows = self.db.read(lambda tx: crud.select_page(
             tx, fixtures.caller(), model,
-            [crud.condition(model, name, text)]))
+            [crud.filter_condition(model, name, text)]))
         return {getattr(row, name) for row in rows}
 
     def test_equal(self):

@@ -47,8 +47,8 @@ class Races:
         for _ in range(ROUNDS):
             function = self.core.function().id
             ran, deleted = database.together(
-                outcome(lambda: self.services.executions.create(
-                    self.ctx, fixtures.order(function))),
+                outcome(lambda: self.services.triggers.fire(
+                    self.ctx, fixtures.execution_request(function))),
                 outcome(lambda: self.services.functions.delete(
                     self.ctx, function)))
             self.assertIsNone(deleted)
@@ -76,8 +76,8 @@ class Races:
 
     def test_counts_of_many_executions(self):
         function = self.core.function().id
-        database.together(*[lambda: self.services.executions.create(
-            self.ctx, fixtures.order(function))] * ROUNDS)
+        database.together(*[lambda: self.services.triggers.fire(
+            self.ctx, fixtures.execution_request(function))] * ROUNDS)
         self.assertEqual(ROUNDS, self.core.row(
             models.Function, function).count)
 

@@ -86,10 +86,10 @@ class Schema(database.OnDatabase):
                 f"attempt) VALUES ('e', {values}, 'f', '1', 0)")
         db.write(write)
         migration.upgrade(db)
-        job, = db.read(lambda tx: crud.find(tx, models.Job))
+        job, = db.read(lambda tx: crud.select(tx, models.Job))
         self.assertEqual(('j', 'running', 'once', None),
                          (job.id, job.status, job.misfire, job.timezone))
-        row, = db.read(lambda tx: crud.find(tx, models.Execution))
+        row, = db.read(lambda tx: crud.select(tx, models.Execution))
         self.assertEqual(('e', 'running', 0, None), (
             row.id, row.status, row.retry, row.next_attempt_at))
 

@@ -40,7 +40,7 @@ class Session(database.OnDatabase):
 
     def names(self):
         return sorted(row.name for row in self.db.read(
-            lambda tx: crud.find(tx, models.Function)))
+            lambda tx: crud.select(tx, models.Function)))
 
     def test_what_an_action_returns(self):
         self.assertEqual('a', self.db.write(self.add('a')))
@@ -171,10 +171,10 @@ class Server(Session):
             def action(tx):
                 tries.append(1)
                 tx.exec_driver_sql(IMPATIENT[self.backend])
-                crud.add(tx, models.Function, 'count', 1, id=first)
+                crud.increment(tx, models.Function, 'count', 1, id=first)
                 if len(tries) <= 2:
                     both.wait(databases.PATIENCE)
-                crud.add(tx, models.Function, 'count', 1, id=second)
+                crud.increment(tx, models.Function, 'count', 1, id=second)
             return lambda: self.db.write(action)
         database.together(cross(*ids), cross(*ids[::-1]))
         self.assertEqual([2, 2], [
@@ -189,7 +189,7 @@ class Server(Session):
             self.database.disconnect()
             crud.count(tx, models.Function)
         self.assertRaises(exception.Unavailable, self.db.write, action)
-        self.assertEqual(session.RETRIES, len(tries))
+        self.assertEqual(session.MAX_TRIES, len(tries))
 
     def test_close_leaves_no_connection(self):
         db = self.database.open()
@@ -219,7 +219,9 @@ class TestSessionOnMariadb(Server, base.BaseTestCase):
 
     def test_a_silent_server(self):
         # Few tries of some seconds: while it speaks, it must be in time.
-        for name, value in (('CONNECT', 3), ('ANSWER', 3), ('RETRIES', 2)):
+        for name, value in (
+                ('CONNECT_TIMEOUT_SECONDS', 3),
+                ('SILENCE_TIMEOUT_SECONDS', 3), ('MAX_TRIES', 2)):
             self.useFixture(fixtures.MockPatchObject(session, name, value))
         db = self.database.open(self.connection_through_relay())
         db.write(self.add('a'))

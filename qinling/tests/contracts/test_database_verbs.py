@@ -25,7 +25,7 @@ class Tenancy(database.OnDatabase):
 
     def listed(self, ctx, model, page=crud.Page()):
         return [row.id for row in self.db.read(
-            lambda tx: crud.listing(tx, ctx, model, page=page))]
+            lambda tx: crud.select_page(tx, ctx, model, page=page))]
 
     def test_rows_of_others_do_not_exist(self):
         for model in databases.SAMPLES:
@@ -95,10 +95,10 @@ class Writing(database.OnDatabase):
 
     def test_insert_where_rows_have_no_id(self):
         alias = self.insert(models.FunctionAlias)
-        self.assertIsNone(self.db.write(lambda tx: crud.insert(
+        self.assertEqual('', self.db.write(lambda tx: crud.insert(
             tx, models.AliasRoute, alias_id=alias, function_version=1,
             weight=0.5, low=0, high=2 ** 32)))
-        found = self.db.read(lambda tx: crud.find(tx, models.AliasRoute))
+        found = self.db.read(lambda tx: crud.select(tx, models.AliasRoute))
         self.assertEqual([(alias, 1, 0.5, 0, 2 ** 32)], list(map(
             tuple, found)))
 
@@ -136,12 +136,12 @@ class Writing(database.OnDatabase):
             models.Function.revision == 1, models.Function.name == 'old'))
 
     def test_update_with_a_kept_statement(self):
-        owned = models.Execution.owner == sa.bindparam('mine')
+        owned = models.Execution.owner == sa.bindparam('me')
         id = self.insert(models.Execution, owner='me')
         for owner, expected in (('you', False), ('me', True)):
             self.assertEqual(expected, self.update(
                 models.Execution, id, {'result': owner}, owned,
-                params={'mine': owner}))
+                params={'me': owner}))
         self.assertEqual('me', self.get(models.Execution, id).result)
 
     def test_update_with_an_expression(self):
@@ -174,7 +174,7 @@ class Writing(database.OnDatabase):
         id = self.insert(models.Function)
 
         def work():
-            return [self.db.write(lambda tx: crud.add(
+            return [self.db.write(lambda tx: crud.increment(
                 tx, models.Function, 'count', 2, id=id)) for _ in range(10)]
         self.assertEqual([[True] * 10] * THREADS,
                          database.together(*[work] * THREADS))
@@ -183,7 +183,7 @@ class Writing(database.OnDatabase):
                          (row.count, row.revision, row.updated_at))
 
     def test_add_where_there_is_nothing(self):
-        self.assertFalse(self.db.write(lambda tx: crud.add(
+        self.assertFalse(self.db.write(lambda tx: crud.increment(
             tx, models.Function, 'count', 1, id='none')))
 
     def test_a_locked_row_waits(self):
@@ -220,7 +220,7 @@ class Writing(database.OnDatabase):
 
         def numbers(*conditions, **kwargs):
             return [row.version_number for row in self.db.read(
-                lambda tx: crud.find(tx, version, *conditions, **kwargs))]
+                lambda tx: crud.select(tx, version, *conditions, **kwargs))]
 
         def read(verb, *args):
             return self.db.read(lambda tx: verb(tx, *args))
@@ -228,7 +228,7 @@ class Writing(database.OnDatabase):
         self.assertEqual(2, len(numbers(mine, limit=2)))
         self.assertEqual(3, read(crud.count, version, mine))
         self.assertEqual(5, read(
-            crud.highest, version.version_number, mine))
+            crud.max_value, version.version_number, mine))
         self.assertTrue(read(crud.exists, version, mine))
         self.db.write(lambda tx: crud.update_all(
             tx, version, {'description': 'x'}, mine))
@@ -238,7 +238,7 @@ class Writing(database.OnDatabase):
             tx, version, mine, version.version_number < 5)))
         self.assertEqual([5], numbers(mine))
         self.db.write(lambda tx: crud.delete_all(tx, version, mine))
-        self.assertIsNone(read(crud.highest, version.version_number, mine))
+        self.assertIsNone(read(crud.max_value, version.version_number, mine))
         self.assertFalse(read(crud.exists, version, mine))
 
 
@@ -246,7 +246,7 @@ class Moves(database.OnDatabase):
     """Statuses change by legal moves only."""
 
     def move(self, model, id, status, *conditions, **values):
-        return self.db.write(lambda tx: crud.move(
+        return self.db.write(lambda tx: crud.change_status(
             tx, model, id, status, *conditions, **values))
 
     def test_every_move(self):
@@ -259,7 +259,7 @@ class Moves(database.OnDatabase):
                 for old, new in pairs:
                     id = crud.insert(tx, model, **databases.sample(
                         model, status=old))
-                    moved = crud.move(tx, model, id, new)
+                    moved = crud.change_status(tx, model, id, new)
                     row = crud.get(tx, fixtures.caller(), model, id=id)
                     yield moved, row.status
             self.assertEqual(

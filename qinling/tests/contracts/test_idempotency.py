@@ -32,9 +32,9 @@ class Repeats:
         self.ctx = fixtures.caller()
         self.function = self.core.function().id
         # Another host: it shares nothing but the database.
-        self.other = services.build(
+        self.other = services.create_services(
             self.core.conf, self.core.database.open(), self.core.engine,
-            self.core.code)
+            self.core.backends)
         self.hosts = (self.core.services, self.other)
         self.addCleanup(self.other.close)
 
@@ -46,9 +46,10 @@ class Repeats:
             for host in self.hosts for _ in range(MANY // 2)])
 
     def create(self, host, key, **values):
-        once = idempotency.once(key, ('test',), (repr(values).encode(),))
-        row = host.executions.create(
-            self.ctx, fixtures.order(self.function, **values), once)
+        once = idempotency.create_request(
+            key, ('test',), (repr(values).encode(),))
+        row = host.triggers.fire(
+            self.ctx, fixtures.execution_request(self.function, **values), once)
         return row.id, once.repeated, row.status
 
     def runs(self):
@@ -134,7 +135,7 @@ class Repeats:
             self.ctx, {'function_id': self.function})[0].id
 
         def deliver(host):
-            row, repeated = host.deliveries.take(
+            row, repeated = host.deliveries.accept(
                 webhook, payloads.Delivery(
                     'POST', {'webhook-id': str(number)}, '', lambda: b''))
             return row.id, repeated
@@ -154,14 +155,14 @@ class Repeats:
         self.assertEqual(2 * ROUNDS, self.runs())
 
     def test_a_purge_among_them(self):
-        old = [idempotency.once(str(number), ('old',))
+        old = [idempotency.create_request(str(number), ('old',))
                for number in range(50)]
         self.core.db.write(lambda tx: [
             idempotency.reserve(tx, once, 'id') for once in old])
         self.core.db.write(lambda tx: crud.update_all(tx, _KEY, {
             'created_at': models.now() - datetime.timedelta(hours=25)}))
         self.useFixture(base.fixtures.MonkeyPatch(
-            'qinling.core.idempotency.BATCH', 7))
+            'qinling.core.idempotency.MAX_BATCH_ROWS', 7))
         found = database.together(
             lambda: idempotency.purge(self.core.db),
             lambda: idempotency.purge(self.core.db),

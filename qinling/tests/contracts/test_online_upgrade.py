@@ -25,7 +25,7 @@ class OnlineUpgrade:
         self.db = self.database.db
         migration.upgrade(self.db, '001')
         self.tries = threading.Semaphore(0)
-        self.useFixture(fixtures.MockPatchObject(online_ddl, 'PAUSE', 0.05))
+        self.useFixture(fixtures.MockPatchObject(online_ddl, 'PAUSE_SECONDS', 0.05))
         self.useFixture(fixtures.MockPatchObject(
             online_ddl.LOG, 'info', lambda *_: self.tries.release()))
 
@@ -63,16 +63,16 @@ class OnlineUpgrade:
         # The connection is as it was: the settings were for the upgrade.
         with self.db.engine.connect() as connection:
             self.assertNotIn(connection.exec_driver_sql(
-                self.setting).scalar(), (online_ddl.WAIT, f'{online_ddl.WAIT}s'))
+                self.setting).scalar(), (online_ddl.LOCK_TIMEOUT_SECONDS, f'{online_ddl.LOCK_TIMEOUT_SECONDS}s'))
 
     def test_it_gives_up_at_last(self):
         other = self.database.open()
         with other.engine.begin() as connection:
             connection.exec_driver_sql('SELECT id FROM executions').all()
             error = self.assertRaises(
-                FAULTS, online_ddl.again,
-                lambda: online_ddl.again(self.once, tries=1), tries=1)
-        self.assertTrue(online_ddl.is_busy(error))
+                FAULTS, online_ddl.retry,
+                lambda: online_ddl.retry(self.once, tries=1), tries=1)
+        self.assertTrue(online_ddl.is_lock_timeout(error))
 
     def once(self):
         with self.db.engine.begin() as connection:
@@ -86,8 +86,8 @@ class OnlineUpgrade:
         def fail():
             found.append(1)
             self.db.write(lambda tx: tx.exec_driver_sql('nonsense'))
-        error = self.assertRaises(FAULTS, online_ddl.again, fail)
-        self.assertFalse(online_ddl.is_busy(error))
+        error = self.assertRaises(FAULTS, online_ddl.retry, fail)
+        self.assertFalse(online_ddl.is_lock_timeout(error))
         self.assertEqual([1], found)
 
 

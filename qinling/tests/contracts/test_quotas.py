@@ -131,7 +131,7 @@ class Quotas:
         self.core.db.write(lambda tx: crud.delete_all(tx, models.Package))
         self.assertEqual(0, self.usage()['storage_bytes'])
         for _ in range(2):
-            self.core.code.packages.sweep(packages.GRACE)
+            self.core.backends.packages.sweep(packages.GRACE_SECONDS)
             self.assertEqual(len(fixtures.PACKAGE),
                              self.usage()['storage_bytes'])
 

@@ -7,6 +7,7 @@ from oslotest import base
 
 from qinling.db import crud
 from qinling.db import models
+from qinling.engine import background
 from qinling.engine.periodic import scheduler
 from qinling import exception
 from qinling.tests.contracts import database
@@ -31,8 +32,11 @@ class Scheduling:
     def scheduler(self):
         """One more, with connections of its own."""
         return scheduler.Scheduler(
-            self.core.conf, self.core.database.open(),
-            lambda row, target: self.submitted.append(row['id']), None)
+            self.core.conf, self.core.database.open(), self,
+            background.Background())
+
+    def start(self, message, target):
+        self.submitted.append(message.id)
 
     def job(self, minutes=0, **values):
         """The id of a job that was due some minutes ago."""
@@ -43,7 +47,7 @@ class Scheduling:
             tick - datetime.timedelta(minutes=minutes), **values})
 
     def executions(self):
-        return self.db.read(lambda tx: crud.find(tx, models.Execution))
+        return self.db.read(lambda tx: crud.select(tx, models.Execution))
 
     def test_each_tick_has_one_execution(self):
         """Half of the jobs make up for several ticks."""
@@ -52,7 +56,7 @@ class Scheduling:
         schedulers = [self.scheduler() for _ in range(SCHEDULERS)]
 
         def drain(each):
-            while each.fire([row for row in each.look() if
+            while each.fire([row for row in each.poll() if
                              row.next_execution_time <= models.now()]):
                 pass
         database.together(*[lambda each=each: drain(each)
@@ -79,8 +83,8 @@ class Scheduling:
         for number in range(JOBS):
             self.job(function_id=functions[number % 6], count=1)
         schedulers = [self.scheduler() for _ in range(SCHEDULERS)]
-        self.patch(scheduler, 'BATCH', 7)
-        database.together(*[lambda each=each: each.fire(each.look())
+        self.patch(scheduler, 'MAX_BATCH_ROWS', 7)
+        database.together(*[lambda each=each: each.fire(each.poll())
                             for each in schedulers])
         self.assertEqual(JOBS, len({row.job_id
                                     for row in self.executions()}))
@@ -93,7 +97,7 @@ class Scheduling:
         made = self.scheduler()
         for _ in range(ROUNDS):
             id = self.job(count=1)
-            rows = made.look()
+            rows = made.poll()
             database.together(
                 lambda: made.fire(rows),
                 self.outcome(lambda: self.core.services.jobs.update(
@@ -139,7 +143,7 @@ class Scheduling:
         for _ in range(20):
             self.job(next_execution_time=far)
         id = self.job()
-        self.assertEqual([id], [row.id for row in self.scheduler().look()])
+        self.assertEqual([id], [row.id for row in self.scheduler().poll()])
 
 
 class TestSchedulingOnSqlite(Scheduling, base.BaseTestCase):

@@ -94,14 +94,14 @@ class Promises:
                     deleted, exception.FunctionVersionInUse)
 
     def test_a_delete_and_an_execution_never_both_win(self):
-        order = fixtures.order(self.function, sync=False)
         for _ in range(10):
             number = self.publish()
-            order.function_version = number
+            order = fixtures.execution_request(
+                self.function, sync=False, function_version=number)
             deleted, begun = at_once(2, lambda which: (
                 self.versions.delete(self.ctx, self.function, number)
                 if which == 0
-                else self.core.services.executions.create(self.ctx, order)))
+                else self.core.services.triggers.fire(self.ctx, order)))
             if isinstance(begun, Exception):
                 self.assertIsInstance(
                     begun, exception.FunctionVersionNotFound)
@@ -159,9 +159,9 @@ class Promises:
 
     def test_counts_lose_nothing(self):
         number = self.publish()
-        order = fixtures.order(self.function, sync=False,
+        order = fixtures.execution_request(self.function, sync=False,
                                function_version=number)
-        at_once(20, lambda _: self.core.services.executions.create(
+        at_once(20, lambda _: self.core.services.triggers.fire(
             self.ctx, order))
         row = self.versions.get(self.ctx, self.function, number)
         self.assertEqual((20, 1), (row.count, row.revision))
@@ -175,7 +175,7 @@ class Promises:
         self.functions.delete(self.ctx, self.function)
         self.assertEqual([], self.core.packages())
         self.assertEqual([], self.core.db.read(
-            lambda tx: crud.find(tx, models.FunctionVersion)))
+            lambda tx: crud.select(tx, models.FunctionVersion)))
 
 
 class TestSqlite(Promises, base.BaseTestCase):

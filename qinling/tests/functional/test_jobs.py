@@ -27,12 +27,19 @@ PROGRAM = '''
 import sys, threading
 from qinling import conf as qinling_conf
 from qinling.db import session
+from qinling.engine import background
 from qinling.engine.periodic import scheduler
+
+
+class Queue:
+    def start(self, message, target):
+        pass
+
+
 conf = qinling_conf.load([], [])
 conf.set_override('connection', sys.argv[1], group='database')
-made = scheduler.Scheduler(conf, session.Database(conf),
-                           lambda row, target: None, None)
-made.begin()
+scheduler.Scheduler(conf, session.Database(conf), Queue(),
+                    background.Background()).start()
 print('begun', flush=True)
 threading.Event().wait()
 '''
@@ -115,13 +122,13 @@ class Killing:
         expected = [start + datetime.timedelta(minutes=number)
                     for number in range(TICKS)]
         found = collections.defaultdict(list)
-        for row in self.db.read(lambda tx: crud.find(tx, models.Execution)):
+        for row in self.db.read(lambda tx: crud.select(tx, models.Execution)):
             found[row.job_id].append(row.scheduled_at)
             self.assertGreaterEqual(row.created_at, row.scheduled_at)
         self.assertEqual(set(ids), set(found))
         for id in ids:
             self.assertEqual(expected, sorted(found[id]))
-        row, = self.db.read(lambda tx: crud.find(tx, models.Function))
+        row, = self.db.read(lambda tx: crud.select(tx, models.Function))
         self.assertEqual(JOBS * TICKS, row.count)
 
 

@@ -139,7 +139,7 @@ class CheckSizesTest(base.BaseTestCase):
 
     def test_controller_method(self):
         path = 'qinling/api/controllers/v1/a.py'
-        door = "@expose('GET', '/v1', policy='a')\n"
+        door = "@route('GET', '/v1', policy='a')\n"
         self.clean(path, _function(15, head=door))
         self.found(path, HEAD + 2, 'controller method long has 16 lines',
                    _function(16, head=door))
@@ -193,7 +193,7 @@ class CheckSizesTest(base.BaseTestCase):
             self.clean(path, 'x = 1\n', header='')
 
     def test_command(self):
-        self.assertEqual((0, 'The sizes are kept.\n'),
+        self.assertEqual((0, 'Sizes and words are as agreed.\n'),
                          self.run_tool('x = 1\n'))
         self.assertEqual(
             (1, f'qinling/a.py:{HEAD + 1}: eventlet is not used here.\n'),

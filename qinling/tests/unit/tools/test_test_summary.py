@@ -2,6 +2,7 @@
 """The sum of a test run is right, above all when things go wrong."""
 
 import contextlib
+import datetime
 import importlib.util
 import io
 import pathlib
@@ -116,12 +117,38 @@ class SummaryTest(base.BaseTestCase):
         self.assertEqual(1, code)
         self.assertEqual('0 passed, 1 failed, 0 skipped', lines[-1])
 
-    def test_checks_that_failed(self):
-        code, lines = self.sum_up('--failed-check', 'flake8',
+    def test_failed_checks(self):
+        code, lines = self.sum_up('--check', 'flake8:1', '--check', 'mypy:0',
                                   self.stage('unit', 0, a='success'))
         self.assertEqual(1, code)
         self.assertIn('  pep8: flake8', lines)
-        self.assertEqual('1 passed, 1 failed, 0 skipped', lines[-1])
+        self.assertEqual('2 passed, 1 failed, 0 skipped', lines[-1])
+
+    def test_slowest_tests_come_first(self):
+        directory = self.useFixture(fixtures.TempDir()).path
+        path = pathlib.Path(directory) / 'unit'
+        start = datetime.datetime(2030, 1, 1, tzinfo=datetime.timezone.utc)
+        with path.open('wb') as stream:
+            to_bytes = subunit.StreamResultToBytes(stream)
+            for number in range(12):
+                to_bytes.status(test_id=f't{number}', timestamp=start,
+                                test_status='inprogress')
+                to_bytes.status(
+                    test_id=f't{number}', test_status='success',
+                    timestamp=start + datetime.timedelta(seconds=number))
+        _, lines = self.sum_up(f'unit:0:{path}')
+        start = lines.index('Slowest (10):')
+        self.assertEqual(['11.0 s  t11', '10.0 s  t10'],
+                         [line.strip() for line in lines[start + 1:][:2]])
+
+    def test_failed_tests_are_written(self):
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.sum_up('--failed-directory', str(directory),
+                    self.stage('unit', 1, a='success', b='fail', c='fail'),
+                    self.stage('contract', 0, d='success'))
+        self.assertEqual(('b\nc\n', ''), (
+            (directory / 'unit').read_text(),
+            (directory / 'contract').read_text()))
 
     def test_checks_alone(self):
         code, lines = self.sum_up()

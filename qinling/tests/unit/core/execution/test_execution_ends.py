@@ -152,7 +152,8 @@ class TestRerun(test_executions.ExecutionTest):
         id = self.core.insert(
             models.Execution, project_id='mine', status='failed',
             function_id=self.function.id, failed_id=NONE)
-        self.assertEqual(NONE, self.core.services.reruns.fire(MINE, id).failed_id)
+        self.assertEqual(
+            NONE, self.core.services.reruns.fire(MINE, id).failed_id)
 
     def test_the_function_is_gone(self):
         id = self.core.insert(models.Execution, project_id='mine',

@@ -197,7 +197,7 @@ class TestKeys(SettingsTest):
         self.core.conf.set_override('encryption_keys', list(keys),
                                     group='secrets')
         return environment.Environments(self.core.conf, self.core.db,
-                                    secrets.Secrets(self.core.conf))
+                                        secrets.Secrets(self.core.conf))
 
     def test_without_any(self):
         row = self.create(secrets={'A': '1'})

@@ -101,7 +101,8 @@ class TestRefusals(RefusalsTest):
             raise exception.Unavailable(reason='it')
         self.core.db.write = fail
         self.of(NEVER).count(self.webhook, exception.TooLarge(reason='it'))
-        self.assertIn('Could not count rejected deliveries', self.logged.output)
+        self.assertIn('Could not count rejected deliveries',
+                      self.logged.output)
 
     def test_close_without_anything(self):
         made = self.of(NEVER)

@@ -11,10 +11,10 @@ from qinling.db import crud
 from qinling.db import models
 from qinling.engine.run import attempts
 from qinling.engine.run import completion
-from qinling.engine.run import invoker
 from qinling.engine.run import runner
-from qinling.engine.run import tokens
+from qinling.engine.workers import invoker
 from qinling.engine.workers import scaling
+from qinling.engine.workers import tokens
 from qinling.engine.workers import worker_set
 from qinling import exception
 from qinling.orchestrators import base as orchestrators

@@ -10,9 +10,9 @@ from oslotest import base as test_base
 
 from qinling.core.function import builds as rows
 from qinling.db import models
-from qinling.engine.run import invoker
 from qinling.engine.workers import builds
 from qinling.engine.workers import installer
+from qinling.engine.workers import invoker
 from qinling import exception
 from qinling.orchestrators import base as orchestrators
 from qinling.states import BuildStatus

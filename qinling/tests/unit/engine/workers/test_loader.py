@@ -8,9 +8,9 @@ from oslotest import base as test_base
 
 from qinling import conf as qinling_conf
 from qinling.core import services
-from qinling.engine.run import invoker
-from qinling.engine.run import tokens
+from qinling.engine.workers import invoker
 from qinling.engine.workers import loader
+from qinling.engine.workers import tokens
 from qinling import exception
 from qinling.orchestrators import base as orchestrators
 from qinling.tests.unit.engine import base

@@ -8,7 +8,7 @@ from unittest import mock
 
 from oslotest import base as test_base
 
-from qinling.engine.run import tokens
+from qinling.engine.workers import tokens
 from qinling import exception
 from qinling.tests.unit.engine import base
 

@@ -9,7 +9,7 @@ import threading
 import fixtures
 from oslotest import base
 
-from qinling.engine.run import invoker
+from qinling.engine.workers import invoker
 from qinling.orchestrators import base as orchestrators
 from qinling.tests.unit.runtimes import agents
 

@@ -33,9 +33,9 @@ def add(name, fault=None):
 def count(id, number=1):
     """An action that counts executions of a function."""
     def end(tx, total):
-        if not crud.add(tx, models.Function, 'count', total, id=id):
+        if not crud.increment(tx, models.Function, 'count', total, id=id):
             raise exception.FunctionNotFound(id=id)
-    return lambda tx: batch_writer.add_up(tx, id, number, end)
+    return lambda tx: batch_writer.defer_increment(tx, id, number, end)
 
 
 class Groups(database.OnDatabase):
@@ -55,7 +55,7 @@ class Groups(database.OnDatabase):
             go.wait(databases.PATIENCE)
         threads = [threading.Thread(
             target=self.db.write, args=(hold,), daemon=True,
-            kwargs={'together': True})]
+            kwargs={'batch': True})]
         threads[0].start()
         first.wait(databases.PATIENCE)
         for place, action in enumerate(actions):
@@ -63,7 +63,7 @@ class Groups(database.OnDatabase):
                 target=self.submit, args=(place, action), daemon=True))
             threads[-1].start()
             databases.wait_until(
-                lambda: len(self.db._group._waiting) == place + 1)
+                lambda: len(self.db._batches._queue) == place + 1)
         go.set()
         for thread in threads:
             thread.join(databases.PATIENCE)
@@ -72,13 +72,13 @@ class Groups(database.OnDatabase):
 
     def submit(self, place, action):
         try:
-            self.found[place] = self.db.write(action, together=True)
+            self.found[place] = self.db.write(action, batch=True)
         except BaseException as e:
             self.found[place] = e
 
     def names(self):
         return sorted(row.name for row in self.db.read(
-            lambda tx: crud.find(tx, models.Runtime)))
+            lambda tx: crud.select(tx, models.Runtime)))
 
     def heard(self, event):
         """The calls of a listener of the engine that writes."""
@@ -157,8 +157,8 @@ class Groups(database.OnDatabase):
             raise Fault('mine')
         for together in (False, True):
             self.assertRaises(Fault, functools.partial(
-                self.db.write, action, together=together))
-            self.db.write(add(f'after {together}'), together=together)
+                self.db.write, action, batch=together))
+            self.db.write(add(f'after {together}'), batch=together)
         self.assertEqual(0, self.counted(id))
 
 
