@@ -22,7 +22,7 @@ class TraceContext:
     traceparent: str | None = None
 
 
-class RequestContext(context.RequestContext):  # type: ignore[misc]
+class RequestContext(context.RequestContext):
     """OpenStack request context with the permissions of the caller.
 
     Only :meth:`elevated` returns a context that sees every project.
@@ -31,7 +31,7 @@ class RequestContext(context.RequestContext):  # type: ignore[misc]
     #: W3C Trace Context header of the span that the request belongs to.
     traceparent: str | None = None
     #: Every authenticated caller has a project.
-    project_id: str  # type: ignore[assignment]
+    project_id: str
 
     def __init__(self, enforcer: policy.Enforcer | None = None,
                  sees_all: bool = False, **kwargs: typing.Any) -> None:
@@ -131,7 +131,7 @@ def project_owner(project_id: str, caller: RequestContext | None = None
 
 def log_context(trace: TraceContext, project_id: str) -> RequestContext:
     """Return the context for log records about an execution."""
-    ids = {}
+    ids: dict[str, typing.Any] = {}
     if trace.request_id:
         ids['request_id'] = trace.request_id
     if trace.global_request_id:

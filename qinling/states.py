@@ -113,7 +113,7 @@ class Misfire(str, enum.Enum):
 LIVE_JOBS = (JobStatus.RUNNING.value, JobStatus.PAUSED.value)
 
 #: Model name -> {new status: statuses before the move}.
-MOVES = {
+MOVES: dict[str, dict[str, tuple[str, ...]]] = {
     'Runtime': {
         'available': ('creating', 'upgrading'),
         'upgrading': ('available',),

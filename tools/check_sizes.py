@@ -76,7 +76,8 @@ class Source:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     yield node.lineno, alias.name
-            elif isinstance(node, ast.ImportFrom) and not node.level:
+            elif (isinstance(node, ast.ImportFrom) and not node.level
+                    and node.module):
                 yield node.lineno, node.module
 
 

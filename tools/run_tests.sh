@@ -52,7 +52,7 @@ and its options.
 END
 }
 
-# Print a last line whatever happens.
+# Print the closing line also after a failed installation.
 give_up() {
     echo "$1" >&2
     echo

@@ -32,7 +32,7 @@ class Stage(typing.NamedTuple):
     stream: str
 
 
-class Results(testtools.StreamResult):  # type: ignore[misc]
+class Results(testtools.StreamResult):
     """Results of one stream.
 
     ``statuses`` has the last status of each test by id; an interrupted test
@@ -46,19 +46,17 @@ class Results(testtools.StreamResult):  # type: ignore[misc]
         self._started: dict[str, datetime.datetime] = {}
         self.seconds: dict[str, float] = {}
 
-    def status(self, test_id: str | None = None,
-               test_status: str | None = None, file_name: str | None = None,
-               file_bytes: bytes | None = None,
-               timestamp: datetime.datetime | None = None,
-               **_: typing.Any) -> None:  # type: ignore[override]
-        """Handle one packet of subunit."""
+    def status(self, *args: typing.Any, **packet: typing.Any) -> None:
+        """Handle one packet of subunit, which has keyword arguments."""
+        test_id = packet.get('test_id')
         if test_id is None:
             return
+        test_status = packet.get('test_status')
         if test_status not in (None, 'exists'):
             self.statuses[test_id] = str(test_status)
-            self._measure(test_id, test_status, timestamp)
-        if file_name == 'reason':
-            self._reasons[test_id] += bytes(file_bytes or b'')
+            self._measure(test_id, test_status, packet.get('timestamp'))
+        if packet.get('file_name') == 'reason':
+            self._reasons[test_id] += bytes(packet['file_bytes'] or b'')
 
     def _measure(self, test_id: str, test_status: str | None,
                  timestamp: datetime.datetime | None) -> None:

@@ -22,7 +22,7 @@ class Collection:
         self._db = db
 
     def get(self, ctx: context.RequestContext, id: str) -> typing.Any:
-        """Return one row.
+        """Return a row.
 
         :raises NotFound: the caller sees no such row.
         """
@@ -58,7 +58,7 @@ class Collection:
 
     def _delete_row(self, ctx: context.RequestContext, id: str,
                     match: preconditions.Match) -> None:
-        """Delete one row that nothing refers to."""
+        """Delete a row without references."""
         def delete(tx: session.Connection) -> None:
             self._lock(tx, ctx, id, match)
             crud.delete(tx, self.model, id)

@@ -54,7 +54,7 @@ class EngineClient(typing.Protocol):
         """Return the names of the workers of a function."""
 
     def has_workers(self, runtime_id: str) -> bool:
-        """Return whether any worker of a runtime serves a function."""
+        """Return whether a runtime has claimed workers."""
 
     def scale_up(self, target: 'targets.Target', count: int) -> None:
         """Start ``count`` more workers."""

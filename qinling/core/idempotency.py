@@ -2,8 +2,8 @@
 """Idempotent requests: repeats have no further effect.
 
 The transaction that creates the resource writes the key as well, so neither
-exists without the other, whatever process dies; a unique index lets one of
-two simultaneous requests through.  The answer to a repeat comes from the
+exists alone, even after a crash; a unique index lets the first of two
+simultaneous requests through.  The answer to a repeat comes from the
 resource of the first request.
 """
 

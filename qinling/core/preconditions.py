@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Preconditions: a write only over the state that the writer has seen.
+"""Preconditions: writes only over a state known to the writer.
 
-``match`` is the set of revisions that a caller accepts, or ``None`` for any;
+``match`` is the set of revisions accepted by the caller, or ``None`` for any;
 see the column ``revision`` of :mod:`qinling.db.models`.
 """
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Quotas: limits on the resources of a project.
 
-The usage is what the tables contain, so no counter can drift.  A request that
-creates a limited resource locks the row of its project in ``quotas`` until
-the end of the transaction, so two requests never take one last place.
+The usage is counted in the tables, so no counter can drift.  A request for a
+limited resource locks the row of the project in ``quotas`` until the end of
+the transaction, so two requests never take the last place.
 """
 
 from collections.abc import Callable
@@ -57,7 +57,7 @@ class Quotas:
             _check, self._defaults, project_id, amounts)
 
     def guard_execution(self, target: targets.Target) -> Guard | None:
-        """Prepare the check that a project may run one more execution.
+        """Prepare the check for another execution of a project.
 
         :returns: see :meth:`guard`; ``None`` without a limit, at no cost.
         """
@@ -123,9 +123,9 @@ class Quotas:
 
 def check_execution(tx: session.Connection, conf: cfg.ConfigOpts,
                     target: targets.Target) -> None:
-    """Check that a project may run one more execution.
+    """Check whether a project may run another execution.
 
-    For triggers whose transaction has begun with other statements.
+    For triggers in a transaction with earlier statements.
 
     :raises QuotaExceeded: the limit is reached.
     """

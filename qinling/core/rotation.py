@@ -59,6 +59,8 @@ def _rotate_environment(db: session.Database,
                         row: typing.Any) -> int:
     values = {name: dict(value, sealed=secrets.reencrypt(value['sealed']))
               for name, value in row.secrets.items()}
-    written = values and db.write(lambda tx: crud.update_all(
+    if not values:
+        return 0
+    written = db.write(lambda tx: crud.update_all(
         tx, _ENVIRONMENT, {'secrets': values}, _ENVIRONMENT.id == row.id))
     return len(values) if written else 0

@@ -174,7 +174,7 @@ def describe_references(references: Iterable[Reference]) -> str:
 
 def references(tx: session.Connection, function_id: str,
                version: int | None = None) -> list[Reference]:
-    """Return what still refers to a function or to one version.
+    """Return the references to a function or to one version.
 
     The only guard of deletions.
 
@@ -213,7 +213,7 @@ def check_no_jobs(tx: session.Connection, function_id: str) -> None:
 
 def alias_references(tx: session.Connection, project_id: str, name: str
                      ) -> list[Reference]:
-    """Return what still refers to an alias."""
+    """Return the references to an alias."""
     return [Reference(kind, row.id, name)
             for kind, model in _TRIGGERS
             for row in crud.select(

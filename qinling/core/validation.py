@@ -49,7 +49,7 @@ def default(conf: cfg.ConfigOpts, field: str) -> int:
 
 
 def text(field: str, value: typing.Any) -> str | None:
-    """Return a text that fits its column; ``None`` stays ``None``.
+    """Return a text, or ``None``, after checking the length.
 
     :raises Invalid: the value is no text, is too long or contains NUL.
     """

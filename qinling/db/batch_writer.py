@@ -32,7 +32,7 @@ def defer_increment(tx: sa.Connection, key: tuple[typing.Any, ...],
 
 @dataclasses.dataclass(eq=False)
 class QueuedWrite:
-    """A write that waits for its transaction, with its result."""
+    """Queued write with the result."""
 
     action: Callable[[sa.Connection], typing.Any]
     durable: bool
@@ -56,9 +56,9 @@ def run_writes(tx: sa.Connection, writes: list[QueuedWrite]) -> None:
 class BatchWriter:
     """Commits the writes of concurrent callers together.
 
-    The first caller commits for all callers that wait; writes that gather
-    during a commit form the next transaction.  When a write fails, the writes
-    run again one by one, so only the faulty write fails.
+    The first caller commits for all waiting callers; writes during a commit
+    form the next transaction.  When a write fails, the writes run again in
+    separate transactions, so only the faulty write fails.
 
     :param commit: runs a list of writes in a transaction.
     """

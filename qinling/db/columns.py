@@ -2,6 +2,7 @@
 """Column types and defaults that all tables share."""
 
 import datetime
+import typing
 import uuid
 
 import sqlalchemy as sa
@@ -29,4 +30,4 @@ def new_id() -> str:
 class Base(orm.DeclarativeBase):
     """Base of all models."""
 
-    __table_args__ = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+    __table_args__: typing.Any = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}

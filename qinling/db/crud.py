@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Generic statements on one table, which keep projects apart.
+"""Generic statements on a table, with isolation of projects.
 
 ``tx`` is a connection of :mod:`qinling.db.session`, ``model`` a class of
 :mod:`qinling.db.models`, ``ctx`` a request context.  Rows are immutable named
@@ -62,7 +62,7 @@ def _in_project(model: Model, project_id: typing.Any) -> Clause:
 
 def get(tx: sa.Connection, ctx: context.RequestContext, model: Model,
         lock: bool = False, **where: typing.Any) -> Row:
-    """Return one row visible to the caller, or ``None``.
+    """Return a row visible to the caller, or ``None``.
 
     :param lock: lock the row until the end of the transaction.
     """
@@ -90,7 +90,7 @@ def exists(tx: sa.Connection, model: Model, *conditions: Clause) -> bool:
 def select(tx: sa.Connection, model: Model, *conditions: Clause,
            limit: int | None = None, order: Iterable[Clause] = (),
            only: Sequence[Clause] | None = None) -> Sequence[Row]:
-    """Return the rows of any project that meet the conditions.
+    """Return the rows of any project for the conditions.
 
     :param order: columns to sort by, before the primary key.
     :param only: columns to read, by default all.
@@ -138,7 +138,8 @@ def _behind(marker: Row, keys: Iterable[Clause], direction: str) -> Clause:
 
     The same function of oslo.db loses rows with NULL in a key of the marker.
     """
-    alternatives, equal = [], []
+    alternatives: list[Clause] = []
+    equal: list[Clause] = []
     for key in keys:
         value = getattr(marker, key.key)
         if direction == 'asc':
@@ -207,7 +208,7 @@ _cached_update = functools.lru_cache(maxsize=None)(_update)
 
 def update_all(tx: sa.Connection, model: Model,
                values: Mapping[str, typing.Any], *conditions: Clause) -> int:
-    """Change the rows of any project that meet the conditions.
+    """Change the rows of any project for the conditions.
 
     :returns: the number of rows.
     """
@@ -241,7 +242,7 @@ def delete(tx: sa.Connection, model: Model, id: str) -> bool:
 
 
 def delete_all(tx: sa.Connection, model: Model, *conditions: Clause) -> int:
-    """Delete the rows that meet the conditions; return their number."""
+    """Delete the rows for the conditions; return their number."""
     return tx.execute(sa.delete(model).where(*conditions)).rowcount
 
 
@@ -259,7 +260,7 @@ def max_value(tx: sa.Connection, column: Clause, *conditions: Clause
 
 
 def count(tx: sa.Connection, model: Model, *conditions: Clause) -> int:
-    """Return the number of rows of any project that meet the conditions."""
+    """Return the number of rows of any project for the conditions."""
     return tx.execute(sa.select(sa.func.count()).select_from(
         model).where(*conditions)).scalar_one()
 

@@ -2,7 +2,7 @@
 """Tables.
 
 Times are UTC without a zone, to the microsecond.  ``revision`` counts the
-changes of a row, so that writers can name the state that they have seen.
+changes of a row, so that writers can name a known state.
 """
 
 import sqlalchemy as sa
@@ -57,7 +57,7 @@ class Snapshot:
     """What an execution runs, of a function or a version."""
 
     code = _column(sa.JSON, nullable=False)
-    #: Storage key of the package; ``None`` when there is none.
+    #: Storage key of the package, or ``None``.
     package = _column(sa.String(128), index=True)
     entry = _column(sa.String(80))
     cpu = _column(sa.Integer, nullable=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changes of tables that are in use.
+"""Changes of tables in use.
 
 A change of a table waits for all transactions on the table, and later
 transactions wait behind the change: one long transaction would stop the

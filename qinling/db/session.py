@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections: one entry for reads and one for writes.
+"""Connections for reads and writes.
 
-Both take a function of a connection, and call the function again after a lost
-connection or lock.  The function must change nothing but the database.
+Reads and writes take a function of a connection, and call the function again
+after a lost connection or lock.  The function may change only the database.
 """
 
 from collections.abc import Callable
@@ -64,7 +64,8 @@ class Database:
 
     def read(self, action: Action[_T]) -> _T:
         """Return ``action(connection)``, which must not write."""
-        return _retry(self._read, action)
+        value: _T = _retry(self._read, action)
+        return value
 
     def _read(self, action: Action[_T]) -> _T:
         with self._reader.connect() as connection:
@@ -108,7 +109,7 @@ class Database:
 
 
 def _timeouts(url: sqlalchemy.URL, patient: bool) -> dict[str, int]:
-    """Return the arguments of a driver that limit its waits.
+    """Return the arguments of a driver with time limits.
 
     The drivers of MariaDB limit the silence of the server, the drivers of
     PostgreSQL the silence of its host.  Arguments in the URL take precedence.
@@ -258,7 +259,7 @@ class _SqliteWriter:
         self._durable_mode = 'FULL' if synchronous else 'NORMAL'
 
     def commit(self, writes: list[batch_writer.QueuedWrite]) -> None:
-        """Run writes in one transaction."""
+        """Run writes in a transaction."""
         self._set_synchronous(any(write.durable for write in writes))
         with self._connection.begin():
             batch_writer.run_writes(self._connection, writes)

@@ -72,7 +72,7 @@ class Endpoint:
         return self._engine.list_workers(function_id, version)
 
     def has_workers(self, _ctx: _Json, runtime_id: str) -> bool:
-        """Return whether any worker of a runtime serves a function."""
+        """Return whether a runtime has claimed workers."""
         return self._engine.has_workers(runtime_id)
 
     def scale_up(self, _ctx: _Json, target: _Json, count: int) -> None:

@@ -101,9 +101,9 @@ class FairQueue:
         return None
 
     def _next_item(self) -> Item | None:
-        """Return the first item within its limit.
+        """Return the first item within the limit.
 
-        Its function and its project then queue up behind all others.
+        Function and project then queue up behind all other projects.
         """
         for project_id, functions in self._items.items():
             if not self._limiter.has_room(project_id):

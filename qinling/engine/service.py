@@ -188,11 +188,11 @@ class Engine:
     def _renew_leases(self) -> None:
         age = self._conf.engine.lease / 4
         limit = time.monotonic() - age
-        lost = self._reaper.renew(list({
+        lost_ids = self._reaper.renew(list({
             *self._runner.claimed_ids(older_than=age),
             *(id for id, since in list(self._queued.items())
               if since <= limit)}))
-        for id in lost:
+        for id in lost_ids:
             self.cancel(id)
 
     def _tend_pools(self) -> None:
@@ -283,7 +283,7 @@ class Engine:
                 if worker.function == key]
 
     def has_workers(self, runtime_id: str) -> bool:
-        """Return whether any worker of a runtime serves a function."""
+        """Return whether a runtime has claimed workers."""
         return any(worker.runtime_id == runtime_id
                    for worker in self._orchestrator.claimed())
 

@@ -139,7 +139,8 @@ class Keystone:
             if token.will_expire_soon(min(seconds, life / 2)):
                 plugin.invalidate()
                 token = plugin.get_access(self._session)
-        return token
+            result: access.AccessInfo = token
+        return result
 
     def create_trust(self, ctx: Caller, roles: Sequence[str], owner: str
                      ) -> str:
@@ -162,7 +163,7 @@ class Keystone:
         if answer.status_code != requests.codes.created:
             raise create_error('Keystone', answer.status_code,
                                _find_message(answer))
-        return answer.json()['trust']['id']
+        return str(answer.json()['trust']['id'])
 
     def _post_trust(self, ctx: Caller, trust: dict[str, typing.Any]
                     ) -> requests.Response:
@@ -210,6 +211,6 @@ def _add_version(url: str) -> str:
 
 def _find_message(answer: requests.Response) -> str | None:
     try:
-        return answer.json()['error']['message']
+        return str(answer.json()['error']['message'])
     except (ValueError, LookupError, TypeError):
         return answer.reason

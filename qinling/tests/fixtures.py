@@ -252,7 +252,7 @@ class Api(Core):
 
     def watch(self, note):
         """Have every SQL statement from now on told to ``note``."""
-        for engine in (self.db.engine, self.db._reading):
+        for engine in (self.db.engine, self.db._reader):
             sqlalchemy.event.listen(
                 engine, 'before_cursor_execute',
                 lambda _c, _u, statement, *_: note(statement))

@@ -34,7 +34,7 @@ _Key = tuple[str, str]
 
 
 class Admission:
-    """Admission for one process that accepts executions.
+    """Admission of executions in a process.
 
     With a limit configured, the process reads the counts from the database
     once per second and adds its own executions in between.  Before a
@@ -53,10 +53,10 @@ class Admission:
 
     @contextlib.contextmanager
     def thread(self, target: targets.Target) -> Iterator[None]:
-        """Occupy one thread of this process within a ``with`` block.
+        """Occupy a thread of this process within a ``with`` block.
 
-        :raises TooManyExecutions: the function or its project would leave
-            too few threads to others.
+        :raises TooManyExecutions: function or project would leave too few
+            threads to other functions.
         """
         with self._limiter.slot(
                 target.project_id, target.function_id,

@@ -39,7 +39,7 @@ class Executions:
 
     def get(self, ctx: context.RequestContext, id: str
             ) -> records.ExecutionRow:
-        """Return one execution.
+        """Return a execution.
 
         :raises ExecutionNotFound: the caller sees no such execution.
         """
@@ -105,10 +105,10 @@ def wait_until_ended(
         conf: cfg.ConfigOpts,
         read: Callable[[], records.ExecutionRow | None],
         timeout: float) -> records.ExecutionRow | None:
-    """Poll an execution that another process runs.
+    """Poll an execution of another process.
 
     :param read: returns the row, ``None`` for a deleted one.
-    :param timeout: seconds that the function may take.
+    :param timeout: seconds allowed for the function.
     :returns: the row, still running after the timeout.
     """
     end = time.monotonic() + timeout + (

@@ -2,9 +2,9 @@
 """Every write of an execution row, from the insert to the purge.
 
 The row is the truth, and the message bus only a wake-up.  Each write after
-the insert is a compare-and-swap, so two engines never own one execution and
-no result overwrites another.  Functions that take ``tx`` are part of a
-transaction of the caller; functions that take ``db`` commit.
+the insert is a compare-and-swap, so two engines never own an execution, and
+no result is overwritten.  Functions of ``tx`` are part of a transaction of
+the caller; functions of ``db`` commit.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ _LARGE_COLUMNS = ('logs',)
 
 def read(tx: session.Connection, ctx: context.RequestContext, id: str
          ) -> records.ExecutionRow | None:
-    """Return one execution visible to the caller, or ``None``."""
+    """Return a execution visible to the caller, or ``None``."""
     row = crud.get(tx, ctx, _MODEL, id=id)
     return row and records.from_database(row)
 
@@ -135,7 +135,7 @@ def release_claim(db: session.Database, id: str, owner: str) -> None:
 
 
 def release_queued(db: session.Database, ids: Sequence[str]) -> None:
-    """End the leases of unclaimed executions, so that others claim them."""
+    """End the leases of unclaimed executions for other engines."""
     db.write(lambda tx: crud.update_all(
         tx, _MODEL, {'lease_until': models.now(),
                      'updated_at': _MODEL.updated_at},
@@ -145,7 +145,7 @@ def release_queued(db: session.Database, ids: Sequence[str]) -> None:
 
 def renew_leases(db: session.Database, owner: str, ids: Sequence[str],
                  lease_until: datetime.datetime) -> set[str]:
-    """Extend the leases of executions that an engine owns or has queued.
+    """Extend the leases of executions of an engine or has queued.
 
     :returns: ids of the executions lost to a cancellation, a deletion or
         another engine.
@@ -247,7 +247,7 @@ def store_log(db: session.Database, id: str, logs: str | None) -> None:
 
 
 def replace_log(tx: session.Connection, id: str, logs: str) -> None:
-    """Replace the log of an execution, whatever its status."""
+    """Replace the log of an execution in any status."""
     crud.update(tx, _MODEL, id,
                 {'logs': logs, 'updated_at': _MODEL.updated_at})
 

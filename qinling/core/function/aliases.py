@@ -68,7 +68,7 @@ class Aliases:
         _record_target(tx, ctx, id, 1, columns)
 
     def get(self, ctx: context.RequestContext, name: str) -> typing.Any:
-        """Return one alias."""
+        """Return a alias."""
         row = self._db.read(lambda tx: _find(tx, ctx, name))
         if row is None:
             raise exception.FunctionAliasNotFound(name=name)
@@ -156,7 +156,7 @@ class Aliases:
 
     def references(self, ctx: context.RequestContext, name: str
                    ) -> Sequence[targets.Reference]:
-        """Return what refers to an alias."""
+        """Return the references to an alias."""
         row = self.get(ctx, name)
         return self._db.read(lambda tx: targets.alias_references(
             tx, row.project_id, name))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Environment variables and secrets of functions.
 
-A function or version refers to a row that never changes, so a version keeps
-its environment, and a worker that has loaded the row is up to date.  The row
-is deleted with its last reference.
+A function or version refers to an immutable row, so a version keeps the
+environment, and a worker with the loaded row is up to date.  The row is
+deleted with the last reference.
 """
 
 from collections.abc import Iterable
@@ -57,8 +57,8 @@ class Environments:
         """Return the columns of a new environment.
 
         ``environment`` replaces the present environment.  ``secrets`` adds to
-        the present secrets and removes those with the value ``null``, since
-        users cannot repeat secrets that they cannot read.
+        the present secrets and removes secrets with the value ``null``, since
+        users cannot read, and so not repeat, their secrets.
 
         :param row: the function, ``None`` for a new one.
         :returns: ``None`` to keep the present environment.

@@ -335,7 +335,7 @@ class Functions(collection.Collection):
 
     def references(self, ctx: context.RequestContext, id: str
                    ) -> Sequence[targets.Reference]:
-        """Return what refers to a function."""
+        """Return the references to a function."""
         self.get(ctx, id)
         return self._db.read(lambda tx: targets.references(tx, id))
 

@@ -2,8 +2,8 @@
 """Trusts: how a function acts for its owner.
 
 The token of the caller creates a trust before the row with its id is written;
-the trust is deleted after the row.  The sweep deletes trusts that dead
-processes left behind, or that Keystone did not delete.  A trust carries the id
+the trust is deleted after the row.  The sweep deletes trusts left
+behind by dead processes or by Keystone.  A trust carries the id
 of the database, so services with one account never delete each other's trusts.
 """
 
@@ -76,7 +76,7 @@ class Trusts:
                     source: sources.Source, reloads: bool) -> bool | None:
         """Return the effect of an update on the trust of a function.
 
-        A function acts for the last user who changed its code.
+        A function acts for the last user with a change of the code.
 
         :param reloads: code or environment change.
         :returns: ``True`` for a new trust, ``False`` for none, ``None`` to
@@ -118,7 +118,8 @@ class Trusts:
                 f'{", ".join(self._options.trust_roles)}. To have a '
                 'function without a trust, say trust=false.')
         try:
-            return self._keystone.create_trust(ctx, roles,
+            caller: typing.Any = ctx
+            return self._keystone.create_trust(caller, roles,
                                                self._database_id())
         except exception.PermanentError as e:
             raise exception.Forbidden(

@@ -78,7 +78,7 @@ class Versions:
 
     def get(self, ctx: context.RequestContext, function_id: str, number: int
             ) -> typing.Any:
-        """Return one version.
+        """Return a version.
 
         :raises FunctionNotFound, FunctionVersionNotFound: see the name.
         """
@@ -162,7 +162,7 @@ class Versions:
 
     def references(self, ctx: context.RequestContext, function_id: str,
                    number: int) -> Sequence[targets.Reference]:
-        """Return what refers to a version."""
+        """Return the references to a version."""
         self.get(ctx, function_id, number)
         return self._db.read(
             lambda tx: targets.references(tx, function_id, number))

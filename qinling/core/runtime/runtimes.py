@@ -62,7 +62,7 @@ class Runtimes:
         return self.get(ctx, id)
 
     def register(self, images: Mapping[str, str]) -> None:
-        """Write the runtimes that a machine offers, unless they exist.
+        """Write the missing runtimes of a machine.
 
         The engine creates the pools at its start.
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one way to create executions, shared by every trigger.
+"""Creation of executions, shared by every trigger.
 
 The API, jobs, webhooks, reruns and on-failure calls all build an
-:class:`~qinling.core.execution.records.ExecutionRequest`.  A trigger that
-waits for admission calls :meth:`Triggers.fire`; a trigger with a transaction
-of its own calls :func:`write` inside, and hands the result to an engine after
-the commit.  A new event source is one module beside this one.
+:class:`~qinling.core.execution.records.ExecutionRequest`.  A trigger
+with admission calls :meth:`Triggers.fire`; a trigger within a transaction
+calls :func:`write`, and hands the result to an engine after the commit.  A
+new event source is a module in this package.
 """
 
 import datetime

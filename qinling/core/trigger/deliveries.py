@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deliveries: requests to the URL of a webhook, which run its function.
+"""Deliveries: requests to the URL of a webhook run the function.
 
 Senders need no account.  So every step is cheap for a rejected delivery, and
-a sender without the secret of a webhook cannot use up its rate limit.
+a sender without the secret of a webhook cannot use up the rate limit.
 """
 
 import typing

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Jobs: functions that run at given times.
 
-A job stores the reference that it was given; each fire time resolves the
-reference.  :mod:`qinling.engine.periodic.scheduler` fires jobs.
+A job stores a reference; each fire time resolves the reference.  :mod:`qinling.engine.periodic.scheduler` fires jobs.
 """
 
 from collections.abc import Mapping
@@ -174,7 +173,7 @@ def _changes(row: typing.Any, columns: dict[str, typing.Any],
         raise exception.Invalid('Can not change job type.')
     columns['pattern'] = pattern
     status = values.get('status', row.status)
-    if status not in [known.value for known in JobStatus]:
+    if status not in [choice.value for choice in JobStatus]:
         raise exception.Invalid('Invalid status.')
     is_resumed = (row.status == JobStatus.PAUSED
                   and status == JobStatus.RUNNING)

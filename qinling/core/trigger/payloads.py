@@ -152,10 +152,10 @@ PAYLOADS: dict[str, Callable[[Delivery], _Json]] = {
 
 def sender_id(form: str | None, delivery: Delivery
               ) -> tuple[str | None, str | None]:
-    """Return the id that the sender gave the delivery.
+    """Return the id of the delivery at the sender.
 
-    Every retry has the same id.  A signed id takes precedence, so that a
-    recorded delivery cannot run again under another id.
+    Every retry has the same id.  A signed id takes precedence, so a recorded
+    delivery cannot run again under another id.
 
     :param form: form of the signature, or ``None``.
     :returns: (source of the id, id), or ``(None, None)``.

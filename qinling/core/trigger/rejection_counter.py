@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counter of rejected deliveries, whose cost an attacker cannot raise.
+"""Counter of rejected deliveries, at a cost that attackers cannot raise.
 
-A flood of rejected deliveries causes one write and a few log lines in each
-window, not one per delivery.
+A flood of rejected deliveries causes a write and a few log lines per window,
+not per delivery.
 """
 
 import collections
@@ -23,9 +23,9 @@ Counts = dict[str, collections.Counter[str]]
 class RejectionCounter:
     """Rejected deliveries of all webhooks in this process.
 
-    The first rejection is written at once and opens a window; the rejections
-    within the window are written at its end.  A killed process loses the
-    rejections of one window.
+    The first rejection is written at once and opens a window; further
+    rejections are written at the end of the window.  A killed process loses
+    the rejections of a window.
 
     :param window: seconds.
     """
@@ -40,7 +40,7 @@ class RejectionCounter:
     def count(self, id: str, error: Exception) -> None:
         """Count one rejection, and log the reason.
 
-        :param error: its text must not repeat what the sender sent.
+        :param error: an error without data of the sender in the text.
         """
         with self._lock:
             self._buffer.setdefault(

@@ -20,7 +20,6 @@ import zoneinfo
 
 import cronsim
 from dateutil import parser
-from dateutil import tz
 
 from qinling import exception
 from qinling.states import JobStatus
@@ -59,7 +58,7 @@ def parse_datetime(text: str, now: datetime.datetime) -> datetime.datetime:
 
 def _offset(name: str | None, seconds: int | None) -> datetime.tzinfo | None:
     if seconds is not None:
-        return tz.tzoffset(None, seconds)
+        return datetime.timezone(datetime.timedelta(seconds=seconds))
     if name is None:
         return None
     raise ValueError(name)
@@ -155,7 +154,7 @@ def latest_fire_time(pattern: str, timezone: str | None,
 
 @dataclasses.dataclass(frozen=True)
 class FireDecision:
-    """What happens to a due job.
+    """Decision about a due job.
 
     The job fires for ``fire_time``, or not if ``None``, and then has this
     status and these columns.
@@ -168,7 +167,7 @@ class FireDecision:
 
 def decide(job: typing.Any, now: datetime.datetime, grace: float
            ) -> FireDecision:
-    """Return what happens to a job that is due at ``now``.
+    """Return the decision about a job due at ``now``.
 
     :param job: row of the job.
     :param grace: seconds of delay before ``misfire`` "skip" skips a fire

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recovery of executions whose lease has run out.
+"""Recovery of executions with an expired lease.
 
-No engine ever claimed such an execution, since its message was lost, or the
+No engine ever claimed such an execution, since the message was lost, or the
 claiming engine died.  An asynchronous execution starts again; a synchronous
-one ends, since no client waits for it.
+execution ends, since no client waits.
 """
 
 from collections.abc import Iterable
@@ -76,13 +76,13 @@ class Reaper:
         :returns: ids of executions lost to a cancellation, a deletion or
             another engine.
         """
-        lost: list[str] = []
+        lost_ids: list[str] = []
         for start in range(0, len(ids), MAX_BATCH_ROWS):
-            lost += lifecycle.renew_leases(
+            lost_ids += lifecycle.renew_leases(
                 self._db, self._owner, ids[start:start + MAX_BATCH_ROWS],
                 self._lease_until())
-        metrics.leases_lost.inc(len(lost))
-        return lost
+        metrics.leases_lost.inc(len(lost_ids))
+        return lost_ids
 
     def _lease_until(self) -> datetime.datetime:
         return models.now() + datetime.timedelta(
@@ -101,7 +101,7 @@ class Reaper:
     def recover(self) -> None:
         """Recover all executions of other owners, overdue or not.
 
-        Only for the one engine that may use this database.
+        Only for an engine with a database of its own.
         """
         left_behind = (_MODEL.lease_until.is_not(None)
                        & (_MODEL.owner.is_(None)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scheduler: fires due jobs and starts delayed attempts.
 
-Every engine has a scheduler, without a leader.  One transaction moves the
-next fire time of a job by compare-and-swap and writes the execution, so one
-of several schedulers fires, and none when the process dies before the commit.
+Every engine has a scheduler, without a leader.  A transaction moves the next
+fire time of a job by compare-and-swap and writes the execution, so a single
+scheduler fires, or no scheduler if the process dies before the commit.
 After a death behind the commit, the reaper of any engine finds the execution.
 """
 
@@ -128,11 +128,11 @@ class Scheduler:
             self._wait(min(remaining, self._seconds_to_next(rows)))
 
     def poll(self) -> list[typing.Any]:
-        """Return the jobs that become due before the next poll, in order.
+        """Return the jobs due before the next poll, in order.
 
-        With more jobs than one poll may read, every second poll reads the
-        latest of them, so that jobs in time do not wait behind many jobs that
-        catch up after an outage.
+        With too many jobs for a poll, every second poll reads the latest
+        jobs, so that jobs in time do not wait behind the backlog of an
+        outage.
         """
         horizon = models.now() + datetime.timedelta(
             seconds=POLL_INTERVAL_SECONDS)

@@ -62,8 +62,8 @@ class ClaimedExecution:
 class WorkerDied(Exception):
     """A worker died with an execution.
 
-    :param detail: what the connection to the worker reported.
-    :param exit_reason: what the orchestrator knows, or ``None``.
+    :param detail: error of the connection to the worker.
+    :param exit_reason: cause known to the orchestrator, or ``None``.
     """
 
     def __init__(self, detail: str,

@@ -74,7 +74,7 @@ class Runner:
             ) -> _End:
         """Run an execution to its end.
 
-        The runner first claims an execution that this engine does not own.
+        The runner first claims an execution of another owner.
 
         :returns: ``None`` when another engine owns the execution.
         """
@@ -194,7 +194,7 @@ class Runner:
             f'{policy["max_age"]} s.', ExecutionReason.EXPIRED)
 
     def cancel(self, id: str) -> None:
-        """Stop an execution whose row no longer belongs to this engine.
+        """Stop an execution lost by this engine.
 
         The row has ended, was deleted or belongs to another engine, so no
         result of this engine can be written.

@@ -101,10 +101,10 @@ class Loader:
                 f'the runtime of the published versions is not ready: {e}')
 
     def _state(self, worker: base.Worker) -> str | None:
-        """Return the state of a worker of an engine that died.
+        """Return the state of a worker of a dead engine.
 
-        :returns: ``None`` for an unusable worker, for instance one that
-            still runs an execution.
+        :returns: ``None`` for an unusable worker, for instance during an
+            execution.
         """
         try:
             status, answer = self._invoker.status(worker)

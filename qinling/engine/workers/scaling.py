@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Choice of the worker for an execution: slots, queues, growth, shrinkage.
 
-Workers that have loaded the same fingerprint of the same function form a
-worker set.  A worker has one slot for each execution that may run at once.  A
-caller without a free slot grows the set, or waits for a worker that is
-starting already.
+Workers with the same fingerprint of the same function form a worker set.  A
+worker has a slot for each simultaneous execution.  A caller without a free
+slot grows the set, or waits for a starting worker.
 """
 
 from collections.abc import Sequence
@@ -227,9 +226,10 @@ class Scaling:
         self._grow(workers, busy_slots=0)
 
     def scale_down(self, target: targets.Target, count: int) -> None:
-        """Retire up to ``count`` workers, idle ones first; one remains.
+        """Retire up to ``count`` workers, idle workers first.
 
-        Wait for workers that are starting: users see these already.
+        The last worker remains.  Wait for starting workers, which users see
+        already.
         """
         with self._lock:
             workers = self._set_of(target)
