@@ -18,9 +18,9 @@ class Execution(base.Noun):
     columns = ('id', 'function_alias', 'function_id', 'function_version',
                'description', 'input', 'result', 'status', 'sync',
                'project_id', 'created_at', 'updated_at')
-    detail_columns = ('attempt', 'next_attempt_at', 'job_id', 'scheduled_at',
-                      'rerun_of', 'failed_id')
-    filters = ('function_id', 'status', 'description', 'job_id',
+    detail_columns = ('reason', 'attempt', 'next_attempt_at', 'job_id',
+                      'scheduled_at', 'rerun_of', 'failed_id')
+    filters = ('function_id', 'status', 'reason', 'description', 'job_id',
                'all_projects', 'project_id')
     naming = 'Id'
 

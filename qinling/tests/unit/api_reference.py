@@ -38,8 +38,9 @@ import zipfile
 
 import webob
 
-from qinling.core.execution import executions
 from qinling.core.execution import inputs
+from qinling.core.execution import lifecycle
+from qinling.core.execution import records
 from qinling.db import crud
 from qinling.db import models
 from qinling.runtimes import agent_outcome
@@ -135,17 +136,22 @@ class Toy:
         self._later = []
         self._workers = collections.defaultdict(list)
         api.engine.answers.update(
-            run=self._run, pool=lambda id: {'total': 3, 'available': 3},
+            run=self._run,
+            pool_capacity=lambda id: {'total': 3, 'available': 3},
             start=self._start,
             ensure_runtime=lambda id, _: self._later.append(
                 lambda: self._move(id, states.RuntimeStatus.AVAILABLE)),
-            workers=lambda *slot: self._workers[slot],
-            scale_up=lambda target, count: self._workers[target.slot].extend(
-                f'worker-{number}' for number in range(1, count + 1)))
+            list_workers=lambda *key: self._workers[key],
+            scale_up=self._scale_up)
 
-    def _start(self, row, target):
-        if row['description'] != LONG:
-            self._later.append(lambda: self._run(row, target))
+    def _scale_up(self, target, count):
+        self._workers[target.function_key].extend(
+            f'worker-{number}' for number in range(1, count + 1))
+
+    def _start(self, message, target):
+        row = self._api.row(models.Execution, message.id)
+        if row.description != LONG:
+            self._later.append(lambda: self._run(message, target))
 
     def catch_up(self):
         """Do what was left for later."""
@@ -154,22 +160,25 @@ class Toy:
 
     def _move(self, id, status):
         self._api.db.write(
-            lambda tx: crud.move(tx, models.Runtime, id, status.value))
+            lambda tx: crud.change_status(tx, models.Runtime, id, status.value))
 
-    def _run(self, row, target):
-        args, kwargs = inputs.arguments(row['input'])
+    def _run(self, message, target):
+        args, kwargs = inputs.arguments(message.input)
         status, printed = states.ExecutionStatus.SUCCESS, io.StringIO()
+        reason = None
         try:
             with contextlib.redirect_stdout(printed):
                 output = self._load(target)(*args, **kwargs)
         except Exception as e:
             status, output = states.ExecutionStatus.FAILED, str(e)
-        return executions.finish(self._api.db, row['id'], executions.Outcome(
+            reason = states.ExecutionReason.USER_ERROR
+        return lifecycle.finish(self._api.db, message.id, records.Outcome(
             status, json.dumps({'output': output, 'duration': 0.000123}),
-            agent_outcome.log_text(row['id'], printed.getvalue())))
+            agent_outcome.format_log(message.id, printed.getvalue()),
+            reason))
 
     def _load(self, target):
-        source = self._api.code.sources[target.code['source']]
+        source = self._api.backends.sources[target.code['source']]
         module, _, name = target.entry.rpartition('.')
         found = {}
         with source.open(target.code, target.package) as package:

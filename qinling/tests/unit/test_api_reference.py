@@ -18,6 +18,7 @@ from qinling.api import types
 from qinling.core import secrets
 from qinling.core import validation
 from qinling import exception
+from qinling import fields
 from qinling import policies
 from qinling.policies import base as roles
 from qinling.tests import fixtures
@@ -143,7 +144,7 @@ def kinds(datatype):
         types.Version: {'integer'}, types.Integer: {'integer'},
         quotas.Amount: {'integer'},
         types.AnyJson: {'object', 'any JSON', 'text'},
-        types.Moment: {'time'},
+        types.DateTime: {'time'},
     }[datatype if isinstance(datatype, type) else type(datatype)]
 
 
@@ -167,6 +168,14 @@ def faults():
     for name in ('api', 'core', 'db', 'sources'):
         for path in (reference.TOP / 'qinling' / name).rglob('*.py'):
             for node in ast.walk(ast.parse(path.read_text('utf-8'))):
+                if isinstance(node, ast.Assign) and (
+                        isinstance(node.value, ast.Attribute)):
+                    # Collections declare their error as an attribute.
+                    kind = getattr(exception, node.value.attr, None)
+                    if hasattr(kind, 'http_code'):
+                        found.add((str(kind.http_code),
+                                   _blank(kind.msg_fmt)))
+                    continue
                 kind = (isinstance(node, ast.Call)
                         and isinstance(node.func, ast.Attribute)
                         and getattr(exception, node.func.attr, None))
@@ -262,7 +271,7 @@ class TestDeclarations(base.BaseTestCase):
             elif each.route.path.startswith('/v1/functions') and (
                     each.route.result is functions.Function) and (
                     each.route.method != 'GET'):
-                sent = {**dict.fromkeys(functions.FIELDS, {
+                sent = {**dict.fromkeys(fields.names(), {
                     'text', 'integer', 'UUID'}),
                     'code': {'object'}, 'async_policy': {'object'},
                     'trust': {'boolean'}, 'environment': {'object'},
