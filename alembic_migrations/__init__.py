@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The migrations of the database, in ``versions``, one file a step.
+"""Migrations of the database, in ``versions``, one file per migration.
 
-They run through ``qinling-db-manage`` and at the start of
-``qinling-standalone``.  A step that was released is never edited.
+``qinling-db-manage`` and the start of ``qinling-standalone`` run migrations.
+Released migrations never change.
 """

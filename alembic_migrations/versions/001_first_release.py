@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of the first release"""
+"""Create the tables of the first release."""
+
+import typing
 
 from alembic import op
 import sqlalchemy as sa
@@ -13,10 +15,10 @@ LONG = sa.Text().with_variant(mysql.LONGTEXT(), 'mysql', 'mariadb')
 EXACT = sa.String(255).with_variant(
     mysql.VARCHAR(255, collation='utf8mb4_bin'), 'mysql', 'mariadb'
 )
-TABLE = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+TABLE: dict[str, typing.Any] = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
 
 
-def upgrade():
+def upgrade() -> None:
     executions()
     jobs()
     runtimes()
@@ -28,7 +30,7 @@ def upgrade():
     alias_routes()
 
 
-def executions():
+def executions() -> None:
     op.create_table(
         'executions',
         sa.Column('function_id', sa.String(length=36), nullable=False),
@@ -72,7 +74,7 @@ def executions():
     )
 
 
-def jobs():
+def jobs() -> None:
     op.create_table(
         'jobs',
         sa.Column('name', sa.String(length=255), nullable=True),
@@ -105,7 +107,7 @@ def jobs():
     )
 
 
-def runtimes():
+def runtimes() -> None:
     op.create_table(
         'runtimes',
         sa.Column('name', sa.String(length=255), nullable=True),
@@ -128,7 +130,7 @@ def runtimes():
     op.create_index('ix_runtimes_project', 'runtimes', ['project_id'])
 
 
-def webhooks():
+def webhooks() -> None:
     op.create_table(
         'webhooks',
         sa.Column('function_id', sa.String(length=36), nullable=True),
@@ -156,7 +158,7 @@ def webhooks():
     )
 
 
-def functions():
+def functions() -> None:
     op.create_table(
         'functions',
         sa.Column('name', sa.String(length=255), nullable=True),
@@ -195,7 +197,7 @@ def functions():
     )
 
 
-def function_aliases():
+def function_aliases() -> None:
     op.create_table(
         'function_aliases',
         sa.Column('name', EXACT, nullable=False),
@@ -227,7 +229,7 @@ def function_aliases():
     )
 
 
-def function_versions():
+def function_versions() -> None:
     op.create_table(
         'function_versions',
         sa.Column('function_id', sa.String(length=36), nullable=False),
@@ -274,7 +276,7 @@ def function_versions():
     )
 
 
-def alias_changes():
+def alias_changes() -> None:
     op.create_table(
         'alias_changes',
         sa.Column('alias_id', sa.String(length=36), nullable=False),
@@ -294,7 +296,7 @@ def alias_changes():
     )
 
 
-def alias_routes():
+def alias_routes() -> None:
     op.create_table(
         'alias_routes',
         sa.Column('alias_id', sa.String(length=36), nullable=False),

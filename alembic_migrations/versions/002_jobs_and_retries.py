@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zones and misfires of jobs, retries and origins of executions"""
+"""Add time zones and misfires of jobs, retries and origins of executions."""
 
 from alembic import op
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
 ID = sa.String(length=36)
 
 
-def upgrade():
+def upgrade() -> None:
     for table in ('functions', 'function_versions'):
         op.add_column(table, sa.Column('async_policy', sa.JSON()))
     op.add_column('executions', sa.Column(

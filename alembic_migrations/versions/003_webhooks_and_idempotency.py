@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets, limits and answers of webhooks; idempotency keys"""
+"""Add secrets, rate limits and answers of webhooks, and idempotency keys."""
+
+import typing
 
 from alembic import op
 import sqlalchemy as sa
@@ -9,10 +11,10 @@ revision = '003'
 down_revision = '002'
 
 TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
-TABLE = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+TABLE: dict[str, typing.Any] = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
 
 
-def upgrade():
+def upgrade() -> None:
     for column in webhook_columns():
         op.add_column('webhooks', column)
     op.create_table(
@@ -29,7 +31,7 @@ def upgrade():
     )
 
 
-def webhook_columns():
+def webhook_columns() -> tuple[sa.Column[typing.Any], ...]:
     return (
         sa.Column(
             'sync', sa.Boolean(), server_default='0', nullable=False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tells this database from others"""
+"""Add the identity of the installation."""
 
 from alembic import op
 import sqlalchemy as sa
@@ -8,7 +8,7 @@ revision = '005'
 down_revision = '004'
 
 
-def upgrade():
+def upgrade() -> None:
     op.create_table(
         'installation',
         sa.Column('number', sa.Integer(), autoincrement=False,

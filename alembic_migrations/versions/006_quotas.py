@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quotas of projects, and the sizes of packages"""
+"""Add quotas of projects, and sizes of packages."""
+
+import typing
 
 from alembic import op
 import sqlalchemy as sa
@@ -9,12 +11,12 @@ revision = '006'
 down_revision = '005'
 
 TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
-TABLE = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+TABLE: dict[str, typing.Any] = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
 RESOURCES = ('functions', 'versions', 'storage_bytes', 'jobs', 'webhooks',
              'concurrent_executions')
 
 
-def upgrade():
+def upgrade() -> None:
     op.create_table(
         'quotas',
         sa.Column('project_id', sa.String(length=80), nullable=False),

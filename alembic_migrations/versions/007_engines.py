@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Engines that have workers of their own"""
+"""Add engines with their own workers."""
+
+import typing
 
 from alembic import op
 import sqlalchemy as sa
@@ -9,10 +11,10 @@ revision = '007'
 down_revision = '006'
 
 TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
-TABLE = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+TABLE: dict[str, typing.Any] = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
 
 
-def upgrade():
+def upgrade() -> None:
     op.create_table(
         'engines',
         sa.Column('id', sa.String(length=128), nullable=False),

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Environment, secrets and dependencies of functions"""
+"""Add environment, secrets and dependencies of functions."""
+
+import typing
 
 from alembic import op
 import sqlalchemy as sa
@@ -10,10 +12,10 @@ down_revision = '007'
 
 TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
 LONG = sa.Text().with_variant(mysql.LONGTEXT(), 'mysql', 'mariadb')
-TABLE = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+TABLE: dict[str, typing.Any] = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
 
 
-def upgrade():
+def upgrade() -> None:
     op.create_table(
         'function_settings',
         sa.Column('id', sa.String(length=36), nullable=False),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The language of a runtime, and its version"""
+"""Add the language of a runtime and the language version."""
 
 from alembic import op
 import sqlalchemy as sa
@@ -8,6 +8,6 @@ revision = '009'
 down_revision = '008'
 
 
-def upgrade():
+def upgrade() -> None:
     for name in ('language', 'language_version'):
         op.add_column('runtimes', sa.Column(name, sa.String(length=64)))

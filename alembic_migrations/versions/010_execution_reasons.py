@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Machine-readable reasons of executions"""
+"""Add machine-readable reasons of executions."""
 
 from alembic import op
 import sqlalchemy as sa

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps, named ``NNN_slug.py``."""
+"""Migrations, named ``NNN_slug.py``."""
