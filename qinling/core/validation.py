@@ -6,6 +6,7 @@ import typing
 from oslo_config import cfg
 
 from qinling import exception
+from qinling import fields
 
 #: field -> (name in options and messages, unit)
 RESOURCES = {
@@ -14,9 +15,10 @@ RESOURCES = {
     'timeout': ('timeout', 'seconds'),
 }
 #: field -> maximum number of characters
-TEXTS = {'name': 255, 'function_alias': 255, 'description': 255,
-         'entry': 80, 'image': 255, 'language': 64, 'language_version': 64,
-         'pattern': 255, 'timezone': 64}
+TEXTS = {**{field.name: field.max_length for field in fields.FUNCTION
+            if field.kind is fields.Kind.TEXT},
+         'function_alias': 255, 'image': 255, 'language': 64,
+         'language_version': 64, 'pattern': 255, 'timezone': 64}
 
 
 def resource(conf: cfg.ConfigOpts, field: str, value: typing.Any) -> int:
