@@ -14,7 +14,7 @@ def main(argv: list[str] | None = None) -> int | str:
         from qinling.client import shell
     except ModuleNotFoundError as e:
         return (f'{e.name} is not installed. Install the libraries of the '
-                'command line: pip install "qinling[cli]"')
+                "command line: run \"pip install '.[cli]'\" in the checkout.")
     return shell.main(sys.argv[1:] if argv is None else argv)
 
 

@@ -20,8 +20,8 @@ try:
     import minio
 except ModuleNotFoundError:
     raise ModuleNotFoundError(
-        'The storage driver s3 needs minio; install it with '
-        '"pip install qinling[s3]".', name='minio') from None
+        'The storage driver s3 needs minio; run "pip install \'.[s3]\'" in '
+        'the checkout.', name='minio') from None
 from minio import credentials
 from minio import error
 

@@ -126,7 +126,7 @@ class InstallTest(base.BaseTestCase):
             [shell, 'runtime', 'list'], capture_output=True, text=True,
             env=environments.environment(), cwd=self.directory)
         self.assertEqual(1, ran.returncode)
-        self.assertIn('pip install "qinling[cli]"', ran.stderr)
+        self.assertIn("pip install '.[cli]'", ran.stderr)
         wheel, = (self.directory / 'dist').glob('*.whl')
         self.command(str(self.bin / 'python'), '-m', 'pip', 'install',
                      '--quiet', f'{wheel}[cli]')

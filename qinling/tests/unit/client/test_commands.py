@@ -91,7 +91,7 @@ class TestCommands(base.BaseTestCase):
         ran = subprocess.run([sys.executable, '-c', script],
                              capture_output=True, text=True)
         self.assertEqual(1, ran.returncode)
-        self.assertIn('pip install "qinling[cli]"', ran.stderr)
+        self.assertIn("pip install '.[cli]'", ran.stderr)
         self.assertNotIn('Traceback', ran.stderr)
 
 
