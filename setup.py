@@ -16,16 +16,19 @@ def _git(*words):
         return ''
 
 
-def _pbr_can_tell():
-    """Whether pbr finds the version: in the metadata of an sdist, as a tag,
-    or by counting commits (of which it needs two)."""
+def _pbr_finds_version():
+    """Return whether pbr finds the version.
+
+    pbr reads the metadata of an sdist or a tag, or counts at least two
+    commits.
+    """
     return (os.path.exists('PKG-INFO') or _git('describe', '--exact-match')
             or int(_git('rev-list', '--count', 'HEAD') or 0) > 1)
 
 
-# An archive of the sources, a machine without git and a clone of one commit
-# must build all the same: as the version that is being worked on.
-if not _pbr_can_tell():
+# Source archives, machines without git and shallow clones build the version in
+# development.
+if not _pbr_finds_version():
     config = configparser.ConfigParser()
     config.read('setup.cfg')
     os.environ.setdefault(

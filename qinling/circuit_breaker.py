@@ -8,8 +8,10 @@ import typing
 
 from oslo_config import cfg
 from oslo_log import log
-# Only :mod:`qinling.rpc` imports this module, after the choice of threads.
-import oslo_messaging
+# First: oslo.messaging starts with the chosen backend.
+from qinling import threading_backend  # noqa: F401
+
+import oslo_messaging  # noqa: H306
 import tenacity
 
 from qinling import exception

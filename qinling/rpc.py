@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Message bus between API processes and engines.
+"""Client of the engines over the message bus.
 
 Calls and casts carry plain data.  A cast may be lost with the process that
 received it, and a message may arrive twice; both are harmless, since the
@@ -8,48 +8,28 @@ execution row decides.
 
 import collections
 from collections.abc import Callable
-from collections.abc import Iterator
 from concurrent import futures
-import contextlib
 import dataclasses
 import datetime
-import socket
-import sys
 import time
 import typing
 
 from kombu import exceptions as bus_exceptions
 from oslo_config import cfg
-from oslo_log import log
 
-# futurist would import an installed eventlet, for a sixth of a start.
-sys.modules.setdefault('eventlet', None)  # type: ignore[arg-type]
+# First: oslo.messaging starts with the chosen backend.
+from qinling import threading_backend  # noqa: F401
 
-from oslo_service import backend  # noqa: E402
+import oslo_messaging  # noqa: H306
 
-# Before the import of oslo.messaging, which would choose eventlet.
-backend.init_backend(backend.BackendType.THREADING)
-
-import oslo_messaging  # noqa: E402
-from oslo_messaging._drivers import amqpdriver  # noqa: E402
-from oslo_messaging._metrics import client as bus_metrics  # noqa: E402
-from oslo_messaging._tracing import client as bus_tracing  # noqa: E402
-
-from qinling import circuit_breaker  # noqa: E402
-from qinling import context  # noqa: E402
-from qinling.core.execution import records  # noqa: E402
-from qinling.core import targets  # noqa: E402
-from qinling.db import engines  # noqa: E402
-from qinling.db import session  # noqa: E402
-from qinling import exception  # noqa: E402
-from qinling.telemetry import metrics  # noqa: E402
-
-LOG = log.getLogger(__name__)
-
-# The readers of RabbitMQ poll for late acknowledgements, at an interval that
-# starts with each message at this value and doubles.  Qinling acknowledges
-# early, and the default of 1 ms costs more than the messages.
-amqpdriver.ACK_REQUEUE_EVERY_SECONDS_MIN = 0.2
+from qinling import circuit_breaker
+from qinling import context
+from qinling.core.execution import records
+from qinling.core import targets
+from qinling.db import engines
+from qinling.db import session
+from qinling import exception
+from qinling.telemetry import metrics
 
 #: Seconds of a call on the bus beyond the work.
 RPC_MARGIN_SECONDS = 30
@@ -57,94 +37,12 @@ RPC_MARGIN_SECONDS = 30
 MONITOR_TIMEOUT_SECONDS = 10
 #: Seconds for an engine to answer a question about its workers.
 GATHER_TIMEOUT_SECONDS = 5
-#: Seconds of silence after which a connection is dropped, and between two
-#: tries to connect.
-RABBIT_OPTIONS = {'heartbeat_timeout_threshold': 10, 'rabbit_interval_max': 3}
-#: Threads of an engine beside its executions, for short verbs and for the
-#: rejection of executions.
-SPARE_THREADS = 16
 
 #: Errors of a message that was not sent.
 _NOT_SENT = (oslo_messaging.MessageDeliveryFailure, bus_exceptions.KombuError,
              OSError)
-ping = circuit_breaker.ping
 
 _Json = dict[str, typing.Any]
-
-
-def create_transport(conf: cfg.ConfigOpts) -> typing.Any:
-    """Return the bus of ``transport_url``.
-
-    oslo.messaging registers two option groups on the global configuration
-    only, so this function registers them on ``conf``.
-    """
-    conf.register_opts(bus_metrics.oslo_messaging_metrics,
-                       group='oslo_messaging_metrics')
-    conf.register_opts(bus_tracing.oslo_messaging_tracing,
-                       group='oslo_messaging_tracing')
-    transport = oslo_messaging.get_rpc_transport(conf)
-    if 'oslo_messaging_rabbit' in conf:
-        for name, value in RABBIT_OPTIONS.items():
-            conf.set_default(name, value, group='oslo_messaging_rabbit')
-    return transport
-
-
-def create_notifier(conf: cfg.ConfigOpts) -> typing.Any:
-    """Return the notifier of the audit trail.
-
-    :returns: ``None`` when ``[oslo_messaging_notifications]`` has no driver.
-    """
-    transport = oslo_messaging.get_notification_transport(conf)
-    drivers = conf.oslo_messaging_notifications.driver
-    if not set(drivers) - {'noop'}:
-        return None
-    return oslo_messaging.Notifier(
-        transport, publisher_id=f'qinling.{socket.gethostname()}')
-
-
-def create_server(conf: cfg.ConfigOpts, transport: typing.Any, name: str,
-                  endpoint: object) -> typing.Any:
-    """Return a server that passes messages for engines to ``endpoint``."""
-    target = oslo_messaging.Target(topic=conf.engine.topic, server=name)
-    return oslo_messaging.get_rpc_server(
-        transport, target, [endpoint],
-        access_policy=oslo_messaging.DefaultRPCAccessPolicy)
-
-
-def stop_server(server: typing.Any) -> None:
-    """Stop the delivery of messages, and finish the delivered ones.
-
-    ``stop`` of oslo.messaging leaves the consumers to the broker, and drops
-    the messages that still arrive.  So the reading thread, the only one that
-    may, cancels the consumers first, and deletes the queue of the server.
-    """
-    poller: typing.Any = getattr(server.listener, '_poll_style_listener',
-                                 None)
-    if hasattr(poller, '_message_operations_handler'):
-        queue = f'{server._target.topic}.{server._target.server}'
-        poller._message_operations_handler.do(
-            lambda: _cancel_consumers(poller.conn, queue))
-    server.stop()
-
-
-def _cancel_consumers(connection: typing.Any, queue: str) -> None:
-    for consumer, tag in list(connection._consumers.items()):
-        try:
-            consumer.cancel(tag)
-            if consumer.queue_name == queue:
-                consumer.queue.delete()
-        except Exception as e:
-            # Without the bus, no message arrives either.
-            LOG.info('Could not cancel a consumer: %s', e)
-
-
-@contextlib.contextmanager
-def expected_errors() -> Iterator[None]:
-    """Send :class:`~qinling.exception.Unavailable` to the caller unlogged."""
-    try:
-        yield
-    except exception.Unavailable:
-        raise oslo_messaging.ExpectedException()
 
 
 def decode_message(value: _Json) -> records.ExecutionMessage:
@@ -245,7 +143,7 @@ class EngineClient:
         return [name for names in answers.values() for name in names]
 
     def has_workers(self, runtime_id: str) -> bool:
-        """Return whether any worker of a runtime serves a function."""
+        """Return whether a runtime has claimed workers."""
         return any(self._gather('has_workers', strict=True,
                                 runtime_id=runtime_id).values())
 
@@ -284,7 +182,7 @@ class EngineClient:
                 **arguments: typing.Any) -> dict[str | None, typing.Any]:
         """Return the answer of each engine by the name of the engine.
 
-        Engines that share workers give one answer, of ``None``.
+        Engines with shared workers answer together, under ``None``.
 
         :param strict: fail when any engine does not answer.
         """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statuses of the resources, and the legal moves between statuses.
 
-Only :func:`qinling.db.crud.change_status` changes a status, and refuses every move
-missing from :data:`MOVES`.
+Only :func:`qinling.db.crud.change_status` changes a status, and refuses every
+move missing from :data:`MOVES`.
 """
 
 import enum

@@ -30,6 +30,7 @@ from qinling.api import identity
 from qinling import conf as qinling_conf
 from qinling.core import services
 from qinling.db import session
+from qinling import message_bus
 from qinling import rpc
 from qinling.telemetry import health
 from qinling.telemetry import listener
@@ -49,16 +50,16 @@ class Service:
                  identify: identity.Identify | None = None) -> None:
         identify = identify or identity.load(conf)
         self.db = session.Database(conf)
-        self.bus = rpc.create_transport(conf)
+        self.bus = message_bus.create_transport(conf)
         self.core = services.create_services(
             conf, self.db, rpc.EngineClient(conf, self.bus, self.db),
             services.create_backends(conf, self.db))
         self.tracer = tracing.create_tracer(conf, 'qinling-api')
-        notifier = rpc.create_notifier(conf)
+        notifier = message_bus.create_notifier(conf)
         self.audit = audit_module.Audit(notifier) if notifier else None
         checks: health.Checks = {
             'database': self.db.ping,
-            'message bus': functools.partial(rpc.ping, conf)}
+            'message bus': functools.partial(message_bus.ping, conf)}
         self.app = app.create_app(
             self.core, identify, health.Health(conf, checks), self.audit,
             self.tracer)

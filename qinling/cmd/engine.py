@@ -21,7 +21,7 @@ from qinling.core import services
 from qinling.db import session
 from qinling.engine import endpoint
 from qinling.engine import service
-from qinling import rpc
+from qinling import message_bus
 from qinling.telemetry import listener
 from qinling.telemetry import metrics
 from qinling.telemetry import tracing
@@ -121,14 +121,14 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event,
         tracer = process.construct(
             tracing.create_tracer, conf, 'qinling-engine')
         engine = service.Engine(conf, db, orchestrator, backends, tracer)
-        bus = rpc.create_transport(conf)
-        rpc_server = rpc.create_server(
+        bus = message_bus.create_transport(conf)
+        rpc_server = message_bus.create_server(
             conf, bus, engine.bus_name,
             endpoint.Endpoint(engine, conf.engine.threads))
         metrics_listener = listener.Listener(
             conf, conf.metrics.engine_port,
             {'database': db.ping,
-             'message bus': functools.partial(rpc.ping, conf)},
+             'message bus': functools.partial(message_bus.ping, conf)},
             metrics.GaugeCollector(engine))
         engine.start_service()
         # Without a bus the call blocks; meanwhile the engine runs executions
@@ -159,7 +159,7 @@ def _start_thread(target: Callable[..., None], *args: typing.Any
 def _listen(conf: cfg.ConfigOpts, engine: service.Engine,
             rpc_server: typing.Any, stop: threading.Event) -> None:
     try:
-        rpc_server.start(conf.engine.threads + rpc.SPARE_THREADS)
+        rpc_server.start(conf.engine.threads + message_bus.SPARE_THREADS)
         LOG.info('Listening as %s.', engine.bus_name)
     except Exception:
         LOG.exception('Could not listen to the bus; stopping the engine.')
@@ -182,5 +182,5 @@ def _stop_engine(conf: cfg.ConfigOpts, engine: service.Engine,
 
 
 def _drain(rpc_server: typing.Any) -> None:
-    rpc.stop_server(rpc_server)
+    message_bus.stop_server(rpc_server)
     rpc_server.wait()

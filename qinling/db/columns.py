@@ -30,4 +30,5 @@ def new_id() -> str:
 class Base(orm.DeclarativeBase):
     """Base of all models."""
 
-    __table_args__: typing.Any = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+    __table_args__: typing.Any = {'mysql_engine': 'InnoDB',
+                                  'mysql_charset': 'utf8mb4'}

@@ -8,10 +8,8 @@ does not exist, unless the context is ``elevated()``.
 """
 
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-import dataclasses
 import functools
 import typing
 
@@ -21,6 +19,7 @@ import sqlalchemy.orm
 
 from qinling import context
 from qinling.db import models
+from qinling.db import paging
 from qinling import exception
 from qinling import states
 
@@ -37,14 +36,7 @@ Row = typing.Any
 Params = Mapping[str, typing.Any]
 
 
-@dataclasses.dataclass(frozen=True)
-class Page:
-    """Part of a list; by default the whole list."""
-
-    limit: int | None = None
-    marker: str | None = None
-    sort_key: str = 'created_at'
-    sort_dir: str = 'asc'
+Page = paging.Page
 
 
 def visible(ctx: context.RequestContext, model: Model) -> Clause:
@@ -120,36 +112,9 @@ def select_page(tx: sa.Connection, ctx: context.RequestContext, model: Model,
     keys = [getattr(model, key) for key in dict.fromkeys(
         [page.sort_key, 'created_at', 'id'])]
     if marker:
-        statement = statement.where(_behind(marker, keys, page.sort_dir))
+        statement = statement.where(paging.behind(marker, keys, page.sort_dir))
     return tx.execute(statement.order_by(
-        *_order(keys, page.sort_dir)).limit(page.limit)).all()
-
-
-def _order(keys: Iterable[Clause], direction: str) -> Iterator[Clause]:
-    """Yield the sort expressions; NULL comes first on every database."""
-    for key in keys:
-        if key.nullable:
-            yield getattr(key.is_not(None), direction)()
-        yield getattr(key, direction)()
-
-
-def _behind(marker: Row, keys: Iterable[Clause], direction: str) -> Clause:
-    """Return the condition that a row comes after the marker.
-
-    The same function of oslo.db loses rows with NULL in a key of the marker.
-    """
-    alternatives: list[Clause] = []
-    equal: list[Clause] = []
-    for key in keys:
-        value = getattr(marker, key.key)
-        if direction == 'asc':
-            is_after = key.is_not(None) if value is None else key > value
-        else:
-            is_after = (sa.false() if value is None
-                        else (key < value) | key.is_(None))
-        alternatives.append(sa.and_(*equal, is_after))
-        equal.append(key == value)
-    return sa.or_(*alternatives)
+        *paging.order(keys, page.sort_dir)).limit(page.limit)).all()
 
 
 def insert(tx: sa.Connection, model: Model, **values: typing.Any) -> str:

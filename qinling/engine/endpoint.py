@@ -8,6 +8,7 @@ from qinling.core.execution import concurrency
 from qinling.core import targets
 from qinling.engine import service
 from qinling import exception
+from qinling import message_bus
 from qinling import rpc
 
 _Json = dict[str, typing.Any]
@@ -31,7 +32,7 @@ class Endpoint:
         received = rpc.decode_message(message)
         context.log_context(
             received.trace, resolved.project_id).use_in_log()
-        with rpc.expected_errors():
+        with message_bus.expected_errors():
             with self._limiter.slot(
                     resolved.project_id, resolved.function_id,
                     exception.Unavailable(

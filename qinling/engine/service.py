@@ -20,7 +20,6 @@ from oslo_log import log
 
 from qinling import context
 from qinling.core.execution import records
-from qinling.core import idempotency
 from qinling.core import services
 from qinling.core import targets
 from qinling.db import engines
@@ -31,6 +30,7 @@ from qinling.engine.periodic import heartbeat
 from qinling.engine.periodic import reaper
 from qinling.engine.periodic import retention
 from qinling.engine.periodic import scheduler
+from qinling.engine.periodic import sweeps
 from qinling.engine.periodic import tasks
 from qinling.engine import queue
 from qinling.engine.run import attempts
@@ -118,10 +118,8 @@ class Engine:
             self._renew_leases, self._heartbeat.beat, self._reaper.sweep,
             self._tend_pools, self._provision.tend, self._expire_workers,
             self._retention.purge))
-        self._tasks.add_hourly((self._sweep_backends,
-                                self._purge_idempotency_keys))
-
-    # Life cycle
+        self._tasks.add_hourly((sweeps.Sweeps(
+            db, self._backends, self._builds, self._background).run,))
 
     def start_service(self, alone: bool = False) -> None:
         """Create the pools and start to recover executions.
@@ -183,8 +181,6 @@ class Engine:
             LOG.warning('Could not release queued executions before their '
                         'leases end: %s', e)
 
-    # Periodic tasks
-
     def _renew_leases(self) -> None:
         age = self._conf.engine.lease / 4
         limit = time.monotonic() - age
@@ -204,15 +200,6 @@ class Engine:
         self._scaling.expire_idle(
             self._conf.engine.function_service_expiration)
 
-    def _sweep_backends(self) -> None:
-        # In the background: leases must not wait for storage and Keystone.
-        for sweep in (self._backends.packages.sweep,
-                      self._backends.trusts.sweep, self._builds.purge):
-            self._background.submit(sweep)
-
-    def _purge_idempotency_keys(self) -> None:
-        idempotency.purge(self._db)
-
     def local_ids(self) -> list[str]:
         """Return the ids of executions queued or claimed here."""
         return list(self._queued) + self._runner.claimed_ids()
@@ -221,8 +208,6 @@ class Engine:
         """Handle the death of a worker that the orchestrator noticed."""
         self._invoker.abort(worker)
         self._background.submit(self._scaling.retire_dead, worker)
-
-    # Verbs
 
     def run(self, message: records.ExecutionMessage, target: targets.Target
             ) -> records.Ended | None:

@@ -97,7 +97,8 @@ def _increment(function_id: str, version: int, tx: session.Connection,
                               function_id=function_id, version_number=version):
             raise exception.FunctionVersionNotFound(
                 id=function_id, version=version)
-    elif not crud.increment(tx, models.Function, 'count', number, id=function_id):
+    elif not crud.increment(tx, models.Function, 'count', number,
+                            id=function_id):
         raise exception.FunctionNotFound(id=function_id)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
-import dataclasses
 import typing
 
 from oslo_config import cfg
@@ -20,19 +19,16 @@ from qinling.core import collection
 from qinling.core import engine_client
 from qinling.core.function import builds
 from qinling.core.function import environment
-from qinling.core.function import retry_policy
+from qinling.core.function import plans
 from qinling.core.function import scaling
 from qinling.core import preconditions
 from qinling.core import quotas as quotas_module
 from qinling.core.runtime import runtimes
 from qinling.core import targets
-from qinling.core import validation
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
-from qinling import fields as declared
-from qinling.sources import base as sources_base
 
 if typing.TYPE_CHECKING:
     from qinling.core import services
@@ -40,42 +36,7 @@ if typing.TYPE_CHECKING:
 LOG = log.getLogger(__name__)
 
 _MODEL = models.Function
-DEFAULT_ENTRY = 'main.main'
-_TEXTS = declared.names(declared.Kind.TEXT)
-_RESOURCES = declared.names(declared.Kind.RESOURCE)
-#: Columns whose change needs other workers.
-_RELOADING = frozenset(field.name for field in declared.FUNCTION
-                       if field.reloads)
-
 _Fields = Mapping[str, typing.Any]
-
-
-@dataclasses.dataclass
-class _Plan:
-    """Validated change of a function.
-
-    ``values`` are columns, ``new_environment`` replaces environment and
-    secrets unless ``None``, ``trust`` creates (true), deletes (false) or
-    keeps (``None``) the trust.
-    """
-
-    source: sources_base.Source
-    values: dict[str, typing.Any]
-    new_environment: dict[str, typing.Any] | None
-    trust: bool | None
-    package_size: int = 0
-    reloads: bool = True
-
-    def set_package(self, package: str | None,
-                    upload: typing.BinaryIO | None) -> None:
-        """Record the stored package and the size of the upload."""
-        self.values['package'] = package
-        if package is not None and upload is not None:
-            self.package_size = upload.seek(0, 2)
-
-    def is_empty(self) -> bool:
-        """Return whether the row stays as it is."""
-        return not (self.values or self.new_environment)
 
 
 class Functions(collection.Collection):
@@ -89,7 +50,7 @@ class Functions(collection.Collection):
                  backends: 'services.Backends',
                  quotas: quotas_module.Quotas) -> None:
         super().__init__(db)
-        self._conf = conf
+        self._planner = plans.Planner(conf, db, backends)
         self._engine = engine
         self._backends = backends
         self._quotas = quotas
@@ -105,7 +66,7 @@ class Functions(collection.Collection):
         code = fields.get('code')
         if code is None:
             raise exception.Invalid('Required param is missing: code.')
-        plan = self._plan_create(ctx, code, fields)
+        plan = self._planner.plan_create(ctx, code, fields)
         plan.values['code'], package = plan.source.create(
             code, upload, self._backends.trusts.auth(ctx))
         plan.set_package(package, upload)
@@ -113,47 +74,8 @@ class Functions(collection.Collection):
             row = self.get(ctx, self._insert(ctx, plan))
         return builds.start(self._db, self._engine, ctx, row)
 
-    def _plan_create(self, ctx: context.RequestContext, code: _Fields,
-                     fields: _Fields) -> _Plan:
-        resources = {name: validation.default(self._conf, name)
-                     for name in _RESOURCES if fields.get(name) is None}
-        resources |= self._parse_resources(fields)
-        source = self._source(code.get('source'))
-        runtime_id = fields.get('runtime_id')
-        if source.needs_runtime or runtime_id:
-            self._db.read(lambda tx: runtimes.check_available(
-                tx, ctx, runtime_id))
-        values: dict[str, typing.Any] = {
-            name: validation.text(name, fields.get(name)) for name in _TEXTS}
-        if source.has_package:
-            values['entry'] = values['entry'] or DEFAULT_ENTRY
-        else:
-            del values['entry']
-        values |= resources | self._parse_policy(ctx.project_id, fields)
-        now = models.now()
-        values.update(project_id=ctx.project_id, runtime_id=runtime_id,
-                      created_at=now, updated_at=now)
-        return _Plan(
-            source, values,
-            self._backends.environments.plan(None, fields, source),
-            self._backends.trusts.plan_create(
-                ctx, fields.get('trust'), source))
-
-    def _parse_resources(self, fields: _Fields) -> dict[str, typing.Any]:
-        return {name: validation.resource(self._conf, name, fields[name])
-                for name in _RESOURCES if fields.get(name) is not None}
-
-    def _parse_policy(self, project_id: str, fields: _Fields
-                      ) -> dict[str, typing.Any]:
-        if fields.get('async_policy') is None:
-            return {}
-        policy = retry_policy.parse(fields['async_policy'])
-        self._db.read(lambda tx: retry_policy.check_target(
-            tx, project_id, policy))
-        return {'async_policy': policy}
-
     @contextlib.contextmanager
-    def _stored(self, ctx: context.RequestContext, plan: _Plan
+    def _stored(self, ctx: context.RequestContext, plan: plans.Plan
                 ) -> Iterator[None]:
         """Create the trust; drop trust and package if the block fails."""
         with self._backends.packages.dropped_on_error(
@@ -163,7 +85,7 @@ class Functions(collection.Collection):
                     plan.values['trust_id'] = trust_id
                 yield
 
-    def _insert(self, ctx: context.RequestContext, plan: _Plan) -> str:
+    def _insert(self, ctx: context.RequestContext, plan: plans.Plan) -> str:
         guard = self._quotas.guard(ctx.project_id, functions=1,
                                    storage_bytes=plan.package_size)
 
@@ -186,7 +108,7 @@ class Functions(collection.Collection):
                  ) -> typing.BinaryIO:
         """Return a stream of the package of a function."""
         row = self.get(ctx, id)
-        source = self._source(row.code['source'])
+        source = self._planner.find_source(row.code['source'])
         try:
             return source.open(row.code, row.package,
                                self._backends.trusts.auth(ctx))
@@ -208,7 +130,7 @@ class Functions(collection.Collection):
         """
         row = self.get(ctx, id)
         preconditions.check(row, match)
-        plan = self._plan_update(ctx, row, fields, upload)
+        plan = self._planner.plan_update(ctx, row, fields, upload)
         if plan.reloads:
             self._db.read(lambda tx: targets.check_no_jobs(tx, id))
             stored = plan.source.update(
@@ -225,36 +147,8 @@ class Functions(collection.Collection):
         return (builds.start(self._db, self._engine, ctx, result)
                 if 'package' in plan.values else result)
 
-    def _plan_update(self, ctx: context.RequestContext, row: typing.Any,
-                     fields: _Fields, upload: typing.BinaryIO | None
-                     ) -> _Plan:
-        values: dict[str, typing.Any] = {
-            name: validation.text(name, fields[name])
-            for name in _TEXTS if fields.get(name) is not None}
-        if values.get('entry') == '':
-            values['entry'] = DEFAULT_ENTRY
-        values |= self._parse_resources(fields)
-        values |= self._parse_policy(row.project_id, fields)
-        code = fields.get('code')
-        if (code is not None and code.get('source', row.code['source'])
-                != row.code['source']):
-            raise exception.Invalid(
-                'The function code type can not be changed.')
-        source = self._source(row.code['source'])
-        # ``code`` of an uploaded package is no change without an upload.
-        reloads = (upload is not None or bool(_RELOADING & set(values))
-                   or code is not None and not source.uploaded)
-        new_environment = self._backends.environments.plan(
-            row, fields, source)
-        return _Plan(
-            source, values, new_environment,
-            self._backends.trusts.plan_update(
-                ctx, row, fields, source,
-                reloads or new_environment is not None),
-            reloads=reloads)
-
     def _write(self, ctx: context.RequestContext, row: typing.Any,
-               plan: _Plan, match: preconditions.Match) -> typing.Any:
+               plan: plans.Plan, match: preconditions.Match) -> typing.Any:
         """Change the row unless code, trust or environment changed."""
         if plan.is_empty():
             return row
@@ -338,11 +232,3 @@ class Functions(collection.Collection):
         """Return the references to a function."""
         self.get(ctx, id)
         return self._db.read(lambda tx: targets.references(tx, id))
-
-    def _source(self, name: typing.Any) -> sources_base.Source:
-        names = sorted(self._backends.sources)
-        if name not in names:
-            raise exception.Invalid(
-                'Invalid code source specified. It must be one of: '
-                f'{", ".join(names)}.')
-        return self._backends.sources[name]

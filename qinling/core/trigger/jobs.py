@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Jobs: functions that run at given times.
 
-A job stores a reference; each fire time resolves the reference.  :mod:`qinling.engine.periodic.scheduler` fires jobs.
+A job stores a reference; each fire time resolves the reference.
+:mod:`qinling.engine.periodic.scheduler` fires jobs.
 """
 
 from collections.abc import Mapping

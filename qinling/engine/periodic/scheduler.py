@@ -217,7 +217,8 @@ class Scheduler:
 
         :returns: the executions, and whether a job is due again.
         """
-        moved = [(job, decision) for job, decision in decisions if crud.change_status(
+        moved = [(job, decision) for job, decision in decisions
+                 if crud.change_status(
             tx, _MODEL, job.id, decision.status, _UNCHANGED,
             params={'read_revision': job.revision},
             updated_at=_MODEL.updated_at, **decision.values)]

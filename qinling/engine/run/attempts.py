@@ -215,8 +215,8 @@ class Attempts:
     def _send(self, worker: orchestrators.Worker, request: InvokeRequest,
               target: targets.Target) -> tuple[int, dict[str, typing.Any]]:
         with tracing.start_span(self._tracer, 'worker',
-                          request.context['traceparent'],
-                          worker=worker.name) as traceparent:
+                                request.context['traceparent'],
+                                worker=worker.name) as traceparent:
             return self._invoker.execute(
                 worker, request.payload(traceparent),
                 target.timeout + AGENT_MARGIN_SECONDS)

@@ -7,6 +7,7 @@ slot grows the set, or waits for a starting worker.
 """
 
 from collections.abc import Sequence
+import operator
 import threading
 import time
 import typing
@@ -140,7 +141,7 @@ class Scaling:
                     and len(workers.workers) > workers.minimum]
             if not idle:
                 return False
-            loaded = min(idle, key=_idle_since)
+            loaded = min(idle, key=operator.attrgetter('idle_since'))
             self._remove(loaded)
         LOG.info('Evicting idle worker %s for another function.',
                  loaded.worker.name)
@@ -237,7 +238,7 @@ class Scaling:
                                      SETTLE_SECONDS)
             ready = [loaded for loaded in workers.workers
                      if not loaded.retiring]
-            ready.sort(key=_business)
+            ready.sort(key=operator.attrgetter('busy_slots', 'idle_since'))
             retired = ready[:max(0, min(count, len(ready) - 1))]
         self._retire(retired)
 
@@ -294,11 +295,3 @@ class Scaling:
 
 def _key(target: targets.Target) -> typing.Hashable:
     return target.function_key + target.fingerprint
-
-
-def _idle_since(loaded: worker_set.LoadedWorker) -> float:
-    return loaded.idle_since
-
-
-def _business(loaded: worker_set.LoadedWorker) -> tuple[int, float]:
-    return loaded.busy_slots, loaded.idle_since

@@ -128,7 +128,7 @@ class Tokens:
               target: targets.Target, trust_id: str) -> typing.Any:
         try:
             return keystone.open_token(self.auth(target),
-                                 target.timeout + TOKEN_MARGIN_SECONDS)
+                                       target.timeout + TOKEN_MARGIN_SECONDS)
         except exception.TemporaryError as e:
             LOG.error('Could not get a token for function %s: %s',
                       target.function_id, e)

@@ -13,6 +13,7 @@ from qinling.core import targets
 from qinling.db import engines
 from qinling.engine import endpoint
 from qinling import exception
+from qinling import message_bus
 from qinling import rpc
 from qinling.tests.contracts import relays
 from qinling.tests import databases
@@ -37,9 +38,9 @@ class BusTest(base.BaseTestCase):
 
     def bus(self, url):
         conf = self.useFixture(fixtures.Conf()).conf
-        conf.register_opts(rpc.oslo_messaging.transport._transport_opts)
+        conf.register_opts(message_bus.oslo_messaging.transport._transport_opts)
         conf.set_override('transport_url', url)
-        made = rpc.create_transport(conf)
+        made = message_bus.create_transport(conf)
         self.addCleanup(made.cleanup)
         return conf, made
 
@@ -47,12 +48,12 @@ class BusTest(base.BaseTestCase):
         engine = fixtures.FakeEngine()
         engine.answers.update(answers)
         conf, bus = self.bus(self.url)
-        server = rpc.create_server(
+        server = message_bus.create_server(
             conf, bus, name, endpoint.Endpoint(engine, 3))
         server.start()
 
         def stop():
-            rpc.stop_server(server)
+            message_bus.stop_server(server)
             server.wait()
         self.addCleanup(stop)
         return engine
@@ -204,12 +205,12 @@ class TestDraining(BusTest):
         conf, bus = self.bus(self.url)
         topic = conf.engine.topic
         self.serve('a')
-        leaving = rpc.create_server(
+        leaving = message_bus.create_server(
             conf, bus, 'b', endpoint.Endpoint(fixtures.FakeEngine(), 3))
         leaving.start()
         names = [topic, f'{topic}.a', f'{topic}.b']
         self.assertEqual(names, self.queues(names))
-        rpc.stop_server(leaving)
+        message_bus.stop_server(leaving)
         leaving.wait()
         databases.wait_until(lambda: self.queues(names) == names[:2])
 
@@ -218,11 +219,11 @@ class TestDraining(BusTest):
         kept = self.serve('a')
         engine = fixtures.FakeEngine()
         conf, bus = self.bus(self.url)
-        leaving = rpc.create_server(
+        leaving = message_bus.create_server(
             conf, bus, 'b', endpoint.Endpoint(engine, 3))
         leaving.start()
-        client = rpc.oslo_messaging.get_rpc_client(
-            bus, rpc.oslo_messaging.Target(topic=conf.engine.topic))
+        client = message_bus.oslo_messaging.get_rpc_client(
+            bus, message_bus.oslo_messaging.Target(topic=conf.engine.topic))
         failed, stop = [], threading.Event()
 
         def call():
@@ -230,13 +231,13 @@ class TestDraining(BusTest):
                 try:
                     client.prepare(timeout=databases.PATIENCE).call(
                         {}, 'has_workers', runtime_id='r')
-                except rpc.oslo_messaging.MessagingException as e:
+                except message_bus.oslo_messaging.MessagingException as e:
                     failed.append(e)
         threads = [threading.Thread(target=call) for _ in range(4)]
         for thread in threads:
             thread.start()
         databases.wait_until(lambda: len(engine.calls) > 50)
-        rpc.stop_server(leaving)
+        message_bus.stop_server(leaving)
         leaving.wait()
         some = len(kept.calls)
         databases.wait_until(lambda: len(kept.calls) > some + 100)

@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from oslotest import base
 
 from qinling import conf as qinling_conf
-from qinling import rpc
+from qinling import message_bus
 from qinling.tests.functional import base as servers
 
 TOLD = ('import json\n'
@@ -221,12 +221,12 @@ class TestCloud(servers.Shared, base.BaseTestCase):
 
     def test_the_audit_trail_on_the_bus(self):
         conf = qinling_conf.load([], [str(self.server.api.file)])
-        bus = rpc.transport(conf)
+        bus = message_bus.create_transport(conf)
         self.addCleanup(bus.cleanup)
         heard = Heard()
-        listener = rpc.oslo_messaging.get_notification_listener(
-            rpc.oslo_messaging.get_notification_transport(conf),
-            [rpc.oslo_messaging.Target(topic='notifications')], [heard],
+        listener = message_bus.oslo_messaging.get_notification_listener(
+            message_bus.oslo_messaging.get_notification_transport(conf),
+            [message_bus.oslo_messaging.Target(topic='notifications')], [heard],
             executor='threading')
         listener.start()
         self.addCleanup(listener.wait)

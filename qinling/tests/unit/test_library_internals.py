@@ -10,7 +10,7 @@ import inspect
 
 from oslotest import base
 
-from qinling import rpc
+from qinling import message_bus
 
 
 class TestMessaging(base.BaseTestCase):
@@ -24,9 +24,9 @@ class TestMessaging(base.BaseTestCase):
     def test_acknowledgement_interval(self):
         """Prove that the driver reads the constant that rpc sets."""
         self.assertIn('ACK_REQUEUE_EVERY_SECONDS_MIN',
-                      inspect.getsource(rpc.amqpdriver.AMQPListener))
+                      inspect.getsource(message_bus.amqpdriver.AMQPListener))
         self.assertEqual(
-            0.2, rpc.amqpdriver.ACK_REQUEUE_EVERY_SECONDS_MIN)
+            0.2, message_bus.amqpdriver.ACK_REQUEUE_EVERY_SECONDS_MIN)
 
     def test_draining(self):
         """Prove that the path from a server to its consumers exists."""
@@ -36,13 +36,13 @@ class TestMessaging(base.BaseTestCase):
         for holder, attribute in (
                 (base_driver.PollStyleListenerAdapter,
                  '_poll_style_listener'),
-                (rpc.amqpdriver.AMQPListener, '_message_operations_handler'),
+                (message_bus.amqpdriver.AMQPListener, '_message_operations_handler'),
                 (rabbit.Connection, '_consumers'),
                 (rabbit.Consumer, 'queue_name'),
-                (rpc.oslo_messaging.rpc.server.RPCServer, '_target')):
+                (message_bus.oslo_messaging.rpc.server.RPCServer, '_target')):
             source = ''.join(inspect.getsource(parent)
                              for parent in holder.__mro__[:-1]
                              if parent.__module__.startswith('oslo'))
             self.assertIn(f'self.{attribute} = ', source)
         self.assertTrue(callable(
-            rpc.amqpdriver.MessageOperationsHandler.do))
+            message_bus.amqpdriver.MessageOperationsHandler.do))
