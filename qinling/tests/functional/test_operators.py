@@ -71,7 +71,7 @@ class TestStandalone(base.BaseTestCase):
         server.program.file.write_text('this is no configuration')
         server.program.process.send_signal(signal.SIGHUP)
         servers.wait_for(
-            lambda: 'stays as it was' in server.program.log.read_text(),
+            lambda: 'Could not reload the configuration' in server.program.log.read_text(),
             'the refusal')
         self.assertEqual(200, server.client.call('GET', '/v1')[0])
 
@@ -96,7 +96,7 @@ class TestStandalone(base.BaseTestCase):
         server = self.useFixture(servers.Standalone(
             metrics={'api_port': 0}))
         port = servers.wait_for(lambda: re.search(
-            r'Metrics at 127.0.0.1 port (\d+)',
+            r'Serving metrics at 127.0.0.1 port (\d+)',
             server.program.log.read_text()), 'the port')[1]
         client = server.client
         client.run(client.create(TOLD)['id'])
@@ -199,7 +199,7 @@ class TestCloud(servers.Shared, base.BaseTestCase):
 
     def port(self, program):
         return servers.wait_for(lambda: re.search(
-            r'Metrics at 127.0.0.1 port (\d+)', program.log.read_text()),
+            r'Serving metrics at 127.0.0.1 port (\d+)', program.log.read_text()),
             'the port')[1]
 
     def test_ids_from_end_to_end(self):
