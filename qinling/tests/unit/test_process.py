@@ -24,7 +24,7 @@ class TestNotify(base.BaseTestCase):
     def say(self, path):
         self.useFixture(fixtures_module.EnvironmentVariable(
             'NOTIFY_SOCKET', path))
-        process.notify('READY=1')
+        process.notify_systemd('READY=1')
 
     def test_a_socket_without_a_file(self):
         name = f'qinling-{id(self)}'
@@ -76,7 +76,7 @@ class TestReload(base.BaseTestCase):
         """Whether SIGHUP was taken."""
         with mock.patch.object(signal, 'signal') as taken, mock.patch(
                 'os.isatty', return_value=terminal):
-            process.serving(self.conf)
+            process.notify_ready(self.conf)
         return [call.args[0] for call in taken.call_args_list]
 
     def test_a_terminal_that_goes_ends_the_program(self):

@@ -172,7 +172,7 @@ class TestFaults(cases.ApiTest):
         self.assertNotIn(SECRET, answer.text)
 
     def use(self, identify):
-        self.api.app = app.make(self.api.services, identify)
+        self.api.app = app.create_app(self.api.services, identify)
 
 
 class TestNoauth(cases.ApiTest):
@@ -188,5 +188,5 @@ class TestNoauth(cases.ApiTest):
 
     def test_everything_is_allowed(self):
         self.call('GET', '/v1/functions?all_projects=true')
-        self.engine.answers['pool'] = {'total': 1, 'available': 1}
+        self.engine.answers['pool_capacity'] = {'total': 1, 'available': 1}
         self.call('GET', f'/v1/runtimes/{cases.NONE}/pool')

@@ -183,7 +183,7 @@ class TestShow(FunctionTest):
     def test_download_of_what_is_gone(self):
         id = self.create()['id']
         row = self.api.row(models.Function, id)
-        self.api.code.packages._storage.delete(row.package)
+        self.api.backends.packages._storage.delete(row.package)
         self.fault(404, 'is gone', 'GET', self.one(id, '?download=true'))
         self.fault(404, 'Function not found', 'GET',
                    self.one(cases.NONE, '?download=true'))
@@ -229,16 +229,16 @@ class TestDelete(FunctionTest):
 
 class TestWorkers(FunctionTest):
     def test_list(self):
-        self.engine.answers['workers'] = ['w1', 'w2']
+        self.engine.answers['list_workers'] = ['w1', 'w2']
         for suffix, version in (('', 0), ('?function_version=0', 0),
                                 ('?function_version=7', 7)):
             self.assertEqual({'workers': [
                 {'function_id': cases.NONE, 'function_version': version,
                  'worker_name': name} for name in ('w1', 'w2')]},
                 self.call('GET', self.one(cases.NONE, '/workers' + suffix)))
-            self.assertEqual(('workers', cases.NONE, version),
+            self.assertEqual(('list_workers', cases.NONE, version),
                              self.engine.calls[-1])
-        self.engine.answers['workers'] = []
+        self.engine.answers['list_workers'] = []
         self.assertEqual({'workers': []}, self.call(
             'GET', self.one(cases.NONE, '/workers')))
         for version in ('x', '-1', '1.5', ''):
@@ -269,9 +269,9 @@ class TestWorkers(FunctionTest):
                                           body)
                 self.assertEqual((202, b''), (answer.status_int,
                                               answer.body))
-                name, target, given = self.engine.calls[-1]
+                name, target, number = self.engine.calls[-1]
                 self.assertEqual((verb, (id, 0), count),
-                                 (name, target.slot, given))
+                                 (name, target.function_key, number))
             self.engine.calls.clear()
             for count in (0, -1, 'x', 1.5, True, []):
                 self.fault(400, '', 'POST', self.one(id, '/' + verb),

@@ -44,7 +44,8 @@ class KeystoneTest(cases.ApiTest):
         super().setUp()
         self.tokens = self.useFixture(Tokens())
         self.conf = configured(self, 'keystone', keystone_authtoken=KEYSTONE)
-        self.api.app = app.make(self.api.services, identity.load(self.conf))
+        self.api.app = app.create_app(
+            self.api.services, identity.load(self.conf))
 
 
 class TestKeystone(KeystoneTest):
@@ -103,7 +104,7 @@ class TestKeystone(KeystoneTest):
     def test_who_it_is(self):
         seen = []
         identify = identity.load(self.conf)
-        self.api.app = app.make(
+        self.api.app = app.create_app(
             self.api.services,
             lambda environ: (seen.append(identify(environ)), seen[-1])[1])
         for role in ('member', 'admin'):
@@ -121,7 +122,7 @@ class TestKeystoneAway(cases.ApiTest):
     def test_service_unavailable(self):
         conf = configured(self, 'keystone', keystone_authtoken=dict(
             KEYSTONE, http_request_max_retries=0))
-        self.api.app = app.make(self.api.services, identity.load(conf))
+        self.api.app = app.create_app(self.api.services, identity.load(conf))
         answer = self.api.request('GET', '/v1/functions',
                                   X_Auth_Token=SECRET)
         self.assertEqual((503, '1'), (answer.status_int,
@@ -190,7 +191,7 @@ class TestBasic(cases.ApiTest):
             'user_file': self.path, 'projects': 'bob:theirs',
             'admins': 'admin', 'readers': 'eve'}, **options))
         self.identify = identity.load(conf)
-        self.api.app = app.make(self.api.services, self.identify)
+        self.api.app = app.create_app(self.api.services, self.identify)
 
     def write(self, **users):
         with open(self.path, 'w') as file:
@@ -242,8 +243,8 @@ class TestBasic(cases.ApiTest):
     def test_a_password_is_checked_once(self):
         for _ in range(3):
             self.call('GET', '/v1/functions', **self.head('ada', 'pw'))
-        self.assertEqual(1, len(self.identify._known))
-        self.assertNotIn(b'pw', self.identify._known)
+        self.assertEqual(1, len(self.identify._verified))
+        self.assertNotIn(b'pw', self.identify._verified)
         self.refused(**self.head('ada', 'wrong'))
 
     def test_the_file_may_change(self):

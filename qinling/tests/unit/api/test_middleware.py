@@ -17,7 +17,7 @@ class TestCors(cases.ApiTest):
         super().setUp()
         conf = fixtures.configured(self, cors={'allowed_origin': HORIZON})
         self.services = dataclasses.replace(self.api.services, conf=conf)
-        self.api.app = app.make(self.services)
+        self.api.app = app.create_app(self.services)
 
     def preflight(self, origin=HORIZON, method='GET', headers='', path='/'):
         answer = self.api.request(
@@ -60,7 +60,7 @@ class TestCors(cases.ApiTest):
     def test_a_fault_can_be_read(self):
         def fail(_environ):
             raise ZeroDivisionError
-        self.api.app = app.make(self.services, fail)
+        self.api.app = app.create_app(self.services, fail)
         answer = self.api.request('GET', '/v1/functions', Origin=HORIZON)
         self.assertEqual(500, answer.status_int)
         self.assertEqual(HORIZON,

@@ -31,7 +31,7 @@ class WalkTest(cases.ApiTest):
         super().setUp()
         self.routes = [route.route for route
                        in root.Root(self.api.services).routes]
-        self.engine.answers['pool'] = {'total': 1, 'available': 1}
+        self.engine.answers['pool_capacity'] = {'total': 1, 'available': 1}
         function = self.api.function(
             fixtures.caller('mine'),
             fixtures.archive({'main.py': '', 'requirements.txt': 'x'}))
@@ -114,7 +114,7 @@ class TestRoles(WalkTest):
     def test_nobody_needs_an_identity_where_it_is_public(self):
         def refuse(_environ):
             raise exception.Unauthorized()
-        self.api.app = app.make(self.api.services, refuse)
+        self.api.app = app.create_app(self.api.services, refuse)
         for route in self.routes:
             answer = self.ask(route, '', '')
             if route.policy in PUBLIC:
@@ -159,9 +159,9 @@ class TestRoles(WalkTest):
         path = self.create_tempfiles(
             [('policy', '"runtime:get_all": "role:other"\n')], '.yaml')[0]
         self.api.conf.set_override('policy_file', path, group='oslo_policy')
-        self.api.app = app.make(
+        self.api.app = app.create_app(
             self.api.services, fixtures.identify_by_headers(
-                policy.enforcer(self.api.conf)))
+                policy.create_enforcer(self.api.conf)))
         for role, status in (('other', 200), ('reader', 403)):
             self.call('GET', '/v1/runtimes', status=status, X_Roles=role)
 
@@ -274,7 +274,7 @@ class TestRules(WalkTest):
                 asked.add(rule)
                 return True
 
-        self.api.app = app.make(
+        self.api.app = app.create_app(
             self.api.services,
             lambda environ: fixtures.caller('mine', enforcer=Recorder()))
         for route in self.routes:

@@ -17,7 +17,7 @@ from qinling.tests import databases
 from qinling.tests import fixtures
 from qinling.tests.unit.api import cases
 
-GIVEN = 'req-00000000-1111-4222-8333-444444444444'
+GLOBAL_ID = 'req-00000000-1111-4222-8333-444444444444'
 TRACE = '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01'
 ID = 'X-Openstack-Request-Id'
 
@@ -33,31 +33,33 @@ class TestIds(cases.ApiTest):
             self.assertRegex(answer.headers[ID], r'\Areq-[0-9a-f-]{36}\Z')
             self.assertEqual(1, len(answer.headers.getall(ID)))
 
-    def trail(self, **headers):
+    def trace(self, **headers):
+        """Return the trace context of an execution with headers."""
         function = self.api.function().id
         answer = self.api.request(
             'POST', '/v1/executions', {'function_id': function}, **headers)
-        row = self.engine.calls[-1][1]
-        self.assertEqual(answer.headers[ID], row['trail']['request_id'])
-        return row['trail']
+        trace = self.engine.calls[-1][1].trace
+        self.assertEqual(answer.headers[ID], trace.request_id)
+        return trace
 
     def test_ids_that_came_with_a_request(self):
-        trail = self.trail(X_Openstack_Request_Id=GIVEN, traceparent=TRACE)
-        self.assertEqual(GIVEN, trail['global_request_id'])
-        self.assertEqual(TRACE, trail['traceparent'])
+        trace = self.trace(X_Openstack_Request_Id=GLOBAL_ID,
+                           traceparent=TRACE)
+        self.assertEqual(GLOBAL_ID, trace.global_request_id)
+        self.assertEqual(TRACE, trace.traceparent)
 
     def test_ids_that_are_not_well_formed(self):
-        for id in ('x' * 10000, 'req-1', GIVEN + ' more', "' OR 1=1"):
-            trail = self.trail(X_Openstack_Request_Id=id, traceparent=id)
-            self.assertIsNone(trail['global_request_id'])
-            self.assertIsNone(trail['traceparent'])
+        for id in ('x' * 10000, 'req-1', GLOBAL_ID + ' more', "' OR 1=1"):
+            trace = self.trace(X_Openstack_Request_Id=id, traceparent=id)
+            self.assertIsNone(trace.global_request_id)
+            self.assertIsNone(trace.traceparent)
 
     def test_the_ids_of_a_delivery(self):
         webhook = self.call('POST', '/v1/webhooks', {
             'function_id': self.api.function().id}, status=201)['id']
         answer = self.api.request('POST', f'/v1/webhooks/{webhook}/invoke')
         self.assertEqual(answer.headers[ID],
-                         self.engine.calls[-1][1]['trail']['request_id'])
+                         self.engine.calls[-1][1].trace.request_id)
 
 
 class TestFigures(cases.ApiTest):
@@ -95,7 +97,7 @@ class TestHealth(cases.ApiTest):
             self.asked += 1
             if self.broken:
                 raise self.broken
-        self.api.app = app.make(
+        self.api.app = app.create_app(
             self.api.services, health=health.Health(
                 self.api.conf, {'database': check}))
 
@@ -123,7 +125,7 @@ class TestHealth(cases.ApiTest):
             self.ask(200)
         self.assertEqual(1, self.asked)
         self.broken = OSError('gone')
-        self.clock.return_value += health.KEEP
+        self.clock.return_value += health.RESULT_TTL_SECONDS
         self.ask(503)
 
     def test_nothing_else(self):
@@ -158,7 +160,7 @@ class TestAudit(cases.ApiTest):
         self.audit = audit.Audit(self.notifier)
         self.addCleanup(self.audit.close)
         self.addCleanup(self.notifier.go.set)
-        self.api.app = app.make(
+        self.api.app = app.create_app(
             self.api.services, fixtures.identify_by_headers(None),
             audit=self.audit)
 
@@ -170,7 +172,7 @@ class TestAudit(cases.ApiTest):
             'POST', '/v1/webhooks', {
                 'function_id': self.api.function().id,
                 'signature': 'github', 'secret': 'never tell ' * 4},
-            X_Project_Id='default', X_Openstack_Request_Id=GIVEN)
+            X_Project_Id='default', X_Openstack_Request_Id=GLOBAL_ID)
         self.assertEqual(201, answer.status_int, answer.text)
         priority, ctx, kind, payload = self.told()
         self.assertEqual(('info', 'webhook.create'), (priority, kind))
@@ -180,7 +182,7 @@ class TestAudit(cases.ApiTest):
             payload['outcome'], payload['status'], payload['path']))
         for who in (ctx, payload['initiator']):
             self.assertEqual(
-                ('user of default', 'default', answer.headers[ID], GIVEN),
+                ('user of default', 'default', answer.headers[ID], GLOBAL_ID),
                 (who['user_id'], who['project_id'], who['request_id'],
                  who['global_request_id']))
         self.assertNotIn('never tell', repr((ctx, payload)))
@@ -216,7 +218,7 @@ class TestTraces(cases.ApiTest):
         self.exporter = in_memory_span_exporter.InMemorySpanExporter()
         self.tracer = tracing.Tracer(
             self.api.conf.tracing, 'test', self.exporter)
-        self.api.app = app.make(self.api.services, tracer=self.tracer)
+        self.api.app = app.create_app(self.api.services, tracer=self.tracer)
 
     def spans(self):
         self.tracer.close()
@@ -226,35 +228,36 @@ class TestTraces(cases.ApiTest):
         function = self.api.function().id
         self.call('POST', '/v1/executions', {'function_id': function},
                   status=201, traceparent=TRACE)
-        handed = self.engine.calls[-1][1]['trail']['traceparent']
+        traceparent = self.engine.calls[-1][1].trace.traceparent
         span, = self.spans()
         self.assertEqual('POST /v1/executions', span.name)
         self.assertEqual(201, span.attributes['http.response.status_code'])
         self.assertEqual(TRACE.split('-')[2], f'{span.parent.span_id:016x}')
         self.assertEqual(
             f'00-{TRACE.split("-")[1]}-{span.context.span_id:016x}-01',
-            handed)
+            traceparent)
 
     def test_faults_are_marked(self):
-        self.engine.answers['pool'] = ValueError('a fault')
+        self.engine.answers['pool_capacity'] = ValueError('a fault')
         runtime = self.api.runtime()
         self.call('GET', f'/v1/runtimes/{runtime}/pool', status=500)
         span, = self.spans()
         self.assertFalse(span.status.is_ok)
 
     def test_spans_within(self):
-        with tracing.span(self.tracer, 'execution', TRACE,
-                          function_version=1) as inner:
+        with tracing.start_span(self.tracer, 'execution', TRACE,
+                                function_version=1) as inner:
             self.assertEqual(TRACE.split('-')[1], inner.split('-')[1])
         span, = self.spans()
         self.assertEqual(1, span.attributes['qinling.function_version'])
 
     def test_off(self):
-        self.assertIsNone(tracing.make(self.api.conf, 'test'))
-        with tracing.span(None, 'execution', TRACE) as inner:
+        self.assertIsNone(tracing.create_tracer(self.api.conf, 'test'))
+        with tracing.start_span(None, 'execution', TRACE) as inner:
             self.assertEqual(TRACE, inner)
 
     def test_without_the_libraries(self):
         self.api.conf.set_override('enabled', True, group='tracing')
         with mock.patch.dict('sys.modules', {'opentelemetry.sdk': None}):
-            self.assertRaises(ValueError, tracing.make, self.api.conf, 't')
+            self.assertRaises(ValueError, tracing.create_tracer,
+                              self.api.conf, 't')

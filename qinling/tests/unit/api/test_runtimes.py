@@ -88,7 +88,7 @@ class TestRuntimes(cases.ApiTest):
 
     def test_ids(self):
         private = self.api.runtime(project_id='other', is_public=False)
-        self.engine.answers['pool'] = None
+        self.engine.answers['pool_capacity'] = None
         for method, suffix, body in (
                 ('GET', '', None), ('PUT', '', {'name': 'n'}),
                 ('DELETE', '', None), ('GET', '/pool', None)):
@@ -150,10 +150,10 @@ class TestRuntimes(cases.ApiTest):
     def test_update_of_the_image_in_use(self):
         function = self.api.function()
         id = function.runtime_id
-        self.engine.answers['workers_of'] = True
+        self.engine.answers['has_workers'] = True
         self.fault(403, f'Runtime {id} is still in use.', 'PUT',
                    self.one(id), {'image': 'new'})
-        self.engine.answers['workers_of'] = False
+        self.engine.answers['has_workers'] = False
         self.call('PUT', self.one(id), {'image': 'new'})
 
     def test_update_to_no_image(self):
@@ -162,7 +162,7 @@ class TestRuntimes(cases.ApiTest):
 
     def test_update_without_an_engine(self):
         id = self.api.runtime()
-        self.engine.answers['workers_of'] = exception.Unavailable(
+        self.engine.answers['has_workers'] = exception.Unavailable(
             reason='no engine answers')
         self.fault(503, 'no engine answers', 'PUT', self.one(id),
                    {'image': 'new'})
@@ -187,13 +187,14 @@ class TestRuntimes(cases.ApiTest):
                          self.api.row(models.Runtime, id).status)
 
     def test_pool(self):
-        self.engine.answers['pool'] = {'total': 3, 'available': 2}
+        self.engine.answers['pool_capacity'] = {'total': 3, 'available': 2}
         self.assertEqual(
             {'name': cases.NONE, 'capacity': {'total': 3, 'available': 2}},
             self.call('GET', self.one(cases.NONE) + '/pool'))
 
     def test_pool_without_an_engine(self):
-        self.engine.answers['pool'] = exception.Unavailable(reason='none')
+        self.engine.answers['pool_capacity'] = exception.Unavailable(
+            reason='none')
         self.fault(503, 'none', 'GET', self.one(cases.NONE) + '/pool')
 
     def test_etags(self):

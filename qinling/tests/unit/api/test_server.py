@@ -7,6 +7,11 @@ import json
 import re
 import socket
 import threading
+from unittest import mock
+
+from cheroot import server as cheroot_server
+from cheroot import wsgi
+from oslotest import base
 
 from qinling.api import server
 from qinling.tests import databases
@@ -166,7 +171,7 @@ class TestServer(cases.ApiTest):
 
     def test_much_that_nobody_reads(self):
         """The answer does not wait for it."""
-        for length in (server.LINGER + 1, 10 ** 15):
+        for length in (server.MAX_DRAIN_BYTES + 1, 10 ** 15):
             with socket.create_connection(
                     self.address, timeout=databases.PATIENCE) as connection:
                 connection.sendall(
@@ -197,3 +202,56 @@ class TestServer(cases.ApiTest):
         self.server.stop()
         self.thread.join(databases.PATIENCE)
         self.assertRaises(OSError, self.ask, self.connect(), 'GET', '/')
+
+
+class TestCheroot(base.BaseTestCase):
+    """Parts of cheroot that the server uses or replaces.
+
+    After an upgrade that breaks a test, see :mod:`qinling.api.server`.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.server = wsgi.Server(('127.0.0.1', 0), None)
+        self.server.prepare()
+        self.addCleanup(self.server.stop)
+
+    def test_accepting_a_connection(self):
+        """The private ``_from_server_socket`` accepts from the backlog."""
+        client = socket.create_connection(
+            self.server.bind_addr, timeout=databases.PATIENCE)
+        self.addCleanup(client.close)
+        connection = self.server._connections._from_server_socket(
+            self.server.socket)
+        self.addCleanup(connection.close)
+        self.assertIsInstance(connection, self.server.ConnectionClass)
+        self.assertEqual(client.getsockname()[:2], (
+            connection.remote_addr, connection.remote_port))
+        for name in ('process_conn', 'put_conn'):
+            self.assertTrue(callable(getattr(self.server, name)), name)
+
+    def test_stopping_to_accept(self):
+        """``stop`` of the connections ends ``serve`` of the server."""
+        thread = threading.Thread(target=self.server.serve)
+        thread.start()
+        self.server._connections.stop()
+        self.server.stop()
+        thread.join(databases.PATIENCE)
+        self.assertFalse(thread.is_alive())
+        # A server without a socket stops once more.
+        self.assertIsNone(self.server.socket)
+
+    def test_replaced_parts(self):
+        for kind, names in (
+                (wsgi.Server, ('error_log', 'stop')),
+                (cheroot_server.HTTPRequest,
+                 ('send_headers', 'simple_response')),
+                (cheroot_server.HTTPConnection, ('RequestHandlerClass',))):
+            for name in names:
+                self.assertIn(name, dir(kind))
+        for name in ('gateway', 'ConnectionClass', 'keep_alive_conn_limit',
+                     'ready'):
+            self.assertTrue(hasattr(self.server, name), name)
+        request = cheroot_server.HTTPRequest(self.server, mock.Mock())
+        for name in ('chunked_read', 'close_connection', 'conn', 'server'):
+            self.assertTrue(hasattr(request, name), name)

@@ -102,28 +102,28 @@ class TestValues(base.BaseTestCase):
     def test_uuid(self):
         id = '11111111-2222-4333-8444-55555555abcd'
         for text in (id, id.upper(), id.replace('-', ''), '{%s}' % id):
-            self.assertEqual(id, types.uuid(text))
-        self.refused(types.uuid, '', 'x', id[:-1], id + '0', 5, None, [])
+            self.assertEqual(id, types.parse_uuid(text))
+        self.refused(types.parse_uuid, '', 'x', id[:-1], id + '0', 5, None, [])
 
     def test_integer(self):
         for value, number in (('5', 5), (5, 5), ('-5', -5), (' 7 ', 7),
                               (2 ** 31 - 1, 2 ** 31 - 1)):
-            self.assertEqual(number, types.integer(value))
-        self.refused(types.integer, '', 'x', '1.5', 1.5, True, None, [],
+            self.assertEqual(number, types.parse_integer(value))
+        self.refused(types.parse_integer, '', 'x', '1.5', 1.5, True, None, [],
                      2 ** 31, -2 ** 31, '9' * 5000)
 
     def test_version(self):
         for value, number in (('0', 0), (3, 3), ('7', 7)):
-            self.assertEqual(number, types.version(value))
-        self.refused(types.version, -1, '-1', 'x', 1.5, True, 2 ** 31)
+            self.assertEqual(number, types.parse_version(value))
+        self.refused(types.parse_version, -1, '-1', 'x', 1.5, True, 2 ** 31)
 
     def test_truth(self):
         for text in ('1', 't', 'True', 'YES', 'y', 'on', ' true '):
-            self.assertIs(True, types.truth(text))
+            self.assertIs(True, types.parse_boolean(text))
         for text in ('', '0', 'false', 'maybe', 'no', 'off', '2'):
-            self.assertIs(False, types.truth(text))
+            self.assertIs(False, types.parse_boolean(text))
 
     def test_what_was_given(self):
         body = runtimes.Runtime(image='i', name=None, is_public=False)
         self.assertEqual({'image': 'i', 'is_public': False},
-                         types.given(body))
+                         types.get_fields(body))

@@ -115,7 +115,7 @@ class TestSizes(UploadTest):
 
     def test_a_package_that_is_too_large(self):
         id = self.api.function().id
-        self.api.code.packages._storage.delete(self.api.packages()[0])
+        self.api.backends.packages._storage.delete(self.api.packages()[0])
         for size in (self.PACKAGE + 1, self.PACKAGE + self.BODY,
                      2 * self.PACKAGE, 10 * self.PACKAGE):
             body, kind = self.form(b'x' * size)

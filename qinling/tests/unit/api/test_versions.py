@@ -157,9 +157,9 @@ class TestVersions(base.BaseTestCase):
 
     def test_a_count_is_no_change(self):
         tag = self.api.request('POST', self.path).headers['ETag']
-        self.api.services.executions.create(
-            fixtures.caller(), fixtures.order(self.function,
-                                              function_version=1))
+        self.api.services.triggers.fire(
+            fixtures.caller(), fixtures.execution_request(
+                self.function, function_version=1))
         answer = self.api.request('GET', f'{self.path}/1')
         self.assertEqual((1, tag, None),
                          (answer.json['count'], answer.headers['ETag'],

@@ -5,12 +5,14 @@ import io
 import json
 
 from qinling.api import body
-from qinling.core.execution import executions
+from qinling.core.execution import lifecycle
+from qinling.core.execution import records
 from qinling.core import secrets
 from qinling.db import crud
 from qinling.db import models
 from qinling import exception
 from qinling.runtimes import agent_outcome
+from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
 from qinling.tests.unit.api import cases
 
@@ -148,7 +150,7 @@ class TestRefused(DeliveryTest):
             answer = made(path, 'POST', 'text/plain', stream,
                           *more).get_response(self.api.app)
             self.decode(answer, 413)
-            self.assertLessEqual(stream.tell(), body.PIECE)
+            self.assertLessEqual(stream.tell(), body.CHUNK_BYTES)
 
     def test_lengths_that_are_none(self):
         path = self.webhook()
@@ -197,11 +199,12 @@ class TestSync(DeliveryTest):
         super().setUp()
         self.path = self.webhook(sync=True)
 
-    def end(self, status, output, **more):
-        """Have executions end like this."""
-        self.engine.answers['run'] = lambda row, _: executions.finish(
-            self.api.db, row['id'], executions.Outcome(
-                status, json.dumps({'output': output, **more})))
+    def end(self, status, output, reason=None, **members):
+        """Let executions end with a status and an output."""
+        self.engine.answers['run'] = lambda message, _: lifecycle.finish(
+            self.api.db, message.id, records.Outcome(
+                status, json.dumps({'output': output, **members}),
+                reason=reason))
 
     def ask(self, output, **kwargs):
         """The answer when the function returns something."""
@@ -274,11 +277,11 @@ class TestSync(DeliveryTest):
                 ('status_code must be', {'status_code': True}),
                 ('status_code must be', {'status_code': None}),
                 ('headers must be', {'headers': [['a', 'b']]}),
-                ('name that is none', {'headers': {'a b': 'c'}}),
-                ('name that is none', {'headers': {'a:': 'c'}}),
-                ('name that is none', {'headers': {'': 'c'}}),
-                ('name that is none', {'headers': {'a\r\nb': 'c'}}),
-                ('name that is none', {'headers': {'ü': 'c'}}),
+                ('invalid name', {'headers': {'a b': 'c'}}),
+                ('invalid name', {'headers': {'a:': 'c'}}),
+                ('invalid name', {'headers': {'': 'c'}}),
+                ('invalid name', {'headers': {'a\r\nb': 'c'}}),
+                ('invalid name', {'headers': {'ü': 'c'}}),
                 ('must be text', {'headers': {'a': None}}),
                 ('must be text', {'headers': {'a': {}}}),
                 ('must be text', {'headers': {'a': True}}),
@@ -316,7 +319,8 @@ class TestSync(DeliveryTest):
             self.assertNotIn(secret, answer.text)
 
     def test_a_function_that_takes_too_long(self):
-        self.end(ExecutionStatus.FAILED, agent_outcome.TIMEOUT)
+        self.end(ExecutionStatus.FAILED, agent_outcome.TIMEOUT,
+                 ExecutionReason.TIMEOUT)
         answer = self.api.request('POST', self.path)
         self.decode(answer, 504)
         self.assertIn('longer than the function may',

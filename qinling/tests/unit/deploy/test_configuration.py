@@ -156,7 +156,8 @@ class ConfigurationTest(base.BaseTestCase):
             'command']
         self.assertEqual('sleep', pause[0])
         self.assertGreater(pod['terminationGracePeriodSeconds'],
-                           self.conf.api.stop_timeout + process.LEAVING
+                           self.conf.api.stop_timeout
+                           + process.DISCONNECT_TIMEOUT_SECONDS
                            + int(pause[1]))
 
     def test_threads_have_connections(self):

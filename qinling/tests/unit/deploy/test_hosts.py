@@ -52,8 +52,8 @@ class TestUnits(base.BaseTestCase):
                              service['ExecReload'])
             name = path.stem.removeprefix('qinling-')
             source = (TOP / f'qinling/cmd/{name}.py').read_text()
-            self.assertIn('process.serving(conf)', source)
-            self.assertIn("notify('STOPPING=1')", source)
+            self.assertIn('process.notify_ready', source)
+            self.assertIn("notify_systemd('STOPPING=1')", source)
         self.assertIn('signal.SIGHUP', process)
 
     def test_time_to_stop(self):

@@ -22,7 +22,7 @@ PROCESS = """
 import sys
 from qinling import conf
 from qinling.telemetry import listener, metrics
-metrics.ticks_fired.inc(int(sys.argv[2]))
+metrics.fire_times_fired.inc(int(sys.argv[2]))
 made = listener.Listener(conf.load([], []), int(sys.argv[1]), {})
 print(made.port, flush=True)
 sys.stdin.read()
@@ -41,6 +41,15 @@ def read(port, path):
             return e.code, e.read().decode()
 
 
+class Gauges:
+    """Source with two values of one metric."""
+
+    def collect_metrics(self):
+        """Yield the gauges."""
+        for kind, value in (('a', 1), ('b', 2)):
+            yield 'qinling_test', 'A test.', {'kind': kind}, value
+
+
 class TestListener(base.BaseTestCase):
     def setUp(self):
         super().setUp()
@@ -57,10 +66,8 @@ class TestListener(base.BaseTestCase):
         self.assertIsNone(self.listen(None).port)
 
     def test_figures(self):
-        metrics.ticks_refused.inc()
-        port = self.listen(0, metrics.Live(lambda: [
-            ('qinling_test', 'A test.', {'kind': 'a'}, 1),
-            ('qinling_test', 'A test.', {'kind': 'b'}, 2)])).port
+        metrics.fire_times_refused.inc()
+        port = self.listen(0, metrics.GaugeCollector(Gauges())).port
         status, text = read(port, '/metrics')
         self.assertEqual(200, status)
         for line in ('qinling_test{kind="a"} 1.0', 'qinling_test{kind="b"} '
