@@ -69,7 +69,9 @@ class Request(webob.Request):  # type: ignore[misc]
 
 
 def _encode_time(value: datetime.datetime | None) -> str | None:
-    return value and value.isoformat(timespec='seconds') + 'Z'
+    if value is None:
+        return None
+    return value.isoformat(timespec='seconds') + 'Z'
 
 
 @functools.lru_cache(maxsize=None)
