@@ -11,7 +11,8 @@ revision = '006'
 down_revision = '005'
 
 TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
-TABLE: dict[str, typing.Any] = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+TABLE: dict[str, typing.Any] = {
+    'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
 RESOURCES = ('functions', 'versions', 'storage_bytes', 'jobs', 'webhooks',
              'concurrent_executions')
 
