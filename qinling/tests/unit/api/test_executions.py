@@ -10,8 +10,8 @@ from qinling.tests.unit.api import cases
 
 KEYS = {'id', 'function_id', 'function_version', 'function_alias',
         'description', 'status', 'reason', 'sync', 'input', 'result',
-        'project_id', 'created_at', 'updated_at', 'attempt', 'next_attempt_at', 'job_id',
-        'scheduled_at', 'rerun_of', 'failed_id'}
+        'project_id', 'created_at', 'updated_at', 'attempt',
+        'next_attempt_at', 'job_id', 'scheduled_at', 'rerun_of', 'failed_id'}
 ALL = '/v1/executions'
 
 
