@@ -135,7 +135,7 @@ def print_parts(url: str, function: str, api: Program, engine: Program
                 ) -> None:
     """Measure and print the parts of the time of an execution, on one
     connection."""
-    port = engine.wait_for_log(r'Metrics at \S+ port (\d+)')
+    port = engine.wait_for_log(r'metrics at \S+ port (\d+)')
     names = [f'{DURATION}_sum', f'{DURATION}_count', f'{WAIT}_sum']
     before = [read_metric(port, name) for name in names]
     pids = {'API': [api.process.pid], 'engine': [engine.process.pid],
@@ -205,7 +205,7 @@ def run(engine: Program, api: Program, options: argparse.Namespace) -> None:
     """Create a function and measure executions."""
     url = api.wait_for_log(r'Serving at (\S+)\.\n')
     client = service.Client(url)
-    engine.wait_for_log(r'(Metrics at)')
+    engine.wait_for_log(r'(metrics at)')
     runtime = client.json('POST', '/v1/runtimes', {
         'image': 'python3', 'name': 'python3'})['id']
     while client.json('GET', f'/v1/runtimes/{runtime}')[
