@@ -127,8 +127,8 @@ def render_answer(request_id: str, result: dict[str, Any], duration: float,
     return json.dumps({'execution_id': request_id,
                        'status': result['status'],
                        'reason': result.get('reason'),
-                       'output': result['output'], 'duration': round(duration, 6),
-                       'log': log}).encode()
+                       'output': result['output'],
+                       'duration': round(duration, 6), 'log': log}).encode()
 
 
 def render_frame(frame: bytes, duration: float, log: str) -> bytes:

@@ -110,7 +110,8 @@ def create_app(*collectors: GaugeCollector) -> wsgi_types.WSGIApplication:
     """Return a WSGI application that answers with all metrics."""
     registry = client.CollectorRegistry()
     if is_multiprocess():
-        multiprocess.MultiProcessCollector(registry)
+        collector: typing.Any = multiprocess.MultiProcessCollector
+        collector(registry)
     else:
         registry.register(REGISTRY)
         client.PlatformCollector(registry=registry)

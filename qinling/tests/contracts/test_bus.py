@@ -38,7 +38,8 @@ class BusTest(base.BaseTestCase):
 
     def bus(self, url):
         conf = self.useFixture(fixtures.Conf()).conf
-        conf.register_opts(message_bus.oslo_messaging.transport._transport_opts)
+        conf.register_opts(
+            message_bus.oslo_messaging.transport._transport_opts)
         conf.set_override('transport_url', url)
         made = message_bus.create_transport(conf)
         self.addCleanup(made.cleanup)
@@ -65,7 +66,8 @@ class BusTest(base.BaseTestCase):
 
     def refused(self, client):
         """All kinds of calls say that it does not work."""
-        calls = ((client.run, MESSAGE, TARGET), (client.start, MESSAGE, TARGET),
+        calls = ((client.run, MESSAGE, TARGET),
+                 (client.start, MESSAGE, TARGET),
                  (client.cancel, 'e'), (client.pool_capacity, 'r'))
         found = []
 
@@ -126,7 +128,8 @@ class TestAnswers(BusTest):
     """What several engines say."""
 
     def test_together(self):
-        some = [self.serve(name, pool_capacity={'total': 2, 'available': number},
+        some = [self.serve(name,
+                           pool_capacity={'total': 2, 'available': number},
                            list_workers=[f'{name}{each}' for each in range(3)])
                 for number, name in enumerate('ab')]
         client = self.client()
@@ -174,7 +177,8 @@ class TestAnswers(BusTest):
         self.serve('a', run=run)
         client = self.client()
         threads = [threading.Thread(target=client.run, args=(
-            dataclasses.replace(MESSAGE, id=str(number)), TARGET)) for number in range(2)]
+            dataclasses.replace(MESSAGE, id=str(number)), TARGET))
+            for number in range(2)]
         for thread in threads:
             thread.start()
             self.assertTrue(held.acquire(timeout=databases.PATIENCE))

@@ -49,7 +49,8 @@ class Repeats:
         once = idempotency.create_request(
             key, ('test',), (repr(values).encode(),))
         row = host.triggers.fire(
-            self.ctx, fixtures.execution_request(self.function, **values), once)
+            self.ctx, fixtures.execution_request(self.function, **values),
+            once)
         return row.id, once.repeated, row.status
 
     def runs(self):

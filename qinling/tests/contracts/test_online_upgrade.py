@@ -25,7 +25,8 @@ class OnlineUpgrade:
         self.db = self.database.db
         migration.upgrade(self.db, '001')
         self.tries = threading.Semaphore(0)
-        self.useFixture(fixtures.MockPatchObject(online_ddl, 'PAUSE_SECONDS', 0.05))
+        self.useFixture(fixtures.MockPatchObject(
+            online_ddl, 'PAUSE_SECONDS', 0.05))
         self.useFixture(fixtures.MockPatchObject(
             online_ddl.LOG, 'info', lambda *_: self.tries.release()))
 
@@ -63,7 +64,9 @@ class OnlineUpgrade:
         # The connection is as it was: the settings were for the upgrade.
         with self.db.engine.connect() as connection:
             self.assertNotIn(connection.exec_driver_sql(
-                self.setting).scalar(), (online_ddl.LOCK_TIMEOUT_SECONDS, f'{online_ddl.LOCK_TIMEOUT_SECONDS}s'))
+                self.setting).scalar(), (
+                    online_ddl.LOCK_TIMEOUT_SECONDS,
+                    f'{online_ddl.LOCK_TIMEOUT_SECONDS}s'))
 
     def test_it_gives_up_at_last(self):
         other = self.database.open()

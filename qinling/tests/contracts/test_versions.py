@@ -159,8 +159,8 @@ class Promises:
 
     def test_counts_lose_nothing(self):
         number = self.publish()
-        order = fixtures.execution_request(self.function, sync=False,
-                               function_version=number)
+        order = fixtures.execution_request(
+            self.function, sync=False, function_version=number)
         at_once(20, lambda _: self.core.services.triggers.fire(
             self.ctx, order))
         row = self.versions.get(self.ctx, self.function, number)

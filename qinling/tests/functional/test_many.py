@@ -69,7 +69,8 @@ class TestWorkers(base.BaseTestCase):
         children = processes.children(program.process.pid)
         program.process.send_signal(signal.SIGHUP)
         servers.wait_for(
-            lambda: program.log.read_text().count('Reloaded the configuration') == 2,
+            lambda: program.log.read_text().count(
+                'Reloaded the configuration') == 2,
             'both to read the configuration')
         self.assertEqual([], [pid for pid in children
                               if not processes.alive(pid)])

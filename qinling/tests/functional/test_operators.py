@@ -71,7 +71,8 @@ class TestStandalone(base.BaseTestCase):
         server.program.file.write_text('this is no configuration')
         server.program.process.send_signal(signal.SIGHUP)
         servers.wait_for(
-            lambda: 'Could not reload the configuration' in server.program.log.read_text(),
+            lambda: ('Could not reload the configuration'
+                     in server.program.log.read_text()),
             'the refusal')
         self.assertEqual(200, server.client.call('GET', '/v1')[0])
 
@@ -199,7 +200,8 @@ class TestCloud(servers.Shared, base.BaseTestCase):
 
     def port(self, program):
         return servers.wait_for(lambda: re.search(
-            r'Serving metrics at 127.0.0.1 port (\d+)', program.log.read_text()),
+            r'Serving metrics at 127.0.0.1 port (\d+)',
+            program.log.read_text()),
             'the port')[1]
 
     def test_ids_from_end_to_end(self):
@@ -226,8 +228,8 @@ class TestCloud(servers.Shared, base.BaseTestCase):
         heard = Heard()
         listener = message_bus.oslo_messaging.get_notification_listener(
             message_bus.oslo_messaging.get_notification_transport(conf),
-            [message_bus.oslo_messaging.Target(topic='notifications')], [heard],
-            executor='threading')
+            [message_bus.oslo_messaging.Target(topic='notifications')],
+            [heard], executor='threading')
         listener.start()
         self.addCleanup(listener.wait)
         self.addCleanup(listener.stop)

@@ -160,7 +160,8 @@ class Toy:
 
     def _move(self, id, status):
         self._api.db.write(
-            lambda tx: crud.change_status(tx, models.Runtime, id, status.value))
+            lambda tx: crud.change_status(
+                tx, models.Runtime, id, status.value))
 
     def _run(self, message, target):
         args, kwargs = inputs.arguments(message.input)

@@ -36,7 +36,8 @@ class TestMessaging(base.BaseTestCase):
         for holder, attribute in (
                 (base_driver.PollStyleListenerAdapter,
                  '_poll_style_listener'),
-                (message_bus.amqpdriver.AMQPListener, '_message_operations_handler'),
+                (message_bus.amqpdriver.AMQPListener,
+                 '_message_operations_handler'),
                 (rabbit.Connection, '_consumers'),
                 (rabbit.Consumer, 'queue_name'),
                 (message_bus.oslo_messaging.rpc.server.RPCServer, '_target')):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a reference leads to, and what refers to something."""
+"""What a reference leads to, and the references to something."""
 
 import dataclasses
 

@@ -33,7 +33,8 @@ class TestMigration(base.BaseTestCase):
 
     def test_history_begins_at_the_first_and_ends_at_the_head(self):
         steps = migration.history(self.db)
-        self.assertEqual(('001', 'Create the tables of the first release.'), steps[0])
+        self.assertEqual(('001', 'Create the tables of the first release.'),
+                         steps[0])
         self.assertEqual(migration.head(self.db), steps[-1][0])
 
     def test_every_file_is_a_step(self):

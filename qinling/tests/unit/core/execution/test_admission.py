@@ -18,8 +18,9 @@ class AdmissionTest(base.BaseTestCase):
         self.statements = []
 
     def create(self, number=0, sync=False):
-        return self.core.services.triggers.fire(fixtures.caller(), fixtures.execution_request(
-            self.functions[number].id, sync=sync))
+        return self.core.services.triggers.fire(
+            fixtures.caller(), fixtures.execution_request(
+                self.functions[number].id, sync=sync))
 
     def admission(self):
         return self.core.services.triggers._dispatch._admission

@@ -4,7 +4,6 @@
 import json
 from unittest import mock
 
-from qinling.core.execution import executions
 from qinling.core.execution import records
 from qinling.core.trigger import reruns
 from qinling.db import crud

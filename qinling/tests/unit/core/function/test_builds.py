@@ -91,7 +91,8 @@ class TestRows(BuildsTest):
                 tx, models.Build, id, {'used_at': then}))
         builds.purge(self.db, packages, 30)
         self.assertEqual(
-            {ID, 'c' * 64}, set(self.db.read(lambda tx: builds.crud.select_values(
+            {ID, 'c' * 64},
+            set(self.db.read(lambda tx: builds.crud.select_values(
                 tx, models.Build.id))))
         self.assertEqual(sorted([keys[0], keys[2]]), self.core.packages())
         # What is used is no orphan.

@@ -194,7 +194,8 @@ class TestWorkers(FunctionTest):
     def test_scaling_by_nothing(self):
         id = self.create().id
         for count in (0, -1):
-            for call in (self.core.services.workers.scale_up, self.core.services.workers.scale_down):
+            for call in (self.core.services.workers.scale_up,
+                         self.core.services.workers.scale_down):
                 self.assertIn('at least 1', self.refused(
                     exception.Invalid, call, MINE, id, 0, count))
         self.assertEqual([], self.engine.calls)
@@ -209,10 +210,11 @@ class TestWorkers(FunctionTest):
         for function, version, kind in (
                 ('none', 0, exception.FunctionNotFound),
                 (id, 3, exception.FunctionVersionNotFound)):
-            for call in (self.core.services.workers.scale_up, self.core.services.workers.scale_down):
+            for call in (self.core.services.workers.scale_up,
+                         self.core.services.workers.scale_down):
                 self.refused(kind, call, MINE, function, version, 1)
-            self.refused(kind, self.core.services.workers.detach, MINE, function,
-                         version)
+            self.refused(kind, self.core.services.workers.detach, MINE,
+                         function, version)
         self.assertEqual([], self.engine.calls)
 
 

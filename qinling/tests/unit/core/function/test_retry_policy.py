@@ -19,7 +19,8 @@ class TestPolicy(base.BaseTestCase):
             retry_policy.parse({'retries': 2}))
         self.assertEqual(
             {'retries': 0, 'delay': 9, 'max_age': 60, 'on_failure': None},
-            retry_policy.parse({'max_age': 60, 'delay': 9, 'on_failure': None}))
+            retry_policy.parse(
+                {'max_age': 60, 'delay': 9, 'on_failure': None}))
 
     def test_what_says_nothing_is_none(self):
         for value in ({}, {'retries': 0}, {'delay': 5}, {'on_failure': {}},

@@ -185,7 +185,8 @@ class TestSignatures(DeliveryTest):
             content_type='application/json'))
 
     def rotate(self, id, **values):
-        return self.core.services.webhooks.rotate_secret(self.ctx, id, values)[1]
+        return self.core.services.webhooks.rotate_secret(
+            self.ctx, id, values)[1]
 
     def test_two_secrets(self):
         id = self.verified()

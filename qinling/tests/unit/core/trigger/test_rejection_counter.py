@@ -53,8 +53,8 @@ class TestRefusals(RefusalsTest):
         self.assertEqual(3, self.logged.output.count('\n'))
         for text in (f'Rejected 999 deliveries of webhook {self.webhook}: The '
                      'delivery is refused: wrong.',
-                     f'Rejected 1000 deliveries of webhook {self.webhook}: The '
-                     'request is too large'):
+                     f'Rejected 1000 deliveries of webhook {self.webhook}: '
+                     'The request is too large'):
             self.assertIn(text, self.logged.output)
 
     def test_the_end_of_a_window(self):

@@ -68,15 +68,16 @@ class TestPatterns(base.BaseTestCase):
                         'MON * * * *', '* * * * 5#2/2', '0 0 30 2 *',
                         '0 0 31 4,6 *', '\u00b2L * * * *', '1' * 250):
             error = self.assertRaises(
-                exception.Invalid, schedule.first_fire_time, pattern, None, NOW)
+                exception.Invalid, schedule.first_fire_time, pattern, None,
+                NOW)
             self.assertIn('The specified pattern is not valid: ',
                           str(error))
 
     def test_a_tick_that_is_far_away(self):
         self.assertEqual(time(2028, 2, 29), schedule.first_fire_time(
             '0 0 29 2 *', None, NOW))
-        self.assertRaises(exception.Invalid, schedule.first_fire_time, '0 0 1 1 *', None,
-                          time(9999, 12, 31, 23))
+        self.assertRaises(exception.Invalid, schedule.first_fire_time,
+                          '0 0 1 1 *', None, time(9999, 12, 31, 23))
 
     def test_zones(self):
         self.assertEqual(['05-06 10:00'], after(
@@ -87,8 +88,9 @@ class TestPatterns(base.BaseTestCase):
             '0 0 * * *', NOW, timezone='Asia/Kathmandu'))
         for name in ('', 'x', 'Europe', '../etc/passwd', '/etc/localtime',
                      'CEST+2x', '\u00e9', 'x' * 64):
-            error = self.assertRaises(exception.Invalid, schedule.first_fire_time,
-                                      '@daily', name, NOW)
+            error = self.assertRaises(
+                exception.Invalid, schedule.first_fire_time, '@daily', name,
+                NOW)
             self.assertIn('is not a time zone', str(error))
 
 
@@ -256,8 +258,8 @@ class TestMoments(base.BaseTestCase):
                      '2026-06-01T14:00:00+02:00', '20260601T120000',
                      'Mon, 1 Jun 2026 12:00:00 GMT', '1 June 2026 12:00',
                      '2026-06-01 07:00 -0500', '2026-06-01 12:00 UTC'):
-            self.assertEqual(time(2026, 6, 1, 12), schedule.parse_datetime(text, NOW),
-                             text)
+            self.assertEqual(time(2026, 6, 1, 12),
+                             schedule.parse_datetime(text, NOW), text)
         self.assertEqual(time(2026, 5, 6, 12, 30), schedule.parse_datetime(
             '12:30', NOW))
 

@@ -220,7 +220,8 @@ class TestScaling(base.BaseTestCase):
         seats = [self.acquire(target()) for _ in range(3)]
         self.assertEqual(
             ['w1 died'] * 3,
-            [self.scaling.release_slot(seat, True, is_lost=True) for seat in seats])
+            [self.scaling.release_slot(seat, True, is_lost=True)
+             for seat in seats])
         self.assertEqual([], self.workers.alive)
 
     def test_idle_worker_that_died(self):
@@ -269,7 +270,8 @@ class TestScaling(base.BaseTestCase):
         self.scaling.scale_up(target(package='old'))
         self.scaling.set_minimums([(target(package='old'), 1)])
         self.assertEqual([target(package='new')],
-                         self.scaling.set_minimums([(target(package='new'), 1)]))
+                         self.scaling.set_minimums(
+                             [(target(package='new'), 1)]))
         self.scaling.expire_idle(0)
         self.assertEqual([], self.workers.alive)
 
