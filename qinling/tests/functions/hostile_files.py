@@ -57,7 +57,7 @@ def read_by_task_of(pid, path):
 
 
 def read_by_descriptors(path):
-    """By a directory that somebody left open, if there is one."""
+    """Return a file by an open descriptor of a directory, if any."""
     for name in os.listdir('/proc/self/fd'):
         try:
             if stat.S_ISDIR(os.fstat(int(name)).st_mode) and os.readlink(

@@ -176,7 +176,7 @@ def forks():
 
 
 def zombies():
-    """Dead children that nobody waits for."""
+    """Leave dead children without a wait."""
     def make():
         if os.fork() == 0:
             os._exit(0)

@@ -80,13 +80,13 @@ def closed():
 
 
 def answer_twice():
-    """The true answer comes second, when nobody waits for it."""
+    """Send the true answer second, after a forged answer."""
     say(RESULT % '')
     return 'true'
 
 
 def answer_the_next(execution_id):
-    """A child that answers for whoever comes next."""
+    """Fork a child that answers in place of the next execution."""
     if os.fork() == 0:
         for _each in range(200):
             say(RESULT.replace('"e"', json.dumps(execution_id)) % '')
@@ -96,7 +96,7 @@ def answer_the_next(execution_id):
 
 
 def steal_the_next():
-    """A child that reads what is sent to whoever comes next."""
+    """Fork a child that reads the messages to the next execution."""
     if os.fork() == 0:
         os.read(CHANNEL, 100000)
         time.sleep(600)

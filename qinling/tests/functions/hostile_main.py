@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attempts on what is not one's own, by name: ``module.function``.
+"""Attacks on the worker and the host, by name: ``module.function``.
 
-An attempt returns what it got; what it was refused is told by the name of
-the error.  Some have no end, and are for whoever looks on from outside.
+An attack returns its loot, or the name of the error.  Some attacks never end;
+tests observe them from outside.
 """
 
 import errno

@@ -18,7 +18,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def call(number, *args):
-    """A system call by its number; the result is none of our business."""
+    """Make a system call by number; raise OSError on failure."""
     words = [ctypes.c_long(each) if isinstance(each, int) else each
              for each in args]
     result = libc.syscall(ctypes.c_long(number), *words)
@@ -89,7 +89,7 @@ def old_calls():
 
 
 def push_into_terminal(command):
-    """Type a character for whoever reads this terminal."""
+    """Type a character for the reader of a terminal."""
     ours, theirs = pty.openpty()
     try:
         fcntl.ioctl(theirs, command, b'x')
@@ -193,7 +193,7 @@ def stop_agent():
 
 
 def wait_for_file(path):
-    """Run until somebody makes a file."""
+    """Run until a file exists."""
     while not os.path.exists(path):
         time.sleep(0.005)
     return os.getpid()

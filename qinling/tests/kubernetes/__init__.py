@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stand-in for a Kubernetes cluster, made in a moment.
+"""Stand-in for a Kubernetes cluster, ready within a moment.
 
-It keeps to what the documentation of the Kubernetes API (1.36) promises, so
-that a driver that works on it works on a real cluster, and a sloppy one fails
-on it: an API server over HTTPS that keeps state (:mod:`.server`,
-:mod:`.registry`, :mod:`.store`), the controllers that tests need
-(:mod:`.controllers`), a scheduler, and a kubelet (:mod:`.kubelet`) that starts
-containers as processes of this machine.  :class:`.cluster.Cluster` has it all
-as a fixture.
+The stand-in follows the documentation of the Kubernetes API (1.36), so a
+driver works on the stand-in and on a real cluster alike, and a sloppy driver
+fails on both: an API server over HTTPS with state (:mod:`.server`,
+:mod:`.registry`, :mod:`.store`), the controllers for the tests
+(:mod:`.controllers`), a scheduler, and a kubelet (:mod:`.kubelet`) with
+containers as local processes.  :class:`.cluster.Cluster` is the fixture of all
+parts.
 
-Nothing here knows Qinling, but for the table of images in :mod:`.images`.
+No module here knows Qinling, except the table of images in :mod:`.images`.
 """

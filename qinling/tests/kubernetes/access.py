@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who calls, and what he may."""
+"""Authentication and authorization of requests."""
 
 import dataclasses
 
@@ -18,10 +18,10 @@ class User:
 class Access:
     """Authentication by tokens, and authorization by rules.
 
-    ``tokens`` maps tokens to :class:`User`.  ``rules`` are those of a
-    ``Role`` in ``namespace`` for everybody who is not of the masters, and
-    ``cluster_rules`` those of a ``ClusterRole``; without any list everybody
-    may do everything.
+    ``tokens`` maps tokens to :class:`User`.  ``rules`` are the rules of a
+    ``Role`` in ``namespace`` for all users except the masters, and
+    ``cluster_rules`` the rules of a ``ClusterRole``; without both lists every
+    user may do everything.
     """
 
     def __init__(self, namespace):
@@ -31,11 +31,11 @@ class Access:
         self.cluster_rules = None
 
     def user(self, authorization, certificate):
-        """The :class:`User` of a request.
+        """Return the :class:`User` of a request.
 
         :param authorization: the header, or ``None``.
-        :param certificate: the subject of the client's certificate, a dict,
-            or ``None``.
+        :param certificate: the subject of the client's certificate, a dict, or
+            ``None``.
         :raises ApiError: 401.
         """
         kind, _space, token = (authorization or '').partition(' ')
@@ -47,7 +47,7 @@ class Access:
         raise errors.unauthorized()
 
     def allows(self, user, verb, target):
-        """Whether a user may do that.
+        """Return whether a user may apply a verb to a target.
 
         :param target: a :class:`.routes.Target`.
         """
@@ -62,7 +62,8 @@ class Access:
         return any(_covers(rule, verb, target) for rule in rules)
 
     def check(self, user, verb, target):
-        """
+        """Check the rights of a user.
+
         :raises ApiError: 403.
         """
         if self.allows(user, verb, target):
@@ -82,9 +83,9 @@ class Access:
 def _covers(rule, verb, target):
     def has(name, value):
         return value in rule.get(name, ()) or '*' in rule.get(name, ())
-    named = rule.get('resourceNames')
+    resource_names = rule.get('resourceNames')
     wild = target.subresource and f'*/{target.subresource}' in rule.get(
         'resources', ())
     return (has('verbs', verb) and has('apiGroups', target.resource.group)
             and (has('resources', target.path) or wild)
-            and (not named or target.name in named))
+            and (not resource_names or target.name in resource_names))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is let in: what the admission controllers of a cluster refuse."""
+"""Admission controllers of a cluster."""
 
 from qinling.tests.kubernetes import errors
 from qinling.tests.kubernetes import quantities
@@ -13,13 +13,14 @@ ALIASES = {'cpu': 'requests.cpu', 'memory': 'requests.memory',
 
 
 class Admission:
-    """Refuses new and resized objects."""
+    """Admission of new and resized objects."""
 
     def __init__(self, store):
         self._store = store
 
     def create(self, resource, value):
-        """
+        """Check a new object.
+
         :raises ApiError: 403 or 404.
         """
         if resource.namespaced:
@@ -31,15 +32,18 @@ class Admission:
             self._quota(value, None)
 
     def resize(self, old, value):
-        """The same for new limits of a pod."""
+        """Check new limits of a pod.
+
+        :raises ApiError: 403.
+        """
         self._quota(value, old)
 
     def _namespace(self, resource, value):
         name = value['metadata']['namespace']
-        found = self._store.get(resources.NAMESPACES, '', name)
-        if found is None:
+        namespace = self._store.get(resources.NAMESPACES, '', name)
+        if namespace is None:
             raise errors.not_found(resources.NAMESPACES, name)
-        if 'deletionTimestamp' in found['metadata']:
+        if 'deletionTimestamp' in namespace['metadata']:
             raise errors.forbidden(
                 resource, value['metadata']['name'], 'unable to create new '
                 f'content in namespace {name} because it is being terminated',
@@ -68,37 +72,37 @@ class Admission:
                                     pod['metadata']['namespace'])
         level = namespace['metadata'].get('labels', {}).get(
             security.LABEL, 'privileged')
-        found = security.violations(level, pod['spec'])
-        if found:
+        violations = security.violations(level, pod['spec'])
+        if violations:
             raise errors.forbidden(
                 resources.PODS, pod['metadata']['name'], 'violates '
-                f'PodSecurity "{level}:latest": {", ".join(found)}')
+                f'PodSecurity "{level}:latest": {", ".join(violations)}')
 
     def _quota(self, pod, old):
         namespace = pod['metadata']['namespace']
         for quota in self._store.list(resources.QUOTAS, namespace):
             hard = _hard(quota)
             _must_specify(quota, hard, pod)
-            wanted = usage(pod)
+            requested = usage(pod)
             if old is not None:
-                wanted = {name: number - usage(old).get(name, 0)
-                          for name, number in wanted.items()}
+                requested = {name: number - usage(old).get(name, 0)
+                             for name, number in requested.items()}
             used = self.used(namespace)
             over = [name for name in sorted(hard)
-                    if wanted.get(name, 0) > 0 and used.get(
-                        name, 0) + wanted[name] > hard[name]]
+                    if requested.get(name, 0) > 0 and used.get(
+                        name, 0) + requested[name] > hard[name]]
             if over:
-                said = [', '.join(
-                    f'{name}={quantities.render(of.get(name, 0))}'
-                    for name in over) for of in (wanted, used, hard)]
+                texts = [', '.join(
+                    f'{name}={quantities.render(amounts.get(name, 0))}'
+                    for name in over) for amounts in (requested, used, hard)]
                 raise errors.forbidden(
                     resources.PODS, pod['metadata']['name'],
                     f'exceeded quota: {quota["metadata"]["name"]}, '
-                    f'requested: {said[0]}, used: {said[1]}, limited: '
-                    f'{said[2]}')
+                    f'requested: {texts[0]}, used: {texts[1]}, limited: '
+                    f'{texts[2]}')
 
     def used(self, namespace):
-        """{name: number} of what the pods of a namespace use."""
+        """Return {name: number} for the usage of all pods of a namespace."""
         total = {}
         for pod in self._store.list(resources.PODS, namespace):
             if counted(pod):
@@ -108,12 +112,12 @@ class Admission:
 
 
 def counted(pod):
-    """Whether a pod counts for quotas."""
+    """Return whether a pod counts for quotas."""
     return pod['status'].get('phase') not in ENDED
 
 
 def usage(pod):
-    """{name in quotas: number} of one pod."""
+    """Return {name in quotas: number} of a pod."""
     return {'pods': 1, **{
         f'{kind}.{name}': number for kind in ('requests', 'limits')
         for name, number in quantities.requested(pod, kind).items()}}
@@ -125,21 +129,21 @@ def _hard(quota):
 
 
 def _must_specify(quota, hard, pod):
-    for wanted in COMPUTED:
-        if wanted not in hard:
+    for quota_name in COMPUTED:
+        if quota_name not in hard:
             continue
-        kind, name = wanted.split('.')
-        lacking = [each['name'] for each in pod['spec']['containers']
-                   if name not in each['resources'].get(kind, {})]
+        kind, name = quota_name.split('.')
+        lacking = [container['name'] for container in pod['spec']['containers']
+                   if name not in container['resources'].get(kind, {})]
         if lacking:
             raise errors.forbidden(
                 resources.PODS, pod['metadata']['name'], 'failed quota: '
-                f'{quota["metadata"]["name"]}: must specify {wanted} for: '
+                f'{quota["metadata"]["name"]}: must specify {quota_name} for: '
                 f'{",".join(lacking)}')
 
 
 def status(admission, quota):
-    """The status of a quota."""
+    """Return the status of a quota."""
     used = admission.used(quota['metadata']['namespace'])
     hard = quota.get('spec', {}).get('hard', {})
     return {'hard': hard, 'used': {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cluster as a fixture."""
+"""Fixture of a cluster."""
 
 import base64
 import json
@@ -32,25 +32,23 @@ ADMIN = 'kubernetes-admin'
 
 
 class Cluster(fixtures.Fixture):
-    """A cluster of its own.
+    """Private cluster.
 
-    * ``kubeconfig``: path of a file for the service, whose user is
-      ``user``; ``admin_kubeconfig``: one for the administrator, who shows a
+    * ``kubeconfig``: path of a file for the service with the user ``user``;
+      ``admin_kubeconfig``: path of a file for the administrator with a
       certificate
-    * ``namespace``: one that is there; pods in it keep to the security
+    * ``namespace``: an existing namespace; pods there follow the security
       standard ``security``
-    * ``calls``: a list of every :class:`.routes.Call` that came
+    * ``calls``: a list of every :class:`.routes.Call`
     * ``faults``: :class:`.faults.Faults`; ``kubelet``:
-      :class:`.kubelet.Kubelet`; ``registry``: reads and writes past the
-      server
+      :class:`.kubelet.Kubelet`; ``registry``: reads and writes past the server
 
-    :param nodes: how many.
+    :param nodes: number of nodes.
     :param namespace: the name of the namespace.
     :param security: the level of the pod security standard.
-    :param without: subresources that the cluster does not have, such as
-        ``pods/resize``.
-    :param rules: of the role of the service in its namespace; everything is
-        allowed without.
+    :param without: subresources to leave out, such as ``pods/resize``.
+    :param rules: rules for the role of the service in the namespace; ``None``
+        allows everything.
     :param pace: see :class:`.kubelet.Kubelet`.
     """
 
@@ -88,13 +86,14 @@ class Cluster(fixtures.Fixture):
             'admin', self._certificate())
 
     def _check(self):
-        """A stand-in that fails by itself proves nothing."""
+        """Raise the errors of the stand-in, whose failures prove no fault of
+        Qinling."""
         troubles = self._server.troubles + self._manager.troubles
         if troubles:
             raise AssertionError('\n'.join(troubles))
 
     def _listen(self):
-        """A server at the first address of a network that is free."""
+        """Return a server at the first address of a free network."""
         disruptor = disruptions.Disruptions(self.registry)
         self._disruptions = disruptor
         answering = service.Service(
@@ -145,7 +144,7 @@ class Cluster(fixtures.Fixture):
         self._manager.start()
 
     def make_namespace(self, name, **labels):
-        """Make another namespace."""
+        """Create another namespace."""
         return self.registry.create(resources.NAMESPACES, '', {
             'metadata': {'name': name, 'labels': labels}})
 
@@ -156,16 +155,17 @@ class Cluster(fixtures.Fixture):
         return token
 
     def _certificate(self):
-        made = self._authority.issue_cert(
+        certificate = self._authority.issue_cert(
             f'{ADMIN}.invalid', common_name=ADMIN,
             organization_name=access.MASTERS)
-        chain = b''.join(each.bytes() for each in made.cert_chain_pems)
+        chain = b''.join(link.bytes() for link in certificate.cert_chain_pems)
         return {'client-certificate-data': base64.b64encode(chain).decode(),
                 'client-key-data': base64.b64encode(
-                    made.private_key_pem.bytes()).decode()}
+                    certificate.private_key_pem.bytes()).decode()}
 
     def _write_kubeconfig(self, name, user):
-        """A kubeconfig file; it is JSON, which is YAML, too."""
+        """Write a kubeconfig file as JSON, a subset of YAML, and return the
+        path."""
         path = os.path.join(self.directory, name + '.kubeconfig')
         authority = self._authority.cert_pem.bytes()
         with open(path, 'w') as target:
@@ -193,18 +193,18 @@ class Cluster(fixtures.Fixture):
         self._server.cut(lambda _connection: True)
 
     def compact(self, as_status=False):
-        """Forget the history: who watches from the past gets 410, as an
-        event or as the status of the answer."""
+        """Forget the history: watches from the past get 410, as an event or as
+        the status of the answer."""
         self.service.compacted_as_status = as_status
         self.store.compact()
 
     def pods(self, **labels):
-        """The pods of the namespace that have these labels."""
+        """Return the pods of the namespace with these labels."""
         return [pod for pod in self.store.list(
             resources.PODS, self.namespace) if labels.items()
             <= pod['metadata'].get('labels', {}).items()]
 
     def rules(self, user=None):
-        """The set of (group, resource, verb) that a user has needed."""
+        """Return the set of (group, resource, verb) in the calls of a user."""
         return {(call.group, call.path, call.verb) for call in self.calls
                 if call.resource and call.user == (user or self.user)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conditions of objects, and what follows from those of pods."""
+"""Conditions of objects, and conclusions from the conditions of pods."""
 
 import datetime
 
@@ -7,48 +7,48 @@ from qinling.tests.kubernetes import names
 
 
 def find(value, kind):
-    """The condition of a type, or ``None``."""
-    return next((each for each in value.get('status', {}).get(
-        'conditions', ()) if each['type'] == kind), None)
+    """Return the condition of a type, or ``None``."""
+    return next((condition for condition in value.get('status', {}).get(
+        'conditions', ()) if condition['type'] == kind), None)
 
 
 def true(value, kind):
-    """Whether a condition is there and true."""
-    found = find(value, kind)
-    return found is not None and found['status'] == 'True'
+    """Return whether a condition is present and true."""
+    condition = find(value, kind)
+    return condition is not None and condition['status'] == 'True'
 
 
 def put(value, kind, status, reason='', message=''):
-    """Set a condition; the time of its transition changes with its status.
+    """Set a condition, with a new transition time when the status changes.
 
     :param status: a truth value, or a text.
     """
     if not isinstance(status, str):
         status = 'True' if status else 'False'
-    found = find(value, kind)
-    if found is None:
-        found = {'type': kind}
+    condition = find(value, kind)
+    if condition is None:
+        condition = {'type': kind}
         value.setdefault('status', {}).setdefault(
-            'conditions', []).append(found)
-    if found.get('status') != status:
-        found['lastTransitionTime'] = names.now()
+            'conditions', []).append(condition)
+    if condition.get('status') != status:
+        condition['lastTransitionTime'] = names.now()
         if value.get('kind') in ('Deployment', 'Node'):
-            found['lastUpdateTime'] = found['lastTransitionTime']
+            condition['lastUpdateTime'] = condition['lastTransitionTime']
     if value.get('kind') == 'Node':
-        found.pop('lastUpdateTime', None)
-    found['status'] = status
+        condition.pop('lastUpdateTime', None)
+    condition['status'] = status
     for name, text in (('reason', reason), ('message', message)):
-        found.pop(name, None)
+        condition.pop(name, None)
         if text or value.get('kind') == 'PodDisruptionBudget':
-            found[name] = text
+            condition[name] = text
 
 
 def drop(value, kind):
-    """Take a condition away."""
+    """Remove a condition."""
     status = value.get('status', {})
     if 'conditions' in status:
-        status['conditions'] = [each for each in status['conditions']
-                                if each['type'] != kind]
+        status['conditions'] = [condition for condition in status['conditions']
+                                if condition['type'] != kind]
 
 
 def ready(pod):
@@ -56,8 +56,8 @@ def ready(pod):
 
 
 def available_in(pod, seconds):
-    """Seconds until a pod counts as available: 0 if it does, ``None`` as
-    long as it is not ready."""
+    """Return the seconds until a pod counts as available: 0 for an available
+    pod, ``None`` for an unready pod."""
     if not ready(pod):
         return None
     since = names.time_of(find(pod, 'Ready')['lastTransitionTime'])
@@ -66,24 +66,26 @@ def available_in(pod, seconds):
 
 
 def active(pod):
-    """Whether a pod counts for its controller."""
+    """Return whether a pod counts for a controller."""
     return (pod['status'].get('phase') not in ('Succeeded', 'Failed')
             and 'deletionTimestamp' not in pod['metadata'])
 
 
 def controller(value):
-    """The reference to the owner that controls an object, or ``None``."""
-    return next((each for each in value['metadata'].get(
-        'ownerReferences', ()) if each.get('controller')), None)
+    """Return the reference to the controlling owner of an object, or ``None``.
+    """
+    return next((owner for owner in value['metadata'].get(
+        'ownerReferences', ()) if owner.get('controller')), None)
 
 
 def controlled_by(value, owner):
-    found = controller(value)
-    return found is not None and found['uid'] == owner['metadata']['uid']
+    owner_reference = controller(value)
+    return (owner_reference is not None
+            and owner_reference['uid'] == owner['metadata']['uid'])
 
 
 def reference(owner):
-    """A reference to the owner that controls."""
+    """Return a reference to a controlling owner."""
     return {'apiVersion': owner['apiVersion'], 'kind': owner['kind'],
             'name': owner['metadata']['name'],
             'uid': owner['metadata']['uid'], 'controller': True,

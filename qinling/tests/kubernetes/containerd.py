@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs containers as processes, a program of its own.
+"""Runtime with containers as processes, a separate program.
 
-``python -I -S containerd.py``, with a stream socket as standard input that
-carries lines of JSON both ways; its end kills everything, so nothing outlives
-the tests.  It understands::
+``python -I -S containerd.py``, with a stream socket as standard input for
+lines of JSON in both directions; the end of the socket kills all containers,
+so no process outlives the tests.  Commands::
 
     {"do": "start", "id": ..., "argv": [...], "env": {...}, "cwd": ...,
      "log": <path>}
     {"do": "signal", "id": ..., "number": ..., "all": true or false}
 
-and tells ``{"id": ..., "event": "started", "pid": ...}``, ``"failed"`` with
-an ``error``, and ``"ended"`` with a ``code``, below zero for a signal.  The
-end of the first process of a container is the end of all its processes, as it
-is in a namespace.  Logs are written as the container runtime interface wants
-them: each line with its time.
+The answers are ``{"id": ..., "event": "started", "pid": ...}``, ``"failed"``
+with an ``error``, and ``"ended"`` with a ``code``, below zero for a signal.
+The end of the first process of a container ends all processes of the
+container, as in a namespace.  Logs follow the container runtime interface: a
+time on every line.
 """
 
 import contextlib
@@ -31,20 +31,21 @@ LONGEST_LINE = 16 << 10
 
 
 def children(pid):
-    """The pids of the children of a process."""
-    found = []
+    """Return the pids of the children of a process."""
+    pids = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f'/proc/{pid}/task'):
             # One that ends has none; the others have theirs.
             with contextlib.suppress(OSError), open(
                     f'/proc/{pid}/task/{thread}/children') as source:
-                found += map(int, source.read().split())
-    return found
+                pids += map(int, source.read().split())
+    return pids
 
 
 def tree(pid):
-    """A process and all below it."""
-    return [pid] + [each for child in children(pid) for each in tree(child)]
+    """Return the pids of a process and of all descendants."""
+    return [pid] + [descendant for child in children(pid)
+                    for descendant in tree(child)]
 
 
 def send(pid, number):
@@ -53,7 +54,7 @@ def send(pid, number):
 
 
 class Container:
-    """One running container."""
+    """Running container."""
 
     def __init__(self, id, pid, pipe, log):
         self.id = id
@@ -63,8 +64,7 @@ class Container:
         self._rest = b''
 
     def read(self):
-        """Write what was printed to the log; tells whether there may be
-        more."""
+        """Write the output to the log; return whether more may follow."""
         try:
             data = os.read(self.pipe, CHUNK)
         except BlockingIOError:
@@ -93,7 +93,7 @@ class Container:
 
 
 class Runtime:
-    """Starts, signals and reaps."""
+    """Starter, signaller and reaper of processes."""
 
     def __init__(self, channel):
         self._channel = channel
@@ -112,12 +112,12 @@ class Runtime:
 
     def run(self):
         while self._open:
-            for found, _events in self._selector.select():
-                found.data()
+            for key, _events in self._selector.select():
+                key.data()
         for container in self._containers.values():
             for pid in tree(container.pid):
                 send(pid, signal.SIGKILL)
-        self._kill_orphans(every=True)
+        self._kill_orphans(include_containers=True)
 
     def _tell(self, **message):
         with contextlib.suppress(OSError):
@@ -145,12 +145,12 @@ class Runtime:
             self._tell(id=id, event='failed', error=str(gone))
             return
         pipe, output = os.pipe()
-        trouble, told = os.pipe()
+        trouble, write_end = os.pipe()
         pid = os.fork()
         if not pid:
-            _become(argv, env, cwd, output, told)
+            _become(argv, env, cwd, output, write_end)
         os.close(output)
-        os.close(told)
+        os.close(write_end)
         error = os.read(trouble, CHUNK)
         os.close(trouble)
         if error:
@@ -192,8 +192,8 @@ class Runtime:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if not pid:
                     break
-                ended += [(each, status) for each in
-                          self._containers.values() if each.pid == pid]
+                ended += [(container, status) for container in
+                          self._containers.values() if container.pid == pid]
         for container, _status in ended:
             del self._containers[container.id]
         if ended:
@@ -204,23 +204,25 @@ class Runtime:
             self._tell(id=container.id, event='ended',
                        code=os.waitstatus_to_exitcode(status))
 
-    def _kill_orphans(self, every=False):
-        """Kill what has lost its container, until nothing is left."""
+    def _kill_orphans(self, include_containers=False):
+        """Kill processes without a container, until no such process remains.
+        """
         while True:
-            known = set() if every else {
-                each.pid for each in self._containers.values()}
-            lost = [pid for pid in children(os.getpid()) if pid not in known]
-            if not lost:
+            container_pids = set() if include_containers else {
+                container.pid for container in self._containers.values()}
+            orphans = [pid for pid in children(os.getpid())
+                       if pid not in container_pids]
+            if not orphans:
                 return
-            for pid in lost:
-                for each in tree(pid):
-                    send(each, signal.SIGKILL)
+            for pid in orphans:
+                for descendant in tree(pid):
+                    send(descendant, signal.SIGKILL)
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, 0)
 
 
-def _become(argv, env, cwd, output, told):
-    """Turn a new process into a container; never returns."""
+def _become(argv, env, cwd, output, write_end):
+    """Turn a new process into a container; never return."""
     try:
         os.setsid()
         signal.set_wakeup_fd(-1)
@@ -234,7 +236,7 @@ def _become(argv, env, cwd, output, told):
         os.chdir(cwd)
         os.execvpe(argv[0], argv, env)
     except BaseException as error:
-        os.write(told, str(error).encode() or b'?')
+        os.write(write_end, str(error).encode() or b'?')
     finally:
         os._exit(127)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One container of a pod: its states, restarts and probes."""
+"""Container of a pod: states, restarts and probes."""
 
 import os
 import re
@@ -21,10 +21,10 @@ LAST_WORDS = 2048  # bytes
 
 
 class Container:
-    """One container, owned by the thread of its pod.
+    """Container, owned by the thread of the pod.
 
     :param worker: the :class:`.podworker.PodWorker`.
-    :param spec: of the container.
+    :param spec: the specification of the container.
     """
 
     def __init__(self, worker, spec):
@@ -61,8 +61,8 @@ class Container:
             or self.probes['readinessProbe'].good)
 
     def step(self):
-        """Do what is due; ``due`` is when to come again, ``None`` if nothing
-        is to be done."""
+        """Do the work that is due; set ``due`` to the time of the next step,
+        ``None`` without further work."""
         if self.due is None or self.due > time.monotonic():
             return
         self.due = None
@@ -89,14 +89,14 @@ class Container:
         worker = self._worker
         try:
             self._check_user(image)
-            found = environment.resolve(worker.kubelet.store, worker.pod,
-                                        self.spec)
+            variables = environment.resolve(worker.kubelet.store, worker.pod,
+                                            self.spec)
         except environment.ConfigError as error:
             worker.tell('Failed', f'Error: {error}', True)
             self._wait('CreateContainerConfigError', str(error), CONFIG_PAUSE)
             return
         self._environment = {'PATH': images.PATH, **image.environment,
-                             **found}
+                             **variables}
         box = worker.box(self.spec)
         self.id = secrets.token_hex(32)
         self.due = None
@@ -106,7 +106,7 @@ class Container:
             log=worker.log_path(self.spec['name'], self.restarts))
 
     def _pull(self):
-        """The :class:`.images.Image`, if it is to be had."""
+        """Return the :class:`.images.Image`, or ``None`` if the pull fails."""
         name, worker = self.spec['image'], self._worker
         if not REFERENCE.fullmatch(name):
             message = (f'Failed to apply default image tag "{name}": couldn\'t'
@@ -134,9 +134,9 @@ class Container:
 
     def _check_user(self, image):
         pod = self._worker.pod['spec']['securityContext']
-        own = self.spec.get('securityContext', {})
-        user = own.get('runAsUser', pod.get('runAsUser', image.user))
-        if own.get('runAsNonRoot', pod.get('runAsNonRoot')) and user == 0:
+        context = self.spec.get('securityContext', {})
+        user = context.get('runAsUser', pod.get('runAsUser', image.user))
+        if context.get('runAsNonRoot', pod.get('runAsNonRoot')) and user == 0:
             raise environment.ConfigError(
                 'container has runAsNonRoot and image will run as root '
                 f'(pod: "{self._worker.name}", container: '
@@ -152,7 +152,7 @@ class Container:
     # What the runtime tells
 
     def hear(self, message):
-        """Note that the process has started, failed or ended."""
+        """Note the start, failure or end of the process."""
         if message['id'] != self.id:
             return
         if message['event'] == 'started':
@@ -204,7 +204,7 @@ class Container:
         return b''.join(lines)[-LAST_WORDS:].decode('utf-8', 'replace')
 
     def _restart(self, ended):
-        """Begin again, after a while if it was not the first time."""
+        """Start again, with a delay except for the first time."""
         self.last_state = {'terminated': ended}
         self.id = None
         self.restarts += 1
@@ -222,12 +222,13 @@ class Container:
     # Probes
 
     def _schedule(self):
-        found = [probe.due for name, probe in self.probes.items()
+        times = [probe.due for name, probe in self.probes.items()
                  if self._probed(name)]
-        self.due = min(found, default=None)
+        self.due = min(times, default=None)
 
     def _probed(self, name):
-        """Whether it is a probe's time: the others wait for the first."""
+        """Return whether a probe is due: the other probes wait for the startup
+        probe."""
         return (name == 'startupProbe') != self.started
 
     def _probe(self):
@@ -261,22 +262,22 @@ class Container:
         return f'containerd://{self.id or ""}'
 
     def status(self):
-        """The ``ContainerStatus``."""
-        found = {
+        """Return the ``ContainerStatus``."""
+        result = {
             'name': self.spec['name'], 'image': self.spec['image'],
             'imageID': '', 'ready': self.ready, 'started': self.started,
             'restartCount': self.restarts, 'state': self.state,
             'lastState': self.last_state, 'resources': self.allocated}
         if self.allocated.get('requests'):
-            found['allocatedResources'] = self.allocated['requests']
+            result['allocatedResources'] = self.allocated['requests']
         if self.id:
-            found['containerID'] = self.full_id()
-            found['imageID'] = self.spec['image'] + '@sha256:' + '0' * 64
-        return found
+            result['containerID'] = self.full_id()
+            result['imageID'] = self.spec['image'] + '@sha256:' + '0' * 64
+        return result
 
 
 def directory_of(worker, name):
-    """A directory of a pod, made if it is not there."""
+    """Return a directory of a pod, created on demand."""
     path = os.path.join(worker.directory, name)
     os.makedirs(path, exist_ok=True)
     return path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The controller manager: everything that follows from what is stored."""
+"""Controller manager: the consequences of stored objects."""
 
 import logging
 import threading
@@ -10,9 +10,9 @@ LOG = logging.getLogger(__name__)
 
 
 class Manager(threading.Thread):
-    """Calls each controller's ``sync`` whenever something has changed, in one
-    transaction each; what it returns is when it wants to be called again, in
-    seconds of the monotonic clock, if it does."""
+    """Caller of the ``sync`` of every controller after every change, in one
+    transaction per controller.  ``sync`` returns the time of the next call in
+    seconds of the monotonic clock, or ``None``."""
 
     def __init__(self, store, controllers):
         super().__init__(name='controllers', daemon=True)
@@ -21,19 +21,21 @@ class Manager(threading.Thread):
         self.troubles = []
 
     def run(self):
-        seen, due = 0, None
+        synced_version, due = 0, None
         changed = self._store.changed
         while True:
             with changed:
                 wait = None if due is None else max(
                     0, due - time.monotonic())
-                changed.wait_for(lambda seen=seen: self._store.closed
-                                 or self._store.version != seen, wait)
+                changed.wait_for(lambda synced_version=synced_version:
+                                 self._store.closed or self._store.version
+                                 != synced_version, wait)
                 if self._store.closed:
                     return
-                seen = self._store.version
-            found = [self._sync(each) for each in self._controllers]
-            due = min([each for each in found if each is not None],
+                synced_version = self._store.version
+            times = [self._sync(controller)
+                     for controller in self._controllers]
+            due = min([time for time in times if time is not None],
                       default=None)
 
     def _sync(self, controller):

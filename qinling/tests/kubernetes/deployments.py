@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deployments: one replica set for each template, rolled from one to the
-next."""
+"""Deployments: one replica set for every template, with rolling updates."""
 
 import datetime
 import hashlib
@@ -20,7 +19,7 @@ REVISION = 'deployment.kubernetes.io/revision'
 
 
 class Deployments:
-    """The controller of deployments."""
+    """Controller of deployments."""
 
     def __init__(self, registry):
         self._registry = registry
@@ -28,9 +27,9 @@ class Deployments:
 
     def sync(self):
         self._due = []
-        for each in self._registry.store.list(resources.DEPLOYMENTS):
-            if 'deletionTimestamp' not in each['metadata']:
-                self._sync(each)
+        for deployment in self._registry.store.list(resources.DEPLOYMENTS):
+            if 'deletionTimestamp' not in deployment['metadata']:
+                self._sync(deployment)
         return min(self._due, default=None)
 
     def _sync(self, deployment):
@@ -47,27 +46,29 @@ class Deployments:
         self._report(deployment, new, old)
 
     def _sets(self, deployment):
-        """(the replica set of the present template or ``None``, others)."""
-        found = [each for each in self._registry.store.list(
+        """Return (replica set of the current template or ``None``, old sets).
+        """
+        owned = [replica_set for replica_set in self._registry.store.list(
             resources.REPLICA_SETS, deployment['metadata']['namespace'])
-            if conditions.controlled_by(each, deployment)]
+            if conditions.controlled_by(replica_set, deployment)]
         name = hash_of(deployment['spec']['template'])
-        new = [each for each in found
-               if each['metadata']['labels'][HASH] == name]
-        return (new or [None])[0], [each for each in found
-                                    if each not in new]
+        new = [replica_set for replica_set in owned
+               if replica_set['metadata']['labels'][HASH] == name]
+        return (new or [None])[0], [replica_set for replica_set in owned
+                                    if replica_set not in new]
 
     def _make(self, deployment, old):
-        """The replica set of a new template."""
+        """Create the replica set of a new template."""
         template = stores.copy(deployment['spec']['template'])
         name = hash_of(template)
         template['metadata'].setdefault('labels', {})[HASH] = name
         selector = stores.copy(deployment['spec']['selector'])
         selector.setdefault('matchLabels', {})[HASH] = name
-        revision = 1 + max([int(each['metadata']['annotations'][REVISION])
-                            for each in old], default=0)
+        revision = 1 + max((
+            int(replica_set['metadata']['annotations'][REVISION])
+            for replica_set in old), default=0)
         metadata = deployment['metadata']
-        made = self._registry.create(
+        created = self._registry.create(
             resources.REPLICA_SETS, metadata['namespace'], {
                 'metadata': {
                     'name': f'{metadata["name"]}-{name}',
@@ -78,83 +79,87 @@ class Deployments:
                          'template': template, 'minReadySeconds':
                          deployment['spec'].get('minReadySeconds', 0)}})
         self._progress(deployment, 'NewReplicaSetCreated',
-                       f'Created new replica set "{made["metadata"]["name"]}"')
-        return made
+                       'Created new replica set '
+                       f'"{created["metadata"]["name"]}"')
+        return created
 
     def _roll(self, deployment, new, old):
         spec = deployment['spec']
-        wanted = spec['replicas']
-        surge, unavailable = bounds(spec['strategy']['rollingUpdate'], wanted)
+        replicas = spec['replicas']
+        surge, unavailable = bounds(spec['strategy']['rollingUpdate'],
+                                    replicas)
         total = _sum([new, *old], 'spec', 'replicas')
         size = new['spec']['replicas']
-        if size > wanted:
-            self._scale(deployment, new, wanted)
-        elif size < wanted:
-            room = wanted + surge - total
+        if size > replicas:
+            self._scale(deployment, new, replicas)
+        elif size < replicas:
+            room = replicas + surge - total
             if room > 0:
-                self._scale(deployment, new, min(wanted, size + room))
-        self._shrink(deployment, old, wanted - unavailable)
+                self._scale(deployment, new, min(replicas, size + room))
+        self._shrink(deployment, old, replicas - unavailable)
 
-    def _shrink(self, deployment, old, least):
-        """Take pods from old replica sets, unready ones first."""
+    def _shrink(self, deployment, old, min_available):
+        """Remove pods from old replica sets, unready pods first."""
         new, old = self._sets(deployment)
         total = _sum([new, *old], 'spec', 'replicas')
         lacking = new['spec']['replicas'] - new['status'].get(
             'availableReplicas', 0)
-        spare = total - least - lacking
-        for each in sorted(old, key=_age):
-            size = each['spec']['replicas']
-            unready = size - each['status'].get('availableReplicas', 0)
+        spare = total - min_available - lacking
+        for replica_set in sorted(old, key=_age):
+            size = replica_set['spec']['replicas']
+            unready = size - replica_set['status'].get('availableReplicas', 0)
             take = min(spare, unready)
             if take > 0:
                 spare -= take
-                self._scale(deployment, each, size - take)
+                self._scale(deployment, replica_set, size - take)
         new, old = self._sets(deployment)
-        spare = _sum([new, *old], 'status', 'availableReplicas') - least
-        for each in sorted(old, key=_age):
-            size = each['spec']['replicas']
+        spare = _sum([new, *old], 'status',
+                     'availableReplicas') - min_available
+        for replica_set in sorted(old, key=_age):
+            size = replica_set['spec']['replicas']
             take = min(spare, size)
             if take > 0:
                 spare -= take
-                self._scale(deployment, each, size - take)
+                self._scale(deployment, replica_set, size - take)
 
     def _recreate(self, deployment, new, old):
-        for each in old:
-            if each['spec']['replicas']:
-                self._scale(deployment, each, 0)
-        uids = {each['metadata']['uid'] for each in old}
+        for replica_set in old:
+            if replica_set['spec']['replicas']:
+                self._scale(deployment, replica_set, 0)
+        uids = {replica_set['metadata']['uid'] for replica_set in old}
         if any(conditions.controller(pod) and conditions.controller(pod)[
                 'uid'] in uids for pod in self._registry.store.list(
                     resources.PODS, deployment['metadata']['namespace'])):
             return
-        wanted = deployment['spec']['replicas']
-        if new['spec']['replicas'] != wanted:
-            self._scale(deployment, new, wanted)
+        replicas = deployment['spec']['replicas']
+        if new['spec']['replicas'] != replicas:
+            self._scale(deployment, new, replicas)
 
-    def _scale(self, deployment, found, size):
-        name = found['metadata']['name']
-        verb = 'up' if size > found['spec']['replicas'] else 'down'
+    def _scale(self, deployment, replica_set, size):
+        name = replica_set['metadata']['name']
+        verb = 'up' if size > replica_set['spec']['replicas'] else 'down'
         events.emit(self._registry, deployment, 'ScalingReplicaSet',
                     f'Scaled {verb} replica set {name} from '
-                    f'{found["spec"]["replicas"]} to {size}',
+                    f'{replica_set["spec"]["replicas"]} to {size}',
                     component='deployment-controller')
 
         def write(value):
             value['spec']['replicas'] = size
 
         self._registry.change(resources.REPLICA_SETS,
-                              found['metadata']['namespace'], name, write)
+                              replica_set['metadata']['namespace'], name,
+                              write)
 
     def _clean(self, deployment, old):
-        """Forget all but so many old replica sets."""
-        empty = [each for each in sorted(old, key=_age)
-                 if not each['spec']['replicas']
-                 and not each['status'].get('replicas')]
-        kept = deployment['spec']['revisionHistoryLimit']
-        for each in empty[:max(0, len(empty) - kept)]:
+        """Delete old replica sets beyond the history limit."""
+        empty = [replica_set for replica_set in sorted(old, key=_age)
+                 if not replica_set['spec']['replicas']
+                 and not replica_set['status'].get('replicas')]
+        history_limit = deployment['spec']['revisionHistoryLimit']
+        for replica_set in empty[:max(0, len(empty) - history_limit)]:
             self._registry.delete(
-                resources.REPLICA_SETS, each['metadata']['namespace'],
-                each['metadata']['name'])
+                resources.REPLICA_SETS, replica_set['metadata']['namespace'],
+                replica_set['metadata']['name'])
 
     def _progress(self, deployment, reason, message):
         def write(value):
@@ -169,18 +174,20 @@ class Deployments:
             deployment['metadata']['name'], write, subresource='status')
 
     def _report(self, deployment, new, old):
-        every = [each for each in (new, *old) if each]
+        replica_sets = [replica_set for replica_set in (new, *old)
+                        if replica_set]
         spec = deployment['spec']
-        available = _sum(every, 'status', 'availableReplicas')
+        available = _sum(replica_sets, 'status', 'availableReplicas')
         numbers = {
-            'replicas': _sum(every, 'status', 'replicas'),
+            'replicas': _sum(replica_sets, 'status', 'replicas'),
             'updatedReplicas': _sum([new], 'status', 'replicas'),
-            'readyReplicas': _sum(every, 'status', 'readyReplicas'),
+            'readyReplicas': _sum(replica_sets, 'status', 'readyReplicas'),
             'availableReplicas': available}
         numbers['unavailableReplicas'] = max(0, _sum(
-            every, 'spec', 'replicas') - available)
-        failed = [conditions.find(each, 'ReplicaFailure') for each in every]
-        failed = [each for each in failed if each]
+            replica_sets, 'spec', 'replicas') - available)
+        failed = [conditions.find(replica_set, 'ReplicaFailure')
+                  for replica_set in replica_sets]
+        failed = [condition for condition in failed if condition]
 
         def write(value):
             before = {name: value['status'].get(name, 0) for name in numbers}
@@ -191,10 +198,10 @@ class Deployments:
             for name, number in numbers.items():
                 if not number:
                     del value['status'][name]
-            least = spec['replicas'] - (
+            min_available = spec['replicas'] - (
                 bounds(spec['strategy']['rollingUpdate'], spec['replicas'])[1]
                 if 'rollingUpdate' in spec['strategy'] else 0)
-            _available(value, available >= least)
+            _available(value, available >= min_available)
             self._progressing(value, new, numbers, before)
             if failed:
                 conditions.put(value, 'ReplicaFailure', True,
@@ -205,32 +212,32 @@ class Deployments:
         self._write(deployment, write)
 
     def _progressing(self, value, new, numbers, before):
-        """The condition that tells whether a rollout gets on."""
-        wanted = value['spec']['replicas']
+        """Update the condition of the progress of a rollout."""
+        replicas = value['spec']['replicas']
         name = new['metadata']['name'] if new else ''
-        found = conditions.find(value, 'Progressing')
-        if numbers['updatedReplicas'] == numbers['replicas'] == wanted and (
-                numbers['availableReplicas'] == wanted):
+        condition = conditions.find(value, 'Progressing')
+        if numbers['updatedReplicas'] == numbers['replicas'] == replicas and (
+                numbers['availableReplicas'] == replicas):
             conditions.put(value, 'Progressing', True,
                            'NewReplicaSetAvailable', f'ReplicaSet "{name}" '
                            'has successfully progressed.')
             return
-        moved = any(numbers[each] > before[each] for each in (
+        moved = any(numbers[field] > before[field] for field in (
             'updatedReplicas', 'readyReplicas', 'availableReplicas')) or (
             numbers['replicas'] - numbers['updatedReplicas']
             < before['replicas'] - before['updatedReplicas'])
-        if found is None or moved:
+        if condition is None or moved:
             conditions.put(value, 'Progressing', True, 'ReplicaSetUpdated',
                            f'ReplicaSet "{name}" is progressing.')
             conditions.find(value, 'Progressing')[
                 'lastUpdateTime'] = names.now()
-            found = conditions.find(value, 'Progressing')
-        if found['reason'] in ('NewReplicaSetAvailable',
-                               'ProgressDeadlineExceeded'):
+            condition = conditions.find(value, 'Progressing')
+        if condition['reason'] in ('NewReplicaSetAvailable',
+                                   'ProgressDeadlineExceeded'):
             return
-        left = _left(found, value['spec']['progressDeadlineSeconds'])
-        if left > 0:
-            self._due.append(time.monotonic() + left)
+        remaining = _left(condition, value['spec']['progressDeadlineSeconds'])
+        if remaining > 0:
+            self._due.append(time.monotonic() + remaining)
         else:
             conditions.put(value, 'Progressing', False,
                            'ProgressDeadlineExceeded', f'ReplicaSet "{name}" '
@@ -257,25 +264,26 @@ def _age(value):
     return int(value['metadata']['annotations'][REVISION])
 
 
-def _sum(every, part, name):
-    return sum(each[part].get(name, 0) for each in every if each)
+def _sum(replica_sets, part, name):
+    return sum(replica_set[part].get(name, 0) for replica_set in replica_sets
+               if replica_set)
 
 
-def bounds(rolling, wanted):
-    """(most above, most below) the wanted number, as numbers."""
-    surge = _number(rolling['maxSurge'], wanted, math.ceil)
-    unavailable = _number(rolling['maxUnavailable'], wanted, math.floor)
+def bounds(rolling, replicas):
+    """Return (maximum above, maximum below) the number of replicas."""
+    surge = _number(rolling['maxSurge'], replicas, math.ceil)
+    unavailable = _number(rolling['maxUnavailable'], replicas, math.floor)
     return surge, unavailable if surge or unavailable else 1
 
 
-def _number(value, wanted, rounded):
+def _number(value, replicas, rounded):
     if isinstance(value, int):
         return value
-    return rounded(int(value.rstrip('%')) * wanted / 100)
+    return rounded(int(value.rstrip('%')) * replicas / 100)
 
 
 def hash_of(template):
-    """The label of pods of a template."""
+    """Return the label for the pods of a template."""
     data = orjson.dumps(template, option=orjson.OPT_SORT_KEYS)
     digest = hashlib.blake2b(data, digest_size=10).digest()
     return ''.join(names.ALPHABET[byte % len(names.ALPHABET)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pod disruption budgets, and evictions that keep to them."""
+"""Pod disruption budgets, and evictions within budgets."""
 
 import math
 
@@ -10,7 +10,7 @@ from qinling.tests.kubernetes import selectors
 
 
 class Disruptions:
-    """The controller of budgets."""
+    """Controller of budgets."""
 
     def __init__(self, registry):
         self._registry = registry
@@ -53,22 +53,23 @@ class Disruptions:
             budget['metadata']['name'], write, subresource='status')
 
     def _wanted(self, budget, pods):
-        """(expected, desired) numbers of pods.
+        """Return the (expected, desired) numbers of pods.
 
-        :raises ValueError: pods without a controller leave that open.
+        :raises ValueError: pods without a controller leave the numbers open.
         """
         spec = budget['spec']
-        least = spec.get('minAvailable')
-        if isinstance(least, int):
-            return len(pods), least
+        min_available = spec.get('minAvailable')
+        if isinstance(min_available, int):
+            return len(pods), min_available
         expected = self._scale_of(pods)
-        if least is not None:
+        if min_available is not None:
             return expected, math.ceil(
-                int(least.rstrip('%')) * expected / 100)
-        most = spec.get('maxUnavailable', 1)
-        if isinstance(most, str):
-            most = math.ceil(int(most.rstrip('%')) * expected / 100)
-        return expected, max(0, expected - most)
+                int(min_available.rstrip('%')) * expected / 100)
+        max_unavailable = spec.get('maxUnavailable', 1)
+        if isinstance(max_unavailable, str):
+            max_unavailable = math.ceil(int(max_unavailable.rstrip('%'))
+                                        * expected / 100)
+        return expected, max(0, expected - max_unavailable)
 
     def _scale_of(self, pods):
         owners = {}
@@ -92,9 +93,9 @@ class Disruptions:
             pod['metadata']['namespace'], reference['name'])
 
     def evict(self, namespace, name, options=None):
-        """Delete a pod if every budget lets it go.
+        """Delete a pod if every budget allows the eviction.
 
-        :raises ApiError: 429, not now; 500, several budgets cover it.
+        :raises ApiError: 429, not now; 500, several budgets cover the pod.
         """
         with self._registry.store.changed:
             pod = self._registry.get(resources.PODS, namespace, name)
@@ -112,15 +113,15 @@ class Disruptions:
     def _spend(self, pod):
         self.sync()
         namespace = pod['metadata']['namespace']
-        found = [budget for budget in self._registry.store.list(
+        budgets = [budget for budget in self._registry.store.list(
             resources.BUDGETS, namespace)
-            if any(each['metadata']['uid'] == pod['metadata']['uid']
-                   for each in self._covered(budget))]
-        if len(found) > 1:
+            if any(covered_pod['metadata']['uid'] == pod['metadata']['uid']
+                   for covered_pod in self._covered(budget))]
+        if len(budgets) > 1:
             raise errors.internal('This pod has more than one '
                                   'PodDisruptionBudget, which the eviction '
                                   'subresource does not support.')
-        for budget in found:
+        for budget in budgets:
             if _unguarded(budget, pod):
                 continue
             if budget['status']['disruptionsAllowed'] <= 0:
@@ -136,7 +137,7 @@ class Disruptions:
 
 
 def _unguarded(budget, pod):
-    """Whether a pod that is not healthy may go."""
+    """Return whether an unhealthy pod may go."""
     if conditions.ready(pod):
         return False
     status = budget['status']

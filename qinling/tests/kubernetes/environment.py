@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The environment of a container, resolved as the kubelet does it.
+"""Environment of a container, resolved like in the kubelet.
 
 https://kubernetes.io/docs/tasks/inject-data-application/\
 define-interdependent-environment-variables/
@@ -17,24 +17,25 @@ SERVICE = '10.96.0.1'  # the address of the API server in the cluster
 
 
 class ConfigError(Exception):
-    """A container cannot be made of what it refers to."""
+    """Missing reference in the configuration of a container."""
 
 
-def expand(text, known):
-    """``$(NAME)`` becomes its value if it is known; ``$$`` is a ``$``."""
+def expand(text, variables):
+    """Replace ``$(NAME)`` by the value of a known variable, and ``$$`` by
+    ``$``."""
     def replace(match):
         if match[1]:
             return '$'
-        return known.get(match[2], match[0])
+        return variables.get(match[2], match[0])
     return _REFERENCE.sub(replace, text)
 
 
 def resolve(store, pod, container):
-    """{name: value} of a container.
+    """Return {name: value} of a container.
 
-    :raises ConfigError: something that is referred to is not there.
+    :raises ConfigError: a referenced object is missing.
     """
-    found = {
+    variables = {
         'HOSTNAME': pod['metadata']['name'],
         'KUBERNETES_SERVICE_HOST': SERVICE, 'KUBERNETES_SERVICE_PORT': '443',
         'KUBERNETES_SERVICE_PORT_HTTPS': '443',
@@ -44,15 +45,16 @@ def resolve(store, pod, container):
         'KUBERNETES_PORT_443_TCP_PORT': '443',
         'KUBERNETES_PORT_443_TCP_ADDR': SERVICE}
     for source in container.get('envFrom', ()):
-        found.update(_all_of(store, pod, source))
+        variables.update(_all_of(store, pod, source))
     for variable in container.get('env', ()):
         if 'valueFrom' in variable:
             value = _value(store, pod, container, variable['valueFrom'])
             if value is not None:
-                found[variable['name']] = value
+                variables[variable['name']] = value
         else:
-            found[variable['name']] = expand(variable.get('value', ''), found)
-    return found
+            variables[variable['name']] = expand(variable.get('value', ''),
+                                                 variables)
+    return variables
 
 
 def _all_of(store, pod, source):
@@ -64,7 +66,8 @@ def _all_of(store, pod, source):
 
 
 def _data(store, pod, kind, reference):
-    """{key: text} of a secret or a config map; ``None`` if it may lack."""
+    """Return {key: text} of a secret or a config map; ``None`` for a missing
+    optional object."""
     resource = (resources.SECRETS if kind == 'secret'
                 else resources.CONFIG_MAPS)
     value = store.get(resource, pod['metadata']['namespace'],
@@ -105,7 +108,7 @@ def _field(pod, path):
     if keyed:
         return pod['metadata'].get(keyed[1], {}).get(keyed[2], '')
     if path == 'status.podIPs':
-        return ','.join(each['ip'] for each in pod['status']['podIPs'])
+        return ','.join(address['ip'] for address in pod['status']['podIPs'])
     value = pod
     for name in path.split('.'):
         value = value.get(name, {})

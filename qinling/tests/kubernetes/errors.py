@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the API server answers when it does not do what it is asked."""
+"""Error answers of the API server."""
 
 
 class ApiError(Exception):
-    """A refusal, with the ``Status`` object that the client gets."""
+    """Rejection, with the ``Status`` object for the client."""
 
     def __init__(self, code, reason, message, **details):
         super().__init__(message)
@@ -19,7 +19,7 @@ class ApiError(Exception):
         return {} if retry is None else {'Retry-After': str(retry)}
 
     def body(self):
-        """The ``Status``, as a dict."""
+        """Return the ``Status``, as a dict."""
         return {'kind': 'Status', 'apiVersion': 'v1', 'metadata': {},
                 'status': 'Failure', 'message': self.message,
                 'reason': self.reason, 'code': self.code,
@@ -32,7 +32,8 @@ def _about(resource, name=None):
 
 
 def _named(resource):
-    """``deployments.apps``, or ``pods``."""
+    """Return the name of a resource, such as ``deployments.apps`` or ``pods``.
+    """
     return '.'.join(filter(None, (resource.plural, resource.group)))
 
 
@@ -116,7 +117,7 @@ def future(version):
 
 
 class Causes:
-    """What is wrong with an object, gathered and said at once."""
+    """Collection of the faults of an object, raised together."""
 
     def __init__(self):
         self.causes = []
@@ -130,8 +131,8 @@ class Causes:
                   'Required value' + (why and f': {why}'))
 
     def invalid(self, field, value, why):
-        shown = f'"{value}"' if isinstance(value, str) else value
-        self._add('FieldValueInvalid', field, f'Invalid value: {shown}: {why}')
+        text = f'"{value}"' if isinstance(value, str) else value
+        self._add('FieldValueInvalid', field, f'Invalid value: {text}: {why}')
 
     def duplicate(self, field, value):
         self._add('FieldValueDuplicate', field, f'Duplicate value: "{value}"')
@@ -142,17 +143,19 @@ class Causes:
     def missing(self, field, value):
         self._add('FieldValueNotFound', field, f'Not found: "{value}"')
 
-    def unsupported(self, field, value, known):
-        shown = ', '.join(f'"{each}"' for each in known)
+    def unsupported(self, field, value, options):
+        text = ', '.join(f'"{option}"' for option in options)
         self._add('FieldValueNotSupported', field, f'Unsupported value: '
-                  f'"{value}": supported values: {shown}')
+                  f'"{value}": supported values: {text}')
 
     def check(self, resource, name):
-        """Raise 422 if anything was found."""
+        """Raise 422 in case of any fault."""
         if not self.causes:
             return
-        said = [f'{each["field"]}: {each["message"]}' for each in self.causes]
-        text = said[0] if len(said) == 1 else f'[{", ".join(said)}]'
+        sentences = [f'{cause["field"]}: {cause["message"]}'
+                     for cause in self.causes]
+        text = (sentences[0] if len(sentences) == 1
+                else f'[{", ".join(sentences)}]')
         raise ApiError(
             422, 'Invalid', f'{resource.kind} "{name}" is invalid: {text}',
             name=name, group=resource.group or None, kind=resource.kind,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events: what happened to an object, for people."""
+"""Events of objects, for people."""
 
 from qinling.tests.kubernetes import errors
 from qinling.tests.kubernetes import names
@@ -7,10 +7,10 @@ from qinling.tests.kubernetes import resources
 
 
 def emit(registry, about, reason, message, warning=False, component=''):
-    """Tell of something, once; again means that it is counted.
+    """Record an event once; count repetitions.
 
-    Like the real one the scheduler writes events of the newer form, whose
-    ``lastTimestamp`` is not there.
+    Like the real scheduler, the scheduler here writes events of the newer
+    form, without ``lastTimestamp``.
     """
     metadata = about['metadata']
     name = f'{metadata["name"]}.{abs(hash((reason, message))):x}'

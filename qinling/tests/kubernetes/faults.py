@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mishaps of an API server, made to order."""
+"""Faults of an API server, on demand."""
 
 import dataclasses
 import threading
@@ -9,9 +9,9 @@ from qinling.tests.kubernetes import errors
 
 @dataclasses.dataclass
 class Fault:
-    """One mishap: ``action`` is ``status``, ``reset`` or ``delay``; ``after``
-    tells that the request has its effect all the same; ``times`` is how often
-    it comes yet, ``None`` for always."""
+    """Single fault: ``action`` is ``status``, ``reset`` or ``delay``; with
+    ``after`` the request has an effect all the same; ``times`` is the number
+    of remaining uses, ``None`` for always."""
 
     action: str
     match: dict
@@ -27,10 +27,10 @@ class Fault:
 
 
 class Faults:
-    """The mishaps to come.
+    """Planned faults.
 
-    Each is told by what it meets: the fields of :class:`.routes.Call`, such
-    as ``verb='patch', resource='pods'``; nothing means every request.
+    The fields of :class:`.routes.Call` select the requests of a fault, such as
+    ``verb='patch', resource='pods'``; no fields select every request.
     """
 
     def __init__(self):
@@ -38,7 +38,7 @@ class Faults:
         self._lock = threading.Lock()
 
     def status(self, code, times=1, after=False, **match):
-        """Answer with a status; ``times=None`` is until :meth:`clear`."""
+        """Answer with a status; ``times=None`` lasts until :meth:`clear`."""
         error = (errors.internal() if code == 500 else errors.ApiError(
             code, {503: 'ServiceUnavailable', 504: 'Timeout',
                    409: 'Conflict', 403: 'Forbidden'}.get(code, 'Unknown'),
@@ -56,7 +56,7 @@ class Faults:
         return self._add(Fault('reset', match, times=times, after=after))
 
     def delay(self, seconds, times=1, **match):
-        """Take long."""
+        """Delay the answer."""
         return self._add(Fault('delay', match, seconds=seconds, times=times))
 
     def clear(self):
@@ -64,7 +64,7 @@ class Faults:
             self._faults.clear()
 
     def take(self, call):
-        """The mishap that a call meets, or ``None``."""
+        """Return the fault for a call, or ``None``."""
         with self._lock:
             for fault in self._faults:
                 if fault.fits(call):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes with something else: dependents with their owner, and all with
-its namespace; also what each namespace has from the start."""
+"""Garbage collection: dependents with their owner, objects with their
+namespace; also the initial objects of namespaces."""
 
 from qinling.tests.kubernetes import admission
 from qinling.tests.kubernetes import errors
@@ -9,31 +9,31 @@ from qinling.tests.kubernetes import resources
 
 FOREGROUND = registries.FINALIZERS['Foreground']
 ORPHAN = registries.FINALIZERS['Orphan']
-OWNABLE = tuple(each for each in resources.STORED if each not in (
+OWNABLE = tuple(resource for resource in resources.STORED if resource not in (
     resources.EVENTS, resources.NODES, resources.NAMESPACES))
 ADOPTED = {'default': resources.SERVICE_ACCOUNTS,
            'kube-root-ca.crt': resources.CONFIG_MAPS}
 
 
 class Garbage:
-    """The collector, and the controllers of namespaces and of quotas."""
+    """Garbage collector, and controllers of namespaces and of quotas."""
 
     def __init__(self, registry):
         self._registry = registry
 
     def sync(self):
         store = self._registry.store
-        every = [(resource, value) for resource in OWNABLE
-                 for value in store.list(resource)]
-        uids = {value['metadata']['uid'] for _resource, value in every}
-        owned = [(resource, value) for resource, value in every
+        objects = [(resource, value) for resource in OWNABLE
+                   for value in store.list(resource)]
+        uids = {value['metadata']['uid'] for _resource, value in objects}
+        owned = [(resource, value) for resource, value in objects
                  if value['metadata'].get('ownerReferences')]
-        for resource, value in every:
+        for resource, value in objects:
             if 'deletionTimestamp' in value['metadata']:
                 self._finalize(resource, value, owned)
         for resource, value in owned:
             references = value['metadata']['ownerReferences']
-            if not any(each['uid'] in uids for each in references):
+            if not any(reference['uid'] in uids for reference in references):
                 self._delete(resource, value)
         for namespace in store.list(resources.NAMESPACES):
             self._namespace(namespace)
@@ -41,28 +41,31 @@ class Garbage:
             self._quota(quota)
 
     def _finalize(self, resource, value, owned):
-        """Do what a deleted owner asks for its dependents."""
+        """Apply the deletion policy of an owner to the dependents."""
         finalizers = value['metadata'].get('finalizers', ())
-        dependents = [(kind, each) for kind, each in owned if any(
+        dependents = [(kind, dependent) for kind, dependent in owned if any(
             reference['uid'] == value['metadata']['uid']
-            for reference in each['metadata']['ownerReferences'])]
+            for reference in dependent['metadata']['ownerReferences'])]
         if ORPHAN in finalizers:
-            for kind, each in dependents:
-                self._edit(kind, each, lambda found: disown(found, value))
-            self._edit(resource, value, lambda found: found['metadata'][
+            for kind, dependent in dependents:
+                self._edit(kind, dependent, lambda present: disown(present,
+                                                                   value))
+            self._edit(resource, value, lambda present: present['metadata'][
                 'finalizers'].remove(ORPHAN))
         elif FOREGROUND in finalizers:
-            for kind, each in dependents:
-                self._delete(kind, each, 'Foreground')
-            if not any(reference.get('blockOwnerDeletion')
-                       for _kind, each in dependents for reference
-                       in each['metadata']['ownerReferences']):
-                self._edit(resource, value, lambda found: found['metadata'][
-                    'finalizers'].remove(FOREGROUND))
+            for kind, dependent in dependents:
+                self._delete(kind, dependent, 'Foreground')
+            if not any(
+                    reference.get('blockOwnerDeletion')
+                    for _kind, dependent in dependents
+                    for reference in dependent['metadata'][
+                        'ownerReferences']):
+                self._edit(resource, value, lambda present: present[
+                    'metadata']['finalizers'].remove(FOREGROUND))
 
     def _edit(self, resource, value, edit):
-        def change(found):
-            edit(found)
+        def change(present):
+            edit(present)
         metadata = value['metadata']
         self._registry.change(resource, metadata.get('namespace', ''),
                               metadata['name'], change)
@@ -84,14 +87,15 @@ class Garbage:
         store = self._registry.store
         name = namespace['metadata']['name']
         if 'deletionTimestamp' not in namespace['metadata']:
-            for made, resource in ADOPTED.items():
-                if store.get(resource, name, made) is None:
+            for default, resource in ADOPTED.items():
+                if store.get(resource, name, default) is None:
                     self._registry.create(resource, name,
-                                          {'metadata': {'name': made}})
+                                          {'metadata': {'name': default}})
             return
-        left = [(resource, value) for resource in resources.STORED
-                if resource.namespaced for value in store.list(resource, name)]
-        for resource, value in left:
+        remaining = [(resource, value) for resource in resources.STORED
+                     if resource.namespaced for value in store.list(resource,
+                                                                    name)]
+        for resource, value in remaining:
             self._delete(resource, value)
         if not any(store.list(resource, name) for resource in resources.STORED
                    if resource.namespaced):
@@ -109,10 +113,10 @@ class Garbage:
 
 
 def disown(value, owner):
-    """Take away the reference to an owner."""
+    """Remove the reference to an owner."""
     metadata = value['metadata']
-    kept = [each for each in metadata['ownerReferences']
-            if each['uid'] != owner['metadata']['uid']]
-    metadata['ownerReferences'] = kept
-    if not kept:
+    references = [reference for reference in metadata['ownerReferences']
+                  if reference['uid'] != owner['metadata']['uid']]
+    metadata['ownerReferences'] = references
+    if not references:
         del metadata['ownerReferences']

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The images that the kubelet can "pull": each is a way to start a
-program."""
+"""Images for the kubelet to "pull": ways to start a program."""
 
 import dataclasses
 import json
@@ -18,7 +17,7 @@ CODE = '/var/lib/qinling/code'  # where a runtime image keeps functions
 
 @dataclasses.dataclass
 class Box:
-    """What a program finds: its address, its files and its limits."""
+    """Surroundings of a program: address, files and limits."""
 
     address: str
     directory: str     # of its own, in place of the image's root
@@ -27,8 +26,8 @@ class Box:
     memory: int        # bytes, 0 for no limit
 
     def path(self, path):
-        """Where a path of the container is here; ``None`` if it cannot be
-        written to."""
+        """Return the local path of a container path; ``None`` for a read-only
+        path."""
         for mount in sorted(self.mounts, key=len, reverse=True):
             if path == mount or path.startswith(mount.rstrip('/') + '/'):
                 return self.mounts[mount] + path[len(mount):]
@@ -41,9 +40,12 @@ class Box:
 
 @dataclasses.dataclass
 class Image:
-    """``entry`` is a function of a :class:`Box` and returns the command;
-    ``user`` is the number of the user it runs as; ``hungry`` tells that
-    memory above the limit gets it killed."""
+    """Startable image.
+
+    ``entry`` maps a :class:`Box` to a command; ``user`` is the number of the
+    user of the process; ``hungry`` means that memory above the limit kills the
+    process.
+    """
 
     entry: object
     user: int = 0
@@ -51,11 +53,11 @@ class Image:
     hungry: bool = False
 
 
-def script(text, **more):
-    """An image with a Python program, whose arguments are those of the
-    container, and before them the address of the pod."""
+def script(text, **fields):
+    """Return an image with a Python program; the arguments are the address of
+    the pod and the arguments of the container."""
     return Image(lambda box: [PYTHON, '-I', '-S', '-u', '-c', text,
-                              box.address, str(box.memory)], **more)
+                              box.address, str(box.memory)], **fields)
 
 
 def _fails(text):
@@ -63,9 +65,9 @@ def _fails(text):
 
 
 def runtime(*flags):
-    """A runtime image: the agent with Python as its language.
+    """Return a runtime image: the agent with Python as the language.
 
-    :param flags: of the Python that runs functions.
+    :param flags: flags for the Python of the functions.
     """
     def entry(box):
         places = {path: box.path(path) for path in (CODE, '/tmp')}
@@ -123,7 +125,7 @@ while True:
 
 
 def known():
-    """{name: :class:`Image`}, new each time."""
+    """Return new {name: :class:`Image`}."""
     return {
         'example/echo:1': script('import sys; print(*sys.argv[3:])'),
         'example/input:1': script(

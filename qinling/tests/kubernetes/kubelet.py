@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kubelets of all nodes, and what can happen to them."""
+"""Kubelets of all nodes, and accidents of nodes."""
 
 import threading
 
@@ -17,13 +17,13 @@ PATIENCE = 60  # seconds that pods may take to end when all is closed
 
 
 class Kubelet:
-    """Runs the pods that have a node.
+    """Runner of the pods with a node.
 
     :param registry: a :class:`.registry.Registry`.
     :param directory: a private directory.
-    :param network: three numbers, the beginning of all addresses.
-    :param pace: how long a second lasts for probes and back-offs.  Grace
-        periods and deadlines are in real seconds.
+    :param network: three numbers, the prefix of all addresses.
+    :param pace: length of a second for probes and back-offs.  Grace periods
+        and deadlines are in real seconds.
     """
 
     def __init__(self, registry, directory, network, pace):
@@ -63,33 +63,34 @@ class Kubelet:
         return node in self._lost
 
     def forget(self, worker):
-        """A pod has ended."""
+        """Forget a finished pod."""
         with self._lock:
             self._workers.pop(worker.uid, None)
             self._versions.pop(worker.uid, None)
 
     def room(self, pod):
-        """(reason, message) on why a pod's new size cannot be; empty ones if
-        it can."""
+        """Return (reason, message) against a new size of a pod; empty texts
+        for a size that fits."""
         node = self.store.get(resources.NODES, '', pod['spec']['nodeName'])
         room = {name: quantities.parse(text) for name, text
                 in node['status']['allocatable'].items()}
-        wanted = quantities.requested(pod)
-        for name, number in wanted.items():
+        requested = quantities.requested(pod)
+        for name, number in requested.items():
             if number > room.get(name, 0):
                 return 'Infeasible', (
                     f'Node didn\'t have enough capacity: {name}, requested: '
                     f'{quantities.render(number)}, capacity: '
                     f'{quantities.render(room.get(name, 0))}')
         load = self._scheduler.load(pod['spec']['nodeName'])
-        for name in wanted:
+        for name in requested:
             if load[name] > room[name]:
                 return 'Deferred', ('Node didn\'t have enough resource: '
                                     f'{name}')
         return '', ''
 
     def log_path(self, pod):
-        """Where logs of a pod lie: a function, see :func:`.logs.read`."""
+        """Return a function for the paths of the logs of a pod, see
+        :func:`.logs.read`."""
         if self.lost(pod['spec'].get('nodeName')):
             raise errors.internal('dial tcp: connect: i/o timeout')
         with self._lock:
@@ -100,16 +101,16 @@ class Kubelet:
     # For the manager of controllers
 
     def sync(self):
-        """Start and wake the pods that are new or have changed."""
-        seen = set()
+        """Start new pods and wake changed pods."""
+        uids = set()
         for pod in self.store.list(resources.PODS):
             if pod['spec'].get('nodeName'):
-                seen.add(pod['metadata']['uid'])
+                uids.add(pod['metadata']['uid'])
                 self._sync(pod)
         with self._lock:
-            gone = [worker for uid, worker in self._workers.items()
-                    if uid not in seen]
-        for worker in gone:
+            removed = [worker for uid, worker in self._workers.items()
+                       if uid not in uids]
+        for worker in removed:
             worker.wake()
 
     def _sync(self, pod):
@@ -130,7 +131,7 @@ class Kubelet:
     # For tests
 
     def add_node(self, name, labels=None, **capacity):
-        """Make a node; ``capacity`` has ``cpu``, ``memory``, ``pods``."""
+        """Create a node; ``capacity`` has ``cpu``, ``memory``, ``pods``."""
         room = {'cpu': '16', 'memory': '64Gi', 'pods': '110',
                 'ephemeral-storage': '500Gi', **capacity}
         self._nodes.append(name)
@@ -151,23 +152,23 @@ class Kubelet:
                              subresource='status')
 
     def slow_ready(self, seconds):
-        """Let new pods take so long until their containers start."""
+        """Delay the start of the containers of new pods."""
         self.delay = seconds
 
     def never_ready(self, image, never=True):
-        """Let readiness probes of an image fail from now on."""
+        """Fail the readiness probes of an image from now on."""
         if never:
             self.never.add(image)
         else:
             self.never.discard(image)
 
     def kill(self, namespace, name, oom=False):
-        """Kill the processes of a pod, as if it were out of memory if that
-        is said."""
+        """Kill the processes of a pod, with ``memory`` like the kernel out of
+        memory."""
         self._worker(namespace, name).kill(oom)
 
     def worker_directory(self, namespace, name):
-        """Where the files of a pod lie."""
+        """Return the directory with the files of a pod."""
         return self._worker(namespace, name).directory
 
     def _worker(self, namespace, name):
@@ -176,14 +177,14 @@ class Kubelet:
             return self._workers[pod['metadata']['uid']]
 
     def lose_node(self, name, evict=True):
-        """Let a node vanish: its processes stop, nobody writes the status of
-        its pods, which are marked for deletion and stay."""
+        """Lose a node: all processes stop, and the pods, whose status stays
+        unwritten, remain marked for deletion."""
         self._lost.add(name)
         with self._lock:
-            workers = [each for each in self._workers.values()
-                       if each.node == name]
-        for each in workers:
-            each.freeze()
+            workers = [worker for worker in self._workers.values()
+                       if worker.node == name]
+        for worker in workers:
+            worker.freeze()
         self._set_node(name, 'Unknown', 'NodeStatusUnknown',
                        'Kubelet stopped posting node status.')
         with self.store.changed:
@@ -209,16 +210,16 @@ class Kubelet:
             self.registry.delete(*place)
 
     def return_node(self, name):
-        """Let a node come back: what was to be deleted ends."""
+        """Bring a node back: deleted pods end."""
         self._lost.discard(name)
         self._set_node(name, True, 'KubeletReady',
                        'kubelet is posting ready status')
         with self._lock:
-            workers = [each for each in self._workers.values()
-                       if each.node == name]
-        for each in workers:
-            each.freeze(False)
-            each.wake()
+            workers = [worker for worker in self._workers.values()
+                       if worker.node == name]
+        for worker in workers:
+            worker.freeze(False)
+            worker.wake()
 
     def _set_node(self, name, status, reason, message):
         def write(value):
@@ -227,8 +228,8 @@ class Kubelet:
                              subresource='status')
 
     def evict(self, namespace, name):
-        """Let a node evict a pod because it lacks memory: the pod fails and
-        stays, as a record."""
+        """Evict a pod for lack of memory on the node: the pod fails and
+        remains as a record."""
         self._worker(namespace, name).evict()
 
     def close(self):
@@ -236,10 +237,10 @@ class Kubelet:
         self.closed = True
         with self._lock:
             workers = list(self._workers.values())
-        for each in workers:
-            each.wake()
+        for worker in workers:
+            worker.wake()
         try:
             self.processes.close()
         finally:
-            for each in workers:
-                each.join(PATIENCE)
+            for worker in workers:
+                worker.join(PATIENCE)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The subresource ``log``."""
+"""Subresource ``log``."""
 
 import datetime
 import os
@@ -9,20 +9,20 @@ from qinling.tests.kubernetes import names
 
 
 def read(pod, query, path_of):
-    """The bytes of a container's log.
+    """Return the bytes of a container's log.
 
-    :param path_of: a function of the container's name and the number of its
-        restarts: the path of the log, which need not be there.
-    :raises ApiError: 400, the container has not been started, or others.
+    :param path_of: a function of the container's name and the number of
+        restarts: the path of the log, possibly missing.
+    :raises ApiError: 400, an unknown or unstarted container.
     """
     name = _container(pod, query)
     if not pod['spec'].get('nodeName'):
         raise errors.bad_request(f'pod {pod["metadata"]["name"]} does not '
                                  'have a host assigned')
-    status = next((each for kind in ('initContainerStatuses',
-                                     'containerStatuses')
-                   for each in pod['status'].get(kind, ())
-                   if each['name'] == name), None)
+    status = next((candidate for kind in ('initContainerStatuses',
+                                          'containerStatuses')
+                   for candidate in pod['status'].get(kind, ())
+                   if candidate['name'] == name), None)
     restarts = status['restartCount'] if status else 0
     where = f'container "{name}" in pod "{pod["metadata"]["name"]}"'
     if query.get('previous') == 'true':
@@ -32,28 +32,30 @@ def read(pod, query, path_of):
     elif status is None or _never_began(status):
         reason = 'ContainerCreating' if status is None else (
             status['state']['waiting']['reason'])
-        said = 'waiting to start'
+        state = 'waiting to start'
         if reason in ('ErrImagePull', 'ImagePullBackOff'):
-            said, reason = ('waiting to start',
-                            'trying and failing to pull image')
-        raise errors.bad_request(f'{where} is {said}: {reason}')
+            state, reason = ('waiting to start',
+                             'trying and failing to pull image')
+        raise errors.bad_request(f'{where} is {state}: {reason}')
     elif 'waiting' in status['state'] and restarts:
-        # The next one has not begun; this is the log of the last one.
+        # Before the next start, the log is the log of the last run.
         restarts -= 0 if os.path.exists(path_of(name, restarts)) else 1
     return _cut(path_of(name, restarts), query)
 
 
 def _container(pod, query):
-    known = [each['name'] for kind in ('initContainers', 'containers')
-             for each in pod['spec'].get(kind, ())]
+    container_names = [container['name'] for kind in ('initContainers',
+                                                      'containers')
+                       for container in pod['spec'].get(kind, ())]
     name = query.get('container')
     if not name and len(pod['spec']['containers']) > 1:
-        shown = ' '.join(each['name'] for each in pod['spec']['containers'])
+        options = ' '.join(container['name']
+                           for container in pod['spec']['containers'])
         raise errors.bad_request(
             f'a container name must be specified for pod '
-            f'{pod["metadata"]["name"]}, choose one of: [{shown}]')
+            f'{pod["metadata"]["name"]}, choose one of: [{options}]')
     name = name or pod['spec']['containers'][0]['name']
-    if name not in known:
+    if name not in container_names:
         raise errors.bad_request(f'container {name} is not valid for pod '
                                  f'{pod["metadata"]["name"]}')
     return name
@@ -65,24 +67,24 @@ def _never_began(status):
 
 
 def _cut(path, query):
-    """The lines that are asked for."""
+    """Return the requested lines."""
     try:
         with open(path, 'rb') as source:
             lines = source.read().splitlines()
     except FileNotFoundError:
         lines = []
     since = _since(query)
-    shown = []
+    selected = []
     for line in lines:
         stamp, _stream, tag, text = line.split(b' ', 3)
         if since and _time(stamp) < since:
             continue
         prefix = stamp + b' ' if query.get('timestamps') == 'true' else b''
-        shown.append(prefix + text + (b'\n' if tag == b'F' else b''))
+        selected.append(prefix + text + (b'\n' if tag == b'F' else b''))
     if 'tailLines' in query:
-        shown = shown[-int(query['tailLines']):] if int(
+        selected = selected[-int(query['tailLines']):] if int(
             query['tailLines']) else []
-    data = b''.join(shown)
+    data = b''.join(selected)
     return data[:int(query['limitBytes'])] if 'limitBytes' in query else data
 
 

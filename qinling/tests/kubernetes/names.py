@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What names, labels and the rest of the metadata must look like."""
+"""Formats of names, labels and other metadata."""
 
 import datetime
 import re
@@ -27,7 +27,8 @@ A_VALUE = ("a valid label must be an empty string or consist of "
 
 
 def now():
-    """The time as Kubernetes writes it, in whole seconds."""
+    """Return the current time in whole seconds, in the format of Kubernetes.
+    """
     return text_of(datetime.datetime.now(datetime.UTC))
 
 
@@ -36,33 +37,34 @@ def text_of(time):
 
 
 def time_of(text):
-    """A time with a zone."""
+    """Return a time with a zone."""
     return datetime.datetime.fromisoformat(text)
 
 
 def suffix(length=5):
-    """The random end of a generated name."""
+    """Return the random end of a generated name."""
     return ''.join(secrets.choice(ALPHABET) for _each in range(length))
 
 
 def generated(prefix):
-    """A new name that begins with what was asked for."""
+    """Return a new name with a prefix."""
     return prefix[:MAX_GENERATED] + suffix()
 
 
 def check(causes, resource, metadata):
-    """Find what is wrong with the metadata of a new or changed object."""
+    """Check the metadata of a new or changed object."""
     name = metadata.get('name', '')
     strict = resource.plural in ('namespaces',)
-    form, said = (DNS_LABEL, A_LABEL) if strict else (SUBDOMAIN, A_SUBDOMAIN)
-    most = 63 if strict else 253
+    form, sentence = (DNS_LABEL, A_LABEL) if strict else (SUBDOMAIN,
+                                                          A_SUBDOMAIN)
+    max_length = 63 if strict else 253
     if not name:
         causes.required('metadata.name', 'name or generateName is required')
-    elif len(name) > most:
+    elif len(name) > max_length:
         causes.invalid('metadata.name', name,
-                       f'must be no more than {most} characters')
+                       f'must be no more than {max_length} characters')
     elif not form.fullmatch(name):
-        causes.invalid('metadata.name', name, said)
+        causes.invalid('metadata.name', name, sentence)
     labels(causes, metadata.get('labels', {}), 'metadata.labels')
     for key in metadata.get('annotations', {}):
         qualified(causes, key.lower(), 'metadata.annotations')
@@ -75,9 +77,9 @@ def check(causes, resource, metadata):
         qualified(causes, finalizer, 'metadata.finalizers')
 
 
-def labels(causes, found, field):
-    """Labels, or what selects by them."""
-    for key, value in found.items():
+def labels(causes, mapping, field):
+    """Check labels, or a selector of labels."""
+    for key, value in mapping.items():
         qualified(causes, key, field)
         label_value(causes, value, field)
 
@@ -90,7 +92,7 @@ def label_value(causes, value, field):
 
 
 def qualified(causes, key, field):
-    """A key such as ``example.org/name``."""
+    """Check a key such as ``example.org/name``."""
     prefix, slash, name = key.rpartition('/')
     if slash and (not SUBDOMAIN.fullmatch(prefix) or len(prefix) > 253):
         causes.invalid(field, key, f'prefix part {A_SUBDOMAIN}')
@@ -102,12 +104,12 @@ def qualified(causes, key, field):
 
 
 def selector(causes, value, field):
-    """A ``LabelSelector``."""
+    """Check a ``LabelSelector``."""
     labels(causes, value.get('matchLabels', {}), f'{field}.matchLabels')
-    for number, each in enumerate(value.get('matchExpressions', ())):
+    for number, expression in enumerate(value.get('matchExpressions', ())):
         path = f'{field}.matchExpressions[{number}]'
-        qualified(causes, each['key'], f'{path}.key')
-        operator, values = each['operator'], each.get('values', [])
+        qualified(causes, expression['key'], f'{path}.key')
+        operator, values = expression['operator'], expression.get('values', [])
         if operator in ('In', 'NotIn'):
             if not values:
                 causes.required(f'{path}.values', 'must be specified when '

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ways to patch an object: JSON Patch (RFC 6902), JSON Merge Patch (RFC
-7396) and strategic merge, which knows the keys of lists.
+"""Patches of objects: JSON Patch (RFC 6902), JSON Merge Patch (RFC 7396) and
+strategic merge by the keys of lists.
 
 https://kubernetes.io/docs/tasks/manage-kubernetes-objects/\
 update-api-object-kubectl-patch/
@@ -22,7 +22,7 @@ MERGED_PRIMITIVES = {'finalizers'}
 
 
 def merge(target, patch):
-    """A JSON merge patch."""
+    """Apply a JSON merge patch."""
     if not isinstance(patch, dict):
         return patch
     result = dict(target) if isinstance(target, dict) else {}
@@ -35,7 +35,7 @@ def merge(target, patch):
 
 
 def strategic(target, patch):
-    """A strategic merge patch."""
+    """Apply a strategic merge patch."""
     if not isinstance(patch, dict):
         return patch
     directive = patch.get('$patch')
@@ -63,8 +63,8 @@ def strategic(target, patch):
 def _directive(result, key, value):
     if key.startswith('$deleteFromPrimitiveList/'):
         name = key.partition('/')[2]
-        result[name] = [each for each in result.get(name, ())
-                        if each not in value]
+        result[name] = [item for item in result.get(name, ())
+                        if item not in value]
     elif key.startswith('$setElementOrder/') or key == '$retainKeys':
         return
     else:
@@ -74,12 +74,12 @@ def _directive(result, key, value):
 def _list(name, present, patch):
     present = list(present or ())
     if name in MERGED_PRIMITIVES:
-        return present + [each for each in patch if each not in present]
+        return present + [item for item in patch if item not in present]
     key = MERGE_KEYS.get(name)
-    if key is None or not all(isinstance(each, dict) for each in patch):
+    if key is None or not all(isinstance(item, dict) for item in patch):
         return patch
-    if any(each.get('$patch') == 'replace' for each in patch):
-        return [each for each in patch if '$patch' not in each]
+    if any(item.get('$patch') == 'replace' for item in patch):
+        return [item for item in patch if '$patch' not in item]
     for element in patch:
         if key not in element:
             raise errors.bad_request(
@@ -89,24 +89,25 @@ def _list(name, present, patch):
 
 
 def _element(present, key, element):
-    for number, each in enumerate(present):
-        if each.get(key) == element[key]:
+    for number, item in enumerate(present):
+        if item.get(key) == element[key]:
             if element.get('$patch') == 'delete':
                 del present[number]
             else:
-                present[number] = strategic(each, element)
+                present[number] = strategic(item, element)
             return
     if element.get('$patch') != 'delete':
         present.append(strategic({}, element))
 
 
 def json_patch(target, operations):
-    """A JSON patch.
+    """Apply a JSON patch.
 
-    :raises ApiError: 400 for what is no patch, 422 for what does not fit.
+    :raises ApiError: 400 for a malformed patch, 422 for a patch that does not
+        fit.
     """
     if not isinstance(operations, list) or not all(
-            isinstance(each, dict) for each in operations):
+            isinstance(operation, dict) for operation in operations):
         raise errors.bad_request('error decoding patch: json: cannot '
                                  'unmarshal object into jsonpatch.Patch')
     target = store.copy(target)

@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long something may take to end by itself."""
+"""Grace periods."""
 
 import time
 
 
 class Patience:
-    """The time that containers have to end, after which they are killed."""
+    """Grace period of containers before a kill."""
 
     def __init__(self, seconds):
         self._seconds = seconds
         self._end = time.monotonic() + seconds
 
     def shorten(self, seconds):
-        """Take note of another period, which begins now if it is shorter.
-        """
+        """Apply a shorter period, counted from now."""
         if seconds < self._seconds:
             self._seconds = seconds
             self._end = min(self._end, time.monotonic() + seconds)
@@ -22,5 +21,5 @@ class Patience:
         return time.monotonic() >= self._end
 
     def due(self):
-        """When to look again."""
+        """Return the time of the next check."""
         return max(self._end, time.monotonic() + 0.05)

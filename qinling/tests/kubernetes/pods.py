@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a pod is given when it says nothing, and what it may not say."""
+"""Defaults and checks of pods."""
 
 from qinling.tests.kubernetes import names
 from qinling.tests.kubernetes import quantities
@@ -15,7 +15,7 @@ FIELD_PATHS = ('metadata.name', 'metadata.namespace', 'metadata.uid',
 
 
 def default(pod):
-    """Fill in what the API server fills in."""
+    """Fill in the defaults of the API server."""
     spec = pod['spec']
     for name, value in (
             ('restartPolicy', 'Always'), ('dnsPolicy', 'ClusterFirst'),
@@ -67,7 +67,7 @@ def _default_probe(probe):
 
 
 def admit(pod):
-    """What admission adds to a new pod that is really made."""
+    """Fill in the additions of admission to a new pod."""
     spec = pod['spec']
     spec.setdefault('serviceAccountName', 'default')
     spec['serviceAccount'] = spec['serviceAccountName']
@@ -76,7 +76,8 @@ def admit(pod):
     tolerations = spec.setdefault('tolerations', [])
     for key in ('not-ready', 'unreachable'):
         key = f'node.kubernetes.io/{key}'
-        if not any(each.get('key', key) == key for each in tolerations):
+        if not any(toleration.get('key', key) == key
+                   for toleration in tolerations):
             tolerations.append({'key': key, 'operator': 'Exists',
                                 'effect': 'NoExecute',
                                 'tolerationSeconds': 300})
@@ -98,12 +99,14 @@ def _mount_token(spec):
 
 
 def quality(spec):
-    """The class of the quality of service."""
-    every = [each.get('resources', {}) for each in spec['containers']]
-    if not any(each.get('requests') or each.get('limits') for each in every):
+    """Return the class of the quality of service."""
+    amounts = [container.get('resources', {})
+               for container in spec['containers']]
+    if not any(container.get('requests') or container.get('limits')
+               for container in amounts):
         return 'BestEffort'
-    for each in every:
-        limits, requests = each.get('limits', {}), each.get('requests', {})
+    for amount in amounts:
+        limits, requests = amount.get('limits', {}), amount.get('requests', {})
         for name in ('cpu', 'memory'):
             if name not in limits or quantities.parse(
                     limits[name]) != quantities.parse(
@@ -113,7 +116,7 @@ def quality(spec):
 
 
 def check(causes, spec, path='spec'):
-    """Find what is wrong with the spec of a pod."""
+    """Check the spec of a pod."""
     if spec['restartPolicy'] not in RESTARTS:
         causes.unsupported(f'{path}.restartPolicy', spec['restartPolicy'],
                            sorted(RESTARTS))
@@ -124,32 +127,32 @@ def check(causes, spec, path='spec'):
     volumes = _volumes(causes, spec, path)
     names.labels(causes, spec.get('nodeSelector', {}),
                  f'{path}.nodeSelector')
-    seen = set()
+    container_names = set()
     if not spec['containers']:
         causes.required(f'{path}.containers')
     for kind in ('initContainers', 'containers'):
         for number, container in enumerate(spec.get(kind, ())):
             place = f'{path}.{kind}[{number}]'
-            if container['name'] in seen:
+            if container['name'] in container_names:
                 causes.duplicate(f'{place}.name', container['name'])
-            seen.add(container['name'])
+            container_names.add(container['name'])
             _container(causes, container, place, volumes)
 
 
 def _volumes(causes, spec, path):
-    seen = set()
+    volume_names = set()
     for number, volume in enumerate(spec.get('volumes', ())):
         place = f'{path}.volumes[{number}]'
         name = volume['name']
         _dns_label(causes, name, f'{place}.name')
-        if name in seen:
+        if name in volume_names:
             causes.duplicate(f'{place}.name', name)
-        seen.add(name)
+        volume_names.add(name)
         if len(volume) > 2:
             causes.forbidden(place, 'may not specify more than 1 volume type')
         if 'secret' in volume and not volume['secret'].get('secretName'):
             causes.required(f'{place}.secret.secretName')
-    return seen
+    return volume_names
 
 
 def _dns_label(causes, value, field):
@@ -180,7 +183,7 @@ def _container(causes, container, path, volumes):
 
 
 def _environment(causes, container, path):
-    seen = set()
+    variable_names = set()
     for number, variable in enumerate(container.get('env', ())):
         place = f'{path}.env[{number}]'
         name = variable['name']
@@ -190,9 +193,9 @@ def _environment(causes, container, path):
             causes.invalid(f'{place}.name', name, 'a valid environment '
                            'variable name must consist only of printable '
                            "ASCII characters other than '='")
-        if name in seen:
+        if name in variable_names:
             causes.duplicate(f'{place}.name', name)
-        seen.add(name)
+        variable_names.add(name)
         if 'valueFrom' in variable:
             _value_from(causes, variable, f'{place}.valueFrom')
 
@@ -218,7 +221,7 @@ def _value_from(causes, variable, path):
 
 
 def _ports(causes, container, path):
-    seen = set()
+    port_names = set()
     for number, port in enumerate(container.get('ports', ())):
         place = f'{path}.ports[{number}]'
         if not 0 < port['containerPort'] < 65536:
@@ -229,31 +232,31 @@ def _ports(causes, container, path):
             causes.invalid(f'{place}.name', name, 'must be no more than 15 '
                            'characters, contain at least one letter (a-z), '
                            'and only lower case alphanumerics and hyphens')
-        if name and name in seen:
+        if name and name in port_names:
             causes.duplicate(f'{place}.name', name)
-        seen.add(name)
+        port_names.add(name)
         if port['protocol'] not in ('SCTP', 'TCP', 'UDP'):
             causes.unsupported(f'{place}.protocol', port['protocol'],
                                ('SCTP', 'TCP', 'UDP'))
 
 
 def _mounts(causes, container, path, volumes):
-    seen = set()
+    mount_paths = set()
     for number, mount in enumerate(container.get('volumeMounts', ())):
         place = f'{path}.volumeMounts[{number}]'
         if mount['name'] not in volumes:
             causes.missing(f'{place}.name', mount['name'])
         if not mount['mountPath']:
             causes.required(f'{place}.mountPath')
-        if mount['mountPath'] in seen:
+        if mount['mountPath'] in mount_paths:
             causes.invalid(f'{place}.mountPath', mount['mountPath'],
                            'must be unique')
-        seen.add(mount['mountPath'])
+        mount_paths.add(mount['mountPath'])
 
 
-def resources(causes, found, path):
-    """Requests and limits of a container."""
-    limits, requests = found.get('limits', {}), found.get('requests', {})
+def resources(causes, amounts, path):
+    """Check the requests and limits of a container."""
+    limits, requests = amounts.get('limits', {}), amounts.get('requests', {})
     for kind, values in (('limits', limits), ('requests', requests)):
         for name, text in values.items():
             place = f'{path}.{kind}[{name}]'
@@ -290,7 +293,8 @@ def _probe(causes, probe, path, name):
 
 
 def check_update(causes, old, new):
-    """An update of a pod changes images, a deadline, or its metadata."""
+    """Check an update of a pod, limited to images, a deadline, and metadata.
+    """
     if _mutable(old, new) != old:
         causes.forbidden('spec', (
             'pod updates may not change fields other than '
@@ -298,14 +302,14 @@ def check_update(causes, old, new):
             '`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions '
             'to existing tolerations),`spec.terminationGracePeriodSeconds` '
             '(allow it to be set to 1 if it was previously negative)'))
-    before, after = (each.get('activeDeadlineSeconds') for each in (old, new))
+    before, after = (spec.get('activeDeadlineSeconds') for spec in (old, new))
     if before is not None and (after is None or after > before):
         causes.invalid('spec.activeDeadlineSeconds', after, 'must be less '
                        'than or equal to previous value')
 
 
 def _mutable(old, new):
-    """A new spec with the old values of what may change."""
+    """Return a new spec with the old values of mutable fields."""
     new = store.copy(new)
     for kind in ('initContainers', 'containers'):
         for before, after in zip(old.get(kind, ()), new.get(kind, ())):
@@ -313,14 +317,15 @@ def _mutable(old, new):
     new.pop('activeDeadlineSeconds', None)
     if 'activeDeadlineSeconds' in old:
         new['activeDeadlineSeconds'] = old['activeDeadlineSeconds']
-    kept = old.get('tolerations', [])
-    if all(each in new.get('tolerations', ()) for each in kept):
-        new['tolerations'] = kept
+    tolerations = old.get('tolerations', [])
+    if all(toleration in new.get('tolerations', ())
+           for toleration in tolerations):
+        new['tolerations'] = tolerations
     return new
 
 
 def check_resize(causes, old, new):
-    """A resize changes cpu and memory of containers, nothing else."""
+    """Check a resize, limited to cpu and memory of containers."""
     same = store.copy(new)
     for before, after in zip(old['containers'], same['containers']):
         after['resources'] = before['resources']

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of one pod on its node, in a thread of its own."""
+"""Thread for the life of one pod on a node."""
 
 import os
 import queue
@@ -22,8 +22,7 @@ RESIZE_PAUSE = 0.1  # seconds until a resize is in force
 
 
 class PodWorker(threading.Thread):
-    """Starts the containers of a pod, watches over them, ends them, and
-    tells all of it in the pod's status."""
+    """Supervisor of the containers of a pod and writer of the pod's status."""
 
     def __init__(self, kubelet, pod):
         super().__init__(name=f'pod-{pod["metadata"]["name"]}', daemon=True)
@@ -47,11 +46,11 @@ class PodWorker(threading.Thread):
     # What others call
 
     def wake(self):
-        """Look again, something has changed."""
+        """Check the pod again after a change."""
         self._inbox.put(None)
 
     def hear(self, message):
-        """What the runtime tells of a container."""
+        """Note a message of the runtime about a container."""
         self._inbox.put(message)
 
     def tell(self, reason, message, warning=False):
@@ -63,7 +62,7 @@ class PodWorker(threading.Thread):
         return os.path.join(self.directory, f'{name}.{restarts}.log')
 
     def restarts(self, container, code):
-        """Whether a container that has ended starts again."""
+        """Return whether an ended container starts again."""
         policy = self.pod['spec']['restartPolicy']
         if container in self.initial and policy == 'Always':
             policy = 'OnFailure'
@@ -71,7 +70,7 @@ class PodWorker(threading.Thread):
             policy == 'Always' or policy == 'OnFailure' and code != 0)
 
     def box(self, spec):
-        """What a container's program finds."""
+        """Return the surroundings of a container's program."""
         mounts = {mount['mountPath']: containers.directory_of(
             self, f'volumes/{mount["name"]}') + (
                 '/' + mount['subPath'] if mount.get('subPath') else '')
@@ -85,19 +84,19 @@ class PodWorker(threading.Thread):
 
     def kill(self, memory=False):
         """Kill the containers, from another thread."""
-        for each in self.containers:
-            each.kill(memory)
+        for container in self.containers:
+            container.kill(memory)
 
     def evict(self):
-        """Let the node take the pod away, since it lacks memory."""
+        """Let the node evict the pod for lack of memory."""
         self._evicted = True
         self.wake()
 
     def freeze(self, frozen=True):
-        """Stop all processes, or let them go on."""
-        for each in self.containers:
-            if each.id and not each.ended:
-                self.kubelet.processes.freeze(each.id, frozen)
+        """Stop or continue all processes."""
+        for container in self.containers:
+            if container.id and not container.ended:
+                self.kubelet.processes.freeze(container.id, frozen)
 
     # The thread
 
@@ -115,12 +114,12 @@ class PodWorker(threading.Thread):
 
     def _live(self):
         spec = self.pod['spec']
-        self.initial = [containers.Container(self, each)
-                        for each in spec.get('initContainers', ())]
-        self.containers = [containers.Container(self, each)
-                           for each in spec['containers']]
-        for each in self.initial:
-            each.state = {'waiting': {'reason': 'PodInitializing'}}
+        self.initial = [containers.Container(self, container_spec)
+                        for container_spec in spec.get('initContainers', ())]
+        self.containers = [containers.Container(self, container_spec)
+                           for container_spec in spec['containers']]
+        for container in self.initial:
+            container.state = {'waiting': {'reason': 'PodInitializing'}}
         self._begun = time.monotonic()
         self._report()
         self._pause(self.kubelet.delay)
@@ -134,34 +133,35 @@ class PodWorker(threading.Thread):
             self._wait()
 
     def _pause(self, seconds):
-        """Be slow, but not deaf."""
+        """Wait, while handling messages."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self._look() and (
                 'deletionTimestamp' not in self.pod['metadata']):
             self._wait(end)
 
     def _look(self):
-        """Take note of the pod as it is; false when it has gone."""
+        """Read the current pod; return false after its removal."""
         pod = self.kubelet.store.get(resources.PODS, self.namespace,
                                      self.name)
-        gone = pod is None or pod['metadata']['uid'] != self.uid
-        if gone and self.kubelet.lost(self.node):
+        vanished = pod is None or pod['metadata']['uid'] != self.uid
+        if vanished and self.kubelet.lost(self.node):
             return not self.kubelet.closed
-        if not gone:
+        if not vanished:
             self.pod = pod
-        return not gone and not self.kubelet.closed
+        return not vanished and not self.kubelet.closed
 
     def _due(self):
-        found = [each.due for each in (*self.initial, *self.containers)]
-        found.append(self._resize_due)
+        times = [container.due for container in (*self.initial,
+                                                 *self.containers)]
+        times.append(self._resize_due)
         deadline = self.pod['spec'].get('activeDeadlineSeconds')
         if deadline and not self._failure:
-            found.append(self._begun + deadline)
-        return min([each for each in found if each is not None],
+            times.append(self._begun + deadline)
+        return min([time for time in times if time is not None],
                    default=None)
 
     def _wait(self, due=None):
-        """Wait for a message or for the time of something."""
+        """Wait for a message or for the next due time."""
         if due is None and not self.kubelet.lost(self.node):
             due = self._due()
         timeout = None if due is None else max(0, due - time.monotonic())
@@ -169,8 +169,8 @@ class PodWorker(threading.Thread):
             message = self._inbox.get(timeout=timeout)
             while True:
                 if message:
-                    for each in (*self.initial, *self.containers):
-                        each.hear(message)
+                    for container in (*self.initial, *self.containers):
+                        container.hear(message)
                 message = self._inbox.get_nowait()
         except queue.Empty:
             pass
@@ -187,8 +187,8 @@ class PodWorker(threading.Thread):
         if self._failure:
             return
         if self._initialize():
-            for each in self.containers:
-                each.step()
+            for container in self.containers:
+                container.step()
             self._resize()
 
     def _fail(self, reason, message):
@@ -198,23 +198,23 @@ class PodWorker(threading.Thread):
         self._kill_all(self.pod['spec']['terminationGracePeriodSeconds'])
 
     def _initialize(self):
-        """Run the containers that come first, one by one."""
-        for each in self.initial:
-            if each.ended and not each.ended['exitCode']:
+        """Run the init containers, one after another."""
+        for container in self.initial:
+            if container.ended and not container.ended['exitCode']:
                 continue
-            each.step()
+            container.step()
             return False
         return True
 
     def _kill_all(self, grace):
         """End all processes, with force after ``grace`` seconds."""
         self._ending = True
-        every = [each for each in (*self.initial, *self.containers)
-                 if each.id and not each.ended]
-        for each in every:
-            each.kill(number=signal.SIGTERM if grace else signal.SIGKILL)
+        running = [container for container in (*self.initial, *self.containers)
+                   if container.id and not container.ended]
+        for container in running:
+            container.kill(number=signal.SIGTERM if grace else signal.SIGKILL)
         patience = patiences.Patience(grace)
-        while not all(each.ended for each in every):
+        while not all(container.ended for container in running):
             if self.kubelet.closed:
                 return
             if not self._look():
@@ -223,19 +223,19 @@ class PodWorker(threading.Thread):
                 patience.shorten(self.pod['metadata'].get(
                     'deletionGracePeriodSeconds', grace))
             if patience.over():
-                for each in every:
-                    self.kubelet.processes.signal(each.id, signal.SIGKILL,
+                for container in running:
+                    self.kubelet.processes.signal(container.id, signal.SIGKILL,
                                                   True)
             self._wait(patience.due())
 
     def _finish(self):
-        """End a pod that is being deleted, then let it vanish."""
+        """End a deleted pod, then remove the object."""
         self.tell('Killing', 'Stopping container '
                   f'{self.containers[0].spec["name"]}')
         self._kill_all(self.pod['metadata'].get(
             'deletionGracePeriodSeconds', 0))
-        for each in self.containers:
-            each.due = None
+        for container in self.containers:
+            container.due = None
         self._report()
         try:
             self.kubelet.registry.delete(
@@ -249,9 +249,9 @@ class PodWorker(threading.Thread):
     # Resizes
 
     def _resize(self):
-        wanted = [each['resources'] for each in
-                  self.pod['spec']['containers']]
-        if wanted == [each.allocated for each in self.containers]:
+        sizes = [container_spec['resources']
+                 for container_spec in self.pod['spec']['containers']]
+        if sizes == [container.allocated for container in self.containers]:
             self._resize_due = None
             return
         now = time.monotonic()
@@ -264,16 +264,16 @@ class PodWorker(threading.Thread):
                 self._pend(reason, message)
                 return
             self._resize_due = None
-            for each, found in zip(self.containers, wanted):
-                self._apply(each, found)
+            for container, size in zip(self.containers, sizes):
+                self._apply(container, size)
 
-    def _apply(self, container, wanted):
-        policies = {each['resourceName']: each['restartPolicy'] for each
-                    in container.spec.get('resizePolicy', ())}
+    def _apply(self, container, size):
+        policies = {policy['resourceName']: policy['restartPolicy']
+                    for policy in container.spec.get('resizePolicy', ())}
         before = container.allocated.get('limits', {})
-        after = wanted.get('limits', {})
-        container.allocated = wanted
-        container.spec = dict(container.spec, resources=wanted)
+        after = size.get('limits', {})
+        container.allocated = size
+        container.spec = dict(container.spec, resources=size)
         if any(policies.get(name) == 'RestartContainer'
                and before.get(name) != after.get(name)
                for name in ('cpu', 'memory')):
@@ -292,17 +292,17 @@ class PodWorker(threading.Thread):
     def _phase(self):
         if self._failure:
             return 'Failed'
-        states = [each.state for each in self.containers]
+        states = [container.state for container in self.containers]
         codes = [state['terminated']['exitCode'] for state in states
                  if 'terminated' in state]
-        if any(each.ended and each.ended['exitCode']
-               for each in self.initial):
+        if any(container.ended and container.ended['exitCode']
+               for container in self.initial):
             return 'Failed'
         if len(codes) == len(states):
             return 'Failed' if any(codes) else 'Succeeded'
-        begun = any(each.running or each.ended or each.last_state
-                    for each in self.containers)
-        return 'Running' if begun else 'Pending'
+        started = any(container.running or container.ended
+                      or container.last_state for container in self.containers)
+        return 'Running' if started else 'Pending'
 
     def _report(self):
         """Write the status."""
@@ -316,12 +316,12 @@ class PodWorker(threading.Thread):
                 hostIPs=[{'ip': self.kubelet.host_address(self.node)}],
                 podIP=self.address, podIPs=[{'ip': self.address}],
                 observedGeneration=value['metadata']['generation'],
-                containerStatuses=[each.status()
-                                   for each in self.containers])
+                containerStatuses=[container.status()
+                                   for container in self.containers])
             if self.initial:
                 status['initContainerStatuses'] = [
-                    dict(each.status(), ready=bool(each.ended))
-                    for each in self.initial]
+                    dict(container.status(), ready=bool(container.ended))
+                    for container in self.initial]
             if self._failure:
                 status['reason'], status['message'] = self._failure
                 if self._evicted:
@@ -342,10 +342,10 @@ class PodWorker(threading.Thread):
 
     def _put_conditions(self, value, phase):
         generation = value['metadata']['generation']
-        initialized = all(each.ended and not each.ended['exitCode']
-                          for each in self.initial)
-        unready = [each.spec['name'] for each in self.containers
-                   if not each.ready]
+        initialized = all(container.ended and not container.ended['exitCode']
+                          for container in self.initial)
+        unready = [container.spec['name'] for container in self.containers
+                   if not container.ready]
         reason = message = ''
         if phase in ('Succeeded', 'Failed'):
             reason = 'PodCompleted' if phase == 'Succeeded' else 'PodFailed'
@@ -358,13 +358,14 @@ class PodWorker(threading.Thread):
         conditions.put(value, 'Initialized', initialized)
         conditions.put(value, 'ContainersReady', good, reason, message)
         conditions.put(value, 'Ready', good, reason, message)
-        resized = [each['resources'] for each in value['spec']['containers']]
-        if resized != [each.allocated for each in self.containers]:
+        resized = [container_spec['resources']
+                   for container_spec in value['spec']['containers']]
+        if resized != [container.allocated for container in self.containers]:
             if not conditions.find(value, 'PodResizePending'):
                 conditions.put(value, 'PodResizeInProgress', True)
         else:
             conditions.drop(value, 'PodResizeInProgress')
             conditions.drop(value, 'PodResizePending')
-        for each in value['status']['conditions']:
-            if each['type'] != 'PodScheduled':
-                each['observedGeneration'] = generation
+        for condition in value['status']['conditions']:
+            if condition['type'] != 'PodScheduled':
+                condition['observedGeneration'] = generation

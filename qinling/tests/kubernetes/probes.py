@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Probes: what tells whether a container is up."""
+"""Probes of the health of a container."""
 
 import http.client
 import socket
@@ -8,13 +8,13 @@ import time
 
 
 class Probe:
-    """One probe of one running container.
+    """Probe of a running container.
 
     :param spec: the probe of the container's spec.
-    :param pace: how long a second lasts here, for looking: good news comes
-        sooner than from a real kubelet, but a failure counts once in a
-        period of real seconds only, so that nothing is given up sooner.
-    :param good: what is believed before the first result.
+    :param pace: length of a second between attempts: successes come sooner
+        than from a real kubelet, but a failure counts once in a period of real
+        seconds only, so no container is given up sooner.
+    :param good: the result before the first attempt.
     """
 
     def __init__(self, spec, pace, good):
@@ -29,10 +29,10 @@ class Probe:
         self._counted = time.monotonic()
 
     def run(self, target, broken=False):
-        """Try once; returns whether the belief has changed.
+        """Try once; return whether the result has changed.
 
         :param target: a :class:`Target`.
-        :param broken: that it fails in any case.
+        :param broken: whether to fail in any case.
         """
         before = self.good
         try:
@@ -75,15 +75,15 @@ class Probe:
                  target.port(port['port'])), patience):
             return True
 
-    def _get(self, wanted, target, patience):
+    def _get(self, action, target, patience):
         connection = http.client.HTTPConnection(
-            wanted.get('host') or target.address,
-            target.port(wanted['port']), timeout=patience)
+            action.get('host') or target.address,
+            target.port(action['port']), timeout=patience)
         try:
-            headers = {each['name']: each['value']
-                       for each in wanted.get('httpHeaders', ())}
+            headers = {header['name']: header['value']
+                       for header in action.get('httpHeaders', ())}
             headers.setdefault('User-Agent', 'kube-probe/1.36')
-            connection.request('GET', wanted['path'], headers=headers)
+            connection.request('GET', action['path'], headers=headers)
             status = connection.getresponse().status
         finally:
             connection.close()
@@ -92,7 +92,7 @@ class Probe:
 
 
 class Target:
-    """What probes look at: a container at an address."""
+    """Target of probes: a container at an address."""
 
     def __init__(self, address, container, environment, directory):
         self.address = address
@@ -100,11 +100,11 @@ class Target:
         self.directory = directory
         self._container = container
 
-    def port(self, wanted):
-        """The number of a port that may be a name."""
-        if isinstance(wanted, int):
-            return wanted
-        for each in self._container.get('ports', ()):
-            if each.get('name') == wanted:
-                return each['containerPort']
-        return int(wanted)
+    def port(self, port):
+        """Return the number of a port, also for a name."""
+        if isinstance(port, int):
+            return port
+        for declared in self._container.get('ports', ()):
+            if declared.get('name') == port:
+                return declared['containerPort']
+        return int(port)

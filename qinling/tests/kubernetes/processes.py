@@ -14,7 +14,7 @@ PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)),
 
 
 class Processes:
-    """Containers as processes, each known by an id."""
+    """Containers as processes, by id."""
 
     def __init__(self):
         ours, theirs = socket.socketpair()
@@ -33,7 +33,8 @@ class Processes:
     def start(self, id, listener, **order):
         """Start a container.
 
-        :param listener: a function that gets each message about it.
+        :param listener: a function to receive the messages about the
+            container.
         :param order: ``argv``, ``env``, ``cwd`` and ``log``.
         """
         with self._lock:
@@ -45,13 +46,13 @@ class Processes:
         self._send(do='signal', id=id, number=int(number), all=all)
 
     def freeze(self, id, frozen=True):
-        """Stop a container's processes, or let them go on."""
+        """Stop or continue a container's processes."""
         self.signal(id, signal.SIGSTOP if frozen else signal.SIGCONT, True)
 
     def close(self):
         """Kill everything.
 
-        :raises AssertionError: the program that runs it all has failed.
+        :raises AssertionError: the runtime program has failed.
         """
         self._channel.shutdown(socket.SHUT_WR)
         code = self._popen.wait()

@@ -18,7 +18,7 @@ PATIENCE = 30  # seconds
 
 
 def split(text):
-    """(scheme, name, port) of ``[scheme:]name[:port]``."""
+    """Return (scheme, name, port) of ``[scheme:]name[:port]``."""
     match = re.fullmatch(r'(?:(https?):)?([^:]+)(?::([^:]*))?', text)
     if not match:
         raise errors.bad_request(f'invalid pod request "{text}"')
@@ -26,44 +26,44 @@ def split(text):
 
 
 def address(pod, port):
-    """(host, port) of a pod.
+    """Return (host, port) of a pod.
 
-    :raises ApiError: it has none.
+    :raises ApiError: the pod has no address.
     """
     host = pod['status'].get('podIP')
     if not host:
         raise errors.unavailable('address not allowed')
-    ports = [each for container in pod['spec']['containers']
-             for each in container.get('ports', ())]
+    ports = [declared for container in pod['spec']['containers']
+             for declared in container.get('ports', ())]
     if not port:
         return host, ports[0]['containerPort'] if ports else 80
     if port.isdigit():
         return host, int(port)
-    for each in ports:
-        if each.get('name') == port:
-            return host, each['containerPort']
+    for declared in ports:
+        if declared.get('name') == port:
+            return host, declared['containerPort']
     raise errors.unavailable(f'no port named "{port}"')
 
 
 def forward(place, method, path, headers, body):
-    """(status, headers, body) of what a pod answers.
+    """Return (status, headers, body) of a pod's answer.
 
     :param place: (host, port).
     """
-    sent = {name: value for name, value in headers.items()
-            if name.lower() not in KEPT_BACK}
+    request_headers = {name: value for name, value in headers.items()
+                       if name.lower() not in KEPT_BACK}
     host, port = place
     connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
     try:
         with contextlib.closing(connection):
             connection.request(method, path, body or None,
-                               dict(sent, Host=f'{host}:{port}'))
+                               dict(request_headers, Host=f'{host}:{port}'))
             answer = connection.getresponse()
             data = answer.read()
     except (OSError, http.client.HTTPException) as error:
         raise errors.unavailable(
             'error trying to reach service: dial tcp '
             f'{host}:{port}: {error}') from error
-    kept = {name: value for name, value in answer.getheaders()
-            if name.lower() not in KEPT_BACK}
-    return answer.status, kept, data
+    answer_headers = {name: value for name, value in answer.getheaders()
+                      if name.lower() not in KEPT_BACK}
+    return answer.status, answer_headers, data

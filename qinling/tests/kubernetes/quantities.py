@@ -16,9 +16,9 @@ _SUFFIXES = {
 
 
 def parse(text):
-    """The number, a :class:`decimal.Decimal`.
+    """Return the number, a :class:`decimal.Decimal`.
 
-    :raises ValueError: it is no quantity.
+    :raises ValueError: the text is no quantity.
     """
     match = _FORM.fullmatch(str(text))
     if not match:
@@ -34,7 +34,7 @@ def parse(text):
 
 
 def render(value):
-    """The shortest text of a number."""
+    """Return the shortest text of a number."""
     value = decimal.Decimal(value)
     if value == value.to_integral_value():
         return str(int(value))
@@ -42,7 +42,7 @@ def render(value):
 
 
 def requested(pod, kind='requests'):
-    """{resource: sum} of a pod's containers."""
+    """Return {resource: sum} of a pod's containers."""
     total = {}
     for container in pod['spec'].get('containers', ()):
         for name, text in container.get('resources', {}).get(

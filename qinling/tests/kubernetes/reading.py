@@ -21,7 +21,7 @@ INITIAL_END = 'k8s.io/initial-events-end'
 
 @dataclasses.dataclass
 class Selection:
-    """Objects of one kind, in a namespace or all, that match selectors."""
+    """Objects of a kind, in a namespace or all, that match selectors."""
 
     resource: object
     namespace: str
@@ -42,9 +42,10 @@ class Selection:
 
 
 def version_of(query):
-    """The resource version that a query names; ``None`` for none, 0 for any.
+    """Return the resource version of a query; ``None`` without any, 0 for any
+    version.
 
-    :raises ApiError: it is no number.
+    :raises ApiError: the version is no number.
     """
     text = query.get('resourceVersion')
     if not text:
@@ -57,7 +58,7 @@ def version_of(query):
 
 
 def list_of(store, selection):
-    """A list as the server answers it."""
+    """Return the answer to a list request."""
     query = selection.query
     limit = int(query.get('limit') or 0)
     after, version = None, version_of(query)
@@ -71,23 +72,23 @@ def list_of(store, selection):
         past = query.get('resourceVersionMatch') == 'Exact'
     with store.changed:
         _await_version(store, version)
-        shown = version if past and version else store.version
-        found = _state(store, selection.resource, shown)
-    found = [value for value in found if selection.has(value)
-             and (after is None or _place(value) > after)]
-    metadata = {'resourceVersion': str(shown)}
-    if limit and len(found) > limit:
+        listed_version = version if past and version else store.version
+        values = _state(store, selection.resource, listed_version)
+    values = [value for value in values if selection.has(value)
+              and (after is None or _place(value) > after)]
+    metadata = {'resourceVersion': str(listed_version)}
+    if limit and len(values) > limit:
         if not query.get('labelSelector') and not query.get('fieldSelector'):
-            metadata['remainingItemCount'] = len(found) - limit
-        found = found[:limit]
+            metadata['remainingItemCount'] = len(values) - limit
+        values = values[:limit]
         metadata['continue'] = base64.urlsafe_b64encode(orjson.dumps(
-            [shown, _place(found[-1])])).decode()
+            [listed_version, _place(values[-1])])).decode()
     resource = selection.resource
     # Elements of lists do not say what they are.
     return {'kind': f'{resource.kind}List', 'apiVersion':
             resource.api_version, 'metadata': metadata, 'items': [
                 {key: part for key, part in value.items()
-                 if key not in ('kind', 'apiVersion')} for value in found]}
+                 if key not in ('kind', 'apiVersion')} for value in values]}
 
 
 def _place(value):
@@ -111,7 +112,7 @@ def _await_version(store, version):
 
 
 def _state(store, resource, version):
-    """All objects of a kind as they were at a version."""
+    """Return all objects of a kind as of a version."""
     events = store.since(version)
     if events is None:
         raise errors.expired('The provided continue parameter is too old to '
@@ -128,10 +129,10 @@ def _state(store, resource, version):
 
 
 def watch(store, selection):
-    """Yields events as they happen, dicts, and ``None`` now and then so that
-    a dead connection is noticed.
+    """Yield events in order, dicts, and ``None`` now and then as a chance to
+    notice a dead connection.
 
-    :raises ApiError: the past that is asked for is forgotten.
+    :raises ApiError: the requested past is forgotten.
     """
     query = selection.query
     deadline = time.monotonic() + float(
@@ -156,28 +157,28 @@ def watch(store, selection):
 def _events(store, selection, version, begin, deadline):
     yield from begin
     bookmarks = selection.query.get('allowWatchBookmarks') in ('true', '1')
-    told, pause = version, time.monotonic() + BOOKMARK_PAUSE
+    reported_version, pause = version, time.monotonic() + BOOKMARK_PAUSE
     while not store.closed:
         with store.changed:
             if store.since(version) == []:
-                left = min(deadline, pause) - time.monotonic()
-                store.changed.wait(max(0, left))
-            found = store.since(version)
+                remaining = min(deadline, pause) - time.monotonic()
+                store.changed.wait(max(0, remaining))
+            events = store.since(version)
             newest = store.version
-        if found is None:
+        if events is None:
             yield {'type': 'ERROR', 'object': errors.expired(
                 f'too old resource version: {version}').body()}
             return
-        for event in found:
-            seen = _seen(selection, event)
-            if seen:
-                told = event.version
-                yield seen
+        for event in events:
+            visible = _seen(selection, event)
+            if visible:
+                reported_version = event.version
+                yield visible
         version = newest
         now = time.monotonic()
         if now >= min(deadline, pause):
-            if bookmarks and told != version:
-                told = version
+            if bookmarks and reported_version != version:
+                reported_version = version
                 yield _bookmark(selection, version)
             yield None
             pause = now + BOOKMARK_PAUSE
@@ -186,7 +187,7 @@ def _events(store, selection, version, begin, deadline):
 
 
 def _seen(selection, event):
-    """What an event is for who sees only a selection."""
+    """Return an event as visible within a selection, or ``None``."""
     if event.resource is not selection.resource:
         return None
     before = selection.has(event.previous)

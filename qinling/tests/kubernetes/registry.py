@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs of the API: what is checked, filled in, stored and removed."""
+"""Verbs of the API: check, fill in, store and remove objects."""
 
 import datetime
 import uuid
@@ -32,16 +32,17 @@ class Registry:
         self.admission = admission.Admission(store)
 
     def get(self, resource, namespace, name):
-        """
+        """Return an object.
+
         :raises ApiError: 404.
         """
-        found = self.store.get(resource, namespace, name)
-        if found is None:
+        value = self.store.get(resource, namespace, name)
+        if value is None:
             raise errors.not_found(resource, name)
-        return found
+        return value
 
     def create(self, resource, namespace, value, strict=True, dry_run=False):
-        """Store a new object; returns it."""
+        """Store and return a new object."""
         value = schema.read(resource, value, strict)
         metadata = value['metadata']
         if resource.namespaced:
@@ -75,8 +76,8 @@ class Registry:
                 metadata['name'] = name
 
     def _in_namespace(self, metadata, namespace):
-        found = metadata.setdefault('namespace', namespace)
-        if found != namespace:
+        present = metadata.setdefault('namespace', namespace)
+        if present != namespace:
             raise errors.bad_request(
                 'the namespace of the provided object does not match the '
                 'namespace sent on the request')
@@ -84,11 +85,11 @@ class Registry:
     def change(self, resource, namespace, name, edit, **options):
         """Store a changed object.
 
-        :param edit: a function of a copy of the object, which changes it or
-            returns another one.
-        :param options: ``subresource`` that is changed, ``strict`` and
+        :param edit: a function that changes a copy of the object, or returns
+            another object.
+        :param options: the changed ``subresource``, ``strict`` and
             ``dry_run``.
-        :returns: the object as it is then.
+        :returns: the object after the change.
         """
         subresource = options.get('subresource')
         with self.store.changed:
@@ -120,10 +121,10 @@ class Registry:
         self.admission.resize(old, value)
 
     def delete(self, resource, namespace, name, options=None):
-        """Remove an object, or mark it for whoever finishes it.
+        """Remove an object, or mark the object for its finalizers.
 
         :param options: a ``DeleteOptions`` as a dict.
-        :returns: what the server answers.
+        :returns: the answer of the server.
         """
         options = options or {}
         with self.store.changed:
@@ -151,7 +152,7 @@ class Registry:
 
 
 def _prepare(resource, value, old):
-    """Defaults and checks."""
+    """Fill in defaults and check the object."""
     causes = errors.Causes()
     metadata = value['metadata']
     if resource.plural in workloads.NEED_SPEC and 'spec' not in value:
@@ -184,7 +185,7 @@ def _check_identity(resource, old, value):
 
 
 def _confine(resource, old, value, subresource):
-    """Only what the request may change, of what it changes."""
+    """Return the object with only the changes allowed to the request."""
     if subresource == 'status':
         return dict(old, status=value.get('status', {}))
     if subresource == 'resize':
@@ -200,7 +201,7 @@ def _confine(resource, old, value, subresource):
 
 
 def _finished(value):
-    """Whether the last finalizer of a deleted object has gone."""
+    """Return whether the last finalizer of a deleted object has gone."""
     metadata = value['metadata']
     return ('deletionTimestamp' in metadata
             and not metadata.get('finalizers')
@@ -210,18 +211,18 @@ def _finished(value):
 
 def _check_preconditions(resource, old, options):
     metadata = old['metadata']
-    for name, shown in (('uid', 'UID'),
+    for name, label in (('uid', 'UID'),
                         ('resourceVersion', 'ResourceVersion')):
-        wanted = options.get('preconditions', {}).get(name)
-        if wanted and wanted != metadata[name]:
+        expected = options.get('preconditions', {}).get(name)
+        if expected and expected != metadata[name]:
             raise errors.conflict(
                 resource, metadata['name'],
-                f'Precondition failed: {shown} in precondition: {wanted}, '
-                f'{shown} in object meta: {metadata[name]}')
+                f'Precondition failed: {label} in precondition: {expected}, '
+                f'{label} in object meta: {metadata[name]}')
 
 
 def _grace(resource, value, options):
-    """Seconds that an object may take to end."""
+    """Return the grace period of an object in seconds."""
     if resource is not resources.PODS:
         return 0
     if not value['spec'].get('nodeName') \
@@ -234,7 +235,7 @@ def _grace(resource, value, options):
 
 
 def _finalize(resource, value, options):
-    """Note how dependents are to be treated."""
+    """Note the deletion policy for dependents."""
     policy = options.get('propagationPolicy')
     if options.get('orphanDependents'):
         policy = 'Orphan'
@@ -244,9 +245,9 @@ def _finalize(resource, value, options):
                            ('Foreground', 'Background', 'Orphan', 'nil'))
         causes.check(resource, value['metadata']['name'])
     if policy in FINALIZERS and resource is not resources.NAMESPACES:
-        found = value['metadata'].setdefault('finalizers', [])
-        if FINALIZERS[policy] not in found:
-            found.append(FINALIZERS[policy])
+        finalizers = value['metadata'].setdefault('finalizers', [])
+        if FINALIZERS[policy] not in finalizers:
+            finalizers.append(FINALIZERS[policy])
 
 
 def _mark(metadata, grace):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replica sets: pods are made, adopted, released and removed."""
+"""Replica sets: create, adopt, release and remove pods."""
 
 import time
 
@@ -16,7 +16,7 @@ COST = 'controller.kubernetes.io/pod-deletion-cost'
 
 
 class ReplicaSets:
-    """The controller of replica sets."""
+    """Controller of replica sets."""
 
     def __init__(self, registry):
         self._registry = registry
@@ -26,47 +26,47 @@ class ReplicaSets:
     def sync(self):
         self._due = []
         store = self._registry.store
-        every = store.list(resources.REPLICA_SETS)
-        for owner in every:
+        owners = store.list(resources.REPLICA_SETS)
+        for owner in owners:
             if 'deletionTimestamp' not in owner['metadata']:
                 self._sync(owner)
-        known = {owner['metadata']['uid'] for owner in every}
+        owner_uids = {owner['metadata']['uid'] for owner in owners}
         self._pauses = {uid: pause for uid, pause in self._pauses.items()
-                        if uid in known}
+                        if uid in owner_uids}
         return min(self._due, default=None)
 
     def _sync(self, owner):
         namespace = owner['metadata']['namespace']
-        found = self._claim(owner, self._registry.store.list(
+        pods = self._claim(owner, self._registry.store.list(
             resources.PODS, namespace))
-        found = [pod for pod in found if conditions.active(pod)]
-        missing = owner['spec']['replicas'] - len(found)
+        pods = [pod for pod in pods if conditions.active(pod)]
+        missing = owner['spec']['replicas'] - len(pods)
         failure = None
         if missing > 0:
             failure = self._create(owner, missing)
         elif missing < 0:
-            for pod in sorted(found, key=_worth)[:-missing]:
+            for pod in sorted(pods, key=_worth)[:-missing]:
                 self._registry.delete(resources.PODS, namespace,
                                       pod['metadata']['name'])
                 self._tell(owner, 'SuccessfulDelete',
                            f'Deleted pod: {pod["metadata"]["name"]}')
         self._report(owner, failure)
 
-    def _claim(self, owner, every):
-        """The pods of a set, after those that do not match were released and
-        orphans that do adopted."""
+    def _claim(self, owner, candidates):
+        """Return the pods of a set, after the release of mismatches and the
+        adoption of orphans."""
         selector = owner['spec']['selector']
         mine = []
-        for pod in every:
+        for pod in candidates:
             metadata = pod['metadata']
             fits = selectors.matches(selector, metadata.get('labels', {}))
-            held = conditions.controller(pod)
-            if held is None:
+            reference = conditions.controller(pod)
+            if reference is None:
                 if fits and conditions.active(pod):
                     mine.append(self._edit(pod, lambda value: value[
                         'metadata'].setdefault('ownerReferences', []).append(
                             conditions.reference(owner))))
-            elif held['uid'] == owner['metadata']['uid']:
+            elif reference['uid'] == owner['metadata']['uid']:
                 if fits:
                     mine.append(pod)
                 elif 'deletionTimestamp' not in metadata:
@@ -82,16 +82,16 @@ class ReplicaSets:
             pod['metadata']['name'], change)
 
     def _create(self, owner, count):
-        """Make pods; returns the sentence on why that failed."""
+        """Create pods; return the sentence of a failure."""
         uid = owner['metadata']['uid']
         pause, when = self._pauses.get(uid, (0, 0))
         if time.monotonic() < when:
             self._due.append(when)
-            found = conditions.find(owner, 'ReplicaFailure')
-            return found and found['message']
+            failure = conditions.find(owner, 'ReplicaFailure')
+            return failure and failure['message']
         for _each in range(count):
             try:
-                made = self._registry.create(
+                created = self._registry.create(
                     resources.PODS, owner['metadata']['namespace'],
                     _pod(owner))
             except errors.ApiError as error:
@@ -103,7 +103,7 @@ class ReplicaSets:
                            f'Error creating: {error.message}', True)
                 return error.message
             self._tell(owner, 'SuccessfulCreate',
-                       f'Created pod: {made["metadata"]["name"]}')
+                       f'Created pod: {created["metadata"]["name"]}')
         self._pauses.pop(uid, None)
         return None
 
@@ -114,19 +114,20 @@ class ReplicaSets:
     def _report(self, owner, failure):
         """Write the status."""
         namespace = owner['metadata']['namespace']
-        found = [pod for pod in self._registry.store.list(
+        pods = [pod for pod in self._registry.store.list(
             resources.PODS, namespace) if conditions.controlled_by(pod, owner)
             and conditions.active(pod)]
-        wanted = owner['spec'].get('minReadySeconds', 0)
-        waits = [conditions.available_in(pod, wanted) for pod in found]
+        min_ready_seconds = owner['spec'].get('minReadySeconds', 0)
+        waits = [conditions.available_in(pod, min_ready_seconds)
+                 for pod in pods]
         self._due += [time.monotonic() + wait for wait in waits if wait]
         template = owner['spec']['template']['metadata'].get('labels', {})
-        labelled = [pod for pod in found if template.items()
+        labelled = [pod for pod in pods if template.items()
                     <= pod['metadata'].get('labels', {}).items()]
 
         def write(value):
             value['status'].update(
-                replicas=len(found), fullyLabeledReplicas=len(labelled),
+                replicas=len(pods), fullyLabeledReplicas=len(labelled),
                 readyReplicas=len([wait for wait in waits
                                    if wait is not None]),
                 availableReplicas=waits.count(0),
@@ -152,11 +153,11 @@ def _pod(owner):
 
 
 def _worth(pod):
-    """Pods that are least missed come first."""
+    """Return a sort key: the most dispensable pods come first."""
     status = pod['status']
     cost = pod['metadata'].get('annotations', {}).get(COST, '0')
-    restarts = sum(each['restartCount']
-                   for each in status.get('containerStatuses', ()))
+    restarts = sum(container_status['restartCount']
+                   for container_status in status.get('containerStatuses', ()))
     age = int(pod['metadata']['resourceVersion'])
     return (bool(pod['spec'].get('nodeName')),
             {'Pending': 0, 'Unknown': 1}.get(status['phase'], 2),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kinds of objects that the stand-in knows."""
+"""Kinds of objects in the stand-in."""
 
 import dataclasses
 
@@ -9,8 +9,8 @@ MAIN_VERBS = ('create', 'delete', 'deletecollection', 'get', 'list', 'patch',
 
 @dataclasses.dataclass(frozen=True)
 class Resource:
-    """One kind; ``model`` is its name in :mod:`.schema`, ``subresources``
-    maps a name to (kind, model, verbs)."""
+    """Kind of objects; ``model`` is the name in :mod:`.schema`,
+    ``subresources`` maps a name to (kind, model, verbs)."""
 
     group: str
     version: str
@@ -41,8 +41,8 @@ def _scale():
     return {'scale': ('Scale', 'V1Scale', _CHANGE)}
 
 
-def _core(plural, kind, model=None, **more):
-    return Resource('', 'v1', plural, kind, model or f'V1{kind}', **more)
+def _core(plural, kind, model=None, **fields):
+    return Resource('', 'v1', plural, kind, model or f'V1{kind}', **fields)
 
 
 PODS = _core('pods', 'Pod', subresources={
@@ -88,32 +88,35 @@ ACCESS_REVIEWS = Resource(
 ALL = (PODS, NAMESPACES, NODES, EVENTS, SECRETS, CONFIG_MAPS,
        SERVICE_ACCOUNTS, QUOTAS, DEPLOYMENTS, REPLICA_SETS, BUDGETS,
        NETWORK_POLICIES, LEASES, RUNTIME_CLASSES, ACCESS_REVIEWS)
-TABLE = {(each.group, each.version, each.plural): each for each in ALL}
-STORED = tuple(each for each in ALL if each is not ACCESS_REVIEWS)
-BY_KIND = {(each.api_version, each.kind): each for each in STORED}
+TABLE = {(resource.group, resource.version, resource.plural): resource
+         for resource in ALL}
+STORED = tuple(resource for resource in ALL if resource is not ACCESS_REVIEWS)
+BY_KIND = {(resource.api_version, resource.kind): resource
+           for resource in STORED}
 
 
 def discover(group, version, without=()):
-    """The ``APIResourceList`` of a group and version, ``None`` if there is
-    none.
+    """Return the ``APIResourceList`` of a group and version, or ``None`` for
+    an unknown group.
 
     :param without: subresources to hide, such as ``pods/resize``.
     """
-    found = []
-    for each in ALL:
-        if (each.group, each.version) != (group, version):
+    described = []
+    for resource in ALL:
+        if (resource.group, resource.version) != (group, version):
             continue
-        verbs = ('create',) if each is ACCESS_REVIEWS else MAIN_VERBS
-        found.append(_described(each, each.plural, each.kind, verbs))
-        for name, (kind, _model, verbs) in each.subresources.items():
-            found.append(_described(each, f'{each.plural}/{name}', kind,
+        verbs = ('create',) if resource is ACCESS_REVIEWS else MAIN_VERBS
+        described.append(_described(resource, resource.plural, resource.kind,
                                     verbs))
-    if not found:
+        for name, (kind, _model, verbs) in resource.subresources.items():
+            described.append(_described(resource, f'{resource.plural}/{name}',
+                                        kind, verbs))
+    if not described:
         return None
     return {'kind': 'APIResourceList', 'apiVersion': 'v1',
             'groupVersion': '/'.join(filter(None, (group, version))),
-            'resources': [each for each in found
-                          if each['name'] not in without]}
+            'resources': [entry for entry in described
+                          if entry['name'] not in without]}
 
 
 def _described(resource, name, kind, verbs):
@@ -122,11 +125,12 @@ def _described(resource, name, kind, verbs):
 
 
 def groups():
-    """The ``APIGroupList``."""
-    found = []
-    for group, version in sorted({(each.group, each.version)
-                                  for each in ALL if each.group}):
-        named = {'groupVersion': f'{group}/{version}', 'version': version}
-        found.append({'name': group, 'versions': [named],
-                      'preferredVersion': named})
-    return {'kind': 'APIGroupList', 'apiVersion': 'v1', 'groups': found}
+    """Return the ``APIGroupList``."""
+    result = []
+    for group, version in sorted({(resource.group, resource.version)
+                                  for resource in ALL if resource.group}):
+        group_version = {'groupVersion': f'{group}/{version}', 'version':
+                         version}
+        result.append({'name': group, 'versions': [group_version],
+                      'preferredVersion': group_version})
+    return {'kind': 'APIGroupList', 'apiVersion': 'v1', 'groups': result}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a request is about: its path and method taken apart."""
+"""Paths and methods of requests."""
 
 import dataclasses
 
@@ -12,8 +12,7 @@ VERBS = {'GET': 'get', 'HEAD': 'get', 'POST': 'create', 'PUT': 'update',
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """One kind, object or subresource; ``rest`` is the path behind a
-    proxy."""
+    """Kind, object or subresource; ``rest`` is the path behind a proxy."""
 
     resource: resources.Resource
     namespace: str = ''
@@ -23,16 +22,16 @@ class Target:
 
     @property
     def path(self):
-        """As rules of access write it: ``pods/log``."""
+        """Return the path in the form of access rules: ``pods/log``."""
         return '/'.join(filter(None, (self.resource.plural,
                                       self.subresource)))
 
 
 @dataclasses.dataclass
 class Call:
-    """A request that came, for tests to count: ``code`` is how it was
-    answered, ``None`` as long as it is not (or for good, when the connection
-    was cut)."""
+    """Received request, for tests to count: ``code`` is the status of the
+    answer, ``None`` before the answer (or for good, after a cut connection).
+    """
 
     verb: str
     group: str
@@ -50,7 +49,7 @@ class Call:
 
 
 def parse(path):
-    """The :class:`Target` of a path, ``None`` for one that is about no
+    """Return the :class:`Target` of a path, or ``None`` for a path without an
     object.
 
     :raises ApiError: 404, no such kind.
@@ -84,35 +83,36 @@ def parse(path):
 
 
 def verb(method, target, query):
-    """What a request asks to do with its target.
+    """Return the verb of a request for a target.
 
     :raises ApiError: 405.
     """
-    found = VERBS.get(method)
-    if found is None:
+    name = VERBS.get(method)
+    if name is None:
         raise errors.method_not_allowed()
-    if not target.name and found == 'get':
-        found = 'watch' if query.get('watch') in ('true', '1') else 'list'
-    elif not target.name and found == 'delete':
-        found = 'deletecollection'
-    return found
+    if not target.name and name == 'get':
+        name = 'watch' if query.get('watch') in ('true', '1') else 'list'
+    elif not target.name and name == 'delete':
+        name = 'deletecollection'
+    return name
 
 
-def allowed(found, target):
-    """
-    :raises ApiError: 405 when the target knows no such verb.
+def allowed(name, target):
+    """Check the verb.
+
+    :raises ApiError: 405, the target has no such verb.
     """
     resource = target.resource
     if target.subresource:
-        known = resource.subresources[target.subresource][2]
+        verbs = resource.subresources[target.subresource][2]
     elif resource is resources.ACCESS_REVIEWS:
-        known = ('create',)
+        verbs = ('create',)
     else:
-        known = resources.MAIN_VERBS
+        verbs = resources.MAIN_VERBS
     everywhere = resource.namespaced and not target.namespace and (
-        found not in ('list', 'watch'))
-    if found not in known or everywhere or (
-            found == 'create' and target.name and not target.subresource) or (
-            found in ('update', 'patch') and not target.name) or (
-            resource is resources.NAMESPACES and found == 'deletecollection'):
+        name not in ('list', 'watch'))
+    if name not in verbs or everywhere or (
+            name == 'create' and target.name and not target.subresource) or (
+            name in ('update', 'patch') and not target.name) or (
+            resource is resources.NAMESPACES and name == 'deletecollection'):
         raise errors.method_not_allowed()

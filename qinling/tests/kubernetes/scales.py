@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The subresource ``scale``."""
+"""Subresource ``scale``."""
 
 from qinling.tests.kubernetes import errors
 
 
 def read(value):
-    """The ``Scale`` of a deployment or a replica set."""
+    """Return the ``Scale`` of a deployment or a replica set."""
     metadata = value['metadata']
     selector = value['spec']['selector'].get('matchLabels', {})
     return {
@@ -15,12 +15,13 @@ def read(value):
             'creationTimestamp')},
         'spec': {'replicas': value['spec']['replicas']},
         'status': {'replicas': value['status'].get('replicas', 0),
-                   'selector': ','.join(f'{key}={each}' for key, each
-                                        in sorted(selector.items()))}}
+                   'selector': ','.join(
+                       f'{key}={label}'
+                       for key, label in sorted(selector.items()))}}
 
 
 def write(value, scale):
-    """Give a copy of an object the number of a ``Scale``."""
+    """Set the replicas of a ``Scale`` in a copy of an object."""
     if not isinstance(scale, dict) or not isinstance(
             scale.get('spec', {}).get('replicas', 0), int):
         raise errors.bad_request('the object provided is unrecognized')

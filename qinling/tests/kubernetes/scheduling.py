@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scheduler: pods get nodes, or a sentence on why they do not."""
+"""Scheduler: assign a node to every pod, or a sentence about the misfit."""
 
 import collections
 
@@ -11,7 +11,7 @@ from qinling.tests.kubernetes import store as stores
 
 
 class Scheduler:
-    """Places pods on the node with the fewest of them."""
+    """Scheduler of pods onto the node with the fewest pods."""
 
     def __init__(self, registry):
         self._registry = registry
@@ -31,9 +31,9 @@ class Scheduler:
         nodes = self._registry.store.list(resources.NODES)
         for node in nodes:
             load = self.load(node['metadata']['name'])
-            found = _misfit(pod, node, load)
-            reasons.update(found)
-            if not found:
+            misfits = _misfit(pod, node, load)
+            reasons.update(misfits)
+            if not misfits:
                 fitting.append((load['pods'], node['metadata']['name']))
         if fitting:
             self._bind(pod, min(fitting)[1])
@@ -44,7 +44,7 @@ class Scheduler:
                      f'available: {why}.')
 
     def load(self, node):
-        """{resource: number} of what the pods of a node ask for."""
+        """Return {resource: number} of the requests of the pods of a node."""
         total = collections.Counter(pods=0)
         for pod in self._registry.store.list(resources.PODS):
             if pod['spec'].get('nodeName') == node and pod['status'].get(
@@ -64,8 +64,8 @@ class Scheduler:
                     f'{node}', component='default-scheduler')
 
     def _refuse(self, pod, reason, message):
-        found = conditions.find(pod, 'PodScheduled')
-        if found and found.get('message') == message:
+        condition = conditions.find(pod, 'PodScheduled')
+        if condition and condition.get('message') == message:
             return
         value = stores.copy(pod)
         conditions.put(value, 'PodScheduled', False, reason, message)
@@ -75,7 +75,7 @@ class Scheduler:
 
 
 def _misfit(pod, node, load):
-    """Why a pod cannot be on a node."""
+    """Return the reasons against a pod on a node."""
     labels = node['metadata'].get('labels', {})
     if node['spec'].get('unschedulable'):
         return ['node(s) were unschedulable']
@@ -84,9 +84,9 @@ def _misfit(pod, node, load):
                 '{node.kubernetes.io/not-ready: }']
     if not pod['spec'].get('nodeSelector', {}).items() <= labels.items():
         return ["node(s) didn't match Pod's node affinity/selector"]
-    wanted = dict(quantities.requested(pod), pods=1)
+    requested = dict(quantities.requested(pod), pods=1)
     room = node['status']['allocatable']
-    lacking = [name for name, number in wanted.items()
+    lacking = [name for name, number in requested.items()
                if load.get(name, 0) + number > quantities.parse(
                    room.get(name, '0'))]
     if lacking == ['pods']:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The structure of what is sent, as the OpenAPI document of Kubernetes says.
+"""Structure of requests, by the OpenAPI document of Kubernetes.
 
-The document itself is not at hand, but the models of the official client are
-generated from it: they name each field, its type and whether it must be
-there.  Nothing else of the client is used.
+The document is not at hand, but the models of the official client are
+generated from the document: the models name every field, the type and whether
+the field is required.  The stand-in uses no other part of the client.
 """
 
 import base64
@@ -32,31 +32,33 @@ MICRO_TIMES = {'V1LeaseSpec.acquireTime', 'V1LeaseSpec.renewTime',
 
 
 class Mismatch(Exception):
-    """A value is of another type than the field."""
+    """Value of another type than the field."""
 
 
 @functools.lru_cache(maxsize=None)
 def fields(model):
-    """{name in JSON: (type, whether it is required)} of a model."""
-    known = getattr(models, model)
-    required = {field.serialization_alias or name for name, field
-                in known.model_fields.items() if field.is_required()}
-    return {known.attribute_map[name]: (
-        kind, known.attribute_map[name] in required)
-        for name, kind in known.openapi_types.items()}
+    """Return {name in JSON: (type, whether required)} of a model."""
+    model_class = getattr(models, model)
+    required = {field.serialization_alias or name
+                for name, field in model_class.model_fields.items()
+                if field.is_required()}
+    return {model_class.attribute_map[name]: (
+        kind, model_class.attribute_map[name] in required)
+        for name, kind in model_class.openapi_types.items()}
 
 
 class Checker:
-    """Reads one object; ``unknown`` and ``missing`` are paths of fields."""
+    """Reader of one object; ``unknown`` and ``missing`` are paths of fields.
+    """
 
     def __init__(self):
         self.unknown = []
         self.missing = []
 
     def read(self, kind, value, path):
-        """The value without nulls and unknown fields.
+        """Return the value without nulls and unknown fields.
 
-        :raises Mismatch: something is of a wrong type.
+        :raises Mismatch: a value has a wrong type.
         """
         if kind == 'object':
             return value
@@ -69,8 +71,8 @@ class Checker:
         return self._object(kind, value, path)
 
     def _plain(self, kind, value, path):
-        wanted, name = _PLAIN[kind]
-        right = isinstance(value, wanted) and not (
+        python_type, name = _PLAIN[kind]
+        right = isinstance(value, python_type) and not (
             kind == 'int' and isinstance(value, bool))
         right = right or (kind == 'float' and isinstance(value, int))
         if not right:
@@ -87,41 +89,43 @@ class Checker:
     def _list(self, kind, value, path):
         if not isinstance(value, list):
             raise Mismatch(_unmarshal(value, path, f'[]{kind}'))
-        return [self.read(kind, each, f'{path}[{number}]')
-                for number, each in enumerate(value)]
+        return [self.read(kind, element, f'{path}[{number}]')
+                for number, element in enumerate(value)]
 
     def _dict(self, kind, value, path):
         if not isinstance(value, dict):
             raise Mismatch(_unmarshal(value, path, f'map[string]{kind}'))
-        return {key: self.read(kind, each, f'{path}.{key}')
-                for key, each in value.items() if each is not None}
+        return {key: self.read(kind, element, f'{path}.{key}')
+                for key, element in value.items() if element is not None}
 
     def _object(self, model, value, path):
         if not isinstance(value, dict):
             raise Mismatch(_unmarshal(value, path, model))
-        known = fields(model)
+        known_fields = fields(model)
         prefix = path and f'{path}.'
         read = {}
-        for key, each in value.items():
-            if key not in known:
+        for key, element in value.items():
+            if key not in known_fields:
                 self.unknown.append(f'{prefix}{key}')
-            elif each is not None:
+            elif element is not None:
                 if f'{model}.{key}' in QUANTITIES:
-                    each = _quantities(each, f'{prefix}{key}')
+                    element = _quantities(element, f'{prefix}{key}')
                 if f'{model}.{key}' in MICRO_TIMES:
-                    _check_micro_time(each, f'{prefix}{key}')
-                read[key] = self.read(known[key][0], each, f'{prefix}{key}')
-        self.missing += [f'{prefix}{key}' for key, (_kind, required)
-                         in known.items() if required and key not in read]
+                    _check_micro_time(element, f'{prefix}{key}')
+                read[key] = self.read(known_fields[key][0], element,
+                                      f'{prefix}{key}')
+        self.missing += [
+            f'{prefix}{key}' for key, (_kind, required) in known_fields.items()
+            if required and key not in read]
         return read
 
 
 def _quantities(value, path):
-    """Quantities as text; they may be sent as numbers."""
+    """Return quantities as text, also from numbers."""
     if not isinstance(value, dict):
         return _quantity(value, path)
-    return {key: _quantity(each, path) for key, each in value.items()
-            if each is not None}
+    return {key: _quantity(quantity, path) for key, quantity in value.items()
+            if quantity is not None}
 
 
 def _check_micro_time(value, path):
@@ -138,15 +142,15 @@ def _quantity(value, path):
     return str(value)
 
 
-def _unmarshal(value, path, wanted):
-    said = {dict: 'object', list: 'array', str: 'string',
+def _unmarshal(value, path, type_name):
+    name = {dict: 'object', list: 'array', str: 'string',
             bool: 'bool'}.get(type(value), 'number')
-    return (f'json: cannot unmarshal {said} into Go struct field {path} of '
-            f'type {wanted}')
+    return (f'json: cannot unmarshal {name} into Go struct field {path} of '
+            f'type {type_name}')
 
 
 def read(resource, value, strict=True):
-    """A whole object, checked and without what is unknown.
+    """Return a whole object, checked and without unknown fields.
 
     :raises ApiError: 400 or 422.
     """
@@ -154,22 +158,22 @@ def read(resource, value, strict=True):
     handled = (f'{resource.kind} in version "{resource.version}" cannot be '
                f'handled as a {resource.kind}: ')
     try:
-        found = checker.read(resource.model, value, '')
+        content = checker.read(resource.model, value, '')
     except Mismatch as error:
         raise errors.bad_request(handled + str(error)) from error
     if strict and checker.unknown:
-        said = ', '.join(f'unknown field "{each}"'
-                         for each in checker.unknown)
-        raise errors.bad_request(f'{handled}strict decoding error: {said}')
-    for name, wanted in (('kind', resource.kind),
-                         ('apiVersion', resource.api_version)):
-        if found.setdefault(name, wanted) != wanted:
+        sentence = ', '.join(f'unknown field "{field}"'
+                             for field in checker.unknown)
+        raise errors.bad_request(f'{handled}strict decoding error: {sentence}')
+    for name, expected in (('kind', resource.kind), ('apiVersion',
+                                                     resource.api_version)):
+        if content.setdefault(name, expected) != expected:
             raise errors.bad_request(
-                f'the {name} in the data ({found[name]}) does not match the '
-                f'expected {name} ({wanted})')
-    found.setdefault('metadata', {})
+                f'the {name} in the data ({content[name]}) does not match the '
+                f'expected {name} ({expected})')
+    content.setdefault('metadata', {})
     causes = errors.Causes()
     for path in checker.missing:
         causes.required(path)
-    causes.check(resource, found['metadata'].get('name', ''))
-    return found
+    causes.check(resource, content['metadata'].get('name', ''))
+    return content

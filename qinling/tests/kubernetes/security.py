@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pod security standards "baseline" and "restricted".
+"""Pod security standards "baseline" and "restricted".
 
 https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """
@@ -14,19 +14,19 @@ PROFILES = ('RuntimeDefault', 'Localhost')
 
 
 def violations(level, spec):
-    """Sentences on what a pod's spec lacks for a level."""
-    found = []
+    """Return sentences on the violations of a level in a pod's spec."""
+    sentences = []
     if level in ('baseline', 'restricted'):
-        found += _baseline(spec)
+        sentences += _baseline(spec)
     if level == 'restricted':
-        found += _restricted(spec)
-    return found
+        sentences += _restricted(spec)
+    return sentences
 
 
 def _containers(spec):
-    return [(each['name'], each.get('securityContext', {}))
+    return [(container['name'], container.get('securityContext', {}))
             for kind in ('initContainers', 'containers')
-            for each in spec.get(kind, ())]
+            for container in spec.get(kind, ())]
 
 
 def _named(bad):
@@ -36,66 +36,69 @@ def _named(bad):
 
 
 def _baseline(spec):
-    found = []
+    sentences = []
     shared = [name for name in ('hostNetwork', 'hostPID', 'hostIPC')
               if spec.get(name)]
     if shared:
-        found.append('host namespaces (' + ', '.join(
+        sentences.append('host namespaces (' + ', '.join(
             f'{name}=true' for name in shared) + ')')
-    hosts = [each['name'] for each in spec.get('volumes', ())
-             if 'hostPath' in each]
+    hosts = [volume['name'] for volume in spec.get('volumes', ())
+             if 'hostPath' in volume]
     if hosts:
-        found.append(f'hostPath volumes (volume "{hosts[0]}")')
+        sentences.append(f'hostPath volumes (volume "{hosts[0]}")')
     bad = [name for name, context in _containers(spec)
            if context.get('privileged')]
     if bad:
-        found.append(f'privileged ({_named(bad)} must not set '
-                     'securityContext.privileged=true)')
+        sentences.append(f'privileged ({_named(bad)} must not set '
+                         'securityContext.privileged=true)')
     bad = [name for name, context in _containers(spec)
            if set(context.get('capabilities', {}).get('add', ())) - ADDABLE]
     if bad:
-        found.append(f'non-default capabilities ({_named(bad)})')
-    bad = [each['name'] for each in spec['containers']
-           if any(port.get('hostPort') for port in each.get('ports', ()))]
+        sentences.append(f'non-default capabilities ({_named(bad)})')
+    bad = [container['name'] for container in spec['containers']
+           if any(port.get('hostPort') for port in container.get('ports', ()))]
     if bad:
-        found.append(f'hostPort ({_named(bad)})')
-    return found
+        sentences.append(f'hostPort ({_named(bad)})')
+    return sentences
 
 
 def _restricted(spec):
     pod = spec.get('securityContext', {})
-    every = _containers(spec)
-    found = []
-    bad = [name for name, context in every
+    contexts = _containers(spec)
+    sentences = []
+    bad = [name for name, context in contexts
            if context.get('allowPrivilegeEscalation') is not False]
     if bad:
-        found.append(f'allowPrivilegeEscalation != false ({_named(bad)} must '
-                     'set securityContext.allowPrivilegeEscalation=false)')
-    bad = [name for name, context in every
+        sentences.append(
+            f'allowPrivilegeEscalation != false ({_named(bad)} must set '
+            'securityContext.allowPrivilegeEscalation=false)')
+    bad = [name for name, context in contexts
            if not _dropped(context.get('capabilities', {}))]
     if bad:
-        found.append(f'unrestricted capabilities ({_named(bad)} must set '
-                     'securityContext.capabilities.drop=["ALL"])')
-    bad = [each['name'] for each in spec.get('volumes', ())
-           if not VOLUMES.issuperset(set(each) - {'name'})]
+        sentences.append(f'unrestricted capabilities ({_named(bad)} must set '
+                         'securityContext.capabilities.drop=["ALL"])')
+    bad = [volume['name'] for volume in spec.get('volumes', ())
+           if not VOLUMES.issuperset(set(volume) - {'name'})]
     if bad:
-        found.append(f'restricted volume types (volume "{bad[0]}")')
-    bad = [name for name, context in every if context.get(
+        sentences.append(f'restricted volume types (volume "{bad[0]}")')
+    bad = [name for name, context in contexts if context.get(
         'runAsNonRoot', pod.get('runAsNonRoot')) is not True]
     if bad:
-        found.append(f'runAsNonRoot != true (pod or {_named(bad)} must set '
-                     'securityContext.runAsNonRoot=true)')
-    bad = [name for name, context in every if context.get(
+        sentences.append(
+            f'runAsNonRoot != true (pod or {_named(bad)} must set '
+            'securityContext.runAsNonRoot=true)')
+    bad = [name for name, context in contexts if context.get(
         'runAsUser', pod.get('runAsUser')) == 0]
     if bad:
-        found.append(f'runAsUser=0 ({_named(bad)} must not set runAsUser=0)')
-    bad = [name for name, context in every if _profile(context, pod)
+        sentences.append(
+            f'runAsUser=0 ({_named(bad)} must not set runAsUser=0)')
+    bad = [name for name, context in contexts if _profile(context, pod)
            not in PROFILES]
     if bad:
-        found.append(f'seccompProfile (pod or {_named(bad)} must set '
-                     'securityContext.seccompProfile.type to '
-                     '"RuntimeDefault" or "Localhost")')
-    return found
+        sentences.append(f'seccompProfile (pod or {_named(bad)} must set '
+                         'securityContext.seccompProfile.type to '
+                         '"RuntimeDefault" or "Localhost")')
+    return sentences
 
 
 def _dropped(capabilities):

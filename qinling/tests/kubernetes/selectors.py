@@ -22,7 +22,7 @@ EVENT_FIELDS = FIELDS | {
 
 
 def _split(text):
-    """Parts between commas that are outside of parentheses."""
+    """Yield the parts between commas outside of parentheses."""
     return re.split(r',(?![^()]*\))', text)
 
 
@@ -33,9 +33,9 @@ def _unparsable(text):
 
 
 def labels(text):
-    """A function of labels that tells whether a selector's text matches.
+    """Return a function from labels to a match of a selector's text.
 
-    :raises ApiError: it cannot be understood.
+    :raises ApiError: the text is malformed.
     """
     if not text:
         return lambda _labels: True
@@ -45,7 +45,7 @@ def labels(text):
         if not match or not match['key']:
             raise _unparsable(part)
         tests.append(_label_test(match, part))
-    return lambda found: all(test(found) for test in tests)
+    return lambda present: all(test(present) for test in tests)
 
 
 def _label_test(match, part):
@@ -53,51 +53,51 @@ def _label_test(match, part):
     if match['not']:
         if operator:
             raise _unparsable(part)
-        return lambda found: key not in found
+        return lambda present: key not in present
     if operator is None:
-        return lambda found: key in found
+        return lambda present: key in present
     if operator in ('in', 'notin'):
         if match['values'] is None:
             raise _unparsable(part)
-        values = {each.strip() for each in match['values'].split(',')}
+        values = {value.strip() for value in match['values'].split(',')}
     elif match['value'] is None or operator in '<>':
         raise _unparsable(part)
     else:
         values = {match['value']}
     if operator in ('!=', 'notin'):
-        return lambda found: found.get(key) not in values
-    return lambda found: found.get(key) in values
+        return lambda present: present.get(key) not in values
+    return lambda present: present.get(key) in values
 
 
-def matches(selector, found):
-    """Whether a ``LabelSelector`` object matches labels; ``None`` matches
-    nothing and an empty one everything."""
+def matches(selector, present):
+    """Return whether a ``LabelSelector`` object matches labels; ``None`` never
+    matches, an empty selector always does."""
     if selector is None:
         return False
     for key, value in selector.get('matchLabels', {}).items():
-        if found.get(key) != value:
+        if present.get(key) != value:
             return False
-    return all(_expression(each, found)
-               for each in selector.get('matchExpressions', ()))
+    return all(_expression(expression, present)
+               for expression in selector.get('matchExpressions', ()))
 
 
-def _expression(wanted, found):
-    key, operator = wanted['key'], wanted['operator']
-    values = wanted.get('values', ())
-    return {'In': found.get(key) in values and key in found,
-            'NotIn': found.get(key) not in values,
-            'Exists': key in found,
-            'DoesNotExist': key not in found}[operator]
+def _expression(expression, present):
+    key, operator = expression['key'], expression['operator']
+    values = expression.get('values', ())
+    return {'In': present.get(key) in values and key in present,
+            'NotIn': present.get(key) not in values,
+            'Exists': key in present,
+            'DoesNotExist': key not in present}[operator]
 
 
 def fields(text, resource):
-    """A function of an object that tells whether a field selector matches.
+    """Return a function from an object to a match of a field selector.
 
     :raises ApiError: the kind has no such field for selection.
     """
     if not text:
         return lambda _value: True
-    known = {'pods': POD_FIELDS, 'events': EVENT_FIELDS,
+    paths = {'pods': POD_FIELDS, 'events': EVENT_FIELDS,
              'secrets': FIELDS | {'type'},
              'namespaces': FIELDS | {'status.phase'}}.get(
                  resource.plural, FIELDS)
@@ -107,11 +107,11 @@ def fields(text, resource):
         if not match:
             raise errors.bad_request(
                 f"invalid selector: '{text}'; can't understand '{part}'")
-        path, operator, wanted = match.groups()
-        if path not in known:
+        path, operator, expected = match.groups()
+        if path not in paths:
             raise errors.bad_request(f'field label not supported: {path}')
         tests.append(lambda value, path=path, operator=operator,
-                     wanted=wanted: (_at(value, path) == wanted)
+                     expected=expected: (_at(value, path) == expected)
                      != (operator == '!='))
     return lambda value: all(test(value) for test in tests)
 
@@ -123,6 +123,6 @@ def _at(value, path):
 
 
 def exact_name(text):
-    """The name that a field selector asks for alone, or ``None``."""
+    """Return the only name of a field selector, or ``None``."""
     match = re.fullmatch(r'metadata\.name==?([^,]+)', text or '')
     return match and match[1]

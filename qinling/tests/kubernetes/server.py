@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API server: HTTPS, kept-alive connections, a thread for each."""
+"""API server: HTTPS, persistent connections, a thread per connection."""
 
 import contextlib
 import http.server
@@ -28,11 +28,11 @@ RESET = struct.pack('ii', 1, 0)
 
 
 class Cut(Exception):
-    """The connection ends without an answer."""
+    """End of a connection without an answer."""
 
 
 class Request:
-    """One request, read whole."""
+    """Complete request."""
 
     def __init__(self, handler, body):
         self.method = handler.command
@@ -51,7 +51,7 @@ class Request:
             ';')[0].strip()
 
     def json(self, kind=JSON):
-        """The object that came.
+        """Return the object of the body.
 
         :raises ApiError: 400 or 415.
         """
@@ -64,7 +64,7 @@ class Request:
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """One connection."""
+    """Connection of a client."""
 
     protocol_version = 'HTTP/1.1'
     disable_nagle_algorithm = True
@@ -90,18 +90,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.request.close()
 
     def shut(self):
-        """End the connection, from whatever thread."""
+        """End the connection, from any thread."""
         with contextlib.suppress(OSError):
             self.raw.shutdown(socket.SHUT_RDWR)
 
     def reset(self):
-        """End it with a reset."""
+        """End the connection with a reset."""
         self.close_connection = True
         self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         # The descriptor is closed with the last of those who use it.
-        for each in (self.rfile, self.wfile, self.request, self.raw):
+        for stream in (self.rfile, self.wfile, self.request, self.raw):
             with contextlib.suppress(OSError):
-                each.close()
+                stream.close()
         self.wfile = _Nowhere()
 
     def log_message(self, *_arguments):
@@ -145,7 +145,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         size = int(self.headers.get('Content-Length') or 0)
         if size > MAX_BODY:
             self.close_connection = True
-            # Whoever is still sending would not hear the answer.
+            # A client that is still sending would miss the answer.
             self.rfile.read(min(size, MOST_READ))
             raise errors.ApiError(
                 413, 'RequestEntityTooLarge', 'Request entity too large: '
@@ -153,7 +153,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.rfile.read(size)
 
     def _called(self, request):
-        """The record of a request, and its target."""
+        """Return the record of a request, and the target."""
         target, trouble = None, None
         try:
             target = routes.parse(request.path)
@@ -220,7 +220,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._stream(answer)
 
     def _stream(self, events):
-        """Send what a watch sees."""
+        """Send the events of a watch."""
         self.watching = True
         self.send_response(200)
         self.send_header('Content-Type', JSON)
@@ -239,7 +239,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.watching = False
 
     def _check_alive(self):
-        """Notice that the other side has gone."""
+        """Raise an error for a connection closed by the client."""
         self.raw.setblocking(False)
         try:
             if self.raw.recv(1, socket.MSG_PEEK) == b'':
@@ -264,7 +264,7 @@ class _Nowhere:
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    """Listens at an address.
+    """Server at an address.
 
     :param place: (host, port).
     :param context: an :class:`ssl.SSLContext`.
@@ -300,10 +300,10 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         while self.connections and time.monotonic() < end:
             time.sleep(0.002)
 
-    def cut(self, which=lambda connection: connection.watching):
-        """End connections, those of watches if nothing else is said."""
+    def cut(self, selects=lambda connection: connection.watching):
+        """End the selected connections, by default the watches."""
         for connection in list(self.connections):
-            if which(connection):
+            if selects(connection):
                 connection.shut()
 
     def server_bind(self):
@@ -312,13 +312,14 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.server_name, self.server_port = self.server_address[:2]
 
     def handle_error(self, *_arguments):
-        """Nothing: connections end in all manners in tests."""
+        """Ignore errors: connections end in all manners in tests."""
 
 
 def context(authority, certificate):
-    """How the server speaks TLS: clients may show a certificate."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(made)
-    authority.configure_trust(made)
-    made.verify_mode = ssl.CERT_OPTIONAL
-    return made
+    """Return the TLS context of the server; client certificates are optional.
+    """
+    result = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(result)
+    authority.configure_trust(result)
+    result.verify_mode = ssl.CERT_OPTIONAL
+    return result

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each verb of the API answers."""
+"""Answers to the verbs of the API."""
 
 import orjson
 
@@ -19,7 +19,7 @@ DELETE_OPTIONS = resources.Resource('', 'v1', '', 'DeleteOptions',
 
 
 class Raw:
-    """An answer that is not JSON."""
+    """Answer in another format than JSON."""
 
     def __init__(self, status, headers, body):
         self.status = status
@@ -28,14 +28,14 @@ class Raw:
 
 
 class Service:
-    """Answers requests that may be made.
+    """Handler of authorized requests.
 
     :param registry: a :class:`.registry.Registry`.
     :param access: an :class:`.access.Access`.
-    :param disruptions: does evictions: a function of namespace, name and
-        delete options.
-    :param logs: reads logs: a function of a pod and a query.
-    :param without: subresources that this cluster does not have.
+    :param disruptions: function for evictions, of namespace, name and delete
+        options.
+    :param logs: function for logs, of a pod and a query.
+    :param without: subresources to leave out.
     """
 
     def __init__(self, registry, access, disruptions, logs, without=()):
@@ -47,8 +47,8 @@ class Service:
         self._logs = logs
 
     def answer(self, request, verb, target):
-        """(status, answer): an object, :class:`Raw`, or an iterator of watch
-        events."""
+        """Return (status, answer): an object, :class:`Raw`, or an iterator of
+        watch events."""
         if target.path in self.without:
             raise errors.no_page()
         if target.subresource:
@@ -103,15 +103,15 @@ class Service:
         options = _delete_options(request)
         store = self.registry.store
         with store.changed:
-            found = [value for value in store.list(
+            values = [value for value in store.list(
                 target.resource, target.namespace) if selection.has(value)]
-            for value in found:
+            for value in values:
                 self.registry.delete(target.resource, target.namespace,
                                      value['metadata']['name'], options)
             return 200, {
                 'kind': f'{target.resource.kind}List', 'apiVersion':
                 target.resource.api_version, 'metadata': {
-                    'resourceVersion': str(store.version)}, 'items': found}
+                    'resourceVersion': str(store.version)}, 'items': values}
 
     def _status(self, request, verb, target):
         if verb == 'get':
@@ -129,9 +129,9 @@ class Service:
         if verb != 'get':
             edit = _edit(request, verb)
 
-            def write(found):
-                scale = scales.read(found)
-                scales.write(found, edit(scale) or scale)
+            def write(present):
+                scale = scales.read(present)
+                scales.write(present, edit(scale) or scale)
 
             value = self.registry.change(
                 target.resource, target.namespace, target.name, write,
@@ -166,18 +166,19 @@ class Service:
 
     def _review(self, request):
         review = request.json()
-        wanted = review.get('spec', {}).get('resourceAttributes', {})
-        resource = next((each for each in resources.ALL if (
-            each.group, each.plural) == (wanted.get('group', ''),
-                                         wanted.get('resource'))), None)
+        attributes = review.get('spec', {}).get('resourceAttributes', {})
+        resource = next((candidate for candidate in resources.ALL
+                         if (candidate.group, candidate.plural)
+                         == (attributes.get('group', ''),
+                             attributes.get('resource'))), None)
         allowed = resource is not None and self.access.allows(
-            request.user, wanted.get('verb', ''), routes.Target(
-                resource, wanted.get('namespace', ''),
-                wanted.get('name', ''), wanted.get('subresource', '')))
+            request.user, attributes.get('verb', ''), routes.Target(
+                resource, attributes.get('namespace', ''),
+                attributes.get('name', ''), attributes.get('subresource', '')))
         return dict(review, status={'allowed': allowed})
 
     def nonresource(self, path):
-        """What is there beside objects: discovery and health."""
+        """Return the answer beside objects: discovery and health."""
         path = path.rstrip('/')
         if path in ('/healthz', '/livez', '/readyz'):
             return Raw(200, {'Content-Type': 'text/plain'}, b'ok')
@@ -191,18 +192,18 @@ class Service:
         if path == '/apis':
             return resources.groups()
         parts = path.strip('/').split('/')
-        found = None
+        answer = None
         if parts[0] == 'api' and len(parts) == 2:
-            found = resources.discover('', parts[1], self.without)
+            answer = resources.discover('', parts[1], self.without)
         elif parts[0] == 'apis' and len(parts) == 3:
-            found = resources.discover(*parts[1:], self.without)
+            answer = resources.discover(*parts[1:], self.without)
         elif parts[0] == 'apis' and len(parts) == 2:
-            found = next((dict(each, kind='APIGroup', apiVersion='v1')
-                          for each in resources.groups()['groups']
-                          if each['name'] == parts[1]), None)
-        if found is None:
+            answer = next((dict(group, kind='APIGroup', apiVersion='v1')
+                          for group in resources.groups()['groups']
+                          if group['name'] == parts[1]), None)
+        if answer is None:
             raise errors.no_page()
-        return found
+        return answer
 
 
 def _selection(request, target):
@@ -211,16 +212,16 @@ def _selection(request, target):
 
 
 def _options(request):
-    found = request.query.get('dryRun')
-    if found not in (None, 'All'):
-        raise errors.bad_request(f'Invalid value: "{found}": dryRun')
-    return {'dry_run': found == 'All',
+    dry_run = request.query.get('dryRun')
+    if dry_run not in (None, 'All'):
+        raise errors.bad_request(f'Invalid value: "{dry_run}": dryRun')
+    return {'dry_run': dry_run == 'All',
             'strict': request.query.get('fieldValidation') not in (
                 'Ignore', 'Warn')}
 
 
 def _edit(request, verb):
-    """What a request does to an object: a function."""
+    """Return a function with the effect of a request on an object."""
     if verb == 'update':
         return lambda _old: request.json()
     apply = patches.KINDS.get(request.kind)
@@ -234,25 +235,25 @@ def _edit(request, verb):
 
 
 def _delete_options(request):
-    found = {}
+    options = {}
     if request.body:
-        found = schema.read(DELETE_OPTIONS, request.json())
+        options = schema.read(DELETE_OPTIONS, request.json())
     for name, kind in OPTIONS.items():
         if name in request.query:
             text = request.query[name]
             try:
-                found[name] = text == 'true' if kind is bool else kind(text)
+                options[name] = text == 'true' if kind is bool else kind(text)
             except ValueError as error:
                 raise errors.bad_request(f'{name}: {error}') from error
     if 'dryRun' in request.query:
-        found['dryRun'] = [request.query['dryRun']]
-    return found
+        options['dryRun'] = [request.query['dryRun']]
+    return options
 
 
 def decode(body):
-    """The JSON of a body.
+    """Return the JSON of a body.
 
-    :raises ApiError: it is none.
+    :raises ApiError: the body is not JSON.
     """
     try:
         return orjson.loads(body)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The state of the cluster, and how it came about: a small etcd."""
+"""State and history of the cluster: a small etcd."""
 
 import collections
 import threading
@@ -14,12 +14,12 @@ FIRST = 100      # resource versions begin above this
 
 
 def copy(value):
-    """A deep copy of JSON."""
+    """Return a deep copy of JSON."""
     return orjson.loads(orjson.dumps(value))
 
 
 def key(value):
-    """(namespace, name) of an object."""
+    """Return (namespace, name) of an object."""
     return (value['metadata'].get('namespace', ''),
             value['metadata']['name'])
 
@@ -27,9 +27,9 @@ def key(value):
 class Store:
     """Objects by kind, namespace and name, under one resource version.
 
-    An object that is stored is never changed, only replaced, so readers need
-    no copies of what they only read.  ``changed`` is notified of every event;
-    its lock makes several calls one transaction.
+    Stored objects never change, only get replaced, so readers need no copies.
+    ``changed`` is notified of every event; the lock of ``changed`` makes
+    several calls one transaction.
     """
 
     def __init__(self):
@@ -41,19 +41,20 @@ class Store:
         self._events = collections.deque()
 
     def get(self, resource, namespace, name):
-        """An object, or ``None``."""
+        """Return an object, or ``None``."""
         with self.changed:
             return self._objects[resource].get((namespace or '', name))
 
     def list(self, resource, namespace=None):
-        """Objects by namespace and name."""
+        """Return objects ordered by namespace and name."""
         with self.changed:
-            return [value for (found, _name), value in sorted(
+            return [value for (place, _name), value in sorted(
                 self._objects[resource].items())
-                if not namespace or found == namespace]
+                if not namespace or place == namespace]
 
     def put(self, resource, value):
-        """Store a new or a changed object; returns it with its version."""
+        """Store a new or a changed object; return the object with a version.
+        """
         with self.changed:
             previous = self._objects[resource].get(key(value))
             self._stamp(value)
@@ -63,7 +64,7 @@ class Store:
         return value
 
     def remove(self, resource, namespace, name):
-        """Take an object away; returns its last state, or ``None``."""
+        """Remove an object; return the last state, or ``None``."""
         with self.changed:
             previous = self._objects[resource].pop((namespace or '', name),
                                                    None)
@@ -75,20 +76,20 @@ class Store:
         return value
 
     def since(self, version):
-        """Events after a version, oldest first; ``None`` if they are not all
-        known any more."""
+        """Return the events after a version, oldest first; ``None`` for a
+        forgotten past."""
         with self.changed:
             if version < self.oldest:
                 return None
-            found = []
+            events = []
             for event in reversed(self._events):
                 if event.version <= version:
                     break
-                found.append(event)
-            return found[::-1]
+                events.append(event)
+            return events[::-1]
 
     def compact(self):
-        """Forget how the present state came about."""
+        """Forget the history."""
         with self.changed:
             self._events.clear()
             # A version that no object has: who watches from the newest one
@@ -98,7 +99,7 @@ class Store:
             self.changed.notify_all()
 
     def close(self):
-        """Let go whoever waits."""
+        """Wake all waiting threads for good."""
         with self.changed:
             self.closed = True
             self.changed.notify_all()

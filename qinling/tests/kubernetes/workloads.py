@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Defaults and checks of what is not a pod."""
+"""Defaults and checks of other objects than pods."""
 
 import base64
 import re
@@ -63,7 +63,7 @@ def default_policy(value):
 
 
 def check_replicated(causes, value, old):
-    """A deployment or a replica set."""
+    """Check a deployment or a replica set."""
     spec = value['spec']
     if spec['replicas'] < 0:
         causes.invalid('spec.replicas', spec['replicas'],
@@ -95,11 +95,12 @@ def check_replicated(causes, value, old):
 def _selector(causes, spec):
     selector = spec['selector']
     names.selector(causes, selector, 'spec.selector')
-    found = spec.get('template', {}).get('metadata', {}).get('labels', {})
+    template_labels = spec.get('template', {}).get('metadata',
+                                                   {}).get('labels', {})
     if not selector:
         causes.invalid('spec.selector', 'LabelSelector', 'empty selector is '
                        'invalid for deployment')
-    elif not selectors.matches(selector, found):
+    elif not selectors.matches(selector, template_labels):
         causes.invalid('spec.template.metadata.labels', 'map',
                        '`selector` does not match template `labels`')
 
@@ -141,12 +142,12 @@ def int_or_percent(causes, value, field):
 
 def check_budget(causes, value, _old):
     spec = value['spec']
-    given = [name for name in ('minAvailable', 'maxUnavailable')
-             if name in spec]
-    if len(given) > 1:
+    bounds = [name for name in ('minAvailable', 'maxUnavailable')
+              if name in spec]
+    if len(bounds) > 1:
         causes.invalid('spec', 'PodDisruptionBudgetSpec', 'minAvailable and '
                        'maxUnavailable cannot be both set')
-    for name in given:
+    for name in bounds:
         int_or_percent(causes, spec[name], f'spec.{name}')
     names.selector(causes, spec.get('selector', {}), 'spec.selector')
 

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What operators deploy: manifests and images.  Nothing here needs a cluster
-or a builder."""
+"""Tests of manifests and images for operators, without a cluster or a builder.
+"""

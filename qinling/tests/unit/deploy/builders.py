@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A double of docker, podman and buildah, for what tools/docker/build.sh asks
-of them.  It builds nothing; its containers answer as images of ours would.
+"""Double of docker, podman and buildah for tools/docker/build.sh.
+
+The double builds no image; the containers answer like containers of real
+images.
 
 Run as ``python builders.py <name> <word>...``, with the environment
 
-* ``DOUBLE_STATE``: a directory; ``calls`` in it gets each call, as JSON
-* ``DOUBLE_WORKS``: the names of those whose daemon answers
+* ``DOUBLE_STATE``: a directory; the file ``calls`` there gets every call, as
+  JSON
+* ``DOUBLE_WORKS``: the names of the builders with a running daemon
 * ``DOUBLE_FAULT``: ``build``, ``run`` or ``push`` fails; ``root`` and
-  ``silent`` are how containers can be wrong
+  ``silent`` break the containers
 """
 
 import hmac
@@ -25,7 +28,7 @@ ROOT = dict(CONFINED, uid=0)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """What a worker or the service answers."""
+    """HTTP handler with the answers of a worker or of the service."""
 
     def do_GET(self):
         self.answer({
@@ -40,8 +43,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             'log': 'Adding.\n'}).encode()}[self.path])
 
     def answer(self, body):
-        given = self.headers.get('X-Qinling-Secret', self.server.secret)
-        self.send_response(200 if given == self.server.secret else 403)
+        secret = self.headers.get('X-Qinling-Secret', self.server.secret)
+        self.send_response(200 if secret == self.server.secret else 403)
         self.send_header('Content-Length', str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -51,7 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def serve(fault):
-    """Be a container: print the port, then answer."""
+    """Serve as a container: print the port, then answer."""
     server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
     server.fault = fault
     server.secret = hmac.new(
@@ -62,8 +65,7 @@ def serve(fault):
 
 
 def start(words, fault):
-    """The name of a new container, of which only named variables are
-    known."""
+    """Return the name of a new container, with only the named variables."""
     passed = {words[at + 1] for at, word in enumerate(words) if word == '-e'}
     environment = {name: value for name, value in os.environ.items()
                    if not name.startswith('QINLING_') or name in passed}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The instructions of tools/docker, as far as the tests must know them."""
+"""Parser for the instructions of tools/docker."""
 
 import fnmatch
 import json
@@ -14,20 +14,20 @@ SERVICE = DIRECTORY / 'Dockerfile.service'
 
 
 def table():
-    """(name, language, base) of each line of the table of runtimes."""
+    """Return (name, language, base) of each line of the table of runtimes."""
     return [tuple(line.split())
             for line in (DIRECTORY / 'images').read_text().splitlines()
             if line and not line.startswith('#')]
 
 
 def languages():
-    """The languages that have a bootstrap."""
+    """Return the languages with a bootstrap."""
     return {language for _name, language, _base in table()
             if list(manifests.CHECKOUT.glob(f'qinling/runtimes/{language}.*'))}
 
 
 def instructions(path):
-    """(word, rest) of each instruction of a Dockerfile."""
+    """Return (word, rest) of each instruction of a Dockerfile."""
     text = re.sub(r'(?m)^#.*\n', '', path.read_text())
     text = text.replace('\\\n', '')
     return [tuple(line.split(None, 1))
@@ -35,12 +35,12 @@ def instructions(path):
 
 
 def only(path, word):
-    """The rest of the last instruction with this word."""
-    return [rest for each, rest in instructions(path) if each == word][-1]
+    """Return the rest of the last instruction with a word."""
+    return [rest for name, rest in instructions(path) if name == word][-1]
 
 
 def copies(path, **arguments):
-    """(sources, target) of what is copied from the checkout."""
+    """Return (sources, target) of every copy from the checkout."""
     for word, rest in instructions(path):
         if word == 'COPY' and not rest.startswith('--from'):
             for name, value in arguments.items():
@@ -51,15 +51,15 @@ def copies(path, **arguments):
 
 
 def expand(pattern):
-    """The files that a COPY means; there must be some."""
-    found = sorted(manifests.CHECKOUT.glob(pattern))
-    assert found, f'{pattern} is not there'
-    return found
+    """Return the files of a COPY, at least one."""
+    paths = sorted(manifests.CHECKOUT.glob(pattern))
+    assert paths, f'{pattern} is not there'
+    return paths
 
 
 def sent(path):
-    """Whether .dockerignore lets a file of the checkout into builds; the
-    last line that matches decides."""
+    """Return whether .dockerignore lets a file of the checkout into builds, by
+    the last matching line."""
     name = path.relative_to(manifests.CHECKOUT).as_posix()
     inside = True
     for line in (manifests.CHECKOUT / '.dockerignore').read_text().split('\n'):
@@ -70,7 +70,8 @@ def sent(path):
 
 
 def _matches(name, pattern):
-    """Whether a pattern means a file or a directory above it."""
+    """Return whether a pattern matches a file or a directory above the file.
+    """
     parts = name.split('/')
     heads = ['/'.join(parts[:end]) for end in range(1, len(parts) + 1)]
     if pattern.startswith('**/'):
@@ -80,7 +81,7 @@ def _matches(name, pattern):
 
 
 def lay_out(root, language):
-    """Copy what the image of a language gets below a directory."""
+    """Copy the files of a language's image below a directory."""
     for sources, target in copies(WORKER, LANGUAGE=language):
         place = root / target.lstrip('/')
         if target.endswith('/'):
@@ -90,5 +91,5 @@ def lay_out(root, language):
 
 
 def settings(language):
-    """What the agent of a language's image is set to."""
+    """Return the settings of the agent in a language's image."""
     return json.loads((DIRECTORY / f'{language}.json').read_text())

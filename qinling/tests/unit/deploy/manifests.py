@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifests of etc/kubernetes, as files and as kustomize builds them."""
+"""Manifests of etc/kubernetes, from the files and from kustomize."""
 
 import pathlib
 import shutil
@@ -20,12 +20,12 @@ CLUSTER = {'Namespace', 'ClusterRole', 'ClusterRoleBinding'}
 
 
 def kustomization(directory):
-    """The file that tells what belongs together."""
+    """Return the content of a kustomization file."""
     return yaml.safe_load((directory / 'kustomization.yaml').read_text())
 
 
 def files(directory):
-    """Every file of objects that a kustomization names, its bases too."""
+    """Return every file of objects in a kustomization and in the bases."""
     for name in kustomization(directory)['resources']:
         path = (directory / name).resolve()
         if path.is_dir():
@@ -35,16 +35,15 @@ def files(directory):
 
 
 def written(directory):
-    """The objects as they stand in the files, without what kustomize does
-    to them."""
-    return [made for path in files(directory)
-            for made in yaml.safe_load_all(path.read_text())]
+    """Return the objects from the files, before kustomize."""
+    return [item for path in files(directory)
+            for item in yaml.safe_load_all(path.read_text())]
 
 
 def built(directory):
-    """The objects that "kubectl apply -k" would send.
+    """Return the objects of "kubectl apply -k".
 
-    :raises SkipTest: there is no kubectl.
+    :raises SkipTest: kubectl is missing.
     """
     if not shutil.which('kubectl'):
         raise unittest.SkipTest('There is no kubectl on this machine.')
@@ -54,33 +53,33 @@ def built(directory):
 
 
 def of_kind(objects, *kinds):
-    """The objects of some kinds."""
-    return [made for made in objects if made['kind'] in kinds]
+    """Return the objects of some kinds."""
+    return [item for item in objects if item['kind'] in kinds]
 
 
-def name(made):
-    """How messages call an object."""
-    meta = made['metadata']
-    return f'{made["kind"]} {meta.get("namespace", "")}/{meta["name"]}'
+def name(item):
+    """Return the name of an object for messages."""
+    meta = item['metadata']
+    return f'{item["kind"]} {meta.get("namespace", "")}/{meta["name"]}'
 
 
-def template(made):
-    """The template of the pods that an object makes, or ``None``."""
-    return made.get('spec', {}).get('template')
+def template(item):
+    """Return the pod template of an object, or ``None``."""
+    return item.get('spec', {}).get('template')
 
 
 def workloads(objects):
-    """(object, template of its pods) of all that makes pods."""
-    return [(made, template(made)) for made in objects if template(made)]
+    """Return (object, pod template) of all objects with pods."""
+    return [(item, template(item)) for item in objects if template(item)]
 
 
 def containers(pod):
-    """All containers of a pod's specification."""
+    """Return all containers of a pod's specification."""
     return pod.get('initContainers', []) + pod['containers']
 
 
 def selects(selector, labels):
-    """Whether a label selector matches labels."""
+    """Return whether a label selector matches labels."""
     if not all(labels.get(key) == value for key, value in
                (selector.get('matchLabels') or {}).items()):
         return False

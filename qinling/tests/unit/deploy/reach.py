@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What network policies let through, as Kubernetes defines it.
+"""Reachability by network policies, as defined by Kubernetes.
 
-Somebody is a dict: ``namespace`` and ``labels`` of a pod, and an ``address``.
-Whether an ipBlock means pods, too, is left to the network plugin; here it
-does, which lets more through.
+An endpoint is a dict: ``namespace`` and ``labels`` of a pod, and an
+``address``.  Network plugins decide whether an ipBlock includes pods; here an
+ipBlock does, and more connections pass.
 """
 
 import ipaddress
@@ -14,19 +14,19 @@ POD = '10.244.0.1'  # of every pod
 
 
 def pod(namespace, **labels):
-    """Somebody that is a pod; underscores stand for the usual prefix."""
+    """Return the endpoint of a pod; underscores stand for the usual prefix."""
     return {'namespace': namespace, 'address': POD, 'labels': {
         'app.kubernetes.io/' + key.replace('_', '-'): value
         for key, value in labels.items()}}
 
 
 def machine(address):
-    """Somebody that is no pod."""
+    """Return an endpoint outside of pods."""
     return {'address': address, 'namespace': None, 'labels': {}}
 
 
 def allowed(policies, source, target, port, protocol='TCP'):
-    """Whether a connection is possible."""
+    """Return whether a connection is possible."""
     return (_passes(policies, 'Egress', source, target, port, protocol)
             and _passes(policies, 'Ingress', target, source, port, protocol))
 
@@ -51,33 +51,33 @@ def _concerns(policy, subject):
 
 def _matches_port(rule, port, protocol):
     return 'ports' not in rule or any(
-        each.get('port') in (None, port)
-        and each.get('protocol', 'TCP') == protocol
-        for each in rule['ports'])
+        allowed_port.get('port') in (None, port)
+        and allowed_port.get('protocol', 'TCP') == protocol
+        for allowed_port in rule['ports'])
 
 
-def _matches_peer(peers, somebody, home):
+def _matches_peer(peers, endpoint, home):
     return peers is None or any(
-        _is_peer(peer, somebody, home) for peer in peers)
+        _is_peer(peer, endpoint, home) for peer in peers)
 
 
-def _is_peer(peer, somebody, home):
+def _is_peer(peer, endpoint, home):
     if 'ipBlock' in peer:
         return _in_block(peer['ipBlock'],
-                         ipaddress.ip_address(somebody['address']))
-    if somebody['namespace'] is None:
+                         ipaddress.ip_address(endpoint['address']))
+    if endpoint['namespace'] is None:
         return False
     if 'namespaceSelector' in peer:
         # Kubernetes gives every namespace this label.
-        labels = {'kubernetes.io/metadata.name': somebody['namespace']}
+        labels = {'kubernetes.io/metadata.name': endpoint['namespace']}
         if not manifests.selects(peer['namespaceSelector'], labels):
             return False
-    elif somebody['namespace'] != home:
+    elif endpoint['namespace'] != home:
         return False
-    return manifests.selects(peer.get('podSelector', {}), somebody['labels'])
+    return manifests.selects(peer.get('podSelector', {}), endpoint['labels'])
 
 
 def _in_block(block, address):
     return address in ipaddress.ip_network(block['cidr']) and not any(
-        address in ipaddress.ip_network(each)
-        for each in block.get('except', []))
+        address in ipaddress.ip_network(exception)
+        for exception in block.get('except', []))

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a pod must be like that the Pod Security Standard "restricted" lets
-in, and what we ask beyond that."""
+"""Pod Security Standard "restricted", with stricter rules of Qinling."""
 
 from qinling.tests.unit.deploy import manifests
 
@@ -12,7 +11,7 @@ INHERITED = ('runAsNonRoot', 'runAsUser', 'seccompProfile')
 
 
 def violations(pod):
-    """Sentences on what is wrong with a pod's specification."""
+    """Return sentences on the faults in a pod's specification."""
     for name in HOST:
         if pod.get(name):
             yield f'{name} is set'

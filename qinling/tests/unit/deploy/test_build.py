@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tools/docker/build.sh, with doubles of the builders."""
+"""Tests of tools/docker/build.sh, with doubles of the builders."""
 
 import json
 import os
@@ -36,7 +36,7 @@ class BuildTest(base.BaseTestCase):
         python.chmod(0o755)
 
     def build(self, *words, works='docker', fault=''):
-        """Run the script; returns what it left."""
+        """Run the script and return the completed process."""
         return subprocess.run(
             [str(SCRIPT), *words], capture_output=True, text=True,
             stdin=subprocess.DEVNULL, env=dict(
@@ -45,7 +45,7 @@ class BuildTest(base.BaseTestCase):
                 PATH=f'{self.directory}:{os.environ["PATH"]}'))
 
     def calls(self, verb):
-        """The calls of builders with a verb."""
+        """Return the calls of builders with a verb."""
         path = self.directory / 'calls'
         calls = map(json.loads, path.read_text().splitlines())
         return [call for call in calls if call[1] == verb]
@@ -62,7 +62,7 @@ class BuildTest(base.BaseTestCase):
         self.assertEqual([f'r.example.com/q/{image}:7' for image in IMAGES],
                          done.stdout.splitlines())
 
-    def test_what_has_no_bootstrap_is_not_there(self):
+    def test_language_without_bootstrap_is_skipped(self):
         table = (SCRIPT.parent / 'images').read_text()
         for line in table.splitlines():
             if line and not line.startswith('#'):
@@ -73,10 +73,10 @@ class BuildTest(base.BaseTestCase):
                 self.assertEqual(0 if there else 2, done.returncode, name)
 
     def test_usage(self):
-        for words, sentence in (
-                (['--what'], 'Unknown option --what'),
-                (['ruby'], 'Unknown image ruby; use service '),
-                (['--builder', 'kaniko'], 'Unknown builder kaniko; use docker')):
+        for words, sentence in ((['--what'], 'Unknown option --what'),
+                                (['ruby'], 'Unknown image ruby; use service '),
+                                (['--builder', 'kaniko'],
+                                 'Unknown builder kaniko; use docker')):
             done = self.build(*words)
             self.assertEqual(2, done.returncode, words)
             self.assertIn(sentence, done.stderr)
@@ -147,7 +147,7 @@ class BuildTest(base.BaseTestCase):
             self.assertNotIn('Done:', done.stdout)
         self.assertEqual(1, len(self.calls('push')))
 
-    def test_last_words_are_shown(self):
+    def test_end_of_the_log_is_shown(self):
         done = self.build('python-3.13', fault='root')
         self.assertIn('the last words of the container',
                       done.stdout + done.stderr)

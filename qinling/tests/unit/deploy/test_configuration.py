@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration of a cluster means what it should, to our programs."""
+"""Tests of the configuration in the manifests, with the real programs."""
 
 import pathlib
 import re
@@ -24,26 +24,26 @@ CONFIGURATION = pathlib.PurePath('/etc/qinling')
 
 
 def secret():
-    """What the script of the demo prints."""
+    """Return the output of the script of the demo."""
     return yaml.safe_load(subprocess.run(
         [str(SECRET)], check=True, capture_output=True).stdout)
 
 
-def taken(value):
-    """(secret, key) of everything in a pod that comes from a secret."""
+def list_secret_keys(value):
+    """Yield (secret, key) of all references to secrets in a pod."""
     if isinstance(value, list):
-        for each in value:
-            yield from taken(each)
+        for item in value:
+            yield from list_secret_keys(item)
     elif isinstance(value, dict):
-        for key, each in value.items():
+        for key, child in value.items():
             if key == 'secretKeyRef':
-                yield each['name'], each['key']
+                yield child['name'], child['key']
             elif key == 'secret':
-                name = each.get('name') or each['secretName']
-                for item in each['items']:
+                name = child.get('name') or child['secretName']
+                for item in child['items']:
                     yield name, item['key']
             else:
-                yield from taken(each)
+                yield from list_secret_keys(child)
 
 
 class ConfigurationTest(base.BaseTestCase):
@@ -59,11 +59,11 @@ class ConfigurationTest(base.BaseTestCase):
         self.conf = qinling_conf.load(
             files=[str(FILE), str(self.connections)])
         objects = manifests.written(manifests.DIRECTORY / 'overlays' / 'demo')
-        self.pods = {made['metadata']['name']: template['spec']
-                     for made, template in manifests.workloads(objects)}
+        self.pods = {item['metadata']['name']: template['spec']
+                     for item, template in manifests.workloads(objects)}
 
     def validate(self, path):
-        """What the validator of oslo.config says of a file."""
+        """Return the findings of the validator of oslo.config in a file."""
         return subprocess.run(
             [sys.executable, '-m', 'oslo_config.validator',
              '--config-file', str(GENERATOR), '--input-file', str(path)],
@@ -84,12 +84,12 @@ class ConfigurationTest(base.BaseTestCase):
         self.assertEqual('kubernetes', self.conf.engine.orchestrator)
         self.assertEqual(manifests.WORKERS, self.conf.kubernetes.namespace)
 
-    def test_engines_are_those_that_workers_let_in(self):
+    def test_worker_policies_admit_the_engines(self):
         options = self.conf.kubernetes
         self.assertEqual(manifests.CONTROL, options.engine_namespace)
-        engine, = (template for made, template in manifests.workloads(
+        engine, = (template for item, template in manifests.workloads(
             manifests.written(manifests.BASE))
-            if made['metadata']['name'] == 'qinling-engine')
+            if item['metadata']['name'] == 'qinling-engine')
         self.assertTrue(manifests.selects(
             {'matchLabels': options.engine_labels},
             engine['metadata']['labels']))
@@ -108,14 +108,16 @@ class ConfigurationTest(base.BaseTestCase):
             self.assertNotEqual(ours[name], theirs[name])
             self.assertRegex(theirs[name], '[0-9a-f]{48}')
 
-    def test_secret_is_what_pods_want(self):
+    def test_secret_has_the_keys_used_by_pods(self):
         meta = self.secret['metadata']
         self.assertEqual((manifests.SECRET, manifests.CONTROL),
                          (meta['name'], meta['namespace']))
-        wanted = [each for pod in self.pods.values() for each in taken(pod)]
-        self.assertEqual({manifests.SECRET}, {name for name, _key in wanted})
+        references = [reference for pod in self.pods.values()
+                      for reference in list_secret_keys(pod)]
+        self.assertEqual({manifests.SECRET}, {name for name,
+                                              _key in references})
         self.assertEqual(set(self.secret['stringData']),
-                         {key for _name, key in wanted})
+                         {key for _name, key in references})
 
     def test_no_connection_in_the_public_file(self):
         text = FILE.read_text()
@@ -166,7 +168,7 @@ class ConfigurationTest(base.BaseTestCase):
 
 
 class CommandsTest(base.BaseTestCase):
-    """The commands of the containers, run as they stand in the manifests."""
+    """Commands of the containers, run as written in the manifests."""
 
     def setUp(self):
         super().setUp()
@@ -176,12 +178,12 @@ class CommandsTest(base.BaseTestCase):
         (self.directory / 'qinling.conf').write_text(FILE.read_text())
         (self.directory / 'qinling.conf.d' / 'connections.conf').write_text(
             f'[database]\nconnection = sqlite:///{self.directory}/db\n')
-        self.pods = {made['metadata']['name']: template['spec']
-                     for made, template in manifests.workloads(
+        self.pods = {item['metadata']['name']: template['spec']
+                     for item, template in manifests.workloads(
                          manifests.written(manifests.BASE))}
 
     def run_manage(self, words):
-        """Run qinling-db-manage with the words of a container."""
+        """Run qinling-db-manage with the arguments of a container."""
         words = [word.replace(str(CONFIGURATION), str(self.directory))
                  for word in words]
         return subprocess.run(
@@ -190,8 +192,8 @@ class CommandsTest(base.BaseTestCase):
             capture_output=True, text=True)
 
     def start_api(self):
-        """Start qinling-api with the words of its container, but for the
-        port and the bus; returns the process."""
+        """Start qinling-api with the arguments of the container, except the
+        port and the bus; return the process."""
         (self.directory / 'qinling.conf.d' / 'test.conf').write_text(
             '[DEFAULT]\ntransport_url = fake:/\n'
             '[api]\nhost = 127.0.0.1\nport = 0\n'
@@ -209,15 +211,15 @@ class CommandsTest(base.BaseTestCase):
         return process
 
     def check_of(self, name):
-        """The words of the check that a pod waits for."""
+        """Return the arguments of a pod's readiness check."""
         container, = self.pods[name]['initContainers']
         self.assertEqual(['sh', '-c'], container['command'])
         script, = container['args']
-        found = re.fullmatch(
+        match = re.fullmatch(
             'until qinling-db-manage (.*); do sleep 3; done', script)
-        return found.group(1).split()
+        return match.group(1).split()
 
-    def test_schema_is_waited_for(self):
+    def test_pods_wait_for_the_schema(self):
         for name in ('qinling-api', 'qinling-engine'):
             done = self.run_manage(self.check_of(name))
             self.assertEqual(1, done.returncode, done.stderr)
@@ -235,9 +237,9 @@ class CommandsTest(base.BaseTestCase):
         self.run_manage(container['args'])
         program = self.start_api()
         # What a pod says on its standard error is what kubectl shows.
-        url = next(found.group(1) for found in (
+        url = next(match.group(1) for match in (
             re.search(r'Serving at (\S+)\.$', line)
-            for line in program.stderr) if found)
+            for line in program.stderr) if match)
         container, = self.pods['qinling-api']['containers']
         # No bus is here, which an API that is ready needs.
         probe = container['livenessProbe']['httpGet']
@@ -246,7 +248,7 @@ class CommandsTest(base.BaseTestCase):
         program.terminate()
         self.assertEqual(0, program.wait(agents.PATIENCE))
 
-    def test_files_are_where_programs_look(self):
+    def test_configuration_files_are_on_the_search_path(self):
         for pod in self.pods.values():
             for container in manifests.containers(pod):
                 words = ' '.join(container.get('command', [])

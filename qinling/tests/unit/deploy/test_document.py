@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The document for operators names what is there."""
+"""Tests of the names in the document for operators."""
 
 import re
 
@@ -17,17 +17,17 @@ class DocumentTest(base.BaseTestCase):
 
     def test_options(self):
         conf = qinling_conf.load(files=[])
-        named = re.findall(r'``\[(\w+)\]\s+(\w+)', DOCUMENT)
-        self.assertIn(('kubernetes', 'allow_egress'), named)
-        for group, option in named:
+        options = re.findall(r'``\[(\w+)\]\s+(\w+)', DOCUMENT)
+        self.assertIn(('kubernetes', 'allow_egress'), options)
+        for group, option in options:
             self.assertIn(option, conf[group])
 
     def test_files(self):
         # What begins with a slash is in a container.
-        named = set(re.findall(r'(?<![\w/.])(?:etc|tools)/[\w/.-]*\w',
+        names = set(re.findall(r'(?<![\w/.])(?:etc|tools)/[\w/.-]*\w',
                                DOCUMENT))
-        self.assertIn('etc/kubernetes/overlays/external', named)
-        for name in named:
+        self.assertIn('etc/kubernetes/overlays/external', names)
+        for name in names:
             self.assertTrue((manifests.CHECKOUT / name).exists(), name)
 
     def test_reasons(self):
@@ -35,10 +35,10 @@ class DocumentTest(base.BaseTestCase):
             self.assertIn(f'``{reason}``', DOCUMENT)
 
     def test_objects(self):
-        for made in manifests.written(manifests.DIRECTORY / 'overlays'
+        for item in manifests.written(manifests.DIRECTORY / 'overlays'
                                       / 'external'):
-            if made['kind'] in ('Namespace', 'Job', 'Deployment',
+            if item['kind'] in ('Namespace', 'Job', 'Deployment',
                                 'PersistentVolumeClaim'):
                 self.assertIn(
-                    f'{made["kind"]} ``{made["metadata"]["name"]}``',
+                    f'{item["kind"]} ``{item["metadata"]["name"]}``',
                     DOCUMENT)

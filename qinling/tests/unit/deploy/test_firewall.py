@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules for hosts whose workers have the network."""
+"""Tests of the rules for hosts with networked workers."""
 
 import json
 import pathlib
@@ -74,14 +74,14 @@ class TestFirewall(base.BaseTestCase):
             f'{first}-{last}',
             re.search('define workers = (.*)', RULES.read_text())[1])
 
-    def test_who_reaches_what(self):
+    def test_reachability_by_user(self):
         first = qinling_conf.load([], []).process.first_uid
         last = first + worker.Users.BLOCK * worker.Users.BLOCKS - 1
         users = [0, first - 1, first, last, last + 1]
-        places = [(each, 8080) for each in ADDRESSES] + [(NAMES, 53)]
+        places = [(address, 8080) for address in ADDRESSES] + [(NAMES, 53)]
         before = ['ip link set lo up']
-        before += [f'ip address add {each}/32 dev lo'
-                   for each in ADDRESSES[1:3]]
+        before += [f'ip address add {address}/32 dev lo'
+                   for address in ADDRESSES[1:3]]
         # To load them again changes nothing.
         before += [f'nft -f {RULES}'] * 2
         done = subprocess.run(
@@ -90,10 +90,10 @@ class TestFirewall(base.BaseTestCase):
              json.dumps([users, places])],
             capture_output=True, text=True, timeout=120)
         self.assertEqual('', done.stderr)
-        found = json.loads(done.stdout)
-        everything = found['0']
+        answers = json.loads(done.stdout)
+        everything = answers['0']
         self.assertLessEqual({*ADDRESSES[:3], NAMES}, set(everything))
         self.assertEqual(
             {'0': everything, str(first - 1): everything,
              str(first): [NAMES], str(last): [NAMES],
-             str(last + 1): everything}, found)
+             str(last + 1): everything}, answers)

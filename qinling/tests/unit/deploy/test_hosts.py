@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files for hosts without Kubernetes fit the programs."""
+"""Tests of the files for hosts without Kubernetes."""
 
 import configparser
 import importlib
@@ -17,18 +17,18 @@ MARGIN = 30
 
 
 def read(path):
-    """A file of sections, as systemd and uWSGI have them."""
-    found = configparser.RawConfigParser(
+    """Return the parsed sections of a file for systemd or uWSGI."""
+    parser = configparser.RawConfigParser(
         strict=False, comment_prefixes=('#', ';'))
-    found.optionxform = str
-    found.read(path)
-    return found
+    parser.optionxform = str
+    parser.read(path)
+    return parser
 
 
 class TestUnits(base.BaseTestCase):
     """Units of systemd."""
 
-    def test_each_daemon_has_one(self):
+    def test_each_daemon_has_a_unit(self):
         self.assertEqual(
             ['qinling-api', 'qinling-engine', 'qinling-standalone'],
             [path.stem for path in UNITS])
@@ -43,7 +43,7 @@ class TestUnits(base.BaseTestCase):
             self.assertIn(f'{path.stem} = ', scripts)
             self.assertEqual('--config-file', words[0])
 
-    def test_the_programs_do_what_the_units_promise(self):
+    def test_programs_support_the_unit_type(self):
         process = (TOP / 'qinling/cmd/process.py').read_text()
         for path in UNITS:
             service = read(path)['Service']

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Dockerfiles: what they say, and that what they copy is enough."""
+"""Tests of the Dockerfiles and of the copied files."""
 
 import configparser
 import contextlib
@@ -48,7 +48,7 @@ smoke = _load()
 class DockerfileTest(base.BaseTestCase):
 
     def lint(self, path):
-        """What hadolint says of a Dockerfile."""
+        """Return the findings of hadolint in a Dockerfile."""
         return subprocess.run([str(HADOLINT), '--no-color', str(path)],
                               capture_output=True, text=True)
 
@@ -64,7 +64,7 @@ class DockerfileTest(base.BaseTestCase):
         self.assertEqual(1, done.returncode)
         self.assertIn('DL3006', done.stdout)
 
-    def test_what_is_copied_is_sent_to_the_builder(self):
+    def test_copied_files_are_sent_to_the_builder(self):
         copied = [source for sources, _target in
                   dockerfiles.copies(dockerfiles.SERVICE)
                   for source in sources]
@@ -75,7 +75,7 @@ class DockerfileTest(base.BaseTestCase):
         for path in copied:
             self.assertTrue(dockerfiles.sent(path), path)
 
-    def test_nothing_else_is_sent(self):
+    def test_other_files_are_not_sent_to_the_builder(self):
         for name in ('.git/HEAD', '.venv-tests/bin/python', 'doc/source/a',
                      'qinling/tests/fixtures.py', 'qinling/a/__pycache__/b',
                      'etc/kubernetes/overlays/external/secret.yaml'):
@@ -92,18 +92,18 @@ class DockerfileTest(base.BaseTestCase):
     def test_user_of_the_service_is_that_of_its_pods(self):
         user = int(dockerfiles.only(dockerfiles.SERVICE, 'USER')
                    .partition(':')[0])
-        for made, template in manifests.workloads(
+        for item, template in manifests.workloads(
                 manifests.written(manifests.BASE)):
             self.assertEqual(
                 user, template['spec']['securityContext']['runAsUser'],
-                manifests.name(made))
+                manifests.name(item))
 
     def test_bases_are_pinned(self):
         for name, _language, image in dockerfiles.table():
             self.assertRegex(image, r'^docker\.io/library/\w+:\d[\w.-]+$')
             self.assertIn(':' + name.partition('-')[2], image)
 
-    def test_pythons_are_those_that_we_support(self):
+    def test_python_versions_are_supported(self):
         setup = configparser.ConfigParser()
         setup.read(manifests.CHECKOUT / 'setup.cfg')
         supported = re.findall(r'Python :: (3\.\d+)',
@@ -133,7 +133,7 @@ class DockerfileTest(base.BaseTestCase):
         for language in ON_ONE_MACHINE:
             self.assertTrue(dockerfiles.settings(language)['listen']
                             .endswith(f':{port}'))
-        policies = {made['metadata']['name']: made for made in yaml.
+        policies = {item['metadata']['name']: item for item in yaml.
                     safe_load_all((manifests.BASE / 'network.yaml')
                                   .read_text())}
         self.assertEqual(int(port), policies['engines']['spec']['egress'][0][
@@ -141,15 +141,15 @@ class DockerfileTest(base.BaseTestCase):
 
 
 class AgentTest(base.BaseTestCase):
-    """The files of an image start and run a function."""
+    """Agents started from the files of an image."""
 
     def setUp(self):
         super().setUp()
         self.root = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
 
     def lay_out(self, language, place):
-        """Make the files of an image, to be found at ``place``; returns what
-        the image starts."""
+        """Copy the files of an image below ``place``; return the command of
+        the image."""
         dockerfiles.lay_out(self.root, language)
         program, *words = json.loads(dockerfiles.only(
             dockerfiles.WORKER, 'ENTRYPOINT'))
@@ -164,7 +164,7 @@ class AgentTest(base.BaseTestCase):
                           for word in words)]
 
     def start(self, command):
-        """Start an agent as a container does; returns its address."""
+        """Start an agent like a container; return the address."""
         address = '127.0.0.1:%d' % ports.free()
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -176,7 +176,7 @@ class AgentTest(base.BaseTestCase):
         return address
 
     def start_here(self, language):
-        """The same in a directory, without protection."""
+        """Start an agent in a directory, without protection."""
         command = self.lay_out(language, str(self.root))
         code = dockerfiles.settings(language)['code'].lstrip('/')
         (self.root / code).mkdir(parents=True)

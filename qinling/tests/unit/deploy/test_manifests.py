@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifests, as files and as kustomize builds them."""
+"""Tests of the manifests, from the files and from kustomize."""
 
 import collections
 import copy
@@ -17,8 +17,8 @@ TRUSTED = {'qinling-engine'}
 
 
 class ManifestTest(base.BaseTestCase):
-    """Runs each check on the objects of every overlay, as they are in the
-    files; below it is done again with what kustomize makes of them."""
+    """Checks of the objects of every overlay, as written in the files;
+    :class:`BuiltTest` repeats the checks on the output of kustomize."""
 
     read = staticmethod(manifests.written)
 
@@ -29,135 +29,135 @@ class ManifestTest(base.BaseTestCase):
 
     def each(self):
         for name, objects in self.overlays.items():
-            for made in objects:
-                yield f'{name}: {manifests.name(made)}', made
+            for item in objects:
+                yield f'{name}: {manifests.name(item)}', item
 
     def pods(self):
         for name, objects in self.overlays.items():
-            for made, template in manifests.workloads(objects):
-                yield f'{name}: {manifests.name(made)}', made, template
+            for item, template in manifests.workloads(objects):
+                yield f'{name}: {manifests.name(item)}', item, template
 
     def test_overlays(self):
         self.assertEqual({'demo', 'external'}, set(self.overlays))
 
     def test_schema(self):
         version = kubernetes_validate.latest_version()
-        for what, made in self.each():
+        for title, item in self.each():
             try:
-                kubernetes_validate.validate(made, version, strict=True)
+                kubernetes_validate.validate(item, version, strict=True)
             except kubernetes_validate.ValidationError as e:
-                self.fail(f'{what}: {e.message}')
+                self.fail(f'{title}: {e.message}')
 
     def test_namespaces(self):
-        for what, made in self.each():
-            if made['kind'] in manifests.CLUSTER:
-                self.assertNotIn('namespace', made['metadata'], what)
+        for title, item in self.each():
+            if item['kind'] in manifests.CLUSTER:
+                self.assertNotIn('namespace', item['metadata'], title)
             else:
-                self.assertIn(made['metadata'].get('namespace'),
-                              (manifests.CONTROL, manifests.WORKERS), what)
+                self.assertIn(item['metadata'].get('namespace'),
+                              (manifests.CONTROL, manifests.WORKERS), title)
 
     def test_namespaces_are_restricted(self):
         for objects in self.overlays.values():
-            found = {made['metadata']['name']: made['metadata']['labels'][
+            levels = {item['metadata']['name']: item['metadata']['labels'][
                 'pod-security.kubernetes.io/enforce']
-                for made in manifests.of_kind(objects, 'Namespace')}
+                for item in manifests.of_kind(objects, 'Namespace')}
             self.assertEqual({manifests.CONTROL: 'restricted',
-                              manifests.WORKERS: 'restricted'}, found)
+                              manifests.WORKERS: 'restricted'}, levels)
 
-    def test_names_are_given_once(self):
+    def test_names_are_unique(self):
         for objects in self.overlays.values():
             count = collections.Counter(map(manifests.name, objects))
             self.assertEqual(len(objects), len(count), count)
 
     def test_pods_are_restricted(self):
-        for what, _made, template in self.pods():
+        for title, _made, template in self.pods():
             self.assertEqual([], list(restricted.violations(
-                template['spec'])), what)
+                template['spec'])), title)
 
     def test_no_passwords(self):
-        for what, made in self.each():
-            self.assertNotEqual('Secret', made['kind'], what)
-            for name, text in made.get('data', {}).items():
+        for title, item in self.each():
+            self.assertNotEqual('Secret', item['kind'], title)
+            for name, text in item.get('data', {}).items():
                 for line in text.splitlines():
                     option = line.partition('=')[0]
                     if not line.startswith('#'):
-                        self.assertNotRegex(option, PASSWORD, what)
+                        self.assertNotRegex(option, PASSWORD, title)
 
     def test_no_passwords_in_the_environment(self):
-        for what, _made, template in self.pods():
+        for title, _made, template in self.pods():
             for container in manifests.containers(template['spec']):
                 for variable in container.get('env', []):
                     name = variable['name']
                     if PASSWORD.search(name) and 'valueFrom' not in variable:
-                        self.assertTrue(name.endswith('_FILE'), what)
+                        self.assertTrue(name.endswith('_FILE'), title)
 
     def test_workloads_select_their_own_pods(self):
-        for what, made, template in self.pods():
+        for title, item, template in self.pods():
             labels = template['metadata']['labels']
-            if made['kind'] != 'Job':
+            if item['kind'] != 'Job':
                 self.assertTrue(manifests.selects(
-                    made['spec']['selector'], labels), what)
+                    item['spec']['selector'], labels), title)
             for spread in template['spec'].get(
                     'topologySpreadConstraints', []):
                 self.assertTrue(manifests.selects(
-                    spread['labelSelector'], labels), what)
+                    spread['labelSelector'], labels), title)
 
-    def test_others_select_pods(self):
+    def test_selectors_of_policies_and_budgets_match_pods(self):
         for objects in self.overlays.values():
-            for made in manifests.of_kind(
+            for item in manifests.of_kind(
                     objects, 'PodDisruptionBudget', 'NetworkPolicy'):
-                spec = made['spec']
+                spec = item['spec']
                 selector = spec.get('selector', spec.get('podSelector'))
                 if selector:
-                    self.assertTrue(self.selected(objects, made, selector),
-                                    manifests.name(made))
+                    self.assertTrue(self.selected(objects, item, selector),
+                                    manifests.name(item))
 
     def test_services_lead_to_ports(self):
         for objects in self.overlays.values():
-            for made in manifests.of_kind(objects, 'Service'):
-                pods = self.selected(objects, made, {
-                    'matchLabels': made['spec']['selector']})
-                self.assertEqual(1, len(pods), manifests.name(made))
+            for item in manifests.of_kind(objects, 'Service'):
+                pods = self.selected(objects, item, {
+                    'matchLabels': item['spec']['selector']})
+                self.assertEqual(1, len(pods), manifests.name(item))
                 ports = {port['name'] for container in
                          pods[0]['containers'] for port in container['ports']}
                 # Users do not reach what is for operators.
                 self.assertEqual(ports - {'metrics'}, {
-                    port['targetPort'] for port in made['spec']['ports']})
+                    port['targetPort'] for port in item['spec']['ports']})
 
-    def selected(self, objects, made, selector):
-        """The pods that an object's selector finds."""
+    def selected(self, objects, item, selector):
+        """Return the pods of an object's selector."""
         return [template['spec']
-                for other, template in manifests.workloads(objects)
-                if other['metadata']['namespace'] == made['metadata'][
+                for workload, template in manifests.workloads(objects)
+                if workload['metadata']['namespace'] == item['metadata'][
                     'namespace']
                 and manifests.selects(selector,
                                       template['metadata']['labels'])]
 
-    def test_what_is_many_has_a_budget(self):
+    def test_replicated_deployments_have_a_budget(self):
         for objects in self.overlays.values():
             budgets = manifests.of_kind(objects, 'PodDisruptionBudget')
-            for made in manifests.of_kind(objects, 'Deployment'):
-                self.assertGreater(made['spec']['replicas'], 1)
+            for item in manifests.of_kind(objects, 'Deployment'):
+                self.assertGreater(item['spec']['replicas'], 1)
                 self.assertEqual(1, sum(manifests.selects(
                     budget['spec']['selector'],
-                    made['spec']['template']['metadata']['labels'])
-                    for budget in budgets), manifests.name(made))
+                    item['spec']['template']['metadata']['labels'])
+                    for budget in budgets), manifests.name(item))
 
     def test_volumes_are_there(self):
-        for what, made, template in self.pods():
+        for title, item, template in self.pods():
             volumes = {volume['name'] for volume in template['spec'].get(
                 'volumes', [])}
             volumes.update(
                 claim['metadata']['name'] for claim in
-                made['spec'].get('volumeClaimTemplates', []))
+                item['spec'].get('volumeClaimTemplates', []))
             for container in manifests.containers(template['spec']):
                 mounted = {mount['name']
                            for mount in container.get('volumeMounts', [])}
-                self.assertLessEqual(mounted, volumes, what)
+                self.assertLessEqual(mounted, volumes, title)
 
     def test_claims_are_there(self):
         for objects in self.overlays.values():
-            claims = {made['metadata']['name'] for made in
+            claims = {item['metadata']['name'] for item in
                       manifests.of_kind(objects, 'PersistentVolumeClaim')}
             used = {volume['persistentVolumeClaim']['claimName']
                     for _made, template in manifests.workloads(objects)
@@ -167,19 +167,19 @@ class ManifestTest(base.BaseTestCase):
 
 
 class RightsTest(base.BaseTestCase):
-    """What the pods may do in the cluster."""
+    """Rights of the pods in the cluster."""
 
     def setUp(self):
         super().setUp()
         self.objects = manifests.written(
             manifests.DIRECTORY / 'overlays' / 'demo')
 
-    def test_only_where_workers_live(self):
+    def test_rights_are_limited_to_the_worker_namespace(self):
         self.assertEqual([], manifests.of_kind(
             self.objects, 'ClusterRole', 'ClusterRoleBinding'))
-        for made in manifests.of_kind(self.objects, 'Role', 'RoleBinding'):
+        for item in manifests.of_kind(self.objects, 'Role', 'RoleBinding'):
             self.assertEqual(manifests.WORKERS,
-                             made['metadata']['namespace'])
+                             item['metadata']['namespace'])
 
     def test_binding(self):
         role, = manifests.of_kind(self.objects, 'Role')
@@ -187,45 +187,45 @@ class RightsTest(base.BaseTestCase):
         self.assertEqual({'apiGroup': 'rbac.authorization.k8s.io',
                           'kind': 'Role', 'name': role['metadata']['name']},
                          binding['roleRef'])
-        self.assertEqual([{'kind': 'ServiceAccount', 'name': each,
+        self.assertEqual([{'kind': 'ServiceAccount', 'name': account,
                            'namespace': manifests.CONTROL}
-                          for each in sorted(TRUSTED)], binding['subjects'])
+                          for account in sorted(TRUSTED)], binding['subjects'])
 
-    def test_nothing_is_given_wholesale(self):
+    def test_rules_have_no_wildcards(self):
         role, = manifests.of_kind(self.objects, 'Role')
         for rule in role['rules']:
             for words in rule.values():
                 self.assertNotIn('*', words)
 
-    def test_who_has_a_token(self):
-        accounts = {made['metadata']['name'] for made in
+    def test_only_trusted_pods_have_a_token(self):
+        accounts = {item['metadata']['name'] for item in
                     manifests.of_kind(self.objects, 'ServiceAccount')}
-        for made, template in manifests.workloads(self.objects):
+        for item, template in manifests.workloads(self.objects):
             pod = template['spec']
             account = pod.get('serviceAccountName')
             if account:
                 self.assertIn(account, accounts)
             self.assertIs(account in TRUSTED,
                           pod['automountServiceAccountToken'],
-                          manifests.name(made))
+                          manifests.name(item))
 
 
 class BuiltTest(ManifestTest):
-    """The same checks on what kustomize makes, and some more."""
+    """Checks of the output of kustomize."""
 
     read = staticmethod(manifests.built)
 
     def test_images_are_pinned(self):
-        for what, _made, template in self.pods():
+        for title, _made, template in self.pods():
             for container in manifests.containers(template['spec']):
                 host, _slash, path = container['image'].partition('/')
                 _name, _colon, tag = path.partition(':')
-                self.assertTrue('.' in host or host == 'localhost', what)
-                self.assertRegex(tag, r'^\d+\.\d+', what)
+                self.assertTrue('.' in host or host == 'localhost', title)
+                self.assertRegex(tag, r'^\d+\.\d+', title)
 
     def test_configuration_is_there(self):
         for objects in self.overlays.values():
-            maps = {made['metadata']['name'] for made in
+            maps = {item['metadata']['name'] for item in
                     manifests.of_kind(objects, 'ConfigMap')}
             used = {source['configMap']['name']
                     for _made, template in manifests.workloads(objects)
@@ -238,7 +238,7 @@ class BuiltTest(ManifestTest):
 
 
 class RestrictedTest(base.BaseTestCase):
-    """The check of pods finds each thing that may be wrong."""
+    """Detection of each violation in pods."""
 
     def setUp(self):
         super().setUp()
@@ -264,7 +264,7 @@ class RestrictedTest(base.BaseTestCase):
         self.container['securityContext']['runAsUser'] = 0
         self.found('is root')
 
-    def test_nobody_says_who_it_is(self):
+    def test_missing_run_as_non_root_is_reported(self):
         del self.pod['securityContext']['runAsNonRoot']
         self.found('runAsNonRoot')
 

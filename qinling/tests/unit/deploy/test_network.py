@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who reaches whom, by the policies of the manifests."""
+"""Tests of reachability by the policies of the manifests."""
 
 from kubernetes import client
 from oslotest import base
@@ -48,13 +48,13 @@ class ControlPlaneTest(Base):
 
     overlay = 'base'
 
-    def test_api_is_for_all_but_workers(self):
+    def test_api_is_open_except_to_workers(self):
         self.reaches(PROXY, API, 7070)
         self.misses(PROXY, API, 9090)
         self.misses(WORKER, API, 7070)
         self.misses(OUTSIDE, API, 7070)
 
-    def test_nobody_calls_engines(self):
+    def test_engines_accept_no_connections(self):
         for source in (PROXY, API, WORKER, OUTSIDE):
             for port in (80, 443, 7070, 9090):
                 self.misses(source, ENGINE, port)
@@ -82,7 +82,7 @@ class ControlPlaneTest(Base):
             self.misses(API, CLUSTER, port)
             self.misses(MIGRATION, CLUSTER, port)
 
-    def test_names(self):
+    def test_name_resolution_is_allowed(self):
         for source in (API, ENGINE, MIGRATION):
             for protocol in ('TCP', 'UDP'):
                 self.reaches(source, NAMES, 53, protocol)
@@ -95,7 +95,7 @@ class ControlPlaneTest(Base):
             for port in (22, 80):
                 self.misses(source, OUTSIDE, port)
 
-    def test_what_is_not_named_is_closed(self):
+    def test_unlisted_ports_are_closed(self):
         stranger = reach.pod('qinling', name='stranger')
         self.misses(stranger, OUTSIDE, 443)
         self.misses(PROXY, stranger, 80)
@@ -116,7 +116,7 @@ class DemoTest(Base):
 
 
 class WorkersTest(Base):
-    """With the policies that engines make."""
+    """Policies created by engines."""
 
     overlay = 'overlays/demo'
 
@@ -128,21 +128,21 @@ class WorkersTest(Base):
         self.make()
 
     def make(self):
-        """Make the policies as they are with the present options."""
+        """Build the policies with the current options."""
         plain = client.ApiClient().sanitize_for_serialization
-        made = [plain(policy)
-                for policy in network.create_policies(self.conf.kubernetes)]
-        for policy in made:
+        policies = [plain(policy) for policy in network.create_policies(
+            self.conf.kubernetes)]
+        for policy in policies:
             policy['metadata']['namespace'] = self.conf.kubernetes.namespace
-        self.policies = self.manifests + made
+        self.policies = self.manifests + policies
 
-    def test_only_engines_come_in(self):
+    def test_workers_accept_only_engines(self):
         self.reaches(ENGINE, WORKER, 9090)
         self.misses(ENGINE, WORKER, 22)
         for source in (API, MIGRATION, PROXY, WORKER, IMAGE, OUTSIDE):
             self.misses(source, WORKER, 9090)
 
-    def test_nobody_comes_into_image_functions(self):
+    def test_image_functions_accept_no_connections(self):
         for source in (ENGINE, WORKER, OUTSIDE):
             self.misses(source, IMAGE, 9090)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cluster, and clients of it."""
+"""Test case with a cluster and clients."""
 
 import json
 
@@ -13,37 +13,38 @@ from qinling.tests.unit.runtimes import agents
 NAMESPACE = 'qinling'
 
 
-def container(image='example/sleep:1', **more):
-    """A container that may live in any namespace."""
+def container(image='example/sleep:1', **fields):
+    """Return a container suitable for any namespace."""
     return {'name': 'c', 'image': image, 'securityContext': {
         'allowPrivilegeEscalation': False, 'capabilities': {'drop': ['ALL']},
         'runAsNonRoot': True, 'runAsUser': 1000,
-        'seccompProfile': {'type': 'RuntimeDefault'}}, **more}
+        'seccompProfile': {'type': 'RuntimeDefault'}}, **fields}
 
 
-def pod(name='p', image='example/sleep:1', labels=None, spec=None, **more):
-    """A pod with one container, to which ``more`` is added."""
+def pod(name='p', image='example/sleep:1', labels=None, spec=None, **fields):
+    """Return a pod with one container, and with additional fields."""
     return {'apiVersion': 'v1', 'kind': 'Pod',
             'metadata': {'name': name, 'labels': labels or {}},
             'spec': {'terminationGracePeriodSeconds': 2,
-                     'containers': [container(image, **more)],
+                     'containers': [container(image, **fields)],
                      **(spec or {})}}
 
 
 def deployment(name='d', replicas=2, image='example/sleep:1', spec=None,
-               **more):
-    """A deployment of such pods."""
-    found = pod(image=image, **more)
+               **fields):
+    """Return a deployment of such pods."""
+    template = pod(image=image, **fields)
     return {'apiVersion': 'apps/v1', 'kind': 'Deployment',
             'metadata': {'name': name},
             'spec': {'replicas': replicas,
                      'selector': {'matchLabels': {'app': name}},
                      'template': {'metadata': {'labels': {'app': name}},
-                                  'spec': found['spec']}, **(spec or {})}}
+                                  'spec': template['spec']}, **(spec or {})}}
 
 
 class TestCase(base.BaseTestCase):
-    """A test with a cluster; ``core`` and its like are the client's."""
+    """Test with a cluster; ``core`` and similar attributes are APIs of the
+    client."""
 
     cluster_options = {}
 
@@ -57,20 +58,20 @@ class TestCase(base.BaseTestCase):
         self.policy = client.PolicyV1Api(self.api)
 
     def connect(self, kubeconfig):
-        """A client; it tries nothing again."""
-        made = client.Configuration()
-        config.load_kube_config(kubeconfig, client_configuration=made)
-        made.retries = False
-        connection = client.ApiClient(made)
+        """Return a client without retries."""
+        configuration = client.Configuration()
+        config.load_kube_config(kubeconfig, client_configuration=configuration)
+        configuration.retries = False
+        connection = client.ApiClient(configuration)
         self.addCleanup(connection.close)
         return connection
 
-    def wait_until(self, condition, what='it'):
+    def wait_until(self, condition, subject='it'):
         self.assertTrue(agents.wait_until(condition),
-                        f'Waited in vain for {what}.')
+                        f'Waited in vain for {subject}.')
 
     def refused(self, status, function, *args, **kwargs):
-        """The ``Status`` of a call that must be refused."""
+        """Return the ``Status`` of a rejected call."""
         error = self.assertRaises(client.ApiException, function, *args,
                                   **kwargs)
         self.assertEqual(status, error.status, error.body)
@@ -80,12 +81,12 @@ class TestCase(base.BaseTestCase):
         return body
 
     def create(self, *args, **kwargs):
-        """A new pod."""
+        """Create a pod."""
         return self.core.create_namespaced_pod(NAMESPACE,
                                                pod(*args, **kwargs))
 
     def deploy(self, *args, **kwargs):
-        """A new deployment."""
+        """Create a deployment."""
         return self.apps.create_namespaced_deployment(
             NAMESPACE, deployment(*args, **kwargs))
 
@@ -97,43 +98,44 @@ class TestCase(base.BaseTestCase):
             NAMESPACE, label_selector=selector).items
 
     def await_pod(self, condition, name='p'):
-        """The pod once it fulfils a condition."""
-        found = []
+        """Return the pod once a condition holds."""
+        latest = []
 
         def look():
-            found[:] = [self.read(name)]
-            return condition(found[0])
-        self.wait_until(look, f'the pod; it is {found}')
-        return found[0]
+            latest[:] = [self.read(name)]
+            return condition(latest[0])
+        self.wait_until(look, f'the pod; it is {latest}')
+        return latest[0]
 
     def await_phase(self, phase, name='p'):
-        return self.await_pod(lambda each: each.status.phase == phase, name)
+        return self.await_pod(lambda pod: pod.status.phase == phase, name)
 
     def await_ready(self, name='p'):
-        return self.await_pod(lambda each: condition(each, 'Ready')
+        return self.await_pod(lambda pod: condition(pod, 'Ready')
                               == 'True', name)
 
     def await_gone(self, name='p'):
         self.wait_until(lambda: name not in {
-            each.metadata.name for each in self.pods()})
+            pod.metadata.name for pod in self.pods()})
 
     def await_available(self, count, name='d'):
-        """The deployment once so many pods are available."""
-        found = []
+        """Return the deployment with enough available pods."""
+        latest = []
 
         def look():
-            found[:] = [self.apps.read_namespaced_deployment(name, NAMESPACE)]
-            status = found[0].status
+            latest[:] = [self.apps.read_namespaced_deployment(name, NAMESPACE)]
+            status = latest[0].status
             return (status.observed_generation
-                    == found[0].metadata.generation
+                    == latest[0].metadata.generation
                     and status.available_replicas == count
                     and status.updated_replicas == count
                     and status.replicas == count)
-        self.wait_until(look, f'the deployment; it is {found}')
-        return found[0]
+        self.wait_until(look, f'the deployment; it is {latest}')
+        return latest[0]
 
 
 def condition(thing, kind):
-    """The status of a condition, ``None`` if there is none."""
-    return next((each.status for each in thing.status.conditions or ()
-                 if each.type == kind), None)
+    """Return the status of a condition, or ``None`` without such a condition.
+    """
+    return next((candidate.status for candidate in thing.status.conditions
+                 or () if candidate.type == kind), None)

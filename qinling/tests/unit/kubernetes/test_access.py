@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what, what there is, and what goes wrong on the way."""
+"""Tests of access, discovery and faults."""
 
 import json
 
@@ -16,7 +16,7 @@ class TestAccess(base.TestCase):
         self.service = client.CoreV1Api(self.connect(
             self.cluster.kubeconfig))
 
-    def test_nobody(self):
+    def test_unauthenticated_request_is_rejected(self):
         for headers in ({}, {'Authorization': 'Bearer wrong'},
                         {'Authorization': 'Basic eDp5'}):
             answer = urllib3.PoolManager(cert_reqs='CERT_NONE').request(
@@ -24,7 +24,7 @@ class TestAccess(base.TestCase):
             self.assertEqual((401, 'Unauthorized'),
                              (answer.status, answer.json()['reason']))
 
-    def test_who_calls(self):
+    def test_user_of_a_call(self):
         self.core.list_node()
         self.service.list_namespaced_pod(base.NAMESPACE)
         self.assertEqual(
@@ -64,18 +64,18 @@ class TestAccess(base.TestCase):
         api = client.AuthorizationV1Api(self.service.api_client)
         for verb, resource, allowed in (('get', 'deployments', True),
                                         ('get', 'replicasets', False)):
-            found = api.create_self_subject_access_review({'spec': {
+            review = api.create_self_subject_access_review({'spec': {
                 'resourceAttributes': {
                     'namespace': base.NAMESPACE, 'verb': verb,
                     'group': 'apps', 'resource': resource}}})
-            self.assertEqual(allowed, found.status.allowed)
+            self.assertEqual(allowed, review.status.allowed)
 
     def test_discovery(self):
         self.assertEqual('1', client.VersionApi(self.api).get_code().major)
-        names = {each.name for each in
+        names = {resource.name for resource in
                  self.core.get_api_resources().resources}
         self.assertLessEqual({'pods', 'pods/resize', 'pods/log'}, names)
-        groups = {each.name for each in
+        groups = {group.name for group in
                   client.ApisApi(self.api).get_api_versions().groups}
         self.assertLessEqual({'apps', 'policy', 'networking.k8s.io',
                               'coordination.k8s.io'}, groups)
@@ -87,7 +87,7 @@ class TestAccess(base.TestCase):
             self.assertEqual(404, request('GET', self.cluster.url
                                           + path).status, path)
 
-    def test_methods_that_are_not_there(self):
+    def test_unsupported_methods(self):
         request = self.api.rest_client.pool_manager.request
         for method, path in (('POST', 'pods'), ('PUT', 'namespaces'),
                              ('DELETE', 'namespaces'),
@@ -101,7 +101,7 @@ class TestWithoutResize(base.TestCase):
     cluster_options = {'without': ['pods/resize']}
 
     def test_discovery(self):
-        names = {each.name for each in
+        names = {resource.name for resource in
                  self.core.get_api_resources().resources}
         self.assertNotIn('pods/resize', names)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quotas, pod security and whatever else has a say in what is made."""
+"""Tests of quotas, pod security and other admission controllers."""
 
 from kubernetes import client
 
@@ -11,10 +11,10 @@ RESOURCES = {'requests': {'cpu': '1', 'memory': '1Gi'},
 
 class TestSecurity(base.TestCase):
 
-    def violates(self, **more):
+    def violates(self, **fields):
         pod = base.pod()
         context = pod['spec']['containers'][0]['securityContext']
-        for name, value in more.items():
+        for name, value in fields.items():
             context.pop(name)
             if value is not None:
                 context[name] = value
@@ -43,16 +43,16 @@ class TestSecurity(base.TestCase):
         self.assertIn('restricted volume types', body['message'])
 
     def test_deployment_fails_later(self):
-        found = base.deployment()
-        del found['spec']['template']['spec']['containers'][0][
+        deployment = base.deployment()
+        del deployment['spec']['template']['spec']['containers'][0][
             'securityContext']
-        self.apps.create_namespaced_deployment(base.NAMESPACE, found)
+        self.apps.create_namespaced_deployment(base.NAMESPACE, deployment)
 
         def failure():
             status = self.apps.read_namespaced_deployment(
                 'd', base.NAMESPACE).status
-            return [each.message for each in status.conditions or ()
-                    if each.type == 'ReplicaFailure']
+            return [condition.message for condition in status.conditions or ()
+                    if condition.type == 'ReplicaFailure']
         self.wait_until(failure)
         self.assertIn('violates PodSecurity', failure()[0])
 
@@ -69,7 +69,7 @@ class TestSecurity(base.TestCase):
                             spec={'serviceAccountName': 'none'})
         self.assertIn('serviceaccount "none" not found', body['message'])
 
-    def test_token_is_mounted_unless_it_is_not_wanted(self):
+    def test_token_is_mounted_by_default(self):
         self.assertEqual(
             '/var/run/secrets/kubernetes.io/serviceaccount',
             self.create('a').spec.containers[0].volume_mounts[0].mount_path)
@@ -116,7 +116,7 @@ class TestQuotas(base.TestCase):
             'q', base.NAMESPACE).status.used
             == {'pods': '1', 'limits.cpu': '2'})
 
-    def test_deployment_goes_on_when_there_is_room(self):
+    def test_deployment_continues_after_quota_is_freed(self):
         self.limit(pods='1')
         self.deploy(replicas=2)
         self.wait_until(lambda: base.condition(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deployments, replica sets, budgets and garbage."""
+"""Tests of deployments, replica sets, budgets and garbage."""
 
 from qinling.tests.unit.kubernetes import base
 
@@ -9,18 +9,18 @@ HASH = 'pod-template-hash'
 class TestReplicaSets(base.TestCase):
 
     def names(self, selector='app=d'):
-        return {each.metadata.name for each in self.pods(selector)
-                if each.metadata.deletion_timestamp is None}
+        return {pod.metadata.name for pod in self.pods(selector)
+                if pod.metadata.deletion_timestamp is None}
 
     def relabel(self, name, **labels):
         return self.core.patch_namespaced_pod(
             name, base.NAMESPACE, {'metadata': {'labels': labels}})
 
-    def test_pods_are_made(self):
+    def test_pods_are_created(self):
         self.deploy()
-        found = self.await_available(2)
-        self.assertEqual('True', base.condition(found, 'Available'))
-        self.assertEqual('True', base.condition(found, 'Progressing'))
+        deployment = self.await_available(2)
+        self.assertEqual('True', base.condition(deployment, 'Available'))
+        self.assertEqual('True', base.condition(deployment, 'Progressing'))
         for pod in self.pods('app=d'):
             owner, = pod.metadata.owner_references
             self.assertEqual(('ReplicaSet', True),
@@ -36,7 +36,7 @@ class TestReplicaSets(base.TestCase):
         before = self.names()
         name = min(before)
         self.relabel(name, app='other')
-        self.await_pod(lambda each: not each.metadata.owner_references, name)
+        self.await_pod(lambda pod: not pod.metadata.owner_references, name)
         self.wait_until(lambda: len(self.names()) == 2)
         self.assertNotIn(name, self.names())
         self.await_available(2)
@@ -53,7 +53,7 @@ class TestReplicaSets(base.TestCase):
         self.relabel(name, app='d')
         # There are three then, and one has to go.
         self.wait_until(lambda: len(self.names()) == 2 and all(
-            each.metadata.owner_references for each in self.pods('app=d')))
+            pod.metadata.owner_references for pod in self.pods('app=d')))
 
     def test_deleted_pod_is_replaced(self):
         self.deploy()
@@ -90,8 +90,8 @@ class TestReplicaSets(base.TestCase):
 
     def test_min_ready_seconds(self):
         self.deploy(replicas=1, spec={'minReadySeconds': 2})
-        found = self.await_available(1)
-        self.assertEqual(1, found.status.ready_replicas)
+        deployment = self.await_available(1)
+        self.assertEqual(1, deployment.status.ready_replicas)
 
 
 class TestRollouts(base.TestCase):
@@ -102,17 +102,18 @@ class TestRollouts(base.TestCase):
                 {'name': 'c', 'image': image}]}}}})
 
     def images(self):
-        return {each.spec.containers[0].image for each in self.pods()
-                if each.metadata.deletion_timestamp is None}
+        return {pod.spec.containers[0].image for pod in self.pods()
+                if pod.metadata.deletion_timestamp is None}
 
-    def test_new_template(self):
+    def test_new_template_replaces_the_pods(self):
         self.deploy()
         self.await_available(2)
         self.roll('example/stubborn:1')
         self.await_available(2)
         self.wait_until(lambda: self.images() == {'example/stubborn:1'})
         sets = self.apps.list_namespaced_replica_set(base.NAMESPACE).items
-        self.assertEqual([0, 2], sorted(each.spec.replicas for each in sets))
+        self.assertEqual([0, 2], sorted(replica_set.spec.replicas
+                                        for replica_set in sets))
 
     def test_old_pods_stay_until_new_ones_are_ready(self):
         self.deploy(spec={'strategy': {'rollingUpdate': {
@@ -120,8 +121,8 @@ class TestRollouts(base.TestCase):
         self.await_available(2)
         self.roll('example/none:1')
         self.wait_until(lambda: 'example/none:1' in self.images())
-        found = self.apps.read_namespaced_deployment('d', base.NAMESPACE)
-        self.assertEqual(2, found.status.available_replicas)
+        deployment = self.apps.read_namespaced_deployment('d', base.NAMESPACE)
+        self.assertEqual(2, deployment.status.available_replicas)
         # Going back uses the old replica set again.
         self.roll('example/sleep:1')
         self.await_available(2)
@@ -182,8 +183,9 @@ class TestGarbage(base.TestCase):
         name = self.pods()[0].metadata.name
         self.keep(name, ['example.com/kept'])
         self.delete('Foreground')
-        found = self.apps.read_namespaced_deployment('d', base.NAMESPACE)
-        self.assertEqual(['foregroundDeletion'], found.metadata.finalizers)
+        deployment = self.apps.read_namespaced_deployment('d', base.NAMESPACE)
+        self.assertEqual(['foregroundDeletion'],
+                         deployment.metadata.finalizers)
         self.keep(name, None)
         self.wait_until(lambda: not self.apps.list_namespaced_deployment(
             base.NAMESPACE).items)
@@ -193,18 +195,18 @@ class TestGarbage(base.TestCase):
         self.delete('Orphan')
         self.wait_until(lambda: not self.apps.list_namespaced_deployment(
             base.NAMESPACE).items)
-        found, = self.sets()
-        self.assertIsNone(found.metadata.owner_references)
+        replica_set, = self.sets()
+        self.assertIsNone(replica_set.metadata.owner_references)
         self.assertEqual(2, len(self.pods()))
 
     def test_released_pod_outlives_its_deployment(self):
         name = self.pods()[0].metadata.name
         self.core.patch_namespaced_pod(name, base.NAMESPACE, {
             'metadata': {'labels': {'app': 'other'}}})
-        self.await_pod(lambda each: not each.metadata.owner_references, name)
+        self.await_pod(lambda pod: not pod.metadata.owner_references, name)
         self.delete()
-        self.wait_until(lambda: [each.metadata.name
-                                 for each in self.pods()] == [name])
+        self.wait_until(lambda: [pod.metadata.name
+                                 for pod in self.pods()] == [name])
 
 
 class TestBudgets(base.TestCase):
@@ -242,9 +244,9 @@ class TestBudgets(base.TestCase):
         self.cluster.kubelet.slow_ready(60)
         self.evict()
         self.refused(429, self.evict, next(
-            each.metadata.name for each in self.pods()
-            if base.condition(each, 'Ready') == 'True'
-            and each.metadata.deletion_timestamp is None))
+            pod.metadata.name for pod in self.pods()
+            if base.condition(pod, 'Ready') == 'True'
+            and pod.metadata.deletion_timestamp is None))
 
     def test_pods_without_a_controller(self):
         self.create(labels={'app': 'd'}, name='alone')

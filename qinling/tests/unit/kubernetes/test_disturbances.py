@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests can do to pods and nodes, and resizes."""
+"""Tests of disturbances of pods and nodes, and of resizes."""
 
 import os
 import subprocess
@@ -48,7 +48,7 @@ class TestDisturbances(base.TestCase):
         self.create()
         self.await_ready()
         self.kubelet.kill(base.NAMESPACE, 'p', oom=True)
-        status, = self.await_pod(lambda each: each.status.container_statuses[
+        status, = self.await_pod(lambda pod: pod.status.container_statuses[
             0].restart_count).status.container_statuses
         self.assertEqual((137, 'OOMKilled'),
                          (status.last_state.terminated.exit_code,
@@ -63,16 +63,17 @@ class TestDisturbances(base.TestCase):
         self.assertEqual('Evicted', pod.status.reason)
         self.assertEqual('True', base.condition(pod, 'DisruptionTarget'))
 
-    def test_slow(self):
+    def test_slow_start(self):
         self.kubelet.slow_ready(60)
         self.create()
-        pod = self.await_pod(lambda each: each.status.container_statuses)
+        pod = self.await_pod(lambda candidate:
+                             candidate.status.container_statuses)
         self.assertEqual('ContainerCreating', pod.status.container_statuses[
             0].state.waiting.reason)
         self.core.delete_namespaced_pod('p', base.NAMESPACE)
         self.await_gone()
 
-    def test_never_ready(self):
+    def test_pod_is_never_ready(self):
         probe = {'exec': {'command': ['/bin/true']}, 'periodSeconds': 1}
         self.kubelet.never_ready('example/sleep:1')
         self.create(readinessProbe=probe)
@@ -96,7 +97,7 @@ class TestDisturbances(base.TestCase):
             self.core.read_node(node), 'Ready'))
         # Another one is made elsewhere; the lost one stays.
         self.await_available(2)
-        self.assertIn(name, {each.metadata.name for each in self.pods()})
+        self.assertIn(name, {pod.metadata.name for pod in self.pods()})
         self.kubelet.return_node(node)
         self.await_gone(name)
 
@@ -125,7 +126,7 @@ class TestResize(base.TestCase):
         self.make()
         self.resize(limits={'cpu': '3', 'memory': '1536Mi'})
         pod = self.await_pod(
-            lambda each: each.status.container_statuses[
+            lambda candidate: candidate.status.container_statuses[
                 0].resources.limits['cpu'] == '3')
         self.assertEqual(0, pod.status.container_statuses[0].restart_count)
         self.assertIsNone(base.condition(pod, 'PodResizeInProgress'))
@@ -150,37 +151,37 @@ class TestResize(base.TestCase):
     def test_too_large(self):
         self.make()
         self.resize(limits={'cpu': '100'}, requests={'cpu': '90'})
-        pod = self.await_pod(lambda each: base.condition(
-            each, 'PodResizePending'))
-        reason = next(each.reason for each in pod.status.conditions
-                      if each.type == 'PodResizePending')
+        pod = self.await_pod(lambda candidate: base.condition(
+            candidate, 'PodResizePending'))
+        reason = next(condition.reason for condition in pod.status.conditions
+                      if condition.type == 'PodResizePending')
         self.assertEqual('Infeasible', reason)
         self.resize(limits=RESOURCES['limits'],
                     requests=RESOURCES['requests'])
-        self.await_pod(lambda each: not base.condition(
-            each, 'PodResizePending'))
+        self.await_pod(lambda candidate: not base.condition(
+            candidate, 'PodResizePending'))
 
 
 class TestCleanUp(base.TestCase):
 
-    def test_nothing_is_left(self):
-        made = cluster.Cluster()
-        made.setUp()
+    def test_cleanup_removes_everything(self):
+        other_cluster = cluster.Cluster()
+        other_cluster.setUp()
         try:
             self.core = base.client.CoreV1Api(
-                self.connect(made.admin_kubeconfig))
+                self.connect(other_cluster.admin_kubeconfig))
             self.create(image='example/stubborn:1')
             self.await_ready()
-            runtime = made.kubelet.processes._popen.pid
+            runtime = other_cluster.kubelet.processes._popen.pid
             pids = containerd.tree(runtime)[1:]
             self.assertEqual(1, len(pids))
         finally:
-            made.cleanUp()
+            other_cluster.cleanUp()
         for pid in (runtime, *pids):
             self.assertFalse(agents.alive(pid))
-        self.assertFalse(os.path.exists(made.kubeconfig))
+        self.assertFalse(os.path.exists(other_cluster.kubeconfig))
 
-    def test_nothing_is_left_of_tests_that_were_killed(self):
+    def test_killed_tests_leave_no_processes(self):
         directory = self.useFixture(fixtures.TempDir()).path
         process = subprocess.Popen(
             [sys.executable, '-c', VICTIM], stdout=subprocess.PIPE,
@@ -195,7 +196,7 @@ class TestCleanUp(base.TestCase):
         self.wait_until(lambda: not any(map(agents.alive, pids)))
 
     def test_daemons_end_with_their_container(self):
-        """What leaves its parent stays in its container."""
+        """Keep daemons in the container of the parent."""
         self.cluster.kubelet.images['example/daemon:1'] = images.script(
             'import os, time\n'
             'if os.fork() == 0:\n'
@@ -218,15 +219,15 @@ class TestCleanUp(base.TestCase):
         self.await_gone()
         self.wait_until(lambda: not agents.alive(pid))
 
-    def test_errors_of_the_stand_in_are_no_secret(self):
-        made = cluster.Cluster()
-        made.setUp()
+    def test_errors_of_the_stand_in_are_raised(self):
+        other_cluster = cluster.Cluster()
+        other_cluster.setUp()
 
         def fail(*_arguments):
             raise ZeroDivisionError
 
-        made.kubelet.sync = fail
-        made.make_namespace('other')
-        self.wait_until(lambda: made._manager.troubles)
-        error = self.assertRaises(AssertionError, made.cleanUp)
+        other_cluster.kubelet.sync = fail
+        other_cluster.make_namespace('other')
+        self.wait_until(lambda: other_cluster._manager.troubles)
+        error = self.assertRaises(AssertionError, other_cluster.cleanUp)
         self.assertIn('ZeroDivisionError', str(error))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Containers: how they start, what they find, how they end."""
+"""Tests of containers: start, environment and end."""
 
 import json
 
@@ -17,11 +17,11 @@ def state(pod):
 
 class TestEnds(base.TestCase):
 
-    def run_once(self, image, *args, **more):
-        self.create(image=image, args=list(args), spec=NEVER, **more)
-        found = self.await_pod(lambda each: each.status.phase in (
+    def run_once(self, image, *args, **fields):
+        self.create(image=image, args=list(args), spec=NEVER, **fields)
+        pod = self.await_pod(lambda candidate: candidate.status.phase in (
             'Succeeded', 'Failed'))
-        return found, state(found).terminated
+        return pod, state(pod).terminated
 
     def log(self, **query):
         return self.core.read_namespaced_pod_log('p', base.NAMESPACE,
@@ -50,7 +50,7 @@ class TestEnds(base.TestCase):
         self.assertEqual((137, 'OOMKilled'),
                          (ended.exit_code, ended.reason))
 
-    def test_command_that_is_not_there(self):
+    def test_missing_command(self):
         pod, ended = self.run_once('example/echo:1', command=['/none'])
         self.assertEqual((128, 'StartError'),
                          (ended.exit_code, ended.reason))
@@ -70,15 +70,15 @@ class TestEnds(base.TestCase):
         self.refused(400, self.log, container='none')
         self.refused(400, self.log, previous=True)
 
-    def test_log_that_is_no_text(self):
+    def test_log_with_binary_data(self):
         self.run_once('example/binary-log:1')
         answer = self.log(_preload_content=False)
         answer = getattr(answer, 'response', answer)
         self.assertEqual(b'\xff\xfe\x00 no text\n', answer.data)
 
-    def test_log_before_there_is_one(self):
+    def test_log_before_the_start(self):
         self.create(image='example/none:1')
-        self.await_pod(lambda each: each.status.container_statuses)
+        self.await_pod(lambda pod: pod.status.container_statuses)
         body = self.refused(400, self.log)
         self.assertIn('container "c" in pod "p" is waiting to start: trying '
                       'and failing to pull image', body['message'])
@@ -87,8 +87,8 @@ class TestEnds(base.TestCase):
         self.create(image='example/fail:1',
                     spec={'restartPolicy': 'OnFailure'})
         pod = self.await_pod(
-            lambda each: each.status.container_statuses
-            and state(each).waiting and state(each).waiting.reason
+            lambda candidate: candidate.status.container_statuses
+            and state(candidate).waiting and state(candidate).waiting.reason
             == 'CrashLoopBackOff')
         status, = pod.status.container_statuses
         self.assertLessEqual(2, status.restart_count)
@@ -103,24 +103,24 @@ class TestEnds(base.TestCase):
 
     def test_restart_always(self):
         self.create(image='example/echo:1')
-        self.await_pod(lambda each: each.status.container_statuses
-                       and each.status.container_statuses[
+        self.await_pod(lambda pod: pod.status.container_statuses
+                       and pod.status.container_statuses[
                            0].restart_count > 1)
 
 
 class TestStarts(base.TestCase):
 
     def await_waiting(self, reason):
-        found = self.await_pod(
-            lambda each: each.status.container_statuses
-            and state(each).waiting
-            and state(each).waiting.reason == reason)
-        self.assertEqual('Pending', found.status.phase)
-        return state(found).waiting.message
+        pod = self.await_pod(
+            lambda candidate: candidate.status.container_statuses
+            and state(candidate).waiting
+            and state(candidate).waiting.reason == reason)
+        self.assertEqual('Pending', pod.status.phase)
+        return state(pod).waiting.message
 
-    def environment(self, *variables, **more):
+    def environment(self, *variables, **fields):
         self.create(image='example/env:1', env=list(variables), spec=NEVER,
-                    **more)
+                    **fields)
         self.await_phase('Succeeded')
         return json.loads(self.core.read_namespaced_pod_log(
             'p', base.NAMESPACE, _preload_content=False).data)
@@ -130,7 +130,7 @@ class TestStarts(base.TestCase):
         self.assertIn('example/none:1',
                       self.await_waiting('ImagePullBackOff'))
 
-    def test_name_of_an_image_that_is_none(self):
+    def test_malformed_image_name(self):
         self.create(image='Example:1')
         self.await_waiting('InvalidImageName')
 
@@ -142,7 +142,7 @@ class TestStarts(base.TestCase):
         self.assertIn('image will run as root', self.await_waiting(
             'CreateContainerConfigError'))
 
-    def test_secret_that_comes_late(self):
+    def test_container_waits_for_a_secret(self):
         self.create(image='example/env:1', spec=NEVER, env=[{
             'name': 'A', 'valueFrom': {'secretKeyRef': {
                 'name': 's', 'key': 'k'}}}])
@@ -159,7 +159,7 @@ class TestStarts(base.TestCase):
         def field(name, path):
             return {'name': name, 'valueFrom': {
                 'fieldRef': {'fieldPath': path}}}
-        found = self.environment(
+        variables = self.environment(
             {'name': 'A', 'value': '1'},
             {'name': 'B', 'value': '[$(A)] $(LATER) $$(A)'},
             {'name': 'LATER', 'value': '2'},
@@ -179,13 +179,13 @@ class TestStarts(base.TestCase):
             ['1', '[1] $(LATER) $(A)', 'p', pod.status.pod_ip,
              f'tcp:[{pod.status.pod_ip}]:9090', 'y', pod.spec.node_name,
              'from a map', '1500', 'p'],
-            [found[name] for name in (
+            [variables[name] for name in (
                 'A', 'B', 'NAME', 'IP', 'LISTEN', 'LABEL', 'NODE', 'MAP',
                 'CPU', 'HOSTNAME')])
-        self.assertNotIn('GONE', found)
-        # Nothing of the tests' own environment gets in.
+        self.assertNotIn('GONE', variables)
+        # Variables of the tests' environment stay out.
         self.assertLessEqual(
-            {name for name in found if not name.startswith('KUBERNETES_')},
+            {name for name in variables if not name.startswith('KUBERNETES_')},
             {'A', 'B', 'NAME', 'IP', 'LISTEN', 'LABEL', 'NODE', 'MAP', 'CPU',
              'HOSTNAME', 'PATH', 'LATER', 'LC_CTYPE'})
 
@@ -196,9 +196,9 @@ class TestStarts(base.TestCase):
         self.assertEqual(0, pod.status.init_container_statuses[
             0].state.terminated.exit_code)
 
-    def test_no_room(self):
+    def test_pod_is_pending_when_nodes_are_full(self):
         self.create(resources={'requests': {'cpu': '64'}})
-        pod = self.await_pod(lambda each: each.status.conditions)
+        pod = self.await_pod(lambda candidate: candidate.status.conditions)
         self.assertEqual('False', base.condition(pod, 'PodScheduled'))
         self.assertEqual(
             ('Unschedulable', '0/2 nodes are available: 2 Insufficient cpu.'),
@@ -207,7 +207,8 @@ class TestStarts(base.TestCase):
 
     def test_no_such_node(self):
         self.create(spec={'nodeSelector': {'disk': 'fast'}})
-        self.await_pod(lambda each: base.condition(each, 'PodScheduled')
+        self.await_pod(lambda candidate: base.condition(candidate,
+                                                        'PodScheduled')
                        == 'False')
         self.cluster.kubelet.add_node('node-3', {'disk': 'fast'})
         self.assertEqual('node-3', self.await_ready().spec.node_name)
@@ -215,7 +216,7 @@ class TestStarts(base.TestCase):
     def test_events(self):
         self.create()
         self.await_ready()
-        events = {each.reason: each for each in
+        events = {event.reason: event for event in
                   self.core.list_namespaced_event(
                       base.NAMESPACE,
                       field_selector='involvedObject.name=p').items}
@@ -225,8 +226,8 @@ class TestStarts(base.TestCase):
 
 class TestRunning(base.TestCase):
 
-    def serve(self, **more):
-        self.create(**{**SERVER, **more})
+    def serve(self, **fields):
+        self.create(**{**SERVER, **fields})
 
     def test_ready_by_a_probe(self):
         self.serve(readinessProbe=PROBE)
@@ -234,8 +235,8 @@ class TestRunning(base.TestCase):
         self.assertTrue(pod.status.pod_ip.startswith('127.'))
         self.assertEqual({'Ready', 'ContainersReady', 'PodScheduled',
                           'Initialized', 'PodReadyToStartContainers'},
-                         {each.type for each in pod.status.conditions
-                          if each.status == 'True'})
+                         {condition.type for condition in pod.status.conditions
+                          if condition.status == 'True'})
 
     def test_http_and_exec_probes(self):
         self.serve(
@@ -248,16 +249,16 @@ class TestRunning(base.TestCase):
                                                'path': '/bad'},
                                    'periodSeconds': 1})
         self.wait_until(lambda: any(
-            each.reason == 'Unhealthy' and 'statuscode: 418' in each.message
-            for each in self.core.list_namespaced_event(
+            event.reason == 'Unhealthy' and 'statuscode: 418' in event.message
+            for event in self.core.list_namespaced_event(
                 base.NAMESPACE).items))
         self.assertEqual('False', base.condition(self.read(), 'Ready'))
 
     def test_liveness(self):
         self.serve(livenessProbe={'exec': {'command': ['/bin/false']},
                                   'periodSeconds': 1, 'failureThreshold': 1})
-        self.await_pod(lambda each: each.status.container_statuses
-                       and each.status.container_statuses[0].restart_count)
+        self.await_pod(lambda pod: pod.status.container_statuses
+                       and pod.status.container_statuses[0].restart_count)
 
     def test_pods_listen_on_the_same_port(self):
         for name in ('a', 'b'):
@@ -281,7 +282,7 @@ class TestRunning(base.TestCase):
         call = self.cluster.calls[-1]
         self.assertEqual(('create', 'pods/proxy'), (call.verb, call.path))
 
-    def test_proxy_to_nobody(self):
+    def test_proxy_to_a_closed_port(self):
         self.create()
         self.await_ready()
         answer = self.api.rest_client.pool_manager.request(
@@ -299,15 +300,15 @@ class TestRunning(base.TestCase):
         self.assertEqual(2, answer.metadata.deletion_grace_period_seconds)
         self.await_gone()
 
-    def test_delete_what_does_not_want_to_go(self):
+    def test_delete_kills_after_the_grace_period(self):
         self.create(image='example/stubborn:1')
         self.await_ready()
         self.wait_until(lambda: 'It stays' in (
             self.core.read_namespaced_pod_log('p', base.NAMESPACE)))
         self.core.delete_namespaced_pod('p', base.NAMESPACE,
                                         grace_period_seconds=60)
-        found = self.read()
-        self.assertTrue(found.metadata.deletion_timestamp)
+        pod = self.read()
+        self.assertTrue(pod.metadata.deletion_timestamp)
         self.core.delete_namespaced_pod('p', base.NAMESPACE,
                                         grace_period_seconds=1)
         self.await_gone()
@@ -322,7 +323,7 @@ class TestRunning(base.TestCase):
         self.create()
         self.await_ready()
 
-    def test_delete_what_has_ended(self):
+    def test_delete_of_an_ended_pod(self):
         self.create(image='example/echo:1', spec=NEVER)
         self.await_phase('Succeeded')
         self.core.delete_namespaced_pod('p', base.NAMESPACE)

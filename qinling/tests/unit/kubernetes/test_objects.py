@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Objects are made, changed and removed as the API conventions say."""
+"""Tests of creating, changing and removing objects by the API conventions."""
 
 from qinling.tests.unit.kubernetes import base
 
@@ -9,23 +9,23 @@ SECRET = {'metadata': {'name': 's', 'labels': {'a': '1'}},
 
 class TestObjects(base.TestCase):
 
-    def secret(self, **more):
+    def secret(self, **fields):
         return self.core.create_namespaced_secret(
-            base.NAMESPACE, {**SECRET, **more})
+            base.NAMESPACE, {**SECRET, **fields})
 
     def patch(self, body, content_type='application/merge-patch+json'):
         return self.core.patch_namespaced_secret(
             's', base.NAMESPACE, body, _content_type=content_type)
 
     def test_create(self):
-        made = self.secret()
-        self.assertEqual({'key': 'dmFsdWU='}, made.data)
-        self.assertEqual('Opaque', made.type)
-        self.assertTrue(made.metadata.uid)
-        self.assertTrue(made.metadata.creation_timestamp)
-        self.assertTrue(made.metadata.resource_version.isdigit())
+        secret = self.secret()
+        self.assertEqual({'key': 'dmFsdWU='}, secret.data)
+        self.assertEqual('Opaque', secret.type)
+        self.assertTrue(secret.metadata.uid)
+        self.assertTrue(secret.metadata.creation_timestamp)
+        self.assertTrue(secret.metadata.resource_version.isdigit())
 
-    def test_create_what_is_there(self):
+    def test_create_of_an_existing_object(self):
         self.secret()
         body = self.refused(409, self.secret)
         self.assertEqual('AlreadyExists', body['reason'])
@@ -50,12 +50,12 @@ class TestObjects(base.TestCase):
         self.assertEqual(('NotFound', 'secrets "none" not found'),
                          (body['reason'], body['message']))
 
-    def test_namespace_that_is_not_there(self):
+    def test_missing_namespace(self):
         body = self.refused(404, self.core.create_namespaced_secret, 'none',
                             SECRET)
         self.assertEqual('namespaces "none" not found', body['message'])
 
-    def test_version_rises(self):
+    def test_resource_version_rises(self):
         versions = [int(self.secret().metadata.resource_version)]
         for number in range(3):
             versions.append(int(self.patch(
@@ -63,7 +63,7 @@ class TestObjects(base.TestCase):
             ).metadata.resource_version))
         self.assertEqual(sorted(versions), versions)
 
-    def test_nothing_changed(self):
+    def test_patch_without_a_change_keeps_the_version(self):
         first = self.secret()
         self.assertEqual(first.metadata.resource_version, self.patch(
             {'metadata': {'labels': {'a': '1'}}}).metadata.resource_version)
@@ -84,30 +84,30 @@ class TestObjects(base.TestCase):
                      base.NAMESPACE, old)
 
     def test_replace(self):
-        found = self.secret()
-        found.data = {'other': 'eA=='}
-        found = self.core.replace_namespaced_secret('s', base.NAMESPACE,
-                                                    found)
-        self.assertEqual({'other': 'eA=='}, found.data)
+        secret = self.secret()
+        secret.data = {'other': 'eA=='}
+        secret = self.core.replace_namespaced_secret('s', base.NAMESPACE,
+                                                     secret)
+        self.assertEqual({'other': 'eA=='}, secret.data)
 
-    def test_uid_of_another_one(self):
+    def test_uid_of_another_object_conflicts(self):
         self.secret()
         self.refused(409, self.patch, {'metadata': {'uid': 'other'}})
 
     def test_merge_patch(self):
         self.secret()
-        found = self.patch({'metadata': {'labels': {'a': None, 'b': '2'}}})
-        self.assertEqual({'b': '2'}, found.metadata.labels)
+        secret = self.patch({'metadata': {'labels': {'a': None, 'b': '2'}}})
+        self.assertEqual({'b': '2'}, secret.metadata.labels)
 
     def test_json_patch(self):
         version = self.secret().metadata.resource_version
-        found = self.patch([
+        secret = self.patch([
             {'op': 'test', 'path': '/metadata/resourceVersion',
              'value': version},
             {'op': 'add', 'path': '/metadata/labels/x~1y', 'value': '1'},
             {'op': 'remove', 'path': '/metadata/labels/a'}],
             'application/json-patch+json')
-        self.assertEqual({'x/y': '1'}, found.metadata.labels)
+        self.assertEqual({'x/y': '1'}, secret.metadata.labels)
 
     def test_json_patch_that_does_not_fit(self):
         self.secret()
@@ -125,15 +125,16 @@ class TestObjects(base.TestCase):
     def test_strategic_patch_merges_lists_by_key(self):
         self.deploy(replicas=0, env=[{'name': 'A', 'value': '1'},
                                      {'name': 'B', 'value': '2'}])
-        found = self.apps.patch_namespaced_deployment(
+        deployment = self.apps.patch_namespaced_deployment(
             'd', base.NAMESPACE, {'spec': {'template': {'spec': {
                 'containers': [{'name': 'c', 'env': [
                     {'name': 'B', '$patch': 'delete'},
                     {'name': 'C', 'value': '3'}]}]}}}})
-        container, = found.spec.template.spec.containers
+        container, = deployment.spec.template.spec.containers
         self.assertEqual('example/sleep:1', container.image)
         self.assertEqual([('A', '1'), ('C', '3')],
-                         [(each.name, each.value) for each in container.env])
+                         [(variable.name, variable.value)
+                          for variable in container.env])
 
     def test_merge_patch_replaces_lists(self):
         self.deploy(replicas=0, env=[{'name': 'A', 'value': '1'}])
@@ -143,9 +144,9 @@ class TestObjects(base.TestCase):
                      _content_type='application/merge-patch+json')
 
     def test_delete(self):
-        made = self.secret()
+        secret = self.secret()
         answer = self.core.delete_namespaced_secret('s', base.NAMESPACE)
-        self.assertEqual(('Status', 'Success', made.metadata.uid), (
+        self.assertEqual(('Status', 'Success', secret.metadata.uid), (
             answer['kind'], answer['status'], answer['details']['uid']))
         self.refused(404, self.core.delete_namespaced_secret, 's',
                      base.NAMESPACE)
@@ -163,14 +164,14 @@ class TestObjects(base.TestCase):
         self.core.delete_collection_namespaced_secret(
             base.NAMESPACE, label_selector='a=1')
         self.assertEqual(['z'], [
-            each.metadata.name for each in
+            secret.metadata.name for secret in
             self.core.list_namespaced_secret(base.NAMESPACE).items])
 
     def test_finalizers_keep_an_object(self):
         self.secret(metadata={'name': 's', 'finalizers': ['example.org/x']})
         self.core.delete_namespaced_secret('s', base.NAMESPACE)
-        found = self.core.read_namespaced_secret('s', base.NAMESPACE)
-        self.assertTrue(found.metadata.deletion_timestamp)
+        secret = self.core.read_namespaced_secret('s', base.NAMESPACE)
+        self.assertTrue(secret.metadata.deletion_timestamp)
         self.patch({'metadata': {'finalizers': None}})
         self.refused(404, self.core.read_namespaced_secret, 's',
                      base.NAMESPACE)
@@ -179,7 +180,7 @@ class TestObjects(base.TestCase):
         self.secret(immutable=True)
         self.refused(422, self.patch, {'data': {'key': 'eA=='}})
 
-    def test_namespace_goes_with_all_it_holds(self):
+    def test_namespace_is_deleted_with_its_objects(self):
         self.cluster.make_namespace('other')
         self.core.create_namespaced_secret('other', {'metadata': {
             'name': 's', 'finalizers': ['example.org/x']}})
@@ -195,4 +196,5 @@ class TestObjects(base.TestCase):
             's', 'other', {'metadata': {'finalizers': None}},
             _content_type='application/merge-patch+json')
         self.wait_until(lambda: 'other' not in {
-            each.metadata.name for each in self.core.list_namespace().items})
+            namespace.metadata.name
+            for namespace in self.core.list_namespace().items})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists and watches."""
+"""Tests of lists and watches."""
 
 import threading
 
@@ -24,7 +24,7 @@ class TestLists(base.TestCase):
         return self.core.list_namespaced_secret(base.NAMESPACE, **query)
 
     def names(self, **query):
-        return ''.join(each.metadata.name for each in
+        return ''.join(secret.metadata.name for secret in
                        self.list(**query).items)
 
     def test_labels(self):
@@ -36,7 +36,7 @@ class TestLists(base.TestCase):
             self.assertEqual(names, self.names(label_selector=selector),
                              selector)
 
-    def test_labels_that_are_none(self):
+    def test_malformed_label_selector(self):
         for selector in ('x y', 'x in', 'x in 1', '=1', '!x=1'):
             self.refused(400, self.list, label_selector=selector)
 
@@ -65,20 +65,20 @@ class TestLists(base.TestCase):
         first = self.list(limit=3)
         self.assertEqual(1, first.metadata.remaining_item_count)
         self.core.delete_namespaced_secret('d', base.NAMESPACE)
-        more = self.list(limit=3, _continue=first.metadata._continue)
+        second = self.list(limit=3, _continue=first.metadata._continue)
         # The list is of one moment.
-        self.assertEqual('d', more.items[0].metadata.name)
+        self.assertEqual('d', second.items[0].metadata.name)
         self.assertEqual(first.metadata.resource_version,
-                         more.metadata.resource_version)
-        self.assertIsNone(more.metadata._continue)
+                         second.metadata.resource_version)
+        self.assertIsNone(second.metadata._continue)
 
-    def test_page_that_comes_too_late(self):
+    def test_expired_page(self):
         token = self.list(limit=1).metadata._continue
         self.cluster.compact()
         body = self.refused(410, self.list, limit=1, _continue=token)
         self.assertEqual('Expired', body['reason'])
 
-    def test_past(self):
+    def test_list_of_a_past_version(self):
         version = self.list().metadata.resource_version
         self.core.delete_namespaced_secret('a', base.NAMESPACE)
         self.assertEqual('abcd', self.names(
@@ -92,7 +92,7 @@ class TestLists(base.TestCase):
 class TestWatches(base.TestCase):
 
     def watch(self, **query):
-        """Events of secrets until the watch ends."""
+        """Return the events of secrets until the watch ends."""
         query = {'timeout_seconds': 1, **query}
         return [(event['type'], event['object']) for event in
                 watch.Watch().stream(self.core.list_namespaced_secret,
@@ -127,27 +127,27 @@ class TestWatches(base.TestCase):
         self.label(a='1')
         self.assertEqual(['ADDED'], self.types())
 
-    def test_in_and_out_of_a_selection(self):
+    def test_objects_enter_and_leave_a_selection(self):
         version = self.version()
         self.secret(a='1')
         self.label(a='2')
         self.label(b='1')
         self.label(a='1')
-        found = self.watch(resource_version=version, label_selector='a=1')
+        events = self.watch(resource_version=version, label_selector='a=1')
         self.assertEqual(['ADDED', 'DELETED', 'ADDED'],
-                         [kind for kind, _object in found])
+                         [kind for kind, _object in events])
         # What leaves is shown as it was, at the version of its leaving.
-        self.assertEqual({'a': '1'}, found[1][1].metadata.labels)
-        versions = [int(each.metadata.resource_version)
-                    for _kind, each in found]
+        self.assertEqual({'a': '1'}, events[1][1].metadata.labels)
+        versions = [int(value.metadata.resource_version)
+                    for _kind, value in events]
         self.assertEqual(sorted(set(versions)), versions)
 
     def test_bookmarks(self):
         version = self.version()
         self.create()
-        found = self.watch(resource_version=version,
-                           allow_watch_bookmarks=True)
-        self.assertEqual({'BOOKMARK'}, {kind for kind, _object in found})
+        events = self.watch(resource_version=version,
+                            allow_watch_bookmarks=True)
+        self.assertEqual({'BOOKMARK'}, {kind for kind, _object in events})
         self.assertNotIn('BOOKMARK', self.types(resource_version=version))
 
     def test_events_come_as_they_happen(self):
@@ -176,12 +176,12 @@ class TestWatches(base.TestCase):
         self.assertEqual(410, error.status)
         self.assertIn('Gone', error.reason)
 
-    def test_cut(self):
-        """A cut watch ends in the middle of an answer."""
-        seen = threading.Event()
+    def test_cut_watch(self):
+        """Cut a watch in the middle of an answer."""
+        received = threading.Event()
 
         def cut():
-            seen.wait(10)
+            received.wait(10)
             self.cluster.cut_watches()
 
         thread = threading.Thread(target=cut)
@@ -194,17 +194,17 @@ class TestWatches(base.TestCase):
 
         def read():
             for _chunk in response.stream():
-                seen.set()
+                received.set()
 
         self.assertRaises(urllib3.exceptions.HTTPError, read)
-        self.assertTrue(seen.is_set())
+        self.assertTrue(received.is_set())
 
-    def test_all_at_once(self):
+    def test_initial_events(self):
         self.secret()
-        found = self.watch(send_initial_events=True,
-                           resource_version_match='NotOlderThan',
-                           allow_watch_bookmarks=True)
-        kinds = [kind for kind, _object in found]
+        events = self.watch(send_initial_events=True,
+                            resource_version_match='NotOlderThan',
+                            allow_watch_bookmarks=True)
+        kinds = [kind for kind, _object in events]
         self.assertEqual(['ADDED', 'BOOKMARK'], kinds[:2])
         raw = self.cluster.store.list(resources.SECRETS, base.NAMESPACE)
         self.assertEqual(1, len(raw))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the API server does not take."""
+"""Tests of rejected requests."""
 
 from qinling.tests.unit.kubernetes import base
 
@@ -8,7 +8,7 @@ class TestStructure(base.TestCase):
     """Raw objects, past the checks of the client."""
 
     def send(self, status, body, path='pods', query=''):
-        """The answer to a raw object."""
+        """Return the answer to a raw object."""
         answer = self.api.rest_client.pool_manager.request(
             'POST', f'{self.cluster.url}/api/v1/namespaces/{base.NAMESPACE}/'
             f'{path}{query}', json=body, retries=False)
@@ -22,23 +22,23 @@ class TestStructure(base.TestCase):
             'strict decoding error: unknown field '
             '"spec.containers[0].imagee"', self.send(400, pod)['message'])
 
-    def test_unknown_field_that_is_to_be_ignored(self):
+    def test_unknown_field_without_strict_validation(self):
         pod = dict(base.pod(), nothing=1)
         self.assertNotIn('nothing', self.send(
             201, pod, query='?fieldValidation=Ignore'))
 
     def test_wrong_types(self):
-        for value, said in ((1, 'number'), ({}, 'object'), ([], 'array'),
-                            (True, 'bool')):
+        for value, type_name in ((1, 'number'), ({}, 'object'), ([], 'array'),
+                                 (True, 'bool')):
             pod = base.pod(env=[{'name': 'A', 'value': value}])
             message = self.send(400, pod)['message']
-            self.assertIn(f'json: cannot unmarshal {said} into Go struct '
+            self.assertIn(f'json: cannot unmarshal {type_name} into Go struct '
                           'field spec.containers[0].env[0].value', message)
 
     def test_label_that_is_a_number(self):
         self.send(400, base.pod(labels={'a': 1}))
 
-    def test_what_must_be_there(self):
+    def test_required_fields(self):
         pod = base.pod()
         del pod['spec']['containers'][0]['name']
         self.assertEqual('Pod "p" is invalid: spec.containers[0].name: '
@@ -62,7 +62,7 @@ class TestStructure(base.TestCase):
         self.assertIn('does not match the namespace',
                       self.send(400, pod)['message'])
 
-    def test_no_json(self):
+    def test_malformed_json(self):
         answer = self.api.rest_client.pool_manager.request(
             'POST', f'{self.cluster.url}/api/v1/namespaces/{base.NAMESPACE}/'
             'pods', body=b'{', headers={'Content-Type': 'application/json'})
@@ -84,7 +84,7 @@ class TestStructure(base.TestCase):
         pod['metadata']['resourceVersion'] = '5'
         self.send(400, pod)
 
-    def test_secret_that_is_not_encoded(self):
+    def test_unencoded_secret(self):
         self.send(400, {'metadata': {'name': 's'}, 'data': {'a': '%'}},
                   'secrets')
 
@@ -111,11 +111,11 @@ class TestValues(base.TestCase):
     """Objects of the right form with wrong values."""
 
     def causes(self, function, *args, **kwargs):
-        """{field: reason} of a refusal."""
+        """Return {field: reason} of a rejection."""
         body = self.refused(422, function, *args, **kwargs)
         self.assertEqual('Invalid', body['reason'])
-        return {each['field']: each['reason']
-                for each in body['details']['causes']}
+        return {cause['field']: cause['reason']
+                for cause in body['details']['causes']}
 
     def test_names(self):
         for name in ('A', 'a_b', '-a', 'a..b', 'a' * 254, 'a/b'):
@@ -196,12 +196,12 @@ class TestValues(base.TestCase):
                       'template': {'metadata': {'labels': {'b': 'c'}}}}}))
 
     def test_restart_policy_of_a_deployment(self):
-        found = base.deployment()
-        found['spec']['template']['spec']['restartPolicy'] = 'Never'
+        deployment = base.deployment()
+        deployment['spec']['template']['spec']['restartPolicy'] = 'Never'
         self.assertEqual(
             {'spec.template.spec.restartPolicy': 'FieldValueNotSupported'},
             self.causes(self.apps.create_namespaced_deployment,
-                        base.NAMESPACE, found))
+                        base.NAMESPACE, deployment))
 
     def test_strategy(self):
         self.assertIn('spec.strategy.rollingUpdate.maxUnavailable',

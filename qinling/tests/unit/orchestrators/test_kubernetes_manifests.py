@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is written of pools, images and policies."""
+"""Tests of the manifests of pools, images and policies."""
 
 import ipaddress
 import json
@@ -44,7 +44,7 @@ class ManifestTest(base.BaseTestCase):
 
 
 class TestIsolation(ManifestTest):
-    """Every pod, of whatever kind, has no rights."""
+    """Isolation of pods of every kind."""
 
     def specs(self):
         return [self.worker(), self.worker(trusted=False),
@@ -57,12 +57,12 @@ class TestIsolation(ManifestTest):
                  'runAsGroup': 65532, 'fsGroup': 65532,
                  'seccompProfile': {'type': 'RuntimeDefault'}},
                 spec['securityContext'])
-            for each in spec['containers']:
+            for container in spec['containers']:
                 self.assertEqual(
                     {'allowPrivilegeEscalation': False, 'privileged': False,
                      'readOnlyRootFilesystem': True,
                      'capabilities': {'drop': ['ALL']}},
-                    each['securityContext'])
+                    container['securityContext'])
             for name in ('hostNetwork', 'hostPID', 'hostIPC',
                          'serviceAccountName', 'initContainers'):
                 self.assertNotIn(name, spec)
@@ -75,11 +75,11 @@ class TestIsolation(ManifestTest):
     def test_limits_are_those_of_containers(self):
         for spec in self.specs():
             self.assertNotIn('resources', spec)
-            for each in spec['containers']:
+            for container in spec['containers']:
                 for kind in ('requests', 'limits'):
                     self.assertEqual(
                         {'cpu', 'memory', 'ephemeral-storage'},
-                        set(each['resources'][kind]))
+                        set(container['resources'][kind]))
 
     def test_only_scratch_space_is_writable(self):
         for spec in self.specs():
@@ -96,7 +96,7 @@ class TestIsolation(ManifestTest):
         self.assertEqual(77, self.settings()['processes'])
 
     def settings(self):
-        environment = {each['name']: each for each in
+        environment = {variable['name']: variable for variable in
                        self.worker()['containers'][0]['env']}
         return json.loads(environment['QINLING_SETTINGS']['value'])
 
@@ -104,8 +104,8 @@ class TestIsolation(ManifestTest):
         self.assertEqual(0, self.settings()['processes'])
 
     def test_runtime_class(self):
-        for trusted, wanted in ((True, None), (False, None)):
-            self.assertEqual(wanted, self.worker(trusted=trusted).get(
+        for trusted, expected in ((True, None), (False, None)):
+            self.assertEqual(expected, self.worker(trusted=trusted).get(
                 'runtimeClassName'))
         self.set(untrusted_runtime_class='gvisor')
         self.assertIsNone(self.worker().get('runtimeClassName'))
@@ -117,10 +117,10 @@ class TestIsolation(ManifestTest):
 
     def test_annotation_of_the_old_service(self):
         for trusted, text in ((True, 'true'), (False, 'false')):
-            found = self.pool(trusted=trusted)['spec']['template'][
+            annotations = self.pool(trusted=trusted)['spec']['template'][
                 'metadata']['annotations']
             self.assertEqual(
-                text, found['io.kubernetes.cri-o.TrustedSandbox'])
+                text, annotations['io.kubernetes.cri-o.TrustedSandbox'])
 
     def test_the_key_is_no_plain_text(self):
         self.assertNotIn('value', self.worker()['containers'][0]['env'][0])
@@ -130,10 +130,10 @@ class TestPools(ManifestTest):
     def test_selector_is_the_one_of_idle_pods(self):
         pool = self.pool()
         selector = pool['spec']['selector']['matchLabels']
-        found = pool['spec']['template']['metadata']['labels']
+        pod_labels = pool['spec']['template']['metadata']['labels']
         self.assertEqual({labels.RUNTIME: 'r', labels.STATE: 'idle'},
                          selector)
-        self.assertEqual(selector, {key: found[key] for key in selector})
+        self.assertEqual(selector, {key: pod_labels[key] for key in selector})
 
     def test_another_image_is_another_spec(self):
         specs = {self.pool(**change)['metadata']['labels'][labels.SPEC]
@@ -145,28 +145,28 @@ class TestPools(ManifestTest):
         for slots in (1, 3):
             body = maker.create_resize(orchestrators.Limits(
                 100, 32 << 20, slots))
-            found = body['spec']['containers'][0]['resources']
-            self.assertNotEqual(found['limits'], found['requests'])
-            self.assertEqual(f'{100 * slots}m', found['limits']['cpu'])
+            amounts = body['spec']['containers'][0]['resources']
+            self.assertNotEqual(amounts['limits'], amounts['requests'])
+            self.assertEqual(f'{100 * slots}m', amounts['limits']['cpu'])
             self.assertEqual(str((64 + 32 * slots) << 20),
-                             found['limits']['memory'])
+                             amounts['limits']['memory'])
 
     def test_largest_function_fits_into_the_pool(self):
-        found = self.worker()['containers'][0]['resources']['limits']
-        self.assertEqual(str((64 + 3 * 128) << 20), found['memory'])
-        self.assertEqual('900m', found['cpu'])
+        limits = self.worker()['containers'][0]['resources']['limits']
+        self.assertEqual(str((64 + 3 * 128) << 20), limits['memory'])
+        self.assertEqual('900m', limits['cpu'])
 
 
 class TestImages(ManifestTest):
-    def test_words_of_users_stay_words(self):
+    def test_arguments_are_not_expanded(self):
         nasty = ('$(QINLING_POOL_KEY)', '$$(X)', 'a\n  privileged: true',
                  '"; rm -rf /', '{"a": "\u00fc"}')
-        found = self.image(args=nasty)['spec']['containers'][0]
-        self.assertEqual([each.replace('$', '$$') for each in nasty],
-                         found['args'])
-        self.assertNotIn('command', found)
+        container = self.image(args=nasty)['spec']['containers'][0]
+        self.assertEqual([word.replace('$', '$$') for word in nasty],
+                         container['args'])
+        self.assertNotIn('command', container)
 
-    def test_one_run(self):
+    def test_image_runs_once(self):
         spec = self.image()['spec']
         self.assertEqual('Never', spec['restartPolicy'])
         self.assertEqual(60, spec['activeDeadlineSeconds'])
@@ -176,24 +176,24 @@ class TestImages(ManifestTest):
 
 
 class TestPolicies(ManifestTest):
-    """Network policies add up, so each is read for what it allows."""
+    """Network policies, each checked for the allowed connections."""
 
     def policies(self):
-        return {each['metadata']['name']: each['spec'] for each in map(
+        return {policy['metadata']['name']: policy['spec'] for policy in map(
             self.plain, network.create_policies(self.conf.kubernetes))}
 
-    def test_everything_of_ours_is_closed(self):
-        found = self.policies()['qinling-default']
+    def test_default_policy_denies_all_traffic(self):
+        policy = self.policies()['qinling-default']
         self.assertEqual({'matchLabels': labels.MANAGED},
-                         found['podSelector'])
-        self.assertEqual({'Ingress', 'Egress'}, set(found['policyTypes']))
-        self.assertFalse(found.get('ingress'))
+                         policy['podSelector'])
+        self.assertEqual({'Ingress', 'Egress'}, set(policy['policyTypes']))
+        self.assertFalse(policy.get('ingress'))
 
     def test_only_engines_reach_agents(self):
         self.set(engine_namespace='control', engine_cidrs=['10.0.0.1/32'])
-        found = self.policies()['qinling-engines']
-        self.assertEqual(['Ingress'], found['policyTypes'])
-        rule, = found['ingress']
+        policy = self.policies()['qinling-engines']
+        self.assertEqual(['Ingress'], policy['policyTypes'])
+        rule, = policy['ingress']
         self.assertEqual([{'port': 9090, 'protocol': 'TCP'}], rule['ports'])
         self.assertEqual([
             {'namespaceSelector': {'matchLabels': {
@@ -203,27 +203,27 @@ class TestPolicies(ManifestTest):
                  'app.kubernetes.io/component': 'engine'}}},
             {'ipBlock': {'cidr': '10.0.0.1/32'}}], rule['from'])
 
-    def test_images_are_reached_by_nobody(self):
-        found = self.policies()['qinling-engines']['podSelector']
-        expression, = found['matchExpressions']
+    def test_images_accept_no_connections(self):
+        selector = self.policies()['qinling-engines']['podSelector']
+        expression, = selector['matchExpressions']
         self.assertEqual(['idle', 'claimed'], expression['values'])
 
-    def test_way_out(self):
+    def test_egress_is_allowed(self):
         self.set(blocked_cidrs=['169.254.0.0/16', '10.0.0.0/8', 'fd00::/8'])
         everywhere, names = self.policies()['qinling-default']['egress']
         for peer in everywhere['to']:
             block = peer['ipBlock']
-            network_ = ipaddress.ip_network(block['cidr'])
-            for each in block['except']:
+            allowed = ipaddress.ip_network(block['cidr'])
+            for cidr in block['except']:
                 # The API server refuses exceptions outside of the block.
-                self.assertTrue(ipaddress.ip_network(each).subnet_of(
-                    network_))
+                self.assertTrue(ipaddress.ip_network(cidr).subnet_of(
+                    allowed))
         self.assertEqual(
             ['169.254.0.0/16', '10.0.0.0/8', 'fd00::/8'],
-            [each for peer in everywhere['to']
-             for each in peer['ipBlock']['except']])
+            [exception for peer in everywhere['to']
+             for exception in peer['ipBlock']['except']])
         self.assertEqual({53}, {port['port'] for port in names['ports']})
 
-    def test_no_way_out(self):
+    def test_egress_is_denied(self):
         self.set(allow_egress=False)
         self.assertFalse(self.policies()['qinling-default'].get('egress'))

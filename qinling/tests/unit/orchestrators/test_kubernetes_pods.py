@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is read of pods."""
+"""Tests of the state of pods."""
 
 from oslotest import base
 
@@ -16,8 +16,8 @@ def with_container(restarts=0, phase='Running', **states):
         {'restartCount': restarts, **states}]})
 
 
-def condition(type, status, **more):
-    return {'type': type, 'status': status, **more}
+def condition(type, status, **fields):
+    return {'type': type, 'status': status, **fields}
 
 
 OOM = {'terminated': {'reason': 'OOMKilled', 'exitCode': 137}}
@@ -51,25 +51,27 @@ class TestReady(base.BaseTestCase):
 
 
 class TestDeath(base.BaseTestCase):
-    def test_nothing_known(self):
+    def test_unknown_reason(self):
         self.assertIsNone(pods.find_exit_reason(pod(READY)))
         self.assertIsNone(pods.find_exit_reason(with_container(
             state={'running': {}})))
 
     def test_out_of_memory(self):
-        for found in (with_container(state=OOM),
-                      with_container(1, state={'running': {}},
-                                     lastState=OOM),
-                      with_container(1, state={'waiting': {
-                          'reason': 'CrashLoopBackOff'}}, lastState=OOM)):
-            death = pods.find_exit_reason(found)
+        for pod in (with_container(state=OOM), with_container(1,
+                                                              state={'running':
+                                                                     {}},
+                                                              lastState=OOM),
+                    with_container(1, state={'waiting': {'reason':
+                                                         'CrashLoopBackOff'}},
+                                   lastState=OOM)):
+            death = pods.find_exit_reason(pod)
             self.assertTrue(death.own_fault)
             self.assertIn('memory', death.sentence)
 
-    def test_what_was_before_a_worker_was_claimed_does_not_count(self):
-        found = with_container(1, state={'running': {}}, lastState=OOM)
-        self.assertIsNone(pods.find_exit_reason(found, 1))
-        self.assertTrue(pods.find_exit_reason(found, 0).own_fault)
+    def test_failures_before_the_claim_do_not_count(self):
+        pod = with_container(1, state={'running': {}}, lastState=OOM)
+        self.assertIsNone(pods.find_exit_reason(pod, 1))
+        self.assertTrue(pods.find_exit_reason(pod, 0).own_fault)
 
     def test_evicted(self):
         by_status = pod({'phase': 'Failed', 'reason': 'Evicted',
@@ -96,8 +98,8 @@ class TestDeath(base.BaseTestCase):
 
 
 class TestComplaint(base.BaseTestCase):
-    def check(self, found, in_vain, part):
-        complaint = pods.find_problem(found)
+    def check(self, pod, in_vain, part):
+        complaint = pods.find_problem(pod)
         self.assertEqual(in_vain, complaint[0], complaint)
         self.assertIn(part, complaint[1])
 
@@ -105,7 +107,7 @@ class TestComplaint(base.BaseTestCase):
         return with_container(phase='Pending', state={'waiting': {
             'reason': reason, 'message': message}})
 
-    def test_none(self):
+    def test_no_problem(self):
         self.assertIsNone(pods.find_problem(pod()))
         self.assertIsNone(pods.find_problem(pod(READY)))
         self.assertIsNone(pods.find_problem(self.waiting('ContainerCreating')))
@@ -124,12 +126,12 @@ class TestComplaint(base.BaseTestCase):
         self.check(self.waiting('CreateContainerConfigError',
                                 'secret "x" not found'), True, 'secret "x"')
 
-    def test_ends_again_and_again(self):
-        found = with_container(
+    def test_crash_loop(self):
+        pod = with_container(
             2, state={'waiting': {'reason': 'CrashLoopBackOff'}},
             lastState={'terminated': {'exitCode': 3, 'reason': 'Error',
                                       'message': 'no bootstrap'}})
-        self.check(found, True, 'exit code 3. no bootstrap')
+        self.check(pod, True, 'exit code 3. no bootstrap')
 
     def test_unschedulable(self):
         self.check(pod({'phase': 'Pending', 'conditions': [condition(
@@ -137,7 +139,7 @@ class TestComplaint(base.BaseTestCase):
             message='0/3 nodes are available')]}), False,
             'Unschedulable: 0/3 nodes')
 
-    def test_refused_by_a_node(self):
+    def test_rejected_by_a_node(self):
         self.check(pod({'phase': 'Failed', 'reason': 'OutOfcpu',
                         'message': 'Node has no CPU'}), True,
                    'OutOfcpu: Node has no CPU')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of the process orchestrator, without a worker."""
+"""Tests of the parts of the process orchestrator, without a worker."""
 
 import json
 import os
@@ -62,7 +62,7 @@ class TestLanguages(base.BaseTestCase):
             self.assertTrue(os.path.isfile(INTERPRETERS.bootstrap_command(
                 image, languages.DIRECTORY)[-1]), image)
 
-    def test_nodejs_that_is_not_there(self):
+    def test_missing_nodejs(self):
         self.assertEqual('/bin/node', INTERPRETERS.bootstrap_command(
             'nodejs', '/there')[0])
         error = self.assertRaises(
@@ -80,7 +80,7 @@ class TestLanguages(base.BaseTestCase):
 
 
 class TestPlan(base.BaseTestCase):
-    def test_only_what_is_known_is_bound(self):
+    def test_only_known_paths_are_bound(self):
         plan = make_plan()
         allowed = set(sandbox_spec.SYSTEM) | set(
             sandbox_spec.CONFIGURATION) | {'/opt/python', languages.DIRECTORY}
@@ -96,7 +96,7 @@ class TestPlan(base.BaseTestCase):
         self.assertIn((nodejs.path, nodejs.path), plan.binds)
         self.assertIn('/opt/n/bin', plan.directories)
 
-    def test_nothing_of_the_network_without_it(self):
+    def test_no_network_files_without_a_network(self):
         self.assertEqual(set(), set(sandbox_spec.NETWORK_CONFIGURATION)
                          & {path for _source, path in make_plan().binds})
         files = dict(make_plan().files)
@@ -113,7 +113,7 @@ class TestPlan(base.BaseTestCase):
         self.assertEqual({'/tmp': 3 << 20, '/dev/shm': 3 << 20,
                           '/code': 5 << 20}, dict(plan.tmpfs))
 
-    def test_directories_come_before_what_is_in_them(self):
+    def test_directories_come_before_their_content(self):
         plan = make_plan()
         self.assertIn('/opt', plan.directories)
         self.assertIn('/etc', plan.directories)
@@ -152,7 +152,7 @@ class TestNodejs(Scripts):
         self.assertEqual(languages.Interpreter(path, (path,), '24.1.0'),
                          languages.find_executable(NODEJS, path))
 
-    def test_none_at_the_path(self):
+    def test_no_nodejs_at_the_path(self):
         self.refused('/no/such/node', 'does not run')
         self.refused(self.script('exit 1'), 'does not run')
         self.refused(self.script('echo hello'),
@@ -164,11 +164,11 @@ class TestNodejs(Scripts):
             'PATH', os.path.dirname(path)))
         self.assertEqual(path, languages.find_executable(NODEJS).path)
 
-    def test_none_on_the_machine(self):
+    def test_no_nodejs_on_the_machine(self):
         self.useFixture(fixtures.EnvironmentVariable('PATH', '/none'))
         self.assertIsNone(languages.find_executable(NODEJS))
 
-    def test_broken_one_on_the_machine(self):
+    def test_broken_nodejs_on_the_machine(self):
         path = self.script('exit 1')
         self.useFixture(fixtures.EnvironmentVariable(
             'PATH', os.path.dirname(path)))
@@ -182,15 +182,15 @@ class TestInterpreter(Scripts):
         self.assertIn(part, str(error))
 
     def test_below_a_virtual_environment(self):
-        found = languages.find_python(sys._base_executable)
-        self.assertEqual(os.path.realpath(sys._base_executable), found.path)
+        python = languages.find_python(sys._base_executable)
+        self.assertEqual(os.path.realpath(sys._base_executable), python.path)
         self.assertEqual((os.path.realpath(sys.base_prefix),),
-                         found.paths)
+                         python.paths)
 
-    def test_none(self):
+    def test_no_interpreter(self):
         self.refused('/no/such/python', 'does not run')
 
-    def test_one_that_fails(self):
+    def test_failing_interpreter(self):
         self.refused(self.script('exit 1'), 'does not run')
 
     def test_too_old(self):
@@ -204,8 +204,10 @@ class TestInterpreter(Scripts):
 
 class TestLaunchers(base.BaseTestCase):
     def names(self, isolation):
-        return [each.name for each in sandbox_backends.list_candidates(
-            isolation, '/python', '/root')]
+        return [candidate.name
+                for candidate in sandbox_backends.list_candidates(isolation,
+                                                                  '/python',
+                                                                  '/root')]
 
     def test_order(self):
         self.useFixture(fixtures.MockPatch('shutil.which',
@@ -279,7 +281,7 @@ class TestLaunchers(base.BaseTestCase):
                           plan['hostname']))
         self.assertIn('/opt', plan['directories'])
 
-    def test_strict_refuses_to_go_without(self):
+    def test_strict_requires_a_sandbox(self):
         self.useFixture(fixtures.MockPatchObject(
             sandbox_backends, 'list_candidates', return_value=[]))
         error = self.assertRaises(
@@ -288,7 +290,7 @@ class TestLaunchers(base.BaseTestCase):
             self.useFixture(fixtures.TempDir()).path)
         self.assertIn('cannot be started here', str(error))
 
-    def test_the_next_one_stands_in_and_the_reason_is_told(self):
+    def test_fallback_is_described_with_its_reason(self):
         broken = sandbox_backends.Bubblewrap('/no/such/bwrap')
         self.useFixture(fixtures.MockPatchObject(
             sandbox_backends, 'list_candidates',
@@ -297,12 +299,12 @@ class TestLaunchers(base.BaseTestCase):
             process_drivers.config(),
             self.useFixture(fixtures.TempDir()).path)
         self.addCleanup(driver.close)
-        told = driver.describe()
-        self.assertTrue(told['isolation'].startswith('none; bubblewrap does '
-                                                     'not work: '))
-        self.assertIn('/no/such/bwrap', told['isolation'])
-        self.assertEqual('of the machine', told['network'])
-        self.assertEqual('of the service', told['user'])
+        description = driver.describe()
+        self.assertTrue(description['isolation'].startswith(
+            'none; bubblewrap does not work: '))
+        self.assertIn('/no/such/bwrap', description['isolation'])
+        self.assertEqual('of the machine', description['network'])
+        self.assertEqual('of the service', description['user'])
 
 
 class TestSandbox(base.BaseTestCase):
@@ -319,18 +321,18 @@ class TestSandbox(base.BaseTestCase):
 class TestWorker(base.BaseTestCase):
     def test_users_differ_and_are_used_again(self):
         users = worker.Users(1000)
-        taken = [users.acquire_uid() for _each in range(3)]
-        self.assertEqual(3, len(set(taken)))
-        users.release_uid(taken[1])
-        self.assertEqual(taken[1], users.acquire_uid())
+        uids = [users.acquire_uid() for _each in range(3)]
+        self.assertEqual(3, len(set(uids)))
+        users.release_uid(uids[1])
+        self.assertEqual(uids[1], users.acquire_uid())
 
     def test_block_of_users_is_that_of_the_process(self):
         first = worker.Users(5).acquire_uid()
         self.assertEqual(5 + os.getpid() % 65536 * 1024, first)
 
     def test_users_are_numbers_that_the_kernel_has(self):
-        option, = (each for each in process_drivers.options.OPTS
-                   if each.name == 'first_uid')
+        option, = (candidate for candidate in process_drivers.options.OPTS
+                   if candidate.name == 'first_uid')
         last = (option.type.max
                 + worker.Users.BLOCK * worker.Users.BLOCKS - 1)
         self.assertLess(last, 1 << 31)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Control groups, with directories that stand for those of the kernel."""
+"""Tests of control groups, with directories in place of the kernel's."""
 
 import os
 import types
@@ -47,11 +47,11 @@ class CgroupTest(base.BaseTestCase):
 
 class TestOwnDirectories(CgroupTest):
     def find(self, mounts, membership):
-        found = cgroups.find_own_directories(
+        directories = cgroups.find_own_directories(
             self.file('mounts', mounts.format(root=self.root)),
             self.file('membership', membership))
         return {name: os.path.relpath(path, self.root)
-                for name, path in found.items()}
+                for name, path in directories.items()}
 
     def test_version_1(self):
         for path in ('cpu/system.slice', 'memory/service', 'unified'):
@@ -98,7 +98,7 @@ class TestDelegation(CgroupTest):
         self.assertEqual('+cpu +memory +pids',
                          self.read('cgroup.subtree_control'))
 
-    def test_done_already(self):
+    def test_repeated_delegation_changes_nothing(self):
         self.group(enabled='cpu memory pids', processes='')
         leaf = os.path.join(self.root, 'qinling-service')
         self.assertEqual(self.root,
@@ -145,7 +145,7 @@ class TestProcessors(CgroupTest):
         self.assertEqual(0, self.group(1).read_cpu_time())
         self.assertEqual(0, cgroups.NoGroup().read_cpu_time())
 
-    def test_others_first(self):
+    def test_idle_priority(self):
         group = self.group(1, cpu_idle='0')
         for yielding in (True, False):
             group.set_idle(yielding)
@@ -177,7 +177,7 @@ class TestSettings(base.BaseTestCase):
             'cpu.max.burst': 12000,
         }, {name: value for _controller, name, value in settings})
 
-    def test_quota_is_one_that_the_kernel_takes(self):
+    def test_quota_is_accepted_by_the_kernel(self):
         self.assertEqual(1000, cgroups.cpu_quota(
             orchestrators.Limits(cpu=1, memory_size=1, slots=1)))
 
@@ -216,7 +216,7 @@ class TestGroups(CgroupTest):
         self.assertEqual([], self.names() + self.names('pids'))
         group.remove()
 
-    def test_limit_that_is_refused_is_no_error(self):
+    def test_rejected_limit_is_no_error(self):
         group = self.cgroups.create_group('worker')
         name, = self.names()
         os.mkdir(os.path.join(self.root, 'pids', name, 'pids.max'))
@@ -226,7 +226,7 @@ class TestGroups(CgroupTest):
         self.assertIn('pids.max', logger.output)
         self.assertIn('cgroup.procs', logger.output)
 
-    def test_nothing_is_left_of_a_group_that_cannot_be_made(self):
+    def test_failed_creation_leaves_no_group(self):
         os.rmdir(self.bases['pids'])
         self.assertRaises(OSError, self.cgroups.create_group, 'worker')
         self.assertEqual([], self.names())
@@ -251,10 +251,10 @@ class TestFind(base.BaseTestCase):
     plan = types.SimpleNamespace(tmpfs=(('/tmp', MIB),))
 
     def test_switched_off(self):
-        found = cgroups.detect_cgroups(types.SimpleNamespace(cgroup='off'),
-                                       self.plan)
-        self.assertEqual('no cgroup (switched off)', found.description)
-        group = found.create_group('worker')
+        backend = cgroups.detect_cgroups(types.SimpleNamespace(cgroup='off'),
+                                         self.plan)
+        self.assertEqual('no cgroup (switched off)', backend.description)
+        group = backend.create_group('worker')
         group.add_process(1)
         group.set_limits(LIMITS)
         group.remove()
@@ -262,15 +262,15 @@ class TestFind(base.BaseTestCase):
     def test_refusal_is_described(self):
         self.useFixture(fixtures.MockPatchObject(
             cgroups, 'find_own_directories', return_value={}))
-        found = cgroups.detect_cgroups(types.SimpleNamespace(
+        backend = cgroups.detect_cgroups(types.SimpleNamespace(
             cgroup='auto', processes=1), self.plan)
         self.assertEqual('no cgroup (cgroups are not mounted)',
-                         found.description)
+                         backend.description)
 
     def test_directory_that_cannot_be_written(self):
         self.useFixture(fixtures.MockPatchObject(
             cgroups, 'find_own_directories',
             return_value={'memory': '/proc/nothing'}))
-        found = cgroups.detect_cgroups(types.SimpleNamespace(
+        backend = cgroups.detect_cgroups(types.SimpleNamespace(
             cgroup='auto', processes=1), self.plan)
-        self.assertIn('/proc/nothing', found.description)
+        self.assertIn('/proc/nothing', backend.description)

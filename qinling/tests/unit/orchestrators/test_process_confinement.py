@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What agents are told to confine themselves by, and what strict demands."""
+"""Tests of the confinement settings of agents, and of strict mode."""
 
 import json
 import os
@@ -95,10 +95,10 @@ class TestConfinement(base.BaseTestCase):
     def test_kernel_without_seccomp(self):
         self.useFixture(fixtures.MockPatchObject(
             confinement, 'SECCOMP', '/no/such/file'))
-        made = self.make('bubblewrap')
-        self.assertEqual([], made.create_settings('/c', '/t')['seccomp'])
-        self.assertEqual('none', made.describe()['seccomp'])
-        self.assertIn('CONFIG_SECCOMP_FILTER', made.list_missing(
+        subject = self.make('bubblewrap')
+        self.assertEqual([], subject.create_settings('/c', '/t')['seccomp'])
+        self.assertEqual('none', subject.describe()['seccomp'])
+        self.assertIn('CONFIG_SECCOMP_FILTER', subject.list_missing(
             cgroups.CONTROLLERS, cgroups.CONTROLLERS)[0])
 
     def test_report(self):
@@ -115,16 +115,16 @@ class TestConfinement(base.BaseTestCase):
                               self.make('bubblewrap').describe()['landlock'])
 
     def test_missing(self):
-        made = self.make('bubblewrap')
-        wanted = cgroups.CONTROLLERS
-        self.assertEqual([], made.list_missing(wanted, wanted))
-        lack, = made.list_missing(('pids',), wanted)
+        subject = self.make('bubblewrap')
+        controllers = cgroups.CONTROLLERS
+        self.assertEqual([], subject.list_missing(controllers, controllers))
+        lack, = subject.list_missing(('pids',), controllers)
         self.assertTrue(lack.startswith(
             'control groups of cpu, memory: run the service as root'), lack)
         self.assertEqual(
             ['namespaces', 'seccomp', 'control groups of cpu, memory, pids'],
-            [each.partition(':')[0]
-             for each in self.make('none').list_missing((), wanted)])
+            [sentence.partition(':')[0]
+             for sentence in self.make('none').list_missing((), controllers)])
 
     def test_landlock(self):
         if agent_confinement.landlock_version() \

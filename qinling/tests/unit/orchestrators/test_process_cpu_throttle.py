@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which workers let others run first."""
+"""Tests of the order of workers under load."""
 
 import threading
 from unittest import mock
@@ -10,7 +10,7 @@ from qinling.orchestrators.process import cpu_throttle
 
 
 class Group:
-    """A group that uses so many processors."""
+    """Control group with a constant use of processors."""
 
     def __init__(self, use):
         self.use, self.spent, self.yielding = use, 0, False
@@ -25,7 +25,7 @@ class Group:
 
 
 class TestCpuThrottle(base.BaseTestCase):
-    """A machine with two processors."""
+    """Machine with two processors."""
 
     def setUp(self):
         super().setUp()
@@ -34,9 +34,9 @@ class TestCpuThrottle(base.BaseTestCase):
         clock = mock.patch.object(cpu_throttle.time, 'monotonic',
                                   lambda: self.now)
         cores = mock.patch.object(cpu_throttle.os, 'cpu_count', lambda: 2)
-        for each in (clock, cores):
-            each.start()
-            self.addCleanup(each.stop)
+        for patch in (clock, cores):
+            patch.start()
+            self.addCleanup(patch.stop)
         self.closing = threading.Event()
         self.throttle = cpu_throttle.CpuThrottle(self, self.closing)
 
@@ -44,8 +44,8 @@ class TestCpuThrottle(base.BaseTestCase):
         return self.groups
 
     def pass_time(self, *uses):
-        """Whether each group yields after a second in which they used so
-        many processors."""
+        """Return whether each group yields after a second with a number of
+        busy processors."""
         new = [Group(0) for _each in uses[len(self.groups):]]
         if new:
             self.groups += new
@@ -54,12 +54,12 @@ class TestCpuThrottle(base.BaseTestCase):
         for group, use in zip(self.groups, uses):
             group.spent += use
         self.throttle.adjust_priorities()
-        return [each.yielding for each in self.groups]
+        return [group.yielding for group in self.groups]
 
-    def test_the_large_ones_yield_when_processors_are_short(self):
+    def test_large_groups_yield_when_processors_are_short(self):
         self.assertEqual([True, False], self.pass_time(1.5, 0.1))
 
-    def test_all_of_many_large_ones(self):
+    def test_all_large_groups_yield(self):
         self.assertEqual([True] * 8 + [False],
                          self.pass_time(*[0.24] * 8, 0.05))
 
@@ -67,21 +67,21 @@ class TestCpuThrottle(base.BaseTestCase):
         self.assertEqual([True, True, False, False],
                          self.pass_time(1, 0.9, 0, 0.001))
 
-    def test_nobody_yields_where_there_is_enough(self):
+    def test_no_group_yields_with_enough_processors(self):
         self.assertEqual([False, False], self.pass_time(0.9, 0.05))
 
-    def test_no_to_and_fro(self):
+    def test_yielding_does_not_oscillate(self):
         self.pass_time(1.5, 0.1)
         self.assertEqual([True, False], self.pass_time(0.7, 0.1))
         self.assertEqual(1, self.groups[0].changes)
         self.assertEqual([False, False], self.pass_time(0.2, 0.1))
 
-    def test_group_that_goes_is_forgotten(self):
+    def test_removed_group_is_forgotten(self):
         self.pass_time(1.5, 0.1)
         del self.groups[0]
         self.assertEqual([False], self.pass_time(0.1))
 
-    def test_nobody_counts(self):
+    def test_no_groups(self):
         self.assertEqual([False, False], self.pass_time(0, 0))
 
     def test_thread_ends(self):

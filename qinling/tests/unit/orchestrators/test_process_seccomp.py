@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The filter of system calls, run by an interpreter of our own."""
+"""Tests of the filter of system calls, run by an interpreter for filters."""
 
 import errno
 import os
@@ -16,10 +16,10 @@ CLONE_FORK = 0x1200011   # and what fork does
 
 
 def verdict(program, machine, number, *args):
-    """What a filter makes of a call: ``None`` when it passes, else the name
-    of the error."""
+    """Return the verdict of a filter on a call: ``None`` for a pass, else the
+    name of the error."""
     data = struct.pack('=iIQ6Q', number, machine, 0,
-                       *(each & (1 << 64) - 1 for each in args),
+                       *(arg & (1 << 64) - 1 for arg in args),
                        *[0] * (6 - len(args)))
     position, value = 0, 0
     while True:
@@ -37,8 +37,8 @@ def verdict(program, machine, number, *args):
 
 
 class TestFilters(base.BaseTestCase):
-    def judge(self, number, *args, machine='x86_64', which=0):
-        return verdict(seccomp.build_filters(machine)[which],
+    def judge(self, number, *args, machine='x86_64', index=0):
+        return verdict(seccomp.build_filters(machine)[index],
                        seccomp.MACHINES[machine][0], number, *args)
 
     def test_every_denied_call_on_each_machine(self):
@@ -66,7 +66,7 @@ class TestFilters(base.BaseTestCase):
     def test_clone3_is_unknown_so_that_clone_is_used(self):
         self.assertEqual('ENOSYS', self.judge(seccomp.CLONE3))
 
-    def test_calls_of_the_future_are_unknown(self):
+    def test_future_calls_are_unknown(self):
         self.assertEqual('ENOSYS', self.judge(seccomp.NEWEST + 1))
 
     def test_ioctl_by_its_command(self):
@@ -88,7 +88,7 @@ class TestFilters(base.BaseTestCase):
             for family in (socket.AF_PACKET, 38, 40, 30, 15, 0, 99):
                 self.assertEqual('EPERM', self.judge(number, family, 1))
 
-    def test_fewer_families(self):
+    def test_restricted_socket_families(self):
         program = seccomp.build_filters('x86_64', (socket.AF_NETLINK,))[0]
         for family in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6):
             self.assertEqual('EPERM', verdict(program, X86_64, 41, family))
@@ -108,14 +108,14 @@ class TestFilters(base.BaseTestCase):
         self.assertEqual('EPERM', self.judge(302, 1, which=1))
         self.assertIsNone(self.judge(0, 5, which=1))
 
-    def test_machine_that_is_not_known(self):
+    def test_unknown_machine(self):
         self.assertEqual([], seccomp.build_filters('riscv64'))
 
     def test_this_machine(self):
         self.assertEqual(seccomp.build_filters(os.uname().machine),
                          seccomp.build_filters())
 
-    def test_the_kernel_takes_it(self):
+    def test_kernel_accepts_the_filter(self):
         for program in (*seccomp.build_filters('x86_64'),
                         *seccomp.build_filters('aarch64')):
             self.assertLess(len(program) // 8, 4096)

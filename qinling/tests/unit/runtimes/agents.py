@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real agent, without a sandbox, and a raw client for it."""
+"""Real agent without a sandbox, and a raw client."""
 
 import io
 import json
@@ -27,23 +27,23 @@ LOAD = {'function_id': 'f', 'function_version': 0, 'entry': 'main.main',
 
 
 def package(name):
-    """The ZIP of a module or a directory of qinling/tests/functions."""
+    """Return the ZIP of a module or a directory of qinling/tests/functions."""
     directory = os.path.join(FUNCTIONS, name)
     if not os.path.isdir(directory):
         with open(directory + '.py', 'rb') as source:
             return zipped({'main.py': source.read()})
     files = {}
     for parent, _directories, names in os.walk(directory):
-        for each in names:
-            path = os.path.join(parent, each)
-            if each.endswith('.py'):
+        for file_name in names:
+            path = os.path.join(parent, file_name)
+            if file_name.endswith('.py'):
                 with open(path, 'rb') as source:
                     files[os.path.relpath(path, directory)] = source.read()
     return zipped(files)
 
 
 def zipped(files):
-    """The ZIP of ``{name or ZipInfo: content}``."""
+    """Return the ZIP of ``{name or ZipInfo: content}``."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, 'w', zipfile.ZIP_DEFLATED) as target:
         for name, content in files.items():
@@ -52,7 +52,8 @@ def zipped(files):
 
 
 def wait_until(condition, patience=PATIENCE):
-    """Wait for a condition without an event; tells whether it came."""
+    """Wait for a condition without an event; return whether the condition
+    held."""
     deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:
@@ -62,7 +63,7 @@ def wait_until(condition, patience=PATIENCE):
 
 
 def alive(pid):
-    """Whether a process runs; a zombie does not."""
+    """Return whether a process runs; zombies do not."""
     try:
         with open('/proc/%d/stat' % pid) as stat:
             return stat.read().rpartition(')')[2].split()[0] not in 'ZX'
@@ -81,7 +82,7 @@ class Reply:
 
 
 class Client:
-    """One connection to an agent."""
+    """Connection to an agent."""
 
     def __init__(self, address, secret):
         self.secret = secret
@@ -137,7 +138,7 @@ class Client:
         return self.call('POST', '/load', line + archive)
 
     def execute(self, *args, **kwargs):
-        """An execution that is answered with 200: what came of it."""
+        """Execute the function, expect status 200, and return the outcome."""
         reply = self.try_execute(*args, **kwargs)
         if reply.status != 200:
             raise AssertionError('%d %s' % (reply.status, reply.body))
@@ -154,8 +155,7 @@ class Client:
 
 
 class Agent(fixtures.Fixture):
-    """An agent on a Unix socket; what is unlike the default of its settings
-    comes as keywords."""
+    """Agent on a Unix socket; keywords override the default settings."""
 
     def __init__(self, interpreter=sys.executable, **settings):
         self.interpreter = os.path.realpath(interpreter)
@@ -191,7 +191,7 @@ class Agent(fixtures.Fixture):
         self.said.append(self.process.stdout.readline())
 
     def stop(self):
-        """Cut the lifeline; returns the exit status."""
+        """Cut the lifeline; return the exit status."""
         self.process.stdin.close()
         status = self.process.wait(PATIENCE)
         self.process.stdout.close()
@@ -207,8 +207,8 @@ class Agent(fixtures.Fixture):
         return client
 
     def loaded(self, name, entry='main', **settings):
-        """A client for the function ``entry`` of a module in the package
-        ``name``."""
+        """Return a client for the function ``entry`` of a module in the
+        package ``name``."""
         client = self.connect()
         if '.' not in entry:
             entry = 'main.' + entry
@@ -218,4 +218,4 @@ class Agent(fixtures.Fixture):
         return client
 
     def executors(self, client):
-        return [each['pid'] for each in client.status()['executors']]
+        return [executor['pid'] for executor in client.status()['executors']]

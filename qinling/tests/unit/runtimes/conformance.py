@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every runtime does, whatever its language: the cases.
+"""Test cases for the runtimes of every language.
 
-``qinling/tests/functions/conformance`` has a package for each language, whose
-function does what the member ``do`` of its input says.
+``qinling/tests/functions/conformance`` has a package for each language, with a
+function that obeys the member ``do`` of the input.
 """
 
 import dataclasses
@@ -26,12 +26,12 @@ OWN_WORDS = 'what a program says when it lacks memory is its own affair'
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One execution and what must come of it.
+    """Execution with an expected outcome.
 
-    ``output`` is the whole output, ``begins`` what it begins with; ``log`` is
-    the whole log between its frames, ``logged`` a part of it.  ``unlike``
-    names, for a language, the ``output`` there, or ``None`` where the case
-    does not apply.
+    ``output`` is the whole output, ``begins`` the beginning of the output;
+    ``log`` is the whole log between the frames, ``logged`` a part of the log.
+    ``unlike`` maps a language to another ``output``, or to ``None`` for a case
+    without meaning in the language.
     """
 
     name: str
@@ -47,11 +47,12 @@ class Case:
 
 
 def failure(name, do, output=None, **fields):
-    what = {key: fields.pop(key) for key in ('signal', 'size')
-            if key in fields}
-    what.update({'status': fields.pop('code')} if 'code' in fields else {})
-    return Case(name, {'do': do, **what}, status='failed', output=output,
-                **fields)
+    input_fields = {key: fields.pop(key) for key in ('signal', 'size')
+                    if key in fields}
+    input_fields.update({'status': fields.pop('code')} if 'code' in fields
+                        else {})
+    return Case(name, {'do': do, **input_fields}, status='failed',
+                output=output, **fields)
 
 
 VALUES = {
@@ -60,7 +61,7 @@ VALUES = {
     'text': TEXT, 'empty_text': '', 'list': [1, [2.5, None], 'three', []],
     'object': {'a': {'b': [], 'c': {}}, TEXT: TEXT, '': 0},
     'large_text': 'x' * 900000, 'large_unicode': '\u00e9' * 100000,
-    'many_members': {str(each): each for each in range(20000)},
+    'many_members': {str(number): number for number in range(20000)},
     'deep': [[[[[[[[[[]]]]]]]]]],
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A test case for what comes of one function."""
+"""Test case for executions of one function."""
 
 import sys
 
@@ -24,8 +24,8 @@ class ExecutionTest(base.BaseTestCase):
         return result
 
     def fails(self, part, *args, **kwargs):
-        """The execution fails with a sentence that contains ``part``, and
-        the worker goes on."""
+        """Check that an execution fails with a sentence containing ``part``,
+        and that the worker continues."""
         result = self.client.execute(*args, **kwargs)
         self.assertEqual('failed', result['status'])
         self.assertIn(part, result['output'])
@@ -37,5 +37,5 @@ class ExecutionTest(base.BaseTestCase):
         return result
 
     def log(self, result):
-        """The log between its first and last line."""
+        """Return the log between the first and last line."""
         return result['log'].splitlines()[1:-1]

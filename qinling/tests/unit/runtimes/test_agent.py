@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's protocol: who is answered, and what is refused."""
+"""Tests of the agent's protocol: answers and rejections."""
 
 import json
 import os
@@ -25,7 +25,7 @@ class AgentTest(base.BaseTestCase):
         self.assertIn(part, reply.json['error'])
 
     def check_raw(self, request, status, part):
-        """A request that is refused and ends its connection."""
+        """Check that a request is rejected and ends the connection."""
         self.refused(self.client.send(request), status, part)
         self.assertTrue(self.client.is_closed())
 
@@ -35,7 +35,7 @@ class TestLife(AgentTest):
         self.assertEqual([b'started\n', b'ready\n'], self.agent.said)
         self.assertEqual('', self.agent.complaint())
 
-    def test_says_nothing_more(self):
+    def test_output_ends_after_readiness(self):
         self.client.load(HELLO)
         self.client.execute('you')
         self.agent.process.stdin.close()
@@ -66,7 +66,7 @@ class TestLife(AgentTest):
         self.assertEqual(b'', agent.said[1])
         self.assertIn('The first executor failed', agent.complaint())
 
-    def test_bootstrap_that_ends_is_told_with_its_words(self):
+    def test_failed_bootstrap_is_reported_with_its_output(self):
         agent = self.useFixture(agents.Agent(
             bootstrap=['/bin/sh', '-c', 'echo sad words; exit 3']))
         self.assertEqual(b'', agent.said[1])
@@ -76,7 +76,7 @@ class TestLife(AgentTest):
         os.kill(self.agent.process.pid, signal.SIGINT)
         self.assertEqual(b'pong', self.client.call('GET', '/ping').body)
 
-    def test_terminate_leaves_nothing(self):
+    def test_terminate_ends_all_processes(self):
         pids = self.agent.executors(self.client)
         self.assertEqual(1, len(pids))
         self.agent.process.terminate()
@@ -131,7 +131,7 @@ class TestConversation(AgentTest):
                          403, 'secret')
             self.assertTrue(client.is_closed())
 
-    def test_body_of_a_stranger_is_not_read(self):
+    def test_body_with_wrong_secret_is_not_read(self):
         self.check_raw(b'POST /load HTTP/1.1\r\nContent-Length: 1000\r\n\r\n',
                        403, 'secret')
 
@@ -153,7 +153,7 @@ class TestConversation(AgentTest):
         self.check_raw(b'GET /ping HTTP/1.1\r\nno colon\r\n\r\n', 400,
                        'malformed')
 
-    def test_header_given_twice(self):
+    def test_duplicate_header(self):
         self.check_raw(b'POST /load HTTP/1.1\r\nContent-Length: 1\r\n'
                        b'Content-Length: 2\r\n\r\n', 400, 'twice')
 
@@ -180,11 +180,11 @@ class TestConversation(AgentTest):
                           'Content-Length')
 
     def test_too_many_connections(self):
-        others = [self.agent.connect() for _each in range(63)]
-        for each in others:
-            self.assertEqual(200, each.call('GET', '/ping').status)
+        connections = [self.agent.connect() for _each in range(63)]
+        for connection in connections:
+            self.assertEqual(200, connection.call('GET', '/ping').status)
         self.assertTrue(self.agent.connect().is_closed())
-        others[0].close()
+        connections[0].close()
         self.assertTrue(agents.wait_until(self.can_connect))
 
     def can_connect(self):
@@ -240,7 +240,7 @@ class TestCalls(AgentTest):
         self.refused(self.client.call('POST', '/load', b'{}'), 400,
                      'line feed')
 
-    def test_load_settings_that_are_no_json(self):
+    def test_load_malformed_settings(self):
         self.refused(self.client.call('POST', '/load', b'{\n'), 400,
                      'not JSON')
 
@@ -250,14 +250,14 @@ class TestCalls(AgentTest):
                   'mine.py': 'WORD = 1\n'},
                  {'python_modules/mine.py': 'WORD = 2\n',
                   'python_modules/theirs.py': 'WORD = 3\n'})
-        packages = [fixtures.archive(each) for each in files]
+        packages = [fixtures.archive(content) for content in files]
         for sizes in ([1, 2], [], [-1, len(packages[0])], 5, ['x'],
                       [len(packages[0])]):
             self.refused(self.client.load(
                 b''.join(packages), entry='main.main', sizes=sizes),
                 400, 'sizes')
         self.client.load(b''.join(packages), entry='main.main',
-                         sizes=[len(each) for each in packages])
+                         sizes=[len(archive) for archive in packages])
         self.assertEqual([1, 3], self.client.execute()['output'])
 
     def test_load_setting_of_a_wrong_type(self):
@@ -280,7 +280,7 @@ class TestCalls(AgentTest):
         self.refused(self.execute(context='x'), 400, 'context')
         self.assertEqual('success', self.execute().json['status'])
 
-    def test_cancel_what_does_not_run(self):
+    def test_cancel_of_an_unknown_execution(self):
         self.refused(self.client.call('POST', '/cancel',
                                       b'{"execution_id": "e"}'), 404,
                      'no such execution')
@@ -288,8 +288,8 @@ class TestCalls(AgentTest):
 
 class TestSlots(AgentTest):
     def start(self, number):
-        """Begin an execution that waits; its thread and the place for what
-        comes of it."""
+        """Start a waiting execution; return the thread and a list for the
+        outcome."""
         client, result = self.agent.connect(), []
         started = os.path.join(self.agent.directory, 'started%d' % number)
         thread = threading.Thread(target=lambda: result.append(
@@ -305,20 +305,20 @@ class TestSlots(AgentTest):
         self.client.load(agents.package('state'), entry='main.wait_for',
                          slots=2)
 
-    def test_as_many_at_once_as_slots_and_no_more(self):
+    def test_concurrent_executions_are_limited_to_the_slots(self):
         running = [self.start(number) for number in range(2)]
         reply = self.client.try_execute(self.go, '/dev/null',
                                         execution_id='third')
         self.refused(reply, 503, 'All 2 slots')
         status = self.client.status()
         self.assertEqual(2, status['busy'])
-        self.assertEqual({'0', '1'}, {each['execution_id']
-                                      for each in status['executors']})
+        self.assertEqual({'0', '1'}, {executor['execution_id']
+                                      for executor in status['executors']})
         open(self.go, 'w').close()
         for thread, _result in running:
             thread.join()
         outputs = {result[0]['output'] for _thread, result in running}
-        self.assertEqual({each['pid'] for each in status['executors']},
+        self.assertEqual({executor['pid'] for executor in status['executors']},
                          outputs)
         self.assertEqual(0, self.client.status()['busy'])
         self.assertEqual('success', self.client.execute(
@@ -333,7 +333,7 @@ class TestSlots(AgentTest):
 
     def test_cancel_ends_one_execution(self):
         first, cancelled = self.start(1)
-        second, other = self.start(2)
+        second, remaining = self.start(2)
         reply = self.client.call('POST', '/cancel', b'{"execution_id": "1"}')
         self.assertEqual(200, reply.status)
         first.join()
@@ -341,7 +341,7 @@ class TestSlots(AgentTest):
                          (cancelled[0]['status'], cancelled[0]['output']))
         open(self.go, 'w').close()
         second.join()
-        self.assertEqual('success', other[0]['status'])
+        self.assertEqual('success', remaining[0]['status'])
 
     def test_idle_executor_that_died_is_replaced(self):
         open(self.go, 'w').close()

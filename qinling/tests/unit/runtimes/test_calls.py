@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a function is found, imported and called."""
+"""Tests of finding, importing and calling a function."""
 
 import json
 import os
@@ -196,7 +196,7 @@ class TestState(executions.ExecutionTest):
 
 
 class TestOpenStack(executions.ExecutionTest):
-    """The context of a function that acts for its owner."""
+    """Context of a function with a trust."""
 
     CONTEXT = {'token': 'very secret', 'project_id': 'p',
                'auth_url': 'http://127.0.0.1:1/v3', 'os_session': None}
@@ -211,9 +211,9 @@ class TestOpenStack(executions.ExecutionTest):
         self.assertEqual(['very secret'] * 2 + ['p'] * 2,
                          self.run_one('asked'))
 
-    def test_what_is_shown(self):
-        for each in self.run_one('shown'):
-            self.assertNotIn('very secret', str(each))
+    def test_credentials_are_not_shown(self):
+        for text in self.run_one('shown'):
+            self.assertNotIn('very secret', str(text))
 
     def test_no_keystoneauth(self):
         self.assertEqual([None, None, True, 1], self.run_one('session'))

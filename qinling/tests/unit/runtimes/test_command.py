@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What only programs do."""
+"""Tests of programs as functions."""
 
 import sys
 import zipfile
@@ -21,14 +21,14 @@ def executable(name):
 
 class TestCommand(base.BaseTestCase):
     def load(self, text, entry='main', **settings):
-        """A client for the program ``main`` or for ``{name: text}``."""
+        """Return a client for the program ``main`` or for ``{name: text}``."""
         files = text if isinstance(text, dict) else {
             executable('main'): '#!/bin/sh\n' + text}
         return self.useFixture(workers.Worker(
             'command', agents.zipped(files), entry, **settings)).client
 
     def failed(self, result):
-        """The sentence of a failure, which the log tells, too."""
+        """Return the sentence of a failure, after a check of the log."""
         self.assertEqual('failed', result['status'], result)
         self.assertIn(result['output'], result['log'])
         return result['output']

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All runtimes do the same: one suite of cases over every language."""
+"""Tests of every language against one suite of cases."""
 
 import os
 import threading
@@ -13,7 +13,7 @@ from qinling.tests.unit.runtimes import workers
 
 
 class Conformance:
-    """The cases on one shared worker, and what needs a worker of its own."""
+    """Cases on one shared worker, and tests on private workers."""
 
     image = None
     entry = 'main.main'
@@ -45,7 +45,8 @@ class Conformance:
         return client
 
     def execute(self, case):
-        """An execution: its result and the log between the frames."""
+        """Execute the function and return the result and the log between the
+        frames."""
         result = self.connect().execute(
             *case.args, timeout=case.timeout,
             context={'execution_id': 'e', 'function_id': 'f'}, **case.input)
@@ -62,19 +63,19 @@ class Conformance:
             self.assertTrue(result['output'].startswith(case.begins),
                             result['output'])
         else:
-            wanted = case.unlike.get(self.image, case.output)
-            self.assertTrue(wanted == result['output'],
+            expected = case.unlike.get(self.image, case.output)
+            self.assertTrue(expected == result['output'],
                             str(result)[:2000])
         if case.log is not None:
             self.assertEqual(case.log, log)
         self.assertIn(case.logged or '', log)
-        # Whatever happened, the worker goes on.
+        # The worker continues after every outcome.
         again, _log = self.execute(conformance.Case(
             'again', {'do': 'echo', 'value': 1}))
         self.assertEqual(('success', 1), (again['status'], again['output']))
 
     def start(self, **settings):
-        """A worker of one's own; returns a client."""
+        """Start a private worker and return a client."""
         return self.connect(self.own_worker(**settings))
 
     def own_worker(self, **settings):
@@ -96,32 +97,34 @@ class Conformance:
     def test_slots(self):
         worker = self.own_worker(slots=2)
         directory = self.useFixture(fixtures.TempDir()).path
-        one, two = (os.path.join(directory, name) for name in ('one', 'two'))
-        found = []
+        first, second = (os.path.join(directory, name) for name in ('one',
+                                                                    'two'))
+        results = []
         client = self.connect(worker)
-        thread = threading.Thread(target=lambda: found.append(client.execute(
-            do='meet', mine=one, other=two, execution_id='first')))
+        thread = threading.Thread(target=lambda: results.append(client.execute(
+            do='meet', mine=first, other=second, execution_id='first')))
         thread.start()
-        self.assertTrue(agents.wait_until(lambda: os.path.exists(one)))
-        other = self.connect(worker)
-        self.assertEqual('met', other.execute(
-            do='meet', mine=two, other=one)['output'])
+        self.assertTrue(agents.wait_until(lambda: os.path.exists(first)))
+        second_client = self.connect(worker)
+        self.assertEqual('met', second_client.execute(
+            do='meet', mine=second, other=first)['output'])
         thread.join()
-        self.assertEqual('met', found[0]['output'])
-        executors = other.status()['executors']
-        self.assertEqual(2, len({each['pid'] for each in executors}))
+        self.assertEqual('met', results[0]['output'])
+        executors = second_client.status()['executors']
+        self.assertEqual(2, len({executor['pid'] for executor in executors}))
 
     def test_no_free_slot(self):
         worker = self.own_worker(slots=1)
         directory = self.useFixture(fixtures.TempDir()).path
-        one, two = (os.path.join(directory, name) for name in ('one', 'two'))
+        first, second = (os.path.join(directory, name) for name in ('one',
+                                                                    'two'))
         client = self.connect(worker)
         thread = threading.Thread(target=lambda: client.execute(
-            do='meet', mine=one, other=two, execution_id='first'))
+            do='meet', mine=first, other=second, execution_id='first'))
         thread.start()
-        self.assertTrue(agents.wait_until(lambda: os.path.exists(one)))
+        self.assertTrue(agents.wait_until(lambda: os.path.exists(first)))
         self.assertEqual(503, self.connect(worker).try_execute().status)
-        open(two, 'w').close()
+        open(second, 'w').close()
         thread.join()
 
     def test_no_such_file(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent as the program of a container."""
+"""Tests of the agent as the program of a container."""
 
 import hmac
 import json
@@ -17,7 +17,7 @@ HELLO = agents.package('hello')
 
 
 class TestContainer(base.BaseTestCase):
-    """The way of a container: a port, and settings in a file."""
+    """Start of a container: a port, and settings in a file."""
 
     def setUp(self):
         super().setUp()
@@ -63,9 +63,9 @@ class TestContainer(base.BaseTestCase):
         self.assertEqual([77, 77], files)
         # The key would open every worker of the pool.
         self.assertNotIn('the key', str(environment))
-        other = agents.Client(('127.0.0.1', port), 's')
-        self.addCleanup(other.close)
-        self.assertEqual(403, other.call('GET', '/ping').status)
+        stranger = agents.Client(('127.0.0.1', port), 's')
+        self.addCleanup(stranger.close)
+        self.assertEqual(403, stranger.call('GET', '/ping').status)
 
     def test_serves_until_it_is_terminated(self):
         port = ports.free()
@@ -80,7 +80,7 @@ class TestContainer(base.BaseTestCase):
         self.assertEqual(0, process.wait(agents.PATIENCE))
         self.assertFalse(agents.alive(pid))
 
-    def test_address_that_cannot_be_listened_on(self):
+    def test_unusable_address(self):
         process = self.start('tcp:256.0.0.1:1')
         self.assertEqual(b'', process.stdout.readline())
         self.assertNotEqual(0, process.wait(agents.PATIENCE))

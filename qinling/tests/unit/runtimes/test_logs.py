@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What gets into the log of an execution."""
+"""Tests of the logs of executions."""
 
 import io
 import os
@@ -21,12 +21,12 @@ class TestLogs(executions.ExecutionTest):
         self.assertEqual(['one', 'two', 'three', 'four', 'five', 'six'],
                          self.log(self.succeeds(None)))
 
-    def test_what_is_not_text(self):
+    def test_binary_output(self):
         self.start('printing', 'bytes_and_odd_text')
         self.assertEqual(['printed by the import', '\ufffd\ufffd',
                           '\\ud800'], self.log(self.succeeds(None)))
 
-    def test_too_much(self):
+    def test_output_over_the_limit(self):
         self.start('printing', 'flood', max_log_size=50000)
         result = self.succeeds(100, 100)
         printed = 100 * 1000 * 1000 + len('printed by the import\n')
@@ -40,7 +40,7 @@ class TestLogs(executions.ExecutionTest):
             return int(dict(line.split(':') for line in status)[
                 'VmHWM'].split()[0]) * 1024
 
-    def test_just_enough(self):
+    def test_output_at_the_limit(self):
         self.start('printing', 'plain', max_log_size=48)
         printed = 'printed by the import\nplain output\nplain error\n'
         self.assertEqual(47, len(printed))
@@ -68,13 +68,13 @@ class TestLogs(executions.ExecutionTest):
     def test_output_between_executions_belongs_to_none(self):
         agent = self.useFixture(agents.Agent())
         self.client = agent.connect()
-        wanted = os.path.join(agent.directory, 'wanted')
+        request = os.path.join(agent.directory, 'wanted')
         done = os.path.join(agent.directory, 'done')
         self.client.load(agents.package('printing'), entry='main.print_later')
         self.assertEqual(['printed by the import'], self.log(
-            self.succeeds('started', wanted, done)))
-        open(wanted, 'w').close()
+            self.succeeds('started', request, done)))
+        open(request, 'w').close()
         self.assertTrue(agents.wait_until(lambda: os.path.exists(done)))
-        os.remove(wanted)
+        os.remove(request)
         self.assertEqual([], self.log(
-            self.succeeds('started', wanted, done)))
+            self.succeeds('started', request, done)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What only functions in Node.js do."""
+"""Tests of functions in Node.js."""
 
 from oslotest import base
 
@@ -17,15 +17,15 @@ class Cases(base.BaseTestCase):
             self.skipTest('This machine has no Node.js.')
 
     def load(self, files, entry='main.main', **settings):
-        """A client for a function of ``{name: text}``, or of the text of
-        ``main.js``."""
+        """Return a client for a function of ``{name: text}``, or of the text
+        of ``main.js``."""
         if isinstance(files, str):
             files = {'main.js': files}
         return self.useFixture(workers.Worker(
             'nodejs', agents.zipped(files), entry, **settings)).client
 
     def failed(self, result):
-        """The sentence of a failure, which is told in the log, too."""
+        """Return the sentence of a failure, after a check of the log."""
         self.assertEqual('failed', result['status'], result)
         return result['output']
 
@@ -110,18 +110,19 @@ class TestLoading(Cases):
 
 
 class TestErrors(Cases):
-    def thrown(self, what):
-        return self.fails(f'exports.main = async () => {{ throw {what}; }}')
+    def thrown(self, expression):
+        return self.fails(
+            f'exports.main = async () => {{ throw {expression}; }}')
 
-    def test_what_is_thrown(self):
-        for what, sentence in (
+    def test_thrown_values(self):
+        for expression, sentence in (
                 ('new Error("why")', 'why'),
                 ('new RangeError()', 'RangeError'),
                 ('"text"', 'text'), ('null', 'null'),
                 ('undefined', 'undefined'), ('{ a: 1 }', '{ a: 1 }')):
-            self.assertEqual(sentence, self.thrown(what))
+            self.assertEqual(sentence, self.thrown(expression))
 
-    def test_what_cannot_be_shown(self):
+    def test_unprintable_error(self):
         self.assertEqual('Error', self.thrown(
             '{ [require("util").inspect.custom]() { throw 1; } }'))
 
@@ -139,7 +140,7 @@ class TestErrors(Cases):
         self.assertIn('[cause]: Error: because', log)
         self.assertNotIn('nodejs.js', log)
 
-    def test_rejection_that_nobody_handles(self):
+    def test_unhandled_rejection(self):
         client = self.load("""
             exports.main = (input) => {
               if (input.bad) Promise.reject(new Error('left alone'));
@@ -167,7 +168,7 @@ class TestErrors(Cases):
             });""")
         self.assertEqual('heard', client.execute()['output'])
 
-    def test_promise_that_nobody_keeps(self):
+    def test_unresolved_promise(self):
         client = self.load('exports.main = () => new Promise(() => {})')
         self.assertEqual('Function execution timeout.',
                          self.failed(client.execute(timeout=0.4)))
@@ -197,9 +198,9 @@ class TestExecutions(Cases):
             const circle = {}; circle.circle = circle;
             exports.main = ({ what }) => ({ circle, function() {},
               symbol: Symbol(), big: { deep: 1n } })[what];""")
-        for what, kind in (('circle', 'Object'), ('function', 'function'),
-                           ('symbol', 'symbol'), ('big', 'Object')):
-            output = self.failed(client.execute(what=what))
+        for result, kind in (('circle', 'Object'), ('function', 'function'),
+                             ('symbol', 'symbol'), ('big', 'Object')):
+            output = self.failed(client.execute(what=result))
             self.assertTrue(output.startswith(
                 f'The result of the function, of type {kind}, cannot be '
                 'written as JSON: '), output)
@@ -261,6 +262,6 @@ class TestExecutions(Cases):
     def test_environment(self):
         client = self.load('exports.main = () => process.env',
                            environment={'MODE': 'fast'})
-        found = client.execute()['output']
-        self.assertEqual('fast', found['MODE'])
-        self.assertNotIn('NODE_OPTIONS', found)
+        environment = client.execute()['output']
+        self.assertEqual('fast', environment['MODE'])
+        self.assertNotIn('NODE_OPTIONS', environment)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The oldest interpreter that the runtime allows."""
+"""Tests with the oldest interpreter allowed by the runtime."""
 
 import glob
 import os
@@ -14,7 +14,7 @@ MIB = agents.MIB
 
 
 def old_interpreter():
-    """A Python 3.9 on this machine, the oldest that the runtime allows."""
+    """Return a local Python 3.9, the oldest version allowed by the runtime."""
     for path in (*glob.glob(os.path.expanduser(
             '~/.pyenv/versions/3.9.*/bin/python3.9')),
             shutil.which('python3.9')):

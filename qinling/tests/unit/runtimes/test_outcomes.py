@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What comes of an execution: results, failures and limits."""
+"""Tests of results, failures and limits of executions."""
 
 import os
 
@@ -12,7 +12,7 @@ CONSUMPTION = ('Function execution failed because of too much resource '
 
 
 class TestResults(executions.ExecutionTest):
-    def test_nothing(self):
+    def test_null_result(self):
         self.start('results', 'nothing')
         self.succeeds(None)
 

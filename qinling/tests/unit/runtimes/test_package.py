@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packages that try to break out, and those that are just odd."""
+"""Tests of hostile and unusual packages."""
 
 import io
 import os

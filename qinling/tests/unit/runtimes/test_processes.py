@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the agent does with processes, in the process of the test."""
+"""Tests of the agent's handling of processes, in the process of the test."""
 
 import os
 import resource
@@ -78,7 +78,7 @@ class TestProcesses(base.BaseTestCase):
                 tree._clear_sandbox()
             kill.assert_called_once_with(-1, signal.SIGKILL)
 
-    def test_dead_ones_are_no_error(self):
+    def test_dead_processes_are_no_error(self):
         process = self.sleeper()
         process.kill()
         process.wait()

@@ -16,12 +16,12 @@ INTERPRETERS = languages.Interpreters(
 
 
 def images():
-    """Those that can be tested on this machine."""
+    """Return the images testable on the local machine."""
     return list(INTERPRETERS.describe())
 
 
 def conformance(image):
-    """The package of a language for the conformance suite."""
+    """Return the package of a language for the conformance suite."""
     directory = os.path.join(agents.FUNCTIONS, 'conformance', image)
     files = {}
     for name in os.listdir(directory):
@@ -33,7 +33,7 @@ def conformance(image):
 
 
 class Worker(agents.Agent):
-    """A worker that has loaded a package."""
+    """Worker with a loaded package."""
 
     def __init__(self, image, package, entry, **settings):
         super().__init__(bootstrap=INTERPRETERS.bootstrap_command(

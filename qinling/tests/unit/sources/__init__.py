@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where code comes from."""
+"""Tests of the sources of code."""

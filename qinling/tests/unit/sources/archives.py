@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ZIP files that no honest tool would make."""
+"""Malformed and hostile ZIP files."""
 
 import io
 import stat
@@ -11,7 +11,7 @@ FIFO = stat.S_IFIFO | 0o600
 
 
 def member(name, mode=0):
-    """An entry of whatever name and Unix mode."""
+    """Return an entry of any name and Unix mode."""
     info = zipfile.ZipInfo('x')
     # Not as an argument: that would tidy the name up.
     info.filename = info.orig_filename = name
@@ -20,23 +20,23 @@ def member(name, mode=0):
 
 
 def archive(*members, method=zipfile.ZIP_DEFLATED, data=b'data'):
-    """The bytes of a ZIP file of entries, texts for names being enough."""
+    """Return the bytes of a ZIP file of entries, given as entries or names."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, 'w', method) as made:
-        for each in members:
-            if isinstance(each, str):
-                each = member(each)
+    with zipfile.ZipFile(buffer, 'w', method) as target:
+        for entry in members:
+            if isinstance(entry, str):
+                entry = member(entry)
             # Its own method stands above that of the archive.
-            each.compress_type = method
-            made.writestr(each, data)
+            entry.compress_type = method
+            target.writestr(entry, data)
     return buffer.getvalue()
 
 
 def entries_only(count):
-    """A directory of entries that have no data anywhere."""
+    """Return a directory of entries without any data."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, 'w') as made:
-        made.writestr('x', b'')
+    with zipfile.ZipFile(buffer, 'w') as target:
+        target.writestr('x', b'')
     data = buffer.getvalue()
     start, end = data.index(b'PK\1\2'), data.index(b'PK\5\6')
     directory = data[start:end] * count
@@ -47,18 +47,19 @@ def entries_only(count):
 
 
 def with_directory(data, offset, value):
-    """The archive with bytes of its first directory entry replaced."""
-    made = bytearray(data)
+    """Return the archive with changed bytes in the first directory entry."""
+    content = bytearray(data)
     place = data.index(b'PK\1\2') + offset
-    made[place:place + len(value)] = value
-    return bytes(made)
+    content[place:place + len(value)] = value
+    return bytes(content)
 
 
 def lying(data, size):
-    """The archive, with another size of its first file in the directory."""
+    """Return the archive with a wrong size of the first file in the directory.
+    """
     return with_directory(data, 24, size.to_bytes(4, 'little'))
 
 
 def encrypted(data):
-    """The archive, with its first file marked as encrypted."""
+    """Return the archive with the first file marked as encrypted."""
     return with_directory(data, 8, b'\1\0')

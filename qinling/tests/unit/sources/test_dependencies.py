@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What packages depend on."""
+"""Tests of the dependencies of packages."""
 
 import io
 import json
@@ -21,12 +21,12 @@ def archive(files):
 
 
 def of(text):
-    """What the lines of requirements.txt amount to."""
+    """Return the dependencies from the lines of requirements.txt."""
     return dependencies.find_dependencies(archive({'requirements.txt': text}))
 
 
 class TestFind(base.BaseTestCase):
-    def test_nothing(self):
+    def test_no_dependencies(self):
         for files in ({}, {'main.py': ''}, {'sub/requirements.txt': 'x'},
                       {'package.json': '{}'}, {'package-lock.json': LOCK},
                       {'requirements.txt': ' \n# nothing\n\n'}):
@@ -41,7 +41,7 @@ class TestFind(base.BaseTestCase):
         self.assertEqual(of('x'), of('x'))
         self.assertNotEqual(of('x'), of('y'))
 
-    def test_what_is_not_installed(self):
+    def test_unsupported_requirements(self):
         for line in ('-r other.txt', '--index-url http://there', '-e .', '.',
                      './x.whl', '/etc/passwd', 'http://there/x.whl',
                      'x @ http://there/x.whl', 'git+https://there/x', 'x y',
@@ -53,31 +53,31 @@ class TestFind(base.BaseTestCase):
             error = self.assertRaises(exception.Invalid, of, f'ok\n{line}')
             self.assertIn('requirements.txt', str(error))
 
-    def test_what_pip_gets_is_what_was_looked_at(self):
+    def test_pip_reads_the_checked_requirements(self):
         for text, expected in (
                 ('# -*- coding: utf-7 -*-\n+AC0-', None),
                 ('# -*- coding: utf-7 -*-\nx\t# y\n\nz', 'x\nz\n'),
                 ('x \\\n  --hash=sha256:00 \\\n # no more\ny',
                  'x --hash=sha256:00\ny\n')):
-            made = archive({'requirements.txt': text})
+            package = archive({'requirements.txt': text})
             if expected is None:
                 self.assertRaises(exception.Invalid,
-                                  dependencies.read_files, made, 'pip')
+                                  dependencies.read_files, package, 'pip')
             else:
                 self.assertEqual({'requirements.txt': expected},
-                                 dependencies.read_files(made, 'pip'))
+                                 dependencies.read_files(package, 'pip'))
 
     def test_npm(self):
         files = {'package.json': '{}', 'package-lock.json': LOCK}
-        found = dependencies.find_dependencies(archive(files))
-        self.assertEqual('npm', found['kind'])
-        self.assertNotEqual(found, dependencies.find_dependencies(archive(
+        dependency = dependencies.find_dependencies(archive(files))
+        self.assertEqual('npm', dependency['kind'])
+        self.assertNotEqual(dependency, dependencies.find_dependencies(archive(
             dict(files, **{'package.json': '{"name": "x"}'}))))
         self.assertEqual('pip', dependencies.find_dependencies(archive(
             dict(files, **{'requirements.txt': 'x'})))['kind'])
-        locks = [dict(json.loads(LOCK), packages={'node_modules/x': each})
-                 for each in (5, {'link': True}, {'resolved': 'file:x'},
-                              {'resolved': 'git+ssh://there/x'})]
+        locks = [dict(json.loads(LOCK), packages={'node_modules/x': entry})
+                 for entry in (5, {'link': True}, {'resolved': 'file:x'},
+                               {'resolved': 'git+ssh://there/x'})]
         for text in ('', '[]', '{', '{}', '{"lockfileVersion": "x"}',
                      '{"lockfileVersion": 1, "packages": {}}',
                      *map(json.dumps, locks)):
@@ -85,7 +85,7 @@ class TestFind(base.BaseTestCase):
                 exception.Invalid, dependencies.find_dependencies,
                 archive(dict(files, **{'package-lock.json': text})))
 
-    def test_what_is_no_text(self):
+    def test_binary_requirements(self):
         for data, words in ((b'\xff', 'not text'),
                             (b'#' * (dependencies.MAX_FILE_BYTES + 1),
                              'too large')):
@@ -94,7 +94,7 @@ class TestFind(base.BaseTestCase):
 
 
 class TestPackages(base.BaseTestCase):
-    """Whether they are looked for."""
+    """Detection of dependencies in packages."""
 
     def create(self, **groups):
         conf = self.useFixture(fixtures.Conf(**groups)).conf
@@ -102,15 +102,15 @@ class TestPackages(base.BaseTestCase):
         return package.Driver(conf, test_package.Storage()).create(
             {'source': 'package'}, upload)[0]
 
-    def test_they_are(self):
+    def test_dependencies_are_recorded(self):
         self.assertEqual('pip', self.create()['dependencies']['kind'])
 
-    def test_off(self):
+    def test_installation_is_switched_off(self):
         for groups in ({}, {'engine': {'orchestrator': 'kubernetes'}}):
             self.assertNotIn('dependencies', self.create(
                 build={'enabled': False}, **groups))
 
-    def test_where_it_cannot_be(self):
+    def test_installation_is_not_supported(self):
         error = self.assertRaises(
             exception.Invalid, self.create,
             engine={'orchestrator': 'kubernetes'})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Code that is an image."""
+"""Tests of code as an image."""
 
 from oslotest import base
 
@@ -43,7 +43,7 @@ class TestImage(base.BaseTestCase):
             self.assertEqual(400, self.refused(
                 'Required param is missing', self.source.create, code, None))
 
-    def test_never_changed_nor_downloaded(self):
+    def test_image_cannot_be_changed_or_downloaded(self):
         self.assertEqual(400, self.refused(
             'can not be changed', self.source.update, {}, None, None))
         self.assertEqual(405, self.refused(

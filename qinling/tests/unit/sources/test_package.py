@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packages: which are taken, and what is left of those that are not."""
+"""Tests of accepted packages, and of the traces of rejected packages."""
 
 import hashlib
 import io
@@ -19,7 +19,7 @@ MIB = 1024 * 1024
 
 
 class Storage(storage_base.Storage):
-    """Packages in memory, by the order in which they came."""
+    """Packages in memory, by the order of arrival."""
 
     def __init__(self):
         self.kept = {}
@@ -67,9 +67,9 @@ class PackageTest(base.BaseTestCase):
 
 
 class TestKeeping(PackageTest):
-    """What becomes of packages."""
+    """Storage of packages."""
 
-    def test_a_package_is_kept_with_its_sums(self):
+    def test_package_is_stored_with_its_checksums(self):
         code, key = self.create(fixtures.PACKAGE)
         self.assertEqual({
             'source': 'package',
@@ -79,14 +79,14 @@ class TestKeeping(PackageTest):
         self.assertEqual(fixtures.PACKAGE,
                          self.driver.open(code, key).read())
 
-    def test_the_md5_that_was_promised(self):
+    def test_matching_md5(self):
         md5 = hashlib.md5(fixtures.PACKAGE).hexdigest()
         code, _ = self.create(fixtures.PACKAGE, md5sum=md5)
         self.assertEqual(md5, code['md5sum'])
         for nothing in ('', None):
             self.create(fixtures.PACKAGE, md5sum=nothing)
 
-    def test_another_md5_leaves_nothing(self):
+    def test_wrong_md5_leaves_no_package(self):
         for md5 in ('0' * 32, 'x', 5, ['x'], {'a': 1}):
             self.refused(fixtures.PACKAGE, 'Package md5 mismatch.',
                          md5sum=md5)
@@ -98,10 +98,10 @@ class TestKeeping(PackageTest):
 
     def test_an_update(self):
         present, _ = self.create(fixtures.PACKAGE)
-        other = fixtures.archive({'main.py': 'other'})
-        code, key = self.driver.update(present, None, io.BytesIO(other))
-        self.assertEqual(other, self.storage.kept[key])
-        self.assertEqual(hashlib.md5(other).hexdigest(), code['md5sum'])
+        new_package = fixtures.archive({'main.py': 'other'})
+        code, key = self.driver.update(present, None, io.BytesIO(new_package))
+        self.assertEqual(new_package, self.storage.kept[key])
+        self.assertEqual(hashlib.md5(new_package).hexdigest(), code['md5sum'])
 
     def test_an_update_without_a_package_changes_nothing(self):
         present, _ = self.create(fixtures.PACKAGE)
@@ -129,7 +129,7 @@ class TestKeeping(PackageTest):
 
 
 class TestChecks(PackageTest):
-    """Which packages are refused."""
+    """Rejected packages."""
 
     LIMITS = {'max_package_files': 10, 'max_package_size': 3 * MIB,
               'max_unpacked_size': 4 * MIB, 'max_package_ratio': 100}
@@ -144,7 +144,7 @@ class TestChecks(PackageTest):
                      archives.archive()):
             self.create(data)
 
-    def test_what_is_no_archive(self):
+    def test_no_archive(self):
         for data in (b'', b'abc', b'PK\3\4', b'\0' * 1000,
                      fixtures.PACKAGE[:-1], fixtures.PACKAGE[:40],
                      fixtures.PACKAGE + b'x' * 70000):
@@ -156,12 +156,12 @@ class TestChecks(PackageTest):
             self.refused(archives.archive('main.py', name),
                          'is outside the package')
 
-    def test_a_name_that_is_cut_off(self):
+    def test_truncated_name(self):
         data = archives.archive('main.pyXevil')
         self.refused(data.replace(b'main.pyX', b'main.py\0'),
                      'is outside the package')
 
-    def test_what_is_neither_file_nor_directory(self):
+    def test_special_files(self):
         for mode in (archives.SYMLINK, archives.DEVICE, archives.FIFO):
             self.refused(archives.archive(archives.member('x', mode)),
                          'link or a special file')
@@ -174,12 +174,12 @@ class TestChecks(PackageTest):
     def test_encryption(self):
         self.refused(archives.encrypted(fixtures.PACKAGE), 'encrypted')
 
-    def test_too_large_as_it_is(self):
+    def test_archive_is_too_large(self):
         error = self.refused(
             b'x' * (3 * MIB + 1), 'too large', exception.TooLarge)
         self.assertEqual(413, error.http_code)
 
-    def test_too_large_when_unpacked(self):
+    def test_content_is_too_large(self):
         noise = random.Random(1).randbytes(MIB)
         self.create(archives.archive('a', data=noise + b'\0' * 3 * MIB))
         self.refused(archives.archive('a', data=noise + b'\0' * 3 * MIB
@@ -189,21 +189,21 @@ class TestChecks(PackageTest):
                                       + b'\0' * (MIB + 1)),
                      'unpacks to', exception.TooLarge)
 
-    def test_too_dense(self):
-        # Below 1 MiB nobody asks.
+    def test_compression_is_too_dense(self):
+        # The ratio is unchecked below 1 MiB.
         self.create(archives.archive('a', data=b'\0' * MIB))
         self.refused(archives.archive('a', data=b'\0' * (MIB + 1)),
                      'more than 100 times its size')
 
-    def test_too_many(self):
+    def test_too_many_files(self):
         names = [f'{number}' for number in range(11)]
         self.create(archives.archive(*names[:10]))
         self.refused(archives.archive(*names), 'holds 11 files')
 
-    def test_so_many_that_they_are_not_even_counted(self):
+    def test_far_too_many_files(self):
         self.refused(archives.entries_only(50000), 'directory')
 
-    def test_a_size_that_is_a_lie(self):
+    def test_wrong_size_in_the_directory(self):
         noise = random.Random(1).randbytes(2 * MIB)
         data = archives.archive('a', data=noise)
         self.refused(archives.lying(data, 5 * MIB), 'unpacks to',
@@ -216,8 +216,8 @@ class TestChecks(PackageTest):
 
     def test_large_numbers(self):
         buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, 'w') as made:
-            with made.open('a', 'w', force_zip64=True) as member:
+        with zipfile.ZipFile(buffer, 'w') as target:
+            with target.open('a', 'w', force_zip64=True) as member:
                 member.write(b'data')
         self.create(buffer.getvalue())
 
@@ -233,18 +233,18 @@ class TestChecks(PackageTest):
         self.refused(data[:start] + bytes(entry) + extra + bytes(tail),
                      'unpacks to', exception.TooLarge)
 
-    def test_whatever_is_broken_is_refused_or_taken(self):
-        """Nothing but the errors that users understand comes out."""
+    def test_broken_packages_raise_only_user_errors(self):
+        """Accept broken packages, or reject them with an error for users."""
         source = random.Random(7)
         whole = archives.archive('a', 'b/', archives.member('c', 0o100644))
-        taken = 0
+        accepted = 0
         for _ in range(2000):
             data = bytearray(whole)
             for _ in range(source.randint(1, 4)):
                 data[source.randrange(len(data))] = source.randrange(256)
             try:
                 self.create(bytes(data))
-                taken += 1
+                accepted += 1
             except (exception.Invalid, exception.TooLarge):
                 continue
-        self.assertIn(taken, range(1, 2000))
+        self.assertIn(accepted, range(1, 2000))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Code in Swift: what is fetched, and what is kept of it."""
+"""Tests of code in Swift: downloads and the cache."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from qinling.tests import fixtures
 
 
 class FakeSwift:
-    """Objects in a dict: URL -> bytes; ``sent`` has what was fetched."""
+    """Objects in a dict: URL -> bytes; ``sent`` lists the downloads."""
 
     def __init__(self):
         self.objects = {'me/c/o': b'one'}
@@ -32,12 +32,12 @@ class FakeSwift:
 
     @contextlib.contextmanager
     def get(self, auth, url, etag=None):
-        found = self.head(auth, url)
-        if found.etag == etag:
+        head = self.head(auth, url)
+        if head.etag == etag:
             yield None
             return
         self.sent.append(url)
-        yield found, [self.objects[url][:-1 if self.short else None]]
+        yield head, [self.objects[url][:-1 if self.short else None]]
 
 
 class TestSwift(base.BaseTestCase):
@@ -65,20 +65,20 @@ class TestSwift(base.BaseTestCase):
         return data
 
     def test_create(self):
-        given = dict(self.code(), md5sum='ignored')
+        code = dict(self.code(), md5sum='ignored')
         self.assertEqual((self.code(), None),
-                         self.driver.create(given, None, 'me'))
+                         self.driver.create(code, None, 'me'))
 
     def refused(self, sentence, code, auth='me', driver=None):
         e = self.assertRaises(exception.Invalid, (
             driver or self.driver).create, code, None, auth)
         self.assertIn(sentence, str(e))
 
-    def test_create_of_what_is_refused(self):
-        both = 'Both container and object must be provided'
+    def test_create_of_a_malformed_location(self):
+        sentence = 'Both container and object must be provided'
         for where in (None, {}, {'container': 'c'}, {'object': 'o'},
                       {'container': '', 'object': 'o'}):
-            self.refused(both, {'source': 'swift', 'swift': where})
+            self.refused(sentence, {'source': 'swift', 'swift': where})
         for where in ({'container': 'a/b', 'object': 'o'},
                       {'container': 1, 'object': 'o'},
                       {'container': 'c', 'object': 'o' * 1025}):
@@ -103,29 +103,29 @@ class TestSwift(base.BaseTestCase):
             self.assertRaises(exception.Invalid, self.driver.update,
                               self.code(), code, None, 'me')
 
-    def test_what_has_not_changed_is_not_sent_again(self):
+    def test_unchanged_object_is_not_downloaded_again(self):
         self.assertEqual([b'one'] * 3, [self.read() for _ in range(3)])
         self.assertEqual(['me/c/o'], self.swift.sent)
         self.swift.objects['me/c/o'] = b'another'
         self.assertEqual(b'another', self.read())
         self.assertEqual(2, len(self.swift.sent))
 
-    def test_nobody_gets_what_is_anothers(self):
+    def test_object_of_another_project_is_rejected(self):
         self.read()
         self.assertRaises(FileNotFoundError, self.read, auth='you')
         self.swift.objects['you/c/o'] = b'one'
         self.read(auth='you')
         self.assertEqual(['me/c/o', 'you/c/o'], self.swift.sent)
 
-    def test_nobody_asks(self):
+    def test_function_without_a_trust(self):
         self.assertRaises(exception.PermanentError, self.read, auth=None)
 
-    def test_what_has_grown_too_large(self):
+    def test_object_has_grown_too_large(self):
         self.make(max_object_size=5)
         self.swift.objects['me/c/o'] = b'123456'
         self.assertRaises(exception.PermanentError, self.read)
 
-    def test_what_is_cut_short(self):
+    def test_download_is_cut_short(self):
         self.swift.short = True
         self.assertRaises(exception.TemporaryError, self.read)
         self.swift.short = False
@@ -142,13 +142,13 @@ class TestCache(base.BaseTestCase):
             etag=etag, size=len(data)), [data]).close()
 
     def kept(self, name):
-        found = self.cache.find(name)
-        if found is None:
+        entry = self.cache.find(name)
+        if entry is None:
             return None
-        with found.file:
-            return found.file.read()
+        with entry.file:
+            return entry.file.read()
 
-    def test_the_oldest_goes_first(self):
+    def test_oldest_object_is_evicted_first(self):
         for name in ('a', 'b'):
             self.keep(name, b'1234')
         self.kept('a')
@@ -157,25 +157,25 @@ class TestCache(base.BaseTestCase):
                          [self.kept(name) for name in 'abc'])
         self.assertEqual(2, len(os.listdir(self.cache._directory.name)))
 
-    def test_what_is_larger_than_all(self):
+    def test_object_larger_than_the_cache(self):
         self.keep('a', b'1' * 11)
         self.assertIsNone(self.kept('a'))
         self.assertEqual([], os.listdir(self.cache._directory.name))
 
-    def test_another_under_the_same_name(self):
+    def test_object_is_replaced_under_its_name(self):
         self.keep('a', b'1')
         self.keep('a', b'2')
         self.assertEqual(b'2', self.kept('a'))
         self.assertEqual(1, len(os.listdir(self.cache._directory.name)))
 
-    def test_who_reads_is_not_disturbed(self):
+    def test_eviction_does_not_disturb_readers(self):
         self.keep('a', b'1')
-        found = self.cache.find('a')
+        entry = self.cache.find('a')
         self.keep('b', b'1' * 10)
-        with found.file:
-            self.assertEqual(b'1', found.file.read())
+        with entry.file:
+            self.assertEqual(b'1', entry.file.read())
 
-    def test_faults_leave_nothing(self):
+    def test_failed_download_leaves_no_file(self):
         def pieces():
             yield b'1'
             raise exception.TemporaryError('the line is dead')

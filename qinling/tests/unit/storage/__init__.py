@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is particular to one storage driver."""
+"""Tests of single storage drivers."""

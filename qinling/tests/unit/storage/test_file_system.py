@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the driver leaves in its directory."""
+"""Tests of the files of the driver."""
 
 import io
 import os
@@ -15,7 +15,7 @@ from qinling.tests import fixtures
 
 
 class Dying(io.BytesIO):
-    """A stream at whose end the process dies: nothing is tidied up."""
+    """Stream whose end kills the process, without a cleanup."""
 
     def read(self, size=-1):
         data = super().read(size)
@@ -36,7 +36,7 @@ class TestFiles(base.BaseTestCase):
     def files(self):
         return [path.name for path in self.root.rglob('*') if path.is_file()]
 
-    def test_nobody_else_may_look(self):
+    def test_files_are_private(self):
         self.driver.put(io.BytesIO(b'x'))
         for path in (self.root, *self.root.rglob('*')):
             self.assertEqual(0, stat.S_IMODE(path.stat().st_mode) & 0o077)
@@ -51,16 +51,16 @@ class TestFiles(base.BaseTestCase):
         self.assertRaises(SystemExit, self.driver.put, Dying(b'x'))
         self.assertEqual([], self.files())
 
-    def test_what_a_dead_process_left_can_be_swept(self):
+    def test_leftovers_of_a_dead_process_are_listed(self):
         with fixtures_library.MonkeyPatch(
                 'pathlib.Path.unlink', lambda *args, **kwargs: None):
             self.assertRaises(SystemExit, self.driver.put, Dying(b'x'))
-        left, = self.files()
-        self.assertEqual([left], list(self.driver.list_keys(0)))
-        self.driver.delete(left)
+        name, = self.files()
+        self.assertEqual([name], list(self.driver.list_keys(0)))
+        self.driver.delete(name)
         self.assertEqual([], self.files())
 
-    def test_a_disk_that_fails_last(self):
+    def test_disk_fails_at_the_end(self):
         def fail(_directory):
             raise OSError('no disk')
         self.useFixture(fixtures_library.MonkeyPatch(
@@ -77,7 +77,7 @@ class TestFiles(base.BaseTestCase):
         self.assertEqual([old], list(self.driver.list_keys(50)))
         self.assertEqual({old, new}, set(self.driver.list_keys(0)))
 
-    def test_a_package_that_goes_while_keys_are_listed(self):
+    def test_package_is_deleted_during_a_listing(self):
         keys = {self.driver.put(io.BytesIO(b'x')).key for _ in range(3)}
         listed = self.driver.list_keys(0)
         first = next(listed)
