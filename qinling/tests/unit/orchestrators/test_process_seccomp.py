@@ -104,9 +104,9 @@ class TestFilters(base.BaseTestCase):
 
     def test_executors_limit_only_themselves(self):
         self.assertIsNone(self.judge(302, 0))
-        self.assertIsNone(self.judge(302, 0, which=1))
-        self.assertEqual('EPERM', self.judge(302, 1, which=1))
-        self.assertIsNone(self.judge(0, 5, which=1))
+        self.assertIsNone(self.judge(302, 0, index=1))
+        self.assertEqual('EPERM', self.judge(302, 1, index=1))
+        self.assertIsNone(self.judge(0, 5, index=1))
 
     def test_unknown_machine(self):
         self.assertEqual([], seccomp.build_filters('riscv64'))
