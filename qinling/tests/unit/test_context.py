@@ -14,7 +14,7 @@ from qinling.tests import fixtures
 class TestContext(base.BaseTestCase):
     def setUp(self):
         super().setUp()
-        self.enforcer = policy.enforcer(
+        self.enforcer = policy.create_enforcer(
             self.useFixture(fixtures.Conf()).conf)
 
     def caller(self, *roles):
@@ -22,7 +22,7 @@ class TestContext(base.BaseTestCase):
 
     def test_without_an_enforcer_everything_is_allowed(self):
         self.assertTrue(fixtures.caller().can('function:create'))
-        self.assertTrue(fixtures.caller().reach().sees_all)
+        self.assertTrue(fixtures.caller().visible_scope().sees_all)
 
     def test_roles(self):
         for rule, expected in (
@@ -46,9 +46,9 @@ class TestContext(base.BaseTestCase):
                           self.caller('admin').can, 'function:explode')
 
     def test_only_admins_reach_further(self):
-        self.assertTrue(self.caller('admin').reach().sees_all)
+        self.assertTrue(self.caller('admin').visible_scope().sees_all)
         for role in ('member', 'reader', 'other'):
-            self.assertFalse(self.caller(role).reach().sees_all)
+            self.assertFalse(self.caller(role).visible_scope().sees_all)
 
     def test_elevation_is_of_a_copy(self):
         ctx = self.caller('reader')
@@ -58,17 +58,17 @@ class TestContext(base.BaseTestCase):
                          (wide.project_id, wide.request_id, wide.roles))
 
     def test_nobody_may_but_one_thing(self):
-        nobody = context.nobody('webhook:invoke')
+        nobody = context.anonymous('webhook:invoke')
         self.assertTrue(nobody.can('webhook:invoke'))
         for rule in ('webhook:get', 'admin_required', 'function:create', ''):
             self.assertFalse(nobody.can(rule))
-        self.assertFalse(nobody.reach().sees_all)
+        self.assertFalse(nobody.visible_scope().sees_all)
 
     def test_an_owner_reaches_what_is_his(self):
-        owner = context.owner('p')
+        owner = context.project_owner('p')
         self.assertEqual(('p', False, False), (
             owner.project_id, owner.can('admin_required'),
-            owner.reach().sees_all))
+            owner.visible_scope().sees_all))
 
     def test_the_service_itself(self):
         admin = context.admin()

@@ -53,7 +53,7 @@ class TestPolicyFile(base.BaseTestCase):
         """Somebody, where this is the policy file."""
         options['policy_file'] = self.create_tempfiles(
             [('policy', text)], '.yaml')[0]
-        enforcer = policy.enforcer(
+        enforcer = policy.create_enforcer(
             fixtures.configured(self, oslo_policy=options))
         return fixtures.caller(project, role, enforcer=enforcer)
 
@@ -80,15 +80,15 @@ class TestPolicyFile(base.BaseTestCase):
         text = '"admin_required": "role:other"'
         self.assertEqual({'other'}, self.allowed(
             ['runtime:create', 'function:get_all:all_projects'], text=text))
-        self.assertFalse(self.caller('admin', text).reach().sees_all)
-        self.assertTrue(self.caller('other', text).reach().sees_all)
+        self.assertFalse(self.caller('admin', text).visible_scope().sees_all)
+        self.assertTrue(self.caller('other', text).visible_scope().sees_all)
 
     def test_the_former_name_of_the_admin(self):
         text = '"context_is_admin": "role:other"'
         self.assertEqual({'other'}, self.allowed(
             ['runtime:create', 'function:get_all:all_projects',
              'function_alias:get_all:all_projects'], text=text))
-        self.assertTrue(self.caller('other', text).reach().sees_all)
+        self.assertTrue(self.caller('other', text).visible_scope().sees_all)
 
     def test_the_former_name_of_owners(self):
         text = '"admin_or_owner": "role:other and project_id:%(project_id)s"'
