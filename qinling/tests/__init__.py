@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests; the package of each kind says what belongs there.
+"""Tests, in one package per kind.
 
-``QINLING_TEST_SEED`` seeds everything random, so that a run can be repeated.
+``QINLING_TEST_SEED`` seeds all random values, so a run can be repeated.
 """
 
 import os

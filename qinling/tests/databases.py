@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Databases of one test, on every kind of server that the service uses."""
+"""Databases for single tests, on every kind of server the service supports."""
 
 import atexit
 import contextlib
@@ -19,16 +19,15 @@ from qinling.db import migration
 from qinling.db import models
 from qinling.db import session
 
-#: Seconds in which whatever is waited for must have come, on a slow and busy
-#: machine, too.
+#: Maximum wait in seconds, long enough for a slow and busy machine.
 PATIENCE = 90
 BACKENDS = ('sqlite', 'postgresql', 'mariadb')
-#: Where the servers of this machine are, and the database to begin in.
+#: Where the servers of this machine are, and the database to connect to first.
 SERVERS = {
     'postgresql': 'postgresql+psycopg://postgres@127.0.0.1:5432/postgres',
     'mariadb': 'mysql+pymysql://root@127.0.0.1:3306/mysql',
 }
-# Nothing of a test need survive the machine.
+# The data of a test need not survive the machine.
 CREATE = {'postgresql': ('CREATE DATABASE {}',
                          'ALTER DATABASE {} SET synchronous_commit = off'),
           'mariadb': ('CREATE DATABASE {}',)}
@@ -55,14 +54,14 @@ SAMPLES = {
 
 
 def sample(model, **values):
-    """The columns of a row that could be."""
+    """Return the columns of a plausible row."""
     return {'project_id': 'default', **SAMPLES[model], **values}
 
 
 def wait_until(condition):
     """Return when the condition holds.
 
-    :raises AssertionError: it does not in time.
+    :raises AssertionError: the condition does not hold in time.
     """
     end = time.monotonic() + PATIENCE
     while not condition():
@@ -72,7 +71,7 @@ def wait_until(condition):
 
 
 class Fixture(fixtures.Fixture):
-    """A fixture whose set-up may skip the test."""
+    """Fixture whose set-up may skip the test."""
 
     def setUp(self):
         try:
@@ -83,8 +82,9 @@ class Fixture(fixtures.Fixture):
             raise
 
     def getDetails(self):
-        """Also those of one that was never set up, when it is part of
-        another."""
+        """Return the details, also of a fixture inside another fixture before
+        set-up.
+        """
         return {} if self._details is None else super().getDetails()
 
 
@@ -103,7 +103,7 @@ def _migrate(connection):
 
 @functools.lru_cache(maxsize=None)
 def _sqlite_file():
-    """The bytes of an SQLite database at the newest revision."""
+    """Return the bytes of an SQLite database at the newest revision."""
     with tempfile.TemporaryDirectory() as directory:
         path = pathlib.Path(directory, 'template.db')
         _migrate(f'sqlite:///{path}')
@@ -112,7 +112,7 @@ def _sqlite_file():
 
 @functools.lru_cache(maxsize=None)
 def _server(backend):
-    """An engine on a database server, or the reason why there is none."""
+    """Return an engine on a database server, or the reason for its absence."""
     try:
         engine = sa.create_engine(
             SERVERS[backend], isolation_level='AUTOCOMMIT',
@@ -125,12 +125,12 @@ def _server(backend):
 
 def _on_server(backend, statement, *arguments):
     with _server(backend).connect() as connection:
-        found = connection.exec_driver_sql(statement, arguments)
-        return found.scalars().all() if found.returns_rows else None
+        result = connection.exec_driver_sql(statement, arguments)
+        return result.scalars().all() if result.returns_rows else None
 
 
 def _create(backend):
-    """The URL of a new database."""
+    """Return the URL of a new database."""
     if isinstance(_server(backend), str):
         raise unittest.SkipTest(_server(backend))
     name = f'qinling_{os.getpid()}_{uuid.uuid4().hex[:12]}'
@@ -145,8 +145,10 @@ def _drop(backend, url):
 
 @functools.lru_cache(maxsize=None)
 def _kept(backend):
-    """The URL of a database with tables, which the tests of this process
-    have one after the other: to make one takes a while."""
+    """Return the URL of a database with tables, shared by this process.
+
+    Tests use the database one after another, since creating tables is slow.
+    """
     url = _create(backend)
     atexit.register(_drop, backend, url)
     _migrate(url.render_as_string(hide_password=False))
@@ -154,13 +156,13 @@ def _kept(backend):
 
 
 class Database(Fixture):
-    """A database of one test.
+    """Database of one test.
 
-    :param backend: one of :data:`BACKENDS`; the test is skipped when its
-        server is not there.
-    :param empty: whether it has no tables yet.
+    ``connection`` is the URL, ``db`` the open database.
 
-    ``connection`` is its URL, ``db`` the open database.
+    :param backend: one of :data:`BACKENDS`; without the server the test is
+        skipped.
+    :param empty: whether to leave out the tables.
     """
 
     def __init__(self, backend='sqlite', empty=False):
@@ -196,13 +198,13 @@ class Database(Fixture):
                 connection.execute(table.delete())
 
     def open(self, connection=None):
-        """The database as one more process would have it."""
+        """Open the database as another process would."""
         db = _open(connection or self.connection)
         self.addCleanup(db.close)
         return db
 
     def connections(self):
-        """The server's ids of the connections to the database."""
+        """Return the server's ids of the connections to the database."""
         return _on_server(self._backend, CONNECTIONS[self._backend],
                           sa.make_url(self.connection).database)
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests build upon: configurations, databases, cores and APIs of their
-own, made in a moment and gone with the test."""
+"""Configurations, databases, cores and APIs of single tests."""
 
 import io
 import json
@@ -28,19 +27,21 @@ JSON = 'application/json'
 
 
 def caller(project=PROJECT, *roles, enforcer=None):
-    """Somebody of a project, who may do whatever the enforcer lets him, or
-    everything without one."""
+    """Return a caller from a project.
+
+    Without an enforcer every action is allowed.
+    """
     return context.RequestContext(
         project_id=project, user_id=f'user of {project}', roles=list(roles),
         enforcer=enforcer)
 
 
 def archive(files):
-    """The bytes of a ZIP file of {path: text or bytes}."""
+    """Return the bytes of a ZIP file of {path: text or bytes}."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, 'w', zipfile.ZIP_DEFLATED) as made:
+    with zipfile.ZipFile(buffer, 'w', zipfile.ZIP_DEFLATED) as zip_file:
         for name, content in files.items():
-            made.writestr(zipfile.ZipInfo(name), content)
+            zip_file.writestr(zipfile.ZipInfo(name), content)
     return buffer.getvalue()
 
 
@@ -55,7 +56,7 @@ def execution_request(function_id=None, **values):
 
 
 class Conf(databases.Fixture):
-    """A configuration, ``conf``, that no other test knows.
+    """Configuration, ``conf``, of one test.
 
     :param groups: group -> {option: value}.
     """
@@ -76,8 +77,9 @@ class Conf(databases.Fixture):
 
 
 def configured(test, **groups):
-    """A configuration that was read from a file, for options that are
-    registered only when they are needed.
+    """Return a configuration read from a file.
+
+    Use a file for options with late registration.
 
     :param groups: group -> {option: value}.
     """
@@ -89,11 +91,11 @@ def configured(test, **groups):
 
 
 class FakeEngine:
-    """An engine client that does what it is told.
+    """Engine client with prepared answers.
 
-    ``calls`` has each verb with its arguments, in their order.  ``answers``
-    has what a verb returns: a value, an exception to raise, or a function of
-    the arguments.
+    ``calls`` has each verb with the arguments, in order. ``answers`` has the
+    result of a verb: a value, an exception to raise, or a function of the
+    arguments.
     """
 
     owner = None
@@ -103,7 +105,7 @@ class FakeEngine:
         self.answers = {'list_workers': [], 'has_workers': False}
 
     def verbs(self):
-        """The verbs that were called."""
+        """Return the called verbs."""
         return [call[0] for call in self.calls]
 
     def _do(self, verb, *arguments):
@@ -154,8 +156,9 @@ class FakeEngine:
 
 
 class Core(databases.Fixture):
-    """A core, ``services``, over a database, a storage and a fake engine,
-    whose executions succeed at once.
+    """Core, ``services``, over a database, a storage and a fake engine.
+
+    Executions succeed immediately.
 
     :param backend: see :class:`qinling.tests.databases.Database`.
     :param groups: options, see :class:`Conf`.
@@ -182,32 +185,32 @@ class Core(databases.Fixture):
         self.addCleanup(lambda: self.services.close())
 
     def succeed(self, message, _target, result='{"output": 1}', logs='a log'):
-        """What the engine does with an execution."""
+        """Finish an execution as the engine does."""
         return lifecycle.finish(self.db, message.id, records.Outcome(
             ExecutionStatus.SUCCESS, result, logs))
 
     def insert(self, model, **values):
-        """The id of a new row."""
+        """Return the id of a new row."""
         return self.db.write(
             lambda tx: crud.insert(
                 tx, model, **databases.sample(model, **values)))
 
     def row(self, model, id):
-        """A row of any project, or ``None``."""
+        """Return a row of any project, or ``None``."""
         return self.db.read(
             lambda tx: crud.get(tx, context.admin(), model, id=id))
 
     def packages(self):
-        """The names of the stored packages."""
+        """Return the names of the stored packages."""
         return sorted(path.name for path in pathlib.Path(
             self.directory).rglob('*') if path.is_file())
 
     def runtime(self, **values):
-        """The id of a runtime."""
+        """Return the id of a runtime."""
         return self.insert(models.Runtime, **values)
 
     def function(self, ctx=None, package=PACKAGE, **fields):
-        """A function that was created as users do."""
+        """Return a function created as users do."""
         if 'runtime_id' not in fields:
             fields['runtime_id'] = self.runtime()
         fields.setdefault('code', {'source': 'package'})
@@ -216,8 +219,10 @@ class Core(databases.Fixture):
 
 
 def identify_by_headers(enforcer):
-    """A way to identify callers in tests: by ``X-Project-Id`` and
-    ``X-Roles``."""
+    """Return a function to identify callers by headers in tests.
+
+    The headers are ``X-Project-Id`` and ``X-Roles``.
+    """
     def identify(environ):
         roles = environ.get('HTTP_X_ROLES', '')
         return caller(environ.get('HTTP_X_PROJECT_ID', PROJECT),
@@ -226,7 +231,7 @@ def identify_by_headers(enforcer):
 
 
 class Api(Core):
-    """The API, ``app``, over a :class:`Core`.
+    """API, ``app``, over a :class:`Core`.
 
     :param enforcing: whether policies are enforced; see
         :func:`identify_by_headers`.
@@ -245,23 +250,23 @@ class Api(Core):
         self.app = app.create_app(self.services, identify)
 
     def restart(self):
-        """Begin again with the options as they are now."""
+        """Build the API again with the current options."""
         self.services = services.create_services(
             self.conf, self.db, self.engine, self.backends)
         self.app = app.create_app(self.services)
 
     def watch(self, note):
-        """Have every SQL statement from now on told to ``note``."""
+        """Pass every later SQL statement to ``note``."""
         for engine in (self.db.engine, self.db._reader):
             sqlalchemy.event.listen(
                 engine, 'before_cursor_execute',
                 lambda _c, _u, statement, *_: note(statement))
 
     def request(self, method, path, body=None, kind=JSON, **headers):
-        """The answer to a request.
+        """Return the response to a request.
 
-        :param body: bytes to send as ``kind``, or what becomes JSON.
-        :param headers: with underscores for dashes.
+        :param body: bytes to send as ``kind``, or a value to encode as JSON.
+        :param headers: names with underscores for dashes.
         """
         request = webob.Request.blank(path, method=method)
         if body is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ports for servers that must be told one, or that come back at theirs."""
+"""Ports for servers with a fixed port."""
 
 import errno
 import pathlib
@@ -12,10 +12,11 @@ FIRST = 16000
 
 
 def free():
-    """A port of this machine at which nobody listens.
+    """Return a port of this machine without a listener.
 
-    It is none that the kernel gives away by itself: one of those may be
-    somebody's before its server listens, or while it is down.
+    The port lies outside the range of ports for outgoing connections: the
+    kernel could assign a port of the range before the server listens, or
+    during a restart.
     """
     try:
         last = int(RANGE.read_text().split()[0]) - 1

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every driver of a family must do, run against each of them."""
+"""Contracts of the driver families, run against each driver."""

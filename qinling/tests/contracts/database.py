@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests that run on every database are made of."""
+"""Helpers for tests on every database."""
 
 import threading
 
@@ -10,7 +10,7 @@ from qinling.tests import fixtures
 
 
 class OnDatabase:
-    """Mixed into a test case whose ``backend`` names the database."""
+    """Mixin for test cases whose ``backend`` names the database."""
 
     def setUp(self):
         super().setUp()
@@ -18,7 +18,7 @@ class OnDatabase:
         self.db = self.database.db
 
     def insert(self, model, **values):
-        """The id of a new row, with the function that it needs."""
+        """Return the id of a new row; create the required function, too."""
         values = databases.sample(model, **values)
         if model in (models.FunctionVersion, models.FunctionAlias):
             values.setdefault('function_id', self.insert(
@@ -26,7 +26,7 @@ class OnDatabase:
         return self.db.write(lambda tx: crud.insert(tx, model, **values))
 
     def get(self, model, id, ctx=None):
-        """A row as somebody sees it; as its project does, if not said."""
+        """Return a row as seen by ``ctx``, by default the test project."""
         return self.db.read(lambda tx: crud.get(
             tx, ctx or fixtures.caller(), model, id=id))
 
@@ -35,20 +35,20 @@ class OnDatabase:
             tx, model, id, values, *conditions, **kwargs))
 
 
-def together(*actions):
-    """What each of the actions returned, all having begun at once.
+def run_together(*actions):
+    """Run actions at the same time and return their results.
 
-    :raises: what the first of them raised that failed.
+    :raises: the first error of an action.
     """
-    found = [None] * len(actions)
+    results = [None] * len(actions)
     barrier = threading.Barrier(len(actions))
 
     def work(place):
         try:
             barrier.wait(databases.PATIENCE)
-            found[place] = actions[place]()
+            results[place] = actions[place]()
         except BaseException as e:
-            found[place] = e
+            results[place] = e
 
     threads = [threading.Thread(target=work, args=(place,), daemon=True)
                for place in range(len(actions))]
@@ -58,7 +58,7 @@ def together(*actions):
         thread.join(databases.PATIENCE)
         if thread.is_alive():
             raise AssertionError('A thread does not end.')
-    for each in found:
-        if isinstance(each, BaseException):
-            raise each
-    return found
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workers with hostile functions, and what is seen of them from outside."""
+"""Workers with hostile functions, and checks from outside."""
 
 import glob
 import os
@@ -19,7 +19,8 @@ HIDDEN = {'ENOENT'}
 
 
 def package():
-    """All hostile functions, and ``main`` that finds them by name."""
+    """Return all hostile functions, with a ``main`` that dispatches by name.
+    """
     files = {}
     for path in glob.glob(os.path.join(agents.FUNCTIONS, 'hostile_*.py')):
         with open(path, 'rb') as source:
@@ -30,7 +31,8 @@ def package():
 
 
 class Hostile(process_drivers.ProcessDriverMixin):
-    """A worker that has all hostile functions, kept until one ends it."""
+    """Worker with all hostile functions, shared until a test ends the worker.
+    """
 
     def start(self, entry='main', cpu=1000, slots=2, memory_size=64 * MIB,
               **options):
@@ -44,7 +46,7 @@ class Hostile(process_drivers.ProcessDriverMixin):
 
     def claim(self, entry='main.main', cpu=1000, slots=2,
               memory_size=64 * MIB, archive=None):
-        """A loaded worker, its process, and a client for it."""
+        """Return a loaded worker, the process of the worker, and a client."""
         worker = self.driver.claim(
             'r', orchestrators.FunctionKey('f'),
             orchestrators.Limits(cpu, memory_size, slots))
@@ -63,7 +65,7 @@ class Hostile(process_drivers.ProcessDriverMixin):
         return result['output']
 
     def got(self, table):
-        """What came of attempts: ``{label: (attempt, ...)}``."""
+        """Return the results of attempts: ``{label: (attempt, ...)}``."""
         result = self.client.execute(
             {label: entry[0] for label, entry in table.items()})
         self.assertEqual('success', result['status'], result)
@@ -71,20 +73,24 @@ class Hostile(process_drivers.ProcessDriverMixin):
         return result['output']
 
     def check_refused(self, table):
-        """Every attempt got one of the errors that its entry allows."""
+        """Check that every attempt failed with an error of the entry."""
         self.assertEqual({}, {
             label: result for label, result in self.got(table).items()
             if not among(result, table[label][1])})
 
     def check_possible(self, table):
-        """Without isolation no attempt gets such an error: what refuses it
-        otherwise is the isolation."""
+        """Check that attempts without isolation avoid the errors of the
+        entries.
+
+        So only the isolation causes the errors.
+        """
         self.assertEqual({}, {
             label: result for label, result in self.got(table).items()
             if among(result, table[label][1])})
 
     def inside(self):
-        """The pids of all processes of the worker but its launcher."""
+        """Return the pids of all processes of the worker except the launcher.
+        """
         directories = getattr(self.process.group, '_directories', {})
         if 'pids' not in directories:
             return processes.descendants(self.process._popen.pid)
@@ -92,12 +98,12 @@ class Hostile(process_drivers.ProcessDriverMixin):
             return [int(line) for line in text]
 
     def check_calm(self, executors=1):
-        """The agent and idle executors are left, and nobody works."""
+        """Check that only the agent and idle executors remain."""
         self.wait_until(lambda: len(self.inside()) <= 1 + executors
                         and not any(map(works, self.inside())))
 
     def in_background(self, function, *args, **kwargs):
-        """A thread that runs a function; its end is waited for."""
+        """Return a thread with a running function, joined at clean-up."""
         results = []
         thread = threading.Thread(
             target=lambda: results.append(function(*args, **kwargs)))
@@ -107,12 +113,12 @@ class Hostile(process_drivers.ProcessDriverMixin):
 
 
 def among(result, errors):
-    """Whether an attempt got one of some errors."""
+    """Return whether an attempt failed with one of the errors."""
     return isinstance(result, str) and result in errors
 
 
 def works(pid):
-    """Whether a process is on a processor or waits for one."""
+    """Return whether a process is on a processor or waits for a processor."""
     try:
         with open(f'/proc/{pid}/stat') as stat:
             return stat.read().rpartition(')')[2].split()[0] == 'R'

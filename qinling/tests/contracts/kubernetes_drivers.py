@@ -25,13 +25,13 @@ PATIENCE = 120  # seconds that a real cluster may take for anything
 RUNTIME = 'runtime-1'
 IMAGES = ('qinling/python3:1', 'qinling/python3:2')
 
-#: What lets the driver notice soon what it notices by and by.
+#: Short periods, so that the driver notices changes soon.
 FAST = {'ready_timeout': 90, 'claim_timeout': 60, 'request_timeout': 20,
         'engine_lease': 2, 'orphan_timeout': 2}
 
 
 def configuration(kubeconfig, namespace, **values):
-    """The whole configuration, with the options of the orchestrator."""
+    """Return the whole configuration, with the options of the orchestrator."""
     conf = qinling_conf.load([], [])
     for name, value in dict(values, kubeconfig=kubeconfig,
                             namespace=namespace).items():
@@ -40,7 +40,7 @@ def configuration(kubeconfig, namespace, **values):
 
 
 class Agent:
-    """An agent, called as the engine does."""
+    """Agent, called as the engine does."""
 
     def __init__(self, worker):
         self.worker = worker
@@ -50,9 +50,9 @@ class Agent:
         self.invoker.forget(self.worker)
 
     def status(self):
-        """What it holds.
+        """Return the state of the agent.
 
-        :raises OSError: there is no agent.
+        :raises OSError: no agent answers.
         """
         try:
             status, answer = self.invoker.status(self.worker)
@@ -68,7 +68,7 @@ class Agent:
             io.BytesIO(package))
 
     def execute(self, *args, timeout=agents.PATIENCE, **kwargs):
-        """What comes of an execution."""
+        """Return the result of an execution."""
         status, answer = self.invoker.execute(self.worker, {
             'execution_id': 'e', 'args': args, 'kwargs': kwargs,
             'context': {}, 'timeout': timeout}, timeout + 5)
@@ -78,7 +78,7 @@ class Agent:
 
 
 class KubernetesDriverMixin:
-    """Makes drivers over one cluster, which is of the test's own.
+    """Mixin that creates drivers over a cluster of the test.
 
     ``cluster`` has ``kubeconfig``, ``admin_kubeconfig`` and ``namespace``;
     ``images`` are two runtime images.
@@ -116,16 +116,16 @@ class KubernetesDriverMixin:
         self.connect(worker).status()
 
     def admin(self):
-        """The core API, for the administrator."""
-        made = client.Configuration()
+        """Return the core API, for the administrator."""
+        client_config = client.Configuration()
         config.load_kube_config(self.cluster.admin_kubeconfig,
-                                client_configuration=made)
-        connection = client.ApiClient(made)
+                                client_configuration=client_config)
+        connection = client.ApiClient(client_config)
         self.addCleanup(connection.close)
         return client.CoreV1Api(connection)
 
     def image(self, worker):
-        """Which image a worker was made of."""
+        """Return the image of a worker."""
         pod = self.admin().read_namespaced_pod(worker.name,
                                                self.cluster.namespace)
         return pod.spec.containers[0].image
@@ -140,7 +140,7 @@ class KubernetesDriverMixin:
 
 
 class StandIn(KubernetesDriverMixin):
-    """On the stand-in."""
+    """Tests on the stand-in."""
 
     patience = 90
 
@@ -149,8 +149,10 @@ class StandIn(KubernetesDriverMixin):
 
 
 class Troubled(StandIn):
-    """On a stand-in that gets into trouble; drivers have one pool, and
-    ``lost``, a list of their workers that were."""
+    """Tests on a stand-in with injected faults.
+
+    Drivers have one pool; ``lost`` lists the lost workers.
+    """
 
     def setUp(self):
         super().setUp()
@@ -178,28 +180,29 @@ class Troubled(StandIn):
             if 'deletionTimestamp' not in pod['metadata']}
 
     def count(self, code, **match):
-        """How many calls were answered so."""
+        """Return the number of calls with a status code."""
         return sum(call.code == code and all(
             getattr(call, name) == value for name, value in match.items())
             for call in self.cluster.calls)
 
     def await_claimed(self, *workers):
-        """Wait until these are all the pods that are claimed."""
+        """Wait until exactly the workers are claimed."""
         self.wait_until(lambda: self.pods(labels.CLAIMED) == {
             worker.name for worker in workers})
 
 
 class Namespace(fixtures.Fixture):
-    """A namespace of a real cluster, gone with the test."""
+    """Namespace of a real cluster, deleted after the test."""
 
     def __init__(self, kubeconfig):
         super().__init__()
         self.kubeconfig = self.admin_kubeconfig = kubeconfig
 
     def _setUp(self):
-        made = client.Configuration()
-        config.load_kube_config(self.kubeconfig, client_configuration=made)
-        connection = client.ApiClient(made)
+        client_config = client.Configuration()
+        config.load_kube_config(
+            self.kubeconfig, client_configuration=client_config)
+        connection = client.ApiClient(client_config)
         self.addCleanup(connection.close)
         core = client.CoreV1Api(connection)
         self.namespace = f'qinling-test-{secrets.token_hex(4)}'
@@ -216,11 +219,9 @@ class Namespace(fixtures.Fixture):
 
 
 class Real(KubernetesDriverMixin):
-    """On the cluster of a kubeconfig file that the environment names.
+    """Return a function to identify callers by headers in tests.
 
-    Workers are reached through the API server, since tests need not run in
-    the network of the cluster.  With one image only, tests that want two of
-    them get the same twice.
+    The headers are ``X-Project-Id`` and ``X-Roles``.
     """
 
     options = {'ready_timeout': PATIENCE, 'claim_timeout': 60,

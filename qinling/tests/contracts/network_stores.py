@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stores in the network for tests: one real Swift for all of them, and
-peers that misbehave."""
+"""Network stores for tests: one real Swift, and misbehaving peers."""
 
 import contextlib
 import http.server
@@ -19,8 +18,7 @@ from qinling.tests.functional import swift
 
 
 class OneSwift:
-    """Mixed into a test case whose tests share a Swift: with a Keystone, or
-    one that speaks S3."""
+    """Mixin for test cases with a shared Swift, with Keystone or with S3."""
 
     speaks_s3 = False
 
@@ -45,20 +43,20 @@ class OneSwift:
         return fixture
 
     def load(self, **groups):
-        """A configuration from a file with these groups."""
+        """Return a configuration from a file with the groups."""
         path = self.useFixture(fixtures_library.TempDir()).join('conf')
         with open(path, 'w') as file:
             file.write(functional.ini(groups))
         return qinling_conf.load(['--config-file', path])
 
     def swift_conf(self, **options):
-        """The configuration of a container of its own."""
+        """Return the configuration of a new container."""
         return self.load(keystone=self.keystone.service.options(),
                          swift=dict({'container': uuid.uuid4().hex},
                                     **options))
 
     def s3_conf(self, **options):
-        """The configuration of a bucket of its own."""
+        """Return the configuration of a new bucket."""
         return self.load(s3=dict({
             'endpoint_url': self.swift.url,
             'access_key': swift.ACCESS_KEY, 'secret_key': swift.SECRET_KEY,
@@ -66,7 +64,7 @@ class OneSwift:
 
 
 def s3_client(conf):
-    """A client of the server that a configuration names."""
+    """Return a client of the server in a configuration."""
     return minio.Minio(
         conf.s3.endpoint_url.removeprefix('http://'), secure=False,
         access_key=swift.ACCESS_KEY, secret_key=swift.SECRET_KEY)
@@ -74,7 +72,7 @@ def s3_client(conf):
 
 @contextlib.contextmanager
 def answering(status):
-    """The URL of a server that answers everything with one status."""
+    """Yield the URL of a server with one status for every request."""
     class Handler(http.server.BaseHTTPRequestHandler):
         def answer(self):
             self.rfile.read(int(self.headers.get('Content-Length') or 0))
@@ -84,7 +82,7 @@ def answering(status):
         do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = answer
 
         def log_message(self, *_args):
-            """Nothing."""
+            pass
     with http.server.ThreadingHTTPServer(('127.0.0.1', 0),
                                          Handler) as server:
         with serving(server) as url:
@@ -92,35 +90,39 @@ def answering(status):
 
 
 @contextlib.contextmanager
-def cutting(url, sent=None, received=None):
-    """The URL of a relay that cuts each connection after so many bytes to
-    or from the server at ``url``."""
+def cutting(url, sent_limit=None, received_limit=None):
+    """Yield the URL of a relay that cuts connections.
+
+    :param sent: number of bytes to the server at ``url`` before the cut.
+    :param received: number of bytes from the server before the cut.
+    """
     host, _, port = url.removeprefix('http://').partition(':')
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self):
             with socket.create_connection((host, int(port))) as upstream:
                 back = threading.Thread(
-                    target=pump, args=(upstream, self.request, received))
+                    target=pump, args=(upstream, self.request, received_limit))
                 back.start()
-                pump(self.request, upstream, sent)
+                pump(self.request, upstream, sent_limit)
                 back.join()
 
     class Relay(socketserver.ThreadingTCPServer):
         daemon_threads = True
     with Relay(('127.0.0.1', 0), Handler) as server:
-        with serving(server) as own:
-            yield own
+        with serving(server) as relay:
+            yield relay
 
 
-def pump(source, sink, most):
-    """Pass bytes on until either end closes, or ``most`` have passed; then
-    both are cut."""
+def pump(source, sink, limit):
+    """Pass bytes on until either end closes, or up to ``limit``; then cut
+    both.
+    """
     passed = 0
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             passed += len(data)
-            if most is not None and passed > most:
+            if limit is not None and passed > limit:
                 break
             sink.sendall(data)
     for end in (source, sink):
@@ -130,7 +132,7 @@ def pump(source, sink, most):
 
 @contextlib.contextmanager
 def serving(server):
-    """The URL of a server of the standard library while it runs."""
+    """Yield the URL of a running server of the standard library."""
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
@@ -142,14 +144,14 @@ def serving(server):
 
 @contextlib.contextmanager
 def silent():
-    """The URL of a server that takes connections and never answers."""
+    """Yield the URL of a server that accepts connections and never answers."""
     with socket.create_server(('127.0.0.1', 0)) as server:
         yield 'http://127.0.0.1:%d' % server.getsockname()[1]
 
 
 @contextlib.contextmanager
-def nobody():
-    """The URL of a port at which nobody listens."""
+def closed_port():
+    """Yield the URL of a port without a listener."""
     with socket.socket() as reserved:
         reserved.bind(('127.0.0.1', 0))
         yield 'http://127.0.0.1:%d' % reserved.getsockname()[1]

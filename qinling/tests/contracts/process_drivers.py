@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Process drivers for tests, with each way of isolation."""
+"""Process drivers for tests, with each kind of isolation."""
 
 from unittest import mock
 
@@ -16,7 +16,7 @@ MIB = agents.MIB
 
 
 def config(**values):
-    """A configuration with the options of the process orchestrator."""
+    """Return a configuration with the options of the process orchestrator."""
     conf = cfg.ConfigOpts()
     conf.register_opts(options.OPTS, group=options.GROUP)
     conf([], project='qinling', default_config_files=[])
@@ -30,10 +30,10 @@ OTHER_IMAGE = languages.Language(
 
 
 class ProcessDriverMixin:
-    """Makes drivers that use one launcher only.
+    """Mixin that creates drivers with a single launcher.
 
-    ``launcher`` is its name; a machine that refuses it skips the test and
-    says why.
+    ``launcher`` is the name of the launcher; without support on the machine
+    the test is skipped with the reason.
     """
 
     launcher = None
@@ -50,11 +50,11 @@ class ProcessDriverMixin:
         values.setdefault('pool_size', 1)
         values.setdefault('start_timeout', agents.PATIENCE)
         isolation = 'none' if self.launcher == 'none' else 'auto'
-        every = sandbox_backends.list_candidates
+        list_candidates = sandbox_backends.list_candidates
         with mock.patch.object(
                 sandbox_backends, 'list_candidates', lambda *arguments: [
-                    each for each in every(*arguments)
-                    if each.name == self.launcher]):
+                    candidate for candidate in list_candidates(*arguments)
+                    if candidate.name == self.launcher]):
             try:
                 driver = process.Driver(
                     config(isolation=isolation, **values),
@@ -80,15 +80,17 @@ class ProcessDriverMixin:
             'GET', '/ping').body)
 
     def image(self, worker):
-        """Which image a worker was made of: told by a flag of its Python."""
+        """Return the image of a worker, recognized by a flag of Python."""
         client = self.connect(worker)
         client.load(agents.zipped({'main.py': (
             'import sys\ndef main(): return sys.dont_write_bytecode\n')}))
         return self.images[client.execute()['output']]
 
     def run_function(self, worker, name, entry, *args, **settings):
-        """Load a function into a claimed worker and execute it; returns the
-        client and what came of it."""
+        """Load a function into a claimed worker and execute the function.
+
+        :returns: the client and the result.
+        """
         client = self.connect(worker)
         timeout = settings.pop('timeout', agents.PATIENCE)
         reply = client.load(agents.package(name), entry=f'main.{entry}',

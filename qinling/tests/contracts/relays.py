@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A way to a server that a test can break."""
+"""Breakable connections to a server."""
 
 import contextlib
 import socket
@@ -11,8 +11,8 @@ from qinling.tests import ports
 
 
 class Relay(fixtures.Fixture):
-    """Passes connections to a port of this machine on, until it is told to
-    stop; ``port`` is where it listens."""
+    """Relay of connections to a port of this machine, listening at ``port``.
+    """
 
     def __init__(self, to):
         super().__init__()
@@ -28,33 +28,33 @@ class Relay(fixtures.Fixture):
         self.addCleanup(self.stop)
 
     def start(self):
-        """Take connections, again at the same port."""
+        """Accept connections, again at the same port."""
         self._listener = socket.create_server(('127.0.0.1', self.port))
         self._accepting = threading.Thread(
             target=self._accept, args=(self._listener,), daemon=True)
         self._accepting.start()
 
     def stop(self):
-        """Break all connections, and refuse new ones."""
+        """Break all connections, and refuse new connections."""
         # Only a shutdown wakes the thread that accepts; the connection that
         # it was making must break, too.
         self._end(self._listener)
         self._accepting.join()
-        for each in self._sockets:
-            self._end(each)
+        for sock in self._sockets:
+            self._end(sock)
         self._sockets.clear()
 
-    def _end(self, each):
+    def _end(self, sock):
         with contextlib.suppress(OSError):
-            each.shutdown(socket.SHUT_RDWR)
-        each.close()
+            sock.shutdown(socket.SHUT_RDWR)
+        sock.close()
 
     def pause(self):
-        """Keep all connections, and take new ones, but pass nothing on."""
+        """Hold all connections, and accept more, but pass no data on."""
         self._speaks.clear()
 
     def resume(self):
-        """Pass on what was kept, and all that comes."""
+        """Pass on the delayed data, and all later data."""
         self._speaks.set()
 
     def _accept(self, listener):
@@ -67,7 +67,7 @@ class Relay(fixtures.Fixture):
             try:
                 there = socket.create_connection(('127.0.0.1', self._to))
             except OSError:
-                # Whoever has come sees it, and may come again.
+                # The client sees the closed connection and may try again.
                 self._end(here)
                 continue
             self._sockets.append(there)

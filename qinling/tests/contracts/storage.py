@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every storage driver must do.
+"""Contract of the storage drivers.
 
-A driver's tests mix :class:`StorageContract` into a test case that says how
-to make a driver; this module itself has nothing to run.
+A driver's tests mix :class:`StorageContract` into a test case with a factory
+of drivers; the module itself contains no tests to run.
 """
 
 import hashlib
@@ -12,8 +12,9 @@ from qinling.tests.contracts import database
 
 
 class Stream:
-    """A binary stream of many bytes, which come into being when they are
-    read; ``largest`` is what was asked for most.
+    """Binary stream of many bytes, generated while reading.
+
+    ``largest`` is the largest requested size.
 
     :param fails_at: byte at which reading raises ``OSError``.
     """
@@ -36,8 +37,11 @@ class Stream:
 
 
 class StorageContract:
-    """Needs of the test case: ``make_driver()``, which gives each time
-    another driver over the same place."""
+    """Contract of the storage drivers.
+
+    The test case provides ``make_driver()``, with a new driver over the same
+    place for each call.
+    """
 
     LARGE = 20 * 1024 * 1024
     #: Bytes at once that are not the whole.
@@ -79,13 +83,13 @@ class StorageContract:
         self.assertEqual(b'89', self.read(self.driver.put(stream).key))
 
     def test_each_put_has_a_key_of_its_own(self):
-        one, other = self.put(), self.put()
-        self.assertNotEqual(one.key, other.key)
-        for each in (one, other):
-            self.assertTrue(each.key.startswith(each.sha256))
-            self.assertLessEqual(len(each.key), 128)
-        self.driver.delete(one.key)
-        self.assertEqual(b'bytes', self.read(other.key))
+        first, second = self.put(), self.put()
+        self.assertNotEqual(first.key, second.key)
+        for package in (first, second):
+            self.assertTrue(package.key.startswith(package.sha256))
+            self.assertLessEqual(len(package.key), 128)
+        self.driver.delete(first.key)
+        self.assertEqual(b'bytes', self.read(second.key))
 
     def test_delete(self):
         stored = self.put()
@@ -106,9 +110,9 @@ class StorageContract:
         data = bytes(range(256)) * 8000
         stored = self.put(data)
         with self.driver.open(stored.key) as stream:
-            begun = stream.read(10)
+            first_bytes = stream.read(10)
             self.driver.delete(stored.key)
-            self.assertEqual(data, begun + stream.read())
+            self.assertEqual(data, first_bytes + stream.read())
 
     def test_keys_by_their_age(self):
         keys = {self.put().key, self.put().key, self.put(b'other').key}
@@ -131,8 +135,8 @@ class StorageContract:
 
     def test_many_at_once(self):
         data = [b'%d' % (number // 2) for number in range(8)]
-        stored = database.together(*[
-            lambda each=each: self.make_driver().put(io.BytesIO(each))
-            for each in data])
-        self.assertEqual(data, [self.read(each.key) for each in stored])
-        self.assertEqual({each.key for each in stored}, self.keys())
+        stored = database.run_together(*[
+            lambda item=item: self.make_driver().put(io.BytesIO(item))
+            for item in data])
+        self.assertEqual(data, [self.read(item.key) for item in stored])
+        self.assertEqual({item.key for item in stored}, self.keys())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine client over a RabbitMQ that goes away and comes back."""
+"""Tests of the engine client over a RabbitMQ with outages."""
 
 import contextlib
 import dataclasses
@@ -41,9 +41,9 @@ class BusTest(base.BaseTestCase):
         conf.register_opts(
             message_bus.oslo_messaging.transport._transport_opts)
         conf.set_override('transport_url', url)
-        made = message_bus.create_transport(conf)
-        self.addCleanup(made.cleanup)
-        return conf, made
+        transport = message_bus.create_transport(conf)
+        self.addCleanup(transport.cleanup)
+        return conf, transport
 
     def serve(self, name, **answers):
         engine = fixtures.FakeEngine()
@@ -65,24 +65,24 @@ class BusTest(base.BaseTestCase):
         return rpc.EngineClient(conf, bus, self.db)
 
     def refused(self, client):
-        """All kinds of calls say that it does not work."""
+        """Check that all kinds of calls are rejected as unavailable."""
         calls = ((client.run, MESSAGE, TARGET),
                  (client.start, MESSAGE, TARGET),
                  (client.cancel, 'e'), (client.pool_capacity, 'r'))
-        found = []
+        results = []
 
         def call(action, *arguments):
             try:
-                found.append(action(*arguments))
+                results.append(action(*arguments))
             except exception.Unavailable as e:
-                found.append(e.http_code)
-        threads = [threading.Thread(target=call, args=each, daemon=True)
-                   for each in calls]
+                results.append(e.http_code)
+        threads = [threading.Thread(target=call, args=call_args, daemon=True)
+                   for call_args in calls]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(databases.PATIENCE)
-        self.assertEqual([503] * 4, found)
+        self.assertEqual([503] * 4, results)
 
     def works(self, client):
         def pool():
@@ -125,13 +125,14 @@ class TestOutages(BusTest):
 
 
 class TestAnswers(BusTest):
-    """What several engines say."""
+    """Tests of the answers of several engines."""
 
     def test_together(self):
-        some = [self.serve(name,
-                           pool_capacity={'total': 2, 'available': number},
-                           list_workers=[f'{name}{each}' for each in range(3)])
-                for number, name in enumerate('ab')]
+        servers = [
+            self.serve(name,
+                       pool_capacity={'total': 2, 'available': number},
+                       list_workers=[f'{name}{place}' for place in range(3)])
+            for number, name in enumerate('ab')]
         client = self.client()
         for name in 'ab':
             engines.heartbeat(self.db, name)
@@ -139,11 +140,11 @@ class TestAnswers(BusTest):
                          client.pool_capacity('r'))
         self.assertEqual(6, len(client.list_workers('f', 0)))
         self.assertFalse(client.has_workers('r'))
-        some[1].answers['has_workers'] = True
+        servers[1].answers['has_workers'] = True
         self.assertTrue(client.has_workers('r'))
         client.scale_down(TARGET, 3)
         databases.wait_until(lambda: 3 == sum(
-            call[2] for engine in some for call in engine.calls
+            call[2] for engine in servers for call in engine.calls
             if call[0] == 'scale_down'))
 
     def test_one_is_dead(self):
@@ -168,11 +169,11 @@ class TestAnswers(BusTest):
         self.assertIsNone(client.is_alive('host:1:a'))
 
     def test_an_engine_that_is_full(self):
-        held, gate = threading.Semaphore(0), threading.Event()
+        running, gate = threading.Semaphore(0), threading.Event()
         self.addCleanup(gate.set)
 
         def run(row, target):
-            held.release()
+            running.release()
             gate.wait(databases.PATIENCE)
         self.serve('a', run=run)
         client = self.client()
@@ -181,7 +182,7 @@ class TestAnswers(BusTest):
             for number in range(2)]
         for thread in threads:
             thread.start()
-            self.assertTrue(held.acquire(timeout=databases.PATIENCE))
+            self.assertTrue(running.acquire(timeout=databases.PATIENCE))
         error = self.assertRaises(
             exception.Unavailable, client.run, MESSAGE, TARGET)
         self.assertIn('as many executions of the function', str(error))
@@ -192,20 +193,21 @@ class TestAnswers(BusTest):
 
 class TestDraining(BusTest):
     def queues(self, names):
-        """Those of the queues that are there."""
+        """Return the existing queues among the names."""
         with kombu.Connection(self.url.replace('rabbit', 'pyamqp')) as bus:
             def is_there(name):
                 with bus.channel() as channel:
                     channel.queue_declare(name, passive=True)
                 return True
-            found = []
+            existing = []
             for name in names:
                 with contextlib.suppress(bus.channel_errors):
-                    found += [name] if is_there(name) else []
-            return found
+                    existing += [name] if is_there(name) else []
+            return existing
 
     def test_no_queue_is_left(self):
-        """A name is never used again, and its queue takes room."""
+        """Check that stopped servers leave no queue: names are never reused.
+        """
         conf, bus = self.bus(self.url)
         topic = conf.engine.topic
         self.serve('a')
@@ -219,8 +221,10 @@ class TestDraining(BusTest):
         databases.wait_until(lambda: self.queues(names) == names[:2])
 
     def test_nothing_is_lost(self):
-        """A server stops while calls come; another one has the rest."""
-        kept = self.serve('a')
+        """Stop a server during calls; another server handles the remaining
+        calls.
+        """
+        remaining = self.serve('a')
         engine = fixtures.FakeEngine()
         conf, bus = self.bus(self.url)
         leaving = message_bus.create_server(
@@ -243,8 +247,8 @@ class TestDraining(BusTest):
         databases.wait_until(lambda: len(engine.calls) > 50)
         message_bus.stop_server(leaving)
         leaving.wait()
-        some = len(kept.calls)
-        databases.wait_until(lambda: len(kept.calls) > some + 100)
+        count = len(remaining.calls)
+        databases.wait_until(lambda: len(remaining.calls) > count + 100)
         stop.set()
         for thread in threads:
             thread.join()

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What databases are strict about never becomes a fault of the service.
+"""Tests of strict databases below the API.
 
-SQLite takes texts of any length and NULs; the servers do not.
+SQLite accepts texts of any length and NULs; the servers do not. Neither may
+cause a fault of the service.
 """
 
 from qinling.tests.unit.api import test_executions

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing together: what waits while others write is one transaction."""
+"""Tests of batches: actions that wait for a write share a transaction."""
 
 import functools
 import threading
@@ -16,11 +16,11 @@ from qinling.tests import databases
 
 
 class Fault(Exception):
-    """What an action of a test raises."""
+    """Error of an action in a test."""
 
 
 def add(name, fault=None):
-    """An action that writes a runtime, and may fail then."""
+    """Return an action that writes a runtime, and may fail afterwards."""
     def action(tx):
         crud.insert(tx, models.Runtime, **databases.sample(
             models.Runtime, name=name))
@@ -31,7 +31,7 @@ def add(name, fault=None):
 
 
 def count(id, number=1):
-    """An action that counts executions of a function."""
+    """Return an action that counts executions of a function."""
     def end(tx, total):
         if not crud.increment(tx, models.Function, 'count', total, id=id):
             raise exception.FunctionNotFound(id=id)
@@ -39,15 +39,14 @@ def count(id, number=1):
 
 
 class Groups(database.OnDatabase):
-    """On any database."""
+    """Tests of batches on every database."""
 
     def setUp(self):
         super().setUp()
         self.found = {}
 
     def gather(self, *actions):
-        """Have actions wait in line, then have them done; what came of
-        each."""
+        """Queue actions, run the batch, and return the results in order."""
         first, go = threading.Event(), threading.Event()
 
         def hold(tx):
@@ -81,7 +80,7 @@ class Groups(database.OnDatabase):
             lambda tx: crud.select(tx, models.Runtime)))
 
     def heard(self, event):
-        """The calls of a listener of the engine that writes."""
+        """Record the calls of a listener of the writing engine."""
         calls = []
         sa.event.listen(self.db.engine, event,
                         lambda *args: calls.append(args))
@@ -111,8 +110,8 @@ class Groups(database.OnDatabase):
             for _ in range(2):
                 crud.insert(tx, models.Runtime, **databases.sample(
                     models.Runtime, id='x'))
-        found = self.gather(add('a'), twice, add('c'))
-        self.assertIsInstance(found[1], crud.DuplicateEntry)
+        results = self.gather(add('a'), twice, add('c'))
+        self.assertIsInstance(results[1], crud.DuplicateEntry)
         self.assertEqual(['a', 'c'], self.names())
 
     def test_nobody_waits_twice_for_a_database_that_is_gone(self):
@@ -121,17 +120,17 @@ class Groups(database.OnDatabase):
         def action(tx):
             tries.append(1)
             raise exception.Unavailable(reason='it is gone')
-        found = self.gather(action, add('a'), action)
+        results = self.gather(action, add('a'), action)
         self.assertEqual([exception.Unavailable] * 3, [
-            type(each) for each in found])
+            type(result) for result in results])
         self.assertEqual(([1], []), (tries, self.names()))
 
     def test_what_was_read_before_it_was_undone_is_read_again(self):
         def look(tx):
             add('counted')(tx)
             return crud.count(tx, models.Runtime)
-        found = self.gather(add('a', Fault('it')), look)
-        self.assertEqual(1, found[1])
+        results = self.gather(add('a', Fault('it')), look)
+        self.assertEqual(1, results[1])
 
     def test_what_many_add_to_is_changed_once(self):
         first, second = (self.insert(models.Function) for _ in range(2))
@@ -144,9 +143,9 @@ class Groups(database.OnDatabase):
 
     def test_what_cannot_be_counted_takes_nobody_along(self):
         id = self.insert(models.Function)
-        found = self.gather(count(id), count('none'), count(id), add('a'))
-        self.assertIsInstance(found.pop(1), exception.FunctionNotFound)
-        self.assertEqual([None, None, 'a'], found)
+        results = self.gather(count(id), count('none'), count(id), add('a'))
+        self.assertIsInstance(results.pop(1), exception.FunctionNotFound)
+        self.assertEqual([None, None, 'a'], results)
         self.assertEqual(2, self.counted(id))
 
     def test_a_sum_is_undone_with_its_action(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists: filters, order and pages."""
+"""Tests of lists: filters, order and pages."""
 
 import datetime
 import itertools
@@ -18,7 +18,7 @@ NAMES = (None, 'a', 'b', None, 'A', '')
 
 
 class Pages(database.OnDatabase):
-    """Whatever the order, pages have every row once."""
+    """Tests of paging: every order yields each row once."""
 
     def setUp(self):
         super().setUp()
@@ -39,13 +39,13 @@ class Pages(database.OnDatabase):
             tx, fixtures.caller(), model, filters, crud.Page(**page)))
 
     def walk(self, limit, **page):
-        """The ids of all pages, one after the other."""
-        found, marker = [], None
+        """Return the ids of all pages in order."""
+        ids, marker = [], None
         while rows := self.page(limit=limit, marker=marker, **page):
-            found += [row.id for row in rows]
+            ids += [row.id for row in rows]
             self.assertLessEqual(len(rows), limit)
             marker = rows[-1].id
-        return found
+        return ids
 
     def test_every_order(self):
         orders = itertools.product(
@@ -96,7 +96,7 @@ class Pages(database.OnDatabase):
 
 
 class Filters(database.OnDatabase):
-    """``[operator:]value``."""
+    """Tests of ``[operator:]value``."""
 
     TEXTS = ('a', 'b', 'c', 'a_b', 'a%b', 'axb', 'a/b', 'a\\b', 'eq:a',
              'a,b', 'by job 😀', '', None)

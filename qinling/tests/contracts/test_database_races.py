@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two who want what excludes the other, on every database."""
+"""Tests of conflicting concurrent writes, on every database."""
 
 from oslotest import base
 
@@ -12,7 +12,7 @@ ROUNDS = 8
 
 
 def outcome(action):
-    """A function that returns what an action raises, or ``None``."""
+    """Return a function that returns the error of an action, or ``None``."""
     def call():
         try:
             action()
@@ -22,7 +22,7 @@ def outcome(action):
 
 
 class Races:
-    """``backend`` is the database."""
+    """Tests of races on the database ``backend``."""
 
     def setUp(self):
         super().setUp()
@@ -33,7 +33,7 @@ class Races:
     def test_a_function_and_the_end_of_its_runtime(self):
         for _ in range(ROUNDS):
             runtime = self.core.runtime()
-            created, deleted = database.together(
+            created, deleted = database.run_together(
                 outcome(lambda: self.core.function(runtime_id=runtime)),
                 outcome(lambda: self.services.runtimes.delete(
                     self.ctx, runtime)))
@@ -46,7 +46,7 @@ class Races:
     def test_an_execution_and_the_end_of_its_function(self):
         for _ in range(ROUNDS):
             function = self.core.function().id
-            ran, deleted = database.together(
+            ran, deleted = database.run_together(
                 outcome(lambda: self.services.triggers.fire(
                     self.ctx, fixtures.execution_request(function))),
                 outcome(lambda: self.services.functions.delete(
@@ -57,26 +57,26 @@ class Races:
     def test_an_alias_and_the_end_of_its_function(self):
         for number in range(ROUNDS):
             function = self.core.function().id
-            made, deleted = database.together(
+            created, deleted = database.run_together(
                 outcome(lambda: self.services.aliases.create(self.ctx, {
                     'name': f'a{number}', 'function_id': function})),
                 outcome(lambda: self.services.functions.delete(
                     self.ctx, function)))
-            self.assertIn((made, deleted), (
+            self.assertIn((created, deleted), (
                 (None, exception.FunctionInUse),
                 (exception.FunctionNotFound, None)))
 
     def test_two_who_end_a_function(self):
         for _ in range(ROUNDS):
             function = self.core.function().id
-            found = database.together(*[outcome(
+            outcomes = database.run_together(*[outcome(
                 lambda: self.services.functions.delete(
                     self.ctx, function))] * 2)
-            self.assertEqual({None, exception.FunctionNotFound}, set(found))
+            self.assertEqual({None, exception.FunctionNotFound}, set(outcomes))
 
     def test_counts_of_many_executions(self):
         function = self.core.function().id
-        database.together(*[lambda: self.services.triggers.fire(
+        database.run_together(*[lambda: self.services.triggers.fire(
             self.ctx, fixtures.execution_request(function))] * ROUNDS)
         self.assertEqual(ROUNDS, self.core.row(
             models.Function, function).count)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The schema that the migrations make is that of the models."""
+"""Tests of the migrations: their schema matches the models."""
 
 from alembic import autogenerate
 from alembic import migration as alembic_migration
@@ -16,13 +16,13 @@ EMOJI = 'naïve 😀 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 漢字'
 
 
 def described(engine):
-    """All that the database knows of its tables."""
+    """Return a description of all tables of a database."""
     inspector = sa.inspect(engine)
-    found = {}
+    description = {}
     for table in inspector.get_table_names():
         if table == 'alembic_version':
             continue
-        found[table] = {
+        description[table] = {
             'columns': {
                 column['name']: dict(column, type=column['type'].compile(
                     engine.dialect)) for column in inspector.get_columns(
@@ -32,11 +32,11 @@ def described(engine):
             'foreign': _sorted(inspector.get_foreign_keys(table)),
             'unique': _sorted(inspector.get_unique_constraints(table)),
             'indexes': _sorted(inspector.get_indexes(table))}
-    return found
+    return description
 
 
 def _sorted(things):
-    """Constraints by what they are, whatever the database calls them."""
+    """Sort constraints by content, since databases choose different names."""
     return sorted((sorted((key, str(value)) for key, value in thing.items()
                           if key != 'name' or not _made_up(value))
                    for thing in things), key=str)
@@ -47,7 +47,7 @@ def _made_up(name):
 
 
 class Schema(database.OnDatabase):
-    """What the migrations make."""
+    """Tests of the migrated schema."""
 
     def test_migrations_lead_to_the_models(self):
         with self.db.engine.connect() as connection:
@@ -59,9 +59,10 @@ class Schema(database.OnDatabase):
 
     def test_tables_are_those_that_the_models_would_make(self):
         # This sees collations and the deletes of foreign keys, too.
-        other = self.useFixture(databases.Database(self.backend, empty=True))
-        models.Base.metadata.create_all(other.db.engine)
-        self.assertEqual(described(other.db.engine),
+        reference = self.useFixture(
+            databases.Database(self.backend, empty=True))
+        models.Base.metadata.create_all(reference.db.engine)
+        self.assertEqual(described(reference.db.engine),
                          described(self.db.engine))
 
     def test_upgrade_when_there_is_nothing_to_do(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading and writing: what is kept, what is undone, what is done again."""
+"""Tests of transactions: commit, rollback and retry."""
 
 import threading
 
@@ -22,14 +22,14 @@ IMPATIENT = {'postgresql': "SET LOCAL deadlock_timeout = '20ms'",
 
 
 class Fault(Exception):
-    """What an action of a test raises."""
+    """Error of an action in a test."""
 
 
 class Session(database.OnDatabase):
-    """The two doors, on any database."""
+    """Tests of reading and writing, on any database."""
 
     def add(self, name, fault=None):
-        """An action that writes a function, and may fail then."""
+        """Return an action that writes a function, and may fail afterwards."""
         def action(tx):
             crud.insert(tx, models.Function, **databases.sample(
                 models.Function, name=name))
@@ -65,50 +65,51 @@ class Session(database.OnDatabase):
             lambda tx: crud.count(tx, models.FunctionAlias)))
 
     def test_many_writers_and_readers(self):
-        """Each writer gets its own value or its own fault, and finds its
-        row at once."""
+        """Check that each writer gets the right value or fault, and sees the
+        row.
+        """
         def work(number):
             fault = Fault(number) if number % 4 == 0 else None
             for turn in range(5):
                 name = f'{number:02}-{turn}'
                 try:
-                    found = self.db.write(
+                    value = self.db.write(
                         self.add(name, fault), durable=number % 2 == 0)
-                    assert found == name and name in self.names()
+                    assert value == name and name in self.names()
                 except Fault as e:
                     assert e is fault
-        database.together(*[
+        database.run_together(*[
             lambda number=number: work(number) for number in range(THREADS)])
         self.assertEqual(
             [f'{number:02}-{turn}' for number in range(THREADS)
              if number % 4 for turn in range(5)], self.names())
 
     def test_another_process_sees_what_was_written(self):
-        other = self.database.open()
+        second = self.database.open()
         self.db.write(self.add('a'))
-        other.write(self.add('b'))
+        second.write(self.add('b'))
         self.db.write(self.add('c'))
-        for db in (self.db, other):
+        for db in (self.db, second):
             self.assertEqual(3, db.read(
                 lambda tx: crud.count(tx, models.Function)))
 
     def test_two_processes_write_at_once(self):
-        others = [self.db, self.database.open()]
+        connections = [self.db, self.database.open()]
 
         def work(db, number):
             for turn in range(10):
                 db.write(self.add(f'{number}-{turn}'))
-        database.together(*[
-            lambda number=number: work(others[number % 2], number)
+        database.run_together(*[
+            lambda number=number: work(connections[number % 2], number)
             for number in range(4)])
         self.assertEqual(40, len(self.names()))
 
 
 class Server(Session):
-    """What may happen between here and a server."""
+    """Tests of faults between client and database server."""
 
     def flaky(self, name):
-        """An action that loses its connection when it has half begun."""
+        """Return an action that loses the connection halfway."""
         self.tries = 0
 
         def action(tx):
@@ -164,7 +165,7 @@ class Server(Session):
 
     def test_a_deadlock_is_tried_again(self):
         ids = [self.insert(models.Function) for _ in range(2)]
-        both = threading.Barrier(2)
+        barrier = threading.Barrier(2)
         tries = []
 
         def cross(first, second):
@@ -173,10 +174,10 @@ class Server(Session):
                 tx.exec_driver_sql(IMPATIENT[self.backend])
                 crud.increment(tx, models.Function, 'count', 1, id=first)
                 if len(tries) <= 2:
-                    both.wait(databases.PATIENCE)
+                    barrier.wait(databases.PATIENCE)
                 crud.increment(tx, models.Function, 'count', 1, id=second)
             return lambda: self.db.write(action)
-        database.together(cross(*ids), cross(*ids[::-1]))
+        database.run_together(cross(*ids), cross(*ids[::-1]))
         self.assertEqual([2, 2], [
             self.get(models.Function, id).count for id in ids])
         self.assertEqual(3, len(tries))
@@ -201,9 +202,9 @@ class Server(Session):
         databases.wait_until(lambda: not self.database.connections())
 
     def test_text_of_the_client_is_unicode(self):
-        found = self.db.read(lambda tx: tx.execute(
+        text = self.db.read(lambda tx: tx.execute(
             sa.select(sa.literal('😀'))).scalar())
-        self.assertEqual('😀', found)
+        self.assertEqual('😀', text)
 
 
 class TestSessionOnSqlite(Session, base.BaseTestCase):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs of the database, and whose rows they touch."""
+"""Tests of the verbs of the database, and of row ownership."""
 
 import itertools
 
@@ -21,7 +21,7 @@ THREADS = 8
 
 
 class Tenancy(database.OnDatabase):
-    """Whose rows somebody sees."""
+    """Tests of row visibility."""
 
     def listed(self, ctx, model, page=crud.Page()):
         return [row.id for row in self.db.read(
@@ -80,7 +80,7 @@ class Tenancy(database.OnDatabase):
 
 
 class Writing(database.OnDatabase):
-    """What becomes of rows."""
+    """Tests of writing rows."""
 
     def test_insert_gives_what_is_not_named(self):
         before = models.now()
@@ -98,9 +98,9 @@ class Writing(database.OnDatabase):
         self.assertEqual('', self.db.write(lambda tx: crud.insert(
             tx, models.AliasRoute, alias_id=alias, function_version=1,
             weight=0.5, low=0, high=2 ** 32)))
-        found = self.db.read(lambda tx: crud.select(tx, models.AliasRoute))
+        rows = self.db.read(lambda tx: crud.select(tx, models.AliasRoute))
         self.assertEqual([(alias, 1, 0.5, 0, 2 ** 32)], list(map(
-            tuple, found)))
+            tuple, rows)))
 
     def test_duplicates_are_told(self):
         self.insert(models.FunctionAlias, name='prod')
@@ -116,11 +116,11 @@ class Writing(database.OnDatabase):
         # The same once more is a change to the same.
         self.assertTrue(self.update(models.Function, ids[0],
                                     {'name': 'new'}))
-        row, other = (self.get(models.Function, id) for id in ids)
+        row, second = (self.get(models.Function, id) for id in ids)
         self.assertEqual(('new', 3), (row.name, row.revision))
         self.assertGreaterEqual(row.updated_at, row.created_at)
         self.assertEqual(('old', 1, None),
-                         (other.name, other.revision, other.updated_at))
+                         (second.name, second.revision, second.updated_at))
         self.assertFalse(self.update(models.Function, 'none', {'name': 'x'}))
 
     def test_update_only_if(self):
@@ -160,7 +160,7 @@ class Writing(database.OnDatabase):
 
     def test_one_of_many_swaps(self):
         id = self.insert(models.Function)
-        won = database.together(*[
+        won = database.run_together(*[
             lambda name=str(number): self.update(
                 models.Function, id, {'name': name},
                 models.Function.revision == 1) and name
@@ -177,7 +177,7 @@ class Writing(database.OnDatabase):
             return [self.db.write(lambda tx: crud.increment(
                 tx, models.Function, 'count', 2, id=id)) for _ in range(10)]
         self.assertEqual([[True] * 10] * THREADS,
-                         database.together(*[work] * THREADS))
+                         database.run_together(*[work] * THREADS))
         row = self.get(models.Function, id)
         self.assertEqual((20 * THREADS, 1, None),
                          (row.count, row.revision, row.updated_at))
@@ -197,7 +197,7 @@ class Writing(database.OnDatabase):
         def work():
             for _ in range(10):
                 self.db.write(step)
-        database.together(*[work] * THREADS)
+        database.run_together(*[work] * THREADS)
         self.assertEqual(10 * THREADS,
                          self.get(models.Function, id).count)
 
@@ -243,7 +243,7 @@ class Writing(database.OnDatabase):
 
 
 class Moves(database.OnDatabase):
-    """Statuses change by legal moves only."""
+    """Tests of status changes: only legal moves succeed."""
 
     def move(self, model, id, status, *conditions, **values):
         return self.db.write(lambda tx: crud.change_status(
@@ -253,7 +253,7 @@ class Moves(database.OnDatabase):
         for noun, statuses in NOUNS.items():
             model, moves = getattr(models, noun), states.MOVES[noun]
             pairs = list(itertools.product(
-                [each.value for each in statuses], moves))
+                [status.value for status in statuses], moves))
 
             def work(tx):
                 for old, new in pairs:
@@ -290,7 +290,7 @@ class Moves(database.OnDatabase):
     def test_one_of_many_ends_it(self):
         id = self.insert(models.Execution)
         ends = ('success', 'failed', 'error') * 3
-        won = database.together(*[
+        won = database.run_together(*[
             lambda status=status: self.move(
                 models.Execution, id, status) and status
             for status in ends])

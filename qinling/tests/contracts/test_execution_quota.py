@@ -12,7 +12,7 @@ LIMIT = 3
 
 
 class ExecutionQuota:
-    """Simultaneous requests; ``backend`` is the database."""
+    """Tests of simultaneous requests on the database ``backend``."""
 
     def test_simultaneous_requests_never_exceed_the_quota(self):
         core = self.useFixture(fixtures.Core(self.backend))
@@ -28,7 +28,7 @@ class ExecutionQuota:
             except exception.QuotaExceeded:
                 return 0
             return 1
-        self.assertEqual(LIMIT, sum(database.together(*[fire] * CALLERS)))
+        self.assertEqual(LIMIT, sum(database.run_together(*[fire] * CALLERS)))
         self.assertEqual(LIMIT, core.services.quotas.get(
             ctx, ctx.project_id)[1]['concurrent_executions'])
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hostile functions that reach for what is not theirs: all are refused.
+"""Tests of hostile functions that access foreign resources.
 
-``TestWithout`` makes the same attempts on workers without isolation, where
-they succeed; so it is the isolation that refuses them.
+All attempts are refused. ``TestWithout`` repeats the attempts on workers
+without isolation, where the attempts succeed: so the isolation is the cause of
+the refusals.
 """
 
 import os
@@ -29,7 +30,7 @@ METADATA = '169.254.169.254'
 CLONE_NEWUSER = 0x10000000
 #: AF_PACKET, AF_KEY, AF_ALG, AF_VSOCK and AF_TIPC, with a type.
 FAMILIES = ((17, 3), (15, 3), (38, 5), (40, 1), (30, 5))
-#: Arguments that make a call harmless, or one that anybody may make.
+#: Arguments that make a call harmless, or a call that any user may make.
 ARGUMENTS = {
     'keyctl': (0, -3, 0), 'personality': (0x40000,), 'ptrace': (0, 0, 0, 0),
     'reboot': (0, 0, 0), 'userfaultfd': (0x800,),
@@ -39,14 +40,13 @@ SPECIAL = {'io_uring_setup': 'io_uring', 'bpf': 'bpf',
 
 
 def number(name):
-    """The number of a system call on this machine, ``None`` if it has none
-    there."""
+    """Return the number of a system call on this machine, or ``None``."""
     column = seccomp.MACHINES[os.uname().machine][1]
     return dict(seccomp.DENIED, personality=seccomp.PERSONALITY)[name][column]
 
 
 def calls(names):
-    """Attempts of system calls."""
+    """Return attempts of system calls."""
     return {name: ((f'processes.{SPECIAL[name]}', number(name))
                    if name in SPECIAL else
                    ('processes.call', number(name), *ARGUMENTS.get(
@@ -55,7 +55,7 @@ def calls(names):
 
 
 class Reaching(hostilities.Hostile):
-    """What is on this machine for a function to reach for."""
+    """Tests of access to resources of this machine."""
 
     def setUp(self):
         super().setUp()
@@ -118,7 +118,7 @@ class Reaching(hostilities.Hostile):
         }
 
     def more_files(self):
-        """The same, which would be harmful if they succeeded."""
+        """Return attempts with harmful consequences on success."""
         return {
             'root of the agent': (('files.read_by_root_of', 1,
                                    self.canary), GONE),
@@ -136,7 +136,7 @@ class Reaching(hostilities.Hostile):
         }
 
     def machine(self):
-        """Attempts on what the whole machine shares."""
+        """Return attempts on resources shared by the whole machine."""
         prefix = self.driver._interpreters.python.paths[0]
         return {
             'replaced program': (('files.replace_system_program',),
@@ -156,7 +156,7 @@ class Reaching(hostilities.Hostile):
         }
 
     def others(self):
-        """Attempts on the agent and on another function's worker."""
+        """Return attempts on the agent and on another function's worker."""
         return {
             'code of another function': (
                 ('files.read', '/proc/%d/root/code/main.py'
@@ -174,7 +174,7 @@ class Reaching(hostilities.Hostile):
         }
 
     def other_process(self):
-        """The launcher of another function's worker."""
+        """Return the launcher process of another function's worker."""
         self.other, process, client = self.claim()
         return process._popen
 
@@ -286,15 +286,15 @@ class Refused(Reaching):
                 < agent_confinement.SCOPES_SINCE:
             self.skipTest('Landlock of this kernel does not scope signals')
         self.start()
-        other = self.connect(self.worker)
+        neighbour = self.connect(self.worker)
         thread, results = self.in_background(
-            other.execute, 'processes.wait_for_file', '/tmp/end',
+            neighbour.execute, 'processes.wait_for_file', '/tmp/end',
             execution_id='waiting')
         self.wait_until(lambda: self.client.status()['busy'])
-        pid, = (each['pid'] for each in self.client.status()['executors']
-                if each['execution_id'])
-        inside, = (each for each in self.output('processes.pids')
-                   if each not in (1, self.output('processes.myself')))
+        pid, = (item['pid'] for item in self.client.status()['executors']
+                if item['execution_id'])
+        inside, = (item for item in self.output('processes.pids')
+                   if item not in (1, self.output('processes.myself')))
         self.assertEqual(pid, inside)
         for attempt, allowed in (
                 (('processes.read_memory', inside), REFUSED),
@@ -309,7 +309,7 @@ class Refused(Reaching):
         self.output('processes.make_file', '/tmp/end')
         thread.join(agents.PATIENCE)
         self.assertEqual([('success', inside)], [
-            (each['status'], each['output']) for each in results])
+            (item['status'], item['output']) for item in results])
 
 
 class TestBubblewrap(Refused, base.BaseTestCase):
@@ -321,7 +321,7 @@ class TestNamespaces(Refused, base.BaseTestCase):
 
 
 class TestLandlock(Reaching, base.BaseTestCase):
-    """Workers where users cannot make namespaces."""
+    """Tests of workers where users cannot create namespaces."""
 
     launcher = 'landlock'
 
@@ -355,7 +355,7 @@ class TestLandlock(Reaching, base.BaseTestCase):
 
 
 class TestWithout(Reaching, base.BaseTestCase):
-    """Workers without isolation: the attempts succeed."""
+    """Tests of workers without isolation: the attempts succeed."""
 
     launcher = 'none'
 
@@ -371,7 +371,7 @@ class TestWithout(Reaching, base.BaseTestCase):
     def test_network(self):
         self.start('several')
         table = self.network()
-        del table['other loopback']  # nobody listens there
+        del table['other loopback']  # no listener there
         self.check_possible(table)
         self.assertIsNotNone(self.server.accept())
         self.client.execute({'datagram': [

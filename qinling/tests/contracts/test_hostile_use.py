@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hostile functions that use up, hold on, spoil and lie: nothing is left of
-them, and others are served meanwhile."""
+"""Tests of hostile functions that exhaust, hold, spoil or fake resources.
+
+No trace remains, and other functions run meanwhile.
+"""
 
 import shutil
 
@@ -34,7 +36,7 @@ FILES = 64
 
 class Exhausting(hostilities.Hostile):
     def used_up(self, name, *args):
-        """How much could be made; the limit is told by an error."""
+        """Return the number of created resources up to the limit."""
         number, error = self.output('floods.' + name, *args)
         self.assertIsNotNone(error, name)
         self.check_calm()
@@ -139,7 +141,7 @@ class Exhausting(hostilities.Hostile):
             self.check_answers(name)
 
     def check_answers(self, name):
-        """The next execution gets its own answer."""
+        """Check that the next execution gets the right answer."""
         self.assertEqual([name, 1], [name, len(self.output(
             'processes.pids')) - 1], name)
 
@@ -154,8 +156,9 @@ class Exhausting(hostilities.Hostile):
                                         execution_id='e%d' % number)
                        for number in range(3)]
             self.assertNotIn('forged', str(results), name)
-            self.assertLessEqual([each['status'] for each in results].count(
-                'failed'), 1, (name, results))
+            self.assertLessEqual(
+                [result['status'] for result in results].count('failed'),
+                1, (name, results))
 
     def test_the_next_does_not_notice(self):
         self.start(slots=1)
@@ -172,9 +175,9 @@ class Exhausting(hostilities.Hostile):
         expected = self.output('remains.witness')
         for how in OWN:
             self.run_hostile('remains.spoil', how, timeout=2)
-            other = self.connect(self.worker)
+            neighbour = self.connect(self.worker)
             thread, _results = self.in_background(
-                other.execute, 'processes.wait_for_file', '/tmp/' + how,
+                neighbour.execute, 'processes.wait_for_file', '/tmp/' + how,
                 execution_id='waiting')
             self.wait_until(lambda: self.client.status()['busy'])
             self.assertEqual(expected, self.output('remains.witness'), how)

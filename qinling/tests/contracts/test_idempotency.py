@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that come twice at once, at different hosts, on every
-database."""
+"""Tests of simultaneous repeated requests at several hosts, on every database.
+"""
 
 import datetime
 import threading
@@ -24,7 +24,7 @@ _KEY = models.IdempotencyKey
 
 
 class Repeats:
-    """``backend`` is the database."""
+    """Tests of repeated requests on the database ``backend``."""
 
     def setUp(self):
         super().setUp()
@@ -39,9 +39,8 @@ class Repeats:
         self.addCleanup(self.other.close)
 
     def at_once(self, action):
-        """What an action returns that each host does at the same moment,
-        more than once."""
-        return database.together(*[
+        """Return the results of an action, run on all hosts simultaneously."""
+        return database.run_together(*[
             lambda host=host: action(host)
             for host in self.hosts for _ in range(MANY // 2)])
 
@@ -56,65 +55,65 @@ class Repeats:
     def runs(self):
         return self.core.row(models.Function, self.function).count
 
-    def check(self, found):
-        """One has run, and all others were told of it."""
-        self.assertEqual(1, len({id for id, *_ in found}))
-        self.assertEqual(1, [repeated for _, repeated, *_ in found].count(
+    def check(self, results):
+        """Check that a single request ran, and all repeats got the result."""
+        self.assertEqual(1, len({id for id, *_ in results}))
+        self.assertEqual(1, [repeated for _, repeated, *_ in results].count(
             False))
 
     def test_executions(self):
         for number in range(ROUNDS):
             for sync in (True, False):
-                found = self.at_once(lambda host: self.create(
+                results = self.at_once(lambda host: self.create(
                     host, f'{number} {sync}', sync=sync))
-                self.check(found)
+                self.check(results)
                 self.assertEqual({'success' if sync else 'running'},
-                                 {status for *_, status in found})
+                                 {status for *_, status in results})
         self.assertEqual(2 * ROUNDS, self.runs())
         self.assertEqual((ROUNDS, ROUNDS), tuple(
             self.core.engine.verbs().count(verb)
             for verb in ('run', 'start')))
 
     def test_all_wait_for_the_first(self):
-        """Also when it takes a while."""
+        """Wait for a slow first request."""
         go = threading.Event()
 
         def run(row, target):
             self.assertTrue(go.wait(databases.PATIENCE))
             return self.core.succeed(row, target)
         self.core.engine.answers['run'] = run
-        looks = []
+        polls = []
         for host in self.hosts:
-            self.spy(host, looks)
+            self.spy(host, polls)
         ends = []
-        begun = threading.Thread(target=lambda: ends.extend(
+        thread = threading.Thread(target=lambda: ends.extend(
             self.at_once(lambda host: self.create(host, 'key'))))
-        begun.start()
-        databases.wait_until(lambda: len(set(looks)) == MANY - 1)
+        thread.start()
+        databases.wait_until(lambda: len(set(polls)) == MANY - 1)
         self.assertEqual([], ends)
         go.set()
-        begun.join(databases.PATIENCE)
+        thread.join(databases.PATIENCE)
         self.check(ends)
         self.assertEqual({'success'}, {status for *_, status in ends})
         self.assertEqual(1, self.runs())
 
-    def spy(self, host, looks):
-        """Note the threads that look at an execution."""
+    def spy(self, host, polls):
+        """Record the threads that poll an execution."""
         get = host.executions.get
 
         def note(ctx, id):
-            looks.append(threading.get_ident())
+            polls.append(threading.get_ident())
             return get(ctx, id)
         host.executions.get = note
 
     def test_different_requests(self):
-        """No one is refused because of others."""
+        """Accept different requests at the same time."""
         for number in range(ROUNDS):
-            found = database.together(*[
+            results = database.run_together(*[
                 lambda host=host, place=place: self.create(
                     host, f'{number} {place}', sync=False)
                 for place in range(MANY) for host in self.hosts])
-            self.assertEqual(MANY, len({id for id, *_ in found}))
+            self.assertEqual(MANY, len({id for id, *_ in results}))
         self.assertEqual(ROUNDS * MANY, self.runs())
 
     def test_one_key_for_two_things(self):
@@ -125,10 +124,10 @@ class Repeats:
                                        sync=False)
                 except exception.IdempotencyKeyReused:
                     return None
-            found = database.together(
+            results = database.run_together(
                 lambda: attempt(self.hosts[0], 'a'),
                 lambda: attempt(self.hosts[1], 'b'))
-            self.assertEqual(1, found.count(None), found)
+            self.assertEqual(1, results.count(None), results)
         self.assertEqual(ROUNDS, self.runs())
 
     def test_deliveries(self):
@@ -164,13 +163,13 @@ class Repeats:
             'created_at': models.now() - datetime.timedelta(hours=25)}))
         self.useFixture(base.fixtures.MonkeyPatch(
             'qinling.core.idempotency.MAX_BATCH_ROWS', 7))
-        found = database.together(
+        results = database.run_together(
             lambda: idempotency.purge(self.core.db),
             lambda: idempotency.purge(self.core.db),
             *[lambda host=host, place=place: self.create(
                 host, str(place), sync=False)
               for place in range(MANY) for host in self.hosts])
-        self.assertEqual(MANY, len({id for id, *_ in found[2:]}))
+        self.assertEqual(MANY, len({id for id, *_ in results[2:]}))
         idempotency.purge(self.core.db)
         self.assertEqual(MANY, self.core.db.read(
             lambda tx: crud.count(tx, _KEY)))

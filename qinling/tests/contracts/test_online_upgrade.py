@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An upgrade of tables that are in use stops nobody for long."""
+"""Tests of upgrades of tables in use: no long interruption."""
 
 import threading
 
@@ -16,7 +16,7 @@ FAULTS = (db_exc.DBError, sa.exc.DBAPIError)
 
 
 class OnlineUpgrade:
-    """``backend`` is the database."""
+    """Tests of upgrades on the database ``backend``."""
 
     def setUp(self):
         super().setUp()
@@ -31,12 +31,12 @@ class OnlineUpgrade:
             online_ddl.LOG, 'info', lambda *_: self.tries.release()))
 
     def use(self, db):
-        """Read a table that the upgrade changes."""
+        """Read a table changed by the upgrade."""
         db.read(lambda tx: tx.exec_driver_sql(
             'SELECT id FROM executions').all())
 
     def upgrade(self):
-        """The upgrade in a thread; what it raised is in ``failed``."""
+        """Start the upgrade in a thread; store errors in ``failed``."""
         self.failed = []
 
         def run():
@@ -44,19 +44,19 @@ class OnlineUpgrade:
                 migration.upgrade(self.db)
             except Exception as e:
                 self.failed.append(e)
-        made = threading.Thread(target=run, daemon=True)
-        made.start()
-        return made
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return thread
 
     def test_it_lets_others_pass_until_its_turn_comes(self):
-        other = self.database.open()
-        with other.engine.begin() as connection:
+        second = self.database.open()
+        with second.engine.begin() as connection:
             connection.exec_driver_sql('SELECT id FROM executions').all()
             upgrade = self.upgrade()
             for _ in range(2):
                 self.assertTrue(self.tries.acquire(
                     timeout=databases.PATIENCE))
-                self.use(other)
+                self.use(second)
         upgrade.join(databases.PATIENCE)
         self.assertEqual([], self.failed)
         self.assertEqual(migration.head(self.db),
@@ -69,8 +69,8 @@ class OnlineUpgrade:
                     f'{online_ddl.LOCK_TIMEOUT_SECONDS}s'))
 
     def test_it_gives_up_at_last(self):
-        other = self.database.open()
-        with other.engine.begin() as connection:
+        second = self.database.open()
+        with second.engine.begin() as connection:
             connection.exec_driver_sql('SELECT id FROM executions').all()
             error = self.assertRaises(
                 FAULTS, online_ddl.retry,
@@ -84,14 +84,14 @@ class OnlineUpgrade:
                 'ALTER TABLE executions ADD COLUMN more INTEGER')
 
     def test_other_faults_are_not_tried_again(self):
-        found = []
+        calls = []
 
         def fail():
-            found.append(1)
+            calls.append(1)
             self.db.write(lambda tx: tx.exec_driver_sql('nonsense'))
         error = self.assertRaises(FAULTS, online_ddl.retry, fail)
         self.assertFalse(online_ddl.is_lock_timeout(error))
-        self.assertEqual([1], found)
+        self.assertEqual([1], calls)
 
 
 class TestPostgresql(OnlineUpgrade, base.BaseTestCase):

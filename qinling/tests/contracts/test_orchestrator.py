@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every orchestrator must do.
+"""Contract of the orchestrators.
 
-A driver's tests mix :class:`OrchestratorContract` into a test case that says
-how to make a driver; this module itself has nothing to run.
+A driver's tests mix :class:`OrchestratorContract` into a test case with a
+factory of drivers; the module itself contains no tests to run.
 """
 
 import threading
@@ -15,15 +15,18 @@ LIMITS = base.Limits(cpu=500, memory_size=64 << 20, slots=2)
 
 
 class OrchestratorContract:
-    """Needs of the test case: ``make_driver(pool_size, max_workers)``, which
-    makes a driver that the test closes; ``images``, two that can be run and
-    differ; ``ping(worker)``, which asks the agent and raises OSError if there
-    is none; and ``wait_until(condition)``."""
+    """Contract of the orchestrators.
+
+    The test case provides ``make_driver(pool_size, max_workers)``, with a
+    driver for the test to close; ``images``, two different runnable images;
+    ``ping(worker)``, with an OSError for a missing agent; and
+    ``wait_until(condition)``.
+    """
 
     RUNTIME = 'runtime-1'
 
     def make_pool(self, **options):
-        """A driver with one pool."""
+        """Return a driver with one pool."""
         driver = self.make_driver(**options)
         driver.ensure_pool(base.RuntimeSpec(self.RUNTIME, self.images[0]))
         return driver
@@ -32,7 +35,7 @@ class OrchestratorContract:
         return driver.claim(self.RUNTIME, function, LIMITS)
 
     def answers(self, worker):
-        """Whether the worker is there."""
+        """Return whether the worker answers."""
         try:
             self.ping(worker)
         except OSError:
@@ -95,26 +98,26 @@ class OrchestratorContract:
 
     def test_two_claims_never_get_the_same_worker(self):
         driver = self.make_pool(pool_size=2)
-        found = []
+        workers = []
         threads = [threading.Thread(
-            target=lambda: found.append(self.claim(driver)))
+            target=lambda: workers.append(self.claim(driver)))
             for _each in range(6)]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join()
-        self.assertEqual(6, len({worker.name for worker in found}))
-        self.assertEqual(6, len({worker.address for worker in found}))
-        self.assertEqual(6, len({worker.secret for worker in found}))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(6, len({worker.name for worker in workers}))
+        self.assertEqual(6, len({worker.address for worker in workers}))
+        self.assertEqual(6, len({worker.secret for worker in workers}))
 
     def test_release_destroys(self):
         driver = self.make_pool()
-        worker, other = self.claim(driver), self.claim(driver)
+        worker, second = self.claim(driver), self.claim(driver)
         driver.release(worker)
-        self.assertEqual([other], driver.claimed())
+        self.assertEqual([second], driver.claimed())
         # A cluster may take a moment.
         self.wait_until(lambda: not self.answers(worker))
-        self.ping(other)
+        self.ping(second)
         driver.release(worker)
 
     def test_most_workers(self):

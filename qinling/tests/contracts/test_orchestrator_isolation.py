@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hostile functions in real sandboxes."""
+"""Tests of hostile functions in real sandboxes."""
 
 import os
 import pwd
@@ -29,7 +29,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
             'QINLING_TEST_SECRET', 'the password'))
 
     def start(self, cpu=1000, memory_size=64 * MIB, slots=2, **options):
-        """A claimed worker."""
+        """Return a claimed worker."""
         self.driver = self.make_driver(**options)
         self.driver.ensure_pool(orchestrators.RuntimeSpec('r', 'python3'))
         self.worker = self.driver.claim(
@@ -51,7 +51,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
         return result['output']
 
     def running(self):
-        """All processes of the worker."""
+        """Return all processes of the worker."""
         return processes.descendants(self.process._popen.pid)
 
     # What is seen
@@ -72,18 +72,18 @@ class Isolation(process_drivers.ProcessDriverMixin):
                          self.output('read_files', paths))
 
     def test_root_holds_what_was_planned_and_nothing_else(self):
-        seen = self.output('look_around')['root']
+        view = self.output('look_around')['root']
         planned = {'code', 'dev', 'etc', 'proc', 'qinling', 'tmp', 'usr',
                    'bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'}
         prefix = self.driver._interpreters.python.paths[0].split('/')[1]
-        self.assertEqual(set(), set(seen) - planned - {prefix})
+        self.assertEqual(set(), set(view) - planned - {prefix})
 
     def test_environment_is_clean(self):
-        seen = self.output('look_around')
+        view = self.output('look_around')
         self.assertEqual({
             'PATH': '/usr/local/bin:/usr/bin:/bin', 'HOME': '/tmp',
-            'LANG': 'C.UTF-8', 'TMPDIR': '/tmp'}, seen['environment'])
-        for text in seen['environments'].values():
+            'LANG': 'C.UTF-8', 'TMPDIR': '/tmp'}, view['environment'])
+        for text in view['environments'].values():
             self.assertNotIn('QINLING_TEST_SECRET', text)
             self.assertNotIn(self.worker.secret, text)
 
@@ -116,25 +116,25 @@ class Isolation(process_drivers.ProcessDriverMixin):
             exports.main = (name) => [process.execPath, fs.readdirSync(name),
                                       process.getuid()];"""}),
                     memory_size=32 * MIB)
-        found, names, uid = client.execute(directory)['output']
-        self.assertEqual((path, [os.path.basename(path)]), (found, names))
+        program, names, uid = client.execute(directory)['output']
+        self.assertEqual((path, [os.path.basename(path)]), (program, names))
         self.assertNotEqual(0, uid)
 
     # Who one is
 
     def test_not_root_on_the_host(self):
-        seen = self.output('look_around')
+        view = self.output('look_around')
         uids = set()
         for pid in self.running():
             with open(f'/proc/{pid}/status') as status:
                 fields = dict(line.split(':', 1) for line in status)
-            if int(fields['NSpid'].split()[-1]) in map(int, seen['pids']) \
+            if int(fields['NSpid'].split()[-1]) in map(int, view['pids']) \
                     and len(fields['NSpid'].split()) > 1:
                 uids.update(map(int, fields['Uid'].split()))
         self.assertEqual(1, len(uids))
         uid, = uids
         if os.geteuid() == 0:
-            self.assertEqual([uid, uid, uid, []], seen['uid'])
+            self.assertEqual([uid, uid, uid, []], view['uid'])
             self.assertGreaterEqual(uid, 0x70000000)
             self.assertRaises(KeyError, pwd.getpwuid, uid)
         else:
@@ -230,7 +230,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
             'interfaces'])
 
     def client_output(self, entry, *args):
-        """What another function in another worker says."""
+        """Return the output of another function in another worker."""
         del self.worker
         return self.output(entry, *args)
 
@@ -262,7 +262,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
         return result
 
     def check_calm(self):
-        """Only the agent, one executor and the launcher are left."""
+        """Check that only the agent, one executor and the launcher remain."""
         self.wait_until(lambda: len(self.running()) <= 2)
 
     def test_forks(self):
@@ -337,11 +337,11 @@ class Isolation(process_drivers.ProcessDriverMixin):
         self.start()
         self.need_cgroup('memory')
         directories = set(self.process.group._directories.values())
-        for each in directories:
-            self.assertTrue(os.path.isdir(each), each)
+        for directory in directories:
+            self.assertTrue(os.path.isdir(directory), directory)
         self.driver.release(self.worker)
-        for each in directories:
-            self.assertFalse(os.path.exists(each), each)
+        for directory in directories:
+            self.assertFalse(os.path.exists(directory), directory)
 
 
 class TestBubblewrap(Isolation, base.BaseTestCase):

@@ -11,17 +11,19 @@ from qinling.tests.kubernetes import cluster
 
 class TestStandIn(kubernetes_drivers.StandIn,
                   test_orchestrator.OrchestratorContract, base.BaseTestCase):
-    """On the stand-in, by the addresses of pods."""
+    """Contract tests on the stand-in, by the addresses of pods."""
 
 
 class TestCluster(kubernetes_drivers.Real,
                   test_orchestrator.OrchestratorContract, base.BaseTestCase):
-    """On the cluster that the environment names."""
+    """Contract tests on the cluster from the environment."""
 
 
 class TestStandInAsCluster(TestCluster):
-    """On the stand-in, named by the environment as any cluster can be; its
-    workers are reached through the API server."""
+    """Contract tests on the stand-in, configured by the environment.
+
+    Workers are reached through the API server.
+    """
 
     def setUp(self):
         stand_in = self.useFixture(cluster.Cluster())

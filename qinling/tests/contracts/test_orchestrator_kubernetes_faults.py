@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Kubernetes orchestrator does when its cluster does not.
+"""Tests of the Kubernetes orchestrator with a faulty cluster.
 
-Each mishap is made in the stand-in; what is asked for is what the engine and
-its users see.
+The stand-in injects the faults; the tests check the effects for the engine and
+for users.
 """
 
 import threading
@@ -18,7 +18,7 @@ RUNTIME = kubernetes_drivers.RUNTIME
 
 
 class TestApiServer(kubernetes_drivers.Troubled, base.BaseTestCase):
-    """The API server refuses, or is not heard."""
+    """Tests of an API server that rejects or loses requests."""
 
     def test_errors_while_a_pool_is_made(self):
         driver = self.make_driver()
@@ -39,7 +39,7 @@ class TestApiServer(kubernetes_drivers.Troubled, base.BaseTestCase):
     def test_reset_while_a_pool_is_made(self):
         driver = self.make_driver()
         self.faults.reset(verb='create', resource='deployments')
-        # This one is made, but nobody hears of it.
+        # The secret is created, but the response is lost.
         self.faults.reset(after=True, verb='create', resource='secrets')
         self.ensure(driver)
         self.ping(self.claim(driver))
@@ -82,8 +82,8 @@ class TestApiServer(kubernetes_drivers.Troubled, base.BaseTestCase):
         first = self.claim(driver)
         self.faults.reset(after=True, verb='patch', resource='pods')
         second = self.claim(driver)
-        for each in (first, second):
-            self.ping(each)
+        for worker in (first, second):
+            self.ping(worker)
         self.await_claimed(first, second)
 
     def test_overloaded_while_a_worker_is_claimed(self):
@@ -144,14 +144,14 @@ class TestApiServer(kubernetes_drivers.Troubled, base.BaseTestCase):
 
 
 class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
-    """Pods are slow, sick, or die."""
+    """Tests of slow, sick and dying pods."""
 
     def test_slow(self):
         driver = self.make_pool()
         self.kubelet.slow_ready(0.5)
         workers = [self.claim(driver) for _each in range(3)]
-        for each in workers:
-            self.ping(each)
+        for worker in workers:
+            self.ping(worker)
         self.await_claimed(*workers)
 
     def test_too_slow(self):
@@ -281,20 +281,20 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
 
     def test_many_claims_at_once(self):
         driver = self.make_pool(pool_size=1)
-        found = []
+        workers = []
         threads = [threading.Thread(
-            target=lambda: found.append(self.claim(driver)))
+            target=lambda: workers.append(self.claim(driver)))
             for _each in range(8)]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join()
-        self.assertEqual(8, len({worker.name for worker in found}))
-        self.await_claimed(*found)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(8, len({worker.name for worker in workers}))
+        self.await_claimed(*workers)
 
 
 class TestEngines(kubernetes_drivers.Troubled, base.BaseTestCase):
-    """Engines that share workers."""
+    """Tests of engines with shared workers."""
 
     def test_one_that_has_just_begun_is_not_dead(self):
         # Long enough that the first one does not look again meanwhile.
@@ -302,7 +302,7 @@ class TestEngines(kubernetes_drivers.Troubled, base.BaseTestCase):
         second = self.make_pool(engine_lease=900)
         worker = self.claim(second, 'build')
         self.wait_until(lambda: worker.name in {
-            each.name for each in first.claimed()})
+            claimed.name for claimed in first.claimed()})
         self.assertNotEqual(worker.name, self.claim(first, 'build').name)
         self.assertEqual([], second.lost)
         self.ping(worker)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions that are images, over Kubernetes."""
+"""Tests of image functions, over Kubernetes."""
 
 import threading
 
@@ -65,7 +65,7 @@ class TestImages(kubernetes_drivers.StandIn, base.BaseTestCase):
         error = self.assertRaises(exception.PermanentError, self.run_image,
                                   'example/nothing:1')
         self.assertIn('example/nothing:1', str(error))
-        # At the first try: nobody shall wait for another one.
+        # At the first try: no user should wait for a second pull.
         self.assertIn('ErrImagePull', str(error))
         self.wait_until(lambda: not self.cluster.pods())
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rights that etc/kubernetes gives to engines are those they need."""
+"""Tests of the rights in etc/kubernetes: engines get the required rights only.
+"""
 
 import pathlib
 
@@ -15,33 +16,35 @@ MANIFESTS = pathlib.Path(__file__).parents[3] / 'etc' / 'kubernetes' / 'base'
 
 
 def role():
-    """The one Role of the manifests."""
-    found = [document for path in sorted(MANIFESTS.glob('*.yaml'))
+    """Return the single Role of the manifests."""
+    roles = [document for path in sorted(MANIFESTS.glob('*.yaml'))
              for document in yaml.safe_load_all(path.read_text())
              if document and document['kind'] == 'Role']
-    role, = found
+    role, = roles
     return role
 
 
 def granted(rules):
-    """The set of (group, resource, verb) of rules."""
+    """Return the set of (group, resource, verb) of rules."""
     return {(group, resource, verb) for rule in rules
             for group in rule['apiGroups'] for resource in rule['resources']
             for verb in rule['verbs']}
 
 
 class TestRights(kubernetes_drivers.StandIn, base.BaseTestCase):
-    """The whole life of pools and workers, with the rights of the role."""
+    """Tests of the whole life of pools and workers, with the rights of the
+    role.
+    """
 
     def make_cluster(self):
         return super().make_cluster(rules=role()['rules'])
 
     def live(self):
-        """Do everything that a driver can."""
-        driver, other = self.make_driver(), self.make_driver()
+        """Call every method of a driver."""
+        driver, second = self.make_driver(), self.make_driver()
         for image in self.images:
             driver.ensure_pool(orchestrators.RuntimeSpec('r', image))
-        other.ensure_pool(orchestrators.RuntimeSpec('r', self.images[1]))
+        second.ensure_pool(orchestrators.RuntimeSpec('r', self.images[1]))
         workers = [driver.claim('r', orchestrators.FunctionKey('f', number),
                                 test_orchestrator.LIMITS)
                    for number in range(3)]
@@ -55,8 +58,8 @@ class TestRights(kubernetes_drivers.StandIn, base.BaseTestCase):
             call.resource == 'leases' and call.verb == 'patch'
             for call in self.cluster.calls))
         driver.delete_pool('r')
-        for each in (driver, other):
-            each.close()
+        for instance in (driver, second):
+            instance.close()
 
     def test_what_is_needed_is_what_is_given(self):
         self.live()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Kubernetes orchestrator sees of its cluster when watches break."""
+"""Tests of the Kubernetes orchestrator with broken watches."""
 
 from unittest import mock
 
@@ -11,10 +11,10 @@ RUNTIME = kubernetes_drivers.RUNTIME
 
 
 class TestWatches(kubernetes_drivers.Troubled, base.BaseTestCase):
-    """The engine sees the cluster through watches that break."""
+    """Tests of an engine with broken watches."""
 
     def check_sees(self, driver):
-        """That what happens now is seen."""
+        """Check that the driver sees the current changes."""
         for _each in range(2):
             self.ping(self.claim(driver))
         self.wait_until(lambda: driver.pools()[RUNTIME].available == 1)
@@ -45,8 +45,8 @@ class TestWatches(kubernetes_drivers.Troubled, base.BaseTestCase):
         driver = self.make_pool()
         worker = self.claim(driver)
         lists = self.count(200, verb='list', resource='pods')
-        # Whoever watches is cut, and cannot come back before the worker and
-        # what could be told of it have gone.
+        # The watch is cut, and cannot reconnect before the worker and all
+        # events of the worker have gone.
         fault = self.faults.reset(times=None, verb='watch')
         self.cluster.cut_watches()
         self.wait_until(lambda: fault.met)
@@ -64,8 +64,8 @@ class TestWatches(kubernetes_drivers.Troubled, base.BaseTestCase):
     def test_lists_are_read_in_pages(self):
         driver = self.make_pool(pool_size=3)
         with mock.patch('qinling.orchestrators.kubernetes.view.PAGE', 2):
-            other = self.make_pool(pool_size=3)
-            self.assertEqual(3, other.pools()[RUNTIME].total)
+            second = self.make_pool(pool_size=3)
+            self.assertEqual(3, second.pools()[RUNTIME].total)
             self.wait_until(
-                lambda: other.pools()[RUNTIME].available == 3)
-        self.assertEqual(driver.pools(), other.pools())
+                lambda: second.pools()[RUNTIME].available == 3)
+        self.assertEqual(driver.pools(), second.pools())

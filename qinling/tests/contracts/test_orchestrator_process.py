@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process orchestrator, with each way of isolation."""
+"""Tests of the process orchestrator, with each kind of isolation."""
 
 import json
 import os
@@ -49,13 +49,13 @@ threading.Event().wait()
 
 class ProcessContract(process_drivers.ProcessDriverMixin,
                       test_orchestrator.OrchestratorContract):
-    """What process drivers do beside the contract."""
+    """Tests of process drivers beyond the contract."""
 
     def below(self):
         return processes.descendants(os.getpid())
 
     def workers(self, driver):
-        """The processes of all workers of a driver, by its books."""
+        """Return the processes of all workers in a driver's records."""
         return [process._popen.pid for process in driver._processes]
 
     def test_isolation_is_told(self):
@@ -79,8 +79,8 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         client.load(agents.package('processes'), entry='main.daemon')
         self.assertEqual('success', client.execute()['status'])
         self.wait_until(lambda: self.available(driver) == 2)
-        pids = [pid for each in self.workers(driver)
-                for pid in (each, *processes.descendants(each))]
+        pids = [pid for root_pid in self.workers(driver)
+                for pid in (root_pid, *processes.descendants(root_pid))]
         # An agent and an executor each.
         self.assertGreaterEqual(len(pids), 6)
         driver.close()
@@ -115,7 +115,7 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         pids = processes.descendants(process)
         driver.release(worker)
         self.assertEqual([], [pid for pid in pids if agents.alive(pid)])
-        # Nobody is told of a result, least of all a wrong one.
+        # No result is reported, least of all a wrong result.
         try:
             self.assertEqual(500, client.receive().status)
         except OSError:
@@ -178,8 +178,8 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         self.wait_until(lambda: not any(map(agents.alive, pids)))
 
         # What it left behind is removed by the next one.
-        left = os.listdir(directory)
-        self.assertIn('.sock', ' '.join(left))
+        remaining = os.listdir(directory)
+        self.assertIn('.sock', ' '.join(remaining))
         driver = self.make_driver(directory)
         self.assertEqual(['root'], os.listdir(directory))
         for path in set(getattr(driver._cgroups, '_bases', {}).values()):

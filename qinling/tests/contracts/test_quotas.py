@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quotas hold whoever asks at the same time, on every database."""
+"""Tests of quotas under concurrency, on every database."""
 
 import io
 
@@ -16,7 +16,7 @@ MANY = 8
 
 
 class Quotas:
-    """``backend`` is the database."""
+    """Tests of quotas on the database ``backend``."""
 
     def setUp(self):
         super().setUp()
@@ -33,7 +33,7 @@ class Quotas:
         return self.services.quotas.get(self.ctx, self.project)[1]
 
     def refused(self, *actions):
-        """How many of the actions, begun at once, the quota refused."""
+        """Return the number of simultaneous actions rejected by the quota."""
         def call(action):
             def run():
                 try:
@@ -43,7 +43,7 @@ class Quotas:
                     return 1
                 return 0
             return run
-        return sum(database.together(*map(call, actions)))
+        return sum(database.run_together(*map(call, actions)))
 
     def function(self, ctx=None):
         return self.core.function(ctx, runtime_id=self.runtime)
@@ -80,18 +80,18 @@ class Quotas:
         self.assertEqual(MANY - 2, self.refused(*[self.function] * MANY))
         self.assertEqual(2 * size, self.usage()['storage_bytes'])
         row = self.services.functions.list(self.ctx, {}, crud.Page())[0]
-        other = fixtures.archive({'main.py': 'def main():\n    pass\n'})
+        archive = fixtures.archive({'main.py': 'def main():\n    pass\n'})
 
         def replace():
             return self.services.functions.update(
-                self.ctx, row.id, {}, io.BytesIO(other))
+                self.ctx, row.id, {}, io.BytesIO(archive))
         self.assertRaises(exception.StorageQuotaExceeded, replace)
-        self.limit(storage_bytes=2 * size + len(other))
+        self.limit(storage_bytes=2 * size + len(archive))
         replace()
         # The old package has gone.
-        self.assertEqual(size + len(other), self.usage()['storage_bytes'])
+        self.assertEqual(size + len(archive), self.usage()['storage_bytes'])
         self.services.versions.create(self.ctx, row.id, None)
-        self.assertEqual(size + len(other), self.usage()['storage_bytes'])
+        self.assertEqual(size + len(archive), self.usage()['storage_bytes'])
         self.services.versions.delete(self.ctx, row.id, 1)
         self.services.functions.delete(self.ctx, row.id)
         self.assertEqual(size, self.usage()['storage_bytes'])

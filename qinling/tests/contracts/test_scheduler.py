@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several schedulers over one database, on every database."""
+"""Tests of several schedulers over one database, on every database."""
 
 import datetime
 
@@ -19,7 +19,7 @@ ROUNDS = 5
 
 
 class Scheduling:
-    """``backend`` is the database."""
+    """Tests of schedulers on the database ``backend``."""
 
     def setUp(self):
         super().setUp()
@@ -30,7 +30,7 @@ class Scheduling:
         self.submitted = []
 
     def scheduler(self):
-        """One more, with connections of its own."""
+        """Return another scheduler with separate connections."""
         return scheduler.Scheduler(
             self.core.conf, self.core.database.open(), self,
             background.Background())
@@ -39,7 +39,7 @@ class Scheduling:
         self.submitted.append(message.id)
 
     def job(self, minutes=0, **values):
-        """The id of a job that was due some minutes ago."""
+        """Return the id of a job, due some minutes ago."""
         tick = models.now().replace(second=0, microsecond=0)
         return self.core.insert(models.Job, **{
             'function_id': self.function, 'pattern': '* * * * *',
@@ -50,18 +50,19 @@ class Scheduling:
         return self.db.read(lambda tx: crud.select(tx, models.Execution))
 
     def test_each_tick_has_one_execution(self):
-        """Half of the jobs make up for several ticks."""
+        """Fire each time once, although half of the jobs missed several times.
+        """
         ids = [self.job(minutes=number % 2 * 3, misfire='all', count=4)
                for number in range(JOBS)]
         schedulers = [self.scheduler() for _ in range(SCHEDULERS)]
 
-        def drain(each):
-            while each.fire([row for row in each.poll() if
+        def drain(peer):
+            while peer.fire([row for row in peer.poll() if
                              row.next_execution_time <= models.now()]):
                 pass
-        database.together(*[lambda each=each: drain(each)
-                            for each in schedulers])
-        # Whoever looked while others wrote may have left something.
+        database.run_together(*[lambda peer=peer: drain(peer)
+                                for peer in schedulers])
+        # A poll during the writes of other schedulers may have missed jobs.
         drain(schedulers[0])
         rows = self.executions()
         self.assertEqual(len(rows), len({(row.job_id, row.scheduled_at)
@@ -78,14 +79,14 @@ class Scheduling:
             self.assertIn(len(fired), (4,) if number % 2 else (1, 2))
 
     def test_many_functions_and_many_jobs_at_once(self):
-        """Schedulers that take them in other orders do not get stuck."""
+        """Fire jobs in different orders without a deadlock."""
         functions = [self.core.function().id for _ in range(6)]
         for number in range(JOBS):
             self.job(function_id=functions[number % 6], count=1)
         schedulers = [self.scheduler() for _ in range(SCHEDULERS)]
         self.patch(scheduler, 'MAX_BATCH_ROWS', 7)
-        database.together(*[lambda each=each: each.fire(each.poll())
-                            for each in schedulers])
+        database.run_together(*[lambda peer=peer: peer.fire(peer.poll())
+                                for peer in schedulers])
         self.assertEqual(JOBS, len({row.job_id
                                     for row in self.executions()}))
         self.assertEqual(JOBS, len(self.executions()))
@@ -93,13 +94,13 @@ class Scheduling:
             self.assertEqual(10, self.core.row(models.Function, id).count)
 
     def test_a_pause_and_a_tick(self):
-        """Either it was fired before, or not at all."""
-        made = self.scheduler()
+        """Fire a job before a concurrent pause, or not at all."""
+        peer = self.scheduler()
         for _ in range(ROUNDS):
             id = self.job(count=1)
-            rows = made.poll()
-            database.together(
-                lambda: made.fire(rows),
+            rows = peer.poll()
+            database.run_together(
+                lambda: peer.fire(rows),
                 self.outcome(lambda: self.core.services.jobs.update(
                     self.ctx, id, {'status': 'paused'})))
             job = self.core.row(models.Job, id)
@@ -109,7 +110,7 @@ class Scheduling:
             self.core.services.jobs.delete(self.ctx, id)
 
     def outcome(self, action):
-        """The action, which may come too late."""
+        """Return the result of an action, which may come too late."""
         def call():
             try:
                 action()
@@ -120,11 +121,11 @@ class Scheduling:
     def test_a_job_and_the_end_of_its_function(self):
         for _ in range(ROUNDS):
             function = self.core.function().id
-            found = []
+            created = []
 
             def create():
                 try:
-                    found.append(self.core.services.jobs.create(self.ctx, {
+                    created.append(self.core.services.jobs.create(self.ctx, {
                         'function_id': function, 'pattern': '@daily'}))
                 except exception.FunctionNotFound:
                     pass
@@ -134,9 +135,9 @@ class Scheduling:
                     self.core.services.functions.delete(self.ctx, function)
                 except exception.FunctionInUse:
                     pass
-            database.together(create, delete)
-            left = self.core.row(models.Function, function)
-            self.assertEqual(bool(found), left is not None)
+            database.run_together(create, delete)
+            remaining = self.core.row(models.Function, function)
+            self.assertEqual(bool(created), remaining is not None)
 
     def test_a_look_finds_what_is_due(self):
         far = models.now() + datetime.timedelta(days=1)

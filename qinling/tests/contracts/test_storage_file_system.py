@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of storage, kept by files."""
+"""Contract tests of the file system storage."""
 
 import fixtures as fixtures_library
 from oslotest import base

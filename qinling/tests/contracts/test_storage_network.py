@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of storage, kept by Swift and by a server that speaks S3."""
+"""Contract tests of the storage in Swift and in an S3 server."""
 
 import functools
 import io
@@ -18,9 +18,12 @@ UNKNOWN = '0' * 64 + '-01234567'
 
 
 class NetworkContract(network_stores.OneSwift, storage.StorageContract):
-    """What stores in the network must do besides; needs of the test case
-    are ``elsewhere(url)``, a driver for the same place whose requests go to
-    another URL and wait for a second, and ``overwrite(key, data)``."""
+    """Contract of network stores beyond the general contract.
+
+    The test case provides ``elsewhere(url)``, a driver for the same place with
+    requests to another URL and a timeout of a second, and ``overwrite(key,
+    data)``.
+    """
 
     def calls(self, driver):
         return [functools.partial(driver.put, io.BytesIO(b'bytes')),
@@ -36,7 +39,7 @@ class NetworkContract(network_stores.OneSwift, storage.StorageContract):
         self.assertIn(stored.key, str(e))
 
     def test_a_store_that_is_down(self):
-        with network_stores.nobody() as url:
+        with network_stores.closed_port() as url:
             for call in self.calls(self.elsewhere(url)):
                 self.assertRaises(exception.TemporaryError, call)
 
@@ -52,7 +55,7 @@ class NetworkContract(network_stores.OneSwift, storage.StorageContract):
                     self.assertRaises(exception.TemporaryError, call)
 
     def test_a_connection_that_breaks_in_the_midst_of_a_put(self):
-        with network_stores.cutting(self.swift.url, sent=300_000) as url:
+        with network_stores.cutting(self.swift.url, sent_limit=300_000) as url:
             self.assertRaises(
                 exception.TemporaryError, self.elsewhere(url).put,
                 io.BytesIO(bytes(5_000_000)))
@@ -60,7 +63,8 @@ class NetworkContract(network_stores.OneSwift, storage.StorageContract):
 
     def test_a_connection_that_breaks_in_the_midst_of_a_fetch(self):
         stored = self.put(bytes(5_000_000))
-        with network_stores.cutting(self.swift.url, received=300_000) as url:
+        with network_stores.cutting(
+                self.swift.url, received_limit=300_000) as url:
             self.assertRaises(exception.TemporaryError,
                               self.elsewhere(url).open, stored.key)
 
@@ -95,18 +99,18 @@ class TestSwift(NetworkContract, base.BaseTestCase):
         keys = {self.put(b'%d' % number).key for number in range(5)}
         request = external.Swift._request
 
-        def two_at_most(self, method, auth, url, **more):
-            if 'params' in more:
-                more['params'] = dict(more['params'], limit=2)
-            return request(self, method, auth, url, **more)
+        def two_at_most(self, method, auth, url, **kwargs):
+            if 'params' in kwargs:
+                kwargs['params'] = dict(kwargs['params'], limit=2)
+            return request(self, method, auth, url, **kwargs)
         with mock.patch.object(external.Swift, '_request', two_at_most):
             self.assertEqual(keys, self.keys())
 
     def test_a_token_that_is_revoked(self):
-        kept = self.put(b'0').key
+        key = self.put(b'0').key
         auth, session = self.driver._auth, self.driver._swift._session
         for call in (lambda: self.put(bytes(100_000)), self.keys,
-                     lambda: self.read(kept)):
+                     lambda: self.read(key)):
             session.delete(
                 f'{self.keystone.url}/auth/tokens', auth=auth,
                 headers={'X-Subject-Token': auth.get_token(session)})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What versions and aliases promise to many at once, on every database."""
+"""Tests of concurrent changes of versions and aliases, on every database."""
 
 import io
 import threading
@@ -16,28 +16,28 @@ OTHER = fixtures.archive({'main.py': 'def main(**kwargs):\n    return 2\n'})
 
 
 def at_once(count, action):
-    """What ``action(number)`` returned or raised, for each number, all
-    begun together."""
-    found = [None] * count
+    """Return the results or errors of ``action(number)``, run simultaneously.
+    """
+    results = [None] * count
     gate = threading.Barrier(count)
 
     def run(number):
         gate.wait(databases.PATIENCE)
         try:
-            found[number] = action(number)
+            results[number] = action(number)
         except Exception as e:
-            found[number] = e
+            results[number] = e
     threads = [threading.Thread(target=run, args=(number,))
                for number in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(databases.PATIENCE)
-    return found
+    return results
 
 
 class Promises:
-    """The promises; ``backend`` is the database."""
+    """Tests of versions and aliases on the database ``backend``."""
 
     def setUp(self):
         super().setUp()
@@ -61,10 +61,10 @@ class Promises:
     def test_the_limit_holds_for_many_at_once(self):
         self.core.conf.set_override('max_versions', 5,
                                     group='resource_limits')
-        found = at_once(12, self.publish)
-        numbers = [each for each in found if isinstance(each, int)]
+        results = at_once(12, self.publish)
+        numbers = [result for result in results if isinstance(result, int)]
         self.assertEqual([1, 2, 3, 4, 5], sorted(numbers))
-        refused = [each for each in found if not isinstance(each, int)]
+        refused = [result for result in results if not isinstance(result, int)]
         for error in refused:
             self.assertIsInstance(error, exception.FunctionVersionLimit)
 
@@ -82,9 +82,9 @@ class Promises:
             name = f'a{number}'
             values = {'name': name, 'function_id': self.function,
                       'function_version': number}
-            deleted, pointed = at_once(2, lambda which: (
+            deleted, pointed = at_once(2, lambda place: (
                 self.versions.delete(self.ctx, self.function, number)
-                if which == 0 else self.aliases.create(self.ctx, values)))
+                if place == 0 else self.aliases.create(self.ctx, values)))
             if isinstance(pointed, Exception):
                 self.assertIsInstance(
                     pointed, exception.FunctionVersionNotFound)
@@ -98,13 +98,13 @@ class Promises:
             number = self.publish()
             order = fixtures.execution_request(
                 self.function, sync=False, function_version=number)
-            deleted, begun = at_once(2, lambda which: (
+            deleted, started = at_once(2, lambda place: (
                 self.versions.delete(self.ctx, self.function, number)
-                if which == 0
+                if place == 0
                 else self.core.services.triggers.fire(self.ctx, order)))
-            if isinstance(begun, Exception):
+            if isinstance(started, Exception):
                 self.assertIsInstance(
-                    begun, exception.FunctionVersionNotFound)
+                    started, exception.FunctionVersionNotFound)
                 self.assertIsNone(deleted)
             else:
                 self.assertIsInstance(
@@ -113,13 +113,14 @@ class Promises:
     def test_a_package_goes_with_the_last_that_has_it(self):
         for _ in range(5):
             numbers = [self.publish() for _ in range(3)]
-            found = at_once(4, lambda which: self.functions.update(
+            results = at_once(4, lambda place: self.functions.update(
                 self.ctx, self.function, {}, io.BytesIO(
                     fixtures.archive({'main.py': f'x = {numbers}'})))
-                if which == 3 else self.versions.delete(
-                    self.ctx, self.function, numbers[which]))
+                if place == 3 else self.versions.delete(
+                    self.ctx, self.function, numbers[place]))
             self.assertEqual(
-                [], [each for each in found if isinstance(each, Exception)])
+                [], [result for result in results
+                     if isinstance(result, Exception)])
             row = self.functions.get(self.ctx, self.function)
             self.assertEqual([row.package], self.core.packages())
 
@@ -132,20 +133,22 @@ class Promises:
         for number in (2, 3, 4):
             self.aliases.update(self.ctx, 'a', {'function_version': number})
         row = self.aliases.get(self.ctx, 'a')
-        found = at_once(8, lambda _: self.aliases.rollback(
+        results = at_once(8, lambda _: self.aliases.rollback(
             self.ctx, 'a', match=frozenset([row.revision])))
-        done = [each for each in found if not isinstance(each, Exception)]
-        self.assertEqual([3], [each.function_version for each in done])
-        for error in found:
+        done = [result for result in results
+                if not isinstance(result, Exception)]
+        self.assertEqual([3], [result.function_version for result in done])
+        for error in results:
             if error not in done:
                 self.assertIsInstance(error, exception.PreconditionFailed)
 
     def test_a_name_is_taken_once(self):
-        found = at_once(8, lambda _: self.aliases.create(self.ctx, {
+        results = at_once(8, lambda _: self.aliases.create(self.ctx, {
             'name': 'a', 'function_id': self.function}))
-        done = [each for each in found if not isinstance(each, Exception)]
+        done = [result for result in results
+                if not isinstance(result, Exception)]
         self.assertEqual(1, len(done))
-        for error in found:
+        for error in results:
             if error not in done:
                 self.assertIsInstance(error, exception.FunctionAliasExists)
                 self.assertTrue(str(error).startswith('Duplicate entry'))

@@ -1,4 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of real processes over HTTP: they know the REST API and nothing of
-the code behind it.
-"""
+"""Tests of real processes over HTTP, through the REST API only."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real servers to test, and a client for them."""
+"""Real servers for tests, with a client."""
 
 import contextlib
 import http.client
@@ -23,14 +23,13 @@ import sqlalchemy
 
 from qinling.tests.functional import processes
 
-#: Seconds in which whatever is waited for must have come, on a slow and busy
-#: machine, too.
+#: Maximum wait in seconds, long enough for a slow and busy machine.
 PATIENCE = 120
 BOUNDARY = 'qinling-tests'
 
 
 class Shared:
-    """Mixed into a test case whose tests share one server."""
+    """Mixin for test cases with one shared server."""
 
     @classmethod
     def setUpClass(cls):
@@ -44,21 +43,23 @@ class Shared:
         cls.client = cls.server.client
 
 
-def wait_for(condition, what, patience=PATIENCE):
-    """The first true value of ``condition()``; fails when there is none in
-    time."""
+def wait_for(condition, subject, patience=PATIENCE):
+    """Return the first true value of ``condition()``.
+
+    :raises AssertionError: the time is over.
+    """
     end = time.monotonic() + patience
     while not (value := condition()):
         if time.monotonic() > end:
-            raise AssertionError(f'Waited in vain for {what}.')
+            raise AssertionError(f'Waited in vain for {subject}.')
         time.sleep(0.02)
     return value
 
 
 class Client:
-    """A client of the REST API.
+    """Client of the REST API.
 
-    :param headers: what goes with each request, for instance a token.
+    :param headers: headers of each request, for instance a token.
     """
 
     def __init__(self, url, headers=()):
@@ -66,7 +67,7 @@ class Client:
         self.headers = dict(headers)
 
     def request(self, method, path, body=None, headers=()):
-        """(status, headers, body bytes)."""
+        """Return (status, headers, body bytes) of a request."""
         parts = urllib.parse.urlsplit(self.url)
         connection = http.client.HTTPConnection(
             parts.hostname, parts.port, timeout=PATIENCE)
@@ -77,7 +78,7 @@ class Client:
             return answer.status, answer.headers, answer.read()
 
     def call(self, method, path, value=None):
-        """(status, decoded body) of a JSON request."""
+        """Return (status, decoded body) of a JSON request."""
         body = None if value is None else json.dumps(value)
         status, headers, data = self.request(
             method, path, body, {'Content-Type': 'application/json'})
@@ -86,13 +87,13 @@ class Client:
         return status, data.decode()
 
     def get(self, path):
-        """The decoded body of a GET that must succeed."""
+        """Return the decoded body of a successful GET."""
         status, value = self.call('GET', path)
         assert status == 200, (path, status, value)
         return value
 
     def runtime(self, name='python3'):
-        """Id of a runtime."""
+        """Return the id of a runtime."""
         return next(row['id'] for row in self.get('/v1/runtimes')['runtimes']
                     if row['name'] == name)
 
@@ -106,34 +107,34 @@ class Client:
                          status)
 
     def form(self, method, path, fields, data=None, status=200):
-        """The decoded body of a multipart request."""
-        found, _, body = self.request(
+        """Return the decoded body of a multipart request."""
+        received, _, body = self.request(
             method, path, multipart(fields, data),
             {'Content-Type': f'multipart/form-data; boundary={BOUNDARY}'})
-        assert found == status, (found, body)
+        assert received == status, (received, body)
         return json.loads(body)
 
     def run(self, function, input=None, **fields):
-        """The row of an execution, ended if it is synchronous."""
+        """Run a function and return the execution, finished if synchronous."""
         fields.update(function_id=function, input=input)
         status, row = self.call('POST', '/v1/executions', fields)
         assert status == 201, (status, row)
         return row
 
     def ended(self, id, patience=PATIENCE):
-        """The row of an execution once it has ended."""
+        """Return the row of an execution after the end."""
         def look():
             row = self.get(f'/v1/executions/{id}')
             return row['status'] != 'running' and row
         return wait_for(look, f'the end of execution {id}', patience)
 
     def log(self, id):
-        """The log of an execution."""
+        """Return the log of an execution."""
         return self.get(f'/v1/executions/{id}/log')
 
 
 def package(code):
-    """The bytes of a package."""
+    """Return the bytes of a package."""
     files = {'main.py': code} if isinstance(code, str) else code
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, 'w') as archive:
@@ -146,7 +147,7 @@ def package(code):
 
 
 def multipart(fields, data=None):
-    """The body of a multipart form with a package."""
+    """Return the body of a multipart form with a package."""
     lines = [f'--{BOUNDARY}\r\nContent-Disposition: form-data; '
              f'name="{name}"\r\n\r\n{value}\r\n'.encode()
              for name, value in fields.items()]
@@ -158,12 +159,12 @@ def multipart(fields, data=None):
 
 
 def output(row):
-    """What the function returned, or the sentence on why it did not."""
+    """Return the function's result, or the error sentence."""
     return json.loads(row['result'])['output']
 
 
 class Program(fixtures.Fixture):
-    """A program of ours as a process, with its log kept for failures."""
+    """Program of the project as a process, with a log for failures."""
 
     def __init__(self, name, *words, config=None):
         super().__init__()
@@ -182,7 +183,7 @@ class Program(fixtures.Fixture):
         self.start()
 
     def start(self):
-        """Start it, again if it was stopped."""
+        """Start the process, also after a stop."""
         script = ('import sys; from qinling.cmd import '
                   f'{self.name} as program; sys.argv[0] = "{self.name}"; '
                   'sys.exit(program.main())')
@@ -196,23 +197,23 @@ class Program(fixtures.Fixture):
                 env=dict(os.environ, TMPDIR=str(self.directory)))
 
     def stop(self, patience=PATIENCE):
-        """End it as an operator does; returns the exit code."""
+        """Stop the process as an operator does and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(patience)
 
     def kill(self):
-        """End it as a crash does."""
+        """Kill the process as a crash does."""
         self.process.kill()
         self.process.wait()
 
     def living(self):
-        """Fail if it has died."""
+        """Fail if the process has died."""
         if self.process.poll() is not None:
             raise AssertionError(f'{self.name}: {self.log.read_text()}')
 
 
 class Standalone(fixtures.Fixture):
-    """A standalone server with a state directory of its own."""
+    """Standalone server with a separate state directory."""
 
     def __init__(self, **config):
         super().__init__()
@@ -226,7 +227,7 @@ class Standalone(fixtures.Fixture):
         self.serving()
 
     def serving(self):
-        """Wait until it serves."""
+        """Wait until the server serves."""
         endpoint = self.state / 'endpoint'
 
         def look():
@@ -236,21 +237,21 @@ class Standalone(fixtures.Fixture):
         self.client = Client(endpoint.read_text())
 
     def restart(self):
-        """Start it again after it was stopped or killed."""
+        """Start the server again after a stop or a kill."""
         (self.state / 'endpoint').unlink(missing_ok=True)
         self.program.start()
         self.serving()
 
     def processes(self):
-        """Ids of all processes below the server."""
+        """Return the ids of all processes below the server."""
         return processes.descendants(self.program.process.pid)
 
-    def begun(self):
-        """Functions that run the program ``sleep``."""
+    def sleepers(self):
+        """Return the running functions with the program ``sleep``."""
         return processes.sleepers(self.program.process.pid)
 
     def packages(self):
-        """The stored packages."""
+        """Return the stored packages."""
         return sorted((self.state / 'packages').glob('??/*'))
 
 
@@ -258,8 +259,7 @@ class Cloud(fixtures.Fixture):
     """APIs and engines as daemons, over a real database and message bus.
 
     :param database: a server with ``url`` and ``execute``; ``bus`` is a URL.
-    :param headers: what goes with each request of ``client``, who must be
-        an administrator.
+    :param headers: headers of each request of ``client``, an administrator.
     """
 
     def __init__(self, engines=1, apis=1, database=None, bus=None, headers=(),
@@ -300,7 +300,7 @@ class Cloud(fixtures.Fixture):
         wait_for(lambda: self._available(row['id']), 'the runtime')
 
     def client_of(self, api):
-        """A client of an API, once it serves."""
+        """Return a client of a serving API."""
         def url():
             api.living()
             urls = re.findall(r'Serving at (\S+)\.\n', api.log.read_text())
@@ -309,7 +309,7 @@ class Cloud(fixtures.Fixture):
 
     @staticmethod
     def listening(engine):
-        """Whether an engine serves since it was started."""
+        """Return whether an engine serves since the last start."""
         engine.living()
         return re.search(rf'Listening as \S+-{engine.process.pid}-',
                          engine.log.read_text())
@@ -321,17 +321,18 @@ class Cloud(fixtures.Fixture):
         assert status != 'error', self.engines[0].log.read_text()
         # One that does not listen yet would miss what all are told.
         return status == 'available' and all(
-            'Listening as ' in each.log.read_text() for each in self.engines)
+            'Listening as ' in daemon.log.read_text()
+            for daemon in self.engines)
 
     def owned_by(self, engine):
-        """How many executions an engine holds."""
+        """Return the number of executions owned by an engine."""
         return self.database.execute(
             'SELECT count(*) FROM executions WHERE owner LIKE '
             f"'%%:{engine.process.pid}:%%'").scalar()
 
 
 class Vhost(fixtures.Fixture):
-    """A virtual host on the local RabbitMQ."""
+    """Virtual host on the local RabbitMQ."""
 
     def _setUp(self):
         tool = shutil.which('rabbitmqctl') or '/usr/sbin/rabbitmqctl'
@@ -339,8 +340,8 @@ class Vhost(fixtures.Fixture):
             raise unittest.SkipTest(
                 'There is no rabbitmqctl on this machine.')
         name = f'qinling-{uuid.uuid4().hex[:8]}'
-        made = subprocess.run([tool, 'add_vhost', name], capture_output=True)
-        if made.returncode:
+        result = subprocess.run([tool, 'add_vhost', name], capture_output=True)
+        if result.returncode:
             raise unittest.SkipTest(
                 'RabbitMQ does not run on this machine.')
         self.addCleanup(subprocess.run, [tool, 'delete_vhost', name],
@@ -351,7 +352,7 @@ class Vhost(fixtures.Fixture):
 
 
 class Maria(fixtures.Fixture):
-    """A database on the local MariaDB."""
+    """Database on the local MariaDB."""
 
     def _setUp(self):
         name = f'qinling_{uuid.uuid4().hex[:8]}'
@@ -365,7 +366,7 @@ class Maria(fixtures.Fixture):
         self.url += name
 
     def execute(self, statement):
-        """The result of a statement, committed."""
+        """Return the result of a committed statement."""
         engine = sqlalchemy.create_engine(
             self.url, poolclass=sqlalchemy.NullPool,
             isolation_level='AUTOCOMMIT')
@@ -374,15 +375,14 @@ class Maria(fixtures.Fixture):
 
 
 def patient(groups):
-    """Groups of options, with time for workers to start on a slow
-    machine."""
+    """Return groups of options with long timeouts for slow machines."""
     groups['process'] = {'start_timeout': PATIENCE,
                          **groups.get('process', {})}
     return groups
 
 
 def ini(groups):
-    """Text of a configuration file."""
+    """Return the text of a configuration file."""
     return ''.join(
         f'[{group}]\n' + ''.join(
             f'{name} = {value}\n' for name, value in options.items())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Databases and message buses of one test, which it may kill."""
+"""Databases and message buses of single tests, with faults on demand."""
 
 import contextlib
 import glob
@@ -22,7 +22,7 @@ from qinling.tests import ports
 
 
 def found(*patterns):
-    """The path of a program; the test is skipped without it."""
+    """Return the path of a program; skip the test without the program."""
     for pattern in patterns:
         for path in (shutil.which(pattern), *sorted(glob.glob(pattern))):
             if path:
@@ -31,9 +31,10 @@ def found(*patterns):
 
 
 class Daemon(databases.Fixture):
-    """A server with a directory and a port of its own.
+    """Server with a separate directory and port.
 
-    :cvar user: who runs it when the tests run as root, as it refuses to.
+    :cvar user: account of the server for tests as root, since the server
+        refuses to run as root.
     """
 
     user = None
@@ -63,13 +64,14 @@ class Daemon(databases.Fixture):
         self.start()
 
     def run(self, *words):
-        """Run a program to its end."""
+        """Run a program to the end."""
         subprocess.run(words, check=True, capture_output=True,
                        stdin=subprocess.DEVNULL, cwd=self.data,
                        env=self.environment(), **self.as_user)
 
     def start(self):
-        """Start it, again after :meth:`kill`, and wait until it serves."""
+        """Start the server, also after :meth:`kill`, and wait for readiness.
+        """
         with (self.directory / 'log').open('ab') as log:
             self.process = subprocess.Popen(
                 self.command(), stdout=log, stderr=log, cwd=self.data,
@@ -83,19 +85,19 @@ class Daemon(databases.Fixture):
         return self.serving()
 
     def kill(self):
-        """End it and all of its processes as a power cut does."""
+        """Kill all processes of the server as a power cut does."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
     def environment(self):
-        """What the programs see."""
+        """Return the environment variables of the programs."""
         return dict(os.environ, HOME=str(self.data), LC_ALL='C.UTF-8')
 
 
 class Sql(Daemon):
-    """A database server, with one database at ``url``."""
+    """Database server, with one database at ``url``."""
 
     def serving(self):
         with contextlib.suppress(sa.exc.DBAPIError):
@@ -109,7 +111,7 @@ class Sql(Daemon):
             self.url = self.first.rpartition('/')[0] + '/qinling'
 
     def execute(self, statement, url=None):
-        """The rows of a statement, committed."""
+        """Return the rows of a committed statement."""
         engine = sa.create_engine(
             url or self.url, poolclass=sa.pool.NullPool,
             isolation_level='AUTOCOMMIT')
@@ -119,7 +121,7 @@ class Sql(Daemon):
 
 
 class Maria(Sql):
-    """A MariaDB."""
+    """MariaDB server."""
 
     user = 'mysql'
 
@@ -141,7 +143,7 @@ class Maria(Sql):
 
 
 class Postgres(Sql):
-    """A PostgreSQL."""
+    """PostgreSQL server."""
 
     user = 'postgres'
 
@@ -162,7 +164,7 @@ class Postgres(Sql):
 
 
 class Rabbit(Daemon):
-    """A RabbitMQ; ``bus`` is its URL."""
+    """RabbitMQ server; ``bus`` is the URL."""
 
     user = 'rabbitmq'
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Virtual environments beside that of the tests."""
+"""Virtual environments beside the environment of the tests."""
 
 import fcntl
 import os
@@ -15,7 +15,7 @@ CHECKOUT = pathlib.Path(__file__).parents[3]
 
 
 class PackageIndex(fixtures.Fixture):
-    """The package index of pip; skips the test where there is none."""
+    """Package index of pip; without an index the test is skipped."""
 
     def _setUp(self):
         directory = self.useFixture(fixtures.TempDir()).path
@@ -29,21 +29,20 @@ class PackageIndex(fixtures.Fixture):
 
 
 def environment():
-    """The environment of a user, who knows nothing of this checkout."""
+    """Return the environment of a user without a checkout."""
     ours = ('PYTHONPATH', 'VIRTUAL_ENV', 'PBR_VERSION')
     return {name: value for name, value in os.environ.items()
             if name not in ours}
 
 
 class Environment(fixtures.Fixture):
-    """An environment with some packages.
+    """Virtual environment with packages.
 
-    It is kept in the one of the tests, if that is a virtual one, so that the
-    next run need not install again; tests that want it at the same time wait
-    for one of them to make it.
+    The environment is stored inside the virtual environment of the tests, if
+    any, for later runs. Concurrent tests wait for a single installation.
 
-    :param prepare: called with the directory once all is installed, for
-        what takes long and can be kept, too.
+    :param prepare: called with the directory after the installation, for slow
+        work with a reusable result.
     """
 
     def __init__(self, name, *packages, prepare=None):
@@ -59,13 +58,13 @@ class Environment(fixtures.Fixture):
             base = sys.prefix
         self.directory = pathlib.Path(base) / self.name
         self.bin = self.directory / 'bin'
-        wanted = '\n'.join([sys.version, *self.packages])
+        description = '\n'.join([sys.version, *self.packages])
         complete = self.directory / 'complete'
         with open(pathlib.Path(base) / f'{self.name}.lock', 'w') as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not complete.exists() or complete.read_text() != wanted:
+            if not complete.exists() or complete.read_text() != description:
                 self._install()
-                complete.write_text(wanted)
+                complete.write_text(description)
 
     def _install(self):
         self.useFixture(PackageIndex())
@@ -77,9 +76,9 @@ class Environment(fixtures.Fixture):
 
 
 def run(*words, **environ):
-    """Run a program, which must end with 0.
+    """Run a program and check the exit code 0.
 
-    :param environ: what its environment has besides.
+    :param environ: additions to the environment.
     """
     ran = subprocess.run(
         [str(word) for word in words], env=dict(environment(), **environ),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An index of packages on this machine, and packages that are made up."""
+"""Local index of packages, with generated packages."""
 
 import base64
 import collections
@@ -18,7 +18,7 @@ USER, PASSWORD = 'reader', 'not-to-be-told'
 
 
 class Index(fixtures.Fixture):
-    """Serves what is in ``files``, at ``url``; ``fetched`` counts."""
+    """Server of ``files``, at ``url``; ``fetched`` counts the requests."""
 
     def _setUp(self):
         self.files = {}
@@ -64,19 +64,19 @@ class Index(fixtures.Fixture):
         self.files[f'/simple/{name}/'] = (
             f'<a href="/files/{file}">{file}</a>').encode()
 
-    def wheel(self, name, code, **more):
+    def wheel(self, name, code, **files):
         """Offer a project with one module."""
         self.add(name, f'{name}-1.0-py3-none-any.whl',
-                 wheel(name, {f'{name}.py': code, **more}))
+                 wheel(name, {f'{name}.py': code, **files}))
 
     def fetches(self, name):
-        """How often the files of a project were fetched."""
+        """Return the number of downloads of a project's files."""
         return sum(count for path, count in self.fetched.items()
                    if path.startswith(f'/files/{name}-'))
 
 
 def wheel(name, files):
-    """The bytes of a wheel."""
+    """Return the bytes of a wheel."""
     info = f'{name}-1.0.dist-info'
     files = dict(files, **{
         f'{info}/METADATA': 'Metadata-Version: 2.1\n'
@@ -85,27 +85,26 @@ def wheel(name, files):
                          'Root-Is-Purelib: true\nTag: py3-none-any\n'})
     files[f'{info}/RECORD'] = ''.join(
         f'{path},,\n' for path in (*files, f'{info}/RECORD'))
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, 'w') as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, 'w') as archive:
         for path, content in files.items():
             archive.writestr(path, content)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def tarball(files):
-    """The bytes of a .tar.gz."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode='w:gz') as archive:
+    """Return the bytes of a .tar.gz."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode='w:gz') as archive:
         for path, text in files.items():
             member = tarfile.TarInfo(path)
             member.size = len(text)
             archive.addfile(member, io.BytesIO(text.encode()))
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def lock(name, url, data):
-    """package.json and package-lock.json of something that needs one
-    package of npm."""
+    """Return package.json and package-lock.json with one npm dependency."""
     digest = base64.b64encode(hashlib.sha512(data).digest()).decode()
     needs = {'name': 'mine', 'version': '1.0.0',
              'dependencies': {name: '1.0.0'}}

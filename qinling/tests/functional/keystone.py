@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Keystone, and people who log in there."""
+"""Real Keystone with accounts."""
 
 import dataclasses
 import os
@@ -52,7 +52,7 @@ server.serve()
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """Somebody who can log in to a project."""
+    """Account in a project."""
 
     url: str
     username: str
@@ -62,18 +62,19 @@ class Account:
     project_id: str
 
     def session(self):
-        """A keystoneauth session, which logs in when it is first used."""
+        """Return a keystoneauth session, which logs in at the first request.
+        """
         return session.Session(auth=v3.Password(
             auth_url=self.url, username=self.username,
             password=self.password, user_domain_id='default',
             project_id=self.project_id))
 
     def token(self):
-        """A fresh token."""
+        """Return a fresh token."""
         return self.session().get_token()
 
     def environ(self):
-        """What an openrc file sets."""
+        """Return the variables of an openrc file."""
         return {'OS_AUTH_URL': self.url, 'OS_USERNAME': self.username,
                 'OS_PASSWORD': self.password,
                 'OS_PROJECT_NAME': self.project_name,
@@ -82,7 +83,8 @@ class Account:
                 'OS_REGION_NAME': REGION, 'OS_IDENTITY_API_VERSION': '3'}
 
     def options(self):
-        """The same as options of keystoneauth in a configuration file."""
+        """Return the same as options of keystoneauth in a configuration file.
+        """
         return {'auth_type': 'password', 'auth_url': self.url,
                 'username': self.username, 'password': self.password,
                 'project_name': self.project_name,
@@ -90,14 +92,13 @@ class Account:
 
 
 class Keystone(fixtures.Fixture):
-    """A Keystone of its own, on a port of its own, which starts in about
-    two seconds.
+    """Keystone on a separate port, started within about two seconds.
 
-    ``url`` is where it is, with ``/v3``; ``admin`` is the
-    :class:`Account` of the operator and ``service`` that of Qinling, which
-    may validate tokens.
+    ``url`` ends with ``/v3``; ``admin`` is the :class:`Account` of the
+    operator and ``service`` the account of Qinling, with the right to validate
+    tokens.
 
-    :param expiration: seconds that a token is valid for.
+    :param expiration: seconds of validity of a token.
     """
 
     def __init__(self, expiration=3600):
@@ -122,7 +123,7 @@ class Keystone(fixtures.Fixture):
             self.project('service'), 'service', name='qinling')
 
     def start(self):
-        """Serve, again if it was stopped; then at the same port."""
+        """Serve, also after a stop; then at the same port."""
         with self._log.open('wb') as log:
             self._process = subprocess.Popen(
                 [str(self._venv / 'bin' / 'python'), '-c', SERVER,
@@ -133,7 +134,7 @@ class Keystone(fixtures.Fixture):
         base.wait_for(self._serving, 'Keystone')
 
     def stop(self):
-        """End it as a crash does."""
+        """Kill the server as a crash does."""
         self._process.kill()
         self._process.wait()
 
@@ -154,13 +155,13 @@ class Keystone(fixtures.Fixture):
             project_id=self._session.get_project_id())
 
     def _move_endpoints(self):
-        """Those of Keystone itself name the port of the template."""
+        """Replace the port of the template in the endpoints of Keystone."""
         for endpoint in self.call('GET', '/endpoints')['endpoints']:
             self.call('PATCH', f'/endpoints/{endpoint["id"]}',
                       endpoint={'url': self.url})
 
     def call(self, method, path, **body):
-        """The decoded answer of the identity API to the operator."""
+        """Return the decoded answer of the identity API to the operator."""
         answer = self._session.request(
             self.url + path, method, json=body or None,
             headers={'Accept': 'application/json'})
@@ -169,7 +170,7 @@ class Keystone(fixtures.Fixture):
     def register(self, type, url, name=None):
         """Put a service into the catalog.
 
-        :returns: its id.
+        :returns: the id of the service.
         """
         service = self.call('POST', '/services', service={
             'type': type, 'name': name or type})['service']['id']
@@ -180,15 +181,15 @@ class Keystone(fixtures.Fixture):
         return service
 
     def project(self, name=None):
-        """The :class:`dict` of a new project."""
+        """Return a new project as a :class:`dict`."""
         return self.call('POST', '/projects', project={
             'name': name or f'project-{uuid.uuid4().hex[:8]}',
             'domain_id': 'default'})['project']
 
     def user(self, project, *roles, name=None):
-        """The :class:`Account` of a new user.
+        """Return the :class:`Account` of a new user.
 
-        :param project: what :meth:`project` returned.
+        :param project: the result of :meth:`project`.
         :param roles: names of the roles in the project.
         """
         name = name or f'user-{uuid.uuid4().hex[:8]}'
@@ -221,8 +222,8 @@ def _configure(state, expiration=3600):
 
 
 def _bootstrap(venv):
-    """Make what takes long and is the same for each Keystone: schema, keys,
-    the operator and the roles."""
+    """Create the parts common to all Keystones: schema, keys, operator, roles.
+    """
     state = venv / TEMPLATE
     state.mkdir()
     _configure(state)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs while something is killed, and what must come of it."""
+"""Load on a service under faults, and checks of the results."""
 
 import collections
 import contextlib
@@ -14,20 +14,19 @@ from qinling.tests.functional import base as servers
 
 FUNCTION = ('import time\n\n\ndef main(number, seconds, **kwargs):\n'
             '    time.sleep(seconds)\n    return number\n')
-#: One of whom everybody sees that it has begun: see
+#: Function with a visible child process: see
 #: :func:`qinling.tests.functional.processes.sleepers`.
 WAITER = ('import subprocess\n\n\ndef main(seconds, **kwargs):\n'
-          '    print("begun", flush=True)\n'
+          '    print("started", flush=True)\n'
           '    subprocess.run(["sleep", str(seconds)])\n')
 FINAL = {'success', 'failed', 'error'}
 
 
 class Load:
-    """Executions that threads begin by turns over all APIs, half of them
-    asynchronous.
+    """Load of executions from threads, spread over all APIs.
 
-    A request that is refused, or whose connection breaks, is tried again, as
-    another execution.
+    Half of the executions are asynchronous. A rejected request, or a request
+    with a broken connection, is repeated as another execution.
 
     :param clients: function that returns the clients of the APIs.
     """
@@ -61,13 +60,13 @@ class Load:
         assert not any(thread.is_alive() for thread in self._threads)
 
     def until(self, stop):
-        """Begin no more once an event is set."""
+        """Stop creating executions once an event is set."""
         numbers = self._numbers
         self._numbers = itertools.takewhile(
             lambda _: not stop.is_set(), numbers)
 
     def reached(self, number):
-        """Wait until so many were accepted."""
+        """Wait until ``number`` executions were accepted."""
         servers.wait_for(lambda: len(self.accepted) >= number or self.faults,
                          f'{number} executions', 300)
 
@@ -84,7 +83,7 @@ class Load:
             return next(self._numbers, None)
 
     def _one(self, number):
-        begun = time.monotonic()
+        started = time.monotonic()
         clients = self._clients()
         client = clients[next(self._turns) % len(clients)]
         sync = bool(number % 2) if self._sync is None else self._sync
@@ -98,7 +97,7 @@ class Load:
             self._refuse(type(e).__name__)
             return False
         with self._lock:
-            self.slowest = max(self.slowest, time.monotonic() - begun)
+            self.slowest = max(self.slowest, time.monotonic() - started)
         if status == 201:
             row = json.loads(body)
             with self._lock:
@@ -116,14 +115,16 @@ class Load:
 
 
 def judge(test, load, rows):
-    """Check what has come of it: every row has ended, with what belongs to
-    it, and whatever was said of one has stayed true.
+    """Check the results of a load.
 
-    :param rows: all executions when nothing runs any more.
+    Every row must have ended, with the right result, and agree with all
+    earlier answers.
+
+    :param rows: all executions after the end of the load.
     """
     test.assertEqual([], load.faults)
-    found = {row['id']: row for row in rows}
-    test.assertLessEqual(set(load.accepted), set(found))
+    by_id = {row['id']: row for row in rows}
+    test.assertLessEqual(set(load.accepted), set(by_id))
     for row in rows:
         test.assertIn(row['status'], FINAL, row)
         if row['status'] == 'success':
@@ -135,17 +136,17 @@ def judge(test, load, rows):
             # The words of the platform, not of the function.
             test.assertEqual('error', row['status'], row)
             test.assertRegex(servers.output(row), 'engine|service', row)
-    for id, (number, told) in load.accepted.items():
-        row = found[id]
+    for id, (number, answer) in load.accepted.items():
+        row = by_id[id]
         if not row['sync']:
             test.assertEqual('success', row['status'], row)
-        elif told['status'] != 'running':
-            test.assertEqual((told['status'], told['result']),
+        elif answer['status'] != 'running':
+            test.assertEqual((answer['status'], answer['result']),
                              (row['status'], row['result']))
 
 
 def settle(client, patience=240):
-    """All executions, once none runs any more."""
+    """Return all executions after the last has ended."""
     def look():
         with contextlib.suppress(AssertionError, OSError,
                                  http.client.HTTPException):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small OpenStack: Keystone, Swift, and a server of ours among them."""
+"""Small OpenStack: Keystone, Swift, and a Qinling server."""
 
 import contextlib
 from importlib import metadata
@@ -22,8 +22,8 @@ SUFFIXES = ('.py', '.pem', '.json', '.txt', '')
 
 
 def with_libraries(code):
-    """The bytes of a package with code and keystoneauth1, as pip would put
-    it there."""
+    """Return the bytes of a package with code and keystoneauth1, as from pip.
+    """
     packed = io.BytesIO(servers.package(code))
     with zipfile.ZipFile(packed, 'a', zipfile.ZIP_DEFLATED) as archive:
         for name in LIBRARIES:
@@ -34,15 +34,17 @@ def with_libraries(code):
 
 
 def change(path, statement, values):
-    """Change a database behind the back of its owner."""
+    """Change a database behind the back of the owner."""
     with contextlib.closing(sqlite3.connect(path, timeout=30)) as database:
         database.execute(statement, values)
         database.commit()
 
 
 class Clouded(fixtures.Fixture):
-    """A standalone server, ``server``, with a Keystone, ``identity``, and a
-    Swift, ``swift``, that knows it."""
+    """Standalone server, ``server``, with Keystone and Swift.
+
+    ``identity`` is the Keystone, ``swift`` the registered Swift.
+    """
 
     def __init__(self, expiration=3600, **config):
         super().__init__()
@@ -61,26 +63,28 @@ class Clouded(fixtures.Fixture):
             config.setdefault(group, {}).update(options)
         self.server = self.useFixture(servers.Standalone(**config))
 
-    def somebody(self, *roles, project=None):
-        """An account and its client."""
+    def create_client(self, *roles, project=None):
+        """Return a new account and a client of the account."""
         account = self.identity.user(
             project or self.identity.project(), *(roles or ['member']))
         return account, servers.Client(
             self.server.client.url, test_keystone.headers(account))
 
     def trusts(self):
-        """What Keystone knows of trusts for the service."""
+        """Return Keystone's trusts for the service."""
         service = self.identity.service
         return service.session().get(
             f'{self.identity.url}/OS-TRUST/trusts',
             params={'trustee_user_id': service.user_id}).json()['trusts']
 
     def url(self, account):
-        """The URL of somebody's account in Swift."""
+        """Return the URL of an account in Swift."""
         return f'{self.swift.url}/v1/AUTH_{account.project_id}'
 
     def upload(self, account, code, name='main.zip'):
-        """Put a package into somebody's container ``code``; its bytes."""
+        """Put a package into an account's container ``code``; return the
+        bytes.
+        """
         url, data = f'{self.url(account)}/code', servers.package(code)
         account.session().put(url)
         account.session().put(f'{url}/{name}', data=data)

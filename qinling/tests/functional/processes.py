@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The processes of this machine, any of which may end while it is looked
-at."""
+"""Processes of this machine.
+
+Any process may end during inspection.
+"""
 
 import contextlib
 import pathlib
@@ -11,24 +13,24 @@ GONE = (FileNotFoundError, ProcessLookupError)
 
 
 def children(pid):
-    """Ids of the processes that one has made."""
-    found = []
+    """Return the ids of the children of a process."""
+    pids = []
     with contextlib.suppress(*GONE):
         for task in list(pathlib.Path(f'/proc/{pid}/task').iterdir()):
             # A thread that ends has no children; the others have theirs.
             with contextlib.suppress(*GONE):
-                found += map(int, (task / 'children').read_text().split())
-    return found
+                pids += map(int, (task / 'children').read_text().split())
+    return pids
 
 
 def descendants(pid):
-    """Ids of all processes below one."""
-    return [each for child in children(pid)
-            for each in (child, *descendants(child))]
+    """Return the ids of all processes below a process."""
+    return [process for child in children(pid)
+            for process in (child, *descendants(child))]
 
 
 def alive(pid):
-    """Whether a process runs; a zombie does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         text = pathlib.Path(f'/proc/{pid}/stat').read_text()
     except GONE:
@@ -37,11 +39,14 @@ def alive(pid):
 
 
 def sleepers(pid):
-    """Ids of the processes below one that run the program ``sleep``: of
-    functions that have begun, as can be seen from outside."""
-    found = []
-    for each in descendants(pid):
+    """Return the ids of the processes below ``pid`` with the program
+    ``sleep``.
+
+    Such processes belong to running functions.
+    """
+    pids = []
+    for process in descendants(pid):
         with contextlib.suppress(*GONE):
-            if pathlib.Path(f'/proc/{each}/comm').read_text() == 'sleep\n':
-                found.append(each)
-    return found
+            if pathlib.Path(f'/proc/{process}/comm').read_text() == 'sleep\n':
+                pids.append(process)
+    return pids

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the commands of ``qinling`` have in common."""
+"""Base of the tests of the ``qinling`` commands."""
 
 import pathlib
 
@@ -30,7 +30,7 @@ def text(name='world'):
 
 
 class Case(servers.Shared, base.BaseTestCase):
-    """One part of the commands."""
+    """Base of the test cases for a group of commands."""
 
     make_server = servers.Standalone
 

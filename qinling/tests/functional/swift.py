@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Swift: its proxy, account, container and object servers."""
+"""Real Swift: proxy, account, container and object servers."""
 
 import os
 import pathlib
@@ -71,8 +71,8 @@ token_cache_time = -1
 use = egg:swift#keystoneauth
 operator_roles = admin, member
 '''
-# All four servers in one process: each takes whatever port is free before
-# the rings, which name the ports, are made.
+# All four servers in one process: each takes any free port before the
+# rings, which name the ports, are created.
 SERVER = '''
 import sys
 from swift.common import utils
@@ -103,11 +103,11 @@ while True:
 
 
 class Swift(fixtures.Fixture):
-    """A Swift of its own, on a port of its own, ``url``.
+    """Swift on a separate port, ``url``.
 
-    :param keystone: a :class:`~qinling.tests.functional.keystone.Keystone`
-        that knows who may use it, and whose catalog gets to know it.
-        Without one it speaks S3, with the keys of this module.
+    :param keystone: a :class:`~qinling.tests.functional.keystone.Keystone` for
+        the accounts; Swift is added to the catalog. Without Keystone the
+        server speaks S3, with the keys of the module.
     """
 
     def __init__(self, keystone=None):
@@ -145,7 +145,7 @@ class Swift(fixtures.Fixture):
             else 's3api tempauth'))
 
     def start(self):
-        """Serve, again if it was stopped; then at the same port."""
+        """Serve, also after a stop; then at the same port."""
         with self._log.open('wb') as log:
             self._process = subprocess.Popen(
                 [str(self._venv / 'bin' / 'python'), '-c', SERVER,
@@ -155,7 +155,7 @@ class Swift(fixtures.Fixture):
         self.url = f'http://127.0.0.1:{self._port}'
 
     def stop(self):
-        """End it as a crash does."""
+        """Kill the server as a crash does."""
         self._process.kill()
         self._process.wait()
 
@@ -166,7 +166,7 @@ class Swift(fixtures.Fixture):
 
 
 def _need_attributes(directory):
-    """Swift keeps what it knows of an object in attributes of its file."""
+    """Check for extended file attributes, where Swift stores metadata."""
     try:
         os.setxattr(directory, 'user.qinling', b'tests')
     except OSError as e:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands, each in a process of its own."""
+"""Commands, each in a separate process."""
 
 import json
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs that an operator calls."""
+"""Tests of the programs for operators."""
 
 import fixtures
 from oslotest import base
@@ -8,7 +8,7 @@ from qinling.tests.functional import base as servers
 
 
 class TestDbManage(base.BaseTestCase):
-    """``qinling-db-manage``."""
+    """Tests of ``qinling-db-manage``."""
 
     def setUp(self):
         super().setUp()
@@ -16,7 +16,7 @@ class TestDbManage(base.BaseTestCase):
         self.config = {'database': {'connection': f'sqlite:///{path}'}}
 
     def manage(self, *words):
-        """(exit code, what was printed)."""
+        """Return (exit code, output) of a command."""
         program = self.useFixture(servers.Program(
             'db_manage', *words, config=self.config))
         return program.process.wait(servers.PATIENCE), '\n'.join(
@@ -86,7 +86,7 @@ class TestDbManage(base.BaseTestCase):
 
 
 class TestStatus(base.BaseTestCase):
-    """``qinling-status upgrade check``."""
+    """Tests of ``qinling-status upgrade check``."""
 
     def check(self, **config):
         path = self.useFixture(fixtures.TempDir()).join('db')

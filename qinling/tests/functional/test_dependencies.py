@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What functions depend on, installed from an index on this machine."""
+"""Tests of dependencies of functions, installed from a local index."""
 
 import json
 import os
@@ -15,17 +15,17 @@ SIZE = 100000
 
 
 def needing(name, **files):
-    """A package whose function returns what a module says."""
+    """Return a package whose function returns the value of a module."""
     return {'main.py': f'import {name}\n\n\ndef main():\n'
                        f'    return {name}.WORD\n',
             'requirements.txt': f'# what it needs\n{name} == 1.0\n', **files}
 
 
 class Case(servers.Shared, base.BaseTestCase):
-    """Functions that depend on something."""
+    """Functions with dependencies."""
 
     def built(self, function, path=''):
-        """The build of a function, once it has ended."""
+        """Return the finished build of a function."""
         path = f'/v1/functions/{function}{path}/build'
 
         def look():
@@ -34,8 +34,10 @@ class Case(servers.Shared, base.BaseTestCase):
         return servers.wait_for(look, 'the build', 240)
 
     def fails(self, function, words):
-        """The build must fail, and so must executions, which say where to
-        look; returns the log."""
+        """Check that the build and executions fail, and return the log.
+
+        The error of an execution must refer to the log.
+        """
         row = self.built(function)
         self.assertEqual('failed', row['status'], row['log'])
         self.assertIn(words, row['status_reason'])
@@ -47,7 +49,7 @@ class Case(servers.Shared, base.BaseTestCase):
 
 
 class TestDependencies(Case):
-    """What is there, and what is not."""
+    """Tests of available and missing dependencies."""
 
     @classmethod
     def make_server(cls):
@@ -61,15 +63,15 @@ class TestDependencies(Case):
 
     def test_installed_once_for_all(self):
         self.index.wheel('first', 'WORD = "installed"\n')
-        one = self.client.create(needing('first'))
-        self.assertEqual('pip', one['code']['dependencies']['kind'])
-        row = self.built(one['id'])
+        function = self.client.create(needing('first'))
+        self.assertEqual('pip', function['code']['dependencies']['kind'])
+        row = self.built(function['id'])
         self.assertEqual(('ready', None),
                          (row['status'], row['status_reason']), row['log'])
         self.assertIn('Successfully installed first-1.0', row['log'])
         self.assertTrue(0 < row['size'] < SIZE)
         self.assertEqual('installed', servers.output(
-            self.client.run(one['id'])))
+            self.client.run(function['id'])))
         fetched = self.index.fetches('first')
         two = self.client.create(needing('first', **{'other.txt': 'x'}))
         self.assertEqual('installed', servers.output(
@@ -82,13 +84,14 @@ class TestDependencies(Case):
         for text in (row['log'], self.server.program.log.read_text()):
             self.assertNotIn(indexes.PASSWORD, text)
         self.assertEqual(409, self.client.call(
-            'POST', f'/v1/functions/{one["id"]}/build')[0])
+            'POST', f'/v1/functions/{function["id"]}/build')[0])
 
     def test_at_the_same_time(self):
         self.index.wheel('many', 'WORD = "one"\n')
         functions = [self.client.create(needing('many'))['id']
                      for _ in range(3)]
-        rows = [self.client.run(each, sync=False) for each in functions]
+        rows = [self.client.run(function, sync=False)
+                for function in functions]
         for row in rows:
             self.assertEqual('one', servers.output(
                 self.client.ended(row['id'])))
@@ -164,7 +167,7 @@ class TestDependencies(Case):
 
 
 class TestTimeout(Case):
-    """An index that does not answer."""
+    """Tests of an index that does not answer."""
 
     @classmethod
     def make_server(cls):

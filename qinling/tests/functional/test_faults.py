@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions that do harm: each costs one execution and nothing else."""
+"""Tests of harmful functions: each harms a single execution."""
 
 import contextlib
 import os
@@ -45,7 +45,7 @@ UNLOADABLE = {
 
 
 class TestFaults(servers.Shared, base.BaseTestCase):
-    """Faults of functions, seen through the API."""
+    """Tests of faults of functions, seen through the API."""
 
     @staticmethod
     def make_server():
@@ -53,7 +53,7 @@ class TestFaults(servers.Shared, base.BaseTestCase):
                                   process={'tmp_size': 16})
 
     def failed(self, code, words, entry='main.main', **fields):
-        """Run code that must fail with a sentence that has the words."""
+        """Run failing code and check the words of the error."""
         function = self.client.create(code, entry=entry, **fields)['id']
         row = self.client.run(function)
         self.assertEqual('failed', row['status'], (code, row))
@@ -63,7 +63,7 @@ class TestFaults(servers.Shared, base.BaseTestCase):
         return row
 
     def works(self):
-        """The server runs a sound function."""
+        """Check that the server runs a sound function."""
         function = self.client.create('def main(**k): return 1\n')['id']
         self.assertEqual(1, servers.output(self.client.run(function)))
 
@@ -125,9 +125,9 @@ class TestFaults(servers.Shared, base.BaseTestCase):
             '                found.append(path)\n'
             '        except OSError:\n            pass\n'
             '    return [found, dict(os.environ), os.getuid()]\n')['id']
-        found, environment, _ = servers.output(
+        readable, environment, _ = servers.output(
             self.client.run(function, {'paths': reads}))
-        self.assertEqual([], found)
+        self.assertEqual([], readable)
         self.assertLessEqual(
             set(environment),
             {'PATH', 'HOME', 'LANG', 'TMPDIR', 'LC_CTYPE', 'PWD'})
@@ -177,7 +177,7 @@ class TestFaults(servers.Shared, base.BaseTestCase):
                 self.client.run(function, {'seconds': 60})))
         thread.start()
         # Before, another worker would get it.
-        servers.wait_for(self.server.begun, 'the function')
+        servers.wait_for(self.server.sleepers, 'the function')
         # Which of them serves is not known from outside: all must go.
         for pid in self.server.processes():
             # One may end meanwhile, or with the one that was killed before.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The standalone server with users in a file."""
+"""Tests of the standalone server with users in a file."""
 
 import base64
 
@@ -13,7 +13,7 @@ PASSWORD = 'correct horse battery'
 
 
 def header(name, password=PASSWORD):
-    """What goes with the requests of a user."""
+    """Return the headers of a user's requests."""
     word = base64.b64encode(f'{name}:{password}'.encode()).decode()
     return {'Authorization': f'Basic {word}'}
 

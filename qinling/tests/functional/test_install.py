@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wheel by itself: nothing of the checkout, nothing but its needs."""
+"""Tests of the wheel, installed with only the declared requirements."""
 
 import json
 import pathlib
@@ -32,7 +32,7 @@ class InstallTest(base.BaseTestCase):
         self.bin = self.directory / 'venv' / 'bin'
 
     def command(self, *words, cwd=None):
-        """What a command prints; fails unless it ends with 0."""
+        """Run a command, check the exit code 0, and return the output."""
         ran = subprocess.run(
             words, cwd=cwd or self.directory, text=True, capture_output=True,
             env=environments.environment(), stdin=subprocess.DEVNULL)
@@ -40,7 +40,7 @@ class InstallTest(base.BaseTestCase):
         return ran.stdout
 
     def clone(self):
-        """The sources as a fresh clone without a tag has them."""
+        """Return the sources as in a fresh clone without a tag."""
         clone = self.directory / 'clone'
         listed = self.command('git', 'ls-files', '--cached', '--others',
                               '--exclude-standard', '-z', cwd=CHECKOUT)
@@ -57,7 +57,7 @@ class InstallTest(base.BaseTestCase):
         return clone
 
     def build(self):
-        """The wheel, made from the sdist as a package index would have it."""
+        """Return the wheel, built from the sdist as by a package index."""
         clone = self.clone()
         self.command(sys.executable, '-m', 'build', '--outdir',
                      str(self.directory / 'dist'), str(clone))
@@ -120,7 +120,7 @@ class InstallTest(base.BaseTestCase):
         self.assertIn('greeting\n', client.log(row['id']))
 
     def check_shell(self, url):
-        """The command line says what it needs, and then it works."""
+        """Check the command line first without, then with the requirements."""
         shell = str(self.bin / 'qinling')
         ran = subprocess.run(
             [shell, 'runtime', 'list'], capture_output=True, text=True,
@@ -135,7 +135,7 @@ class InstallTest(base.BaseTestCase):
             '-c', 'Name').split())
 
     def check_database(self):
-        """The migrations are installed, too."""
+        """Check that the migrations are installed."""
         config = self.directory / 'qinling.conf'
         config.write_text('[database]\nconnection = sqlite:///'
                           f'{self.directory}/state/qinling.db\n')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Jobs and retries with real processes, which are killed."""
+"""Tests of jobs and retries with real, killed processes."""
 
 import collections
 import datetime
@@ -40,13 +40,13 @@ conf = qinling_conf.load([], [])
 conf.set_override('connection', sys.argv[1], group='database')
 scheduler.Scheduler(conf, session.Database(conf), Queue(),
                     background.Background()).start()
-print('begun', flush=True)
+print('started', flush=True)
 threading.Event().wait()
 '''
 ADDER = ('def main(a=0, b=0, **kwargs):\n    print("adding")\n'
          '    return a + b\n')
 SLEEPER = ('import time\n\n\ndef main(seconds, **kwargs):\n'
-           '    print("begun", flush=True)\n    time.sleep(seconds)\n'
+           '    print("started", flush=True)\n    time.sleep(seconds)\n'
            '    return seconds\n')
 UNSTEADY = ('calls = []\n\n\ndef main(good, **kwargs):\n'
             '    calls.append(1)\n    if len(calls) < good:\n'
@@ -56,14 +56,13 @@ HANDLER = ('def main(execution, **kwargs):\n'
 
 
 def minutes_ago(number):
-    """The minute that began so many minutes ago."""
+    """Return the start of the minute ``number`` minutes ago."""
     now = models.now().replace(second=0, microsecond=0)
     return now - datetime.timedelta(minutes=number)
 
 
 class Killing:
-    """Schedulers as processes that are killed at random; ``backend`` is
-    their database."""
+    """Tests of randomly killed schedulers over the database ``backend``."""
 
     def setUp(self):
         super().setUp()
@@ -107,7 +106,7 @@ class Killing:
         for _ in range(SCHEDULERS):
             self.start()
         for process in self.processes:
-            self.assertEqual(b'begun\n', process.stdout.readline())
+            self.assertEqual(b'started\n', process.stdout.readline())
         for number in range(KILLS):
             target = JOBS * TICKS * number // (KILLS + 5)
             servers.wait_for(lambda: self.progress() >= target, 'ticks')
@@ -121,13 +120,13 @@ class Killing:
     def check(self, ids, start, function):
         expected = [start + datetime.timedelta(minutes=number)
                     for number in range(TICKS)]
-        found = collections.defaultdict(list)
+        times = collections.defaultdict(list)
         for row in self.db.read(lambda tx: crud.select(tx, models.Execution)):
-            found[row.job_id].append(row.scheduled_at)
+            times[row.job_id].append(row.scheduled_at)
             self.assertGreaterEqual(row.created_at, row.scheduled_at)
-        self.assertEqual(set(ids), set(found))
+        self.assertEqual(set(ids), set(times))
         for id in ids:
-            self.assertEqual(expected, sorted(found[id]))
+            self.assertEqual(expected, sorted(times[id]))
         row, = self.db.read(lambda tx: crud.select(tx, models.Function))
         self.assertEqual(JOBS * TICKS, row.count)
 
@@ -145,7 +144,7 @@ class TestKillingOnMariadb(Killing, base.BaseTestCase):
 
 
 class TestStandalone(base.BaseTestCase):
-    """A standalone server."""
+    """Tests of a standalone server."""
 
     def setUp(self):
         super().setUp()
@@ -161,7 +160,8 @@ class TestStandalone(base.BaseTestCase):
         return row
 
     def execute(self, statement, *values):
-        """A change beside the server, since nobody may ask for the past."""
+        """Change the database beside the server: the API rejects past times.
+        """
         engine = sa.create_engine(f'sqlite:///{self.server.state}/qinling.db',
                                   connect_args={'timeout': 30})
         with engine.begin() as connection:
@@ -169,13 +169,13 @@ class TestStandalone(base.BaseTestCase):
         engine.dispose()
 
     def due(self, job, minutes=0):
-        """Have a job be due."""
+        """Make a job due."""
         self.execute('UPDATE jobs SET next_execution_time = ?, '
                      'revision = revision + 1 WHERE id = ?',
                      f'{minutes_ago(minutes)}.000000', job['id'])
 
     def fired(self, job, number=1):
-        """The executions of a job, once there are so many that ended."""
+        """Return the executions of a job after ``number`` have ended."""
         def look():
             rows = self.client.get(
                 f'/v1/executions?description=has:{job["id"]}')['executions']
@@ -255,7 +255,7 @@ class TestStandalone(base.BaseTestCase):
     def test_cancel_and_rerun(self):
         function = self.client.create(loads.WAITER, timeout=60)['id']
         id = self.client.run(function, {'seconds': 50}, sync=False)['id']
-        servers.wait_for(self.server.begun, 'the function')
+        servers.wait_for(self.server.sleepers, 'the function')
         status, row = self.client.call('POST', f'/v1/executions/{id}/cancel')
         self.assertEqual((200, 'cancelled'), (status, row['status']))
         # The log comes when the worker has ended it.
@@ -269,7 +269,7 @@ class TestStandalone(base.BaseTestCase):
 
 
 class TestNoMessage(base.BaseTestCase):
-    """An engine that nobody tells of an end."""
+    """Tests of an engine without messages about ended executions."""
 
     def test_work_for_a_row_that_is_gone_is_stopped(self):
         server = self.useFixture(servers.Standalone(
@@ -277,14 +277,15 @@ class TestNoMessage(base.BaseTestCase):
         client = server.client
         function = client.create(loads.WAITER, timeout=300)['id']
         id = client.run(function, {'seconds': 290}, sync=False)['id']
-        servers.wait_for(server.begun, 'the function')
+        servers.wait_for(server.sleepers, 'the function')
         self.assertEqual(204, client.call(
             'DELETE', f'/v1/executions/{id}')[0])
-        servers.wait_for(lambda: not server.begun(), 'the end of the process')
+        servers.wait_for(
+            lambda: not server.sleepers(), 'the end of the process')
 
 
 class TestCloud(base.BaseTestCase):
-    """Engines of a cloud deployment."""
+    """Tests of the engines of a cloud deployment."""
 
     def setUp(self):
         super().setUp()
@@ -321,7 +322,7 @@ class TestCloud(base.BaseTestCase):
         function = self.client.create(loads.WAITER, timeout=300)['id']
         ids = [self.client.run(function, {'seconds': 290}, sync=False)['id']
                for _ in range(4)]
-        # What has not begun has no log.
+        # An execution has no log before its start.
         servers.wait_for(lambda: 4 == sum(
             len(processes.sleepers(engine.process.pid))
             for engine in self.server.engines), 'all to run')

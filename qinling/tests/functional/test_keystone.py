@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The service with a real Keystone."""
+"""Tests of the service with a real Keystone."""
 
 import fixtures
 from oslotest import base
@@ -14,22 +14,24 @@ REMEMBERED = 1
 HELLO = 'def main(name, **kwargs):\n    return f"Hello, {name}"\n'
 
 
-def options(identity, **more):
-    """The options of a service that trusts a Keystone."""
+def options(identity, **groups):
+    """Return the options of a service with Keystone."""
     return {'api': {'auth_strategy': 'keystone'},
             'keystone_authtoken': dict(
                 identity.service.options(), token_cache_time=REMEMBERED,
-                **more)}
+                **groups)}
 
 
 def headers(account):
-    """What goes with the requests of somebody."""
+    """Return the headers of an account's requests."""
     return {'X-Auth-Token': account.token()}
 
 
 class Secured(fixtures.Fixture):
-    """A standalone server, ``server``, with a Keystone, ``identity``, that
-    has it in its catalog."""
+    """Standalone server, ``server``, with a Keystone, ``identity``.
+
+    The server is in the catalog.
+    """
 
     def _setUp(self):
         self.identity = self.useFixture(keystone.Keystone())
@@ -39,19 +41,18 @@ class Secured(fixtures.Fixture):
         self.client = self.by(self.identity.admin)
 
     def by(self, account):
-        """A client of somebody."""
+        """Return a client of an account."""
         return servers.Client(self.server.client.url, headers(account))
 
-    def somebody(self, *roles, project=None):
-        """An account and its client, in a project of its own if there is
-        none given."""
+    def create_client(self, *roles, project=None):
+        """Return an account and a client, by default in a new project."""
         account = self.identity.user(
             project or self.identity.project(), *roles)
         return account, self.by(account)
 
 
 class Secret(base.BaseTestCase):
-    """A test that sees to it that no token is logged."""
+    """Test case that checks the logs for tokens."""
 
     def becomes(self, client, status, method='GET', path='/v1/functions',
                 body=None):
@@ -66,14 +67,14 @@ class Secret(base.BaseTestCase):
 
 
 class TestProjects(servers.Shared, Secret):
-    """Who may do what, when Keystone says who is who."""
+    """Tests of permissions with the roles of Keystone."""
 
     @staticmethod
     def make_server():
         return Secured()
 
     def test_login_create_execute(self):
-        account, client = self.server.somebody('member')
+        account, client = self.server.create_client('member')
         session = account.session()
         url = session.get_endpoint(service_type=TYPE)
         self.assertEqual(client.url, url)
@@ -90,7 +91,7 @@ class TestProjects(servers.Shared, Secret):
                        self.server.identity.service.password)
 
     def test_command_line(self):
-        account, client = self.server.somebody('member')
+        account, client = self.server.create_client('member')
         function = client.create(HELLO)
         shell = terminal.Terminal(
             terminal.BIN / 'qinling', self.useFixture(
@@ -104,37 +105,38 @@ class TestProjects(servers.Shared, Secret):
         self.assertIn('401', shell.fails('function list'))
 
     def test_no_token(self):
-        nobody = servers.Client(self.server.client.url)
+        anonymous = servers.Client(self.server.client.url)
         for path in ('/', '/v1', '/v1/'):
-            nobody.get(path)
+            anonymous.get(path)
         for token in (None, 'gAAAAABno-token-at-all'):
-            sent = {} if token is None else {'X-Auth-Token': token}
-            status, found, body = nobody.request(
-                'GET', '/v1/functions', headers=sent)
+            request_headers = {} if token is None else {'X-Auth-Token': token}
+            status, response_headers, body = anonymous.request(
+                'GET', '/v1/functions', headers=request_headers)
             self.assertEqual(401, status)
-            self.assertEqual('application/json', found['Content-Type'])
+            self.assertEqual(
+                'application/json', response_headers['Content-Type'])
             self.assertEqual(
                 f'Keystone uri="{self.server.identity.url}"',
-                found['WWW-Authenticate'])
+                response_headers['WWW-Authenticate'])
             self.assertIn(b'"faultstring"', body)
             self.assertNotIn((token or 'x').encode() * 3, body)
         self.no_secret(self.server.server.program, 'no-token-at-all')
 
     def test_claims(self):
-        nobody = servers.Client(self.server.client.url, {
+        anonymous = servers.Client(self.server.client.url, {
             'X-Project-Id': self.server.identity.admin.project_id,
             'X-Roles': 'admin', 'X-Identity-Status': 'Confirmed'})
-        self.assertEqual(401, nobody.call('GET', '/v1/functions')[0])
-        _, client = self.server.somebody('reader')
+        self.assertEqual(401, anonymous.call('GET', '/v1/functions')[0])
+        _, client = self.server.create_client('reader')
         client.headers.update({'X-Roles': 'admin', 'X-Project-Id': 'x'})
         self.assertEqual(403, client.call(
             'POST', '/v1/runtimes', {'image': 'python3'})[0])
 
     def test_roles(self):
-        account, member = self.server.somebody('member')
+        account, member = self.server.create_client('member')
         function = member.create(HELLO)
         project = {'id': account.project_id, 'name': account.project_name}
-        _, reader = self.server.somebody('reader', project=project)
+        _, reader = self.server.create_client('reader', project=project)
         path = f'/v1/functions/{function["id"]}'
         self.assertEqual(function['id'], reader.get(path)['id'])
         order = {'function_id': function['id']}
@@ -145,15 +147,15 @@ class TestProjects(servers.Shared, Secret):
             self.assertEqual(403, status)
             self.assertIn('Operation not allowed', answer['faultstring'])
         # A role that means nothing here.
-        _, other = self.server.somebody('service', project=project)
+        _, service = self.server.create_client('service', project=project)
         for path in ('/v1/functions', path, '/v1/runtimes'):
-            self.assertEqual(403, other.call('GET', path)[0])
+            self.assertEqual(403, service.call('GET', path)[0])
 
     def test_another_project(self):
-        _, mine = self.server.somebody('member')
+        _, mine = self.server.create_client('member')
         function = mine.create(HELLO)
         row = mine.run(function['id'], '{"name": "Ada"}')
-        _, stranger = self.server.somebody('member')
+        _, stranger = self.server.create_client('member')
         for method, path, body in (
                 ('GET', f'/v1/functions/{function["id"]}', None),
                 ('GET', f'/v1/functions/{function["id"]}?download=true',
@@ -173,7 +175,7 @@ class TestProjects(servers.Shared, Secret):
         self.assertEqual(row, mine.get(f'/v1/executions/{row["id"]}'))
 
     def test_administrators(self):
-        account, mine = self.server.somebody('member')
+        account, mine = self.server.create_client('member')
         function = mine.create(HELLO)
         admin = self.server.client
 
@@ -199,17 +201,17 @@ class TestProjects(servers.Shared, Secret):
                 lambda id=row['id']: admin.get(
                     f'/v1/runtimes/{id}')['status'] == 'available',
                 'the runtime')
-            _, other = self.server.somebody('member')
-            seen = [found['id'] for found
-                    in other.get('/v1/runtimes')['runtimes']]
-            self.assertEqual(public, row['id'] in seen)
-            self.assertEqual(200 if public else 404, other.call(
+            _, stranger = self.server.create_client('member')
+            visible = [runtime['id'] for runtime
+                       in stranger.get('/v1/runtimes')['runtimes']]
+            self.assertEqual(public, row['id'] in visible)
+            self.assertEqual(200 if public else 404, stranger.call(
                 'GET', f'/v1/runtimes/{row["id"]}')[0])
-            other.create(HELLO, runtime_id=row['id'],
-                         status=201 if public else 404)
+            stranger.create(HELLO, runtime_id=row['id'],
+                            status=201 if public else 404)
 
     def test_roles_change(self):
-        account, client = self.server.somebody('reader')
+        account, client = self.server.create_client('reader')
         identity = self.server.identity
         body = {'function_id': account.project_id}
         self.becomes(client, 403, 'POST', '/v1/executions', body)
@@ -224,7 +226,7 @@ class TestProjects(servers.Shared, Secret):
         self.becomes(client, 401)
 
     def test_a_user_is_disabled(self):
-        account, client = self.server.somebody('member')
+        account, client = self.server.create_client('member')
         self.becomes(client, 200)
         self.server.identity.call(
             'PATCH', f'/users/{account.user_id}', user={'enabled': False})
@@ -232,11 +234,11 @@ class TestProjects(servers.Shared, Secret):
 
 
 class TestAway(Secret):
-    """A Keystone that comes and goes."""
+    """Tests of an interrupted Keystone."""
 
     def test_keystone_is_away(self):
         cloud = self.useFixture(Secured())
-        _, client = cloud.somebody('member')
+        _, client = cloud.create_client('member')
         self.becomes(client, 200)
         cloud.identity.stop()
         self.becomes(client, 503)
@@ -253,7 +255,7 @@ class TestAway(Secret):
 
 
 class TestExpiry(base.BaseTestCase):
-    """Tokens that do not live long."""
+    """Tests of short-lived tokens."""
 
     def test_it(self):
         identity = self.useFixture(keystone.Keystone(expiration=8))
@@ -270,7 +272,7 @@ class TestExpiry(base.BaseTestCase):
 
 
 class TestCloud(Secret):
-    """API and engine as daemons, over a database and a bus."""
+    """Tests of API and engine as daemons, over a database and a bus."""
 
     def test_main_job(self):
         identity = self.useFixture(keystone.Keystone())

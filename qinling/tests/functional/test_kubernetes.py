@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions from the API to pods, on a stand-in for Kubernetes.
+"""Tests of functions from the API to pods, on a stand-in for Kubernetes.
 
-The programs are real, and so are the agents in the pods; only the cluster is
+The programs and the agents in the pods are real; only the cluster is
 :mod:`qinling.tests.kubernetes`.
 """
 
@@ -21,25 +21,25 @@ SLOW = ('import time\n'
 STANDING = {'leases'}
 
 
-def options(stand_in, **more):
-    """The configuration of a service that uses a cluster."""
+def options(stand_in, **values):
+    """Return the configuration of a service on a cluster."""
     return {'engine': {'orchestrator': 'kubernetes'},
             'kubernetes': {'kubeconfig': stand_in.kubeconfig,
                            'namespace': stand_in.namespace, 'replicas': 1,
-                           'ready_timeout': 120, 'engine_lease': 2, **more}}
+                           'ready_timeout': 120, 'engine_lease': 2, **values}}
 
 
 class Clustered(test_base.BaseTestCase):
-    """A cluster that can pull the image of the runtime ``python3``."""
+    """Cluster with the image of the runtime ``python3``."""
 
     def setUp(self):
         super().setUp()
         self.cluster = self.useFixture(cluster.Cluster())
         self.cluster.kubelet.images['python3'] = images.runtime()
 
-    def serve(self, **more):
+    def serve(self, **values):
         self.server = self.useFixture(base.Standalone(
-            **options(self.cluster, **more)))
+            **options(self.cluster, **values)))
         self.client = self.server.client
         return self.client
 
@@ -55,14 +55,14 @@ class Clustered(test_base.BaseTestCase):
         return base.output(row)
 
     def workers(self, function):
-        """Names of the pods that serve a function."""
+        """Return the names of the pods of a function."""
         return {pod['metadata']['name'] for pod in self.cluster.pods(**{
             'qinling.openstack.org/function': function})
             if 'deletionTimestamp' not in pod['metadata']}
 
 
 class TestStandalone(Clustered):
-    """One server and its cluster."""
+    """Tests of one server with a cluster."""
 
     def test_functions(self):
         self.serve()
@@ -133,7 +133,7 @@ class TestStandalone(Clustered):
             self.client.call('POST', f'/v1/functions/{function}/detach')
 
     def runs(self, name):
-        """Whether the agent of a pod has an execution."""
+        """Return whether the agent of a pod has an execution."""
         directory = self.cluster.kubelet.worker_directory(
             self.cluster.namespace, name)
         return any(pathlib.Path(directory, 'volumes/code').rglob('main.py'))
@@ -149,8 +149,8 @@ class TestStandalone(Clustered):
         self.assertEqual('hello you', self.run_sync(function))
         self.wait_for_workers(function, before)
 
-    def wait_for_workers(self, function, wanted):
-        base.wait_for(lambda: self.workers(function) >= wanted,
+    def wait_for_workers(self, function, count):
+        base.wait_for(lambda: self.workers(function) >= count,
                       'the worker of before')
 
     def test_deleted_function_leaves_nothing(self):
@@ -189,7 +189,7 @@ class TestStandalone(Clustered):
 
 
 class TestCloud(Clustered):
-    """API and engines as daemons, over a database and a bus."""
+    """Tests of API and engines as daemons, over a database and a bus."""
 
     def test_engine_dies(self):
         cloud = self.useFixture(base.Cloud(

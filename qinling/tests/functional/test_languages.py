@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A function in each language that one machine has, through the API."""
+"""Tests of functions in each language of the machine, through the API."""
 
 import shutil
 
@@ -39,7 +39,7 @@ class TestLanguages(servers.Shared, base.BaseTestCase):
         return servers.Standalone(DEFAULT={})
 
     def create(self, runtime, files, **fields):
-        """The id of a function."""
+        """Return the id of a function."""
         if runtime == 'nodejs' and not shutil.which('node'):
             self.skipTest('This machine has no Node.js.')
         id = self.client.runtime(runtime)
@@ -61,8 +61,8 @@ class TestLanguages(servers.Shared, base.BaseTestCase):
             if name in rows:
                 id = self.client.runtime(name)
                 row = servers.wait_for(
-                    lambda id=id: (found := self.client.get(
-                        f'/v1/runtimes/{id}'))['language'] and found, name)
+                    lambda id=id: (runtime := self.client.get(
+                        f'/v1/runtimes/{id}'))['language'] and runtime, name)
                 self.assertEqual(language, row['language'])
                 self.assertRegex(row['language_version'], r'^\d+\.\d+\.\d+$')
 
@@ -70,9 +70,9 @@ class TestLanguages(servers.Shared, base.BaseTestCase):
         function = self.create('nodejs', {'index.js': NODEJS},
                                entry='index.handler')
         for calls in (1, 2):
-            found, log = self.output(function, name='Ada')
+            result, log = self.output(function, name='Ada')
             self.assertEqual({'greeting': 'Hello, Ada!', 'calls': calls,
-                              'id': function}, found)
+                              'id': function}, result)
             self.assertIn('\nGreeting Ada\n', log)
 
     def test_nodejs_with_little_memory(self):
@@ -84,19 +84,22 @@ class TestLanguages(servers.Shared, base.BaseTestCase):
         # The default entry means the file main; nothing says in the ZIP that
         # it is executable.
         function = self.create('command', {'main': BASH})
-        found, log = self.output(function, name='Ada')
-        self.assertEqual({'greeting': 'Hello, Ada!'}, found)
+        result, log = self.output(function, name='Ada')
+        self.assertEqual({'greeting': 'Hello, Ada!'}, result)
         self.assertIn('\nGot {"input": {"name": "Ada"}, "context": {', log)
 
     def available(self, id):
-        """Wait for a runtime; returns it."""
+        """Return a runtime once available."""
         return servers.wait_for(
             lambda: (row := self.client.get(f'/v1/runtimes/{id}'))[
                 'status'] == 'available' and row, f'the runtime {id}')
 
     def upgrade(self, **fields):
-        """Publish a function, and give its runtime another image; returns
-        the version, and the execution of what is latest and of it."""
+        """Publish a function, and change the image of the runtime.
+
+        :returns: the version, the execution of the latest code, and the
+            execution of the version.
+        """
         status, runtime = self.client.call('POST', '/v1/runtimes', {
             'image': 'python3', 'name': 'mine'})
         self.assertEqual(201, status)
@@ -117,14 +120,14 @@ class TestLanguages(servers.Shared, base.BaseTestCase):
                 self.client.run(function, function_version=1))
 
     def test_versions_keep_their_image(self):
-        version, latest, kept = self.upgrade()
+        version, latest, pinned = self.upgrade()
         runtime = self.client.get(f'/v1/runtimes/{version["runtime_id"]}')
         self.assertEqual(('python3', 'python'),
                          (runtime['image'], runtime['language']))
         self.assertIn('has no file main', servers.output(latest))
-        self.assertEqual('Python', servers.output(kept))
+        self.assertEqual('Python', servers.output(pinned))
 
     def test_versions_get_the_new_image_if_that_is_said(self):
-        _version, latest, kept = self.upgrade(upgrade_versions=True)
-        for row in (latest, kept):
+        _version, latest, pinned = self.upgrade(upgrade_versions=True)
+        for row in (latest, pinned):
             self.assertIn('has no file main', servers.output(row))

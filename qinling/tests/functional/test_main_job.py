@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The main job, the same over both deployments."""
+"""Tests of the main job, the same over both deployments."""
 
 import hashlib
 import json
@@ -47,12 +47,12 @@ def slow(seconds, **kwargs):
 
 
 class MainJob(servers.Shared):
-    """What a user does, from upload to log."""
+    """Tests of a user's work, from upload to log."""
 
     def test_upload_run_see(self):
         function = self.client.create(GREETER, name='greeter')
-        sent = servers.package(GREETER)
-        self.assertEqual(hashlib.md5(sent).hexdigest(),
+        package = servers.package(GREETER)
+        self.assertEqual(hashlib.md5(package).hexdigest(),
                          function['code']['md5sum'])
         row = self.client.run(function['id'], '{"name": "Ada"}')
         self.assertEqual('success', row['status'], row)
@@ -72,12 +72,12 @@ class MainJob(servers.Shared):
         listed = self.client.get(
             f'/v1/executions?function_id={function["id"]}')['executions']
         self.assertEqual([row['id'], ended['id']],
-                         [each['id'] for each in listed])
-        shown = self.client.get(f'/v1/functions/{function["id"]}')
-        self.assertEqual(2, shown['count'])
+                         [item['id'] for item in listed])
+        details = self.client.get(f'/v1/functions/{function["id"]}')
+        self.assertEqual(2, details['count'])
         _, _, data = self.client.request(
             'GET', f'/v1/functions/{function["id"]}?download=true')
-        self.assertEqual(sent, data)
+        self.assertEqual(package, data)
         self._delete(function, row)
 
     def _delete(self, function, row):
@@ -93,18 +93,18 @@ class MainJob(servers.Shared):
             return self.client.run(function, input)
         function = self.client.create(KINDS)['id']
         self.assertEqual('async', servers.output(run('main.later')))
-        for which, value in (('null', None), ('float', 1.5),
-                             ('list', [1, 'a', None]), ('text', ''),
-                             ('nested', {'ü': [True]}), ('big', 2 ** 80)):
-            row = run('main.values', {'which': which})
+        for kind, value in (('null', None), ('float', 1.5),
+                            ('list', [1, 'a', None]), ('text', ''),
+                            ('nested', {'ü': [True]}), ('big', 2 ** 80)):
+            row = run('main.values', {'which': kind})
             self.assertEqual((value, 'success'),
                              (servers.output(row), row['status']))
-        for sent, args, kwargs in ((None, [], {}), ('abc', ['abc'], {}),
-                                   ('6', ['6'], {}), (6, ['6'], {}),
-                                   ('{"a": 1}', [], {'a': 1}),
-                                   ({'__function_input': [1], 'b': 2},
-                                    [[1]], {'b': 2})):
-            row = run('main.arguments', sent)
+        for argument, args, kwargs in ((None, [], {}), ('abc', ['abc'], {}),
+                                       ('6', ['6'], {}), (6, ['6'], {}),
+                                       ('{"a": 1}', [], {'a': 1}),
+                                       ({'__function_input': [1], 'b': 2},
+                                        [[1]], {'b': 2})):
+            row = run('main.arguments', argument)
             self.assertEqual([args, kwargs], servers.output(row)[:2])
         self.assertIn('os_session', servers.output(row)[2])
 
@@ -150,9 +150,9 @@ class MainJob(servers.Shared):
 
     def test_workers_grow_with_concurrency(self):
         function = self.client.create(KINDS, entry='main.slow')['id']
-        for concurrent, wanted in ((3, 1), (6, 2)):
-            self._at_once(function, concurrent, 2 * wanted)
-            self.assertEqual(wanted, len(self._workers(function)))
+        for concurrent, expected in ((3, 1), (6, 2)):
+            self._at_once(function, concurrent, 2 * expected)
+            self.assertEqual(expected, len(self._workers(function)))
         self.assertEqual(202, self.client.call(
             'POST', f'/v1/functions/{function}/detach')[0])
         servers.wait_for(lambda: not self._workers(function), 'the detach')
@@ -171,14 +171,14 @@ class MainJob(servers.Shared):
 
     def test_scaling_by_hand(self):
         function = self.client.create(KINDS, entry='main.kept')['id']
-        for verb, count, wanted in (('scale_up', 2, 2), ('scale_up', 1, 3),
-                                    ('scale_down', 1, 2),
-                                    ('scale_down', 5, 1)):
+        for verb, count, expected in (('scale_up', 2, 2), ('scale_up', 1, 3),
+                                      ('scale_down', 1, 2),
+                                      ('scale_down', 5, 1)):
             status, _ = self.client.call(
                 'POST', f'/v1/functions/{function}/{verb}', {'count': count})
             self.assertEqual(202, status)
-            servers.wait_for(lambda: len(self._workers(function)) == wanted,
-                             f'{wanted} workers')
+            servers.wait_for(lambda: len(self._workers(function)) == expected,
+                             f'{expected} workers')
 
     def test_pool_refills(self):
         runtime = self.client.runtime()
@@ -198,10 +198,10 @@ class MainJob(servers.Shared):
         self.assertEqual('creating', row['status'])
 
         def failed():
-            shown = self.client.get(f'/v1/runtimes/{row["id"]}')
-            return shown['status'] == 'error' and shown
-        shown = servers.wait_for(failed, 'the runtime to fail')
-        self.assertIn('cobol85', shown['status_reason'])
+            runtime = self.client.get(f'/v1/runtimes/{row["id"]}')
+            return runtime['status'] == 'error' and runtime
+        runtime = servers.wait_for(failed, 'the runtime to fail')
+        self.assertIn('cobol85', runtime['status_reason'])
         self.assertEqual(204, self.client.call(
             'DELETE', f'/v1/runtimes/{row["id"]}')[0])
         servers.wait_for(lambda: self.client.call(
@@ -213,13 +213,13 @@ class MainJob(servers.Shared):
                 '    pathlib.Path("/tmp/mark").write_text("x")\n'
                 '    return found\n')
         first, second = self.client.create(code), self.client.create(code)
-        found = [servers.output(self.client.run(function['id']))
-                 for function in (first, second, first)]
-        self.assertEqual([False, False, True], found)
+        results = [servers.output(self.client.run(function['id']))
+                   for function in (first, second, first)]
+        self.assertEqual([False, False, True], results)
 
 
 class TestStandalone(MainJob, base.BaseTestCase):
-    """The main job on one machine."""
+    """Tests of the main job on one machine."""
 
     @staticmethod
     def make_server():
@@ -227,7 +227,7 @@ class TestStandalone(MainJob, base.BaseTestCase):
 
 
 class TestCloud(MainJob, base.BaseTestCase):
-    """The main job over separate daemons, RabbitMQ and MariaDB."""
+    """Tests of the main job over separate daemons, RabbitMQ and MariaDB."""
 
     @staticmethod
     def make_server():

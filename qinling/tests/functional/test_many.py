@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many of them: engines that answer for all, and functions that are slow."""
+"""Tests of several engines, and of slow functions."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ SLEEPER = ('import time\n\n\ndef main(seconds=0, **kwargs):\n'
 
 
 class TestEngines(base.BaseTestCase):
-    """Two engines, each with workers of its own."""
+    """Tests of two engines with separate workers."""
 
     def test_they_answer_together(self):
         cloud = self.useFixture(servers.Cloud(
@@ -50,7 +50,7 @@ class TestEngines(base.BaseTestCase):
 
 
 class TestWorkers(base.BaseTestCase):
-    """Several engines of one program."""
+    """Tests of several engines of one program."""
 
     def test_one_that_dies_is_started_again(self):
         cloud = self.useFixture(servers.Cloud(
@@ -89,7 +89,7 @@ class TestWorkers(base.BaseTestCase):
 
 
 class TestSlowFunction(base.BaseTestCase):
-    """A flood of one function, and another one beside it."""
+    """Tests of a flood of one function beside another function."""
 
     def setUp(self):
         super().setUp()

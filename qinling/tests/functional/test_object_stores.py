@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cloud without a shared directory: packages in Swift, tokens in engines,
-and a real Keystone, MariaDB and RabbitMQ between them."""
+"""Tests of a cloud without a shared directory.
+
+Packages are in Swift, tokens in engines, with a real Keystone, MariaDB and
+RabbitMQ.
+"""
 
 from oslotest import base
 
@@ -39,7 +42,7 @@ class TestCloud(base.BaseTestCase):
         engine = self.cloud.engines[0]
         engine.kill()
         engine.start()
-        # Whoever calls one that starts slowly is refused.
+        # Calls to a slowly starting engine are refused.
         servers.wait_for(lambda: self.cloud.listening(engine), 'the engine')
         servers.wait_for(lambda: self.mine.run(
             function)['status'] == 'success', 'the engine')

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client that users of the old service have, on a server of ours.
+"""Tests of the old service's client with our server.
 
-Each of its 40 commands is run as a process; what is read is read by our own
-plugin of OpenStackClient, too, and must look the same.
+Each of the 40 commands runs as a process; the OpenStackClient plugin of this
+project must print the same results.
 """
 
 import io
@@ -27,26 +27,27 @@ def main(name='world', **kwargs):
 
 
 class OldClient(fixtures.Fixture):
-    """The old client; its commands are called by ``run`` and ``json``."""
+    """Old client, called by ``run`` and ``json``."""
 
     def __init__(self, url):
         super().__init__()
         self.url = url
 
     def _setUp(self):
-        made = self.useFixture(
+        environment = self.useFixture(
             environments.Environment('old-client', *PACKAGES))
         self.directory = pathlib.Path(
             self.useFixture(fixtures.TempDir()).path)
         environ = {'OS_AUTH_TYPE': 'none', 'OS_ENDPOINT': self.url}
         self.old = terminal.Terminal(
-            made.bin / 'openstack', self.directory, PYTHONPATH='', **environ)
+            environment.bin / 'openstack', self.directory, PYTHONPATH='',
+            **environ)
         self.new = terminal.Terminal(
             terminal.BIN / 'openstack', self.directory, **environ)
 
 
 class Case(servers.Shared, base.BaseTestCase):
-    """One part of the 40 commands."""
+    """Base of the test cases for the 40 commands."""
 
     #: Those that the test must have run.
     COMMANDS = ()
@@ -66,26 +67,28 @@ class Case(servers.Shared, base.BaseTestCase):
         self.assertLessEqual(set(self.COMMANDS), self.old.used)
 
     def listed(self, *words):
-        """A list, which both clients print alike."""
+        """Return a list and check that both clients print the same rows."""
         rows = self.old.json(*words)
         self.assertEqual([list(row.items()) for row in rows],
                          [list(row.items()) for row in self.new.json(*words)])
         return rows
 
     def shown(self, *words):
-        """One thing: the new client prints the same rows, and then more."""
+        """Return an item and check that the new client prints the same rows
+        first.
+        """
         row = self.old.json(*words)
         also = list(self.new.json(*words).items())
         self.assertEqual(list(row.items()), also[:len(row)])
         return row
 
     def function(self, name='greeter', *words):
-        """The id of a new function."""
+        """Return the id of a new function."""
         return self.old.value('id', 'function create', '--runtime', 'python3',
                               '--file', 'main.py', '--name', name, *words)
 
     def deleted(self, noun, *words):
-        """Delete something, and see what is said of it."""
+        """Delete an item and check the output."""
         text = self.old.run(f'{noun} delete', *words)
         self.assertIn('has been accepted.', text)
 
@@ -97,10 +100,11 @@ class TestRuntimes(Case):
     def test_runtimes(self):
         row, = self.listed('runtime list')
         self.assertEqual('python3', row['Name'])
-        made = self.old.json('runtime create', 'python3', '--name', 'spare',
-                             '--description', 'one more', '--untrusted')
-        self.assertEqual((True, False), (made['is_public'], made['trusted']))
-        id = made['id']
+        runtime = self.old.json('runtime create', 'python3', '--name', 'spare',
+                                '--description', 'one more', '--untrusted')
+        self.assertEqual(
+            (True, False), (runtime['is_public'], runtime['trusted']))
+        id = runtime['id']
         servers.wait_for(
             lambda: self.client.get(f'/v1/runtimes/{id}')['status']
             == 'available', 'the runtime')
@@ -148,7 +152,7 @@ class TestFunctions(Case):
                              archive.read('main.py').decode())
 
     def check_packages(self):
-        """A package that is there, and other sources of code."""
+        """Check a stored package, and other sources of code."""
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, 'w') as archive:
             archive.writestr('main.py', CODE)
@@ -283,12 +287,12 @@ class TestJobs(Case):
         self.shown('job show', id)
         self.client.call('POST', '/v1/aliases', {
             'name': 'prod', 'function_id': function})
-        other = self.old.value('id', 'job create', '--function-alias', 'prod',
-                               '--first-execution-time', '2126-01-31 12:00')
-        row = self.old.json('job update', other, '--next-execution-time',
+        second = self.old.value('id', 'job create', '--function-alias', 'prod',
+                                '--first-execution-time', '2126-01-31 12:00')
+        row = self.old.json('job update', second, '--next-execution-time',
                             '2127-01-31T12:00:00')
         self.assertEqual('2127-01-31T12:00:00Z', row['next_execution_time'])
-        self.deleted('job', id, other)
+        self.deleted('job', id, second)
 
 
 class TestWebhooks(Case):
@@ -311,20 +315,20 @@ class TestWebhooks(Case):
         id = row['id']
         row = self.old.json('webhook update', id, '--function-version', 1)
         self.assertEqual(1, row['function_version'])
-        other = self.old.value('id', 'webhook create', '--function-alias',
-                               'prod')
+        second = self.old.value('id', 'webhook create', '--function-alias',
+                                'prod')
         self.assertEqual(2, len(self.listed('webhook list')))
         self.assertEqual('prod',
-                         self.shown('webhook show', other)['function_alias'])
-        row = self.old.json('webhook update', other, '--function-id',
+                         self.shown('webhook show', second)['function_alias'])
+        row = self.old.json('webhook update', second, '--function-id',
                             function, '--description', 'direct')
         self.assertEqual((function, None),
                          (row['function_id'], row['function_alias']))
-        self.deleted('webhook', id, other)
+        self.deleted('webhook', id, second)
 
 
 class TestAll(Case):
-    """What is above is all that there is."""
+    """Test of completeness: the tests above cover all commands."""
 
     def test_all_commands(self):
         installed = {command for group in self.old.json(

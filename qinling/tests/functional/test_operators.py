@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What operators see of a running service, and do to it."""
+"""Tests of monitoring and operating a running service."""
 
 import gzip
 import http.server
@@ -28,7 +28,7 @@ TRACE = '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01'
 
 
 class TestStandalone(base.BaseTestCase):
-    """One machine."""
+    """Tests on one machine."""
 
     def test_systemd_is_told(self):
         path = self.useFixture(fixtures.TempDir()).join('notify')
@@ -101,7 +101,7 @@ class TestStandalone(base.BaseTestCase):
             server.program.log.read_text()), 'the port')[1]
         client = server.client
         client.run(client.create(TOLD)['id'])
-        found = read(f'http://127.0.0.1:{port}/metrics')
+        text = read(f'http://127.0.0.1:{port}/metrics')
         for line in (
                 'qinling_api_request_duration_seconds_count{method="POST",'
                 'route="/v1/executions",status="201"} 1.0',
@@ -111,9 +111,9 @@ class TestStandalone(base.BaseTestCase):
                 'qinling_cold_start_duration_seconds_count 1.0',
                 'qinling_engine_queued_executions 0.0',
                 'qinling_engine_claimed_workers 1.0'):
-            self.assertIn(line, found)
-        self.assertRegex(found, r'qinling_pool_workers\{runtime="[^"]+",'
-                                r'state="total"\} \d')
+            self.assertIn(line, text)
+        self.assertRegex(text, r'qinling_pool_workers\{runtime="[^"]+",'
+                         r'state="total"\} \d')
         for name in ('', '/live', '/ready'):
             answer = json.loads(read(
                 f'http://127.0.0.1:{port}/healthcheck{name}'))
@@ -131,19 +131,20 @@ class TestStandalone(base.BaseTestCase):
         _, _, body = client.request(
             'POST', '/v1/executions', json.dumps({'function_id': function}),
             {'Content-Type': 'application/json', 'traceparent': TRACE})
-        told = servers.output(json.loads(body))['ids']['traceparent']
+        traceparent = servers.output(json.loads(body))['ids']['traceparent']
         self.assertEqual(0, server.program.stop())
         _, trace, parent, _ = TRACE.split('-')
         for name in ('POST /v1/executions', 'execution', 'worker'):
-            span, = [each for each in collector.spans
-                     if each.name == name and each.trace_id.hex() == trace]
+            span, = [candidate for candidate in collector.spans
+                     if candidate.name == name
+                     and candidate.trace_id.hex() == trace]
             self.assertEqual(parent, span.parent_span_id.hex(), name)
             parent = span.span_id.hex()
-        self.assertEqual(f'00-{trace}-{parent}-01', told)
+        self.assertEqual(f'00-{trace}-{parent}-01', traceparent)
 
 
 class Collector(fixtures.Fixture):
-    """Takes traces as OTLP over HTTP has them."""
+    """Collector of traces, as OTLP over HTTP."""
 
     def _setUp(self):
         self.spans = spans = []
@@ -163,7 +164,7 @@ class Collector(fixtures.Fixture):
                 self.end_headers()
 
             def log_message(self, *_):
-                """Keep quiet."""
+                pass
         server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
         self.url = f'http://127.0.0.1:{server.server_port}/v1/traces'
         thread = threading.Thread(target=server.serve_forever)
@@ -174,7 +175,7 @@ class Collector(fixtures.Fixture):
 
 
 class Heard:
-    """Keeps notifications."""
+    """Recorder of notifications."""
 
     def __init__(self):
         self.all = []
@@ -183,13 +184,14 @@ class Heard:
         self.all.append((kind, payload))
 
     def about(self, kind, id):
-        """The payload of a notification, or ``None``."""
-        return next((payload for each, payload in list(self.all)
-                     if each == kind and payload['target']['id'] == id), None)
+        """Return the payload of a notification, or ``None``."""
+        return next((payload for recorded, payload in list(self.all)
+                     if recorded == kind
+                     and payload['target']['id'] == id), None)
 
 
 class TestCloud(servers.Shared, base.BaseTestCase):
-    """API and engine as processes of their own."""
+    """Tests of API and engine as separate processes."""
 
     @classmethod
     def make_server(cls):
@@ -215,9 +217,9 @@ class TestCloud(servers.Shared, base.BaseTestCase):
         id = headers['X-Openstack-Request-Id']
         self.assertRegex(id, ID)
         self.assertNotEqual(GIVEN, id)
-        told = servers.output(json.loads(body))['ids']
-        self.assertEqual(id, told['request_id'])
-        self.assertEqual(TRACE, told['traceparent'])
+        ids = servers.output(json.loads(body))['ids']
+        self.assertEqual(id, ids['request_id'])
+        self.assertEqual(TRACE, ids['traceparent'])
         for program in (self.server.api, self.server.engines[0]):
             self.assertIn(id, program.log.read_text(), program.name)
 
@@ -255,6 +257,6 @@ class TestCloud(servers.Shared, base.BaseTestCase):
 
 
 def read(url):
-    """The body at a URL."""
+    """Return the body at a URL."""
     with urllib.request.urlopen(url, timeout=servers.PATIENCE) as answer:
         return answer.read().decode()

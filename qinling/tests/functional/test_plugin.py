@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our plugin of OpenStackClient, and both programs with a Keystone."""
+"""Tests of the OpenStackClient plugin, and of both programs with Keystone."""
 
 from http import server
 import json
@@ -20,8 +20,7 @@ LOGIN = {'OS_USERNAME': 'ada', 'OS_PASSWORD': 'right', 'OS_PROJECT_NAME':
 
 
 class Keystone(fixtures.Fixture):
-    """As much of Keystone as a client needs to log in; its catalog has one
-    service."""
+    """Subset of Keystone for the login of a client, with one service."""
 
     def __init__(self, endpoint):
         super().__init__()
@@ -52,8 +51,8 @@ class Handler(server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         size = int(self.headers['Content-Length'])
-        asked = json.loads(self.rfile.read(size))['auth']['identity']
-        if asked['password']['user']['password'] != 'right':
+        identity = json.loads(self.rfile.read(size))['auth']['identity']
+        if identity['password']['user']['password'] != 'right':
             self.answer(401, {'error': {
                 'message': 'The password is wrong.', 'code': 401}})
             return
@@ -76,7 +75,7 @@ class Handler(server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *words):
-        """Nothing is told."""
+        pass
 
 
 class TestPlugin(servers.Shared, base.BaseTestCase):
@@ -101,8 +100,8 @@ class TestPlugin(servers.Shared, base.BaseTestCase):
                              '--name', 'greeter', '--runtime', 'python3')
         self.assertEqual('Hello, Ada\n', openstack.run(
             'function invoke', 'greeter', 'name=Ada'))
-        self.assertEqual('Function not found [name=nobody] (HTTP 404)\n',
-                         openstack.fails('function invoke', 'nobody'))
+        self.assertEqual('Function not found [name=absent] (HTTP 404)\n',
+                         openstack.fails('function invoke', 'absent'))
         self.assertIn('missing', openstack.fails(
             'function invoke', 'greeter'))
         self.assertEqual([id], [row['Id'] for row in

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first command that a newcomer types."""
+"""Tests of the quick start script."""
 
 import pathlib
 import re
@@ -24,7 +24,7 @@ class QuickstartTest(base.BaseTestCase):
         self.venv = directory / 'venv'
 
     def quickstart(self, *words, code=0):
-        """What the script prints; fails unless it ends with ``code``."""
+        """Run the script, check the exit code, and return the output."""
         ran = subprocess.run(
             [str(SCRIPT), '--state-dir', str(self.state), '--venv',
              str(self.venv), *words], capture_output=True, text=True,

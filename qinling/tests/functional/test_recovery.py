@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers that are stopped, killed and started again."""
+"""Tests of stopped, killed and restarted servers."""
 
 import contextlib
 import http.client
@@ -20,7 +20,7 @@ FINAL = {'success', 'failed', 'error'}
 
 
 class TestStandalone(base.BaseTestCase):
-    """Life and death of the standalone server."""
+    """Tests of stopping and killing the standalone server."""
 
     def setUp(self):
         super().setUp()
@@ -36,8 +36,8 @@ class TestStandalone(base.BaseTestCase):
                 rows.append(self.client.run(function, {'seconds': 290}))
         waiting = threading.Thread(target=run)
         waiting.start()
-        servers.wait_for(self.server.begun, 'the function')
-        left = self.client.run(function, {'seconds': 0.5}, sync=False)
+        servers.wait_for(self.server.sleepers, 'the function')
+        execution = self.client.run(function, {'seconds': 0.5}, sync=False)
         workers = self.server.processes()
         self.assertEqual(0, self.server.program.stop())
         waiting.join(servers.PATIENCE)
@@ -46,7 +46,7 @@ class TestStandalone(base.BaseTestCase):
         self.assertFalse([pid for pid in workers if processes.alive(pid)])
         self.assertFalse((self.server.state / 'endpoint').exists())
         self.server.restart()
-        row = self.server.client.ended(left['id'])
+        row = self.server.client.ended(execution['id'])
         self.assertEqual('success', row['status'], row)
 
     def test_kill_in_mid_load_loses_nothing(self):
@@ -81,9 +81,9 @@ class TestStandalone(base.BaseTestCase):
         servers.wait_for(
             lambda: all(row['status'] in FINAL for row in rows()),
             'the end of all executions')
-        found = {row['id']: row for row in rows()}
-        self.assertLessEqual(set(accepted), set(found))
-        for row in found.values():
+        by_id = {row['id']: row for row in rows()}
+        self.assertLessEqual(set(accepted), set(by_id))
+        for row in by_id.values():
             if not row['sync']:
                 self.assertEqual('success', row['status'], row)
             if row['status'] == 'error':
@@ -130,7 +130,7 @@ class TestStandalone(base.BaseTestCase):
 
 
 class TestCloud(base.BaseTestCase):
-    """Engines of a cloud deployment that die."""
+    """Tests of killed engines in a cloud deployment."""
 
     def test_another_engine_takes_over(self):
         server = self.useFixture(servers.Cloud(

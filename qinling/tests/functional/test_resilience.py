@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cloud deployment under load, of which anything may die."""
+"""Tests of a cloud deployment under load, with killed parts."""
 
 import contextlib
 import threading
@@ -21,10 +21,10 @@ TOTAL = 1000
 
 
 class Chaos(base.BaseTestCase):
-    """Kills something in the middle of a thousand executions."""
+    """Base of tests that kill a part amid a thousand executions."""
 
     def deploy(self, engine=ENGINE, **parts):
-        """Two APIs and two engines that have run something."""
+        """Deploy two APIs and two engines, and run a function."""
         self.cloud = self.useFixture(servers.Cloud(
             engines=2, apis=2, engine=engine,
             oslo_messaging_rabbit={'rabbit_quorum_queue': True}, **parts))
@@ -41,7 +41,7 @@ class Chaos(base.BaseTestCase):
         return rows
 
     def nothing_twice(self, rows):
-        """No engine has died, so nothing was begun again."""
+        """Check that no execution started twice, since no engine has died."""
         self.assertEqual([], [row for row in rows if row['attempt'] > 1])
 
 
@@ -69,7 +69,7 @@ class TestOwnDaemons(Chaos):
 
 
 class Servers(Chaos):
-    """What the service needs is killed, and comes back."""
+    """Tests of killed and restarted servers below the service."""
 
     def outage(self, server, **parts):
         load = self.deploy(LASTING, **parts)
@@ -82,7 +82,7 @@ class Servers(Chaos):
         rows = self.judge(load)
         self.assertLess(load.slowest, 80)
         self.nothing_twice(rows)
-        # Nor was a result lost: whoever was not refused has it.
+        # Every accepted execution has its result.
         self.assertEqual({'success'}, {
             row['status'] for row in rows if row['id'] in load.accepted})
         # It has healed by itself.
@@ -113,7 +113,7 @@ class TestPostgres(Servers):
 
 
 class TestRestart(base.BaseTestCase):
-    """Daemons that are stopped as an operator does."""
+    """Tests of daemons, stopped as by an operator."""
 
     def test_without_a_bus(self):
         url = self.useFixture(servers.Vhost()).url

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all commands of ``qinling`` have in common, as processes."""
+"""Tests common to all commands of ``qinling``, as processes."""
 
 import ast
 from importlib import metadata
@@ -17,9 +17,9 @@ MODULES = (test_shell_executions, test_shell_functions)
 
 class TestAll(shells.Case):
     def test_all_commands(self):
-        """Each is run by some test."""
-        installed = {found.name.replace('_', ' ')
-                     for found in metadata.entry_points(group=GROUP)}
+        """Check that every command has a test."""
+        installed = {entry_point.name.replace('_', ' ')
+                     for entry_point in metadata.entry_points(group=GROUP)}
         written = {
             node.value for module in MODULES
             for node in ast.walk(ast.parse(inspect.getsource(module)))

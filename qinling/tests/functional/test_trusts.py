@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions that act for their owners, with a real Keystone and Swift."""
+"""Tests of functions with a trust, with a real Keystone and Swift."""
 
 import json
 import uuid
@@ -44,17 +44,17 @@ CODE = 'def main(**kwargs):\n    return %r\n'
 
 
 class TestTrusts(servers.Shared, base.BaseTestCase):
-    """What a function may do in its owner's name."""
+    """Tests of the rights of a function with the owner's trust."""
 
     @classmethod
     def make_server(cls):
-        made = openstack.Clouded()
-        made.client = None
-        return made
+        server = openstack.Clouded()
+        server.client = None
+        return server
 
     def setUp(self):
         super().setUp()
-        self.account, self.mine = self.server.somebody()
+        self.account, self.mine = self.server.create_client()
 
     def trust_of(self, account):
         return [trust for trust in self.server.trusts()
@@ -79,7 +79,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
         self.assertTrue(function['trust'])
         row = self.run_list(function)
         self.assertEqual([name], servers.output(row), row)
-        stranger, _ = self.server.somebody()
+        stranger, _ = self.server.create_client()
         row = self.run_list(function, self.server.url(stranger))
         self.assertEqual('failed', row['status'])
         self.assertIn('403', servers.output(row))
@@ -101,8 +101,8 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
 
     def test_what_the_token_is(self):
         row = self.mine.run(self.mine.create(TELL)['id'], '{"reveal": true}')
-        found = servers.output(row)
-        token = found['token']
+        result = servers.output(row)
+        token = result['token']
         access = self.server.identity.service.session().get(
             f'{self.server.identity.url}/auth/tokens',
             headers={'X-Subject-Token': token}).json()['token']
@@ -113,9 +113,9 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
             (access['user']['id'], access['project']['id'],
              {role['name'] for role in access['roles']}))
         self.assertEqual(self.server.identity.url,
-                         found['context']['auth_url'])
+                         result['context']['auth_url'])
         self.assertEqual(access['expires_at'][:19],
-                         found['context']['expires_at'][:19])
+                         result['context']['expires_at'][:19])
         # It neither opens another token nor gives its rights away.
         for path, body in (
                 ('/OS-TRUST/trusts', {'trust': {}}),
@@ -135,16 +135,16 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
         log = self.server.server.program.log.read_text()
         self.assertNotIn('gAAAA', log)
         for path in self.server.server.state.glob('qinling.db*'):
-            found = path.read_bytes()
-            self.assertNotIn(self.account.password.encode(), found)
+            content = path.read_bytes()
+            self.assertNotIn(self.account.password.encode(), content)
 
     def test_a_function_without_a_trust(self):
         function = self.mine.create(TELL, trust='false')
         self.assertFalse(function['trust'])
         self.assertEqual([], self.trust_of(self.account))
-        found = servers.output(self.mine.run(
+        result = servers.output(self.mine.run(
             function['id'], '{"reveal": true}'))
-        self.assertEqual((None, False), (found['token'], found['session']))
+        self.assertEqual((None, False), (result['token'], result['session']))
         path = f'/v1/functions/{function["id"]}'
         self.assertTrue(self.mine.form(
             'PUT', path, {'trust': 'true'})['trust'])
@@ -169,28 +169,28 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
         self.assertEqual([trust], self.trust_of(self.account))
         self.mine.form('PUT', f'/v1/functions/{function["id"]}', {},
                        servers.package(CODE % 'new'))
-        another, = self.trust_of(self.account)
-        self.assertNotEqual(trust['id'], another['id'])
+        replacement, = self.trust_of(self.account)
+        self.assertNotEqual(trust['id'], replacement['id'])
         self.mine.call('DELETE', f'/v1/functions/{function["id"]}')
         self.assertEqual([], self.trust_of(self.account))
 
     def test_who_changes_the_code_is_whom_it_acts_for(self):
         function = self.mine.create(CODE % 'old')
-        other, client = self.server.somebody(project={
+        account, client = self.server.create_client(project={
             'id': self.account.project_id,
             'name': self.account.project_name})
         client.form('PUT', f'/v1/functions/{function["id"]}', {},
                     servers.package(TELL))
         self.assertEqual([], self.trust_of(self.account))
-        self.assertEqual(1, len(self.trust_of(other)))
+        self.assertEqual(1, len(self.trust_of(account)))
         context = servers.output(client.run(function['id']))['context']
-        self.assertEqual(other.user_id, context['user_id'])
+        self.assertEqual(account.user_id, context['user_id'])
 
     def test_an_owner_who_loses_his_role(self):
         function = self.mine.create(TELL)
         self.server.identity.revoke(
             self.account.project_id, self.account.user_id, 'member')
-        other, client = self.server.somebody(project={
+        account, client = self.server.create_client(project={
             'id': self.account.project_id,
             'name': self.account.project_name})
         row = client.run(function['id'])
@@ -228,7 +228,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
                 ({'container': 'a/b', 'object': 'x'}, 'cannot be the name')):
             answer = self.in_swift(status=400, **where)
             self.assertIn(sentence, answer['faultstring'])
-        _, stranger = self.server.somebody()
+        _, stranger = self.server.create_client()
         answer = self.in_swift(client=stranger, status=400)
         self.assertIn('There is no object', answer['faultstring'])
         function = self.in_swift()
@@ -244,7 +244,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
             'GET', f'{path}?download=true')[0])
 
     def test_who_may_give_nothing(self):
-        account, reader = self.server.somebody('reader', 'service')
+        account, reader = self.server.create_client('reader', 'service')
         self.server.identity.grant(
             account.project_id, account.user_id, 'admin')
         application = self.account.session().post(
@@ -267,14 +267,14 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
 
 
 class TestFaults(base.BaseTestCase):
-    """Keystone and Swift that go away, and tokens that expire."""
+    """Tests of outages of Keystone and Swift, and of expired tokens."""
 
     def create(self, client, code=TELL, **fields):
         return client.create(code, **fields)['id']
 
     def test_services_that_are_down(self):
         cloud = self.useFixture(openstack.Clouded())
-        account, mine = cloud.somebody()
+        account, mine = cloud.create_client()
         cloud.upload(account, CODE % 'mine')
         cold = self.create(mine)
         warm = self.create(mine)
@@ -289,7 +289,7 @@ class TestFaults(base.BaseTestCase):
             'GET', f'/v1/functions/{stored}?download=true')[0])
         mine.get('/v1/functions')
         cloud.identity.stop()
-        # Those who have a token need nobody; the caller is remembered.
+        # Workers with a token need no Keystone; the caller is cached.
         row = mine.run(warm)
         self.assertEqual('success', row['status'], row)
         row = mine.run(cold)
@@ -302,7 +302,7 @@ class TestFaults(base.BaseTestCase):
         cloud.swift.start()
         self.assertEqual('success', mine.run(cold)['status'])
         self.assertEqual('mine', servers.output(mine.run(stored)))
-        # What nobody could delete meanwhile is left to the sweep.
+        # The sweep deletes the remaining trusts.
         cloud.identity.stop()
         self.assertEqual(204, mine.call(
             'DELETE', f'/v1/functions/{cold}')[0])
@@ -311,7 +311,7 @@ class TestFaults(base.BaseTestCase):
 
     def test_tokens_are_opened_anew(self):
         cloud = self.useFixture(openstack.Clouded(expiration=12))
-        account, mine = cloud.somebody()
+        account, mine = cloud.create_client()
         function = self.create(mine)
 
         def run():
@@ -328,11 +328,11 @@ class TestFaults(base.BaseTestCase):
 
     def test_trusts_that_were_lost(self):
         cloud = self.useFixture(openstack.Clouded())
-        account, mine = cloud.somebody()
-        kept, lost = self.create(mine), self.create(mine)
+        account, mine = cloud.create_client()
+        surviving, deleted = self.create(mine), self.create(mine)
         cloud.server.program.kill()
         openstack.change(cloud.server.state / 'qinling.db',
-                         'DELETE FROM functions WHERE id = ?', [lost])
+                         'DELETE FROM functions WHERE id = ?', [deleted])
         # Lost long ago, as far as Keystone's table can tell.
         openstack.change(cloud.identity.state / 'keystone.db',
                          'UPDATE trust SET extra = replace(extra, ?, ?)',
@@ -341,4 +341,4 @@ class TestFaults(base.BaseTestCase):
         cloud.server.restart()
         servers.wait_for(lambda: len(cloud.trusts()) == 1, 'the sweep')
         again = servers.Client(cloud.server.client.url, mine.headers)
-        self.assertEqual('success', again.run(kept)['status'])
+        self.assertEqual('success', again.run(surviving)['status'])

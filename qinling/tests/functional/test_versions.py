@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Versions and aliases with real workers, the same over both
-deployments."""
+"""Tests of versions and aliases with real workers, over both deployments."""
 
 import itertools
 import os
@@ -14,12 +13,12 @@ from qinling.tests.functional import base as servers
 
 
 def says(word):
-    """Source of a function that returns a word."""
+    """Return the source of a function that returns a word."""
     return f'def main(**kwargs):\n    return "{word}"\n'
 
 
 def leave_behind(path, hours):
-    """Make a file that is some hours old."""
+    """Create a file, some hours old."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b'')
     then = time.time() - hours * 3600
@@ -27,12 +26,12 @@ def leave_behind(path, hours):
 
 
 class Versions(servers.Shared):
-    """Publishing, pointing, and running what is pointed at."""
+    """Tests of publishing, of aliases, and of executions through aliases."""
 
     names = itertools.count(1)
 
     def publish(self, function, description=None):
-        """The number of a new version."""
+        """Return the number of a new version."""
         status, row = self.client.call(
             'POST', f'/v1/functions/{function}/versions',
             {'description': description})
@@ -40,12 +39,12 @@ class Versions(servers.Shared):
         return row['version_number']
 
     def change(self, function, code):
-        """Give a function other code."""
+        """Replace the code of a function."""
         self.client.form('PUT', f'/v1/functions/{function}', {},
                          servers.package(code))
 
     def point(self, function, version, **fields):
-        """The name of a new alias."""
+        """Return the name of a new alias."""
         name = f'alias-{next(self.names)}'
         status, row = self.client.call('POST', '/v1/aliases', dict(
             fields, name=name, function_id=function,
@@ -54,11 +53,11 @@ class Versions(servers.Shared):
         return name
 
     def by_alias(self, name, **fields):
-        """An execution through an alias."""
+        """Return an execution through an alias."""
         return self.client.run(None, function_alias=name, **fields)
 
     def three(self):
-        """A function with versions 1 and 2 that say so, and newer code."""
+        """Return a function with versions 1 and 2, and newer code."""
         function = self.client.create(says('v1'))['id']
         self.publish(function)
         self.change(function, says('v2'))
@@ -76,8 +75,8 @@ class Versions(servers.Shared):
             f'/v1/functions/{function}/versions/{version}')['count']
             for version in (1, 2)]
         self.assertEqual([2, 1], counts)
-        shown = self.client.get(f'/v1/functions/{function}')
-        self.assertEqual((2, 2), (shown['count'], shown['latest_version']))
+        details = self.client.get(f'/v1/functions/{function}')
+        self.assertEqual((2, 2), (details['count'], details['latest_version']))
 
     def test_alias_is_followed_at_once(self):
         function = self.three()
@@ -159,9 +158,9 @@ class Versions(servers.Shared):
         name = self.point(function, 1, routing={'1': 0.5, '2': 0.5})
         rows = [self.by_alias(name) for _ in range(40)]
         self.assertEqual({'v1', 'v2'}, set(map(servers.output, rows)))
-        chosen = {self.by_alias(name, routing_key='customer-7')[
+        versions = {self.by_alias(name, routing_key='customer-7')[
             'function_version'] for _ in range(10)}
-        self.assertEqual(1, len(chosen))
+        self.assertEqual(1, len(versions))
 
     def test_a_running_execution_keeps_its_version(self):
         function = self.client.create(
@@ -183,10 +182,10 @@ class Versions(servers.Shared):
         for version in (0, 1):
             self.client.run(function, function_version=version)
         path = f'/v1/functions/{function}/workers?function_version='
-        found = [{each['worker_name'] for each in self.client.get(
+        workers = [{item['worker_name'] for item in self.client.get(
             f'{path}{version}')['workers']} for version in (0, 1)]
-        self.assertEqual([1, 1], [len(each) for each in found])
-        self.assertFalse(found[0] & found[1])
+        self.assertEqual([1, 1], [len(item) for item in workers])
+        self.assertFalse(workers[0] & workers[1])
         self.client.call('POST',
                          f'/v1/functions/{function}/versions/1/detach')
         servers.wait_for(
@@ -196,12 +195,12 @@ class Versions(servers.Shared):
 
 
 class TestStandalone(Versions, base.BaseTestCase):
-    """On one machine."""
+    """Tests on one machine."""
 
     make_server = servers.Standalone
 
     def traces(self):
-        """What the server has written."""
+        """Return the files written by the server."""
         return [self.server.program.log, *(
             path for path in self.server.state.rglob('*') if path.is_file())]
 
@@ -222,23 +221,24 @@ class TestStandalone(Versions, base.BaseTestCase):
     def test_packages_left_behind_are_swept(self):
         server = self.useFixture(servers.Standalone())
         function = server.client.create(says('v1'))['id']
-        kept = list(server.packages())
+        packages = list(server.packages())
         orphan = server.state / 'packages' / 'ab' / f'{"ab" * 32}-00000000'
         self.assertEqual(0, server.program.stop())
         leave_behind(orphan, hours=2)
         server.restart()
         servers.wait_for(lambda: not orphan.exists(), 'the sweep')
-        self.assertEqual(kept, list(server.packages()))
+        self.assertEqual(packages, list(server.packages()))
         self.assertEqual('v1', servers.output(server.client.run(function)))
 
 
 class TestCloud(Versions, base.BaseTestCase):
-    """Over separate daemons, RabbitMQ and MariaDB."""
+    """Tests over separate daemons, RabbitMQ and MariaDB."""
 
     @staticmethod
     def make_server():
         return servers.Cloud(secrets={'encryption_keys': secrets.new_key()})
 
     def traces(self):
-        """What the daemons have written."""
-        return [each.log for each in (self.server.api, *self.server.engines)]
+        """Return the files written by the daemons."""
+        return [program.log
+                for program in (self.server.api, *self.server.engines)]

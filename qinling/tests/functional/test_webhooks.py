@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Webhooks over real HTTP, the same over both deployments."""
+"""Tests of webhooks over real HTTP, over both deployments."""
 
 import contextlib
 import hmac
@@ -40,25 +40,25 @@ def broken(**kwargs):
 
 
 def at_once(count, action):
-    """What an action returned that was done so often at the same time."""
-    found, barrier = [], threading.Barrier(count)
+    """Return the results of an action, run ``count`` times simultaneously."""
+    results, barrier = [], threading.Barrier(count)
 
     def work():
         barrier.wait(servers.PATIENCE)
-        found.append(action())
+        results.append(action())
     threads = [threading.Thread(target=work) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(servers.PATIENCE)
-    return found
+    return results
 
 
 class Webhooks(servers.Shared):
-    """What senders and owners do."""
+    """Tests of the requests of senders and owners."""
 
     def webhook(self, entry='main.echo', **fields):
-        """A new webhook of a new function."""
+        """Return a new webhook of a new function."""
         function = self.client.create(CODE, entry=entry)['id']
         status, row = self.client.call('POST', '/v1/webhooks', {
             'function_id': function, **fields})
@@ -66,7 +66,9 @@ class Webhooks(servers.Shared):
         return row
 
     def send(self, row, body=b'', method='POST', query='', **headers):
-        """(status, headers, body bytes) at the webhook's own URL."""
+        """Return (status, headers, body bytes) of a request to the webhook's
+        URL.
+        """
         url = urllib.parse.urlsplit(row['webhook_url'])
         headers = {name.replace('_', '-'): value
                    for name, value in headers.items()}
@@ -74,7 +76,7 @@ class Webhooks(servers.Shared):
             method, url.path + query, body, headers)
 
     def ran(self, row):
-        """The executions of a webhook."""
+        """Return the executions of a webhook."""
         return self.client.get(
             f'/v1/executions?description=has:{row["id"]}')['executions']
 
@@ -90,8 +92,8 @@ class Webhooks(servers.Shared):
         self.assertEqual(202, status, body)
         ended = self.client.ended(json.loads(body)['execution_id'])
         self.assertEqual({'a': [1], 'b': '2'}, servers.output(ended))
-        self.assertEqual([ended['id']], [each['id']
-                                         for each in self.ran(row)])
+        self.assertEqual([ended['id']], [execution['id']
+                                         for execution in self.ran(row)])
         self.assertIn("echo ['a', 'b']", self.client.log(ended['id']))
 
     def test_an_alias_is_followed(self):
@@ -165,15 +167,16 @@ class Webhooks(servers.Shared):
         self.assertEqual(3, len(self.ran(row)))
 
     def test_tries_at_once(self):
-        """Many tries of one delivery are one run and one answer."""
+        """Run a delivery with many simultaneous tries once, with one answer.
+        """
         for sync, status in ((False, 202), (True, 200)):
             row = self.webhook('main.slow', sync=sync)
-            found = at_once(8, lambda: self.send(
+            results = at_once(8, lambda: self.send(
                 row, b'{}', X_GitHub_Delivery='some'))
-            self.assertEqual({status}, {each[0] for each in found})
-            self.assertEqual(1, len({each[2] for each in found}))
-            self.assertEqual(7, [each[1].get(
-                'Idempotent-Replayed') for each in found].count('true'))
+            self.assertEqual({status}, {result[0] for result in results})
+            self.assertEqual(1, len({result[2] for result in results}))
+            self.assertEqual(7, [result[1].get(
+                'Idempotent-Replayed') for result in results].count('true'))
             self.assertEqual(1, len(self.ran(row)))
 
     def test_executions_at_once(self):
@@ -183,12 +186,12 @@ class Webhooks(servers.Shared):
                                      (False, 'running', 30)):
             body = json.dumps({'function_id': function, 'sync': sync,
                                'input': {'seconds': seconds}})
-            found = at_once(8, lambda: self.client.request(
+            results = at_once(8, lambda: self.client.request(
                 'POST', '/v1/executions', body, {
                     'Content-Type': 'application/json',
                     'Idempotency-Key': f'{function} {sync}'}))
-            self.assertEqual({201}, {each[0] for each in found})
-            rows = [json.loads(each[2]) for each in found]
+            self.assertEqual({201}, {result[0] for result in results})
+            rows = [json.loads(result[2]) for result in results]
             self.assertEqual(1, len({row['id'] for row in rows}))
             self.assertEqual({state}, {row['status'] for row in rows})
         self.assertEqual(2, self.client.get(
@@ -198,8 +201,8 @@ class Webhooks(servers.Shared):
         row = self.webhook()
         status, _, body = self.send(row, b'x' * (MOST + 1))
         self.assertEqual(413, status)
-        found = [self.send(row) for _ in range(55)]
-        limited = [each for each in found if each[0] == 429]
+        results = [self.send(row) for _ in range(55)]
+        limited = [result for result in results if result[0] == 429]
         # The one that was too large is among the 50.
         self.assertEqual(6, len(limited))
         for _, headers, body in limited:
@@ -219,7 +222,7 @@ class Webhooks(servers.Shared):
 
 
 class TestStandalone(Webhooks, base.BaseTestCase):
-    """On one machine."""
+    """Tests on one machine."""
 
     @staticmethod
     def make_server():
@@ -227,7 +230,7 @@ class TestStandalone(Webhooks, base.BaseTestCase):
 
 
 class TestCloud(Webhooks, base.BaseTestCase):
-    """Over separate daemons, RabbitMQ and MariaDB."""
+    """Tests over separate daemons, RabbitMQ and MariaDB."""
 
     @staticmethod
     def make_server():
@@ -236,7 +239,7 @@ class TestCloud(Webhooks, base.BaseTestCase):
 
 
 class TestRestart(base.BaseTestCase):
-    """What one machine remembers."""
+    """Tests of state across restarts of one machine."""
 
     def setUp(self):
         super().setUp()
@@ -250,7 +253,7 @@ class TestRestart(base.BaseTestCase):
             'function_id': function, **fields})[1]
 
     def send(self, row, name, secret=SECRET):
-        """(status, body) of a delivery with a name."""
+        """Return (status, body) of a delivery with a name."""
         signature = hmac.new(secret.encode(), b'{}', 'sha256').hexdigest()
         status, _, body = self.server.client.request(
             'POST', f'/v1/webhooks/{row["id"]}/invoke', b'{}', {
@@ -259,7 +262,7 @@ class TestRestart(base.BaseTestCase):
         return status, body
 
     def finished(self, row, name):
-        """The same, once its execution has ended."""
+        """Return the response of a delivery after the execution has ended."""
         status, body = self.send(row, name)
         self.assertEqual(202, status, body)
         self.client.ended(json.loads(body)['execution_id'])
@@ -311,7 +314,9 @@ class TestRestart(base.BaseTestCase):
                           program.log.read_text())
 
     def attempt(self, row, name):
-        """The id of the execution, unless the server is not there."""
+        """Return the id of the execution, or ``None`` while the server is
+        down.
+        """
         try:
             status, body = self.send(row, name)
         except (OSError, http.client.HTTPException):
@@ -320,8 +325,10 @@ class TestRestart(base.BaseTestCase):
         return json.loads(body)['execution_id']
 
     def test_no_delivery_is_lost_or_doubled_by_a_crash(self):
-        """A sender tries each delivery until it is accepted, while the
-        server is killed again and again."""
+        """Run each delivery once, although the server is killed repeatedly.
+
+        The sender repeats each delivery until acceptance.
+        """
         row = self.create(signature='github', secret=SECRET)
         names, accepted = [str(number) for number in range(40)], {}
 
@@ -333,8 +340,8 @@ class TestRestart(base.BaseTestCase):
                    for place in range(4)]
         for thread in threads:
             thread.start()
-        for wanted in (5, 15):
-            servers.wait_for(lambda: len(accepted) >= wanted, 'deliveries')
+        for expected in (5, 15):
+            servers.wait_for(lambda: len(accepted) >= expected, 'deliveries')
             self.server.program.kill()
             self.server.restart()
         for thread in threads:
@@ -347,7 +354,7 @@ class TestRestart(base.BaseTestCase):
         runs = self.server.client.get(
             f'/v1/executions?description=has:{row["id"]}')['executions']
         self.assertEqual(sorted(accepted.values()),
-                         sorted(each['id'] for each in runs))
+                         sorted(run['id'] for run in runs))
         for id in accepted.values():
             self.assertEqual('success',
                              self.server.client.ended(id)['status'])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API under uWSGI and gunicorn, which load it once and fork then."""
+"""Tests of the API under uWSGI and gunicorn, with forks after loading."""
 
 import concurrent.futures
 import os
@@ -11,11 +11,12 @@ from qinling.tests.functional import base as servers
 from qinling.tests.functional import processes
 from qinling.tests.functional import webservers
 
-HELLO = 'def main(name="nobody"):\n    return name\n'
+HELLO = 'def main(name="stranger"):\n    return name\n'
 
 
 class TestWebServers(servers.Shared, base.BaseTestCase):
-    """Each serves with several processes, over one database and bus."""
+    """Tests of web servers with several processes, one database and one bus.
+    """
 
     @classmethod
     def make_server(cls):
@@ -37,7 +38,7 @@ class TestWebServers(servers.Shared, base.BaseTestCase):
         return server, client
 
     def run_many(self, client, function, count=24):
-        """The outputs of executions that are run side by side."""
+        """Return the outputs of concurrent executions."""
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             rows = list(pool.map(lambda number: client.run(
                 function, {'name': f'n{number}'}), range(count)))
@@ -46,14 +47,14 @@ class TestWebServers(servers.Shared, base.BaseTestCase):
     def check(self, command):
         server, client = self.serve(command)
         function = client.create(HELLO)['id']
-        wanted = [f'n{number}' for number in range(24)]
-        self.assertEqual(wanted, self.run_many(client, function))
+        expected = [f'n{number}' for number in range(24)]
+        self.assertEqual(expected, self.run_many(client, function))
         # A process that dies is replaced by another fork.
         children = processes.descendants(server.process.pid)
         os.kill(children[0], signal.SIGKILL)
         servers.wait_for(
             lambda: not processes.alive(children[0]), 'the end of a child')
-        self.assertEqual(wanted, self.run_many(client, function))
+        self.assertEqual(expected, self.run_many(client, function))
         self.assertEqual(404, client.call('GET', '/v1/nothing')[0])
         self.assertEqual(0, server.stop())
         self.assertNotIn('Traceback', server.log.read_text())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API under web servers that operators have."""
+"""API under the web servers of operators."""
 
 import fcntl
 import os
@@ -19,34 +19,36 @@ PACKAGES = ('gunicorn', 'uwsgi')
 
 
 def installed():
-    """Where :data:`PACKAGES` are, once for all runs of the tests; skips when
-    they are not to be had."""
+    """Return the directory of :data:`PACKAGES`, installed once for all runs.
+
+    Without the packages the test is skipped.
+    """
     version = '.'.join(map(str, sys.version_info[:2]))
     directory = CACHE / f'web-servers-{version}'
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / 'lock', 'a') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (directory / 'ready').exists():
-            made = subprocess.run(
+            result = subprocess.run(
                 [sys.executable, '-m', 'pip', 'install', '--quiet',
                  '--target', str(directory), *PACKAGES],
                 capture_output=True, text=True)
-            if made.returncode:
+            if result.returncode:
                 raise unittest.SkipTest(
-                    f'The web servers cannot be installed: {made.stderr}')
+                    f'The web servers cannot be installed: {result.stderr}')
             (directory / 'ready').touch()
     return directory
 
 
 def gunicorn(directory, port):
-    """The command for two processes that load the application first."""
+    """Return the command for two processes that load the application first."""
     return [sys.executable, '-m', 'gunicorn', '--preload', '--workers', '2',
             '--threads', '8', '--bind', f'127.0.0.1:{port}',
             'qinling.api.wsgi:application']
 
 
 def uwsgi(directory, port):
-    """The command for two processes that load the application first."""
+    """Return the command for two processes that load the application first."""
     return [str(directory / 'bin' / 'uwsgi'), '--master', '--processes', '2',
             '--enable-threads', '--threads', '8', '--die-on-term',
             '--home', sys.prefix, '--http11-socket', f'127.0.0.1:{port}',
@@ -54,7 +56,7 @@ def uwsgi(directory, port):
 
 
 class WebServer(fixtures.Fixture):
-    """A web server with the API in it.
+    """Web server with the API.
 
     :param command: :func:`gunicorn` or :func:`uwsgi`.
     :param file: the configuration of the API.
@@ -84,6 +86,6 @@ class WebServer(fixtures.Fixture):
         self.process.wait()
 
     def stop(self, patience=120):
-        """End it as an operator does; returns the exit code."""
+        """Stop the server as an operator does and return the exit code."""
         self.process.terminate()
         return self.process.wait(patience)

@@ -231,7 +231,7 @@ class TestRaces(UpdateTest):
                 return self.update(package)
             except exception.Conflict:
                 return None
-        found = database.together(*[
+        found = database.run_together(*[
             lambda package=package: work(package) for package in packages])
         row = self.row(self.uuid)
         self.assertEqual([row.package], self.core.packages())
