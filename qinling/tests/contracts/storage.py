@@ -61,7 +61,7 @@ class StorageContract:
     def keys(self, older_than=0):
         return set(self.driver.list_keys(older_than))
 
-    def test_what_is_put_is_found(self):
+    def test_stored_packages_can_be_read(self):
         for data in (b'', b'bytes', bytes(range(256)) * 1000):
             stored = self.put(data)
             self.assertEqual(
@@ -71,18 +71,18 @@ class StorageContract:
             self.assertEqual(data, self.read(stored.key))
             self.assertEqual(data, self.read(stored.key, self.make_driver()))
 
-    def test_a_stream_can_be_sought(self):
+    def test_streams_can_seek(self):
         with self.driver.open(self.put(b'0123456789').key) as stream:
             self.assertEqual(10, stream.seek(0, 2))
             stream.seek(4)
             self.assertEqual(b'45', stream.read(2))
 
-    def test_reading_begins_where_the_stream_is(self):
+    def test_put_reads_from_the_current_position(self):
         stream = io.BytesIO(b'0123456789')
         stream.seek(8)
         self.assertEqual(b'89', self.read(self.driver.put(stream).key))
 
-    def test_each_put_has_a_key_of_its_own(self):
+    def test_each_put_has_a_separate_key(self):
         first, second = self.put(), self.put()
         self.assertNotEqual(first.key, second.key)
         for package in (first, second):
@@ -106,7 +106,7 @@ class StorageContract:
             self.driver.delete(unknown)
         self.assertEqual(b'bytes', self.read(key))
 
-    def test_an_open_stream_outlives_its_package(self):
+    def test_open_streams_outlive_deleted_packages(self):
         data = bytes(range(256)) * 8000
         stored = self.put(data)
         with self.driver.open(stored.key) as stream:
@@ -114,18 +114,18 @@ class StorageContract:
             self.driver.delete(stored.key)
             self.assertEqual(data, first_bytes + stream.read())
 
-    def test_keys_by_their_age(self):
+    def test_keys_older_than_an_age(self):
         keys = {self.put().key, self.put().key, self.put(b'other').key}
         self.assertEqual(keys, self.keys())
         self.assertEqual(set(), self.keys(older_than=3600))
 
-    def test_an_interrupted_put_leaves_nothing(self):
+    def test_interrupted_puts_leave_no_data(self):
         for fails_at in (0, 1, self.PIECE):
             self.assertRaises(
                 OSError, self.driver.put, Stream(2 * self.PIECE, fails_at))
         self.assertEqual(set(), self.keys())
 
-    def test_a_large_package_is_never_held_whole(self):
+    def test_large_packages_are_streamed(self):
         stream = Stream(self.LARGE)
         stored = self.driver.put(stream)
         self.assertEqual(self.LARGE, stored.size)
@@ -133,7 +133,7 @@ class StorageContract:
         with self.driver.open(stored.key) as source:
             self.assertEqual(self.LARGE, source.seek(0, 2))
 
-    def test_many_at_once(self):
+    def test_concurrent_puts(self):
         data = [b'%d' % (number // 2) for number in range(8)]
         stored = database.run_together(*[
             lambda item=item: self.make_driver().put(io.BytesIO(item))

@@ -99,7 +99,7 @@ class TestOutages(BusTest):
         super().setUp()
         self.serve('a', pool_capacity={'total': 1, 'available': 1})
 
-    def test_it_is_away_and_comes_back(self):
+    def test_bus_restart(self):
         client = self.client()
         self.works(client)
         for _ in range(2):
@@ -108,14 +108,14 @@ class TestOutages(BusTest):
             self.relay.start()
             self.works(client)
 
-    def test_it_is_not_there_at_first(self):
+    def test_bus_missing_at_start(self):
         self.relay.stop()
         client = self.client()
         self.refused(client)
         self.relay.start()
         self.works(client)
 
-    def test_it_is_silent(self):
+    def test_bus_that_does_not_answer(self):
         client = self.client()
         self.works(client)
         self.relay.pause()
@@ -127,7 +127,7 @@ class TestOutages(BusTest):
 class TestAnswers(BusTest):
     """Tests of the answers of several engines."""
 
-    def test_together(self):
+    def test_answers_are_combined(self):
         servers = [
             self.serve(name,
                        pool_capacity={'total': 2, 'available': number},
@@ -147,7 +147,7 @@ class TestAnswers(BusTest):
             call[2] for engine in servers for call in engine.calls
             if call[0] == 'scale_down'))
 
-    def test_one_is_dead(self):
+    def test_dead_engines_are_ignored(self):
         self.serve('a', pool_capacity={'total': 2, 'available': 2})
         client = self.client()
         for name in ('a', 'dead'):
@@ -159,7 +159,7 @@ class TestAnswers(BusTest):
         engines.prune_stalled(self.db, 0)
         self.assertEqual([], engines.list_alive(self.db, 60))
 
-    def test_which_lives(self):
+    def test_is_alive(self):
         engine = self.serve('host-1-a', is_alive=True)
         client = self.client()
         self.assertIs(True, client.is_alive('host:1:a'))
@@ -168,7 +168,7 @@ class TestAnswers(BusTest):
         self.relay.stop()
         self.assertIsNone(client.is_alive('host:1:a'))
 
-    def test_an_engine_that_is_full(self):
+    def test_full_engines_reject_calls(self):
         running, gate = threading.Semaphore(0), threading.Event()
         self.addCleanup(gate.set)
 
@@ -205,7 +205,7 @@ class TestDraining(BusTest):
                     existing += [name] if is_there(name) else []
             return existing
 
-    def test_no_queue_is_left(self):
+    def test_stopped_servers_leave_no_queue(self):
         """Check that stopped servers leave no queue: names are never reused.
         """
         conf, bus = self.bus(self.url)
@@ -220,7 +220,7 @@ class TestDraining(BusTest):
         leaving.wait()
         databases.wait_until(lambda: self.queues(names) == names[:2])
 
-    def test_nothing_is_lost(self):
+    def test_calls_survive_a_server_stop(self):
         """Stop a server during calls; another server handles the remaining
         calls.
         """

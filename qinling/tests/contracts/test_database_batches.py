@@ -89,7 +89,7 @@ class Groups(database.OnDatabase):
     def counted(self, id):
         return self.get(models.Function, id).count
 
-    def test_all_are_committed_together(self):
+    def test_batches_share_a_commit(self):
         commits = self.heard('commit')
         self.assertEqual(
             ['a', 'b', 'c'], self.gather(add('a'), add('b'), add('c')))
@@ -97,7 +97,7 @@ class Groups(database.OnDatabase):
         self.assertEqual(2, len(commits))
         self.assertEqual(['a', 'b', 'c'], self.names())
 
-    def test_a_fault_takes_nobody_along(self):
+    def test_faults_do_not_affect_other_actions(self):
         faults = Fault('first'), SystemExit('second')
         self.assertEqual(
             ['a', faults[0], 'c', faults[1], 'e'],
@@ -105,7 +105,7 @@ class Groups(database.OnDatabase):
                         add('d', faults[1]), add('e')))
         self.assertEqual(['a', 'c', 'e'], self.names())
 
-    def test_a_fault_of_the_database_takes_nobody_along(self):
+    def test_database_faults_do_not_affect_other_actions(self):
         def twice(tx):
             for _ in range(2):
                 crud.insert(tx, models.Runtime, **databases.sample(
@@ -114,7 +114,7 @@ class Groups(database.OnDatabase):
         self.assertIsInstance(results[1], crud.DuplicateEntry)
         self.assertEqual(['a', 'c'], self.names())
 
-    def test_nobody_waits_twice_for_a_database_that_is_gone(self):
+    def test_a_lost_database_fails_the_batch_at_once(self):
         tries = []
 
         def action(tx):
@@ -125,14 +125,14 @@ class Groups(database.OnDatabase):
             type(result) for result in results])
         self.assertEqual(([1], []), (tries, self.names()))
 
-    def test_what_was_read_before_it_was_undone_is_read_again(self):
+    def test_rolled_back_rows_are_read_again(self):
         def look(tx):
             add('counted')(tx)
             return crud.count(tx, models.Runtime)
         results = self.gather(add('a', Fault('it')), look)
         self.assertEqual(1, results[1])
 
-    def test_what_many_add_to_is_changed_once(self):
+    def test_increments_of_a_row_are_combined(self):
         first, second = (self.insert(models.Function) for _ in range(2))
         statements = self.heard('before_cursor_execute')
         self.gather(count(first), count(second, 2), count(first, 3),
@@ -141,14 +141,14 @@ class Groups(database.OnDatabase):
         self.assertEqual(1, sum(
             'UPDATE' in statement for _, _, statement, *_ in statements))
 
-    def test_what_cannot_be_counted_takes_nobody_along(self):
+    def test_failed_increments_do_not_affect_other_actions(self):
         id = self.insert(models.Function)
         results = self.gather(count(id), count('none'), count(id), add('a'))
         self.assertIsInstance(results.pop(1), exception.FunctionNotFound)
         self.assertEqual([None, None, 'a'], results)
         self.assertEqual(2, self.counted(id))
 
-    def test_a_sum_is_undone_with_its_action(self):
+    def test_increments_roll_back_with_their_action(self):
         id = self.insert(models.Function)
 
         def action(tx):

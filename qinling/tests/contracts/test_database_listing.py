@@ -58,7 +58,7 @@ class Pages(database.OnDatabase):
                 self.assertEqual(whole, self.walk(
                     limit, sort_key=key, sort_dir=direction))
 
-    def test_the_order_is_what_was_asked_for(self):
+    def test_rows_follow_the_requested_order(self):
         rows = self.page()
         self.assertEqual(
             sorted(rows, key=lambda row: (row.created_at, row.id)), rows)
@@ -70,13 +70,13 @@ class Pages(database.OnDatabase):
             backwards = self.page(sort_key=key, sort_dir='desc')
             self.assertEqual(rows[::-1], backwards)
 
-    def test_pages_of_what_a_filter_leaves(self):
+    def test_pages_of_filtered_rows(self):
         filters = [crud.filter_condition(models.Function, 'name', 'eq:b')]
         whole = [row.id for row in self.page(filters=filters)]
         self.assertEqual(3, len(whole))
         self.assertEqual(whole, self.walk(2, filters=filters))
 
-    def test_a_page_after_a_row_that_came_later(self):
+    def test_paging_with_later_rows(self):
         first = self.page(limit=5)
         self.insert(models.Function, created_at=START - datetime.timedelta(1))
         self.assertEqual(
@@ -85,7 +85,7 @@ class Pages(database.OnDatabase):
                 row.id for row in self.page(marker=first[-1].id)}
             | {self.page(limit=1)[0].id})
 
-    def test_what_is_too_large_for_lists(self):
+    def test_lists_omit_large_columns(self):
         self.insert(models.Execution, logs='long', input='i', sync=False)
         row, = self.db.read(lambda tx: crud.select_page(
             tx, fixtures.caller(), models.Execution, without=('logs',)))
@@ -120,7 +120,7 @@ class Filters(database.OnDatabase):
         self.assertEqual({'eq:a'}, self.found('eq:eq:a'))
         self.assertEqual({'a'}, self.found('eq:a'))
 
-    def test_what_is_no_operator_is_part_of_the_value(self):
+    def test_unknown_operators_are_part_of_the_value(self):
         self.insert(models.Execution, description='foo:a')
         self.insert(models.Execution, description=':a')
         for text in ('foo:a', ':a'):
@@ -149,12 +149,12 @@ class Filters(database.OnDatabase):
         self.assertEqual({'by job 😀'}, self.found('has:😀'))
         self.assertEqual(set(self.TEXTS) - {None}, self.found('has:'))
 
-    def test_part_takes_its_value_to_the_letter(self):
+    def test_part_escapes_wildcards(self):
         for text in ('_', '%', '/', '\\'):
             self.assertEqual({f'a{text}b'}, self.found(f'has:a{text}b'))
             self.assertEqual({f'a{text}b'}, self.found(f'has:{text}'))
 
-    def test_nothing_breaks_out(self):
+    def test_values_are_escaped(self):
         for text in ("' OR 1=1 --", 'has:\' OR \'\'=\'', 'in:\'),(\'a'):
             self.assertEqual(set(), self.found(text))
 

@@ -30,7 +30,7 @@ class Races:
         self.services = self.core.services
         self.ctx = fixtures.caller()
 
-    def test_a_function_and_the_end_of_its_runtime(self):
+    def test_creating_a_function_while_deleting_its_runtime(self):
         for _ in range(ROUNDS):
             runtime = self.core.runtime()
             created, deleted = database.run_together(
@@ -43,7 +43,7 @@ class Races:
             self.assertEqual('deleting' if deleted is None else 'available',
                              status)
 
-    def test_an_execution_and_the_end_of_its_function(self):
+    def test_creating_an_execution_while_deleting_its_function(self):
         for _ in range(ROUNDS):
             function = self.core.function().id
             ran, deleted = database.run_together(
@@ -54,7 +54,7 @@ class Races:
             self.assertIsNone(deleted)
             self.assertIn(ran, (None, exception.FunctionNotFound))
 
-    def test_an_alias_and_the_end_of_its_function(self):
+    def test_creating_an_alias_while_deleting_its_function(self):
         for number in range(ROUNDS):
             function = self.core.function().id
             created, deleted = database.run_together(
@@ -66,7 +66,7 @@ class Races:
                 (None, exception.FunctionInUse),
                 (exception.FunctionNotFound, None)))
 
-    def test_two_who_end_a_function(self):
+    def test_concurrent_deletes_of_a_function(self):
         for _ in range(ROUNDS):
             function = self.core.function().id
             outcomes = database.run_together(*[outcome(
@@ -74,7 +74,7 @@ class Races:
                     self.ctx, function))] * 2)
             self.assertEqual({None, exception.FunctionNotFound}, set(outcomes))
 
-    def test_counts_of_many_executions(self):
+    def test_concurrent_executions_are_counted(self):
         function = self.core.function().id
         database.run_together(*[lambda: self.services.triggers.fire(
             self.ctx, fixtures.execution_request(function))] * ROUNDS)

@@ -49,7 +49,7 @@ def _made_up(name):
 class Schema(database.OnDatabase):
     """Tests of the migrated schema."""
 
-    def test_migrations_lead_to_the_models(self):
+    def test_migrations_match_the_models(self):
         with self.db.engine.connect() as connection:
             context = alembic_migration.MigrationContext.configure(
                 connection, opts={'compare_type': True,
@@ -57,7 +57,7 @@ class Schema(database.OnDatabase):
             self.assertEqual([], autogenerate.compare_metadata(
                 context, models.Base.metadata))
 
-    def test_tables_are_those_that_the_models_would_make(self):
+    def test_migrated_tables_equal_created_tables(self):
         # This sees collations and the deletes of foreign keys, too.
         reference = self.useFixture(
             databases.Database(self.backend, empty=True))
@@ -65,14 +65,14 @@ class Schema(database.OnDatabase):
         self.assertEqual(described(reference.db.engine),
                          described(self.db.engine))
 
-    def test_upgrade_when_there_is_nothing_to_do(self):
+    def test_upgrade_of_the_newest_revision(self):
         self.insert(models.Runtime)
         migration.upgrade(self.db)
         self.assertEqual(migration.head(self.db), migration.current(self.db))
         self.assertTrue(self.db.read(
             lambda tx: crud.exists(tx, models.Runtime)))
 
-    def test_rows_of_the_first_release_stay(self):
+    def test_rows_of_the_first_release_survive(self):
         db = self.useFixture(
             databases.Database(self.backend, empty=True)).db
         migration.upgrade(db, '001')
@@ -121,7 +121,7 @@ class Schema(database.OnDatabase):
         row = self.get(models.Execution, id)
         self.assertEqual((text,) * 3, (row.input, row.result, row.logs))
 
-    def test_versions_go_with_their_function(self):
+    def test_versions_are_deleted_with_their_function(self):
         id = self.insert(models.Function)
         version = self.insert(models.FunctionVersion, function_id=id)
         self.db.write(lambda tx: crud.delete(tx, models.Function, id))

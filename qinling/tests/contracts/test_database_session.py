@@ -42,11 +42,11 @@ class Session(database.OnDatabase):
         return sorted(row.name for row in self.db.read(
             lambda tx: crud.select(tx, models.Function)))
 
-    def test_what_an_action_returns(self):
+    def test_transactions_return_the_result(self):
         self.assertEqual('a', self.db.write(self.add('a')))
         self.assertEqual(['a'], self.names())
 
-    def test_a_fault_undoes_its_action(self):
+    def test_faults_roll_back(self):
         self.db.write(self.add('a'))
         fault = Fault('mine')
         self.assertIs(fault, self.assertRaises(
@@ -55,7 +55,7 @@ class Session(database.OnDatabase):
         self.assertEqual(['a', 'c'], self.names())
         self.assertRaises(ZeroDivisionError, self.db.read, lambda tx: 1 / 0)
 
-    def test_faults_of_the_database_reach_their_caller(self):
+    def test_database_faults_reach_the_caller(self):
         self.insert(models.FunctionAlias)
         self.assertRaises(crud.DuplicateEntry, self.insert,
                           models.FunctionAlias)
@@ -84,7 +84,7 @@ class Session(database.OnDatabase):
             [f'{number:02}-{turn}' for number in range(THREADS)
              if number % 4 for turn in range(5)], self.names())
 
-    def test_another_process_sees_what_was_written(self):
+    def test_other_processes_see_committed_rows(self):
         second = self.database.open()
         self.db.write(self.add('a'))
         second.write(self.add('b'))
@@ -93,7 +93,7 @@ class Session(database.OnDatabase):
             self.assertEqual(3, db.read(
                 lambda tx: crud.count(tx, models.Function)))
 
-    def test_two_processes_write_at_once(self):
+    def test_two_processes_write_concurrently(self):
         connections = [self.db, self.database.open()]
 
         def work(db, number):
@@ -120,7 +120,7 @@ class Server(Session):
             return crud.count(tx, models.Function)
         return action
 
-    def test_idle_connections_that_the_server_ended(self):
+    def test_idle_connections_closed_by_the_server(self):
         self.db.write(self.add('a'))
         for _ in range(2):
             self.database.disconnect()
@@ -129,11 +129,11 @@ class Server(Session):
         self.db.write(self.add('b'))
         self.assertEqual(['a', 'b'], self.names())
 
-    def test_a_connection_that_breaks_within_an_action(self):
+    def test_connection_lost_during_a_write(self):
         self.assertEqual(1, self.db.write(self.flaky('try')))
         self.assertEqual((['try 2'], 2), (self.names(), self.tries))
 
-    def test_a_reading_that_breaks(self):
+    def test_connection_lost_during_a_read(self):
         tries = []
 
         def action(tx):
@@ -144,7 +144,7 @@ class Server(Session):
         self.assertEqual(0, self.db.read(action))
         self.assertEqual(2, len(tries))
 
-    def test_gone_and_back(self):
+    def test_database_restart(self):
         db = self.database.open(self.connection_through_relay())
         db.write(self.add('a'))
         self.relay.stop()
@@ -163,7 +163,7 @@ class Server(Session):
         return url.set(port=self.relay.port).render_as_string(
             hide_password=False)
 
-    def test_a_deadlock_is_tried_again(self):
+    def test_deadlocks_are_retried(self):
         ids = [self.insert(models.Function) for _ in range(2)]
         barrier = threading.Barrier(2)
         tries = []
@@ -182,7 +182,7 @@ class Server(Session):
             self.get(models.Function, id).count for id in ids])
         self.assertEqual(3, len(tries))
 
-    def test_what_never_works_is_given_up(self):
+    def test_retries_are_limited(self):
         tries = []
 
         def action(tx):
@@ -218,7 +218,7 @@ class TestSessionOnPostgresql(Server, base.BaseTestCase):
 class TestSessionOnMariadb(Server, base.BaseTestCase):
     backend = 'mariadb'
 
-    def test_a_silent_server(self):
+    def test_server_that_does_not_answer(self):
         # Few tries of some seconds: while it speaks, it must be in time.
         for name, value in (
                 ('CONNECT_TIMEOUT_SECONDS', 3),

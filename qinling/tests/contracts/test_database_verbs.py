@@ -27,7 +27,7 @@ class Tenancy(database.OnDatabase):
         return [row.id for row in self.db.read(
             lambda tx: crud.select_page(tx, ctx, model, page=page))]
 
-    def test_rows_of_others_do_not_exist(self):
+    def test_rows_of_other_projects_are_hidden(self):
         for model in databases.SAMPLES:
             hidden = ({'is_public': False} if model is models.Runtime else {})
             id = self.insert(model, project_id='mine', **hidden)
@@ -50,12 +50,12 @@ class Tenancy(database.OnDatabase):
                     id, self.get(model, id, MINE.elevated()).id)
             self.db.write(lambda tx: crud.delete_all(tx, model))
 
-    def test_the_elevated_context_is_another(self):
+    def test_elevation_returns_a_new_context(self):
         wide = MINE.elevated()
         self.assertFalse(MINE.sees_all)
         self.assertEqual('mine', wide.project_id)
 
-    def test_public_runtimes_are_everybodys(self):
+    def test_public_runtimes_are_visible_to_all(self):
         public = self.insert(models.Runtime, project_id='mine',
                              is_public=True)
         private = self.insert(models.Runtime, project_id='mine',
@@ -82,7 +82,7 @@ class Tenancy(database.OnDatabase):
 class Writing(database.OnDatabase):
     """Tests of writing rows."""
 
-    def test_insert_gives_what_is_not_named(self):
+    def test_insert_fills_defaults(self):
         before = models.now()
         id = self.insert(models.Runtime)
         row = self.get(models.Runtime, id)
@@ -102,7 +102,7 @@ class Writing(database.OnDatabase):
         self.assertEqual([(alias, 1, 0.5, 0, 2 ** 32)], list(map(
             tuple, rows)))
 
-    def test_duplicates_are_told(self):
+    def test_duplicates_raise(self):
         self.insert(models.FunctionAlias, name='prod')
         self.insert(models.FunctionAlias, name='prod', project_id='other')
         self.insert(models.FunctionAlias, name='Prod')
@@ -123,7 +123,7 @@ class Writing(database.OnDatabase):
                          (second.name, second.revision, second.updated_at))
         self.assertFalse(self.update(models.Function, 'none', {'name': 'x'}))
 
-    def test_update_only_if(self):
+    def test_update_with_conditions(self):
         id = self.insert(models.Function, name='old')
         self.assertFalse(self.update(
             models.Function, id, {'name': 'new'},
@@ -135,7 +135,7 @@ class Writing(database.OnDatabase):
             models.Function, id, {'name': 'new'},
             models.Function.revision == 1, models.Function.name == 'old'))
 
-    def test_update_with_a_kept_statement(self):
+    def test_update_with_a_cached_statement(self):
         owned = models.Execution.owner == sa.bindparam('me')
         id = self.insert(models.Execution, owner='me')
         for owner, expected in (('you', False), ('me', True)):
@@ -158,7 +158,7 @@ class Writing(database.OnDatabase):
         self.assertEqual({'a': [1, '😀']},
                          self.get(models.Function, id).code)
 
-    def test_one_of_many_swaps(self):
+    def test_only_one_concurrent_swap_succeeds(self):
         id = self.insert(models.Function)
         won = database.run_together(*[
             lambda name=str(number): self.update(
@@ -170,7 +170,7 @@ class Writing(database.OnDatabase):
         self.assertEqual((1, 2), (len(winners), row.revision))
         self.assertEqual(winners, [row.name])
 
-    def test_add_loses_nothing(self):
+    def test_concurrent_increments_are_counted(self):
         id = self.insert(models.Function)
 
         def work():
@@ -182,7 +182,7 @@ class Writing(database.OnDatabase):
         self.assertEqual((20 * THREADS, 1, None),
                          (row.count, row.revision, row.updated_at))
 
-    def test_add_where_there_is_nothing(self):
+    def test_increment_of_a_missing_row(self):
         self.assertFalse(self.db.write(lambda tx: crud.increment(
             tx, models.Function, 'count', 1, id='none')))
 
@@ -210,7 +210,7 @@ class Writing(database.OnDatabase):
         self.assertIsNone(self.get(models.Runtime, ids[0]))
         self.assertEqual(ids[1], self.get(models.Runtime, ids[1]).id)
 
-    def test_many_at_once(self):
+    def test_concurrent_updates(self):
         id = self.insert(models.Function)
         version = models.FunctionVersion
         for number in (1, 2, 5):
@@ -267,14 +267,14 @@ class Moves(database.OnDatabase):
                  for old, new in pairs],
                 self.db.write(lambda tx: list(work(tx))))
 
-    def test_nothing_goes_back_to_where_it_began(self):
+    def test_no_status_returns_to_the_initial_status(self):
         for noun, first in (('Runtime', 'creating'),
                             ('Execution', 'running')):
             model = getattr(models, noun)
             id = self.insert(model)
             self.assertRaises(KeyError, self.move, model, id, first)
 
-    def test_a_move_takes_values_along_if_it_is_made(self):
+    def test_moves_write_values_only_on_success(self):
         id = self.insert(models.Execution, owner='me')
         self.assertFalse(self.move(
             models.Execution, id, 'success', models.Execution.owner == 'you',
@@ -287,7 +287,7 @@ class Moves(database.OnDatabase):
         self.assertEqual(('success', 'r', None),
                          (row.status, row.result, row.owner))
 
-    def test_one_of_many_ends_it(self):
+    def test_only_one_concurrent_end_succeeds(self):
         id = self.insert(models.Execution)
         ends = ('success', 'failed', 'error') * 3
         won = database.run_together(*[

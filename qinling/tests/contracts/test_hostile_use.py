@@ -113,7 +113,7 @@ class Exhausting(hostilities.Hostile):
         self.assertIn('bytes of output were dropped', result['log'])
         self.assertEqual('true', self.output('lies.end_of_log'))
 
-    def test_nothing_holds_on(self):
+    def test_clinging_functions_are_ended(self):
         self.start(slots=1)
         for name in CLINGING:
             result = self.run_hostile(name, timeout=SHORT)
@@ -131,7 +131,7 @@ class Exhausting(hostilities.Hostile):
 
     # Lies and what is left for the next
 
-    def test_lies(self):
+    def test_fake_results_are_rejected(self):
         self.start(slots=1)
         for name in LIES:
             result = self.run_hostile('lies.' + name, timeout=SHORT)
@@ -145,7 +145,7 @@ class Exhausting(hostilities.Hostile):
         self.assertEqual([name, 1], [name, len(self.output(
             'processes.pids')) - 1], name)
 
-    def test_answers_for_others(self):
+    def test_functions_cannot_answer_for_others(self):
         self.start(slots=1)
         for name, args in (('answer_twice', ()), ('answer_the_next', ('x',)),
                            ('steal_the_next', ())):
@@ -160,7 +160,7 @@ class Exhausting(hostilities.Hostile):
                 [result['status'] for result in results].count('failed'),
                 1, (name, results))
 
-    def test_the_next_does_not_notice(self):
+    def test_the_next_execution_is_not_affected(self):
         self.start(slots=1)
         expected = self.output('remains.witness')
         for how in UNNOTICED:
@@ -170,7 +170,7 @@ class Exhausting(hostilities.Hostile):
             self.assertIn('heard\n', result['log'], how)
             self.assertEqual(pid, self.output('processes.myself'), how)
 
-    def test_neighbours_do_not_notice(self):
+    def test_neighbours_are_not_affected(self):
         self.start()
         expected = self.output('remains.witness')
         for how in OWN:

@@ -74,7 +74,7 @@ class Repeats:
             self.core.engine.verbs().count(verb)
             for verb in ('run', 'start')))
 
-    def test_all_wait_for_the_first(self):
+    def test_repeats_wait_for_the_first(self):
         """Wait for a slow first request."""
         go = threading.Event()
 
@@ -106,7 +106,7 @@ class Repeats:
             return get(ctx, id)
         host.executions.get = note
 
-    def test_different_requests(self):
+    def test_different_requests_are_independent(self):
         """Accept different requests at the same time."""
         for number in range(ROUNDS):
             results = database.run_together(*[
@@ -116,7 +116,7 @@ class Repeats:
             self.assertEqual(MANY, len({id for id, *_ in results}))
         self.assertEqual(ROUNDS * MANY, self.runs())
 
-    def test_one_key_for_two_things(self):
+    def test_one_key_for_different_requests(self):
         for number in range(ROUNDS):
             def attempt(host, text):
                 try:
@@ -144,7 +144,7 @@ class Repeats:
         self.assertEqual(ROUNDS, self.runs())
         self.assertEqual(0, self.core.row(models.Webhook, webhook).refused)
 
-    def test_a_key_that_is_too_old(self):
+    def test_expired_keys(self):
         for number in range(ROUNDS):
             self.create(self.hosts[0], 'key', sync=False)
             self.core.db.write(lambda tx: crud.update_all(tx, _KEY, {
@@ -154,7 +154,7 @@ class Repeats:
             self.core.db.write(lambda tx: crud.delete_all(tx, _KEY))
         self.assertEqual(2 * ROUNDS, self.runs())
 
-    def test_a_purge_among_them(self):
+    def test_concurrent_purge(self):
         old = [idempotency.create_request(str(number), ('old',))
                for number in range(50)]
         self.core.db.write(lambda tx: [

@@ -48,7 +48,7 @@ class OnlineUpgrade:
         thread.start()
         return thread
 
-    def test_it_lets_others_pass_until_its_turn_comes(self):
+    def test_upgrades_let_other_transactions_pass(self):
         second = self.database.open()
         with second.engine.begin() as connection:
             connection.exec_driver_sql('SELECT id FROM executions').all()
@@ -68,7 +68,7 @@ class OnlineUpgrade:
                     online_ddl.LOCK_TIMEOUT_SECONDS,
                     f'{online_ddl.LOCK_TIMEOUT_SECONDS}s'))
 
-    def test_it_gives_up_at_last(self):
+    def test_upgrades_give_up_after_a_time(self):
         second = self.database.open()
         with second.engine.begin() as connection:
             connection.exec_driver_sql('SELECT id FROM executions').all()
@@ -83,7 +83,7 @@ class OnlineUpgrade:
             connection.exec_driver_sql(
                 'ALTER TABLE executions ADD COLUMN more INTEGER')
 
-    def test_other_faults_are_not_tried_again(self):
+    def test_other_faults_are_not_retried(self):
         calls = []
 
         def fail():

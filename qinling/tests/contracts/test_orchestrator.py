@@ -120,7 +120,7 @@ class OrchestratorContract:
         self.ping(second)
         driver.release(worker)
 
-    def test_most_workers(self):
+    def test_max_workers(self):
         driver = self.make_pool(pool_size=1, max_workers=2)
         first, second = self.claim(driver), self.claim(driver)
         error = self.assertRaises(exception.TemporaryError, self.claim,
@@ -149,7 +149,7 @@ class OrchestratorContract:
         self.ping(claimed)
         self.assertEqual(self.images[1], self.image(self.claim(driver)))
 
-    def test_pools_are_apart(self):
+    def test_pools_are_separate(self):
         driver = self.make_pool(pool_size=1)
         driver.ensure_pool(base.RuntimeSpec('runtime-2', self.images[1]))
         worker = driver.claim('runtime-2', FUNCTION, LIMITS)

@@ -56,7 +56,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
 
     # What is seen
 
-    def test_files_of_the_service_are_not_there(self):
+    def test_files_of_the_service_are_hidden(self):
         directory = self.useFixture(fixtures.TempDir()).path
         secret = os.path.join(directory, 'secret')
         with open(secret, 'w') as target:
@@ -71,7 +71,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
         self.assertEqual(dict.fromkeys(paths, 'ENOENT'),
                          self.output('read_files', paths))
 
-    def test_root_holds_what_was_planned_and_nothing_else(self):
+    def test_root_has_only_the_planned_entries(self):
         view = self.output('look_around')['root']
         planned = {'code', 'dev', 'etc', 'proc', 'qinling', 'tmp', 'usr',
                    'bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'}
@@ -87,14 +87,14 @@ class Isolation(process_drivers.ProcessDriverMixin):
             self.assertNotIn('QINLING_TEST_SECRET', text)
             self.assertNotIn(self.worker.secret, text)
 
-    def test_other_processes_are_not_seen(self):
+    def test_other_processes_are_hidden(self):
         self.assertEqual(2, len(self.output('look_around')['pids']))
 
-    def test_open_files_are_only_those_of_the_executor(self):
+    def test_only_files_of_the_executor_are_open(self):
         self.assertEqual(['/dev/null', 'pipe', 'pipe', 'socket'],
                          self.output('look_around')['files'])
 
-    def test_host_is_another_one(self):
+    def test_host_name_differs(self):
         self.assertEqual('worker', self.output('look_around')['hostname'])
 
     def test_nodejs_is_one_file(self):
@@ -141,7 +141,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
             self.assertEqual(os.geteuid(), uid)
         self.assertNotEqual(0, uid)
 
-    def test_workers_have_users_of_their_own(self):
+    def test_workers_have_separate_users(self):
         if os.geteuid() != 0:
             self.skipTest('only root can give each worker a user')
         driver = self.make_driver(pool_size=3)
@@ -157,7 +157,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
             self.assertEqual(0, int(status[name], 16), name)
         self.assertEqual('1', status['NoNewPrivs'])
 
-    def test_nobody_becomes_root(self):
+    def test_functions_cannot_become_root(self):
         got = self.output('become_root')
         # In a user namespace there is no root that one could become.
         self.assertIn(got['setuid'], ('EPERM', 'EINVAL'))
@@ -173,7 +173,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
 
     # What can be written
 
-    def test_only_tmp_and_the_code_can_be_written(self):
+    def test_only_tmp_and_the_code_are_writable(self):
         paths = ['/new', '/etc/passwd', '/etc/new', '/usr/new', '/root/new',
                  '/qinling/agent.py', '/qinling/new', '/dev/new',
                  '/proc/sys/kernel/hostname', '/proc/sysrq-trigger',

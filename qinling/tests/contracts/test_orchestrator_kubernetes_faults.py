@@ -45,7 +45,7 @@ class TestApiServer(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.ping(self.claim(driver))
         self.assertEqual({RUNTIME}, set(driver.pools()))
 
-    def test_errors_that_do_not_end(self):
+    def test_permanent_errors(self):
         driver = self.make_driver(request_timeout=1)
         self.faults.status(500, times=None, verb='create',
                            resource='deployments')
@@ -55,7 +55,7 @@ class TestApiServer(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.faults.clear()
         self.ensure(driver)
 
-    def test_claim_that_is_refused(self):
+    def test_rejected_claim(self):
         driver = self.make_pool(pool_size=2)
         self.faults.status(500, verb='patch', resource='pods',
                            subresource='')
@@ -65,7 +65,7 @@ class TestApiServer(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.ping(worker)
         self.await_claimed(worker)
 
-    def test_claim_whose_answer_is_lost(self):
+    def test_claim_with_a_lost_response(self):
         driver = self.make_pool(pool_size=2)
         self.faults.status(500, after=True, verb='patch', resource='pods',
                            subresource='')
@@ -76,7 +76,7 @@ class TestApiServer(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.await_claimed(worker)
         self.wait_until(lambda: [worker] == driver.claimed())
 
-    def test_claim_that_is_cut(self):
+    def test_interrupted_claim(self):
         driver = self.make_pool(pool_size=2)
         self.faults.reset(times=2, verb='patch', resource='pods')
         first = self.claim(driver)
@@ -93,14 +93,14 @@ class TestApiServer(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.assertRaises(exception.TemporaryError, self.claim, driver)
         self.ping(self.claim(driver))
 
-    def test_resize_that_fails(self):
+    def test_failed_resize(self):
         driver = self.make_pool()
         fault = self.faults.status(422, times=None, verb='patch',
                                    subresource='resize')
         self.ping(self.claim(driver))
         self.wait_until(lambda: fault.met)
 
-    def test_release_that_is_not_heard(self):
+    def test_failed_release(self):
         driver = self.make_pool()
         worker = self.claim(driver)
         self.faults.status(500, times=None, verb='delete', resource='pods')
@@ -121,7 +121,7 @@ class TestApiServer(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.ping(self.claim(driver))
         self.assertEqual([], driver.lost)
 
-    def test_begins_when_the_cluster_is_back(self):
+    def test_start_before_the_cluster(self):
         driver = self.make_driver(request_timeout=1)
         self.faults.reset(times=None)
         self.assertRaises(exception.TemporaryError, self.ensure, driver)
@@ -173,7 +173,7 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.assertEqual({}, driver.pools())
         self.wait_until(lambda: not self.cluster.pods())
 
-    def test_new_image_that_never_gets_ready(self):
+    def test_new_image_never_ready(self):
         driver = self.make_pool(ready_timeout=2)
         self.kubelet.never_ready(self.images[1])
         self.assertRaises(exception.PermanentError, self.ensure, driver, 1)
@@ -203,7 +203,7 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
     def test_claimed_worker_dies(self):
         self.check_death(False, 'exit code 137')
 
-    def test_claimed_worker_takes_too_much_memory(self):
+    def test_claimed_worker_exceeds_its_memory(self):
         self.check_death(True, 'OOMKilled')
 
     def check_death(self, own_fault, sentence):
@@ -216,7 +216,7 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.assertIn(sentence, death.sentence)
         self.await_claimed()
 
-    def test_worker_is_deleted_by_somebody(self):
+    def test_worker_deleted_by_another_user(self):
         driver = self.make_pool()
         worker = self.claim(driver)
         self.admin().delete_namespaced_pod(worker.name,
@@ -279,7 +279,7 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
             self.make_driver(ready_timeout=1))
         self.assertIn('unschedulable', str(error))
 
-    def test_many_claims_at_once(self):
+    def test_concurrent_claims(self):
         driver = self.make_pool(pool_size=1)
         workers = []
         threads = [threading.Thread(
@@ -296,7 +296,7 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
 class TestEngines(kubernetes_drivers.Troubled, base.BaseTestCase):
     """Tests of engines with shared workers."""
 
-    def test_one_that_has_just_begun_is_not_dead(self):
+    def test_newly_started_engines_are_not_dead(self):
         # Long enough that the first one does not look again meanwhile.
         first = self.make_pool(engine_lease=900)
         second = self.make_pool(engine_lease=900)

@@ -50,7 +50,7 @@ class TestImages(kubernetes_drivers.StandIn, base.BaseTestCase):
         self.assertFalse(outcome.success)
         self.assertIn('64 MiB', outcome.sentence)
 
-    def test_log_that_is_no_text(self):
+    def test_binary_log(self):
         outcome = self.run_image('example/binary-log:1')
         self.assertTrue(outcome.success)
         self.assertIn('no text', outcome.log)
@@ -69,19 +69,19 @@ class TestImages(kubernetes_drivers.StandIn, base.BaseTestCase):
         self.assertIn('ErrImagePull', str(error))
         self.wait_until(lambda: not self.cluster.pods())
 
-    def test_name_that_is_none(self):
+    def test_invalid_name(self):
         error = self.assertRaises(exception.PermanentError, self.run_image,
                                   'example/NOTHING:1')
         self.assertIn('InvalidImageName', str(error))
         self.wait_until(lambda: not self.cluster.pods())
 
-    def test_slow_start_is_not_the_functions_time(self):
+    def test_slow_starts_do_not_count_as_run_time(self):
         self.cluster.kubelet.slow_ready(1.5)
         outcome = self.run_image('example/echo:1', 'a', timeout=1)
         self.assertTrue(outcome.success)
         self.assertLess(outcome.duration, 1.5)
 
-    def test_pod_that_is_deleted(self):
+    def test_deleted_pod(self):
         self.cluster.kubelet.slow_ready(30)
 
         def delete():

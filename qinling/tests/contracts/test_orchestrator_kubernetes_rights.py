@@ -61,7 +61,7 @@ class TestRights(kubernetes_drivers.StandIn, base.BaseTestCase):
         for instance in (driver, second):
             instance.close()
 
-    def test_what_is_needed_is_what_is_given(self):
+    def test_required_rights_equal_granted_rights(self):
         self.live()
         self.assertEqual([], [call for call in self.cluster.calls
                               if call.code == 403])

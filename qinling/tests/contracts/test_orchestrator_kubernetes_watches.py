@@ -22,12 +22,12 @@ class TestWatches(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.kubelet.kill(self.cluster.namespace, worker.name)
         self.wait_until(lambda: [worker] == driver.lost)
 
-    def test_cut(self):
+    def test_interrupted_watch(self):
         driver = self.make_pool()
         self.cluster.cut_watches()
         self.check_sees(driver)
 
-    def test_what_happened_meanwhile(self):
+    def test_changes_during_an_interruption(self):
         driver = self.make_pool()
         worker = self.claim(driver)
         self.faults.status(500, times=6, verb='watch')

@@ -58,11 +58,11 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         """Return the processes of all workers in a driver's records."""
         return [process._popen.pid for process in driver._processes]
 
-    def test_isolation_is_told(self):
+    def test_isolation_is_reported(self):
         self.assertEqual(self.launcher,
                          self.make_driver().describe()['isolation'])
 
-    def test_idle_worker_that_dies_is_replaced(self):
+    def test_dead_idle_workers_are_replaced(self):
         driver = self.make_pool(pool_size=1)
         victim, = self.workers(driver)
         victims = [victim, *processes.descendants(victim)]
@@ -87,7 +87,7 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         self.assertEqual([], [pid for pid in pids if agents.alive(pid)])
         self.assertEqual(['root'], os.listdir(driver._directory.path))
 
-    def test_close_leaves_nothing(self):
+    def test_close_leaves_no_files(self):
         driver = self.make_pool(pool_size=2)
         worker = self.claim(driver)
         driver.close()
@@ -96,7 +96,7 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         self.assertRaises(exception.TemporaryError, self.claim, driver)
         driver.close()
 
-    def test_release_ends_what_runs(self):
+    def test_release_ends_running_processes(self):
         driver = self.make_pool()
         worker = self.claim(driver)
         client = self.connect(worker)
@@ -121,7 +121,7 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         except OSError:
             pass
 
-    def test_worker_that_never_starts(self):
+    def test_worker_never_starts(self):
         languages.LANGUAGES['broken'] = languages.Language(
             'broken', 'python.py',
             ('-I', '-c', 'raise SystemExit("sad words")'))
@@ -133,7 +133,7 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         self.assertIsNone(driver.pools().get('r'))
         self.wait_until(lambda: not driver._total)
 
-    def test_workers_that_start_no_more_make_no_hot_loop(self):
+    def test_failing_starts_cause_no_hot_loop(self):
         driver = self.make_pool(pool_size=2)
         starts = []
         launch = driver._starter.launch
@@ -187,7 +187,7 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
                                   if name.startswith(f'qinling-{owner.pid}-')])
         driver.ensure_pool(orchestrators.RuntimeSpec('r', 'python3'))
 
-    def test_directory_of_another_one(self):
+    def test_directory_of_another_user(self):
         directory = self.useFixture(fixtures.TempDir()).path
         self.make_driver(directory)
         error = self.assertRaises(

@@ -48,7 +48,7 @@ class Quotas:
     def function(self, ctx=None):
         return self.core.function(ctx, runtime_id=self.runtime)
 
-    def test_functions_made_at_once(self):
+    def test_concurrent_function_creation(self):
         self.limit(functions=3)
         self.assertEqual(MANY - 3, self.refused(*[self.function] * MANY))
         self.assertEqual(3, self.usage()['functions'])
@@ -56,11 +56,11 @@ class Quotas:
         self.assertEqual(3, len(self.core.packages()))
         self.function(fixtures.caller('other'))
 
-    def test_the_first_ones_of_a_project_by_the_defaults(self):
+    def test_default_quotas_of_a_new_project(self):
         self.core.conf.set_override('functions', 2, group='quota')
         self.assertEqual(MANY - 2, self.refused(*[self.function] * MANY))
 
-    def test_versions_jobs_and_webhooks_made_at_once(self):
+    def test_concurrent_creation_of_versions_jobs_and_webhooks(self):
         id = self.function().id
         self.limit(versions=2, jobs=2, webhooks=2)
         services, ctx = self.services, self.ctx
@@ -96,14 +96,14 @@ class Quotas:
         self.services.functions.delete(self.ctx, row.id)
         self.assertEqual(size, self.usage()['storage_bytes'])
 
-    def test_what_is_gone_makes_room(self):
+    def test_deleted_rows_free_quota(self):
         self.limit(functions=1)
         id = self.function().id
         self.assertRaises(exception.QuotaExceeded, self.function)
         self.services.functions.delete(self.ctx, id)
         self.function()
 
-    def test_jobs_that_have_ended_do_not_count(self):
+    def test_ended_jobs_do_not_count(self):
         self.limit(jobs=1)
         values = {'function_id': self.function().id, 'pattern': '@daily'}
         jobs = self.services.jobs

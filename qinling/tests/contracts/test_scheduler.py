@@ -49,7 +49,7 @@ class Scheduling:
     def executions(self):
         return self.db.read(lambda tx: crud.select(tx, models.Execution))
 
-    def test_each_tick_has_one_execution(self):
+    def test_each_fire_time_has_one_execution(self):
         """Fire each time once, although half of the jobs missed several times.
         """
         ids = [self.job(minutes=number % 2 * 3, misfire='all', count=4)
@@ -78,7 +78,7 @@ class Scheduling:
             # The minute may have ended meanwhile.
             self.assertIn(len(fired), (4,) if number % 2 else (1, 2))
 
-    def test_many_functions_and_many_jobs_at_once(self):
+    def test_many_functions_and_jobs_concurrently(self):
         """Fire jobs in different orders without a deadlock."""
         functions = [self.core.function().id for _ in range(6)]
         for number in range(JOBS):
@@ -93,7 +93,7 @@ class Scheduling:
         for id in functions:
             self.assertEqual(10, self.core.row(models.Function, id).count)
 
-    def test_a_pause_and_a_tick(self):
+    def test_pausing_while_firing(self):
         """Fire a job before a concurrent pause, or not at all."""
         peer = self.scheduler()
         for _ in range(ROUNDS):
@@ -118,7 +118,7 @@ class Scheduling:
                 self.assertIn('finished job', str(e))
         return call
 
-    def test_a_job_and_the_end_of_its_function(self):
+    def test_creating_a_job_while_deleting_its_function(self):
         for _ in range(ROUNDS):
             function = self.core.function().id
             created = []
@@ -139,7 +139,7 @@ class Scheduling:
             remaining = self.core.row(models.Function, function)
             self.assertEqual(bool(created), remaining is not None)
 
-    def test_a_look_finds_what_is_due(self):
+    def test_poll_returns_due_jobs(self):
         far = models.now() + datetime.timedelta(days=1)
         for _ in range(20):
             self.job(next_execution_time=far)

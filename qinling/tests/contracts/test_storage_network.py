@@ -31,37 +31,37 @@ class NetworkContract(network_stores.OneSwift, storage.StorageContract):
                 functools.partial(driver.delete, UNKNOWN),
                 lambda: list(driver.list_keys(0))]
 
-    def test_other_bytes_than_those_put(self):
+    def test_changed_bytes_are_detected(self):
         stored = self.put(b'the function')
         self.overwrite(stored.key, b'another one')
         e = self.assertRaises(exception.TemporaryError, self.driver.open,
                               stored.key)
         self.assertIn(stored.key, str(e))
 
-    def test_a_store_that_is_down(self):
+    def test_store_is_down(self):
         with network_stores.closed_port() as url:
             for call in self.calls(self.elsewhere(url)):
                 self.assertRaises(exception.TemporaryError, call)
 
-    def test_a_store_that_never_answers(self):
+    def test_store_never_answers(self):
         with network_stores.silent() as url:
             self.assertRaises(exception.TemporaryError,
                               self.elsewhere(url).open, UNKNOWN)
 
-    def test_a_store_that_fails_or_refuses(self):
+    def test_store_fails_or_rejects(self):
         for status in (401, 403, 500, 503):
             with network_stores.answering(status) as url:
                 for call in self.calls(self.elsewhere(url)):
                     self.assertRaises(exception.TemporaryError, call)
 
-    def test_a_connection_that_breaks_in_the_midst_of_a_put(self):
+    def test_connection_lost_during_a_put(self):
         with network_stores.cutting(self.swift.url, sent_limit=300_000) as url:
             self.assertRaises(
                 exception.TemporaryError, self.elsewhere(url).put,
                 io.BytesIO(bytes(5_000_000)))
         self.assertEqual(set(), self.keys())
 
-    def test_a_connection_that_breaks_in_the_midst_of_a_fetch(self):
+    def test_connection_lost_during_a_fetch(self):
         stored = self.put(bytes(5_000_000))
         with network_stores.cutting(
                 self.swift.url, received_limit=300_000) as url:
@@ -89,7 +89,7 @@ class TestSwift(NetworkContract, base.BaseTestCase):
         self.driver._swift.put(
             self.driver._auth, self.driver._url(key), io.BytesIO(data))
 
-    def test_a_container_that_is_not_there_yet(self):
+    def test_missing_container_is_created(self):
         self.assertEqual(set(), self.keys())
         self.assertRaises(FileNotFoundError, self.driver.open, UNKNOWN)
         self.driver.delete(UNKNOWN)
@@ -106,7 +106,7 @@ class TestSwift(NetworkContract, base.BaseTestCase):
         with mock.patch.object(external.Swift, '_request', two_at_most):
             self.assertEqual(keys, self.keys())
 
-    def test_a_token_that_is_revoked(self):
+    def test_revoked_token(self):
         key = self.put(b'0').key
         auth, session = self.driver._auth, self.driver._swift._session
         for call in (lambda: self.put(bytes(100_000)), self.keys,
@@ -116,7 +116,7 @@ class TestSwift(NetworkContract, base.BaseTestCase):
                 headers={'X-Subject-Token': auth.get_token(session)})
             call()
 
-    def test_credentials_that_are_not_there(self):
+    def test_missing_credentials(self):
         e = self.assertRaises(ValueError, swift.Driver, self.load())
         self.assertIn('[swift] auth_type', str(e))
 
@@ -142,7 +142,7 @@ class TestS3(NetworkContract, base.BaseTestCase):
         network_stores.s3_client(self.conf).put_object(
             self.conf.s3.bucket, key, io.BytesIO(data), len(data))
 
-    def test_a_bucket_that_is_not_there(self):
+    def test_missing_bucket(self):
         driver = s3.Driver(self.s3_conf())
         e = self.assertRaises(exception.TemporaryError, driver.put,
                               io.BytesIO(b'bytes'))
@@ -160,7 +160,7 @@ class TestS3(NetworkContract, base.BaseTestCase):
         self.assertEqual([], list(driver.list_keys(0)))
         self.assertEqual(1, len(self.keys()))
 
-    def test_a_key_that_is_wrong(self):
+    def test_wrong_key(self):
         driver = s3.Driver(self.s3_conf(
             bucket=self.conf.s3.bucket, secret_key='wrong'))
         for call in self.calls(driver):

@@ -58,7 +58,7 @@ class Promises:
         row = self.functions.get(self.ctx, self.function)
         self.assertEqual((50, 50), (row.latest_version, row.version_counter))
 
-    def test_the_limit_holds_for_many_at_once(self):
+    def test_concurrent_publishing_respects_the_limit(self):
         self.core.conf.set_override('max_versions', 5,
                                     group='resource_limits')
         results = at_once(12, self.publish)
@@ -68,7 +68,7 @@ class Promises:
         for error in refused:
             self.assertIsInstance(error, exception.FunctionVersionLimit)
 
-    def test_numbers_are_never_given_again(self):
+    def test_numbers_are_never_reused(self):
         self.publish()
         for number in (2, 3, 4):
             self.assertEqual(number, self.publish())
@@ -76,7 +76,7 @@ class Promises:
             row = self.functions.get(self.ctx, self.function)
             self.assertEqual(1, row.latest_version)
 
-    def test_a_delete_and_an_alias_never_both_win(self):
+    def test_delete_and_alias_never_both_succeed(self):
         for _ in range(10):
             number = self.publish()
             name = f'a{number}'
@@ -93,7 +93,7 @@ class Promises:
                 self.assertIsInstance(
                     deleted, exception.FunctionVersionInUse)
 
-    def test_a_delete_and_an_execution_never_both_win(self):
+    def test_delete_and_execution_never_both_succeed(self):
         for _ in range(10):
             number = self.publish()
             order = fixtures.execution_request(
@@ -110,7 +110,7 @@ class Promises:
                 self.assertIsInstance(
                     deleted, exception.FunctionVersionInUse)
 
-    def test_a_package_goes_with_the_last_that_has_it(self):
+    def test_packages_are_deleted_with_their_last_user(self):
         for _ in range(5):
             numbers = [self.publish() for _ in range(3)]
             results = at_once(4, lambda place: self.functions.update(
@@ -124,7 +124,7 @@ class Promises:
             row = self.functions.get(self.ctx, self.function)
             self.assertEqual([row.package], self.core.packages())
 
-    def test_one_rollback_of_many_is_one_step(self):
+    def test_only_one_concurrent_rollback_succeeds(self):
         for number in range(4):
             self.publish()
         self.aliases.create(self.ctx, {
@@ -142,7 +142,7 @@ class Promises:
             if error not in done:
                 self.assertIsInstance(error, exception.PreconditionFailed)
 
-    def test_a_name_is_taken_once(self):
+    def test_names_are_unique(self):
         results = at_once(8, lambda _: self.aliases.create(self.ctx, {
             'name': 'a', 'function_id': self.function}))
         done = [result for result in results
@@ -160,7 +160,7 @@ class Promises:
         self.assertEqual(
             'Prod', self.aliases.get(self.ctx, 'Prod').name)
 
-    def test_counts_lose_nothing(self):
+    def test_concurrent_counts_are_exact(self):
         number = self.publish()
         order = fixtures.execution_request(
             self.function, sync=False, function_version=number)
@@ -169,7 +169,7 @@ class Promises:
         row = self.versions.get(self.ctx, self.function, number)
         self.assertEqual((20, 1), (row.count, row.revision))
 
-    def test_versions_go_with_their_function(self):
+    def test_versions_are_deleted_with_their_function(self):
         self.publish()
         self.functions.update(self.ctx, self.function, {},
                               io.BytesIO(OTHER))

@@ -23,7 +23,7 @@ class TestDbManage(base.BaseTestCase):
             line for line in program.log.read_text().splitlines()
             if ' INFO ' not in line)
 
-    def test_a_life(self):
+    def test_life_of_a_database(self):
         code, text = self.manage('check')
         self.assertEqual(1, code)
         self.assertIn('run qinling-db-manage upgrade', text)
@@ -97,19 +97,19 @@ class TestStatus(base.BaseTestCase):
         return (program.process.wait(servers.PATIENCE),
                 program.log.read_text())
 
-    def test_schema_that_is_missing(self):
+    def test_missing_schema(self):
         code, text = self.check()
         self.assertEqual(2, code, text)
         self.assertIn('this release needs', text)
 
-    def test_isolation_that_is_missing(self):
+    def test_missing_isolation(self):
         _, text = self.check(process={'isolation': 'none'})
         self.assertIn('isolation: none', text)
         self.assertIn('Result: Warning', text)
 
     STRICT = {'isolation': 'strict', 'cgroup': 'off'}
 
-    def test_strict_isolation_that_cannot_be_had(self):
+    def test_unavailable_strict_isolation(self):
         code, text = self.check(process=self.STRICT)
         self.assertEqual(2, code, text)
         self.assertIn('isolation is strict, and this machine lacks',
@@ -118,7 +118,7 @@ class TestStatus(base.BaseTestCase):
     def test_engine_does_not_start_without_strict_isolation(self):
         self.does_not_start()
 
-    def test_nor_do_several_of_one_program(self):
+    def test_several_engines_do_not_start_without_strict_isolation(self):
         self.does_not_start(engine={'workers': 2})
 
     def does_not_start(self, **config):

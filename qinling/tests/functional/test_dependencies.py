@@ -61,7 +61,7 @@ class TestDependencies(Case):
             'npm_registry': f'http://{cls.index.address}/npm'},
             engine={'queue_timeout': 120})
 
-    def test_installed_once_for_all(self):
+    def test_dependencies_are_installed_once(self):
         self.index.wheel('first', 'WORD = "installed"\n')
         function = self.client.create(needing('first'))
         self.assertEqual('pip', function['code']['dependencies']['kind'])
@@ -86,7 +86,7 @@ class TestDependencies(Case):
         self.assertEqual(409, self.client.call(
             'POST', f'/v1/functions/{function["id"]}/build')[0])
 
-    def test_at_the_same_time(self):
+    def test_concurrent_builds(self):
         self.index.wheel('many', 'WORD = "one"\n')
         functions = [self.client.create(needing('many'))['id']
                      for _ in range(3)]
@@ -97,7 +97,7 @@ class TestDependencies(Case):
                 self.client.ended(row['id'])))
         self.assertEqual(1, self.index.fetches('many'))
 
-    def test_failed_and_tried_again(self):
+    def test_failed_builds_can_be_retried(self):
         function = self.client.create(needing('later'))['id']
         self.assertIn('No matching distribution found for later',
                       self.fails(function, 'pip ended with exit code 1.'))
@@ -109,7 +109,7 @@ class TestDependencies(Case):
             'POST', f'/v1/functions/{function}/build')[0])
         self.assertEqual('late', servers.output(self.client.run(function)))
 
-    def test_versions_keep_theirs(self):
+    def test_versions_keep_their_dependencies(self):
         # Which other tests need, too.
         self.index.wheel('first', 'WORD = "installed"\n')
         self.index.wheel('many', 'WORD = "one"\n')

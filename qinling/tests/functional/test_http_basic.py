@@ -46,7 +46,7 @@ class TestHttpBasic(base.BaseTestCase):
             'POST', '/v1/runtimes', {'image': 'python3'})[0])
         self.assertNotIn(PASSWORD, server.program.log.read_text())
 
-    def test_a_file_that_does_not_do(self):
+    def test_invalid_file(self):
         program = self.useFixture(servers.Program(
             'standalone', '--state-dir', self.create_tempfiles(
                 [('x', '')])[0] + '.d', '--port', '0',

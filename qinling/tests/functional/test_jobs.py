@@ -96,7 +96,7 @@ class Killing:
         return self.db.read(
             lambda tx: crud.count(tx, models.Execution))
 
-    def test_each_tick_has_one_execution(self):
+    def test_each_fire_time_has_one_execution(self):
         function = self.insert(models.Function)
         start = minutes_ago(TICKS - 1)
         ids = [self.insert(
@@ -235,7 +235,7 @@ class TestStandalone(base.BaseTestCase):
             row['status'], row['attempt'], row['next_attempt_at']), row)
         self.assertGreaterEqual(row['updated_at'], waiting)
 
-    def test_somebody_is_told_of_the_failure(self):
+    def test_failures_invoke_the_handler(self):
         handler = self.client.create(HANDLER)['id']
         function = self.policy(UNSTEADY, on_failure={'function_id': handler})
         failed = self.client.ended(self.client.run(
@@ -271,7 +271,7 @@ class TestStandalone(base.BaseTestCase):
 class TestNoMessage(base.BaseTestCase):
     """Tests of an engine without messages about ended executions."""
 
-    def test_work_for_a_row_that_is_gone_is_stopped(self):
+    def test_work_for_a_deleted_row_is_stopped(self):
         server = self.useFixture(servers.Standalone(
             engine={'lease': 3, 'sweep_interval': 1}))
         client = server.client
@@ -294,7 +294,7 @@ class TestCloud(base.BaseTestCase):
                                'queue_timeout': 15, 'max_attempts': 10}))
         self.client = self.server.client
 
-    def test_an_engine_dies_among_ticks(self):
+    def test_an_engine_dies_between_fire_times(self):
         function = self.client.create(ADDER)['id']
         _, job = self.client.call('POST', '/v1/jobs', {
             'function_id': function, 'pattern': '* * * * *', 'count': 40,
@@ -333,7 +333,7 @@ class TestCloud(base.BaseTestCase):
         for id in ids:
             servers.wait_for(lambda: self.client.log(id), 'the log')
 
-    def test_cancel_of_what_a_dead_engine_held(self):
+    def test_cancel_of_an_execution_of_a_dead_engine(self):
         function = self.client.create(SLEEPER, timeout=60)['id']
         id = self.client.run(function, {'seconds': 50}, sync=False)['id']
         servers.wait_for(lambda: sum(map(

@@ -225,7 +225,7 @@ class TestProjects(servers.Shared, Secret):
         identity.revoke(account.project_id, account.user_id, 'reader')
         self.becomes(client, 401)
 
-    def test_a_user_is_disabled(self):
+    def test_disabled_user(self):
         account, client = self.server.create_client('member')
         self.becomes(client, 200)
         self.server.identity.call(
@@ -257,7 +257,7 @@ class TestAway(Secret):
 class TestExpiry(base.BaseTestCase):
     """Tests of short-lived tokens."""
 
-    def test_it(self):
+    def test_tokens_expire(self):
         identity = self.useFixture(keystone.Keystone(expiration=8))
         server = self.useFixture(servers.Standalone(**options(identity)))
         account = identity.user(identity.project(), 'member')

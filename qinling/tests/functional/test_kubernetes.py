@@ -83,7 +83,7 @@ class TestStandalone(Clustered):
             self.function(), name='Bob'))
         self.assertIn(('', 'pods/proxy', 'create'), self.cluster.rules())
 
-    def test_warm_executions_ask_the_cluster_nothing(self):
+    def test_warm_executions_send_no_requests_to_the_cluster(self):
         self.serve()
         function = self.function()
         self.run_sync(function)
@@ -153,7 +153,7 @@ class TestStandalone(Clustered):
         base.wait_for(lambda: self.workers(function) >= count,
                       'the worker of before')
 
-    def test_deleted_function_leaves_nothing(self):
+    def test_deleted_functions_leave_no_pods(self):
         self.serve()
         function = self.function()
         self.run_sync(function)
@@ -177,7 +177,7 @@ class TestStandalone(Clustered):
             pod for pod in self.cluster.pods() if 'python3' not in
             pod['spec']['containers'][0]['image']], 'the end of the pods')
 
-    def test_image_that_fails(self):
+    def test_failing_image(self):
         self.serve()
         function = self.client.form('POST', '/v1/functions', {
             'code': '{"source": "image", "image": "example/fail:1"}'},

@@ -127,7 +127,7 @@ class TestLanguages(servers.Shared, base.BaseTestCase):
         self.assertIn('has no file main', servers.output(latest))
         self.assertEqual('Python', servers.output(pinned))
 
-    def test_versions_get_the_new_image_if_that_is_said(self):
+    def test_versions_get_the_new_image_on_request(self):
         _version, latest, pinned = self.upgrade(upgrade_versions=True)
         for row in (latest, pinned):
             self.assertIn('has no file main', servers.output(row))

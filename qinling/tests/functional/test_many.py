@@ -17,7 +17,7 @@ SLEEPER = ('import time\n\n\ndef main(seconds=0, **kwargs):\n'
 class TestEngines(base.BaseTestCase):
     """Tests of two engines with separate workers."""
 
-    def test_they_answer_together(self):
+    def test_answers_are_combined(self):
         cloud = self.useFixture(servers.Cloud(
             engines=2, process={'pool_size': 2}))
         client = cloud.client
@@ -52,7 +52,7 @@ class TestEngines(base.BaseTestCase):
 class TestWorkers(base.BaseTestCase):
     """Tests of several engines of one program."""
 
-    def test_one_that_dies_is_started_again(self):
+    def test_dead_engines_are_restarted(self):
         cloud = self.useFixture(servers.Cloud(
             engine={'workers': 2, 'lease': 3, 'sweep_interval': 1},
             process={'pool_size': 1}))

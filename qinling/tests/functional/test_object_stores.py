@@ -34,7 +34,7 @@ class TestCloud(base.BaseTestCase):
         self.mine = servers.Client(
             self.cloud.client.url, test_keystone.headers(self.account))
 
-    def test_an_engine_that_dies_and_a_store_that_is_down(self):
+    def test_dead_engine_and_unavailable_store(self):
         function = self.mine.create(TELL)['id']
         path = f'/v1/functions/{function}'
         row = self.mine.run(function)

@@ -30,7 +30,7 @@ TRACE = '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01'
 class TestStandalone(base.BaseTestCase):
     """Tests on one machine."""
 
-    def test_systemd_is_told(self):
+    def test_systemd_is_notified(self):
         path = self.useFixture(fixtures.TempDir()).join('notify')
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(listener.close)
@@ -46,7 +46,7 @@ class TestStandalone(base.BaseTestCase):
         self.assertEqual(0, server.program.stop())
         self.assertEqual(b'STOPPING=1', listener.recv(1000))
 
-    def test_options_that_can_be_changed(self):
+    def test_mutable_options(self):
         server = self.useFixture(servers.Standalone(
             resource_limits={'max_timeout': 10}, engine={'threads': 8}))
         client = server.client
@@ -66,7 +66,7 @@ class TestStandalone(base.BaseTestCase):
             servers.wait_for(
                 lambda: words in server.program.log.read_text(), words)
 
-    def test_a_broken_file_changes_nothing(self):
+    def test_broken_files_change_no_options(self):
         server = self.useFixture(servers.Standalone())
         server.program.file.write_text('this is no configuration')
         server.program.process.send_signal(signal.SIGHUP)
@@ -93,7 +93,7 @@ class TestStandalone(base.BaseTestCase):
         for record in about:
             self.assertRegex(record['context']['request_id'], ID)
 
-    def test_figures(self):
+    def test_metrics(self):
         server = self.useFixture(servers.Standalone(
             metrics={'api_port': 0}))
         port = servers.wait_for(lambda: re.search(
@@ -245,7 +245,7 @@ class TestCloud(servers.Shared, base.BaseTestCase):
             self.assertEqual('default', payload['initiator']['user_id'])
             self.assertRegex(payload['initiator']['request_id'], ID)
 
-    def test_health_and_figures_of_both(self):
+    def test_health_and_metrics_of_both(self):
         for program, name in (
                 (self.server.api, 'qinling_api_request_duration_seconds'),
                 (self.server.engines[0], 'qinling_pool_workers')):

@@ -32,7 +32,7 @@ class QuickstartTest(base.BaseTestCase):
         self.assertEqual(code, ran.returncode, ran.stdout + ran.stderr)
         return ran.stdout
 
-    def test_from_nothing_to_a_function_and_back(self):
+    def test_script_runs_a_function_and_cleans_up(self):
         self.useFixture(environments.PackageIndex())
         self.addCleanup(self.quickstart, '--stop')
         url = self.first_run()

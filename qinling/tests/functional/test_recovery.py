@@ -109,7 +109,7 @@ class TestStandalone(base.BaseTestCase):
         self.assertEqual(1, second.process.wait(servers.PATIENCE))
         self.assertIn('Choose another port', second.log.read_text())
 
-    def test_state_directory_that_cannot_be(self):
+    def test_unusable_state_directory(self):
         second = self.useFixture(servers.Program(
             'standalone', '--state-dir', '/dev/null/x', '--port', '0'))
         self.assertEqual(1, second.process.wait(servers.PATIENCE))

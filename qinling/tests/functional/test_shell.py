@@ -65,7 +65,7 @@ class TestAll(shells.Case):
         self.assertIn('python3', text)
         self.assertIn('Function not found [name=nothing]', self.shell.errors)
 
-    def test_nobody_there(self):
+    def test_no_server(self):
         error = self.shell.fails('--qinling-url http://127.0.0.1:1 '
                                  'runtime list')
         self.assertEqual(

@@ -71,7 +71,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
             'code': json.dumps({'source': 'swift', 'swift': where}),
             'runtime_id': client.runtime()}, status=status)
 
-    def test_a_function_sees_what_is_its_owners(self):
+    def test_functions_see_their_owners_resources(self):
         name = uuid.uuid4().hex
         self.account.session().put(
             f'{self.server.url(self.account)}/{name}')
@@ -99,7 +99,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
                  'project': self.account.project_id, 'same': True},
                 servers.output(row), row)
 
-    def test_what_the_token_is(self):
+    def test_contents_of_the_token(self):
         row = self.mine.run(self.mine.create(TELL)['id'], '{"reveal": true}')
         result = servers.output(row)
         token = result['token']
@@ -126,7 +126,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
                 headers={'X-Auth-Token': token}, raise_exc=False)
             self.assertIn(answer.status_code, (400, 401, 403))
 
-    def test_what_is_told_of_the_token(self):
+    def test_tokens_are_not_logged(self):
         function = self.mine.create(TELL)
         row = self.mine.run(function['id'])
         self.assertEqual('success', row['status'], row)
@@ -154,7 +154,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
             'PUT', path, {'trust': 'false'})['trust'])
         self.assertEqual([], self.trust_of(self.account))
 
-    def test_a_trust_gives_little_and_goes_with_its_function(self):
+    def test_trusts_are_limited_and_deleted_with_the_function(self):
         self.server.identity.grant(
             self.account.project_id, self.account.user_id, 'admin')
         function = self.mine.create(LIST)
@@ -174,7 +174,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
         self.mine.call('DELETE', f'/v1/functions/{function["id"]}')
         self.assertEqual([], self.trust_of(self.account))
 
-    def test_who_changes_the_code_is_whom_it_acts_for(self):
+    def test_the_last_editor_becomes_the_trustor(self):
         function = self.mine.create(CODE % 'old')
         account, client = self.server.create_client(project={
             'id': self.account.project_id,
@@ -186,7 +186,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
         context = servers.output(client.run(function['id']))['context']
         self.assertEqual(account.user_id, context['user_id'])
 
-    def test_an_owner_who_loses_his_role(self):
+    def test_owner_loses_the_role(self):
         function = self.mine.create(TELL)
         self.server.identity.revoke(
             self.account.project_id, self.account.user_id, 'member')
@@ -219,7 +219,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
         status, answer = self.mine.call('POST', f'{path}/versions', {})
         self.assertEqual(403, status, answer)
 
-    def test_code_in_swift_that_cannot_be_had(self):
+    def test_unavailable_code_in_swift(self):
         self.server.upload(self.account, CODE % 'mine')
         for where, sentence in (
                 ({'container': 'code'}, 'Both container and object'),
@@ -243,7 +243,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
         self.assertEqual(404, self.mine.call(
             'GET', f'{path}?download=true')[0])
 
-    def test_who_may_give_nothing(self):
+    def test_users_without_roles_to_delegate(self):
         account, reader = self.server.create_client('reader', 'service')
         self.server.identity.grant(
             account.project_id, account.user_id, 'admin')
@@ -272,7 +272,7 @@ class TestFaults(base.BaseTestCase):
     def create(self, client, code=TELL, **fields):
         return client.create(code, **fields)['id']
 
-    def test_services_that_are_down(self):
+    def test_unavailable_services(self):
         cloud = self.useFixture(openstack.Clouded())
         account, mine = cloud.create_client()
         cloud.upload(account, CODE % 'mine')
@@ -309,7 +309,7 @@ class TestFaults(base.BaseTestCase):
         cloud.identity.start()
         self.assertEqual(3, len(cloud.trusts()))
 
-    def test_tokens_are_opened_anew(self):
+    def test_tokens_are_renewed(self):
         cloud = self.useFixture(openstack.Clouded(expiration=12))
         account, mine = cloud.create_client()
         function = self.create(mine)
@@ -326,7 +326,7 @@ class TestFaults(base.BaseTestCase):
             f'{cloud.identity.url}/auth/catalog',
             headers={'X-Auth-Token': second})
 
-    def test_trusts_that_were_lost(self):
+    def test_orphaned_trusts_are_swept(self):
         cloud = self.useFixture(openstack.Clouded())
         account, mine = cloud.create_client()
         surviving, deleted = self.create(mine), self.create(mine)

@@ -95,7 +95,7 @@ class Versions(servers.Shared):
         self.assertEqual('v1', servers.output(
             self.client.ended(queued['id'])))
 
-    def test_settings_are_frozen_by_reference(self):
+    def test_environment_and_secrets_are_frozen(self):
         function = self.client.create(
             'import os\n\n\ndef main(**kwargs):\n'
             '    return [os.environ.get(name, "")[::-1] for name in "AB"]\n',
@@ -177,7 +177,7 @@ class Versions(servers.Shared):
         self.assertEqual(204, self.client.call('DELETE', path)[0])
         self.assertEqual(2, self.publish(function))
 
-    def test_workers_of_versions_are_apart(self):
+    def test_versions_have_separate_workers(self):
         function = self.three()
         for version in (0, 1):
             self.client.run(function, function_version=version)

@@ -124,7 +124,7 @@ class Webhooks(servers.Shared):
         self.assertEqual(b'<p>/wA= {}', body)
         self.assertEqual((200, b''), self.send(row, method='HEAD')[::2])
 
-    def test_a_function_that_fails(self):
+    def test_failing_function(self):
         row = self.webhook('main.broken', sync=True)
         status, headers, body = self.send(row)
         self.assertEqual(502, status)
@@ -133,7 +133,7 @@ class Webhooks(servers.Shared):
         self.assertIn(id, json.loads(body)['faultstring'])
         self.assertIn('a secret of the function', self.client.log(id))
 
-    def test_a_function_that_takes_too_long(self):
+    def test_function_exceeds_the_timeout(self):
         function = self.client.create(
             'import time\n\n\ndef main(**kwargs):\n    time.sleep(30)\n',
             timeout=1)['id']
@@ -166,7 +166,7 @@ class Webhooks(servers.Shared):
             self.assertEqual(202, self.signed(row, b'{}', secret)[0])
         self.assertEqual(3, len(self.ran(row)))
 
-    def test_tries_at_once(self):
+    def test_concurrent_deliveries(self):
         """Run a delivery with many simultaneous tries once, with one answer.
         """
         for sync, status in ((False, 202), (True, 200)):
@@ -179,7 +179,7 @@ class Webhooks(servers.Shared):
                 'Idempotent-Replayed') for result in results].count('true'))
             self.assertEqual(1, len(self.ran(row)))
 
-    def test_executions_at_once(self):
+    def test_concurrent_executions(self):
         function = self.client.create(CODE, entry='main.slow')['id']
         # The last of those who do not wait must still find it running.
         for sync, state, seconds in ((True, 'success', 1),
@@ -213,7 +213,7 @@ class Webhooks(servers.Shared):
                 f'/v1/webhooks/{row["id"]}')['refused'] == 7
         servers.wait_for(count, 'the count of refused deliveries')
 
-    def test_no_such_webhook(self):
+    def test_unknown_webhook(self):
         for id in ('11111111-2222-4333-8444-555555555555', 'x'):
             status, body = self.client.call(
                 'POST', f'/v1/webhooks/{id}/invoke')
@@ -300,7 +300,7 @@ class TestRestart(base.BaseTestCase):
                 'the purge')
         self.assertNotEqual(first, self.send(row, 'one'))
 
-    def test_options_that_are_none(self):
+    def test_invalid_options(self):
         for group, name, value in (
                 ('secrets', 'encryption_keys', 'x'),
                 ('webhooks', 'rate_limit', 'often'),
