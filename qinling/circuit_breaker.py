@@ -61,6 +61,7 @@ class CircuitBreaker:
         # No server listens to this topic.
         self._cast = client.prepare(topic=f'{topic}.probe', retry=0)
         self._closed = threading.Event()
+        self._stopped = threading.Event()
         self._lock = threading.Lock()
         # The first call also creates the reply queue, which waits without a
         # timeout.
@@ -79,6 +80,10 @@ class CircuitBreaker:
         """
         if not self._closed.wait(REQUEST_TIMEOUT_SECONDS):
             raise exception.Unavailable(reason='the message bus is down.')
+
+    def stop(self) -> None:
+        """Stop probing; call before the transport is closed."""
+        self._stopped.set()
 
     def open(self) -> None:
         """Open the breaker after a failure of the bus."""
@@ -105,7 +110,12 @@ class CircuitBreaker:
     def _probe(self, probe: Callable[[], None]) -> None:
         tenacity.Retrying(
             wait=tenacity.wait_fixed(PROBE_INTERVAL_SECONDS),
+            stop=tenacity.stop_when_event_set(self._stopped),
+            sleep=tenacity.sleep_using_event(self._stopped),
+            retry_error_callback=lambda state: None,
             before_sleep=_log_failure)(probe)
+        if self._stopped.is_set():
+            return
         self._closed.set()
         LOG.info('The message bus is up.')
 

@@ -2,7 +2,6 @@
 """Identity of the caller, which every request carries."""
 
 import collections.abc
-import copy
 import dataclasses
 import typing
 
@@ -85,8 +84,8 @@ class RequestContext(context.RequestContext):
 
     def elevated(self) -> 'RequestContext':
         """Return a context of the same caller that sees all projects."""
-        elevated = copy.copy(self)
-        elevated.sees_all = True
+        elevated = object.__new__(type(self))
+        elevated.__dict__.update(self.__dict__, sees_all=True)
         return elevated
 
 

@@ -46,6 +46,12 @@ class NotAllowed(QinlingError):
     msg_fmt = 'This cannot be done to the resource: {reason}'
 
 
+class RequestTimeout(QinlingError):
+    http_code = 408
+    msg_fmt = ('The request body arrives too slowly; send it at once, over a '
+               'faster connection.')
+
+
 class Conflict(QinlingError):
     http_code = 409
     msg_fmt = 'The request conflicts with the present state: {reason}'
@@ -150,12 +156,21 @@ class FunctionAliasNotFound(NotFound):
     msg_fmt = 'FunctionAlias not found [name={name}]'
 
 
+class RolloutNotFound(NotFound):
+    msg_fmt = 'The alias {name} has no rollout.'
+
+
 class ExecutionNotFound(NotFound):
     msg_fmt = 'Execution not found [id={id}]'
 
 
 class ExecutionEnded(Conflict):
     msg_fmt = 'Execution {id} has ended already, its status is {status}.'
+
+
+class NotRunByFirstRequest(Conflict):
+    msg_fmt = ('The first request with this Idempotency-Key could not run '
+               'this execution; use a new key.')
 
 
 class ExecutionNotEnded(Conflict):
@@ -184,5 +199,17 @@ class TemporaryError(Exception):
     """Failure of a driver; a retry may succeed."""
 
 
+class NoRoom(TemporaryError):
+    """No worker may start at the moment, since other workers take the room.
+
+    Another worker has to end first; other failures of a driver are no reason
+    to end a worker.
+    """
+
+
 class PermanentError(Exception):
     """Failure of a driver; a retry would fail, too."""
+
+
+class TargetReplaced(PermanentError):
+    """The code or the settings of a target were replaced meanwhile."""

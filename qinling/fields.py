@@ -68,6 +68,8 @@ FUNCTION = (
     Field('environment', Kind.OBJECT, example='{"LEVEL": "debug"}'),
     Field('secrets', Kind.OBJECT, example='{"PASSWORD": "..."}',
           hidden=True),
+    Field('secret_modes', Kind.OBJECT, example='{"PASSWORD": "latest"}',
+          hidden=True),
     Field('trust', Kind.FLAG,
           help='Let the function act for you in the cloud.'),
 )

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent import futures
 import dataclasses
 import datetime
+import random
 import time
 import typing
 
@@ -24,6 +25,7 @@ import oslo_messaging  # noqa: H306
 
 from qinling import circuit_breaker
 from qinling import context
+from qinling.core.execution import lifecycle
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling.db import engines
@@ -33,8 +35,12 @@ from qinling.telemetry import metrics
 
 #: Seconds of a call on the bus beyond the work.
 RPC_MARGIN_SECONDS = 30
-#: Seconds without a heartbeat after which a call gives an engine up.
-MONITOR_TIMEOUT_SECONDS = 10
+#: Seconds without a heartbeat after which a call gives an engine up.  The
+#: answer may be lost, since oslo.messaging drops the answers to a client for
+#: a minute after an outage of RabbitMQ; the row has the result.
+MONITOR_TIMEOUT_SECONDS = 3
+#: Engines asked after the first one.
+MAX_OTHER_SERVERS = 3
 #: Seconds for an engine to answer a question about its workers.
 GATHER_TIMEOUT_SECONDS = 5
 
@@ -43,6 +49,12 @@ _NOT_SENT = (oslo_messaging.MessageDeliveryFailure, bus_exceptions.KombuError,
              OSError)
 
 _Json = dict[str, typing.Any]
+#: Times of :class:`.records.Ended`.
+_TIMES = ('updated_at', 'started_at')
+
+
+class _NotAnswered(exception.Unavailable):
+    """An engine refused a call, or did not answer."""
 
 
 def decode_message(value: _Json) -> records.ExecutionMessage:
@@ -55,15 +67,18 @@ def encode_ended(ended: records.Ended | None) -> _Json | None:
     """Return the end of an execution as plain data."""
     if ended is None:
         return None
-    return dict(vars(ended), updated_at=ended.updated_at.isoformat())
+    times = {name: value.isoformat() for name in _TIMES
+             if (value := getattr(ended, name))}
+    return {**vars(ended), **times}
 
 
 def decode_ended(value: _Json | None) -> records.Ended | None:
     """Return the end of an execution of plain data."""
     if value is None:
         return None
-    return records.Ended(**dict(value, updated_at=(
-        datetime.datetime.fromisoformat(value['updated_at']))))
+    times = {name: datetime.datetime.fromisoformat(value[name])
+             for name in _TIMES if value.get(name)}
+    return records.Ended(**{**value, **times})
 
 
 class EngineClient:
@@ -90,14 +105,49 @@ class EngineClient:
         """Return ``None``: the claiming engine is not known in advance."""
         return None
 
+    def close(self) -> None:
+        """Stop probing the bus; the transport is closed next."""
+        self._breaker.stop()
+
     def run(self, message: records.ExecutionMessage,
             target: targets.Target) -> records.Ended | None:
-        """Run an execution on any engine and wait for the end."""
-        timeout = (target.timeout + self._conf.engine.queue_timeout
-                   + RPC_MARGIN_SECONDS)
-        return decode_ended(self._call(
-            'run', timeout, message=dataclasses.asdict(message),
-            target=dataclasses.asdict(target)))
+        """Run an execution on any engine and wait for the end.
+
+        An engine that refuses, or is silent, does not decide for all: as long
+        as no engine has claimed the execution, others are asked.  A message
+        that arrives late finds the execution claimed.
+        """
+        options = self._conf.engine
+        timeout = (target.timeout + options.import_timeout
+                   + options.queue_timeout + RPC_MARGIN_SECONDS)
+        end = time.monotonic() + options.queue_timeout
+        arguments: _Json = {
+            'message': dataclasses.asdict(message),
+            'target': dataclasses.asdict(target)}
+        try:
+            return decode_ended(self._call('run', timeout, **arguments))
+        except _NotAnswered as e:
+            error = e
+        for server in self._other_servers():
+            if time.monotonic() > end or not lifecycle.is_unclaimed(
+                    self._db, message.id):
+                break
+            try:
+                return decode_ended(self._call(
+                    'run', timeout, server=server, **arguments))
+            except _NotAnswered as e:
+                error = e
+        raise error
+
+    def _other_servers(self) -> list[str | None]:
+        """Return the servers to ask after the first one, in a random order.
+
+        Engines with shared workers have no names here, so the bus chooses.
+        """
+        names: list[str | None] = [*engines.list_alive(
+            self._db, self._conf.engine.lease)]
+        random.shuffle(names)
+        return names[:MAX_OTHER_SERVERS] or [None] * MAX_OTHER_SERVERS
 
     def start(self, message: records.ExecutionMessage,
               target: targets.Target) -> None:
@@ -142,11 +192,6 @@ class EngineClient:
                                version=version)
         return [name for names in answers.values() for name in names]
 
-    def has_workers(self, runtime_id: str) -> bool:
-        """Return whether a runtime has claimed workers."""
-        return any(self._gather('has_workers', strict=True,
-                                runtime_id=runtime_id).values())
-
     def scale_up(self, target: targets.Target, count: int) -> None:
         """Start ``count`` more workers."""
         self._cast('scale_up', target=dataclasses.asdict(target),
@@ -178,13 +223,11 @@ class EngineClient:
         self._cast('detach', fanout=True, function_id=function_id,
                    version=version)
 
-    def _gather(self, method: str, strict: bool = False,
-                **arguments: typing.Any) -> dict[str | None, typing.Any]:
+    def _gather(self, method: str, **arguments: typing.Any
+                ) -> dict[str | None, typing.Any]:
         """Return the answer of each engine by the name of the engine.
 
         Engines with shared workers answer together, under ``None``.
-
-        :param strict: fail when any engine does not answer.
         """
         names: list[str | None] = [*engines.list_alive(
             self._db, self._conf.engine.lease)] or [None]
@@ -194,7 +237,7 @@ class EngineClient:
                 **arguments) for name in names}
         errors = {name: error for name, call in calls.items()
                   if (error := call.exception())}
-        if errors and (strict or len(errors) == len(calls)):
+        if len(errors) == len(calls):
             raise next(iter(errors.values()))
         return {name: call.result() for name, call in calls.items()
                 if name not in errors}
@@ -229,9 +272,10 @@ class EngineClient:
                 reason = f'the message bus is down ({type(e).__name__}).'
             except oslo_messaging.RemoteError as e:
                 if e.exc_type == exception.Unavailable.__name__:
-                    raise exception.Unavailable(e.value)
+                    raise _NotAnswered(e.value)
                 reason = f'an engine failed ({e.exc_type}).'
             except oslo_messaging.MessagingException as e:
                 metrics.rpc_failures.labels(method).inc()
-                reason = f'no engine answers ({type(e).__name__}).'
+                raise _NotAnswered(
+                    reason=f'no engine answers ({type(e).__name__}).')
             raise exception.Unavailable(reason=reason)

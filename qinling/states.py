@@ -23,6 +23,14 @@ class RuntimeStatus(str, enum.Enum):
     DELETING = 'deleting'
 
 
+#: Statuses of a runtime whose functions run.  While a pool changes, the old
+#: pool serves; a runtime that is created for versions serves when ready.
+SERVING_RUNTIMES = (RuntimeStatus.AVAILABLE, RuntimeStatus.UPGRADING,
+                    RuntimeStatus.CREATING)
+#: Statuses of a runtime that new functions may use.
+USABLE_RUNTIMES = (RuntimeStatus.AVAILABLE, RuntimeStatus.UPGRADING)
+
+
 class ExecutionStatus(str, enum.Enum):
     """Progress of an execution."""
 
@@ -77,6 +85,21 @@ class ExecutionReason(str, enum.Enum):
     PLATFORM = 'platform'
 
 
+class Trigger(str, enum.Enum):
+    """What created an execution."""
+
+    #: A request for one execution, or for a batch.
+    API = 'api'
+    #: A fire time of a job.
+    JOB = 'job'
+    #: A delivery to a webhook.
+    WEBHOOK = 'webhook'
+    #: The failure of another execution.
+    ON_FAILURE = 'on_failure'
+    #: A request to repeat an execution.
+    RERUN = 'rerun'
+
+
 class JobStatus(str, enum.Enum):
     """State of a job."""
 
@@ -98,6 +121,34 @@ class BuildStatus(str, enum.Enum):
     FAILED = 'failed'
 
 
+class RolloutStatus(str, enum.Enum):
+    """Progress of a rollout."""
+
+    #: Engines take the steps.
+    RUNNING = 'running'
+    #: The weights stay until a user decides.
+    PAUSED = 'paused'
+    #: The alias points at the new version.
+    SUCCEEDED = 'succeeded'
+    #: A guard did not hold, so the alias points at the old version.
+    ROLLED_BACK = 'rolled_back'
+    #: A user ended the rollout; the alias points at the old version.
+    ABORTED = 'aborted'
+    #: A user moved the alias meanwhile.
+    SUPERSEDED = 'superseded'
+
+
+class VersionState(str, enum.Enum):
+    """What still uses a version; computed, never stored."""
+
+    #: An alias, a job, a webhook or provisioned workers refer to the version.
+    ACTIVE = 'active'
+    #: Only executions without an end need the version.
+    DRAINING = 'draining'
+    #: Nothing uses the version.
+    DRAINED = 'drained'
+
+
 class Misfire(str, enum.Enum):
     """Policy of a job for fire times that passed without an engine."""
 
@@ -111,6 +162,9 @@ class Misfire(str, enum.Enum):
 
 #: Statuses of a job that still needs its function.
 LIVE_JOBS = (JobStatus.RUNNING.value, JobStatus.PAUSED.value)
+
+#: Statuses of a rollout that has not ended.
+LIVE_ROLLOUTS = (RolloutStatus.RUNNING.value, RolloutStatus.PAUSED.value)
 
 #: Model name -> {new status: statuses before the move}.
 MOVES: dict[str, dict[str, tuple[str, ...]]] = {
@@ -132,6 +186,14 @@ MOVES: dict[str, dict[str, tuple[str, ...]]] = {
         'paused': ('running', 'paused'),
         'cancelled': ('running', 'paused'),
         'done': ('running', 'paused'),
+    },
+    'Rollout': {
+        'running': ('running', 'paused'),
+        'paused': ('running',),
+        'succeeded': ('running', 'paused'),
+        'rolled_back': ('running',),
+        'aborted': ('running', 'paused'),
+        'superseded': ('running', 'paused'),
     },
     'Build': {
         'ready': ('building',),

@@ -19,8 +19,8 @@ usage() {
     cat <<END
 Usage: tools/quickstart.sh [options]
 
-Installs Qinling into a virtual environment, starts the server, uploads and
-runs a sample function, and prints the next steps. The server continues to run.
+Installs Qinling with its command line into a virtual environment, starts the
+server, uploads and runs a sample function, and prints the next steps. The server continues to run.
 A second run uses the existing environment, server and function.
 
 Options:
@@ -60,10 +60,11 @@ find_python || exit 1
 if [ "$ACTION" = stop ]; then
     exec "$PYTHON" tools/quickstart_server.py stop --state-dir "$STATE"
 fi
-install_into "$VENV" -e . || {
+install_into "$VENV" -e '.[cli]' || {
     echo "The installation into $VENV failed; see above." >&2
     exit 1
 }
+echo 'Starting the server ...'
 "$VENV/bin/python" tools/quickstart_server.py start --state-dir "$STATE" \
     --port "$PORT" --program "$VENV/bin/qinling-standalone" || exit 1
 exec "$VENV/bin/python" tools/quickstart_demo.py "$(cat "$STATE/endpoint")" \

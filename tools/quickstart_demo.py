@@ -12,6 +12,7 @@ import io
 import json
 import pathlib
 import secrets
+import shlex
 import signal
 import statistics
 import sys
@@ -176,8 +177,8 @@ def print_run(api: Api, execution: dict[str, typing.Any]) -> None:
         console.print_field('' if number else 'log', line)
 
 
-def demonstrate(api: Api) -> str:
-    """Show all features, step by step, and return the id of the function."""
+def demonstrate(api: Api) -> None:
+    """Show all features, step by step."""
     function, action = upload_sample(api, find_runtime(api))
     console.print_title(f'A function is {action}: {NAME}')
     console.print_field('id', function)
@@ -201,30 +202,31 @@ def demonstrate(api: Api) -> str:
                         'after the request')
 
     versions.demonstrate(api, function, build_package(versions.CHANGE))
-    return function
 
 
-def print_next_steps(url: str, function: str, runtime_id: str,
-                     stop_command: str) -> None:
-    """Print commands to try next."""
-    console.print_title('Next steps')
+def print_next_steps(url: str, stop_command: str) -> None:
+    """Print commands to paste into a terminal."""
+    programs = shlex.quote(f'{sys.prefix}/bin')
+    console.print_title('Next steps, to paste into this terminal')
     print(f"""\
-  Q={url}/v1
-  curl $Q/functions
-  curl $Q/executions -H 'Content-Type: application/json' \\
-       -d '{{"function_id": "{function}",
-            "input": {{"name": "you"}}, "sync": true}}'
+  # Find the program, and the server.
+  export PATH={programs}:"$PATH" QINLING_URL={url}
+
+  qinling function list -c Name -c Count -c Entry
+  qinling function invoke {NAME} name=you --show-log
+  qinling function execution list --function {NAME} --limit 5 \\
+      --sort created_at:desc -c Status -c Function_version -c Created_at
 
   # Run the present version of the alias.
-  curl $Q/executions -H 'Content-Type: application/json' \\
-       -d '{{"function_alias": "{versions.ALIAS}"}}'
-  curl $Q/aliases/{versions.ALIAS}/history
+  qinling function invoke {NAME} --alias {versions.ALIAS} name=you
+  qinling function alias history {versions.ALIAS}
 
-  # Your own function: a ZIP file with a function main() in main.py.
-  python3 -m zipfile -c mine.zip main.py
-  curl $Q/functions -F name=mine -F runtime_id={runtime_id} \\
-       -F 'code={{"source": "package"}}' -F entry=main.main \\
-       -F package=@mine.zip
+  # Your own function.
+  echo 'def main(name): return f"Hello, {{name}}"' > hello.py
+  qinling function create --replace --name hello --runtime python3 \\
+      --file hello.py --entry hello.main -c id -c name -c entry
+  qinling function invoke hello name=Ada
+  qinling help function
 
   # Stop the server; functions and executions stay stored.
   {stop_command}
@@ -239,11 +241,11 @@ def main(words: list[str]) -> int:
     url, stop_command = words
     api = Api(url)
     try:
-        print_next_steps(url, demonstrate(api), find_runtime(api),
-                         stop_command)
+        demonstrate(api)
     except Trouble as e:
         print(f'\n{e}', file=sys.stderr)
         return 1
+    print_next_steps(url, stop_command)
     return 0
 
 

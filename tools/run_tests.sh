@@ -155,11 +155,13 @@ run_tempest() {
 
 read_arguments "$@"
 find_python || give_up 'No Python 3.11 or newer with venv was found.'
-install_into "$VENV" -r requirements.txt -r test-requirements.txt -e '.[cli]' ||
+install_into "$VENV" --lock requirements.lock -e '.[cli]' ||
     give_up "The installation into $VENV failed; see above."
 BIN=$(cd "$VENV/bin" && pwd) || exit 1
 # Tests start programs of the environment by name.
 export PATH=$BIN:$PATH
+# stestr would start the interpreter that the caller chose.
+export PYTHON=$BIN/python
 # A test that hangs ends with a traceback that says where.
 export OS_TEST_TIMEOUT=${OS_TEST_TIMEOUT:-600}
 # Output and logs of a test are shown if the test fails.

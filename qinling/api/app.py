@@ -10,6 +10,7 @@ from qinling.api import middleware
 from qinling.api import pecan_patches
 from qinling.api import request_middleware
 from qinling.api import root
+from qinling.api import short_path
 from qinling.core import services as services_module
 from qinling.telemetry import health as health_module
 from qinling.telemetry import tracing
@@ -30,11 +31,13 @@ def create_app(services: services_module.Services,
     conf = services.conf
     pecan_patches.cache_signatures()
     identify = identify or identity.load(conf)
-    app = pecan.make_app(
-        root.Root(services), debug=False, force_canonical=False,
+    router = root.Root(services)
+    hook = hooks.ContextHook(identify, conf.api)
+    app = short_path.ShortPath(pecan.make_app(
+        router, debug=False, force_canonical=False,
         guess_content_type_from_ext=False, use_context_locals=False,
         request_cls=pecan_patches.Request,
-        hooks=[hooks.ContextHook(identify, conf.api), hooks.ErrorHook()])
+        hooks=[hook, hooks.ErrorHook()]), router, hook)
     return request_middleware.RequestMiddleware(
         middleware.wrap_app(app, conf),
         health or health_module.Health(conf, {}), audit, tracer)

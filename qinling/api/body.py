@@ -5,15 +5,18 @@
 this module reads a body.
 """
 
+from collections.abc import Iterable
+from collections.abc import Set
 import io
 import typing
 import urllib.parse
 
 import multipart
-import orjson
 
 from qinling.api import pecan_patches
 from qinling import exception
+from qinling import strict_json
+from qinling import suggestions
 
 JSON = 'application/json'
 FORM = 'application/x-www-form-urlencoded'
@@ -23,8 +26,6 @@ MAX_PART_MEMORY_BYTES = 256 * 1024
 CHUNK_BYTES = 64 * 1024
 MAX_FIELDS = 100
 MAX_PART_HEADERS = 16
-#: Multiple of the limit up to which an oversized body is drained.
-MAX_DRAIN_FACTOR = 4
 
 
 class _Body(typing.NamedTuple):
@@ -62,34 +63,22 @@ class _BoundedStream(io.RawIOBase):
 
     def __init__(self, body: _Body, max_size: int) -> None:
         self._stream = body.stream
-        self._remaining = body.length
+        self.remaining = body.length
         self._max_size = self._remaining_limit = max_size
         if body.length is not None and body.length > max_size:
-            self._drain(body.length)
             raise _too_large(max_size)
-
-    def _drain(self, length: int) -> None:
-        """Discard a slightly oversized body.
-
-        Many clients read the answer only after the end of their body.
-        """
-        if length > MAX_DRAIN_FACTOR * self._max_size:
-            return
-        while length and (
-                data := self._stream.read(min(length, CHUNK_BYTES))):
-            length -= len(data)
 
     def read(self, size: int = -1) -> bytes:
         """Return at most ``size`` bytes, empty at the end."""
-        if self._remaining is not None:
-            size = self._remaining if size < 0 else min(size, self._remaining)
+        if self.remaining is not None:
+            size = self.remaining if size < 0 else min(size, self.remaining)
         elif size < 0:
             size = self._remaining_limit + 1
         if not size:
             return b''
         data: bytes = self._stream.read(size)
-        if self._remaining is not None:
-            self._remaining -= len(data)
+        if self.remaining is not None:
+            self.remaining -= len(data)
             if len(data) == 0:
                 raise exception.Invalid(
                     'The request body is shorter than its Content-Length.')
@@ -141,7 +130,10 @@ def read_raw(req: pecan_patches.Request, max_size: int) -> bytes:
 
 
 def _read_all(stream: _BoundedStream) -> bytes:
-    chunks = []
+    data = stream.read(CHUNK_BYTES)
+    if not data or stream.remaining == 0:
+        return data
+    chunks = [data]
     while chunk := stream.read(CHUNK_BYTES):
         chunks.append(chunk)
     return b''.join(chunks)
@@ -168,8 +160,59 @@ def read_form(req: pecan_patches.Request, max_file_size: int
     if body.media_type == FORM or not data:
         return _parse_urlencoded(data), {}
     if body.media_type == JSON:
-        return _parse_object(data), {}
+        return _parse_form_object(data), {}
     raise _unsupported(body.media_type, f'{MULTIPART}, {FORM} or {JSON}')
+
+
+def parse_object(data: bytes) -> dict[str, typing.Any]:
+    """Return the JSON object in a body.
+
+    :raises Invalid: the body is no JSON object, or cannot be stored.
+    """
+    values = parse_json('Request', data)
+    if not isinstance(values, dict):
+        raise exception.Invalid('Request must be a JSON object.')
+    return values
+
+
+def check_names(values: Iterable[str], names: Set[str],
+                read_only: Set[str] = frozenset()) -> None:
+    """Raise an error for unknown names, with the most similar names.
+
+    WSME would list any number of them, and in quadratic time.
+
+    :param names: all names, including ``read_only``.
+    :raises Invalid: with the first unknown names.
+    """
+    unknown = sorted(set(values) - names)
+    if not unknown:
+        return
+    first = [name[:64] for name in unknown[:3]]
+    rest = f' and {len(unknown) - 3} more' if len(unknown) > 3 else ''
+    allowed = sorted(names - read_only)
+    raise exception.Invalid(
+        f'Unknown attribute for argument body: {", ".join(first)}{rest}.'
+        f'{suggestions.suggest(allowed, *first)} Allowed: '
+        f'{", ".join(allowed)}.')
+
+
+def is_json(req: pecan_patches.Request) -> bool:
+    """Return whether the body is JSON."""
+    return _body(req).media_type == JSON
+
+
+def parse_json(name: str, text: str | bytes) -> typing.Any:
+    """Return the value of a JSON text.
+
+    :param name: subject of the sentence of the error.
+    :raises Invalid: the text is no JSON, or cannot be stored.
+    """
+    try:
+        return strict_json.loads(text)
+    except strict_json.NotStorable as e:
+        raise exception.Invalid(f'{name} cannot be stored. {e}')
+    except ValueError as e:
+        raise exception.Invalid(f'{name} is not in valid JSON format. {e}')
 
 
 def _parse_urlencoded(data: bytes) -> dict[str, typing.Any]:
@@ -181,14 +224,8 @@ def _parse_urlencoded(data: bytes) -> dict[str, typing.Any]:
         raise exception.Invalid('The form is not valid.')
 
 
-def _parse_object(data: bytes) -> dict[str, typing.Any]:
-    try:
-        values = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        raise exception.Invalid('Request is not in valid JSON format')
-    if not isinstance(values, dict):
-        raise exception.Invalid('Request must be a JSON object.')
-    return {key: value for key, value in values.items()
+def _parse_form_object(data: bytes) -> dict[str, typing.Any]:
+    return {key: value for key, value in parse_object(data).items()
             if value is not None}
 
 
@@ -210,8 +247,16 @@ def _parse_multipart(stream: _BoundedStream, content_type: str,
                 values[part.name] = part.value
             else:
                 files[part.name] = part.file
-    except multipart.ParserLimitReached:
-        raise _too_large(max_file_size)
+    except multipart.ParserLimitReached as e:
+        if str(e).startswith('Disk'):
+            raise _too_large(max_file_size)
+        if str(e).startswith('Memory'):
+            raise exception.TooLarge(
+                'The fields of the form are too large: at most '
+                f'{max_fields_size} bytes are allowed.')
+        raise exception.TooLarge(
+            f'The form is too large: at most {MAX_FIELDS} fields are '
+            'allowed, with short names and headers.')
     except (multipart.MultipartError, UnicodeError, LookupError) as e:
         raise exception.Invalid(f'The multipart form is not valid: {e}')
     return values, files

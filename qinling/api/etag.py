@@ -16,6 +16,16 @@ def format_etag(row: typing.Any) -> str | None:
     return None if revision is None else f'"{revision}"'
 
 
+def is_unchanged(req: pecan_patches.Request, tag: str) -> bool:
+    """Return whether ``If-None-Match`` names the tag of a resource."""
+    header = req.environ.get('HTTP_IF_NONE_MATCH')
+    if header is None:
+        return False
+    tags = [candidate.strip().removeprefix('W/')
+            for candidate in header.split(',')]
+    return '*' in tags or tag in tags
+
+
 def parse_if_match(req: pecan_patches.Request) -> frozenset[int] | None:
     """Return the revisions that ``If-Match`` accepts, ``None`` for any.
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hooks around every request: identity, policy and errors."""
 
-import json
+import errno
 import typing
 
 from oslo_config import cfg
@@ -15,6 +15,7 @@ import wsme
 from qinling.api import identity
 from qinling import context
 from qinling import exception
+from qinling.web import response as web_response
 
 if typing.TYPE_CHECKING:
     from qinling.api import route as route_module
@@ -23,6 +24,8 @@ LOG = log.getLogger(__name__)
 
 #: Seconds of ``Retry-After`` when the service is unavailable.
 RETRY_AFTER_SECONDS = 1
+#: Errors of a full disk, or of a disk quota that is used up.
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ContextHook(hooks.PecanHook):  # type: ignore[misc]
@@ -39,7 +42,6 @@ class ContextHook(hooks.PecanHook):  # type: ignore[misc]
 
     def on_route(self, state: typing.Any) -> None:
         """Select JSON for the answer, for all accepted types."""
-        state.request.limits = self._limits
         state.request.pecan['content_type'] = 'application/json'
 
     def before(self, state: typing.Any) -> None:
@@ -47,15 +49,23 @@ class ContextHook(hooks.PecanHook):  # type: ignore[misc]
 
         :raises PolicyForbidden: the policy rejects the caller.
         """
-        request = state.request
-        rule: str | None = getattr(state.controller, 'policy', None)
-        route: route_module.route | None = getattr(
-            state.controller, 'route', None)
+        self.authorize(state.request, state.controller,
+                       next(iter(state.arguments.varargs), None))
+
+    def authorize(self, request: typing.Any, handler: typing.Any,
+                  subject: str | None = None) -> None:
+        """Identify the caller of a handler and check the policy.
+
+        :param subject: id of the resource, which the audit trail names also
+            for rejected requests.
+        :raises PolicyForbidden: the policy rejects the caller.
+        """
+        request.limits = self._limits
+        rule: str | None = getattr(handler, 'policy', None)
+        route: route_module.route | None = getattr(handler, 'route', None)
         environ = request.environ
         environ['qinling.route'] = route
-        # The audit trail names the resource also for rejected requests.
-        environ['qinling.subject'] = next(
-            iter(state.arguments.varargs), None)
+        environ['qinling.subject'] = subject
         if route is not None and route.public:
             request.ctx = context.anonymous(route.policy)
         else:
@@ -88,7 +98,7 @@ def create_response(error: Exception) -> webob.Response:
     code, sentence = _describe(error)
     response = webob.Response(
         status=code, content_type='application/json', charset='utf-8',
-        body=encode_fault(code, sentence))
+        body=web_response.encode_fault(code, sentence))
     fields = getattr(error, 'fields', {})
     retry_after = (RETRY_AFTER_SECONDS if code == 503
                    else fields.get('retry_after'))
@@ -100,13 +110,6 @@ def create_response(error: Exception) -> webob.Response:
     if fields.get('challenge'):
         response.headers['WWW-Authenticate'] = fields['challenge']
     return response
-
-
-def encode_fault(code: int, sentence: str) -> bytes:
-    """Return the JSON body of an error answer."""
-    return json.dumps({
-        'faultcode': 'Client' if code < 500 else 'Server',
-        'faultstring': sentence, 'debuginfo': None}).encode()
 
 
 def _describe(error: Exception) -> tuple[int, str]:
@@ -125,6 +128,10 @@ def _describe(error: Exception) -> tuple[int, str]:
                           db_exc.DBConnectionError)):
         LOG.error('Could not serve a request: %s', error)
         return 503, 'The service cannot do this at the moment; try again.'
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        LOG.error('Could not serve a request: %s', error)
+        return 503, ('The service has no disk space left; tell its operator, '
+                     'or try again later.')
     LOG.error('Could not serve a request: unexpected error.',
               exc_info=error)
     return 500, 'Internal server error.'

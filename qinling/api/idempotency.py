@@ -25,7 +25,7 @@ def parse(req: typing.Any, data: bytes
 
     :raises Invalid: the key is empty or too long.
     """
-    key = req.headers.get('Idempotency-Key')
+    key = req.environ.get('HTTP_IDEMPOTENCY_KEY')
     if key is None:
         return None
     if not 0 < len(key) <= MAX_KEY_LENGTH:

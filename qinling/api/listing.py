@@ -81,6 +81,10 @@ def create_list(req: pecan_patches.Request, name: str,
     url = wsme.Unset
     if page.limit and len(rows) == page.limit:
         rows = rows[:-1]
-        query = dict(req.GET, limit=page.limit - 1, marker=rows[-1].id)
+        query = [(key, text) for key, text in req.arguments()
+                 if key != 'marker']
+        if 'limit' not in dict(query):
+            query.append(('limit', str(page.limit - 1)))
+        query.append(('marker', rows[-1].id))
         url = f'{req.path_url}?{urllib.parse.urlencode(query)}'
     return types.View(**{name: rows, 'next': url})

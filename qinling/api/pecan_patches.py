@@ -17,7 +17,9 @@ from collections.abc import Callable
 from collections.abc import Iterable
 import datetime
 import functools
+import operator
 import typing
+import urllib.parse
 
 import orjson
 import pecan.core
@@ -26,14 +28,18 @@ import pecan.rest
 import pecan.routing
 import pecan.util
 import webob
+import webob.multidict
 import wsme
 from wsme import types as wtypes
 
 from qinling.api import types
+from qinling import exception
 
 if typing.TYPE_CHECKING:
     from qinling.core import idempotency
 
+#: Arguments in a query.
+MAX_ARGUMENTS = 100
 _Encoder = Callable[[typing.Any], typing.Any]
 
 
@@ -49,23 +55,58 @@ def cache_signatures() -> None:
             module.getargspec = cached
 
 
-class Request(webob.Request):  # type: ignore[misc]
-    """Request whose body Pecan does not read.
+#: Arguments that Pecan sees in every query: none.
+_NO_ARGUMENTS = webob.multidict.MultiDict()
 
-    Pecan would parse each body to find arguments, and copy a package twice.
-    :mod:`qinling.api.body` reads the hidden body.
+
+def keep_body(environ: dict[str, typing.Any]) -> None:
+    """Keep stream, type and length of a body for :mod:`qinling.api.body`."""
+    environ['qinling.body'] = (environ.get('wsgi.input'),
+                               environ.get('CONTENT_TYPE', ''),
+                               environ.get('CONTENT_LENGTH') or None)
+
+
+def parse_arguments(query: str) -> list[tuple[str, str]]:
+    """Return the (key, value) pairs of a query.
+
+    :raises Invalid: the query is not valid UTF-8 or has too many pairs.
     """
+    try:
+        return urllib.parse.parse_qsl(
+            query, keep_blank_values=True, errors='strict',
+            max_num_fields=MAX_ARGUMENTS)
+    except ValueError:
+        raise exception.Invalid(
+            'The query is not valid UTF-8, or has more than '
+            f'{MAX_ARGUMENTS} arguments.')
+
+
+class Request(webob.Request):  # type: ignore[misc]
+    """Request whose body and query Pecan does not read.
+
+    Pecan would parse each body to find arguments, and copy a package twice;
+    and reject the query of a webhook that is not UTF-8.
+    :mod:`qinling.api.body` reads the hidden body, :meth:`arguments` returns
+    the query.
+    """
+
+    GET = params = _NO_ARGUMENTS
 
     #: See :mod:`qinling.api.idempotency`.
     idempotent: 'idempotency.IdempotentRequest | None' = None
 
     def __init__(self, environ: dict[str, typing.Any]) -> None:
-        environ['qinling.body'] = (environ.get('wsgi.input'),
-                                   environ.get('CONTENT_TYPE', ''),
-                                   environ.get('CONTENT_LENGTH') or None)
+        keep_body(environ)
         environ['CONTENT_TYPE'] = 'application/octet-stream'
         environ['CONTENT_LENGTH'] = '0'
         super().__init__(environ)
+
+    def arguments(self) -> list[tuple[str, str]]:
+        """Return the (key, value) pairs of the query.
+
+        :raises Invalid: the query is not valid UTF-8 or has too many pairs.
+        """
+        return parse_arguments(self.query_string)
 
 
 def _encode_time(value: datetime.datetime | None) -> str | None:
@@ -89,13 +130,17 @@ def create_encoder(datatype: typing.Any) -> _Encoder | None:
     if not wtypes.iscomplex(datatype):
         return None
     attributes = [
-        (attribute.name, attribute.key, create_encoder(attribute.datatype))
+        (attribute.name, create_encoder(attribute.datatype))
         for attribute in wtypes.list_attributes(datatype)]
+    get_values = operator.attrgetter(*[
+        attribute.key for attribute in wtypes.list_attributes(datatype)])
 
     def encode_object(row: typing.Any) -> dict[str, typing.Any]:
         values = {}
-        for name, key, convert in attributes:
-            value = getattr(row, key)
+        all_values = get_values(row)
+        if len(attributes) == 1:
+            all_values = (all_values,)
+        for (name, convert), value in zip(attributes, all_values):
             if value is wsme.Unset:
                 continue
             if convert is not None and value is not None:

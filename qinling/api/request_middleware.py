@@ -2,16 +2,17 @@
 """Outermost WSGI middleware: request ids, metrics, traces, audit, health."""
 
 from collections.abc import Iterable
+import http
 import re
 import time
 import typing
-import uuid
 from wsgiref import types as wsgi_types
 
 from oslo_log import log
 
 from qinling.api import audit as audit_module
 from qinling.api import hooks
+from qinling.db import models
 from qinling.telemetry import health as health_module
 from qinling.telemetry import metrics
 from qinling.telemetry import tracing
@@ -22,7 +23,12 @@ _GLOBAL_ID = re.compile(r'req-[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}'
                         r'-[0-9A-Fa-f]{12}')
 _TRACEPARENT = re.compile(
     '[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}')
+_PREFIX_LENGTH = len(health_module.PATH)
 ID_HEADER = 'X-Openstack-Request-Id'
+_LOWER_ID_HEADER = ID_HEADER.lower()
+#: Statuses with a time series of their own.  Functions choose the statuses of
+#: webhooks.
+_STATUSES = frozenset(str(status.value) for status in http.HTTPStatus)
 #: Keys of the WSGI environment.
 ID, GLOBAL_ID = 'openstack.request_id', 'openstack.global_request_id'
 TRACEPARENT = 'qinling.traceparent'
@@ -46,7 +52,7 @@ class RequestMiddleware:
     def __call__(self, environ: wsgi_types.WSGIEnvironment,
                  start_response: wsgi_types.StartResponse
                  ) -> Iterable[bytes]:
-        if environ.get('PATH_INFO', '').startswith(health_module.PATH):
+        if environ['PATH_INFO'][:_PREFIX_LENGTH] == health_module.PATH:
             return self._health(environ, start_response)
         start_time = time.perf_counter()
         statuses = []
@@ -55,6 +61,8 @@ class RequestMiddleware:
         def start(status: str, headers: list[tuple[str, str]],
                   exc_info: typing.Any = None) -> typing.Any:
             statuses.append(status)
+            headers = [header for header in headers
+                       if header[0].lower() != _LOWER_ID_HEADER]
             return start_response(
                 status, [*headers, (ID_HEADER, id)], exc_info)
         if self._tracer is None:
@@ -81,13 +89,14 @@ class RequestMiddleware:
     def _record(self, environ: wsgi_types.WSGIEnvironment, status: str,
                 duration: float) -> None:
         route = environ.get('qinling.route')
+        label = status if status in _STATUSES else f'{status[0]}xx'
         key = (environ['REQUEST_METHOD'],
-               route.path if route else None, status)
+               route.path if route else None, label)
         child = self._durations.get(key)
         if child is None:
             # Clients choose the method of requests without a route.
             method, path = (key[0], route.path) if route else ('', '')
-            child = metrics.requests.labels(method, path, status)
+            child = metrics.requests.labels(method, path, label)
             if route:
                 self._durations[key] = child
         child.observe(duration)
@@ -102,7 +111,7 @@ def assign_ids(environ: wsgi_types.WSGIEnvironment) -> str:
 
     Store the id and the well-formed ids of the sender in the environment.
     """
-    id = environ[ID] = f'req-{uuid.uuid4()}'
+    id = environ[ID] = f'req-{models.new_id()}'
     for header, pattern, key in (
             ('HTTP_X_OPENSTACK_REQUEST_ID', _GLOBAL_ID, GLOBAL_ID),
             ('HTTP_TRACEPARENT', _TRACEPARENT, TRACEPARENT)):

@@ -15,7 +15,9 @@ from qinling.api.controllers.v1 import executions
 from qinling.api.controllers.v1 import functions
 from qinling.api.controllers.v1 import jobs
 from qinling.api.controllers.v1 import quotas
+from qinling.api.controllers.v1 import rollouts
 from qinling.api.controllers.v1 import runtimes
+from qinling.api.controllers.v1 import statistics
 from qinling.api.controllers.v1 import versions
 from qinling.api.controllers.v1 import webhooks
 from qinling.api import pecan_patches
@@ -24,8 +26,9 @@ from qinling.api import types
 from qinling.core import services as services_module
 
 NOUNS = (runtimes.Controller, functions.Controller, versions.Controller,
-         aliases.Controller, executions.Controller, jobs.Controller,
-         webhooks.Controller, quotas.Controller)
+         aliases.Controller, rollouts.Controller, executions.Controller,
+         jobs.Controller, webhooks.Controller, quotas.Controller,
+         statistics.Controller)
 
 #: Method of a controller with the attributes of :mod:`qinling.api.route`.
 _Handler = typing.Any
@@ -91,6 +94,13 @@ class Root:
             for handler in _list_handlers(controller):
                 self._handlers.setdefault(handler.pattern, {}).update(
                     dict.fromkeys(handler.route.methods, handler))
+        # A literal word takes precedence over a variable.
+        self._handlers = dict(sorted(self._handlers.items(),
+                                     key=_count_variables))
+
+    def find_handler(self, method: str, words: _Pattern) -> _Handler:
+        """Return the handler of a path without variables."""
+        return self._handlers[words][method]
 
     @property
     def routes(self) -> list[_Handler]:
@@ -136,6 +146,10 @@ class Root:
                     for literal, word in zip(pattern, words)):
                 return methods
         return None
+
+
+def _count_variables(item: tuple[_Pattern, object]) -> int:
+    return item[0].count(None)
 
 
 def _list_handlers(controller: object) -> Iterator[_Handler]:

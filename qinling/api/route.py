@@ -19,7 +19,6 @@ import dataclasses
 import functools
 import typing
 
-import orjson
 import pecan
 import webob
 import wsme
@@ -27,11 +26,14 @@ from wsme.rest import json as wsme_json
 from wsme import types as wtypes
 
 from qinling.api import body as body_module
+from qinling.api import decoding
 from qinling.api import etag
 from qinling.api import idempotency
 from qinling.api import pecan_patches
 from qinling.api import types
 from qinling import exception
+from qinling import printable
+from qinling import suggestions
 
 #: Converters of the variables of a path.
 CONVERTERS: Mapping[str, Callable[[str], typing.Any]] = {
@@ -50,7 +52,8 @@ class route:
     :param body: WSME type of a JSON body, passed as the last argument.
     :param optional_body: an empty body counts as an empty object.
     :param query: query key -> converter from text; values are passed by
-        keyword, and other keys are rejected.
+        keyword, those of :class:`.types.Several` as a list; other keys are
+        rejected.
     :param any_id: a malformed UUID in the path is passed to the method, and
         so answers 404 instead of 400.
     :param other_methods: further HTTP methods of the route.
@@ -98,7 +101,7 @@ class route:
             if declaration.method == 'POST':
                 req.environ['qinling.subject'] = getattr(
                     answer, 'id', None) or req.environ.get('qinling.subject')
-            return declaration.render(answer, resp)
+            return declaration.render(answer, resp, req)
 
         handler: typing.Any = call
         handler.route = self
@@ -124,8 +127,8 @@ class route:
                 _parse_body(data, self.body, self.optional_body))
         return arguments, keywords
 
-    def render(self, answer: typing.Any, resp: webob.Response
-               ) -> webob.Response | bytes:
+    def render(self, answer: typing.Any, resp: webob.Response,
+               req: pecan_patches.Request) -> webob.Response | bytes:
         """Return the answer that Pecan sends for a returned object."""
         if isinstance(answer, webob.Response):
             return answer
@@ -135,6 +138,9 @@ class route:
         tag = etag.format_etag(answer)
         if tag is not None:
             resp.headers['ETag'] = tag
+            if self.method == 'GET' and etag.is_unchanged(req, tag):
+                resp.status_int = 304
+                return b''
         return pecan_patches.encode(self.result, answer)
 
 
@@ -153,14 +159,22 @@ def _parse_query(req: pecan_patches.Request,
                  ) -> dict[str, typing.Any]:
     if not req.query_string:
         return {}
-    values = {}
-    for key, text in req.GET.items():
+    values: dict[str, typing.Any] = {}
+    for key, text in req.arguments():
         if key not in converters:
-            raise exception.Invalid(f'Unknown argument: "{key}"')
+            allowed = ', '.join(sorted(converters)) or 'none'
+            hint = suggestions.suggest(converters, key[:64])
+            raise exception.Invalid(
+                f'Unknown argument: "{printable.shorten(key, 64)}".{hint} '
+                f'Allowed: {allowed}.')
         if '\0' in text:
             raise exception.Invalid(
                 f'{key} must not contain a NUL character.')
-        values[key] = converters[key](text)
+        converter = converters[key]
+        if isinstance(converter, types.Several):
+            values.setdefault(key, []).append(converter(text))
+        else:
+            values[key] = converter(text)
     return values
 
 
@@ -170,6 +184,13 @@ def _read_only(datatype: typing.Any) -> frozenset[str]:
     return frozenset(attribute.name for attribute
                      in wtypes.list_attributes(datatype)
                      if attribute.readonly)
+
+
+@functools.lru_cache(maxsize=None)
+def _names(datatype: typing.Any) -> frozenset[str]:
+    """Return the names of the attributes of a WSME type."""
+    return frozenset(attribute.name for attribute
+                     in wtypes.list_attributes(datatype))
 
 
 def _parse_body(data: bytes, datatype: typing.Any, optional: bool
@@ -182,14 +203,21 @@ def _parse_body(data: bytes, datatype: typing.Any, optional: bool
         data = b'{}'
     if not data:
         raise exception.Invalid('Missing argument: the request has no body.')
-    try:
-        values = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        raise exception.Invalid('Request is not in valid JSON format')
-    if not isinstance(values, dict):
-        raise exception.Invalid('Request must be a JSON object.')
+    return parse_values(body_module.parse_object(data), datatype)
+
+
+def parse_values(values: Mapping[str, typing.Any], datatype: typing.Any
+                 ) -> typing.Any:
+    """Return a JSON object as an object of a WSME type.
+
+    :raises Invalid, ClientSideError: a value is not valid.
+    """
     values = {key: value for key, value in values.items()
               if value is not None}
+    body = decoding.create_decoder(datatype).decode(values)
+    if body is not None:
+        return body
+    body_module.check_names(values, _names(datatype), _read_only(datatype))
     # WSME would report errors of the value first.
     for name in _read_only(datatype) & values.keys():
         raise wsme.exc.InvalidInput(

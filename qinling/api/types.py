@@ -1,21 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """WSME types of attributes, and base classes of the types of all nouns."""
 
+from collections.abc import Callable
+import dataclasses
 import datetime
 import inspect
+import re
 import typing
 import uuid
 
 import wsme
 from wsme import types as wtypes
 
+from qinling.api import decoding
+from qinling.db import filtering
 from qinling import exception
+from qinling import printable
+from qinling import strict_json
 
 Text = wtypes.text
 Time = datetime.datetime
 
 #: Values of ``parse_boolean`` that mean true.
 TRUE_WORDS = ('1', 't', 'true', 'y', 'yes', 'on')
+_CANONICAL_UUID = re.compile(
+    '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
 #: Integers have to fit a signed column of 32 bits.
 MAX_INTEGER = 2 ** 31
 
@@ -96,10 +105,21 @@ def parse_uuid(value: typing.Any) -> str:
 
     :raises Invalid: the value is no UUID.
     """
+    if isinstance(value, str) and _CANONICAL_UUID.fullmatch(value):
+        return value
     try:
         return str(uuid.UUID(value))
     except (ValueError, TypeError, AttributeError):
-        raise exception.Invalid(f'{value!r} is not a UUID.')
+        text = printable.shorten(repr(value), 100)
+        raise exception.Invalid(f'{text} is not a UUID.')
+
+
+def normalise_uuid(value: str) -> str:
+    """Return the canonical form of a UUID, and any other text unchanged."""
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        return value
 
 
 def parse_integer(value: typing.Any) -> int:
@@ -108,9 +128,7 @@ def parse_integer(value: typing.Any) -> int:
     :raises Invalid: the value is no integer, or does not fit 31 bits.
     """
     try:
-        if isinstance(value, (bool, float)):
-            raise ValueError
-        number = int(value)
+        number = strict_json.parse_integer(value)
     except (TypeError, ValueError):
         raise exception.Invalid(f'{value!r} is not a whole number.')
     if abs(number) >= MAX_INTEGER:
@@ -131,9 +149,33 @@ def parse_version(value: typing.Any) -> int:
     return number
 
 
+def parse_time(text: str) -> datetime.datetime:
+    """Return the time in UTC, without a zone, of a query text.
+
+    :raises Invalid: the text is no time.
+    """
+    try:
+        return filtering.parse_time(text.strip())
+    except (ValueError, OverflowError):
+        value = printable.shorten(repr(text), 100)
+        raise exception.Invalid(
+            f'{value} is not a time; use the form 2026-01-31T12:00:00.')
+
+
 def parse_boolean(text: str) -> bool:
     """Return whether a query text means true; unknown words mean false."""
     return text.strip().lower() in TRUE_WORDS
+
+
+@dataclasses.dataclass(frozen=True)
+class Several:
+    """Converter of a query key that a query may repeat."""
+
+    convert: Callable[[str], typing.Any]
+
+    def __call__(self, text: str) -> typing.Any:
+        """Return the value of one occurrence."""
+        return self.convert(text)
 
 
 class Type(wtypes.Base):  # type: ignore[misc]
@@ -181,8 +223,10 @@ class View:
         raise AttributeError(f'The view has no attribute {name!r}.')
 
 
-def get_fields(body: Type) -> dict[str, typing.Any]:
+def get_fields(body: Type | decoding.Body) -> dict[str, typing.Any]:
     """Return the fields the client sent; ``null`` counts as unset."""
+    if isinstance(body, decoding.Body):
+        return body.fields
     values = {}
     for attribute in wtypes.list_attributes(type(body)):
         value = getattr(body, attribute.key)

@@ -8,6 +8,7 @@ the service.
 
 import base64
 import binascii
+from collections.abc import Collection
 from collections.abc import Iterator
 import functools
 import json
@@ -17,7 +18,6 @@ import typing
 import webob
 
 from qinling.api import body
-from qinling.api import hooks
 from qinling.api import idempotency
 from qinling.api import pecan_patches
 from qinling.api import stream
@@ -25,9 +25,10 @@ from qinling.core.execution import records
 from qinling.core.trigger import payloads
 from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
+from qinling.web import response as web_response
 
-#: Methods that run a webhook like POST, and HEAD, which only checks that the
-#: webhook exists.
+#: Methods that run a webhook like POST, and HEAD and OPTIONS, which only
+#: check that the webhook exists.
 OTHER_METHODS = ('GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD')
 TEXT = 'text/plain; charset=utf-8'
 EXECUTION_HEADER = 'X-Qinling-Execution-Id'
@@ -38,8 +39,15 @@ RESERVED_HEADERS = frozenset((
     'connection', 'content-length', 'keep-alive', 'proxy-authenticate',
     'proxy-authorization', 'proxy-connection', 'te', 'trailer',
     'transfer-encoding', 'upgrade', 'set-cookie', 'set-cookie2',
+    'www-authenticate', 'authentication-info', 'server',
+    'service-worker-allowed', 'x-openstack-request-id',
     'strict-transport-security', 'clear-site-data',
     EXECUTION_HEADER.lower()))
+#: Headers that identify the sender to this service or to other pages of the
+#: host: functions do not receive them.
+CREDENTIALS = frozenset((
+    'authorization', 'cookie', 'proxy-authorization', 'x-auth-token',
+    'x-subject-token', 'x-service-token'))
 #: Permissions of pages, except access to the origin of the service.
 SANDBOX = ('sandbox allow-downloads allow-forms allow-modals allow-popups '
            'allow-scripts')
@@ -51,15 +59,18 @@ class InvalidOutput(Exception):
     """Error of a function whose output is no HTTP answer."""
 
 
-def create_delivery(req: pecan_patches.Request, max_size: int
-                    ) -> payloads.Delivery:
+def create_delivery(req: pecan_patches.Request, max_size: int,
+                    passed: Collection[str] = ()) -> payloads.Delivery:
     """Return the delivery in a request.
 
     :param max_size: bytes of the body, which is read on demand.
+    :param passed: headers of :data:`CREDENTIALS` that functions receive.
     """
     headers = {name[5:].replace('_', '-').lower(): value
                for name, value in req.environ.items()
                if name.startswith('HTTP_')}
+    for name in CREDENTIALS.difference(passed):
+        headers.pop(name, None)
     content_type = body.content_type(req)
     if content_type:
         headers['content-type'] = content_type
@@ -72,6 +83,16 @@ def create_head_response() -> webob.Response:
     """Return the answer to HEAD for an existing webhook."""
     return stream.Response([], 0, status=200,
                            content_type='application/json')
+
+
+def create_options_response() -> webob.Response:
+    """Return the answer to OPTIONS for an existing webhook.
+
+    The middleware of ``[cors]`` adds its headers and answers the preflight
+    requests of allowed origins.
+    """
+    return webob.Response(status=204, headerlist=[
+        ('Allow', ', '.join(('POST', *OTHER_METHODS)))])
 
 
 def create_response(row: records.ExecutionRow, repeated: bool
@@ -119,7 +140,7 @@ def _result_response(row: records.ExecutionRow) -> webob.Response:
 
 def _fault_response(code: int, sentence: str) -> webob.Response:
     return webob.Response(status=code, content_type='application/json',
-                          body=hooks.encode_fault(code, sentence))
+                          body=web_response.encode_fault(code, sentence))
 
 
 def _output_response(output: typing.Any) -> webob.Response:

@@ -27,14 +27,18 @@ from oslo_log import log
 from qinling.api import app
 from qinling.api import audit as audit_module
 from qinling.api import identity
+from qinling.api.identity import noauth
 from qinling import conf as qinling_conf
 from qinling.core import services
 from qinling.db import session
+from qinling import log_format
 from qinling import message_bus
 from qinling import rpc
 from qinling.telemetry import health
 from qinling.telemetry import listener
 from qinling.telemetry import tracing
+
+LOG = log.getLogger(__name__)
 
 FILES, DIRECTORY = 'OS_QINLING_CONFIG_FILES', 'OS_QINLING_CONFIG_DIR'
 
@@ -51,8 +55,9 @@ class Service:
         identify = identify or identity.load(conf)
         self.db = session.Database(conf)
         self.bus = message_bus.create_transport(conf)
+        self.engines = rpc.EngineClient(conf, self.bus, self.db)
         self.core = services.create_services(
-            conf, self.db, rpc.EngineClient(conf, self.bus, self.db),
+            conf, self.db, self.engines,
             services.create_backends(conf, self.db))
         self.tracer = tracing.create_tracer(conf, 'qinling-api')
         notifier = message_bus.create_notifier(conf)
@@ -73,6 +78,7 @@ class Service:
         """
         self.listener.close()
         self.core.close()
+        self.engines.close()
         if self.audit is not None:
             self.audit.close()
         if self.tracer is not None:
@@ -92,7 +98,7 @@ def configure(environ: Mapping[str, str]) -> cfg.ConfigOpts:
     if directory:
         files += sorted(map(str, pathlib.Path(directory).glob('*.conf')))
     conf = qinling_conf.load([], files or None, prog='qinling-api')
-    log.setup(conf, 'qinling')
+    log_format.setup(conf)
     return conf
 
 
@@ -137,7 +143,14 @@ def _close(service: Service, pid: int) -> None:
 
 def create_service() -> Service:
     """Return the API of this process."""
-    return Service(configure(os.environ))
+    conf = configure(os.environ)
+    if noauth.is_open_to_network(conf):
+        LOG.warning(
+            '[api] auth_strategy is noauth: everyone who can reach the web '
+            'server has all rights. Set [api] auth_strategy to http_basic or '
+            'keystone, or [api] allow_noauth_on_network = true if only '
+            'trusted users can reach the web server.')
+    return Service(conf)
 
 
 application = Application(create_service)

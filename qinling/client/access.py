@@ -1,22 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Endpoint and authentication of the shell."""
 
+from __future__ import annotations
+
 import argparse
 import functools
 import os
+import typing
 
-from keystoneauth1 import exceptions as keystone
-from keystoneauth1 import loading
-from keystoneauth1 import session as sessions
-
-from qinling.client import exceptions
-from qinling.client import http
 from qinling.client import v1
+
+if typing.TYPE_CHECKING:
+    from qinling.client import http
 
 #: Where qinling-standalone listens by default.
 DEFAULT_URL = 'http://127.0.0.1:7070'
+#: Authentication types that need no keystoneauth1, and their options.
+DIRECT = {'none': ('endpoint',),
+          'http_basic': ('username', 'password', 'endpoint')}
 #: Authentication types without a catalog to find the endpoint in.
-WITHOUT_CATALOG = ('none', 'http_basic', 'admin_token')
+WITHOUT_CATALOG = (*DIRECT, 'admin_token')
+HELP = {'endpoint': 'URL of the server.', 'username': 'Name of the user.',
+        'password': 'Password of the user.'}
 
 
 def add_options(parser: argparse.ArgumentParser, argv: list[str]) -> None:
@@ -44,18 +49,34 @@ def add_options(parser: argparse.ArgumentParser, argv: list[str]) -> None:
     parser.add_argument(
         '--insecure', action='store_true',
         help='Do not verify the certificates of servers.')
-    try:
-        loading.register_auth_argparse_arguments(
-            parser, argv, default=_default_auth_type(argv))
-    except keystone.NoMatchingPlugin as e:
-        parser.error(str(e))
+    auth_type = _find_auth_type(argv)
+    if auth_type not in DIRECT:
+        from qinling.client import keystone
+
+        keystone.add_options(parser, argv, auth_type)
+        return
+    parser.add_argument(
+        '--os-auth-type', '--os-auth-plugin', metavar='<name>',
+        default=auth_type, help='Authentication type to use')
+    for name in DIRECT[auth_type]:
+        parser.add_argument(
+            f'--os-{name}', metavar=f'<{name}>', default=env(
+                f'OS_{name.upper()}'),
+            help=f'{HELP[name]} (Env: OS_{name.upper()})')
 
 
-def _default_auth_type(argv: list[str]) -> str:
-    """Return ``password`` if the URL of a Keystone is set, else ``none``."""
-    has_keystone = os.environ.get('OS_AUTH_URL') or any(
-        word.split('=')[0] == '--os-auth-url' for word in argv)
-    return 'password' if has_keystone else 'none'
+def _find_auth_type(argv: list[str]) -> str:
+    """Return the authentication type on the command line or in the
+    environment; ``password`` if the URL of a Keystone is set, else ``none``.
+    """
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument('--os-auth-type', '--os-auth-plugin', nargs='?',
+                        default=os.environ.get('OS_AUTH_TYPE'))
+    finder.add_argument('--os-auth-url', nargs='?',
+                        default=os.environ.get('OS_AUTH_URL'))
+    options, _words = finder.parse_known_args(argv)
+    auth_type: str | None = options.os_auth_type
+    return auth_type or ('password' if options.os_auth_url else 'none')
 
 
 class ClientManager:
@@ -71,37 +92,40 @@ class ClientManager:
 
         :raises ClientError: if the options do not suffice to authenticate.
         """
-        try:
-            if self._options.os_cloud:
-                return self._create_from_cloud()
-            return self._create_from_options()
-        except keystone.ClientException as e:
-            raise exceptions.ClientError(str(e))
+        return v1.Client(sender=self._create_sender())
 
-    def _create_from_options(self) -> v1.Client:
+    @property
+    def url(self) -> str | None:
+        """Return the URL of the server, ``None`` if a catalog decides."""
         options = self._options
-        auth = loading.load_auth_from_argparse_arguments(options)
-        url = options.qinling_url
+        url: str | None = options.qinling_url
         if not url and options.os_auth_type in WITHOUT_CATALOG:
             url = getattr(options, 'os_endpoint', None) or DEFAULT_URL
-        session = sessions.Session(
-            auth, verify=not options.insecure and (options.os_cacert or True))
-        return v1.Client(url, session, interface=options.os_interface,
-                         region_name=options.os_region_name)
+        return url
 
-    def _create_from_cloud(self) -> v1.Client:
-        # The import takes a third of a second; only --os-cloud needs it.
-        from openstack import config
-        from openstack import exceptions as cloud
-
+    def _create_sender(self) -> http.Sender:
         options = self._options
-        try:
-            region = config.OpenStackConfig().get_one(
-                cloud=options.os_cloud, region_name=options.os_region_name)
-            session = region.get_session()
-        except cloud.ConfigException as e:
-            raise exceptions.ClientError(str(e))
-        return v1.Client(
-            options.qinling_url or region.get_endpoint(http.SERVICE_TYPE),
-            session, region_name=region.get_region_name(http.SERVICE_TYPE),
-            interface=region.get_interface(http.SERVICE_TYPE))
+        is_direct = options.os_auth_type in DIRECT and not options.os_cloud
+        if is_direct and self.url and not _has_proxy():
+            from qinling.client import direct
+
+            login = None
+            if options.os_auth_type == 'http_basic':
+                login = (options.os_username or '', options.os_password or '')
+            return direct.Sender(
+                self.url, not options.insecure and (
+                    options.os_cacert or True), login)
+        if options.os_cloud:
+            # The import takes a third of a second.
+            from qinling.client import clouds
+
+            return clouds.create_sender(options)
+        from qinling.client import keystone
+
+        return keystone.create_sender(options, self.url)
+
+
+def _has_proxy() -> bool:
+    """Return whether requests could have to use a proxy."""
+    return any(os.environ.get(name.upper()) or os.environ.get(name)
+               for name in ('http_proxy', 'https_proxy', 'all_proxy'))

@@ -32,3 +32,16 @@ class NotFound(HttpError):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(404, sentence)
+
+
+class NameNotFound(NotFound):
+    """Name that no resource has.
+
+    :ivar name: the name.
+    :ivar names: names of the existing resources.
+    """
+
+    def __init__(self, sentence: str, name: str, names: list[str]) -> None:
+        super().__init__(sentence)
+        self.name = name
+        self.names = names

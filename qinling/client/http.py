@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests to the service, over a session of keystoneauth1."""
+"""Requests to the service, over any sender."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -8,21 +10,12 @@ import re
 import typing
 import urllib.parse
 
-from keystoneauth1 import adapter
-from keystoneauth1 import exceptions as keystone
-from keystoneauth1 import noauth
-from keystoneauth1 import session as sessions
-import requests
-
 from qinling.client import exceptions
 
+#: Beginning of the sentence about a path that the server does not know.
+NO_PATH = 'There is nothing at '
 #: Type of the service in the catalog of Keystone.
 SERVICE_TYPE = 'function-engine'
-
-
-def create_session(endpoint: str | None) -> sessions.Session:
-    """Return a session for a server without authentication."""
-    return sessions.Session(auth=noauth.NoAuth(endpoint=endpoint))
 
 
 def drop_none(fields: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
@@ -37,41 +30,58 @@ def build_path(*parts: str | int) -> str:
         urllib.parse.quote(str(part), safe='') for part in parts)
 
 
+class Response(typing.Protocol):
+    """Answer of a server, like ``requests.Response``."""
+
+    status_code: int
+    reason: typing.Any
+    headers: typing.Any
+
+    @property
+    def content(self) -> typing.Any:
+        """Return the bytes of the body."""
+
+    @property
+    def text(self) -> str:
+        """Return the text of the body."""
+
+    def json(self) -> typing.Any:
+        """Return the decoded body."""
+
+    def iter_content(self, size: int) -> Iterator[bytes]:
+        """Yield the body in chunks."""
+
+
+class Sender(typing.Protocol):
+    """Sender of requests to one endpoint."""
+
+    def send(self, method: str, path: str, **options: typing.Any
+             ) -> Response:
+        """Return the answer to a request, of any status.
+
+        :param options: ``json``, ``data``, ``params``, ``headers``,
+            ``stream``, and ``log`` (false for a request with secrets).
+        :raises ClientError: if there is no answer.
+        """
+
+
 class Transport:
-    """Sender of requests to one endpoint.
+    """Interpreter of the answers of a sender."""
 
-    :param endpoint: takes precedence over the catalog of the session.
-    :param region_name: region of the catalog entry.
-    :param interface: interface of the catalog entry; a list is in order of
-        preference.
-    """
-
-    def __init__(self, session: sessions.Session,
-                 endpoint: str | None = None,
-                 region_name: str | None = None,
-                 interface: str | list[str] | None = None) -> None:
-        self._adapter = adapter.Adapter(
-            session, service_type=SERVICE_TYPE, endpoint_override=endpoint,
-            user_agent='qinling', region_name=region_name,
-            interface=interface)
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
 
     def request(self, method: str, path: str,
-                **options: typing.Any) -> requests.Response:
+                **options: typing.Any) -> Response:
         """Return the response to an accepted request.
 
-        :param options: passed on to keystoneauth1.
+        :param options: passed on to the sender.
         :raises HttpError: if the server rejects the request.
         :raises Unreachable: if no server answers.
         :raises ClientError: if the request cannot be sent, for instance
             because of a rejection by Keystone.
         """
-        try:
-            response = self._adapter.request(
-                path, method, raise_exc=False, **options)
-        except keystone.ConnectionError as e:
-            raise exceptions.Unreachable(_explain_silence(e))
-        except keystone.ClientException as e:
-            raise exceptions.ClientError(str(e))
+        response = self._sender.send(method, path, **options)
         if response.status_code >= 400:
             raise _create_error(response)
         return response
@@ -84,38 +94,54 @@ class Transport:
         Only the query of the link ``next`` counts: behind a proxy, the
         client may not be able to reach the host in the link.
         """
-        page = self.request('GET', path, params=query).json()
+        page = read_json(self.request('GET', path, params=query))
         yield from page[key]
         while link := page.get('next'):
-            page = self.request('GET', path, params=urllib.parse.parse_qsl(
-                urllib.parse.urlsplit(link).query)).json()
+            page = read_json(self.request(
+                'GET', path, params=urllib.parse.parse_qsl(
+                    urllib.parse.urlsplit(link).query)))
             yield from page[key]
 
 
-def _explain_silence(error: Exception) -> str:
+def read_json(response: Response) -> typing.Any:
+    """Return the decoded body of an answer.
+
+    :raises ClientError: if the body is not JSON, for instance because the
+        endpoint is another service.
+    """
+    try:
+        return response.json()
+    except ValueError:
+        raise exceptions.ClientError(
+            'The answer is not JSON. Is the URL the URL of a Qinling server?')
+
+
+def describe_silence(error: BaseException, url: str) -> str:
     """Return why no server answered; the error of the operating system is
     at the bottom of the chain of causes."""
     sentence = str(error)
     cause: BaseException | None = error
-    while cause and (cause := cause.__cause__ or cause.__context__):
+    while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
-            request = getattr(error.__context__, 'request', None)
-            server = request.url if request is not None else 'the server'
-            sentence = (f'No answer from {server}: {cause.strerror}. Is the '
+            sentence = (f'No answer from {url}: {cause.strerror}. Is the '
                         'server running there?')
+        cause = cause.__cause__ or cause.__context__
     return sentence
 
 
-def _create_error(response: requests.Response) -> exceptions.HttpError:
+def _create_error(response: Response) -> exceptions.HttpError:
     """Return the error of an answer; the body from a proxy may be HTML or
     empty."""
     try:
         sentence = response.json()['faultstring']
     except (ValueError, KeyError, TypeError):
-        sentence = ' '.join(re.sub('<[^>]*>', ' ', response.text).split())
+        sentence = ' '.join(re.sub('<[^<>]*>', ' ', response.text).split())
     if not sentence:
         sentence = response.reason or http.HTTPStatus(
             response.status_code).phrase
+    if sentence.startswith(NO_PATH):
+        sentence = ('The server does not know this operation; it may be older '
+                    'than the client')
     if response.status_code == 404:
         return exceptions.NotFound(sentence)
     return exceptions.HttpError(response.status_code, sentence)

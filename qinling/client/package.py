@@ -4,9 +4,11 @@
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+import dataclasses
 import io
 import os
 import pathlib
+import posixpath
 import stat
 import typing
 import zipfile
@@ -37,39 +39,83 @@ def read_archive(path: str | os.PathLike[str]) -> bytes:
         raise exceptions.ClientError(f'Cannot read package {path}: {e}')
 
 
-def create_archive(paths: Sequence[str | os.PathLike[str]]) -> bytes:
-    """Return the bytes of a package of files, all in the root of the
-    package, or of the content of one directory.
+def create_archive(paths: Sequence[str | os.PathLike[str]],
+                   report: Callable[[str], None] | None = None) -> bytes:
+    """Return the bytes of a package.
 
-    The same files always result in the same bytes.
+    One directory stands for its content.  Of several paths, files are in the
+    root of the package, and directories keep their names.  The same files
+    always result in the same bytes.
 
+    :param report: receives a sentence about each link to a file outside of
+        the paths, whose content is packed.
     :raises ClientError: if a file cannot be read or packed.
     """
     try:
-        members = _collect_members([pathlib.Path(path) for path in paths])
-        return _pack(members)
+        trees = _find_trees([pathlib.Path(path) for path in paths])
+        return _pack(_collect_members(trees, report))
     except OSError as e:
         raise exceptions.ClientError(f'Cannot create the package: {e}')
 
 
-def _collect_members(paths: list[pathlib.Path]) -> dict[str, pathlib.Path]:
-    """Return {name in the package: path}."""
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """File or directory to pack.
+
+    :ivar name: name in the package, empty for the root.
+    """
+
+    path: pathlib.Path
+    name: str
+
+    def locate(self, path: pathlib.Path) -> str | None:
+        """Return the name of a path in the package, if it is inside."""
+        root = self.path.resolve()
+        if not path.is_relative_to(root):
+            return None
+        return posixpath.normpath(posixpath.join(
+            self.name, path.relative_to(root).as_posix()))
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """Content of a package.
+
+    :ivar target: of a link to a directory in the package, else ``None``.
+    """
+
+    path: pathlib.Path
+    target: str | None = None
+
+
+def _find_trees(paths: list[pathlib.Path]) -> list[Tree]:
+    """Return the trees of paths on the command line."""
     if len(paths) == 1 and paths[0].is_dir():
-        return dict(_walk(paths[0]))
-    members: dict[str, pathlib.Path] = {}
-    for path in paths:
-        if path.is_dir():
-            raise exceptions.ClientError(
-                f'{path} is a directory; a package of a directory takes no '
-                'further files.')
-        if path.name in members:
-            raise exceptions.ClientError(
-                f'{members[path.name]} and {path} have the same name.')
-        members[path.name] = path
+        return [Tree(paths[0], '')]
+    return [Tree(path, os.path.basename(os.path.abspath(path)))
+            for path in paths]
+
+
+def _collect_members(trees: list[Tree],
+                     report: Callable[[str], None] | None
+                     ) -> dict[str, Member]:
+    """Return {name in the package: member}."""
+    members: dict[str, Member] = {}
+    for tree in trees:
+        entries = (_walk(tree.path) if tree.path.is_dir()
+                   else iter([('', tree.path)]))
+        for name, path in entries:
+            name = posixpath.normpath(posixpath.join(tree.name, name))
+            if name in members:
+                raise exceptions.ClientError(
+                    f'{members[name].path} and {path} have the same name.')
+            target = _follow_link(name, path, trees, report)
+            members[name] = Member(path, target)
     return members
 
 
 def _walk(root: pathlib.Path) -> Iterator[tuple[str, pathlib.Path]]:
+    """Yield names and paths of files and of links to directories."""
     is_ignored = _load_ignore_rules(root)
     for parent, directories, files in os.walk(root, onerror=_raise):
         directory = pathlib.Path(parent)
@@ -79,13 +125,38 @@ def _walk(root: pathlib.Path) -> Iterator[tuple[str, pathlib.Path]]:
             if is_ignored(member + '/'):
                 directories.remove(name)
             elif (directory / name).is_symlink():
-                raise exceptions.ClientError(
-                    f'{directory / name} is a link to a directory; add the '
-                    f'link to {IGNORE}, or replace it by a directory.')
+                directories.remove(name)
+                yield member, directory / name
         for name in sorted(files):
             member = (directory / name).relative_to(root).as_posix()
             if not is_ignored(member):
                 yield member, directory / name
+
+
+def _follow_link(name: str, path: pathlib.Path, trees: list[Tree],
+                 report: Callable[[str], None] | None) -> str | None:
+    """Return the target of a link to a directory.
+
+    A link to a file is replaced by the file.
+
+    :raises ClientError: if the directory is not in the package.
+    """
+    if not path.is_symlink():
+        return None
+    target = path.resolve()
+    names = [inner for tree in trees
+             if (inner := tree.locate(target)) is not None]
+    if not target.is_dir():
+        if not names and report is not None:
+            report(f'{path} is a link to {target}, outside the package; the '
+                   'package contains a copy of the file.')
+        return None
+    if not names:
+        raise exceptions.ClientError(
+            f'{path} is a link to a directory outside the package, {target}; '
+            f'add it (--file {target}), add the link to {IGNORE}, or replace '
+            'the link by a directory.')
+    return posixpath.relpath(names[0], posixpath.dirname(name) or '.')
 
 
 def _load_ignore_rules(root: pathlib.Path) -> Callable[[str], bool | None]:
@@ -103,24 +174,49 @@ def _raise(error: OSError) -> typing.NoReturn:
     raise error
 
 
-def _pack(members: dict[str, pathlib.Path]) -> bytes:
+def _pack(members: dict[str, Member]) -> bytes:
     packed = io.BytesIO()
     size = 0
     with zipfile.ZipFile(packed, 'w', zipfile.ZIP_DEFLATED) as archive:
-        for name, path in sorted(members.items()):
-            state = path.stat()
-            if not stat.S_ISREG(state.st_mode):
-                raise exceptions.ClientError(f'{path} is not a file.')
-            size += state.st_size
-            if size > MAX_SIZE_BYTES:
-                raise exceptions.ClientError(
-                    f'The files have more than {MAX_SIZE_BYTES} bytes; list '
-                    f'unneeded files in {IGNORE}.')
+        for name, member in sorted(members.items()):
+            _check_name(name, member.path)
+            mode, data = _read_member(member, MAX_SIZE_BYTES - size)
+            size += len(data)
             # ZipInfo() sets the time to 1980: the bytes stay the same.
             info = zipfile.ZipInfo(name)
             info.compress_type = zipfile.ZIP_DEFLATED
-            executable = state.st_mode & stat.S_IXUSR
-            info.external_attr = (
-                stat.S_IFREG | (0o755 if executable else 0o644)) << 16
-            archive.writestr(info, path.read_bytes())
+            info.external_attr = mode << 16
+            archive.writestr(info, data)
     return packed.getvalue()
+
+
+def _check_name(name: str, path: pathlib.Path) -> None:
+    """Raise ``ClientError`` for a name that no package can contain."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise exceptions.ClientError(
+            f'The name {os.fspath(path)!r} is not text in UTF-8; rename the '
+            f'file, or add it to {IGNORE}.')
+    if '\\' in name:
+        raise exceptions.ClientError(
+            f'The name {os.fspath(path)!r} contains a backslash, which '
+            f'separates directories in a package; rename the file, or add it '
+            f'to {IGNORE}.')
+
+
+def _read_member(member: Member, max_size: int) -> tuple[int, bytes]:
+    """Return mode and content of a file, or of a link to a directory."""
+    if member.target is not None:
+        return stat.S_IFLNK | 0o777, os.fsencode(member.target)
+    path = member.path
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise exceptions.ClientError(f'{path} is not a file.')
+    if state.st_size > max_size:
+        raise exceptions.ClientError(
+            f'The files have more than {MAX_SIZE_BYTES} bytes; list '
+            f'unneeded files in {IGNORE}.')
+    executable = state.st_mode & stat.S_IXUSR
+    return (stat.S_IFREG | (0o755 if executable else 0o644),
+            path.read_bytes())

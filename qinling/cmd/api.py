@@ -6,9 +6,9 @@ import threading
 
 from oslo_log import log
 
-from qinling.api import server
 from qinling.api import wsgi
 from qinling.cmd import process
+from qinling.web import server
 
 LOG = log.getLogger(__name__)
 
@@ -18,15 +18,19 @@ def main() -> None:
     stop = process.create_stop_event()
     conf = process.configure(sys.argv[1:], 'qinling-api',
                              'The REST API of Qinling.')
-    identify = process.load_identity(conf)
+    identify = process.load_identity(conf, conf.api.host, '[api] host')
     service = process.construct(wsgi.Service, conf, identify)
-    http = server.Server(service.app, conf.api.host, conf.api.port,
-                         conf.api.threads, conf.api.stop_timeout)
+    try:
+        http = server.Server(service.app, conf.api.host, conf.api.port,
+                             conf.api.threads, conf.api.stop_timeout)
+    except OSError as e:
+        process.fail(f'Cannot listen on {conf.api.host}:{conf.api.port}: {e}. '
+                     'Choose another address with [api] host and port.')
     http_thread = threading.Thread(target=http.serve, name='http')
     http_thread.start()
     process.notify_ready(conf)
     LOG.info('Serving at %s.', http.url)
-    stop.wait()
+    process.wait_for(stop)
     process.notify_systemd('STOPPING=1')
     http.stop()
     http_thread.join()

@@ -60,7 +60,7 @@ def rotate_secrets(db: session.Database, conf: cfg.ConfigOpts) -> None:
     """Encrypt all secrets with the first key."""
     try:
         count = rotation.rotate(db, secrets.Secrets(conf))
-    except (ValueError, exception.Unavailable) as e:
+    except ValueError as e:
         process.fail(str(e))
     print(f'{count} secrets are encrypted with the first of [secrets] '
           'encryption_keys.')
@@ -102,6 +102,8 @@ def main() -> None:
                      'configuration; give one with --config-file.')
     try:
         _run(conf)
+    except exception.Unavailable as e:
+        process.fail(str(e))
     except util.CommandError as e:
         process.fail(f'{e}; "qinling-db-manage history" lists them all.')
     except (db_exc.DBError, exc.DBAPIError) as e:

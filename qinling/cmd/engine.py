@@ -48,8 +48,7 @@ class Worker(cotyledon.Service):  # type: ignore[misc]
     def run(self) -> None:
         """Run the engine; exit the process after an error."""
         try:
-            run(self._conf, self._stop,
-                functools.partial(process.notify_systemd, 'READY=1'))
+            run(self._conf, self._stop)
         except BaseException:
             # The exception would only end a thread.  The manager restarts
             # the process, so wait first.
@@ -74,8 +73,9 @@ def main() -> None:
                              'The engine of Qinling.')
     if conf.engine.workers == 1:
         try:
-            run(conf, process.create_stop_event(),
-                functools.partial(process.notify_ready, conf))
+            stop = process.create_stop_event()
+            process.handle_reload(conf)
+            run(conf, stop)
         except Exception:
             # Remaining threads would keep the process alive.
             LOG.exception('Could not run the engine.')
@@ -108,12 +108,8 @@ def _check_orchestrator(conf: cfg.ConfigOpts) -> None:
         sys.exit(1)
 
 
-def run(conf: cfg.ConfigOpts, stop: threading.Event,
-        notify_ready: Callable[[], None]) -> None:
-    """Run an engine until the event ``stop``.
-
-    :param notify_ready: called after the start.
-    """
+def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
+    """Run an engine until the event ``stop``."""
     db = session.Database(conf)
     backends = process.construct(services.create_backends, conf, db)
     with tempfile.TemporaryDirectory(prefix='qinling-engine-') as directory:
@@ -134,8 +130,7 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event,
         # Without a bus the call blocks; meanwhile the engine runs executions
         # of the database.
         _start_thread(_listen, conf, engine, rpc_server, stop)
-        notify_ready()
-        stop.wait()
+        process.wait_for(stop)
         process.notify_systemd('STOPPING=1')
         drain_thread = _stop_engine(conf, engine, rpc_server)
         metrics_listener.close()
@@ -161,6 +156,8 @@ def _listen(conf: cfg.ConfigOpts, engine: service.Engine,
     try:
         rpc_server.start(conf.engine.threads + message_bus.SPARE_THREADS)
         LOG.info('Listening as %s.', engine.bus_name)
+        # A rolling restart stops the next engine now.
+        process.notify_systemd('READY=1')
     except Exception:
         LOG.exception('Could not listen to the bus; stopping the engine.')
         stop.set()

@@ -20,15 +20,22 @@ from oslo_config import cfg
 from oslo_log import log
 
 from qinling.api import identity
+from qinling.api.identity import noauth
 from qinling import conf as qinling_conf
 from qinling.core import engine_client
 from qinling.core import services
+from qinling.db import driver
 from qinling.db import session
 from qinling import drivers
 from qinling import exception
+from qinling import log_format
 from qinling.orchestrators import base
+from qinling import printable
 
 LOG = log.getLogger(__name__)
+
+#: Seconds until a signal that another thread received is handled.
+SIGNAL_SECONDS = 0.5
 
 #: Seconds to disconnect from the message bus.
 DISCONNECT_TIMEOUT_SECONDS = 5
@@ -40,15 +47,27 @@ _P = typing.ParamSpec('_P')
 def configure(args: Sequence[str], prog: str, description: str,
               cli_opts: Sequence[cfg.Opt] = (),
               files: list[str] | None = None) -> cfg.ConfigOpts:
-    """Set up logging; return the configuration of a program."""
+    """Set up logging; return the configuration of a program.
+
+    From now on, only the owner has access to new files. An unusable driver of
+    the database ends the program.
+    """
+    os.umask(0o077)
     conf = qinling_conf.load(args, files, cli_opts, prog, description)
-    log.setup(conf, 'qinling')
+    log_format.setup(conf)
+    if conf.database.connection:
+        construct(driver.check_driver, conf.database.connection)
     return conf
 
 
-def load_identity(conf: cfg.ConfigOpts) -> identity.Identify:
-    """Return the authentication strategy; exit when an option is wrong."""
+def load_identity(conf: cfg.ConfigOpts, host: str, option: str
+                  ) -> identity.Identify:
+    """Return the authentication strategy; exit when an option is wrong.
+
+    :param host: address to listen on; ``option`` names the option.
+    """
     try:
+        noauth.check_address(conf, host, option)
         return identity.load(conf)
     except ValueError as e:
         fail(str(e))
@@ -65,8 +84,24 @@ def create_stop_event() -> threading.Event:
     return stop
 
 
+def wait_for(stop: threading.Event) -> None:
+    """Wait for the event of :func:`create_stop_event`.
+
+    The kernel may deliver a signal to any thread, and Python runs handlers in
+    the main thread only, which a wait without a timeout would block.
+    """
+    while not stop.wait(SIGNAL_SECONDS):
+        pass
+
+
 def notify_ready(conf: cfg.ConfigOpts) -> None:
-    """Notify systemd of the start; from now on SIGHUP reloads options.
+    """Notify systemd of the start; from now on SIGHUP reloads options."""
+    handle_reload(conf)
+    notify_systemd('READY=1')
+
+
+def handle_reload(conf: cfg.ConfigOpts) -> None:
+    """Let SIGHUP reload the options.
 
     In a terminal, SIGHUP keeps the default action: the program ends with the
     terminal.
@@ -77,7 +112,6 @@ def notify_ready(conf: cfg.ConfigOpts) -> None:
                          daemon=True).start()
     if not os.isatty(0):
         signal.signal(signal.SIGHUP, start_reload)
-    notify_systemd('READY=1')
 
 
 _reload_lock = threading.Lock()
@@ -98,6 +132,7 @@ def _reload(conf: cfg.ConfigOpts) -> None:
         # A concurrent reader may have put an old value into the cache of
         # oslo.config; clearing any default empties the cache.
         conf.clear_default('debug')
+        log_format.protect_handlers()
     except Exception as e:
         LOG.error('Could not reload the configuration: %s', e)
     else:
@@ -171,5 +206,5 @@ def close_bus(disconnect: Callable[[], None]) -> None:
 
 def fail(sentence: str) -> typing.NoReturn:
     """Exit with code 1 and a sentence for the user."""
-    sys.stderr.write(f'{sentence}\n')
+    sys.stderr.write(f'{printable.escape(sentence)}\n')
     sys.exit(1)

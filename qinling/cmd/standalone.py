@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """``qinling-standalone``: API, engine and workers in one process."""
 
-import fcntl
 import os
 import pathlib
 import sys
 import threading
-import typing
 
 from oslo_config import cfg
 from oslo_log import log
 
 from qinling.api import app
-from qinling.api import server
 from qinling.cmd import process
-from qinling.core import secrets
+from qinling.cmd import state_directory
 from qinling.core import services
 from qinling.db import migration
 from qinling.db import session
@@ -23,8 +20,11 @@ from qinling.telemetry import health
 from qinling.telemetry import listener
 from qinling.telemetry import metrics
 from qinling.telemetry import tracing
+from qinling.web import server
 
 LOG = log.getLogger(__name__)
+
+MIB = 1 << 20
 
 
 def _default_state_dir() -> str:
@@ -57,48 +57,38 @@ def main() -> None:
         sys.argv[1:], 'qinling-standalone',
         'Qinling on one machine: API, engine and workers.', OPTS)
     state = pathlib.Path(conf.state_dir).absolute()
-    try:
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = _lock(state)
-    except OSError as e:
-        process.fail(f'The state directory cannot be used: {e}. Choose '
-                     'another with --state-dir.')
-    conf.set_default('connection', f'sqlite:///{state}/qinling.db',
-                     group='database')
-    conf.set_default('file_system_dir', str(state / 'packages'),
+    lock = state_directory.prepare(state)
+    database = state / state_directory.DATABASE
+    conf.set_default('connection', f'sqlite:///{database}', group='database')
+    conf.set_default('file_system_dir', str(state / state_directory.PACKAGES),
                      group='storage')
-    conf.set_default('encryption_keys', [_ensure_key(state / 'secret.key')],
+    conf.set_default('encryption_keys', [state_directory.ensure_key(state)],
                      group='secrets')
+    for name, value in list_host_maxima().items():
+        conf.set_default(name, value, group='resource_limits')
     _run(conf, state, stop)
     lock.close()
 
 
-def _lock(state: pathlib.Path) -> typing.TextIO:
-    """Return a file that locks the state directory while open."""
-    lock = open(state / 'lock', 'a')
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        process.fail(
-            f'Another qinling-standalone uses the state directory {state}. '
-            'Stop it first, or choose another with --state-dir.')
-    return lock
+def list_host_maxima() -> dict[str, int]:
+    """Return the maximum resources of a function on this machine.
 
-
-def _ensure_key(path: pathlib.Path) -> str:
-    """Return the encryption key of the installation; create a missing key."""
-    if not path.exists():
-        _write_file(path, secrets.new_key() + '\n', 0o600)
-    return path.read_text().strip()
+    Half of the memory, all cores, and 15 minutes; at least the maxima of a
+    cloud.
+    """
+    memory = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    return {'max_memory': max(128 * MIB, memory // 2 // MIB * MIB),
+            'max_cpu': max(300, 1000 * (os.cpu_count() or 1)),
+            'max_timeout': 900}
 
 
 def _run(conf: cfg.ConfigOpts, state: pathlib.Path, stop: threading.Event
          ) -> None:
-    identify = process.load_identity(conf)
+    identify = process.load_identity(conf, conf.host, '--host')
     db = session.Database(conf)
     migration.upgrade(db)
     backends = process.construct(services.create_backends, conf, db)
-    workers = state / 'workers'
+    workers = state / state_directory.WORKERS
     workers.mkdir(exist_ok=True, mode=0o700)
     orchestrator = process.create_orchestrator(conf, str(workers))
     tracer = process.construct(tracing.create_tracer, conf, 'qinling')
@@ -133,10 +123,10 @@ def _serve(conf: cfg.ConfigOpts, state: pathlib.Path, stop: threading.Event,
     http_thread = threading.Thread(target=http.serve, name='http')
     http_thread.start()
     process.notify_ready(conf)
-    endpoint = state / 'endpoint'
-    _write_file(endpoint, http.url + '\n')
+    endpoint = state / state_directory.ENDPOINT
+    state_directory.write_file(endpoint, http.url + '\n')
     LOG.info('Serving at %s, state in %s.', http.url, state)
-    stop.wait()
+    process.wait_for(stop)
     process.notify_systemd('STOPPING=1')
     LOG.info('Stopping.')
     endpoint.unlink(missing_ok=True)
@@ -147,16 +137,3 @@ def _serve(conf: cfg.ConfigOpts, state: pathlib.Path, stop: threading.Event,
     http.stop()
     http_thread.join()
     engine_thread.join()
-
-
-def _write_file(path: pathlib.Path, text: str, mode: int = 0o666) -> None:
-    """Write a file atomically, also with respect to a power loss."""
-    temporary = path.with_suffix('.new')
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL,
-                         mode)
-    with open(descriptor, 'w') as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.rename(path)

@@ -15,6 +15,8 @@ from qinling import exception
 
 #: Values of ``isolation`` that cause a warning.
 WEAK_ISOLATION = ('none', 'landlock')
+#: Value of ``network policies`` that causes no warning.
+ENFORCED = 'enforced'
 
 
 class Checks(upgradecheck.UpgradeCommands):  # type: ignore[misc]
@@ -55,6 +57,7 @@ class Checks(upgradecheck.UpgradeCommands):  # type: ignore[misc]
         code = (upgradecheck.Code.WARNING
                 if description.get('isolation', 'none').startswith(
                     WEAK_ISOLATION)
+                or description.get('network policies', ENFORCED) != ENFORCED
                 else upgradecheck.Code.SUCCESS)
         return upgradecheck.Result(code, '; '.join(
             f'{name}: {value}' for name, value in description.items()))

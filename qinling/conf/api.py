@@ -9,7 +9,9 @@ GROUP_HELP = 'The REST API.'
 OPTS = [
     cfg.HostAddressOpt(
         'host', default='0.0.0.0',
-        help='Address that the API listens on.'),
+        help='Address that the API listens on. With auth_strategy = noauth, '
+             'an address other than a loopback address needs '
+             'allow_noauth_on_network.'),
     cfg.PortOpt(
         'port', default=7070, min=0,
         help='Port that the API listens on; 0 selects a free port.'),
@@ -41,6 +43,11 @@ OPTS = [
             ('http_basic', 'users with passwords, see [http_basic]'),
             ('keystone', 'tokens of Keystone, see [keystone_authtoken]')],
         help='Strategy that identifies callers.'),
+    cfg.BoolOpt(
+        'allow_noauth_on_network', default=False,
+        help='Allow auth_strategy = noauth together with an address that '
+             'other machines can reach. Everyone who can connect has all '
+             'rights, also the right to run code on the workers.'),
     cfg.BoolOpt(
         'enable_proxy_headers_parsing', default=False,
         help='Use the X-Forwarded-* headers of a proxy to build links. '

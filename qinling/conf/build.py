@@ -33,18 +33,32 @@ OPTS = [
     cfg.BoolOpt(
         'allow_source_builds', default=False,
         help='Install packages without wheels, and run the scripts of npm '
-             'packages. Such foreign code can use the network of the host '
-             'and read the password in index_url.'),
+             'packages. Such foreign code can read the password in index_url '
+             'and, without restrict_network, use the network of the host.'),
+    cfg.BoolOpt(
+        'restrict_network', default=True,
+        help='Let installations connect only to the hosts of index_url, '
+             'npm_registry and the addresses in pip_options, and to '
+             'index_hosts. Effective where workers have namespaces. Disable '
+             'the option if the host reaches the index only through a proxy '
+             '(--proxy in pip_options).'),
+    cfg.ListOpt(
+        'index_hosts', default=[], sample_default=['files.example:443'],
+        help='Further hosts for installations, with optional ports (443 by '
+             'default), for instance of files that the index refers to. '
+             'Without index_url, pypi.org and files.pythonhosted.org are '
+             'permitted; without npm_registry, registry.npmjs.org.'),
     cfg.IntOpt(
         'timeout', default=300, min=1,
         help='Maximum duration of one installation in seconds.'),
     cfg.IntOpt(
         'memory', default=1024 * MIB, min=64 * MIB,
-        help='Memory limit of one installation in bytes, including written '
-             'files; [process] code_size limits the files, too.'),
+        help='Memory limit of one installation in bytes, and maximum size '
+             'of its files: downloads, temporary and installed files.'),
     cfg.IntOpt(
-        'max_size', default=50 * MIB, min=1,
-        help='Maximum size of the installed files as a ZIP file in bytes.'),
+        'max_size', default=250 * MIB, min=1,
+        help='Maximum size of the installed files as a ZIP file in bytes; '
+             '[resource_limits] max_unpacked_size limits the files.'),
     cfg.IntOpt(
         'max_concurrent', default=2, min=1,
         help='Number of concurrent installations of one engine.'),

@@ -41,6 +41,12 @@ OPTS = [
         help='Seconds that an execution waits for a free worker, before the '
              'execution ends in status error.'),
     cfg.IntOpt(
+        'import_timeout', default=60, min=1, mutable=True,
+        help='Seconds in which a worker must have loaded the package of a '
+             'function with its dependencies, and again seconds in which the '
+             'worker must have imported the module. Neither counts for the '
+             'timeout of the function.'),
+    cfg.IntOpt(
         'lease', default=60, min=3,
         help='Seconds for which an engine owns an execution without a '
              'renewal. Engines renew their leases three times as often.'),

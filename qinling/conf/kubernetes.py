@@ -145,11 +145,35 @@ OPTS = [
         help='Addresses, as CIDR, of engines that are not pods, or of the '
              'API servers with reach = proxy.'),
     cfg.BoolOpt(
-        'allow_egress', default=True,
-        help='Let functions use the network, except blocked_cidrs.'),
+        'allow_egress', default=False,
+        help='Let functions reach the Internet: all addresses except private, '
+             'shared, link-local, multicast and reserved networks, '
+             'blocked_cidrs, and the addresses of the API server, of the '
+             'database, the message bus, Keystone and S3 in this '
+             'configuration. Without it, functions reach the name service, '
+             'egress_cidrs and runtime_egress only.'),
     cfg.ListOpt(
-        'blocked_cidrs', default=['169.254.0.0/16', 'fe80::/10'],
-        help='Addresses, as CIDR, that functions must not reach. The '
-             'default contains the metadata services of clouds; add the '
-             'networks of your control plane.'),
+        'blocked_cidrs', default=[],
+        help='Addresses, as CIDR, that functions must not reach in spite of '
+             'allow_egress: public addresses of nodes, pods, Services and of '
+             'your control plane.'),
+    cfg.ListOpt(
+        'egress_cidrs', default=[],
+        help='Destinations that all functions may reach, as CIDR or '
+             'CIDR:port, for instance 10.0.0.5/32:5432 or '
+             '[fd00::5/128]:5432. These destinations have precedence over '
+             'all blocked addresses.'),
+    cfg.MultiStrOpt(
+        'runtime_egress', default=[],
+        help='Destinations that the functions of one runtime may reach: the '
+             'id of the runtime and destinations like egress_cidrs, '
+             'separated by spaces. Give the option once for each runtime.'),
+    cfg.StrOpt(
+        'network_policy_probe', default='report', choices=[
+            ('report', 'probe in the background, and report the result'),
+            ('require', 'refuse to run functions unless the cluster '
+                        'enforces the policies'),
+            ('off', 'do not probe')],
+        help='Probe of the enforcement of network policies by the cluster, '
+             'once in each engine, when its first runtime is available.'),
 ]

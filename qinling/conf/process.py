@@ -50,18 +50,26 @@ OPTS = [
              'Node.js. Beside the system directories, functions see no '
              'other part of the installation.'),
     cfg.IntOpt(
-        'tmp_size', default=64, min=1,
-        help='Size of /tmp of a function in MiB; /dev/shm has the same '
-             'size. Both use memory of the host.'),
+        'idle_cpu', default=1000, min=0,
+        help='Thousandths of a core that a worker may use while the machine '
+             'has idle processors, if the function has less. While '
+             'processors are short, workers share them according to the cpu '
+             'of their functions.'),
     cfg.IntOpt(
-        'code_size', default=256, min=1,
+        'tmp_size', default=512, min=1,
+        help='Maximum size of /tmp of a function in MiB; /dev/shm has the '
+             'same size, but at most 64 MiB. Written files use memory of the '
+             'host.'),
+    cfg.IntOpt(
+        'code_size', default=512, min=1,
         help='Maximum size of the unpacked package of a function, and of '
              'files that the function writes beside the package, in MiB. '
              'The files use memory of the host.'),
     cfg.IntOpt(
-        'max_package_size', default=128, min=1,
-        help='Maximum size of the body of a call to a worker in MiB: an '
-             'uploaded package, or the input of an execution.'),
+        'max_package_size', default=384, min=1,
+        help='Maximum size of the body of a call to a worker in MiB: a '
+             'package with its installed dependencies, or the input of an '
+             'execution.'),
     cfg.IntOpt(
         'processes', default=128, min=1,
         help='Number of processes and threads of a worker. Not effective '

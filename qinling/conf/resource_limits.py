@@ -3,6 +3,8 @@
 
 from oslo_config import cfg
 
+from qinling.runtimes import agent_archive
+
 GROUP = 'resource_limits'
 GROUP_HELP = 'Limits and defaults of the resources of a function.'
 
@@ -39,7 +41,8 @@ OPTS = [
         help='Maximum size of all files of a package after unpacking, in '
              'bytes.'),
     cfg.IntOpt(
-        'max_package_files', default=10000, min=1, mutable=True,
+        'max_package_files', default=10000, min=1,
+        max=agent_archive.MAX_MEMBERS, mutable=True,
         help='Maximum number of files in a package.'),
     cfg.IntOpt(
         'max_package_ratio', default=100, min=1, mutable=True,

@@ -9,8 +9,8 @@ GROUP_HELP = 'Traces of requests and executions, with OpenTelemetry.'
 OPTS = [
     cfg.BoolOpt(
         'enabled', default=False,
-        help='Trace requests, executions and calls of workers. Needs the '
-             'extra "tracing" of this package.'),
+        help='Trace requests, executions and calls of workers. Needs '
+             '"pip install \'.[tracing]\'" in the checkout.'),
     cfg.URIOpt(
         'endpoint', default='http://127.0.0.1:4318/v1/traces',
         help='URL of a collector for OTLP over HTTP.'),

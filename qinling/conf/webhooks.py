@@ -11,6 +11,13 @@ OPTS = [
         'max_body_size', default=6 * 1024 * 1024, min=1024,
         help='Maximum size of the body of a delivery in bytes; larger '
              'bodies get status 413.'),
+    cfg.ListOpt(
+        'passed_credentials', default=[],
+        help='Headers of senders that functions receive although the headers '
+             'may identify the sender to this service: "authorization", '
+             '"cookie", "proxy-authorization", "x-auth-token", '
+             '"x-subject-token" or "x-service-token". Any owner of a webhook '
+             'can read the values.'),
     cfg.IntOpt(
         'signature_tolerance', default=300, min=1,
         help='Maximum difference between the signed time of a delivery and '
@@ -26,10 +33,10 @@ OPTS = [
         help='Storage of the counts of deliveries: "memory://" counts in '
              'each API process separately; a URL such as redis://host:6379 '
              'or memcached://host:11211 counts over all API hosts. All '
-             'storages of the library "limits" are supported; the drivers '
-             'are the extras "redis" and "memcached" of this package. While '
-             'the storage is down, deliveries are not limited. Set a timeout '
-             'in seconds for Redis, so that deliveries do not wait for a '
-             'silent server: '
+             'storages of the library "limits" are supported; install the '
+             'driver with "pip install \'.[redis]\'" or "pip install '
+             '\'.[memcached]\'" in the checkout. While the storage is down, '
+             'deliveries are not limited. Set a timeout in seconds for Redis, '
+             'so that deliveries do not wait for a silent server: '
              'redis://host:6379?socket_timeout=1&socket_connect_timeout=1.'),
 ]

@@ -8,6 +8,7 @@ import typing
 from qinling import context
 from qinling.core import preconditions
 from qinling.db import crud
+from qinling.db import filtering
 from qinling.db import session
 from qinling import exception
 
@@ -32,9 +33,9 @@ class Collection:
              page: crud.Page) -> Sequence[typing.Any]:
         """Return a page of rows.
 
-        :param filters: see :func:`qinling.db.crud.filter_condition`.
+        :param filters: see :func:`qinling.db.filtering.filter_condition`.
         """
-        conditions = [crud.filter_condition(self.model, name, text)
+        conditions = [filtering.filter_condition(self.model, name, text)
                       for name, text in filters.items()]
         return self._db.read(lambda tx: crud.select_page(
             tx, ctx, self.model, conditions, page))

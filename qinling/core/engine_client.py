@@ -53,9 +53,6 @@ class EngineClient(typing.Protocol):
     def list_workers(self, function_id: str, version: int) -> list[str]:
         """Return the names of the workers of a function."""
 
-    def has_workers(self, runtime_id: str) -> bool:
-        """Return whether a runtime has claimed workers."""
-
     def scale_up(self, target: 'targets.Target', count: int) -> None:
         """Start ``count`` more workers."""
 

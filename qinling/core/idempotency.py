@@ -21,8 +21,8 @@ from qinling import exception
 
 _MODEL = models.IdempotencyKey
 RETENTION = datetime.timedelta(hours=24)
-#: Keys that one transaction deletes.
-MAX_BATCH_ROWS = 1000
+#: Tries of a request whose first request is withdrawn meanwhile.
+MAX_TRIES = 3
 
 _T = typing.TypeVar('_T')
 
@@ -74,16 +74,23 @@ def run(db: session.Database, request: IdempotentRequest | None,
     """
     if request is None:
         return create()
-    resource_id = _find_resource(db, request)
-    if resource_id is None:
+    tries = 0
+    while True:
+        tries += 1
+        resource_id = _find_resource(db, request)
+        request.repeated = resource_id is not None
         try:
-            return create()
+            return create() if resource_id is None else repeat(resource_id)
         except crud.DuplicateEntry:
-            resource_id = _find_resource(db, request)
-            if resource_id is None:
+            # Another request with the key was first.
+            if tries == MAX_TRIES:
                 raise
-    request.repeated = True
-    return repeat(resource_id)
+        except exception.NotFound:
+            # A first request that was withdrawn has run nothing, and has
+            # left no key.
+            if (tries == MAX_TRIES
+                    or resource_id == _find_resource(db, request)):
+                raise
 
 
 def reserve(tx: session.Connection, request: IdempotentRequest | None,
@@ -123,16 +130,17 @@ def _find_resource(db: session.Database, request: IdempotentRequest
     return str(row.resource_id)
 
 
-def purge(db: session.Database) -> None:
-    """Delete the expired keys in batches."""
-    while db.write(_purge_batch) == MAX_BATCH_ROWS:
-        pass
+def purge(db: session.Database, limit: int) -> int:
+    """Delete expired keys; return the number of keys.
 
-
-def _purge_batch(tx: session.Connection) -> int:
-    rows = crud.select(
-        tx, _MODEL, _MODEL.created_at <= models.now() - RETENTION,
-        limit=MAX_BATCH_ROWS, order=[_MODEL.created_at], only=[_MODEL.id])
-    if not rows:
-        return 0
-    return crud.delete_all(tx, _MODEL, _MODEL.id.in_([row.id for row in rows]))
+    :param limit: most keys of the one transaction.
+    """
+    def delete(tx: session.Connection) -> int:
+        rows = crud.select(
+            tx, _MODEL, _MODEL.created_at <= models.now() - RETENTION,
+            limit=limit, order=[_MODEL.created_at], only=[_MODEL.id])
+        if not rows:
+            return 0
+        return crud.delete_all(
+            tx, _MODEL, _MODEL.id.in_([row.id for row in rows]))
+    return db.write(delete)

@@ -43,9 +43,8 @@ class Quotas:
         """Prepare the check that a project may have more resources.
 
         :param amounts: resource -> number of additional resources.
-        :returns: a function of a transaction, to be called before any read:
-            a read may freeze the state that the transaction sees.  The
-            function raises :class:`~qinling.exception.QuotaExceeded`.
+        :returns: a function of a transaction, which raises
+            :class:`~qinling.exception.QuotaExceeded`.
         """
         row = self._db.read(lambda tx: _find_row(tx, project_id))
         limits = _limits(self._defaults, row)
@@ -131,6 +130,30 @@ def check_execution(tx: session.Connection, conf: cfg.ConfigOpts,
     """
     if _execution_limit(conf.quota, target) != UNLIMITED:
         _check(conf.quota, target.project_id, {EXECUTIONS: 1}, tx)
+
+
+def create_execution_error(conf: cfg.ConfigOpts, target: targets.Target
+                           ) -> exception.QuotaExceeded:
+    """Return the error of an execution beyond the limit of its project."""
+    limit = _execution_limit(conf.quota, target)
+    return exception.QuotaExceeded(
+        resource=EXECUTIONS, more=1, used=limit, limit=limit)
+
+
+def count_allowed_executions(tx: session.Connection, conf: cfg.ConfigOpts,
+                             target: targets.Target, number: int) -> int:
+    """Return how many of some more executions a project may run.
+
+    The row of the project stays locked until the end of the transaction.
+    """
+    if _execution_limit(conf.quota, target) == UNLIMITED:
+        return number
+    row = _find_row(tx, target.project_id, lock=True)
+    limit = _limits(conf.quota, row)[EXECUTIONS]
+    if limit == UNLIMITED:
+        return number
+    used = _count_used(tx, target.project_id, EXECUTIONS)
+    return max(0, min(number, limit - used))
 
 
 def _execution_limit(defaults: typing.Any, target: targets.Target) -> int:

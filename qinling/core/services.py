@@ -10,8 +10,10 @@ from oslo_config import cfg
 from qinling.core import engine_client
 from qinling.core.execution import dispatch
 from qinling.core.execution import executions
+from qinling.core.execution import statistics
 from qinling.core.function import aliases
 from qinling.core.function import builds
+from qinling.core.function import diffs
 from qinling.core.function import environment
 from qinling.core.function import functions
 from qinling.core.function import packages
@@ -19,9 +21,11 @@ from qinling.core.function import scaling
 from qinling.core.function import trusts
 from qinling.core.function import versions
 from qinling.core import quotas
+from qinling.core.rollout import rollouts
 from qinling.core.runtime import runtimes
 from qinling.core import secrets
 from qinling.core.trigger import base as trigger
+from qinling.core.trigger import batches
 from qinling.core.trigger import deliveries
 from qinling.core.trigger import jobs
 from qinling.core.trigger import reruns
@@ -46,16 +50,20 @@ class Services:
     functions: functions.Functions
     workers: scaling.WorkerScaling
     versions: versions.Versions
+    differences: diffs.Differences
     aliases: aliases.Aliases
+    rollouts: rollouts.Rollouts
     executions: executions.Executions
     triggers: trigger.Triggers
     reruns: reruns.Reruns
+    batches: batches.Batches
     jobs: jobs.Jobs
     webhooks: webhooks.Webhooks
     deliveries: deliveries.Deliveries
     quotas: quotas.Quotas
     environments: environment.Environments
     builds: builds.Builds
+    statistics: statistics.StatisticsReader
 
     def close(self) -> None:
         """Write buffered counters after the last request."""
@@ -109,23 +117,31 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
     """Return core over a database, an engine client and backends."""
     limits = quotas.Quotas(conf, db)
     existing = executions.Executions(conf, db, engine)
-    triggers = trigger.Triggers(
-        conf, db, engine, dispatch.Dispatch(conf, db, engine, limits),
-        existing)
+    dispatcher = dispatch.Dispatch(conf, db, engine, limits)
+    triggers = trigger.Triggers(conf, db, engine, dispatcher, existing)
     cipher = secrets.Secrets(conf)
+    functions_core = functions.Functions(conf, db, engine, backends, limits)
+    versions_core = versions.Versions(conf, db, engine, backends, limits)
+    aliases_core = aliases.Aliases(db)
     return Services(
         conf=conf,
         runtimes=runtimes.Runtimes(db, engine),
-        functions=functions.Functions(conf, db, engine, backends, limits),
+        functions=functions_core,
         workers=scaling.WorkerScaling(db, engine, backends.sources),
-        versions=versions.Versions(conf, db, engine, backends, limits),
-        aliases=aliases.Aliases(db),
+        versions=versions_core,
+        differences=diffs.Differences(
+            conf, functions_core, versions_core, backends.environments),
+        aliases=aliases_core,
+        rollouts=rollouts.Rollouts(db, aliases_core),
         executions=existing,
         triggers=triggers,
         reruns=reruns.Reruns(existing, triggers),
+        batches=batches.Batches(db, triggers, dispatcher, existing),
         jobs=jobs.Jobs(db, limits),
         webhooks=webhooks.Webhooks(db, cipher, limits),
         deliveries=deliveries.Deliveries(conf, db, triggers, cipher),
         quotas=limits,
         environments=backends.environments,
-        builds=builds.Builds(db, engine))
+        builds=builds.Builds(db, engine),
+        statistics=statistics.StatisticsReader(
+            db, functions_core, versions_core, aliases_core))

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable
 import dataclasses
+import functools
 import hashlib
 import typing
 
@@ -15,7 +16,6 @@ from qinling import exception
 from qinling import states
 
 _VERSION = models.FunctionVersion
-_EXECUTION = models.Execution
 #: Triggers that refer to functions.
 _TRIGGERS: tuple[tuple[str, typing.Any], ...] = (
     ('job', models.Job), ('webhook', models.Webhook))
@@ -49,12 +49,12 @@ class Target:
     trust_id: str | None = None
     execution_quota: int | None = None
 
-    @property
+    @functools.cached_property
     def function_key(self) -> tuple[typing.Hashable, ...]:
         """Return the function and version that workers serve."""
         return self.function_id, self.version
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> tuple[typing.Hashable, ...]:
         """Return everything that a worker has loaded.
 
@@ -98,6 +98,14 @@ def resolve(tx: session.Connection, ctx: context.RequestContext,
             raise exception.FunctionNotFound(id=function_id)
     if version and row.version_number is None:
         raise exception.FunctionVersionNotFound(id=row.id, version=version)
+    try:
+        target: Target = row.derived[version, alias]
+    except KeyError:
+        target = row.derived[version, alias] = _create(row, version, alias)
+    return target
+
+
+def _create(row: typing.Any, version: int, alias: str | None) -> Target:
     prefix = 'v_' if version else 'f_'
     return Target(
         project_id=row.project_id, function_id=row.id, version=version,
@@ -191,24 +199,28 @@ def references(tx: session.Connection, function_id: str,
     for row in aliases:
         result += alias_references(tx, row.project_id, row.name)
     if version is not None:
-        result += [Reference('execution', row.id) for row in crud.select(
-            tx, _EXECUTION, _EXECUTION.function_id == function_id,
-            _EXECUTION.function_version == version,
-            _EXECUTION.status == states.ExecutionStatus.RUNNING.value,
-            limit=MAX_REFERENCES)]
+        result += [Reference('execution', id) for id in
+                   queries.running_executions(
+                       tx, function_id, version, MAX_REFERENCES)]
     return result
 
 
-def check_no_jobs(tx: session.Connection, function_id: str) -> None:
-    """Raise an error when jobs use the latest code of a function.
+def count_references(tx: session.Connection, function_id: str, version: int
+                     ) -> dict[str, int]:
+    """Return the numbers of aliases, jobs and webhooks of a version.
 
-    :raises FunctionInUse: with the jobs.
+    Jobs and webhooks count also through an alias.
     """
-    jobs = [reference for reference in references(tx, function_id)
-            if reference.kind == 'job']
-    if jobs:
-        raise exception.FunctionInUse(
-            id=function_id, blockers=describe_references(jobs))
+    aliases = queries.aliases_of(tx, function_id, version)
+    counts = {'aliases': len(aliases)}
+    for kind, model in _TRIGGERS:
+        is_user = ((model.function_id == function_id)
+                   & (model.function_version == version))
+        for row in aliases:
+            is_user |= ((model.project_id == row.project_id)
+                        & (model.function_alias == row.name))
+        counts[f'{kind}s'] = crud.count(tx, model, is_user, *_is_live(model))
+    return counts
 
 
 def alias_references(tx: session.Connection, project_id: str, name: str

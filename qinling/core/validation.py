@@ -7,6 +7,7 @@ from oslo_config import cfg
 
 from qinling import exception
 from qinling import fields
+from qinling import strict_json
 
 #: field -> (name in options and messages, unit)
 RESOURCES = {
@@ -29,9 +30,7 @@ def resource(conf: cfg.ConfigOpts, field: str, value: typing.Any) -> int:
     """
     name, unit = RESOURCES[field]
     try:
-        if isinstance(value, (bool, float)):
-            raise ValueError
-        number = int(value)
+        number = strict_json.parse_integer(value)
     except (TypeError, ValueError):
         raise exception.Invalid(
             f'Invalid {name} resource specified. An integer is required.')

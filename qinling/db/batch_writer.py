@@ -25,7 +25,7 @@ def defer_increment(tx: sa.Connection, key: tuple[typing.Any, ...],
     that many writers increment is locked once, briefly, and in an order that
     all transactions share.
     """
-    sums = tx.info.setdefault(_INCREMENTS, {})
+    sums = tx.info[_INCREMENTS]
     total = sums[key][0] if key in sums else 0
     sums[key] = total + number, increment
 
@@ -43,10 +43,10 @@ class QueuedWrite:
 
 def run_writes(tx: sa.Connection, writes: list[QueuedWrite]) -> None:
     """Run writes within one transaction, and set their values."""
-    tx.info.pop(_INCREMENTS, None)
+    increments: dict[typing.Any, typing.Any] = {}
+    tx.info[_INCREMENTS] = increments
     for write in writes:
         write.value = write.action(tx)
-    increments = tx.info.pop(_INCREMENTS, {})
     for key in sorted(increments):
         total, increment = increments[key]
         if total:
@@ -67,10 +67,14 @@ class BatchWriter:
         self._commit = commit
         self._commit_lock = threading.Lock()
         self._queue: collections.deque[QueuedWrite] = collections.deque()
+        self._is_closed = False
 
     def submit(self, action: Callable[[sa.Connection], typing.Any],
                durable: bool) -> typing.Any:
-        """Return ``action(tx)`` after the commit."""
+        """Return ``action(tx)`` after the commit.
+
+        :raises Unavailable: the writer is closed.
+        """
         write = QueuedWrite(action, durable)
         self._queue.append(write)
         with self._commit_lock:
@@ -81,13 +85,20 @@ class BatchWriter:
         return write.value
 
     def close(self, close: Callable[[], None]) -> None:
-        """Call ``close`` while no commit runs."""
+        """Call ``close`` while no commit runs, and refuse later writes.
+
+        SQLite would crash if a write used a connection that another thread
+        closes.
+        """
         with self._commit_lock:
+            self._is_closed = True
             close()
 
     def _commit_queue(self) -> None:
         batch = [self._queue.popleft() for _ in range(len(self._queue))]
         try:
+            if self._is_closed:
+                raise exception.Unavailable(reason='it is stopping.')
             self._commit(batch)
         except exception.Unavailable as e:
             # The database is away; another try would only take time.

@@ -20,11 +20,10 @@ import sqlalchemy.orm
 from qinling import context
 from qinling.db import models
 from qinling.db import paging
+from qinling.db import prepared
 from qinling import exception
 from qinling import states
 
-_EXPRESSIONS = (sa.ClauseElement, sa.orm.QueryableAttribute)
-OPERATORS = ('eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'has', 'in', 'nin')
 DuplicateEntry = db_exc.DBDuplicateEntry
 
 #: A class of :mod:`qinling.db.models`.
@@ -71,6 +70,13 @@ def _select_one(model: Model, names: tuple[str, ...], sees_all: bool,
         statement = statement.where(
             _in_project(model, sa.bindparam('own_project')))
     return statement.with_for_update() if lock else statement
+
+
+def lock_first(tx: sa.Connection, model: Model) -> Row | None:
+    """Return the row of a table with a single row, if any, and lock the row.
+    """
+    return tx.execute(sa.select(*model.__table__.columns).with_for_update()
+                      ).first()
 
 
 def exists(tx: sa.Connection, model: Model, *conditions: Clause) -> bool:
@@ -134,6 +140,23 @@ def _insert(model: Model) -> sa.Insert:
     return sa.insert(model.__table__)
 
 
+def insert_whole(tx: sa.Connection, model: Model, values: Params) -> None:
+    """Write a row fast.
+
+    :param values: a value for each column with a default.
+    :raises DuplicateEntry: a unique value exists already.
+    """
+    _insert_whole(model, tuple(values)).change(tx, values)
+
+
+@functools.lru_cache(maxsize=None)
+def _insert_whole(model: Model, names: tuple[str, ...]) -> prepared.Prepared:
+    table = model.__table__
+    return prepared.Prepared(sa.insert(table).values({
+        name: sa.bindparam(name, type_=table.c[name].type)
+        for name in names}))
+
+
 def update(tx: sa.Connection, model: Model, id: str,
            values: Mapping[str, typing.Any], *conditions: Clause,
            params: Params | None = None) -> bool:
@@ -144,31 +167,26 @@ def update(tx: sa.Connection, model: Model, id: str,
         statement is compiled once.
     :returns: whether the row was changed.
     """
-    create = _update if params is None else _cached_update
-    expressions = {name: value for name, value in values.items()
-                   if isinstance(value, _EXPRESSIONS)}
-    plain = tuple(name for name in values if name not in expressions)
-    statement = create(model, plain, tuple(expressions.items()), conditions)
-    parameters = {f'new_{name}': values[name] for name in plain}
-    return tx.execute(
-        statement,
-        dict(parameters, this_id=id, **(params or {}))).rowcount == 1
+    if params is None:
+        shape = _create_shape(model, tuple(values), tuple(
+            map(type, values.values())), conditions)
+        return tx.execute(*shape.statement(values, id)).rowcount == 1
+    shape = _cached_shape(model, tuple(values), tuple(
+        map(type, values.values())), conditions)
+    return shape.prepare(values).change(
+        tx, {**values, **params, 'this_id': id}) == 1
 
 
-def _update(model: Model, plain: tuple[str, ...],
-            expressions: tuple[tuple[str, Clause], ...],
-            conditions: tuple[Clause, ...]) -> sa.Update:
+def _create_shape(model: Model, names: tuple[str, ...],
+                  kinds: tuple[type, ...], conditions: tuple[Clause, ...]
+                  ) -> prepared.UpdateShape:
     table = model.__table__
-    values = {name: sa.bindparam(f'new_{name}', type_=table.c[name].type)
-              for name in plain}
-    values.update(expressions)
-    if issubclass(model, models.Revised):
-        values['revision'] = table.c.revision + 1
-    return sa.update(table).where(
-        table.c.id == sa.bindparam('this_id'), *conditions).values(values)
+    counted = ({'revision': table.c.revision + 1}
+               if issubclass(model, models.Revised) else {})
+    return prepared.UpdateShape(table, names, kinds, conditions, counted)
 
 
-_cached_update = functools.lru_cache(maxsize=None)(_update)
+_cached_shape = functools.lru_cache(maxsize=None)(_create_shape)
 
 
 def update_all(tx: sa.Connection, model: Model,
@@ -189,16 +207,18 @@ def increment(tx: sa.Connection, model: Model, column: str, amount: int,
 
     :returns: whether any row matched.
     """
-    return tx.execute(_add(model, column, tuple(where)), dict(
-        _parameters(where), amount=amount)).rowcount > 0
+    return _add(model, column, tuple(where)).change(
+        tx, dict(_parameters(where), amount=amount)) > 0
 
 
 @functools.lru_cache(maxsize=None)
-def _add(model: Model, column: str, where: tuple[str, ...]) -> sa.Update:
+def _add(model: Model, column: str, where: tuple[str, ...]
+         ) -> prepared.Prepared:
     table = model.__table__
     values = {column: table.c[column] + sa.bindparam('amount'),
               'updated_at': table.c.updated_at}
-    return sa.update(table).where(*_equal(model, where)).values(values)
+    return prepared.Prepared(
+        sa.update(table).where(*_equal(model, where)).values(values))
 
 
 def delete(tx: sa.Connection, model: Model, id: str) -> bool:
@@ -249,27 +269,6 @@ def _may_become(model: Model, status: str) -> Clause:
     if len(sources) == 1:
         return model.status == sources[0]
     return model.status.in_(sources)
-
-
-def filter_condition(model: Model, name: str, text: str) -> Clause:
-    """Return the condition of a filter of the API.
-
-    :param text: ``[operator:]value``; ``in`` and ``nin`` take a list
-        separated by commas, ``has`` searches within the column.
-    """
-    column = getattr(model, name)
-    operator, colon, value = text.partition(':')
-    if not colon or operator not in OPERATORS:
-        operator, value = 'eq', text
-    if operator == 'has':
-        return column.contains(value, autoescape=True)
-    if operator == 'in':
-        return column.in_(value.split(','))
-    if operator == 'nin':
-        return column.not_in(value.split(','))
-    return {'eq': column.__eq__, 'neq': column.__ne__,
-            'gt': column.__gt__, 'gte': column.__ge__,
-            'lt': column.__lt__, 'lte': column.__le__}[operator](value)
 
 
 def _equal(model: Model, names: Iterable[str]) -> list[Clause]:

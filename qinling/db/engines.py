@@ -5,12 +5,21 @@ Where all engines share the workers, as pods, the table is empty.
 """
 
 import datetime
+import os
+import socket
+import uuid
 
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
 
 _MODEL = models.Engine
+
+
+def create_owner() -> str:
+    """Return a new name of an engine for the column ``owner``."""
+    return (f'{socket.gethostname()[:60]}:{os.getpid()}:'
+            f'{uuid.uuid4().hex[:8]}')
 
 
 def bus_name(owner: str) -> str:

@@ -29,10 +29,14 @@ def alembic_config(database: session.Database) -> config.Config:
 def upgrade(database: session.Database, revision: str = 'head') -> None:
     """Bring the schema to a revision, while the service may run.
 
-    See :mod:`qinling.db.online_ddl`.
+    An upgrade that was interrupted can be repeated; see
+    :mod:`qinling.db.online_ddl`.
+
+    :raises Unavailable: another upgrade is running.
     """
-    online_ddl.retry(
-        lambda: command.upgrade(alembic_config(database), revision))
+    with online_ddl.single_upgrade(database.engine):
+        online_ddl.retry(
+            lambda: command.upgrade(alembic_config(database), revision))
 
 
 def stamp(database: session.Database, revision: str) -> None:

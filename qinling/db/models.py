@@ -9,27 +9,22 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from qinling.db import columns
+from qinling.db import execution_table
+from qinling.db import rollout_table
+from qinling.db import statistics_table
 
 Time, Long, Id, Exact = columns.Time, columns.Long, columns.Id, columns.Exact
 Base = columns.Base
+Common = columns.Common
+Revised = columns.Revised
+Execution = execution_table.Execution
+ExecutionStatistics = statistics_table.ExecutionStatistics
+StatisticsProgress = statistics_table.StatisticsProgress
+Rollout = rollout_table.Rollout
+ALL_VERSIONS = statistics_table.ALL_VERSIONS
+ALL_FUNCTIONS = statistics_table.ALL_FUNCTIONS
 now, new_id = columns.now, columns.new_id
 _column = orm.mapped_column
-
-
-class Common:
-    """Columns of every resource of a project."""
-
-    id = _column(Id, primary_key=True, default=new_id)
-    project_id = _column(sa.String(80), nullable=False)
-    created_at = _column(Time, nullable=False, default=now)
-    updated_at = _column(Time, onupdate=now)
-
-
-class Revised:
-    """Row with a counter of its changes."""
-
-    revision = _column(sa.Integer, nullable=False, default=1,
-                       server_default='1')
 
 
 class Runtime(Common, Revised, Base):
@@ -182,55 +177,9 @@ class AliasChange(Base):
     function_version = _column(sa.Integer, nullable=False)
     #: version text -> weight, or ``None``
     routing = _column(sa.JSON(none_as_null=True))
-
-
-class Execution(Common, Base):
-    """The truth about an execution.
-
-    ``owner`` is the engine that runs the execution; after ``lease_until`` any
-    engine may recover the execution, since its owner is dead or no engine
-    has claimed the row.  An ended row has no lease, so a sweep reads only
-    overdue rows.  Rows outlive their function.
-    """
-
-    __tablename__ = 'executions'
-    __table_args__ = (
-        sa.UniqueConstraint('job_id', 'scheduled_at',
-                            name='uq_executions_tick'),
-        sa.Index('ix_executions_project', 'project_id', 'created_at', 'id'),
-        sa.Index('ix_executions_function', 'function_id',
-                 'function_version', 'status'),
-        sa.Index('ix_executions_alias', 'project_id', 'function_alias'),
-        sa.Index('ix_executions_lease', 'lease_until'),
-        sa.Index('ix_executions_created', 'created_at'),
-        Base.__table_args__)
-
-    function_id = _column(Id, nullable=False)
-    function_version = _column(sa.Integer, nullable=False, default=0)
-    function_alias = _column(Exact)
-    description = _column(sa.String(255))
-    status = _column(sa.String(32), nullable=False)
-    #: An :class:`qinling.states.ExecutionReason`, ``None`` after success.
-    reason = _column(sa.String(32))
-    sync = _column(sa.Boolean, nullable=False, default=True)
-    input = _column(Long)
-    result = _column(Long)
-    logs = _column(Long)
-    owner = _column(sa.String(128))
-    lease_until = _column(Time)
-    #: Number of attempts started.
-    attempt = _column(sa.Integer, nullable=False, default=0)
-    #: Number of failures followed by another attempt.
-    retry = _column(sa.Integer, nullable=False, default=0,
-                    server_default='0')
-    #: Start of the next attempt, while the execution waits.
-    next_attempt_at = _column(Time)
-    job_id = _column(Id)
-    scheduled_at = _column(Time)
-    #: Id of the execution that this execution repeats.
-    rerun_of = _column(Id)
-    #: Id of the failed execution that caused this on-failure call.
-    failed_id = _column(Id)
+    #: Rollout that moved the alias, if any, and why.
+    rollout_id = _column(Id)
+    reason = _column(sa.Text)
 
 
 class Job(Common, Revised, Base):

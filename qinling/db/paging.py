@@ -33,15 +33,22 @@ def behind(marker: typing.Any, keys: Iterable[typing.Any], direction: str
 
     The same function of oslo.db loses rows with NULL in a key of the marker.
     """
-    alternatives: list[typing.Any] = []
-    equal: list[typing.Any] = []
-    for key in keys:
-        value = getattr(marker, key.key)
-        if direction == 'asc':
-            is_after = key.is_not(None) if value is None else key > value
-        else:
-            is_after = (sa.false() if value is None
-                        else (key < value) | key.is_(None))
-        alternatives.append(sa.and_(*equal, is_after))
-        equal.append(key == value)
-    return sa.or_(*alternatives)
+    key, *minor_keys = keys
+    value = getattr(marker, key.key)
+    if direction == 'asc':
+        is_after = key.is_not(None) if value is None else key > value
+    elif value is None:
+        is_after = sa.false()
+    else:
+        is_after = key < value
+        if key.nullable:
+            is_after |= key.is_(None)
+    if not minor_keys:
+        return is_after
+    condition = is_after | sa.and_(
+        key == value, behind(marker, minor_keys, direction))
+    if value is None or key.nullable:
+        return condition
+    # Only this part bounds the range of an index on every database.
+    start = key >= value if direction == 'asc' else key <= value
+    return sa.and_(start, condition)

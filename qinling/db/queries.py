@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Queries that join tables, each prepared once."""
 
+import collections
 from collections.abc import Iterable
 from collections.abc import Sequence
 import typing
@@ -8,11 +9,15 @@ import typing
 import sqlalchemy as sa
 
 from qinling.db import crud
+from qinling.db import execution_table
 from qinling.db import models
+from qinling.db import prepared
+from qinling import states
 
 #: Packages that one sweep measures.
 MAX_UNMEASURED = 1000
 _F, _V, _R = models.Function, models.FunctionVersion, models.Runtime
+_E = models.Execution
 _A, _ROUTE, _Q = models.FunctionAlias, models.AliasRoute, models.Quota
 
 
@@ -36,11 +41,11 @@ def _join(statement: sa.Select[typing.Any], version: typing.Any
     ).outerjoin(_Q, _Q.project_id == _F.project_id)
 
 
-_BY_ID = _join(
-    _select().select_from(_F), sa.bindparam('version')
-).where(_F.id == sa.bindparam('function_id'))
+_BY_ID = prepared.Prepared(_join(
+    _select().select_from(_F), sa.bindparam('version', type_=sa.Integer)
+).where(_F.id == sa.bindparam('function_id')))
 _ROUTED = sa.func.coalesce(_ROUTE.function_version, _A.function_version)
-_BY_ALIAS = _join(
+_BY_ALIAS = prepared.Prepared(_join(
     _select(_ROUTED.label('routed_version')).select_from(_A).join(
         _F, _F.id == _A.function_id
     ).outerjoin(
@@ -49,7 +54,60 @@ _BY_ALIAS = _join(
         & (_ROUTE.high > sa.bindparam('point'))),
     _ROUTED
 ).where(_A.name == sa.bindparam('name'),
-        _A.project_id == sa.bindparam('project'))
+        _A.project_id == sa.bindparam('project')))
+#: Rows to keep converted.
+MAX_CACHED_ROWS = 4096
+
+
+def _row_class(names: Sequence[str]) -> typing.Any:
+    """Return a class of rows; ``derived`` is for objects made of the row."""
+    return collections.namedtuple('Row', [*names, 'derived'])
+
+
+class _RowCache:
+    """Converted rows of a statement, by their values in the driver.
+
+    Each lookup reads the database, so the cache saves only the conversion,
+    and never returns an old row.
+    """
+
+    def __init__(self, statement: prepared.Prepared,
+                 names: Sequence[str]) -> None:
+        self._statement = statement
+        self._create_row = _row_class(names)
+        self._rows: dict[typing.Any, typing.Any] = {}
+
+    def first(self, tx: sa.Connection, params: dict[str, typing.Any]
+              ) -> typing.Any:
+        """Return the first row, or ``None``."""
+        raw = self._statement.first_raw(tx, params)
+        if raw is None:
+            return None
+        try:
+            row = self._rows.get(raw)
+        except TypeError:
+            # The driver of PostgreSQL returns JSON as objects.
+            return self._convert(tx, raw)
+        if row is None:
+            if len(self._rows) >= MAX_CACHED_ROWS:
+                self._rows.clear()
+            row = self._rows[raw] = self._convert(tx, raw)
+        return row
+
+    def _convert(self, tx: sa.Connection, raw: Sequence[typing.Any]
+                 ) -> typing.Any:
+        return self._create_row(*self._statement.convert(tx, raw), {})
+
+
+def _names(*additional: str) -> list[str]:
+    return ['project_id', 'id', 'trust_id', 'version_number',
+            'runtime_status', 'execution_quota',
+            *(f'{prefix}_{name}' for prefix in 'fv'
+              for name in models.SNAPSHOT), *additional]
+
+
+_ROWS_BY_ID = _RowCache(_BY_ID, _names())
+_ROWS_BY_ALIAS = _RowCache(_BY_ALIAS, _names('routed_version'))
 
 
 def by_id(tx: sa.Connection, function_id: str | None, version: int
@@ -61,8 +119,8 @@ def by_id(tx: sa.Connection, function_id: str | None, version: int
         twice: of the function with the prefix ``f_``, of the version with
         ``v_``; ``None`` without such a function.
     """
-    return tx.execute(_BY_ID, {'function_id': function_id,
-                               'version': version}).first()
+    return _ROWS_BY_ID.first(tx, {'function_id': function_id,
+                                  'version': version})
 
 
 def by_alias(tx: sa.Connection, project_id: str, name: str, point: int
@@ -72,12 +130,12 @@ def by_alias(tx: sa.Connection, project_id: str, name: str, point: int
     :returns: also ``routed_version``, the version whose range contains the
         routing point.
     """
-    return tx.execute(_BY_ALIAS, {'name': name, 'project': project_id,
-                                  'point': point}).first()
+    return _ROWS_BY_ALIAS.first(tx, {'name': name, 'project': project_id,
+                                     'point': point})
 
 
 def aliases_of(tx: sa.Connection, function_id: str, version: int | None,
-               limit: int) -> Sequence[typing.Any]:
+               limit: int | None = None) -> Sequence[typing.Any]:
     """Return the aliases of a function or of one version."""
     conditions: list[typing.Any] = [_A.function_id == function_id]
     if version is not None:
@@ -86,6 +144,38 @@ def aliases_of(tx: sa.Connection, function_id: str, version: int | None,
         conditions.append((_A.function_version == version)
                           | _A.id.in_(routes))
     return crud.select(tx, _A, *conditions, limit=limit)
+
+
+def _is_unfinished(function_id: str, version: int) -> list[typing.Any]:
+    """Return the conditions of the executions of a version without an end.
+
+    A version may have millions of executions, of which few have not ended:
+    the condition of the function must not attract an index.
+    """
+    project_id = sa.select(_F.project_id).where(
+        _F.id == function_id).scalar_subquery()
+    return [_E.project_id == project_id,
+            _E.status == states.ExecutionStatus.RUNNING.value,
+            sa.text(execution_table.LIST_INDEXES['by_status'][1] or ''),
+            _E.function_id.concat('') == function_id,
+            _E.function_version == version]
+
+
+def running_executions(tx: sa.Connection, function_id: str, version: int,
+                       limit: int) -> Sequence[str]:
+    """Return ids of the executions of a version without an end."""
+    return tx.execute(sa.select(_E.id).where(*_is_unfinished(
+        function_id, version)).order_by(_E.id).limit(limit)).scalars().all()
+
+
+def count_unfinished(tx: sa.Connection, function_id: str, version: int
+                     ) -> tuple[int, int, int]:
+    """Return the numbers of running, queued and scheduled executions."""
+    total, running, scheduled = tx.execute(sa.select(
+        sa.func.count(), sa.func.count(_E.owner),
+        sa.func.count(_E.next_attempt_at)).where(
+            *_is_unfinished(function_id, version))).one()
+    return running, total - running - scheduled, scheduled
 
 
 def unmeasured_packages(tx: sa.Connection) -> Sequence[typing.Any]:
@@ -106,12 +196,41 @@ def delete_unused_settings(tx: sa.Connection, ids: Iterable[str]) -> None:
         ~sa.exists().where(user.settings_id == table.id) for user in users))
 
 
+def lock_version_settings(tx: sa.Connection, function_id: str
+                          ) -> Sequence[typing.Any]:
+    """Return the environments of the versions of a function, locked.
+
+    :returns: also ``version_id`` and ``version_number``.
+    """
+    table = models.FunctionSettings
+    return tx.execute(sa.select(
+        *table.__table__.columns, _V.id.label('version_id'),
+        _V.version_number).join(_V, _V.settings_id == table.id).where(
+            _V.function_id == function_id).order_by(
+                _V.version_number).with_for_update()).all()
+
+
 def stored_bytes(tx: sa.Connection, project_id: str) -> int:
     """Return the bytes of all packages of a project."""
     size = models.Package.size
     return int(tx.execute(sa.select(sa.func.coalesce(
         sa.func.sum(size), 0)).where(
             models.Package.project_id == project_id)).scalar_one())
+
+
+def statistics(tx: sa.Connection, key: typing.Any, *conditions: typing.Any
+               ) -> Sequence[typing.Any]:
+    """Return the figures of executions for the conditions, in any order.
+
+    :returns: also ``key``, the value of a column.  ``failures`` is ``None``
+        without failures, which saves the parsing of most values.
+    """
+    table = models.ExecutionStatistics
+    return tx.execute(sa.select(
+        key.label('key'), table.count, table.cold_starts, table.gb_seconds,
+        table.max_duration, table.duration_sketch, sa.case(
+            (sa.cast(table.failures, sa.Text) != '{}', table.failures)
+        ).label('failures')).where(*conditions)).all()
 
 
 def count_by(tx: sa.Connection, columns: Sequence[typing.Any],

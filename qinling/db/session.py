@@ -5,6 +5,7 @@ Reads and writes take a function of a connection, and call the function again
 after a lost connection or lock.  The function may change only the database.
 """
 
+import collections
 from collections.abc import Callable
 import typing
 
@@ -17,20 +18,24 @@ from sqlalchemy import pool
 import tenacity
 
 from qinling.db import batch_writer
-from qinling import exception
+from qinling.db import errors
+from qinling.db import postgresql
+from qinling.db import sqlite
 
 LOG = log.getLogger(__name__)
 
 Connection = sqlalchemy.Connection
 
 MAX_TRIES = 5
+#: Seconds after the first error in which another try begins.
+MAX_RETRY_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 5
 #: Seconds that a server may be silent after a statement.
-SILENCE_TIMEOUT_SECONDS = 20
-SQLITE_LOCK_TIMEOUT_SECONDS = 30
+SILENCE_TIMEOUT_SECONDS = 10
 DEFAULT_POOL_SIZE, DEFAULT_POOL_OVERFLOW = 5, 50
+MAX_IDLE_READERS = 5
 _TRANSIENT = (db_exc.DBDeadlock, db_exc.DBConnectionError,
-              db_exc.RetryRequest)
+              db_exc.RetryRequest, sqlalchemy.exc.TimeoutError)
 
 _T = typing.TypeVar('_T')
 Action = Callable[[Connection], _T]
@@ -45,6 +50,7 @@ class Database:
     """
 
     def __init__(self, conf: cfg.ConfigOpts, patient: bool = False) -> None:
+        self._conf = conf
         options = conf.database
         url = sqlalchemy.make_url(options.connection)
         self.is_sqlite = url.get_backend_name() == 'sqlite'
@@ -53,14 +59,28 @@ class Database:
             url = url.update_query_dict({'charset': 'utf8mb4'})
         timeouts = _timeouts(url, patient)
         self._reader = _create_engine(url, options, timeouts, reading=True)
+        #: Connections of :attr:`_reader` that no thread uses.
+        self._idle_readers: collections.deque[Connection] = (
+            collections.deque())
         self.engine = _create_engine(url, options, timeouts)
+        if url.get_driver_name() == 'psycopg' and not patient:
+            for engine in (self._reader, self.engine):
+                postgresql.limit_silence(engine, SILENCE_TIMEOUT_SECONDS)
         self._sqlite_writer = None
         if self.is_sqlite:
-            self._sqlite_writer = _SqliteWriter(
+            self._sqlite_writer = sqlite.Writer(
                 self.engine, options.sqlite_synchronous)
         self._batches = batch_writer.BatchWriter(
             self._sqlite_writer.commit if self._sqlite_writer
             else self._commit)
+
+    def separate(self) -> 'Database':
+        """Return the database with connections of its own.
+
+        Its users wait for no other user.  SQLite has one writer, whose
+        transactions are short, and returns itself.
+        """
+        return self if self.is_sqlite else Database(self._conf)
 
     def read(self, action: Action[_T]) -> _T:
         """Return ``action(connection)``, which must not write."""
@@ -68,8 +88,27 @@ class Database:
         return value
 
     def _read(self, action: Action[_T]) -> _T:
-        with self._reader.connect() as connection:
-            return action(connection)
+        """Read with a kept connection.
+
+        A checkout from the pool costs more calls than a read.
+        """
+        try:
+            connection = self._idle_readers.pop()
+        except IndexError:
+            connection = self._reader.connect()
+        try:
+            value = action(connection)
+        except BaseException:
+            connection.close()
+            raise
+        if connection.in_transaction():
+            # Reads commit themselves, so this ends only the bookkeeping.
+            connection.rollback()
+        if len(self._idle_readers) < MAX_IDLE_READERS:
+            self._idle_readers.append(connection)
+        else:
+            connection.close()
+        return value
 
     def write(self, action: Action[_T], durable: bool = True,
               batch: bool = False) -> _T:
@@ -81,11 +120,16 @@ class Database:
         :param batch: share the transaction with concurrent writers, for
             short writes that wait for no lock.  SQLite always does.
         """
-        if batch or self._sqlite_writer:
-            value: _T = self._batches.submit(action, durable)
-            return value
-        write = batch_writer.QueuedWrite(action, durable)
-        self._commit([write])
+        try:
+            if batch or self._sqlite_writer:
+                value: _T = self._batches.submit(action, durable)
+                return value
+            write = batch_writer.QueuedWrite(action, durable)
+            self._commit([write])
+        except Exception as e:
+            if errors.is_full(e):
+                raise errors.unavailable(e)
+            raise
         value = write.value
         return value
 
@@ -104,6 +148,8 @@ class Database:
         """Finish the writes in progress and drop all connections."""
         if self._sqlite_writer:
             self._batches.close(self._sqlite_writer.close)
+        while self._idle_readers:
+            self._idle_readers.pop().close()
         self.engine.dispose()
         self._reader.dispose()
 
@@ -111,8 +157,9 @@ class Database:
 def _timeouts(url: sqlalchemy.URL, patient: bool) -> dict[str, int]:
     """Return the arguments of a driver with time limits.
 
-    The drivers of MariaDB limit the silence of the server, the drivers of
-    PostgreSQL the silence of its host.  Arguments in the URL take precedence.
+    The drivers of MariaDB limit the silence of the server, the driver of
+    PostgreSQL the silence of its host; see :mod:`.postgresql`.  Arguments in
+    the URL take precedence.
     """
     driver = url.get_driver_name()
     arguments = {}
@@ -121,8 +168,8 @@ def _timeouts(url: sqlalchemy.URL, patient: bool) -> dict[str, int]:
         if not patient:
             arguments.update(read_timeout=SILENCE_TIMEOUT_SECONDS,
                              write_timeout=SILENCE_TIMEOUT_SECONDS)
-    elif driver in ('psycopg', 'psycopg2'):
-        interval = SILENCE_TIMEOUT_SECONDS // 4
+    elif driver == 'psycopg':
+        interval = max(1, SILENCE_TIMEOUT_SECONDS // 4)
         arguments = {'connect_timeout': CONNECT_TIMEOUT_SECONDS,
                      'keepalives_idle': interval,
                      'keepalives_interval': interval, 'keepalives_count': 3,
@@ -147,7 +194,7 @@ def _create_engine(url: sqlalchemy.URL, options: typing.Any,
         kwargs.setdefault('max_overflow',
                           options.max_overflow or DEFAULT_POOL_OVERFLOW)
         if url.get_backend_name() == 'sqlite':
-            engine = _create_sqlite_engine(url, kwargs, reading)
+            engine = sqlite.create_engine(url, kwargs, reading)
         else:
             # Every user of a connection ends its transaction, so nothing is
             # left to roll back.
@@ -155,6 +202,11 @@ def _create_engine(url: sqlalchemy.URL, options: typing.Any,
             if reading:
                 kwargs.update(isolation_level='AUTOCOMMIT',
                               skip_autocommit_rollback=True)
+            else:
+                # The default of MariaDB freezes what a transaction sees at
+                # its first read, so a check behind a lock would miss what
+                # the previous owner of the lock wrote.
+                kwargs['isolation_level'] = 'READ COMMITTED'
             kwargs['connect_args'] = {
                 **kwargs.get('connect_args', {}), **timeouts}
             engine = sqlalchemy.create_engine(url, **kwargs)
@@ -172,72 +224,59 @@ def _create_engine(url: sqlalchemy.URL, options: typing.Any,
     return engine
 
 
-def _create_sqlite_engine(url: sqlalchemy.URL, kwargs: typing.Any,
-                          reading: bool) -> sqlalchemy.Engine:
-    kwargs['connect_args'] = {'check_same_thread': False,
-                              'timeout': SQLITE_LOCK_TIMEOUT_SECONDS}
-    engine = sqlalchemy.create_engine(url, **kwargs)
-    sqlalchemy.event.listen(engine, 'connect', _use_wal)
-    sqlalchemy.event.listen(engine, 'begin',
-                            _skip_begin if reading else _begin_immediate)
-    return engine
-
-
-def _use_wal(connection: typing.Any, _record: typing.Any) -> None:
-    """Let readers and the writer work at the same time."""
-    connection.execute('PRAGMA journal_mode = WAL')
-
-
-def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock at the start of a transaction.
-
-    A transaction that reads first cannot wait for the lock of another
-    process.  The mark tells the listener of oslo.db that the transaction has
-    started.
-    """
-    try:
-        connection.exec_driver_sql('BEGIN IMMEDIATE')
-    except sqlalchemy.exc.OperationalError as e:
-        raise _unavailable(e)
-    connection.info['in_transaction'] = True
-
-
-def _skip_begin(connection: Connection) -> None:
-    """Start no transaction: a single SELECT needs none."""
-    connection.info['in_transaction'] = True
-
-
 def _retry(attempt: Callable[[typing.Any], _T], argument: typing.Any) -> _T:
-    """Return ``attempt(argument)``, repeated after transient errors."""
+    """Return ``attempt(argument)``, repeated after transient errors.
+
+    :raises Unavailable: the database is down, or silent.
+    """
     try:
         # Almost always enough, and cheaper than a retry controller.
         return attempt(argument)
-    except (db_exc.DBError, sqlalchemy.exc.DBAPIError) as e:
-        if not is_transient(e):
-            raise
-        LOG.warning('Repeating a transaction after an error: %s',
-                    type(e).__name__)
+    except (db_exc.DBError, sqlalchemy.exc.SQLAlchemyError) as e:
+        _check_retry(e)
     try:
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception(is_transient),
-            stop=tenacity.stop_after_attempt(MAX_TRIES - 1),
+            retry=tenacity.retry_if_exception(_may_succeed),
+            stop=(tenacity.stop_after_attempt(MAX_TRIES - 1)
+                  | tenacity.stop_after_delay(MAX_RETRY_SECONDS)),
             before_sleep=_log_retry, reraise=True)(attempt, argument)
-    except (db_exc.DBError, sqlalchemy.exc.DBAPIError) as e:
+    except (db_exc.DBError, sqlalchemy.exc.SQLAlchemyError) as e:
         if is_transient(e):
-            raise _unavailable(e)
+            raise errors.unavailable(e)
         raise
+
+
+def _check_retry(error: Exception) -> None:
+    """Raise the final error unless a retry may succeed."""
+    if not is_transient(error):
+        raise error
+    if _timed_out(error):
+        raise errors.unavailable(error)
+    LOG.warning('Repeating a transaction after an error: %s',
+                type(error).__name__)
+
+
+def _may_succeed(error: BaseException) -> bool:
+    return is_transient(error) and not _timed_out(error)
+
+
+def _timed_out(error: BaseException | None) -> bool:
+    """Return whether a time limit caused an error.
+
+    The database is silent, or the statement slow: another try would take as
+    long, and load the database again.
+    """
+    while error is not None:
+        if isinstance(error, TimeoutError | sqlalchemy.exc.TimeoutError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _log_retry(state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     LOG.warning('Repeating a transaction after an error: %s',
                 type(error).__name__)
-
-
-def _unavailable(error: Exception) -> exception.Unavailable:
-    LOG.error('Could not reach the database: %s', error)
-    return exception.Unavailable(
-        reason='the database does not answer; try again later.')
 
 
 def is_transient(error: BaseException) -> bool:
@@ -249,30 +288,3 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, _TRANSIENT) or (
         isinstance(error, sqlalchemy.exc.DBAPIError)
         and (error.connection_invalidated or error.statement is None))
-
-
-class _SqliteWriter:
-    """The single writing connection that SQLite needs."""
-
-    def __init__(self, engine: sqlalchemy.Engine, synchronous: bool) -> None:
-        self._connection = engine.connect()
-        self._durable_mode = 'FULL' if synchronous else 'NORMAL'
-
-    def commit(self, writes: list[batch_writer.QueuedWrite]) -> None:
-        """Run writes in a transaction."""
-        self._set_synchronous(any(write.durable for write in writes))
-        with self._connection.begin():
-            batch_writer.run_writes(self._connection, writes)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    def _set_synchronous(self, durable: bool) -> None:
-        """Choose whether the next commit waits for the disk.
-
-        Such a commit makes all earlier commits durable as well.
-        """
-        connection: typing.Any = self._connection.connection.dbapi_connection
-        mode = self._durable_mode if durable else 'NORMAL'
-        connection.execute(f'PRAGMA synchronous = {mode}')

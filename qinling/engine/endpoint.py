@@ -35,7 +35,7 @@ class Endpoint:
         with message_bus.expected_errors():
             with self._limiter.slot(
                     resolved.project_id, resolved.function_id,
-                    exception.Unavailable(
+                    lambda: exception.Unavailable(
                         reason='the engine has as many executions of the '
                                'function, or of its project, as allowed; '
                                'try again later.')):
@@ -73,8 +73,12 @@ class Endpoint:
         return self._engine.list_workers(function_id, version)
 
     def has_workers(self, _ctx: _Json, runtime_id: str) -> bool:
-        """Return whether a runtime has claimed workers."""
-        return self._engine.has_workers(runtime_id)
+        """Answer the probes of circuit breakers.
+
+        APIs of earlier releases ask whether workers forbid the change of an
+        image: they do not.
+        """
+        return False
 
     def scale_up(self, _ctx: _Json, target: _Json, count: int) -> None:
         """Start workers."""

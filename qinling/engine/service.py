@@ -9,17 +9,16 @@ verbs through :mod:`qinling.rpc` and :mod:`qinling.engine.endpoint`.
 
 from collections.abc import Iterator
 from concurrent import futures
-import os
-import socket
+import functools
 import threading
 import time
-import uuid
 
 from oslo_config import cfg
 from oslo_log import log
 
 from qinling import context
 from qinling.core.execution import records
+from qinling.core.rollout import turns
 from qinling.core import services
 from qinling.core import targets
 from qinling.db import engines
@@ -30,6 +29,7 @@ from qinling.engine.periodic import heartbeat
 from qinling.engine.periodic import reaper
 from qinling.engine.periodic import retention
 from qinling.engine.periodic import scheduler
+from qinling.engine.periodic import statistics
 from qinling.engine.periodic import sweeps
 from qinling.engine.periodic import tasks
 from qinling.engine import queue
@@ -52,6 +52,8 @@ LOG = log.getLogger(__name__)
 
 #: Seconds after which an engine starts with the pools that are ready.
 RESTORE_SECONDS = 30
+#: Seconds between two looks at the rollouts.
+ROLLOUT_SECONDS = 2
 
 
 class Engine:
@@ -65,8 +67,7 @@ class Engine:
         self._db = db
         self._orchestrator = orchestrator
         self._backends = backends
-        self._owner = (f'{socket.gethostname()[:60]}:{os.getpid()}:'
-                       f'{uuid.uuid4().hex[:8]}')
+        self._owner = engines.create_owner()
         self._stopped = threading.Event()
         self._background = background.Background()
         #: id -> time of ``time.monotonic()`` at which it was queued
@@ -75,6 +76,7 @@ class Engine:
         self._create_runner(tracer)
         self._create_periodic_tasks()
         orchestrator.on_lost = self._worker_lost
+        orchestrator.on_full = self._scaling.evict
 
     def _create_workers(self) -> None:
         conf, db, orchestrator = self._conf, self._db, self._orchestrator
@@ -90,6 +92,7 @@ class Engine:
         self._scaling = scaling.Scaling(
             conf.engine.function_concurrency,
             pools.PoolCreatingSource(self._workers, self._pools))
+        self._builds.use_evictor(self._scaling)
         self._provision = provision.Provision(db, self._scaling,
                                               self._background)
 
@@ -101,7 +104,7 @@ class Engine:
                                                  self._scheduler)
         self._attempts = attempts.Attempts(
             conf, self._scaling, self._invoker, self._tokens,
-            images.Images(conf, self._orchestrator), tracer)
+            images.Images(conf, self._orchestrator, self._scaling), tracer)
         self._runner = runner.Runner(conf, db, self.owner, self._attempts,
                                      self._completion, self._builds)
         self._reaper = reaper.Reaper(conf, db, self.owner, self._completion,
@@ -111,15 +114,23 @@ class Engine:
 
     def _create_periodic_tasks(self) -> None:
         conf, db = self._conf, self._db
-        self._heartbeat = heartbeat.Heartbeat(conf, db, self._orchestrator)
-        self._retention = retention.Retention(conf, db, self._stopped)
-        self._tasks = tasks.PeriodicTasks(conf, self._stopped, self._reaper)
-        self._tasks.add((
-            self._renew_leases, self._heartbeat.beat, self._reaper.sweep,
-            self._tend_pools, self._provision.tend, self._expire_workers,
-            self._retention.purge))
-        self._tasks.add_hourly((sweeps.Sweeps(
-            db, self._backends, self._builds, self._background).run,))
+        self._heartbeat = heartbeat.Heartbeat(
+            conf, db, self.owner, not self._orchestrator.shared)
+        interval = conf.engine.lease / 3
+        create = functools.partial(tasks.PeriodicTasks, self._stopped,
+                                   self._reaper.pause)
+        self._tasks = [
+            # Alone in its thread, since housekeeping may be slow.
+            create('heartbeat', interval, self._renew_leases,
+                   self._heartbeat.beat),
+            create('housekeeping', min(interval, conf.engine.sweep_interval),
+                   self._reaper.run, self._heartbeat.prune,
+                   self._tend_workers, self._provision.tend,
+                   statistics.StatisticsTask(db).run,
+                   *retention.create_purges(conf, db, self._stopped),
+                   sweeps.Sweeps(
+                       self._backends, self._builds, self._background).run),
+            create('rollouts', ROLLOUT_SECONDS, turns.Turns(db).run)]
 
     def start_service(self, alone: bool = False) -> None:
         """Create the pools and start to recover executions.
@@ -136,7 +147,8 @@ class Engine:
         else:
             self._heartbeat.start(self.bus_name)
             self._reaper.pause()
-        self._tasks.start()
+        for task in self._tasks:
+            task.start()
         self._scheduler.start()
 
     @property
@@ -158,7 +170,7 @@ class Engine:
         self._scheduler.stop()
         self._queue.close()
         self._release_queued()
-        self._runner.idle.wait(
+        self._runner.wait_idle(
             self._conf.engine.stop_timeout if timeout is None else timeout)
         self._attempts.stopping = True
         # Other engines start again what still runs.
@@ -167,38 +179,33 @@ class Engine:
             self._invoker.abort(worker)
         self._orchestrator.close()
         self._builds.stop()
-        self._runner.idle.wait(attempts.AGENT_MARGIN_SECONDS)
+        self._runner.wait_idle(attempts.AGENT_MARGIN_SECONDS)
         self._background.stop()
-        self._tasks.join()
+        for task in self._tasks:
+            task.join()
         self._heartbeat.stop()
 
     def _release_queued(self) -> None:
         waiting = set(self._queued) - set(self._runner.claimed_ids())
         self._queued.clear()
-        try:
-            self._reaper.release(list(waiting))
-        except exception.Unavailable as e:
-            LOG.warning('Could not release queued executions before their '
-                        'leases end: %s', e)
+        self._reaper.release(list(waiting))
 
     def _renew_leases(self) -> None:
         age = self._conf.engine.lease / 4
         limit = time.monotonic() - age
-        lost_ids = self._reaper.renew(list({
-            *self._runner.claimed_ids(older_than=age),
-            *(id for id, since in list(self._queued.items())
-              if since <= limit)}))
-        for id in lost_ids:
+        for id in self._heartbeat.renew({
+                *self._runner.claimed_ids(older_than=age),
+                *(id for id, since in list(self._queued.items())
+                  if since <= limit)}):
             self.cancel(id)
 
-    def _tend_pools(self) -> None:
+    def _tend_workers(self) -> None:
+        lifetime = self._conf.engine.function_service_expiration
+        self._scaling.expire_idle(lifetime)
         self._pools.tend(self._background)
+        self._pools.retire_outdated(self._scaling)
         for worker in self._pools.orphaned_workers():
             self._background.submit(self._workers.release, worker)
-
-    def _expire_workers(self) -> None:
-        self._scaling.expire_idle(
-            self._conf.engine.function_service_expiration)
 
     def local_ids(self) -> list[str]:
         """Return the ids of executions queued or claimed here."""
@@ -207,7 +214,7 @@ class Engine:
     def _worker_lost(self, worker: base.Worker) -> None:
         """Handle the death of a worker that the orchestrator noticed."""
         self._invoker.abort(worker)
-        self._background.submit(self._scaling.retire_dead, worker)
+        self._background.submit(self._scaling.retire, worker)
 
     def run(self, message: records.ExecutionMessage, target: targets.Target
             ) -> records.Ended | None:
@@ -251,7 +258,8 @@ class Engine:
     def ensure_runtime(self, id: str,
                        previous_image: str | None = None) -> None:
         """Create or change the pool of a runtime; return immediately."""
-        self._background.submit(self._pools.ensure, id, previous_image)
+        self._background.submit(self._pools.change, id, previous_image,
+                                self._scaling)
 
     def delete_runtime(self, id: str) -> None:
         """Destroy the pool of a runtime, then delete the row."""
@@ -266,11 +274,6 @@ class Engine:
         key = base.FunctionKey(function_id, version)
         return [worker.name for worker in self._orchestrator.claimed()
                 if worker.function == key]
-
-    def has_workers(self, runtime_id: str) -> bool:
-        """Return whether a runtime has claimed workers."""
-        return any(worker.runtime_id == runtime_id
-                   for worker in self._orchestrator.claimed())
 
     def scale_up(self, target: targets.Target, count: int) -> None:
         """Start ``count`` more workers; return immediately."""

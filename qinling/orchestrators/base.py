@@ -14,6 +14,7 @@ operators.  Every method is safe for many threads.
 """
 
 import abc
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
@@ -139,7 +140,8 @@ class ImageRun:
     """Execution of an image function.
 
     ``cpu`` in thousandths of a core, ``memory_size`` in bytes, ``timeout`` in
-    seconds, at most ``max_log_size`` bytes of log.
+    seconds, at most ``max_log_size`` bytes of log.  A ``command`` replaces the
+    entry point of the image.
     """
 
     execution_id: str
@@ -150,6 +152,7 @@ class ImageRun:
     memory_size: int
     timeout: int
     max_log_size: int
+    command: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,6 +197,9 @@ class Orchestrator(abc.ABC):
     #: Receiver of dead workers, set by the engine.
     on_lost: LostListener = staticmethod(ignore_lost)
 
+    #: Destroys an idle worker, set by the engine: a new worker has no room.
+    on_full: Callable[[], object] = bool
+
     @abc.abstractmethod
     def ensure_pool(self, runtime: RuntimeSpec) -> None:
         """Create the pool of a runtime, or change its image.
@@ -218,7 +224,8 @@ class Orchestrator(abc.ABC):
 
         :param build: fingerprint of the code to load; where workers outlive
             their engine, a later claim finds a loaded worker again.
-        :raises TemporaryError: no worker is free, and none may start.
+        :raises NoRoom: no worker is free, and none may start.
+        :raises TemporaryError: no worker can be claimed at the moment.
         :raises NoPool: the runtime has no pool.
         """
 
@@ -237,6 +244,13 @@ class Orchestrator(abc.ABC):
 
         Where engines share workers, include those of other engines.
         """
+
+    def outdated(self) -> Sequence[Worker]:
+        """Return the claimed workers with an earlier image of their pool.
+
+        While a new image is not ready, no worker is outdated.
+        """
+        return ()
 
     @abc.abstractmethod
     def describe(self) -> Mapping[str, str]:

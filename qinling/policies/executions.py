@@ -10,6 +10,9 @@ RULES = [
         'execution:create', base.MEMBER, 'Run a function.', 'POST',
         '/v1/executions'),
     base.create_rule(
+        'execution:create_batch', base.MEMBER, 'Run a batch of executions.',
+        'POST', '/v1/executions/batch'),
+    base.create_rule(
         'execution:get', base.READER, 'Show an execution.', 'GET', ITEM_PATH),
     base.create_rule(
         'execution:get_all', base.READER, 'List executions.', 'GET',

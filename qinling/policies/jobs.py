@@ -21,5 +21,8 @@ RULES = [
         'job:update', base.MEMBER, 'Change, pause or cancel a job.', 'PUT',
         ITEM_PATH),
     base.create_rule(
+        'job:run', base.MEMBER, 'Run the function of a job now.', 'POST',
+        ITEM_PATH + '/run'),
+    base.create_rule(
         'job:delete', base.MEMBER, 'Delete a job.', 'DELETE', ITEM_PATH),
 ]

@@ -26,6 +26,7 @@ sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
 import agent_confinement  # noqa: E402
 import agent_http  # noqa: E402
+import agent_outcome  # noqa: E402
 import agent_processes  # noqa: E402
 import agent_worker  # noqa: E402
 
@@ -46,6 +47,9 @@ DEFAULTS: dict[str, Any] = {
     'file_size': 500 << 20,
     'max_body_size': 128 << 20,
     'start_timeout': 30,
+    'memory_reserve': 0,
+    'memory_slack': 0,
+    'memory_events': '/sys/fs/cgroup/memory.events',
     'inodes': {},
     'seccomp': [],
     'landlock': [],
@@ -65,6 +69,10 @@ def read_settings(path: str | None = None) -> dict[str, Any]:
     * ``processes``, ``open_files``, ``file_size`` (bytes): rlimits of
       executors, 0 for no limit
     * ``max_body_size`` (bytes), ``start_timeout`` (seconds)
+    * ``memory_reserve``: bytes that an executor may reserve beyond its memory,
+      if the agent measures the used memory; 0 to limit the reserved memory
+    * ``memory_slack``: see :class:`agent_memory.MemoryWatch`
+    * ``memory_events``: see :class:`agent_memory.OomEvents`
     * ``inodes``, ``seccomp``, ``landlock``: see ``agent_confinement.py``
     """
     if path is None:
@@ -109,20 +117,25 @@ def read_container_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     return settings
 
 
+def inherited_listener(address: str) -> int | None:
+    """Return the descriptor of ``fd:<number>``, ``None`` for an address."""
+    kind, _colon, number = address.partition(':')
+    return int(number) if kind == 'fd' else None
+
+
 def listen(address: str) -> socket.socket:
     """Return the listening socket of the setting ``listen``."""
-    kind, _colon, rest = address.partition(':')
-    if kind == 'fd':
-        listener = socket.socket(fileno=int(rest))
+    number = inherited_listener(address)
+    if number is not None:
+        listener = socket.socket(fileno=number)
     else:
-        host, _colon, port = rest.rpartition(':')
+        host, _colon, port = address.partition(':')[2].rpartition(':')
         family = socket.AF_INET6 if ':' in host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host.strip('[]'), int(port)))
         listener.listen(agent_http.MAX_CONNECTIONS)
     listener.setblocking(False)
-    listener.set_inheritable(False)
     return listener
 
 
@@ -137,6 +150,9 @@ def main(arguments: list[str]) -> None:
     """Run the agent."""
     path = arguments[0] if arguments else None
     settings = read_settings(path)
+    # Before the first executor starts: executors inherit nothing.
+    agent_processes.seal_descriptors(
+        inherited_listener(settings['listen']), settings['memory_events'])
     agent_confinement.set_short_time_slices()
     agent_confinement.limit_inodes(settings['inodes'])
     agent_processes.harden(settings['uid'])
@@ -165,7 +181,7 @@ def main(arguments: list[str]) -> None:
     announce_ready()
     agent_http.Server(
         listener, settings['secret'], worker.routes(),
-        agent_worker.render_error, settings['max_body_size'],
+        agent_outcome.render_error, settings['max_body_size'],
     ).serve(LIFELINE if path is None else None)
     stop()
 

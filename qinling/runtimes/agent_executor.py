@@ -2,13 +2,16 @@
 """Executor: the process with the function of the user.
 
 Agent and executor exchange frames over a socket: four bytes of length, big
-endian, then as many bytes of JSON.  The executor sends ``{}`` when ready,
-receives one load frame, then an execution frame for each result.
+endian, then as many bytes of JSON.  The executor sends ``{}`` when ready, and
+receives one load frame.  After the import of the function, the executor sends
+``{"import_ms": <number>}``, then a result for each execution frame.  A failed
+import is the result of the first execution.
 """
 
 from __future__ import annotations
 
 import collections
+import json
 import os
 import select
 import socket
@@ -16,6 +19,8 @@ import struct
 import threading
 import time
 
+import agent_memory
+from agent_output import Output
 import agent_processes
 
 TYPE_CHECKING = False
@@ -26,14 +31,15 @@ HEADER = struct.Struct('>I')
 CHUNK_BYTES = 65536  # the capacity of a pipe
 FRAME_OVERHEAD_BYTES = 1 << 19  # of a frame, beside the result
 CHANNEL = 3  # file descriptor of the socket in the executor
-TAIL_BYTES = 1 << 14  # V8 prints a stack trace after its error
+MAX_IMPORT_MS = 1e9
 EXIT_SECONDS = 2  # from the end of the channel to the end of the process
 
-RETURNED, DIED, CLOSED, GARBLED, TIMEOUT = (
-    'returned', 'died', 'closed', 'garbled', 'timeout')
+RETURNED, DIED, CLOSED, GARBLED, TIMEOUT, IMPORTING, MEMORY = (
+    'returned', 'died', 'closed', 'garbled', 'timeout', 'importing', 'memory')
 
-# End of an execution: a cause from above, and the frame if it returned.
-Ending = collections.namedtuple('Ending', ('cause', 'frame'))
+# End of an execution: a cause from above, the frame if it returned, and
+# seconds without the import.
+Ending = collections.namedtuple('Ending', ('cause', 'frame', 'duration'))
 
 
 class Broken(Exception):
@@ -42,36 +48,6 @@ class Broken(Exception):
     def __init__(self, cause: str) -> None:
         super().__init__(cause)
         self.cause = cause
-
-
-class Output:
-    """Output of an execution.
-
-    :param limit: maximum number of bytes; ``tail`` has the last bytes in any
-        case.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._data = bytearray()
-        self._dropped_bytes = 0
-        self.tail = b''
-
-    def add(self, data: bytes) -> None:
-        """Add output, up to the limit."""
-        self.tail = (self.tail + data)[-TAIL_BYTES:]
-        room = self._limit - len(self._data)
-        self._data += data[:room]
-        self._dropped_bytes += max(0, len(data) - room)
-
-    def text(self) -> str:
-        """Return the output, with a note about dropped bytes."""
-        text = self._data.decode('utf-8', 'replace')
-        if self._dropped_bytes:
-            text = ('%s\n[%d bytes of output were dropped: the log is limited '
-                    'to %d bytes]\n'
-                    % (text, self._dropped_bytes, self._limit))
-        return text
 
 
 class Executor:
@@ -87,8 +63,14 @@ class Executor:
         self._lock = threading.Lock()
         self._alive = True
         self._ready = False
+        self._loaded_at = time.monotonic()
+        self._imported = False
+        self._import_ms: float | None = None
         self._blocked = False  # the channel is full, a frame is unsent
         self._received = bytearray()
+        self._late_output = b''
+        self.memory_watch: agent_memory.MemoryWatch | None = None
+        self._check_at = self._check_interval = 0.0
         self._poller = select.poll()
         self._pidfd: int | None = None
         self.cancelled = False
@@ -105,6 +87,8 @@ class Executor:
                 command + [str(CHANNEL)], environment,
                 (stdin.fileno(), self._log_writer, self._log_writer,
                  remote.fileno()))
+        agent_memory.prefer_for_kill(self.pid)
+        self.peak_meter = agent_memory.PeakMeter(self.pid)
         self._register()
 
     def _register(self) -> None:
@@ -132,46 +116,127 @@ class Executor:
                 raise Broken(DIED)
 
     def prepare_execution(self) -> bool:
-        """Return whether the executor is usable, and clear its log.
+        """Return whether the executor is usable, and restore its log.
 
-        Output between two executions belongs to neither execution and is
-        dropped; output of the import belongs to the first execution.
+        Output of the import belongs to the first execution; later output
+        between two executions is marked in the log of the second.
         """
         if not self._ready:
             return True
         events = dict(self._poller.poll(0))
+        if self._channel.fileno() in events and not self._imported:
+            return self._receive_import()
         if self._channel.fileno() in events or self._pidfd in events:
             return False
         if self._log in events and self.executions:
-            self.drain_log(Output(0))
+            self._late_output = os.read(self._log, CHUNK_BYTES)
+        # A program that shares the pipe may have changed the mode.
+        if not os.get_blocking(self._log_writer):
+            os.set_blocking(self._log_writer, True)
         return True
 
-    def send(self, frame: bytes) -> None:
-        """Send a frame that fits into the buffer of the socket."""
+    def load(self, frame: bytes) -> None:
+        """Send the load frame, which fits into the buffer of the socket."""
         self._channel.send(HEADER.pack(len(frame)) + frame)
+        self._loaded_at = time.monotonic()
 
-    def run(self, frame: bytes | bytearray, deadline: float, output: Output
-            ) -> Ending:
+    def take_import_ms(self) -> float | None:
+        """Return the milliseconds of the import, once.
+
+        Of an unfinished import, return the milliseconds until now.
+        """
+        if not self._imported:
+            return round((time.monotonic() - self._loaded_at) * 1000, 3)
+        milliseconds, self._import_ms = self._import_ms, None
+        return milliseconds
+
+    def run(self, frame: bytes | bytearray, timeout: float,
+            import_timeout: float, output: Output) -> Ending:
         """Run an execution.
 
         :param frame: bytes to send.
-        :param deadline: monotonic seconds.
+        :param timeout: seconds without the import.
+        :param import_timeout: seconds of the import from its start.
         :param output: receives the output.
         """
-        self.executions += 1
+        started_at: float | None = None
+        if self._late_output:
+            output.add_late(self._late_output)
+            self._late_output = b''
         try:
-            return Ending(RETURNED, self._exchange(frame, deadline, output))
+            if not self._imported:
+                self._wait_imported(import_timeout, output)
+            self.executions += 1
+            started_at = time.monotonic()
+            reply = self._exchange(frame, started_at + timeout, output)
+            return Ending(RETURNED, reply, time.monotonic() - started_at)
         except Broken as error:
-            return Ending(error.cause, None)
+            duration = time.monotonic() - started_at if started_at else 0.0
+            return Ending(error.cause, None, duration)
         finally:
             self.drain_log(output)
+
+    def _wait_imported(self, timeout: float, output: Output) -> None:
+        """Wait until the function is imported.
+
+        :raises Broken: IMPORTING after the timeout, or the executor is broken.
+        """
+        self._start_checks()
+        while not self._imported:
+            deadline = self._loaded_at + timeout
+            events = self._poll(deadline)
+            if self._log in events:
+                self._read_log(output)
+            if self._channel.fileno() in events:
+                if self._receive() is not None:
+                    raise Broken(GARBLED)
+            elif self._pidfd in events:
+                raise Broken(DIED)
+            elif time.monotonic() >= deadline:
+                raise Broken(IMPORTING)
+
+    def _start_checks(self) -> None:
+        """Plan the first measurement of memory."""
+        self._check_interval = agent_memory.MIN_INTERVAL_SECONDS
+        self._check_at = float('inf')
+        if self.memory_watch is not None:
+            self._check_at = time.monotonic() + self._check_interval
+
+    def _poll(self, deadline: float) -> dict[int, int]:
+        """Wait for events, and measure the memory at intervals.
+
+        :raises Broken: MEMORY.
+        """
+        until = min(deadline, self._check_at)
+        events = dict(self._poller.poll(_milliseconds_until(until)))
+        if self.memory_watch is None or time.monotonic() < self._check_at:
+            return events
+        if self.memory_watch.is_exceeded(self.pid):
+            raise Broken(MEMORY)
+        if self._imported:
+            self.memory_watch.set_soft_limit(self.pid, lower=False)
+        self._check_interval = min(2 * self._check_interval,
+                                   agent_memory.MAX_INTERVAL_SECONDS)
+        self._check_at = time.monotonic() + self._check_interval
+        return events
+
+    def _receive_import(self) -> bool:
+        """Receive a part of the import frame.
+
+        :returns: whether the executor is usable.
+        """
+        try:
+            return self._receive() is None
+        except Broken:
+            return False
 
     def _exchange(self, frame: bytes | bytearray, deadline: float,
                   output: Output) -> bytes:
         channel = self._channel.fileno()
+        self._start_checks()
         unsent = self._send(memoryview(HEADER.pack(len(frame)) + frame))
         while True:
-            events = dict(self._poller.poll(_milliseconds_until(deadline)))
+            events = self._poll(deadline)
             if self._log in events:
                 self._read_log(output)
             if events.get(channel, 0) & select.POLLOUT:
@@ -200,7 +265,7 @@ class Executor:
         return data
 
     def _receive(self) -> bytes | None:
-        """Return the next complete frame, if any, except the first frame."""
+        """Return the next complete result, if any."""
         try:
             data = self._channel.recv(CHUNK_BYTES)
         except OSError:
@@ -211,6 +276,13 @@ class Executor:
         frame = self._next_frame()
         if frame is not None and not self._ready:
             self._ready = True
+            self._loaded_at = time.monotonic()
+            frame = self._next_frame()
+        if frame is not None and not self._imported:
+            self._import_ms = parse_import(frame)
+            self._imported = True
+            if self.memory_watch is not None:
+                self.memory_watch.set_soft_limit(self.pid, lower=True)
             frame = self._next_frame()
         if frame is not None and self._received:
             raise Broken(GARBLED)
@@ -274,10 +346,23 @@ class Executor:
         self._tree.kill_orphans()
         self.drain_log(output)
         self._channel.close()
+        self.peak_meter.close()
         for number in (self._log, self._log_writer, self._pidfd):
             if number is not None:
                 os.close(number)
         return status
+
+
+def parse_import(frame: bytes) -> float:
+    """Return the milliseconds in an import frame.
+
+    :raises Broken: the frame is not valid.
+    """
+    try:
+        milliseconds = json.loads(frame)['import_ms']
+        return round(min(max(0.0, milliseconds), MAX_IMPORT_MS), 3)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise Broken(GARBLED) from None
 
 
 def _milliseconds_until(deadline: float) -> int:

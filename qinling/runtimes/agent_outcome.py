@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import signal
@@ -20,12 +21,28 @@ REPORTED_REASONS = frozenset((
     USER_ERROR, 'load_error', 'out_of_memory', 'out_of_processes',
     'output_too_large', 'invalid_output'))
 
+# Frame of an executor that lacks memory for an execution frame.
+OUT_OF_MEMORY = b'{"out_of_memory": true}'
+MAX_DEPTH = 100  # levels of lists and objects in a result
+TOO_DEEP = ('The result of the function is nested more than %d levels deep.'
+            % MAX_DEPTH)
+TOO_LONG_INTEGER = ('The result of the function has an integer with too many '
+                    'digits.')
 TIMEOUT = 'Function execution timeout.'
 CANCELLED = 'Function execution was cancelled.'
 FAULTY_RESULT = ('Function execution failed: what came from the process was '
                  'no result.')
 NO_CHANNEL = ('Function execution failed: the function closed the channel '
               'for its result.')
+# Cause of an ending, see agent_executor.py -> sentence and reason.
+ENDINGS = {'timeout': (TIMEOUT, 'timeout'),
+           'closed': (NO_CHANNEL, 'crashed'),
+           'returned': (FAULTY_RESULT, 'invalid_output'),
+           'garbled': (FAULTY_RESULT, 'invalid_output')}
+# Seconds of the run, milliseconds of the import before the first run of a
+# process, else None, and the peak of the memory in bytes, if known.
+Usage = collections.namedtuple('Usage', ('duration', 'import_ms',
+                                         'memory_peak'))
 # Signals and messages of programs that abort for lack of memory: V8, C++ and
 # Rust.
 ABORTS = frozenset((signal.SIGABRT, signal.SIGILL, signal.SIGTRAP))
@@ -54,12 +71,20 @@ def out_of_processes(limit: int) -> str:
             'limit is %d)' % limit)
 
 
-def explain_status(status: int, memory_size: int, output_tail: bytes = b''
-                   ) -> tuple[str, str]:
+def import_timeout(seconds: float) -> str:
+    """Return the sentence for an import that took too long."""
+    return ('Function execution timeout: the import of the module took longer '
+            'than %g seconds.' % seconds)
+
+
+def explain_status(status: int, memory_size: int, output_tail: bytes = b'',
+                   oom_killed: bool | None = None) -> tuple[str, str]:
     """Return sentence and reason for an executor that ended by itself.
 
     :param status: wait status.
     :param output_tail: end of the output.
+    :param oom_killed: the kernel killed a process for lack of memory; ``None``
+        if unknown.
     """
     if not os.WIFSIGNALED(status):
         if os.WEXITSTATUS(status) and any(
@@ -69,16 +94,56 @@ def explain_status(status: int, memory_size: int, output_tail: bytes = b''
                 '%d before the function returned.' % os.WEXITSTATUS(status),
                 'crashed')
     number = os.WTERMSIG(status)
-    # Only the out-of-memory killer of the kernel sends SIGKILL.
-    if number == signal.SIGKILL or number in ABORTS and any(
+    if number == signal.SIGKILL and oom_killed or number in ABORTS and any(
             message in output_tail for message in LACKS_MEMORY):
         return out_of_memory(memory_size), 'out_of_memory'
     try:
         name = signal.Signals(number).name
     except ValueError:
         name = 'number %d' % number
-    return ('Function execution failed: the process was ended by signal %s.'
-            % name, 'crashed')
+    sentence = ('Function execution failed: the process was ended by signal '
+                '%s' % name)
+    if number == signal.SIGKILL and oom_killed is None:
+        sentence += (', perhaps by the kernel for lack of memory (the limit '
+                     'is %g MiB)' % round(memory_size / (1 << 20), 1))
+    return sentence + '.', 'crashed'
+
+
+# Folds brackets into one kind, and deletes everything else.
+_FOLDED = bytes.maketrans(b'{}', b'[]')
+_NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}'))
+
+
+def exceeds_depth(frame: bytes) -> bool:
+    """Return whether the value of a member in a JSON object nests too deeply.
+
+    Invalid JSON may give any answer.
+    """
+    levels = MAX_DEPTH + 1  # with the object itself
+    if frame.count(b'[') + frame.count(b'{') <= levels:
+        return False
+    # Backslashes occur in strings only, so that afterwards every second part
+    # between quotes is outside of strings.
+    plain = frame.replace(b'\\\\', b'').replace(b'\\"', b'')
+    brackets = b''.join(plain.split(b'"')[::2]).translate(
+        _FOLDED, _NO_BRACKETS)
+    for _level in range(levels):
+        rest = brackets.replace(b'[]', b'')
+        if len(rest) == len(brackets):
+            return False
+        brackets = rest
+    return bool(brackets)
+
+
+def clean_text(text: str) -> str:
+    """Return a text that every encoding and every database can store.
+
+    The code of the user controls texts: half surrogates are escaped, and NUL
+    is replaced.
+    """
+    if not text.isascii():
+        text = text.encode('utf-8', 'backslashreplace').decode()
+    return text.replace('\0', '\ufffd') if '\0' in text else text
 
 
 def _reject_constant(name: str) -> None:
@@ -89,16 +154,28 @@ def _reject_constant(name: str) -> None:
 _decode = json.JSONDecoder(parse_constant=_reject_constant).decode
 
 
-def parse_result(frame: bytes, execution_id: str) -> dict[str, Any] | None:
+def parse_result(frame: bytes, execution_id: str, memory_size: int
+                 ) -> dict[str, Any] | None:
     """Return the result in a frame of an executor.
 
+    :param memory_size: limit in bytes.
     :returns: ``None`` if the frame is not a result of the execution: the code
         of the user can write arbitrary frames.
     """
+    if frame == OUT_OF_MEMORY:
+        return {'status': FAILED, 'output': out_of_memory(memory_size),
+                'reason': 'out_of_memory', 'retire': True}
+    if exceeds_depth(frame):
+        return {'status': FAILED, 'output': TOO_DEEP,
+                'reason': 'invalid_output', 'traceback': TOO_DEEP + '\n'}
     try:
         result = _decode(frame.decode('utf-8'))
-    except (ValueError, RecursionError):
-        return None
+    except (ValueError, RecursionError) as error:
+        if 'integer string' not in str(error):
+            return None
+        return {'status': FAILED, 'output': TOO_LONG_INTEGER,
+                'reason': 'invalid_output',
+                'traceback': TOO_LONG_INTEGER + '\n'}
     if not isinstance(result, dict) or not RESULT_KEYS <= set(result):
         return None
     if (result['execution_id'] != execution_id
@@ -114,29 +191,46 @@ def format_log(execution_id: str, output: str, traceback: str = '') -> str:
     """Return the log of an execution, with its first and last line."""
     if output and not output.endswith('\n'):
         output += '\n'
-    return ('Start execution: %s\n%s%sFinished execution: %s\n'
-            % (execution_id, output, traceback, execution_id))
+    return clean_text('Start execution: %s\n%s%sFinished execution: %s\n'
+                      % (execution_id, output, traceback, execution_id))
 
 
-def render_answer(request_id: str, result: dict[str, Any], duration: float,
+def render_answer(request_id: str, result: dict[str, Any], usage: Usage,
                   log: str) -> bytes:
     """Return the body of an answer to /execute.
 
     :param result: ``status``, ``output`` and ``reason``.
     """
+    output = result['output']
+    if result['status'] == FAILED and isinstance(output, str):
+        output = clean_text(output)
     return json.dumps({'execution_id': request_id,
                        'status': result['status'],
                        'reason': result.get('reason'),
-                       'output': result['output'],
-                       'duration': round(duration, 6), 'log': log}).encode()
+                       'output': output,
+                       'duration': round(usage.duration, 6),
+                       'import_ms': usage.import_ms,
+                       'memory_peak': usage.memory_peak,
+                       'log': log}).encode()
 
 
-def render_frame(frame: bytes, duration: float, log: str) -> bytes:
+def render_error(sentence: str) -> bytes:
+    """Return the body of an error."""
+    return json.dumps({'error': clean_text(sentence)}).encode()
+
+
+def render_frame(frame: bytes, usage: Usage, log: str) -> bytes:
     """Return the body of an answer with the content of a valid frame.
 
     A large output is not encoded again.
 
     :param frame: frame with exactly the keys of a result.
     """
-    return b'%s,"duration":%f,"log":%s}' % (
-        frame.rstrip()[:-1], duration, json.dumps(log).encode())
+    import_ms = memory_peak = b'null'
+    if usage.import_ms is not None:
+        import_ms = b'%.3f' % usage.import_ms
+    if usage.memory_peak is not None:
+        memory_peak = b'%d' % usage.memory_peak
+    return b'%s,"duration":%f,"import_ms":%s,"memory_peak":%s,"log":%s}' % (
+        frame.rstrip()[:-1], usage.duration, import_ms, memory_peak,
+        json.dumps(log).encode())

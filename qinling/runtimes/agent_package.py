@@ -1,102 +1,80 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Extraction of packages: ZIP archives from untrusted users."""
+"""Extraction of packages."""
 
 from __future__ import annotations
 
 import os
 import stat
-import zipfile
-import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import BinaryIO
+# The agent is no package.
+if TYPE_CHECKING or __package__:
+    from . import agent_archive
+else:
+    import agent_archive
 
-MAX_ENTRIES = 30000
-CHUNK_BYTES = 1 << 18
-
-
-class UnsafePackage(Exception):
-    """The package cannot be unpacked; the message is a sentence."""
+#: The package cannot be unpacked; the message is a sentence.
+UnsafePackage = agent_archive.BadArchive
 
 
 def unpack(archive: BinaryIO, directory: str, max_size: int) -> None:
     """Extract a ZIP archive into a directory.
 
-    Creates files and directories inside the directory only, no links, and
-    preserves only the executable bit of modes.
+    Preserves only the executable bit of modes.  Files from an earlier archive
+    stay as they are.
 
     :param max_size: maximum bytes of all files together.
-    :raises UnsafePackage: the archive is invalid or too large, or has paths
-        outside the directory, or entries of other types.
+    :raises UnsafePackage: the archive is not valid, not safe or too large.
     """
+    package = agent_archive.Archive(archive, agent_archive.Limits(
+        agent_archive.MAX_MEMBERS, max_size, None))
+    # Names are UTF-8 with every locale.
+    root = os.fsencode(directory)
     try:
-        with zipfile.ZipFile(archive) as package:
-            entries = package.infolist()
-            _check(entries, max_size)
-            remaining = max_size
-            for entry in entries:
-                remaining -= _extract(package, entry, directory, remaining)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError,
-            RuntimeError, ValueError, IndexError) as error:
-        raise UnsafePackage('The package is not a valid ZIP archive: %s.'
-                            % error) from error
-    except FileExistsError as error:
-        raise UnsafePackage('The package holds %s twice.'
-                            % os.path.relpath(error.filename, directory)
-                            ) from error
+        for path in package.directories:
+            _create_directory(os.path.join(root, path.encode()), path)
+        for member in package.tree.values():
+            if member.kind == agent_archive.FILE:
+                _extract(package, member, os.path.join(
+                    root, member.path.encode()))
+        # Last, so that no file is written through a link.
+        for member in package.tree.values():
+            if member.kind == agent_archive.LINK:
+                _create_link(member, os.path.join(root, member.path.encode()))
     except OSError as error:
         raise UnsafePackage('The package cannot be unpacked: %s.'
                             % error.strerror) from error
 
 
-def _check(entries: Sequence[zipfile.ZipInfo], max_size: int) -> None:
-    if len(entries) > MAX_ENTRIES:
-        raise UnsafePackage('The package holds more than %d files.'
-                            % MAX_ENTRIES)
-    if sum(entry.file_size for entry in entries) > max_size:
-        raise _create_size_error(max_size)
-    for entry in entries:
-        _check_entry(entry)
+def _create_directory(path: bytes, name: str) -> None:
+    """Create a directory, unless an earlier archive has the directory."""
+    try:
+        os.mkdir(path, 0o755)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise UnsafePackage(
+                'The dependencies of the package need a directory %r, which '
+                'is a file or a link in the package.' % name) from None
 
 
-def _check_entry(entry: zipfile.ZipInfo) -> None:
-    name = entry.orig_filename
-    if '\0' in name or name.startswith('/') or '..' in name.split('/'):
-        raise UnsafePackage('The package has an entry with a path that is not '
-                            'allowed: %r.' % name)
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise UnsafePackage('The package holds something else than files and '
-                            'directories: %r.' % name)
-
-
-def _extract(package: zipfile.ZipFile, entry: zipfile.ZipInfo, directory: str,
-             remaining: int) -> int:
-    """Extract an entry, and return its bytes.
-
-    :param remaining: maximum number of bytes.
-    """
-    path = os.path.join(directory, entry.filename)
-    if entry.is_dir():
-        os.makedirs(path, exist_ok=True)
-        return 0
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    executable = (entry.external_attr >> 16) & 0o111
+def _extract(package: agent_archive.Archive, member: agent_archive.Member,
+             path: bytes) -> None:
+    """Extract a file."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    descriptor = os.open(path, flags, 0o755 if executable else 0o644)
-    size = 0
-    with package.open(entry) as source, open(descriptor, 'wb') as target:
-        # The size in the directory of the archive may be wrong.
-        while data := source.read(CHUNK_BYTES):
-            size += len(data)
-            if size > remaining:
-                raise _create_size_error(remaining)
-            target.write(data)
-    return size
+    try:
+        descriptor = os.open(path, flags,
+                             0o755 if member.executable else 0o644)
+    except FileExistsError:
+        return
+    with open(descriptor, 'wb') as target:
+        for chunk in package.read_chunks(member):
+            target.write(chunk)
 
 
-def _create_size_error(max_size: int) -> UnsafePackage:
-    return UnsafePackage('The unpacked package is larger than %d bytes.'
-                         % max_size)
+def _create_link(member: agent_archive.Member, path: bytes) -> None:
+    try:
+        os.symlink(member.target.encode(), path)
+    except FileExistsError:
+        pass

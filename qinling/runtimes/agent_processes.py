@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
+    from typing import Any
 
     import agent_confinement
 
@@ -23,6 +24,26 @@ PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 KILL_SECONDS = 1.0  # of killing orphans, until the sandbox is cleared
+
+
+def seal_descriptors(*sealed: Any) -> None:
+    """Close all inherited descriptors except the standard streams.
+
+    Python creates descriptors that children do not inherit, so afterwards
+    programs inherit only what their start names.
+
+    :param sealed: descriptors that stay open, but are no longer inherited;
+        other values are ignored.
+    """
+    for name in os.listdir('/proc/self/fd'):
+        number = int(name)
+        if number in sealed:
+            os.set_inheritable(number, False)
+        elif number > 2:
+            try:
+                os.close(number)
+            except OSError:
+                pass  # the descriptor of the listing
 
 
 def harden(uid: int | None = None) -> None:
@@ -150,6 +171,21 @@ class ProcessTree:
                     self._clear_sandbox()
                 orphans = self._list_children() - self._started
 
+    def list_descendants(self, pid: int, limit: int) -> list[int]:
+        """Return a started process, its descendants, and all orphans.
+
+        :param limit: maximum number of processes.
+        """
+        pids = [pid]
+        if self._children_file is None:
+            return pids  # a scan would be slow
+        pids += self._list_children() - self._started
+        for parent in pids:  # grows
+            if len(pids) > limit:
+                break
+            pids += read_children(parent)
+        return pids
+
     def stop(self) -> None:
         """Kill every process below the agent."""
         with self._lock:
@@ -169,6 +205,19 @@ class ProcessTree:
         if self._children_file is None:
             return scan_children(os.getpid())
         return set(map(int, os.pread(self._children_file, 1 << 16, 0).split()))
+
+
+def read_children(pid: int) -> list[int]:
+    """Return the pids of the children of a process."""
+    directory = '/proc/%d/task/' % pid
+    pids: list[int] = []
+    try:
+        for thread in os.listdir(directory):
+            with open(directory + thread + '/children', 'rb') as file:
+                pids += map(int, file.read().split())
+    except OSError:
+        pass  # the process or a thread has ended
+    return pids
 
 
 def scan_children(parent: int) -> set[int]:

@@ -3,45 +3,36 @@
 
 from __future__ import annotations
 
-import collections
-import io
+import itertools
 import json
 import resource
 import threading
 import time
 
+import agent_environment
 import agent_executor
 from agent_http import RequestError
+import agent_memory
 import agent_outcome as outcome
+from agent_output import Output
 import agent_package
 import agent_processes
+import agent_requests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from agent_http import Handler
+    from agent_requests import Request
 
 IDLE, LOADING, LOADED, SPOILED = 'idle', 'loading', 'loaded', 'spoiled'
-
-# Settings of /load -> type.
-LOAD_KEYS = {'function_id': str, 'function_version': int, 'entry': str,
-             'memory_size': int, 'slots': int, 'max_log_size': int,
-             'max_result_size': int, 'max_unpacked_size': int,
-             'environment': dict}
 
 # Memory of the kernel and priorities, which functions do not need.
 FIXED_LIMITS = {resource.RLIMIT_CORE: 0, resource.RLIMIT_MEMLOCK: 1 << 16,
                 resource.RLIMIT_MSGQUEUE: 1 << 16,
                 resource.RLIMIT_SIGPENDING: 1024,
                 resource.RLIMIT_RTPRIO: 0, resource.RLIMIT_NICE: 0}
-
-Request = collections.namedtuple('Request', ('id', 'timeout', 'frame'))
-
-
-def render_error(sentence: str) -> bytes:
-    """Return the body of an error."""
-    return json.dumps({'error': sentence}).encode()
 
 
 class Worker:
@@ -59,8 +50,11 @@ class Worker:
         self._state = IDLE
         self._load: dict[str, Any] = {}
         self._load_frame: bytes | None = None
+        self._environment: dict[str, str] = settings['environment']
         self._limits: dict[int, int] = {}
-        self._data_baseline = 0
+        self._data_baseline = self._used_baseline = 0
+        self._memory_watch: agent_memory.MemoryWatch | None = None
+        self._oom_events = agent_memory.OomEvents(settings['memory_events'])
         #: least recently used first
         self._idle: list[agent_executor.Executor] = []
         #: execution id -> executor, ``None`` during its start
@@ -83,12 +77,13 @@ class Worker:
         try:
             executor.wait_ready(time.monotonic() + timeout)
         except agent_executor.Broken:
-            output = agent_executor.Output(4096)
+            output = Output(4096)
             status = executor.destroy(output)
             raise RuntimeError('The bootstrap %r does not start (wait status '
                                '%d): %s' % (self._settings['bootstrap'],
                                             status, output.text())) from None
         self._data_baseline = agent_processes.read_data_size(executor.pid)
+        self._used_baseline = agent_memory.read_anonymous(executor.pid)
         self._idle.append(executor)
 
     def ping(self, _body: bytes | bytearray) -> bytes:
@@ -115,7 +110,7 @@ class Worker:
 
     def load(self, body: bytes | bytearray) -> bytes:
         """Answer /load: a line of settings, then the packages."""
-        settings, packages = parse_load(body)
+        settings, packages = agent_requests.parse_load(body)
         with self._lock:
             if self._state != IDLE:
                 raise RequestError(
@@ -130,24 +125,43 @@ class Worker:
             raise RequestError(400, str(error)) from error
         self._load = settings
         self._limits = self._create_limits(settings['memory_size'])
+        if self._settings['memory_reserve']:
+            self._memory_watch = agent_memory.MemoryWatch(
+                self._tree, self._used_baseline + settings['memory_size'],
+                self._settings['memory_slack'])
+        self._prepare_executors(settings)
+        return b'{"state": "loaded"}'
+
+    def _prepare_executors(self, settings: dict[str, Any]) -> None:
+        """Load the function into the idle executors."""
+        environment = {
+            **agent_environment.list_thread_variables(settings['cpu']),
+            **settings['environment']}
+        self._environment = {**self._settings['environment'], **environment}
         self._load_frame = json.dumps({
             'code': self._settings['code'],
             'entry': settings['entry'],
-            'environment': settings['environment'],
+            'environment': environment,
             'max_result_size': settings['max_result_size'],
             'out_of_memory': outcome.out_of_memory(settings['memory_size']),
             'out_of_processes': outcome.out_of_processes(
                 self._settings['processes']),
+            'too_deep': outcome.TOO_DEEP,
         }).encode()
+        must_restart = any(itertools.starmap(
+            agent_environment.is_read_at_start, environment.items()))
         with self._lock:
-            for executor in self._idle:
+            for executor in [] if must_restart else self._idle:
                 self._load_executor(executor, self._load_frame)
+            while must_restart and self._idle:
+                self._idle.pop().destroy(Output(0))
+            if not self._idle:
+                self._idle.append(self._create_executor())
             self._state = LOADED
-        return b'{"state": "loaded"}'
 
     def execute(self, body: bytes | bytearray) -> bytes:
         """Answer /execute: run an execution."""
-        request = parse_execution(body)
+        request = agent_requests.parse_execution(body)
         executor = self._acquire_executor(request.id)
         try:
             return self._run(executor, request)
@@ -157,7 +171,7 @@ class Worker:
 
     def cancel(self, body: bytes | bytearray) -> bytes:
         """Answer /cancel: kill the executor of an execution."""
-        execution_id = parse_object(body).get('execution_id')
+        execution_id = agent_requests.parse_object(body).get('execution_id')
         with self._lock:
             executor = self._running.get(execution_id or '')
         if executor is None:
@@ -183,7 +197,7 @@ class Worker:
             return executor
         try:
             if executor is not None:
-                executor.destroy(agent_executor.Output(0))
+                executor.destroy(Output(0))
             executor = self._create_executor()
         except BaseException:
             with self._lock:
@@ -195,39 +209,38 @@ class Worker:
 
     def _run(self, executor: agent_executor.Executor, request: Request
              ) -> bytes:
-        output = agent_executor.Output(self._load['max_log_size'])
-        started = time.monotonic()
-        ending = executor.run(request.frame, started + request.timeout,
-                              output)
-        duration = time.monotonic() - started
+        output = Output(self._load['max_log_size'])
+        ending = executor.run(request.frame, request.timeout,
+                              self._load['import_timeout'], output)
+        # Before the process may be replaced.
+        peak = executor.peak_meter.read()
         result = None
         if ending.cause == agent_executor.RETURNED:
-            result = outcome.parse_result(ending.frame, request.id)
-        if result is None or result.get('retire'):
-            sentence, reason = self._replace_executor(
-                executor, ending.cause, output)
+            result = outcome.parse_result(
+                ending.frame, request.id, self._load['memory_size'])
+        status = 0
+        if ending.cause == agent_executor.IMPORTING:
+            # The next execution starts the import, and grants the full time.
+            status = executor.destroy(output)
+        elif not result or result.get('retire'):
+            status = self._replace_executor(executor, output)
         else:
             self._tree.kill_orphans()
             with self._lock:
                 self._idle.append(executor)
-        if result is None:
-            return outcome.render_answer(
-                request.id, {'status': outcome.FAILED, 'output': sentence,
-                             'reason': reason}, duration,
-                outcome.format_log(request.id, output.text()))
+        usage = outcome.Usage(ending.duration, executor.take_import_ms(),
+                              peak)
         log = outcome.format_log(request.id, output.text(),
-                                 result.get('traceback', ''))
-        if len(result) == len(outcome.RESULT_KEYS):
-            return outcome.render_frame(ending.frame, duration, log)
-        return outcome.render_answer(request.id, result, duration, log)
+                                 (result or {}).get('traceback', ''))
+        if result is None:
+            result = self._explain(executor, ending.cause, status, output.tail)
+        elif len(result) == len(outcome.RESULT_KEYS):
+            return outcome.render_frame(ending.frame, usage, log)
+        return outcome.render_answer(request.id, result, usage, log)
 
-    def _replace_executor(self, executor: agent_executor.Executor, cause: str,
-                          output: agent_executor.Output
-                          ) -> tuple[str, str]:
-        """Replace a spoiled executor.
-
-        :returns: sentence and reason for the execution.
-        """
+    def _replace_executor(self, executor: agent_executor.Executor,
+                          output: Output) -> int:
+        """Replace a spoiled executor, and return its wait status."""
         status = executor.destroy(output)
         try:
             new_executor = self._create_executor()
@@ -236,21 +249,33 @@ class Worker:
         else:
             with self._lock:
                 self._idle.append(new_executor)
+        return status
+
+    def _explain(self, executor: agent_executor.Executor, cause: str,
+                 status: int, output_tail: bytes) -> dict[str, Any]:
+        """Return the failure of an execution without a result."""
         if executor.cancelled:
-            return outcome.CANCELLED, 'cancelled'
-        if cause == agent_executor.DIED:
-            return outcome.explain_status(status, self._load['memory_size'],
-                                          output.tail)
-        if cause == agent_executor.TIMEOUT:
-            return outcome.TIMEOUT, 'timeout'
-        if cause == agent_executor.CLOSED:
-            return outcome.NO_CHANNEL, 'crashed'
-        return outcome.FAULTY_RESULT, 'invalid_output'
+            sentence, reason = outcome.CANCELLED, 'cancelled'
+        elif cause == agent_executor.DIED:
+            sentence, reason = outcome.explain_status(
+                status, self._load['memory_size'], output_tail,
+                self._oom_events.has_new() if self._oom_events.is_known()
+                else None)
+        elif cause == agent_executor.MEMORY:
+            sentence, reason = outcome.out_of_memory(
+                self._load['memory_size']), 'out_of_memory'
+        elif cause == agent_executor.IMPORTING:
+            sentence, reason = outcome.import_timeout(
+                self._load['import_timeout']), 'timeout'
+        else:
+            sentence, reason = outcome.ENDINGS[cause]
+        return {'status': outcome.FAILED, 'output': sentence,
+                'reason': reason}
 
     def _create_executor(self) -> agent_executor.Executor:
         executor = agent_executor.Executor(
             self._tree, self._settings['bootstrap'],
-            self._settings['environment'])
+            self._environment)
         if self._load_frame is not None:
             self._load_executor(executor, self._load_frame)
         return executor
@@ -263,84 +288,20 @@ class Worker:
         """
         try:
             agent_processes.set_rlimits(executor.pid, self._limits)
-            executor.send(frame)
+            executor.load(frame)
         except OSError:
             pass  # the next use detects the death
+        executor.memory_watch = self._memory_watch
         executor.max_frame = (self._load['max_result_size']
                               + agent_executor.FRAME_OVERHEAD_BYTES)
 
     def _create_limits(self, memory_size: int) -> dict[int, int]:
         """Return the rlimits of executors."""
-        limits = {resource.RLIMIT_DATA: self._data_baseline + memory_size,
-                  **FIXED_LIMITS}
+        limits = {resource.RLIMIT_DATA: self._data_baseline + memory_size
+                  + self._settings['memory_reserve'], **FIXED_LIMITS}
         for name, kind in (('processes', resource.RLIMIT_NPROC),
                            ('open_files', resource.RLIMIT_NOFILE),
                            ('file_size', resource.RLIMIT_FSIZE)):
             if self._settings[name]:
                 limits[kind] = self._settings[name]
         return limits
-
-
-def parse_object(text: bytes | bytearray) -> dict[str, Any]:
-    """Return the JSON object in a body.
-
-    :raises RequestError: 400, the body is not a JSON object.
-    """
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RequestError(400, 'The body is not JSON: %s.' % error) from error
-    if not isinstance(value, dict):
-        raise RequestError(400, 'The body is not a JSON object.')
-    return value
-
-
-def parse_load(body: bytes | bytearray
-               ) -> tuple[dict[str, Any], list[io.BytesIO]]:
-    """Return the settings and the packages in a /load body.
-
-    The setting ``sizes`` has the bytes of each package; the default is a
-    single package.
-
-    :raises RequestError: 400, the body is not valid.
-    """
-    end = body.find(b'\n')
-    if end < 0:
-        raise RequestError(400, 'The settings are not ended by a line feed.')
-    settings = parse_object(body[:end])
-    for name, kind in LOAD_KEYS.items():
-        if not isinstance(settings.get(name), kind):
-            raise RequestError(
-                400, 'The setting %s is missing or not of type %s.'
-                % (name, kind.__name__))
-    rest = memoryview(body)[end + 1:]
-    sizes = settings.get('sizes', [len(rest)])
-    if (not isinstance(sizes, list)
-            or not all(isinstance(size, int) and size >= 0 for size in sizes)
-            or sum(sizes) != len(rest)):
-        raise RequestError(400, 'The sizes are not those of the packages.')
-    packages = []
-    for size in sizes:
-        packages.append(io.BytesIO(rest[:size]))
-        rest = rest[size:]
-    return settings, packages
-
-
-def parse_execution(body: bytes | bytearray) -> Request:
-    """Return the request in an /execute body; its frame is the body.
-
-    :raises RequestError: 400, the body is not valid.
-    """
-    fields = parse_object(body)
-    execution_id, timeout = fields.get('execution_id'), fields.get('timeout')
-    if not isinstance(execution_id, str) or not execution_id:
-        raise RequestError(400, 'The execution_id is missing or not a text.')
-    if (isinstance(timeout, bool) or not isinstance(timeout, (int, float))
-            or not 0 < timeout < 1e6):
-        raise RequestError(400, 'The timeout is missing or not a number.')
-    if (not isinstance(fields.get('args', []), list)
-            or not isinstance(fields.get('kwargs', {}), dict)
-            or not isinstance(fields.get('context', {}), dict)):
-        raise RequestError(
-            400, 'args must be a list, kwargs and context objects.')
-    return Request(execution_id, timeout, body)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
-import mmap
 import os
 import select
 import signal
@@ -27,17 +26,18 @@ import termios
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
 from agent_channel import Channel  # noqa: E402
+from agent_channel import first_element  # noqa: E402
+from agent_channel import split_object  # noqa: E402
+import agent_numbers  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
     from typing import NoReturn
 
 CHUNK_BYTES = 65536  # the capacity of a pipe
 MAX_SHOWN_BYTES = 80  # of an invalid answer
-# Address space beyond the memory of a program: Go reserves more than it uses.
-# Control groups limit the used memory, where available.
-RESERVED_BYTES = 64 << 20
 COUNT = struct.Struct('i')  # the result of FIONREAD
 
 
@@ -205,17 +205,20 @@ class Executor:
 
     def serve(self) -> None:
         """Run executions."""
+        self._channel.send('{"import_ms": 0}')
         while True:
             try:
-                request = self._channel.receive()
-                self._channel.send(self._execute(request))
+                self._channel.send(self._execute(split_object(
+                    self._channel.receive_text().decode())))
             except MemoryError:
-                # The input is too large: exit like other such processes.
-                os.kill(os.getpid(), signal.SIGKILL)
+                self._channel.send('{"out_of_memory": true}')
 
-    def _execute(self, request: dict[str, Any]) -> str:
-        """Return the frame with the outcome."""
-        execution_id = json.dumps(request['execution_id'])
+    def _execute(self, request: dict[str, str]) -> str:
+        """Return the frame with the outcome.
+
+        :param request: the members of the execution frame, as JSON.
+        """
+        execution_id = request['execution_id']
         try:
             return ('{"execution_id": %s, "status": "success", "output": %s}'
                     % (execution_id, self._find_result(request)))
@@ -226,15 +229,12 @@ class Executor:
                         execution_id, json.dumps(str(fault)),
                         json.dumps('%s\n' % fault), fault.reason))
 
-    def _find_result(self, request: dict[str, Any]) -> str:
+    def _find_result(self, request: dict[str, str]) -> str:
         """Return the JSON text of the answer.
 
         :raises Fault: the answer is not valid.
         """
-        context = request.get('context') or {}
-        context.pop('os_session', None)
-        line = json.dumps({'input': find_input(request), 'context': context})
-        answer, size = self._send_line(line.encode() + b'\n')
+        answer, size = self._send_line(create_line(request))
         limit = self._settings['max_result_size']
         if size > limit:
             raise Fault('The result of the function is %d bytes long, the '
@@ -242,8 +242,12 @@ class Executor:
                         'output_too_large')
         try:
             text = answer.decode()
-            json.loads(text, parse_constant=reject_constant)
-        except (ValueError, RecursionError) as error:
+            json.loads(text, parse_constant=reject_constant,
+                       parse_int=check(agent_numbers.parse_int),
+                       parse_float=check(agent_numbers.parse_float))
+        except RecursionError:
+            raise Fault(self._settings['too_deep'], 'invalid_output') from None
+        except ValueError as error:
             begin = answer[:MAX_SHOWN_BYTES].decode('utf-8', 'replace')
             raise Fault('The result of the function, a line that begins with '
                         '%r, is not JSON: %s' % (begin, error),
@@ -285,12 +289,30 @@ class Executor:
                 explain_error(error))) from None
 
 
-def find_input(request: dict[str, Any]) -> Any:
-    """Return the input of the user: an object, or a text."""
-    args, kwargs = request.get('args') or [], request.get('kwargs') or {}
-    if not args:
+def create_line(request: dict[str, str]) -> bytes:
+    """Return the line for a program.
+
+    :param request: the members of the execution frame, as JSON.
+    """
+    context = json.loads(request.get('context', '{}'))
+    context.pop('os_session', None)
+    line = '{"input": %s, "context": %s}\n' % (
+        find_input(request), json.dumps(context))
+    if '\n' in line[:-1] or '\r' in line:
+        # Blanks between values; escapes stand for those in texts.
+        line = line[:-1].replace('\n', ' ').replace('\r', ' ') + '\n'
+    return line.encode()
+
+
+def find_input(request: dict[str, str]) -> str:
+    """Return the input of the user as JSON: an object, or a text."""
+    kwargs = request.get('kwargs', '{}')
+    text = first_element(request.get('args', '[]'))
+    if text is None:
         return kwargs
-    return dict(kwargs, __function_input=args[0]) if kwargs else args[0]
+    if not split_object(kwargs):
+        return text
+    return '%s, "__function_input": %s}' % (kwargs[:-1], text)
 
 
 def find_program(directory: str, entry: str) -> str:
@@ -324,6 +346,18 @@ def reject_constant(name: str) -> NoReturn:
     raise ValueError('%s is no value of JSON' % name)
 
 
+def check(parse: Callable[[str], Any]) -> Callable[[str], None]:
+    """Return a check of a number in an answer, without a result."""
+    def check_number(text: str) -> None:
+        try:
+            parse(text)
+        except agent_numbers.BadNumber as error:
+            raise Fault('The number %s in the result of the function %s' % (
+                text if len(text) <= 40 else text[:40] + '...', error),
+                'invalid_output') from None
+    return check_number
+
+
 def exit_like(status: int) -> NoReturn:
     """Exit with the wait status of the program, for the agent to explain."""
     if os.WIFSIGNALED(status):
@@ -337,13 +371,8 @@ def exit_like(status: int) -> NoReturn:
 def main() -> None:
     """Run the bootstrap."""
     channel = Channel(int(sys.argv[1]))
-    # The agent measures our memory now; the result plus the memory of the
-    # function is the limit of the address space of a program.
-    with mmap.mmap(-1, RESERVED_BYTES,
-                   flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS):
-        channel.send('{}')
-        settings = channel.receive()
-    Executor(channel, settings).serve()
+    channel.send('{}')
+    Executor(channel, channel.receive()).serve()
 
 
 if __name__ == '__main__':

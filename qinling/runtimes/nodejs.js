@@ -9,23 +9,33 @@
 // Between executions, the event loop does not run: this program waits for the
 // next frame.
 
+const { AsyncLocalStorage } = require('node:async_hooks');
 const fs = require('node:fs');
 const path = require('node:path');
-const { Writable } = require('node:stream');
 const { pathToFileURL } = require('node:url');
 const util = require('node:util');
 
+const { parseExactly, stringifyExactly } = require('./nodejs_numbers.js');
+const {
+  keepsLog, saveStreams, writeAll, writeLog,
+} = require('./nodejs_streams.js');
+
 // Copies, since the code of the user may replace the originals.
-const { readSync, writeSync } = fs;
-const { parse, stringify } = JSON;
+const { Buffer, Promise } = globalThis;
+const { readSync } = fs;
+const { stringify } = JSON;
 const { chdir, exit } = process;
 const setImmediateOriginal = setImmediate;
 
 const HEADER_BYTES = 4;
 const MAX_TEXT_LENGTH = 1 << 15; // of a sentence or a traceback
-const RETRY_MILLISECONDS = 1; // of writes to a full pipe
+const CALLBACK_PARAMETERS = 3; // input, context and callback
 const SUFFIXES = ['', '.js', '.mjs', '.cjs', '/index.js'];
 const LACKS_MEMORY = /^Array buffer allocation failed/;
+const NO_STACK = /^Maximum call stack size exceeded/;
+// Become {} in JSON.
+const COLLECTIONS = /^\[object (?:(?:Async)?Generator|(?:Weak)?(?:Map|Set))\]$/;
+const RETIRE = { retire: true }; // replaces this process
 const NO_MODULE = new Set(['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND']);
 
 // Error with a sentence that replaces the traceback.
@@ -45,7 +55,7 @@ class Channel {
   // Return the object in the next frame; exit if the agent is gone.
   receive() {
     const size = this.read(HEADER_BYTES).readUInt32BE(0);
-    return parse(this.read(size).toString());
+    return parseExactly(this.read(size).toString());
   }
 
   // Send a frame of JSON.
@@ -67,38 +77,8 @@ class Channel {
   }
 }
 
-function writeAll(number, data) {
-  for (let done = 0; done < data.length;) {
-    try {
-      done += writeSync(number, data, done);
-    } catch (error) {
-      // A child that shares the pipe may have made it non-blocking.
-      if (error.code !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0,
-        RETRY_MILLISECONDS);
-    }
-  }
-}
-
-// Return an unbuffered stream, whose output survives a kill. Like other
-// standard streams of Node.js, the stream cannot be closed.
-function openStream(number) {
-  const stream = new Writable({
-    write(data, _encoding, done) {
-      try {
-        writeAll(number, data);
-      } catch {
-        // The user closed the file descriptor: no further log.
-      }
-      done();
-    },
-  });
-  stream.fd = number;
-  stream.end = stream.destroy = () => stream;
-  return stream;
-}
-
-const streams = { stdout: openStream(1), stderr: openStream(2) };
+// Id of the execution to which asynchronous work belongs.
+const executions = new AsyncLocalStorage();
 
 // Function of the user: entry is "module.function", with the module as path in
 // the directory of the package.
@@ -185,8 +165,23 @@ class UserFunction {
   // Return a promise of the result.
   async call(request) {
     const { loaded } = this; // called without "this"
-    return loaded(findInput(request), createContext(request.context ?? {}));
+    const input = findInput(request);
+    const context = createContext(request.context ?? {});
+    if (loaded.length < CALLBACK_PARAMETERS) return loaded(input, context);
+    return callWithCallback(loaded, input, context);
   }
+}
+
+// Return a promise of what a function passes to its callback, or of the result
+// of the promise that the function returns.
+function callWithCallback(loaded, input, context) {
+  return new Promise((resolve, reject) => {
+    const returned = loaded(input, context, (error, output) => {
+      if (error !== undefined && error !== null) reject(error);
+      else resolve(output);
+    });
+    if (typeof returned?.then === 'function') resolve(returned);
+  });
 }
 
 // Return the input of the user: an object, or a text.
@@ -211,7 +206,9 @@ class Executor {
     this.settings = settings;
     this.userFunction = new UserFunction(settings.entry, settings.code);
     this.fail = null; // fails the present execution
+    this.running = null; // id of the present execution
     Object.assign(process.env, settings.environment);
+    this.restoreStreams = saveStreams();
     process.on('uncaughtException',
       (error) => this.handleUncaught('uncaughtException', error));
     process.on('unhandledRejection',
@@ -221,8 +218,11 @@ class Executor {
 
   // Import the function, then run executions.
   async serve() {
+    const started = performance.now();
     const loading = this.userFunction.load();
     await loading.catch(() => {}); // the first execution reports the error
+    this.restoreStreams = saveStreams();
+    this.channel.send(`{"import_ms": ${performance.now() - started}}`);
     for (;;) {
       const request = this.channel.receive();
       this.channel.send(await this.execute(loading, request));
@@ -234,19 +234,19 @@ class Executor {
   // Return a promise of the frame with the outcome.
   execute(loading, request) {
     const id = stringify(request.execution_id);
-    return new Promise((resolve) => {
+    this.running = request.execution_id;
+    return executions.run(this.running, () => new Promise((resolve) => {
       this.fail = (error, fields) => resolve(stringify({
         execution_id: request.execution_id, status: 'failed',
-        ...this.explain(error), ...fields,
+        ...this.explain(error), ...fields, ...(keepsLog() ? {} : RETIRE),
       }));
       this.run(loading, request).then(
         (output) => resolve(`{"execution_id": ${id}, "status": "success", `
-          + `"output": ${output}}`),
+          + `"output": ${output}${keepsLog() ? '' : ', "retire": true'}}`),
         // The next process loads a failed module again.
-        (error) => this.fail(error, this.userFunction.loaded
-          ? {} : { retire: true }),
+        (error) => this.fail(error, this.userFunction.loaded ? {} : RETIRE),
       );
-    }).finally(() => {
+    })).finally(() => {
       this.fail = null;
     });
   }
@@ -261,20 +261,22 @@ class Executor {
   // Handle an uncaught error, unless the user has a listener.
   handleUncaught(event, error) {
     if (process.listenerCount(event) > 1) return;
-    if (this.fail) {
-      this.fail(error, { retire: true });
+    const owner = executions.getStore();
+    if (owner !== undefined && !(this.fail && owner === this.running)) {
+      // What an execution leaves must not fail another execution.
+      writeLog(`[error of execution ${owner} after its end]\n`
+        + this.formatTraceback(error));
+    } else if (this.fail) {
+      this.fail(error, RETIRE);
     } else {
-      writeAll(2, Buffer.from(this.formatTraceback(error)));
+      writeLog(this.formatTraceback(error));
       exit.call(process, 1);
     }
   }
 
   // Restore the state that an execution may have changed.
   reset() {
-    for (const [name, value] of Object.entries(streams)) {
-      Object.defineProperty(process, name,
-        { value, configurable: true, enumerable: true, writable: true });
-    }
+    this.restoreStreams();
     try {
       chdir.call(process, this.settings.code);
     } catch {
@@ -286,9 +288,16 @@ class Executor {
   encode(output) {
     let text;
     try {
-      text = stringify(output === undefined ? null : output);
+      if (COLLECTIONS.test(Object.prototype.toString.call(output))
+        && typeof output.toJSON !== 'function') {
+        throw new TypeError('Return its values in an array or an object');
+      }
+      text = stringifyExactly(output === undefined ? null : output);
       if (text === undefined) throw new TypeError('It has no value in JSON');
     } catch (error) {
+      if (error instanceof RangeError && NO_STACK.test(error.message)) {
+        throw new Fault(this.settings.too_deep, { reason: 'invalid_output' });
+      }
       throw new Fault(`The result of the function, of type ${typeOf(output)}, `
         + `cannot be written as JSON: ${describeError(error)}`,
       { reason: 'invalid_output' });
@@ -331,7 +340,7 @@ class Executor {
     }
     try {
       const lines = util.inspect(error).split('\n')
-        .filter((line) => !line.includes(__filename));
+        .filter((line) => !line.includes(`${__dirname}/nodejs`));
       return `${lines.join('\n').slice(-MAX_TEXT_LENGTH)}\n`;
     } catch {
       return ''; // the error has no text
@@ -362,7 +371,9 @@ function describeError(error) {
 
 function typeOf(value) {
   const kind = typeof value;
-  return kind === 'object' ? value?.constructor?.name ?? kind : kind;
+  if (kind !== 'object') return kind;
+  return value?.constructor?.name
+    || Object.prototype.toString.call(value).slice(8, -1);
 }
 
 async function main() {

@@ -11,13 +11,22 @@ from __future__ import annotations
 import _signal
 import io
 import os
+import select
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 TIMERS = (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF)
+STREAMS = ((1, 'stdout'), (2, 'stderr'))
+
+# Copies, since the code of the user may replace the originals.
+chdir, umask, fstat, dup2 = os.chdir, os.umask, os.fstat, os.dup2
+open_file, close_file = os.open, os.close
+samestat, poll, tzset = os.path.samestat, select.poll, time.tzset
 
 
 class ProcessState:
@@ -29,20 +38,23 @@ class ProcessState:
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._streams = Streams()
-        os.chdir(directory)
+        self.flush: Callable[[], None] = self._streams.flush
+        chdir(directory)
 
     def save(self) -> None:
         """Save the state after the import of the function."""
-        self._umask = os.umask(0o022)
-        os.umask(self._umask)
+        self._umask = umask(0o022)
+        umask(self._umask)
         self._environ = os.environ
         self._variables = dict(os.environ)
+        self._raw_variables = dict(raw_variables(os.environ))
         # Python cannot restore a handler that is not from Python.
         self._signals = [
             number for number in _signal.valid_signals()
             if number not in (_signal.SIGKILL, _signal.SIGSTOP)
             and _signal.getsignal(number) is not None]
         self._handlers = self._list_handlers()
+        self._streams.save()
         self.restore()
 
     def _list_handlers(self) -> list[Any]:
@@ -56,62 +68,139 @@ class ProcessState:
             for number, handler in zip(self._signals, self._handlers):
                 _signal.signal(number, handler)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-        os.umask(self._umask)
+        umask(self._umask)
         os.environ = self._environ
-        if dict(os.environ) != self._variables:
+        if raw_variables(os.environ) != self._raw_variables:
             os.environ.clear()
             os.environ.update(self._variables)
+            tzset()
         self._streams.restore()
         try:
-            os.chdir(self._directory)
+            chdir(self._directory)
         except OSError:
             pass  # the user removed the directory
+
+
+def raw_variables(environ: Any) -> Any:
+    """Return the variables without decoding, which is slow."""
+    return getattr(environ, '_data', environ)
 
 
 class Streams:
     """Standard streams of executions."""
 
-    stdout: Any = None
-    stderr: Any = None
-
     def __init__(self) -> None:
         self._spare = os.dup(1)
-        self._log = os.fstat(1)
+        self._log, self._input = fstat(1), fstat(0)
+        self._own = {name: open_stream(number) for number, name in STREAMS}
+        #: Attribute of sys -> stream; without streams of the function, the
+        #: own streams.
+        self._saved: dict[str, Any] = {}
+        self._use_own()
         self.restore()
+
+    def _use_own(self) -> None:
+        """Save the own streams."""
+        for name, stream in self._own.items():
+            self._saved[name] = self._saved['__%s__' % name] = stream
+
+    def save(self) -> None:
+        """Save the streams that the import of the function left."""
+        self._saved['stdin'] = None
+        for name in self._saved:
+            self._saved[name] = getattr(sys, name, None)
+
+    def flush(self) -> None:
+        """Flush the streams of the user."""
+        own_streams = self._own.values()
+        for stream in (sys.stdout, sys.stderr):
+            if stream not in own_streams and stream is not None:
+                try:
+                    stream.flush()
+                except BaseException:
+                    pass  # the user closed or damaged the stream
 
     def restore(self) -> None:
         """Restore descriptors and streams."""
-        for number, name in ((1, 'stdout'), (2, 'stderr')):
+        for number, name in STREAMS:
             if not self._is_log(number):
                 self._reopen(number)
-            if not is_open(getattr(self, name)):
-                setattr(self, name, open_stream(number))
-        sys.stdout = sys.__stdout__ = self.stdout  # type: ignore[misc]
-        sys.stderr = sys.__stderr__ = self.stderr  # type: ignore[misc]
+        self._restore_input()
+        for name, stream in self._saved.items():
+            if stream is not None and not is_open(stream):
+                stream = self._replace(name)
+            setattr(sys, name, stream)
+
+    def _replace(self, attribute: str) -> Any:
+        """Return an open stream in place of a closed stream of sys."""
+        for number, name in STREAMS:
+            if name == attribute.strip('_'):
+                if not is_open(self._own[name]):
+                    self._own[name] = open_stream(number)
+                self._saved[attribute] = self._own[name]
+                return self._own[name]
+        return None
+
+    def _restore_input(self) -> None:
+        """Open the null device as standard input if the user changed it."""
+        try:
+            if samestat(fstat(0), self._input):
+                return
+        except OSError:
+            pass  # the user closed the descriptor
+        number = open_file(os.devnull, os.O_RDONLY)
+        if number:
+            dup2(number, 0)
+            close_file(number)
 
     def _is_log(self, number: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(number), self._log)
+            return samestat(fstat(number), self._log)
         except OSError:
             return False
 
     def _reopen(self, number: int) -> None:
         try:
-            os.dup2(self._spare, number)
+            dup2(self._spare, number)
         except OSError:
             pass  # the user closed the spare descriptor: no further log
+
+
+class LogFile(io.FileIO):
+    """Standard output or error without a buffer.
+
+    Streams of the user may share the object, and end with their last
+    reference, so that closing has no effect.
+    """
+
+    def write(self, data: Any) -> int:
+        """Write all data, also to a non-blocking pipe."""
+        rest = memoryview(data).cast('B')
+        size = len(rest)
+        while rest:
+            count = super().write(rest)
+            if count is None:
+                poller = poll()
+                poller.register(self.fileno(), select.POLLOUT)
+                poller.poll()
+            else:
+                rest = rest[count:]
+        return size
+
+    def close(self) -> None:
+        """Keep the file open."""
 
 
 def open_stream(number: int) -> io.TextIOWrapper:
     """Return an unbuffered text stream, whose output survives a kill."""
     return io.TextIOWrapper(
-        io.FileIO(number, 'w', closefd=False),  # type: ignore[arg-type]
+        LogFile(number, 'w', closefd=False),  # type: ignore[arg-type]
         encoding='utf-8', errors='backslashreplace', write_through=True)
 
 
 def is_open(stream: Any) -> bool:
     """Return whether a stream is open."""
     try:
-        return stream is not None and not stream.closed
-    except ValueError:
+        return not getattr(stream, 'closed', False)
+    except BaseException:
         return False  # the user detached the stream

@@ -14,6 +14,7 @@ pins; ``tests/unit/telemetry/test_health.py`` fails when the name changes.
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+from concurrent import futures
 import dataclasses
 import threading
 import time
@@ -32,6 +33,8 @@ LIVE, READY = PATH + '/live', PATH + '/ready'
 #: Seconds for which the result of a check stays valid, so that probes of
 #: many load balancers cause no load.
 RESULT_TTL_SECONDS = 1
+#: Seconds for one dependency, so that two that hang cost less than 2 s.
+MAX_WAIT_SECONDS = 0.9
 LIVE_BODY = b'{"detailed": false, "reasons": ["process: OK"]}'
 
 #: Name of a dependency -> function that raises when the dependency is down.
@@ -39,34 +42,57 @@ Checks = Mapping[str, Callable[[], typing.Any]]
 
 
 class Check:
-    """Check of one dependency of the process."""
+    """Check of one dependency of the process.
+
+    Each check runs in a thread of its own: a dependency that hangs delays
+    neither the answer nor other checks.
+    """
 
     def __init__(self, name: str, action: Callable[[], typing.Any]) -> None:
         self._name = name
         self._action = action
         self._lock = threading.Lock()
-        self._result: pluginbase.HealthcheckResult | None = None
+        self._result: futures.Future[pluginbase.HealthcheckResult] | None = (
+            None)
         self._valid_until = 0.0
 
     def healthcheck(self, _port: int) -> pluginbase.HealthcheckResult:
         """Return the result; oslo.middleware calls the method."""
+        try:
+            return self._latest().result(MAX_WAIT_SECONDS)
+        except TimeoutError:
+            LOG.warning('Could not reach the %s: no answer within %s s',
+                        self._name, MAX_WAIT_SECONDS)
+            return self._unreachable()
+
+    def _latest(self) -> 'futures.Future[pluginbase.HealthcheckResult]':
+        """Return the result of the last run, or of the current one."""
         with self._lock:
-            if time.monotonic() >= self._valid_until:
-                self._result = self._run()
-                self._valid_until = time.monotonic() + RESULT_TTL_SECONDS
-            assert self._result is not None
+            if self._result is None or (
+                    self._result.done()
+                    and time.monotonic() >= self._valid_until):
+                self._result = futures.Future()
+                threading.Thread(target=self._run, args=(self._result,),
+                                 name='health', daemon=True).start()
             return self._result
 
-    def _run(self) -> pluginbase.HealthcheckResult:
+    def _run(self, result: 'futures.Future[pluginbase.HealthcheckResult]'
+             ) -> None:
         try:
             self._action()
         except Exception as e:
             # The error may name hosts, so only the log contains the error.
             LOG.warning('Could not reach the %s: %s', self._name, e)
-            return pluginbase.HealthcheckResult(
-                available=False, reason=f'{self._name}: not reachable')
+            answer = self._unreachable()
+        else:
+            answer = pluginbase.HealthcheckResult(
+                available=True, reason=f'{self._name}: OK')
+        self._valid_until = time.monotonic() + RESULT_TTL_SECONDS
+        result.set_result(answer)
+
+    def _unreachable(self) -> pluginbase.HealthcheckResult:
         return pluginbase.HealthcheckResult(
-            available=True, reason=f'{self._name}: OK')
+            available=False, reason=f'{self._name}: not reachable')
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import threading
 from wsgiref import types as wsgi_types
 
-from cheroot import wsgi
 from oslo_config import cfg
 from oslo_log import log
 
 from qinling.telemetry import health
 from qinling.telemetry import metrics
+from qinling.web import server as server_module
 
 LOG = log.getLogger(__name__)
 
@@ -32,28 +32,26 @@ class Listener:
     def __init__(self, conf: cfg.ConfigOpts, port: int | None,
                  checks: health.Checks, *collectors: metrics.GaugeCollector
                  ) -> None:
-        self._server: wsgi.Server | None = None
+        self._server: server_module.Server | None = None
         self.port: int | None = None
         if port is None:
             return
         apps: list[tuple[str, wsgi_types.WSGIApplication]] = [
             ('/metrics', metrics.create_app(*collectors)),
             (health.PATH, health.Health(conf, checks))]
-        server = wsgi.Server(
-            (conf.metrics.host, port), _PathDispatcher(apps),
-            numthreads=THREADS, server_name='qinling-metrics',
-            shutdown_timeout=STOP_TIMEOUT_SECONDS)
         # Each of several processes has the metrics of all, so any process
         # may answer.
-        server.reuse_port = metrics.is_multiprocess() and port != 0
         try:
-            server.prepare()
+            server = server_module.Server(
+                _PathDispatcher(apps), conf.metrics.host, port, THREADS,
+                STOP_TIMEOUT_SECONDS,
+                reuse_port=metrics.is_multiprocess() and port != 0)
         except OSError as e:
             LOG.error('Could not serve metrics at %s port %s: %s',
                       conf.metrics.host, port, e)
             return
         self._server = server
-        self.port = server.bind_addr[1]
+        self.port = server.port
         self._thread = threading.Thread(
             target=server.serve, name='metrics', daemon=True)
         self._thread.start()
@@ -68,10 +66,7 @@ class Listener:
 
 
 class _PathDispatcher:
-    """WSGI application that selects an application by the path.
-
-    The dispatcher of cheroot would remove the prefix from the path.
-    """
+    """WSGI application that selects an application by the path."""
 
     def __init__(self, apps: Sequence[
             tuple[str, wsgi_types.WSGIApplication]]) -> None:

@@ -3,7 +3,8 @@
 
 Each metric is a constant of the module, like a logger.  Hot code updates a
 child with bound labels, in less than a microsecond.  Labels have few values:
-never ids of functions, executions or projects.
+never ids of executions or projects, and ids of functions only if an operator
+wants the time series.
 
 Where a service has several processes on a host, the environment variable
 ``PROMETHEUS_MULTIPROC_DIR`` names a directory in which the library adds up
@@ -49,6 +50,10 @@ executions = _histogram(
     'qinling_execution_duration_seconds',
     'Executions ended by this engine, from the start in this engine to the '
     'end.', 'mode', 'status')
+function_executions = _histogram(
+    'qinling_function_execution_duration_seconds',
+    'Executions ended by this engine, by function; only with [metrics] '
+    'function_labels.', 'function', 'status')
 worker_wait = _histogram(
     'qinling_worker_wait_seconds',
     'Time that executions waited for a worker slot.')

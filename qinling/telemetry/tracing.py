@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Traces with OpenTelemetry, if ``[tracing] enabled`` is set.
 
-The libraries, the extra ``tracing`` of the package, are imported on demand.
+The libraries, which ``pip install '.[tracing]'`` installs in a checkout, are
+imported on demand.
 Between processes, and to functions, a span travels as the header
 ``traceparent`` of W3C Trace Context.  A process without traces passes on the
 header of the request.
@@ -31,8 +32,8 @@ def create_tracer(conf: cfg.ConfigOpts, service: str) -> 'Tracer | None':
         return Tracer(conf.tracing, service)
     except ImportError as e:
         raise ValueError(
-            '[tracing] enabled needs the extra "tracing" of this package: '
-            f'{e}.')
+            f'[tracing] enabled needs {e.name or e}: run "pip install '
+            '\'.[tracing]\'" in the checkout.')
 
 
 def start_span(tracer: 'Tracer | None', name: str, parent: str | None,

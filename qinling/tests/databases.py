@@ -3,6 +3,7 @@
 
 import atexit
 import contextlib
+import datetime
 import functools
 import os
 import pathlib
@@ -22,12 +23,12 @@ from qinling.db import session
 #: Maximum wait in seconds, long enough for a slow and busy machine.
 PATIENCE = 90
 BACKENDS = ('sqlite', 'postgresql', 'mariadb')
-#: Where the servers of this machine are, and the database to connect to first.
+#: URLs of the local servers, with the database to connect to first.
 SERVERS = {
     'postgresql': 'postgresql+psycopg://postgres@127.0.0.1:5432/postgres',
     'mariadb': 'mysql+pymysql://root@127.0.0.1:3306/mysql',
 }
-# The data of a test need not survive the machine.
+# Test data need not survive a crash of the machine.
 CREATE = {'postgresql': ('CREATE DATABASE {}',
                          'ALTER DATABASE {} SET synchronous_commit = off'),
           'mariadb': ('CREATE DATABASE {}',)}
@@ -38,7 +39,7 @@ CONNECTIONS = {
     'mariadb': 'SELECT id FROM information_schema.processlist WHERE db = %s',
 }
 END = {'postgresql': 'SELECT pg_terminate_backend({})', 'mariadb': 'KILL {}'}
-#: What a row of each model needs at least.
+#: Required columns of each model.
 SAMPLES = {
     models.Runtime: {'image': 'python3', 'status': 'available'},
     models.Function: {'code': {'source': 'package'}, 'entry': 'main.main',
@@ -55,7 +56,12 @@ SAMPLES = {
 
 def sample(model, **values):
     """Return the columns of a plausible row."""
-    return {'project_id': 'default', **SAMPLES[model], **values}
+    values = {'project_id': 'default', **SAMPLES[model], **values}
+    if model is models.Execution and values['status'] == 'running':
+        # Every running execution has a lease.
+        values.setdefault('lease_until',
+                          models.now() + datetime.timedelta(hours=1))
+    return values
 
 
 def wait_until(condition):
@@ -66,7 +72,7 @@ def wait_until(condition):
     end = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > end:
-            raise AssertionError('It did not come true.')
+            raise AssertionError('The condition did not become true.')
         time.sleep(0.01)
 
 
@@ -144,7 +150,7 @@ def _drop(backend, url):
 
 
 @functools.lru_cache(maxsize=None)
-def _kept(backend):
+def _shared_url(backend):
     """Return the URL of a database with tables, shared by this process.
 
     Tests use the database one after another, since creating tables is slow.
@@ -177,7 +183,7 @@ class Database(Fixture):
             url = _create(self._backend)
             self.addCleanup(_drop, self._backend, url)
         else:
-            url = _kept(self._backend)
+            url = _shared_url(self._backend)
             self.addCleanup(self._clear)
         self.connection = url.render_as_string(hide_password=False)
         self.db = self.open()
@@ -190,7 +196,7 @@ class Database(Fixture):
         return sa.URL.create('sqlite', database=str(path))
 
     def _clear(self):
-        # What a process that was killed had sent may be done only now.
+        # Statements of a killed process may still run.
         self.disconnect()
         engine = sa.create_engine(self.connection, poolclass=sa.pool.NullPool)
         with engine.begin() as connection:
@@ -210,9 +216,9 @@ class Database(Fixture):
 
     def disconnect(self):
         """Have the server end every connection to the database."""
-        ended = set(self.connections())
-        for id in ended:
-            # It may end by itself meanwhile.
+        ids = set(self.connections())
+        for id in ids:
+            # The connection may end by itself.
             with contextlib.suppress(sa.exc.OperationalError):
                 _on_server(self._backend, END[self._backend].format(id))
-        wait_until(lambda: not ended.intersection(self.connections()))
+        wait_until(lambda: not ids.intersection(self.connections()))

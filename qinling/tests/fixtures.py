@@ -18,6 +18,7 @@ from qinling.core.execution import records
 from qinling.core import services
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import prepared
 from qinling import policy
 from qinling.states import ExecutionStatus
 from qinling.tests import databases
@@ -102,13 +103,13 @@ class FakeEngine:
 
     def __init__(self):
         self.calls = []
-        self.answers = {'list_workers': [], 'has_workers': False}
+        self.answers = {'list_workers': []}
 
     def verbs(self):
         """Return the called verbs."""
         return [call[0] for call in self.calls]
 
-    def _do(self, verb, *arguments):
+    def _answer(self, verb, *arguments):
         self.calls.append((verb, *arguments))
         answer = self.answers.get(verb)
         if isinstance(answer, Exception):
@@ -116,43 +117,40 @@ class FakeEngine:
         return answer(*arguments) if callable(answer) else answer
 
     def run(self, message, target):
-        return self._do('run', message, target)
+        return self._answer('run', message, target)
 
     def start(self, message, target):
-        return self._do('start', message, target)
+        return self._answer('start', message, target)
 
     def is_alive(self, owner):
-        return self._do('is_alive', owner)
+        return self._answer('is_alive', owner)
 
     def cancel(self, id):
-        return self._do('cancel', id)
+        return self._answer('cancel', id)
 
     def ensure_runtime(self, id, previous_image=None):
-        return self._do('ensure_runtime', id, previous_image)
+        return self._answer('ensure_runtime', id, previous_image)
 
     def delete_runtime(self, id):
-        return self._do('delete_runtime', id)
+        return self._answer('delete_runtime', id)
 
     def pool_capacity(self, id):
-        return self._do('pool_capacity', id)
+        return self._answer('pool_capacity', id)
 
     def list_workers(self, function_id, version):
-        return self._do('list_workers', function_id, version)
-
-    def has_workers(self, runtime_id):
-        return self._do('has_workers', runtime_id)
+        return self._answer('list_workers', function_id, version)
 
     def scale_up(self, target, count):
-        return self._do('scale_up', target, count)
+        return self._answer('scale_up', target, count)
 
     def scale_down(self, target, count):
-        return self._do('scale_down', target, count)
+        return self._answer('scale_down', target, count)
 
     def install(self, target):
-        return self._do('install', target)
+        return self._answer('install', target)
 
     def detach(self, function_id, version):
-        return self._do('detach', function_id, version)
+        return self._answer('detach', function_id, version)
 
 
 class Core(databases.Fixture):
@@ -255,12 +253,18 @@ class Api(Core):
             self.conf, self.db, self.engine, self.backends)
         self.app = app.create_app(self.services)
 
-    def watch(self, note):
-        """Pass every later SQL statement to ``note``."""
+    def watch_statements(self, callback):
+        """Pass each later SQL statement to ``callback``."""
         for engine in (self.db.engine, self.db._reader):
             sqlalchemy.event.listen(
                 engine, 'before_cursor_execute',
-                lambda _c, _u, statement, *_: note(statement))
+                lambda _c, _u, statement, *_: callback(statement))
+        execute = prepared._execute
+
+        def watch(tx, form, params):
+            callback(form.sql)
+            return execute(tx, form, params)
+        self.useFixture(fixtures.MockPatchObject(prepared, '_execute', watch))
 
     def request(self, method, path, body=None, kind=JSON, **headers):
         """Return the response to a request.

@@ -7,7 +7,7 @@ import random
 import socket
 
 RANGE = pathlib.Path('/proc/sys/net/ipv4/ip_local_port_range')
-#: Where the fixed ports of other servers are.
+#: First port beyond the fixed ports of other servers.
 FIRST = 16000
 
 
@@ -22,10 +22,10 @@ def free():
         last = int(RANGE.read_text().split()[0]) - 1
     except FileNotFoundError:
         last = 32767
-    # Of its own: tests may seed the one that all share.
-    chance = random.SystemRandom()
+    # Tests may seed the shared generator.
+    rng = random.SystemRandom()
     while True:
-        port = chance.randint(min(FIRST, last), last)
+        port = rng.randint(min(FIRST, last), last)
         try:
             socket.create_server(('127.0.0.1', port)).close()
         except OSError as e:

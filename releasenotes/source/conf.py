@@ -2,15 +2,13 @@
 """Configuration of Sphinx for the release notes."""
 
 project = 'Qinling release notes'
-copyright = 'OpenStack contributors'
+copyright = 'the Qinling contributors, Apache License 2.0'
 
-extensions = ['openstackdocstheme', 'reno.sphinxext']
+extensions = ['reno.sphinxext']
 master_doc = 'index'
 source_suffix = {'.rst': 'restructuredtext'}
-pygments_style = 'native'
 
-html_theme = 'openstackdocs'
-openstackdocs_repo_name = 'openstack/qinling'
-openstackdocs_auto_name = False
-openstackdocs_auto_version = False
+html_theme = 'furo'
+html_title = project
+html_show_sphinx = False
 html_last_updated_fmt = None

@@ -130,15 +130,17 @@ class Server:
 
 
 @contextlib.contextmanager
-def run_server(config: str = '') -> Iterator[Server]:
+def run_server(config: str = '', prelude: str = '') -> Iterator[Server]:
     """Run a server during a ``with`` statement.
 
     :param config: text of a configuration file.
+    :param prelude: code to run in the process before the server.
     """
     with tempfile.TemporaryDirectory() as directory:
         path = pathlib.Path(directory, 'bench.conf')
         path.write_text(config)
-        code = 'from qinling.cmd import standalone; standalone.main()'
+        code = (f'{prelude}\nfrom qinling.cmd import standalone\n'
+                'standalone.main()')
         process = subprocess.Popen(
             [sys.executable, '-c', code, '--state-dir', directory, '--port',
              '0', '--runtimes', 'python3', '--config-file', str(path)],

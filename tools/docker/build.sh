@@ -155,7 +155,8 @@ trap stop EXIT
 smoke() {
     local image=$REGISTRY/$1:$TAG code
     if [ "$1" = service ]; then
-        start 7070 "$image" qinling-standalone --host 0.0.0.0 \
+        start 7070 -e OS_API__ALLOW_NOAUTH_ON_NETWORK=true "$image" \
+            qinling-standalone --host 0.0.0.0 \
             --state-dir /tmp/qinling &&
             python3 tools/docker/smoke.py service "$ADDRESS"
     else

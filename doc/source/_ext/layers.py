@@ -17,6 +17,8 @@ from sphinx import application
 CONTRACTS = pathlib.Path(__file__).parents[3] / '.importlinter'
 #: Pixels.
 WIDTH, ROW_HEIGHT, GAP, FONT_SIZE = 640, 30, 6, 13
+#: Width of a monospace character, relative to the font size.
+CHARACTER_EM = 0.62
 
 
 def read_layers(contract: str, path: pathlib.Path = CONTRACTS
@@ -35,14 +37,16 @@ def read_layers(contract: str, path: pathlib.Path = CONTRACTS
 
 
 def draw_box(name: str, x: float, y: float, width: float) -> str:
-    """Return the SVG elements of one module."""
+    """Return the SVG elements of one module; long names are smaller."""
+    size = min(FONT_SIZE, width / (CHARACTER_EM * len(name) + 1))
     return (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
-        f'height="{ROW_HEIGHT}" rx="4" fill="#f2f5f9" stroke="#5a7a9a"/>'
+        f'height="{ROW_HEIGHT}" rx="4" fill="none" stroke="currentColor"/>'
         f'<text x="{x + width / 2:.1f}" '
         f'y="{y + (ROW_HEIGHT + FONT_SIZE) / 2 - 2:.1f}" '
         f'text-anchor="middle" font-family="monospace" '
-        f'font-size="{FONT_SIZE}" fill="#222">{html.escape(name)}</text>')
+        f'font-size="{size:.1f}" fill="currentColor">'
+        f'{html.escape(name)}</text>')
 
 
 def draw_layers(rows: list[list[str]]) -> str:
@@ -55,7 +59,8 @@ def draw_layers(rows: list[list[str]]) -> str:
                   for column, name in enumerate(row)]
     height = len(rows) * (ROW_HEIGHT + GAP) - GAP
     return (f'<svg xmlns="http://www.w3.org/2000/svg" role="img" '
-            f'aria-label="Layers" width="{WIDTH + 2}" height="{height + 2}" '
+            f'aria-label="Layers" width="{WIDTH + 2}" '
+            f'style="max-width: 100%; height: auto" '
             f'viewBox="-1 -1 {WIDTH + 2} {height + 2}">'
             f'{"".join(boxes)}</svg>')
 

@@ -3,8 +3,12 @@
 
 A module has ``create(conf)``, which returns an :data:`Identify`.  Identify
 raises ``Unauthorized`` (unknown caller), ``Forbidden`` (the caller must not
-use the service at all) or ``Unavailable`` (the identity service is down).  The
-policies decide on single operations.
+use the service at all), ``RateLimited`` (too many wrong passwords) or
+``Unavailable`` (the identity service is down or busy).  The policies decide on
+single operations.
+
+``password_file``, ``password_verifier`` and ``login_throttle`` are parts of
+``http_basic``.
 """
 
 from collections.abc import Callable

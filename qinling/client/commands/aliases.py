@@ -6,7 +6,10 @@ from collections.abc import Iterable
 import typing
 
 from qinling.client.commands import base
+from qinling.client.commands import names
 from qinling.client.commands import options
+from qinling.client.commands import rollouts
+from qinling.client.commands import tables
 from qinling.client import exceptions
 
 WEIGHT = options.Argument(
@@ -18,6 +21,20 @@ NO_WEIGHTS = options.Argument(
     help='Remove the weights; all executions then run one version.')
 
 
+def show_function(row: base.Row, lookup: names.Names) -> str:
+    """Return the name of the function."""
+    return lookup.get('function_id', row['function_id'])
+
+
+def show_routing(row: base.Row, _lookup: names.Names) -> str:
+    """Return the version, or the versions with their shares."""
+    routing = row.get('routing')
+    if routing:
+        return ', '.join(f'{version} ({share:.0%})'
+                         for version, share in routing.items())
+    return str(row['function_version'] or 'latest code')
+
+
 class Alias(base.Noun):
     """Noun of the commands for aliases."""
 
@@ -27,6 +44,10 @@ class Alias(base.Noun):
         'name', 'function_id', 'description', 'function_version', 'project_id',
         'created_at', 'updated_at')
     detail_columns: base.Columns = ('routing', 'id')
+    brief: base.Briefs = (
+        tables.NAME, base.Brief('Function', show_function),
+        base.Brief('Version', show_routing), tables.DESCRIPTION,
+        tables.CHANGED)
     filters = ('all_projects', 'project_id')
     naming = 'Name'
 
@@ -34,11 +55,35 @@ class Alias(base.Noun):
         return reference
 
 
-List = base.define('List aliases.', Alias, base.List)
-Show = base.define('Show an alias.', Alias, base.Get)
+List = base.define(
+    'List aliases.', Alias, tables.List,
+    empty='There are no aliases. Create one:',
+    hint='function alias create NAME --function FUNCTION '
+         '--function-version N')
 Delete = base.define('Delete aliases.', Alias, base.Delete)
 References = base.define('List the resources that prevent the deletion of an '
-                         'alias.', Alias, base.References)
+                         'alias.', Alias, tables.References)
+
+
+class Show(Alias, base.Get):
+    """Show an alias, and for people its rollout."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Print the fields, then draw a rollout that has not ended."""
+        code = super().run(args)
+        if args.formatter == 'table' and not args.columns:
+            for line in self.draw_rollout(args.function_alias):
+                self.print_line(line)
+        return code
+
+    def draw_rollout(self, name: str) -> Iterable[str]:
+        """Return the lines about the rollout of the alias, if any."""
+        try:
+            row = self.client.rollouts.get(name)
+        except exceptions.NotFound:
+            return ()
+        return (rollouts.draw(row, self.app.stdout)
+                if row['status'] in rollouts.LIVE else ())
 
 
 class Write(Alias, base.Addressed, base.Show):
@@ -74,6 +119,7 @@ class Create(Write):
     arguments = (*_declare_target(True, 0, ''), WEIGHT)
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
+        self.next_step = f'function invoke --alias {args.function_alias}'
         return self.resources.create(
             args.function_alias, **self.build_fields(args))
 
@@ -105,12 +151,19 @@ class Rollback(Alias, base.Addressed, base.Show):
             args.function_alias, args.revision, args.if_match)
 
 
-class History(Alias, base.Addressed, base.Table):
+class History(Alias, base.Addressed, tables.Table):
     """List the targets of an alias, the newest first."""
 
     columns: base.Columns = (
         'revision', 'created_at', 'user_id', 'function_id', 'function_version',
         'routing')
+    detail_columns: base.Columns = ('reason', 'rollout_id')
+    brief: base.Briefs = (
+        base.Brief('Revision', tables.show_field('revision')),
+        base.Brief('Function', show_function),
+        base.Brief('Version', show_routing), tables.CREATED,
+        base.Brief('User', tables.show_field('user_id')),
+        base.Brief('Reason', tables.show_field('reason')))
 
     def list_rows(self, args: argparse.Namespace) -> Iterable[base.Row]:
         return self.resources.list_history(args.function_alias)

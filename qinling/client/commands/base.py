@@ -2,24 +2,43 @@
 """Base classes of the commands: lists, single resources, deletion."""
 
 import argparse
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
-import itertools
+import dataclasses
 import typing
 
 from cliff import command
-from cliff import lister
 from cliff import show
 
+from qinling.client.commands import cells
+from qinling.client.commands import names as names_module
 from qinling.client.commands import options
 from qinling.client import exceptions
+from qinling.client import help
+from qinling.client import plugins
 from qinling.client import v1
+from qinling import suggestions
 
 Row = Mapping[str, typing.Any]
 Columns = tuple[str, ...]
 #: Columns and rows, or names and values.
 Output = tuple[Sequence[str], Iterable[typing.Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Brief:
+    """Column of a table for people.
+
+    :ivar read: returns the value for a row.
+    """
+
+    heading: str
+    read: Callable[[Row, names_module.Names], typing.Any]
+
+
+Briefs = tuple[Brief, ...]
 
 
 def define(description: str, *bases: type, **attributes: typing.Any) -> type:
@@ -31,6 +50,15 @@ def define(description: str, *bases: type, **attributes: typing.Any) -> type:
         attributes, __doc__=description, __module__=bases[0].__module__))
 
 
+def explain(error: exceptions.ClientError) -> str:
+    """Return the sentence of an error, with names in place of an unknown
+    name."""
+    hint = ''
+    if isinstance(error, exceptions.NameNotFound):
+        hint = suggestions.suggest(error.names, error.name)
+    return f'{error}.{hint}' if hint else str(error)
+
+
 class Command(command.Command):
     """Command with access to the Python client.
 
@@ -40,9 +68,19 @@ class Command(command.Command):
 
     arguments: tuple[options.Declaration, ...] = ()
 
+    def _load_hooks(self) -> None:
+        """Load no hooks: the search reads the metadata of everything that
+        is installed, and no distribution extends commands of Qinling."""
+        self._hooks = []
+
+    def get_epilog(self) -> str:
+        """Return no text, for the same reason."""
+        return ''
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return the parser of the declared arguments."""
         parser = super().get_parser(prog_name)
+        help.explain_options(parser)
         for argument in self.list_arguments():
             argument.add_to(parser)
         return parser
@@ -51,11 +89,26 @@ class Command(command.Command):
         """Return the arguments of the command."""
         return self.arguments
 
+    def run(self, args: argparse.Namespace) -> int:
+        """Run the command; suggest names in place of an unknown name."""
+        try:
+            return super().run(args)
+        except exceptions.NameNotFound as e:
+            raise exceptions.ClientError(explain(e)) from e
+
     @property
     def client(self) -> v1.Client:
         """Return the Python client of the application."""
         app: typing.Any = self.app
         return app.client_manager.function_engine
+
+    def describe_command(self, *words: str) -> str:
+        """Return a command line of this program."""
+        return ' '.join((self.app.NAME, *words))
+
+    def note(self, text: str) -> None:
+        """Print a sentence for people on standard error."""
+        print(text, file=self.app.stderr)
 
     def print_line(self, text: str) -> None:
         """Print a line on standard output."""
@@ -71,6 +124,8 @@ class Noun(Command):
     word: str
     #: Columns of lists, in order; scripts rely on both.
     columns: Columns = ()
+    #: Columns of tables without ``--long``.
+    brief: Briefs = ()
     #: Further columns of one resource, and of lists with ``--long``.
     detail_columns: Columns = ()
     #: Whether lists can include other projects.
@@ -106,57 +161,17 @@ class Addressed(Noun):
         return (*self.list_address(), *super().list_arguments())
 
 
-class List(Noun, lister.Lister):
-    """Table of the resources that match the options."""
+class Display(Noun):
+    """Base of the commands with a choice of output formats."""
 
-    def list_arguments(self) -> tuple[options.Declaration, ...]:
-        """Return the arguments of the command, then the options of lists."""
-        return (*super().list_arguments(), *options.build_listing(
-            self.filters, bool(self.detail_columns), self.owned))
+    #: Entry points of the formats.
+    formatter_namespace: str
 
-    def list_rows(self, args: argparse.Namespace,
-                  **query: typing.Any) -> Iterable[Row]:
-        """Iterate over the resources."""
-        return self.resources.list(**query)
-
-    def take_action(self, args: argparse.Namespace) -> Output:
-        """Return the columns and rows of the table."""
-        columns = self.columns
-        if getattr(args, 'long', False):
-            columns += self.detail_columns
-        rows = itertools.islice(
-            self.list_rows(args, **options.build_query(args)), args.limit)
-        return _build_table(columns, rows)
+    def _load_formatter_plugins(self) -> typing.Any:
+        return plugins.load_formatters(self.formatter_namespace)
 
 
-class Table(Noun, lister.Lister):
-    """Table of one short answer."""
-
-    def list_rows(self, args: argparse.Namespace) -> Iterable[Row]:
-        """Return the rows of the table."""
-        raise NotImplementedError
-
-    def take_action(self, args: argparse.Namespace) -> Output:
-        """Return the columns and rows of the table."""
-        return _build_table(self.columns, self.list_rows(args))
-
-
-def _build_table(columns: Columns, rows: Iterable[Row]) -> Output:
-    return ([column.capitalize() for column in columns],
-            ([row.get(column) for column in columns] for row in rows))
-
-
-class References(Addressed, lister.Lister):
-    """Table of the resources that prevent a deletion."""
-
-    def take_action(self, args: argparse.Namespace) -> Output:
-        """Return the columns and rows of the table."""
-        return _build_table(
-            ('kind', 'id', 'alias'),
-            self.resources.list_references(*self.locate(args)))
-
-
-class Show(Noun, show.ShowOne):
+class Show(Display, show.ShowOne):
     """Fields of one resource.
 
     A sentence in ``failure`` is printed after the fields, and the exit code
@@ -164,12 +179,16 @@ class Show(Noun, show.ShowOne):
     """
 
     failure: str | None = None
+    #: Command that usually follows, for people.
+    next_step: str | None = None
 
     def run(self, args: argparse.Namespace) -> int:
         """Print the resource; fail if the command has noted a failure."""
         code = super().run(args)
         if self.failure:
             raise exceptions.ClientError(self.failure)
+        if self.next_step and args.formatter == 'table':
+            self.note(f'Next: {self.describe_command(self.next_step)}')
         return code
 
     def fetch(self, args: argparse.Namespace) -> Row:
@@ -182,6 +201,10 @@ class Show(Noun, show.ShowOne):
         names = [*self.columns,
                  *(name for name in self.detail_columns if name in row)]
         values = [row.get(name) for name in names]
+        if args.formatter == 'table':
+            zone = row.get('timezone')
+            values = [cells.format_field(name, value, zone)
+                      for name, value in zip(names, values)]
         if etag := getattr(row, 'etag', None):
             names.append('etag')
             values.append(etag)
@@ -218,7 +241,7 @@ class Batch(Noun):
                 self.send_request(reference, args)
             except exceptions.ClientError as e:
                 failed = True
-                print(e, file=self.app.stderr)
+                self.note(explain(e))
             else:
                 self.print_line(f'Request to {self.verb} {self.word} '
                                 f'{reference} has been accepted.')

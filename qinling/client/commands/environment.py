@@ -18,7 +18,12 @@ SET = (
     options.Argument(
         '--secret-file', action='append', default=[], metavar='KEY=PATH',
         help='A secret with the content of a file, without the line feed at '
-             'the end; - is standard input. Can be repeated.'))
+             'the end; - is standard input. Can be repeated.'),
+    options.Argument(
+        '--secret-mode', action='append', default=[], metavar='KEY=MODE',
+        help='How versions published from now on refer to a secret: pinned, '
+             'the default, keeps the value of the publication; latest '
+             'follows each change. Can be repeated.'))
 UNSET = (
     options.Argument(
         '--unset-environment', action='append', default=[], metavar='KEY',
@@ -50,6 +55,10 @@ def build_fields(args: argparse.Namespace, stored: Mapping[str, str] = {}
         secrets[name] = options.read_file(path, 'secret').removesuffix('\n')
     if secrets:
         fields['secrets'] = secrets
+    if args.secret_mode:
+        fields['secret_modes'] = dict(
+            options.parse_pair(text, 'secret mode')
+            for text in args.secret_mode)
     return fields
 
 

@@ -6,8 +6,32 @@ from collections.abc import Iterable
 import typing
 
 from qinling.client.commands import base
+from qinling.client.commands import batch
+from qinling.client.commands import failures
+from qinling.client.commands import names
 from qinling.client.commands import options
+from qinling.client.commands import selection
+from qinling.client.commands import tables
 from qinling.client import exceptions
+from qinling.client import units
+
+
+def show_status(row: base.Row, _lookup: names.Names) -> str:
+    """Return the status and the reason of a failure."""
+    reason = row.get('reason')
+    status: str = row['status']
+    return f'{status}: {reason}' if reason and reason != status else status
+
+
+def show_duration(row: base.Row, _lookup: names.Names) -> str:
+    """Return how long the function ran."""
+    seconds = selection.read_duration(row)
+    return '' if seconds is None else units.format_duration(seconds)
+
+
+def _declare_ids(nargs: str) -> options.Argument:
+    return options.Argument('executions', nargs=nargs, metavar='EXECUTION',
+                            help='Id of the execution; can be repeated.')
 
 
 class Execution(base.Noun):
@@ -15,34 +39,43 @@ class Execution(base.Noun):
 
     collection = 'executions'
     word = 'execution'
-    columns = ('id', 'function_alias', 'function_id', 'function_version',
-               'description', 'input', 'result', 'status', 'sync',
-               'project_id', 'created_at', 'updated_at')
-    detail_columns = ('reason', 'attempt', 'next_attempt_at', 'job_id',
-                      'scheduled_at', 'rerun_of', 'failed_id')
-    filters = ('function_id', 'status', 'reason', 'description', 'job_id',
-               'all_projects', 'project_id')
+    columns: base.Columns = (
+        'id', 'function_alias', 'function_id', 'function_version',
+        'description', 'input', 'result', 'status', 'sync', 'project_id',
+        'created_at', 'updated_at')
+    detail_columns: base.Columns = (
+        'reason', 'attempt', 'next_attempt_at', 'job_id', 'scheduled_at',
+        'rerun_of', 'failed_id', 'started_at', 'ended_at', 'duration',
+        'queue_ms', 'import_ms', 'cold', 'memory_peak', 'trigger', 'group_id')
+    brief: base.Briefs = (
+        base.Brief('Id', tables.show_field('id')), tables.TARGET,
+        base.Brief('Status', show_status),
+        base.Brief('Duration', show_duration), tables.CREATED)
+    filters = selection.FILTERS
     naming = 'Id'
 
     def resolve(self, reference: str) -> str:
         return reference
 
 
-class List(Execution, base.List):
-    """List executions."""
+class List(Execution, tables.List):
+    """List executions, for people the newest 20."""
 
+    default_limit = 20
+    sortable = selection.SORTABLE
+    empty = 'No execution matches. Run a function:'
+    hint = 'function invoke FUNCTION'
     arguments = (
         options.Argument('--function', metavar='FUNCTION',
                          help='Show the executions of the function with this '
                               'id or name.'),
+        *selection.ARGUMENTS,
         options.Argument('--job', help='Show the executions of the job with '
                                        'this id or name.'))
 
     def list_rows(self, args: argparse.Namespace,
                   **query: typing.Any) -> Iterable[base.Row]:
-        if args.function:
-            query['function_id'] = self.client.functions.find_id(
-                args.function)
+        query.update(selection.build_query(self.client, args))
         if args.job:
             query['job_id'] = self.client.jobs.find_id(args.job)
         return super().list_rows(args, **query)
@@ -60,12 +93,15 @@ class Started(Execution, base.Show):
             row = self.resources.wait(row['id'])
             if row['status'] != 'success':
                 self.failure = (f'Execution {row["id"]} ended with status '
-                                f'{row["status"]}.')
+                                f'{row["status"]}.\n'
+                                f'{failures.explain(self, row)}')
+        elif row['status'] == 'running':
+            self.next_step = f'function execution wait {row["id"]}'
         return row
 
 
 class Create(Started):
-    """Run a function."""
+    """Run a function, or with --batch many times."""
 
     arguments = (
         *options.TARGET, options.add_input(), options.describe('execution'),
@@ -78,7 +114,18 @@ class Create(Started):
                              help='Wait for the end; the default.'),
             options.Argument('--async', action='store_false', dest='sync',
                              help='Do not wait for the end.')),
-        options.add_wait('until the execution has ended, also with --async'))
+        options.add_wait('until the execution has ended, also with --async'),
+        batch.FILE)
+
+    def take_action(self, args: argparse.Namespace) -> base.Output:
+        """Return the execution, or the summary of a batch."""
+        if args.batch is None:
+            return super().take_action(args)
+        summary = batch.run(self, args)
+        self.failure = summary.failure
+        self.next_step = (
+            f'function execution list --filter group_id={summary.group_id}')
+        return summary.build_output(args.formatter == 'table')
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
         return self.await_end(self.resources.create(
@@ -104,9 +151,31 @@ class Rerun(base.Addressed, Started):
             args.execution, args.function_version, args.sync), args)
 
 
-def _declare_ids(nargs: str) -> options.Argument:
-    return options.Argument('executions', nargs=nargs, metavar='EXECUTION',
-                            help='Id of the execution; can be repeated.')
+class Wait(Execution, tables.Lister):
+    """Wait for the end of executions; fail if any does not succeed."""
+
+    columns: base.Columns = ('id', 'status', 'reason', 'result')
+    detail_columns: base.Columns = ()
+    brief: base.Briefs = (
+        base.Brief('Id', tables.show_field('id')), tables.TARGET,
+        base.Brief('Status', show_status),
+        base.Brief('Duration', show_duration))
+    arguments = (
+        _declare_ids('+'),
+        options.Argument('--timeout', type=units.parse_duration,
+                         metavar='TIME', help='Give up after this time, such '
+                                              'as 90s or 1h30m.'))
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Print the executions; return 1 if any has not succeeded."""
+        self._failed = False
+        return super().run(args) or int(self._failed)
+
+    def take_action(self, args: argparse.Namespace) -> base.Output:
+        """Return the executions after their end."""
+        rows = list(self.resources.wait_all(args.executions, args.timeout))
+        self._failed = any(row['status'] != 'success' for row in rows)
+        return self.build_table(args, self.columns, rows)
 
 
 class Cancel(Execution, base.Batch):

@@ -5,7 +5,11 @@ import argparse
 from collections.abc import Iterable
 
 from qinling.client.commands import base
+from qinling.client.commands import failures
+from qinling.client.commands import names
 from qinling.client.commands import options
+from qinling.client.commands import tables
+from qinling.client import units
 
 SCHEDULE = (
     options.Argument('--pattern', help='Schedule in the syntax of cron.'),
@@ -16,6 +20,17 @@ SCHEDULE = (
         '--misfire', choices=('skip', 'once', 'all'),
         help='Which fire times to make up for after a downtime.'))
 INPUT = options.add_input('--function-input')
+
+
+def show_schedule(row: base.Row, _lookup: names.Names) -> str:
+    """Return the pattern."""
+    return row['pattern'] or 'once'
+
+
+def show_next(row: base.Row, _lookup: names.Names) -> str:
+    """Return the next fire time in the zone of the job and in UTC."""
+    time = row.get('next_execution_time')
+    return units.format_local(time, row.get('timezone')) if time else ''
 
 
 class Job(base.Noun):
@@ -29,10 +44,18 @@ class Job(base.Noun):
         'first_execution_time', 'next_execution_time', 'project_id',
         'created_at', 'updated_at')
     detail_columns: base.Columns = ('status_reason', 'timezone', 'misfire')
+    brief: base.Briefs = (
+        tables.NAME, tables.TARGET, base.Brief('Schedule', show_schedule),
+        base.Brief('Status', tables.show_field('status')),
+        base.Brief('Next', show_next))
     filters = ('all_projects', 'project_id')
 
 
-List = base.define('List jobs.', Job, base.List)
+List = base.define(
+    'List jobs.', Job, tables.List,
+    sortable=(*tables.List.sortable, 'status', 'next_execution_time'),
+    empty='There are no jobs. Create one:',
+    hint='job create --name NAME --function FUNCTION --pattern "0 3 * * *"')
 Show = base.define('Show a job.', Job, base.Get)
 Delete = base.define('Delete jobs.', Job, base.Delete)
 
@@ -51,12 +74,14 @@ class Create(Job, base.Show):
                               'a job with a pattern.'))
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
-        return self.resources.create(
+        row = self.resources.create(
             **options.build_target(self.client, args), name=args.name,
             first_execution_time=args.first_execution_time,
             pattern=args.pattern, count=args.count,
             timezone=args.timezone, misfire=args.misfire,
             function_input=options.read_text(args.function_input))
+        self.next_step = f'job run {args.name or row["id"]}'
+        return row
 
 
 class Update(Job, base.Addressed, base.Show):
@@ -80,15 +105,41 @@ class Update(Job, base.Addressed, base.Show):
             function_input=options.read_text(args.function_input))
 
 
-class Next(Job, base.Addressed, base.Table):
+class Run(Job, base.Addressed, base.Show):
+    """Run the function of a job now; the schedule stays."""
+
+    columns: base.Columns = (
+        'id', 'function_alias', 'function_id', 'function_version', 'input',
+        'status', 'job_id', 'created_at')
+    detail_columns: base.Columns = ()
+    arguments = (options.add_wait('until the execution has ended'),)
+
+    def fetch(self, args: argparse.Namespace) -> base.Row:
+        row = self.resources.run(*self.locate(args))
+        if not args.wait:
+            self.next_step = f'function execution wait {row["id"]}'
+            return row
+        row = self.client.executions.wait(row['id'])
+        if row['status'] != 'success':
+            self.failure = failures.explain(self, row)
+        return row
+
+
+class Next(Job, base.Addressed, tables.Table):
     """List the next fire times of a job."""
 
     columns: base.Columns = ('next_execution_time',)
+    detail_columns: base.Columns = ('timezone',)
+    brief: base.Briefs = (
+        base.Brief('Next', show_next),
+        base.Brief('When', tables.show_field('next_execution_time')))
     arguments = (options.Argument(
         '--count', type=options.parse_positive,
         help='Number of fire times.'),)
 
     def list_rows(self, args: argparse.Namespace) -> Iterable[base.Row]:
-        return [{'next_execution_time': time} for time in
-                self.resources.list_fire_times(
-                    *self.locate(args), args.count)]
+        id, = self.locate(args)
+        zone = self.resources.get(id)['timezone'] if self.is_brief(
+            args) else None
+        return [{'next_execution_time': time, 'timezone': zone} for time in
+                self.resources.list_fire_times(id, args.count)]

@@ -7,6 +7,7 @@ import json
 import sys
 import typing
 
+from qinling.client import exact_json
 from qinling.client import exceptions
 from qinling.client import v1
 
@@ -232,6 +233,22 @@ def read_text(value: str | None) -> str | None:
     return value
 
 
+def read_bytes(value: str | None) -> bytes:
+    """Return the bytes that an option stands for, like :func:`read_text`.
+
+    :raises ClientError: if the file cannot be read.
+    """
+    try:
+        if value == '-':
+            return sys.stdin.buffer.read()
+        if value and value.startswith('@'):
+            with open(value[1:], 'rb') as source:
+                return source.read()
+    except OSError as e:
+        raise exceptions.ClientError(f'Cannot read the input: {e}')
+    return (value or '').encode()
+
+
 def parse_members(words: Iterable[str]) -> dict[str, typing.Any]:
     """Return the object of words like ``key=text`` and ``key:=JSON``."""
     members: dict[str, typing.Any] = {}
@@ -241,7 +258,7 @@ def parse_members(words: Iterable[str]) -> dict[str, typing.Any]:
             members[key] = value
             continue
         try:
-            members[key[:-1]] = json.loads(value)
+            members[key[:-1]] = exact_json.loads(value)
         except ValueError:
             raise exceptions.ClientError(
                 f'Invalid argument: {word}; write JSON after :=.')

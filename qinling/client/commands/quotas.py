@@ -5,13 +5,49 @@ import argparse
 from collections.abc import Iterable
 
 from qinling.client.commands import base
+from qinling.client.commands import names
 from qinling.client.commands import options
+from qinling.client.commands import tables
 from qinling.client import exceptions
 from qinling.client import http
+from qinling.client import units
 
 #: Resources with a limit.
 RESOURCES = ('functions', 'versions', 'storage_bytes', 'jobs', 'webhooks',
              'concurrent_executions')
+
+
+#: Resource with a limit in bytes.
+SIZE = 'storage_bytes'
+
+
+def parse_bytes(text: str) -> int:
+    """Return the bytes of a limit, -1 for no limit."""
+    if text in ('-1', '0'):
+        return int(text)
+    return units.parse_size(text)
+
+
+def show_resource(row: base.Row, _lookup: names.Names) -> str:
+    """Return the resource in words."""
+    name: str = row['resource']
+    return 'storage' if name == SIZE else name.replace('_', ' ')
+
+
+def show_limit(row: base.Row, _lookup: names.Names) -> str:
+    """Return the limit."""
+    return 'none' if row['limit'] < 0 else _format(row, 'limit')
+
+
+def show_usage(row: base.Row, _lookup: names.Names) -> str:
+    """Return the usage."""
+    return _format(row, 'usage')
+
+
+def _format(row: base.Row, field: str) -> str:
+    amount = row[field]
+    return units.format_size(amount) if row['resource'] == SIZE else str(
+        amount)
 
 
 class Quota(base.Addressed):
@@ -26,11 +62,12 @@ class Quota(base.Addressed):
                                  help='Id of the project.'),)
 
 
-class Show(Quota, base.Table):
-    """Show the limits of a project, -1 for no limit, and the usage."""
+class Limits(Quota, tables.Table):
+    """Base of the commands that show limits."""
 
-    def list_rows(self, args: argparse.Namespace) -> Iterable[base.Row]:
-        return self.build_rows(self.resources.get(args.project_id))
+    brief: base.Briefs = (
+        base.Brief('Resource', show_resource), base.Brief('Limit', show_limit),
+        base.Brief('Usage', show_usage))
 
     @staticmethod
     def build_rows(quota: base.Row) -> Iterable[base.Row]:
@@ -39,13 +76,29 @@ class Show(Quota, base.Table):
                  'usage': quota['usage'][name]} for name in RESOURCES]
 
 
-class Set(Show):
+class Show(Limits):
+    """Show the limits of a project, -1 for no limit, and the usage."""
+
+    def list_address(self) -> tuple[options.Declaration, ...]:
+        return (options.Argument(
+            'project_id', metavar='PROJECT_ID', nargs='?',
+            help='Id of the project; default is the project of the user.'),)
+
+    def list_rows(self, args: argparse.Namespace) -> Iterable[base.Row]:
+        return self.build_rows(self.resources.get(
+            *filter(None, [args.project_id])))
+
+
+class Set(Limits):
     """Set limits of a project (administrators only)."""
 
     arguments = tuple(
         options.Argument(
-            f'--{name.replace("_", "-")}', type=int, metavar='N',
-            help=f'Limit of {name.replace("_", " ")}; -1 for no limit.')
+            f'--{name.replace("_", "-")}', metavar='N',
+            type=parse_bytes if name == SIZE else int,
+            help=f'Limit of {name.replace("_", " ")}'
+                 f'{", such as 10G" if name == SIZE else ""}; -1 for no '
+                 'limit.')
         for name in RESOURCES)
 
     def list_rows(self, args: argparse.Namespace) -> Iterable[base.Row]:

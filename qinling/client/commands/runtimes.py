@@ -4,13 +4,21 @@
 import argparse
 
 from qinling.client.commands import base
+from qinling.client.commands import names
 from qinling.client.commands import options
+from qinling.client.commands import tables
 
 LANGUAGE = (
     options.Argument('--language', help='Language of the image, if the '
                                         'service cannot detect the language.'),
     options.Argument('--language-version', help='Version of the language.'))
 WAIT = options.add_wait('until the runtime is available')
+
+
+def show_language(row: base.Row, _lookup: names.Names) -> str:
+    """Return the language and its version."""
+    return ' '.join(filter(None, (row.get('language'),
+                                  row.get('language_version'))))
 
 
 class Runtime(base.Noun):
@@ -23,10 +31,19 @@ class Runtime(base.Noun):
         'project_id', 'created_at', 'updated_at')
     detail_columns: base.Columns = (
         'status_reason', 'language', 'language_version')
+    brief: base.Briefs = (
+        tables.NAME, base.Brief('Status', tables.show_field('status')),
+        base.Brief('Language', show_language),
+        base.Brief('Image', tables.show_field('image')),
+        base.Brief('Public', tables.show_field('is_public')), tables.CHANGED)
     owned = False
 
 
-List = base.define('List runtimes.', Runtime, base.List)
+List = base.define(
+    'List runtimes.', Runtime, tables.List,
+    sortable=(*tables.List.sortable, 'status'),
+    empty='There are no runtimes. An administrator creates one:',
+    hint='runtime create IMAGE')
 Show = base.define('Show a runtime.', Runtime, base.Get)
 Delete = base.define('Delete runtimes (administrators only).', Runtime,
                      base.Delete)
@@ -43,6 +60,8 @@ class Write(Runtime, base.Show):
             if row['status'] != 'available' or row.get('status_reason'):
                 self.failure = (f'Runtime {row["id"]} is {row["status"]}: '
                                 f'{row.get("status_reason")}')
+        else:
+            self.next_step = f'runtime show {row["name"] or row["id"]}'
         return row
 
 

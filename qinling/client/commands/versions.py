@@ -6,8 +6,11 @@ from collections.abc import Iterable
 import typing
 
 from qinling.client.commands import base
+from qinling.client.commands import colors
 from qinling.client.commands import download
 from qinling.client.commands import options
+from qinling.client.commands import tables
+from qinling.client import units
 
 FUNCTION = options.reference('function')
 
@@ -17,11 +20,18 @@ class Version(base.Noun):
 
     collection = 'versions'
     word = 'function_version'
-    columns = ('id', 'function_id', 'description', 'version_number', 'count',
-               'project_id', 'created_at', 'updated_at')
-    detail_columns = (
+    columns: base.Columns = (
+        'id', 'function_id', 'description', 'version_number', 'count',
+        'project_id', 'created_at', 'updated_at')
+    detail_columns: base.Columns = (
         'code', 'entry', 'cpu', 'memory_size', 'timeout', 'runtime_id',
         'async_policy', 'min_workers', 'environment', 'secret_names')
+    brief: base.Briefs = (
+        base.Brief('Version', tables.show_field('version_number')),
+        tables.DESCRIPTION,
+        base.Brief('Memory', tables.show_field('memory_size')),
+        base.Brief('Timeout', tables.show_field('timeout')),
+        base.Brief('Executions', tables.show_field('count')), tables.CREATED)
     owned = False
 
     def list_address(self) -> tuple[options.Declaration, ...]:
@@ -41,12 +51,15 @@ Show = base.define('Show a version of a function.', Version, base.Get)
 Download = base.define('Download the package of a version of a function.',
                        Version, download.Download)
 References = base.define('List the resources that prevent the deletion of a '
-                         'version of a function.', Version, base.References)
+                         'version of a function.', Version, tables.References)
 
 
-class List(Version, base.List):
+class List(Version, tables.List):
     """List the versions of a function."""
 
+    sortable = ('version_number', 'created_at', 'updated_at', 'id')
+    empty = 'The function has no versions. Publish one:'
+    hint = 'function version create FUNCTION'
     arguments = (FUNCTION,)
 
     def list_rows(self, args: argparse.Namespace,
@@ -60,8 +73,12 @@ class Create(Version, base.Show):
     arguments = (FUNCTION, options.describe('version'))
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
-        return self.resources.create(
+        row = self.resources.create(
             self.find_function(args), args.description)
+        self.next_step = (
+            f'function alias create NAME --function {args.function} '
+            f'--function-version {row["version_number"]}')
+        return row
 
 
 class Update(Version, base.Addressed, base.Show):
@@ -82,3 +99,56 @@ class Delete(Version, base.Addressed):
 
     def take_action(self, args: argparse.Namespace) -> None:
         self.resources.delete(*self.locate(args), if_match=args.if_match)
+
+
+class Usage(Version, base.Addressed, base.Show):
+    """Show what still uses a version of a function."""
+
+    columns = ('state', 'running', 'queued', 'scheduled', 'aliases', 'jobs',
+               'webhooks')
+    detail_columns = ()
+
+    def fetch(self, args: argparse.Namespace) -> base.Row:
+        return self.resources.get_usage(*self.locate(args))
+
+
+class Diff(Version):
+    """Show what changed between two versions of a function."""
+
+    arguments = (
+        FUNCTION,
+        options.Argument('old', metavar='OLD', type=options.parse_count,
+                         nargs='?', help='Number of a version; default is '
+                                         'the latest version.'),
+        options.Argument('new', metavar='NEW', type=options.parse_count,
+                         nargs='?', default=0,
+                         help='Number of a version; default is the latest '
+                              'code.'))
+
+    def take_action(self, args: argparse.Namespace) -> None:
+        row = self.resources.compare(self.find_function(args), args.old,
+                                     args.new)
+        style = colors.Style(self.app.stdout)
+        for name, values in row['settings'].items():
+            self.print_line(f'{name}:')
+            self.print_line(style.red(f'- {values["old"]}'))
+            self.print_line(style.green(f'+ {values["new"]}'))
+        for file in row['files']:
+            self.print_line(f'{file["path"]}: {file["change"]}'
+                            f'{_describe_sizes(file)}')
+            for line in (file['diff'] or '').splitlines():
+                paint = {'-': style.red, '+': style.green}.get(line[:1], str)
+                self.print_line(paint(line))
+        if row['truncated']:
+            self.note('More files changed than are shown.')
+        if not row['settings'] and not row['files']:
+            self.note('Nothing changed.')
+
+
+def _describe_sizes(file: base.Row) -> str:
+    """Return the sizes of a file without a difference in lines."""
+    if file['diff'] is not None:
+        return ''
+    sizes = [units.format_size(file[name]) if file[name] is not None else ''
+             for name in ('old_size', 'new_size')]
+    return f' ({" to ".join(filter(None, sizes))})'

@@ -2,12 +2,12 @@
 """Commands for webhooks."""
 
 import argparse
-import json
-import typing
 
 from qinling.client.commands import base
+from qinling.client.commands import names
 from qinling.client.commands import options
-from qinling.client import exceptions
+from qinling.client.commands import tables
+from qinling.client import units
 
 BEHAVIOUR = (
     options.Argument(
@@ -30,6 +30,16 @@ def read_secret(args: argparse.Namespace) -> str | None:
     return text and text.strip('\r\n')
 
 
+def show_webhook(row: base.Row, _lookup: names.Names) -> str:
+    """Return the description that commands accept, or the id."""
+    return row.get('description') or row['id']
+
+
+def show_mode(row: base.Row, _lookup: names.Names) -> str:
+    """Return what a sender gets."""
+    return 'result' if row.get('sync') else 'id of the execution'
+
+
 class Webhook(base.Noun):
     """Noun of the commands for webhooks."""
 
@@ -40,11 +50,20 @@ class Webhook(base.Noun):
         'description', 'project_id', 'created_at', 'updated_at', 'webhook_url')
     detail_columns: base.Columns = (
         'sync', 'payload', 'signature', 'secret', 'previous_until', 'refused')
+    brief: base.Briefs = (
+        base.Brief('Webhook', show_webhook), tables.TARGET,
+        base.Brief('Signature', tables.show_field('signature')),
+        base.Brief('Answer', show_mode),
+        base.Brief('Refused', tables.show_field('refused')), tables.CHANGED)
     filters = ('all_projects', 'project_id')
     naming = 'Id or description'
 
 
-List = base.define('List webhooks.', Webhook, base.List)
+List = base.define(
+    'List webhooks.', Webhook, tables.List,
+    sortable=('created_at', 'updated_at', 'id'),
+    empty='There are no webhooks. Create one:',
+    hint='webhook create --description NAME --function FUNCTION')
 Show = base.define('Show a webhook.', Webhook, base.Get)
 Delete = base.define('Delete webhooks.', Webhook, base.Delete)
 
@@ -56,10 +75,14 @@ class Create(Webhook, base.Show):
                  *SECRET)
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
-        return self.resources.create(
+        row = self.resources.create(
             **options.build_target(self.client, args), sync=args.sync,
             description=args.description, payload=args.payload,
             signature=args.signature, secret=read_secret(args))
+        sign = ' --sign' if row.get('signature') else ''
+        self.next_step = (
+            f'webhook invoke {args.description or row["id"]}{sign}')
+        return row
 
 
 class Update(Webhook, base.Addressed, base.Show):
@@ -90,8 +113,10 @@ class Rotate(Webhook, base.Addressed, base.Show):
 
     arguments = (
         *SECRET,
-        options.Argument('--overlap', type=int, metavar='SECONDS',
-                         help='Time for which the old secret stays valid.'),
+        options.Argument('--overlap', type=units.parse_duration,
+                         metavar='TIME',
+                         help='Time for which the old secret stays valid: '
+                              'seconds, or 5m or 1h30m.'),
         options.IF_MATCH)
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
@@ -107,35 +132,3 @@ class ClearSecret(Webhook, base.Addressed):
 
     def take_action(self, args: argparse.Namespace) -> None:
         self.resources.clear_secret(*self.locate(args), args.if_match)
-
-
-class Invoke(Webhook, base.Addressed, base.Show):
-    """Run the function of a webhook, like any client with the URL."""
-
-    columns: base.Columns = ('execution_id', 'status_code')
-    detail_columns: base.Columns = ('output',)
-    arguments = (options.add_input(), options.MEMBERS,
-                 options.add_wait('until the execution has ended'))
-
-    def fetch(self, args: argparse.Namespace) -> base.Row:
-        row = self.resources.invoke(*self.locate(args), _read_body(args))
-        if args.wait:
-            execution = self.client.executions.wait(row['execution_id'])
-            if execution['status'] != 'success':
-                self.failure = (f'Execution {execution["id"]} ended with '
-                                f'status {execution["status"]}.')
-        return row
-
-
-def _read_body(args: argparse.Namespace) -> dict[str, typing.Any]:
-    """Return the JSON object to send."""
-    body = options.read_input(args)
-    if isinstance(body, str):
-        try:
-            body = json.loads(body)
-        except ValueError:
-            raise exceptions.ClientError('The input is not valid JSON.')
-    if not isinstance(body, dict):
-        raise exceptions.ClientError(
-            'The input of a webhook must be a JSON object.')
-    return body

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from qinling.client.commands import base
 from qinling.client.commands import functions
 from qinling.client.commands import options
+from qinling.client.commands import tables
 from qinling.client.commands import versions
 
 COUNT = options.Argument('--count', type=options.parse_positive, default=1,
@@ -16,10 +17,16 @@ PROVISIONED = options.Argument(
     help='Number of workers, 0 for none, default 1.')
 
 
-class List(functions.Function, base.Addressed, base.Table):
+class List(functions.Function, base.Addressed, tables.Table):
     """List the workers of a function (administrators only)."""
 
     columns = ('function_id', 'worker_name')
+    detail_columns = ()
+    brief: base.Briefs = (
+        base.Brief('Worker', tables.show_field('worker_name')),)
+    empty = ('The function has no workers. The next execution starts one; '
+             'add one now:')
+    hint = 'function scaleup FUNCTION'
     arguments = (options.Argument(
         '--function-version', type=int, metavar='N',
         help='Show the workers of this version.'),)

@@ -5,17 +5,25 @@ Resources are dictionaries of the fields in the answer.  Output and command
 line belong to ``qinling.client.commands``.
 """
 
-from keystoneauth1 import session as sessions
+from __future__ import annotations
 
+import typing
+
+from qinling.client import exceptions
 from qinling.client import http
 from qinling.client.v1 import aliases
 from qinling.client.v1 import executions
 from qinling.client.v1 import functions
 from qinling.client.v1 import jobs
 from qinling.client.v1 import quotas
+from qinling.client.v1 import rollouts
 from qinling.client.v1 import runtimes
+from qinling.client.v1 import stats
 from qinling.client.v1 import versions
 from qinling.client.v1 import webhooks
+
+if typing.TYPE_CHECKING:
+    from keystoneauth1 import session as sessions
 
 
 class Client:
@@ -30,20 +38,39 @@ class Client:
         catalog contains the service.
     :param region_name: region of the catalog entry.
     :param interface: interface of the catalog entry.
+    :param sender: replaces all parameters above.
     """
 
     def __init__(self, endpoint: str | None = None,
                  session: sessions.Session | None = None,
                  region_name: str | None = None,
-                 interface: str | list[str] | None = None) -> None:
-        session = session or http.create_session(endpoint)
-        transport = http.Transport(
-            session, endpoint, region_name, interface)
+                 interface: str | list[str] | None = None,
+                 sender: http.Sender | None = None) -> None:
+        transport = http.Transport(sender or _create_sender(
+            endpoint, session, region_name, interface))
         self.runtimes = runtimes.Runtimes(transport)
         self.functions = functions.Functions(transport)
         self.versions = versions.Versions(transport)
         self.aliases = aliases.Aliases(transport)
+        self.rollouts = rollouts.Rollouts(transport)
         self.executions = executions.Executions(transport)
         self.jobs = jobs.Jobs(transport)
         self.webhooks = webhooks.Webhooks(transport)
         self.quotas = quotas.Quotas(transport)
+        self.stats = stats.Stats(transport)
+
+
+def _create_sender(endpoint: str | None, session: sessions.Session | None,
+                   region_name: str | None,
+                   interface: str | list[str] | None) -> http.Sender:
+    if session is not None:
+        # Only users of a session need keystoneauth1.
+        from qinling.client import keystone
+
+        return keystone.Sender(session, endpoint, region_name, interface)
+    if not endpoint:
+        raise exceptions.ClientError(
+            'The client needs the endpoint of the server, or a session.')
+    from qinling.client import direct
+
+    return direct.Sender(endpoint)

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations that all nouns of the API share."""
 
+from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
+import re
 import time
 import typing
-import uuid
 
 from qinling.client import exceptions
 from qinling.client import http
 
 #: Seconds between two polls of a resource: the first pause, and the longest.
 POLL_SECONDS = (0.1, 2.0)
+UUID = re.compile('[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}')
 #: Items of a list.
 Rows = list[dict[str, typing.Any]]
 
@@ -79,16 +82,26 @@ class Collection:
         """
         if _is_uuid(reference):
             return reference
-        ids = [row['id'] for row in self.list()
-               if row.get(self.name) == reference]
+        rows = list(self.list())
+        ids = self._match(rows, reference)
         if len(ids) > 1:
             raise exceptions.NotUnique(
                 f'{self.noun} {reference} is not unique; use an id: '
                 f'{", ".join(ids)}.')
         if not ids:
-            raise exceptions.NotFound(
-                f'{self.noun} not found [{self.name}={reference}]')
+            names = [row[self.name] for row in rows if row.get(self.name)]
+            raise exceptions.NameNotFound(
+                f'{self.noun} not found [{self.name}={reference}]', reference,
+                names)
         return ids[0]
+
+    def find_ids(self, name: str) -> Sequence[str]:
+        """Return the ids of all resources with a name."""
+        return self._match(self.list(), name)
+
+    def _match(self, rows: Iterable[dict[str, typing.Any]], name: str
+               ) -> Sequence[str]:
+        return [row['id'] for row in rows if row.get(self.name) == name]
 
     def poll(self, id: str) -> Iterator[Resource]:
         """Yield a resource again and again, until the status is final."""
@@ -112,7 +125,7 @@ class Collection:
             if row['status'] in self.busy and time.monotonic() > deadline:
                 raise exceptions.ClientError(
                     f'{self.noun} {id} is still {row["status"]} after '
-                    f'{timeout} seconds.')
+                    f'{timeout:.3g} seconds.')
         return row
 
     def _locate(self, *address: str | int) -> tuple[str | int, ...]:
@@ -132,13 +145,10 @@ class Collection:
               **options: typing.Any) -> Resource:
         """Return the resource in the answer to a request."""
         response = self._send(method, *parts, **options)
-        resource = Resource(response.json())
+        resource = Resource(http.read_json(response))
         resource.etag = response.headers.get('ETag')
         return resource
 
 
 def _is_uuid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False
+    return UUID.fullmatch(text.lower()) is not None

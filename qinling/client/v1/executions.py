@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Executions: runs of functions."""
 
+from collections.abc import Iterable
+from collections.abc import Iterator
+import time
 import typing
 
 from qinling.client import http
@@ -28,6 +31,28 @@ class Executions(base.Collection):
         headers = http.drop_none({'Idempotency-Key': idempotency_key})
         return self._call('POST', json=http.drop_none(fields),
                           headers=headers)
+
+    def create_batch(self, **fields: typing.Any) -> base.Resource:
+        """Run functions many times, asynchronously.
+
+        :param fields: the target as in :meth:`create`, and ``inputs``; or
+            ``executions``, a list of the fields of :meth:`create`.
+        :returns: ``group_id``, and ``executions`` with an ``id`` or an
+            ``error`` (``code`` and ``faultstring``) for each, in order.
+        """
+        return self._call('POST', 'batch', json=http.drop_none(fields))
+
+    def wait_all(self, ids: Iterable[str], timeout: float | None = None
+                 ) -> Iterator[base.Resource]:
+        """Yield executions, each after its end.
+
+        :param timeout: seconds for all; without limit if ``None``.
+        :raises ClientError: if the time runs out.
+        """
+        deadline = time.monotonic() + timeout if timeout else None
+        for id in ids:
+            rest = deadline and max(deadline - time.monotonic(), 0.001)
+            yield self.wait(id, rest)
 
     def get_log(self, id: str) -> str:
         """Return the output of the function."""

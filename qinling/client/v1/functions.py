@@ -6,14 +6,13 @@ from collections.abc import Iterator
 import json
 import typing
 
-from urllib3 import filepost
-
 from qinling.client import http
 from qinling.client.v1 import base
 from qinling.client.v1 import code as codes
 
 #: Fields that a form holds as JSON.
-JSON_FIELDS = {'code', 'async_policy', 'environment', 'secrets'}
+JSON_FIELDS = {'code', 'async_policy', 'environment', 'secrets',
+               'secret_modes'}
 #: Receiver of the number of uploaded bytes and of the total.
 Progress = Callable[[int, int], None]
 
@@ -37,7 +36,8 @@ class Functions(codes.CodeCollection):
             ``cpu``, ``memory_size``, ``timeout``, ``async_policy`` (reaction
             to a failed asynchronous execution), ``environment`` and
             ``secrets`` (both name -> text; answers only contain the names of
-            secrets, as ``secret_names``, and ``None`` removes a secret).
+            secrets, as ``secret_names``, and ``None`` removes a secret),
+            ``secret_modes`` (name -> ``pinned`` or ``latest``).
         """
         return self._call('POST', **_build_form(
             dict(fields, code=code), package, progress))
@@ -98,6 +98,9 @@ def _build_form(fields: dict[str, typing.Any], package: bytes | None,
         fields[name] = json.dumps(fields[name])
     if package is None:
         return {'data': fields, 'log': 'secrets' not in fields}
+    # Only uploads need the encoder.
+    from urllib3 import filepost
+
     parts: dict[str, typing.Any] = {
         name: str(value) for name, value in fields.items()}
     parts['package'] = ('package.zip', package, 'application/zip')

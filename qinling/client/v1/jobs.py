@@ -28,6 +28,10 @@ class Jobs(base.Collection):
         """
         return self._call('POST', json=http.drop_none(fields))
 
+    def run(self, id: str) -> base.Resource:
+        """Run the function of a job now, and return the execution."""
+        return self._call('POST', id, 'run')
+
     def list_fire_times(self, id: str, count: int | None = None) -> list[str]:
         """Return the next fire times of a job."""
         return self._call('GET', id, 'next', params=http.drop_none(

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quotas of projects, addressed by project id."""
+"""Quotas of projects, addressed by project id; without an id, ``get``
+returns the quota of the project of the user."""
 
 from qinling.client.v1 import base
 

@@ -28,6 +28,20 @@ class Versions(code.CodeCollection):
         return self._call('POST', function_id, 'versions',
                           json={'description': description})
 
+    def compare(self, function_id: str, old: int | None = None,
+                new: int = 0) -> base.Resource:
+        """Return what changed between two versions.
+
+        :param old: number of a version, by default of the latest.
+        :param new: likewise, by default 0 for the latest code.
+        """
+        return self._call('GET', function_id, 'versions', 'diff',
+                          params=http.drop_none({'from': old, 'to': new}))
+
+    def get_usage(self, function_id: str, number: int) -> base.Resource:
+        """Return what still uses a version."""
+        return self._call('GET', *self._locate(function_id, number), 'usage')
+
     def _locate(self, *address: str | int) -> tuple[str | int, ...]:
         function_id, number = address
         return function_id, 'versions', number

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Webhooks: URLs that run functions."""
 
+import json
 import typing
 
 from qinling.client import http
@@ -47,20 +48,37 @@ class Webhooks(base.Collection):
         """Remove the secret: the webhook then accepts unsigned requests."""
         self._send('DELETE', id, 'secret', if_match=if_match)
 
-    def invoke(self, id: str, input: dict[str, typing.Any] | None = None
+    def invoke(self, id: str, input: dict[str, typing.Any] | None = None,
+               body: bytes | None = None,
+               headers: dict[str, str] | None = None
                ) -> dict[str, typing.Any]:
-        """Run the function with a JSON object.
+        """Run the function with a JSON object, or with any body.
 
+        :param body: replaces ``input``.
+        :param headers: of the request, such as ``Content-Type``.
         :returns: dict with ``execution_id``, ``status_code`` and, if the
-            webhook is synchronous, the text of the answer as ``output``.
+            webhook is synchronous, the answer as the text ``output``, the
+            bytes ``content`` and ``content_type``.
         :raises HttpError: if the execution fails, or the function answers
             with an error.
         """
-        response = self._send('POST', id, 'invoke', json=input or {})
+        headers = {'Content-Type': 'application/json', **(headers or {})}
+        if body is None:
+            body = encode_input(input)
+        response = self._send('POST', id, 'invoke', data=body,
+                              headers=headers)
         execution = response.headers.get(EXECUTION)
-        answer = {'status_code': response.status_code}
+        answer: dict[str, typing.Any] = {'status_code': response.status_code}
         if response.status_code == 202:
             execution = execution or response.json()['execution_id']
         else:
-            answer['output'] = response.content.decode('utf-8', 'replace')
+            answer.update(
+                output=response.content.decode('utf-8', 'replace'),
+                content=response.content,
+                content_type=response.headers.get('Content-Type'))
         return dict(answer, execution_id=execution)
+
+
+def encode_input(input: dict[str, typing.Any] | None) -> bytes:
+    """Return the body of a delivery with a JSON object."""
+    return json.dumps(input or {}).encode()

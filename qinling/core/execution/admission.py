@@ -31,6 +31,7 @@ PAUSE_RATIO = 10
 RETRY_AFTER_SECONDS = 1
 
 _Key = tuple[str, str]
+_NO_LIMITS = contextlib.nullcontext()
 
 
 class Admission:
@@ -51,31 +52,31 @@ class Admission:
         self._pending: collections.Counter[_Key] = collections.Counter()
         self._read_at = self._next_read = 0.0
 
-    @contextlib.contextmanager
-    def thread(self, target: targets.Target) -> Iterator[None]:
-        """Occupy a thread of this process within a ``with`` block.
+    def thread(self, target: targets.Target) -> concurrency.Slot:
+        """Return a context manager that occupies a thread of this process.
 
-        :raises TooManyExecutions: function or project would leave too few
-            threads to other functions.
+        Entering raises ``TooManyExecutions`` when function or project would
+        leave too few threads to other functions.
         """
-        with self._limiter.slot(
-                target.project_id, target.function_id,
-                exception.TooManyExecutions(
-                    what=f'Function {target.function_id}, or its project,',
-                    limit='its share of this API process',
-                    retry_after=RETRY_AFTER_SECONDS)):
-            yield
+        return self._limiter.slot(
+            target.project_id, target.function_id,
+            lambda: exception.TooManyExecutions(
+                what=f'Function {target.function_id}, or its project,',
+                limit='its share of this API process',
+                retry_after=RETRY_AFTER_SECONDS))
 
-    @contextlib.contextmanager
-    def admit(self, target: targets.Target, sync: bool) -> Iterator[None]:
-        """Count an execution written within a ``with`` block.
+    def admit(self, target: targets.Target, sync: bool
+              ) -> contextlib.AbstractContextManager[None]:
+        """Return a context manager that counts an execution.
 
-        :raises TooManyExecutions, Unavailable: a limit is reached.
+        Entering raises ``TooManyExecutions`` or ``Unavailable`` when a limit
+        is reached.
         """
         limits = self._limits(target, sync)
-        if not limits:
-            yield
-            return
+        return self._count(limits) if limits else _NO_LIMITS
+
+    @contextlib.contextmanager
+    def _count(self, limits: dict[_Key, int]) -> Iterator[None]:
         with self._lock:
             self._check(limits)
             self._counts.update(limits.keys())
@@ -88,12 +89,14 @@ class Admission:
 
     def _limits(self, target: targets.Target, sync: bool) -> dict[_Key, int]:
         """Return the limit of each count that the execution increases."""
-        options = self._options
-        limits = {
-            _project_key(target.project_id): options.project_executions,
-            _function_key(target.function_id): options.function_executions,
-            _QUEUE: 0 if sync else options.queue_length}
-        return {key: limit for key, limit in limits.items() if limit}
+        options, limits = self._options, {}
+        if limit := options.project_executions:
+            limits[_project_key(target.project_id)] = limit
+        if limit := options.function_executions:
+            limits[_function_key(target.function_id)] = limit
+        if not sync and (limit := options.queue_length):
+            limits[_QUEUE] = limit
+        return limits
 
     def _check(self, limits: dict[_Key, int]) -> None:
         if time.monotonic() >= self._read_at + MAX_AGE_SECONDS:

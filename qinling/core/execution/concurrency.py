@@ -2,8 +2,7 @@
 """Concurrency limiter that leaves slots to other functions and projects."""
 
 import collections
-from collections.abc import Iterator
-import contextlib
+from collections.abc import Callable
 import threading
 import typing
 
@@ -55,16 +54,32 @@ class ConcurrencyLimiter:
                 if not self._acquired[key]:
                     del self._acquired[key]
 
-    @contextlib.contextmanager
-    def slot(self, project_id: str, function_id: str, rejection: Exception
-             ) -> Iterator[None]:
-        """Hold a slot within a ``with`` block.
+    def slot(self, project_id: str, function_id: str,
+             create_rejection: Callable[[], Exception]) -> 'Slot':
+        """Return a context manager that holds a slot.
 
-        :param rejection: exception to raise without a slot.
+        :param create_rejection: returns the exception to raise without a
+            slot.
         """
-        if not self.acquire(project_id, function_id):
-            raise rejection
-        try:
-            yield
-        finally:
-            self.release(project_id, function_id)
+        return Slot(self, project_id, function_id, create_rejection)
+
+
+class Slot:
+    """Slot of a limiter within a ``with`` block.
+
+    A generator would take five times as many calls per execution.
+    """
+
+    def __init__(self, limiter: ConcurrencyLimiter, project_id: str,
+                 function_id: str, create_rejection: Callable[[], Exception]
+                 ) -> None:
+        self._limiter = limiter
+        self._key = project_id, function_id
+        self._create_rejection = create_rejection
+
+    def __enter__(self) -> None:
+        if not self._limiter.acquire(*self._key):
+            raise self._create_rejection()
+
+    def __exit__(self, *_error: object) -> None:
+        self._limiter.release(*self._key)

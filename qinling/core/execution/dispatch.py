@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acceptance of an execution, and its hand-over to an engine."""
 
+import collections
 import contextlib
 import time
+import typing
 
 from oslo_config import cfg
 from oslo_log import log
@@ -82,6 +84,51 @@ class Dispatch:
             if not self._db.read(lambda tx: crud.exists(
                     tx, _MODEL, _MODEL.id == new.row.id)):
                 raise
+
+    def accept_batch(self, batch: list[typing.Any], group_id: str,
+                     request: idempotency.IdempotentRequest | None) -> None:
+        """Write asynchronous executions in one transaction, and start them.
+
+        :param batch: new executions, and errors of other requests.  An error
+            replaces each execution that a limit does not admit.
+        """
+        with contextlib.ExitStack() as stack:
+            for place, new in enumerate(batch):
+                if isinstance(new, records.NewExecution):
+                    try:
+                        stack.enter_context(self._admission.admit(
+                            new.target, sync=False))
+                    except exception.QinlingError as e:
+                        batch[place] = e
+            self._insert_batch(batch, group_id, request)
+        for new in batch:
+            if isinstance(new, records.NewExecution):
+                self._start(new)
+
+    def _insert_batch(self, batch: list[typing.Any], group_id: str,
+                      request: idempotency.IdempotentRequest | None) -> None:
+        places: dict[str, list[int]] = collections.defaultdict(list)
+        for place, new in enumerate(batch):
+            if isinstance(new, records.NewExecution):
+                places[new.target.project_id].append(place)
+        for project_places in places.values():
+            # Creates the row that the transaction locks.
+            self._quotas.guard_execution(batch[project_places[0]].target)
+
+        def insert(tx: session.Connection) -> list[int]:
+            idempotency.reserve(tx, request, group_id)
+            rejected = []
+            for project_places in places.values():
+                allowed = quotas.count_allowed_executions(
+                    tx, self._conf, batch[project_places[0]].target,
+                    len(project_places))
+                for place in project_places[:allowed]:
+                    lifecycle.insert(tx, batch[place])
+                rejected += project_places[allowed:]
+            return rejected
+        for place in self._db.write(insert):
+            batch[place] = quotas.create_execution_error(
+                self._conf, batch[place].target)
 
     def _run(self, new: records.NewExecution,
              request: idempotency.IdempotentRequest | None

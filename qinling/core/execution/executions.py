@@ -5,8 +5,9 @@
 """
 
 from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Iterable
 from collections.abc import Sequence
+import dataclasses
 import time
 
 from oslo_config import cfg
@@ -17,6 +18,7 @@ from qinling.core import engine_client
 from qinling.core.execution import lifecycle
 from qinling.core.execution import records
 from qinling.db import crud
+from qinling.db import filtering
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
@@ -24,6 +26,8 @@ from qinling.states import ExecutionStatus
 
 LOG = log.getLogger(__name__)
 
+#: Names in lists -> columns.
+_COLUMNS = {'ended_at': 'updated_at'}
 #: Seconds between two polls of an execution that another process runs.
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.02, 0.5
 
@@ -49,13 +53,22 @@ class Executions:
             raise exception.ExecutionNotFound(id=id)
         return row
 
-    def list(self, ctx: context.RequestContext, filters: Mapping[str, str],
-             page: crud.Page) -> Sequence[records.ExecutionRow]:
-        """Return a page of executions without their logs."""
-        conditions = [crud.filter_condition(models.Execution, name, text)
-                      for name, text in filters.items()]
+    def list(self, ctx: context.RequestContext,
+             filters: Iterable[tuple[str, str]], page: crud.Page
+             ) -> Sequence[records.ExecutionRow]:
+        """Return a page of executions without their logs.
+
+        :param filters: pairs of a column and a text; see
+            :func:`qinling.db.filtering.parse`.
+        :raises Invalid: see :mod:`qinling.db.execution_pages`.
+        """
+        parsed = [filtering.parse(
+            models.Execution, _COLUMNS.get(name, name), text)
+            for name, text in filters]
+        page = dataclasses.replace(page, sort_key=_COLUMNS.get(
+            page.sort_key, page.sort_key))
         return self._db.read(
-            lambda tx: lifecycle.read_page(tx, ctx, conditions, page))
+            lambda tx: lifecycle.read_page(tx, ctx, parsed, page))
 
     def log(self, ctx: context.RequestContext, id: str) -> str:
         """Return the log, empty while the execution runs."""
@@ -112,7 +125,8 @@ def wait_until_ended(
     :returns: the row, still running after the timeout.
     """
     end = time.monotonic() + timeout + (
-        conf.engine.queue_timeout + 2 * conf.engine.lease)
+        conf.engine.import_timeout + conf.engine.queue_timeout
+        + 2 * conf.engine.lease)
     pause, row = MIN_POLL_SECONDS, read()
     while row is not None and row.is_running and time.monotonic() < end:
         time.sleep(pause)

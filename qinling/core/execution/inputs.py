@@ -10,6 +10,7 @@ import json
 import typing
 
 from qinling import exception
+from qinling import strict_json
 
 POSITIONAL = '__function_input'
 
@@ -37,9 +38,15 @@ def normalise(value: typing.Any) -> str | None:
 def _to_text(value: typing.Any) -> str | None:
     if not isinstance(value, str):
         return json.dumps(value)
-    members = _parse_object(value)
+    try:
+        members = _parse_object(value)
+    except strict_json.NotStorable as e:
+        raise exception.Invalid(f'input cannot be stored. {e}')
     if members is not None:
         return json.dumps(members)
+    if '\0' in value:
+        # PostgreSQL refuses NUL in texts, but not its escape in JSON.
+        return json.dumps({POSITIONAL: value})
     return None if value.strip() == 'null' else value
 
 
@@ -71,11 +78,16 @@ def to_show(stored: str | None) -> str | None:
 
 
 def _parse_object(text: str) -> dict[str, typing.Any] | None:
-    """Return the JSON object in a text, or ``None``."""
+    """Return the JSON object in a text, or ``None``.
+
+    :raises NotStorable: the object has a value that cannot be stored.
+    """
     if not text.lstrip().startswith('{'):
         return None
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = strict_json.loads(text, any_unicode=True)
+    except strict_json.NotStorable:
+        raise
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None

@@ -10,14 +10,18 @@ the caller; functions of ``db`` commit.
 from collections.abc import Sequence
 import datetime
 import functools
+import time
 import typing
 
 from qinling import context
 from qinling.core.execution import records
+from qinling.core.execution import rollup
 from qinling.core import idempotency
 from qinling.core import targets
 from qinling.db import batch_writer
 from qinling.db import crud
+from qinling.db import execution_pages
+from qinling.db import filtering
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
@@ -32,7 +36,7 @@ OWNED_BY_ME = crud.equals_parameter(_MODEL.owner, 'me')
 UNCLAIMED = (_MODEL.owner.is_(None), _RUNNING)
 #: Columns of a claim beside the owner and the lease.
 _CLAIMED = {'attempt': _MODEL.attempt + 1, 'updated_at': _MODEL.updated_at}
-#: Columns that :func:`crud.select_page` leaves out.
+#: Columns that :func:`read_page` leaves out.
 _LARGE_COLUMNS = ('logs',)
 
 
@@ -44,11 +48,11 @@ def read(tx: session.Connection, ctx: context.RequestContext, id: str
 
 
 def read_page(tx: session.Connection, ctx: context.RequestContext,
-              conditions: Sequence[typing.Any], page: crud.Page
+              filters: Sequence[filtering.Filter], page: crud.Page
               ) -> list[records.ExecutionRow]:
     """Return a page of executions without their logs."""
-    return [records.from_database(row) for row in crud.select_page(
-        tx, ctx, _MODEL, conditions, page, without=_LARGE_COLUMNS)]
+    return [records.from_database(row) for row in execution_pages.select_page(
+        tx, ctx, filters, page, without=_LARGE_COLUMNS)]
 
 
 def insert(tx: session.Connection, new: records.NewExecution,
@@ -61,7 +65,7 @@ def insert(tx: session.Connection, new: records.NewExecution,
     """
     idempotency.reserve(tx, request, new.row.id)
     # Leaving out the columns that are NULL saves time.
-    crud.insert(tx, _MODEL, **{
+    crud.insert_whole(tx, _MODEL, {
         name: value for name, value in vars(new.row).items()
         if value is not None})
     _count(tx, new.target, 1)
@@ -104,7 +108,10 @@ def _increment(function_id: str, version: int, tx: session.Connection,
 
 def delete(db: session.Database, id: str) -> None:
     """Delete an execution; the result of a running one is lost."""
-    db.write(lambda tx: crud.delete(tx, _MODEL, id))
+    def delete_counted(tx: session.Connection) -> None:
+        rollup.count_before_deletion(tx, id)
+        crud.delete(tx, _MODEL, id)
+    db.write(delete_counted)
 
 
 def claim(db: session.Database, id: str, owner: str,
@@ -113,7 +120,8 @@ def claim(db: session.Database, id: str, owner: str,
 
     :returns: whether the engine owns the execution now.
     """
-    values = dict(_CLAIMED, owner=owner, lease_until=lease_until)
+    values = dict(_CLAIMED, owner=owner, lease_until=lease_until,
+                  started_at=models.now())
     # When the database dies between commit and answer, the statement runs
     # again and changes nothing: the row is already ours.
     return bool(db.write(lambda tx: crud.update(
@@ -125,6 +133,12 @@ def is_owner(db: session.Database, id: str, owner: str) -> bool:
     """Return whether an engine owns a running execution."""
     return db.read(lambda tx: crud.exists(
         tx, _MODEL, _MODEL.id == id, _MODEL.owner == owner, _RUNNING))
+
+
+def is_unclaimed(db: session.Database, id: str) -> bool:
+    """Return whether an execution waits for an engine."""
+    return db.read(lambda tx: crud.exists(
+        tx, _MODEL, _MODEL.id == id, *UNCLAIMED))
 
 
 def release_claim(db: session.Database, id: str, owner: str) -> None:
@@ -172,16 +186,17 @@ def unchanged(row: records.ExecutionRow) -> tuple[typing.Any, ...]:
             else _MODEL.owner == row.owner)
 
 
-def requeue(db: session.Database, row: records.ExecutionRow,
-            lease_until: datetime.datetime) -> bool:
-    """Take an overdue execution from its owner.
+def requeue(db: session.Database, rows: Sequence[records.ExecutionRow],
+            lease_until: datetime.datetime) -> list[records.ExecutionRow]:
+    """Take overdue executions from their owners in one transaction.
 
-    :returns: whether owner and lease were still as in ``row``.
+    :returns: the rows whose owner and lease were still as read.
     """
     values = {'owner': None, 'lease_until': lease_until,
-              'next_attempt_at': None}
-    return bool(db.write(lambda tx: crud.update(
-        tx, _MODEL, row.id, values, *unchanged(row))))
+              'next_attempt_at': None, 'updated_at': _MODEL.updated_at}
+    return db.write(lambda tx: [
+        row for row in rows if crud.update(
+            tx, _MODEL, row.id, values, *unchanged(row))])
 
 
 def schedule_retry(tx: session.Connection, row: records.ExecutionRow,
@@ -211,14 +226,19 @@ def end(tx: session.Connection, id: str, outcome: records.Outcome,
     :returns: ``None`` when the execution had ended already, was deleted, or
         a condition did not hold.
     """
+    now, run = models.now(), outcome.run
+    started_at = None if run.duration is None else now - datetime.timedelta(
+        seconds=time.perf_counter() - run.started)
     ended = records.Ended(
         outcome.status.value, outcome.result,
-        outcome.reason and outcome.reason.value, models.now())
+        outcome.reason and outcome.reason.value, now, started_at,
+        run.duration, run.import_ms, run.memory_peak)
     moved = crud.change_status(
         tx, _MODEL, id, ended.status, *conditions, params=params,
         result=ended.result, reason=ended.reason, logs=outcome.logs,
-        updated_at=ended.updated_at, owner=None, lease_until=None,
-        next_attempt_at=None)
+        updated_at=now, owner=None, lease_until=None, next_attempt_at=None,
+        started_at=started_at, duration=run.duration,
+        import_ms=run.import_ms, memory_peak=run.memory_peak)
     return ended if moved else None
 
 
@@ -255,15 +275,15 @@ def replace_log(tx: session.Connection, id: str, logs: str) -> None:
 
 def purge_ended(db: session.Database, before: datetime.datetime,
                 limit: int) -> int:
-    """Delete executions that ended before a time.
+    """Delete executions that ended before a time, and are counted.
 
     :param limit: most rows of the one transaction.
     :returns: the number of rows deleted.
     """
-    # An execution ends after its creation; the first condition has an index.
-    old = (_MODEL.created_at < before, _MODEL.updated_at < before, ~_RUNNING)
+    before = min(before, rollup.read_as_of(db))
+    old = (_MODEL.updated_at < before, ~_RUNNING)
     ids = [row.id for row in db.read(lambda tx: crud.select(
-        tx, _MODEL, *old, limit=limit, order=(_MODEL.created_at,),
+        tx, _MODEL, *old, limit=limit, order=(_MODEL.updated_at,),
         only=(_MODEL.id,)))]
     if not ids:
         return 0

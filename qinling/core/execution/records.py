@@ -16,8 +16,10 @@ from qinling.core import targets
 from qinling.db import models
 from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
+from qinling.states import Trigger
 
 _RUNNING = ExecutionStatus.RUNNING.value
+_MILLISECOND = datetime.timedelta(milliseconds=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,7 @@ class ExecutionRequest:
     """What a trigger wants to run.
 
     ``routing_key`` decides which version of a weighted alias runs, the id of
-    the execution by default.  The last four fields name the origin.
+    the execution by default.  The fields behind name the origin.
     """
 
     function_id: str | None = None
@@ -39,6 +41,8 @@ class ExecutionRequest:
     scheduled_at: datetime.datetime | None = None
     rerun_of: str | None = None
     failed_id: str | None = None
+    trigger: str = Trigger.API.value
+    group_id: str | None = None
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -68,11 +72,35 @@ class ExecutionRow:
     scheduled_at: datetime.datetime | None = None
     rerun_of: str | None = None
     failed_id: str | None = None
+    trigger: str | None = None
+    group_id: str | None = None
+    memory_size: int | None = None
+    started_at: datetime.datetime | None = None
+    duration: float | None = None
+    import_ms: float | None = None
+    memory_peak: int | None = None
 
     @property
     def is_running(self) -> bool:
         """Return whether the execution has not ended."""
         return self.status == _RUNNING
+
+    @property
+    def ended_at(self) -> datetime.datetime | None:
+        """Return the time of the end."""
+        return None if self.status == _RUNNING else self.updated_at
+
+    @property
+    def queue_ms(self) -> float | None:
+        """Return the milliseconds from the acceptance to the start."""
+        if self.started_at is None:
+            return None
+        return (self.started_at - self.created_at) / _MILLISECOND
+
+    @property
+    def cold(self) -> bool | None:
+        """Return whether the run had to wait for an import."""
+        return None if self.duration is None else self.import_ms != 0
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(ExecutionRow))
@@ -109,6 +137,39 @@ class NewExecution:
                                 self.row.owner, self.trace)
 
 
+def storable_text(text: str | None) -> str | None:
+    """Return a text that every database stores.
+
+    PostgreSQL refuses NUL, and no database stores half a surrogate pair.
+    """
+    if not text:
+        return text
+    if '\0' in text:
+        text = text.replace('\0', '\ufffd')
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode('utf-8', 'backslashreplace').decode()
+    return text
+
+
+class Run(typing.NamedTuple):
+    """Figures of a run of the function.
+
+    ``started`` is a time of ``time.perf_counter()``, ``duration`` in seconds;
+    ``memory_peak`` is in bytes.
+    """
+
+    started: float
+    duration: float | None
+    import_ms: float | None = None
+    memory_peak: int | None = None
+
+
+#: Figures of an attempt that reached no worker.
+NOT_RUN = Run(0, None)
+
+
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     """End of an attempt: ``result`` is the JSON text to show."""
@@ -117,6 +178,10 @@ class Outcome:
     result: str
     logs: str | None = None
     reason: ExecutionReason | None = None
+    run: Run = NOT_RUN
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'logs', storable_text(self.logs))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,11 +192,17 @@ class Ended:
     result: str | None
     reason: str | None
     updated_at: datetime.datetime
+    started_at: datetime.datetime | None = None
+    duration: float | None = None
+    import_ms: float | None = None
+    memory_peak: int | None = None
 
     def apply_to(self, row: ExecutionRow) -> None:
         """Write the columns into a row held in memory."""
         row.status, row.result = self.status, self.result
         row.reason, row.updated_at = self.reason, self.updated_at
+        row.started_at, row.duration = self.started_at, self.duration
+        row.import_ms, row.memory_peak = self.import_ms, self.memory_peak
         row.owner = row.lease_until = row.next_attempt_at = None
 
 

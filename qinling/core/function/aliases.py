@@ -7,25 +7,25 @@ import re
 import typing
 
 from qinling import context
+from qinling.core.function import routing
 from qinling.core import preconditions
 from qinling.core import targets
 from qinling.core import validation
 from qinling.db import crud
+from qinling.db import filtering
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
+from qinling import states
 
 _MODEL = models.FunctionAlias
 _CHANGE = models.AliasChange
 _ROUTE = models.AliasRoute
+_ROLLOUT = models.Rollout
 #: Not "." and "..", which have a meaning in paths.
 NAME = re.compile(r'(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}')
 #: Columns of the target, which the history keeps.
 TARGET_FIELDS = ('function_id', 'function_version', 'routing')
-#: Points that the routes of a weighted alias divide.
-ROUTING_POINTS = 2 ** 32
-#: Allowed difference of the sum of weights from 1, for binary fractions.
-MAX_WEIGHT_ERROR = 1e-6
 
 _Values = Mapping[str, typing.Any]
 
@@ -77,7 +77,7 @@ class Aliases:
     def list(self, ctx: context.RequestContext, filters: Mapping[str, str],
              page: crud.Page) -> Sequence[typing.Any]:
         """Return a page of aliases."""
-        conditions = [crud.filter_condition(_MODEL, name, text)
+        conditions = [filtering.filter_condition(_MODEL, name, text)
                       for name, text in filters.items()]
         return self._db.read(lambda tx: crud.select_page(
             tx, ctx, _MODEL, conditions, page))
@@ -91,6 +91,10 @@ class Aliases:
         empty routing ends only the routing.
         """
         _validate(values)
+        if values.get('name', name) != name:
+            raise exception.Invalid(
+                'The name of an alias cannot change; create an alias with '
+                'the new name, then delete this one.')
         columns = {field: values[field]
                    for field in (*TARGET_FIELDS, 'description')
                    if field in values}
@@ -109,7 +113,7 @@ class Aliases:
     def _change(self, tx: session.Connection, ctx: context.RequestContext,
                 name: str, columns: _Values, match: preconditions.Match
                 ) -> None:
-        row = _lock_row(tx, ctx, name, match)
+        row = lock_row(tx, ctx, name, match)
         target = {field: columns.get(field, getattr(row, field))
                   for field in TARGET_FIELDS}
         is_moved = any(target[field] != getattr(row, field)
@@ -118,6 +122,7 @@ class Aliases:
             _lock_target(tx, ctx, target)
         crud.update(tx, _MODEL, row.id, columns)
         if is_moved:
+            _supersede_rollout(tx, row.id)
             _record_target(tx, ctx, row.id, row.revision + 1, target)
 
     def history(self, ctx: context.RequestContext, name: str
@@ -132,15 +137,16 @@ class Aliases:
                  match: preconditions.Match = None) -> typing.Any:
         """Restore a former target of an alias.
 
-        :param revision: entry of the history, the one before the present
-            target by default.
+        :param revision: entry of the history; by default the one before the
+            present target, or before the rollout that chose the present
+            target.
         :raises Conflict: the history has no such target.
         """
         row = self.get(ctx, name)
         preconditions.check(row, match)
         entries = self.history(ctx, name)
         if revision is None:
-            entries = entries[1:2]
+            entries = _before_present(entries)
         else:
             entries = [entry for entry in entries
                        if entry.revision == revision]
@@ -168,7 +174,7 @@ class Aliases:
         :raises FunctionAliasInUse: something refers to the alias.
         """
         def delete(tx: session.Connection) -> None:
-            row = _lock_row(tx, ctx, name, match)
+            row = lock_row(tx, ctx, name, match)
             references = targets.alias_references(tx, row.project_id, name)
             if references:
                 raise exception.FunctionAliasInUse(
@@ -178,14 +184,50 @@ class Aliases:
         self._db.write(delete)
 
 
+def move(tx: session.Connection, ctx: context.RequestContext,
+         row: typing.Any, target: _Values, rollout_id: str, reason: str
+         ) -> None:
+    """Point a locked alias at the target of a step of a rollout.
+
+    :param target: ``TARGET_FIELDS``.
+    """
+    _lock_target(tx, ctx, target)
+    crud.update(tx, _MODEL, row.id, target)
+    _record_target(tx, ctx, row.id, row.revision + 1, target,
+                   rollout_id=rollout_id, reason=reason)
+
+
+def _supersede_rollout(tx: session.Connection, id: str) -> None:
+    """End the rollout of an alias that a user moves."""
+    for rollout in crud.select(tx, _ROLLOUT, _ROLLOUT.alias_id == id,
+                               _ROLLOUT.status.in_(states.LIVE_ROLLOUTS)):
+        crud.change_status(
+            tx, _ROLLOUT, rollout.id, states.RolloutStatus.SUPERSEDED.value,
+            status_reason='A user moved the alias.')
+
+
+def _before_present(entries: Sequence[typing.Any]) -> Sequence[typing.Any]:
+    """Return the entry before the present target, if any.
+
+    The steps of a rollout count as one.
+    """
+    present = entries[0]
+    return [entry for entry in entries[1:] if entry.rollout_id is None
+            or entry.rollout_id != present.rollout_id][:1]
+
+
 def _find(tx: session.Connection, ctx: context.RequestContext, name: str,
           lock: bool = False) -> typing.Any:
     return crud.get(tx, ctx, _MODEL, lock=lock, name=name,
                     project_id=ctx.project_id)
 
 
-def _lock_row(tx: session.Connection, ctx: context.RequestContext, name: str,
-              match: preconditions.Match) -> typing.Any:
+def lock_row(tx: session.Connection, ctx: context.RequestContext, name: str,
+             match: preconditions.Match = None) -> typing.Any:
+    """Return the row of an alias, locked until the end.
+
+    :raises FunctionAliasNotFound, PreconditionFailed: see the name.
+    """
     row = _find(tx, ctx, name, lock=True)
     if row is None:
         raise exception.FunctionAliasNotFound(name=name)
@@ -195,26 +237,7 @@ def _lock_row(tx: session.Connection, ctx: context.RequestContext, name: str,
 
 def _validate(values: _Values) -> None:
     validation.text('description', values.get('description'))
-    routing = values.get('routing')
-    if routing is None:
-        return
-    if not isinstance(routing, dict) or not all(
-            _is_version_number(key) and isinstance(weight, (int, float))
-            and not isinstance(weight, bool) and 0 < weight <= 1
-            for key, weight in routing.items()):
-        raise exception.Invalid(
-            'routing must be an object of version numbers and weights '
-            'between 0 and 1, such as {"1": 0.9, "2": 0.1}.')
-    if routing and abs(sum(routing.values()) - 1) > MAX_WEIGHT_ERROR:
-        raise exception.Invalid(
-            f'The weights of routing must sum to 1, not to '
-            f'{sum(routing.values()):g}.')
-
-
-def _is_version_number(text: str) -> bool:
-    """Return whether a text is a version number without leading zeros."""
-    return (re.fullmatch('0|[1-9][0-9]{0,9}', text) is not None
-            and int(text) < 2 ** 31)
+    routing.validate(values.get('routing'))
 
 
 def _lock_target(tx: session.Connection, ctx: context.RequestContext,
@@ -229,30 +252,17 @@ def _lock_target(tx: session.Connection, ctx: context.RequestContext,
 
 
 def _record_target(tx: session.Connection, ctx: context.RequestContext,
-                   id: str, revision: int, target: _Values) -> None:
-    """Write a target to the history, and as routes for the look-up."""
+                   id: str, revision: int, target: _Values,
+                   **origin: str) -> None:
+    """Write a target to the history, and as routes for the look-up.
+
+    :param origin: ``rollout_id`` and ``reason`` of a step of a rollout.
+    """
     crud.insert(tx, _CHANGE, alias_id=id, revision=revision,
-                user_id=ctx.user_id,
+                user_id=ctx.user_id, **origin,
                 **{field: target[field] for field in TARGET_FIELDS})
     crud.delete_all(tx, _ROUTE, _ROUTE.alias_id == id)
-    for version, weight, low, high in divide_points(target['routing'] or {}):
+    for version, weight, low, high in routing.divide_points(
+            target['routing'] or {}):
         crud.insert(tx, _ROUTE, alias_id=id, function_version=version,
                     weight=weight, low=low, high=high)
-
-
-def divide_points(routing: Mapping[str, float]
-                  ) -> list[tuple[int, float, int, int]]:
-    """Return (version, weight, low, high) for each version of a routing.
-
-    The ranges cover every point exactly once.
-    """
-    total, low, routes = 0.0, 0, []
-    weights = sorted((int(key), weight) for key, weight in routing.items())
-    for version, weight in weights:
-        total += weight
-        high = round(total * ROUTING_POINTS)
-        if (version, weight) == weights[-1]:
-            high = ROUTING_POINTS
-        routes.append((version, weight, low, high))
-        low = high
-    return routes

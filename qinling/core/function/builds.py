@@ -153,6 +153,19 @@ def end(db: session.Database, id: str, owner: str, status: BuildStatus,
         ended_at=models.now(), lease_until=None, **values))
 
 
+def extend(db: session.Database, id: str, owner: str, seconds: float,
+           reason: str) -> None:
+    """Extend the lease of a build that waits.
+
+    :param reason: what the build waits for.
+    """
+    db.write(lambda tx: crud.update(
+        tx, _MODEL, id, {
+            'lease_until': models.now() + datetime.timedelta(seconds=seconds),
+            'status_reason': reason},
+        _IS_BUILDING, _MODEL.owner == owner))
+
+
 def release(db: session.Database, *owners: str) -> None:
     """Delete the unfinished builds of some owners, by default of all."""
     conditions = [_MODEL.owner.in_(owners)] if owners else []

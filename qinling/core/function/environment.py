@@ -3,7 +3,8 @@
 
 A function or version refers to an immutable row, so a version keeps the
 environment, and a worker with the loaded row is up to date.  The row is
-deleted with the last reference.
+deleted with the last reference.  A version with a ``latest`` reference to a
+changed secret gets another row.
 """
 
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ import typing
 
 from oslo_config import cfg
 
+from qinling.core.function import secret_references
 from qinling.core import secrets as secrets_module
 from qinling.db import crud
 from qinling.db import models
@@ -22,7 +24,8 @@ from qinling import exception
 from qinling.sources import base as sources
 
 _MODEL = models.FunctionSettings
-FIELDS = ('environment', 'secrets')
+_VERSION = models.FunctionVersion
+FIELDS = ('environment', 'secrets', 'secret_modes')
 NAME = re.compile('[A-Za-z_][A-Za-z0-9_]*')
 MAX_NAME_LENGTH = 255
 #: Names that every worker sets.
@@ -58,7 +61,8 @@ class Environments:
 
         ``environment`` replaces the present environment.  ``secrets`` adds to
         the present secrets and removes secrets with the value ``null``, since
-        users cannot read, and so not repeat, their secrets.
+        users cannot read, and so not repeat, their secrets; ``secret_modes``
+        changes the modes of some secrets.
 
         :param row: the function, ``None`` for a new one.
         :returns: ``None`` to keep the present environment.
@@ -72,33 +76,63 @@ class Environments:
             raise exception.Invalid(
                 'An image function has neither environment nor secrets: '
                 'its image brings what it needs.')
-        present = self.read([row]).get(row.settings_id) if row else None
-        present_environment = present.environment if present else {}
+        stored = self.read([row]).get(row.settings_id) if row else None
+        present = stored.environment if stored else {}
         environment = _validate('environment', values.get(
-            'environment', present_environment))
-        if not values.get('secrets') and environment == present_environment:
+            'environment', present))
+        present_secrets = secret_references.load(stored)
+        secrets = self._change_secrets(
+            row, present_secrets, values.get('secrets', {}))
+        secrets = secret_references.set_modes(
+            secrets, values.get('secret_modes', {}))
+        if (environment, secrets) == (present, present_secrets):
             return None
-        secrets = dict(present.secrets if present else {})
-        secrets.update(self._encrypt(values.get('secrets', {})))
-        secrets = {name: value for name, value in secrets.items()
-                   if value is not None}
         duplicates = sorted(set(environment) & set(secrets))
         if duplicates:
             raise exception.Invalid(
                 f'{duplicates[0]} cannot be in both environment and '
                 'secrets.')
         self._check_sizes(environment, secrets)
-        return {'environment': environment, 'secrets': secrets}
+        return {'environment': environment,
+                'secrets': secret_references.dump(secrets)}
 
-    def _encrypt(self, values: Mapping[str, str | None]) -> _Json:
-        _validate('secrets', {name: value for name, value in values.items()
-                              if value is not None})
-        return {name: value if value is None else {
-            'size': len(value.encode()),
-            'sealed': self._secrets.encrypt(value)}
-            for name, value in values.items()}
+    def _change_secrets(self, row: typing.Any,
+                        present: secret_references.References,
+                        values: Mapping[str, str | None]
+                        ) -> secret_references.References:
+        """Return the present secrets with new values, encrypted."""
+        texts = _validate('secrets', {
+            name: value for name, value in values.items()
+            if value is not None})
+        numbers = self._last_numbers(row) if texts else {}
+        secrets = {name: reference for name, reference in present.items()
+                   if values.get(name, '') is not None}
+        for name, text in texts.items():
+            mode = (present[name].mode if name in present
+                    else secret_references.PINNED)
+            secrets[name] = secret_references.SecretReference(
+                name, numbers.get(name, 0) + 1, mode, models.now(),
+                len(text.encode()), self._secrets.encrypt(text))
+        return secrets
 
-    def _check_sizes(self, environment: _Texts, secrets: _Json) -> None:
+    def _last_numbers(self, row: typing.Any) -> dict[str, int]:
+        """Return the highest numbers of the secrets of a function.
+
+        A version may refer to a secret that the function has no longer.
+        """
+        if row is None:
+            return {}
+        versions = self._db.read(lambda tx: crud.select(
+            tx, _VERSION, _VERSION.function_id == row.id,
+            only=(_VERSION.settings_id,)))
+        numbers: dict[str, int] = {}
+        for stored in self.read([row, *versions]).values():
+            for name, reference in secret_references.load(stored).items():
+                numbers[name] = max(numbers.get(name, 0), reference.number)
+        return numbers
+
+    def _check_sizes(self, environment: _Texts,
+                     secrets: secret_references.References) -> None:
         limit = self._options.max_environment
         if len(environment) + len(secrets) > limit:
             raise exception.Invalid(
@@ -107,8 +141,8 @@ class Environments:
                 'together.')
         size = sum(len(name) + len(value.encode())
                    for name, value in environment.items())
-        size += sum(len(name) + value['size']
-                    for name, value in secrets.items())
+        size += sum(len(name) + reference.size
+                    for name, reference in secrets.items())
         limit = self._options.max_environment_size
         if size > limit:
             raise exception.Invalid(
@@ -119,7 +153,8 @@ class Environments:
         """Return the whole environment of a function, secrets included.
 
         :raises TemporaryError: the database does not answer.
-        :raises PermanentError: the row is gone or cannot be decrypted.
+        :raises TargetReplaced: the row is gone.
+        :raises PermanentError: the row cannot be decrypted.
         """
         if id is None:
             return {}
@@ -129,7 +164,7 @@ class Environments:
         except exception.Unavailable as e:
             raise exception.TemporaryError(str(e)) from e
         if not rows:
-            raise exception.PermanentError('its settings are gone')
+            raise exception.TargetReplaced('its settings are gone')
         try:
             return dict(rows[0].environment, **{
                 name: self._secrets.decrypt(value['sealed'])
@@ -145,6 +180,34 @@ def insert(tx: session.Connection, project_id: str, columns: _Json
     if not any(columns.values()):
         return None
     return crud.insert(tx, _MODEL, project_id=project_id, **columns)
+
+
+def follow_secrets(tx: session.Connection, function_id: str,
+                   settings_id: str | None) -> list[int]:
+    """Replace the environments of versions with old ``latest`` secrets.
+
+    :param settings_id: the new environment of the function.
+    :returns: the numbers of the changed versions.
+    """
+    current = {reference.name: reference for stored in crud.select(
+        tx, _MODEL, _MODEL.id == settings_id)
+        for reference in secret_references.load(stored).values()}
+    numbers, replaced = [], {}
+    versions = current and queries.lock_version_settings(tx, function_id)
+    for row in versions or ():
+        references = secret_references.load(row)
+        secrets = secret_references.follow(references, current)
+        if secrets == references:
+            continue
+        if row.id not in replaced:
+            replaced[row.id] = insert(tx, row.project_id, {
+                'environment': row.environment,
+                'secrets': secret_references.dump(secrets)})
+        crud.update(tx, _VERSION, row.version_id,
+                    {'settings_id': replaced[row.id]})
+        numbers.append(row.version_number)
+    drop(tx, *replaced)
+    return numbers
 
 
 def drop(tx: session.Connection, *ids: str | None) -> None:

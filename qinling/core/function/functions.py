@@ -67,6 +67,8 @@ class Functions(collection.Collection):
         if code is None:
             raise exception.Invalid('Required param is missing: code.')
         plan = self._planner.plan_create(ctx, code, fields)
+        self._planner.check_syntax(
+            plan, plan.values['runtime_id'], plan.values.get('entry'), upload)
         plan.values['code'], package = plan.source.create(
             code, upload, self._backends.trusts.auth(ctx))
         plan.set_package(package, upload)
@@ -126,13 +128,17 @@ class Functions(collection.Collection):
         """Change a function.
 
         A new fingerprint (code, entry, cpu, memory_size, environment or
-        secrets) retires the workers of the latest code.
+        secrets) retires the workers of the latest code, and a new secret the
+        workers of versions that follow the secret.  Jobs, webhooks and
+        aliases without a version run the new code from then on.
         """
         row = self.get(ctx, id)
         preconditions.check(row, match)
         plan = self._planner.plan_update(ctx, row, fields, upload)
         if plan.reloads:
-            self._db.read(lambda tx: targets.check_no_jobs(tx, id))
+            self._planner.check_syntax(
+                plan, row.runtime_id, plan.values.get('entry', row.entry),
+                upload)
             stored = plan.source.update(
                 row.code, fields.get('code'), upload,
                 self._backends.trusts.auth(ctx))
@@ -143,7 +149,8 @@ class Functions(collection.Collection):
             result = self._write(ctx, row, plan, match)
         self._drop_replaced(row, plan.values)
         if plan.reloads or plan.new_environment is not None:
-            scaling.retire(self._engine, id, 0)
+            for number in (0, *plan.followers):
+                scaling.retire(self._engine, id, number)
         return (builds.start(self._db, self._engine, ctx, result)
                 if 'package' in plan.values else result)
 
@@ -173,6 +180,9 @@ class Functions(collection.Collection):
                 self._backends.packages.record_size(
                     tx, values.get('package'), row.project_id,
                     plan.package_size)
+                if plan.new_environment is not None:
+                    plan.followers = environment.follow_secrets(
+                        tx, row.id, values['settings_id'])
             environment.drop(tx, row.settings_id, values.get('settings_id'))
             return is_changed
         if not self._db.write(change):

@@ -11,11 +11,13 @@ from qinling import context
 from qinling.core.function import retry_policy
 from qinling.core.runtime import runtimes
 from qinling.core import validation
+from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
 from qinling import fields as declared
 from qinling.sources import base as sources_base
+from qinling.sources import python_syntax
 
 if typing.TYPE_CHECKING:
     from qinling.core import services
@@ -36,7 +38,8 @@ class Plan:
 
     ``values`` are columns, ``new_environment`` replaces environment and
     secrets unless ``None``, ``trust`` creates (true), deletes (false) or
-    keeps (``None``) the trust.
+    keeps (``None``) the trust.  The write sets ``followers``, the versions
+    that follow a changed secret.
     """
 
     source: sources_base.Source
@@ -45,6 +48,7 @@ class Plan:
     trust: bool | None
     package_size: int = 0
     reloads: bool = True
+    followers: list[int] = dataclasses.field(default_factory=list)
 
     def set_package(self, package: str | None,
                     upload: typing.BinaryIO | None) -> None:
@@ -141,6 +145,22 @@ class Planner:
                 ctx, row, fields, source,
                 reloads or new_environment is not None),
             reloads=reloads)
+
+    def check_syntax(self, plan: Plan, runtime_id: str | None,
+                     entry: str | None, upload: typing.BinaryIO | None
+                     ) -> None:
+        """Check the syntax of an upload, if the language is known.
+
+        :raises Invalid: the module of the entry has a syntax error.
+        """
+        if (upload is None or not entry or not plan.source.uploaded
+                or not self._conf.sources.check_syntax):
+            return
+        rows = self._db.read(lambda tx: crud.select(
+            tx, models.Runtime, models.Runtime.id == runtime_id))
+        if rows and python_syntax.is_checkable(
+                rows[0].language, rows[0].language_version):
+            python_syntax.check(upload, entry, self._conf.resource_limits)
 
     def find_source(self, name: typing.Any) -> sources_base.Source:
         """Return the source of this name.

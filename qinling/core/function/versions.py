@@ -2,6 +2,7 @@
 """Versions: numbered, immutable snapshots of a function."""
 
 from collections.abc import Sequence
+import dataclasses
 import typing
 
 from oslo_config import cfg
@@ -16,14 +17,33 @@ from qinling.core import targets
 from qinling.core import validation
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import queries
 from qinling.db import session
 from qinling import exception
+from qinling.states import VersionState
 
 if typing.TYPE_CHECKING:
     from qinling.core import services
 
 _MODEL = models.FunctionVersion
 _FUNCTION = models.Function
+
+
+@dataclasses.dataclass(frozen=True)
+class Usage:
+    """What still uses a version; see :class:`qinling.states.VersionState`.
+
+    ``queued`` executions wait for a worker, ``scheduled`` executions for
+    their next attempt.
+    """
+
+    state: str
+    running: int
+    queued: int
+    scheduled: int
+    aliases: int
+    jobs: int
+    webhooks: int
 
 
 class Versions:
@@ -166,6 +186,23 @@ class Versions:
         self.get(ctx, function_id, number)
         return self._db.read(
             lambda tx: targets.references(tx, function_id, number))
+
+    def usage(self, ctx: context.RequestContext, function_id: str,
+              number: int) -> Usage:
+        """Return what still uses a version."""
+        row = self.get(ctx, function_id, number)
+
+        def read(tx: session.Connection) -> Usage:
+            counts = targets.count_references(tx, function_id, number)
+            running, queued, scheduled = queries.count_unfinished(
+                tx, function_id, number)
+            state = VersionState.DRAINED
+            if any(counts.values()) or row.min_workers:
+                state = VersionState.ACTIVE
+            elif running or queued or scheduled:
+                state = VersionState.DRAINING
+            return Usage(state.value, running, queued, scheduled, **counts)
+        return self._db.read(read)
 
     def _check_function(self, ctx: context.RequestContext, id: str) -> None:
         row = self._db.read(lambda tx: crud.get(

@@ -15,6 +15,7 @@ from qinling.db import models
 from qinling.db import session
 from qinling import exception
 from qinling.states import RuntimeStatus
+from qinling.states import USABLE_RUNTIMES
 
 _MODEL = models.Runtime
 _VERSION = models.FunctionVersion
@@ -120,10 +121,6 @@ class Runtimes:
 
     def _upgrade(self, row: typing.Any, columns: _Values,
                  match: preconditions.Match, with_versions: bool) -> None:
-        if (row.status == RuntimeStatus.AVAILABLE
-                and self._engine.has_workers(row.id)):
-            raise exception.RuntimeInUse(id=row.id)
-
         def begin(tx: session.Connection) -> str | None:
             if not crud.change_status(tx, _MODEL, row.id,
                                       RuntimeStatus.UPGRADING.value,
@@ -224,6 +221,6 @@ def check_available(tx: session.Connection, ctx: context.RequestContext,
     row = crud.get(tx, ctx, models.Runtime, lock=lock, id=id)
     if row is None:
         raise exception.RuntimeNotFound(id=id)
-    if row.status != RuntimeStatus.AVAILABLE:
+    if row.status not in USABLE_RUNTIMES:
         raise exception.Invalid(
             f'Runtime {id} is not available, its status is {row.status}.')

@@ -25,7 +25,7 @@ from qinling.core import targets
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
-from qinling.states import RuntimeStatus
+from qinling.states import SERVING_RUNTIMES
 
 
 class Triggers:
@@ -35,7 +35,7 @@ class Triggers:
                  engine: engine_client.EngineClient,
                  dispatcher: dispatch.Dispatch,
                  existing: executions.Executions) -> None:
-        self._conf = conf
+        self._options = conf.engine
         self._db = db
         self._engine = engine
         self._dispatch = dispatcher
@@ -61,22 +61,30 @@ class Triggers:
               request: records.ExecutionRequest,
               idempotent: idempotency.IdempotentRequest | None
               ) -> records.ExecutionRow:
+        return self._dispatch.accept(self.prepare(ctx, request), idempotent)
+
+    def prepare(self, ctx: context.RequestContext,
+                request: records.ExecutionRequest) -> records.NewExecution:
+        """Return an execution that is not written yet.
+
+        :raises NotFound, RuntimeNotAvailable, Invalid: see :meth:`fire`.
+        """
         id = models.new_id()
         target = self._db.read(lambda tx: resolve(
             tx, ctx.visible_scope(), request, id))
         if (target.runtime_id is not None
-                and target.runtime_status != RuntimeStatus.AVAILABLE):
+                and target.runtime_status not in SERVING_RUNTIMES):
             raise exception.RuntimeNotAvailable(
                 id=target.runtime_id, status=target.runtime_status)
-        row = new_row(self._conf, request, target, id)
-        if request.sync and self._engine.owner:
-            # An engine in this process starts at once: writing its claim
-            # with the row saves the second write.
-            row.owner, row.attempt = self._engine.owner, 1
-            row.lease_until = row.created_at + datetime.timedelta(
-                seconds=self._conf.engine.lease)
-        return self._dispatch.accept(records.NewExecution(
-            row, target, ctx.trace_context()), idempotent)
+        # An engine in this process starts at once: writing its claim with
+        # the row saves the second write.
+        owner = self._engine.owner if request.sync else None
+        row = new_row(request, target, id,
+                      self._options.lease if owner
+                      else self._options.queue_timeout)
+        if owner:
+            row.owner, row.attempt = owner, 1
+        return records.NewExecution(row, target, ctx.trace_context())
 
 
 def resolve(tx: session.Connection, ctx: context.RequestContext,
@@ -87,11 +95,11 @@ def resolve(tx: session.Connection, ctx: context.RequestContext,
         request.function_alias, request.routing_key or id)
 
 
-def new_row(conf: cfg.ConfigOpts, request: records.ExecutionRequest,
-            target: targets.Target, id: str) -> records.ExecutionRow:
+def new_row(request: records.ExecutionRequest, target: targets.Target,
+            id: str, lease_seconds: float) -> records.ExecutionRow:
     """Return a new, unclaimed execution row.
 
-    Any engine may claim the row after ``queue_timeout``.
+    Any engine may claim the row after the lease.
     """
     now = models.now()
     return records.ExecutionRow(
@@ -100,9 +108,9 @@ def new_row(conf: cfg.ConfigOpts, request: records.ExecutionRequest,
         created_at=now, description=request.description, sync=request.sync,
         input=inputs.normalise(request.input), job_id=request.job_id,
         scheduled_at=request.scheduled_at, rerun_of=request.rerun_of,
-        failed_id=request.failed_id,
-        lease_until=now + datetime.timedelta(
-            seconds=conf.engine.queue_timeout))
+        failed_id=request.failed_id, trigger=request.trigger,
+        group_id=request.group_id, memory_size=target.memory_size,
+        lease_until=now + datetime.timedelta(seconds=lease_seconds))
 
 
 def write(tx: session.Connection, conf: cfg.ConfigOpts, project_id: str,
@@ -118,6 +126,7 @@ def write(tx: session.Connection, conf: cfg.ConfigOpts, project_id: str,
     id = models.new_id()
     target = resolve(tx, context.project_owner(project_id), request, id)
     quotas.check_execution(tx, conf, target)
-    new = records.NewExecution(new_row(conf, request, target, id), target)
+    new = records.NewExecution(new_row(
+        request, target, id, conf.engine.queue_timeout), target)
     lifecycle.insert(tx, new)
     return new

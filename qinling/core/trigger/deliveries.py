@@ -22,6 +22,7 @@ from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
+from qinling.states import Trigger
 
 _MODEL = models.Webhook
 
@@ -76,6 +77,7 @@ class Deliveries:
     def _run(self, webhook: typing.Any, delivery: payloads.Delivery,
              caller: context.RequestContext | None
              ) -> tuple[records.ExecutionRow, bool]:
+        delivery.is_signed = webhook.signature is not None
         self._authenticate(webhook, delivery)
         request = _idempotent_request(webhook, delivery)
         row = self._triggers.fire(
@@ -85,7 +87,8 @@ class Deliveries:
                 function_version=webhook.function_version or 0,
                 function_alias=webhook.function_alias, sync=webhook.sync,
                 input=payloads.PAYLOADS[webhook.payload](delivery),
-                description=f'Created by Webhook {webhook.id}'), request)
+                description=f'Created by Webhook {webhook.id}',
+                trigger=Trigger.WEBHOOK.value), request)
         return row, request is not None and request.repeated
 
     def _authenticate(self, webhook: typing.Any,

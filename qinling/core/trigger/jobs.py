@@ -12,6 +12,7 @@ import typing
 from qinling import context
 from qinling.core import collection
 from qinling.core.execution import inputs
+from qinling.core.execution import records
 from qinling.core import idempotency
 from qinling.core import preconditions
 from qinling.core import quotas as quotas_module
@@ -24,6 +25,7 @@ from qinling.db import session
 from qinling import exception
 from qinling import states
 from qinling.states import JobStatus
+from qinling.states import Trigger
 
 _MODEL = models.Job
 #: Fields stored without conversion.
@@ -112,6 +114,20 @@ class Jobs(collection.Collection):
             raise exception.Invalid(
                 f'count must be at least 1 and at most {MAX_PREVIEW}.')
         return schedule.preview(self.get(ctx, id), models.now(), count)
+
+
+def create_request(job: typing.Any,
+                   fire_time: datetime.datetime | None = None
+                   ) -> records.ExecutionRequest:
+    """Return the request for the execution of a job.
+
+    :param fire_time: ``None`` for a run outside of the schedule.
+    """
+    return records.ExecutionRequest(
+        function_id=job.function_id, function_version=job.function_version,
+        function_alias=job.function_alias, input=job.function_input,
+        job_id=job.id, scheduled_at=fire_time, trigger=Trigger.JOB.value,
+        description=f'Created by Job {job.id}')
 
 
 def _validate(values: _Values) -> dict[str, typing.Any]:

@@ -8,6 +8,7 @@ from oslo_config import cfg
 from qinling.core.execution import records
 from qinling.core.trigger import base
 from qinling.db import session
+from qinling.states import Trigger
 
 #: Columns of the failed execution that the called function receives.
 _COLUMNS = ('id', 'project_id', 'function_id', 'function_version',
@@ -27,6 +28,6 @@ def write(tx: session.Connection, conf: cfg.ConfigOpts,
                      reason=outcome.reason and outcome.reason.value,
                      created_at=row.created_at.isoformat() + 'Z')
     return base.write(tx, conf, row.project_id, records.ExecutionRequest(
-        **reference, failed_id=row.id,
+        **reference, failed_id=row.id, trigger=Trigger.ON_FAILURE.value,
         description=f'Failure of execution {row.id}',
         input={'execution': execution}))

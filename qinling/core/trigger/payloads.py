@@ -1,23 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Payloads: what a function receives from a delivery; ids of deliveries."""
 
-import base64
 from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Iterator
+import contextlib
 import dataclasses
 import functools
-import io
-import json
 import typing
-import urllib.parse
 
-import multipart
+from qinling.core.trigger import multipart_form
+from qinling.core.trigger import texts
+from qinling import exception
+from qinling import strict_json
 
 FORM = 'application/x-www-form-urlencoded'
 MULTIPART = 'multipart/form-data'
-#: Parts of a multipart body.
-MAX_PARTS = 1000
 KEY = 'idempotency-key'
 #: Headers with the id of a delivery.
 _ID_HEADERS = (KEY, 'webhook-id', 'x-github-delivery')
@@ -38,12 +35,14 @@ class Delivery:
     :param headers: dict with lower-case names.
     :param query: text behind the question mark.
     :param read: reads the body, or raises the error that rejects the body.
+    :ivar is_signed: a signature covers the body, and not the query.
     """
 
     method: str
     headers: dict[str, str]
     query: str
     read: Callable[[], bytes]
+    is_signed: bool = False
 
     @functools.cached_property
     def body(self) -> bytes:
@@ -52,10 +51,17 @@ class Delivery:
 
     @functools.cached_property
     def json(self) -> _Json:
-        """Return the JSON object in the body, else an empty dict."""
+        """Return the JSON object in the body, else an empty dict.
+
+        :raises Invalid: the object cannot be stored.
+        """
         try:
-            value = json.loads(self.body, parse_constant=_reject_constant)
-        except (ValueError, RecursionError):
+            value = strict_json.loads(texts.decode(
+                self.body, self.headers.get('content-type', '')),
+                any_unicode=True, rounded=True)
+        except strict_json.NotStorable as e:
+            raise exception.Invalid(f'The body cannot be stored. {e}')
+        except ValueError:
             return {}
         return value if isinstance(value, dict) else {}
 
@@ -66,14 +72,13 @@ class Delivery:
             ';')[0].strip().lower()
 
 
-def _reject_constant(name: str) -> None:
-    raise ValueError(f'{name} is not JSON.')
-
-
 def merged(delivery: Delivery) -> _Json:
     """Return query parameters, form fields and JSON members in one dict.
 
-    Repeated names become lists; other bodies count as empty.
+    Repeated names become lists; other bodies count as empty.  Without a
+    signature of the query, only the signed body counts.
+
+    :raises Invalid: the body cannot be read or stored.
     """
     lists: dict[str, list[typing.Any]] = {}
     for name, value in _pairs(delivery):
@@ -85,51 +90,22 @@ def merged(delivery: Delivery) -> _Json:
 
 
 def _pairs(delivery: Delivery) -> Iterator[tuple[str, typing.Any]]:
-    yield from _parse_urlencoded(delivery.query)
+    if not delivery.is_signed:
+        yield from texts.parse_urlencoded(delivery.query.encode('latin-1'))
     media_type = delivery.media_type
+    encoding = delivery.headers.get('content-encoding', '').strip().lower()
+    if encoding not in ('', 'identity'):
+        raise exception.Invalid(
+            f'The body has the Content-Encoding {encoding}; send the body '
+            'unencoded, or give the webhook the payload "request".')
     if media_type == FORM:
-        yield from _parse_urlencoded(delivery.body.decode('utf-8', 'replace'))
+        yield from texts.parse_urlencoded(
+            delivery.body, delivery.headers['content-type'])
     elif media_type == MULTIPART:
-        yield from _parse_multipart(delivery)
+        yield from multipart_form.parse(
+            delivery.body, delivery.headers['content-type'])
     elif media_type == 'application/json' or media_type.endswith('+json'):
         yield from delivery.json.items()
-
-
-def _parse_urlencoded(text: str) -> list[tuple[str, str]]:
-    return urllib.parse.parse_qsl(text, keep_blank_values=True)
-
-
-def _parse_multipart(delivery: Delivery
-                     ) -> Iterable[tuple[str, typing.Any]]:
-    """Return the (name, value) pairs of a form, none for a broken form.
-
-    The value of a file is a dict; see :func:`_file`.
-    """
-    _, options = multipart.parse_options_header(
-        delivery.headers['content-type'])
-    size = len(delivery.body) + 1
-    try:
-        return [(part.name, _file(part) if part.filename is not None
-                 else part.raw.decode('utf-8', 'replace'))
-                for part in multipart.MultipartParser(
-                    io.BytesIO(delivery.body), options.get('boundary', ''),
-                    spool_limit=size, memory_limit=size, disk_limit=size,
-                    part_limit=MAX_PARTS)]
-    except (multipart.MultipartError, UnicodeError, LookupError, ValueError):
-        return []
-
-
-def _file(part: typing.Any) -> _Json:
-    return {'filename': part.filename, 'content_type': part.content_type,
-            **_content(part.raw)}
-
-
-def _content(data: bytes) -> _Json:
-    """Return ``body`` and ``is_base64``: UTF-8 text, else base64."""
-    try:
-        return {'body': data.decode(), 'is_base64': False}
-    except UnicodeDecodeError:
-        return {'body': base64.b64encode(data).decode(), 'is_base64': True}
 
 
 def request(delivery: Delivery) -> _Json:
@@ -139,10 +115,11 @@ def request(delivery: Delivery) -> _Json:
         ``body`` and ``is_base64``.
     """
     query: dict[str, list[str]] = {}
-    for name, value in _parse_urlencoded(delivery.query):
+    for name, value in texts.parse_urlencoded(
+            delivery.query.encode('latin-1')):
         query.setdefault(name, []).append(value)
     return {'method': delivery.method, 'headers': delivery.headers,
-            'query': query, **_content(delivery.body)}
+            'query': query, **texts.content(delivery.body)}
 
 
 #: Name -> function that returns the input of the execution.
@@ -165,9 +142,10 @@ def sender_id(form: str | None, delivery: Delivery
                      if name in delivery.headers), None)
     signed = _SIGNED_IDS.get(form) if form else None
     if signed and signed not in _ID_HEADERS:
-        id = delivery.json.get(signed)
-        if isinstance(id, str) and id:
-            return signed, id
+        with contextlib.suppress(exception.Invalid):
+            id = delivery.json.get(signed)
+            if isinstance(id, str) and id:
+                return signed, id
     for name in (signed, *_ID_HEADERS):
         if name and delivery.headers.get(name):
             return name, delivery.headers[name]

@@ -6,6 +6,7 @@ from qinling.core.execution import executions
 from qinling.core.execution import records
 from qinling.core.trigger import base
 from qinling import exception
+from qinling.states import Trigger
 
 #: Versions that a rerun may name beside a number: the version of the first
 #: run, or what the alias or the function refers to now.
@@ -45,4 +46,4 @@ class Reruns:
                                 else None),
                 input=row.input, sync=row.sync if sync is None else sync,
                 description=f'Rerun of execution {id}', rerun_of=id,
-                failed_id=row.failed_id))
+                failed_id=row.failed_id, trigger=Trigger.RERUN.value))

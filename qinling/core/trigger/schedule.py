@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import dataclasses
 import datetime
 import itertools
+import re
 import typing
 import zoneinfo
 
@@ -29,6 +30,8 @@ NAMED_PATTERNS = {
     '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *',
     '@monthly': '0 0 1 * *', '@weekly': '0 0 * * 0', '@daily': '0 0 * * *',
     '@midnight': '0 0 * * *', '@hourly': '0 * * * *'}
+#: Sunday is the day 0 and the day 7 of the week, so a range may end with it.
+_SUNDAY_LAST = re.compile(r'\b(?!sun)([a-z0-6]{1,3})-sun\b', re.IGNORECASE)
 #: Least distance of a time that a user names.
 MIN_AHEAD = datetime.timedelta(minutes=1)
 MAX_DATETIME_LENGTH = 64
@@ -113,6 +116,7 @@ def next_fire_time(pattern: str, timezone: str | None,
                    time: datetime.datetime) -> datetime.datetime | None:
     """Return the first fire time after a time, or ``None``."""
     fields = NAMED_PATTERNS.get(pattern.strip().lower(), pattern)
+    fields = _SUNDAY_LAST.sub(r'\1-7', fields)
     if len(fields.split()) != 5:
         raise cronsim.CronSimError('it must have five fields')
     local = time.replace(tzinfo=datetime.timezone.utc).astimezone(

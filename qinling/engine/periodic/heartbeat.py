@@ -1,31 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heartbeat of an engine that has workers of its own."""
+"""Heartbeat of an engine: leases of executions, row of the engine."""
 
+from collections.abc import Iterable
 import contextlib
+import datetime
 
 from oslo_config import cfg
 
+from qinling.core.execution import lifecycle
 from qinling.db import engines
+from qinling.db import models
 from qinling.db import session
 from qinling import exception
-from qinling.orchestrators import base
+from qinling.telemetry import metrics
 
 #: Leases without a heartbeat after which the row of an engine is deleted.
 STALLED_LEASES = 10
+#: Leases of one transaction.
+MAX_BATCH_ROWS = 100
 
 
 class Heartbeat:
-    """Row of one engine in the table of living engines.
+    """Proof of life of one engine.
 
-    Where all engines share the workers, any engine answers for all, and no
-    engine has a row.
+    Only an engine with workers of its own has a row in the table of living
+    engines.  Where all engines share the workers, any engine answers for all.
+
+    The heartbeat has connections of its own, which nothing else occupies.
+
+    :param has_row: whether the engine has workers of its own.
     """
 
     def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
-                 orchestrator: base.Orchestrator) -> None:
+                 owner: str, has_row: bool) -> None:
         self._conf = conf
-        self._db = db
-        self._has_row = not orchestrator.shared
+        self._shared_db, self._db = db, db.separate()
+        self._owner = owner
+        self._has_row = has_row
         self._name: str | None = None
 
     def start(self, name: str) -> None:
@@ -35,15 +46,38 @@ class Heartbeat:
             self.beat()
 
     def beat(self) -> None:
-        """Record that the engine is alive, and prune stalled engines."""
+        """Record that the engine is alive."""
         if self._name:
             engines.heartbeat(self._db, self._name)
+
+    def prune(self) -> None:
+        """Delete the rows of engines that died long ago."""
+        if self._name:
             engines.prune_stalled(
                 self._db, STALLED_LEASES * self._conf.engine.lease)
 
+    def renew(self, ids: Iterable[str]) -> list[str]:
+        """Renew the leases of executions that this engine owns or queued.
+
+        :returns: ids of executions lost to a cancellation, a deletion or
+            another engine.
+        """
+        remaining = list(ids)
+        lost_ids: list[str] = []
+        for start in range(0, len(remaining), MAX_BATCH_ROWS):
+            lost_ids += lifecycle.renew_leases(
+                self._db, self._owner,
+                remaining[start:start + MAX_BATCH_ROWS],
+                models.now() + datetime.timedelta(
+                    seconds=self._conf.engine.lease))
+        metrics.leases_lost.inc(len(lost_ids))
+        return lost_ids
+
     def stop(self) -> None:
-        """Unregister the engine."""
+        """Unregister the engine and drop the connections."""
         if self._name:
             # Without the database, another engine prunes the row.
             with contextlib.suppress(exception.Unavailable):
                 engines.unregister(self._db, self._name)
+        if self._db is not self._shared_db:
+            self._db.close()

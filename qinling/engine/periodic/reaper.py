@@ -8,6 +8,7 @@ execution ends, since no client waits.
 
 from collections.abc import Iterable
 import datetime
+import functools
 import logging
 import time
 import typing
@@ -32,6 +33,8 @@ LOG = log.getLogger(__name__)
 _MODEL = models.Execution
 #: Rows of one sweep, so that engines share a large backlog.
 MAX_BATCH_ROWS = 100
+#: Executions of this engine above which the backlog stays for others.
+MAX_LOCAL_EXECUTIONS = 300
 DIED = 'The engine that ran the execution died or was stopped.'
 NO_ENGINE = 'No engine took the execution in time.'
 
@@ -56,6 +59,8 @@ class Reaper:
         self._local = local
         #: Time of the next sweep, of ``time.monotonic()``.
         self._next_sweep = 0.0
+        #: Whether the last sweep left overdue executions.
+        self._is_behind = False
 
     def pause(self) -> None:
         """Sweep nothing until living engines have renewed their leases.
@@ -65,38 +70,41 @@ class Reaper:
         self._next_sweep = time.monotonic() + self._conf.engine.lease / 3 + 1
 
     def release(self, ids: list[str]) -> None:
-        """Let other engines claim executions that were queued here."""
-        for start in range(0, len(ids), MAX_BATCH_ROWS):
-            lifecycle.release_queued(
-                self._db, ids[start:start + MAX_BATCH_ROWS])
+        """Let other engines claim executions that were queued here.
 
-    def renew(self, ids: list[str]) -> list[str]:
-        """Renew the leases of executions that this engine owns or queued.
-
-        :returns: ids of executions lost to a cancellation, a deletion or
-            another engine.
+        Without the database, they wait for the end of their leases.
         """
-        lost_ids: list[str] = []
-        for start in range(0, len(ids), MAX_BATCH_ROWS):
-            lost_ids += lifecycle.renew_leases(
-                self._db, self._owner, ids[start:start + MAX_BATCH_ROWS],
-                self._lease_until())
-        metrics.leases_lost.inc(len(lost_ids))
-        return lost_ids
+        try:
+            for start in range(0, len(ids), MAX_BATCH_ROWS):
+                lifecycle.release_queued(
+                    self._db, ids[start:start + MAX_BATCH_ROWS])
+        except exception.Unavailable as e:
+            LOG.warning('Could not release queued executions before their '
+                        'leases end: %s', e)
 
     def _lease_until(self) -> datetime.datetime:
         return models.now() + datetime.timedelta(
             seconds=self._conf.engine.lease)
 
+    def run(self) -> bool:
+        """Sweep; return whether a backlog is left that this engine can take.
+        """
+        if self._is_behind and len(list(self._local.local_ids())) > (
+                MAX_LOCAL_EXECUTIONS):
+            return True
+        self.sweep()
+        return self._is_behind
+
     def sweep(self) -> int:
-        """Recover overdue executions.
+        """Recover overdue executions, a bounded number.
 
         :returns: the number of rows recovered.
         """
         if time.monotonic() < self._next_sweep:
             return 0
-        return self._recover_rows(
-            self._read_rows(_MODEL.lease_until < models.now()))
+        rows = self._read_rows(_MODEL.lease_until < models.now())
+        self._is_behind = len(rows) == MAX_BATCH_ROWS
+        return self._recover_rows(rows)
 
     def recover(self) -> None:
         """Recover all executions of other owners, overdue or not.
@@ -133,37 +141,54 @@ class Reaper:
                                    limit=MAX_BATCH_ROWS))]
 
     def _recover_rows(self, rows: list[records.ExecutionRow]) -> int:
+        """End or requeue executions; return the number still as read."""
         local_ids = set(self._local.local_ids())
-        return sum(self._recover_row(row) for row in rows
-                   if row.id not in local_ids)
+        resolve = functools.cache(self._resolve)
+        ended = 0
+        overdue: dict[str, targets.Target] = {}
+        for row in rows:
+            if row.id in local_ids:
+                continue
+            if row.sync:
+                ended += self._end(row, DIED if row.owner else NO_ENGINE)
+                continue
+            target = resolve(row.function_id, row.function_version)
+            if isinstance(target, exception.NotFound):
+                ended += self._end(row, str(target))
+            elif row.attempt - row.retry >= self._conf.engine.max_attempts:
+                ended += self._give_up(row, target)
+            else:
+                overdue[row.id] = target
+        requeued = lifecycle.requeue(
+            self._db, [row for row in rows if row.id in overdue],
+            self._lease_until()) if overdue else []
+        for row in requeued:
+            metrics.reaped_requeued.inc()
+            LOG.log(logging.INFO if row.next_attempt_at else logging.WARNING,
+                    'Requeueing execution %s of engine %s.', row.id,
+                    row.owner)
+            self._completion.submit(
+                records.ExecutionMessage(row.id, row.input, False),
+                overdue[row.id])
+        return ended + len(requeued)
 
-    def _recover_row(self, row: records.ExecutionRow) -> bool:
-        """End or requeue one execution.
-
-        :returns: whether the row was still as read.
-        """
-        if row.sync:
-            return self._end(row, DIED if row.owner else NO_ENGINE)
+    def _resolve(self, function_id: str, version: int
+                 ) -> targets.Target | exception.NotFound:
         try:
-            target = self._db.read(lambda tx: targets.resolve(
-                tx, context.admin(), row.function_id, row.function_version))
+            return self._db.read(lambda tx: targets.resolve(
+                tx, context.admin(), function_id, version))
         except exception.NotFound as e:
-            return self._end(row, str(e))
-        deaths = row.attempt - row.retry
-        if deaths >= self._conf.engine.max_attempts:
-            return self._completion.conclude(
-                row.id, records.platform_fault(
-                    f'The engines that ran the execution died, {deaths} in '
-                    'all.', ExecutionReason.ENGINE_LOST), target,
-                *lifecycle.unchanged(row), final=True) is not None
-        if not lifecycle.requeue(self._db, row, self._lease_until()):
-            return False
-        metrics.reaped_requeued.inc()
-        LOG.log(logging.INFO if row.next_attempt_at else logging.WARNING,
-                'Requeueing execution %s of engine %s.', row.id, row.owner)
-        self._completion.submit(
-            records.ExecutionMessage(row.id, row.input, False), target)
-        return True
+            return e
+
+    def _give_up(self, row: records.ExecutionRow, target: targets.Target
+                 ) -> bool:
+        """End an execution whose engines died too often."""
+        return self._completion.conclude(
+            row.id, records.platform_fault(
+                'The engines that ran the execution died, '
+                f'{row.attempt - row.retry} in all.',
+                ExecutionReason.ENGINE_LOST), target,
+            *lifecycle.unchanged(row), final=True) is not None
 
     def _end(self, row: records.ExecutionRow, sentence: str) -> bool:
         LOG.warning('Ending execution %s: %s', row.id, sentence)

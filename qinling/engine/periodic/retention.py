@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deletion of executions that ended long ago."""
+"""Deletion of rows that are older than their retention."""
 
+from collections.abc import Callable
 import datetime
 import threading
 import time
@@ -9,6 +10,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from qinling.core.execution import lifecycle
+from qinling.core import idempotency
 from qinling.db import models
 from qinling.db import session
 
@@ -16,40 +18,62 @@ LOG = log.getLogger(__name__)
 
 #: Rows that one transaction deletes, so that other writers wait briefly.
 MAX_BATCH_ROWS = 500
+#: Seconds of one turn, so that other periodic tasks wait briefly.
+MAX_TURN_SECONDS = 1
 #: Seconds between two purges.
 INTERVAL_SECONDS = 60
 
 
-class Retention:
-    """Deletes old executions for one engine; other engines may as well.
+class Purge:
+    """Deletes rows in batches, a bounded number per turn.
 
+    :param delete_batch: a function of the maximum number of rows; returns
+        the number of rows deleted.
     :param stopped: event after which the remaining rows stay.
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+    def __init__(self, noun: str, delete_batch: Callable[[int], int],
                  stopped: threading.Event) -> None:
-        self._conf = conf
-        self._db = db
+        self._noun = noun
+        self._delete_batch = delete_batch
         self._stopped = stopped
         self._next = time.monotonic()
+        self._total = 0
 
-    def purge(self) -> int:
-        """Delete executions older than ``execution_retention``.
-
-        :returns: the number of rows deleted, 0 within a minute of the last
-            purge.
-        """
-        seconds = self._conf.engine.execution_retention
-        if not seconds or time.monotonic() < self._next:
-            return 0
-        self._next = time.monotonic() + INTERVAL_SECONDS
-        before = models.now() - datetime.timedelta(seconds=seconds)
-        total = 0
+    def run(self) -> bool:
+        """Delete old rows; return whether some are left for the next turn."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
         while not self._stopped.is_set():
-            count = lifecycle.purge_ended(self._db, before, MAX_BATCH_ROWS)
-            if not count:
+            count = self._delete_batch(MAX_BATCH_ROWS)
+            self._total += count
+            if count < MAX_BATCH_ROWS:
                 break
-            total += count
-        if total:
-            LOG.info('Deleted %d executions older than %d s.', total, seconds)
-        return total
+            if time.monotonic() >= now + MAX_TURN_SECONDS:
+                return True
+        self._next = time.monotonic() + INTERVAL_SECONDS
+        if self._total:
+            LOG.info('Deleted %d old %s.', self._total, self._noun)
+        self._total = 0
+        return False
+
+
+def create_purges(conf: cfg.ConfigOpts, db: session.Database,
+                  stopped: threading.Event) -> list[Callable[[], bool]]:
+    """Return the turns of all purges.
+
+    Executions older than ``execution_retention`` and expired idempotency
+    keys.
+    """
+    def delete_executions(limit: int) -> int:
+        seconds = conf.engine.execution_retention
+        if not seconds:
+            return 0
+        return lifecycle.purge_ended(
+            db, models.now() - datetime.timedelta(seconds=seconds), limit)
+
+    def delete_keys(limit: int) -> int:
+        return idempotency.purge(db, limit)
+    return [Purge('executions', delete_executions, stopped).run,
+            Purge('idempotency keys', delete_keys, stopped).run]

@@ -22,6 +22,7 @@ from oslo_log import log
 
 from qinling.core.execution import records
 from qinling.core.trigger import base as trigger
+from qinling.core.trigger import jobs
 from qinling.core.trigger import schedule
 from qinling.db import crud
 from qinling.db import models
@@ -228,7 +229,7 @@ class Scheduler:
                 continue
             try:
                 new.append(trigger.write(
-                    tx, self._conf, job.project_id, _request(
+                    tx, self._conf, job.project_id, jobs.create_request(
                         job, decision.fire_time)))
             except (exception.NotFound, exception.QuotaExceeded) as e:
                 self._explain(
@@ -266,12 +267,3 @@ def _fire_time(row: typing.Any) -> datetime.datetime:
 
 def _id(row: typing.Any) -> str:
     return str(row.id)
-
-
-def _request(job: typing.Any, fire_time: datetime.datetime
-             ) -> records.ExecutionRequest:
-    return records.ExecutionRequest(
-        function_id=job.function_id, function_version=job.function_version,
-        function_alias=job.function_alias, input=job.function_input,
-        job_id=job.id, scheduled_at=fire_time,
-        description=f'Created by Job {job.id}')

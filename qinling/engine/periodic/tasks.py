@@ -1,51 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thread that runs the periodic tasks of an engine."""
+"""Thread that runs periodic tasks of an engine."""
 
 from collections.abc import Callable
-from collections.abc import Iterable
 import threading
-import time
 
-from oslo_config import cfg
 from oslo_log import log
 
-from qinling.engine.periodic import reaper as reaper_module
 from qinling import exception
 
 LOG = log.getLogger(__name__)
 
-HOUR_SECONDS = 3600
+#: Seconds between two turns of a task with more to do, in which others write.
+BUSY_INTERVAL_SECONDS = 0.1
 
 Task = Callable[[], object]
 
 
 class PeriodicTasks:
-    """Runs tasks as often as leases and sweeps need.
+    """Runs tasks one after the other, again and again.
 
-    The reaper pauses when a task finds the database away.
+    Each task is bounded in rows and time per turn.  A task that returns
+    ``True`` has more to do, so the next round follows shortly.
 
     :param stopped: event that ends the thread.
+    :param on_unavailable: called when a task does not reach the database.
+    :param interval: seconds between two rounds.
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, stopped: threading.Event,
-                 reaper: 'reaper_module.Reaper') -> None:
-        self._interval = min(conf.engine.lease / 3,
-                             conf.engine.sweep_interval)
+    def __init__(self, stopped: threading.Event,
+                 on_unavailable: Callable[[], None], name: str,
+                 interval: float, *tasks: Task) -> None:
+        self._interval = interval
         self._stopped = stopped
-        self._reaper = reaper
-        self._tasks: list[Task] = []
-        self._hourly_tasks: list[Task] = []
-        self._next_hour = time.monotonic()
+        self._tasks = tasks
+        self._on_unavailable = on_unavailable
         self._thread = threading.Thread(
-            target=self._run, name='periodic', daemon=True)
-
-    def add(self, tasks: Iterable[Task]) -> None:
-        """Add tasks that run in every round."""
-        self._tasks += tasks
-
-    def add_hourly(self, tasks: Iterable[Task]) -> None:
-        """Add tasks that run at the start, and then every hour."""
-        self._hourly_tasks += tasks
+            target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
@@ -57,20 +47,17 @@ class PeriodicTasks:
 
     def _run(self) -> None:
         while True:
-            tasks = list(self._tasks)
-            if time.monotonic() >= self._next_hour:
-                self._next_hour = time.monotonic() + HOUR_SECONDS
-                tasks += self._hourly_tasks
-            for task in tasks:
-                self._run_task(task)
-            if self._stopped.wait(self._interval):
+            is_busy = any([self._run_task(task) for task in self._tasks])
+            if self._stopped.wait(
+                    BUSY_INTERVAL_SECONDS if is_busy else self._interval):
                 break
 
-    def _run_task(self, task: Task) -> None:
+    def _run_task(self, task: Task) -> bool:
         try:
-            task()
+            return task() is True
         except exception.Unavailable as e:
             LOG.warning('Could not run a periodic task: %s', e)
-            self._reaper.pause()
+            self._on_unavailable()
         except Exception:
             LOG.exception('Could not run a periodic task.')
+        return False

@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import logging
 import threading
 import time
 import typing
@@ -13,6 +14,7 @@ from oslo_log import log
 from qinling.core.execution import inputs
 from qinling.core.execution import records
 from qinling.core import targets
+from qinling.engine.run import answers
 from qinling.engine.run import images as images_module
 from qinling.engine.workers import builds as builds_module
 from qinling.engine.workers import invoker as invoker_module
@@ -27,8 +29,8 @@ from qinling.telemetry import tracing
 
 LOG = log.getLogger(__name__)
 
-#: Seconds that an agent may take beyond the timeout of the function, to kill
-#: the function and to hand over a large result.
+#: Seconds that an agent may take beyond the timeouts of the import and of the
+#: function, to kill the function and to hand over a large result.
 AGENT_MARGIN_SECONDS = 15
 #: Answers of an agent that has not started the execution: no code is
 #: loaded, or no slot is free.
@@ -38,6 +40,9 @@ NOT_STARTED = (409, 503)
 CANCEL_INTERVAL_SECONDS = 0.1
 MAX_CANCEL_TRIES = 50
 STOPPED = 'The service was stopped.'
+#: Bytes of an answer beside output and log.  JSON may escape a byte of the
+#: log as six, and a byte of the output as two.
+ENVELOPE_BYTES, LOG_FACTOR, OUTPUT_FACTOR = 1 << 16, 6, 2
 
 
 class Cancelled(Exception):
@@ -101,7 +106,9 @@ class Attempts:
                  tokens: tokens_module.Tokens,
                  images: images_module.Images,
                  tracer: tracing.Tracer | None = None) -> None:
-        self._conf = conf
+        self._options = conf.engine
+        self._read_options()
+        conf.register_mutate_hook(self._read_options)
         self._scaling = scaling
         self._invoker = invoker
         self._tokens = tokens
@@ -112,8 +119,13 @@ class Attempts:
 
     def run(self, message: records.ExecutionMessage, target: targets.Target,
             claimed: ClaimedExecution) -> records.Outcome:
-        """Make one attempt."""
-        LOG.debug('Starting execution %s.', message.id)
+        """Make one attempt.
+
+        :raises TargetReplaced: the code of the target is gone; nothing has
+            started.
+        """
+        if LOG.isEnabledFor(logging.DEBUG):
+            LOG.debug('Starting execution %s.', message.id)
         with tracing.start_span(
                 self._tracer, 'execution', message.trace.traceparent,
                 execution_id=message.id, function_id=target.function_id,
@@ -127,6 +139,8 @@ class Attempts:
         try:
             request.context.update(self._tokens.context(target))
             return self._serve(request, target, claimed)
+        except exception.TargetReplaced:
+            raise
         except Cancelled:
             return records.platform_fault('The execution was cancelled.',
                                           ExecutionReason.CANCELLED)
@@ -167,39 +181,42 @@ class Attempts:
             if claimed.cancelled:
                 raise Cancelled()
             return self._images.run(request.execution_id, request.args,
-                                    request.kwargs, target)
-        deadline = time.monotonic() + self._conf.engine.queue_timeout
+                                    request.kwargs, target, claimed)
+        deadline = time.monotonic() + self._options.queue_timeout
         while not self.stopping:
-            answer = self._call(request, target, deadline, claimed)
-            if answer is not None:
-                return _outcome(answer)
+            outcome = self._call(request, target, deadline, claimed)
+            if outcome is not None:
+                return outcome
         return records.platform_fault(STOPPED, ExecutionReason.STOPPED)
 
     def _call(self, request: InvokeRequest, target: targets.Target,
               deadline: float, claimed: ClaimedExecution
-              ) -> dict[str, typing.Any] | None:
-        """Return the answer of the agent.
+              ) -> records.Outcome | None:
+        """Return the outcome that the agent reports.
 
         :returns: ``None`` when the worker had not started the execution, so
             that another worker may.
         """
         since = time.perf_counter()
         slot = self._scaling.acquire_slot(target, deadline)
-        metrics.worker_wait.observe(time.perf_counter() - since)
-        is_broken, error, exit_reason = True, None, None
+        started = time.perf_counter()
+        metrics.worker_wait.observe(started - since)
+        is_broken, error, exit_reason, outcome = True, None, None, None
         claimed.worker = slot.worker
         try:
             if claimed.cancelled:
                 is_broken = False
                 raise Cancelled()
             status, answer = self._send(slot.worker, request, target)
-            is_broken = status != 200
-            if is_broken and status not in NOT_STARTED:
+            if status == 200:
+                outcome = answers.parse(answer, started)
+                is_broken = False
+            elif status not in NOT_STARTED:
                 error = str(answer.get('error', status))
         except invoker_module.NotSent as e:
             LOG.info('Replacing worker %s: %s', slot.worker.name, e)
             return None
-        except invoker_module.Lost as e:
+        except (invoker_module.Lost, answers.InvalidAnswer) as e:
             error = str(e)
         finally:
             exit_reason = self._scaling.release_slot(
@@ -209,8 +226,7 @@ class Attempts:
         if is_broken:
             LOG.warning('Worker %s refused an execution: %s',
                         slot.worker.name, answer)
-            return None
-        return answer
+        return outcome
 
     def _send(self, worker: orchestrators.Worker, request: InvokeRequest,
               target: targets.Target) -> tuple[int, dict[str, typing.Any]]:
@@ -219,7 +235,15 @@ class Attempts:
                                 worker=worker.name) as traceparent:
             return self._invoker.execute(
                 worker, request.payload(traceparent),
-                target.timeout + AGENT_MARGIN_SECONDS)
+                target.timeout + self._margin_seconds, self._max_answer_bytes)
+
+    def _read_options(self, *_changes: typing.Any) -> None:
+        """Read the limits of an answer from the options."""
+        self._margin_seconds = (self._options.import_timeout
+                                + AGENT_MARGIN_SECONDS)
+        self._max_answer_bytes = int(
+            ENVELOPE_BYTES + LOG_FACTOR * self._options.max_log_size
+            + OUTPUT_FACTOR * self._options.max_result_size)
 
     def cancel(self, id: str, claimed: ClaimedExecution) -> None:
         """Stop an execution on its worker or in its container."""
@@ -247,16 +271,3 @@ def _invoke_request(message: records.ExecutionMessage, target: targets.Target,
         'project_id': target.project_id,
         'request_id': message.trace.request_id,
         'traceparent': traceparent}, target.timeout)
-
-
-def _outcome(answer: dict[str, typing.Any]) -> records.Outcome:
-    """Return the outcome that an agent reports."""
-    status, reason = ExecutionStatus.SUCCESS, None
-    if answer['status'] != 'success':
-        status = ExecutionStatus.FAILED
-        reason = ExecutionReason(answer.get('reason') or 'user_error')
-    result = json.dumps({'output': answer['output'],
-                         'duration': answer['duration']})
-    # PostgreSQL refuses NUL in texts.
-    return records.Outcome(
-        status, result, answer['log'].replace('\0', '\ufffd'), reason)

@@ -2,6 +2,7 @@
 """Executions of this engine: claimed, run, and ended once."""
 
 from collections.abc import Callable
+import dataclasses
 import datetime
 import math
 import threading
@@ -9,8 +10,10 @@ import time
 import typing
 
 from oslo_config import cfg
+from oslo_log import log
 import tenacity
 
+from qinling import context
 from qinling.core.execution import lifecycle
 from qinling.core.execution import records
 from qinling.core.function import retry_policy
@@ -26,9 +29,15 @@ from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
 from qinling.telemetry import metrics
 
+LOG = log.getLogger(__name__)
+
 _MODEL = models.Execution
 #: Seconds between two tries to write while the database is away.
 WRITE_RETRY_SECONDS = 0.5
+
+#: End of an execution whose outcome the database refuses.
+UNWRITABLE = records.platform_fault(
+    'The execution has ended, but its outcome could not be stored.')
 
 _T = typing.TypeVar('_T')
 _End = records.Ended | records.RetryScheduled | None
@@ -66,9 +75,9 @@ class Runner:
         self._lock = threading.Lock()
         self._claimed: dict[str, attempts_module.ClaimedExecution] = {}
         self._durations: dict[tuple[bool, str], typing.Any] = {}
-        #: Set while the engine runs no execution.
-        self.idle = threading.Event()
-        self.idle.set()
+        self._idle = threading.Condition(self._lock)
+        self._is_awaited = False
+        self._has_function_labels = conf.metrics.function_labels
 
     def run(self, message: records.ExecutionMessage, target: targets.Target
             ) -> _End:
@@ -85,7 +94,6 @@ class Runner:
                 # The bus delivered the message twice.
                 return None
             self._claimed[id] = claimed
-            self.idle.clear()
         try:
             # Without the retry, a claim whose answer is lost would wait for
             # a sweep as if this engine had died.
@@ -95,21 +103,37 @@ class Runner:
                 return None
             end = (self._run_sync if message.sync else
                    self._run_async)(message, target, claimed)
-            self._measure(message, end, claimed)
+            self._measure(message, target, end, claimed)
             return end
         finally:
             claimed.ended.set()
             with self._lock:
                 del self._claimed[id]
-                if not self._claimed:
-                    self.idle.set()
+                if self._is_awaited:
+                    self._idle.notify_all()
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether the engine runs no execution."""
+        return not self._claimed
+
+    def wait_idle(self, timeout: float) -> bool:
+        """Wait until the engine runs no execution.
+
+        :param timeout: seconds.
+        :returns: whether the engine is idle.
+        """
+        with self._lock:
+            self._is_awaited = True
+            return self._idle.wait_for(lambda: not self._claimed, timeout)
 
     def _claim(self, id: str) -> bool:
         return lifecycle.claim(
             self._db, id, self._owner, models.now() + datetime.timedelta(
                 seconds=self._conf.engine.lease))
 
-    def _measure(self, message: records.ExecutionMessage, end: _End,
+    def _measure(self, message: records.ExecutionMessage,
+                 target: targets.Target, end: _End,
                  claimed: attempts_module.ClaimedExecution) -> None:
         if end is None:
             return
@@ -119,25 +143,28 @@ class Runner:
         if duration is None:
             duration = self._durations[key] = metrics.executions.labels(
                 'sync' if message.sync else 'async', status)
-        duration.observe(time.monotonic() - claimed.since)
+        seconds = time.monotonic() - claimed.since
+        duration.observe(seconds)
+        if self._has_function_labels:
+            metrics.function_executions.labels(
+                target.function_id, status).observe(seconds)
 
     def _run_sync(self, message: records.ExecutionMessage,
                   target: targets.Target,
                   claimed: attempts_module.ClaimedExecution) -> _End:
-        outcome = self._attempts.run(message, target, claimed)
+        outcome = self._attempt(message, target, claimed)
         return self._write_end(message, claimed, outcome, lambda: (
-            lifecycle.finish(
-                self._db, message.id, outcome, lifecycle.OWNED_BY_ME,
-                params={'me': self._owner})))
+            self._finish(message.id, outcome)))
+
+    def _finish(self, id: str, outcome: records.Outcome) -> _End:
+        return lifecycle.finish(self._db, id, outcome, lifecycle.OWNED_BY_ME,
+                                params={'me': self._owner})
 
     def _run_async(self, message: records.ExecutionMessage,
                    target: targets.Target,
                    claimed: attempts_module.ClaimedExecution) -> _End:
         expired = self._expired(message.id, target)
-        if expired is None:
-            self._builds.settle(target, lambda: (
-                claimed.cancelled or self._attempts.stopping))
-        outcome = expired or self._attempts.run(message, target, claimed)
+        outcome = expired or self._attempt(message, target, claimed)
         if (self._attempts.stopping
                 and outcome.status is ExecutionStatus.ERROR):
             # The engine stops, not the function.
@@ -148,11 +175,55 @@ class Runner:
                 message.id, outcome, target, lifecycle.OWNED_BY_ME,
                 params={'me': self._owner}, final=expired is not None)))
 
+    def _attempt(self, message: records.ExecutionMessage,
+                 target: targets.Target,
+                 claimed: attempts_module.ClaimedExecution
+                 ) -> records.Outcome:
+        """Make one attempt, with the latest code if the target is gone."""
+        while True:
+            if not message.sync:
+                self._builds.settle(target, lambda: (
+                    claimed.cancelled or self._attempts.stopping))
+            try:
+                return self._attempts.run(message, target, claimed)
+            except exception.TargetReplaced as e:
+                latest = self._latest(target)
+                if isinstance(latest, records.Outcome):
+                    return latest
+                if latest.fingerprint == target.fingerprint:
+                    return records.platform_fault(
+                        f'No worker can run the function: {e}',
+                        ExecutionReason.NO_WORKER)
+                target = latest
+
+    def _latest(self, target: targets.Target
+                ) -> targets.Target | records.Outcome:
+        """Return the target of the same reference at this moment."""
+        try:
+            latest = self._retry_write(lambda: self._db.read(
+                lambda tx: targets.resolve(
+                    tx, context.admin(), target.function_id,
+                    target.version)))
+        except exception.NotFound:
+            return records.platform_fault(
+                'The function was deleted before the execution started.',
+                ExecutionReason.NO_WORKER)
+        return dataclasses.replace(latest, alias=target.alias)
+
     def _write_end(self, message: records.ExecutionMessage,
                    claimed: attempts_module.ClaimedExecution,
                    outcome: records.Outcome,
                    write: Callable[[], _End]) -> _End:
-        end = self._retry_write(write)
+        try:
+            end = self._retry_write(write)
+        except exception.Unavailable:
+            raise
+        except Exception:
+            # Without an end, the execution would run again.
+            LOG.exception('Could not write the outcome of execution %s.',
+                          message.id)
+            end = self._retry_write(lambda: self._finish(
+                message.id, UNWRITABLE))
         if end is None and claimed.cancelled:
             lifecycle.store_log(self._db, message.id, outcome.logs)
         return end

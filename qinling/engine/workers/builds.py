@@ -3,15 +3,16 @@
 
 from collections.abc import Callable
 from concurrent import futures
-import hashlib
+import contextlib
+import functools
 import io
-import platform
 import threading
 import time
 import typing
 
 from oslo_config import cfg
 from oslo_log import log
+import tenacity
 
 from qinling.core.function import builds as build_rows
 from qinling.core import services
@@ -27,6 +28,8 @@ LOG = log.getLogger(__name__)
 
 #: Seconds between two polls for the build of another engine.
 POLL_SECONDS = 0.5
+#: Longest pause between two tries to get a worker.
+MAX_PAUSE_SECONDS = 30
 
 
 class NotInstalled(exception.PermanentError):
@@ -51,11 +54,16 @@ class Builds:
         self._backends = backends
         self._owner = owner
         self._lock = threading.Lock()
+        self._stopping = threading.Event()
         self._running: dict[str, futures.Future[None]] = {}
         #: Ids of builds that asynchronous executions no longer wait for.
         self._settled: set[str] = set()
         self._threads = futures.ThreadPoolExecutor(
             conf.build.max_concurrent, 'build')
+
+    def use_evictor(self, evictor: installer_module.Evictor) -> None:
+        """Make room for builds by the eviction of idle workers."""
+        self._installer.evictor = evictor
 
     def start(self, alone: bool) -> None:
         """Release the builds of dead engines.
@@ -67,6 +75,7 @@ class Builds:
 
     def stop(self) -> None:
         """Leave the unfinished builds to other engines."""
+        self._stopping.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
         build_rows.release(self._db, self._owner)
 
@@ -95,6 +104,7 @@ class Builds:
         """Wait for the dependencies of a target.
 
         :returns: storage keys of ZIP archives: one or none.
+        :raises TargetReplaced: the package is gone.
         :raises NotInstalled: the installation failed, or takes too long.
         """
         if not target.code.get('dependencies'):
@@ -123,23 +133,28 @@ class Builds:
         id = self._id(target)
         if id in self._settled:
             return
-        self._wait_until_ended(
-            id, target, self._conf.build.timeout
-            + installer_module.MARGIN_SECONDS, is_abandoned)
-        if not is_abandoned():
-            self._settled.add(id)
+        # The attempt that follows asks for the latest code.
+        with contextlib.suppress(exception.TargetReplaced):
+            self._wait_until_ended(
+                id, target, self._lease_seconds(), is_abandoned)
+            if not is_abandoned():
+                self._settled.add(id)
 
-    def forget_missing(self, keys: list[str]) -> None:
+    def forget_missing(self, keys: list[str]) -> bool:
         """Forget builds whose package is missing from the storage.
 
         :param keys: result of :meth:`wait_for`.
+        :returns: whether any was missing.
         """
+        is_missing = False
         for key in keys:
             try:
                 self._backends.packages.open(key).close()
             except FileNotFoundError:
                 LOG.error('Could not find the package %s of a build.', key)
                 build_rows.forget_package(self._db, key)
+                is_missing = True
+        return is_missing
 
     def _wait_until_ended(self, id: str, target: targets.Target,
                           seconds: float,
@@ -148,6 +163,7 @@ class Builds:
         """Return the row of an ended build.
 
         :returns: ``None`` after ``seconds``, or when the caller abandons.
+        :raises TargetReplaced: the package is gone, so nothing installs it.
         """
         deadline = time.monotonic() + seconds
         while is_abandoned is None or not is_abandoned():
@@ -169,7 +185,8 @@ class Builds:
         if running is None and row is None:
             running = self._submit(id, target)
         if running is not None:
-            futures.wait([running], seconds)
+            with contextlib.suppress(futures.TimeoutError):
+                running.result(seconds)
         else:
             time.sleep(min(POLL_SECONDS, seconds))
 
@@ -182,23 +199,14 @@ class Builds:
             return self._running[id]
 
     def _id(self, target: targets.Target) -> str:
-        """Return a hash of all inputs of a build."""
-        options, needs = self._conf.build, target.code['dependencies']
-        machine = self._orchestrator.describe()
-        return hashlib.sha256(repr((
-            needs['kind'], needs['sha256'], options.allow_source_builds,
-            *(installer_module.CREDENTIALS.sub('//', url or '') for url in (
-                options.index_url, options.npm_registry)),
-            options.pip_options, platform.machine(),
-            machine.get('interpreter'), machine.get('languages'),
-        )).encode()).hexdigest()
+        return installer_module.fingerprint(
+            self._conf.build, self._orchestrator.describe(), target)
 
     def _build(self, id: str, target: targets.Target) -> None:
         try:
             if not build_rows.claim(
                     self._db, id, target.code['dependencies'], self._owner,
-                    self._conf.build.timeout
-                    + installer_module.MARGIN_SECONDS):
+                    self._lease_seconds()):
                 return
             LOG.info('Starting build %s (%s).', id,
                      target.code['dependencies']['kind'])
@@ -213,13 +221,15 @@ class Builds:
     def _run(self, id: str, target: targets.Target) -> None:
         """Run a build and write its end."""
         try:
-            package, text = self._installer.run(id, target)
+            package, text = self._install(id, target)
         except installer_module.Failed as e:
             self._write_failure(id, str(e), e.log)
+        except exception.TargetReplaced:
+            build_rows.forget(self._db, id, BuildStatus.BUILDING)
+            raise
         except exception.PermanentError as e:
             self._write_failure(id, f'No worker can install it: {e}.', '')
-        except (exception.TemporaryError, invoker_module.Lost,
-                invoker_module.NotSent) as e:
+        except exception.TemporaryError as e:
             # The next execution that needs the build tries again.
             LOG.warning('Could not run build %s: %s', id, e)
             build_rows.forget(self._db, id, BuildStatus.BUILDING)
@@ -229,6 +239,36 @@ class Builds:
                 id, 'An internal fault of the service; see its log.', '')
         else:
             self._write_success(id, package, text)
+
+    def _install(self, id: str, target: targets.Target
+                 ) -> tuple[bytes, str]:
+        """Install with retries while no worker is free.
+
+        :raises TemporaryError: no worker was free in time.
+        """
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((
+                exception.TemporaryError, invoker_module.Lost,
+                invoker_module.NotSent)),
+            wait=tenacity.wait_exponential(max=MAX_PAUSE_SECONDS),
+            stop=tenacity.stop_after_delay(self._conf.build.timeout)
+            | tenacity.stop_when_event_set(self._stopping),
+            sleep=tenacity.sleep_using_event(self._stopping),
+            before_sleep=functools.partial(self._record_wait, id),
+            retry_error_callback=_raise_temporary_error)(
+                self._installer.run, id, target)
+
+    def _record_wait(self, id: str, state: tenacity.RetryCallState) -> None:
+        """Show users why a build waits, and extend the lease."""
+        error = state.outcome and state.outcome.exception()
+        LOG.info('Build %s waits for a worker: %s', id, error)
+        build_rows.extend(
+            self._db, id, self._owner, self._lease_seconds(),
+            f'Waiting for a worker: {error}')
+
+    def _lease_seconds(self) -> float:
+        return float(self._conf.build.timeout
+                     + installer_module.MARGIN_SECONDS)
 
     def _write_failure(self, id: str, sentence: str, text: str) -> None:
         LOG.warning('Build %s failed: %s', id, sentence)
@@ -242,6 +282,12 @@ class Builds:
                     self._db, id, self._owner, BuildStatus.READY,
                     package=stored.key, size=stored.size, log=text):
                 self._backends.packages.drop(stored.key)
+
+
+def _raise_temporary_error(state: tenacity.RetryCallState
+                           ) -> typing.NoReturn:
+    error = state.outcome.exception() if state.outcome else None
+    raise exception.TemporaryError(str(error)) from error
 
 
 def _not_installed(target: targets.Target, state: str) -> NotInstalled:

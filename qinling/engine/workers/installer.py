@@ -2,9 +2,12 @@
 """Installation of dependencies on a worker of its own."""
 
 import base64
+from collections.abc import Mapping
 import functools
+import hashlib
 import io
 import pathlib
+import platform
 import re
 import typing
 import uuid
@@ -26,6 +29,10 @@ MARGIN_SECONDS = 60
 CPU_MILLICORES = 1000
 #: Bytes of the unpacked installer.
 MAX_INSTALLER_BYTES = 1 << 20
+#: Bytes of an answer for a byte of the log, which JSON may escape.
+LOG_FACTOR = 6
+#: Characters of the reason that pip or npm gives.
+MAX_ERROR_LENGTH = 500
 #: Base64 makes the result a third longer, beside a short envelope.
 ENVELOPE_BYTES = 1024
 CREDENTIALS = re.compile('//[^/@]*@')
@@ -39,6 +46,25 @@ class Failed(Exception):
         self.log = log
 
 
+def find_error(log: str) -> str:
+    """Return the line of a log in which pip or npm says what failed."""
+    lines = log.splitlines()
+    pip = [line for line in lines if line.startswith('ERROR: ')]
+    npm = [line for line in lines if line.startswith('npm error ')
+           and not line.startswith('npm error code ')]
+    return (pip[-1:] or npm[:1] or [''])[0][:MAX_ERROR_LENGTH]
+
+
+class Evictor(typing.Protocol):
+    """Owner of the idle workers of functions."""
+
+    def evict(self) -> bool:
+        """Destroy the worker that was idle longest.
+
+        :returns: whether any worker was idle.
+        """
+
+
 class Installer:
     """Installs the dependencies of targets."""
 
@@ -50,6 +76,7 @@ class Installer:
         self._orchestrator = orchestrator
         self._invoker = invoker
         self._backends = backends
+        self.evictor: Evictor | None = None
 
     def run(self, id: str, target: targets.Target) -> tuple[bytes, str]:
         """Return a ZIP archive with the dependencies, and the log.
@@ -57,16 +84,14 @@ class Installer:
         :raises Failed: the installation failed or exceeded a limit.
         """
         files = self._read_files(target)
-        worker = self._orchestrator.claim(
-            target.runtime_id,
-            base.FunctionKey(target.function_id, target.version),
-            base.Limits(CPU_MILLICORES, self._conf.build.memory, 1,
-                        installs=True), id)
+        worker = self._claim(id, target)
         try:
             self._load(worker)
             status, answer = self._invoker.execute(
                 worker, self._request(target, files),
-                self._conf.build.timeout + MARGIN_SECONDS)
+                self._conf.build.timeout + MARGIN_SECONDS,
+                self._max_result_bytes() + LOG_FACTOR
+                * self._conf.engine.max_log_size)
         except invoker_module.Lost:
             exit_reason = self._orchestrator.release(worker, disconnected=True)
             if exit_reason and exit_reason.own_fault:
@@ -79,6 +104,25 @@ class Installer:
             raise exception.TemporaryError(str(answer))
         return self._result(answer)
 
+    def _max_result_bytes(self) -> int:
+        return int(self._conf.build.max_size * 4 // 3 + ENVELOPE_BYTES)
+
+    def _claim(self, id: str, target: targets.Target) -> base.Worker:
+        """Claim a worker; idle workers of functions make room.
+
+        :raises TemporaryError: no worker is free at the moment.
+        """
+        while True:
+            try:
+                return self._orchestrator.claim(
+                    target.runtime_id,
+                    base.FunctionKey(target.function_id, target.version),
+                    base.Limits(CPU_MILLICORES, self._conf.build.memory, 1,
+                                installs=True), id)
+            except exception.NoRoom:
+                if self.evictor is None or not self.evictor.evict():
+                    raise
+
     def _result(self, answer: dict[str, typing.Any]) -> tuple[bytes, str]:
         text = scrub(answer['log'])
         if answer['duration'] >= self._conf.build.timeout:
@@ -86,17 +130,23 @@ class Installer:
                          'seconds.', text)
         if answer['status'] != 'success':
             raise Failed(scrub(str(answer['output'])), text)
+        if isinstance(answer['output'], dict):
+            reasons = answer['output']['error'], find_error(text)
+            raise Failed(scrub(' '.join(filter(None, reasons))), text)
         return base64.b64decode(answer['output']), text
 
-    def _read_files(self, target: targets.Target) -> typing.Any:
+    def _read_files(self, target: targets.Target) -> dict[str, str]:
         source = self._backends.sources[target.code['source']]
         try:
             with source.open(target.code, target.package) as package:
-                with zipfile.ZipFile(package) as archive:
-                    return dependencies.read_files(
-                        archive, target.code['dependencies']['kind'])
+                return dependencies.read_files(
+                    package, target.code['dependencies']['kind'],
+                    self._conf.resource_limits.max_unpacked_size)
         except FileNotFoundError:
-            raise exception.TemporaryError('the package is gone')
+            raise exception.TargetReplaced('its package is gone')
+        except exception.Invalid as e:
+            # An older release accepted the package.
+            raise Failed(str(e))
 
     def _load(self, worker: base.Worker) -> None:
         options = self._conf.build
@@ -104,13 +154,13 @@ class Installer:
             'function_id': '', 'function_version': 0, 'entry': 'main.main',
             'memory_size': options.memory, 'slots': 1, 'environment': {},
             'max_log_size': self._conf.engine.max_log_size,
-            'max_result_size': options.max_size * 4 // 3 + ENVELOPE_BYTES,
+            'max_result_size': self._max_result_bytes(),
             'max_unpacked_size': MAX_INSTALLER_BYTES},
             io.BytesIO(_installer_package()))
         if status != 200:
             raise exception.PermanentError(answer.get('error', status))
 
-    def _request(self, target: targets.Target, files: typing.Any
+    def _request(self, target: targets.Target, files: dict[str, str]
                  ) -> dict[str, typing.Any]:
         options = self._conf.build
         return {'execution_id': str(uuid.uuid4()), 'args': [], 'context': {},
@@ -121,7 +171,26 @@ class Installer:
                         'registry': options.npm_registry,
                         'options': options.pip_options,
                         'sources': options.allow_source_builds,
-                        'max_size': options.max_size}}}
+                        'max_size': options.max_size,
+                        'max_unpacked_size': self._conf.resource_limits
+                        .max_unpacked_size}}}
+
+
+def fingerprint(options: cfg.ConfigOpts.GroupAttr,
+                machine: Mapping[str, typing.Any],
+                target: targets.Target) -> str:
+    """Return a hash of all inputs of an installation.
+
+    :param machine: description of the orchestrator.
+    """
+    needs = target.code['dependencies']
+    return hashlib.sha256(repr((
+        needs['kind'], needs['sha256'], options.allow_source_builds,
+        *(CREDENTIALS.sub('//', url or '') for url in (
+            options.index_url, options.npm_registry)),
+        options.pip_options, platform.machine(),
+        machine.get('interpreter'), machine.get('languages'),
+    )).encode()).hexdigest()
 
 
 def scrub(text: str) -> str:

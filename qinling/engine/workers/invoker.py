@@ -11,6 +11,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 import typing
 
 from qinling.orchestrators import base
@@ -27,6 +28,8 @@ TCP_OPTIONS = (
 )
 #: Bytes of one read.
 HEAD_CHUNK_BYTES, BODY_CHUNK_BYTES = 1 << 16, 1 << 20
+#: Bytes of the head of an answer, and of the body of a short answer.
+MAX_HEAD_BYTES, MAX_SHORT_BYTES = 1 << 14, 1 << 20
 
 _Json = dict[str, typing.Any]
 _Answer = tuple[int, _Json]
@@ -55,7 +58,8 @@ class Invoker:
              *packages: typing.BinaryIO) -> _Answer:
         """Send code to a worker.
 
-        :param settings: see the agent.
+        :param settings: see the agent; ``import_timeout`` is also a time
+            limit of the call.
         :param packages: files with ZIP archives.
         :returns: HTTP status and answer.
         """
@@ -64,20 +68,23 @@ class Invoker:
             package.seek(0)
         line = json.dumps(dict(settings, sizes=sizes)).encode() + b'\n'
         connection = self._connect(worker)
-        connection.settimeout(self.call_timeout)
+        connection.settimeout(max(self.call_timeout,
+                                  settings.get('import_timeout', 0)))
         self._send(worker, connection, _head(
             worker, 'POST', '/load', len(line) + sum(sizes)) + line, packages)
         return self._receive(worker, connection)
 
-    def execute(self, worker: base.Worker, request: _Json, timeout: float
-                ) -> _Answer:
+    def execute(self, worker: base.Worker, request: _Json, timeout: float,
+                max_bytes: int = MAX_SHORT_BYTES) -> _Answer:
         """Run the function of a worker once.
 
         :param request: see the agent.
         :param timeout: seconds to wait for the answer.
+        :param max_bytes: bytes of the answer; a worker with a longer answer
+            counts as lost.
         :returns: HTTP status and answer.
         """
-        return self._post(worker, '/execute', request, timeout)
+        return self._post(worker, '/execute', request, timeout, max_bytes)
 
     def cancel(self, worker: base.Worker, id: str) -> _Answer:
         """Stop an execution on a worker.
@@ -89,13 +96,13 @@ class Invoker:
                           self.call_timeout)
 
     def _post(self, worker: base.Worker, path: str, value: _Json,
-              timeout: float) -> _Answer:
-        body = json.dumps(value).encode()
+              timeout: float, max_bytes: int = MAX_SHORT_BYTES) -> _Answer:
+        body = _ENCODER.encode(value).encode()
         connection = self._connect(worker)
         connection.settimeout(timeout)
         self._send(worker, connection, _head(
             worker, 'POST', path, len(body)) + body)
-        return self._receive(worker, connection)
+        return self._receive(worker, connection, max_bytes)
 
     def status(self, worker: base.Worker) -> _Answer:
         """Return HTTP status and state of a worker."""
@@ -155,13 +162,16 @@ class Invoker:
         if not busy:
             del self._busy[worker.name]
 
-    def _receive(self, worker: base.Worker, connection: socket.socket
-                 ) -> _Answer:
+    def _receive(self, worker: base.Worker, connection: socket.socket,
+                 max_bytes: int = MAX_SHORT_BYTES) -> _Answer:
         try:
-            status, body = _read(connection)
-        except (OSError, ValueError) as e:
+            status, body = _read(connection, max_bytes)
+        except (OSError, ValueError, RecursionError) as e:
             self._close(worker, connection)
             raise Lost(str(e) or type(e).__name__)
+        except BaseException:
+            self._close(worker, connection)
+            raise
         with self._lock:
             self._remove_busy(worker, connection)
             self._idle.setdefault(worker.name, []).append(connection)
@@ -213,32 +223,71 @@ def _check_relay(was_reached: bool | None, answer: _Json) -> None:
     raise Lost(sentence) if was_reached else NotSent(sentence)
 
 
-def _read(connection: socket.socket) -> _Answer:
-    """Return status and JSON body of one answer."""
-    data = b''
+def _read(connection: socket.socket, max_bytes: int) -> _Answer:
+    """Return status and JSON body of one answer.
+
+    A function may answer in place of its agent, so nothing is taken on trust:
+    the timeout of the connection is the time for the whole answer.
+
+    :raises OSError, ValueError, RecursionError: there is no valid answer.
+    """
+    deadline = time.monotonic() + (connection.gettimeout() or 0)
+    data = connection.recv(HEAD_CHUNK_BYTES)
     while b'\r\n\r\n' not in data:
-        chunk = connection.recv(HEAD_CHUNK_BYTES)
-        if not chunk:
+        if len(data) > MAX_HEAD_BYTES:
+            raise ValueError('the answer of the worker has a long head')
+        if not data:
             raise ValueError('the worker closed the connection')
-        data += chunk
+        data += _read_more(connection, HEAD_CHUNK_BYTES, deadline)
     head, _, body = data.partition(b'\r\n\r\n')
     status, length = _parse_head(head.split(b'\r\n'))
+    if not 0 <= length <= max_bytes:
+        raise ValueError(f'the answer of the worker has {length} bytes')
     chunks, missing = [body], length - len(body)
     while missing > 0:
-        chunk = connection.recv(min(missing, BODY_CHUNK_BYTES))
-        if not chunk:
-            raise ValueError('the worker closed the connection')
-        chunks.append(chunk)
-        missing -= len(chunk)
-    return status, json.loads(b''.join(chunks))
+        chunks.append(_read_more(
+            connection, min(missing, BODY_CHUNK_BYTES), deadline))
+        missing -= len(chunks[-1])
+    # The decoder alone takes fewer calls than its method for white space.
+    text = b''.join(chunks).decode().strip()
+    answer, end = _DECODER.raw_decode(text)
+    if end != len(text):
+        raise ValueError('the answer of the worker is no JSON')
+    if not isinstance(answer, dict):
+        raise ValueError('the answer of the worker is no object')
+    return status, answer
+
+
+def _read_more(connection: socket.socket, size: int, deadline: float
+               ) -> bytes:
+    """Return at least one byte before the deadline."""
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
+        raise TimeoutError('the worker answers too slowly')
+    connection.settimeout(remaining)
+    chunk = connection.recv(size)
+    if not chunk:
+        raise ValueError('the worker closed the connection')
+    return chunk
+
+
+def _refuse_constant(name: str) -> typing.NoReturn:
+    raise ValueError(f'the answer of the worker contains {name}')
+
+
+_ENCODER = json.JSONEncoder()
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _parse_head(lines: Sequence[bytes]) -> tuple[int, int]:
     """Return status and body length.
 
-    :raises ValueError: the head has no length.
+    :raises ValueError: the head has no status or no length.
     """
+    words = lines[0].split(b' ', 2)
+    if len(words) < 2:
+        raise ValueError('the answer of the worker has no status')
     for line in lines[1:]:
         if line[:15].lower() == b'content-length:':
-            return int(lines[0].split(b' ', 2)[1]), int(line[15:])
+            return int(words[1]), int(line[15:])
     raise ValueError('the answer of the worker has no length')

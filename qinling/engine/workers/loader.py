@@ -48,25 +48,47 @@ class Loader:
         """Return a worker that has loaded the code of the target.
 
         :raises TemporaryError: no worker is free at the moment.
+        :raises TargetReplaced: code or settings were replaced meanwhile.
         :raises PermanentError: the target can have no worker.
         """
         dependencies = self._builds.wait_for(target)
-        for _ in range(MAX_TRIES):
-            worker, is_loaded = self._claim_usable(target)
-            try:
-                if not is_loaded:
-                    self._load(worker, target, dependencies)
-                return worker
-            except invoker_module.NotSent as e:
-                # An idle worker died unnoticed.
-                LOG.info('Replacing worker %s: %s', worker.name, e)
-                self.release(worker)
-            except BaseException:
-                self.release(worker)
-                raise
+        # Before the claim: a replaced target must not cost a worker.
+        settings = self._settings(target)
+        with contextlib.ExitStack() as stack:
+            packages = self._open(stack, target, dependencies)
+            for _ in range(MAX_TRIES):
+                worker, is_loaded = self._claim_usable(target)
+                try:
+                    if not is_loaded:
+                        self._load(worker, settings, packages)
+                    return worker
+                except invoker_module.NotSent as e:
+                    # An idle worker died unnoticed.
+                    LOG.info('Replacing worker %s: %s', worker.name, e)
+                    self.release(worker)
+                except BaseException:
+                    self.release(worker)
+                    raise
         raise exception.TemporaryError(
             f'{MAX_TRIES} workers, one after the other, could not be '
             'reached.')
+
+    def _open(self, stack: contextlib.ExitStack, target: targets.Target,
+              dependencies: list[str]) -> list[typing.BinaryIO]:
+        """Return the open packages of a target.
+
+        :raises TargetReplaced: the package is gone.
+        """
+        source = self._backends.sources[target.code['source']]
+        try:
+            return [stack.enter_context(package) for package in (
+                source.open(target.code, target.package,
+                            self._tokens.auth(target)),
+                *map(self._backends.packages.open, dependencies))]
+        except FileNotFoundError:
+            if self._builds.forget_missing(dependencies):
+                raise exception.TemporaryError('its dependencies are gone')
+            raise exception.TargetReplaced('its package is gone')
 
     def _claim_usable(self, target: targets.Target
                       ) -> tuple[base.Worker, bool]:
@@ -114,22 +136,13 @@ class Loader:
             return None
         return str(answer['state'])
 
-    def _load(self, worker: base.Worker, target: targets.Target,
-              dependencies: list[str]) -> None:
-        source = self._backends.sources[target.code['source']]
+    def _load(self, worker: base.Worker, settings: dict[str, typing.Any],
+              packages: list[typing.BinaryIO]) -> None:
         try:
-            with contextlib.ExitStack() as stack:
-                packages = [stack.enter_context(package) for package in (
-                    source.open(target.code, target.package,
-                                self._tokens.auth(target)),
-                    *map(self._backends.packages.open, dependencies))]
-                status, answer = self._invoker.load(
-                    worker, self._settings(target), *packages)
-        except FileNotFoundError:
-            self._builds.forget_missing(dependencies)
-            raise exception.PermanentError('its package is gone')
+            status, answer = self._invoker.load(worker, settings, *packages)
         except invoker_module.Lost as e:
-            raise exception.TemporaryError(f'worker {worker.name}: {e}')
+            raise exception.TemporaryError(
+                f'worker {worker.name} did not load the package: {e}')
         if status != 200:
             raise exception.PermanentError(answer.get('error', status))
 
@@ -138,8 +151,9 @@ class Loader:
         return {
             'function_id': target.function_id,
             'function_version': target.version, 'entry': target.entry,
-            'memory_size': target.memory_size,
+            'memory_size': target.memory_size, 'cpu': target.cpu,
             'slots': conf.engine.function_concurrency,
+            'import_timeout': conf.engine.import_timeout,
             'max_log_size': conf.engine.max_log_size,
             'max_result_size': conf.engine.max_result_size,
             'max_unpacked_size': conf.resource_limits.max_unpacked_size,

@@ -13,7 +13,8 @@ from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
 from qinling.engine import background as background_module
-from qinling.engine.workers import scaling
+from qinling.engine.workers import scaling as scaling_module
+from qinling.engine.workers import worker_set
 from qinling import exception
 from qinling.orchestrators import base
 from qinling.states import RuntimeStatus
@@ -80,6 +81,17 @@ class Pools:
             self._ensure(id, previous_image)
         finally:
             self._in_progress[id] -= 1
+
+    def change(self, id: str, previous_image: str | None,
+               scaling: scaling_module.Scaling) -> None:
+        """Create or change a pool, then retire workers of earlier images."""
+        self.ensure(id, previous_image)
+        self.retire_outdated(scaling)
+
+    def retire_outdated(self, scaling: scaling_module.Scaling) -> None:
+        """Replace the workers of earlier images as they fall idle."""
+        for worker in self._orchestrator.outdated():
+            scaling.retire(worker)
 
     def _ensure(self, id: str, previous_image: str | None) -> None:
         row = self._db.read(
@@ -153,12 +165,12 @@ class PoolCreatingSource:
     The message about a new runtime may be lost or late.
     """
 
-    def __init__(self, source: scaling.WorkerSource, pools: Pools) -> None:
+    def __init__(self, source: worker_set.WorkerSource, pools: Pools) -> None:
         self._source = source
         self._pools = pools
 
     def start(self, target: targets.Target) -> base.Worker:
-        """Return a loaded worker; see :class:`.scaling.WorkerSource`."""
+        """Return a loaded worker; see :class:`.worker_set.WorkerSource`."""
         try:
             return self._source.start(target)
         except base.NoPool:
@@ -169,5 +181,5 @@ class PoolCreatingSource:
 
     def release(self, worker: base.Worker, disconnected: bool = False
                 ) -> base.ExitReason | None:
-        """Destroy a worker; see :class:`.scaling.WorkerSource`."""
+        """Destroy a worker; see :class:`.worker_set.WorkerSource`."""
         return self._source.release(worker, disconnected)

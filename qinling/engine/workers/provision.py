@@ -9,7 +9,7 @@ from qinling.db import session
 from qinling.engine import background as background_module
 from qinling.engine.workers import scaling as scaling_module
 from qinling import exception
-from qinling.states import RuntimeStatus
+from qinling.states import SERVING_RUNTIMES
 
 
 class Provision:
@@ -42,6 +42,6 @@ def _read_minimums(tx: session.Connection
             target = targets.resolve(tx, context.admin(), id, number)
         except exception.NotFound:
             continue  # deleted since the first query
-        if target.runtime_status == RuntimeStatus.AVAILABLE:
+        if target.runtime_status in SERVING_RUNTIMES:
             minimums.append((target, minimum))
     return minimums

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choice of the worker for an execution: slots, queues, growth, shrinkage.
+"""Choice of the worker for an execution: slots, growth, shrinkage.
 
-Workers with the same fingerprint of the same function form a worker set.  A
-worker has a slot for each simultaneous execution.  A caller without a free
-slot grows the set, or waits for a starting worker.
+Workers with the same fingerprint of the same function form a worker set, with
+a slot for each simultaneous execution.  A caller without a free slot grows the
+set, or waits for a starting worker.
 """
 
 from collections.abc import Sequence
@@ -31,31 +31,13 @@ class NoWorker(Exception):
     """No worker was free in time; the message says why."""
 
 
-class WorkerSource(typing.Protocol):
-    """Source of workers that have loaded a target."""
-
-    def start(self, target: targets.Target) -> base.Worker:
-        """Return a worker that has loaded a target.
-
-        :raises TemporaryError: no worker is free at the moment.
-        :raises PermanentError: the target can have no worker.
-        """
-
-    def release(self, worker: base.Worker, disconnected: bool = False
-                ) -> base.ExitReason | None:
-        """Destroy a worker.
-
-        :param disconnected: find out why the worker died.
-        """
-
-
 class Scaling:
     """Assigns slots to executions.
 
     :param slots: executions that one worker runs at once.
     """
 
-    def __init__(self, slots: int, source: WorkerSource) -> None:
+    def __init__(self, slots: int, source: worker_set.WorkerSource) -> None:
         self._slots = slots
         self._source = source
         self._lock = threading.Lock()
@@ -84,7 +66,8 @@ class Scaling:
                 return self._grow(workers, busy_slots=1)
             except exception.TemporaryError as e:
                 reason = str(e)
-            if not self._evict(target):
+                has_room = not isinstance(e, exception.NoRoom)
+            if has_room or not self.evict(target):
                 self._starve(workers, deadline)
 
     def _wait_for_slot(self, workers: worker_set.WorkerSet, deadline: float,
@@ -128,12 +111,13 @@ class Scaling:
             workers.slot_freed.notify(self._slots - busy_slots)
         return loaded
 
-    def _evict(self, target: targets.Target) -> bool:
-        """Destroy the worker of another set that was idle longest.
+    def evict(self, target: targets.Target | None = None) -> bool:
+        """Destroy the worker that was idle longest.
 
+        :param target: the workers of the target remain.
         :returns: whether any worker was idle.
         """
-        own_key = _key(target)
+        own_key = target and _key(target)
         with self._lock:
             idle = [loaded for key, workers in self._sets.items()
                     for loaded in workers.workers
@@ -143,8 +127,7 @@ class Scaling:
                 return False
             loaded = min(idle, key=operator.attrgetter('idle_since'))
             self._remove(loaded)
-        LOG.info('Evicting idle worker %s for another function.',
-                 loaded.worker.name)
+        LOG.info('Evicting idle worker %s.', loaded.worker.name)
         self._source.release(loaded.worker)
         return True
 
@@ -174,7 +157,8 @@ class Scaling:
             loaded.idle_since = time.monotonic()
             ends = loaded.retiring and (is_broken or not loaded.busy_slots)
             ends = ends and self._remove(loaded)
-            loaded.worker_set.slot_freed.notify()
+            if loaded.worker_set.waiting:
+                loaded.worker_set.slot_freed.notify()
             if self._starving and not loaded.busy_slots:
                 for workers in self._starving:
                     workers.slot_freed.notify()
@@ -184,8 +168,8 @@ class Scaling:
             self._source.release(loaded.worker)
         return None
 
-    def retire_dead(self, worker: base.Worker) -> None:
-        """Retire a worker that the orchestrator saw die."""
+    def retire(self, worker: base.Worker) -> None:
+        """Retire a worker that is dead or outdated."""
         self._retire([loaded for loaded in self._all_workers()
                       if loaded.worker.name == worker.name])
 
@@ -220,17 +204,25 @@ class Scaling:
         return workers
 
     def scale_up(self, target: targets.Target) -> None:
-        """Add one worker."""
-        with self._lock:
-            workers = self._set_of(target)
-            workers.starting += 1
-        self._grow(workers, busy_slots=0)
+        """Add one worker; idle workers of other functions make room.
+
+        :raises TemporaryError: no worker is free at the moment.
+        """
+        while True:
+            with self._lock:
+                workers = self._set_of(target)
+                workers.starting += 1
+            try:
+                self._grow(workers, busy_slots=0)
+                return
+            except exception.TemporaryError:
+                if not self.evict(target):
+                    raise
 
     def scale_down(self, target: targets.Target, count: int) -> None:
-        """Retire up to ``count`` workers, idle workers first.
+        """Retire up to ``count`` workers, idle workers first, but the last.
 
-        The last worker remains.  Wait for starting workers, which users see
-        already.
+        Wait for starting workers, which users see already.
         """
         with self._lock:
             workers = self._set_of(target)

@@ -24,8 +24,9 @@ LOG = log.getLogger(__name__)
 
 #: Functions with cached tokens; the least recently used is dropped.
 MAX_CACHED_FUNCTIONS = 1000
-#: Seconds that a token has to be valid beyond the timeout of the execution.
-TOKEN_MARGIN_SECONDS = 60
+#: Seconds that a token has to be valid beyond the timeout of the execution:
+#: for the wait for a worker, and the import.
+TOKEN_MARGIN_SECONDS = 120
 #: Seconds before the expiry at which a background thread renews a token.
 RENEWAL_SECONDS = 300
 #: Share of the life of a token after which it is renewed at the earliest.

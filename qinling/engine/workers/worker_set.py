@@ -3,9 +3,28 @@
 
 import dataclasses
 import threading
+import typing
 
 from qinling.core import targets
 from qinling.orchestrators import base
+
+
+class WorkerSource(typing.Protocol):
+    """Source of workers that have loaded a target."""
+
+    def start(self, target: targets.Target) -> base.Worker:
+        """Return a worker that has loaded a target.
+
+        :raises TemporaryError: no worker is free at the moment.
+        :raises PermanentError: the target can have no worker.
+        """
+
+    def release(self, worker: base.Worker, disconnected: bool = False
+                ) -> base.ExitReason | None:
+        """Destroy a worker.
+
+        :param disconnected: find out why the worker died.
+        """
 
 
 @dataclasses.dataclass(eq=False)

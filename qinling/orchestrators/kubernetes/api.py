@@ -152,7 +152,9 @@ def translate_errors(failure: str) -> Iterator[None]:
         raise exception.TemporaryError(
             f'{failure}: the API server of Kubernetes does not answer: {e}')
     except Rejected as e:
-        if e.status in OVERLOADED or 'exceeded quota' in str(e):
+        if 'exceeded quota' in str(e):
+            raise exception.NoRoom(f'{failure}: {e}')
+        if e.status in OVERLOADED:
             raise exception.TemporaryError(f'{failure}: {e}')
         raise exception.PermanentError(f'{failure}: {e}')
 

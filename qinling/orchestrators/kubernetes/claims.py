@@ -42,10 +42,11 @@ class Claims:
         self._api = cluster.api
         self._background = cluster.background
         self._view = cluster.view
-        self._manifests = cluster.manifests
         self._pools = cluster.pools
         self._engines = cluster.engines
         self._proxy = cluster.proxy
+        self._room = cluster.room
+        self._resizes = cluster.resizes
         self._workers: dict[str, base.Worker] = {}
         #: pods of unfinished claims
         self._reserved: set[str] = set()
@@ -55,7 +56,6 @@ class Claims:
         self._exit_reasons: dict[str, base.ExitReason | None] = {}
         #: restarts of the container at the time of the claim
         self._restarts: dict[str, int] = {}
-        self.can_resize = False
 
     def claim(self, runtime_id: str | None, function: base.FunctionKey,
               limits: base.Limits, build: str) -> base.Worker:
@@ -76,8 +76,8 @@ class Claims:
             self._workers[worker.name] = worker
             self._restarts[worker.name] = pods.count_restarts(pod)
             self._reserved.discard(worker.name)
-        if self.can_resize and not used:
-            self._background.submit(self._resize, worker.name, limits)
+        if not used:
+            self._resizes.request(worker.name, limits)
         return worker
 
     def _find_pool_key(self, runtime_id: str | None) -> bytes:
@@ -130,6 +130,7 @@ class Claims:
                      new_labels: dict[str, str]) -> apis.Resource:
         """Claim an idle pod, or a new pod.
 
+        :raises NoRoom: the cluster is full.
         :raises TemporaryError: no pod is ready in time.
         """
         deadline = time.monotonic() + self._options.claim_timeout
@@ -182,7 +183,7 @@ class Claims:
                 != pod['metadata']['resourceVersion'])
 
     def _check_maximum(self, created: str | None) -> None:
-        """Raise ``TemporaryError`` if no further worker is permitted."""
+        """Raise ``NoRoom`` if no further worker is permitted."""
         maximum = self._options.max_workers
         if not maximum:
             return
@@ -191,7 +192,7 @@ class Claims:
                    and name not in self._exit_reasons}
         claimed |= self._reserved | set(self._workers)
         if len(claimed - {created}) >= maximum:
-            raise exception.TemporaryError(
+            raise exception.NoRoom(
                 f'There are {maximum} workers already, the most that '
                 '[kubernetes] max_workers allows.')
 
@@ -262,23 +263,16 @@ class Claims:
                 reason = problem.sentence if problem else (
                     f'it took more than {self._options.claim_timeout} '
                     'seconds.')
-                raise exception.TemporaryError(
-                    f'No worker of the runtime {runtime_id} is ready: '
-                    + reason)
+                is_full = pod is not None and pods.has_no_node(pod)
+                error = (exception.NoRoom if is_full
+                         else exception.TemporaryError)
+                raise error(f'No worker of the runtime {runtime_id} is ready: '
+                            + reason)
             if any(map(self._is_free,
                        self._view.list_pods(runtime_id, labels.IDLE))):
                 return
             if pod is None or not pods.is_ready(pod):
-                self._view.changed.wait(remaining)
-
-    def _resize(self, name: str, limits: base.Limits) -> None:
-        """Resize a pod; the agent limits memory independently."""
-        try:
-            self._api.call(
-                self._api.core.patch_namespaced_pod_resize, name,
-                self._api.namespace, self._manifests.create_resize(limits))
-        except (apis.Rejected, apis.Unreachable) as e:
-            LOG.info('Could not resize pod %s: %s', name, e)
+                self._room.wait(pod, remaining)
 
     def release(self, worker: base.Worker, disconnected: bool
                 ) -> base.ExitReason | None:

@@ -8,6 +8,8 @@ from qinling.orchestrators.kubernetes import background
 from qinling.orchestrators.kubernetes import engines
 from qinling.orchestrators.kubernetes import manifests
 from qinling.orchestrators.kubernetes import pools
+from qinling.orchestrators.kubernetes import resizes
+from qinling.orchestrators.kubernetes import room
 from qinling.orchestrators.kubernetes import transport
 from qinling.orchestrators.kubernetes import view
 
@@ -25,4 +27,6 @@ class Cluster:
     view: view.View
     engines: engines.Engines
     pools: pools.Pools
+    room: room.Room
+    resizes: resizes.Resizes
     proxy: transport.Proxy | None

@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import logging
 import threading
-import typing
 
-from kubernetes import client
 from oslo_config import cfg
 
 from qinling import exception
@@ -16,11 +14,16 @@ from qinling.orchestrators.kubernetes import api as apis
 from qinling.orchestrators.kubernetes import background
 from qinling.orchestrators.kubernetes import claims
 from qinling.orchestrators.kubernetes import cluster
+from qinling.orchestrators.kubernetes import enforcement
 from qinling.orchestrators.kubernetes import engines
 from qinling.orchestrators.kubernetes import images
+from qinling.orchestrators.kubernetes import labels
 from qinling.orchestrators.kubernetes import manifests
 from qinling.orchestrators.kubernetes import network
+from qinling.orchestrators.kubernetes import pods
 from qinling.orchestrators.kubernetes import pools
+from qinling.orchestrators.kubernetes import resizes
+from qinling.orchestrators.kubernetes import room
 from qinling.orchestrators.kubernetes import transport
 from qinling.orchestrators.kubernetes import view
 
@@ -42,6 +45,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
 
     def __init__(self, conf: cfg.ConfigOpts, directory: str | None = None
                  ) -> None:
+        self._conf = conf
         options = self._options = conf.kubernetes
         self._changed = threading.Condition()
         self._stopped = threading.Event()
@@ -54,12 +58,17 @@ class Driver(base.ImageRunner, base.Orchestrator):
         creator = manifests.Manifests(conf)
         self._pools = pools.Pools(api, self._view, creator,
                                   options.ready_timeout)
+        self._resizes = resizes.Resizes(api, self._background, creator)
         parts = cluster.Cluster(
             api, self._background, creator, self._view, self._engines,
             self._pools,
+            room.Room(self._make_room, self._background, self._changed),
+            self._resizes,
             transport.Proxy(api) if options.reach == 'proxy' else None)
         self._claims = claims.Claims(options, parts)
         self._images = images.Images(parts, options.ready_timeout)
+        self._enforcement = enforcement.Enforcement(
+            api, self._view, self._images, options.network_policy_probe)
         self._sweep = engines.Sweep(
             api, self._view, self._engines, (self._claims, self._images),
             options.orphan_timeout)
@@ -71,6 +80,8 @@ class Driver(base.ImageRunner, base.Orchestrator):
     def ensure_pool(self, runtime: base.RuntimeSpec) -> None:
         self._start()
         self._pools.ensure(runtime)
+        self._enforcement.start(runtime)
+        self._enforcement.check()
 
     def delete_pool(self, runtime_id: str) -> None:
         self._start()
@@ -83,6 +94,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
     def claim(self, runtime_id: str | None, function: base.FunctionKey,
               limits: base.Limits, build: str = '') -> base.Worker:
         self._start()
+        self._enforcement.check()
         return self._claims.claim(runtime_id, function, limits, build)
 
     def release(self, worker: base.Worker, disconnected: bool = False
@@ -93,8 +105,14 @@ class Driver(base.ImageRunner, base.Orchestrator):
         self._start()
         return self._claims.list_claimed()
 
+    def outdated(self) -> Sequence[base.Worker]:
+        with self._changed:
+            return [worker for worker in self._claims.list_claimed()
+                    if self._pools.is_outdated(worker)]
+
     def run_image(self, run: base.ImageRun) -> base.ImageOutcome:
         self._start()
+        self._enforcement.check()
         return self._images.run(run)
 
     def cancel_image(self, execution_id: str) -> None:
@@ -108,9 +126,12 @@ class Driver(base.ImageRunner, base.Orchestrator):
             'namespace': options.namespace,
             'user': f'{manifests.USER}, in a user namespace of each pod'
             if options.user_namespaces else f'{manifests.USER} in all pods',
-            'network': 'only engines reach workers'
-            + ('' if options.allow_egress else '; workers reach nothing')
-            + ', if the cluster enforces network policies',
+            'network': 'only engines reach workers; workers reach '
+            + ('the Internet' if options.allow_egress
+               else 'the name service')
+            + (' and permitted addresses'
+               if options.egress_cidrs or options.runtime_egress else ''),
+            'network policies': self._enforcement.describe(),
             'untrusted runtimes':
                 options.untrusted_runtime_class or 'like trusted ones',
             'reach': options.reach}
@@ -128,6 +149,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
         with self._changed:
             self._changed.notify_all()
         if started:
+            self._enforcement.stop()
             self._lease_thread.join(self._options.request_timeout)
             self._view.stop()
             try:
@@ -148,6 +170,12 @@ class Driver(base.ImageRunner, base.Orchestrator):
             LOG.warning('Removing lost worker %s of function %s', worker.name,
                         worker.function)
             self._background.submit(self.on_lost, worker)
+        elif new is not None and (
+                pods.get_label(new, labels.ENGINE) == self._engines.name):
+            self._resizes.handle_change(old, new)
+
+    def _make_room(self) -> None:
+        self.on_full()
 
     # Life cycle
 
@@ -170,29 +198,15 @@ class Driver(base.ImageRunner, base.Orchestrator):
 
     def _prepare(self) -> None:
         api = self._api
-        for policy in network.create_policies(self._options):
-            self._write_policy(policy)
+        network.write_policies(api, self._conf)
         self._engines.start()
-        self._claims.can_resize = (
+        self._resizes.can_resize = (
             self._options.resize == 'auto' and any(
                 resource['name'] == 'pods/resize' for resource in
                 api.call(api.core.get_api_resources)['resources']))
         if not self._view.start(self._options.request_timeout):
             LOG.warning('Could not list the pods of namespace %s in time',
                         self._options.namespace)
-
-    def _write_policy(self, policy: client.V1NetworkPolicy) -> None:
-        api, namespace = self._api, self._api.namespace
-        metadata: typing.Any = policy.metadata
-        try:
-            api.call(api.networking.create_namespaced_network_policy,
-                     namespace, policy)
-        except apis.Rejected as e:
-            if e.status != apis.CONFLICT:
-                raise
-            api.call(api.networking.patch_namespaced_network_policy,
-                     metadata.name, namespace, policy,
-                     _content_type=apis.MERGE_PATCH)
 
     def _renew_lease(self) -> None:
         """Renew the Lease and sweep; the target of a thread."""

@@ -30,6 +30,7 @@ class Images:
         self._view = cluster.view
         self._manifests = cluster.manifests
         self._engines = cluster.engines
+        self._room = cluster.room
         self._start_timeout = start_timeout
         #: name of the pod -> id of the execution
         self._execution_ids: dict[str, str] = {}
@@ -94,7 +95,7 @@ class Images:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
                     return False
-                self._view.changed.wait(remaining)
+                self._room.wait(pod, remaining)
 
     def _raise_not_started(self, name: str) -> None:
         with self._view.changed:

@@ -14,6 +14,9 @@ ENGINE = _PREFIX + 'engine'
 #: Digest of the pod specification of a pool.
 SPEC = _PREFIX + 'spec'
 
+#: Annotation: whether the cluster enforces the policies.
+ENFORCEMENT = _PREFIX + 'enforcement'
+
 STATE = _PREFIX + 'state'
 #: Values of STATE: in a pool; claimed for a function; execution of an image.
 IDLE, CLAIMED, IMAGE = 'idle', 'claimed', 'image'

@@ -188,6 +188,7 @@ class Manifests:
         """
         spec = self._create_pod_spec(client.V1Container(
             name='function', image=run.image,
+            command=list(run.command) or None,
             # A single dollar sign starts a variable.
             args=[argument.replace('$', '$$') for argument in run.args],
             resources=self._create_resources(

@@ -1,29 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
 """NetworkPolicies of the namespace of workers.
 
-Policies are additive.  The first policy selects every pod and denies all
-ingress; the second policy permits engines to connect to the port of agents.
+Policies are additive.  The first policy selects every pod, denies all ingress
+and permits the egress of all functions; the second policy permits engines to
+connect to the port of agents.  Further policies permit the egress of single
+runtimes.
 """
 
+from collections.abc import Iterable
 from collections.abc import Mapping
+import typing
 
 from kubernetes import client
 from oslo_config import cfg
 
+from qinling.orchestrators.kubernetes import api as apis
+from qinling.orchestrators.kubernetes import destinations
 from qinling.orchestrators.kubernetes import labels
 from qinling.orchestrators.kubernetes import pods
 
-_EVERYWHERE = {4: '0.0.0.0/0', 6: '::/0'}
+DEFAULT = 'qinling-default'
 
 
-def create_policies(options: cfg.ConfigOpts.GroupAttr
+def write_policies(api: apis.Api, conf: cfg.ConfigOpts) -> None:
+    """Create or change the policies, and delete old policies of runtimes."""
+    policies = {_get_name(policy): policy for policy in create_policies(
+        conf, str(api.configuration.host))}
+    networking, namespace = api.networking, api.namespace
+    for name, policy in policies.items():
+        try:
+            api.call(networking.create_namespaced_network_policy, namespace,
+                     policy)
+        except apis.Rejected as e:
+            if e.status != apis.CONFLICT:
+                raise
+            api.call(networking.patch_namespaced_network_policy, name,
+                     namespace, policy, _content_type=apis.MERGE_PATCH)
+    for present in api.call(networking.list_namespaced_network_policy,
+                            namespace, label_selector=labels.SELECTOR
+                            ).get('items') or ():
+        if present['metadata']['name'] not in policies:
+            with apis.ignore_status(apis.NOT_FOUND):
+                api.call(networking.delete_namespaced_network_policy,
+                         present['metadata']['name'], namespace)
+
+
+def create_policies(conf: cfg.ConfigOpts, api_url: str
                     ) -> list[client.V1NetworkPolicy]:
-    """Return the policies for the configuration group ``kubernetes``."""
+    """Return the policies for a configuration.
+
+    :param api_url: URL of the API server, which functions must not reach.
+    """
+    options = conf.kubernetes
     return [
-        _create_policy('qinling-default', client.V1NetworkPolicySpec(
+        _create_policy(DEFAULT, client.V1NetworkPolicySpec(
             pod_selector=_create_selector(labels.MANAGED),
             policy_types=['Ingress', 'Egress'],
-            egress=_list_egress(options) if options.allow_egress else [])),
+            egress=[_create_name_service_rule(),
+                    *_create_rules('egress_cidrs', options.egress_cidrs),
+                    *(_list_public(conf, api_url) if options.allow_egress
+                      else ())])),
         _create_policy('qinling-engines', client.V1NetworkPolicySpec(
             pod_selector=client.V1LabelSelector(
                 match_labels=labels.MANAGED, match_expressions=[
@@ -34,6 +70,12 @@ def create_policies(options: cfg.ConfigOpts.GroupAttr
             ingress=[client.V1NetworkPolicyIngressRule(
                 _from=_list_engines(options),
                 ports=[_create_port('TCP', pods.PORT)])])),
+        *(_create_policy(f'qinling-egress-{id}', client.V1NetworkPolicySpec(
+            pod_selector=_create_selector({
+                **labels.MANAGED, labels.RUNTIME: id}),
+            policy_types=['Egress'],
+            egress=_create_rules('runtime_egress', texts)))
+          for id, *texts in map(str.split, options.runtime_egress)),
     ]
 
 
@@ -47,26 +89,46 @@ def _list_engines(options: cfg.ConfigOpts.GroupAttr
         cidr=cidr)) for cidr in options.engine_cidrs]
 
 
-def _list_egress(options: cfg.ConfigOpts.GroupAttr
+def _list_public(conf: cfg.ConfigOpts, api_url: str
                  ) -> list[client.V1NetworkPolicyEgressRule]:
-    """Return the rules for all networks except the blocked networks.
+    """Return the rules for all public networks except blocked addresses."""
+    blocked = [destinations.parse_network('blocked_cidrs', text)
+               for text in conf.kubernetes.blocked_cidrs]
+    blocked += destinations.list_own_networks(conf, api_url)
+    return [_create_block_rule(network, exceptions) for network, exceptions
+            in destinations.list_public(blocked)]
 
-    The name service of the cluster may be in a blocked network.
+
+def _create_rules(option: str, texts: Iterable[str]
+                  ) -> list[client.V1NetworkPolicyEgressRule]:
+    """Return the rules for destinations.
+
+    :param option: name of the option with the texts.
     """
-    blocks = []
-    for family, everywhere in _EVERYWHERE.items():
-        blocked = [cidr for cidr in options.blocked_cidrs
-                   if (':' in cidr) == (family == 6)]
-        blocks.append(client.V1NetworkPolicyPeer(ip_block=client.V1IPBlock(
-            cidr=everywhere, _except=blocked or None)))
+    return [_create_block_rule(network, port=port) for network, port in (
+        destinations.parse_destination(option, text) for text in texts)]
+
+
+def _create_block_rule(network: destinations.Network,
+                       exceptions: Iterable[destinations.Network] = (),
+                       port: int | None = None
+                       ) -> client.V1NetworkPolicyEgressRule:
+    block = client.V1IPBlock(
+        cidr=str(network), _except=list(map(str, exceptions)) or None)
+    return client.V1NetworkPolicyEgressRule(
+        to=[client.V1NetworkPolicyPeer(ip_block=block)],
+        ports=[_create_port(protocol, port) for protocol in ('TCP', 'UDP')]
+        if port else None)
+
+
+def _create_name_service_rule() -> client.V1NetworkPolicyEgressRule:
     name_service = client.V1NetworkPolicyPeer(
         namespace_selector=_create_selector({
             'kubernetes.io/metadata.name': 'kube-system'}),
         pod_selector=_create_selector({'k8s-app': 'kube-dns'}))
-    return [client.V1NetworkPolicyEgressRule(to=blocks),
-            client.V1NetworkPolicyEgressRule(
-                to=[name_service],
-                ports=[_create_port('UDP', 53), _create_port('TCP', 53)])]
+    return client.V1NetworkPolicyEgressRule(
+        to=[name_service],
+        ports=[_create_port('UDP', 53), _create_port('TCP', 53)])
 
 
 def _create_policy(name: str, spec: client.V1NetworkPolicySpec
@@ -75,6 +137,11 @@ def _create_policy(name: str, spec: client.V1NetworkPolicySpec
         api_version='networking.k8s.io/v1', kind='NetworkPolicy',
         metadata=client.V1ObjectMeta(name=name, labels=dict(labels.MANAGED)),
         spec=spec)
+
+
+def _get_name(policy: client.V1NetworkPolicy) -> str:
+    metadata: typing.Any = policy.metadata
+    return str(metadata.name)
 
 
 def _create_selector(match_labels: Mapping[str, str]

@@ -121,6 +121,30 @@ def find_exit_reason(pod: apis.Resource, restarts: int = 0
     return None
 
 
+def has_no_node(pod: apis.Resource) -> bool:
+    """Return whether the scheduler finds no node for a pod."""
+    condition = get_conditions(pod).get('PodScheduled', {})
+    return (condition.get('status') == 'False'
+            and condition.get('reason') == 'Unschedulable')
+
+
+def find_pending_resize(pod: apis.Resource) -> str | None:
+    """Return why the node does not grant a new size of a pod, if so."""
+    condition = get_conditions(pod).get('PodResizePending', {})
+    return (f'{condition.get("reason")}: {condition.get("message", "")}'
+            if condition.get('status') == 'True' else None)
+
+
+def create_resize_back(pod: apis.Resource) -> apis.Resource | None:
+    """Return the body of a resize to the size in force, if known."""
+    in_force = get_container(pod).get('resources')
+    return in_force and {'spec': {'containers': [{
+        'name': 'worker', 'resources': {
+            kind: {name: in_force[kind][name] for name in ('cpu', 'memory')
+                   if name in in_force.get(kind, {})}
+            for kind in ('requests', 'limits')}}]}}
+
+
 def find_problem(pod: apis.Resource) -> Problem | None:
     """Return why a pod is not ready; ``None`` without a known problem."""
     status = get_container(pod)

@@ -183,6 +183,18 @@ class Pools:
                     sum(map(pods.is_ready, idle)))
         return capacities
 
+    def is_outdated(self, worker: base.Worker) -> bool:
+        """Return whether a pool has replaced the pods like a worker's.
+
+        The caller holds the condition.
+        """
+        pod = self._view.pods.get(worker.name)
+        pool = self._view.deployments.get(
+            manifests_module.pool_name(worker.runtime_id))
+        return (pod is not None and pool is not None and _is_settled(pool)
+                and pods.get_label(pod, labels.SPEC)
+                != pods.get_label(pool, labels.SPEC))
+
     def fetch_key(self, runtime_id: str) -> bytes:
         """Return the key of a pool, from which secrets of workers derive."""
         with self._lock:
@@ -218,4 +230,7 @@ def _differ(present: apis.Resource, deployment: client.V1Deployment) -> bool:
 def _is_settled(deployment: apis.Resource) -> bool:
     """Return whether no idle pod of an older image is left."""
     status = deployment.get('status', {})
+    if (status.get('observedGeneration', 0)
+            < deployment['metadata']['generation']):
+        return False
     return status.get('replicas', 0) == status.get('updatedReplicas', 0)

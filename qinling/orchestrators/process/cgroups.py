@@ -19,6 +19,7 @@ from oslo_config import cfg
 
 from qinling.orchestrators import base
 from qinling.orchestrators.process import sandbox_spec
+from qinling.runtimes import agent_memory
 
 LOG = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ MIN_QUOTA_MICROSECONDS = 1000         # minimum of the kernel
 #: Controller, file whose first line ends with the processor time, and units
 #: of the file per second.
 CLOCKS = (('cpuacct', 'cpuacct.usage', 1e9), ('cpu', 'cpu.stat', 1e6))
+#: Files with the kills by the kernel, in version 2 and 1.
+MEMORY_EVENTS = ('memory.events', 'memory.oom_control')
 SERVICE_LEAF = 'qinling-service'
 WORKER_NAME = re.compile(r'qinling-(\d+)-(\d+)-\w+')
 #: Tries to remove a group whose last process ends, and seconds between tries.
@@ -50,6 +53,14 @@ class NoGroup:
     def read_cpu_time(self) -> float:
         """Return the processor seconds of all processes; 0 if unknown."""
         return 0
+
+    def open_memory_events(self) -> int | None:
+        """Return a descriptor of the file with the kills by the kernel."""
+        return None
+
+    def has_oom_kills(self) -> bool:
+        """Return whether the kernel killed a process for lack of memory."""
+        return False
 
     def set_idle(self, idle: bool) -> None:
         """Run the worker only on processors that are otherwise idle."""
@@ -81,28 +92,34 @@ class LimitFiles:
     :param version: version of control groups, 1 or 2.
     :param spare: bytes of memory beside the executors.
     :param processes: maximum number of processes of the executors.
+    :param idle_cpu: thousandths of a core that a worker may use in any case,
+        while the machine has idle processors.
     """
 
     version: int
     spare: int
     processes: int
+    idle_cpu: int = 0
 
     def list_files(self, limits: base.Limits
                    ) -> tuple[tuple[str, str, int | str], ...]:
         """Return (controller, file, value) of each file to write."""
         memory = self.memory_limit(limits)
-        quota = cpu_quota(limits)
+        quota = cpu_quota(limits, self.idle_cpu)
+        weight = limits.cpu * limits.slots
         pids = ('pids', 'pids.max', self.processes + AGENT_PROCESSES)
         if self.version == 1:
             return (('memory', 'memory.limit_in_bytes', memory),
                     ('memory', 'memory.memsw.limit_in_bytes', memory), pids,
                     ('cpu', 'cpu.cfs_period_us', CPU_PERIOD_MICROSECONDS),
                     ('cpu', 'cpu.cfs_quota_us', quota),
-                    ('cpu', 'cpu.cfs_burst_us', quota))
+                    ('cpu', 'cpu.cfs_burst_us', quota),
+                    ('cpu', 'cpu.shares', max(2, weight * 1024 // 1000)))
         return (('memory', 'memory.max', memory),
                 ('memory', 'memory.swap.max', 0), pids,
                 ('cpu', 'cpu.max', f'{quota} {CPU_PERIOD_MICROSECONDS}'),
-                ('cpu', 'cpu.max.burst', quota))
+                ('cpu', 'cpu.max.burst', quota),
+                ('cpu', 'cpu.weight', min(10000, max(1, weight // 10))))
 
     def memory_limit(self, limits: base.Limits) -> int:
         """Return the bytes of a worker; rlimits bound each executor."""
@@ -137,6 +154,21 @@ class Group(NoGroup):
             with contextlib.suppress(OSError), open(path) as file:
                 return int(file.readline().split()[-1]) / units
         return 0
+
+    def open_memory_events(self) -> int | None:
+        directory = self._directories.get('memory')
+        for name in MEMORY_EVENTS if directory else ():
+            with contextlib.suppress(OSError):
+                return os.open(os.path.join(directory or '', name),
+                               os.O_RDONLY | os.O_CLOEXEC)
+        return None
+
+    def has_oom_kills(self) -> bool:
+        number = self.open_memory_events()
+        if number is None:
+            return False
+        with open(number, 'rb') as events:
+            return agent_memory.parse_oom_kills(events.read()) > 0
 
     def set_idle(self, idle: bool) -> None:
         self._set('cpu', 'cpu.idle', int(idle))
@@ -224,7 +256,8 @@ def detect_cgroups(options: cfg.ConfigOpts.GroupAttr,
         else:
             bases = delegate_controllers(present.get('unified'))
         spare = AGENT_MEMORY_BYTES + sum(size for _path, size in spec.tmpfs)
-        cgroups = Cgroups(bases, LimitFiles(version, spare, options.processes),
+        cgroups = Cgroups(bases, LimitFiles(
+            version, spare, options.processes, options.idle_cpu),
                           f'cgroup v{version} ({", ".join(sorted(bases))})')
         cgroups.remove_stale()
         cgroups.create_group('probe').remove()
@@ -233,10 +266,10 @@ def detect_cgroups(options: cfg.ConfigOpts.GroupAttr,
     return cgroups
 
 
-def cpu_quota(limits: base.Limits) -> int:
+def cpu_quota(limits: base.Limits, idle_cpu: int = 0) -> int:
     """Return the microseconds of CPU time in each period."""
-    return max(MIN_QUOTA_MICROSECONDS,
-               CPU_PERIOD_MICROSECONDS * limits.cpu * limits.slots // 1000)
+    return max(MIN_QUOTA_MICROSECONDS, CPU_PERIOD_MICROSECONDS
+               * max(limits.cpu * limits.slots, idle_cpu) // 1000)
 
 
 def find_own_directories(mounts: str, membership: str) -> dict[str, str]:

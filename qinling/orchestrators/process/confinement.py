@@ -41,10 +41,12 @@ class Confinement:
 
     :param spec: sandbox of the workers.
     :param backend: backend that starts the sandboxes.
+    :param controllers: control groups in force.
     """
 
     def __init__(self, spec: sandbox_spec.SandboxSpec,
-                 backend: 'sandbox_backends.Backend') -> None:
+                 backend: 'sandbox_backends.Backend',
+                 controllers: Collection[str] = ()) -> None:
         self._spec = spec
         self._backend = backend
         self._filters: list[str] = []
@@ -56,7 +58,9 @@ class Confinement:
                 families = (socket.AF_NETLINK,) + (
                     (socket.AF_INET, socket.AF_INET6) if spec.network else ())
             self._filters = [base64.b64encode(program).decode() for program in
-                             seccomp.build_filters(families=families)]
+                             seccomp.build_filters(
+                                 families=families,
+                                 memory_files='memory' in controllers)]
 
     def create_settings(self, code: str, temporary: str
                         ) -> dict[str, typing.Any]:

@@ -4,10 +4,8 @@
 import collections
 from collections.abc import Mapping
 from collections.abc import Sequence
-import fcntl
 import logging
 import os
-import shutil
 import threading
 import time
 
@@ -17,10 +15,14 @@ from qinling import exception
 from qinling.orchestrators import base
 from qinling.orchestrators.process import cgroups
 from qinling.orchestrators.process import cpu_throttle
+from qinling.orchestrators.process import directories
+from qinling.orchestrators.process import index_proxy
 from qinling.orchestrators.process import languages
+from qinling.orchestrators.process import pool as pool_module
 from qinling.orchestrators.process import sandbox_selection
 from qinling.orchestrators.process import sandbox_spec
 from qinling.orchestrators.process import worker as workers
+from qinling.runtimes import agent_outcome
 
 LOG = logging.getLogger(__name__)
 
@@ -28,26 +30,6 @@ STOP_TIMEOUT_SECONDS = 3.0
 STABLE_SECONDS = 5.0        # age of an idle worker whose start succeeded
 #: Delays between failed starts.
 MIN_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.25, 30.0
-
-
-class Pool:
-    """Pool of a runtime; the lock of the driver guards the attributes.
-
-    :param size: number of idle workers.
-    :param network: the workers have a network in any case.
-    """
-
-    def __init__(self, runtime: base.RuntimeSpec, size: int,
-                 network: bool = False) -> None:
-        self.runtime = runtime
-        self.size = size
-        self.network = network
-        self.idle: collections.deque[workers.Process] = collections.deque()
-        self.starting = 0
-        self.waiting_claims = 0
-        self.failures = 0    # consecutive
-        self.error: str | None = None  # of the last start
-        self.closed = False
 
 
 class Driver(base.Orchestrator):
@@ -69,9 +51,11 @@ class Driver(base.Orchestrator):
         self._changed = threading.Condition()
         self._starts = threading.BoundedSemaphore(os.cpu_count() or 1)
         self._closing = threading.Event()
-        self._pools: dict[str, Pool] = {}
-        self._installers = Pool(base.RuntimeSpec(
-            'dependencies', languages.INSTALLER), 0, network=True)
+        self._pools: dict[str, pool_module.Pool] = {}
+        #: pools of new images, until a worker is ready
+        self._upcoming: set[pool_module.Pool] = set()
+        self._installers = pool_module.Pool(base.RuntimeSpec(
+            'dependencies', languages.INSTALLER), 0, installs=True)
         self._claimed: dict[str, tuple[base.Worker, workers.Process]] = {}
         self._processes: set[workers.Process] = set()
         self._total = 0        # processes, running or about to start
@@ -79,12 +63,13 @@ class Driver(base.Orchestrator):
         self._spec = sandbox_spec.create_spec(
             conf, self._interpreters.list_all())
         self._cgroups = cgroups.detect_cgroups(self._options, self._spec)
-        self._directory = open_directory(directory)
+        self._directory = directories.open_directory(directory)
         self._throttle = cpu_throttle.CpuThrottle(self, self._closing)
         try:
             self._starter, self._isolation = sandbox_selection.select_starter(
                 self._options, self._directory, self._spec,
                 self._interpreters, self._cgroups)
+            self._proxy = index_proxy.start_proxy(conf, self._starter)
         except BaseException:
             self._directory.close()
             raise
@@ -97,20 +82,21 @@ class Driver(base.Orchestrator):
             pool = self._pools.get(runtime.id)
             if pool is None or pool.error \
                     or pool.runtime.image != runtime.image:
-                self._close_pool(runtime.id)
-                pool = self._pools[runtime.id] = Pool(
-                    runtime, self._options.pool_size)
+                pool = self._open_pool(runtime)
             elif not pool.starting:
                 pool.runtime = runtime
                 return
-            self._refill(pool)
             self._changed.wait_for(
                 lambda: pool.idle or pool.error or pool.closed,
                 self._options.start_timeout)
+            if pool in self._upcoming and pool.idle:
+                self._install_pool(pool)
             if pool.idle or pool.closed:
                 return
+            self._upcoming.discard(pool)
             if self._pools.get(runtime.id) is pool:
-                self._close_pool(runtime.id)
+                del self._pools[runtime.id]
+            self._close_pool(pool)
         if pool.error:
             raise exception.PermanentError(
                 f'No worker for {runtime.image} starts: {pool.error}')
@@ -120,7 +106,7 @@ class Driver(base.Orchestrator):
 
     def delete_pool(self, runtime_id: str) -> None:
         with self._changed:
-            self._close_pool(runtime_id)
+            self._close_pools(runtime_id)
 
     def pools(self) -> Mapping[str, base.Capacity]:
         with self._changed:
@@ -143,8 +129,10 @@ class Driver(base.Orchestrator):
             worker = base.Worker(process.name, runtime_id or '',
                                  process.address, process.secret, function)
             self._claimed[process.name] = (worker, process)
+            process.image = pool.runtime.image
             pool.failures = 0
             self._refill(pool)
+        process.memory_size = limits.memory_size
         process.group.set_limits(limits)
         return worker
 
@@ -154,17 +142,28 @@ class Driver(base.Orchestrator):
             _worker, process = self._claimed.pop(worker.name, (None, None))
         if process is None:
             return None
+        reason = None
+        if disconnected and process.group.has_oom_kills():
+            reason = base.ExitReason(agent_outcome.out_of_memory(
+                process.memory_size), own_fault=True)
         process.group.set_idle(False)  # the end takes processor time
         process.destroy(STOP_TIMEOUT_SECONDS)
         with self._changed:
             # The next claim may need the place of the worker.
             self._changed.wait_for(lambda: process not in self._processes,
                                    STOP_TIMEOUT_SECONDS)
-        return None
+        return reason
 
     def claimed(self) -> Sequence[base.Worker]:
         with self._changed:
             return [worker for worker, _process in self._claimed.values()]
+
+    def outdated(self) -> Sequence[base.Worker]:
+        with self._changed:
+            return [
+                worker for worker, process in self._claimed.values()
+                if worker.runtime_id in self._pools and process.image
+                != self._pools[worker.runtime_id].runtime.image]
 
     def describe(self) -> Mapping[str, str]:
         users = self._starter.users
@@ -174,6 +173,8 @@ class Driver(base.Orchestrator):
             **self._starter.confinement.describe(),
             'network': 'of the machine' if not confined
             or self._spec.network else 'none',
+            'builds': 'of the machine' if self._proxy is None
+            else 'package indexes only',
             'user': 'one for each worker' if users else 'of the service',
             'limits': 'rlimits; ' + self._cgroups.description,
             'interpreter': self._interpreters.python.path,
@@ -191,8 +192,8 @@ class Driver(base.Orchestrator):
                 return
             self._closing.set()
             self._installers.closed = True
-            for runtime_id in list(self._pools):
-                self._close_pool(runtime_id)
+            for pool in [*self._pools.values(), *self._upcoming]:
+                self._close_pools(pool.runtime.id)
             self._claimed.clear()
             processes = list(self._processes)
             for process in processes:
@@ -202,6 +203,8 @@ class Driver(base.Orchestrator):
             process.destroy(STOP_TIMEOUT_SECONDS)
         with self._changed:
             self._wait_empty()
+        if self._proxy is not None:
+            self._proxy.close()
         self._directory.close()
 
     def list_claimed_groups(self) -> list[cgroups.NoGroup]:
@@ -218,7 +221,7 @@ class Driver(base.Orchestrator):
         if self._closing.is_set():
             raise exception.TemporaryError('The orchestrator is closed.')
 
-    def _acquire_process(self, pool: Pool) -> workers.Process:
+    def _acquire_process(self, pool: pool_module.Pool) -> workers.Process:
         """Return an idle process of a pool; wait for a process if necessary.
 
         The caller holds the lock.
@@ -235,7 +238,10 @@ class Driver(base.Orchestrator):
                         return process
                 self._refill(pool)
                 if pool.closed or pool.error or not pool.starting:
-                    raise exception.TemporaryError(
+                    error = (exception.TemporaryError
+                             if pool.closed or pool.error
+                             else exception.NoRoom)
+                    raise error(
                         f'No worker of the runtime {pool.runtime.id} is '
                         f'free: {self._explain_shortage(pool)}')
                 if not self._changed.wait(deadline - time.monotonic()):
@@ -245,7 +251,7 @@ class Driver(base.Orchestrator):
         finally:
             pool.waiting_claims -= 1
 
-    def _explain_shortage(self, pool: Pool) -> str:
+    def _explain_shortage(self, pool: pool_module.Pool) -> str:
         if pool.closed:
             return 'Its pool was deleted.'
         if pool.error:
@@ -253,7 +259,7 @@ class Driver(base.Orchestrator):
         return (f'There are {self._options.max_workers} workers on this '
                 'machine already.')
 
-    def _refill(self, pool: Pool) -> None:
+    def _refill(self, pool: pool_module.Pool) -> None:
         """Start the missing workers of a pool; the caller holds the lock."""
         if pool.closed:
             return
@@ -271,7 +277,7 @@ class Driver(base.Orchestrator):
             threading.Thread(target=self._run_worker, args=(pool, delay),
                              name='worker', daemon=True).start()
 
-    def _run_worker(self, pool: Pool, delay: float) -> None:
+    def _run_worker(self, pool: pool_module.Pool, delay: float) -> None:
         """Start a worker and wait for its end; the target of a thread."""
         process, started_at = None, 0.0
         try:
@@ -290,7 +296,7 @@ class Driver(base.Orchestrator):
                     self._refill(other_pool)
                 self._changed.notify_all()
 
-    def _start_process(self, pool: Pool) -> workers.Process | None:
+    def _start_process(self, pool: pool_module.Pool) -> workers.Process | None:
         """Return a new ready process of the pool, or ``None``."""
         process = error = None
         try:
@@ -316,11 +322,13 @@ class Driver(base.Orchestrator):
             self._changed.notify_all()
         return process
 
-    def _launch(self, pool: Pool) -> workers.Process | None:
+    def _launch(self, pool: pool_module.Pool) -> workers.Process | None:
         with self._changed:
             if pool.closed:
                 return None
-        process = self._starter.launch(pool.runtime.image, pool.network)
+        if pool.installs and self._proxy is not None:
+            self._proxy.start()
+        process = self._starter.launch(pool.runtime.image, pool.installs)
         with self._changed:
             self._processes.add(process)
             if pool.closed:
@@ -333,8 +341,8 @@ class Driver(base.Orchestrator):
             raise
         return process
 
-    def _remove_process(self, pool: Pool, process: workers.Process | None,
-                        age: float) -> None:
+    def _remove_process(self, pool: pool_module.Pool,
+                        process: workers.Process | None, age: float) -> None:
         """Unregister an ended process; the caller holds the lock.
 
         :param age: seconds since the start.
@@ -348,35 +356,40 @@ class Driver(base.Orchestrator):
             LOG.warning('Replacing a dead idle worker for %s: %s',
                         pool.runtime.image, process.stderr_tail)
 
-    def _close_pool(self, runtime_id: str) -> None:
-        """Close a pool and stop its idle workers; the caller holds the lock.
+    def _open_pool(self, runtime: base.RuntimeSpec) -> pool_module.Pool:
+        """Return a new pool with starting workers; the caller holds the lock.
+
+        A pool with another image serves until the new pool is ready, unless
+        both have no room together.
         """
-        pool = self._pools.pop(runtime_id, None)
-        if pool is not None:
-            pool.closed = True
-            for process in pool.idle:
-                process.stop()
-            self._changed.notify_all()
+        pool = pool_module.Pool(runtime, self._options.pool_size)
+        self._upcoming.add(pool)
+        self._refill(pool)
+        old = self._pools.get(runtime.id)
+        if old is None or old.error or not pool.starting:
+            self._install_pool(pool)
+            self._refill(pool)
+        return pool
 
+    def _install_pool(self, pool: pool_module.Pool) -> None:
+        """Replace the pool of a runtime; the caller holds the lock."""
+        self._upcoming.discard(pool)
+        self._close_pools(pool.runtime.id)
+        self._pools[pool.runtime.id] = pool
 
-def open_directory(path: str) -> workers.Directory:
-    """Return the private directory at a path, locked and empty.
+    def _close_pools(self, runtime_id: str) -> None:
+        """Close all pools of a runtime; the caller holds the lock."""
+        closing = {pool for pool in self._upcoming
+                   if pool.runtime.id == runtime_id}
+        self._upcoming -= closing
+        if runtime_id in self._pools:
+            closing.add(self._pools.pop(runtime_id))
+        for pool in closing:
+            self._close_pool(pool)
 
-    :raises PermanentError: another process uses the directory.
-    """
-    os.makedirs(path, 0o700, exist_ok=True)
-    os.chmod(path, 0o700)
-    directory = workers.Directory(path)
-    try:
-        fcntl.flock(directory.number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        directory.close()
-        raise exception.PermanentError(
-            f'Another process uses the directory {path}.') from None
-    for entry in os.scandir(path):
-        # Delete the remains of a killed service.
-        if entry.name.endswith('.sock'):
-            os.unlink(entry.path)
-        elif entry.name.endswith('.worker'):
-            shutil.rmtree(entry.path)
-    return directory
+    def _close_pool(self, pool: pool_module.Pool) -> None:
+        """Stop the idle workers of a pool; the caller holds the lock."""
+        pool.closed = True
+        for process in pool.idle:
+            process.stop()
+        self._changed.notify_all()

@@ -49,6 +49,11 @@ class Language:
     :param paths: files and directories of the host that sandboxes show
         read-only, beside the executable and the system directories.
     :param environment: additional environment variables of executors.
+    :param memory_reserve: bytes that an executor may reserve beyond its
+        memory, for a language whose programs reserve more than they use;
+        0 for a language that frees memory only when it cannot reserve more.
+    :param memory_slack: bytes of the reserve that an executor may use between
+        two measurements; 0 for all of the reserve.
     :param reports_version: clients see the version of the executable.
     """
 
@@ -60,13 +65,17 @@ class Language:
     option: str | None = None
     paths: tuple[str, ...] = ()
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    memory_reserve: int = 0
+    memory_slack: int = 0
     reports_version: bool = True
 
 
 #: Image -> language.
 LANGUAGES: dict[str, Language] = {
-    'python3': Language('python', 'python.py'),
-    'command': Language('command', 'command.py', reports_version=False),
+    'python3': Language('python', 'python.py', memory_reserve=1 << 30,
+                        memory_slack=32 << 20),
+    'command': Language('command', 'command.py', memory_reserve=256 << 20,
+                        reports_version=False),
     'nodejs': Language(
         'nodejs', 'nodejs.js', executables=('node', 'nodejs'),
         version=r'v(\d+\.\d+\.\d+)\S*', option='nodejs',

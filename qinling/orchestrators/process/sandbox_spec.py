@@ -12,6 +12,7 @@ from qinling.orchestrators.process import languages
 MIB = 1 << 20
 CODE = '/code'
 AGENT = '/qinling'
+PROXY = '/run/qinling/index.sock'  # as in runtimes/dependencies.py
 HOSTNAME = 'worker'
 SANDBOX_UID = 1000  # inside a user namespace, if the service is not root
 
@@ -27,6 +28,10 @@ CONFIGURATION = (
     '/etc/pki/ca-trust', '/etc/pki/tls/certs', '/etc/pki/tls/cert.pem',
     '/etc/pki/tls/openssl.cnf')
 
+#: Size of /dev/shm in MiB.
+SHARED_MEMORY_MIB = 64
+#: Name servers of a worker without a network: libraries need the file.
+NO_NAME_SERVERS = 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n'
 #: Files of /etc for workers with a network.
 NETWORK_CONFIGURATION = ('/etc/resolv.conf', '/etc/hosts', '/etc/host.conf',
                          '/etc/gai.conf')
@@ -90,10 +95,11 @@ def create_spec(conf: cfg.ConfigOpts,
               + (NETWORK_CONFIGURATION if network else ())
               if os.path.exists(path)]
     binds.append((languages.DIRECTORY, AGENT))
-    tmp_size = conf.process.tmp_size * MIB
+    tmp_size = conf.process.tmp_size
     return SandboxSpec(
         binds=tuple(binds), links=tuple(links), files=_list_files(network),
-        tmpfs=(('/tmp', tmp_size), ('/dev/shm', tmp_size),
+        tmpfs=(('/tmp', tmp_size * MIB),
+               ('/dev/shm', min(tmp_size, SHARED_MEMORY_MIB) * MIB),
                (CODE, conf.process.code_size * MIB)),
         network=network)
 
@@ -107,6 +113,28 @@ def enable_network(spec: SandboxSpec) -> SandboxSpec:
         binds=spec.binds + tuple(
             (path, path) for path in NETWORK_CONFIGURATION
             if os.path.exists(path)))
+
+
+def restrict_network(spec: SandboxSpec, proxy: str) -> SandboxSpec:
+    """Return the specification with a proxy as the only network.
+
+    :param proxy: path of the Unix socket of the proxy on the host.
+    """
+    binds = tuple(bind for bind in spec.binds
+                  if bind[1] not in NETWORK_CONFIGURATION)
+    return dataclasses.replace(
+        spec, network=False, files=_list_files(False),
+        binds=binds + ((proxy, PROXY),))
+
+
+def set_code_size(spec: SandboxSpec, size: int) -> SandboxSpec:
+    """Return the specification with a larger directory for the code.
+
+    :param size: bytes; the result may have more.
+    """
+    return dataclasses.replace(spec, tmpfs=tuple(
+        (path, max(size, present) if path == CODE else present)
+        for path, present in spec.tmpfs))
 
 
 def add_accounts(spec: SandboxSpec, uid: int) -> SandboxSpec:
@@ -127,8 +155,9 @@ def _list_files(network: bool) -> Pairs:
              ('/etc/nsswitch.conf',
               'passwd: files\ngroup: files\nhosts: files dns\n')]
     if not network:
-        files.append(('/etc/hosts',
-                      f'127.0.0.1 localhost {HOSTNAME}\n::1 localhost\n'))
+        files += [('/etc/hosts',
+                   f'127.0.0.1 localhost {HOSTNAME}\n::1 localhost\n'),
+                  ('/etc/resolv.conf', NO_NAME_SERVERS)]
     return tuple(files)
 
 

@@ -54,6 +54,8 @@ DENIED = {
     'clock_settime': (227, 112), 'clock_adjtime': (305, 266),
     'adjtimex': (159, 171), 'iopl': (172, None), 'ioperm': (173, None),
 }
+#: Calls that create files in memory, which only control groups count.
+MEMORY_FILES = {'memfd_create': (319, 279), 'memfd_secret': (447, 447)}
 #: Calls with a verdict by argument, in the same columns.
 CLONE, IOCTL, PERSONALITY = (56, 220), (16, 29), (135, 92)
 SOCKET, SOCKETPAIR, PRLIMIT = (41, 198), (53, 199), (302, 261)
@@ -82,22 +84,25 @@ Instruction = tuple[int, int, int, int]
 
 
 def build_filters(machine: str | None = None,
-                  families: Iterable[int] = FAMILIES) -> list[bytes]:
+                  families: Iterable[int] = FAMILIES,
+                  memory_files: bool = True) -> list[bytes]:
     """Return the filter of a worker, and the additional filter of executors.
 
     :param machine: machine of uname(2); default: this machine.
     :param families: permitted families of sockets; pairs of sockets may be of
         any family in :data:`FAMILIES`.
+    :param memory_files: permit the calls in :data:`MEMORY_FILES`.
     :returns: arrays of ``struct sock_filter``; empty for unknown machines.
     """
     machine = machine or os.uname().machine
     if machine not in MACHINES:
         return []
-    return [assemble(machine, _worker_rules(machine, families)),
+    return [assemble(machine, _worker_rules(
+                machine, families, memory_files)),
             assemble(machine, _executor_rules(machine))]
 
 
-def _worker_rules(machine: str, families: Iterable[int]
+def _worker_rules(machine: str, families: Iterable[int], memory_files: bool
                   ) -> Iterator[Instruction]:
     column = MACHINES[machine][1]
     if machine == 'x86_64':
@@ -108,6 +113,10 @@ def _worker_rules(machine: str, families: Iterable[int]
         number = numbers[column]
         if number is not None:
             yield from _test_number(EQUAL, number, REFUSE)
+    if not memory_files:
+        for numbers in MEMORY_FILES.values():
+            # Libraries use other files then.
+            yield from _test_number(EQUAL, numbers[column], UNKNOWN)
     yield from _test_argument(CLONE[column], FIRST, ANY_BIT, [NAMESPACES],
                               REFUSE)
     yield from _test_argument(IOCTL[column], SECOND, EQUAL, TERMINAL, REFUSE)

@@ -115,32 +115,35 @@ class Starter:
                  interpreters: languages.Interpreters,
                  groups: cgroups.Cgroups | cgroups.NoCgroups) -> None:
         self._options = options
-        self._directory = directory
+        self.directory = directory
         self._spec = spec
+        #: Sandbox of the workers that install dependencies.
+        self.installer_spec = sandbox_spec.enable_network(spec)
         self._interpreters = interpreters
         self._groups = groups
         self.backend = backend
-        self.confinement = confinement.Confinement(spec, backend)
+        self.confinement = confinement.Confinement(
+            spec, backend, groups.controllers)
         self.users: Users | None = None
         if backend.sandboxed and os.geteuid() == 0:
             self.users = Users(options.first_uid)
 
-    def launch(self, image: str, network: bool = False) -> 'Process':
+    def launch(self, image: str, installs: bool = False) -> 'Process':
         """Start the process of a worker; the process is not ready yet.
 
-        :param network: the worker has a network in any case.
+        :param installs: the worker installs dependencies.
         :raises StartFailed: the process could not start.
         """
         name = secrets.token_hex(8)
         try:
             with contextlib.ExitStack() as stack:
-                process = self._launch(name, image, network, stack)
+                process = self._launch(name, image, installs, stack)
                 process.resources = stack.pop_all()
                 return process
         except (OSError, StopIteration) as error:
             raise StartFailed(f'It cannot be started: {error}') from error
 
-    def _launch(self, name: str, image: str, network: bool,
+    def _launch(self, name: str, image: str, installs: bool,
                 stack: contextlib.ExitStack) -> 'Process':
         uid = None
         if self.users:
@@ -148,17 +151,22 @@ class Starter:
             stack.callback(self.users.release_uid, uid)
         group = self._groups.create_group(name)
         stack.callback(group.remove)
-        listener, path = self._directory.listen(name)
+        listener, path = self.directory.listen(name)
         stack.callback(_unlink, path)
         stack.enter_context(listener)
+        events = group.open_memory_events()
+        if events is not None:
+            stack.callback(os.close, events)
         settings = dict(self._create_settings(image, name, stack), uid=uid,
                         listen=f'fd:{listener.fileno()}',
+                        memory_events=events,
                         secret=secrets.token_urlsafe(32))
         stderr = stack.enter_context(
-            tempfile.TemporaryFile(dir=self._directory.path))
-        spec = (sandbox_spec.enable_network(self._spec) if network
-                else self._spec)
-        popen, lifeline, channel = self._execute(spec, uid, listener, stderr)
+            tempfile.TemporaryFile(dir=self.directory.path))
+        spec = self.installer_spec if installs else self._spec
+        popen, lifeline, channel = self._execute(
+            spec, uid, [listener.fileno()]
+            + ([] if events is None else [events]), stderr)
         process = Process(name, popen, lifeline, channel, stderr)
         process.group = group
         process.settings = settings
@@ -167,10 +175,11 @@ class Starter:
         return process
 
     def _execute(self, spec: sandbox_spec.SandboxSpec, uid: int | None,
-                 listener: socket.socket, stderr: typing.IO[bytes]
+                 inherited: list[int], stderr: typing.IO[bytes]
                  ) -> tuple[subprocess.Popen[bytes], int, socket.socket]:
         """Start an agent.
 
+        :param inherited: descriptors for the agent.
         :returns: the process, our end of its standard input, and our end of
             its standard output.
         """
@@ -187,7 +196,7 @@ class Starter:
             popen = subprocess.Popen(
                 command.words, stdin=stdin, stdout=stdout.fileno(),
                 stderr=stderr, env=dict[str, str](), cwd='/',
-                pass_fds=[listener.fileno(), *command.descriptors],
+                pass_fds=[*inherited, *command.descriptors],
                 start_new_session=True)
         except OSError:
             os.close(lifeline)
@@ -212,7 +221,7 @@ class Starter:
         options = self._options
         code, temporary = sandbox_spec.CODE, '/tmp'
         if not self.backend.sandboxed:
-            private = os.path.join(self._directory.path, f'{name}.worker')
+            private = os.path.join(self.directory.path, f'{name}.worker')
             stack.callback(shutil.rmtree, private, ignore_errors=True)
             code = os.path.join(private, 'code')
             temporary = os.path.join(private, 'tmp')
@@ -230,6 +239,8 @@ class Starter:
             'file_size': options.file_size * sandbox_spec.MIB,
             'max_body_size': options.max_package_size * sandbox_spec.MIB,
             'start_timeout': options.start_timeout,
+            'memory_reserve': languages.find_language(image).memory_reserve,
+            'memory_slack': languages.find_language(image).memory_slack,
             **self.confinement.create_settings(code, temporary),
         }
 
@@ -249,6 +260,8 @@ class Process:
     settings: dict[str, typing.Any]
     address: str
     sandboxed: bool
+    memory_size = 0  # of an execution, since the claim
+    image = ''  # of the pool, since the claim
 
     def __init__(self, name: str, popen: subprocess.Popen[bytes],
                  lifeline: int, channel: socket.socket,

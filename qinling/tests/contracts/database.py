@@ -43,15 +43,15 @@ def run_together(*actions):
     results = [None] * len(actions)
     barrier = threading.Barrier(len(actions))
 
-    def work(place):
+    def run(index):
         try:
             barrier.wait(databases.PATIENCE)
-            results[place] = actions[place]()
+            results[index] = actions[index]()
         except BaseException as e:
-            results[place] = e
+            results[index] = e
 
-    threads = [threading.Thread(target=work, args=(place,), daemon=True)
-               for place in range(len(actions))]
+    threads = [threading.Thread(target=run, args=(index,), daemon=True)
+               for index in range(len(actions))]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -64,7 +64,7 @@ class Hostile(process_drivers.ProcessDriverMixin):
         self.assertEqual('success', result['status'], result)
         return result['output']
 
-    def got(self, table):
+    def run_attempts(self, table):
         """Return the results of attempts: ``{label: (attempt, ...)}``."""
         result = self.client.execute(
             {label: entry[0] for label, entry in table.items()})
@@ -75,7 +75,7 @@ class Hostile(process_drivers.ProcessDriverMixin):
     def check_refused(self, table):
         """Check that every attempt failed with an error of the entry."""
         self.assertEqual({}, {
-            label: result for label, result in self.got(table).items()
+            label: result for label, result in self.run_attempts(table).items()
             if not among(result, table[label][1])})
 
     def check_possible(self, table):
@@ -85,10 +85,10 @@ class Hostile(process_drivers.ProcessDriverMixin):
         So only the isolation causes the errors.
         """
         self.assertEqual({}, {
-            label: result for label, result in self.got(table).items()
+            label: result for label, result in self.run_attempts(table).items()
             if among(result, table[label][1])})
 
-    def inside(self):
+    def worker_pids(self):
         """Return the pids of all processes of the worker except the launcher.
         """
         directories = getattr(self.process.group, '_directories', {})
@@ -97,12 +97,12 @@ class Hostile(process_drivers.ProcessDriverMixin):
         with open(os.path.join(directories['pids'], 'cgroup.procs')) as text:
             return [int(line) for line in text]
 
-    def check_calm(self, executors=1):
+    def wait_until_idle(self, executors=1):
         """Check that only the agent and idle executors remain."""
-        self.wait_until(lambda: len(self.inside()) <= 1 + executors
-                        and not any(map(works, self.inside())))
+        self.wait_until(lambda: len(self.worker_pids()) <= 1 + executors
+                        and not any(map(is_running, self.worker_pids())))
 
-    def in_background(self, function, *args, **kwargs):
+    def start_thread(self, function, *args, **kwargs):
         """Return a thread with a running function, joined at clean-up."""
         results = []
         thread = threading.Thread(
@@ -117,7 +117,7 @@ def among(result, errors):
     return isinstance(result, str) and result in errors
 
 
-def works(pid):
+def is_running(pid):
     """Return whether a process is on a processor or waits for a processor."""
     try:
         with open(f'/proc/{pid}/stat') as stat:

@@ -27,7 +27,7 @@ IMAGES = ('qinling/python3:1', 'qinling/python3:2')
 
 #: Short periods, so that the driver notices changes soon.
 FAST = {'ready_timeout': 90, 'claim_timeout': 60, 'request_timeout': 20,
-        'engine_lease': 2, 'orphan_timeout': 2}
+        'engine_lease': 2, 'orphan_timeout': 2, 'network_policy_probe': 'off'}
 
 
 def configuration(kubeconfig, namespace, **values):
@@ -225,7 +225,7 @@ class Real(KubernetesDriverMixin):
     """
 
     options = {'ready_timeout': PATIENCE, 'claim_timeout': 60,
-               'reach': 'proxy'}
+               'reach': 'proxy', 'network_policy_probe': 'off'}
 
     def setUp(self):
         if not (os.environ.get(KUBECONFIG) and os.environ.get(IMAGE)):

@@ -71,7 +71,7 @@ def s3_client(conf):
 
 
 @contextlib.contextmanager
-def answering(status):
+def status_server(status):
     """Yield the URL of a server with one status for every request."""
     class Handler(http.server.BaseHTTPRequestHandler):
         def answer(self):
@@ -85,12 +85,12 @@ def answering(status):
             pass
     with http.server.ThreadingHTTPServer(('127.0.0.1', 0),
                                          Handler) as server:
-        with serving(server) as url:
+        with running_server(server) as url:
             yield url
 
 
 @contextlib.contextmanager
-def cutting(url, sent_limit=None, received_limit=None):
+def cutting_relay(url, sent_limit=None, received_limit=None):
     """Yield the URL of a relay that cuts connections.
 
     :param sent: number of bytes to the server at ``url`` before the cut.
@@ -110,7 +110,7 @@ def cutting(url, sent_limit=None, received_limit=None):
     class Relay(socketserver.ThreadingTCPServer):
         daemon_threads = True
     with Relay(('127.0.0.1', 0), Handler) as server:
-        with serving(server) as relay:
+        with running_server(server) as relay:
             yield relay
 
 
@@ -131,7 +131,7 @@ def pump(source, sink, limit):
 
 
 @contextlib.contextmanager
-def serving(server):
+def running_server(server):
     """Yield the URL of a running server of the standard library."""
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
@@ -143,7 +143,7 @@ def serving(server):
 
 
 @contextlib.contextmanager
-def silent():
+def silent_server():
     """Yield the URL of a server that accepts connections and never answers."""
     with socket.create_server(('127.0.0.1', 0)) as server:
         yield 'http://127.0.0.1:%d' % server.getsockname()[1]

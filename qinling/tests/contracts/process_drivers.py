@@ -26,7 +26,8 @@ def config(**values):
 
 
 OTHER_IMAGE = languages.Language(
-    'python', 'python.py', arguments=('-I', '-S', '-u', '-B'))
+    'python', 'python.py', arguments=('-I', '-S', '-u', '-B'),
+    memory_reserve=1 << 30, memory_slack=32 << 20)
 
 
 class ProcessDriverMixin:

@@ -14,15 +14,15 @@ class Relay(fixtures.Fixture):
     """Relay of connections to a port of this machine, listening at ``port``.
     """
 
-    def __init__(self, to):
+    def __init__(self, target_port):
         super().__init__()
-        self._to = to
+        self._target_port = target_port
 
     def _setUp(self):
         self._sockets = []
-        self._speaks = threading.Event()
-        self._speaks.set()
-        self.addCleanup(self._speaks.set)
+        self._flowing = threading.Event()
+        self._flowing.set()
+        self.addCleanup(self._flowing.set)
         self.port = ports.free()
         self.start()
         self.addCleanup(self.stop)
@@ -38,24 +38,24 @@ class Relay(fixtures.Fixture):
         """Break all connections, and refuse new connections."""
         # Only a shutdown wakes the thread that accepts; the connection that
         # it was making must break, too.
-        self._end(self._listener)
+        self._close(self._listener)
         self._accepting.join()
         for sock in self._sockets:
-            self._end(sock)
+            self._close(sock)
         self._sockets.clear()
 
-    def _end(self, sock):
+    def _close(self, sock):
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
         sock.close()
 
     def pause(self):
         """Hold all connections, and accept more, but pass no data on."""
-        self._speaks.clear()
+        self._flowing.clear()
 
     def resume(self):
         """Pass on the delayed data, and all later data."""
-        self._speaks.set()
+        self._flowing.set()
 
     def _accept(self, listener):
         while True:
@@ -65,10 +65,11 @@ class Relay(fixtures.Fixture):
                 return
             self._sockets.append(here)
             try:
-                there = socket.create_connection(('127.0.0.1', self._to))
+                there = socket.create_connection(('127.0.0.1',
+                                                  self._target_port))
             except OSError:
                 # The client sees the closed connection and may try again.
-                self._end(here)
+                self._close(here)
                 continue
             self._sockets.append(there)
             for pair in ((here, there), (there, here)):
@@ -78,7 +79,7 @@ class Relay(fixtures.Fixture):
     def _copy(self, source, sink):
         try:
             while data := source.recv(65536):
-                self._speaks.wait()
+                self._flowing.wait()
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
         except OSError:

@@ -20,19 +20,19 @@ class Stream:
     """
 
     def __init__(self, size, fails_at=None):
-        self._left = size
-        self._until_fault = size + 1 if fails_at is None else fails_at
+        self._remaining = size
+        self._bytes_until_fault = size + 1 if fails_at is None else fails_at
         self.largest = 0
 
     def read(self, size=-1):
         if size < 0:
-            raise AssertionError('The stream is read whole.')
+            raise AssertionError('The whole stream is read.')
         self.largest = max(self.largest, size)
-        if self._until_fault <= 0:
+        if self._bytes_until_fault <= 0:
             raise OSError('The line is dead.')
-        size = min(size, self._left)
-        self._left -= size
-        self._until_fault -= size
+        size = min(size, self._remaining)
+        self._remaining -= size
+        self._bytes_until_fault -= size
         return b'\5' * size
 
 
@@ -44,7 +44,7 @@ class StorageContract:
     """
 
     LARGE = 20 * 1024 * 1024
-    #: Bytes at once that are not the whole.
+    #: Maximum of bytes per read.
     PIECE = 4 * 1024 * 1024
 
     def setUp(self):

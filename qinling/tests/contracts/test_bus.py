@@ -10,7 +10,9 @@ from oslotest import base
 
 from qinling.core.execution import records
 from qinling.core import targets
+from qinling.db import crud
 from qinling.db import engines
+from qinling.db import models
 from qinling.engine import endpoint
 from qinling import exception
 from qinling import message_bus
@@ -32,7 +34,7 @@ class BusTest(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        self.url = self.useFixture(servers.Vhost()).url
+        self.url = self.useFixture(servers.VirtualHost()).url
         self.relay = self.useFixture(relays.Relay(5672))
         self.db = self.useFixture(databases.Database()).db
 
@@ -45,10 +47,11 @@ class BusTest(base.BaseTestCase):
         self.addCleanup(transport.cleanup)
         return conf, transport
 
-    def serve(self, name, **answers):
+    def serve(self, name, url=None, **answers):
+        """Return the fake engine of a new server."""
         engine = fixtures.FakeEngine()
         engine.answers.update(answers)
-        conf, bus = self.bus(self.url)
+        conf, bus = self.bus(url or self.url)
         server = message_bus.create_server(
             conf, bus, name, endpoint.Endpoint(engine, 3))
         server.start()
@@ -62,9 +65,11 @@ class BusTest(base.BaseTestCase):
     def client(self):
         conf, bus = self.bus(
             self.url.replace(':5672', f':{self.relay.port}'))
-        return rpc.EngineClient(conf, bus, self.db)
+        client = rpc.EngineClient(conf, bus, self.db)
+        self.addCleanup(client.close)
+        return client
 
-    def refused(self, client):
+    def check_unavailable(self, client):
         """Check that all kinds of calls are rejected as unavailable."""
         calls = ((client.run, MESSAGE, TARGET),
                  (client.start, MESSAGE, TARGET),
@@ -84,7 +89,7 @@ class BusTest(base.BaseTestCase):
             thread.join(databases.PATIENCE)
         self.assertEqual([503] * 4, results)
 
-    def works(self, client):
+    def check_works(self, client):
         def pool():
             try:
                 return client.pool_capacity('r')
@@ -101,27 +106,78 @@ class TestOutages(BusTest):
 
     def test_bus_restart(self):
         client = self.client()
-        self.works(client)
+        self.check_works(client)
         for _ in range(2):
             self.relay.stop()
-            self.refused(client)
+            self.check_unavailable(client)
             self.relay.start()
-            self.works(client)
+            self.check_works(client)
 
     def test_bus_missing_at_start(self):
         self.relay.stop()
         client = self.client()
-        self.refused(client)
+        self.check_unavailable(client)
         self.relay.start()
-        self.works(client)
+        self.check_works(client)
 
     def test_bus_that_does_not_answer(self):
         client = self.client()
-        self.works(client)
+        self.check_works(client)
         self.relay.pause()
-        self.refused(client)
+        self.check_unavailable(client)
         self.relay.resume()
-        self.works(client)
+        self.check_works(client)
+
+
+class TestOtherEngines(BusTest):
+    """Executions that one engine refuses or does not answer."""
+
+    def setUp(self):
+        super().setUp()
+        for name in 'ab':
+            engines.heartbeat(self.db, name)
+        self.ended = records.Ended(
+            status='success', result='{}', reason=None,
+            updated_at=models.now())
+
+    def add(self, **values):
+        """Return the message of a new execution."""
+        id = self.db.write(lambda tx: crud.insert(
+            tx, models.Execution, project_id='p', function_id='f',
+            status='running', **values))
+        return dataclasses.replace(MESSAGE, id=id)
+
+    def test_refusal(self):
+        refusing = self.serve('a', run=exception.Unavailable(
+            reason='the engine is stopping.'))
+        self.serve('b', run=self.ended)
+        client = self.client()
+        databases.wait_until(lambda: self.is_success(client)
+                             and refusing.calls)
+        for _ in range(4):
+            self.assertTrue(self.is_success(client))
+
+    def is_success(self, client):
+        return client.run(self.add(), TARGET).status == 'success'
+
+    def test_refusal_of_a_claimed_execution_is_final(self):
+        refusing = self.serve('a', run=exception.Unavailable(
+            reason='the engine is stopping.'))
+        self.assertRaises(exception.Unavailable, self.client().run,
+                          self.add(owner='b'), TARGET)
+        self.assertEqual(1, refusing.verbs().count('run'))
+
+    def test_silent_engine(self):
+        relay = self.useFixture(relays.Relay(5672))
+        self.serve('a', self.url.replace(':5672', f':{relay.port}'),
+                   run=self.ended)
+        self.serve('b', run=self.ended)
+        client = self.client()
+        self.assertTrue(self.is_success(client))
+        relay.pause()
+        for _ in range(3):
+            self.assertTrue(self.is_success(client))
+        relay.resume()
 
 
 class TestAnswers(BusTest):
@@ -139,9 +195,6 @@ class TestAnswers(BusTest):
         self.assertEqual({'total': 4, 'available': 1},
                          client.pool_capacity('r'))
         self.assertEqual(6, len(client.list_workers('f', 0)))
-        self.assertFalse(client.has_workers('r'))
-        servers[1].answers['has_workers'] = True
-        self.assertTrue(client.has_workers('r'))
         client.scale_down(TARGET, 3)
         databases.wait_until(lambda: 3 == sum(
             call[2] for engine in servers for call in engine.calls
@@ -154,8 +207,6 @@ class TestAnswers(BusTest):
             engines.heartbeat(self.db, name)
         self.assertEqual({'total': 2, 'available': 2},
                          client.pool_capacity('r'))
-        # It could have some.
-        self.assertRaises(exception.Unavailable, client.has_workers, 'r')
         engines.prune_stalled(self.db, 0)
         self.assertEqual([], engines.list_alive(self.db, 60))
 
@@ -238,7 +289,7 @@ class TestDraining(BusTest):
             while not stop.is_set():
                 try:
                     client.prepare(timeout=databases.PATIENCE).call(
-                        {}, 'has_workers', runtime_id='r')
+                        {}, 'list_workers', function_id='f', version=0)
                 except message_bus.oslo_messaging.MessagingException as e:
                     failed.append(e)
         threads = [threading.Thread(target=call) for _ in range(4)]

@@ -3,13 +3,14 @@
 
 import functools
 import threading
+from unittest import mock
 
 from oslotest import base
-import sqlalchemy as sa
 
 from qinling.db import batch_writer
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import prepared
 from qinling import exception
 from qinling.tests.contracts import database
 from qinling.tests import databases
@@ -38,62 +39,67 @@ def count(id, number=1):
     return lambda tx: batch_writer.defer_increment(tx, id, number, end)
 
 
-class Groups(database.OnDatabase):
+class Batches(database.OnDatabase):
     """Tests of batches on every database."""
 
     def setUp(self):
         super().setUp()
-        self.found = {}
+        self.results = {}
 
     def gather(self, *actions):
         """Queue actions, run the batch, and return the results in order."""
-        first, go = threading.Event(), threading.Event()
+        blocked, unblock = threading.Event(), threading.Event()
 
-        def hold(tx):
-            first.set()
-            go.wait(databases.PATIENCE)
+        def block(tx):
+            blocked.set()
+            unblock.wait(databases.PATIENCE)
         threads = [threading.Thread(
-            target=self.db.write, args=(hold,), daemon=True,
+            target=self.db.write, args=(block,), daemon=True,
             kwargs={'batch': True})]
         threads[0].start()
-        first.wait(databases.PATIENCE)
-        for place, action in enumerate(actions):
+        blocked.wait(databases.PATIENCE)
+        for index, action in enumerate(actions):
             threads.append(threading.Thread(
-                target=self.submit, args=(place, action), daemon=True))
+                target=self.submit, args=(index, action), daemon=True))
             threads[-1].start()
             databases.wait_until(
-                lambda: len(self.db._batches._queue) == place + 1)
-        go.set()
+                lambda: len(self.db._batches._queue) == index + 1)
+        unblock.set()
         for thread in threads:
             thread.join(databases.PATIENCE)
             self.assertFalse(thread.is_alive())
-        return [self.found[place] for place in range(len(actions))]
+        return [self.results[index] for index in range(len(actions))]
 
     def submit(self, place, action):
         try:
-            self.found[place] = self.db.write(action, batch=True)
+            self.results[place] = self.db.write(action, batch=True)
         except BaseException as e:
-            self.found[place] = e
+            self.results[place] = e
 
     def names(self):
         return sorted(row.name for row in self.db.read(
             lambda tx: crud.select(tx, models.Runtime)))
 
-    def heard(self, event):
-        """Record the calls of a listener of the writing engine."""
+    def record_calls(self, module, name):
+        """Record the arguments of the calls of a function."""
         calls = []
-        sa.event.listen(self.db.engine, event,
-                        lambda *args: calls.append(args))
+        function = getattr(module, name)
+
+        def record(*args):
+            calls.append(args)
+            return function(*args)
+        patcher = mock.patch.object(module, name, record)
+        patcher.start()
+        self.addCleanup(patcher.stop)
         return calls
 
-    def counted(self, id):
+    def read_count(self, id):
         return self.get(models.Function, id).count
 
     def test_batches_share_a_commit(self):
-        commits = self.heard('commit')
+        commits = self.record_calls(batch_writer, 'run_writes')
         self.assertEqual(
             ['a', 'b', 'c'], self.gather(add('a'), add('b'), add('c')))
-        # One for what held the line.
         self.assertEqual(2, len(commits))
         self.assertEqual(['a', 'b', 'c'], self.names())
 
@@ -106,11 +112,11 @@ class Groups(database.OnDatabase):
         self.assertEqual(['a', 'c', 'e'], self.names())
 
     def test_database_faults_do_not_affect_other_actions(self):
-        def twice(tx):
+        def insert_twice(tx):
             for _ in range(2):
                 crud.insert(tx, models.Runtime, **databases.sample(
                     models.Runtime, id='x'))
-        results = self.gather(add('a'), twice, add('c'))
+        results = self.gather(add('a'), insert_twice, add('c'))
         self.assertIsInstance(results[1], crud.DuplicateEntry)
         self.assertEqual(['a', 'c'], self.names())
 
@@ -126,27 +132,28 @@ class Groups(database.OnDatabase):
         self.assertEqual(([1], []), (tries, self.names()))
 
     def test_rolled_back_rows_are_read_again(self):
-        def look(tx):
+        def insert_and_count(tx):
             add('counted')(tx)
             return crud.count(tx, models.Runtime)
-        results = self.gather(add('a', Fault('it')), look)
+        results = self.gather(add('a', Fault('it')), insert_and_count)
         self.assertEqual(1, results[1])
 
     def test_increments_of_a_row_are_combined(self):
         first, second = (self.insert(models.Function) for _ in range(2))
-        statements = self.heard('before_cursor_execute')
+        statements = self.record_calls(prepared, '_execute')
         self.gather(count(first), count(second, 2), count(first, 3),
                     count(second, -2))
-        self.assertEqual((4, 0), (self.counted(first), self.counted(second)))
+        self.assertEqual((4, 0),
+                         (self.read_count(first), self.read_count(second)))
         self.assertEqual(1, sum(
-            'UPDATE' in statement for _, _, statement, *_ in statements))
+            'UPDATE' in form.sql for _, form, _ in statements))
 
     def test_failed_increments_do_not_affect_other_actions(self):
         id = self.insert(models.Function)
         results = self.gather(count(id), count('none'), count(id), add('a'))
         self.assertIsInstance(results.pop(1), exception.FunctionNotFound)
         self.assertEqual([None, None, 'a'], results)
-        self.assertEqual(2, self.counted(id))
+        self.assertEqual(2, self.read_count(id))
 
     def test_increments_roll_back_with_their_action(self):
         id = self.insert(models.Function)
@@ -158,16 +165,16 @@ class Groups(database.OnDatabase):
             self.assertRaises(Fault, functools.partial(
                 self.db.write, action, batch=together))
             self.db.write(add(f'after {together}'), batch=together)
-        self.assertEqual(0, self.counted(id))
+        self.assertEqual(0, self.read_count(id))
 
 
-class TestGroupsOnSqlite(Groups, base.BaseTestCase):
+class TestBatchesOnSqlite(Batches, base.BaseTestCase):
     backend = 'sqlite'
 
 
-class TestGroupsOnPostgresql(Groups, base.BaseTestCase):
+class TestBatchesOnPostgresql(Batches, base.BaseTestCase):
     backend = 'postgresql'
 
 
-class TestGroupsOnMariadb(Groups, base.BaseTestCase):
+class TestBatchesOnMariadb(Batches, base.BaseTestCase):
     backend = 'mariadb'

@@ -7,6 +7,7 @@ import itertools
 from oslotest import base
 
 from qinling.db import crud
+from qinling.db import filtering
 from qinling.db import models
 from qinling.tests.contracts import database
 from qinling.tests import databases
@@ -22,10 +23,10 @@ class Pages(database.OnDatabase):
 
     def setUp(self):
         super().setUp()
-        self.db.write(self._fill)
+        self.db.write(self._insert_rows)
 
     @staticmethod
-    def _fill(tx):
+    def _insert_rows(tx):
         for number in range(18):
             created = START + datetime.timedelta(seconds=number // 3)
             updated = None if number % 2 else (
@@ -71,7 +72,7 @@ class Pages(database.OnDatabase):
             self.assertEqual(rows[::-1], backwards)
 
     def test_pages_of_filtered_rows(self):
-        filters = [crud.filter_condition(models.Function, 'name', 'eq:b')]
+        filters = [filtering.filter_condition(models.Function, 'name', 'eq:b')]
         whole = [row.id for row in self.page(filters=filters)]
         self.assertEqual(3, len(whole))
         self.assertEqual(whole, self.walk(2, filters=filters))
@@ -106,29 +107,29 @@ class Filters(database.OnDatabase):
         for text in self.TEXTS:
             self.insert(models.Execution, description=text)
 
-    def found(self, text, name='description', model=models.Execution):
+    def filter_values(self, text, name='description', model=models.Execution):
         rows = self.db.read(lambda tx: crud.select_page(
             tx, fixtures.caller(), model,
-            [crud.filter_condition(model, name, text)]))
+            [filtering.filter_condition(model, name, text)]))
         return {getattr(row, name) for row in rows}
 
     def test_equal(self):
         for text in self.TEXTS:
             if text is not None and not text.startswith('eq:'):
-                self.assertEqual({text}, self.found(text))
-                self.assertEqual({text}, self.found(f'eq:{text}'))
-        self.assertEqual({'eq:a'}, self.found('eq:eq:a'))
-        self.assertEqual({'a'}, self.found('eq:a'))
+                self.assertEqual({text}, self.filter_values(text))
+                self.assertEqual({text}, self.filter_values(f'eq:{text}'))
+        self.assertEqual({'eq:a'}, self.filter_values('eq:eq:a'))
+        self.assertEqual({'a'}, self.filter_values('eq:a'))
 
     def test_unknown_operators_are_part_of_the_value(self):
         self.insert(models.Execution, description='foo:a')
         self.insert(models.Execution, description=':a')
         for text in ('foo:a', ':a'):
-            self.assertEqual({text}, self.found(text))
+            self.assertEqual({text}, self.filter_values(text))
 
     def test_not_equal(self):
         self.assertEqual(set(self.TEXTS) - {'a', None},
-                         self.found('neq:a'))
+                         self.filter_values('neq:a'))
 
     def test_order(self):
         words = {'a', 'b', 'c'}
@@ -136,27 +137,28 @@ class Filters(database.OnDatabase):
                                ('gte:b', {'b', 'c'}),
                                ('lt:c', {'a', 'b'}),
                                ('lte:a', {'a'})):
-            self.assertEqual(expected, self.found(text) & words)
+            self.assertEqual(expected, self.filter_values(text) & words)
 
     def test_lists(self):
-        self.assertEqual({'a', 'c'}, self.found('in:a,c,none'))
-        self.assertEqual({''}, self.found('in:'))
+        self.assertEqual({'a', 'c'}, self.filter_values('in:a,c,none'))
+        self.assertEqual({''}, self.filter_values('in:'))
         self.assertEqual(set(self.TEXTS) - {'a', 'c', None},
-                         self.found('nin:a,c'))
+                         self.filter_values('nin:a,c'))
 
     def test_part(self):
-        self.assertEqual({'by job 😀'}, self.found('has:job'))
-        self.assertEqual({'by job 😀'}, self.found('has:😀'))
-        self.assertEqual(set(self.TEXTS) - {None}, self.found('has:'))
+        self.assertEqual({'by job 😀'}, self.filter_values('has:job'))
+        self.assertEqual({'by job 😀'}, self.filter_values('has:😀'))
+        self.assertEqual(set(self.TEXTS) - {None}, self.filter_values('has:'))
 
     def test_part_escapes_wildcards(self):
         for text in ('_', '%', '/', '\\'):
-            self.assertEqual({f'a{text}b'}, self.found(f'has:a{text}b'))
-            self.assertEqual({f'a{text}b'}, self.found(f'has:{text}'))
+            self.assertEqual({f'a{text}b'},
+                             self.filter_values(f'has:a{text}b'))
+            self.assertEqual({f'a{text}b'}, self.filter_values(f'has:{text}'))
 
     def test_values_are_escaped(self):
         for text in ("' OR 1=1 --", 'has:\' OR \'\'=\'', 'in:\'),(\'a'):
-            self.assertEqual(set(), self.found(text))
+            self.assertEqual(set(), self.filter_values(text))
 
     def test_other_columns(self):
         self.insert(models.Execution, function_id='g', status='error',
@@ -166,7 +168,7 @@ class Filters(database.OnDatabase):
                                               {'error'}),
                 ('function_id', 'has:f', {'f'}),
                 ('project_id', 'in:default,other', {'default'})):
-            self.assertEqual(expected, self.found(text, name))
+            self.assertEqual(expected, self.filter_values(text, name))
 
 
 class TestPagesOnSqlite(Pages, base.BaseTestCase):

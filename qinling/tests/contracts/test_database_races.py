@@ -11,7 +11,7 @@ from qinling.tests import fixtures
 ROUNDS = 8
 
 
-def outcome(action):
+def return_error(action):
     """Return a function that returns the error of an action, or ``None``."""
     def call():
         try:
@@ -34,8 +34,8 @@ class Races:
         for _ in range(ROUNDS):
             runtime = self.core.runtime()
             created, deleted = database.run_together(
-                outcome(lambda: self.core.function(runtime_id=runtime)),
-                outcome(lambda: self.services.runtimes.delete(
+                return_error(lambda: self.core.function(runtime_id=runtime)),
+                return_error(lambda: self.services.runtimes.delete(
                     self.ctx, runtime)))
             self.assertIn((created, deleted), (
                 (None, exception.RuntimeInUse), (exception.Invalid, None)))
@@ -47,9 +47,9 @@ class Races:
         for _ in range(ROUNDS):
             function = self.core.function().id
             ran, deleted = database.run_together(
-                outcome(lambda: self.services.triggers.fire(
+                return_error(lambda: self.services.triggers.fire(
                     self.ctx, fixtures.execution_request(function))),
-                outcome(lambda: self.services.functions.delete(
+                return_error(lambda: self.services.functions.delete(
                     self.ctx, function)))
             self.assertIsNone(deleted)
             self.assertIn(ran, (None, exception.FunctionNotFound))
@@ -58,9 +58,9 @@ class Races:
         for number in range(ROUNDS):
             function = self.core.function().id
             created, deleted = database.run_together(
-                outcome(lambda: self.services.aliases.create(self.ctx, {
+                return_error(lambda: self.services.aliases.create(self.ctx, {
                     'name': f'a{number}', 'function_id': function})),
-                outcome(lambda: self.services.functions.delete(
+                return_error(lambda: self.services.functions.delete(
                     self.ctx, function)))
             self.assertIn((created, deleted), (
                 (None, exception.FunctionInUse),
@@ -69,7 +69,7 @@ class Races:
     def test_concurrent_deletes_of_a_function(self):
         for _ in range(ROUNDS):
             function = self.core.function().id
-            outcomes = database.run_together(*[outcome(
+            outcomes = database.run_together(*[return_error(
                 lambda: self.services.functions.delete(
                     self.ctx, function))] * 2)
             self.assertEqual({None, exception.FunctionNotFound}, set(outcomes))

@@ -15,7 +15,7 @@ from qinling.tests import databases
 EMOJI = 'naïve 😀 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 漢字'
 
 
-def described(engine):
+def describe_tables(engine):
     """Return a description of all tables of a database."""
     inspector = sa.inspect(engine)
     description = {}
@@ -31,18 +31,22 @@ def described(engine):
                 'constrained_columns'],
             'foreign': _sorted(inspector.get_foreign_keys(table)),
             'unique': _sorted(inspector.get_unique_constraints(table)),
-            'indexes': _sorted(inspector.get_indexes(table))}
+            'indexes': _sorted(
+                dict(index, dialect_options={
+                    name: str(value) for name, value
+                    in index.get('dialect_options', {}).items()})
+                for index in inspector.get_indexes(table))}
     return description
 
 
 def _sorted(things):
     """Sort constraints by content, since databases choose different names."""
     return sorted((sorted((key, str(value)) for key, value in thing.items()
-                          if key != 'name' or not _made_up(value))
+                          if key != 'name' or not _is_generated(value))
                    for thing in things), key=str)
 
 
-def _made_up(name):
+def _is_generated(name):
     return name is None or 'fk' in name or 'ibfk' in name
 
 
@@ -62,8 +66,8 @@ class Schema(database.OnDatabase):
         reference = self.useFixture(
             databases.Database(self.backend, empty=True))
         models.Base.metadata.create_all(reference.db.engine)
-        self.assertEqual(described(reference.db.engine),
-                         described(self.db.engine))
+        self.assertEqual(describe_tables(reference.db.engine),
+                         describe_tables(self.db.engine))
 
     def test_upgrade_of_the_newest_revision(self):
         self.insert(models.Runtime)

@@ -117,7 +117,7 @@ class Reaching(hostilities.Hostile):
             'groups': (('files.names', '/sys/fs/cgroup'), HIDDEN),
         }
 
-    def more_files(self):
+    def harmful_files(self):
         """Return attempts with harmful consequences on success."""
         return {
             'root of the agent': (('files.read_by_root_of', 1,
@@ -135,7 +135,7 @@ class Reaching(hostilities.Hostile):
                                     REFUSED),
         }
 
-    def machine(self):
+    def machine_resources(self):
         """Return attempts on resources shared by the whole machine."""
         prefix = self.driver._interpreters.python.paths[0]
         return {
@@ -155,7 +155,7 @@ class Reaching(hostilities.Hostile):
             'virtual machines': (('files.read', '/dev/kvm'), HIDDEN),
         }
 
-    def others(self):
+    def other_workers(self):
         """Return attempts on the agent and on another function's worker."""
         return {
             'code of another function': (
@@ -194,7 +194,7 @@ class Reaching(hostilities.Hostile):
                                   {'EPERM'})
              for family, kind in FAMILIES}
 
-    def more_processes(self):
+    def harmful_processes(self):
         return {
             'clone3': (('processes.clone3', seccomp.CLONE3), {'ENOSYS'}),
             'future call': (('processes.call', seccomp.NEWEST + 1),
@@ -236,7 +236,7 @@ class Reaching(hostilities.Hostile):
                                 {'ECONNREFUSED', 'EPERM'}),
         }
 
-    def more_network(self):
+    def harmful_network(self):
         return {
             'loopback 6': (('network.connect', '::1', self.port),
                            OTHER_NET | {'EADDRNOTAVAIL'}),
@@ -254,16 +254,16 @@ class Refused(Reaching):
     def test_files(self):
         self.start('several')
         self.check_refused(self.files())
-        self.check_refused(self.more_files())
-        self.check_refused(self.machine())
-        self.check_refused(self.others())
+        self.check_refused(self.harmful_files())
+        self.check_refused(self.machine_resources())
+        self.check_refused(self.other_workers())
         with open(self.canary) as source:
             self.assertEqual('the password', source.read())
 
     def test_processes(self):
         self.start('several')
         self.check_refused(self.processes())
-        self.check_refused(self.more_processes())
+        self.check_refused(self.harmful_processes())
         self.assertIsNone(self.victim.poll())
         self.assertEqual(1, self.client.status()['executors'][0][
             'executions'] - 1)
@@ -275,7 +275,7 @@ class Refused(Reaching):
     def test_network(self):
         self.start('several')
         self.check_refused(self.network())
-        self.check_refused(self.more_network())
+        self.check_refused(self.harmful_network())
         self.assertRaises(BlockingIOError, self.server.accept)
         self.client.execute({'datagram': [
             'network.send', '127.0.0.1', self.port]})
@@ -287,7 +287,7 @@ class Refused(Reaching):
             self.skipTest('Landlock of this kernel does not scope signals')
         self.start()
         neighbour = self.connect(self.worker)
-        thread, results = self.in_background(
+        thread, results = self.start_thread(
             neighbour.execute, 'processes.wait_for_file', '/tmp/end',
             execution_id='waiting')
         self.wait_until(lambda: self.client.status()['busy'])
@@ -362,7 +362,7 @@ class TestWithout(Reaching, base.BaseTestCase):
     def test_files(self):
         self.start('several')
         self.check_possible(self.files())
-        got = self.got(self.files())
+        got = self.run_attempts(self.files())
         for label in ('plain', 'symlink', 'hard link', 'dots',
                       'root of a process', 'directory of a process'):
             self.assertEqual('the password', got[label], label)

@@ -18,7 +18,7 @@ from qinling.tests import databases
 from qinling.tests import fixtures
 
 ROUNDS = 6
-#: Requests of one kind at once.
+#: Number of concurrent equal requests.
 MANY = 4
 _KEY = models.IdempotencyKey
 
@@ -31,14 +31,14 @@ class Repeats:
         self.core = self.useFixture(fixtures.Core(self.backend))
         self.ctx = fixtures.caller()
         self.function = self.core.function().id
-        # Another host: it shares nothing but the database.
-        self.other = services.create_services(
+        # The other host shares only the database.
+        self.other_host = services.create_services(
             self.core.conf, self.core.database.open(), self.core.engine,
             self.core.backends)
-        self.hosts = (self.core.services, self.other)
-        self.addCleanup(self.other.close)
+        self.hosts = (self.core.services, self.other_host)
+        self.addCleanup(self.other_host.close)
 
-    def at_once(self, action):
+    def run_on_all_hosts(self, action):
         """Return the results of an action, run on all hosts simultaneously."""
         return database.run_together(*[
             lambda host=host: action(host)
@@ -52,7 +52,7 @@ class Repeats:
             once)
         return row.id, once.repeated, row.status
 
-    def runs(self):
+    def count_executions(self):
         return self.core.row(models.Function, self.function).count
 
     def check(self, results):
@@ -64,12 +64,12 @@ class Repeats:
     def test_executions(self):
         for number in range(ROUNDS):
             for sync in (True, False):
-                results = self.at_once(lambda host: self.create(
+                results = self.run_on_all_hosts(lambda host: self.create(
                     host, f'{number} {sync}', sync=sync))
                 self.check(results)
                 self.assertEqual({'success' if sync else 'running'},
                                  {status for *_, status in results})
-        self.assertEqual(2 * ROUNDS, self.runs())
+        self.assertEqual(2 * ROUNDS, self.count_executions())
         self.assertEqual((ROUNDS, ROUNDS), tuple(
             self.core.engine.verbs().count(verb)
             for verb in ('run', 'start')))
@@ -84,27 +84,27 @@ class Repeats:
         self.core.engine.answers['run'] = run
         polls = []
         for host in self.hosts:
-            self.spy(host, polls)
-        ends = []
-        thread = threading.Thread(target=lambda: ends.extend(
-            self.at_once(lambda host: self.create(host, 'key'))))
+            self.record_polls(host, polls)
+        results = []
+        thread = threading.Thread(target=lambda: results.extend(
+            self.run_on_all_hosts(lambda host: self.create(host, 'key'))))
         thread.start()
         databases.wait_until(lambda: len(set(polls)) == MANY - 1)
-        self.assertEqual([], ends)
+        self.assertEqual([], results)
         go.set()
         thread.join(databases.PATIENCE)
-        self.check(ends)
-        self.assertEqual({'success'}, {status for *_, status in ends})
-        self.assertEqual(1, self.runs())
+        self.check(results)
+        self.assertEqual({'success'}, {status for *_, status in results})
+        self.assertEqual(1, self.count_executions())
 
-    def spy(self, host, polls):
+    def record_polls(self, host, polls):
         """Record the threads that poll an execution."""
         get = host.executions.get
 
-        def note(ctx, id):
+        def record_and_get(ctx, id):
             polls.append(threading.get_ident())
             return get(ctx, id)
-        host.executions.get = note
+        host.executions.get = record_and_get
 
     def test_different_requests_are_independent(self):
         """Accept different requests at the same time."""
@@ -114,7 +114,7 @@ class Repeats:
                     host, f'{number} {place}', sync=False)
                 for place in range(MANY) for host in self.hosts])
             self.assertEqual(MANY, len({id for id, *_ in results}))
-        self.assertEqual(ROUNDS * MANY, self.runs())
+        self.assertEqual(ROUNDS * MANY, self.count_executions())
 
     def test_one_key_for_different_requests(self):
         for number in range(ROUNDS):
@@ -128,7 +128,7 @@ class Repeats:
                 lambda: attempt(self.hosts[0], 'a'),
                 lambda: attempt(self.hosts[1], 'b'))
             self.assertEqual(1, results.count(None), results)
-        self.assertEqual(ROUNDS, self.runs())
+        self.assertEqual(ROUNDS, self.count_executions())
 
     def test_deliveries(self):
         webhook = self.core.services.webhooks.create(
@@ -140,8 +140,8 @@ class Repeats:
                     'POST', {'webhook-id': str(number)}, '', lambda: b''))
             return row.id, repeated
         for number in range(ROUNDS):
-            self.check(self.at_once(deliver))
-        self.assertEqual(ROUNDS, self.runs())
+            self.check(self.run_on_all_hosts(deliver))
+        self.assertEqual(ROUNDS, self.count_executions())
         self.assertEqual(0, self.core.row(models.Webhook, webhook).refused)
 
     def test_expired_keys(self):
@@ -149,10 +149,10 @@ class Repeats:
             self.create(self.hosts[0], 'key', sync=False)
             self.core.db.write(lambda tx: crud.update_all(tx, _KEY, {
                 'created_at': models.now() - datetime.timedelta(hours=25)}))
-            self.check(self.at_once(lambda host: self.create(
+            self.check(self.run_on_all_hosts(lambda host: self.create(
                 host, 'key', sync=False)))
             self.core.db.write(lambda tx: crud.delete_all(tx, _KEY))
-        self.assertEqual(2 * ROUNDS, self.runs())
+        self.assertEqual(2 * ROUNDS, self.count_executions())
 
     def test_concurrent_purge(self):
         old = [idempotency.create_request(str(number), ('old',))
@@ -161,16 +161,17 @@ class Repeats:
             idempotency.reserve(tx, once, 'id') for once in old])
         self.core.db.write(lambda tx: crud.update_all(tx, _KEY, {
             'created_at': models.now() - datetime.timedelta(hours=25)}))
-        self.useFixture(base.fixtures.MonkeyPatch(
-            'qinling.core.idempotency.MAX_BATCH_ROWS', 7))
+
+        def purge():
+            while idempotency.purge(self.core.db, 7):
+                pass
         results = database.run_together(
-            lambda: idempotency.purge(self.core.db),
-            lambda: idempotency.purge(self.core.db),
+            purge, purge,
             *[lambda host=host, place=place: self.create(
                 host, str(place), sync=False)
               for place in range(MANY) for host in self.hosts])
         self.assertEqual(MANY, len({id for id, *_ in results[2:]}))
-        idempotency.purge(self.core.db)
+        purge()
         self.assertEqual(MANY, self.core.db.read(
             lambda tx: crud.count(tx, _KEY)))
 

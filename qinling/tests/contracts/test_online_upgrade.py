@@ -36,14 +36,14 @@ class OnlineUpgrade:
             'SELECT id FROM executions').all())
 
     def upgrade(self):
-        """Start the upgrade in a thread; store errors in ``failed``."""
-        self.failed = []
+        """Start the upgrade in a thread; store errors in ``errors``."""
+        self.errors = []
 
         def run():
             try:
                 migration.upgrade(self.db)
             except Exception as e:
-                self.failed.append(e)
+                self.errors.append(e)
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         return thread
@@ -58,7 +58,7 @@ class OnlineUpgrade:
                     timeout=databases.PATIENCE))
                 self.use(second)
         upgrade.join(databases.PATIENCE)
-        self.assertEqual([], self.failed)
+        self.assertEqual([], self.errors)
         self.assertEqual(migration.head(self.db),
                          migration.current(self.db))
         # The connection is as it was: the settings were for the upgrade.
@@ -74,10 +74,10 @@ class OnlineUpgrade:
             connection.exec_driver_sql('SELECT id FROM executions').all()
             error = self.assertRaises(
                 FAULTS, online_ddl.retry,
-                lambda: online_ddl.retry(self.once, tries=1), tries=1)
+                lambda: online_ddl.retry(self.read_once, tries=1), tries=1)
         self.assertTrue(online_ddl.is_lock_timeout(error))
 
-    def once(self):
+    def read_once(self):
         with self.db.engine.begin() as connection:
             connection.exec_driver_sql(self.impatient)
             connection.exec_driver_sql(

@@ -86,7 +86,7 @@ class OrchestratorContract:
 
     def test_pool_refills(self):
         driver = self.make_pool(pool_size=1)
-        for _each in range(3):
+        for _ in range(3):
             self.claim(driver)
         self.wait_until(lambda: self.available(driver) == 1)
         self.assertEqual(3, len(driver.claimed()))
@@ -101,7 +101,7 @@ class OrchestratorContract:
         workers = []
         threads = [threading.Thread(
             target=lambda: workers.append(self.claim(driver)))
-            for _each in range(6)]
+            for _ in range(6)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -148,6 +148,29 @@ class OrchestratorContract:
         self.assertEqual(1, self.available(driver))
         self.ping(claimed)
         self.assertEqual(self.images[1], self.image(self.claim(driver)))
+
+    def test_workers_of_an_earlier_image_are_outdated(self):
+        driver = self.make_pool(pool_size=1)
+        old = self.claim(driver)
+        self.assertEqual([], list(driver.outdated()))
+        driver.ensure_pool(base.RuntimeSpec(self.RUNTIME, self.images[1]))
+        new = self.claim(driver)
+        self.assertEqual([old.name],
+                         [worker.name for worker in driver.outdated()])
+        driver.ensure_pool(base.RuntimeSpec(self.RUNTIME, self.images[0]))
+        self.assertEqual([new.name],
+                         [worker.name for worker in driver.outdated()])
+
+    def test_unknown_other_image_changes_nothing(self):
+        driver = self.make_pool(pool_size=1)
+        claimed = self.claim(driver)
+        self.wait_until(lambda: self.available(driver) == 1)
+        self.assertRaises(
+            exception.PermanentError, driver.ensure_pool,
+            base.RuntimeSpec(self.RUNTIME, 'no-such-image'))
+        self.assertEqual([], list(driver.outdated()))
+        self.ping(claimed)
+        self.assertEqual(self.images[0], self.image(self.claim(driver)))
 
     def test_pools_are_separate(self):
         driver = self.make_pool(pool_size=1)

@@ -10,6 +10,8 @@ import fixtures
 from oslotest import base
 
 from qinling.orchestrators import base as orchestrators
+from qinling.orchestrators.process import sandbox_spec
+from qinling.runtimes import agent_environment
 from qinling.tests.contracts import process_drivers
 from qinling.tests.functional import processes
 from qinling.tests.unit.runtimes import agents
@@ -38,7 +40,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
         self.process = self.driver._claimed[self.worker.name][1]
         return self.worker
 
-    def outcome(self, entry, *args, **settings):
+    def run_entry(self, entry, *args, **settings):
         if not hasattr(self, 'worker'):
             self.start()
         self.client, result = self.run_function(
@@ -46,11 +48,11 @@ class Isolation(process_drivers.ProcessDriverMixin):
         return result
 
     def output(self, entry, *args, **settings):
-        result = self.outcome(entry, *args, **settings)
+        result = self.run_entry(entry, *args, **settings)
         self.assertEqual('success', result['status'], result)
         return result['output']
 
-    def running(self):
+    def worker_processes(self):
         """Return all processes of the worker."""
         return processes.descendants(self.process._popen.pid)
 
@@ -82,7 +84,9 @@ class Isolation(process_drivers.ProcessDriverMixin):
         view = self.output('look_around')
         self.assertEqual({
             'PATH': '/usr/local/bin:/usr/bin:/bin', 'HOME': '/tmp',
-            'LANG': 'C.UTF-8', 'TMPDIR': '/tmp'}, view['environment'])
+            'LANG': 'C.UTF-8', 'TMPDIR': '/tmp',
+            **agent_environment.list_thread_variables(1000)},
+            view['environment'])
         for text in view['environments'].values():
             self.assertNotIn('QINLING_TEST_SECRET', text)
             self.assertNotIn(self.worker.secret, text)
@@ -125,7 +129,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
     def test_not_root_on_the_host(self):
         view = self.output('look_around')
         uids = set()
-        for pid in self.running():
+        for pid in self.worker_processes():
             with open(f'/proc/{pid}/status') as status:
                 fields = dict(line.split(':', 1) for line in status)
             if int(fields['NSpid'].split()[-1]) in map(int, view['pids']) \
@@ -250,20 +254,34 @@ class Isolation(process_drivers.ProcessDriverMixin):
         self.assertEqual('of the machine',
                          self.driver.describe()['network'])
 
+    def test_installations_reach_only_the_proxy(self):
+        port = self.listen(('127.0.0.1', 0), socket.AF_INET)[1]
+        driver = self.make_driver()
+        self.assertEqual('package indexes only', driver.describe()['builds'])
+        for name, entry, argument, expected in (
+                ('hostile', 'connect', port, 'ECONNREFUSED'),
+                ('hostile_files', 'connect', sandbox_spec.PROXY,
+                 'connected')):
+            worker = driver.claim(None, orchestrators.FunctionKey('f'),
+                                  orchestrators.Limits(
+                                      1000, 64 * MIB, 1, installs=True))
+            result = self.run_function(worker, name, entry, argument)[1]
+            self.assertEqual(expected, result['output'], result)
+
     # Processes
 
     def check_processes(self, entry):
         self.start(processes=64)
-        result = self.outcome(entry)
+        result = self.run_entry(entry)
         self.assertEqual(('failed', CONSUMPTION + 'no more processes or '
                           'threads could be started (the limit is 64)'),
                          (result['status'], result['output']))
-        self.check_calm()
+        self.wait_until_idle()
         return result
 
-    def check_calm(self):
+    def wait_until_idle(self):
         """Check that only the agent, one executor and the launcher remain."""
-        self.wait_until(lambda: len(self.running()) <= 2)
+        self.wait_until(lambda: len(self.worker_processes()) <= 2)
 
     def test_forks(self):
         self.check_processes('fork_to_the_limit')
@@ -276,16 +294,16 @@ class Isolation(process_drivers.ProcessDriverMixin):
 
     def test_fork_bomb(self):
         self.start(processes=64)
-        self.assertEqual('failed', self.outcome('fork_bomb', timeout=2)[
+        self.assertEqual('failed', self.run_entry('fork_bomb', timeout=2)[
             'status'])
-        self.check_calm()
+        self.wait_until_idle()
 
     def test_bomb_in_other_sessions(self):
         self.start(processes=64)
-        result = self.outcome('shell_bomb', timeout=8)
+        result = self.run_entry('shell_bomb', timeout=8)
         self.assertEqual(TIMEOUT, result['output'])
         self.assertIn('it goes on', result['log'])
-        self.check_calm()
+        self.wait_until_idle()
 
     def test_locks_of_multiprocessing(self):
         self.assertEqual('locked', self.output('locks'))
@@ -295,14 +313,14 @@ class Isolation(process_drivers.ProcessDriverMixin):
         _client, result = self.run_function(
             self.worker, 'processes', 'daemon_then_sleep', timeout=2)
         self.assertEqual(TIMEOUT, result['output'])
-        self.check_calm()
+        self.wait_until_idle()
 
     def test_session_does_not_outlive_a_timeout(self):
         self.start()
         _client, result = self.run_function(
             self.worker, 'processes', 'session_then_sleep', timeout=2)
         self.assertEqual(TIMEOUT, result['output'])
-        self.check_calm()
+        self.wait_until_idle()
 
     # Memory and CPU
 
@@ -321,13 +339,13 @@ class Isolation(process_drivers.ProcessDriverMixin):
     def test_memory_that_only_a_cgroup_counts(self):
         self.start(memory_size=32 * MIB, slots=1, tmp_size=1, code_size=1)
         self.need_cgroup('memory')
-        result = self.outcome('share_memory', 400, memory_size=32 * MIB)
+        result = self.run_entry('share_memory', 400, memory_size=32 * MIB)
         self.assertEqual(CONSUMPTION + 'out of memory (the limit is 32 MiB)',
                          result['output'])
         self.assertEqual(8 * MIB, self.client.execute(8)['output'])
 
     def test_cpu(self):
-        self.start(cpu=100, slots=2)
+        self.start(cpu=100, slots=2, idle_cpu=0)
         self.need_cgroup('cpu')
         spent = self.output('spend', 1)
         # 20 % of a core, what was saved up before, and the start.

@@ -149,7 +149,7 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
     def test_slow(self):
         driver = self.make_pool()
         self.kubelet.slow_ready(0.5)
-        workers = [self.claim(driver) for _each in range(3)]
+        workers = [self.claim(driver) for _ in range(3)]
         for worker in workers:
             self.ping(worker)
         self.await_claimed(*workers)
@@ -263,8 +263,7 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
                 'metadata': {'name': 'few'},
                 'spec': {'hard': {'pods': '1'}}})
         self.ping(self.claim(driver))
-        error = self.assertRaises(exception.TemporaryError, self.claim,
-                                  driver)
+        error = self.assertRaises(exception.NoRoom, self.claim, driver)
         self.assertIn('exceeded quota', str(error))
 
     def test_no_room(self):
@@ -284,7 +283,7 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
         workers = []
         threads = [threading.Thread(
             target=lambda: workers.append(self.claim(driver)))
-            for _each in range(8)]
+            for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -16,15 +16,15 @@ class TestImages(kubernetes_drivers.StandIn, base.BaseTestCase):
         super().setUp()
         self.driver = self.make_driver()
 
-    def order(self, image, *args, **values):
+    def image_run(self, image, *args, **values):
         return orchestrators.ImageRun(**{
             'execution_id': 'e', 'function_id': 'f', 'image': image,
             'args': args, 'cpu': 100, 'memory_size': 64 << 20, 'timeout': 10,
             'max_log_size': 1000, **values})
 
     def run_image(self, image, *args, **values):
-        outcome = self.driver.run_image(self.order(image, *args, **values))
-        # Nothing is left behind.
+        outcome = self.driver.run_image(self.image_run(image, *args, **values))
+        # The pod is deleted.
         self.wait_until(lambda: not self.cluster.pods())
         return outcome
 

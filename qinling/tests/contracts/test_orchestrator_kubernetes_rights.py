@@ -24,7 +24,7 @@ def role():
     return role
 
 
-def granted(rules):
+def list_rights(rules):
     """Return the set of (group, resource, verb) of rules."""
     return {(group, resource, verb) for rule in rules
             for group in rule['apiGroups'] for resource in rule['resources']
@@ -39,11 +39,16 @@ class TestRights(kubernetes_drivers.StandIn, base.BaseTestCase):
     def make_cluster(self):
         return super().make_cluster(rules=role()['rules'])
 
-    def live(self):
+    def call_all_methods(self):
         """Call every method of a driver."""
-        driver, second = self.make_driver(), self.make_driver()
+        driver = self.make_driver(network_policy_probe='require',
+                                  runtime_egress=['r 10.0.0.5/32:5432'])
+        self.cluster.kubelet.enforces_policies = True
         for image in self.images:
             driver.ensure_pool(orchestrators.RuntimeSpec('r', image))
+        # The second engine deletes the policy of the runtime.
+        second = self.make_driver()
+        second.describe()
         second.ensure_pool(orchestrators.RuntimeSpec('r', self.images[1]))
         workers = [driver.claim('r', orchestrators.FunctionKey('f', number),
                                 test_orchestrator.LIMITS)
@@ -62,10 +67,10 @@ class TestRights(kubernetes_drivers.StandIn, base.BaseTestCase):
             instance.close()
 
     def test_required_rights_equal_granted_rights(self):
-        self.live()
+        self.call_all_methods()
         self.assertEqual([], [call for call in self.cluster.calls
                               if call.code == 403])
-        self.assertEqual(granted(role()['rules']), self.cluster.rules())
+        self.assertEqual(list_rights(role()['rules']), self.cluster.rules())
 
     def test_each_right_is_enforced(self):
         # The stand-in would be no proof if it let everything pass.

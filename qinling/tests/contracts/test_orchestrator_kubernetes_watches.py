@@ -13,9 +13,9 @@ RUNTIME = kubernetes_drivers.RUNTIME
 class TestWatches(kubernetes_drivers.Troubled, base.BaseTestCase):
     """Tests of an engine with broken watches."""
 
-    def check_sees(self, driver):
+    def check_changes_are_seen(self, driver):
         """Check that the driver sees the current changes."""
-        for _each in range(2):
+        for _ in range(2):
             self.ping(self.claim(driver))
         self.wait_until(lambda: driver.pools()[RUNTIME].available == 1)
         worker = self.claim(driver)
@@ -25,7 +25,7 @@ class TestWatches(kubernetes_drivers.Troubled, base.BaseTestCase):
     def test_interrupted_watch(self):
         driver = self.make_pool()
         self.cluster.cut_watches()
-        self.check_sees(driver)
+        self.check_changes_are_seen(driver)
 
     def test_changes_during_an_interruption(self):
         driver = self.make_pool()
@@ -35,13 +35,13 @@ class TestWatches(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.kubelet.kill(self.cluster.namespace, worker.name, oom=True)
         self.wait_until(lambda: [worker] == driver.lost)
 
-    def test_history_gone_as_an_event(self):
-        self.check_gone(as_status=False)
+    def test_expired_history_as_an_event(self):
+        self.check_expired_history(as_status=False)
 
-    def test_history_gone_as_a_status(self):
-        self.check_gone(as_status=True)
+    def test_expired_history_as_a_status(self):
+        self.check_expired_history(as_status=True)
 
-    def check_gone(self, as_status):
+    def check_expired_history(self, as_status):
         driver = self.make_pool()
         worker = self.claim(driver)
         lists = self.count(200, verb='list', resource='pods')
@@ -59,7 +59,7 @@ class TestWatches(kubernetes_drivers.Troubled, base.BaseTestCase):
                            lists)
         self.assertEqual([], driver.claimed())
         driver.lost.clear()
-        self.check_sees(driver)
+        self.check_changes_are_seen(driver)
 
     def test_lists_are_read_in_pages(self):
         driver = self.make_pool(pool_size=3)

@@ -51,9 +51,6 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
                       test_orchestrator.OrchestratorContract):
     """Tests of process drivers beyond the contract."""
 
-    def below(self):
-        return processes.descendants(os.getpid())
-
     def workers(self, driver):
         """Return the processes of all workers in a driver's records."""
         return [process._popen.pid for process in driver._processes]

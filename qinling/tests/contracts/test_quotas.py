@@ -26,13 +26,13 @@ class Quotas:
         self.project = self.ctx.project_id
         self.runtime = self.core.runtime()
 
-    def limit(self, **limits):
+    def set_limits(self, **limits):
         self.services.quotas.update(self.project, limits)
 
     def usage(self):
         return self.services.quotas.get(self.ctx, self.project)[1]
 
-    def refused(self, *actions):
+    def count_rejections(self, *actions):
         """Return the number of simultaneous actions rejected by the quota."""
         def call(action):
             def run():
@@ -49,20 +49,22 @@ class Quotas:
         return self.core.function(ctx, runtime_id=self.runtime)
 
     def test_concurrent_function_creation(self):
-        self.limit(functions=3)
-        self.assertEqual(MANY - 3, self.refused(*[self.function] * MANY))
+        self.set_limits(functions=3)
+        self.assertEqual(MANY - 3,
+                         self.count_rejections(*[self.function] * MANY))
         self.assertEqual(3, self.usage()['functions'])
-        # No package of one that was refused is left.
+        # Rejected requests leave no package.
         self.assertEqual(3, len(self.core.packages()))
         self.function(fixtures.caller('other'))
 
     def test_default_quotas_of_a_new_project(self):
         self.core.conf.set_override('functions', 2, group='quota')
-        self.assertEqual(MANY - 2, self.refused(*[self.function] * MANY))
+        self.assertEqual(MANY - 2,
+                         self.count_rejections(*[self.function] * MANY))
 
     def test_concurrent_creation_of_versions_jobs_and_webhooks(self):
         id = self.function().id
-        self.limit(versions=2, jobs=2, webhooks=2)
+        self.set_limits(versions=2, jobs=2, webhooks=2)
         services, ctx = self.services, self.ctx
         for name, action in (
                 ('versions', lambda: services.versions.create(
@@ -71,13 +73,15 @@ class Quotas:
                     ctx, {'function_id': id, 'pattern': '@daily'})),
                 ('webhooks', lambda: services.webhooks.create(
                     ctx, {'function_id': id}))):
-            self.assertEqual(MANY - 2, self.refused(*[action] * MANY), name)
+            self.assertEqual(MANY - 2, self.count_rejections(*[action] * MANY),
+                             name)
             self.assertEqual(2, self.usage()[name])
 
     def test_bytes(self):
         size = len(fixtures.PACKAGE)
-        self.limit(storage_bytes=2 * size)
-        self.assertEqual(MANY - 2, self.refused(*[self.function] * MANY))
+        self.set_limits(storage_bytes=2 * size)
+        self.assertEqual(MANY - 2,
+                         self.count_rejections(*[self.function] * MANY))
         self.assertEqual(2 * size, self.usage()['storage_bytes'])
         row = self.services.functions.list(self.ctx, {}, crud.Page())[0]
         archive = fixtures.archive({'main.py': 'def main():\n    pass\n'})
@@ -86,7 +90,7 @@ class Quotas:
             return self.services.functions.update(
                 self.ctx, row.id, {}, io.BytesIO(archive))
         self.assertRaises(exception.StorageQuotaExceeded, replace)
-        self.limit(storage_bytes=2 * size + len(archive))
+        self.set_limits(storage_bytes=2 * size + len(archive))
         replace()
         # The old package has gone.
         self.assertEqual(size + len(archive), self.usage()['storage_bytes'])
@@ -97,14 +101,14 @@ class Quotas:
         self.assertEqual(size, self.usage()['storage_bytes'])
 
     def test_deleted_rows_free_quota(self):
-        self.limit(functions=1)
+        self.set_limits(functions=1)
         id = self.function().id
         self.assertRaises(exception.QuotaExceeded, self.function)
         self.services.functions.delete(self.ctx, id)
         self.function()
 
     def test_ended_jobs_do_not_count(self):
-        self.limit(jobs=1)
+        self.set_limits(jobs=1)
         values = {'function_id': self.function().id, 'pattern': '@daily'}
         jobs = self.services.jobs
         id = jobs.create(self.ctx, values).id
@@ -113,14 +117,14 @@ class Quotas:
         jobs.update(self.ctx, id, {'status': 'cancelled'})
         jobs.create(self.ctx, values)
 
-    def test_lower_limits_and_the_defaults_again(self):
+    def test_lower_limits_and_deletion_of_quotas(self):
         for _ in range(2):
             self.function()
-        self.limit(functions=1)
+        self.set_limits(functions=1)
         self.assertRaises(exception.QuotaExceeded, self.function)
-        self.limit(functions=-1)
+        self.set_limits(functions=-1)
         self.function()
-        self.limit(functions=0, jobs=5)
+        self.set_limits(functions=0, jobs=5)
         self.services.quotas.delete(self.project)
         limits, _ = self.services.quotas.get(self.ctx, self.project)
         self.assertEqual({-1}, set(limits.values()))

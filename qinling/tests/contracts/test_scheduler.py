@@ -93,6 +93,22 @@ class Scheduling:
         for id in functions:
             self.assertEqual(10, self.core.row(models.Function, id).count)
 
+    def test_quota_of_executions(self):
+        """Never exceed the quota, although each transaction reads before."""
+        limit = 2
+        self.core.services.quotas.update(
+            self.ctx.project_id, {'concurrent_executions': limit})
+        peers = [self.scheduler() for _ in range(SCHEDULERS)]
+        for _ in range(ROUNDS):
+            for _ in peers:
+                self.job(count=1)
+            rows = peers[0].poll()
+            database.run_together(*[
+                lambda peer=peer, row=row: peer.fire([row])
+                for peer, row in zip(peers, rows)])
+            self.assertEqual(limit, len(self.executions()))
+            self.db.write(lambda tx: crud.delete_all(tx, models.Execution))
+
     def test_pausing_while_firing(self):
         """Fire a job before a concurrent pause, or not at all."""
         peer = self.scheduler()
@@ -101,15 +117,16 @@ class Scheduling:
             rows = peer.poll()
             database.run_together(
                 lambda: peer.fire(rows),
-                self.outcome(lambda: self.core.services.jobs.update(
-                    self.ctx, id, {'status': 'paused'})))
+                self.ignore_finished_job(
+                    lambda: self.core.services.jobs.update(
+                        self.ctx, id, {'status': 'paused'})))
             job = self.core.row(models.Job, id)
             fired = [row for row in self.executions() if row.job_id == id]
             self.assertIn((job.status, len(fired)),
                           (('paused', 0), ('done', 1)))
             self.core.services.jobs.delete(self.ctx, id)
 
-    def outcome(self, action):
+    def ignore_finished_job(self, action):
         """Return the result of an action, which may come too late."""
         def call():
             try:

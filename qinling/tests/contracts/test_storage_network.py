@@ -40,33 +40,34 @@ class NetworkContract(network_stores.OneSwift, storage.StorageContract):
 
     def test_store_is_down(self):
         with network_stores.closed_port() as url:
-            for call in self.calls(self.elsewhere(url)):
+            for call in self.calls(self.driver_at(url)):
                 self.assertRaises(exception.TemporaryError, call)
 
     def test_store_never_answers(self):
-        with network_stores.silent() as url:
+        with network_stores.silent_server() as url:
             self.assertRaises(exception.TemporaryError,
-                              self.elsewhere(url).open, UNKNOWN)
+                              self.driver_at(url).open, UNKNOWN)
 
     def test_store_fails_or_rejects(self):
         for status in (401, 403, 500, 503):
-            with network_stores.answering(status) as url:
-                for call in self.calls(self.elsewhere(url)):
+            with network_stores.status_server(status) as url:
+                for call in self.calls(self.driver_at(url)):
                     self.assertRaises(exception.TemporaryError, call)
 
     def test_connection_lost_during_a_put(self):
-        with network_stores.cutting(self.swift.url, sent_limit=300_000) as url:
+        with network_stores.cutting_relay(self.swift.url,
+                                          sent_limit=300_000) as url:
             self.assertRaises(
-                exception.TemporaryError, self.elsewhere(url).put,
+                exception.TemporaryError, self.driver_at(url).put,
                 io.BytesIO(bytes(5_000_000)))
         self.assertEqual(set(), self.keys())
 
     def test_connection_lost_during_a_fetch(self):
         stored = self.put(bytes(5_000_000))
-        with network_stores.cutting(
+        with network_stores.cutting_relay(
                 self.swift.url, received_limit=300_000) as url:
             self.assertRaises(exception.TemporaryError,
-                              self.elsewhere(url).open, stored.key)
+                              self.driver_at(url).open, stored.key)
 
 
 class TestSwift(NetworkContract, base.BaseTestCase):
@@ -77,7 +78,7 @@ class TestSwift(NetworkContract, base.BaseTestCase):
     def make_driver(self):
         return swift.Driver(self.conf)
 
-    def elsewhere(self, url):
+    def driver_at(self, url):
         account = self.driver._url().partition('/v1/')[2].partition('/')[0]
         return swift.Driver(self.load(swift={
             'auth_type': 'admin_token', 'timeout': 1,
@@ -99,11 +100,11 @@ class TestSwift(NetworkContract, base.BaseTestCase):
         keys = {self.put(b'%d' % number).key for number in range(5)}
         request = external.Swift._request
 
-        def two_at_most(self, method, auth, url, **kwargs):
+        def limit_to_two(self, method, auth, url, **kwargs):
             if 'params' in kwargs:
                 kwargs['params'] = dict(kwargs['params'], limit=2)
             return request(self, method, auth, url, **kwargs)
-        with mock.patch.object(external.Swift, '_request', two_at_most):
+        with mock.patch.object(external.Swift, '_request', limit_to_two):
             self.assertEqual(keys, self.keys())
 
     def test_revoked_token(self):
@@ -133,7 +134,7 @@ class TestS3(NetworkContract, base.BaseTestCase):
     def make_driver(self):
         return s3.Driver(self.conf)
 
-    def elsewhere(self, url):
+    def driver_at(self, url):
         return s3.Driver(self.s3_conf(
             bucket=self.conf.s3.bucket, endpoint_url=url, timeout=1,
             attempts=1))

@@ -15,7 +15,7 @@ from qinling.tests import fixtures
 OTHER = fixtures.archive({'main.py': 'def main(**kwargs):\n    return 2\n'})
 
 
-def at_once(count, action):
+def run_concurrently(count, action):
     """Return the results or errors of ``action(number)``, run simultaneously.
     """
     results = [None] * count
@@ -36,7 +36,7 @@ def at_once(count, action):
     return results
 
 
-class Promises:
+class Versions:
     """Tests of versions and aliases on the database ``backend``."""
 
     def setUp(self):
@@ -52,16 +52,45 @@ class Promises:
         return self.versions.create(
             self.ctx, self.function, None).version_number
 
+    def test_usage(self):
+        number = self.publish()
+
+        def usage():
+            row = self.versions.usage(self.ctx, self.function, number)
+            return (row.state, (row.running, row.queued, row.scheduled),
+                    (row.aliases, row.jobs, row.webhooks))
+        self.assertEqual(('drained', (0, 0, 0), (0, 0, 0)), usage())
+        for columns in ({'owner': 'engine'}, {'owner': 'engine'}, {},
+                        {'next_attempt_at': models.now()},
+                        {'function_version': 0}, {'status': 'success'}):
+            self.core.insert(models.Execution, **{
+                'function_id': self.function, 'function_version': number,
+                'project_id': self.ctx.project_id, **columns})
+        self.assertEqual(('draining', (2, 1, 1), (0, 0, 0)), usage())
+        self.publish()
+        self.aliases.create(self.ctx, {
+            'name': 'a', 'function_id': self.function,
+            'function_version': 2, 'routing': {'1': 0.5, '2': 0.5}})
+        jobs, webhooks = (self.core.services.jobs,
+                          self.core.services.webhooks)
+        jobs.create(self.ctx, {'function_alias': 'a', 'pattern': '@daily'})
+        direct = {'function_id': self.function, 'function_version': number}
+        job = jobs.create(self.ctx, {'pattern': '@daily', **direct})
+        webhooks.create(self.ctx, direct)
+        self.assertEqual(('active', (2, 1, 1), (1, 2, 1)), usage())
+        jobs.update(self.ctx, job.id, {'status': 'cancelled'})
+        self.assertEqual((1, 1, 1), usage()[2])
+
     def test_numbers_are_distinct_and_consecutive(self):
         self.assertEqual(list(range(1, 51)),
-                         sorted(at_once(50, self.publish)))
+                         sorted(run_concurrently(50, self.publish)))
         row = self.functions.get(self.ctx, self.function)
         self.assertEqual((50, 50), (row.latest_version, row.version_counter))
 
     def test_concurrent_publishing_respects_the_limit(self):
         self.core.conf.set_override('max_versions', 5,
                                     group='resource_limits')
-        results = at_once(12, self.publish)
+        results = run_concurrently(12, self.publish)
         numbers = [result for result in results if isinstance(result, int)]
         self.assertEqual([1, 2, 3, 4, 5], sorted(numbers))
         refused = [result for result in results if not isinstance(result, int)]
@@ -82,7 +111,7 @@ class Promises:
             name = f'a{number}'
             values = {'name': name, 'function_id': self.function,
                       'function_version': number}
-            deleted, pointed = at_once(2, lambda place: (
+            deleted, pointed = run_concurrently(2, lambda place: (
                 self.versions.delete(self.ctx, self.function, number)
                 if place == 0 else self.aliases.create(self.ctx, values)))
             if isinstance(pointed, Exception):
@@ -98,7 +127,7 @@ class Promises:
             number = self.publish()
             order = fixtures.execution_request(
                 self.function, sync=False, function_version=number)
-            deleted, started = at_once(2, lambda place: (
+            deleted, started = run_concurrently(2, lambda place: (
                 self.versions.delete(self.ctx, self.function, number)
                 if place == 0
                 else self.core.services.triggers.fire(self.ctx, order)))
@@ -113,7 +142,7 @@ class Promises:
     def test_packages_are_deleted_with_their_last_user(self):
         for _ in range(5):
             numbers = [self.publish() for _ in range(3)]
-            results = at_once(4, lambda place: self.functions.update(
+            results = run_concurrently(4, lambda place: self.functions.update(
                 self.ctx, self.function, {}, io.BytesIO(
                     fixtures.archive({'main.py': f'x = {numbers}'})))
                 if place == 3 else self.versions.delete(
@@ -133,7 +162,7 @@ class Promises:
         for number in (2, 3, 4):
             self.aliases.update(self.ctx, 'a', {'function_version': number})
         row = self.aliases.get(self.ctx, 'a')
-        results = at_once(8, lambda _: self.aliases.rollback(
+        results = run_concurrently(8, lambda _: self.aliases.rollback(
             self.ctx, 'a', match=frozenset([row.revision])))
         done = [result for result in results
                 if not isinstance(result, Exception)]
@@ -143,7 +172,7 @@ class Promises:
                 self.assertIsInstance(error, exception.PreconditionFailed)
 
     def test_names_are_unique(self):
-        results = at_once(8, lambda _: self.aliases.create(self.ctx, {
+        results = run_concurrently(8, lambda _: self.aliases.create(self.ctx, {
             'name': 'a', 'function_id': self.function}))
         done = [result for result in results
                 if not isinstance(result, Exception)]
@@ -164,7 +193,7 @@ class Promises:
         number = self.publish()
         order = fixtures.execution_request(
             self.function, sync=False, function_version=number)
-        at_once(20, lambda _: self.core.services.triggers.fire(
+        run_concurrently(20, lambda _: self.core.services.triggers.fire(
             self.ctx, order))
         row = self.versions.get(self.ctx, self.function, number)
         self.assertEqual((20, 1), (row.count, row.revision))
@@ -181,13 +210,13 @@ class Promises:
             lambda tx: crud.select(tx, models.FunctionVersion)))
 
 
-class TestSqlite(Promises, base.BaseTestCase):
+class TestSqlite(Versions, base.BaseTestCase):
     backend = 'sqlite'
 
 
-class TestPostgresql(Promises, base.BaseTestCase):
+class TestPostgresql(Versions, base.BaseTestCase):
     backend = 'postgresql'
 
 
-class TestMariadb(Promises, base.BaseTestCase):
+class TestMariadb(Versions, base.BaseTestCase):
     backend = 'mariadb'

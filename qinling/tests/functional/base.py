@@ -100,7 +100,7 @@ class Client:
     def create(self, code, entry='main.main', status=201, **fields):
         """Create a function from source text, or {path: text}."""
         fields.setdefault('runtime_id', self.runtime())
-        # The default is short for a machine that does many things at once.
+        # The default is short for a busy machine.
         fields.setdefault('timeout', 60)
         fields = dict(fields, code='{"source": "package"}', entry=entry)
         return self.form('POST', '/v1/functions', fields, package(code),
@@ -121,12 +121,12 @@ class Client:
         assert status == 201, (status, row)
         return row
 
-    def ended(self, id, patience=PATIENCE):
+    def wait_for_end(self, id, patience=PATIENCE):
         """Return the row of an execution after the end."""
-        def look():
+        def poll():
             row = self.get(f'/v1/executions/{id}')
             return row['status'] != 'running' and row
-        return wait_for(look, f'the end of execution {id}', patience)
+        return wait_for(poll, f'the end of execution {id}', patience)
 
     def log(self, id):
         """Return the log of an execution."""
@@ -136,14 +136,14 @@ class Client:
 def package(code):
     """Return the bytes of a package."""
     files = {'main.py': code} if isinstance(code, str) else code
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, 'w') as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, 'w') as archive:
         for name, text in files.items():
-            # Without the time: the same files are the same bytes.
+            # Without times, equal files have equal bytes.
             info = zipfile.ZipInfo(name)
             info.external_attr = 0o600 << 16
             archive.writestr(info, text)
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
 def multipart(fields, data=None):
@@ -192,55 +192,63 @@ class Program(fixtures.Fixture):
             self.process = subprocess.Popen(
                 [sys.executable, '-c', script, '--config-file',
                  str(self.file), *self.words], stdout=log, stderr=log,
-                # As systemd has it: a program may signal all of its group.
                 stdin=subprocess.DEVNULL, start_new_session=True,
-                env=dict(os.environ, TMPDIR=str(self.directory)))
+                env=dict(os.environ, TMPDIR=str(self.directory),
+                         PYTHONFAULTHANDLER='1'))
 
     def stop(self, patience=PATIENCE):
-        """Stop the process as an operator does and return the exit code."""
+        """Stop the process and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(patience)
+        try:
+            return self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait()
+            raise AssertionError(f'No end: {self.log.read_text()[-9999:]}')
 
     def kill(self):
         """Kill the process as a crash does."""
         self.process.kill()
         self.process.wait()
 
-    def living(self):
+    def check_alive(self):
         """Fail if the process has died."""
         if self.process.poll() is not None:
             raise AssertionError(f'{self.name}: {self.log.read_text()}')
 
 
 class Standalone(fixtures.Fixture):
-    """Standalone server with a separate state directory."""
+    """Standalone server with a separate directory ``state``, a new one."""
 
     def __init__(self, **config):
         super().__init__()
-        self.config = patient({'DEFAULT': {'runtimes': 'python3'}, **config})
+        self.state = None
+        self.config = with_long_timeouts({'DEFAULT': {'runtimes': 'python3'},
+                                          **config})
 
     def _setUp(self):
-        self.state = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.state = self.state or pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path)
         self.program = self.useFixture(Program(
             'standalone', '--state-dir', str(self.state), '--port', '0',
             config=self.config))
-        self.serving()
+        self.wait_until_serving()
 
-    def serving(self):
+    def wait_until_serving(self):
         """Wait until the server serves."""
         endpoint = self.state / 'endpoint'
 
-        def look():
-            self.program.living()
+        def poll():
+            self.program.check_alive()
             return endpoint.exists()
-        wait_for(look, 'the server')
+        wait_for(poll, 'the server')
         self.client = Client(endpoint.read_text())
 
     def restart(self):
         """Start the server again after a stop or a kill."""
         (self.state / 'endpoint').unlink(missing_ok=True)
         self.program.start()
-        self.serving()
+        self.wait_until_serving()
 
     def processes(self):
         """Return the ids of all processes below the server."""
@@ -265,8 +273,8 @@ class Cloud(fixtures.Fixture):
     def __init__(self, engines=1, apis=1, database=None, bus=None, headers=(),
                  **config):
         super().__init__()
-        self.count = engines
-        self.doors = apis
+        self.engine_count = engines
+        self.api_count = apis
         self.database = database
         self.bus = bus
         self.headers = headers
@@ -274,8 +282,8 @@ class Cloud(fixtures.Fixture):
 
     def _setUp(self):
         state = self.useFixture(fixtures.TempDir()).path
-        self.database = self.database or self.useFixture(Maria())
-        self.bus = self.bus or self.useFixture(Vhost()).url
+        self.database = self.database or self.useFixture(Mariadb())
+        self.bus = self.bus or self.useFixture(VirtualHost()).url
         config = {
             'DEFAULT': {'transport_url': self.bus},
             'database': {'connection': self.database.url},
@@ -284,25 +292,28 @@ class Cloud(fixtures.Fixture):
         }
         for group, options in self.config.items():
             config.setdefault(group, {}).update(options)
-        patient(config)
+        with_long_timeouts(config)
         manage = self.useFixture(
             Program('db_manage', 'upgrade', config=config))
         code = manage.process.wait(PATIENCE)
         assert code == 0, manage.log.read_text()
-        self.engines = [self.useFixture(Program('engine', config=config))
-                        for _ in range(self.count)]
-        self.apis = [self.useFixture(Program('api', config=config))
-                     for _ in range(self.doors)]
+        self.engines, self.apis = [
+            [self.program(name, config) for _ in range(count)] for name, count
+            in (('engine', self.engine_count), ('api', self.api_count))]
         self.api = self.apis[0]
         self.client = self.client_of(self.api)
         _, row = self.client.call(
             'POST', '/v1/runtimes', {'image': 'python3', 'name': 'python3'})
         wait_for(lambda: self._available(row['id']), 'the runtime')
 
+    def program(self, name, config):
+        """Return a started program of the cloud."""
+        return self.useFixture(Program(name, config=config))
+
     def client_of(self, api):
         """Return a client of a serving API."""
         def url():
-            api.living()
+            api.check_alive()
             urls = re.findall(r'Serving at (\S+)\.\n', api.log.read_text())
             return len(urls) == api.starts and urls[-1]
         return Client(wait_for(url, 'the API'), self.headers)
@@ -310,16 +321,16 @@ class Cloud(fixtures.Fixture):
     @staticmethod
     def listening(engine):
         """Return whether an engine serves since the last start."""
-        engine.living()
+        engine.check_alive()
         return re.search(rf'Listening as \S+-{engine.process.pid}-',
                          engine.log.read_text())
 
     def _available(self, id):
         for engine in self.engines:
-            engine.living()
+            engine.check_alive()
         status = self.client.get(f'/v1/runtimes/{id}')['status']
         assert status != 'error', self.engines[0].log.read_text()
-        # One that does not listen yet would miss what all are told.
+        # An engine that does not listen yet would miss broadcasts.
         return status == 'available' and all(
             'Listening as ' in daemon.log.read_text()
             for daemon in self.engines)
@@ -331,7 +342,7 @@ class Cloud(fixtures.Fixture):
             f"'%%:{engine.process.pid}:%%'").scalar()
 
 
-class Vhost(fixtures.Fixture):
+class VirtualHost(fixtures.Fixture):
     """Virtual host on the local RabbitMQ."""
 
     def _setUp(self):
@@ -351,7 +362,7 @@ class Vhost(fixtures.Fixture):
         self.url = f'rabbit://guest:guest@127.0.0.1:5672/{name}'
 
 
-class Maria(fixtures.Fixture):
+class Mariadb(fixtures.Fixture):
     """Database on the local MariaDB."""
 
     def _setUp(self):
@@ -374,7 +385,7 @@ class Maria(fixtures.Fixture):
             return connection.exec_driver_sql(statement)
 
 
-def patient(groups):
+def with_long_timeouts(groups):
     """Return groups of options with long timeouts for slow machines."""
     groups['process'] = {'start_timeout': PATIENCE,
                          **groups.get('process', {})}

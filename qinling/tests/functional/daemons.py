@@ -21,7 +21,7 @@ from qinling.tests.functional import base as servers
 from qinling.tests import ports
 
 
-def found(*patterns):
+def find_program(*patterns):
     """Return the path of a program; skip the test without the program."""
     for pattern in patterns:
         for path in (shutil.which(pattern), *sorted(glob.glob(pattern))):
@@ -120,14 +120,14 @@ class Sql(Daemon):
             return result.all() if result.returns_rows else None
 
 
-class Maria(Sql):
+class Mariadb(Sql):
     """MariaDB server."""
 
     user = 'mysql'
 
     def find(self):
-        self.installer = found('mariadb-install-db')
-        return found('mariadbd', '/usr/sbin/mariadbd')
+        self.installer = find_program('mariadb-install-db')
+        return find_program('mariadbd', '/usr/sbin/mariadbd')
 
     def prepare(self):
         self.run(self.installer, '--no-defaults', f'--datadir={self.data}',
@@ -148,8 +148,9 @@ class Postgres(Sql):
     user = 'postgres'
 
     def find(self):
-        self.installer = found('/usr/lib/postgresql/*/bin/initdb', 'initdb')
-        return found('/usr/lib/postgresql/*/bin/postgres', 'postgres')
+        self.installer = find_program('/usr/lib/postgresql/*/bin/initdb',
+                                      'initdb')
+        return find_program('/usr/lib/postgresql/*/bin/postgres', 'postgres')
 
     def prepare(self):
         self.run(self.installer, '-D', str(self.data), '-U', 'postgres',
@@ -169,7 +170,7 @@ class Rabbit(Daemon):
     user = 'rabbitmq'
 
     def find(self):
-        return found('/usr/lib/rabbitmq/bin/rabbitmq-server')
+        return find_program('/usr/lib/rabbitmq/bin/rabbitmq-server')
 
     def prepare(self):
         self.node = f'q{uuid.uuid4().hex[:8]}@localhost'

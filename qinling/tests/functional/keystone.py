@@ -117,7 +117,7 @@ class Keystone(fixtures.Fixture):
         self.url = f'http://127.0.0.1:{self._port}/v3'
         self.addCleanup(self.stop)
         self.start()
-        self._know_admin()
+        self._load_admin()
         self._move_endpoints()
         self.service = self.user(
             self.project('service'), 'service', name='qinling')
@@ -144,7 +144,7 @@ class Keystone(fixtures.Fixture):
         assert not ended, text
         return 'Serving.' in text
 
-    def _know_admin(self):
+    def _load_admin(self):
         self.admin = Account(self.url, 'admin', 'admin', '', 'admin', '')
         self._session = session.Session(auth=v3.Password(
             auth_url=self.url, username='admin', password='admin',

@@ -36,17 +36,17 @@ class Load:
         self._function = function
         self._sync = sync
         self._numbers = iter(range(total))
-        self._turns = itertools.count()
+        self._counter = itertools.count()
         self._lock = threading.Lock()
-        #: id -> (its number, the row that was answered)
+        #: id -> (number, returned row)
         self.accepted = {}
-        #: HTTP status, or the kind of an error -> how often
-        self.refused = collections.Counter()
+        #: HTTP status or type of an error -> number of rejections
+        self.rejections = collections.Counter()
         self.sentences = set()
         #: Seconds of the slowest answer.
         self.slowest = 0
         self.faults = []
-        self._threads = [threading.Thread(target=self._work)
+        self._threads = [threading.Thread(target=self._run)
                          for _ in range(threads)]
 
     def __enter__(self):
@@ -59,21 +59,21 @@ class Load:
             thread.join(300)
         assert not any(thread.is_alive() for thread in self._threads)
 
-    def until(self, stop):
+    def stop_at(self, stop):
         """Stop creating executions once an event is set."""
         numbers = self._numbers
         self._numbers = itertools.takewhile(
             lambda _: not stop.is_set(), numbers)
 
-    def reached(self, number):
+    def wait_for_accepted(self, number):
         """Wait until ``number`` executions were accepted."""
         servers.wait_for(lambda: len(self.accepted) >= number or self.faults,
                          f'{number} executions', 300)
 
-    def _work(self):
+    def _run(self):
         try:
             for number in iter(self._next, None):
-                while not self._one(number):
+                while not self._send(number):
                     time.sleep(0.05 + random.random() / 10)
         except Exception as e:
             self.faults.append(repr(e))
@@ -82,10 +82,10 @@ class Load:
         with self._lock:
             return next(self._numbers, None)
 
-    def _one(self, number):
+    def _send(self, number):
         started = time.monotonic()
         clients = self._clients()
-        client = clients[next(self._turns) % len(clients)]
+        client = clients[next(self._counter) % len(clients)]
         sync = bool(number % 2) if self._sync is None else self._sync
         try:
             status, headers, body = client.request(
@@ -94,7 +94,7 @@ class Load:
                     'input': {'number': number, 'seconds': 0.02}}),
                 {'Content-Type': 'application/json'})
         except (OSError, http.client.HTTPException) as e:
-            self._refuse(type(e).__name__)
+            self._record_rejection(type(e).__name__)
             return False
         with self._lock:
             self.slowest = max(self.slowest, time.monotonic() - started)
@@ -103,18 +103,18 @@ class Load:
             with self._lock:
                 self.accepted[row['id']] = number, row
             return True
-        self._refuse(status, body)
+        self._record_rejection(status, body)
         if status == 503 and not headers.get('Retry-After'):
             self.faults.append(body)
         return False
 
-    def _refuse(self, kind, sentence=b''):
+    def _record_rejection(self, kind, sentence=b''):
         with self._lock:
-            self.refused[kind] += 1
+            self.rejections[kind] += 1
             self.sentences.add(sentence)
 
 
-def judge(test, load, rows):
+def check_results(test, load, rows):
     """Check the results of a load.
 
     Every row must have ended, with the right result, and agree with all
@@ -133,7 +133,7 @@ def judge(test, load, rows):
                              else row['input']['number'],
                              servers.output(row), row)
         else:
-            # The words of the platform, not of the function.
+            # The sentence is from the platform, not from the function.
             test.assertEqual('error', row['status'], row)
             test.assertRegex(servers.output(row), 'engine|service', row)
     for id, (number, answer) in load.accepted.items():
@@ -145,11 +145,11 @@ def judge(test, load, rows):
                              (row['status'], row['result']))
 
 
-def settle(client, patience=240):
+def wait_for_executions(client, patience=240):
     """Return all executions after the last has ended."""
-    def look():
+    def poll():
         with contextlib.suppress(AssertionError, OSError,
                                  http.client.HTTPException):
             rows = client.get('/v1/executions')['executions']
             return all(row['status'] in FINAL for row in rows) and rows
-    return servers.wait_for(look, 'the end of all executions', patience)
+    return servers.wait_for(poll, 'the end of all executions', patience)

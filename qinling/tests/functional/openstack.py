@@ -14,33 +14,33 @@ from qinling.tests.functional import keystone
 from qinling.tests.functional import swift
 from qinling.tests.functional import test_keystone
 
-#: keystoneauth1 with what it needs.
+#: keystoneauth1 and the dependencies.
 LIBRARIES = ('keystoneauth1', 'requests', 'urllib3', 'certifi', 'idna',
              'charset-normalizer', 'stevedore', 'os-service-types', 'iso8601',
              'typing-extensions', 'pbr')
 SUFFIXES = ('.py', '.pem', '.json', '.txt', '')
 
 
-def with_libraries(code):
+def package_with_libraries(code):
     """Return the bytes of a package with code and keystoneauth1, as from pip.
     """
-    packed = io.BytesIO(servers.package(code))
-    with zipfile.ZipFile(packed, 'a', zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO(servers.package(code))
+    with zipfile.ZipFile(buffer, 'a', zipfile.ZIP_DEFLATED) as archive:
         for name in LIBRARIES:
             for path in metadata.distribution(name).files:
                 if path.suffix in SUFFIXES and '..' not in path.parts:
                     archive.write(path.locate(), str(path))
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
-def change(path, statement, values):
+def update_database(path, statement, values):
     """Change a database behind the back of the owner."""
     with contextlib.closing(sqlite3.connect(path, timeout=30)) as database:
         database.execute(statement, values)
         database.commit()
 
 
-class Clouded(fixtures.Fixture):
+class OpenStack(fixtures.Fixture):
     """Standalone server, ``server``, with Keystone and Swift.
 
     ``identity`` is the Keystone, ``swift`` the registered Swift.
@@ -57,7 +57,7 @@ class Clouded(fixtures.Fixture):
         self.swift = self.useFixture(swift.Swift(self.identity))
         config = test_keystone.options(self.identity)
         config['process'] = {'allow_network': True}
-        # Those who were asked for once are known while Keystone is down.
+        # Cached tokens stay valid while Keystone is down.
         config['keystone_authtoken']['token_cache_time'] = 300
         for group, options in self._config.items():
             config.setdefault(group, {}).update(options)

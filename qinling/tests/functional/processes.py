@@ -7,7 +7,7 @@ Any process may end during inspection.
 import contextlib
 import pathlib
 
-#: What is raised of a process that has ended: ESRCH comes from files that
+#: Errors of a process that has ended: ESRCH comes from files that
 #: were opened before.
 GONE = (FileNotFoundError, ProcessLookupError)
 

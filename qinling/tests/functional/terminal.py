@@ -28,13 +28,13 @@ class Terminal:
                         if not name.startswith(('OS_', 'QINLING_'))}
         self.environ.update(environ, HOME=str(directory), COLUMNS='80')
         #: Names of the commands so far.
-        self.used = set()
+        self.commands = set()
         #: Standard error of the last command.
         self.errors = ''
 
     def run(self, command, *words, code=0, stdin=''):
         """Run a command, check the exit code, and return the output."""
-        self.used.add(command)
+        self.commands.add(command)
         process = subprocess.run(
             [*self.words, *command.split(), *(str(word) for word in words)],
             cwd=self.directory, env=self.environ, input=stdin.encode(),

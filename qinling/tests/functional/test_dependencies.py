@@ -11,10 +11,10 @@ from oslotest import base
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import indexes
 
-SIZE = 100000
+SIZE = 300000
 
 
-def needing(name, **files):
+def package_requiring(name, **files):
     """Return a package whose function returns the value of a module."""
     return {'main.py': f'import {name}\n\n\ndef main():\n'
                        f'    return {name}.WORD\n',
@@ -24,27 +24,29 @@ def needing(name, **files):
 class Case(servers.Shared, base.BaseTestCase):
     """Functions with dependencies."""
 
-    def built(self, function, path=''):
+    def wait_for_build(self, function, path=''):
         """Return the finished build of a function."""
         path = f'/v1/functions/{function}{path}/build'
 
-        def look():
+        def poll():
             row = self.client.get(path)
             return row['status'] in ('ready', 'failed') and row
-        return servers.wait_for(look, 'the build', 240)
+        return servers.wait_for(poll, 'the build', 240)
 
-    def fails(self, function, words):
+    def check_build_fails(self, function, words):
         """Check that the build and executions fail, and return the log.
 
         The error of an execution must refer to the log.
         """
-        row = self.built(function)
+        row = self.wait_for_build(function)
         self.assertEqual('failed', row['status'], row['log'])
         self.assertIn(words, row['status_reason'])
-        ran = self.client.run(function)
-        self.assertEqual('error', ran['status'])
-        self.assertIn('dependencies could not be installed', ran['result'])
-        self.assertIn(f'GET /v1/functions/{function}/build', ran['result'])
+        execution = self.client.run(function)
+        self.assertEqual('error', execution['status'])
+        self.assertIn('dependencies could not be installed',
+                      execution['result'])
+        self.assertIn(f'GET /v1/functions/{function}/build',
+                      execution['result'])
         return row['log']
 
 
@@ -63,9 +65,9 @@ class TestDependencies(Case):
 
     def test_dependencies_are_installed_once(self):
         self.index.wheel('first', 'WORD = "installed"\n')
-        function = self.client.create(needing('first'))
+        function = self.client.create(package_requiring('first'))
         self.assertEqual('pip', function['code']['dependencies']['kind'])
-        row = self.built(function['id'])
+        row = self.wait_for_build(function['id'])
         self.assertEqual(('ready', None),
                          (row['status'], row['status_reason']), row['log'])
         self.assertIn('Successfully installed first-1.0', row['log'])
@@ -73,10 +75,11 @@ class TestDependencies(Case):
         self.assertEqual('installed', servers.output(
             self.client.run(function['id'])))
         fetched = self.index.fetches('first')
-        two = self.client.create(needing('first', **{'other.txt': 'x'}))
+        two = self.client.create(package_requiring('first',
+                                                   **{'other.txt': 'x'}))
         self.assertEqual('installed', servers.output(
             self.client.run(two['id'])))
-        three = self.client.create(needing(
+        three = self.client.create(package_requiring(
             'first', **{'first.py': 'WORD = "mine"\n'}))
         self.assertEqual('mine', servers.output(
             self.client.run(three['id'])))
@@ -86,21 +89,38 @@ class TestDependencies(Case):
         self.assertEqual(409, self.client.call(
             'POST', f'/v1/functions/{function["id"]}/build')[0])
 
+    def test_wheels_in_the_package(self):
+        self.index.wheel('first', 'WORD = "installed"\n')
+        path = 'wheels/shared-1.0-py3-none-any.whl'
+        function = self.client.create({
+            'main.py': 'import first\nimport shared\n\n\n'
+                       'def main():\n'
+                       '    return [first.WORD, shared.WORD]\n',
+            'requirements.txt': f'first\n./{path}\n',
+            path: indexes.wheel('shared', {
+                'shared.py': 'WORD = "mine"\n'})})['id']
+        row = self.wait_for_build(function)
+        self.assertEqual('ready', row['status'], row['log'])
+        self.assertEqual(['installed', 'mine'], servers.output(
+            self.client.run(function)))
+
     def test_concurrent_builds(self):
         self.index.wheel('many', 'WORD = "one"\n')
-        functions = [self.client.create(needing('many'))['id']
+        functions = [self.client.create(package_requiring('many'))['id']
                      for _ in range(3)]
         rows = [self.client.run(function, sync=False)
                 for function in functions]
         for row in rows:
             self.assertEqual('one', servers.output(
-                self.client.ended(row['id'])))
+                self.client.wait_for_end(row['id'])))
         self.assertEqual(1, self.index.fetches('many'))
 
     def test_failed_builds_can_be_retried(self):
-        function = self.client.create(needing('later'))['id']
-        self.assertIn('No matching distribution found for later',
-                      self.fails(function, 'pip ended with exit code 1.'))
+        function = self.client.create(package_requiring('later'))['id']
+        log = self.check_build_fails(
+            function, 'pip ended with exit code 1. ERROR: No matching '
+            'distribution found for later')
+        self.assertNotIn('Traceback', log)
         fetched = sum(self.index.fetched.values())
         self.client.run(function)
         self.assertEqual(fetched, sum(self.index.fetched.values()))
@@ -113,29 +133,60 @@ class TestDependencies(Case):
         # Which other tests need, too.
         self.index.wheel('first', 'WORD = "installed"\n')
         self.index.wheel('many', 'WORD = "one"\n')
-        function = self.client.create(needing('first'))['id']
+        function = self.client.create(package_requiring('first'))['id']
         self.client.call('POST', f'/v1/functions/{function}/versions')
         self.client.form('PUT', f'/v1/functions/{function}', {},
-                         servers.package(needing('many')))
+                         servers.package(package_requiring('many')))
         for version, word in ((0, 'one'), (1, 'installed')):
             self.assertEqual(word, servers.output(self.client.run(
                 function, function_version=version)))
-        self.assertIn('first-1.0', self.built(function, '/versions/1')['log'])
+        self.assertIn('first-1.0',
+                      self.wait_for_build(function, '/versions/1')['log'])
 
     def test_no_wheel(self):
         self.index.add('source', 'source-1.0.tar.gz', indexes.tarball({
             'source-1.0/setup.py': 'raise SystemExit("it was run")\n',
             'source-1.0/PKG-INFO': 'Metadata-Version: 1.0\nName: source\n'
                                    'Version: 1.0\n'}))
-        log = self.fails(self.client.create(needing('source'))['id'],
-                         'exit code 1')
+        log = self.check_build_fails(self.client.create(
+            package_requiring('source'))['id'], 'exit code 1')
         self.assertNotIn('it was run', log)
         self.assertEqual(0, self.index.fetches('source'))
 
     def test_too_large(self):
         self.index.wheel('large', '', data=os.urandom(SIZE))
-        self.fails(self.client.create(needing('large'))['id'],
-                   f'larger than {SIZE} bytes')
+        self.check_build_fails(self.client.create(package_requiring('large'))[
+            'id'], f'larger than {SIZE} bytes')
+
+    def test_large_wheel(self):
+        # Larger than /tmp, and with its content than [process] code_size.
+        zeros = b'\0' * (140 << 20)
+        self.index.wheel('huge', f'WORD = {len(zeros)}\n', data=zeros)
+        function = self.client.create(package_requiring('huge'))['id']
+        self.assertEqual(len(zeros), servers.output(
+            self.client.run(function)))
+
+    def test_hosts_outside_the_index(self):
+        elsewhere = self.useFixture(indexes.Index())
+        elsewhere.wheel('foreign', 'WORD = 1\n')
+        name = 'foreign-1.0-py3-none-any.whl'
+        for host in (elsewhere.address,
+                     elsewhere.address.replace('127.0.0.1', 'localhost')):
+            self.index.files['/simple/foreign/'] = (
+                f'<a href="http://{host}/files/{name}">{name}</a>').encode()
+            function = self.client.create(package_requiring(
+                'foreign', **{'other.txt': host}))['id']
+            self.client.call('POST', f'/v1/functions/{function}/build')
+            log = self.check_build_fails(function, 'pip ended with exit code')
+            self.assertIn('403', log)
+        self.assertEqual({}, dict(elsewhere.fetched))
+
+    def test_encoding_of_requirements(self):
+        self.index.wheel('first', 'WORD = "installed"\n')
+        function = self.client.create(package_requiring('first', **{
+            'requirements.txt': 'first  # gr\xfc\xdfe'.encode('utf-16')}))
+        self.assertEqual('installed', servers.output(
+            self.client.run(function['id'])))
 
     def test_nothing_to_install(self):
         function = self.client.create('def main():\n    pass\n')['id']
@@ -150,20 +201,28 @@ class TestDependencies(Case):
             raise unittest.SkipTest('There is no npm on this machine.')
         data = indexes.tarball({
             'package/package.json': json.dumps(
-                {'name': 'left', 'version': '1.0.0', 'scripts': {
-                    'install': 'touch was-run'}}),
+                {'name': 'left', 'version': '1.0.0', 'bin': 'index.js',
+                 'scripts': {'install': 'touch was-run'}}),
             'package/index.js': 'module.exports = 1;\n'})
         path = '/npm/left/-/left-1.0.0.tgz'
         self.index.files[path] = data
+        files = indexes.lock(
+            'left', f'http://{self.index.address}{path}', data)
+        lock = json.loads(files['package-lock.json'])
+        lock['packages']['node_modules/left']['bin'] = {'left': 'index.js'}
         function = self.client.create(dict(
-            indexes.lock('left', f'http://{self.index.address}{path}', data),
-            **{'main.py': 'import os\n\n\ndef main():\n'
-                          '    return os.listdir("node_modules/left")\n'}))
-        row = self.built(function['id'])
+            files, **{
+                'package-lock.json': json.dumps(lock),
+                '.npmrc': 'registry=http://127.0.0.1:1/\n',
+                'main.py': 'import os\n\n\ndef main():\n'
+                           '    return [os.readlink("node_modules/.bin/left"),'
+                           '\n            *os.listdir("node_modules/left")]'}))
+        row = self.wait_for_build(function['id'])
         self.assertEqual('ready', row['status'],
                          (row['status_reason'], row['log']))
-        self.assertEqual(['index.js', 'package.json'], sorted(
-            servers.output(self.client.run(function['id']))))
+        self.assertEqual(
+            ['../left/index.js', 'index.js', 'package.json'],
+            sorted(servers.output(self.client.run(function['id']))))
 
 
 class TestTimeout(Case):
@@ -178,5 +237,5 @@ class TestTimeout(Case):
             'index_url': index.url, 'timeout': 3})
 
     def test_too_slow(self):
-        self.fails(self.client.create(needing('slow'))['id'],
-                   'It took longer than 3 seconds.')
+        self.check_build_fails(self.client.create(package_requiring('slow'))[
+            'id'], 'It took longer than 3 seconds.')

@@ -10,6 +10,7 @@ import threading
 
 from oslotest import base
 
+from qinling.runtimes import agent_environment
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import loads
 
@@ -50,9 +51,10 @@ class TestFaults(servers.Shared, base.BaseTestCase):
     @staticmethod
     def make_server():
         return servers.Standalone(resource_limits={'max_memory': 256 << 20},
-                                  process={'tmp_size': 16})
+                                  process={'tmp_size': 16},
+                                  sources={'check_syntax': False})
 
-    def failed(self, code, words, entry='main.main', **fields):
+    def check_fails(self, code, words, entry='main.main', **fields):
         """Run failing code and check the words of the error."""
         function = self.client.create(code, entry=entry, **fields)['id']
         row = self.client.run(function)
@@ -62,7 +64,7 @@ class TestFaults(servers.Shared, base.BaseTestCase):
         self.client.call('POST', f'/v1/functions/{function}/detach')
         return row
 
-    def works(self):
+    def check_works(self):
         """Check that the server runs a sound function."""
         function = self.client.create('def main(**k): return 1\n')['id']
         self.assertEqual(1, servers.output(self.client.run(function)))
@@ -71,19 +73,19 @@ class TestFaults(servers.Shared, base.BaseTestCase):
         for name, (line, words) in BROKEN.items():
             # Short only where it must elapse.
             timeout = 2 if 'timeout' in words else 60
-            self.failed(f'def main(**kwargs):\n    {line}\n', words,
-                        timeout=timeout)
-        self.works()
+            self.check_fails(f'def main(**kwargs):\n    {line}\n', words,
+                             timeout=timeout)
+        self.check_works()
 
     def test_unloadable_functions(self):
         for entry, (code, words) in UNLOADABLE.items():
-            self.failed(code, words, entry)
-        self.works()
+            self.check_fails(code, words, entry)
+        self.check_works()
 
     def test_fork_bomb(self):
-        self.failed('import os\n\n\ndef main(**kwargs):\n'
-                    '    while True: os.fork()\n', '', timeout=2)
-        self.works()
+        self.check_fails('import os\n\n\ndef main(**kwargs):\n'
+                         '    while True: os.fork()\n', '', timeout=2)
+        self.check_works()
 
     def test_much_output_is_cut(self):
         function = self.client.create(
@@ -106,7 +108,7 @@ class TestFaults(servers.Shared, base.BaseTestCase):
 
     def test_memory_limit_is_the_functions(self):
         code = 'def main(**k): return len(b"x" * (80 << 20))\n'
-        self.failed(code, 'too much resource consumption')
+        self.check_fails(code, 'too much resource consumption')
         function = self.client.create(code, memory_size=96 << 20)['id']
         row = self.client.run(function)
         self.assertEqual('success', row['status'], row)
@@ -130,7 +132,8 @@ class TestFaults(servers.Shared, base.BaseTestCase):
         self.assertEqual([], readable)
         self.assertLessEqual(
             set(environment),
-            {'PATH', 'HOME', 'LANG', 'TMPDIR', 'LC_CTYPE', 'PWD'})
+            {'PATH', 'HOME', 'LANG', 'TMPDIR', 'LC_CTYPE', 'PWD',
+             'UV_THREADPOOL_SIZE', *agent_environment.THREAD_NAMES})
 
     def test_nothing_is_written_outside(self):
         function = self.client.create(
@@ -188,4 +191,4 @@ class TestFaults(servers.Shared, base.BaseTestCase):
         thread.join(servers.PATIENCE)
         self.assertEqual(['error'], [row['status'] for row in rows])
         self.assertIn('worker died', servers.output(rows[0]))
-        self.works()
+        self.check_works()

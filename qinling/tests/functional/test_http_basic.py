@@ -31,15 +31,15 @@ class TestHttpBasic(base.BaseTestCase):
     def test_main_job(self):
         server = self.useFixture(servers.Standalone(**self.config()))
 
-        def by(*words):
+        def client_of(*words):
             return servers.Client(server.client.url, header(*words))
-        ada, bob = by('ada'), by('bob')
+        ada, bob = client_of('ada'), client_of('bob')
         function = ada.create(HELLO)
         self.assertEqual('Hello, Ada', servers.output(
             ada.run(function['id'], '{"name": "Ada"}')))
         path = f'/v1/functions/{function["id"]}'
-        for client, status in ((bob, 404), (by('root'), 200), (ada, 200),
-                               (by('ada', 'wrong'), 401),
+        for client, status in ((bob, 404), (client_of('root'), 200),
+                               (ada, 200), (client_of('ada', 'wrong'), 401),
                                (server.client, 401)):
             self.assertEqual(status, client.call('GET', path)[0])
         self.assertEqual(403, ada.call(

@@ -168,27 +168,27 @@ class TestStandalone(base.BaseTestCase):
             connection.exec_driver_sql(statement, values)
         engine.dispose()
 
-    def due(self, job, minutes=0):
+    def make_due(self, job, minutes=0):
         """Make a job due."""
         self.execute('UPDATE jobs SET next_execution_time = ?, '
                      'revision = revision + 1 WHERE id = ?',
                      f'{minutes_ago(minutes)}.000000', job['id'])
 
-    def fired(self, job, number=1):
+    def wait_for_executions(self, job, number=1):
         """Return the executions of a job after ``number`` have ended."""
-        def look():
+        def poll():
             rows = self.client.get(
                 f'/v1/executions?description=has:{job["id"]}')['executions']
             return len(rows) >= number and not [
                 row for row in rows if row['status'] == 'running'] and rows
-        return servers.wait_for(look, 'executions')
+        return servers.wait_for(poll, 'executions')
 
     def test_a_job(self):
         function = self.client.create(ADDER)['id']
         job = self.create(function_id=function, pattern='* * * * *', count=1,
                           function_input='{"a": 20, "b": 22}')
-        self.due(job)
-        row, = self.fired(job)
+        self.make_due(job)
+        row, = self.wait_for_executions(job)
         self.assertEqual(('success', 42, job['id'], False, 1), (
             row['status'], servers.output(row), row['job_id'], row['sync'],
             row['attempt']))
@@ -204,10 +204,10 @@ class TestStandalone(base.BaseTestCase):
             count=5) for policy in ('once', 'all')}
         self.server.program.kill()
         for job in jobs.values():
-            self.due(job, minutes=4)
+            self.make_due(job, minutes=4)
         self.server.restart()
-        self.assertIn(len(self.fired(jobs['once'])), (1, 2))
-        rows = self.fired(jobs['all'], 5)
+        self.assertIn(len(self.wait_for_executions(jobs['once'])), (1, 2))
+        rows = self.wait_for_executions(jobs['all'], 5)
         self.assertEqual(5, len({row['scheduled_at'] for row in rows}))
         self.assertEqual({'success'}, {row['status'] for row in rows})
 
@@ -218,11 +218,11 @@ class TestStandalone(base.BaseTestCase):
     def test_retries(self):
         function = self.policy(UNSTEADY, retries=3, delay=1)
         row = self.client.run(function, {'good': 3}, sync=False)
-        row = self.client.ended(row['id'])
+        row = self.client.wait_for_end(row['id'])
         self.assertEqual(('success', 3, 3), (
             row['status'], row['attempt'], servers.output(row)), row)
 
-    def test_a_retry_survives_the_death_of_its_engine(self):
+    def test_retries_survive_dead_engines(self):
         function = self.policy(UNSTEADY, retries=1, delay=6)
         id = self.client.run(function, {'good': 9}, sync=False)['id']
         path = f'/v1/executions/{id}'
@@ -230,7 +230,7 @@ class TestStandalone(base.BaseTestCase):
             lambda: self.client.get(path)['next_attempt_at'], 'the failure')
         self.server.program.kill()
         self.server.restart()
-        row = self.client.ended(id)
+        row = self.client.wait_for_end(id)
         self.assertEqual(('failed', 2, None), (
             row['status'], row['attempt'], row['next_attempt_at']), row)
         self.assertGreaterEqual(row['updated_at'], waiting)
@@ -238,15 +238,15 @@ class TestStandalone(base.BaseTestCase):
     def test_failures_invoke_the_handler(self):
         handler = self.client.create(HANDLER)['id']
         function = self.policy(UNSTEADY, on_failure={'function_id': handler})
-        failed = self.client.ended(self.client.run(
+        failed = self.client.wait_for_end(self.client.run(
             function, {'good': 9}, sync=False)['id'])
         self.assertEqual('failed', failed['status'])
 
-        def look():
+        def poll():
             rows = self.client.get(
                 f'/v1/executions?function_id={handler}')['executions']
             return [row for row in rows if row['status'] != 'running']
-        row, = servers.wait_for(look, 'the call')
+        row, = servers.wait_for(poll, 'the call')
         self.assertEqual(('success', failed['id'],
                           [failed['id'], failed['result']]),
                          (row['status'], row['failed_id'],
@@ -309,11 +309,11 @@ class TestCloud(base.BaseTestCase):
         servers.wait_for(lambda: self.client.get(
             f'/v1/jobs/{job["id"]}')['status'] == 'done', 'the last tick')
 
-        def ended():
+        def poll():
             rows = self.client.get(path)['executions']
             return not [row for row in rows
                         if row['status'] == 'running'] and rows
-        rows = servers.wait_for(ended, 'the end of all')
+        rows = servers.wait_for(poll, 'the end of all')
         self.assertEqual({'success'}, {row['status'] for row in rows})
         self.assertEqual(40, len(rows))
         self.assertEqual(40, len({row['scheduled_at'] for row in rows}))

@@ -38,9 +38,9 @@ class Secured(fixtures.Fixture):
         self.server = self.useFixture(
             servers.Standalone(**options(self.identity)))
         self.identity.register(TYPE, self.server.client.url)
-        self.client = self.by(self.identity.admin)
+        self.client = self.client_of(self.identity.admin)
 
-    def by(self, account):
+    def client_of(self, account):
         """Return a client of an account."""
         return servers.Client(self.server.client.url, headers(account))
 
@@ -48,25 +48,25 @@ class Secured(fixtures.Fixture):
         """Return an account and a client, by default in a new project."""
         account = self.identity.user(
             project or self.identity.project(), *roles)
-        return account, self.by(account)
+        return account, self.client_of(account)
 
 
-class Secret(base.BaseTestCase):
+class SecretTest(base.BaseTestCase):
     """Test case that checks the logs for tokens."""
 
-    def becomes(self, client, status, method='GET', path='/v1/functions',
-                body=None):
+    def wait_for_status(self, client, status, method='GET',
+                        path='/v1/functions', body=None):
         servers.wait_for(
             lambda: client.call(method, path, body)[0] == status,
             f'{method} {path} to be answered with {status}')
 
-    def no_secret(self, program, *secrets):
+    def check_no_secret(self, program, *secrets):
         log = program.log.read_text()
         for secret in secrets:
             self.assertNotIn(secret, log)
 
 
-class TestProjects(servers.Shared, Secret):
+class TestProjects(servers.Shared, SecretTest):
     """Tests of permissions with the roles of Keystone."""
 
     @staticmethod
@@ -86,9 +86,9 @@ class TestProjects(servers.Shared, Secret):
                   'input': '{"name": "Ada"}'}).json()
         self.assertEqual(('success', 'Hello, Ada', account.project_id), (
             answer['status'], servers.output(answer), answer['project_id']))
-        self.no_secret(self.server.server.program, session.get_token(),
-                       account.password,
-                       self.server.identity.service.password)
+        self.check_no_secret(self.server.server.program, session.get_token(),
+                             account.password,
+                             self.server.identity.service.password)
 
     def test_command_line(self):
         account, client = self.server.create_client('member')
@@ -120,7 +120,7 @@ class TestProjects(servers.Shared, Secret):
                 response_headers['WWW-Authenticate'])
             self.assertIn(b'"faultstring"', body)
             self.assertNotIn((token or 'x').encode() * 3, body)
-        self.no_secret(self.server.server.program, 'no-token-at-all')
+        self.check_no_secret(self.server.server.program, 'no-token-at-all')
 
     def test_claims(self):
         anonymous = servers.Client(self.server.client.url, {
@@ -179,13 +179,13 @@ class TestProjects(servers.Shared, Secret):
         function = mine.create(HELLO)
         admin = self.server.client
 
-        def listed(query=''):
+        def list_ids(query=''):
             return [row['id'] for row in admin.get(
                 f'/v1/functions{query}')['functions']]
-        self.assertNotIn(function['id'], listed())
-        self.assertIn(function['id'], listed('?all_projects=true'))
+        self.assertNotIn(function['id'], list_ids())
+        self.assertIn(function['id'], list_ids('?all_projects=true'))
         self.assertEqual([function['id']],
-                         listed(f'?project_id={account.project_id}'))
+                         list_ids(f'?project_id={account.project_id}'))
         path = f'/v1/functions/{function["id"]}'
         self.assertEqual(200, admin.call('GET', path)[0])
         self.assertEqual(403, admin.call('DELETE', path)[0])
@@ -214,44 +214,44 @@ class TestProjects(servers.Shared, Secret):
         account, client = self.server.create_client('reader')
         identity = self.server.identity
         body = {'function_id': account.project_id}
-        self.becomes(client, 403, 'POST', '/v1/executions', body)
+        self.wait_for_status(client, 403, 'POST', '/v1/executions', body)
         identity.grant(account.project_id, account.user_id, 'member')
-        client = self.server.by(account)
+        client = self.server.client_of(account)
         # There is no such function, but it may be asked for.
         status, answer = client.call('POST', '/v1/executions', body)
         self.assertNotEqual(403, status, answer)
         identity.revoke(account.project_id, account.user_id, 'member')
-        self.becomes(client, 403, 'POST', '/v1/executions', body)
+        self.wait_for_status(client, 403, 'POST', '/v1/executions', body)
         identity.revoke(account.project_id, account.user_id, 'reader')
-        self.becomes(client, 401)
+        self.wait_for_status(client, 401)
 
     def test_disabled_user(self):
         account, client = self.server.create_client('member')
-        self.becomes(client, 200)
+        self.wait_for_status(client, 200)
         self.server.identity.call(
             'PATCH', f'/users/{account.user_id}', user={'enabled': False})
-        self.becomes(client, 401)
+        self.wait_for_status(client, 401)
 
 
-class TestAway(Secret):
+class TestOutage(SecretTest):
     """Tests of an interrupted Keystone."""
 
-    def test_keystone_is_away(self):
+    def test_keystone_outage(self):
         cloud = self.useFixture(Secured())
         _, client = cloud.create_client('member')
-        self.becomes(client, 200)
+        self.wait_for_status(client, 200)
         cloud.identity.stop()
-        self.becomes(client, 503)
+        self.wait_for_status(client, 503)
         status, headers, body = client.request('GET', '/v1/functions')
         self.assertEqual((503, '1'), (status, headers['Retry-After']))
         self.assertIn(b'Keystone', body)
         for path in ('/', '/v1'):
             client.get(path)
         cloud.identity.start()
-        self.becomes(client, 200)
-        self.no_secret(cloud.server.program,
-                       client.headers['X-Auth-Token'],
-                       cloud.identity.service.password)
+        self.wait_for_status(client, 200)
+        self.check_no_secret(cloud.server.program,
+                             client.headers['X-Auth-Token'],
+                             cloud.identity.service.password)
 
 
 class TestExpiry(base.BaseTestCase):
@@ -271,7 +271,7 @@ class TestExpiry(base.BaseTestCase):
                 'the end of the token')
 
 
-class TestCloud(Secret):
+class TestCloud(SecretTest):
     """Tests of API and engine as daemons, over a database and a bus."""
 
     def test_main_job(self):
@@ -285,7 +285,7 @@ class TestCloud(Secret):
         self.assertEqual('Hello, Ada', servers.output(row))
         row = client.run(function['id'], '{"name": "Bob"}', sync=False)
         self.assertEqual('Hello, Bob', servers.output(
-            client.ended(row['id'])))
+            client.wait_for_end(row['id'])))
         for program in (cloud.api, *cloud.engines):
-            self.no_secret(program, client.headers['X-Auth-Token'],
-                           cloud.client.headers['X-Auth-Token'])
+            self.check_no_secret(program, client.headers['X-Auth-Token'],
+                                 cloud.client.headers['X-Auth-Token'])

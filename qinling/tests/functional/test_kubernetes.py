@@ -72,7 +72,7 @@ class TestStandalone(Clustered):
                          (row['status'], base.output(row)))
         self.assertIn('log', self.client.log(row['id']))
         row = self.client.run(function, '{}', sync=False)
-        row = self.client.ended(row['id'])
+        row = self.client.wait_for_end(row['id'])
         self.assertEqual(('success', 'hello you'),
                          (row['status'], base.output(row)))
         self.assertEqual(1, len(self.workers(function)))
@@ -89,10 +89,10 @@ class TestStandalone(Clustered):
         self.run_sync(function)
         pod, = self.workers(function)
 
-        def settled():
+        def is_resized():
             return any(call.subresource == 'resize' and call.code == 200
                        for call in self.cluster.calls)
-        base.wait_for(settled, 'the resize of the worker')
+        base.wait_for(is_resized, 'the resize of the worker')
         before = len(self.cluster.calls)
         for number in range(50):
             self.assertEqual(f'hello {number}',
@@ -106,9 +106,9 @@ class TestStandalone(Clustered):
         function = self.function(SLOW)
         row = self.client.run(function, '{"seconds": 60}', sync=False)
         name, = base.wait_for(lambda: self.workers(function), 'a worker')
-        base.wait_for(lambda: self.runs(name), 'the execution')
+        base.wait_for(lambda: self.is_running(name), 'the execution')
         self.cluster.kubelet.kill(self.cluster.namespace, name, oom=True)
-        row = self.client.ended(row['id'])
+        row = self.client.wait_for_end(row['id'])
         self.assertEqual('failed', row['status'])
         self.assertIn('memory', base.output(row))
         self.assertEqual('done', self.run_sync(function, seconds=0))
@@ -132,7 +132,7 @@ class TestStandalone(Clustered):
                                                         name='Eve'))
             self.client.call('POST', f'/v1/functions/{function}/detach')
 
-    def runs(self, name):
+    def is_running(self, name):
         """Return whether the agent of a pod has an execution."""
         directory = self.cluster.kubelet.worker_directory(
             self.cluster.namespace, name)
@@ -204,7 +204,7 @@ class TestCloud(Clustered):
         cloud.engines[0].kill()
         for number in range(8):
             row = self.client.run(function, '{}', sync=False)
-            self.assertEqual('success', self.client.ended(
+            self.assertEqual('success', self.client.wait_for_end(
                 row['id'])['status'])
         # What the dead one had is taken over or destroyed.
         base.wait_for(lambda: len(self.workers(function)) == 1,

@@ -35,18 +35,34 @@ class TestEngines(base.BaseTestCase):
         def workers():
             return len(client.get(f'{path}/workers')['workers'])
         servers.wait_for(lambda: workers() >= 4, 'workers')
-        for _ in range(2):
+
+        def scale_down():
+            # Executions that still wait may start further workers.
             client.call('POST', f'{path}/scale_down', {'count': 9})
+            return workers() == 2
         # Each engine keeps one.
-        servers.wait_for(lambda: workers() == 2, 'two workers')
-        runtime = f'/v1/runtimes/{client.runtime()}'
-        self.assertEqual(403, client.call(
-            'PUT', runtime, {'image': 'python3.99'})[0])
+        servers.wait_for(scale_down, 'two workers')
+        self.check_bad_image(client)
+        self.assertEqual(2, workers())
         cloud.engines[0].stop()
         servers.wait_for(lambda: workers() == 1, 'one worker')
         # It has the worker of the function beside its pool.
         servers.wait_for(lambda: capacity() == {
             'total': 3, 'available': 2}, 'one pool')
+
+    def check_bad_image(self, client):
+        """Check that an image which no engine has changes nothing."""
+        runtime = f'/v1/runtimes/{client.runtime()}'
+        image = client.get(runtime)['image']
+        self.assertEqual(200, client.call(
+            'PUT', runtime, {'image': 'python3.99'})[0])
+
+        def row():
+            present = client.get(runtime)
+            return present['status'] == 'available' and present
+        present = servers.wait_for(row, 'the earlier image')
+        self.assertEqual(image, present['image'])
+        self.assertIn('python3.99', present['status_reason'])
 
 
 class TestWorkers(base.BaseTestCase):
@@ -81,7 +97,7 @@ class TestWorkers(base.BaseTestCase):
             'another engine')
         row = cloud.client.run(function, {'seconds': 0}, sync=False)
         self.assertEqual(
-            'success', cloud.client.ended(row['id'])['status'])
+            'success', cloud.client.wait_for_end(row['id'])['status'])
         children = processes.descendants(program.process.pid)
         self.assertEqual(0, program.stop())
         self.assertFalse([pid for pid in children if processes.alive(pid)])
@@ -103,7 +119,7 @@ class TestSlowFunction(base.BaseTestCase):
     def is_quick(self):
         for sync in (True, False):
             row = self.client.run(self.quick, sync=sync)
-            row = self.client.ended(row['id'])
+            row = self.client.wait_for_end(row['id'])
             self.assertEqual('success', row['status'], row)
 
     def test_asynchronous(self):
@@ -117,7 +133,7 @@ class TestSlowFunction(base.BaseTestCase):
             f'/v1/executions/{rows[-1]["id"]}')['status'])
         for row in rows:
             self.assertEqual(
-                'success', self.client.ended(row['id'])['status'])
+                'success', self.client.wait_for_end(row['id'])['status'])
 
     def test_synchronous(self):
         answers = []

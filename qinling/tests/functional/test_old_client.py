@@ -49,7 +49,7 @@ class OldClient(fixtures.Fixture):
 class Case(servers.Shared, base.BaseTestCase):
     """Base of the test cases for the 40 commands."""
 
-    #: Those that the test must have run.
+    #: Commands that the test must run.
     COMMANDS = ()
 
     make_server = servers.Standalone
@@ -64,16 +64,16 @@ class Case(servers.Shared, base.BaseTestCase):
 
     def tearDown(self):
         super().tearDown()
-        self.assertLessEqual(set(self.COMMANDS), self.old.used)
+        self.assertLessEqual(set(self.COMMANDS), self.old.commands)
 
-    def listed(self, *words):
+    def list_rows(self, *words):
         """Return a list and check that both clients print the same rows."""
         rows = self.old.json(*words)
         self.assertEqual([list(row.items()) for row in rows],
                          [list(row.items()) for row in self.new.json(*words)])
         return rows
 
-    def shown(self, *words):
+    def show_item(self, *words):
         """Return an item and check that the new client prints the same rows
         first.
         """
@@ -98,7 +98,7 @@ class TestRuntimes(Case):
                 'runtime pool show', 'runtime delete')
 
     def test_runtimes(self):
-        row, = self.listed('runtime list')
+        row, = self.list_rows('runtime list')
         self.assertEqual('python3', row['Name'])
         runtime = self.old.json('runtime create', 'python3', '--name', 'spare',
                                 '--description', 'one more', '--untrusted')
@@ -109,8 +109,8 @@ class TestRuntimes(Case):
             lambda: self.client.get(f'/v1/runtimes/{id}')['status']
             == 'available', 'the runtime')
         self.assertEqual('one more',
-                         self.shown('runtime show', id)['description'])
-        pool = self.shown('runtime pool show', id)
+                         self.show_item('runtime show', id)['description'])
+        pool = self.show_item('runtime pool show', id)
         self.assertEqual({'total', 'available'}, set(pool['capacity']))
         self.deleted('runtime', id)
 
@@ -122,13 +122,13 @@ class TestFunctions(Case):
     def test_functions(self):
         id = self.function('greeter', '--entry', 'main.main', '--cpu', 200,
                            '--memory-size', 67108864)
-        row = self.shown('function show', 'greeter')
+        row = self.show_item('function show', 'greeter')
         self.assertEqual(
             (id, 'package', 200, 5),
             (row['id'], row['code']['source'], row['cpu'], row['timeout']))
-        self.assertEqual([id], [row['Id'] for row in self.listed(
+        self.assertEqual([id], [row['Id'] for row in self.list_rows(
             'function list')])
-        self.listed('function list', '--filter', 'all_projects=true')
+        self.list_rows('function list', '--filter', 'all_projects=true')
         self.check_update(id)
         self.check_download(id)
         self.check_packages()
@@ -178,7 +178,7 @@ class TestWorkers(Case):
             'function scaleup', id, '--count', 2))
         servers.wait_for(lambda: len(self.client.get(
             f'/v1/functions/{id}/workers')['workers']) == 2, 'two workers')
-        self.assertEqual(2, len(self.listed('function worker list', id)))
+        self.assertEqual(2, len(self.list_rows('function worker list', id)))
         self.old.run('function scaledown', id)
         self.old.run('function detach', id)
         self.deleted('function', id)
@@ -197,8 +197,8 @@ class TestVersions(Case):
                          (row['version_number'], row['description']))
         self.old.run('function version create', id)
         self.assertEqual([1, 2], [row['Version_number'] for row in
-                                  self.listed('function version list', id)])
-        self.shown('function version show', id, 2)
+                                  self.list_rows('function version list', id)])
+        self.show_item('function version show', id, 2)
         self.old.run('function version detach', id, 2)
         self.assertEqual('', self.old.run('function version delete', id, 2))
 
@@ -217,12 +217,12 @@ class TestAliases(Case):
             row['name'], row['function_id'], row['function_version'],
             row['description']))
         self.assertEqual(['prod'], [row['Name'] for row in
-                                    self.listed('function alias list')])
+                                    self.list_rows('function alias list')])
         row = self.old.json('function alias update', 'prod',
                             '--function-version', 0, '--description', 'now')
         self.assertEqual((0, 'now'),
                          (row['function_version'], row['description']))
-        self.shown('function alias show', 'prod')
+        self.show_item('function alias show', 'prod')
         self.deleted('function alias', 'prod')
 
 
@@ -238,21 +238,21 @@ class TestExecutions(Case):
         self.assertEqual('success', row['status'])
         self.assertEqual('Hello, Ada', json.loads(row['result'])['output'])
         id = row['id']
-        self.shown('function execution show', id)
+        self.show_item('function execution show', id)
         self.assertIn('Greeting Ada\n', self.old.run(
             'function execution log show', id))
-        self.client.ended(self.old.value(
+        self.client.wait_for_end(self.old.value(
             'id', 'function execution create', '--function', function,
             '--async'))
-        self.assertEqual(2, len(self.listed('function execution list')))
-        rows = self.listed('function execution list', '--filter',
-                           f'function_id={function}', '--filter',
-                           'status=eq:success')
+        self.assertEqual(2, len(self.list_rows('function execution list')))
+        rows = self.list_rows('function execution list', '--filter',
+                              f'function_id={function}', '--filter',
+                              'status=eq:success')
         self.assertEqual(2, len(rows))
         self.check_targets(function)
         self.deleted('function execution', '--execution', id)
         self.deleted('function execution', '--function', function)
-        self.assertEqual([], self.listed('function execution list'))
+        self.assertEqual([], self.list_rows('function execution list'))
 
     def check_targets(self, function):
         self.client.call('POST', f'/v1/functions/{function}/versions', {})
@@ -280,11 +280,12 @@ class TestJobs(Case):
             (row['function_id'], row['function_version'], row['count'],
              row['status']))
         id = row['id']
-        self.assertEqual([id], [row['Id'] for row in self.listed('job list')])
+        self.assertEqual([id],
+                         [row['Id'] for row in self.list_rows('job list')])
         for status in ('paused', 'running', 'cancelled'):
             row = self.old.json('job update', id, '--status', status)
             self.assertEqual(status, row['status'])
-        self.shown('job show', id)
+        self.show_item('job show', id)
         self.client.call('POST', '/v1/aliases', {
             'name': 'prod', 'function_id': function})
         second = self.old.value('id', 'job create', '--function-alias', 'prod',
@@ -311,15 +312,15 @@ class TestWebhooks(Case):
         path = row['webhook_url'].partition('/v1')[2]
         status, answer = self.client.call('POST', f'/v1{path}', {})
         self.assertEqual(202, status)
-        self.client.ended(answer['execution_id'])
+        self.client.wait_for_end(answer['execution_id'])
         id = row['id']
         row = self.old.json('webhook update', id, '--function-version', 1)
         self.assertEqual(1, row['function_version'])
         second = self.old.value('id', 'webhook create', '--function-alias',
                                 'prod')
-        self.assertEqual(2, len(self.listed('webhook list')))
-        self.assertEqual('prod',
-                         self.shown('webhook show', second)['function_alias'])
+        self.assertEqual(2, len(self.list_rows('webhook list')))
+        self.assertEqual('prod', self.show_item('webhook show',
+                                                second)['function_alias'])
         row = self.old.json('webhook update', second, '--function-id',
                             function, '--description', 'direct')
         self.assertEqual((function, None),
@@ -347,4 +348,4 @@ class TestAll(Case):
                       self.old.fails('function show', id))
         self.assertIn('timeout resource limitation', self.old.fails(
             'function create', '--runtime', 'python3', '--file', 'main.py',
-            '--timeout', 301))
+            '--timeout', 901))

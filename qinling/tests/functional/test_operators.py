@@ -19,11 +19,11 @@ from qinling import conf as qinling_conf
 from qinling import message_bus
 from qinling.tests.functional import base as servers
 
-TOLD = ('import json\n'
-        'def main(context=None):\n'
-        '    return {"ids": context}\n')
+CONTEXT_FUNCTION = ('import json\n'
+                    'def main(context=None):\n'
+                    '    return {"ids": context}\n')
 ID = re.compile('req-[0-9a-f-]{36}')
-GIVEN = 'req-00000000-1111-4222-8333-444444444444'
+CALLER_ID = 'req-00000000-1111-4222-8333-444444444444'
 TRACE = '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01'
 
 
@@ -50,7 +50,7 @@ class TestStandalone(base.BaseTestCase):
         server = self.useFixture(servers.Standalone(
             resource_limits={'max_timeout': 10}, engine={'threads': 8}))
         client = server.client
-        function = client.create(TOLD, timeout=5)['id']
+        function = client.create(CONTEXT_FUNCTION, timeout=5)['id']
         path = f'/v1/functions/{function}'
         self.assertEqual(400, client.call('PUT', path, {'timeout': 20})[0])
         server.program.file.write_text(servers.ini({
@@ -86,11 +86,11 @@ class TestStandalone(base.BaseTestCase):
         self.assertEqual('failed', row['status'])
         records = [json.loads(line) for line
                    in server.program.log.read_text().splitlines()]
-        about = [record for record in records
-                 if row['id'] in record['message']]
+        matching = [record for record in records
+                    if row['id'] in record['message']]
         for record in records:
             self.assertIn('levelname', record)
-        for record in about:
+        for record in matching:
             self.assertRegex(record['context']['request_id'], ID)
 
     def test_metrics(self):
@@ -100,7 +100,7 @@ class TestStandalone(base.BaseTestCase):
             r'Serving metrics at 127.0.0.1 port (\d+)',
             server.program.log.read_text()), 'the port')[1]
         client = server.client
-        client.run(client.create(TOLD)['id'])
+        client.run(client.create(CONTEXT_FUNCTION)['id'])
         text = read(f'http://127.0.0.1:{port}/metrics')
         for line in (
                 'qinling_api_request_duration_seconds_count{method="POST",'
@@ -127,7 +127,7 @@ class TestStandalone(base.BaseTestCase):
         server = self.useFixture(servers.Standalone(tracing={
             'enabled': True, 'endpoint': collector.url}))
         client = server.client
-        function = client.create(TOLD)['id']
+        function = client.create(CONTEXT_FUNCTION)['id']
         _, _, body = client.request(
             'POST', '/v1/executions', json.dumps({'function_id': function}),
             {'Content-Type': 'application/json', 'traceparent': TRACE})
@@ -174,18 +174,18 @@ class Collector(fixtures.Fixture):
         self.addCleanup(server.shutdown)
 
 
-class Heard:
+class NotificationRecorder:
     """Recorder of notifications."""
 
     def __init__(self):
-        self.all = []
+        self.notifications = []
 
     def info(self, _ctxt, _publisher, kind, payload, _metadata):
-        self.all.append((kind, payload))
+        self.notifications.append((kind, payload))
 
-    def about(self, kind, id):
+    def find(self, kind, id):
         """Return the payload of a notification, or ``None``."""
-        return next((payload for recorded, payload in list(self.all)
+        return next((payload for recorded, payload in list(self.notifications)
                      if recorded == kind
                      and payload['target']['id'] == id), None)
 
@@ -206,17 +206,17 @@ class TestCloud(servers.Shared, base.BaseTestCase):
             program.log.read_text()),
             'the port')[1]
 
-    def test_ids_from_end_to_end(self):
-        function = self.client.create(TOLD)['id']
+    def test_request_ids_reach_function_and_logs(self):
+        function = self.client.create(CONTEXT_FUNCTION)['id']
         status, headers, body = self.client.request(
             'POST', '/v1/executions',
             json.dumps({'function_id': function}),
             {'Content-Type': 'application/json', 'traceparent': TRACE,
-             'X-Openstack-Request-Id': GIVEN})
+             'X-Openstack-Request-Id': CALLER_ID})
         self.assertEqual(201, status, body)
         id = headers['X-Openstack-Request-Id']
         self.assertRegex(id, ID)
-        self.assertNotEqual(GIVEN, id)
+        self.assertNotEqual(CALLER_ID, id)
         ids = servers.output(json.loads(body))['ids']
         self.assertEqual(id, ids['request_id'])
         self.assertEqual(TRACE, ids['traceparent'])
@@ -227,20 +227,20 @@ class TestCloud(servers.Shared, base.BaseTestCase):
         conf = qinling_conf.load([], [str(self.server.api.file)])
         bus = message_bus.create_transport(conf)
         self.addCleanup(bus.cleanup)
-        heard = Heard()
+        recorder = NotificationRecorder()
         listener = message_bus.oslo_messaging.get_notification_listener(
             message_bus.oslo_messaging.get_notification_transport(conf),
             [message_bus.oslo_messaging.Target(topic='notifications')],
-            [heard], executor='threading')
+            [recorder], executor='threading')
         listener.start()
         self.addCleanup(listener.wait)
         self.addCleanup(listener.stop)
-        function = self.client.create(TOLD)['id']
+        function = self.client.create(CONTEXT_FUNCTION)['id']
         self.assertEqual(204, self.client.call(
             'DELETE', f'/v1/functions/{function}')[0])
         for kind in ('function.create', 'function.delete'):
             payload = servers.wait_for(
-                lambda: heard.about(kind, function), kind)
+                lambda: recorder.find(kind, function), kind)
             self.assertEqual('success', payload['outcome'])
             self.assertEqual('default', payload['initiator']['user_id'])
             self.assertRegex(payload['initiator']['request_id'], ID)

@@ -35,7 +35,8 @@ class QuickstartTest(base.BaseTestCase):
     def test_script_runs_a_function_and_cleans_up(self):
         self.useFixture(environments.PackageIndex())
         self.addCleanup(self.quickstart, '--stop')
-        url = self.first_run()
+        printed, url = self.first_run()
+        self.paste(printed, url)
         self.second_run(url)
         self.stop()
 
@@ -54,21 +55,40 @@ class QuickstartTest(base.BaseTestCase):
                         r'.*\n +\S+ +Hello, Ada!  version 1\n\n'
                         r'.*\n +\S+ +Good day, Ada!  version 2\n\n'
                         r'.*\n +\S+ +Hello, Ada!  version 1\n',
-                        r'curl \$Q/executions -H',
-                        r'quickstart\.sh --stop --state-dir '):
+                        r'qinling function invoke greeter name=you'):
             self.assertIsNotNone(re.search(pattern, printed),
                                  f'{pattern!r} is not in: {printed}')
         self.assertNotIn('\033', printed)
         url = (self.state / 'endpoint').read_text().strip()
-        self.assertIn(f'Q={url}/v1\n', printed)
-        return url
+        return printed, url
+
+    def paste(self, printed, url):
+        """Run the printed commands, except the last, which stops."""
+        commands, sign, stop = printed.partition('Next steps')[2].partition(
+            '# Stop the server')
+        self.assertTrue(sign, printed)
+        self.assertIn(f' QINLING_URL={url}\n', commands)
+        self.assertIn('quickstart.sh --stop --state-dir ', stop)
+        self.assertNotRegex(commands, 'curl|[0-9a-f]{8}-')
+        commands = commands.partition('\n')[2]
+        directory = self.useFixture(fixtures.TempDir()).path
+        for _ in range(2):
+            ran = subprocess.run(
+                ['bash', '-euxc', commands], cwd=directory, text=True,
+                capture_output=True, stdin=subprocess.DEVNULL,
+                env=dict(environments.environment(), PATH='/usr/bin:/bin'))
+            self.assertEqual(0, ran.returncode, ran.stdout + ran.stderr)
+            for text in ('Good day, you!', 'Hello, you!', 'Hello, Ada',
+                         '| greeter ', '| success ', '| hello '):
+                self.assertIn(text, ran.stdout)
 
     def second_run(self, url):
         printed = self.quickstart('--port', '0')
         self.assertIn(f'The server runs already, at {url}.', printed)
         self.assertIn('A function is updated: greeter', printed)
         functions = servers.Client(url).get('/v1/functions')['functions']
-        self.assertEqual(['greeter'], [row['name'] for row in functions])
+        self.assertEqual(['greeter', 'hello'],
+                         [row['name'] for row in functions])
 
     def stop(self):
         server = int((self.state / 'quickstart.pid').read_text())

@@ -46,7 +46,7 @@ class TestStandalone(base.BaseTestCase):
         self.assertFalse([pid for pid in workers if processes.alive(pid)])
         self.assertFalse((self.server.state / 'endpoint').exists())
         self.server.restart()
-        row = self.server.client.ended(execution['id'])
+        row = self.server.client.wait_for_end(execution['id'])
         self.assertEqual('success', row['status'], row)
 
     def test_kill_in_mid_load_loses_nothing(self):
@@ -139,14 +139,14 @@ class TestCloud(base.BaseTestCase):
         function = server.client.create(SLEEPER, timeout=60)['id']
         rows = [server.client.run(function, {'seconds': 3}, sync=False)
                 for _ in range(6)]
-        # The bus need not give each of them something.
-        working = []
+        # The bus may give all executions to one engine.
+        owners = []
 
-        def somebody_works():
-            working[:] = filter(server.owned_by, server.engines)
-            return working
-        servers.wait_for(somebody_works, 'work')
-        working[0].kill()
+        def find_owners():
+            owners[:] = filter(server.owned_by, server.engines)
+            return owners
+        servers.wait_for(find_owners, 'work')
+        owners[0].kill()
         for row in rows:
-            ended = server.client.ended(row['id'])
+            ended = server.client.wait_for_end(row['id'])
             self.assertEqual('success', ended['status'], ended)

@@ -34,13 +34,13 @@ class Chaos(base.BaseTestCase):
             loads.FUNCTION, timeout=30)['id']
         return loads.Load(lambda: self.clients, self.function, TOTAL)
 
-    def judge(self, load):
-        rows = loads.settle(self.clients[0])
-        loads.judge(self, load, rows)
+    def check_load(self, load):
+        rows = loads.wait_for_executions(self.clients[0])
+        loads.check_results(self, load, rows)
         self.assertEqual(TOTAL, len(load.accepted))
         return rows
 
-    def nothing_twice(self, rows):
+    def check_single_attempts(self, rows):
         """Check that no execution started twice, since no engine has died."""
         self.assertEqual([], [row for row in rows if row['attempt'] > 1])
 
@@ -50,22 +50,22 @@ class TestOwnDaemons(Chaos):
         load = self.deploy()
         victim = self.cloud.engines[0]
         with load:
-            load.reached(TOTAL // 3)
+            load.wait_for_accepted(TOTAL // 3)
             servers.wait_for(lambda: self.cloud.owned_by(victim), 'work')
             victim.kill()
-            load.reached(TOTAL * 2 // 3)
+            load.wait_for_accepted(TOTAL * 2 // 3)
             victim.start()
-        self.judge(load)
+        self.check_load(load)
 
     def test_api(self):
         load = self.deploy(LASTING)
         with load:
-            load.reached(TOTAL // 3)
+            load.wait_for_accepted(TOTAL // 3)
             self.cloud.apis[0].kill()
-            load.reached(TOTAL * 2 // 3)
+            load.wait_for_accepted(TOTAL * 2 // 3)
             self.cloud.apis[0].start()
             self.clients[0] = self.cloud.client_of(self.cloud.apis[0])
-        self.nothing_twice(self.judge(load))
+        self.check_single_attempts(self.check_load(load))
 
 
 class Servers(Chaos):
@@ -74,23 +74,23 @@ class Servers(Chaos):
     def outage(self, server, **parts):
         load = self.deploy(LASTING, **parts)
         with load:
-            load.reached(TOTAL // 3)
+            load.wait_for_accepted(TOTAL // 3)
             server.kill()
-            servers.wait_for(lambda: load.refused[503], 'a refusal')
+            servers.wait_for(lambda: load.rejections[503], 'a refusal')
             server.start()
-            load.reached(TOTAL * 2 // 3)
-        rows = self.judge(load)
+            load.wait_for_accepted(TOTAL * 2 // 3)
+        rows = self.check_load(load)
         self.assertLess(load.slowest, 80)
-        self.nothing_twice(rows)
+        self.check_single_attempts(rows)
         # Every accepted execution has its result.
         self.assertEqual({'success'}, {
             row['status'] for row in rows if row['id'] in load.accepted})
-        # It has healed by itself.
+        # The service recovers without help.
         for client in self.clients:
             for sync in (True, False):
                 row = client.run(self.function, {
                     'number': 7, 'seconds': 0}, sync=sync)
-                self.assertEqual('success', client.ended(row['id'])[
+                self.assertEqual('success', client.wait_for_end(row['id'])[
                     'status'])
 
 
@@ -102,7 +102,7 @@ class TestRabbit(Servers):
 
 class TestMaria(Servers):
     def test_killed(self):
-        server = self.useFixture(daemons.Maria())
+        server = self.useFixture(daemons.Mariadb())
         self.outage(server, database=server)
 
 
@@ -116,7 +116,7 @@ class TestRestart(base.BaseTestCase):
     """Tests of daemons, stopped as by an operator."""
 
     def test_without_a_bus(self):
-        url = self.useFixture(servers.Vhost()).url
+        url = self.useFixture(servers.VirtualHost()).url
         relay = self.useFixture(relays.Relay(5672))
         cloud = self.useFixture(servers.Cloud(
             bus=url.replace(':5672', f':{relay.port}'), engine=ENGINE))
@@ -138,7 +138,7 @@ class TestRestart(base.BaseTestCase):
             servers.wait_for(
                 lambda: f':{engine.process.pid}:' in engine.log.read_text(),
                 'the engine')
-        self.assertEqual('success', client.ended(row['id'])['status'])
+        self.assertEqual('success', client.wait_for_end(row['id'])['status'])
         relay.start()
         servers.wait_for(lambda: cloud.listening(engine), 'the engine')
 
@@ -149,10 +149,10 @@ class TestRestart(base.BaseTestCase):
         stop = threading.Event()
         load = loads.Load(lambda: list(clients.values()), function,
                           10 ** 6, threads=6, sync=True)
-        load.until(stop)
+        load.stop_at(stop)
         with load, contextlib.ExitStack() as stack:
             stack.callback(stop.set)
-            load.reached(50)
+            load.wait_for_accepted(50)
             for daemon in (*cloud.apis, *cloud.engines):
                 self.assertEqual(0, daemon.stop())
                 daemon.start()
@@ -161,9 +161,9 @@ class TestRestart(base.BaseTestCase):
                 else:
                     servers.wait_for(lambda: cloud.listening(daemon),
                                      'an engine')
-                load.reached(len(load.accepted) + 50)
+                load.wait_for_accepted(len(load.accepted) + 50)
         self.assertEqual([], load.faults)
-        self.assertLessEqual(set(load.refused), {'ConnectionRefusedError'},
+        self.assertLessEqual(set(load.rejections), {'ConnectionRefusedError'},
                              load.sentences)
         for _, row in load.accepted.values():
             self.assertEqual('success', row['status'], row)

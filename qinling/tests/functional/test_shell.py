@@ -7,12 +7,14 @@ import inspect
 import subprocess
 
 from qinling.tests.functional import shells
+from qinling.tests.functional import terminal
+from qinling.tests.functional import test_rollouts
 from qinling.tests.functional import test_shell_executions
 from qinling.tests.functional import test_shell_functions
 
 GROUP = 'openstack.function_engine.v1'
 #: Where the tests of the commands are.
-MODULES = (test_shell_executions, test_shell_functions)
+MODULES = (test_rollouts, test_shell_executions, test_shell_functions)
 
 
 class TestAll(shells.Case):
@@ -43,17 +45,25 @@ class TestAll(shells.Case):
                                                    'invoke'))
         self.assertIn('--show-log', self.shell.run('function invoke',
                                                    '--help'))
-        self.shell.fails('function reticulate', code=2)
+        self.assertIn('Did you mean: function version list',
+                      self.shell.fails('function versoin list', code=2))
 
     def test_completion(self):
         script = self.shell.run('complete')
-        # What the package bash-completion would say of the line typed.
-        typed = ('_get_comp_words_by_ref() { words=(qinling function in); '
-                 'cur=in; }\n_qinling\necho "${COMPREPLY[@]}"\n')
-        completed = subprocess.run(
-            ['bash'], input=script + typed, capture_output=True, text=True)
-        self.assertEqual(('invoke\n', ''),
-                         (completed.stdout, completed.stderr))
+        for words, expected in (('function in', 'invoke\n'),
+                                ('function invoke gree', 'greeter\n'),
+                                ('function show mai', 'main.py\n')):
+            # What bash sets for the line typed.
+            typed = (f'COMP_WORDS=(qinling {words})\nCOMP_CWORD='
+                     f'{len(words.split())}\n_qinling\n'
+                     'echo "${COMPREPLY[@]}"\n')
+            path = f'{terminal.BIN}:{self.shell.environ["PATH"]}'
+            completed = subprocess.run(
+                ['bash'], input=script + typed, capture_output=True,
+                text=True, cwd=self.directory,
+                env=dict(self.shell.environ, PATH=path))
+            self.assertEqual((expected, ''),
+                             (completed.stdout, completed.stderr))
 
     def test_many_commands_in_one_process(self):
         text = self.shell.run('', stdin='runtime list -f value -c Name\n')
@@ -64,6 +74,11 @@ class TestAll(shells.Case):
         self.assertIn('greeter', text)
         self.assertIn('python3', text)
         self.assertIn('Function not found [name=nothing]', self.shell.errors)
+
+    def test_overview(self):
+        text = self.shell.run('')
+        self.assertIn(f'Server      {self.client.url}, reachable', text)
+        self.assertIn('Functions   1\n', text)
 
     def test_no_server(self):
         error = self.shell.fails('--qinling-url http://127.0.0.1:1 '

@@ -15,7 +15,9 @@ class TestExecutions(shells.Case):
         error = self.shell.fails('function invoke', 'greeter', '--show-log',
                                  'name=broken')
         self.assertIn('Traceback', error)
-        self.assertEqual('a broken greeting', error.splitlines()[-1])
+        self.assertIn('ValueError: a broken greeting\n  main.py, line 7, in '
+                      'main\nExecution ', error)
+        self.assertIn('qinling function execution log show ', error)
         id = self.shell.value(
             'id', 'function create', '--name', 'text', '--runtime', 'python3',
             '--file', 'main.py', '--entry', 'main.text')
@@ -30,8 +32,53 @@ class TestExecutions(shells.Case):
             'function invoke', 'text', 'name=a', '--input', '{}'))
         self.assertIn('write JSON after :=', self.shell.fails(
             'function invoke', 'text', 'name:=a'))
+        self.check_output()
         id = self.shell.run('function invoke', 'text', '--async').strip()
-        self.assertEqual('success', self.client.ended(id)['status'])
+        self.assertEqual('success', self.client.wait_for_end(id)['status'])
+
+    def check_output(self):
+        """Check a result in a file."""
+        self.shell.run('function invoke', 'text', 'name=Ada', '--output',
+                       'result')
+        self.assertEqual('Grüße, Ada', (self.directory / 'result').read_text(
+            'utf-8'))
+
+    def test_logs(self):
+        for name in ('first', 'broken'):
+            self.shell.run('function invoke', 'greeter', f'name={name}',
+                           code=int(name == 'broken'))
+        text = self.shell.run('function logs', 'greeter')
+        self.assertLess(text.index('Greeting first'),
+                        text.rindex('ValueError: a broken greeting'))
+        text = self.shell.run('logs', 'greeter', '--failed', '--grep',
+                              'Greeting')
+        self.assertIn('Greeting broken', text)
+        self.assertNotIn('Greeting first', text)
+        self.assertNotIn('Traceback', text)
+
+    def test_wait(self):
+        ids = [self.shell.run('function invoke', 'greeter', '--async',
+                              f'name={name}').strip()
+               for name in ('Ada', 'broken')]
+        text = self.shell.run('function execution wait', *ids, code=1)
+        self.assertIn('success', text)
+        self.assertIn('failed: user_error', text)
+        self.shell.run('function execution wait', ids[0], '--timeout', '1m')
+
+    def test_statistics(self):
+        for words, sentence in (
+                (('--alias', 'prod', 'greeter'), 'not both'),
+                (('--function-version', 1), 'specify the function'),
+                (('nothing',), 'Function not found')):
+            self.assertIn(sentence, self.shell.fails('function stats', *words))
+
+    def test_table(self):
+        self.shell.run('function invoke', 'greeter')
+        text = self.shell.run('function execution list', '--limit', 1)
+        self.assertIn('| greeter  | success |', text)
+        self.assertNotIn(self.function, text)
+        self.shell.run('function execution list', '--filter', 'reason=none')
+        self.assertIn('No execution matches.', self.shell.errors)
 
     def test_executions(self):
         words = ('function execution create', '--function', 'greeter',
@@ -88,7 +135,7 @@ class TestCancellation(shells.Case):
             'id', 'function execution create', '--function', 'greeter',
             '--async', '--input', '{"name": "never"}')
         self.shell.run('function execution cancel', id)
-        self.assertEqual('cancelled', self.client.ended(id)['status'])
+        self.assertEqual('cancelled', self.client.wait_for_end(id)['status'])
         id = self.shell.value('id', 'function execution create', '--function',
                               'greeter', '--idempotency-key', 'one')
         self.assertIn('Unable to cancel', self.shell.fails(
@@ -114,12 +161,21 @@ class TestJobs(shells.Case):
             'job list', '--long')[0]['Timezone'])
         self.assertEqual(2, len(self.shell.json(
             'job next list', 'nightly', '--count', 2)))
+        run = self.shell.json('job run', 'nightly', '--wait')
+        self.assertEqual(
+            ('success', f'Created by Job {row["id"]}'),
+            (run['status'], self.shell.value(
+                'description', 'function execution show', run['id'])))
+        self.assertEqual([run['id']], [row['Id'] for row in self.shell.json(
+            'function execution list', '--job', 'nightly')])
+        self.assertEqual(3, self.shell.json('job show', 'nightly')['count'])
+        text = self.shell.run('job list')
+        self.assertIn('Europe/Berlin (', text)
+        self.assertIn(' UTC)', text)
         self.assertEqual('paused', self.shell.value(
             'status', 'job update', 'nightly', '--status', 'paused'))
         self.assertEqual(row['id'], self.shell.value(
             'id', 'job show', 'nightly'))
-        self.assertEqual([], self.shell.json(
-            'function execution list', '--job', 'nightly'))
         self.shell.run('job delete', 'nightly')
 
 
@@ -157,6 +213,9 @@ class TestWebhooks(shells.Case):
         self.assertNotIn('secret', self.shell.json('webhook show', 'outside'))
         self.assertIn('(HTTP 401)', self.shell.fails(
             'webhook invoke', 'outside'))
+        answer = self.shell.json('webhook invoke', 'outside', '--secret',
+                                 '@secret')
+        self.assertEqual(200, answer['status_code'])
         self.shell.run('webhook secret delete', 'outside')
         self.shell.run('webhook invoke', 'outside')
         self.shell.run('--debug webhook secret rotate', 'outside',

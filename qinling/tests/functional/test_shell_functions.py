@@ -51,9 +51,13 @@ class TestFunctions(shells.Case):
         with zipfile.ZipFile(self.directory / 'tree.zip') as archive:
             self.assertEqual(['inner/kept.txt', 'main.py'],
                              sorted(archive.namelist()))
-        error = self.shell.fails('function update', 'tree', '--file', 'tree',
-                                 'main.py')
-        self.assertIn('takes no further files', error)
+        self.shell.run('function update', 'tree', '--file', 'tree', '--file',
+                       'main.py')
+        self.shell.run('function download', 'tree', '-o', 'both.zip')
+        with zipfile.ZipFile(self.directory / 'both.zip') as archive:
+            self.assertEqual(
+                ['main.py', 'tree/inner/kept.txt', 'tree/main.py'],
+                sorted(archive.namelist()))
         self.shell.run('function update', 'tree', '--package', 'tree.zip')
 
     def test_faults(self):
@@ -108,6 +112,7 @@ class TestFunctions(shells.Case):
         self.assertNotIn('silent', text)
         self.assertIn('[null, "4", null, "silent"]', result())
         for words, sentence in (
+                (('--secret-mode', 'D=newest'), 'must be "pinned" or'),
                 (('--secret', 'silent'), 'Invalid secret'),
                 (('--secret-file', 'D=no.txt'), 'no.txt'),
                 (('--environment', 'A'), 'Invalid environment variable'),
@@ -115,6 +120,25 @@ class TestFunctions(shells.Case):
             error = self.shell.fails('function update', 'env', *words)
             self.assertIn(sentence, error)
             self.assertNotIn('silent', error)
+
+    def test_secrets(self):
+        self.shell.run(
+            'function create', '--name', 'keeper', '--runtime', 'python3',
+            '--file', 'main.py', '--secret', 'A=hush',
+            '--secret-mode', 'A=latest')
+        self.shell.run('function version create', 'keeper')
+        self.shell.run('function update', 'keeper', '--secret', 'A=quiet')
+        for words in ((), ('--function-version', '1')):
+            secret, = self.shell.json('function secret list', 'keeper', *words)
+            self.assertIsNotNone(secret.pop('Updated_at'))
+            self.assertEqual({'Name': 'A', 'Number': 2, 'Mode': 'latest'},
+                             secret)
+        text = self.shell.run('function secret list', 'keeper')
+        self.assertIn('latest', text)
+        self.assertNotIn('quiet', text)
+        self.shell.run('function update', 'keeper', '--unset-secret', 'A')
+        self.assertEqual([], self.shell.json('function secret list',
+                                             'keeper'))
 
     def test_deletion_continues(self):
         for name in ('one', 'two'):
@@ -131,12 +155,43 @@ class TestFunctions(shells.Case):
         self.assertNotIn('two', names)
 
     def test_ambiguous_names(self):
-        ids = [self.shell.value('id', 'function create', '--name', 'twin',
-                                '--runtime', 'python3', '--file', 'main.py')
-               for _ in range(2)]
-        error = self.shell.fails('function show', 'twin')
-        for id in ids:
-            self.assertIn(id, error)
+        words = ('function create', '--name', 'twin', '--runtime', 'python3',
+                 '--file', 'main.py')
+        ids = [self.shell.value('id', *words)]
+        self.assertEqual('', self.shell.errors)
+        ids.append(self.shell.value('id', *words))
+        self.assertIn('another function has the name twin', self.shell.errors)
+        for command in (('function show', 'twin'), (*words, '--replace')):
+            error = self.shell.fails(*command)
+            for id in ids:
+                self.assertIn(id, error)
+
+    def test_replacement(self):
+        (self.directory / 'new.py').write_text('def main():\n    return 2\n')
+        words = ('function create', '--replace', '--name', 'deployed',
+                 '--runtime', 'python3', '--file', 'new.py', '--entry')
+        row = self.shell.json(*words, 'new.main', '--environment', 'A=1',
+                              '--secret', 'B=2', '--timeout', 9)
+        same = self.shell.json(*words, 'new.main')
+        for name in ('id', 'code', 'environment', 'secret_names', 'timeout'):
+            self.assertEqual(row[name], same[name])
+        self.assertEqual('2\n', self.shell.run('function invoke', 'deployed'))
+        (self.directory / 'new.py').write_text('def run():\n    return 3\n')
+        new = self.shell.json(*words, 'new.run', '--environment', 'C=3')
+        self.assertEqual('', self.shell.errors)
+        self.assertEqual(
+            (row['id'], 9, {'A': '1', 'C': '3'}, ['B']),
+            (new['id'], new['timeout'], new['environment'],
+             new['secret_names']))
+        self.assertEqual('3\n', self.shell.run('function invoke', 'deployed'))
+        self.assertIn('--replace needs --name', self.shell.fails(
+            'function create', '--replace', '--runtime', 'python3', '--file',
+            'new.py'))
+        self.shell.run('runtime create', 'python3', '--name', 'elsewhere')
+        self.assertIn('another runtime', self.shell.fails(
+            'function create', '--replace', '--name', 'deployed', '--runtime',
+            'elsewhere', '--file', 'new.py'))
+        self.shell.run('runtime delete', 'elsewhere')
 
     def test_trust(self):
         self.shell.run('function update', 'greeter', '--no-trust')
@@ -184,6 +239,10 @@ class TestVersions(shells.Case):
         self.assertEqual('better', self.shell.value(
             'description', 'function version update', 'greeter', 1,
             '--description', 'better'))
+        self.assertEqual('drained', self.shell.value(
+            'state', 'function version usage show', 'greeter', 2))
+        run('function version diff', 'greeter', 1, 2)
+        self.assertIn('Nothing changed.', self.shell.errors)
         row = self.shell.json('function version show', 'greeter', 1)
         self.assertEqual(('better', 'main.main', '"2"'),
                          (row['description'], row['entry'], row['etag']))
@@ -281,7 +340,7 @@ class TestQuotas(shells.Case):
             'function quota set', 'default'))
         self.shell.run('function quota delete', 'default')
         self.assertEqual({-1}, set(limits(self.shell.json(
-            'function quota show', 'default')).values()))
+            'function quota show')).values()))
 
 
 class TestBuilds(shells.Case):

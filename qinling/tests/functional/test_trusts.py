@@ -48,7 +48,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
 
     @classmethod
     def make_server(cls):
-        server = openstack.Clouded()
+        server = openstack.OpenStack()
         server.client = None
         return server
 
@@ -64,7 +64,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
         return self.mine.run(function['id'], json.dumps(
             {'url': url or self.server.url(self.account)}))
 
-    def in_swift(self, client=None, status=201, **where):
+    def create_from_swift(self, client=None, status=201, **where):
         where = where or {'container': 'code', 'object': 'main.zip'}
         client = client or self.mine
         return client.form('POST', '/v1/functions', {
@@ -91,7 +91,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
         function = self.mine.form('POST', '/v1/functions', {
             'runtime_id': self.mine.runtime(), 'timeout': 60,
             'memory_size': 64 << 20, 'code': '{"source": "package"}'},
-            openstack.with_libraries(SESSION), 201)
+            openstack.package_with_libraries(SESSION), 201)
         for _ in range(2):
             row = self.run_list(function, '/')
             self.assertEqual(
@@ -200,7 +200,7 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
 
     def test_code_in_swift(self):
         package = self.server.upload(self.account, CODE % 'first')
-        function = self.in_swift()
+        function = self.create_from_swift()
         self.assertEqual({'source': 'swift', 'swift': {
             'container': 'code', 'object': 'main.zip'}}, function['code'])
         self.assertEqual('first', servers.output(
@@ -226,12 +226,12 @@ class TestTrusts(servers.Shared, base.BaseTestCase):
                 ({'container': 'code', 'object': 'no.zip'},
                  'Failed to validate object in Swift'),
                 ({'container': 'a/b', 'object': 'x'}, 'cannot be the name')):
-            answer = self.in_swift(status=400, **where)
+            answer = self.create_from_swift(status=400, **where)
             self.assertIn(sentence, answer['faultstring'])
         _, stranger = self.server.create_client()
-        answer = self.in_swift(client=stranger, status=400)
+        answer = self.create_from_swift(client=stranger, status=400)
         self.assertIn('There is no object', answer['faultstring'])
-        function = self.in_swift()
+        function = self.create_from_swift()
         path = f'/v1/functions/{function["id"]}'
         self.assertEqual(404, stranger.call(
             'GET', f'{path}?download=true')[0])
@@ -273,7 +273,7 @@ class TestFaults(base.BaseTestCase):
         return client.create(code, **fields)['id']
 
     def test_unavailable_services(self):
-        cloud = self.useFixture(openstack.Clouded())
+        cloud = self.useFixture(openstack.OpenStack())
         account, mine = cloud.create_client()
         cloud.upload(account, CODE % 'mine')
         cold = self.create(mine)
@@ -310,7 +310,7 @@ class TestFaults(base.BaseTestCase):
         self.assertEqual(3, len(cloud.trusts()))
 
     def test_tokens_are_renewed(self):
-        cloud = self.useFixture(openstack.Clouded(expiration=12))
+        cloud = self.useFixture(openstack.OpenStack(expiration=12))
         account, mine = cloud.create_client()
         function = self.create(mine)
 
@@ -327,16 +327,18 @@ class TestFaults(base.BaseTestCase):
             headers={'X-Auth-Token': second})
 
     def test_orphaned_trusts_are_swept(self):
-        cloud = self.useFixture(openstack.Clouded())
+        cloud = self.useFixture(openstack.OpenStack())
         account, mine = cloud.create_client()
         surviving, deleted = self.create(mine), self.create(mine)
         cloud.server.program.kill()
-        openstack.change(cloud.server.state / 'qinling.db',
-                         'DELETE FROM functions WHERE id = ?', [deleted])
+        openstack.update_database(cloud.server.state / 'qinling.db',
+                                  'DELETE FROM functions WHERE id = ?',
+                                  [deleted])
         # Lost long ago, as far as Keystone's table can tell.
-        openstack.change(cloud.identity.state / 'keystone.db',
-                         'UPDATE trust SET extra = replace(extra, ?, ?)',
-                         ['"qinling_made_at": 1', '"qinling_made_at": -1'])
+        openstack.update_database(
+            cloud.identity.state / 'keystone.db',
+            'UPDATE trust SET extra = replace(extra, ?, ?)',
+            ['"qinling_made_at": 1', '"qinling_made_at": -1'])
         self.assertEqual(2, len(cloud.trusts()))
         cloud.server.restart()
         servers.wait_for(lambda: len(cloud.trusts()) == 1, 'the sweep')

@@ -12,17 +12,17 @@ from qinling.core import secrets
 from qinling.tests.functional import base as servers
 
 
-def says(word):
+def source_returning(word):
     """Return the source of a function that returns a word."""
     return f'def main(**kwargs):\n    return "{word}"\n'
 
 
-def leave_behind(path, hours):
+def create_old_file(path, hours):
     """Create a file, some hours old."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b'')
-    then = time.time() - hours * 3600
-    os.utime(path, (then, then))
+    modified_at = time.time() - hours * 3600
+    os.utime(path, (modified_at, modified_at))
 
 
 class Versions(servers.Shared):
@@ -43,7 +43,7 @@ class Versions(servers.Shared):
         self.client.form('PUT', f'/v1/functions/{function}', {},
                          servers.package(code))
 
-    def point(self, function, version, **fields):
+    def create_alias(self, function, version, **fields):
         """Return the name of a new alias."""
         name = f'alias-{next(self.names)}'
         status, row = self.client.call('POST', '/v1/aliases', dict(
@@ -52,21 +52,21 @@ class Versions(servers.Shared):
         self.assertEqual(201, status, row)
         return name
 
-    def by_alias(self, name, **fields):
+    def run_alias(self, name, **fields):
         """Return an execution through an alias."""
         return self.client.run(None, function_alias=name, **fields)
 
-    def three(self):
+    def create_versions(self):
         """Return a function with versions 1 and 2, and newer code."""
-        function = self.client.create(says('v1'))['id']
+        function = self.client.create(source_returning('v1'))['id']
         self.publish(function)
-        self.change(function, says('v2'))
+        self.change(function, source_returning('v2'))
         self.publish(function)
-        self.change(function, says('v0'))
+        self.change(function, source_returning('v0'))
         return function
 
     def test_each_version_runs_its_code(self):
-        function = self.three()
+        function = self.create_versions()
         for version in (0, 1, 2, 1, 0):
             row = self.client.run(function, function_version=version)
             self.assertEqual((f'v{version}', version), (
@@ -79,21 +79,21 @@ class Versions(servers.Shared):
         self.assertEqual((2, 2), (details['count'], details['latest_version']))
 
     def test_alias_is_followed_at_once(self):
-        function = self.three()
-        name = self.point(function, 1)
-        row = self.by_alias(name)
+        function = self.create_versions()
+        name = self.create_alias(function, 1)
+        row = self.run_alias(name)
         self.assertEqual(
             ('v1', name, function, 1),
             (servers.output(row), row['function_alias'],
              row['function_id'], row['function_version']))
         self.client.call('PUT', f'/v1/aliases/{name}',
                          {'function_version': '2'})
-        self.assertEqual('v2', servers.output(self.by_alias(name)))
+        self.assertEqual('v2', servers.output(self.run_alias(name)))
         self.client.call('POST', f'/v1/aliases/{name}/rollback')
-        self.assertEqual('v1', servers.output(self.by_alias(name)))
-        queued = self.by_alias(name, sync=False)
+        self.assertEqual('v1', servers.output(self.run_alias(name)))
+        queued = self.run_alias(name, sync=False)
         self.assertEqual('v1', servers.output(
-            self.client.ended(queued['id'])))
+            self.client.wait_for_end(queued['id'])))
 
     def test_environment_and_secrets_are_frozen(self):
         function = self.client.create(
@@ -116,6 +116,24 @@ class Versions(servers.Shared):
         for path in self.traces():
             self.assertFalse(b'quiet' in path.read_bytes(), path)
 
+    def test_latest_secrets_change_behind_an_alias(self):
+        function = self.client.create(
+            'import os\n\n\ndef main(**kwargs):\n'
+            '    return [os.environ.get(name, "") for name in "LP"]\n',
+            secrets='{"L": "old", "P": "old"}',
+            secret_modes='{"L": "latest"}')['id']
+        name = self.create_alias(function, self.publish(function))
+        self.assertEqual(['old', 'old'], servers.output(self.run_alias(name)))
+        self.client.call('PUT', f'/v1/functions/{function}', {
+            'secrets': {'L': 'new', 'P': 'new'}})
+        # The warm worker with the old value serves no further execution.
+        self.assertEqual(['new', 'old'], servers.output(self.run_alias(name)))
+        row = self.client.get(f'/v1/functions/{function}/versions/1')
+        self.assertEqual(
+            [('L', 2, 'latest'), ('P', 1, 'pinned')],
+            [(secret['name'], secret['number'], secret['mode'])
+             for secret in row['secret_references']])
+
     def test_a_version_keeps_its_limits_and_entry(self):
         function = self.client.create(
             'import time\n\n\ndef slow(**k):\n    time.sleep(3.5)\n'
@@ -129,13 +147,13 @@ class Versions(servers.Shared):
         self.assertEqual('slow', servers.output(row))
 
     def test_repointing_under_load_loses_nothing(self):
-        function = self.three()
-        name = self.point(function, 1)
+        function = self.create_versions()
+        name = self.create_alias(function, 1)
         stop, rows = threading.Event(), []
 
         def load():
             while not stop.is_set():
-                rows.append(self.by_alias(name))
+                rows.append(self.run_alias(name))
         threads = [threading.Thread(target=load) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -154,11 +172,11 @@ class Versions(servers.Shared):
         self.assertEqual({1, 2}, {row['function_version'] for row in rows})
 
     def test_weights_split_executions(self):
-        function = self.three()
-        name = self.point(function, 1, routing={'1': 0.5, '2': 0.5})
-        rows = [self.by_alias(name) for _ in range(40)]
+        function = self.create_versions()
+        name = self.create_alias(function, 1, routing={'1': 0.5, '2': 0.5})
+        rows = [self.run_alias(name) for _ in range(40)]
         self.assertEqual({'v1', 'v2'}, set(map(servers.output, rows)))
-        versions = {self.by_alias(name, routing_key='customer-7')[
+        versions = {self.run_alias(name, routing_key='customer-7')[
             'function_version'] for _ in range(10)}
         self.assertEqual(1, len(versions))
 
@@ -173,12 +191,12 @@ class Versions(servers.Shared):
         status, fault = self.client.call('DELETE', path)
         self.assertEqual(403, status)
         self.assertIn(row['id'], fault['faultstring'])
-        self.client.ended(row['id'])
+        self.client.wait_for_end(row['id'])
         self.assertEqual(204, self.client.call('DELETE', path)[0])
         self.assertEqual(2, self.publish(function))
 
     def test_versions_have_separate_workers(self):
-        function = self.three()
+        function = self.create_versions()
         for version in (0, 1):
             self.client.run(function, function_version=version)
         path = f'/v1/functions/{function}/workers?function_version='
@@ -206,7 +224,7 @@ class TestStandalone(Versions, base.BaseTestCase):
 
     def test_numbers_survive_a_restart(self):
         server = self.useFixture(servers.Standalone())
-        function = server.client.create(says('v1'))['id']
+        function = server.client.create(source_returning('v1'))['id']
         path = f'/v1/functions/{function}/versions'
         for _ in range(2):
             server.client.call('POST', path)
@@ -220,11 +238,11 @@ class TestStandalone(Versions, base.BaseTestCase):
 
     def test_packages_left_behind_are_swept(self):
         server = self.useFixture(servers.Standalone())
-        function = server.client.create(says('v1'))['id']
+        function = server.client.create(source_returning('v1'))['id']
         packages = list(server.packages())
         orphan = server.state / 'packages' / 'ab' / f'{"ab" * 32}-00000000'
         self.assertEqual(0, server.program.stop())
-        leave_behind(orphan, hours=2)
+        create_old_file(orphan, hours=2)
         server.restart()
         servers.wait_for(lambda: not orphan.exists(), 'the sweep')
         self.assertEqual(packages, list(server.packages()))

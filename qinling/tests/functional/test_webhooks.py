@@ -39,14 +39,14 @@ def broken(**kwargs):
 """
 
 
-def at_once(count, action):
+def run_concurrently(count, action):
     """Return the results of an action, run ``count`` times simultaneously."""
     results, barrier = [], threading.Barrier(count)
 
-    def work():
+    def run():
         barrier.wait(servers.PATIENCE)
         results.append(action())
-    threads = [threading.Thread(target=work) for _ in range(count)]
+    threads = [threading.Thread(target=run) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -75,7 +75,7 @@ class Webhooks(servers.Shared):
         return servers.Client(f'{url.scheme}://{url.netloc}').request(
             method, url.path + query, body, headers)
 
-    def ran(self, row):
+    def list_executions(self, row):
         """Return the executions of a webhook."""
         return self.client.get(
             f'/v1/executions?description=has:{row["id"]}')['executions']
@@ -90,10 +90,10 @@ class Webhooks(servers.Shared):
         status, headers, body = self.send(
             row, b'{"a": [1]}', query='?b=2', Content_Type='application/json')
         self.assertEqual(202, status, body)
-        ended = self.client.ended(json.loads(body)['execution_id'])
+        ended = self.client.wait_for_end(json.loads(body)['execution_id'])
         self.assertEqual({'a': [1], 'b': '2'}, servers.output(ended))
-        self.assertEqual([ended['id']], [execution['id']
-                                         for execution in self.ran(row)])
+        self.assertEqual([ended['id']], [execution['id'] for execution
+                                         in self.list_executions(row)])
         self.assertIn("echo ['a', 'b']", self.client.log(ended['id']))
 
     def test_an_alias_is_followed(self):
@@ -164,20 +164,20 @@ class Webhooks(servers.Shared):
             'POST', f'/v1/webhooks/{row["id"]}/secret', {})
         for secret in (SECRET, rotated['secret']):
             self.assertEqual(202, self.signed(row, b'{}', secret)[0])
-        self.assertEqual(3, len(self.ran(row)))
+        self.assertEqual(3, len(self.list_executions(row)))
 
     def test_concurrent_deliveries(self):
         """Run a delivery with many simultaneous tries once, with one answer.
         """
         for sync, status in ((False, 202), (True, 200)):
             row = self.webhook('main.slow', sync=sync)
-            results = at_once(8, lambda: self.send(
+            results = run_concurrently(8, lambda: self.send(
                 row, b'{}', X_GitHub_Delivery='some'))
             self.assertEqual({status}, {result[0] for result in results})
             self.assertEqual(1, len({result[2] for result in results}))
             self.assertEqual(7, [result[1].get(
                 'Idempotent-Replayed') for result in results].count('true'))
-            self.assertEqual(1, len(self.ran(row)))
+            self.assertEqual(1, len(self.list_executions(row)))
 
     def test_concurrent_executions(self):
         function = self.client.create(CODE, entry='main.slow')['id']
@@ -186,7 +186,7 @@ class Webhooks(servers.Shared):
                                      (False, 'running', 30)):
             body = json.dumps({'function_id': function, 'sync': sync,
                                'input': {'seconds': seconds}})
-            results = at_once(8, lambda: self.client.request(
+            results = run_concurrently(8, lambda: self.client.request(
                 'POST', '/v1/executions', body, {
                     'Content-Type': 'application/json',
                     'Idempotency-Key': f'{function} {sync}'}))
@@ -265,7 +265,7 @@ class TestRestart(base.BaseTestCase):
         """Return the response of a delivery after the execution has ended."""
         status, body = self.send(row, name)
         self.assertEqual(202, status, body)
-        self.client.ended(json.loads(body)['execution_id'])
+        self.client.wait_for_end(json.loads(body)['execution_id'])
         return status, body
 
     def test_secrets_and_names(self):
@@ -357,4 +357,4 @@ class TestRestart(base.BaseTestCase):
                          sorted(run['id'] for run in runs))
         for id in accepted.values():
             self.assertEqual('success',
-                             self.server.client.ended(id)['status'])
+                             self.server.client.wait_for_end(id)['status'])

@@ -12,13 +12,13 @@ import fixtures
 
 from qinling.tests import ports
 
-#: Where they are kept.  Found at import: tests have homes of their own.
+#: Cache of the packages, read at import, since tests change HOME.
 CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME')
                      or pathlib.Path.home() / '.cache', 'qinling-tests')
 PACKAGES = ('gunicorn', 'uwsgi')
 
 
-def installed():
+def install_packages():
     """Return the directory of :data:`PACKAGES`, installed once for all runs.
 
     Without the packages the test is skipped.
@@ -68,7 +68,7 @@ class WebServer(fixtures.Fixture):
         self._file = file
 
     def _setUp(self):
-        directory = installed()
+        directory = install_packages()
         self.port = ports.free()
         self.log = pathlib.Path(
             self.useFixture(fixtures.TempDir()).path, 'log')
@@ -79,9 +79,9 @@ class WebServer(fixtures.Fixture):
                 stdin=subprocess.DEVNULL, env=dict(
                     os.environ, PYTHONPATH=path,
                     OS_QINLING_CONFIG_FILES=str(self._file)))
-        self.addCleanup(self._end)
+        self.addCleanup(self._kill)
 
-    def _end(self):
+    def _kill(self):
         self.process.kill()
         self.process.wait()
 

@@ -93,7 +93,7 @@ def hoard():
 
 
 def open_files():
-    return [open('/dev/null') for _each in range(100000)]
+    return [open('/dev/null') for _ in range(100000)]
 
 
 def recurse():

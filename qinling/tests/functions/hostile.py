@@ -121,7 +121,7 @@ def fork_to_the_limit():
 
 def spawn_to_the_limit():
     return [subprocess.Popen(['/bin/sleep', '600'])
-            for _each in range(10000)]
+            for _ in range(10000)]
 
 
 def threads_to_the_limit():

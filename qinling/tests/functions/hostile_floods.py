@@ -188,12 +188,23 @@ def programs():
 
 
 def memory():
-    return used_up(lambda: bytearray(BLOCK))
+    """Use memory for as long as possible, and hold it."""
+    kept = []
+    while True:
+        kept.append(bytearray(BLOCK))
+
+
+def memory_files():
+    """Files in memory, which no rlimit counts."""
+    while True:
+        file = os.memfd_create('file')
+        for _each in range(16):
+            os.write(file, BLOCK)
 
 
 def memory_of_children():
     """Each child stays below the limit of one process; all together not."""
-    for _each in range(20):
+    for _ in range(20):
         if os.fork() == 0:
             kept = bytearray(24 << 20)
             time.sleep(600)
@@ -216,7 +227,7 @@ def print_for_ever():
 
 
 def print_much(mebibytes):
-    for _each in range(mebibytes):
+    for _ in range(mebibytes):
         print('x' * (1 << 20), end='')
     return 'printed'
 
@@ -227,7 +238,7 @@ def large_result(mebibytes):
 
 def deep_result():
     deep = []
-    for _each in range(100000):
+    for _ in range(100000):
         deep = [deep]
     return deep
 
@@ -242,7 +253,7 @@ def spin():
 
 
 def spin_in_processes(number=8):
-    for _each in range(number):
+    for _ in range(number):
         if os.fork() == 0:
             spin()
     spin()

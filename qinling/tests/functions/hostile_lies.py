@@ -88,7 +88,7 @@ def answer_twice():
 def answer_the_next(execution_id):
     """Fork a child that answers in place of the next execution."""
     if os.fork() == 0:
-        for _each in range(200):
+        for _ in range(200):
             say(RESULT.replace('"e"', json.dumps(execution_id)) % '')
             time.sleep(0.01)
         os._exit(0)

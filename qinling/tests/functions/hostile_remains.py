@@ -68,7 +68,7 @@ def become_a_program():
 
 
 def threads_that_never_end():
-    for _each in range(4):
+    for _ in range(4):
         threading.Thread(target=hostile_floods.spin).start()
     hostile_floods.spin()
 

@@ -25,12 +25,13 @@ def bytes_and_odd_text():
 
 def flood(megabytes):
     block = b'x' * 999999 + b'\n'
-    for _each in range(megabytes):
+    for _ in range(megabytes):
         os.write(1, block)
     return megabytes
 
 
 def close_descriptors():
+    os.close(0)
     os.close(1)
     os.close(2)
     return 'closed'

@@ -27,7 +27,7 @@ def circle():
 
 def deep():
     result = []
-    for _each in range(100000):
+    for _ in range(100000):
         result = [result]
     return result
 

@@ -100,7 +100,7 @@ class Runtime:
         self._buffer = b''
         self._containers = {}
         self._selector = selectors.DefaultSelector()
-        self._selector.register(channel, selectors.EVENT_READ, self._hear)
+        self._selector.register(channel, selectors.EVENT_READ, self._receive)
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         os.set_blocking(writer, False)
@@ -119,11 +119,11 @@ class Runtime:
                 send(pid, signal.SIGKILL)
         self._kill_orphans(include_containers=True)
 
-    def _tell(self, **message):
+    def _send(self, **message):
         with contextlib.suppress(OSError):
             self._channel.sendall(json.dumps(message).encode() + b'\n')
 
-    def _hear(self):
+    def _receive(self):
         try:
             data = self._channel.recv(CHUNK)
         except OSError:
@@ -142,7 +142,7 @@ class Runtime:
                              0o600)
         except OSError as gone:
             # The pod was removed meanwhile.
-            self._tell(id=id, event='failed', error=str(gone))
+            self._send(id=id, event='failed', error=str(gone))
             return
         pipe, output = os.pipe()
         trouble, write_end = os.pipe()
@@ -157,21 +157,21 @@ class Runtime:
             os.close(pipe)
             os.close(record)
             os.waitpid(pid, 0)
-            self._tell(id=id, event='failed', error=error.decode())
+            self._send(id=id, event='failed', error=error.decode())
             return
         os.set_blocking(pipe, False)
         container = Container(id, pid, pipe, record)
         self._containers[id] = container
         self._selector.register(
             pipe, selectors.EVENT_READ, lambda: self._print(container))
-        self._tell(id=id, event='started', pid=pid)
+        self._send(id=id, event='started', pid=pid)
 
     def _print(self, container):
         # It may have been reaped by what came just before.
         if container.id in self._containers and not container.read():
-            self._silence(container)
+            self._unregister(container)
 
-    def _silence(self, container):
+    def _unregister(self, container):
         with contextlib.suppress(KeyError):
             self._selector.unregister(container.pipe)
 
@@ -199,9 +199,9 @@ class Runtime:
         if ended:
             self._kill_orphans()
         for container, status in ended:
-            self._silence(container)
+            self._unregister(container)
             container.close()
-            self._tell(id=container.id, event='ended',
+            self._send(id=container.id, event='ended',
                        code=os.waitstatus_to_exitcode(status))
 
     def _kill_orphans(self, include_containers=False):

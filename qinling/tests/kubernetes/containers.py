@@ -17,7 +17,7 @@ REFERENCE = re.compile(
     r'(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?')
 FIRST_BACKOFF, LONGEST_BACKOFF = 10, 300  # seconds of the kubelet
 CONFIG_PAUSE = 10
-LAST_WORDS = 2048  # bytes
+LOG_TAIL_BYTES = 2048  # bytes
 
 
 class Container:
@@ -60,9 +60,11 @@ class Container:
             'readinessProbe' not in self.probes
             or self.probes['readinessProbe'].good)
 
-    def step(self):
-        """Do the work that is due; set ``due`` to the time of the next step,
-        ``None`` without further work."""
+    def advance(self):
+        """Do the due work and set ``due`` to the time of the next work.
+
+        The time is ``None`` without further work.
+        """
         if self.due is None or self.due > time.monotonic():
             return
         self.due = None
@@ -92,17 +94,18 @@ class Container:
             variables = environment.resolve(worker.kubelet.store, worker.pod,
                                             self.spec)
         except environment.ConfigError as error:
-            worker.tell('Failed', f'Error: {error}', True)
+            worker.emit_event('Failed', f'Error: {error}', True)
             self._wait('CreateContainerConfigError', str(error), CONFIG_PAUSE)
             return
         self._environment = {'PATH': images.PATH, **image.environment,
                              **variables}
-        box = worker.box(self.spec)
+        sandbox = worker.create_sandbox(self.spec)
         self.id = secrets.token_hex(32)
         self.due = None
         worker.kubelet.processes.start(
-            self.id, worker.hear, argv=self._command(image, box),
-            env=self._environment, cwd=box.directory,
+            self.id, worker.handle_message, argv=worker.kubelet.confine(
+                worker.pod, self._command(image, sandbox)),
+            env=self._environment, cwd=sandbox.directory,
             log=worker.log_path(self.spec['name'], self.restarts))
 
     def _pull(self):
@@ -111,7 +114,7 @@ class Container:
         if not REFERENCE.fullmatch(name):
             message = (f'Failed to apply default image tag "{name}": couldn\'t'
                        f' parse image name "{name}": invalid reference format')
-            worker.tell('InspectFailed', message, True)
+            worker.emit_event('InspectFailed', message, True)
             self._wait('InvalidImageName', message, CONFIG_PAUSE)
             return None
         image = worker.kubelet.images.get(name)
@@ -123,12 +126,13 @@ class Container:
         elif self.state['waiting']['reason'] == 'ErrImagePull':
             self._wait('ImagePullBackOff', f'Back-off pulling image "{name}"',
                        self._backoff())
-            worker.tell('BackOff', f'Back-off pulling image "{name}"', True)
+            worker.emit_event('BackOff', f'Back-off pulling image "{name}"',
+                              True)
         else:
             message = (f'failed to pull and unpack image "{name}": failed to '
                        f'resolve reference "{name}": {name}: not found')
-            worker.tell('Failed', f'Failed to pull image "{name}": {message}',
-                        True)
+            worker.emit_event(
+                'Failed', f'Failed to pull image "{name}": {message}', True)
             self._wait('ErrImagePull', message, 1)
         return None
 
@@ -142,24 +146,24 @@ class Container:
                 f'(pod: "{self._worker.name}", container: '
                 f'{self.spec["name"]})')
 
-    def _command(self, image, box):
-        command = self.spec.get('command') or image.entry(box)
+    def _command(self, image, sandbox):
+        command = self.spec.get('command') or image.entry(sandbox)
         return [environment.expand(word, self._environment)
                 if number >= (0 if self.spec.get('command') else len(command))
                 else word for number, word in enumerate(
                     [*command, *self.spec.get('args', ())])]
 
-    # What the runtime tells
+    # Messages of the runtime
 
-    def hear(self, message):
-        """Note the start, failure or end of the process."""
+    def handle_message(self, message):
+        """Record the start, failure or end of the process."""
         if message['id'] != self.id:
             return
         if message['event'] == 'started':
             self.state = {'running': {'startedAt': names.now()}}
             self._set_probes()
-            self._worker.tell('Started', f'Started container '
-                              f'{self.spec["name"]}')
+            self._worker.emit_event('Started', f'Started container '
+                                    f'{self.spec["name"]}')
         elif message['event'] == 'failed':
             self._end(128, 'StartError', 'failed to create containerd task: '
                       f'{message["error"]}')
@@ -182,30 +186,30 @@ class Container:
             reason = ('OOMKilled' if code == 137 and hungry
                       else 'Error' if code else 'Completed')
         now = names.now()
-        ended = {'exitCode': code, 'reason': reason, 'finishedAt': now,
-                 'startedAt': self.state.get('running', {}).get(
-                     'startedAt', now), 'containerID': self.full_id()}
-        message = message or self._last_words(code)
+        termination = {'exitCode': code, 'reason': reason, 'finishedAt': now,
+                       'startedAt': self.state.get('running', {}).get(
+                           'startedAt', now), 'containerID': self.full_id()}
+        message = message or self._log_tail(code)
         if message:
-            ended['message'] = message
+            termination['message'] = message
         self.killed_for_memory = False
-        self.state = {'terminated': ended}
+        self.state = {'terminated': termination}
         self.probes = {}
         if self._worker.restarts(self, code):
-            self._restart(ended)
+            self._restart(termination)
 
-    def _last_words(self, code):
+    def _log_tail(self, code):
         if not code or self.spec[
                 'terminationMessagePolicy'] != 'FallbackToLogsOnError':
             return None
         path = self._worker.log_path(self.spec['name'], self.restarts)
         with open(path, 'rb') as source:
             lines = [line.split(b' ', 3)[3] for line in source]
-        return b''.join(lines)[-LAST_WORDS:].decode('utf-8', 'replace')
+        return b''.join(lines)[-LOG_TAIL_BYTES:].decode('utf-8', 'replace')
 
-    def _restart(self, ended):
+    def _restart(self, termination):
         """Start again, with a delay except for the first time."""
-        self.last_state = {'terminated': ended}
+        self.last_state = {'terminated': termination}
         self.id = None
         self.restarts += 1
         self.state = {'waiting': {'reason': 'ContainerCreating'}}
@@ -217,7 +221,7 @@ class Container:
         message = (f'back-off {pause}s restarting failed container='
                    f'{self.spec["name"]} pod={self._worker.name}')
         self._wait('CrashLoopBackOff', message, pause)
-        self._worker.tell('BackOff', message, True)
+        self._worker.emit_event('BackOff', message, True)
 
     # Probes
 
@@ -243,8 +247,9 @@ class Container:
             failed = probe.failed
             probe.run(target, broken)
             if probe.failed > failed:
-                worker.tell('Unhealthy', f'{name[:-5].capitalize()} probe '
-                            f'failed: {probe.message}', True)
+                worker.emit_event('Unhealthy',
+                                  f'{name[:-5].capitalize()} probe '
+                                  f'failed: {probe.message}', True)
             if name != 'readinessProbe' and not probe.good and (
                     probe.failed >= probe.spec['failureThreshold']):
                 self.kill()

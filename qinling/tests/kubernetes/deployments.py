@@ -235,7 +235,8 @@ class Deployments:
         if condition['reason'] in ('NewReplicaSetAvailable',
                                    'ProgressDeadlineExceeded'):
             return
-        remaining = _left(condition, value['spec']['progressDeadlineSeconds'])
+        remaining = _remaining_seconds(
+            condition, value['spec']['progressDeadlineSeconds'])
         if remaining > 0:
             self._due.append(time.monotonic() + remaining)
         else:
@@ -254,7 +255,7 @@ def _available(value, enough):
                        'Deployment does not have minimum availability.')
 
 
-def _left(condition, seconds):
+def _remaining_seconds(condition, seconds):
     since = names.time_of(condition['lastUpdateTime'])
     age = datetime.datetime.now(datetime.UTC) - since
     return seconds - age.total_seconds()

@@ -100,7 +100,7 @@ class Disruptions:
         with self._registry.store.changed:
             pod = self._registry.get(resources.PODS, namespace, name)
             if conditions.active(pod) and pod['status']['phase'] != 'Pending':
-                self._spend(pod)
+                self._check_budgets(pod)
 
             def mark(value):
                 conditions.put(value, 'DisruptionTarget', True,
@@ -110,7 +110,7 @@ class Disruptions:
                                   subresource='status')
             self._registry.delete(resources.PODS, namespace, name, options)
 
-    def _spend(self, pod):
+    def _check_budgets(self, pod):
         self.sync()
         namespace = pod['metadata']['namespace']
         budgets = [budget for budget in self._registry.store.list(
@@ -122,7 +122,7 @@ class Disruptions:
                                   'PodDisruptionBudget, which the eviction '
                                   'subresource does not support.')
         for budget in budgets:
-            if _unguarded(budget, pod):
+            if _may_evict_unhealthy(budget, pod):
                 continue
             if budget['status']['disruptionsAllowed'] <= 0:
                 name = budget['metadata']['name']
@@ -136,7 +136,7 @@ class Disruptions:
                         'currently'}])
 
 
-def _unguarded(budget, pod):
+def _may_evict_unhealthy(budget, pod):
     """Return whether an unhealthy pod may go."""
     if conditions.ready(pod):
         return False

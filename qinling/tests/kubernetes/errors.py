@@ -26,7 +26,7 @@ class ApiError(Exception):
                 **({'details': self.details} if self.details else {})}
 
 
-def _about(resource, name=None):
+def _details(resource, name=None):
     return {'name': name, 'group': resource.group or None,
             'kind': resource.plural}
 
@@ -39,7 +39,7 @@ def _named(resource):
 
 def not_found(resource, name):
     return ApiError(404, 'NotFound', f'{_named(resource)} "{name}" not found',
-                    **_about(resource, name))
+                    **_details(resource, name))
 
 
 def no_page():
@@ -50,7 +50,7 @@ def no_page():
 def already_exists(resource, name):
     return ApiError(409, 'AlreadyExists',
                     f'{_named(resource)} "{name}" already exists',
-                    **_about(resource, name))
+                    **_details(resource, name))
 
 
 def conflict(resource, name, why=(
@@ -58,12 +58,12 @@ def conflict(resource, name, why=(
         'latest version and try again')):
     return ApiError(
         409, 'Conflict', f'Operation cannot be fulfilled on '
-        f'{_named(resource)} "{name}": {why}', **_about(resource, name))
+        f'{_named(resource)} "{name}": {why}', **_details(resource, name))
 
 
 def forbidden(resource, name, why, **details):
     return ApiError(403, 'Forbidden', f'{_named(resource)} "{name}" is '
-                    f'forbidden: {why}', **_about(resource, name), **details)
+                    f'forbidden: {why}', **_details(resource, name), **details)
 
 
 def bad_request(message):

@@ -21,7 +21,7 @@ class Fault:
     times: int = 1
     met: int = 0
 
-    def fits(self, call):
+    def matches(self, call):
         return all(getattr(call, name) == value
                    for name, value in self.match.items())
 
@@ -63,11 +63,11 @@ class Faults:
         with self._lock:
             self._faults.clear()
 
-    def take(self, call):
+    def pop_fault(self, call):
         """Return the fault for a call, or ``None``."""
         with self._lock:
             for fault in self._faults:
-                if fault.fits(call):
+                if fault.matches(call):
                     fault.met += 1
                     if fault.times is not None:
                         fault.times -= 1

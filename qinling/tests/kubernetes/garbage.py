@@ -48,8 +48,8 @@ class Garbage:
             for reference in dependent['metadata']['ownerReferences'])]
         if ORPHAN in finalizers:
             for kind, dependent in dependents:
-                self._edit(kind, dependent, lambda present: disown(present,
-                                                                   value))
+                self._edit(kind, dependent,
+                           lambda present: remove_owner(present, value))
             self._edit(resource, value, lambda present: present['metadata'][
                 'finalizers'].remove(ORPHAN))
         elif FOREGROUND in finalizers:
@@ -112,7 +112,7 @@ class Garbage:
             quota['metadata']['name'], write, subresource='status')
 
 
-def disown(value, owner):
+def remove_owner(value, owner):
     """Remove the reference to an owner."""
     metadata = value['metadata']
     references = [reference for reference in metadata['ownerReferences']

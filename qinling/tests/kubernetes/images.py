@@ -16,11 +16,11 @@ CODE = '/var/lib/qinling/code'  # where a runtime image keeps functions
 
 
 @dataclasses.dataclass
-class Box:
-    """Surroundings of a program: address, files and limits."""
+class Sandbox:
+    """Sandbox of a program: address, files and limits."""
 
     address: str
-    directory: str     # of its own, in place of the image's root
+    directory: str     # in place of the root of the image
     mounts: dict       # path in the container -> path here
     read_only: bool
     memory: int        # bytes, 0 for no limit
@@ -56,11 +56,12 @@ class Image:
 def script(text, **fields):
     """Return an image with a Python program; the arguments are the address of
     the pod and the arguments of the container."""
-    return Image(lambda box: [PYTHON, '-I', '-S', '-u', '-c', text,
-                              box.address, str(box.memory)], **fields)
+    return Image(lambda sandbox: [PYTHON, '-I', '-S', '-u', '-c', text,
+                                  sandbox.address, str(sandbox.memory)],
+                 **fields)
 
 
-def _fails(text):
+def _failing_command(text):
     return [PYTHON, '-I', '-S', '-c', f'import sys; sys.exit({text!r})']
 
 
@@ -69,16 +70,17 @@ def runtime(*flags):
 
     :param flags: flags for the Python of the functions.
     """
-    def entry(box):
-        places = {path: box.path(path) for path in (CODE, '/tmp')}
+    def entry(sandbox):
+        places = {path: sandbox.path(path) for path in (CODE, '/tmp')}
         for path, place in places.items():
             if place is None:
-                return _fails(f"[Errno 30] Read-only file system: '{path}'")
-        settings = os.path.join(box.directory, 'settings.json')
+                return _failing_command(
+                    f"[Errno 30] Read-only file system: '{path}'")
+        settings = os.path.join(sandbox.directory, 'settings.json')
         with open(settings, 'w') as target:
             json.dump({
                 'secret': secrets.token_urlsafe(32), 'processes': 0,
-                'listen': f'tcp:[{box.address}]:9090',
+                'listen': f'tcp:[{sandbox.address}]:9090',
                 'code': places[CODE],
                 'bootstrap': [PYTHON, '-I', '-S', '-u', *flags,
                               os.path.join(DIRECTORY, 'python.py')],
@@ -124,7 +126,7 @@ while True:
 '''
 
 
-def known():
+def create_images():
     """Return new {name: :class:`Image`}."""
     return {
         'example/echo:1': script('import sys; print(*sys.argv[3:])'),

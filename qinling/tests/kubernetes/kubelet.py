@@ -11,6 +11,7 @@ from qinling.tests.kubernetes import processes
 from qinling.tests.kubernetes import quantities
 from qinling.tests.kubernetes import resources
 from qinling.tests.kubernetes import scheduling
+from qinling.tests.kubernetes import selectors
 
 FIRST_POD, LAST_POD = 10, 250  # last numbers of the addresses of pods
 PATIENCE = 60  # seconds that pods may take to end when all is closed
@@ -31,9 +32,10 @@ class Kubelet:
         self.store = registry.store
         self.directory = directory
         self.pace = pace
-        self.images = images.known()
+        self.images = images.create_images()
         self.never = set()
         self.delay = 0
+        self.enforces_policies = False
         self.closed = False
         self.processes = processes.Processes()
         self._scheduler = scheduling.Scheduler(registry)
@@ -48,42 +50,61 @@ class Kubelet:
 
     # For pods
 
-    def take_address(self):
+    def allocate_address(self):
         with self._lock:
             return self._free.pop(0)
 
-    def give_address(self, address):
+    def release_address(self, address):
         with self._lock:
             self._free.append(address)
 
     def host_address(self, node):
         return f'{self._network}.{2 + self._nodes.index(node)}'
 
-    def lost(self, node):
+    def is_lost(self, node):
         return node in self._lost
 
-    def forget(self, worker):
+    def confine(self, pod, argv):
+        """Return the command of a container.
+
+        If policies are enforced, a client whose egress is limited gets no
+        network: it has nothing to listen to, and may not reach workers.
+        """
+        metadata = pod['metadata']
+        policies = self.store.list(resources.NETWORK_POLICIES,
+                                   metadata['namespace'])
+        if self.enforces_policies and not any(
+                container.get('ports')
+                for container in pod['spec']['containers']) and any(
+                'Egress' in policy['spec']['policyTypes']
+                and selectors.matches(policy['spec']['podSelector'],
+                                      metadata.get('labels', {}))
+                for policy in policies):
+            return ['unshare', '--user', '--map-root-user', '--net', *argv]
+        return argv
+
+    def remove_worker(self, worker):
         """Forget a finished pod."""
         with self._lock:
             self._workers.pop(worker.uid, None)
             self._versions.pop(worker.uid, None)
 
-    def room(self, pod):
+    def resize_rejection(self, pod):
         """Return (reason, message) against a new size of a pod; empty texts
         for a size that fits."""
         node = self.store.get(resources.NODES, '', pod['spec']['nodeName'])
-        room = {name: quantities.parse(text) for name, text
-                in node['status']['allocatable'].items()}
+        capacity = {name: quantities.parse(text) for name, text
+                    in node['status']['allocatable'].items()}
         requested = quantities.requested(pod)
         for name, number in requested.items():
-            if number > room.get(name, 0):
+            if number > capacity.get(name, 0):
                 return 'Infeasible', (
                     f'Node didn\'t have enough capacity: {name}, requested: '
                     f'{quantities.render(number)}, capacity: '
-                    f'{quantities.render(room.get(name, 0))}')
+                    f'{quantities.render(capacity.get(name, 0))}')
         load = self._scheduler.load(pod['spec']['nodeName'])
         for name in requested:
-            if load[name] > room[name]:
+            if load[name] > capacity[name]:
                 return 'Deferred', ('Node didn\'t have enough resource: '
                                     f'{name}')
         return '', ''
@@ -91,7 +112,7 @@ class Kubelet:
     def log_path(self, pod):
         """Return a function for the paths of the logs of a pod, see
         :func:`.logs.read`."""
-        if self.lost(pod['spec'].get('nodeName')):
+        if self.is_lost(pod['spec'].get('nodeName')):
             raise errors.internal('dial tcp: connect: i/o timeout')
         with self._lock:
             worker = self._workers.get(pod['metadata']['uid'])
@@ -119,7 +140,7 @@ class Kubelet:
         with self._lock:
             worker = self._workers.get(uid)
             if worker is None:
-                if self.closed or self.lost(pod['spec']['nodeName']):
+                if self.closed or self.is_lost(pod['spec']['nodeName']):
                     return
                 worker = podworker.PodWorker(self, pod)
                 self._workers[uid] = worker
@@ -132,8 +153,8 @@ class Kubelet:
 
     def add_node(self, name, labels=None, **capacity):
         """Create a node; ``capacity`` has ``cpu``, ``memory``, ``pods``."""
-        room = {'cpu': '16', 'memory': '64Gi', 'pods': '110',
-                'ephemeral-storage': '500Gi', **capacity}
+        allocatable = {'cpu': '16', 'memory': '64Gi', 'pods': '110',
+                       'ephemeral-storage': '500Gi', **capacity}
         self._nodes.append(name)
         self.registry.create(resources.NODES, '', {
             'metadata': {'name': name, 'labels': {
@@ -142,9 +163,9 @@ class Kubelet:
 
         def write(value):
             value['status'] = {
-                'capacity': room, 'allocatable': room, 'addresses': [
-                    {'type': 'InternalIP', 'address':
-                     self.host_address(name)}]}
+                'capacity': allocatable, 'allocatable': allocatable,
+                'addresses': [{'type': 'InternalIP',
+                               'address': self.host_address(name)}]}
             conditions.put(value, 'Ready', True, 'KubeletReady',
                            'kubelet is posting ready status')
 

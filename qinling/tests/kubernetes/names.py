@@ -43,7 +43,7 @@ def time_of(text):
 
 def suffix(length=5):
     """Return the random end of a generated name."""
-    return ''.join(secrets.choice(ALPHABET) for _each in range(length))
+    return ''.join(secrets.choice(ALPHABET) for _ in range(length))
 
 
 def generated(prefix):

@@ -12,9 +12,9 @@ from qinling.tests.kubernetes import conditions
 from qinling.tests.kubernetes import containers
 from qinling.tests.kubernetes import errors
 from qinling.tests.kubernetes import events
+from qinling.tests.kubernetes import grace_periods
 from qinling.tests.kubernetes import images
 from qinling.tests.kubernetes import names
-from qinling.tests.kubernetes import patiences
 from qinling.tests.kubernetes import quantities
 from qinling.tests.kubernetes import resources
 
@@ -37,23 +37,23 @@ class PodWorker(threading.Thread):
         self.containers = []
         self.initial = []
         self._inbox = queue.SimpleQueue()
-        self._ending = False    # it is being ended: nothing starts again
+        self._ending = False    # the pod ends: no container starts again
         self._failure = None    # (reason, message) of the pod
         self._resize_due = None
         self._evicted = False
-        self._begun = time.monotonic()
+        self._started_at = time.monotonic()
 
-    # What others call
+    # Calls from other threads
 
     def wake(self):
         """Check the pod again after a change."""
         self._inbox.put(None)
 
-    def hear(self, message):
-        """Note a message of the runtime about a container."""
+    def handle_message(self, message):
+        """Queue a message of the runtime about a container."""
         self._inbox.put(message)
 
-    def tell(self, reason, message, warning=False):
+    def emit_event(self, reason, message, warning=False):
         """Emit an event."""
         events.emit(self.kubelet.registry, self.pod, reason, message, warning,
                     'kubelet')
@@ -69,15 +69,15 @@ class PodWorker(threading.Thread):
         return not self._ending and (
             policy == 'Always' or policy == 'OnFailure' and code != 0)
 
-    def box(self, spec):
-        """Return the surroundings of a container's program."""
+    def create_sandbox(self, spec):
+        """Return the sandbox of a container's program."""
         mounts = {mount['mountPath']: containers.directory_of(
             self, f'volumes/{mount["name"]}') + (
                 '/' + mount['subPath'] if mount.get('subPath') else '')
             for mount in spec.get('volumeMounts', ())}
         limits = spec['resources'].get('limits', {})
         root = containers.directory_of(self, f'root/{spec["name"]}')
-        return images.Box(
+        return images.Sandbox(
             self.address, root, mounts, bool(spec.get(
                 'securityContext', {}).get('readOnlyRootFilesystem')),
             int(quantities.parse(limits.get('memory', '0'))))
@@ -103,16 +103,16 @@ class PodWorker(threading.Thread):
     def run(self):
         os.makedirs(self.directory, exist_ok=True)
         try:
-            self.address = self.kubelet.take_address()
-            self._live()
+            self.address = self.kubelet.allocate_address()
+            self._run()
         finally:
             self._kill_all(0)
             if self.address:
-                self.kubelet.give_address(self.address)
+                self.kubelet.release_address(self.address)
             shutil.rmtree(self.directory, ignore_errors=True)
-            self.kubelet.forget(self)
+            self.kubelet.remove_worker(self)
 
-    def _live(self):
+    def _run(self):
         spec = self.pod['spec']
         self.initial = [containers.Container(self, container_spec)
                         for container_spec in spec.get('initContainers', ())]
@@ -120,66 +120,66 @@ class PodWorker(threading.Thread):
                            for container_spec in spec['containers']]
         for container in self.initial:
             container.state = {'waiting': {'reason': 'PodInitializing'}}
-        self._begun = time.monotonic()
+        self._started_at = time.monotonic()
         self._report()
         self._pause(self.kubelet.delay)
-        while self._look():
-            if not self.kubelet.lost(self.node):
+        while self._refresh():
+            if not self.kubelet.is_lost(self.node):
                 if 'deletionTimestamp' in self.pod['metadata']:
                     self._finish()
                     return
-                self._step()
+                self._advance()
                 self._report()
             self._wait()
 
     def _pause(self, seconds):
         """Wait, while handling messages."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end and self._look() and (
+        while time.monotonic() < end and self._refresh() and (
                 'deletionTimestamp' not in self.pod['metadata']):
             self._wait(end)
 
-    def _look(self):
+    def _refresh(self):
         """Read the current pod; return false after its removal."""
         pod = self.kubelet.store.get(resources.PODS, self.namespace,
                                      self.name)
         vanished = pod is None or pod['metadata']['uid'] != self.uid
-        if vanished and self.kubelet.lost(self.node):
+        if vanished and self.kubelet.is_lost(self.node):
             return not self.kubelet.closed
         if not vanished:
             self.pod = pod
         return not vanished and not self.kubelet.closed
 
-    def _due(self):
+    def _next_time(self):
         times = [container.due for container in (*self.initial,
                                                  *self.containers)]
         times.append(self._resize_due)
         deadline = self.pod['spec'].get('activeDeadlineSeconds')
         if deadline and not self._failure:
-            times.append(self._begun + deadline)
+            times.append(self._started_at + deadline)
         return min([time for time in times if time is not None],
                    default=None)
 
     def _wait(self, due=None):
         """Wait for a message or for the next due time."""
-        if due is None and not self.kubelet.lost(self.node):
-            due = self._due()
+        if due is None and not self.kubelet.is_lost(self.node):
+            due = self._next_time()
         timeout = None if due is None else max(0, due - time.monotonic())
         try:
             message = self._inbox.get(timeout=timeout)
             while True:
                 if message:
                     for container in (*self.initial, *self.containers):
-                        container.hear(message)
+                        container.handle_message(message)
                 message = self._inbox.get_nowait()
         except queue.Empty:
             pass
 
-    def _step(self):
+    def _advance(self):
         deadline = self.pod['spec'].get('activeDeadlineSeconds')
         if deadline and not self._failure and (
                 not self._terminal() and time.monotonic()
-                >= self._begun + deadline):
+                >= self._started_at + deadline):
             self._fail('DeadlineExceeded', 'Pod was active on the node longer '
                        'than the specified deadline')
         if self._evicted and not self._failure and not self._terminal():
@@ -188,13 +188,13 @@ class PodWorker(threading.Thread):
             return
         if self._initialize():
             for container in self.containers:
-                container.step()
+                container.advance()
             self._resize()
 
     def _fail(self, reason, message):
-        """End all containers for good; the pod stays, as a record."""
+        """End all containers; the pod stays as a record."""
         self._failure = (reason, message)
-        self.tell(reason, message, True)
+        self.emit_event(reason, message, True)
         self._kill_all(self.pod['spec']['terminationGracePeriodSeconds'])
 
     def _initialize(self):
@@ -202,7 +202,7 @@ class PodWorker(threading.Thread):
         for container in self.initial:
             if container.ended and not container.ended['exitCode']:
                 continue
-            container.step()
+            container.advance()
             return False
         return True
 
@@ -213,25 +213,25 @@ class PodWorker(threading.Thread):
                    if container.id and not container.ended]
         for container in running:
             container.kill(number=signal.SIGTERM if grace else signal.SIGKILL)
-        patience = patiences.Patience(grace)
+        grace_period = grace_periods.GracePeriod(grace)
         while not all(container.ended for container in running):
             if self.kubelet.closed:
                 return
-            if not self._look():
-                patience.shorten(0)
+            if not self._refresh():
+                grace_period.shorten(0)
             else:
-                patience.shorten(self.pod['metadata'].get(
+                grace_period.shorten(self.pod['metadata'].get(
                     'deletionGracePeriodSeconds', grace))
-            if patience.over():
+            if grace_period.is_over():
                 for container in running:
                     self.kubelet.processes.signal(container.id, signal.SIGKILL,
                                                   True)
-            self._wait(patience.due())
+            self._wait(grace_period.due())
 
     def _finish(self):
         """End a deleted pod, then remove the object."""
-        self.tell('Killing', 'Stopping container '
-                  f'{self.containers[0].spec["name"]}')
+        self.emit_event('Killing', 'Stopping container '
+                        f'{self.containers[0].spec["name"]}')
         self._kill_all(self.pod['metadata'].get(
             'deletionGracePeriodSeconds', 0))
         for container in self.containers:
@@ -258,7 +258,7 @@ class PodWorker(threading.Thread):
         if self._resize_due is None:
             self._resize_due = now + RESIZE_PAUSE
         elif now >= self._resize_due:
-            reason, message = self.kubelet.room(self.pod)
+            reason, message = self.kubelet.resize_rejection(self.pod)
             if reason:
                 self._resize_due = now + RESIZE_PAUSE
                 self._pend(reason, message)

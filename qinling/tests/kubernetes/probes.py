@@ -26,7 +26,7 @@ class Probe:
         self.due = time.monotonic() + pace * spec.get(
             'initialDelaySeconds', 0)
         self.message = ''
-        self._counted = time.monotonic()
+        self._last_failure_at = time.monotonic()
 
     def run(self, target, broken=False):
         """Try once; return whether the result has changed.
@@ -52,9 +52,9 @@ class Probe:
     def _fail(self):
         self.passed = 0
         now = time.monotonic()
-        if now - self._counted < self.spec['periodSeconds']:
+        if now - self._last_failure_at < self.spec['periodSeconds']:
             return
-        self._counted = now
+        self._last_failure_at = now
         self.failed += 1
         if self.failed >= self.spec['failureThreshold']:
             self.good = False

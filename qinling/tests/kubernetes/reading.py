@@ -170,7 +170,7 @@ def _events(store, selection, version, begin, deadline):
                 f'too old resource version: {version}').body()}
             return
         for event in events:
-            visible = _seen(selection, event)
+            visible = _visible_event(selection, event)
             if visible:
                 reported_version = event.version
                 yield visible
@@ -186,7 +186,7 @@ def _events(store, selection, version, begin, deadline):
             return
 
 
-def _seen(selection, event):
+def _visible_event(selection, event):
     """Return an event as visible within a selection, or ``None``."""
     if event.resource is not selection.resource:
         return None

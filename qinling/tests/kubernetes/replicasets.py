@@ -45,11 +45,11 @@ class ReplicaSets:
         if missing > 0:
             failure = self._create(owner, missing)
         elif missing < 0:
-            for pod in sorted(pods, key=_worth)[:-missing]:
+            for pod in sorted(pods, key=_deletion_order)[:-missing]:
                 self._registry.delete(resources.PODS, namespace,
                                       pod['metadata']['name'])
-                self._tell(owner, 'SuccessfulDelete',
-                           f'Deleted pod: {pod["metadata"]["name"]}')
+                self._emit_event(owner, 'SuccessfulDelete',
+                                 f'Deleted pod: {pod["metadata"]["name"]}')
         self._report(owner, failure)
 
     def _claim(self, owner, candidates):
@@ -70,7 +70,7 @@ class ReplicaSets:
                 if fits:
                     mine.append(pod)
                 elif 'deletionTimestamp' not in metadata:
-                    self._edit(pod, lambda value: garbage.disown(
+                    self._edit(pod, lambda value: garbage.remove_owner(
                         value, owner))
         return mine
 
@@ -89,7 +89,7 @@ class ReplicaSets:
             self._due.append(when)
             failure = conditions.find(owner, 'ReplicaFailure')
             return failure and failure['message']
-        for _each in range(count):
+        for _ in range(count):
             try:
                 created = self._registry.create(
                     resources.PODS, owner['metadata']['namespace'],
@@ -99,15 +99,15 @@ class ReplicaSets:
                 when = time.monotonic() + pause
                 self._pauses[uid] = (pause, when)
                 self._due.append(when)
-                self._tell(owner, 'FailedCreate',
-                           f'Error creating: {error.message}', True)
+                self._emit_event(owner, 'FailedCreate',
+                                 f'Error creating: {error.message}', True)
                 return error.message
-            self._tell(owner, 'SuccessfulCreate',
-                       f'Created pod: {created["metadata"]["name"]}')
+            self._emit_event(owner, 'SuccessfulCreate',
+                             f'Created pod: {created["metadata"]["name"]}')
         self._pauses.pop(uid, None)
         return None
 
-    def _tell(self, owner, reason, message, warning=False):
+    def _emit_event(self, owner, reason, message, warning=False):
         events.emit(self._registry, owner, reason, message, warning,
                     'replicaset-controller')
 
@@ -152,7 +152,7 @@ def _pod(owner):
     return {'metadata': metadata, 'spec': template['spec']}
 
 
-def _worth(pod):
+def _deletion_order(pod):
     """Return a sort key: the most dispensable pods come first."""
     status = pod['status']
     cost = pod['metadata'].get('annotations', {}).get(COST, '0')

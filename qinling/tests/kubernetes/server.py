@@ -27,7 +27,7 @@ MOST_READ = 16 << 20
 RESET = struct.pack('ii', 1, 0)
 
 
-class Cut(Exception):
+class ConnectionCut(Exception):
     """End of a connection without an answer."""
 
 
@@ -102,7 +102,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for stream in (self.rfile, self.wfile, self.request, self.raw):
             with contextlib.suppress(OSError):
                 stream.close()
-        self.wfile = _Nowhere()
+        self.wfile = _NullWriter()
 
     def log_message(self, *_arguments):
         pass
@@ -112,17 +112,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             request = Request(self, self._body())
             call, target = self._called(request)
-            fault = self.server.faults.take(call)
-            self._suffer(fault, False)
+            fault = self.server.faults.pop_fault(call)
+            self._apply_fault(fault, False)
             status, answer = self._answer(request, call, target)
-            self._suffer(fault, True)
+            self._apply_fault(fault, True)
             call.code = status
             self._send(status, answer)
         except errors.ApiError as error:
             if call is not None:
                 call.code = error.code
             self._send(error.code, error.body(), error.headers)
-        except Cut:
+        except ConnectionCut:
             self.reset()
         except OSError as error:
             LOG.debug('%s %s: %r', self.command, self.path, error)
@@ -174,13 +174,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise trouble
         return call, target
 
-    def _suffer(self, fault, after):
+    def _apply_fault(self, fault, after):
         if fault is None or fault.after != after:
             return
         if fault.action == 'delay':
             self.server.closing.wait(fault.seconds)
         elif fault.action == 'reset':
-            raise Cut
+            raise ConnectionCut
         else:
             raise fault.error
 
@@ -250,7 +250,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.raw.settimeout(self.server.idle_timeout)
 
 
-class _Nowhere:
+class _NullWriter:
     closed = False
 
     def write(self, data):

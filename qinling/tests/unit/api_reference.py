@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading the API reference, and running its samples.
+"""Parser of the API reference and runner of the samples.
 
-The pages in ``doc/source/api`` keep to these forms, which are read here:
+The pages in ``doc/source/api`` have these forms:
 
-* An operation begins with a field list; ``Query`` and ``Sort keys`` are there
-  only if it has any::
+* An operation begins with a field list; ``Query`` and ``Sort keys`` are
+  optional::
 
     :Request: ``GET /v1/functions``
     :Policy: ``function:get_all`` (reader)
@@ -12,17 +12,17 @@ The pages in ``doc/source/api`` keep to these forms, which are read here:
     :Sort keys: ``created_at``, ``name``
     :Answer: 200, ``functions``: list of ``Function``
 
-* A ``list-table`` with the name of a WSME type has its attributes; one with
-  the title ``Request``, behind an operation, what a user sends; one with the
-  title ``Faults`` status codes and faultstrings, with ``{words}`` for what
-  varies.
-* Two ``code-block:: http`` are a sample: a request and its answer.  The
-  samples of a page are run in their order.  In an answer ``...`` stands for
-  any text, and ``{some_id}`` for an id, which is the same wherever it is
-  written again.  A comment ``.. setup: some_id`` has a request without an
-  answer; ``{some_id}`` is the id of what it makes, if it is named.
-* ``package: a.zip (main.py: <code>)``, last in a form, is a ZIP file with that
-  code, and ``(a.zip)`` in an answer the bytes of it.
+* A ``list-table`` with the name of a WSME type lists the attributes; a table
+  ``Request`` after an operation, the fields of the request; a table
+  ``Faults``, status codes and faultstrings, with ``{words}`` for variable
+  parts.
+* Two ``code-block:: http`` are a sample: a request and the answer. Samples
+  run in the order of the page. In an answer ``...`` stands for any text, and
+  ``{some_id}`` for an id, equal at each occurrence. A comment
+  ``.. setup: some_id`` has a request without an answer; ``{some_id}``, if
+  present, is the id of the new resource.
+* ``package: a.zip (main.py: <code>)``, last in a form, is a ZIP file with the
+  code, and ``(a.zip)`` in an answer the bytes of the file.
 """
 
 import collections
@@ -34,6 +34,7 @@ import json
 import pathlib
 import re
 import textwrap
+import time
 import zipfile
 
 import webob
@@ -59,14 +60,14 @@ OPERATION = re.compile(
     r'^:Request: ``(\w+) (\S+)``\n:Policy: ``(\S+)`` \((\w+)\)\n', re.M)
 
 
-# Reading a page
+# Parse a page
 
 @dataclasses.dataclass
 class Message:
-    """A request or an answer: its first line, its headers and its body.
+    """A request or an answer: first line, headers and body.
 
-    ``line`` is where it is; ``setup`` is ``None`` in a sample, else the name
-    for the id of what is made, or nothing.
+    ``line`` is the line number; ``setup`` is ``None`` in a sample, else the
+    name for the id of the new resource, or empty.
     """
 
     line: int
@@ -76,70 +77,72 @@ class Message:
     body: str
 
 
-def messages(page):
-    """Every :class:`Message` of a page."""
+def parse_messages(page):
+    """Yield every :class:`Message` of a page."""
     lines = page.splitlines()
     for number, line in enumerate(lines, 1):
-        if found := BLOCK.match(line):
+        if match := BLOCK.match(line):
             block = itertools.takewhile(
-                lambda each: not each or each[0] == ' ', lines[number:])
+                lambda text: not text or text[0] == ' ', lines[number:])
             head, _, body = textwrap.dedent(
                 '\n'.join(block)).strip('\n').partition('\n\n')
             first, *headers = head.split('\n')
-            yield Message(number, found[2] if found[1] == 'setup:' else None,
-                          first, dict(each.split(': ', 1) for each in headers),
+            yield Message(number, match[2] if match[1] == 'setup:' else None,
+                          first, dict(text.split(': ', 1) for text in headers),
                           body)
 
 
-def operations(page):
-    """(method, path, policy, role) -> the text about that operation."""
+def parse_operations(page):
+    """Return (method, path, policy, role) -> text of the operation."""
     starts = list(OPERATION.finditer(page))
-    ends = [each.start() for each in starts[1:]] + [len(page)]
+    ends = [match.start() for match in starts[1:]] + [len(page)]
     return {start.groups(): page[start.start():end]
             for start, end in zip(starts, ends)}
 
 
-def field(text, name):
-    """What a field list says of a name."""
-    found = re.search(rf'^:{name}: (.*(?:\n  .*)*)', text, re.M)
-    return ' '.join(found[1].split()) if found else ''
+def parse_field(text, name):
+    """Return the text of a field of a field list."""
+    match = re.search(rf'^:{name}: (.*(?:\n  .*)*)', text, re.M)
+    return ' '.join(match[1].split()) if match else ''
 
 
-def tables(text):
-    """Title -> rows -> cells of each ``list-table``."""
-    found = {}
+def parse_tables(text):
+    """Return title -> rows -> cells of each ``list-table``."""
+    cells = {}
     for part in re.split(r'^\.\. list-table:: ', text, flags=re.M)[1:]:
         title, _, rest = part.partition('\n')
         body = re.match(r'(?:(?: +.*)?\n)*', rest)[0]
         rows = re.split(r'^   \* - ', body, flags=re.M)[2:]
-        found[title] = [[' '.join(cell.split()) for cell in re.split(
+        cells[title] = [[' '.join(cell.split()) for cell in re.split(
             r'^     -(?: |$)', row, flags=re.M)] for row in rows]
-    return found
+    return cells
 
 
-# Running samples
+# Run samples
 
 class Difference(Exception):
-    """An answer is not that of the sample."""
+    """An answer differs from the sample."""
 
 
-#: The description of an execution that does not end by itself.
-LONG = 'A long one'
+#: The description of an execution that runs until its cancellation.
+ENDLESS = 'A long one'
 
 
-class Toy:
-    """An engine that runs functions in this process, and does what nobody
-    waits for after the answer."""
+class InProcessEngine:
+    """Engine that runs functions in this process.
+
+    Asynchronous work runs after the answer.
+    """
 
     def __init__(self, api):
         self._api = api
-        self._later = []
+        self._pending = []
         self._workers = collections.defaultdict(list)
         api.engine.answers.update(
             run=self._run,
             pool_capacity=lambda id: {'total': 3, 'available': 3},
             start=self._start,
-            ensure_runtime=lambda id, _: self._later.append(
+            ensure_runtime=lambda id, _: self._pending.append(
                 lambda: self._move(id, states.RuntimeStatus.AVAILABLE)),
             list_workers=lambda *key: self._workers[key],
             scale_up=self._scale_up)
@@ -150,13 +153,13 @@ class Toy:
 
     def _start(self, message, target):
         row = self._api.row(models.Execution, message.id)
-        if row.description != LONG:
-            self._later.append(lambda: self._run(message, target))
+        if row.description != ENDLESS:
+            self._pending.append(lambda: self._run(message, target))
 
-    def catch_up(self):
-        """Do what was left for later."""
-        while self._later:
-            self._later.pop(0)()
+    def run_pending(self):
+        """Run the pending work."""
+        while self._pending:
+            self._pending.pop(0)()
 
     def _move(self, id, status):
         self._api.db.write(
@@ -165,6 +168,7 @@ class Toy:
 
     def _run(self, message, target):
         args, kwargs = inputs.arguments(message.input)
+        started = time.perf_counter()
         status, printed = states.ExecutionStatus.SUCCESS, io.StringIO()
         reason = None
         try:
@@ -176,31 +180,31 @@ class Toy:
         return lifecycle.finish(self._api.db, message.id, records.Outcome(
             status, json.dumps({'output': output, 'duration': 0.000123}),
             agent_outcome.format_log(message.id, printed.getvalue()),
-            reason))
+            reason, records.Run(started, 0.000123, 0., 9437184)))
 
     def _load(self, target):
         source = self._api.backends.sources[target.code['source']]
         module, _, name = target.entry.rpartition('.')
-        found = {}
+        namespace = {}
         with source.open(target.code, target.package) as package:
-            exec(zipfile.ZipFile(package).read(f'{module}.py'), found)
-        return found[name]
+            exec(zipfile.ZipFile(package).read(f'{module}.py'), namespace)
+        return namespace[name]
 
 
-def _value(body):
-    """What JSON says; what is none is left as it is."""
+def _decode(body):
+    """Decode JSON, or return other text unchanged."""
     try:
         return json.loads(body)
     except ValueError:
         return body
 
 
-class Runner:
-    """Runs the samples of a page against an API."""
+class SampleRunner:
+    """Run the samples of a page against an API."""
 
     def __init__(self, api):
         self._api = api
-        self._toy = Toy(api)
+        self._engine = InProcessEngine(api)
         self._ids = {}
         self._packages = {}
 
@@ -209,12 +213,12 @@ class Runner:
 
         :raises Difference: at the first sample that is wrong.
         """
-        waiting = iter(messages(page))
-        for request in waiting:
+        remaining = iter(parse_messages(page))
+        for request in remaining:
             answer = self._send(request)
-            self._toy.catch_up()
+            self._engine.run_pending()
             if request.setup is None:
-                self._check(next(waiting, request), answer)
+                self._check(next(remaining, request), answer)
             elif answer.status_int >= 300:
                 raise Difference(f'Line {request.line}: {answer.body!r}')
             elif request.setup:
@@ -242,21 +246,21 @@ class Runner:
         return request.get_response(self._api.app)
 
     def _fill(self, text):
-        return ID.sub(lambda found: self._ids[found[1]], text)
+        return ID.sub(lambda match: self._ids[match[1]], text)
 
     def _form(self, body):
-        """name -> text, or a (name of a file, its bytes)."""
+        """Return name -> text, or (name of a file, bytes)."""
         pairs = re.findall(r'^(\w+): (.*(?:\n .*)*)', body, re.M)
         form = dict(pairs)
-        if found := PACKAGE.fullmatch(form.get('package', '')):
-            name, member, code = found.groups()
+        if match := PACKAGE.fullmatch(form.get('package', '')):
+            name, member, code = match.groups()
             code = textwrap.dedent(code.lstrip('\n'))
             self._packages[name] = fixtures.archive({member: code})
             form['package'] = name, self._packages[name]
         return form
 
     def _differences(self, sample, answer):
-        """Sentences about what is not as in the sample."""
+        """Yield the differences from a sample."""
         yield from self._compare(sample.first, f'HTTP/1.1 {answer.status}',
                                  'the status')
         for name, value in sample.headers.items():
@@ -267,42 +271,44 @@ class Runner:
                 self._packages[package[1]], answer.body, 'the package')
         elif sample.headers.get('Content-Type') == JSON:
             yield from self._compare(
-                _value(sample.body), _value(answer.body), 'the body')
+                _decode(sample.body), _decode(answer.body), 'the body')
         else:
             yield from self._compare(
                 sample.body, answer.body.decode().rstrip('\n'), 'the body')
 
-    def _compare(self, wanted, real, where):
-        """Sentences about where a value is not as it should be."""
-        if type(wanted) is not type(real):
-            yield f'{where} should be {wanted!r}, and is {real!r}'
-        elif isinstance(wanted, dict):
-            if set(wanted) != set(real):
-                yield (f'{where} should have the keys {sorted(wanted)}, and '
-                       f'has {sorted(real)}')
-            for key in wanted.keys() & real.keys():
-                yield from self._compare(wanted[key], real[key],
-                                         f'{where}.{key}')
-        elif isinstance(wanted, list):
-            if len(wanted) != len(real):
-                yield (f'{where} should have {len(wanted)} items, and has '
-                       f'{len(real)}')
-            for number, pair in enumerate(zip(wanted, real)):
-                yield from self._compare(*pair, f'{where}[{number}]')
-        elif not (self._matches(wanted, real) if isinstance(wanted, str)
-                  else wanted == real):
-            yield f'{where} should be {wanted!r}, and is {real!r}'
+    def _compare(self, expected, actual, place):
+        """Yield the differences between an expected and an actual value."""
+        if expected == '...' and isinstance(actual, float):
+            return
+        if type(expected) is not type(actual):
+            yield f'{place} should be {expected!r}, and is {actual!r}'
+        elif isinstance(expected, dict):
+            if set(expected) != set(actual):
+                yield (f'{place} should have the keys {sorted(expected)}, and '
+                       f'has {sorted(actual)}')
+            for key in expected.keys() & actual.keys():
+                yield from self._compare(expected[key], actual[key],
+                                         f'{place}.{key}')
+        elif isinstance(expected, list):
+            if len(expected) != len(actual):
+                yield (f'{place} should have {len(expected)} items, and has '
+                       f'{len(actual)}')
+            for number, pair in enumerate(zip(expected, actual)):
+                yield from self._compare(*pair, f'{place}[{number}]')
+        elif not (self._matches(expected, actual) if isinstance(expected, str)
+                  else expected == actual):
+            yield f'{place} should be {expected!r}, and is {actual!r}'
 
-    def _matches(self, wanted, real):
-        """Whether a text is as in a sample; ids that it tells are kept."""
+    def _matches(self, expected, actual):
+        """Return whether a text matches a sample, and record new ids."""
         pattern = ''
-        for part in re.split(r'(\{\w+_id\}|\.\.\.)', wanted):
+        for part in re.split(r'(\{\w+_id\}|\.\.\.)', expected):
             name = ID.fullmatch(part)
             if name and name[1] not in self._ids:
                 pattern += rf'(?P<{name[1]}>[\w-]+)'
             else:
                 pattern += ('.+' if part == '...'
                             else re.escape(self._fill(part)))
-        found = re.fullmatch(pattern, real, re.DOTALL)
-        self._ids.update(found.groupdict() if found else {})
-        return bool(found)
+        match = re.fullmatch(pattern, actual, re.DOTALL)
+        self._ids.update(match.groupdict() if match else {})
+        return bool(match)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API reference says what the API does: its samples run, and what it
-tells of operations, fields and errors is what the source declares."""
+"""The API reference matches the API.
+
+The samples run, and the pages list the operations, fields and errors of the
+source.
+"""
 
 import ast
 import inspect
@@ -28,7 +31,7 @@ PAGES = reference.PAGES
 CODE = re.compile('``(.*?)``')
 ROLES = {roles.ADMIN: 'admin', roles.MEMBER: 'member',
          roles.READER: 'reader', roles.ANYONE: 'anyone'}
-#: What a sample could have wrong: page, what is right, what is not.
+#: Errors of samples: page, correct text, wrong text.
 WRONG = (
     ('root.rst', '200 OK', '201 Created'),
     ('root.rst', 'Content-Type: application/json',
@@ -50,12 +53,12 @@ WRONG = (
 
 
 class TestSamples(base.BaseTestCase):
-    """Each page by itself, from an empty database."""
+    """Each page with a separate, empty database."""
 
     def run_page(self, text):
         api = self.useFixture(fixtures.Api(
             secrets={'encryption_keys': [secrets.new_key()]}))
-        reference.Runner(api).run(text)
+        reference.SampleRunner(api).run(text)
 
     def test_conventions(self):
         self.run_page(PAGES['conventions.rst'])
@@ -75,6 +78,9 @@ class TestSamples(base.BaseTestCase):
     def test_aliases(self):
         self.run_page(PAGES['aliases.rst'])
 
+    def test_rollouts(self):
+        self.run_page(PAGES['rollouts.rst'])
+
     def test_executions(self):
         self.run_page(PAGES['executions.rst'])
 
@@ -87,11 +93,15 @@ class TestSamples(base.BaseTestCase):
     def test_quotas(self):
         self.run_page(PAGES['quotas.rst'])
 
+    def test_statistics(self):
+        self.run_page(PAGES['statistics.rst'])
+
     def test_every_page_has_a_test(self):
-        named = {f'{name.removeprefix("test_")}.rst' for name in dir(self)
+        pages = {f'{name.removeprefix("test_")}.rst' for name in dir(self)
                  if name.startswith('test_')}
-        self.assertEqual(set(PAGES), {'index.rst'} | named & set(PAGES))
-        self.assertEqual([], list(reference.messages(PAGES['index.rst'])))
+        self.assertEqual(set(PAGES), {'index.rst'} | pages & set(PAGES))
+        self.assertEqual([],
+                         list(reference.parse_messages(PAGES['index.rst'])))
 
     def test_wrong_samples_fail(self):
         for page, right, wrong in WRONG:
@@ -103,8 +113,8 @@ class TestSamples(base.BaseTestCase):
 
 # What the code declares
 
-def routes():
-    """Every exposed method."""
+def list_routes():
+    """Return every exposed method."""
     return root.Root(mock.Mock()).routes
 
 
@@ -113,25 +123,25 @@ def page_of(thing):
     return thing.__module__.rpartition('.')[2] + '.rst'
 
 
-def described(route):
-    """The text about an operation."""
-    return next(text for key, text in reference.operations(
+def operation_text(route):
+    """Return the text about an operation."""
+    return next(text for key, text in reference.parse_operations(
         PAGES[page_of(route)]).items()
         if key[:2] == (route.route.method, route.route.path))
 
 
-def made_of(datatype):
-    """A WSME type and all those within it that have attributes."""
+def list_types(datatype):
+    """Yield a WSME type and all nested types with attributes."""
     if isinstance(datatype, wtypes.ArrayType):
-        yield from made_of(datatype.item_type)
+        yield from list_types(datatype.item_type)
     elif datatype and wtypes.iscomplex(datatype):
         yield datatype
         for attribute in wtypes.list_attributes(datatype):
-            yield from made_of(attribute.datatype)
+            yield from list_types(attribute.datatype)
 
 
-def kinds(datatype):
-    """How a table may call a WSME type."""
+def kind_names(datatype):
+    """Return the names of a WSME type in tables."""
     if isinstance(datatype, wtypes.ArrayType):
         if datatype.item_type is types.Text:
             return {'list of text'}
@@ -140,7 +150,8 @@ def kinds(datatype):
         return {f'``{datatype.__name__}``'}
     return {
         types.Text: {'text', 'UUID'}, types.Time: {'time'},
-        int: {'integer'}, bool: {'boolean'}, types.Uuid: {'UUID'},
+        int: {'integer'}, float: {'number'}, bool: {'boolean'},
+        types.Uuid: {'UUID'},
         types.Version: {'integer'}, types.Integer: {'integer'},
         quotas.Amount: {'integer'},
         types.AnyJson: {'object', 'any JSON', 'text'},
@@ -149,7 +160,7 @@ def kinds(datatype):
 
 
 def _template(node):
-    """A text in the source, with ``{}`` for what varies."""
+    """Return a text of the source, with ``{}`` for variable parts."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
@@ -161,45 +172,62 @@ def _blank(text):
     return re.sub(r'\{\w*\}', '{}', text)
 
 
-def faults():
-    """(status code, faultstring) of all errors that the source can make,
-    with ``{}`` for what varies."""
-    found = set()
+def list_package_faults():
+    """Yield (status code, faultstring) of the errors of unusable packages.
+
+    The API passes on the sentences of the reader of packages.
+    """
+    kinds = {'BadArchive': '400', 'ArchiveTooLarge': '413'}
+    for path in (reference.TOP / 'qinling/runtimes').glob('agent_*.py'):
+        for node in ast.walk(ast.parse(path.read_text('utf-8'))):
+            if isinstance(node, ast.Call) and node.args:
+                name = getattr(node.func, 'attr', getattr(
+                    node.func, 'id', None))
+                if name in kinds:
+                    yield kinds[name], _blank(_template(node.args[0]))
+
+
+def list_faults():
+    """Return (status code, faultstring) of all errors in the source.
+
+    Variable parts are ``{}``.
+    """
+    faults = set(list_package_faults())
     for name in ('api', 'core', 'db', 'sources'):
         for path in (reference.TOP / 'qinling' / name).rglob('*.py'):
             for node in ast.walk(ast.parse(path.read_text('utf-8'))):
                 if isinstance(node, ast.Assign) and (
                         isinstance(node.value, ast.Attribute)):
-                    # Collections declare their error as an attribute.
+                    # Collections declare the error as an attribute.
                     kind = getattr(exception, node.value.attr, None)
                     if hasattr(kind, 'http_code'):
-                        found.add((str(kind.http_code),
-                                   _blank(kind.msg_fmt)))
+                        faults.add((str(kind.http_code),
+                                    _blank(kind.msg_fmt)))
                     continue
                 kind = (isinstance(node, ast.Call)
                         and isinstance(node.func, ast.Attribute)
                         and getattr(exception, node.func.attr, None))
                 if not hasattr(kind, 'http_code'):
                     continue
-                told = {each.arg: _template(each.value)
-                        for each in node.keywords}
+                arguments = {keyword.arg: _template(keyword.value)
+                             for keyword in node.keywords}
                 text = (_template(node.args[0]) if node.args else
                         kind.msg_fmt.replace(
-                            '{reason}', told.get('reason', '{reason}')))
-                found.add((str(kind.http_code), _blank(text)))
-    return found
+                            '{reason}', arguments.get('reason', '{reason}')))
+                faults.add((str(kind.http_code), _blank(text)))
+    return faults
 
 
 class TestDeclarations(base.BaseTestCase):
-    """What the pages say about operations and fields."""
+    """Operations and fields on the pages."""
 
     def test_operations(self):
         rules = {rule.name: rule.check_str for rule in policies.list_rules()}
         self.assertEqual(
-            sorted((each.route.method, each.route.path, each.policy,
-                    ROLES[rules[each.policy]]) for each in routes()),
+            sorted((route.route.method, route.route.path, route.policy,
+                    ROLES[rules[route.policy]]) for route in list_routes()),
             sorted(key for page in PAGES.values()
-                   for key in reference.operations(page)))
+                   for key in reference.parse_operations(page)))
 
     def test_policies(self):
         for rule in policies.list_rules():
@@ -209,51 +237,51 @@ class TestDeclarations(base.BaseTestCase):
                         for page in PAGES.values()), rule.name)
 
     def test_every_operation_has_a_sample(self):
-        for each in routes():
-            path = re.sub(r'\{\w+\}', r'[^/? ]+', each.route.path)
+        for route in list_routes():
+            path = re.sub(r'\{\w+\}', r'[^/? ]+', route.route.path)
             self.assertTrue(any(
-                re.match(rf'{each.route.method} {path}[? ]', sample.first)
-                for sample in reference.messages(described(each))
-                if sample.setup is None), each.route)
+                re.match(rf'{route.route.method} {path}[? ]', sample.first)
+                for sample in reference.parse_messages(operation_text(route))
+                if sample.setup is None), route.route)
 
     def test_queries(self):
-        for each in routes():
-            text = described(each)
-            self.assertEqual(set(each.route.query),
+        for route in list_routes():
+            text = operation_text(route)
+            self.assertEqual(set(route.route.query),
                              set(CODE.findall(
-                                 reference.field(text, 'Query'))), text)
-            if 'sort_key' in each.route.query:
-                module = inspect.getmodule(each)
-                self.assertEqual(
-                    list(module.SORTABLE),
-                    CODE.findall(reference.field(text, 'Sort keys')), text)
+                                 reference.parse_field(text, 'Query'))), text)
+            if 'sort_key' in route.route.query:
+                module = inspect.getmodule(route)
+                self.assertEqual(list(module.SORTABLE), CODE.findall(
+                    reference.parse_field(text, 'Sort keys')), text)
 
     def test_answers(self):
-        for each in routes():
-            answer = reference.field(described(each), 'Answer')
-            self.assertEqual(str(each.route.status),
+        for route in list_routes():
+            answer = reference.parse_field(operation_text(route), 'Answer')
+            self.assertEqual(str(route.route.status),
                              re.match(r'\d+', answer)[0], answer)
-            if each.route.result is None:
+            if route.route.result is None:
                 continue
-            name = each.route.result.__name__
-            if name not in reference.tables(PAGES[page_of(each.route.result)]):
-                for attribute in wtypes.list_attributes(each.route.result):
+            name = route.route.result.__name__
+            if name not in reference.parse_tables(
+                    PAGES[page_of(route.route.result)]):
+                for attribute in wtypes.list_attributes(route.route.result):
                     self.assertIn(f'``{attribute.name}``', answer)
             else:
                 self.assertIn(f'``{name}``', answer)
 
     def test_attributes(self):
-        for each in routes():
-            for datatype in made_of(each.route.result):
-                table = reference.tables(PAGES[page_of(datatype)]).get(
+        for route in list_routes():
+            for datatype in list_types(route.route.result):
+                table = reference.parse_tables(PAGES[page_of(datatype)]).get(
                     datatype.__name__)
                 if table is not None:
                     self.check_table(table, {
-                        attribute.name: kinds(attribute.datatype)
+                        attribute.name: kind_names(attribute.datatype)
                         for attribute in wtypes.list_attributes(datatype)})
                 else:
-                    # Only a list may do without a table.
-                    self.assertIn(datatype, (each.route.result,))
+                    # Only lists may lack a table.
+                    self.assertIn(datatype, (route.route.result,))
 
     def check_table(self, table, expected):
         self.assertEqual(sorted(f'``{name}``' for name in expected),
@@ -262,49 +290,54 @@ class TestDeclarations(base.BaseTestCase):
             self.assertIn(kind, expected[name.strip('`')], name)
 
     def test_requests(self):
-        for each in routes():
-            table = reference.tables(described(each)).get('Request', [])
-            if each.route.body is not None:
-                sent = {attribute.name: kinds(attribute.datatype)
-                        for attribute in wtypes.list_attributes(
-                            each.route.body) if not attribute.readonly}
-            elif each.route.path.startswith('/v1/functions') and (
-                    each.route.result is functions.Function) and (
-                    each.route.method != 'GET'):
-                sent = {**dict.fromkeys(fields.names(), {
+        for route in list_routes():
+            table = reference.parse_tables(operation_text(route)).get(
+                'Request', [])
+            if route.route.body is not None:
+                attributes = {
+                    attribute.name: kind_names(attribute.datatype)
+                    for attribute in wtypes.list_attributes(route.route.body)
+                    if not attribute.readonly}
+            elif route.route.path.startswith('/v1/functions') and (
+                    route.route.result is functions.Function) and (
+                    route.route.method != 'GET'):
+                attributes = {**dict.fromkeys(fields.names(), {
                     'text', 'integer', 'UUID'}),
                     'code': {'object'}, 'async_policy': {'object'},
                     'trust': {'boolean'}, 'environment': {'object'},
-                    'secrets': {'object'},
+                    'secrets': {'object'}, 'secret_modes': {'object'},
                     'package': {'file'}}
             else:
-                sent = {}
-            if each.route.method == 'PUT':
-                # Not everything that may be sent can be changed.
-                sent = {name: sent[name] for name in [
+                attributes = {}
+            if route.route.method == 'PUT':
+                # Some attributes cannot be changed.
+                attributes = {name: attributes[name] for name in [
                     row[0].strip('`') for row in table]}
-                self.assertNotEqual({}, sent)
-            self.check_table(table, sent)
+                self.assertNotEqual({}, attributes)
+            self.check_table(table, attributes)
 
     def test_limits(self):
         options = self.useFixture(fixtures.Conf()).conf.resource_limits
-        for each in routes():
-            rows = reference.tables(described(each)).get('Request', [])
-            for name, _, default, most in rows:
+        for route in list_routes():
+            tables = reference.parse_tables(operation_text(route))
+            rows = tables.get('Request', [])
+            for name, _, default, maximum in rows:
                 name = name.strip('`')
                 if name in validation.TEXTS:
-                    self.assertIn(f'{validation.TEXTS[name]} characters', most)
+                    self.assertIn(f'{validation.TEXTS[name]} characters',
+                                  maximum)
                 elif name in validation.RESOURCES:
                     option = validation.RESOURCES[name][0]
-                    self.assertIn(str(options[f'min_{option}']), most)
-                    self.assertIn(str(options[f'max_{option}']), most)
-                    if each.route.method == 'POST':
+                    self.assertIn(str(options[f'min_{option}']), maximum)
+                    self.assertIn(str(options[f'max_{option}']), maximum)
+                    if route.route.method == 'POST':
                         self.assertEqual(
                             f'``{options[f"default_{option}"]}``', default)
 
     def test_faults(self):
-        known = faults()
+        declared = list_faults()
         for page in PAGES.values():
-            for text in reference.operations(page).values():
-                for code, sentence in reference.tables(text).get('Faults', []):
-                    self.assertIn((code, _blank(sentence[2:-2])), known)
+            for text in reference.parse_operations(page).values():
+                for code, sentence in reference.parse_tables(text).get(
+                        'Faults', []):
+                    self.assertIn((code, _blank(sentence[2:-2])), declared)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options: documented, private to each configuration, with the defaults
-that operators know."""
+"""Options: help texts, isolation of configurations, and defaults."""
 
 import importlib
 import pkgutil
@@ -12,8 +11,8 @@ from qinling import conf as qinling_conf
 from qinling.conf import opts
 from qinling.tests import fixtures
 
-#: What the old service had, and users rely on.
-KNOWN = {
+#: Defaults of the old service.
+OLD_DEFAULTS = {
     'api': {'host': '0.0.0.0', 'port': 7070},
     'engine': {'topic': 'qinling_engine', 'function_concurrency': 3,
                'function_service_expiration': 3600},
@@ -27,7 +26,7 @@ KNOWN = {
 
 
 class TestConf(base.BaseTestCase):
-    def test_every_module_is_a_group(self):
+    def test_every_module_has_a_group(self):
         modules = {info.name for info in pkgutil.iter_modules(
             qinling_conf.__path__)} - {'opts'}
         groups = {importlib.import_module(f'qinling.conf.{name}').GROUP
@@ -36,7 +35,7 @@ class TestConf(base.BaseTestCase):
         self.assertEqual(groups, {
             group and group.name for group, _ in opts.list_opts()})
 
-    def test_everything_is_explained(self):
+    def test_options_have_help(self):
         for group, options in opts.list_opts():
             if group:
                 self.assertTrue(group.help, group.name)
@@ -44,7 +43,7 @@ class TestConf(base.BaseTestCase):
                 self.assertGreater(len(option.help or ''), 20, option.name)
                 self.assertRegex(option.help, r'\.\Z|\.\'\Z', option.name)
 
-    def test_what_the_generator_of_samples_gets(self):
+    def test_options_of_the_sample_generator(self):
         conf = cfg.ConfigOpts()
         for group, options in opts.list_opts():
             conf.register_opts(options, group=group)
@@ -52,9 +51,9 @@ class TestConf(base.BaseTestCase):
                 self.assertIn(option.dest, conf[group.name] if group
                               else conf)
 
-    def test_defaults_that_users_know(self):
+    def test_defaults_of_the_old_service(self):
         conf = self.useFixture(fixtures.Conf()).conf
-        for group, values in KNOWN.items():
+        for group, values in OLD_DEFAULTS.items():
             self.assertEqual(values, {
                 name: conf[group][name] for name in values})
 
@@ -66,13 +65,14 @@ class TestConf(base.BaseTestCase):
             self.assertLessEqual(limits[f'default_{name}'],
                                  limits[f'max_{name}'])
 
-    def test_configurations_are_strangers(self):
-        one, other = (self.useFixture(fixtures.Conf()) for _ in range(2))
-        one.set('api', 'port', 1)
-        self.assertEqual(7070, other.conf.api.port)
+    def test_configurations_are_isolated(self):
+        changed, unchanged = (
+            self.useFixture(fixtures.Conf()) for _ in range(2))
+        changed.set('api', 'port', 1)
+        self.assertEqual(7070, unchanged.conf.api.port)
         self.assertNotIn('api', cfg.CONF)
 
-    def test_files_and_words(self):
+    def test_files_and_arguments(self):
         path = self.create_tempfiles(
             [('qinling', '[api]\nport = 1234\n')])[0]
         extra = [cfg.StrOpt('state-dir', default='x')]
@@ -80,7 +80,7 @@ class TestConf(base.BaseTestCase):
             ['--config-file', path, '--state-dir', '/s'], cli_opts=extra)
         self.assertEqual((1234, '/s'), (conf.api.port, conf.state_dir))
 
-    def test_values_out_of_bounds(self):
+    def test_values_out_of_bounds_raise(self):
         path = self.create_tempfiles(
             [('qinling', '[api]\nthreads = 0\n')])[0]
         conf = qinling_conf.load(['--config-file', path])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks, and what he may."""
+"""Request contexts and errors."""
 
 from oslo_context import context as oslo_context
 from oslo_policy import policy as oslo_policy
@@ -20,7 +20,7 @@ class TestContext(base.BaseTestCase):
     def caller(self, *roles):
         return fixtures.caller('p', *roles, enforcer=self.enforcer)
 
-    def test_without_an_enforcer_everything_is_allowed(self):
+    def test_contexts_without_an_enforcer_allow_all(self):
         self.assertTrue(fixtures.caller().can('function:create'))
         self.assertTrue(fixtures.caller().visible_scope().sees_all)
 
@@ -41,71 +41,73 @@ class TestContext(base.BaseTestCase):
         self.assertFalse(member.can('function:get', foreign))
         self.assertTrue(self.caller('admin').can('function:get', foreign))
 
-    def test_a_rule_that_nobody_declared(self):
+    def test_undeclared_rules_raise(self):
         self.assertRaises(oslo_policy.PolicyNotRegistered,
                           self.caller('admin').can, 'function:explode')
 
-    def test_only_admins_reach_further(self):
+    def test_only_admins_see_all_projects(self):
         self.assertTrue(self.caller('admin').visible_scope().sees_all)
         for role in ('member', 'reader', 'other'):
             self.assertFalse(self.caller(role).visible_scope().sees_all)
 
-    def test_elevation_is_of_a_copy(self):
+    def test_elevation_returns_a_copy(self):
         ctx = self.caller('reader')
-        wide = ctx.elevated()
-        self.assertEqual((False, True), (ctx.sees_all, wide.sees_all))
+        elevated = ctx.elevated()
+        self.assertEqual((False, True), (ctx.sees_all, elevated.sees_all))
         self.assertEqual((ctx.project_id, ctx.request_id, ctx.roles),
-                         (wide.project_id, wide.request_id, wide.roles))
+                         (elevated.project_id, elevated.request_id,
+                          elevated.roles))
 
-    def test_nobody_may_but_one_thing(self):
-        nobody = context.anonymous('webhook:invoke')
-        self.assertTrue(nobody.can('webhook:invoke'))
+    def test_anonymous_contexts_have_one_rule(self):
+        anonymous = context.anonymous('webhook:invoke')
+        self.assertTrue(anonymous.can('webhook:invoke'))
         for rule in ('webhook:get', 'admin_required', 'function:create', ''):
-            self.assertFalse(nobody.can(rule))
-        self.assertFalse(nobody.visible_scope().sees_all)
+            self.assertFalse(anonymous.can(rule))
+        self.assertFalse(anonymous.visible_scope().sees_all)
 
-    def test_an_owner_reaches_what_is_his(self):
+    def test_owners_see_their_project(self):
         owner = context.project_owner('p')
         self.assertEqual(('p', False, False), (
             owner.project_id, owner.can('admin_required'),
             owner.visible_scope().sees_all))
 
-    def test_the_service_itself(self):
+    def test_admin_context_of_the_service(self):
         admin = context.admin()
         self.assertEqual((True, 'default'),
                          (admin.sees_all, admin.project_id))
         self.assertTrue(admin.can('runtime:create'))
 
-    def test_a_new_context_is_not_that_of_the_log(self):
-        one = self.caller()
-        one.use_in_log()
+    def test_new_contexts_do_not_replace_the_log_context(self):
+        ctx = self.caller()
+        ctx.use_in_log()
         self.caller()
-        one.elevated()
-        self.assertIs(one, oslo_context.get_current())
+        ctx.elevated()
+        self.assertIs(ctx, oslo_context.get_current())
 
 
 class TestErrors(base.BaseTestCase):
-    """Every error has a code and says what it is about."""
+    """Errors have a status code and a sentence with the fields."""
 
-    def all(self, kind=exception.QinlingError):
-        for each in kind.__subclasses__():
-            yield each
-            yield from self.all(each)
+    def list_subclasses(self, kind=exception.QinlingError):
+        for subclass in kind.__subclasses__():
+            yield subclass
+            yield from self.list_subclasses(subclass)
 
     def test_codes_and_sentences(self):
         class Fields(dict):
             def __missing__(self, name):
                 return f'<{name}>'
-        for kind in self.all():
+        for kind in self.list_subclasses():
             self.assertIn(kind.http_code, (
-                400, 401, 403, 404, 405, 409, 412, 413, 422, 429, 503), kind)
+                400, 401, 403, 404, 405, 408, 409, 412, 413, 422, 429, 503),
+                kind)
             sentence = kind.msg_fmt.format_map(Fields())
             names = [part.split('>')[0] for part in sentence.split('<')[1:]]
-            made = kind(**{name: f'the {name}' for name in names})
-            self.assertEqual(sorted(names), sorted(made.fields))
+            error = kind(**{name: f'the {name}' for name in names})
+            self.assertEqual(sorted(names), sorted(error.fields))
             for name in names:
-                self.assertIn(f'the {name}', str(made))
+                self.assertIn(f'the {name}', str(error))
 
-    def test_a_sentence_of_its_own(self):
+    def test_sentences_may_contain_braces(self):
         error = exception.Invalid('With {braces}.')
         self.assertEqual(('With {braces}.', {}), (str(error), error.fields))

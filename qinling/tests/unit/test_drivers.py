@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finding drivers."""
+"""Lookup of drivers."""
 
 from importlib import metadata
 import sys
@@ -14,12 +14,12 @@ from qinling.storage import file_system
 
 
 class TestLoad(base.BaseTestCase):
-    def test_a_module_of_ours(self):
+    def test_modules(self):
         self.assertIs(file_system.Driver,
                       drivers.load('storage', 'file_system'))
         self.assertIs(package.Driver, drivers.load('sources', 'package'))
 
-    def test_what_is_no_driver(self):
+    def test_unknown_drivers_raise(self):
         for name in ('nothing', 'base', 'file-system', '', '../base',
                      'file_system.Driver', 'os'):
             error = self.assertRaises(
@@ -27,7 +27,7 @@ class TestLoad(base.BaseTestCase):
             self.assertIn(repr(name), str(error))
             self.assertIn('none', str(error))
 
-    def test_an_entry_point(self):
+    def test_entry_points(self):
         point = metadata.EntryPoint(
             'their-own', 'collections:OrderedDict', 'qinling.storage')
         self.useFixture(fixtures.MonkeyPatch(
@@ -40,16 +40,16 @@ class TestLoad(base.BaseTestCase):
             ValueError, drivers.load, 'storage', 'other')
         self.assertIn('their-own', str(error))
 
-    def test_a_driver_that_lacks_something_says_what(self):
+    def test_missing_dependencies_are_named(self):
         broken = types.SimpleNamespace(
             find_spec=lambda name, path=None, target=None:
-            self.find(name))
+            self.find_spec(name))
         sys.meta_path.insert(0, broken)
         self.addCleanup(sys.meta_path.remove, broken)
         error = self.assertRaises(
             ModuleNotFoundError, drivers.load, 'storage', 'file_systems')
         self.assertEqual('what_it_needs', error.name)
 
-    def find(self, name):
+    def find_spec(self, name):
         if name == 'qinling.storage.file_systems':
             raise ModuleNotFoundError(name='what_it_needs')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Policy files: those of operators, and those of the first Qinling."""
+"""Policy files of operators and of the first Qinling."""
 
 import pathlib
 import subprocess
@@ -11,7 +11,7 @@ from qinling import policies
 from qinling import policy
 from qinling.tests import fixtures
 
-#: What the first Qinling shipped as a sample.
+#: The sample of the first Qinling.
 FORMER = '''
 "context_is_admin": "role:admin or is_admin:1"
 "owner": "project_id:%(project_id)s"
@@ -50,23 +50,23 @@ FORMER = '''
 
 class TestPolicyFile(base.BaseTestCase):
     def caller(self, role, text='', project='p', **options):
-        """Somebody, where this is the policy file."""
+        """Return a caller with a role under a policy file."""
         options['policy_file'] = self.create_tempfiles(
             [('policy', text)], '.yaml')[0]
         enforcer = policy.create_enforcer(
             fixtures.configured(self, oslo_policy=options))
         return fixtures.caller(project, role, enforcer=enforcer)
 
-    def allowed(self, rules, **kwargs):
-        """The roles for which all of the rules hold."""
+    def allowed_roles(self, rules, **kwargs):
+        """Return the roles for which all rules hold."""
         callers = {role: self.caller(role, **kwargs) for role in (
             'reader', 'member', 'admin', 'other')}
-        found = {rule: {role for role, ctx in callers.items()
+        roles = {rule: {role for role, ctx in callers.items()
                         if ctx.can(rule)} for rule in rules}
-        self.assertEqual(1, len(set(map(frozenset, found.values()))), found)
-        return found[rules[0]]
+        self.assertEqual(1, len(set(map(frozenset, roles.values()))), roles)
+        return roles[rules[0]]
 
-    def test_one_rule(self):
+    def test_rule_override(self):
         for text, expected in (
                 ('', {'member', 'admin'}),
                 ('"function:create": "role:other"', {'other'}),
@@ -74,51 +74,51 @@ class TestPolicyFile(base.BaseTestCase):
                 ('"function:create": ""',
                  {'reader', 'member', 'admin', 'other'})):
             self.assertEqual(
-                expected, self.allowed(['function:create'], text=text))
+                expected, self.allowed_roles(['function:create'], text=text))
 
-    def test_a_role(self):
+    def test_admin_role_override(self):
         text = '"admin_required": "role:other"'
-        self.assertEqual({'other'}, self.allowed(
+        self.assertEqual({'other'}, self.allowed_roles(
             ['runtime:create', 'function:get_all:all_projects'], text=text))
         self.assertFalse(self.caller('admin', text).visible_scope().sees_all)
         self.assertTrue(self.caller('other', text).visible_scope().sees_all)
 
-    def test_the_former_name_of_the_admin(self):
+    def test_former_name_of_the_admin_rule(self):
         text = '"context_is_admin": "role:other"'
-        self.assertEqual({'other'}, self.allowed(
+        self.assertEqual({'other'}, self.allowed_roles(
             ['runtime:create', 'function:get_all:all_projects',
              'function_alias:get_all:all_projects'], text=text))
         self.assertTrue(self.caller('other', text).visible_scope().sees_all)
 
-    def test_the_former_name_of_owners(self):
+    def test_former_name_of_the_owner_rule(self):
         text = '"admin_or_owner": "role:other and project_id:%(project_id)s"'
-        self.assertEqual({'other'}, self.allowed(
+        self.assertEqual({'other'}, self.allowed_roles(
             ['function:get', 'function:create', 'execution:create'],
             text=text))
 
-    def test_the_former_name_of_all_aliases(self):
+    def test_former_name_of_the_alias_rule(self):
         text = '"function_version:get_all:all_projects": "role:other"'
-        self.assertEqual({'other'}, self.allowed(
+        self.assertEqual({'other'}, self.allowed_roles(
             ['function_alias:get_all:all_projects'], text=text))
 
-    def test_a_new_name_wins(self):
+    def test_new_names_take_precedence(self):
         text = ('"context_is_admin": "role:other"\n'
                 '"admin_required": "role:reader"\n')
         self.assertEqual({'reader'},
-                         self.allowed(['runtime:create'], text=text))
+                         self.allowed_roles(['runtime:create'], text=text))
 
-    def test_a_whole_former_file(self):
-        everybody = {'reader', 'member', 'admin', 'other'}
-        self.assertEqual({'admin'}, self.allowed(
+    def test_sample_of_the_first_release(self):
+        all_roles = {'reader', 'member', 'admin', 'other'}
+        self.assertEqual({'admin'}, self.allowed_roles(
             ['runtime:create', 'function:detach', 'runtime_pool:get_all',
              'execution:get_all:all_projects',
              'function_alias:get_all:all_projects'], text=FORMER))
-        self.assertEqual(everybody, self.allowed(
+        self.assertEqual(all_roles, self.allowed_roles(
             ['function:get', 'execution:create', 'function_version:create',
              'function_alias:update', 'function:create', 'function:delete',
              'execution:get_log'], text=FORMER))
 
-    def test_projects_of_others_with_a_former_file(self):
+    def test_sample_of_the_first_release_protects_projects(self):
         ctx = self.caller('other', FORMER)
         for rule in ('function:get', 'function:create', 'execution:create'):
             self.assertFalse(ctx.can(rule, {'project_id': 'q'}), rule)
@@ -126,14 +126,15 @@ class TestPolicyFile(base.BaseTestCase):
                 rule, {'project_id': 'q'}))
 
     def test_former_defaults(self):
-        """Clouds whose users have neither of the roles yet."""
-        self.assertEqual({'reader', 'member', 'admin', 'other'}, self.allowed(
-            ['function:get', 'function:create'],
-            enforce_new_defaults=False))
-        self.assertEqual({'admin'}, self.allowed(
+        """Allow callers without the roles ``reader`` and ``member``."""
+        self.assertEqual({'reader', 'member', 'admin', 'other'},
+                         self.allowed_roles(['function:get',
+                                             'function:create'],
+                                            enforce_new_defaults=False))
+        self.assertEqual({'admin'}, self.allowed_roles(
             ['runtime:create'], enforce_new_defaults=False))
 
-    def test_the_sample(self):
+    def test_sample_lists_all_rules(self):
         path = self.create_tempfiles([('sample', '')], '')[0]
         subprocess.run(
             [pathlib.Path(sys.executable).parent

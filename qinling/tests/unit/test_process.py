@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the daemons tell systemd, and do at SIGHUP."""
+"""Notification of systemd and reload at SIGHUP."""
 
 import signal
 import socket
@@ -21,20 +21,20 @@ class TestNotify(base.BaseTestCase):
         listener.bind(address)
         return listener
 
-    def say(self, path):
+    def notify(self, path):
         self.useFixture(fixtures_module.EnvironmentVariable(
             'NOTIFY_SOCKET', path))
         process.notify_systemd('READY=1')
 
-    def test_a_socket_without_a_file(self):
+    def test_abstract_sockets(self):
         name = f'qinling-{id(self)}'
         listener = self.listen(f'\0{name}')
-        self.say(f'@{name}')
+        self.notify(f'@{name}')
         self.assertEqual(b'READY=1', listener.recv(100))
 
-    def test_nobody_listens(self):
-        self.say(self.useFixture(fixtures_module.TempDir()).join('none'))
-        self.say(None)
+    def test_missing_sockets_are_ignored(self):
+        self.notify(self.useFixture(fixtures_module.TempDir()).join('none'))
+        self.notify(None)
 
 
 class TestReload(base.BaseTestCase):
@@ -50,35 +50,36 @@ class TestReload(base.BaseTestCase):
             stream.write(text)
         process._reload(self.conf)
 
-    def test_what_can_be_changed_is(self):
+    def test_reload_changes_mutable_options(self):
         limits = self.conf.api
         self.write('[api]\nmax_page_size = 7\nthreads = 4\n')
         self.assertEqual((7, 3), (limits.max_page_size, limits.threads))
 
-    def test_who_reads_meanwhile_keeps_nothing_old(self):
+    def test_reads_during_a_reload_cache_no_old_value(self):
         read = self.conf._reload_config_files
 
-        def slowly():
-            found = read()
+        def read_during_reload():
+            result = read()
             self.assertEqual(1, self.conf.api.max_page_size)
-            return found
-        with mock.patch.object(self.conf, '_reload_config_files', slowly):
+            return result
+        with mock.patch.object(self.conf, '_reload_config_files',
+                               read_during_reload):
             self.write('[api]\nmax_page_size = 7\n')
         self.assertEqual(7, self.conf.api.max_page_size)
 
-    def test_files_that_are_wrong_change_nothing(self):
+    def test_invalid_files_are_ignored(self):
         for text in ('nonsense', '[api]\nmax_page_size = many\n',
                      '[api]\nmax_page_size = -5\n'):
             self.write(text)
             self.assertEqual(1, self.conf.api.max_page_size)
 
-    def serving(self, terminal):
-        """Whether SIGHUP was taken."""
-        with mock.patch.object(signal, 'signal') as taken, mock.patch(
+    def handled_signals(self, terminal):
+        """Return the handled signals after the start."""
+        with mock.patch.object(signal, 'signal') as set_handler, mock.patch(
                 'os.isatty', return_value=terminal):
             process.notify_ready(self.conf)
-        return [call.args[0] for call in taken.call_args_list]
+        return [call.args[0] for call in set_handler.call_args_list]
 
-    def test_a_terminal_that_goes_ends_the_program(self):
-        self.assertEqual([], self.serving(terminal=True))
-        self.assertEqual([signal.SIGHUP], self.serving(terminal=False))
+    def test_sighup_in_a_terminal_ends_the_program(self):
+        self.assertEqual([], self.handled_signals(terminal=True))
+        self.assertEqual([signal.SIGHUP], self.handled_signals(terminal=False))

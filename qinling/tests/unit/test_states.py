@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of legal moves; that the database keeps to it is tested there."""
+"""Tables of the legal changes of statuses."""
 
 from oslotest import base
 
@@ -7,23 +7,26 @@ from qinling import states
 
 STATUSES = {'Runtime': states.RuntimeStatus, 'Job': states.JobStatus,
             'Execution': states.ExecutionStatus,
-            'Build': states.BuildStatus}
-#: noun -> where everything begins, where nothing goes on.
+            'Build': states.BuildStatus,
+            'Rollout': states.RolloutStatus}
+#: noun -> initial status, final statuses.
 ENDS = {'Runtime': ('creating', set()),
         'Execution': ('running', {'success', 'failed', 'error',
                                   'cancelled'}),
         'Job': ('running', {'cancelled', 'done'}),
-        'Build': ('building', {'ready', 'failed'})}
+        'Build': ('building', {'ready', 'failed'}),
+        'Rollout': ('running', {'succeeded', 'rolled_back', 'aborted',
+                                'superseded'})}
 
 
 class TestStates(base.BaseTestCase):
-    def test_moves_are_between_known_statuses(self):
+    def test_changes_use_declared_statuses(self):
         self.assertEqual(set(STATUSES), set(states.MOVES))
         for noun, moves in states.MOVES.items():
-            known = {each.value for each in STATUSES[noun]}
-            self.assertLessEqual(set(moves), known)
+            statuses = {status.value for status in STATUSES[noun]}
+            self.assertLessEqual(set(moves), statuses)
             for sources in moves.values():
-                self.assertLessEqual(set(sources), known)
+                self.assertLessEqual(set(sources), statuses)
                 self.assertEqual(len(sources), len(set(sources)))
 
     def test_every_status_can_be_reached(self):
@@ -32,16 +35,16 @@ class TestStates(base.BaseTestCase):
             for _ in moves:
                 reached |= {new for new, sources in moves.items()
                             if reached.intersection(sources)}
-            self.assertEqual({each.value for each in STATUSES[noun]},
+            self.assertEqual({status.value for status in STATUSES[noun]},
                              reached)
 
-    def test_what_has_ended_stays_so(self):
+    def test_final_statuses_do_not_change(self):
         for noun, (_, final) in ENDS.items():
             sources = {old for group in states.MOVES[noun].values()
                        for old in group}
             self.assertEqual(final, {
-                each.value for each in STATUSES[noun]} - sources)
+                status.value for status in STATUSES[noun]} - sources)
 
-    def test_a_status_is_its_text(self):
+    def test_statuses_equal_their_texts(self):
         self.assertEqual('running', states.ExecutionStatus.RUNNING)
         self.assertEqual(('running', 'paused'), states.LIVE_JOBS)

@@ -47,12 +47,15 @@ class Target(types.Type):
 class Change(Target):
     """Entry of the history: a target, with time and author.
 
-    ``previous`` is the target before the change, ``null`` for the first.
+    ``previous`` is the target before the change, ``null`` for the first;
+    ``reason`` has the figures that decided a step of a rollout.
     """
 
     revision = int
     created_at = datetime.datetime
     user_id = types.Text
+    rollout_id = types.Text
+    reason = types.Text
     previous = Target
 
 

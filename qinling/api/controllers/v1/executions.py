@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Executions: ``/v1/executions``."""
 
+from collections.abc import Callable
 from collections.abc import Mapping
+import dataclasses
 import datetime
 import typing
 
@@ -9,20 +11,30 @@ import wsme
 
 from qinling.api import listing
 from qinling.api import pecan_patches
+from qinling.api.route import parse_values
 from qinling.api.route import route
 from qinling.api import stream
 from qinling.api import types
 from qinling.core.execution import inputs
 from qinling.core.execution import records
 from qinling.core import services as services_module
+from qinling.core.trigger import batches
 from qinling.core.trigger import reruns
 from qinling.core import validation
 from qinling import exception
 
 LIST_PATH = '/v1/executions'
 ITEM_PATH = LIST_PATH + '/{id}'
-SORTABLE = ('created_at', 'updated_at', 'id', 'status')
-FILTERS = ('function_id', 'status', 'reason', 'description', 'job_id')
+SORTABLE = ('created_at', 'updated_at', 'id', 'status', 'started_at',
+            'ended_at', 'duration')
+#: Query key -> converter; the values have the form ``[operator:]value``.
+FILTERS: Mapping[str, Callable[[str], typing.Any]] = {
+    **{name: types.Several(types.normalise_uuid)
+       for name in ('function_id', 'job_id', 'group_id')},
+    **{name: types.Several(str) for name in (
+        'status', 'reason', 'description', 'trigger', 'sync',
+        'function_version', 'function_alias', 'created_at', 'updated_at',
+        'started_at', 'ended_at', 'duration')}}
 
 
 class Execution(types.Resource):
@@ -43,6 +55,15 @@ class Execution(types.Resource):
     scheduled_at = wsme.wsattr(datetime.datetime, readonly=True)
     rerun_of = wsme.wsattr(types.Text, readonly=True)
     failed_id = wsme.wsattr(types.Text, readonly=True)
+    trigger = wsme.wsattr(types.Text, readonly=True)
+    group_id = wsme.wsattr(types.Text, readonly=True)
+    started_at = wsme.wsattr(datetime.datetime, readonly=True)
+    ended_at = wsme.wsattr(datetime.datetime, readonly=True)
+    queue_ms = wsme.wsattr(float, readonly=True)
+    import_ms = wsme.wsattr(float, readonly=True)
+    duration = wsme.wsattr(float, readonly=True)
+    cold = wsme.wsattr(bool, readonly=True)
+    memory_peak = wsme.wsattr(int, readonly=True)
 
 
 class ExecutionCreate(Execution):
@@ -64,6 +85,43 @@ class Rerun(types.Type):
     sync = bool
 
 
+class BatchCreate(types.Type):
+    """Request to run many executions without waiting for their end.
+
+    Either ``executions`` has requests to run a function, or each of the
+    ``inputs`` is for the same function.
+    """
+
+    function_id = types.Uuid()
+    function_version = types.Version()
+    function_alias = types.Text
+    description = types.Text
+    inputs = types.AnyJson()
+    executions = types.AnyJson()
+
+
+class BatchError(types.Type):
+    """Reason why an execution of a batch was not accepted."""
+
+    code = int
+    faultstring = types.Text
+
+
+class BatchItem(types.Type):
+    """Accepted execution of a batch, or ``error``."""
+
+    id = types.Text
+    status = types.Text
+    error = BatchError
+
+
+class Batch(types.Type):
+    """Answer to a batch; ``executions`` has the order of the request."""
+
+    group_id = types.Text
+    executions = [BatchItem]
+
+
 class Executions(listing.Collection):
     """List of executions."""
 
@@ -77,32 +135,44 @@ class Controller:
         self._core = services.executions
         self._triggers = services.triggers
         self._reruns = services.reruns
+        self._batches = services.batches
 
     @route('POST', LIST_PATH, policy='execution:create', result=Execution,
            status=201, body=ExecutionCreate, idempotent=True)
     def create(self, req: pecan_patches.Request, body: ExecutionCreate
                ) -> typing.Any:
-        return _view(self._triggers.fire(
+        return create_view(self._triggers.fire(
             req.ctx, _create_request(types.get_fields(body)),
             req.idempotent))
 
+    @route('POST', LIST_PATH + '/batch', policy='execution:create_batch',
+           result=Batch, status=201, body=BatchCreate, idempotent=True)
+    def create_batch(self, req: pecan_patches.Request, body: BatchCreate
+                     ) -> types.View:
+        batch = self._batches.create(
+            req.ctx, _parse_batch(types.get_fields(body)),
+            req.idempotent)
+        return types.View(group_id=batch.group_id, executions=[
+            _batch_item(result) for result in batch.results])
+
     @route('GET', LIST_PATH, policy='execution:get_all', result=Executions,
-           query=dict(listing.OWNED, **dict.fromkeys(FILTERS, str)))
+           query=dict(listing.OWNED, **FILTERS))
     def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
                 project_id: str | None = None, **query: typing.Any
                 ) -> types.View:
-        filters = {name: query.pop(name) for name in FILTERS
-                   if name in query}
+        filters = [(name, text) for name in FILTERS
+                   for text in query.pop(name, ())]
         page = listing.parse_page(req, SORTABLE, **query)
         ctx, project_filters = listing.resolve_scope(
             req, 'execution', all_projects, project_id)
-        rows = self._core.list(ctx, dict(filters, **project_filters), page)
+        rows = self._core.list(
+            ctx, [*filters, *project_filters.items()], page)
         return listing.create_list(
-            req, 'executions', [_view(row) for row in rows], page)
+            req, 'executions', [create_view(row) for row in rows], page)
 
     @route('GET', ITEM_PATH, policy='execution:get', result=Execution)
     def get(self, req: pecan_patches.Request, id: str) -> typing.Any:
-        return _view(self._core.get(req.ctx, id))
+        return create_view(self._core.get(req.ctx, id))
 
     @route('GET', ITEM_PATH + '/log', policy='execution:get_log',
            any_id=True)
@@ -114,13 +184,13 @@ class Controller:
     @route('POST', ITEM_PATH + '/cancel', policy='execution:cancel',
            result=Execution)
     def cancel(self, req: pecan_patches.Request, id: str) -> typing.Any:
-        return _view(self._core.cancel(req.ctx, id))
+        return create_view(self._core.cancel(req.ctx, id))
 
     @route('POST', ITEM_PATH + '/rerun', policy='execution:rerun',
            result=Execution, status=201, body=Rerun, optional_body=True)
     def rerun(self, req: pecan_patches.Request, id: str, body: typing.Any
               ) -> typing.Any:
-        return _view(self._reruns.fire(
+        return create_view(self._reruns.fire(
             req.ctx, id, _parse_rerun_version(body.version),
             types.get_fields(body).get('sync')))
 
@@ -140,9 +210,6 @@ def _create_request(values: Mapping[str, typing.Any]
             'Either function_alias or function_id must be provided.')
     validation.text('function_alias', values.get('function_alias'))
     validation.text('description', values.get('description'))
-    value = values.get('input')
-    if isinstance(value, str) and '\0' in value:
-        raise exception.Invalid('input must not contain a NUL character.')
     return records.ExecutionRequest(
         function_id=values.get('function_id'),
         function_version=values.get('function_version', 0),
@@ -150,6 +217,46 @@ def _create_request(values: Mapping[str, typing.Any]
         sync=values.get('sync', True), input=values.get('input'),
         description=values.get('description'),
         routing_key=values.get('routing_key'))
+
+
+def _parse_batch(fields: dict[str, typing.Any]) -> list[batches.Request]:
+    """Return the requests of a batch, or the errors of invalid requests.
+
+    :raises Invalid: the batch has no list of executions.
+    """
+    items, values = fields.pop('executions', None), fields.pop('inputs', None)
+    if (items is None) == (values is None) or items is not None and fields:
+        raise exception.Invalid(
+            'A batch needs either executions, or a function and inputs.')
+    if not isinstance(values if items is None else items, list):
+        raise exception.Invalid('executions and inputs must be lists.')
+    if items is None:
+        items = [{**fields, 'input': value} for value in values]
+    # One more than allowed is rejected without parsing the rest.
+    return [_parse_batch_item(item)
+            for item in items[:batches.MAX_EXECUTIONS + 1]]
+
+
+def _parse_batch_item(item: typing.Any) -> batches.Request:
+    try:
+        if not isinstance(item, dict):
+            raise exception.Invalid('An execution must be an object.')
+        values = types.get_fields(parse_values(item, ExecutionCreate))
+        if values.get('sync'):
+            raise exception.Invalid(
+                'An execution of a batch cannot be synchronous; omit sync.')
+        return _create_request({**values, 'sync': False})
+    except exception.QinlingError as e:
+        return e
+    except wsme.exc.ClientSideError as e:
+        return exception.Invalid(e.faultstring)
+
+
+def _batch_item(result: batches.Result) -> types.View:
+    if isinstance(result, exception.QinlingError):
+        return types.View(id=wsme.Unset, status=wsme.Unset, error=types.View(
+            code=result.http_code, faultstring=str(result)))
+    return types.View(id=result.id, status=result.status, error=wsme.Unset)
 
 
 def _parse_rerun_version(value: typing.Any) -> str | int:
@@ -160,7 +267,7 @@ def _parse_rerun_version(value: typing.Any) -> str | int:
     return types.parse_version(value)
 
 
-def _view(row: typing.Any) -> typing.Any:
-    """Return an execution with the positional part of the input only."""
+def create_view(row: typing.Any) -> typing.Any:
+    """Return an execution with only the positional part of the input."""
     text = inputs.to_show(row.input)
-    return row if text is row.input else types.View(row, input=text)
+    return row if text is row.input else dataclasses.replace(row, input=text)

@@ -3,10 +3,10 @@
 
 from collections.abc import Iterator
 from collections.abc import Sequence
-import json
 import typing
 
 import wsme
+from wsme import types as wtypes
 
 from qinling.api import body as body_module
 from qinling.api import etag
@@ -16,6 +16,7 @@ from qinling.api.route import route
 from qinling.api import stream
 from qinling.api import types
 from qinling.core.function import environment
+from qinling.core.function import secret_references
 from qinling.core import services as services_module
 from qinling import exception
 from qinling import fields
@@ -34,16 +35,33 @@ FIELD_TYPES = {fields.Kind.TEXT: types.Text, fields.Kind.RESOURCE: int,
                fields.Kind.ID: types.Text, fields.Kind.FLAG: bool}
 
 
+class SecretReference(types.Type):
+    """Secret of a function or version, without the value."""
+
+    name = types.Text
+    number = int
+    mode = types.Text
+    updated_at = types.Time
+
+
 class Function(types.Resource):
     """Function: the fields of :data:`qinling.fields.FUNCTION`, and more."""
 
     vars().update({field.name: FIELD_TYPES[field.kind]
                    for field in fields.FUNCTION if not field.hidden})
     secret_names = [types.Text]
+    secret_references = [SecretReference]
     code = types.AnyJson()
     count = int
     latest_version = int
     min_workers = int
+
+
+#: Names in the JSON object of a request; read-only ones are ignored, as all
+#: unknown names of a form are.
+READ_ONLY = {attribute.name for attribute in wtypes.list_attributes(Function)
+             } - {*fields.names(), 'code'}
+NAMES = {*READ_ONLY, *fields.names(), 'code'}
 
 
 class Functions(listing.Collection):
@@ -121,6 +139,8 @@ class Controller:
         """Return the fields and the package of a form."""
         form, files = body_module.read_form(
             req, self._limits.max_package_size)
+        if body_module.is_json(req):
+            body_module.check_names(form, NAMES, READ_ONLY)
         values = {name: form[name] for name in fields.names()
                   if name in form}
         for name in EXAMPLES:
@@ -225,10 +245,13 @@ def create_views(environments: environment.Environments,
     by_id, views = environments.read(rows), []
     for row in rows:
         stored = by_id.get(row.settings_id)
+        references = secret_references.load(stored)
         views.append(types.View(
             row, trust=getattr(row, 'trust_id', None) is not None,
             environment=stored.environment if stored else {},
-            secret_names=sorted(stored.secrets) if stored else []))
+            secret_names=sorted(references),
+            secret_references=[references[name]
+                               for name in sorted(references)]))
     return views
 
 
@@ -238,10 +261,7 @@ def _parse_object(name: str, value: typing.Any) -> dict[str, typing.Any]:
     :raises Invalid: the value is no object.
     """
     if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            raise exception.Invalid(f'{name} is not in valid JSON format.')
+        value = body_module.parse_json(name, value)
     if not isinstance(value, dict):
         raise exception.Invalid(
             f'{name} must be a JSON object, such as {EXAMPLES[name]}.')

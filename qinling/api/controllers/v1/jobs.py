@@ -6,12 +6,15 @@ import typing
 
 import wsme
 
+from qinling.api.controllers.v1 import executions
 from qinling.api import etag
 from qinling.api import listing
 from qinling.api import pecan_patches
 from qinling.api.route import route
 from qinling.api import types
+from qinling import context
 from qinling.core import services as services_module
+from qinling.core.trigger import jobs
 
 LIST_PATH = '/v1/jobs'
 ITEM_PATH = LIST_PATH + '/{id}'
@@ -59,6 +62,7 @@ class Controller:
 
     def __init__(self, services: services_module.Services) -> None:
         self._core = services.jobs
+        self._triggers = services.triggers
 
     @route('POST', LIST_PATH, policy='job:create', result=Job, status=201,
            body=Job, idempotent=True)
@@ -97,3 +101,11 @@ class Controller:
                 count: int = DEFAULT_PREVIEW_COUNT) -> FireTimes:
         return FireTimes(next_execution_times=self._core.preview(
             req.ctx, id, count))
+
+    @route('POST', ITEM_PATH + '/run', policy='job:run',
+           result=executions.Execution, status=201)
+    def run(self, req: pecan_patches.Request, id: str) -> typing.Any:
+        job = self._core.get(req.ctx, id)
+        return executions.create_view(self._triggers.fire(
+            context.project_owner(job.project_id, req.ctx),
+            jobs.create_request(job)))

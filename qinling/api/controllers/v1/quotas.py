@@ -11,7 +11,8 @@ from qinling.api import types
 from qinling.core import services as services_module
 from qinling import exception
 
-ITEM_PATH = '/v1/quotas/{project_id}'
+LIST_PATH = '/v1/quotas'
+ITEM_PATH = LIST_PATH + '/{project_id}'
 #: Amounts have to fit a signed column of 64 bits.
 MAX_AMOUNT = 2 ** 63
 
@@ -60,6 +61,10 @@ class Controller:
 
     def __init__(self, services: services_module.Services) -> None:
         self._core = services.quotas
+
+    @route('GET', LIST_PATH, policy='quota:get', result=Quota)
+    def get_own(self, req: pecan_patches.Request) -> Quota:
+        return self._quota(req, req.ctx.project_id)
 
     @route('GET', ITEM_PATH, policy='quota:get', result=Quota)
     def get(self, req: pecan_patches.Request, project_id: str) -> Quota:

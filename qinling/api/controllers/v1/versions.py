@@ -36,6 +36,8 @@ class Version(types.Resource):
         for field in fields.FUNCTION
         if not field.hidden and field.name not in UNVERSIONED})
     secret_names = wsme.wsattr([types.Text], readonly=True)
+    secret_references = wsme.wsattr([functions.SecretReference],
+                                    readonly=True)
     min_workers = wsme.wsattr(int, readonly=True)
 
 
@@ -45,11 +47,42 @@ class Versions(listing.Collection):
     function_versions = [Version]
 
 
+class Usage(types.Type):
+    """What still uses a version."""
+
+    state = types.Text
+    running = int
+    queued = int
+    scheduled = int
+    aliases = int
+    jobs = int
+    webhooks = int
+
+
+class FileChange(types.Type):
+    """Difference of one file."""
+
+    path = types.Text
+    change = types.Text
+    old_size = int
+    new_size = int
+    diff = types.Text
+
+
+class Difference(types.Type):
+    """Differences between two versions."""
+
+    settings = types.AnyJson()
+    files = [FileChange]
+    truncated = bool
+
+
 class Controller:
     """Operations on versions."""
 
     def __init__(self, services: services_module.Services) -> None:
         self._core = services.versions
+        self._differences = services.differences
         self._workers = services.workers
         self._builds = services.builds
         self._environments = services.environments
@@ -73,6 +106,14 @@ class Controller:
         views = functions.create_views(
             self._environments, self._core.list(req.ctx, id, page))
         return listing.create_list(req, 'function_versions', views, page)
+
+    @route('GET', LIST_PATH + '/diff', policy='function_version:get',
+           result=Difference, query={'from': types.parse_version,
+                                     'to': types.parse_version})
+    def compare(self, req: pecan_patches.Request, id: str,
+                **numbers: int) -> typing.Any:
+        return self._differences.compare(
+            req.ctx, id, numbers.get('from'), numbers.get('to', 0))
 
     @route('GET', ITEM_PATH, policy='function_version:get', result=Version,
            query={'download': types.parse_boolean})
@@ -103,6 +144,12 @@ class Controller:
                    ) -> types.View:
         return types.View(references=self._core.references(
             req.ctx, id, version))
+
+    @route('GET', ITEM_PATH + '/usage', policy='function_version:get',
+           result=Usage)
+    def usage(self, req: pecan_patches.Request, id: str, version: int
+              ) -> typing.Any:
+        return self._core.usage(req.ctx, id, version)
 
     @route('GET', ITEM_PATH + '/build', policy='function_build:get',
            result=functions.Build)

@@ -65,7 +65,7 @@ class Controller:
         self._core = services.webhooks
         self._deliveries = services.deliveries
         self._endpoint = services.conf.qinling_endpoint
-        self._max_body_size = services.conf.webhooks.max_body_size
+        self._options = services.conf.webhooks
 
     @route('POST', LIST_PATH, policy='webhook:create', result=Webhook,
            status=201, body=Webhook)
@@ -120,9 +120,13 @@ class Controller:
         if req.method == 'HEAD':
             self._deliveries.get_webhook(id)
             return webhook_http.create_head_response()
+        if req.method == 'OPTIONS':
+            self._deliveries.get_webhook(id)
+            return webhook_http.create_options_response()
         return webhook_http.create_response(*self._deliveries.accept(
-            id, webhook_http.create_delivery(req, self._max_body_size),
-            req.ctx))
+            id, webhook_http.create_delivery(
+                req, self._options.max_body_size,
+                self._options.passed_credentials), req.ctx))
 
     def _view(self, req: pecan_patches.Request, row: typing.Any,
               secret: typing.Any = wsme.Unset) -> types.View:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of the API are made of."""
+"""Base class and request builders of the API tests."""
 
 import io
 import json
@@ -10,16 +10,16 @@ import webob
 
 from qinling.tests import fixtures
 
-NONE = '11111111-2222-4333-8444-555555555555'
+UNKNOWN_ID = '11111111-2222-4333-8444-555555555555'
 BOUNDARY = 'a-boundary'
 FORM = 'application/x-www-form-urlencoded'
 
 
 class ApiTest(base.BaseTestCase):
-    """Requests to an API of its own.
+    """Requests to a separate API for each test.
 
-    ``BACKEND`` is its database, ``GROUPS`` are its options; ``ENFORCING``
-    says whether there are policies.
+    Subclasses choose the database with ``BACKEND``, options with ``GROUPS``
+    and the enforcement of policies with ``ENFORCING``.
     """
 
     BACKEND = 'sqlite'
@@ -33,7 +33,7 @@ class ApiTest(base.BaseTestCase):
         self.engine = self.api.engine
 
     def call(self, method, path, body=None, status=200, **kwargs):
-        """The decoded answer, which must have the status."""
+        """Return the decoded body of an answer with the expected status."""
         return self.decode(
             self.api.request(method, path, body, **kwargs), status)
 
@@ -47,7 +47,7 @@ class ApiTest(base.BaseTestCase):
         return answer.json
 
     def check_fault(self, answer):
-        """Whatever fails says so in the same way."""
+        """Check the form of an error answer."""
         self.assertEqual('application/json', answer.content_type)
         self.assertEqual({'faultcode', 'faultstring', 'debuginfo'},
                          set(answer.json))
@@ -59,15 +59,17 @@ class ApiTest(base.BaseTestCase):
         self.assertNotIn('SELECT', answer.text)
 
     def fault(self, status, words, method, path, body=None, **kwargs):
-        """The sentence of a request that must fail, which has the words."""
-        found = self.call(method, path, body, status, **kwargs)
-        self.assertIn(words, found['faultstring'])
-        return found['faultstring']
+        """Return the sentence of a request that must fail with the words."""
+        answer = self.call(method, path, body, status, **kwargs)
+        self.assertIn(words, answer['faultstring'])
+        return answer['faultstring']
 
 
 def multipart(fields, package=None):
-    """(body, content type) of a form as python-qinlingclient sends it: its
-    fields in their order, and the package after them."""
+    """Return (body, content type) of a form as python-qinlingclient sends it.
+
+    The package follows the fields.
+    """
     parts = [(f'name="{name}"', str(value).encode())
              for name, value in fields.items()]
     if package is not None:
@@ -76,7 +78,10 @@ def multipart(fields, package=None):
 
 
 def form_data(parts):
-    """The same of (parameters or whole headers, bytes)."""
+    """Return (body, content type) of a form.
+
+    :param parts: (parameters or all headers, bytes).
+    """
     body = b''
     for head, data in parts:
         if not head.startswith('Content'):
@@ -87,12 +92,12 @@ def form_data(parts):
 
 
 def urlencoded(fields):
-    """The same for a form without a file."""
+    """Return (body, content type) of a form without files."""
     return urllib.parse.urlencode(fields).encode(), FORM
 
 
-def chunked(path, method, kind, stream):
-    """A request whose length nobody knows before."""
+def chunked_request(path, method, kind, stream):
+    """Return a request without a Content-Length."""
     if isinstance(stream, bytes):
         stream = io.BytesIO(stream)
     request = webob.Request.blank(path, method=method)
@@ -103,22 +108,23 @@ def chunked(path, method, kind, stream):
     return request
 
 
-def sized(path, method, kind, stream, length):
-    """A request that says how long it is, whether that is so or not."""
-    request = chunked(path, method, kind, stream)
+def sized_request(path, method, kind, stream, length):
+    """Return a request with a Content-Length, correct or wrong."""
+    request = chunked_request(path, method, kind, stream)
     del request.environ['HTTP_TRANSFER_ENCODING']
     request.environ['CONTENT_LENGTH'] = str(length)
     return request
 
 
-def paths(route):
-    """A path for a route, with words that could be."""
+def path_of(route):
+    """Return a path for a route, with values for the parameters."""
     path = route.route.path
-    for word, value in (('id', NONE), ('version', '1'), ('name', 'some')):
+    for word, value in (('id', UNKNOWN_ID), ('version', '1'),
+                        ('name', 'some')):
         path = path.replace('{%s}' % word, value)
     return path
 
 
-def as_json(value):
-    """JSON bytes."""
+def encode_json(value):
+    """Return a value as JSON bytes."""
     return json.dumps(value).encode()

@@ -19,16 +19,16 @@ class TestAliases(base.BaseTestCase):
             self.api.services.versions.create(self.ctx, self.function, None)
 
     def call(self, method, path='', body=None, status=200, **headers):
-        """The decoded answer, which must have the status."""
+        """Return the decoded body of an answer with the expected status."""
         answer = self.api.request(method, f'/v1/aliases{path}', body,
                                   **headers)
         self.assertEqual(status, answer.status_int, answer.text)
         return answer.json if answer.body else None
 
     def fault(self, status, words, method, path='', body=None, **headers):
-        """The request must fail with words in its sentence."""
-        found = self.call(method, path, body, status, **headers)
-        self.assertIn(words, found['faultstring'])
+        """Check that a request fails with the words."""
+        answer = self.call(method, path, body, status, **headers)
+        self.assertIn(words, answer['faultstring'])
 
     def create(self, name='prod', version=1, **fields):
         return self.call('POST', '', dict(
@@ -52,7 +52,7 @@ class TestAliases(base.BaseTestCase):
                                      self.function}, 201)
         self.assertEqual(0, row['function_version'])
 
-    def test_create_refused(self):
+    def test_invalid_aliases_are_refused(self):
         good = {'name': 'a', 'function_id': self.function}
         for field in good:
             self.fault(400, 'Required param is missing.', 'POST', '',
@@ -74,7 +74,7 @@ class TestAliases(base.BaseTestCase):
         self.assertEqual(
             1, len(self.call('GET')['function_aliases']))
 
-    def test_routing_refused(self):
+    def test_invalid_routing_is_refused(self):
         good = {'name': 'a', 'function_id': self.function}
         for routing in ([], 'x', {'1': 0.5}, {'1': 0.9, '2': 0.2},
                         {'1': 0, '2': 1}, {'1': -1, '2': 2}, {'x': 1},
@@ -91,12 +91,12 @@ class TestAliases(base.BaseTestCase):
             self.create(name)
         self.assertEqual(names, [row['name'] for row in self.call('GET')[
             'function_aliases']])
-        found, url = [], '/v1/aliases?limit=2&sort_key=name&sort_dir=desc'
+        listed, url = [], '/v1/aliases?limit=2&sort_key=name&sort_dir=desc'
         while url:
             page = self.api.request('GET', url).json
-            found += [row['name'] for row in page['function_aliases']]
+            listed += [row['name'] for row in page['function_aliases']]
             url = page.get('next')
-        self.assertEqual(names[::-1], found)
+        self.assertEqual(names[::-1], listed)
 
     def test_update(self):
         self.create()
@@ -105,14 +105,15 @@ class TestAliases(base.BaseTestCase):
                 ({'description': 'd'}, 2, 'd'),
                 ({'function_id': None, 'function_version': None,
                   'description': None}, 2, 'd'),
-                ({'name': 'ignored', 'function_version': 3}, 3, 'd')):
+                ({'name': 'prod', 'function_version': 3}, 3, 'd')):
             row = self.call('PUT', '/prod', body)
             self.assertEqual(('prod', version, text), (
                 row['name'], row['function_version'], row['description']))
-        other = self.api.function().id
-        row = self.call('PUT', '/prod', {'function_id': other,
+        self.fault(400, 'cannot change', 'PUT', '/prod', {'name': 'x'})
+        function_id = self.api.function().id
+        row = self.call('PUT', '/prod', {'function_id': function_id,
                                          'function_version': 0})
-        self.assertEqual(other, row['function_id'])
+        self.assertEqual(function_id, row['function_id'])
         self.fault(404, 'FunctionVersion not found', 'PUT', '/prod',
                    {'function_version': 1})
         self.fault(404, 'Function not found', 'PUT', '/prod',
@@ -147,11 +148,11 @@ class TestAliases(base.BaseTestCase):
         self.assertEqual(2, self.call('GET', '/prod')['function_version'])
         self.call('DELETE', '/prod', status=204, If_Match='"2"')
 
-    def targets(self):
-        return [(each['revision'], each['function_version'],
-                 each['routing'], each['previous']
-                 and each['previous']['function_version'])
-                for each in self.call('GET', '/prod/history')['history']]
+    def history(self):
+        return [(entry['revision'], entry['function_version'],
+                 entry['routing'], entry['previous']
+                 and entry['previous']['function_version'])
+                for entry in self.call('GET', '/prod/history')['history']]
 
     def test_history_and_rollback(self):
         self.create()
@@ -160,7 +161,7 @@ class TestAliases(base.BaseTestCase):
         self.call('PUT', '/prod', {'routing': {'2': 0.5, '3': 0.5}})
         weights = {'2': 0.5, '3': 0.5}
         self.assertEqual([(4, 2, weights, 2), (2, 2, None, 1),
-                          (1, 1, None, None)], self.targets())
+                          (1, 1, None, None)], self.history())
         self.assertEqual('default', self.call('GET', '/prod/history')[
             'history'][0]['user_id'])
         row = self.call('POST', '/prod/rollback')
@@ -171,9 +172,9 @@ class TestAliases(base.BaseTestCase):
         row = self.call('POST', '/prod/rollback', {'revision': 4})
         self.assertEqual(weights, row['routing'])
         self.assertEqual([7, 6, 5, 4, 2, 1],
-                         [each[0] for each in self.targets()])
+                         [entry[0] for entry in self.history()])
 
-    def test_rollback_refused(self):
+    def test_rollback_needs_an_earlier_target(self):
         self.create()
         self.fault(409, 'no such target', 'POST', '/prod/rollback')
         self.fault(409, 'no such target', 'POST', '/prod/rollback',
@@ -193,9 +194,9 @@ class TestAliases(base.BaseTestCase):
         self.api.insert(models.Job, function_alias='prod', status='done')
         self.api.insert(models.Job, function_alias='prod',
                         project_id='other')
-        found = self.call('GET', '/prod/references')['references']
-        self.assertEqual([('job', job), ('webhook', hook)],
-                         [(each['kind'], each['id']) for each in found])
+        references = self.call('GET', '/prod/references')['references']
+        self.assertEqual([('job', job), ('webhook', hook)], [
+            (reference['kind'], reference['id']) for reference in references])
         self.fault(403, f'job {job}', 'DELETE', '/prod')
         self.fault(403, f'webhook {hook}', 'DELETE', '/prod')
         self.api.db.write(lambda tx: tx.exec_driver_sql(
@@ -206,17 +207,17 @@ class TestAliases(base.BaseTestCase):
         self.fault(404, 'FunctionAlias not found', 'DELETE', '/prod')
         self.create()
 
-    def test_a_function_with_aliases_stays(self):
+    def test_functions_with_aliases_cannot_be_deleted(self):
         self.create()
         answer = self.api.request('DELETE', f'/v1/functions/{self.function}')
         self.assertEqual(403, answer.status_int)
         self.assertIn('alias prod', answer.json['faultstring'])
-        found = self.api.request(
+        answer = self.api.request(
             'GET', f'/v1/functions/{self.function}/references').json
-        self.assertEqual(['prod'],
-                         [each['id'] for each in found['references']])
+        self.assertEqual(['prod'], [reference['id'] for reference
+                                    in answer['references']])
 
-    def test_executions_through_an_alias(self):
+    def test_executions_resolve_aliases(self):
         self.create(version=2)
         answer = self.api.request('POST', '/v1/executions', {
             'function_id': None, 'function_version': None,
@@ -225,7 +226,7 @@ class TestAliases(base.BaseTestCase):
             (201, 'prod', self.function, 2),
             (answer.status_int, *(answer.json[name] for name in (
                 'function_alias', 'function_id', 'function_version'))))
-        # An alias wins over what else is said.
+        # An alias takes precedence over a function and version.
         answer = self.api.request('POST', '/v1/executions', {
             'function_id': models.new_id(), 'function_version': 9,
             'function_alias': 'prod'})
@@ -236,7 +237,7 @@ class TestAliases(base.BaseTestCase):
 
 
 class TestProjects(base.BaseTestCase):
-    """Aliases are their project's own."""
+    """Aliases belong to a project."""
 
     def setUp(self):
         super().setUp()
@@ -254,14 +255,14 @@ class TestProjects(base.BaseTestCase):
         return self.api.request(method, path, body, X_Project_Id=project,
                                 X_Roles=role)
 
-    def test_the_same_name_is_another_alias(self):
+    def test_names_are_unique_per_project(self):
         for project in ('p', 'q'):
             for role in ('reader', 'admin'):
                 row = self.call('GET', '/v1/aliases/prod', project, role)
                 self.assertEqual(self.ids[project],
                                  row.json['function_id'])
 
-    def test_names_of_others_do_not_exist(self):
+    def test_aliases_of_other_projects_are_hidden(self):
         for role in ('member', 'admin'):
             for method, path, body in (
                     ('GET', '', None), ('PUT', '', {}),
@@ -275,7 +276,7 @@ class TestProjects(base.BaseTestCase):
                                {'function_alias': 'only'})
             self.assertEqual(404, answer.status_int)
 
-    def test_functions_of_others_cannot_be_pointed_at(self):
+    def test_targets_in_other_projects_are_refused(self):
         for role in ('member', 'admin'):
             answer = self.call('POST', '/v1/aliases', 'q', role, {
                 'name': 'theft', 'function_id': self.ids['p']})
@@ -290,14 +291,14 @@ class TestProjects(base.BaseTestCase):
             return answer.status_int, [
                 (row['project_id'], row['name'])
                 for row in answer.json.get('function_aliases', ())]
-        everything = [('p', 'prod'), ('q', 'prod'), ('p', 'only')]
+        rows = [('p', 'prod'), ('q', 'prod'), ('p', 'only')]
         path = '/v1/aliases'
-        self.assertEqual((200, everything[1:2]), names(path, 'q'))
-        self.assertEqual((200, everything[1:2]), names(path, 'q', 'admin'))
-        wide = f'{path}?all_projects=true'
-        self.assertEqual((403, []), names(wide, 'q'))
-        self.assertEqual((200, everything), names(wide, 'q', 'admin'))
-        one = f'{path}?project_id=p'
-        self.assertEqual((200, everything[1:2]), names(one, 'q'))
-        self.assertEqual((200, [everything[0], everything[2]]),
-                         names(one, 'q', 'admin'))
+        self.assertEqual((200, rows[1:2]), names(path, 'q'))
+        self.assertEqual((200, rows[1:2]), names(path, 'q', 'admin'))
+        all_projects = f'{path}?all_projects=true'
+        self.assertEqual((403, []), names(all_projects, 'q'))
+        self.assertEqual((200, rows), names(all_projects, 'q', 'admin'))
+        filtered = f'{path}?project_id=p'
+        self.assertEqual((200, rows[1:2]), names(filtered, 'q'))
+        self.assertEqual((200, [rows[0], rows[2]]),
+                         names(filtered, 'q', 'admin'))

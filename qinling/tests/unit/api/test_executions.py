@@ -6,12 +6,15 @@ import json
 from qinling.db import crud
 from qinling.db import models
 from qinling import exception
+from qinling import printable
 from qinling.tests.unit.api import cases
 
 KEYS = {'id', 'function_id', 'function_version', 'function_alias',
         'description', 'status', 'reason', 'sync', 'input', 'result',
         'project_id', 'created_at', 'updated_at', 'attempt',
-        'next_attempt_at', 'job_id', 'scheduled_at', 'rerun_of', 'failed_id'}
+        'next_attempt_at', 'job_id', 'scheduled_at', 'rerun_of', 'failed_id',
+        'trigger', 'group_id', 'started_at', 'ended_at', 'queue_ms',
+        'import_ms', 'duration', 'cold', 'memory_peak'}
 ALL = '/v1/executions'
 
 
@@ -24,11 +27,11 @@ class ExecutionTest(cases.ApiTest):
         body.setdefault('function_id', self.function)
         return self.call('POST', ALL, body, status)
 
-    def refused(self, status, words, **body):
+    def check_refused(self, status, words, **body):
         body.setdefault('function_id', self.function)
         return self.fault(status, words, 'POST', ALL, body)
 
-    def one(self, id, suffix=''):
+    def url(self, id, suffix=''):
         return f'{ALL}/{id}{suffix}'
 
 
@@ -43,7 +46,7 @@ class TestCreate(ExecutionTest):
                 'function_id', 'function_version', 'function_alias',
                 'description', 'status', 'sync', 'input', 'result',
                 'project_id')))
-        self.assertEqual(row, self.call('GET', self.one(row['id'])))
+        self.assertEqual(row, self.call('GET', self.url(row['id'])))
 
     def test_async(self):
         row = self.create(sync=False)
@@ -51,10 +54,10 @@ class TestCreate(ExecutionTest):
         self.assertEqual(
             ('running', False, None, None),
             (row['status'], row['sync'], row['result'], row['updated_at']))
-        self.assertEqual(row, self.call('GET', self.one(row['id'])))
+        self.assertEqual(row, self.call('GET', self.url(row['id'])))
         self.assertEqual(['start'], self.engine.verbs())
 
-    def test_as_the_old_client_does(self):
+    def test_create_by_the_old_client(self):
         row = self.create(function_version=0, function_alias=None, sync=True,
                           input=None)
         self.assertEqual('success', row['status'])
@@ -67,12 +70,12 @@ class TestCreate(ExecutionTest):
             row['function_alias'], row['function_id'],
             row['function_version']))
 
-    def test_null_for_a_version(self):
+    def test_null_version_is_the_latest_code(self):
         self.assertEqual(0, self.create(function_version=None)[
             'function_version'])
 
     def test_input(self):
-        for sent, shown in (
+        for value, text in (
                 (None, None), ('{"a": 1}', '{"a": 1}'), ('abc', 'abc'),
                 ('6', '6'), ('null', None), ('', ''), ('1.5', '1.5'),
                 ('{"__function_input": "x", "a": 1}', 'x'),
@@ -80,40 +83,50 @@ class TestCreate(ExecutionTest):
                 ({'a': 1}, '{"a": 1}'), ({'__function_input': 5}, '5'),
                 ([1], '[1]'), (6, '6'), (1.5, '1.5'), (False, 'false'),
                 ('naïve 😀', 'naïve 😀')):
-            row = self.create(input=sent)
-            self.assertEqual(shown, row['input'], sent)
-            self.assertEqual(shown, self.call(
-                'GET', self.one(row['id']))['input'])
+            row = self.create(input=value)
+            self.assertEqual(text, row['input'], value)
+            self.assertEqual(text, self.call(
+                'GET', self.url(row['id']))['input'])
         listed = self.call('GET', ALL)['executions']
         self.assertIn('x', [row['input'] for row in listed])
 
-    def test_input_that_cannot_be_kept(self):
-        for text, words in (('a\0b', 'NUL'),
-                            ('{"__function_input": "\\ud800"}', 'Unicode')):
-            self.refused(400, words, input=text)
+    def test_invalid_input_is_refused(self):
+        self.check_refused(400, 'Unicode',
+                           input='{"__function_input": "\\ud800"}')
+        for number, words in (('1e400', 'is beyond the range'),
+                              ('0.12345678901234567890', 'has more digits'),
+                              ('9' * 5000, 'has more than 4300 digits')):
+            self.check_refused(400, f' at a {words}',
+                               input='{"a": %s}' % number)
+            self.fault(400, f'Request cannot be stored. The number '
+                       f'{printable.shorten(number, 40)} at input.a[1] '
+                       f'{words}', 'POST', ALL,
+                       b'{"function_id": "%s", "input": {"a": [1, %s]}}' % (
+                           self.function.encode(), number.encode()))
         deep = b'[' * 1000 + b']' * 1000
-        self.fault(400, 'deep', 'POST', ALL,
+        self.fault(400, 'nested', 'POST', ALL,
                    b'{"function_id": "%s", "input": %s}' % (
                        self.function.encode(), deep))
 
-    def test_neither_function_nor_alias(self):
+    def test_function_or_alias_is_required(self):
         for body in ({}, {'function_id': None, 'function_alias': None},
                      {'input': 'x'}):
             self.fault(
                 400, 'Either function_alias or function_id must be '
                 'provided.', 'POST', ALL, body)
 
-    def test_what_is_not_there(self):
-        self.refused(404, f'Function not found [id={cases.NONE}]',
-                     function_id=cases.NONE)
-        self.refused(404, 'FunctionVersion not found', function_version=1)
-        self.refused(404, 'FunctionAlias not found [name=none]',
-                     function_alias='none')
-        self.refused(404, 'FunctionAlias not found', function_alias='')
+    def test_unknown_targets_return_404(self):
+        self.check_refused(404, f'Function not found [id={cases.UNKNOWN_ID}]',
+                           function_id=cases.UNKNOWN_ID)
+        self.check_refused(404, 'FunctionVersion not found',
+                           function_version=1)
+        self.check_refused(404, 'FunctionAlias not found [name=none]',
+                           function_alias='none')
+        self.check_refused(404, 'FunctionAlias not found', function_alias='')
 
-    def test_versions_that_are_none(self):
+    def test_invalid_versions_are_refused(self):
         for version in (-1, 'x', 1.5, '-1', True, 2 ** 31, []):
-            self.refused(400, '', function_version=version)
+            self.check_refused(400, '', function_version=version)
         self.assertEqual(0, self.create(function_version='0')[
             'function_version'])
 
@@ -122,27 +135,27 @@ class TestCreate(ExecutionTest):
         self.assertEqual(text, self.create(description=text)['description'])
         for field in ('description', 'function_alias'):
             for wrong in ('x' * 256, 'a\0b', 5, ['x']):
-                self.refused(400, '', **{field: wrong})
+                self.check_refused(400, '', **{field: wrong})
 
     def test_ids(self):
         for id in ('x', 5, '', self.function + '0'):
-            self.refused(400, '', function_id=id)
+            self.check_refused(400, '', function_id=id)
         self.assertEqual(self.function, self.create(
             function_id=self.function.upper())['function_id'])
 
-    def test_a_runtime_that_does_not_serve(self):
+    def test_unavailable_runtimes_return_409(self):
         row = self.api.row(models.Function, self.function)
         self.api.db.write(lambda tx: crud.update(
-            tx, models.Runtime, row.runtime_id, {'status': 'upgrading'}))
-        self.refused(409, f'Runtime {row.runtime_id} is not available')
+            tx, models.Runtime, row.runtime_id, {'status': 'error'}))
+        self.check_refused(409, f'Runtime {row.runtime_id} is not available')
 
-    def test_the_count(self):
+    def test_executions_are_counted(self):
         for sync in (True, False):
             self.create(sync=sync)
         self.assertEqual(2, self.call(
             'GET', f'/v1/functions/{self.function}')['count'])
 
-    def test_no_engine(self):
+    def test_create_without_an_engine(self):
         self.engine.answers['run'] = exception.Unavailable(reason='none')
         answer = self.api.request(
             'POST', '/v1/executions', {'function_id': self.function})
@@ -152,11 +165,11 @@ class TestCreate(ExecutionTest):
         self.assertEqual('running', self.create(sync=False)['status'])
 
 
-class TestLater(ExecutionTest):
+class TestExisting(ExecutionTest):
     def test_log(self):
         id = self.create()['id']
         for accept in ('*/*', 'text/plain', 'application/json', ''):
-            answer = self.api.request('GET', self.one(id, '/log'),
+            answer = self.api.request('GET', self.url(id, '/log'),
                                       Accept=accept)
             self.assertEqual(
                 (200, 'text/plain', 'utf-8', 5),
@@ -164,48 +177,48 @@ class TestLater(ExecutionTest):
                  answer.content_length))
             self.assertEqual('a log', answer.text)
 
-    def test_log_of_many_words(self):
+    def test_large_log(self):
         self.engine.answers['run'] = lambda row, target: self.api.succeed(
             row, target, logs='naïve 😀\n' * 10000)
         answer = self.api.request(
-            'GET', self.one(self.create()['id'], '/log'))
+            'GET', self.url(self.create()['id'], '/log'))
         self.assertEqual('naïve 😀\n' * 10000, answer.text)
 
-    def test_log_while_it_runs(self):
+    def test_log_of_a_running_execution(self):
         id = self.create(sync=False)['id']
-        answer = self.api.request('GET', self.one(id, '/log'))
+        answer = self.api.request('GET', self.url(id, '/log'))
         self.assertEqual((200, 0, 'text/plain', ''), (
             answer.status_int, answer.content_length, answer.content_type,
             answer.text))
 
-    def test_logs_are_shown_nowhere_else(self):
+    def test_logs_are_shown_only_by_log(self):
         row = self.create()
-        for found in (row, self.call('GET', self.one(row['id'])),
-                      self.call('GET', ALL)['executions'][0]):
-            self.assertNotIn('a log', json.dumps(found))
+        for execution in (row, self.call('GET', self.url(row['id'])),
+                          self.call('GET', ALL)['executions'][0]):
+            self.assertNotIn('a log', json.dumps(execution))
 
     def test_delete(self):
         for sync in (True, False):
             id = self.create(sync=sync)['id']
-            answer = self.api.request('DELETE', self.one(id))
+            answer = self.api.request('DELETE', self.url(id))
             self.assertEqual((204, b''), (answer.status_int, answer.body))
             self.fault(404, f'Execution not found [id={id}]', 'GET',
-                       self.one(id))
-            self.fault(404, 'Execution not found', 'DELETE', self.one(id))
+                       self.url(id))
+            self.fault(404, 'Execution not found', 'DELETE', self.url(id))
 
     def test_ids(self):
         for method in ('GET', 'DELETE'):
             self.fault(404, 'Execution not found', method,
-                       self.one(cases.NONE))
-            self.fault(400, 'is not a UUID', method, self.one('x'))
-        for id in ('x', cases.NONE):
+                       self.url(cases.UNKNOWN_ID))
+            self.fault(400, 'is not a UUID', method, self.url('x'))
+        for id in ('x', cases.UNKNOWN_ID):
             self.fault(404, f'Execution not found [id={id}]', 'GET',
-                       self.one(id, '/log'))
+                       self.url(id, '/log'))
 
-    def test_no_changes(self):
+    def test_executions_cannot_be_changed(self):
         id = self.create()['id']
         for method in ('PUT', 'PATCH', 'POST'):
-            self.fault(405, 'is not possible here', method, self.one(id), {})
+            self.fault(405, 'is not possible here', method, self.url(id), {})
 
 
 class TestList(ExecutionTest):
@@ -216,12 +229,12 @@ class TestList(ExecutionTest):
                                         ('Created by Webhook 7', False),
                                         ('50% off', False), (None, True))]
 
-    def found(self, query=''):
+    def indexes(self, query=''):
         rows = self.call('GET', ALL + query)['executions']
         return [self.rows.index(row) for row in rows]
 
     def test_all(self):
-        self.assertEqual([0, 1, 2, 3], self.found())
+        self.assertEqual([0, 1, 2, 3], self.indexes())
         self.assertEqual({'executions'}, set(self.call('GET', ALL)))
 
     def test_filters(self):
@@ -240,13 +253,28 @@ class TestList(ExecutionTest):
                 ('?function_id=has:-', [0, 1, 2, 3]),
                 ('?all_projects=maybe', [0, 1, 2, 3]),
                 ('?status=gte:s', [0, 3]), ('?status=', [])):
-            self.assertEqual(expected, self.found(text), text)
+            self.assertEqual(expected, self.indexes(text), text)
 
-    def test_unknown_keys(self):
-        for key in ('fields', 'id', 'sync', 'function_version', 'logs',
-                    'created_at'):
-            self.fault(400, f'Unknown argument: "{key}"', 'GET',
-                       f'{ALL}?{key}=1')
+    def test_unknown_query_keys_are_refused(self):
+        for key in ('fields', 'id', 'logs', 'queue_ms'):
+            self.fault(400, f'Unknown argument: "{key}". Allowed: '
+                       'all_projects, created_at, description, duration, ',
+                       'GET', f'{ALL}?{key}=1')
+
+    def test_repeated_filters(self):
+        self.assertEqual([1, 2], self.indexes(
+            '?status=neq:success&status=neq:failed'))
+        page = self.call('GET', f'{ALL}?status=gte:a&status=lt:z&limit=1')
+        self.assertIn('status=gte%3Aa&status=lt%3Az&limit=1&marker=',
+                      page['next'])
+
+    def test_values_of_another_type_are_refused(self):
+        for query, sentence in (
+                ('created_at=x', 'is not a time'),
+                ('duration=gt:x', 'is not a number'),
+                ('sync=x', 'use true or false'),
+                ('function_version=has:1', 'is no text')):
+            self.fault(400, sentence, 'GET', f'{ALL}?{query}')
 
     def test_pages_keep_their_filters(self):
         first = self.call('GET', f'{ALL}?status=in:success,error&limit=1')

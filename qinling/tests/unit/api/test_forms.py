@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Forms in each of their three shapes, as clients send them."""
+"""Multipart, urlencoded and JSON forms."""
 
 import hashlib
 import json
@@ -15,9 +15,9 @@ MD5 = hashlib.md5(fixtures.PACKAGE).hexdigest()
 
 
 class TestShapes(test_functions.FunctionTest):
-    """How fields come."""
+    """Fields in each of the three content types."""
 
-    def test_as_the_old_client_creates(self):
+    def test_create_by_the_old_client(self):
         body, kind = cases.multipart({
             'runtime_id': self.api.runtime(),
             'code': json.dumps({'source': 'package', 'md5sum': MD5}),
@@ -28,7 +28,7 @@ class TestShapes(test_functions.FunctionTest):
                          (row['name'], row['code']['md5sum'],
                           row['timeout']))
 
-    def test_in_any_order(self):
+    def test_parts_may_have_any_order(self):
         runtime = self.api.runtime()
         body, kind = cases.form_data([
             ('name="package"; filename="x.zip"', fixtures.PACKAGE),
@@ -36,7 +36,7 @@ class TestShapes(test_functions.FunctionTest):
             ('name="runtime_id"', runtime.encode())])
         self.call('POST', ALL, body, 201, kind=kind)
 
-    def test_as_other_clients_write_parts(self):
+    def test_part_headers_of_other_clients(self):
         runtime = self.api.runtime().encode()
         disposition = 'Content-Disposition: form-data; '
         for head in (
@@ -55,16 +55,16 @@ class TestShapes(test_functions.FunctionTest):
                  b'{"source": "package"}'), (head, fixtures.PACKAGE)])
             self.call('POST', ALL, body, 201, kind=kind)
 
-    def test_fields_that_nobody_knows(self):
-        row = self.create(nonsense='x', source='package', id=cases.NONE,
+    def test_unknown_fields_are_ignored(self):
+        row = self.create(nonsense='x', source='package', id=cases.UNKNOWN_ID,
                           project_id='other', count='7', status='x',
                           memory='5', trust_id='x', package='text')
         self.assertEqual((0, 'default', 33554432), (
             row['count'], row['project_id'], row['memory_size']))
-        self.assertNotEqual(cases.NONE, row['id'])
+        self.assertNotEqual(cases.UNKNOWN_ID, row['id'])
 
-    def test_a_package_as_text(self):
-        self.refuse(400, 'Package is required', 'POST', ALL, {
+    def test_packages_as_text_are_refused(self):
+        self.multipart_fault(400, 'Package is required', 'POST', ALL, {
             'code': '{"source": "package"}', 'package': 'text',
             'runtime_id': self.api.runtime()})
 
@@ -72,9 +72,9 @@ class TestShapes(test_functions.FunctionTest):
         fields = {'code': '{"source": "package"}',
                   'runtime_id': self.api.runtime()}
         body, kind = cases.urlencoded(fields)
-        for each in (kind, kind + '; charset=utf-8', kind.upper()):
+        for content_type in (kind, kind + '; charset=utf-8', kind.upper()):
             self.fault(400, 'Package is required', 'POST', ALL, body,
-                       kind=each)
+                       kind=content_type)
 
     def test_json(self):
         id = self.create()['id']
@@ -82,31 +82,31 @@ class TestShapes(test_functions.FunctionTest):
             self.fault(400, 'Package is required', 'POST', ALL, {
                 'code': code, 'runtime_id': self.api.runtime(),
                 'timeout': 5, 'name': None})
-        row = self.call('PUT', self.one(id), {
+        row = self.call('PUT', self.url(id), {
             'name': 'n', 'timeout': 7, 'description': None})
         self.assertEqual(('n', 7), (row['name'], row['timeout']))
         for body in (b'[]', b'"x"', b'5', b'{', b'\xff'):
-            self.fault(400, 'JSON', 'PUT', self.one(id), body)
+            self.fault(400, 'JSON', 'PUT', self.url(id), body)
         for name in ('name', 'description', 'entry'):
             for value in (5, ['x'], {}, True):
-                self.fault(400, f'{name} must be text', 'PUT', self.one(id),
+                self.fault(400, f'{name} must be text', 'PUT', self.url(id),
                            {name: value})
         for value in (True, 5.0, [], {}):
-            self.fault(400, 'An integer is required', 'PUT', self.one(id),
+            self.fault(400, 'An integer is required', 'PUT', self.url(id),
                        {'timeout': value})
 
-    def test_other_types(self):
+    def test_other_content_types_return_415(self):
         for kind in ('text/plain', 'application/xml', '', 'multipart/mixed',
                      'application/zip'):
             self.fault(415, 'is not supported here', 'POST', ALL, b'x',
                        kind=kind)
 
-    def test_no_body(self):
+    def test_empty_bodies(self):
         id = self.create()
         for kind in ('application/json', 'text/plain', ''):
             self.fault(400, 'Required param is missing: code', 'POST', ALL,
                        b'', kind=kind)
-            self.assertEqual(id, self.call('PUT', self.one(id['id']), b'',
+            self.assertEqual(id, self.call('PUT', self.url(id['id']), b'',
                                            kind=kind))
 
     def test_broken_multipart(self):
@@ -145,25 +145,25 @@ class TestUpdate(test_functions.FunctionTest):
     def setUp(self):
         super().setUp()
         self.row = self.create(name='n', description='d')
-        self.path = self.one(self.row['id'])
+        self.path = self.url(self.row['id'])
 
     def put(self, fields, package=None, status=200):
         return self.form('PUT', self.path, fields, package, status)
 
-    def refused(self, status, words, fields, package=None):
-        self.refuse(status, words, 'PUT', self.path, fields, package)
+    def check_refused(self, status, words, fields, package=None):
+        self.multipart_fault(status, words, 'PUT', self.path, fields, package)
         self.assertEqual(self.row, self.call('GET', self.path))
         self.assertEqual([], self.engine.calls)
 
-    def test_nothing(self):
-        for fields in ({}, {'runtime_id': cases.NONE}, {'runtime_id': 'x'},
-                       {'source': 'swift', 'swift': 'object'},
-                       {'nonsense': 'x'}, {'code': '{"source": "package"}'},
-                       {'package': 'text'}):
+    def test_update_without_changes(self):
+        for fields in (
+                {}, {'runtime_id': cases.UNKNOWN_ID}, {'runtime_id': 'x'},
+                {'source': 'swift', 'swift': 'object'}, {'nonsense': 'x'},
+                {'code': '{"source": "package"}'}, {'package': 'text'}):
             self.assertEqual(self.row, self.put(fields), fields)
         self.assertEqual([], self.engine.calls)
 
-    def test_words(self):
+    def test_update_of_texts(self):
         row = self.put({'name': '', 'description': 'naïve 😀',
                         'timeout': '7'})
         self.assertEqual(('', 'naïve 😀', 7), (
@@ -171,14 +171,14 @@ class TestUpdate(test_functions.FunctionTest):
         self.assertIsNotNone(row['updated_at'])
         self.assertEqual([], self.engine.calls)
 
-    def test_another_build(self):
+    def test_new_entry_or_limits_detach_workers(self):
         row = self.put({'entry': 'a.b', 'cpu': '200',
                         'memory_size': '67108864'})
         self.assertEqual(('a.b', 200, 67108864), (
             row['entry'], row['cpu'], row['memory_size']))
         self.assertEqual([('detach', self.row['id'], 0)], self.engine.calls)
 
-    def test_as_the_old_client_updates_a_package(self):
+    def test_package_update_by_the_old_client(self):
         row = self.put({'source': 'package', 'name': 'new'}, OTHER)
         self.assertEqual(('new', hashlib.md5(OTHER).hexdigest()),
                          (row['name'], row['code']['md5sum']))
@@ -186,14 +186,14 @@ class TestUpdate(test_functions.FunctionTest):
             'GET', self.path + '?download=true').body)
         self.assertEqual([('detach', self.row['id'], 0)], self.engine.calls)
 
-    def test_the_same_package(self):
+    def test_unchanged_package(self):
         row = self.put({}, fixtures.PACKAGE)
         self.assertEqual(self.row, row)
-        self.refuse(400, 'The function code checksum is not changed.', 'PUT',
-                    self.path, {'code': json.dumps({'md5sum': MD5})},
-                    fixtures.PACKAGE)
+        self.multipart_fault(
+            400, 'The function code checksum is not changed.', 'PUT',
+            self.path, {'code': json.dumps({'md5sum': MD5})}, fixtures.PACKAGE)
 
-    def test_faults(self):
+    def test_invalid_updates_are_refused(self):
         for fields, words in (
                 ({'code': 'x'}, 'code is not in valid JSON format'),
                 ({'code': '[]'}, 'code must be a JSON object'),
@@ -204,26 +204,25 @@ class TestUpdate(test_functions.FunctionTest):
                 ({'cpu': '301'}, 'cpu resource limitation not within'),
                 ({'memory_size': 'x'}, 'Invalid memory resource specified'),
                 ({'name': 'x' * 256}, 'name is too long')):
-            self.refused(400, words, fields)
+            self.check_refused(400, words, fields)
         for package, words in ((b'x', 'not a valid ZIP package'),
                                (b'', 'not a valid ZIP package')):
-            self.refused(400, words, {}, package)
-        self.refused(400, 'Package md5 mismatch.',
-                     {'code': '{"md5sum": "x"}'}, OTHER)
+            self.check_refused(400, words, {}, package)
+        self.check_refused(400, 'Package md5 mismatch.',
+                           {'code': '{"md5sum": "x"}'}, OTHER)
         self.assertEqual(1, len(self.api.packages()))
 
-    def test_zero_as_a_number(self):
+    def test_zero_timeout_is_refused(self):
         self.fault(400, 'timeout resource limitation', 'PUT', self.path,
                    {'timeout': 0})
 
-    def test_while_a_job_runs_it(self):
+    def test_new_code_despite_jobs(self):
         self.api.insert(models.Job, function_id=self.row['id'])
-        for fields, package in (({'entry': 'x'}, None), ({}, OTHER)):
-            self.refused(403, f'Function {self.row["id"]} is still in use by '
-                         'job', fields, package)
-        self.assertEqual('x', self.put({'name': 'x'})['name'])
+        self.assertEqual('x', self.put({'entry': 'x'})['entry'])
+        new = self.put({}, OTHER)
+        self.assertNotEqual(self.row['code'], new['code'])
 
-    def test_the_state_that_was_seen(self):
+    def test_if_match(self):
         body, kind = cases.urlencoded({'name': 'x'})
         self.fault(412, 'its ETag is now "1"', 'PUT', self.path, body,
                    kind=kind, If_Match='"2"')

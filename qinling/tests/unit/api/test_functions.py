@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``/v1/functions``, but for what is particular to forms and packages."""
+"""``/v1/functions`` except forms and packages."""
 
 import hashlib
 
@@ -12,7 +12,7 @@ from qinling.tests.unit.api import cases
 KEYS = {'id', 'name', 'description', 'cpu', 'memory_size', 'timeout',
         'runtime_id', 'code', 'entry', 'count', 'latest_version',
         'async_policy', 'min_workers', 'trust', 'environment',
-        'secret_names',
+        'secret_names', 'secret_references',
         'project_id', 'created_at', 'updated_at'}
 ALL = '/v1/functions'
 CODE = {'source': 'package',
@@ -22,7 +22,7 @@ OTHER = fixtures.archive({'main.py': 'other'})
 
 
 class FunctionTest(cases.ApiTest):
-    def one(self, id, suffix=''):
+    def url(self, id, suffix=''):
         return f'{ALL}/{id}{suffix}'
 
     def form(self, method, path, fields, package=None, status=200):
@@ -30,7 +30,8 @@ class FunctionTest(cases.ApiTest):
                       else cases.multipart(fields, package))
         return self.call(method, path, body, status, kind=kind)
 
-    def refuse(self, status, words, method, path, fields, package=None):
+    def multipart_fault(self, status, words, method, path, fields,
+                        package=None):
         body, kind = cases.multipart(fields, package)
         return self.fault(status, words, method, path, body, kind=kind)
 
@@ -51,14 +52,14 @@ class TestCreate(FunctionTest):
              'memory_size': 33554432, 'runtime_id': runtime, 'code': CODE,
              'entry': 'main.main', 'count': 0, 'latest_version': 0,
              'async_policy': None, 'min_workers': 0, 'trust': False,
-             'environment': {}, 'secret_names': [],
+             'environment': {}, 'secret_names': [], 'secret_references': [],
              'project_id': 'default', 'updated_at': row['created_at']},
             {key: row[key] for key in KEYS - {'id', 'created_at'}})
-        self.assertEqual(row, self.call('GET', self.one(row['id'])))
+        self.assertEqual(row, self.call('GET', self.url(row['id'])))
 
-    def test_in_the_order_of_faults(self):
+    def test_validation_order(self):
         fields = {'timeout': 'x'}
-        for words, more in (
+        for words, field in (
                 ('Required param is missing: code',
                  {'code': '{"source": "nothing"}'}),
                 ('Invalid timeout resource specified. An integer is '
@@ -68,21 +69,22 @@ class TestCreate(FunctionTest):
                 ('Invalid code source specified',
                  {'code': '{"source": "package", "md5sum": "0"}'}),
                 ('Required param is missing: runtime_id', {})):
-            self.refuse(400, words, 'POST', ALL, fields)
-            fields.update(more)
-        fields['runtime_id'] = cases.NONE
-        self.refuse(404, f'Runtime not found [id={cases.NONE}]', 'POST', ALL,
-                    fields)
+            self.multipart_fault(400, words, 'POST', ALL, fields)
+            fields.update(field)
+        fields['runtime_id'] = cases.UNKNOWN_ID
+        self.multipart_fault(404, f'Runtime not found [id={cases.UNKNOWN_ID}]',
+                             'POST', ALL, fields)
         fields['runtime_id'] = self.api.runtime(status='creating')
-        self.refuse(400, 'its status is creating', 'POST', ALL, fields)
+        self.multipart_fault(400, 'its status is creating', 'POST', ALL,
+                             fields)
         fields['runtime_id'] = self.api.runtime()
         for words, package in (('Package is required', None),
                                ('not a valid ZIP package', b'x'),
                                ('Package md5 mismatch.', fixtures.PACKAGE)):
-            self.refuse(400, words, 'POST', ALL, fields, package)
+            self.multipart_fault(400, words, 'POST', ALL, fields, package)
         self.assertEqual([], self.api.packages())
 
-    def test_resources(self):
+    def test_resource_limits(self):
         fields = {'code': '{"source": "package"}',
                   'runtime_id': self.api.runtime()}
         for name, word, good, wrong in (
@@ -91,13 +93,14 @@ class TestCreate(FunctionTest):
                  ('33554431', '134217729')),
                 ('timeout', 'timeout', '1', ('0', '301'))):
             for value in ('x', '', '1.5', '٣ ٣'):
-                self.refuse(400, f'Invalid {word} resource specified. An '
-                            'integer is required.', 'POST', ALL,
-                            {**fields, name: value}, fixtures.PACKAGE)
+                self.multipart_fault(400,
+                                     f'Invalid {word} resource specified. An '
+                                     'integer is required.', 'POST', ALL,
+                                     {**fields, name: value}, fixtures.PACKAGE)
             for value in wrong:
-                self.refuse(400, f'{word} resource limitation not within',
-                            'POST', ALL, {**fields, name: value},
-                            fixtures.PACKAGE)
+                self.multipart_fault(
+                    400, f'{word} resource limitation not within', 'POST', ALL,
+                    {**fields, name: value}, fixtures.PACKAGE)
             row = self.form('POST', ALL, {**fields, name: good},
                             fixtures.PACKAGE, 201)
             self.assertEqual(int(good), row[name])
@@ -105,27 +108,42 @@ class TestCreate(FunctionTest):
     def test_texts(self):
         fields = {'code': '{"source": "package"}',
                   'runtime_id': self.api.runtime()}
-        for name, most in (('name', 255), ('description', 255),
-                           ('entry', 80)):
-            self.assertEqual('😀' * most, self.create(
-                **{name: '😀' * most})[name])
-            for text in ('x' * (most + 1), 'a\0b'):
-                self.refuse(400, name, 'POST', ALL, {**fields, name: text},
-                            fixtures.PACKAGE)
+        for name, length in (('name', 255), ('description', 255),
+                             ('entry', 80)):
+            self.assertEqual('😀' * length, self.create(
+                **{name: '😀' * length})[name])
+            for text in ('x' * (length + 1), 'a\0b'):
+                self.multipart_fault(400, name, 'POST', ALL,
+                                     {**fields, name: text}, fixtures.PACKAGE)
 
-    def test_code_that_is_none(self):
+    def test_unknown_keys_of_json_bodies_are_refused(self):
+        row = self.create(name='n')
+        for method, path in (('POST', ALL), ('PUT', self.url(row['id']))):
+            sentence = self.fault(400, 'Unknown attribute', method, path,
+                                  {'memory': 1, 'names': 'x'})
+            self.assertIn('memory, names. Did you mean: memory_size, name?',
+                          sentence)
+        # Forms of older clients have more fields, and a read object may be
+        # sent back.
+        self.assertEqual('n', self.form(
+            'PUT', self.url(row['id']), {'memory': '1'})['name'])
+        self.assertEqual(row, self.call('PUT', self.url(row['id']), {
+            name: row[name] for name in ('id', 'name', 'count', 'created_at',
+                                         'secret_references')}))
+
+    def test_invalid_code_is_refused(self):
         for code in ('', 'x', '{', '[]', '"package"', '5', 'null', '[' * 9999,
                      '{}', '{"source": "x"}', '{"source": null}',
                      '{"source": ["package"]}'):
-            self.refuse(400, '', 'POST', ALL, {'code': code},
-                        fixtures.PACKAGE)
+            self.multipart_fault(400, '', 'POST', ALL, {'code': code},
+                                 fixtures.PACKAGE)
 
-    def test_runtimes_that_are_none(self):
-        for runtime in ('x', '5', cases.NONE + '0'):
-            self.refuse(400, 'is not a UUID', 'POST', ALL, {
+    def test_invalid_runtimes_are_refused(self):
+        for runtime in ('x', '5', cases.UNKNOWN_ID + '0'):
+            self.multipart_fault(400, 'is not a UUID', 'POST', ALL, {
                 'code': '{"source": "package"}', 'runtime_id': runtime})
         hidden = self.api.runtime(project_id='other', is_public=False)
-        self.refuse(404, 'Runtime not found', 'POST', ALL, {
+        self.multipart_fault(404, 'Runtime not found', 'POST', ALL, {
             'code': '{"source": "package"}', 'runtime_id': hidden})
 
 
@@ -138,31 +156,31 @@ class TestShow(FunctionTest):
         # Also here, code is an object.
         self.assertEqual(CODE, rows[0]['code'])
 
-    def test_keys_of_a_list(self):
+    def test_unknown_query_keys_are_refused(self):
         for key in ('name', 'fields', 'status', 'runtime_id'):
             self.fault(400, f'Unknown argument: "{key}"', 'GET',
                        f'{ALL}?{key}=1')
 
     def test_ids(self):
         for method in ('GET', 'PUT'):
-            for id in ('x', cases.NONE, '5'):
+            for id in ('x', cases.UNKNOWN_ID, '5'):
                 self.fault(404, f'Function not found [id={id}]', method,
-                           self.one(id))
+                           self.url(id))
         for method, suffix, body in (
                 ('DELETE', '', None), ('GET', '/workers', None),
                 ('POST', '/detach', None), ('POST', '/scale_up', {}),
                 ('POST', '/scale_down', {}), ('GET', '/references', None)):
-            self.fault(400, 'is not a UUID', method, self.one('x', suffix),
+            self.fault(400, 'is not a UUID', method, self.url('x', suffix),
                        body)
             if suffix != '/workers':
-                self.fault(404, f'Function not found [id={cases.NONE}]',
-                           method, self.one(cases.NONE, suffix), body)
+                self.fault(404, f'Function not found [id={cases.UNKNOWN_ID}]',
+                           method, self.url(cases.UNKNOWN_ID, suffix), body)
 
     def test_etag(self):
         id = self.create()['id']
-        answer = self.api.request('GET', self.one(id))
+        answer = self.api.request('GET', self.url(id))
         self.assertEqual('"1"', answer.headers['ETag'])
-        self.fault(412, 'its ETag is now "1"', 'DELETE', self.one(id),
+        self.fault(412, 'its ETag is now "1"', 'DELETE', self.url(id),
                    If_Match='"2"')
 
     def test_download(self):
@@ -170,7 +188,7 @@ class TestShow(FunctionTest):
         for word in ('true', '1', 'yes', 'True', 'on', 'T', ' y '):
             for accept in ('*/*', 'application/json', 'application/zip'):
                 answer = self.api.request(
-                    'GET', self.one(id, f'?download={word}'), Accept=accept)
+                    'GET', self.url(id, f'?download={word}'), Accept=accept)
                 self.assertEqual(
                     (200, 'application/zip', f'attachment; filename="{id}"',
                      fixtures.PACKAGE),
@@ -178,53 +196,53 @@ class TestShow(FunctionTest):
                      answer.headers['Content-Disposition'], answer.body))
         for word in ('false', '0', 'maybe', ''):
             self.assertEqual(id, self.call(
-                'GET', self.one(id, f'?download={word}'))['id'])
+                'GET', self.url(id, f'?download={word}'))['id'])
 
-    def test_download_of_what_is_gone(self):
+    def test_download_of_a_lost_package(self):
         id = self.create()['id']
         row = self.api.row(models.Function, id)
         self.api.backends.packages._storage.delete(row.package)
-        self.fault(404, 'is gone', 'GET', self.one(id, '?download=true'))
+        self.fault(404, 'is gone', 'GET', self.url(id, '?download=true'))
         self.fault(404, 'Function not found', 'GET',
-                   self.one(cases.NONE, '?download=true'))
+                   self.url(cases.UNKNOWN_ID, '?download=true'))
 
 
 class TestDelete(FunctionTest):
     def test_delete(self):
         id = self.create()['id']
-        answer = self.api.request('DELETE', self.one(id))
+        answer = self.api.request('DELETE', self.url(id))
         self.assertEqual((204, b''), (answer.status_int, answer.body))
-        self.fault(404, 'Function not found', 'GET', self.one(id))
-        self.fault(404, 'Function not found', 'DELETE', self.one(id))
+        self.fault(404, 'Function not found', 'GET', self.url(id))
+        self.fault(404, 'Function not found', 'DELETE', self.url(id))
         self.assertEqual([], self.api.packages())
 
-    def test_what_blocks_it(self):
+    def test_references_block_deletion(self):
         id = self.create()['id']
         for model, kind in ((models.FunctionAlias, 'alias'),
                             (models.Job, 'job'), (models.Webhook,
                                                   'webhook')):
             user = self.api.insert(model, function_id=id)
             self.fault(403, f'Function {id} is still in use by {kind} ',
-                       'DELETE', self.one(id))
+                       'DELETE', self.url(id))
             self.api.db.write(lambda tx: crud.delete(tx, model, user))
         self.api.insert(models.Job, function_id=id, status='done')
-        self.call('DELETE', self.one(id), status=204)
+        self.call('DELETE', self.url(id), status=204)
 
-    def test_executions_stay(self):
+    def test_executions_outlive_their_function(self):
         id = self.create()['id']
         run = self.call('POST', '/v1/executions', {'function_id': id}, 201)
-        self.call('DELETE', self.one(id), status=204)
+        self.call('DELETE', self.url(id), status=204)
         self.assertEqual(run, self.call(
             'GET', f'/v1/executions/{run["id"]}'))
 
     def test_references(self):
         id = self.create()['id']
         self.assertEqual({'references': []}, self.call(
-            'GET', self.one(id, '/references')))
+            'GET', self.url(id, '/references')))
         self.api.insert(models.FunctionAlias, function_id=id, name='prod')
         self.assertEqual(
             {'references': [{'kind': 'alias', 'id': 'prod', 'alias': None}]},
-            self.call('GET', self.one(id, '/references')))
+            self.call('GET', self.url(id, '/references')))
 
 
 class TestWorkers(FunctionTest):
@@ -233,22 +251,22 @@ class TestWorkers(FunctionTest):
         for suffix, version in (('', 0), ('?function_version=0', 0),
                                 ('?function_version=7', 7)):
             self.assertEqual({'workers': [
-                {'function_id': cases.NONE, 'function_version': version,
-                 'worker_name': name} for name in ('w1', 'w2')]},
-                self.call('GET', self.one(cases.NONE, '/workers' + suffix)))
-            self.assertEqual(('list_workers', cases.NONE, version),
+                {'function_id': cases.UNKNOWN_ID, 'function_version': version,
+                 'worker_name': name} for name in ('w1', 'w2')]}, self.call(
+                     'GET', self.url(cases.UNKNOWN_ID, '/workers' + suffix)))
+            self.assertEqual(('list_workers', cases.UNKNOWN_ID, version),
                              self.engine.calls[-1])
         self.engine.answers['list_workers'] = []
         self.assertEqual({'workers': []}, self.call(
-            'GET', self.one(cases.NONE, '/workers')))
+            'GET', self.url(cases.UNKNOWN_ID, '/workers')))
         for version in ('x', '-1', '1.5', ''):
-            self.fault(400, '', 'GET', self.one(
-                cases.NONE, f'/workers?function_version={version}'))
+            self.fault(400, '', 'GET', self.url(
+                cases.UNKNOWN_ID, f'/workers?function_version={version}'))
 
     def test_provision(self):
         id = self.create()['id']
         self.call('POST', f'{ALL}/{id}/versions', {}, 201)
-        for path in (self.one(id), self.one(id, '/versions/1')):
+        for path in (self.url(id), self.url(id, '/versions/1')):
             for body, count in (({'count': 2}, 2), ({'count': '3'}, 3),
                                 ({}, 1), ({'count': 0}, 0)):
                 self.call('POST', f'{path}/provision', body, 202)
@@ -257,7 +275,7 @@ class TestWorkers(FunctionTest):
             for count in (-1, 101, 'x', 1.5):
                 self.fault(400, '', 'POST', f'{path}/provision',
                            {'count': count})
-        for path in (self.one(cases.NONE), self.one(id, '/versions/9')):
+        for path in (self.url(cases.UNKNOWN_ID), self.url(id, '/versions/9')):
             self.fault(404, 'not found', 'POST', f'{path}/provision', {})
 
     def test_scaling(self):
@@ -265,7 +283,7 @@ class TestWorkers(FunctionTest):
         for verb in ('scale_up', 'scale_down'):
             for body, count in (({'count': 3}, 3), ({'count': '2'}, 2),
                                 ({}, 1), ({'count': None}, 1), (None, 1)):
-                answer = self.api.request('POST', self.one(id, '/' + verb),
+                answer = self.api.request('POST', self.url(id, '/' + verb),
                                           body)
                 self.assertEqual((202, b''), (answer.status_int,
                                               answer.body))
@@ -274,49 +292,51 @@ class TestWorkers(FunctionTest):
                                  (name, target.function_key, number))
             self.engine.calls.clear()
             for count in (0, -1, 'x', 1.5, True, []):
-                self.fault(400, '', 'POST', self.one(id, '/' + verb),
+                self.fault(400, '', 'POST', self.url(id, '/' + verb),
                            {'count': count})
             self.assertEqual([], self.engine.calls)
 
     def test_detach(self):
         id = self.create()['id']
-        answer = self.api.request('POST', self.one(id, '/detach'))
+        answer = self.api.request('POST', self.url(id, '/detach'))
         self.assertEqual((202, b''), (answer.status_int, answer.body))
         self.assertEqual([('detach', id, 0)], self.engine.calls)
 
 
-class TestSettings(FunctionTest):
+class TestEnvironment(FunctionTest):
     """Environment variables and secrets."""
 
     GROUPS = {'secrets': {'encryption_keys': [secrets.new_key()]}}
 
-    def test_shown_but_for_the_secrets(self):
+    def test_values_of_secrets_are_hidden(self):
         row = self.create(environment='{"A": "1"}',
                           secrets='{"C": "hush", "B": "hush"}')
         expected = {'environment': {'A': '1'}, 'secret_names': ['B', 'C']}
-        self.call('POST', self.one(row['id'], '/versions'), status=201)
-        self.call('PUT', self.one(row['id']),
+        self.call('POST', self.url(row['id'], '/versions'), status=201)
+        self.call('PUT', self.url(row['id']),
                   {'environment': {}, 'secrets': {'C': None}})
-        for path, found in (
+        for path, visible in (
                 ('', {'environment': {}, 'secret_names': ['B']}),
                 ('/versions/1', expected)):
-            shown = self.call('GET', self.one(row['id'], path))
-            self.assertEqual(found, {name: shown[name] for name in found})
-        listed, = self.call('GET', self.one(
+            function = self.call('GET', self.url(row['id'], path))
+            self.assertEqual(visible,
+                             {name: function[name] for name in visible})
+        listed, = self.call('GET', self.url(
             row['id'], '/versions'))['function_versions']
         self.assertEqual(expected, {name: listed[name] for name in expected})
         listed, = self.call('GET', ALL)['functions']
         self.assertEqual(['B'], listed['secret_names'])
-        for each in (row, listed, shown):
-            self.assertNotIn('hush', str(each))
-            self.assertNotIn('secrets', each)
-            self.assertNotIn('settings_id', each)
+        for body in (row, listed, function):
+            self.assertNotIn('hush', str(body))
+            self.assertNotIn('secrets', body)
+            self.assertNotIn('settings_id', body)
 
-    def test_what_is_none(self):
+    def test_invalid_environments_are_refused(self):
         id = self.create()['id']
         for fields in ({'environment': '['}, {'environment': '[]'},
                        {'secrets': 'hush'}, {'secrets': '{"A": ["hush"]}'},
                        {'environment': '{"PATH": "hush"}'}):
             name, = fields
-            fault = self.refuse(400, name, 'PUT', self.one(id), fields)
+            fault = self.multipart_fault(400, name, 'PUT', self.url(id),
+                                         fields)
             self.assertNotIn('hush', str(fault))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever anybody sends, the fault is his and is told so."""
+"""Fuzzed requests cause client errors, never server errors."""
 
 import itertools
 import json
@@ -38,7 +38,7 @@ class TestBodies(cases.ApiTest):
     def path(self, route):
         id = (self.function.runtime_id if 'runtimes' in route.route.path
               else self.function.id)
-        return cases.paths(route).replace(cases.NONE, id)
+        return cases.path_of(route).replace(cases.UNKNOWN_ID, id)
 
     def send(self, route, body):
         answer = self.api.request(
@@ -47,29 +47,29 @@ class TestBodies(cases.ApiTest):
         if answer.status_int >= 400:
             self.check_fault(answer)
 
-    def test_every_attribute(self):
+    def test_attributes(self):
         for route in root.Root(self.api.services).routes:
             if route.route.body is None:
                 continue
-            names = [each.name for each
+            names = [attribute.name for attribute
                      in wtypes.list_attributes(route.route.body)]
             good = {name: self.good[name] for name in names
                     if name in self.good}
             for name, value in itertools.product(names, TEXTS + VALUES):
                 self.send(route, dict(good, **{name: value}))
-        # What was taken can be shown.
+        # Accepted values can be read.
         for noun in ('runtimes', 'functions', 'aliases', 'executions',
                      f'functions/{self.function.id}/versions'):
             self.call('GET', f'/v1/{noun}')
 
 
 class TestPaths(cases.ApiTest):
-    """Every word of every path, and every key of every query."""
+    """Every parameter of every path and query."""
 
     WORDS = ('x', '-', '..', '%F0%9F%98%80', '%00', '%FF', '%2F', '%25',
              "'", '"', DIGITS, '-1', '0', '1.5', 'x' * 5000, '{id}', '%0a',
              ' ')
-    #: Bytes beyond ASCII as a server hands them on.
+    #: Non-ASCII bytes as a WSGI server passes them.
     RAW = ('\xf0\x9f\x98\x80', '\xff', '\xc3')
 
     def get(self, route, path):
@@ -78,25 +78,25 @@ class TestPaths(cases.ApiTest):
         if answer.status_int >= 400:
             self.check_fault(answer)
 
-    def test_words(self):
+    def test_path_parameters(self):
         for route in root.Root(self.api.services).routes:
-            words = route.route.path.split('/')
-            places = [place for place, word in enumerate(words)
-                      if word[:1] == '{']
-            for place, word in itertools.product(places, self.WORDS):
-                changed = cases.paths(route).split('/')
-                changed[place] = word
-                self.get(route, '/'.join(changed))
+            parts = route.route.path.split('/')
+            places = [place for place, value in enumerate(parts)
+                      if value[:1] == '{']
+            for place, value in itertools.product(places, self.WORDS):
+                path = cases.path_of(route).split('/')
+                path[place] = value
+                self.get(route, '/'.join(path))
 
     def test_queries(self):
         for route in root.Root(self.api.services).routes:
             for key, word in itertools.product(
                     [*route.route.query, 'nonsense'], self.WORDS + self.RAW):
-                self.get(route, f'{cases.paths(route)}?{key}={word}')
+                self.get(route, f'{cases.path_of(route)}?{key}={word}')
 
 
 class TestForms(cases.ApiTest):
-    """Every field of the forms, in each of their three shapes."""
+    """Every field of the forms in each of the three content types."""
 
     FIELDS = ('name', 'description', 'runtime_id', 'code', 'entry', 'cpu',
               'memory_size', 'timeout', 'package', 'source', 'nonsense', '')
@@ -126,5 +126,5 @@ class TestForms(cases.ApiTest):
 
     def test_values(self):
         for field, value in itertools.product(self.FIELDS, VALUES):
-            self.send(cases.as_json(dict(self.good, **{field: value})),
+            self.send(cases.encode_json(dict(self.good, **{field: value})),
                       'application/json')

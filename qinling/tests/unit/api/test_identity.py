@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The strategies that find out who asks."""
+"""Authentication strategies."""
 
 import base64
+import contextlib
+from unittest import mock
 
 import bcrypt
 from keystonemiddleware import fixture as keystone_fixture
@@ -9,11 +11,13 @@ from oslotest import base
 
 from qinling.api import app
 from qinling.api import identity
+from qinling.api.identity import login_throttle
+from qinling.api.identity import password_verifier
 from qinling.tests import fixtures
 from qinling.tests.unit.api import cases
 from qinling.tests.unit.api import test_policy_walk
 
-SECRET = 'gAAAAABsecrets-of-somebody'
+SECRET = 'gAAAAABsecrets-of-a-user'
 URI = 'http://127.0.0.1:1/v3'
 KEYSTONE = {
     'auth_type': 'password', 'auth_url': URI, 'username': 'qinling',
@@ -23,18 +27,18 @@ PUBLIC = ('/', '/v1', '/v1/')
 
 
 def configured(test, strategy, **groups):
-    """A configuration with a strategy."""
+    """Return a configuration with a strategy."""
     return fixtures.configured(
         test, api={'auth_strategy': strategy}, **groups)
 
 
 class Tokens(keystone_fixture.AuthTokenFixture):
-    """Tokens that the middleware takes for those of Keystone."""
+    """Tokens that the middleware accepts as tokens of Keystone."""
 
     def token(self, project, *roles, **kwargs):
-        """A token of somebody in a project."""
+        """Return a new token of a user in a project."""
         token = f'{SECRET}-{project}-{"-".join(roles)}-{len(self.tokens)}'
-        self.add_token_data(token, user_id='somebody', project_id=project,
+        self.add_token_data(token, user_id='user-id', project_id=project,
                             role_list=list(roles), **kwargs)
         return token
 
@@ -49,7 +53,7 @@ class KeystoneTest(cases.ApiTest):
 
 
 class TestKeystone(KeystoneTest):
-    def refused(self, **headers):
+    def check_refused(self, **headers):
         answer = self.api.request('GET', '/v1/functions', **headers)
         self.assertEqual(401, answer.status_int)
         self.check_fault(answer)
@@ -57,21 +61,21 @@ class TestKeystone(KeystoneTest):
                          answer.headers['WWW-Authenticate'])
         self.assertNotIn(SECRET, answer.text + str(answer.headers))
 
-    def test_no_token_and_bad_ones(self):
+    def test_invalid_tokens_return_401(self):
         for headers in ({}, {'X_Auth_Token': ''}, {'X_Auth_Token': SECRET},
                         {'X_Auth_Token': 'ü'}, {'X_Auth_Token': 'x' * 4000},
                         {'X_Service_Token': SECRET}):
-            self.refused(**headers)
+            self.check_refused(**headers)
 
-    def test_an_expired_token(self):
-        self.refused(X_Auth_Token=self.tokens.token(
+    def test_expired_tokens_return_401(self):
+        self.check_refused(X_Auth_Token=self.tokens.token(
             'p', 'member', expires='2020-01-01T00:00:00Z'))
 
-    def test_claims_without_a_token(self):
-        self.refused(X_Project_Id='p', X_Roles='admin', X_User_Id='u',
-                     X_Identity_Status='Confirmed')
+    def test_identity_headers_without_a_token_return_401(self):
+        self.check_refused(X_Project_Id='p', X_Roles='admin', X_User_Id='u',
+                           X_Identity_Status='Confirmed')
 
-    def test_claims_beside_a_token(self):
+    def test_identity_headers_do_not_override_tokens(self):
         token = self.tokens.token('p', 'member')
         row = self.call('POST', '/v1/functions', status=400,
                         X_Auth_Token=token, X_Project_Id='other',
@@ -81,43 +85,42 @@ class TestKeystone(KeystoneTest):
                    {'image': 'i'}, X_Auth_Token=token, X_Roles='admin',
                    X_Role='admin', X_Is_Admin_Project='true')
 
-    def test_whose_things_are(self):
+    def test_new_rows_belong_to_the_project_of_the_token(self):
         row = self.call('POST', '/v1/runtimes', {'image': 'i'}, 201,
                         X_Auth_Token=self.tokens.token('p', 'admin'))
         self.assertEqual('p', row['project_id'])
 
-    def test_what_needs_no_token(self):
+    def test_public_paths_need_no_token(self):
         for path in PUBLIC:
             for headers in ({}, {'X_Auth_Token': SECRET}):
                 self.call('GET', path, **headers)
 
-    def test_a_path_that_is_not_there_tells_nothing_of_tokens(self):
+    def test_unknown_paths_do_not_reveal_tokens(self):
         answer = self.api.request('GET', '/v1/nothing', X_Auth_Token=SECRET)
         self.assertEqual(404, answer.status_int)
         self.assertNotIn(SECRET, answer.text)
 
-    def test_a_token_of_no_project(self):
+    def test_tokens_without_a_project_return_403(self):
         for roles in ((), ('admin',)):
             self.fault(403, 'not of a project', 'GET', '/v1/functions',
                        X_Auth_Token=self.tokens.token(None, *roles))
 
-    def test_who_it_is(self):
-        seen = []
+    def test_context_of_a_token(self):
+        contexts = []
         identify = identity.load(self.conf)
-        self.api.app = app.create_app(
-            self.api.services,
-            lambda environ: (seen.append(identify(environ)), seen[-1])[1])
+        self.api.app = app.create_app(self.api.services, lambda environ: (
+            contexts.append(identify(environ)), contexts[-1])[1])
         for role in ('member', 'admin'):
             token = self.tokens.token('p', role)
             self.call('GET', '/v1/functions', X_Auth_Token=token)
-            self.assertEqual(('somebody', 'p', [role], token, role == 'admin'),
-                             (seen[-1].user_id, seen[-1].project_id,
-                              seen[-1].roles, seen[-1].auth_token,
-                              seen[-1].is_admin))
+            self.assertEqual(('user-id', 'p', [role], token, role == 'admin'),
+                             (contexts[-1].user_id, contexts[-1].project_id,
+                              contexts[-1].roles, contexts[-1].auth_token,
+                              contexts[-1].is_admin))
 
 
-class TestKeystoneAway(cases.ApiTest):
-    """Nobody listens where Keystone should be."""
+class TestKeystoneOutage(cases.ApiTest):
+    """Keystone cannot be reached."""
 
     def test_service_unavailable(self):
         conf = configured(self, 'keystone', keystone_authtoken=dict(
@@ -135,7 +138,7 @@ class TestKeystoneAway(cases.ApiTest):
 
 
 class TestKeystoneOptions(base.BaseTestCase):
-    def test_what_is_missing_is_named(self):
+    def test_missing_options_are_named(self):
         for options, words in (
                 ({}, 'auth_type'),
                 ({'auth_type': 'password', 'username': 'u'}, 'auth_url')):
@@ -143,19 +146,19 @@ class TestKeystoneOptions(base.BaseTestCase):
             error = self.assertRaises(ValueError, identity.load, conf)
             self.assertIn(words, str(error))
 
-    def test_what_operators_say_is_obeyed(self):
+    def test_configured_options_are_kept(self):
         conf = configured(self, 'keystone', keystone_authtoken=dict(
             KEYSTONE, www_authenticate_uri='https://public.example.com',
             http_connect_timeout=3, delay_auth_decision=True))
         identity.load(conf)
-        found = conf.keystone_authtoken
+        options = conf.keystone_authtoken
         self.assertEqual(('https://public.example.com', 3, False), (
-            found.www_authenticate_uri, found.http_connect_timeout,
-            found.delay_auth_decision))
+            options.www_authenticate_uri, options.http_connect_timeout,
+            options.delay_auth_decision))
 
 
 class WalkWithTokens(KeystoneTest):
-    """The walks over all routes, with an identity from Keystone."""
+    """Policy tests of all routes with Keystone tokens."""
 
     def setUp(self):
         super().setUp()
@@ -170,9 +173,9 @@ class WalkWithTokens(KeystoneTest):
 
 
 class TestRolesWithTokens(WalkWithTokens, test_policy_walk.TestRoles):
-    # These bring an application of their own.
-    test_a_policy_file_is_obeyed = None
-    test_nobody_needs_an_identity_where_it_is_public = None
+    # These tests create another application.
+    test_policy_file_overrides_defaults = None
+    test_public_routes_need_no_identity = None
 
 
 class TestProjectsWithTokens(WalkWithTokens, test_policy_walk.TestProjects):
@@ -199,11 +202,11 @@ class TestBasic(cases.ApiTest):
                 file.write('%s:%s\n' % (name, bcrypt.hashpw(
                     password.encode(), bcrypt.gensalt(4)).decode()))
 
-    def head(self, name, password, scheme='Basic'):
+    def credentials(self, name, password, scheme='Basic'):
         word = base64.b64encode(f'{name}:{password}'.encode()).decode()
         return {'Authorization': f'{scheme} {word}'}
 
-    def refused(self, **headers):
+    def check_refused(self, **headers):
         answer = self.api.request('GET', '/v1/functions', **headers)
         self.assertEqual(401, answer.status_int, answer.text)
         self.check_fault(answer)
@@ -216,7 +219,7 @@ class TestBasic(cases.ApiTest):
                 ('ada', 'pw', 1), ('bob', 'pw', 0),
                 ('eve', 'pw:with colon ü', 1)):
             rows = self.call('GET', '/v1/functions',
-                             **self.head(name, password))['functions']
+                             **self.credentials(name, password))['functions']
             self.assertEqual(count, len(rows), name)
 
     def test_roles(self):
@@ -224,49 +227,80 @@ class TestBasic(cases.ApiTest):
                 ('ada', 'pw', 403), ('eve', 'pw:with colon ü', 403),
                 ('admin', 'pw', 201)):
             self.call('POST', '/v1/runtimes', {'image': 'i'}, status,
-                      **self.head(name, password))
+                      **self.credentials(name, password))
         for name, password, status in (
                 ('ada', 'pw', 400), ('eve', 'pw:with colon ü', 403)):
             self.call('POST', '/v1/executions', {}, status,
-                      **self.head(name, password))
+                      **self.credentials(name, password))
 
-    def test_who_is_not_known(self):
-        for headers in (
-                {}, self.head('ada', 'wrong'), self.head('nobody', 'pw'),
-                self.head('', ''), self.head('ada', ''),
-                self.head('ada', 'x' * 100), self.head('ada', 'pw', 'Bearer'),
-                {'Authorization': 'Basic'}, {'Authorization': 'Basic é'},
-                {'Authorization': 'Basic YWRh'}, {'Authorization': ''},
-                {'X_Project_Id': 'default', 'X_Roles': 'admin'}):
-            self.refused(**headers)
+    def test_invalid_credentials_return_401(self):
+        for headers in ({}, self.credentials('ada', 'wrong'),
+                        self.credentials('nobody', 'pw'),
+                        self.credentials('', ''), self.credentials('ada', ''),
+                        self.credentials('ada', 'x' * 100), self.credentials(
+                            'ada', 'pw', 'Bearer'), {'Authorization': 'Basic'},
+                        {'Authorization': 'Basic é'},
+                        {'Authorization': 'Basic YWRh'}, {'Authorization': ''},
+                        {'X_Project_Id': 'default', 'X_Roles': 'admin'}):
+            self.check_refused(**headers)
 
-    def test_a_password_is_checked_once(self):
-        for _ in range(3):
-            self.call('GET', '/v1/functions', **self.head('ada', 'pw'))
-        self.assertEqual(1, len(self.identify._verified))
-        self.assertNotIn(b'pw', self.identify._verified)
-        self.refused(**self.head('ada', 'wrong'))
-
-    def test_the_file_may_change(self):
-        self.call('GET', '/v1/functions', **self.head('ada', 'pw'))
+    def test_changes_of_the_file_are_read(self):
+        self.call('GET', '/v1/functions', **self.credentials('ada', 'pw'))
         self.write(ada='another', new='pw')
-        self.refused(**self.head('ada', 'pw'))
+        self.check_refused(**self.credentials('ada', 'pw'))
         for name, password in (('ada', 'another'), ('new', 'pw')):
-            self.call('GET', '/v1/functions', **self.head(name, password))
+            self.call('GET', '/v1/functions',
+                      **self.credentials(name, password))
 
-    def test_a_file_that_is_broken_later(self):
-        with open(self.path, 'w') as file:
-            file.write('ada:plain\n')
-        self.call('GET', '/v1/functions', status=503,
-                  **self.head('ada', 'pw'))
+    def test_unusable_files_return_503(self):
+        for content in (b'ada:plain\n', b'\xff'):
+            with open(self.path, 'wb') as file:
+                file.write(content)
+            self.call('GET', '/v1/functions', status=503,
+                      **self.credentials('ada', 'pw'))
 
-    def test_what_needs_no_password(self):
+    def test_invalid_lines_concern_their_user_only(self):
+        with open(self.path, 'a') as file:
+            file.write('zoe:plain\n# a comment: with a colon\n')
+        self.call('GET', '/v1/functions', **self.credentials('ada', 'pw'))
+        self.check_refused(**self.credentials('zoe', 'plain'))
+
+    def test_public_paths_need_no_password(self):
         for path in PUBLIC:
             self.call('GET', path)
 
-    def test_files_that_do_not_do(self):
+    def test_invalid_files_prevent_the_start(self):
         plain = self.create_tempfiles([('plain', 'ada:secret\n')], '')[0]
         for path in (plain, '/nowhere/at/all'):
             error = self.assertRaises(ValueError, self.use, user_file=path)
             self.assertIn('htpasswd -B', str(error))
             self.assertNotIn('secret', str(error))
+
+    def test_answers_do_not_reveal_names(self):
+        bodies = {self.api.request(
+            'GET', '/v1/functions', **self.credentials(name, 'wrong')).body
+            for name in ('ada', 'unknown')}
+        self.assertEqual(1, len(bodies))
+
+    def test_guessing_is_slowed_down(self):
+        for _ in range(login_throttle.FREE_FAILURES_OF_NAME):
+            answer = self.api.request(
+                'GET', '/v1/functions', **self.credentials('ada', 'wrong'))
+        self.assertEqual(401, answer.status_int)
+        answer = self.api.request(
+            'GET', '/v1/functions', **self.credentials('ada', 'wrong'))
+        self.assertEqual((429, '1'), (answer.status_int,
+                                      answer.headers['Retry-After']))
+        self.check_fault(answer)
+
+    def test_busy_verification_returns_503(self):
+        with mock.patch.object(password_verifier, 'TURN_SECONDS', 0):
+            gate = self.identify._verifier._gate
+            with contextlib.ExitStack() as stack:
+                for _ in range(gate.slots):
+                    stack.enter_context(gate.enter())
+                answer = self.api.request(
+                    'GET', '/v1/functions', **self.credentials('ada', 'pw'))
+        self.assertEqual((503, '1'), (answer.status_int,
+                                      answer.headers['Retry-After']))
+        self.check_fault(answer)

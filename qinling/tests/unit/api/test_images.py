@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions that are images, through the API."""
+"""Image functions over the API."""
 
 import json
 
@@ -17,7 +17,7 @@ class TestImageFunctions(cases.ApiTest):
         body, kind = cases.urlencoded(dict(fields, code=code))
         return self.call('POST', ALL, body, status, kind=kind)
 
-    def change(self, id, words, **fields):
+    def check_update_refused(self, id, words, **fields):
         body, kind = cases.urlencoded(fields)
         self.fault(400, words, 'PUT', f'{ALL}/{id}', body, kind=kind)
 
@@ -27,11 +27,11 @@ class TestImageFunctions(cases.ApiTest):
             ({'source': 'image', 'image': IMAGE}, None, None, 60),
             (row['code'], row['runtime_id'], row['entry'], row['timeout']))
 
-    def test_bad_name(self):
+    def test_invalid_image_names_are_refused(self):
         self.assertIn('not the name of an image', self.create(
             400, 'a\n  privileged: true')['faultstring'])
 
-    def test_runtime_is_checked_if_it_is_given(self):
+    def test_optional_runtime_is_checked(self):
         id = self.api.runtime()
         self.assertEqual(id, self.create(runtime_id=id)['runtime_id'])
         self.create(404, runtime_id='00000000-0000-4000-8000-000000000000')
@@ -50,26 +50,27 @@ class TestImageFunctions(cases.ApiTest):
                         {'function_alias': 'live'}, 201)
         self.assertEqual('success', row['status'])
 
-    def test_nothing_to_download(self):
+    def test_download_is_refused(self):
         id = self.create()['id']
         self.fault(405, 'Download image function is not allowed', 'GET',
                    f'{ALL}/{id}?download=true')
 
-    def test_code_stays(self):
+    def test_code_cannot_be_changed(self):
         id = self.create()['id']
-        other = json.dumps({'source': 'image', 'image': 'other'})
-        for fields in ({'code': other}, {'cpu': 200}, {'entry': 'a.b'}):
-            self.change(id, 'can not be changed', **fields)
-        self.change(id, 'code type', code='{"source": "package"}')
+        code = json.dumps({'source': 'image', 'image': 'other'})
+        for fields in ({'code': code}, {'cpu': 200}, {'entry': 'a.b'}):
+            self.check_update_refused(id, 'can not be changed', **fields)
+        self.check_update_refused(id, 'code type',
+                                  code='{"source": "package"}')
         body, kind = cases.urlencoded({'name': 'n', 'timeout': 7})
         row = self.call('PUT', f'{ALL}/{id}', body, kind=kind)
         self.assertEqual(('n', 7), (row['name'], row['timeout']))
 
-    def test_no_versions(self):
+    def test_versions_are_refused(self):
         id = self.create()['id']
         self.fault(403, 'package', 'POST', f'{ALL}/{id}/versions', {})
 
-    def test_no_workers(self):
+    def test_scaling_is_refused(self):
         id = self.create()['id']
         for verb in ('scale_up', 'scale_down'):
             self.fault(400, 'no workers', 'POST', f'{ALL}/{id}/{verb}',
@@ -81,7 +82,7 @@ class TestImageFunctions(cases.ApiTest):
 
 
 class TestWithoutContainers(cases.ApiTest):
-    def test_plain_processes_are_made_of_no_image(self):
+    def test_process_orchestrator_refuses_images(self):
         body, kind = cases.urlencoded({'code': json.dumps(
             {'source': 'image', 'image': IMAGE})})
         self.fault(400, 'must be one of: package, swift.', 'POST', ALL, body,

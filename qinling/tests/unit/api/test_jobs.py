@@ -47,7 +47,7 @@ class TestCreate(JobTest):
         self.assertEqual(row, self.call('GET', f'{ALL}/{row["id"]}'))
         self.assertEqual([row], self.call('GET', ALL)['jobs'])
 
-    def test_as_the_old_client_does(self):
+    def test_requests_of_the_old_client(self):
         rest = dict.fromkeys(('name', 'first_execution_time', 'pattern',
                               'function_input', 'count'))
         row = self.call('POST', ALL, {
@@ -72,18 +72,18 @@ class TestCreate(JobTest):
         self.assertEqual(('paused', '{"a": 1}'),
                          (row['status'], row['function_input']))
 
-    def test_status_and_next_time_are_not_given(self):
+    def test_status_and_next_time_are_ignored(self):
         row = self.create(status='paused',
                           next_execution_time='2099-01-01T00:00:00Z')
         self.assertEqual('running', row['status'])
         self.assertNotIn('2099', row['next_execution_time'])
 
-    def test_zones_of_times_are_converted(self):
+    def test_times_are_converted_to_utc(self):
         row = self.create(pattern=None, first_execution_time=(
             '2099-01-01T12:00:00+02:00'))
         self.assertEqual('2099-01-01T10:00:00Z', row['first_execution_time'])
 
-    def test_what_is_refused(self):
+    def test_invalid_jobs_are_refused(self):
         for status, words, body in (
                 (400, 'at least 1 minute in the future',
                  {'first_execution_time': '2001-01-01'}),
@@ -100,13 +100,13 @@ class TestCreate(JobTest):
                 (400, '', {'pattern': 5}),
                 (400, 'read only', {'status_reason': 'x'}),
                 (400, 'Unknown attribute', {'x': 1}),
-                (404, 'Function not found', {'function_id': cases.NONE}),
+                (404, 'Function not found', {'function_id': cases.UNKNOWN_ID}),
                 (404, 'FunctionAlias not found', {'function_alias': 'x'})):
             self.fault(status, words, 'POST', ALL, self.body(body))
         self.assertEqual([], self.call('GET', ALL)['jobs'])
 
 
-class TestOthers(JobTest):
+class TestExisting(JobTest):
     def test_update(self):
         row = self.create()
         changed = self.put(row, name='n', pattern='0 0 * * *',
@@ -141,13 +141,13 @@ class TestOthers(JobTest):
             self.fault(404, 'Job not found', method, path)
         self.fault(404, 'Job not found', 'PUT', path, {'name': 'n'})
 
-    def test_next(self):
+    def test_next_execution_times(self):
         row = self.create(pattern='0 0 * * *', count=7)
         path = f'{ALL}/{row["id"]}/next'
-        found = self.call('GET', path)['next_execution_times']
-        self.assertEqual(5, len(found))
-        self.assertEqual(row['next_execution_time'], found[0])
-        self.assertEqual(sorted(set(found)), found)
+        times = self.call('GET', path)['next_execution_times']
+        self.assertEqual(5, len(times))
+        self.assertEqual(row['next_execution_time'], times[0])
+        self.assertEqual(sorted(set(times)), times)
         self.assertEqual(7, len(self.call('GET', f'{path}?count=50')[
             'next_execution_times']))
         for count in ('0', '101', '-1', 'x'):
@@ -158,7 +158,7 @@ class TestOthers(JobTest):
 
 
 class TestExecutions(JobTest):
-    """What became of executions, and what users do about it."""
+    """Filter, cancellation and rerun of executions."""
 
     def insert(self, **values):
         return self.api.insert(models.Execution, function_id=self.function,
@@ -167,22 +167,24 @@ class TestExecutions(JobTest):
     def path(self, id, verb):
         return f'/v1/executions/{id}/{verb}'
 
-    def test_of_a_job(self):
+    def test_list_executions_of_a_job(self):
         ids = [self.insert(job_id=job, scheduled_at=models.now())
                for job in ('one', 'two')]
-        found = self.call('GET', '/v1/executions?job_id=one')['executions']
-        self.assertEqual(ids[:1], [row['id'] for row in found])
-        self.assertEqual('one', found[0]['job_id'])
+        executions = self.call('GET',
+                               '/v1/executions?job_id=one')['executions']
+        self.assertEqual(ids[:1], [row['id'] for row in executions])
+        self.assertEqual('one', executions[0]['job_id'])
 
     def test_cancel(self):
         id = self.insert()
         row = self.call('POST', self.path(id, 'cancel'))
         self.assertEqual('cancelled', row['status'])
         self.assertEqual([('cancel', id)], self.engine.calls)
-        ended = self.insert(status='success')
+        finished = self.insert(status='success')
         self.fault(409, 'has ended already', 'POST',
-                   self.path(ended, 'cancel'))
-        self.fault(404, 'not found', 'POST', self.path(cases.NONE, 'cancel'))
+                   self.path(finished, 'cancel'))
+        self.fault(404, 'not found', 'POST',
+                   self.path(cases.UNKNOWN_ID, 'cancel'))
 
     def test_rerun(self):
         id = self.insert(status='failed', input='x', sync=True)
@@ -202,7 +204,7 @@ class TestExecutions(JobTest):
         self.fault(409, 'has not ended yet', 'POST',
                    self.path(row['id'], 'rerun'))
 
-    def test_policies_of_functions(self):
+    def test_retry_policies_of_functions(self):
         path = f'/v1/functions/{self.function}'
         policy = {'retries': 1, 'delay': 1, 'max_age': None,
                   'on_failure': None}
@@ -215,3 +217,40 @@ class TestExecutions(JobTest):
         for value in ('x', '[]', '{"retries": -1}', '{"x": 1}', '5'):
             self.fault(400, 'async_policy', 'PUT', path,
                        {'async_policy': value})
+
+    def run_job(self, row, status=201):
+        return self.call('POST', f'{ALL}/{row["id"]}/run', status=status)
+
+    def test_run(self):
+        job = self.create(function_input='{"a": 1}', count=2)
+        row = self.run_job(job)
+        self.assertEqual(
+            (job['id'], None, False, '{"a": 1}', self.function, 0,
+             f'Created by Job {job["id"]}'),
+            tuple(row[name] for name in (
+                'job_id', 'scheduled_at', 'sync', 'input', 'function_id',
+                'function_version', 'description')))
+        self.assertEqual(job, self.call('GET', f'{ALL}/{job["id"]}'))
+        self.assertEqual([row['id']], [row['id'] for row in self.call(
+            'GET', f'/v1/executions?job_id={job["id"]}')['executions']])
+
+    def test_run_of_a_paused_job(self):
+        row = self.create()
+        self.put(row, status='paused')
+        self.run_job(row)
+
+    def test_run_of_an_alias(self):
+        self.api.insert(models.FunctionAlias, name='prod',
+                        function_id=self.function)
+        row = self.call('POST', ALL, {
+            'function_alias': 'prod', 'pattern': '@daily'}, 201)
+        self.assertEqual(('prod', self.function), tuple(
+            self.run_job(row)[name] for name in ('function_alias',
+                                                 'function_id')))
+
+    def test_run_with_a_positional_input(self):
+        row = self.create(function_input='{"__function_input": "text"}')
+        self.assertEqual('text', self.run_job(row)['input'])
+
+    def test_unknown_job(self):
+        self.run_job({'id': self.function}, 404)

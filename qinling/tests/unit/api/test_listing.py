@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of lists, for every noun."""
+"""Pagination of every list."""
 
 import datetime
 import itertools
@@ -22,7 +22,7 @@ class ListTest(cases.ApiTest):
     def setUp(self):
         super().setUp()
         self.function = self.api.insert(models.Function,
-                                        project_id='nobody')
+                                        project_id='unused')
         for noun, model in NOUNS.items():
             for number in range(COUNT):
                 self.insert(noun, model, number)
@@ -45,30 +45,32 @@ class ListTest(cases.ApiTest):
         return f'/v1/{noun}'
 
     def page(self, noun, query=''):
-        """(ids of a page, the link to the next)."""
+        """Return (ids of a page, URL of the next page)."""
         path = query if query.startswith('http') else self.path(noun) + query
-        found = self.call('GET', path)
-        rows = found.pop(KEYS.get(noun, noun))
-        following = found.pop('next', None)
-        self.assertEqual({}, found)
-        return [row['id'] for row in rows], following
+        body = self.call('GET', path)
+        rows = body.pop(KEYS.get(noun, noun))
+        next_url = body.pop('next', None)
+        self.assertEqual({}, body)
+        return [row['id'] for row in rows], next_url
 
     def walk(self, noun, query):
-        """The ids of all pages, which are full but for the last."""
-        found, following = self.page(noun, query)
-        size = len(found)
-        while following:
-            self.assertEqual(0, len(found) % size)
-            self.assertTrue(following.startswith(
-                f'http://localhost{self.path(noun)}?'), following)
-            ids, following = self.page(noun, following)
+        """Return the ids of all pages. Check that only the last page may be
+        partial.
+        """
+        all_ids, next_url = self.page(noun, query)
+        size = len(all_ids)
+        while next_url:
+            self.assertEqual(0, len(all_ids) % size)
+            self.assertTrue(next_url.startswith(
+                f'http://localhost{self.path(noun)}?'), next_url)
+            ids, next_url = self.page(noun, next_url)
             self.assertTrue(ids)
-            found += ids
-        return found
+            all_ids += ids
+        return all_ids
 
 
 class TestPages(ListTest):
-    def test_every_list_is_meant(self):
+    def test_every_list_is_covered(self):
         lists = {route.route.path for route
                  in root.Root(self.api.services).routes
                  if 'limit' in route.route.query}
@@ -76,13 +78,13 @@ class TestPages(ListTest):
             {'/v1/functions/{id}/versions' if noun == 'versions'
              else f'/v1/{noun}' for noun in NOUNS}, lists)
 
-    def test_everything_without_a_limit(self):
+    def test_no_limit_returns_all_rows(self):
         for noun in NOUNS:
-            ids, following = self.page(noun)
+            ids, next_url = self.page(noun)
             self.assertEqual((COUNT, COUNT, None),
-                             (len(ids), len(set(ids)), following))
+                             (len(ids), len(set(ids)), next_url))
 
-    def test_pages_have_everything_once(self):
+    def test_pages_contain_each_row_once(self):
         for noun in NOUNS:
             whole, _ = self.page(noun)
             for limit in (1, 2, 3, COUNT, 100):
@@ -97,19 +99,20 @@ class TestPages(ListTest):
             self.assertEqual(COUNT, len(set(whole)))
             self.assertEqual(whole, self.walk(noun, f'?limit=2&{order}'))
 
-    def test_each_direction(self):
+    def test_desc_reverses_asc(self):
         for noun in NOUNS:
             for key in ('created_at', 'updated_at', 'id'):
-                there, _ = self.page(noun, f'?sort_key={key}')
-                back, _ = self.page(noun, f'?sort_key={key}&sort_dir=desc')
-                self.assertEqual(there, back[::-1])
+                ascending, _ = self.page(noun, f'?sort_key={key}')
+                descending, _ = self.page(noun,
+                                          f'?sort_key={key}&sort_dir=desc')
+                self.assertEqual(ascending, descending[::-1])
 
-    def test_a_page_that_is_exactly_full(self):
+    def test_full_last_page_has_no_next(self):
         for noun in NOUNS:
-            ids, following = self.page(noun, f'?limit={COUNT}')
-            self.assertEqual((COUNT, None), (len(ids), following))
+            ids, next_url = self.page(noun, f'?limit={COUNT}')
+            self.assertEqual((COUNT, None), (len(ids), next_url))
 
-    def test_after_a_marker(self):
+    def test_marker(self):
         for noun in NOUNS:
             whole, _ = self.page(noun)
             self.assertEqual((whole[3:], None),
@@ -117,19 +120,19 @@ class TestPages(ListTest):
             self.assertEqual(([], None),
                              self.page(noun, f'?marker={whole[-1]}'))
 
-    def test_the_link_keeps_what_was_asked(self):
-        _, following = self.page(
+    def test_next_link_keeps_the_query(self):
+        _, next_url = self.page(
             'executions', '?limit=1&status=running&sort_key=status&'
             'description=neq:%C3%A9%26x')
-        self.assertIsNone(following)
-        _, following = self.page(
+        self.assertIsNone(next_url)
+        _, next_url = self.page(
             'executions', '?limit=1&status=running&sort_dir=desc')
-        query = urllib.parse.parse_qs(urllib.parse.urlsplit(following).query)
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(next_url).query)
         self.assertEqual(
             {'limit': ['1'], 'status': ['running'], 'sort_dir': ['desc']},
             {key: query[key] for key in query if key != 'marker'})
 
-    def test_what_is_wrong(self):
+    def test_invalid_queries_are_refused(self):
         for noun in NOUNS:
             path = self.path(noun)
             for query, words in (
@@ -137,10 +140,13 @@ class TestPages(ListTest):
                     ('limit=-1', 'limit must be at least 1'),
                     ('limit=x', 'is not a whole number'),
                     ('limit=', 'is not a whole number'),
+                    ('limit=1_0', 'is not a whole number'),
+                    ('limit=%D9%A1', 'is not a whole number'),
                     ('limit=1.5', 'is not a whole number'),
                     ('limit=99999999999', 'out of range'),
                     ('marker=x', 'is not a UUID'),
-                    (f'marker={cases.NONE}', 'names nothing in this list'),
+                    (f'marker={cases.UNKNOWN_ID}',
+                     'names nothing in this list'),
                     ('sort_key=nothing', 'sort_key must be one of'),
                     ('sort_key=project_id', 'sort_key must be one of'),
                     ('sort_key=', 'sort_key must be one of'),
@@ -149,23 +155,23 @@ class TestPages(ListTest):
                 self.fault(400, words, 'GET', f'{path}?{query}')
 
 
-class TestMost(ListTest):
-    """The operator's maximum."""
+class TestMaxPageSize(ListTest):
+    """The maximum set by the operator."""
 
     GROUPS = {'api': {'max_page_size': 3}}
 
-    def test_no_page_has_more(self):
+    def test_pages_are_limited(self):
         for noun in NOUNS:
             for query in ('', '?limit=3', '?limit=100'):
-                ids, following = self.page(noun, query)
+                ids, next_url = self.page(noun, query)
                 self.assertEqual(3, len(ids))
-                self.assertIsNotNone(following)
+                self.assertIsNotNone(next_url)
                 self.assertEqual(COUNT, len(set(self.walk(noun, query))))
             self.assertEqual(2, len(self.page(noun, '?limit=2')[0]))
 
 
 class TestProjects(cases.ApiTest):
-    """Whose things a list shows."""
+    """Projects whose rows a list returns."""
 
     ENFORCING = True
     NOUNS = {'functions': 'function', 'aliases': 'function_alias',
@@ -173,7 +179,7 @@ class TestProjects(cases.ApiTest):
 
     def setUp(self):
         super().setUp()
-        function = self.api.insert(models.Function, project_id='nobody')
+        function = self.api.insert(models.Function, project_id='unused')
         self.ids = {}
         for noun in self.NOUNS:
             values = {'function_id': function} if noun == 'aliases' else {}
@@ -181,43 +187,43 @@ class TestProjects(cases.ApiTest):
                 NOUNS[noun], project_id=project, **values)
                 for project in ('mine', 'theirs')}
 
-    def found(self, noun, query, project, roles):
+    def projects(self, noun, query, project, roles):
         rows = self.call('GET', f'/v1/{noun}{query}', X_Project_Id=project,
                          X_Roles=roles)
-        known = {id: project for project, id in self.ids[noun].items()}
-        return {known.get(row['id'], 'nobody') for row
+        owners = {id: project for project, id in self.ids[noun].items()}
+        return {owners.get(row['id'], 'unused') for row
                 in rows[KEYS.get(noun, noun)]}
 
-    def test_ones_own(self):
+    def test_lists_show_the_own_project(self):
         for noun in self.NOUNS:
             for roles in ('reader', 'member', 'admin'):
                 for query in ('', '?all_projects=false',
                               '?all_projects=maybe', '?all_projects=',
                               '?project_id='):
-                    self.assertEqual({'mine'}, self.found(
+                    self.assertEqual({'mine'}, self.projects(
                         noun, query, 'mine', roles))
 
-    def test_all(self):
+    def test_all_projects_needs_a_policy(self):
         for noun, word in self.NOUNS.items():
-            self.assertLessEqual({'mine', 'theirs'}, self.found(
+            self.assertLessEqual({'mine', 'theirs'}, self.projects(
                 noun, '?all_projects=true', 'mine', 'admin'))
             for roles in ('reader', 'member'):
                 self.fault(403, f'{word}:get_all:all_projects', 'GET',
                            f'/v1/{noun}?all_projects=true', X_Roles=roles)
 
-    def test_those_of_another(self):
+    def test_project_id_filters_for_admins(self):
         for noun in self.NOUNS:
             for query in ('?project_id=theirs',
                           '?project_id=theirs&all_projects=true',
                           '?project_id=in:theirs,others'):
-                self.assertEqual({'theirs'}, self.found(
+                self.assertEqual({'theirs'}, self.projects(
                     noun, query, 'mine', 'admin'))
-            # Of anybody else it is ignored.
+            # Other roles cannot filter by project.
             for roles in ('reader', 'member'):
-                self.assertEqual({'mine'}, self.found(
+                self.assertEqual({'mine'}, self.projects(
                     noun, '?project_id=theirs', 'mine', roles))
 
-    def test_a_marker_of_another(self):
+    def test_markers_of_other_projects_are_refused(self):
         for noun in self.NOUNS:
             self.fault(400, 'names nothing in this list', 'GET',
                        f'/v1/{noun}?marker={self.ids[noun]["theirs"]}',

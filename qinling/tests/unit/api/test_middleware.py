@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may stand in front of the application."""
+"""Middleware before the application."""
 
 import dataclasses
 
@@ -33,16 +33,16 @@ class TestCors(cases.ApiTest):
             self.assertIsNone(self.preflight('https://evil.example.com',
                                              path=path))
 
-    def test_methods(self):
+    def test_preflight_of_methods(self):
         for method in ('GET', 'PUT', 'POST', 'DELETE', 'PATCH'):
             self.assertEqual(HORIZON, self.preflight(method=method))
         self.assertIsNone(self.preflight(method='TRACE'))
 
-    def test_headers(self):
+    def test_preflight_of_headers(self):
         self.assertEqual(HORIZON, self.preflight(headers=REQUESTED))
         self.assertIsNone(self.preflight(headers='X-Evil'))
 
-    def test_requests(self):
+    def test_answers_have_cors_headers(self):
         for path, status in (('/', 200), ('/v1/functions', 200),
                              ('/v1/functions/x', 404), ('/nothing', 404)):
             answer = self.api.request('GET', path, Origin=HORIZON)
@@ -52,12 +52,12 @@ class TestCors(cases.ApiTest):
             for name in ('X-OpenStack-Request-ID', 'ETag', 'X-Project-Id'):
                 self.assertIn(name, answer.headers[
                     'Access-Control-Expose-Headers'])
-            other = self.api.request('GET', path,
-                                     Origin='https://evil.example.com')
-            self.assertEqual(status, other.status_int)
-            self.assertNotIn('Access-Control-Allow-Origin', other.headers)
+            rejected = self.api.request('GET', path,
+                                        Origin='https://evil.example.com')
+            self.assertEqual(status, rejected.status_int)
+            self.assertNotIn('Access-Control-Allow-Origin', rejected.headers)
 
-    def test_a_fault_can_be_read(self):
+    def test_faults_have_cors_headers(self):
         def fail(_environ):
             raise ZeroDivisionError
         self.api.app = app.create_app(self.services, fail)
@@ -68,6 +68,6 @@ class TestCors(cases.ApiTest):
 
 
 class TestWithoutCors(cases.ApiTest):
-    def test_nothing_is_said(self):
+    def test_answers_have_no_cors_headers(self):
         answer = self.api.request('GET', '/', Origin=HORIZON)
         self.assertNotIn('Access-Control-Allow-Origin', answer.headers)

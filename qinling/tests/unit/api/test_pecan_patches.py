@@ -32,40 +32,40 @@ VALUES = {str: 'naïve 😀 "quoted"', int: 5, bool: True,
           datetime.datetime: datetime.datetime(2026, 1, 2, 3, 4, 5)}
 
 
-def filled(datatype, value=VALUES.get):
-    """An object of a WSME type with a value for each attribute."""
-    made = datatype.__new__(datatype)
+def fill_type(datatype, value=VALUES.get):
+    """Return an object of a WSME type with a value for each attribute."""
+    resource = datatype.__new__(datatype)
     for attribute in wtypes.list_attributes(datatype):
         kind = attribute.datatype
         if isinstance(kind, wtypes.ArrayType):
-            found = [filled(kind.item_type, value)
-                     if wtypes.iscomplex(kind.item_type)
-                     else value(kind.item_type)] * 2
+            content = [fill_type(kind.item_type, value)
+                       if wtypes.iscomplex(kind.item_type)
+                       else value(kind.item_type)] * 2
         elif wtypes.iscomplex(kind):
-            found = filled(kind, value)
+            content = fill_type(kind, value)
         elif isinstance(kind, types.AnyJson):
-            found = {'any': [1, {'x': None}]}
+            content = {'any': [1, {'x': None}]}
         elif isinstance(kind, types.Uuid):
-            found = cases.NONE
+            content = cases.UNKNOWN_ID
         elif isinstance(kind, types.Version):
-            found = 7
+            content = 7
         else:
-            found = value(kind)
-        setattr(made, attribute.key, found)
-    return made
+            content = value(kind)
+        setattr(resource, attribute.key, content)
+    return resource
 
 
-def _plain(value):
-    """What our encoder makes of a time, made of what WSME does."""
+def _add_time_zone(value):
+    """Append the time zone of our encoder to the times of WSME."""
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _add_time_zone(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_add_time_zone(item) for item in value]
     return value + 'Z' if value == '2026-01-02T03:04:05' else value
 
 
 class TestEncoder(cases.ApiTest):
-    """Our encoder writes what that of WSME writes."""
+    """The encoder writes the same JSON as WSME."""
 
     def setUp(self):
         super().setUp()
@@ -73,40 +73,41 @@ class TestEncoder(cases.ApiTest):
                       in root.Root(self.api.services).routes
                       if route.route.result is not None]
 
-    def same(self, datatype, value):
+    def check_same(self, datatype, value):
         theirs = json.loads(wsme_json.encode_result(value, datatype))
         ours = json.loads(pecan_patches.encode(datatype, value))
-        self.assertEqual(_plain(theirs), ours)
+        self.assertEqual(_add_time_zone(theirs), ours)
         return ours
 
     def test_every_type(self):
         self.assertGreater(len(self.types), 10)
         for datatype in self.types:
-            shown = self.same(datatype, filled(datatype))
+            encoded = self.check_same(datatype, fill_type(datatype))
             self.assertEqual({attribute.name for attribute
                               in wtypes.list_attributes(datatype)},
-                             set(shown))
+                             set(encoded))
 
-    def test_nothing_in_it(self):
+    def test_null_attributes(self):
         for datatype in self.types:
-            shown = self.same(datatype, filled(datatype, lambda kind: None))
-            self.assertTrue(shown)
+            encoded = self.check_same(datatype,
+                                      fill_type(datatype, lambda kind: None))
+            self.assertTrue(encoded)
 
-    def test_what_is_not_set_is_not_shown(self):
+    def test_unset_attributes_are_omitted(self):
         for datatype in self.types:
-            self.assertEqual({}, self.same(
+            self.assertEqual({}, self.check_same(
                 datatype, datatype.__new__(datatype)))
 
-    def test_rows_do_as_well(self):
+    def test_rows_are_encoded(self):
         values = {'uri': 'x'}
-        for made in (types.View(**values), root.Uri(**values)):
+        for row in (types.View(**values), root.Uri(**values)):
             self.assertEqual(b'{"uri":"x"}',
-                             pecan_patches.encode(root.Uri, made))
+                             pecan_patches.encode(root.Uri, row))
 
     def test_the_id_comes_first(self):
         for datatype in self.types:
             names = list(json.loads(
-                pecan_patches.encode(datatype, filled(datatype))))
+                pecan_patches.encode(datatype, fill_type(datatype))))
             if 'id' in names:
                 self.assertEqual('id', names[0])
 
@@ -115,34 +116,34 @@ class TestEncoder(cases.ApiTest):
         self.assertEqual('2026-01-02T03:04:05Z', pecan_patches.create_encoder(
             datetime.datetime)(time))
 
-    def test_an_encoder_is_made_once(self):
+    def test_encoders_are_cached(self):
         for datatype in self.types:
             self.assertIs(pecan_patches.create_encoder(datatype),
                           pecan_patches.create_encoder(datatype))
 
-    def test_orjson_takes_what_json_takes(self):
+    def test_orjson_keeps_unicode(self):
         self.assertEqual('é😀'.encode(), orjson.dumps('é😀')[1:-1])
 
 
 class TestPecan(cases.ApiTest):
     """The private parts of Pecan."""
 
-    def test_signatures_are_remembered(self):
+    def test_signatures_are_cached(self):
         pecan_patches.cache_signatures()
-        kept = pecan.util.getargspec
-        self.assertTrue(hasattr(kept, 'cache_info'))
+        cached = pecan.util.getargspec
+        self.assertTrue(hasattr(cached, 'cache_info'))
         pecan_patches.cache_signatures()
-        self.assertIs(kept, pecan.util.getargspec)
-        # Every module of Pecan that has the name has the one that is kept.
-        found = {name for name, module in vars(pecan).items()
+        self.assertIs(cached, pecan.util.getargspec)
+        # Every module of Pecan uses the cached function.
+        names = {name for name, module in vars(pecan).items()
                  if inspect.ismodule(module)
                  and hasattr(module, 'getargspec')}
         self.assertLessEqual({'util', 'core', 'routing', 'decorators'},
-                             found)
-        for name in found - {'compat'}:
-            self.assertIs(kept, getattr(pecan, name).getargspec, name)
+                             names)
+        for name in names - {'compat'}:
+            self.assertIs(cached, getattr(pecan, name).getargspec, name)
 
-    def test_no_signature_is_looked_up_again(self):
+    def test_requests_use_cached_signatures(self):
         self.call('GET', '/v1/runtimes')
         before = pecan.util.getargspec.cache_info()
         for _ in range(3):
@@ -151,14 +152,14 @@ class TestPecan(cases.ApiTest):
         self.assertEqual(before.misses, after.misses)
         self.assertGreater(after.hits, before.hits)
 
-    def test_requests_are_ours(self):
-        seen = []
+    def test_requests_use_the_patched_class(self):
+        environs = []
         identify = identity.load(self.api.conf)
         self.api.app = app.create_app(
             self.api.services,
-            lambda environ: (seen.append(environ), identify(environ))[1])
+            lambda environ: (environs.append(environ), identify(environ))[1])
         self.call('POST', '/v1/runtimes', {'image': 'i'}, 201)
-        environ, = seen
+        environ, = environs
         _, kind, length = environ['qinling.body']
         self.assertEqual(('application/json', '14'), (kind, length))
         self.assertIs(pecan_patches.Request, type(
@@ -167,31 +168,31 @@ class TestPecan(cases.ApiTest):
     def test_pecan_reads_no_body(self):
         class Unread:
             def read(self, *_args):
-                raise AssertionError('Somebody reads the body.')
+                raise AssertionError('Pecan reads the body.')
         for method, path, status in (
                 ('POST', '/v1/nothing', 404),
                 ('GET', '/v1/runtimes', 200),
-                ('DELETE', f'/v1/runtimes/{cases.NONE}', 404)):
+                ('DELETE', f'/v1/runtimes/{cases.UNKNOWN_ID}', 404)):
             for kind in (cases.FORM, 'application/json',
                          'multipart/form-data; boundary=x'):
-                self.decode(cases.chunked(path, method, kind, Unread())
+                self.decode(cases.chunked_request(path, method, kind, Unread())
                             .get_response(self.api.app), status)
 
-    def test_the_class_that_is_passed_is_used(self):
+    def test_pecan_accepts_a_request_class(self):
         self.assertIn('request_cls', inspect.signature(
             pecan.core.PecanBase.__init__).parameters)
 
-    def test_streams_are_left_alone(self):
-        made = stream.Response(iter([b'a', b'b']), 2)
-        made.app_iter = [b'other']
-        self.assertEqual(2, made.content_length)
-        self.assertTrue(inspect.isgenerator(made.app_iter))
-        answer = webob.Request.blank('/').get_response(made)
+    def test_streams_are_unchanged(self):
+        response = stream.Response(iter([b'a', b'b']), 2)
+        response.app_iter = [b'other']
+        self.assertEqual(2, response.content_length)
+        self.assertTrue(inspect.isgenerator(response.app_iter))
+        answer = webob.Request.blank('/').get_response(response)
         self.assertEqual((b'ab', 2), (answer.body, answer.content_length))
 
 
 class TestWsme(base.BaseTestCase):
-    """The parts of WSME that a request goes through."""
+    """Parts of WSME that requests use."""
 
     def test_names(self):
         self.assertIn('readonly', inspect.signature(
@@ -200,10 +201,10 @@ class TestWsme(base.BaseTestCase):
                      'UserType'):
             self.assertTrue(hasattr(wtypes, name), name)
 
-    def test_attributes_are_in_the_order_of_their_declaration(self):
-        class Made(types.Resource):
+    def test_attributes_keep_their_order(self):
+        class Animal(types.Resource):
             zebra = types.Text
             ape = int
         self.assertEqual(
             ['id', 'project_id', 'created_at', 'updated_at', 'zebra', 'ape'],
-            [each.name for each in wtypes.list_attributes(Made)])
+            [attribute.name for attribute in wtypes.list_attributes(Animal)])

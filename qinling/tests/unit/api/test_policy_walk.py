@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every route is guarded, by a rule that somebody declared."""
+"""Every route enforces a declared policy."""
 
 import itertools
 
@@ -13,7 +13,7 @@ from qinling import policy
 from qinling.tests import fixtures
 from qinling.tests.unit.api import cases
 
-#: What may be done without an identity.
+#: Policies of routes without an identity.
 PUBLIC = {'version:get', 'webhook:invoke'}
 ADMINS = {'runtime:create', 'runtime:update', 'runtime:delete',
           'runtime_pool:get_all', 'function:scale_up', 'function:scale_down',
@@ -42,6 +42,7 @@ class WalkTest(cases.ApiTest):
         services.versions.create(mine, function.id, None)
         services.aliases.create(mine, {
             'name': 'some', 'function_id': function.id})
+        services.rollouts.start(mine, 'some', {'function_version': 1})
         job = services.jobs.create(mine, {
             'function_id': function.id, 'pattern': '0 0 1 1 *'})
         self.ids = {'runtimes': self.api.runtime(project_id='mine',
@@ -58,19 +59,19 @@ class WalkTest(cases.ApiTest):
                      'webhooks': {'function_id': function.id}}
 
     def path(self, route):
-        """The path of a thing that the project ``mine`` has."""
+        """Return the path of a resource of the project ``mine``."""
         words = route.path.split('/')
         path = route.path.replace('{version}', '1').replace('{name}', 'some')
         path = path.replace('{project_id}', 'mine')
         return path.replace('{id}', self.ids.get(
             words[2] if len(words) > 2 else '', ''))
 
-    def ask(self, route, project, role, path=None):
-        """What somebody is answered."""
+    def send_request(self, route, project, role, path=None):
+        """Return the answer to a request of a role in a project."""
         path = path or self.path(route)
         body = None
         if route.body is not None:
-            # What a collection takes; what one thing takes, all do.
+            # Collections need a valid body; resources accept an empty one.
             body = (self.body.get(path.split('/')[2], {})
                     if path.count('/') == 2 else {})
             if route.method == 'PUT':
@@ -80,82 +81,86 @@ class WalkTest(cases.ApiTest):
         return self.api.request(
             route.method, path, body, X_Project_Id=project, X_Roles=role)
 
-    def allowed(self, role, project='mine'):
-        """The policies of the routes that somebody may use.  What deletes
-        comes last, so that it is there for all others."""
-        found = set()
+    def allowed_routes(self, role, project='mine'):
+        """Return the routes that a role may use.
+
+        DELETE requests come last, since other requests need the resources.
+        """
+        routes = set()
         for route in sorted(self.routes, key=lambda route: (
                 route.method == 'DELETE', len(route.path))):
-            answer = self.ask(route, project, role)
+            answer = self.send_request(route, project, role)
             self.assertLess(answer.status_int, 500, answer.text)
             if 'it needs the policy' in answer.text:
                 self.decode(answer, 403)
                 self.assertIn(f'policy {route.policy}.', answer.text)
             else:
-                found.add((route.method, route.path))
-        return found
+                routes.add((route.method, route.path))
+        return routes
 
-    def of(self, condition):
+    def routes_with(self, condition):
         return {(route.method, route.path) for route in self.routes
                 if condition(route)}
 
 
 class TestRoles(WalkTest):
-    def test_strangers_may_nothing(self):
-        public = self.of(lambda route: route.policy in PUBLIC)
+    def test_other_roles_use_public_routes_only(self):
+        public = self.routes_with(lambda route: route.policy in PUBLIC)
         self.assertEqual({('GET', '/'), ('GET', '/v1'), INVOKE}, public)
         for role in ('', 'other', 'service'):
-            self.assertEqual(public, self.allowed(role))
+            self.assertEqual(public, self.allowed_routes(role))
         # What a webhook runs belongs to its project.
         self.assertEqual({'start'}, set(self.engine.verbs()))
         self.assertEqual({'mine'}, {target.project_id for _, _, target
                                     in self.engine.calls})
 
-    def test_nobody_needs_an_identity_where_it_is_public(self):
+    def test_public_routes_need_no_identity(self):
         def refuse(_environ):
             raise exception.Unauthorized()
         self.api.app = app.create_app(self.api.services, refuse)
         for route in self.routes:
-            answer = self.ask(route, '', '')
+            answer = self.send_request(route, '', '')
             if route.policy in PUBLIC:
                 self.assertLess(answer.status_int, 300, route)
             else:
                 self.decode(answer, 401)
         self.assertEqual(['start'], self.engine.verbs())
 
-    def test_what_is_public_is_said_twice(self):
-        """The route says that it needs no identity, and its rule that
-        everybody meets it: none is public by one slip."""
+    def test_public_routes_are_declared_twice(self):
+        """Check that the route and its rule agree, so one mistake publishes no
+        route.
+        """
         checks = {rule.name: rule.check_str for rule in policies.list_rules()}
         for route in self.routes:
             self.assertEqual(route.policy in PUBLIC, route.public, route)
             self.assertEqual(route.public,
                              checks[route.policy] == roles.ANYONE)
 
-    def test_readers_may_look(self):
+    def test_readers_may_read(self):
         self.assertEqual(
-            self.of(lambda route: route.method == 'GET'
-                    and route.policy not in ADMINS) | {INVOKE},
-            self.allowed('reader'))
+            self.routes_with(lambda route: route.method == 'GET'
+                             and route.policy not in ADMINS) | {INVOKE},
+            self.allowed_routes('reader'))
         self.assertEqual(['start'], self.engine.verbs())
 
-    def test_members_may_change_things(self):
+    def test_members_may_write(self):
         self.assertEqual(
-            self.of(lambda route: route.policy not in ADMINS),
-            self.allowed('member'))
+            self.routes_with(lambda route: route.policy not in ADMINS),
+            self.allowed_routes('member'))
 
-    def test_admins_may_everything(self):
-        self.assertEqual(self.of(lambda route: True), self.allowed('admin'))
+    def test_admins_may_use_all_routes(self):
+        self.assertEqual(self.routes_with(lambda route: True),
+                         self.allowed_routes('admin'))
 
     def test_members_succeed(self):
-        """Not only are they not refused."""
+        """Check for success, not only for the absence of 403."""
         for route in self.routes:
             if route.policy in ADMINS or route.method != 'GET':
                 continue
-            answer = self.ask(route, 'mine', 'member')
+            answer = self.send_request(route, 'mine', 'member')
             self.assertEqual(200, answer.status_int, route.path)
 
-    def test_a_policy_file_is_obeyed(self):
+    def test_policy_file_overrides_defaults(self):
         path = self.create_tempfiles(
             [('policy', '"runtime:get_all": "role:other"\n')], '.yaml')[0]
         self.api.conf.set_override('policy_file', path, group='oslo_policy')
@@ -167,47 +172,53 @@ class TestRoles(WalkTest):
 
 
 class TestProjects(WalkTest):
-    """Those who may, but elsewhere."""
+    """Callers with a role in another project."""
 
-    def test_things_of_others_are_not_there(self):
+    def test_resources_of_other_projects_return_404(self):
         for route in self.routes:
-            # Quotas hide nothing: who may not see one is told so.
+            # Quotas are not hidden: callers without access get 403.
             if ('{' not in route.path or route.public
                     or route.policy == 'quota:get'):
                 continue
             for role in ('reader', 'member'):
-                answer = self.ask(route, 'theirs', role)
+                answer = self.send_request(route, 'theirs', role)
                 expected = {404} if (
                     route.policy not in ADMINS and (
                         role == 'member' or route.method == 'GET')) else {403}
                 self.assertIn(answer.status_int, expected, route.path)
 
-    def test_quotas_of_others(self):
+    def test_quotas_of_other_projects(self):
         for project, role, status in (
                 ('mine', 'reader', 200), ('theirs', 'member', 403),
                 ('theirs', 'admin', 200)):
             self.call('GET', '/v1/quotas/mine', status=status,
                       X_Project_Id=project, X_Roles=role)
 
-    def test_they_look_like_what_never_was(self):
+    def test_own_quota(self):
+        for project, role in (('mine', 'reader'), ('theirs', 'admin')):
+            answer = self.call('GET', '/v1/quotas', status=200,
+                               X_Project_Id=project, X_Roles=role)
+            self.assertEqual(project, answer['project_id'])
+
+    def test_hidden_resources_look_like_unknown_ones(self):
         for route in self.routes:
             if ('{id}' not in route.path or route.policy in ADMINS
                     or route.public):
                 continue
             path = self.path(route)
             id = path.split('/')[3]
-            there, nowhere = (
-                self.ask(route, 'theirs', 'member', path.replace(
-                    id, which)).json['faultstring'].replace(which, 'id')
-                for which in (id, cases.NONE))
-            self.assertEqual(nowhere, there, route.path)
+            hidden, unknown = (self.send_request(
+                route, 'theirs', 'member', path.replace(id, resource_id)).json[
+                    'faultstring'].replace(resource_id, 'id') for resource_id
+                               in (id, cases.UNKNOWN_ID))
+            self.assertEqual(unknown, hidden, route.path)
 
-    def test_nothing_has_changed(self):
+    def test_refused_requests_change_no_row(self):
         before = self.state()
         for route, role in itertools.product(self.routes, (
                 'reader', 'member')):
             if '{' in route.path and not route.public:
-                self.ask(route, 'theirs', role)
+                self.send_request(route, 'theirs', role)
         self.assertEqual(before, self.state())
         self.assertEqual([], self.engine.calls)
 
@@ -218,7 +229,7 @@ class TestProjects(WalkTest):
             ('jobs', models.Job),
             ('webhooks', models.Webhook))], self.api.packages()
 
-    def test_what_admins_reach(self):
+    def test_admins_access_other_projects(self):
         foreign = {'X_Project_Id': 'theirs', 'X_Roles': 'admin'}
         function = f'/v1/functions/{self.ids["functions"]}'
         run = f'/v1/executions/{self.ids["executions"]}'
@@ -234,7 +245,7 @@ class TestProjects(WalkTest):
         for path in (run, webhook):
             self.call('DELETE', path, status=204, **foreign)
 
-    def test_what_admins_do_not_reach(self):
+    def test_admins_cannot_change_code_of_other_projects(self):
         foreign = {'X_Project_Id': 'theirs', 'X_Roles': 'admin'}
         function = f'/v1/functions/{self.ids["functions"]}'
         self.fault(403, 'belongs to another project', 'DELETE', function,
@@ -257,7 +268,7 @@ class TestProjects(WalkTest):
 
 
 class TestRules(WalkTest):
-    """What is declared and what is used are the same."""
+    """Declared rules equal used rules."""
 
     def test_every_route_has_a_rule(self):
         declared = {rule.name for rule in policies.list_rules()}
@@ -265,13 +276,13 @@ class TestRules(WalkTest):
             self.assertIn(route.policy, declared, route.path)
 
     def test_every_rule_is_used(self):
-        asked = set()
+        used = set()
 
         class Recorder:
-            """Lets everything pass, and remembers what it was asked."""
+            """Enforcer that records and allows every rule."""
 
             def authorize(self, rule, *_args, **_kwargs):
-                asked.add(rule)
+                used.add(rule)
                 return True
 
         self.api.app = app.create_app(
@@ -281,31 +292,31 @@ class TestRules(WalkTest):
             path = self.path(route)
             if 'all_projects' in route.query:
                 path += '?all_projects=true'
-            self.ask(route, 'mine', '', path)
+            self.send_request(route, 'mine', '', path)
         declared = {rule.name for rule in policies.list_rules()}
         self.assertEqual(
-            {'project_member', 'project_reader'} | PUBLIC, declared - asked)
-        self.assertEqual(set(), asked - declared)
+            {'project_member', 'project_reader'} | PUBLIC, declared - used)
+        self.assertEqual(set(), used - declared)
 
-    def test_rules_are_declared_once_and_explained(self):
+    def test_rules_are_unique_and_described(self):
         rules = policies.list_rules()
         self.assertEqual(len(rules), len({rule.name for rule in rules}))
         for rule in rules:
             self.assertGreater(len(rule.description), 5, rule.name)
 
     def test_rules_name_the_routes_that_use_them(self):
-        own = {rule.name for rule in roles.RULES}
+        role_rules = {rule.name for rule in roles.RULES}
         paths = {(route.method, route.path): route.policy
                  for route in self.routes}
         for rule in policies.list_rules():
-            if rule.name in own or rule.name in PUBLIC:
+            if rule.name in role_rules or rule.name in PUBLIC:
                 continue
             for operation in rule.operations:
-                found = paths[operation['method'], operation['path']]
-                self.assertTrue(rule.name == found or rule.name
-                                == f'{found}:all_projects', rule.name)
+                name = paths[operation['method'], operation['path']]
+                self.assertTrue(rule.name == name or rule.name
+                                == f'{name}:all_projects', rule.name)
 
-    def test_admins_only(self):
+    def test_rules_for_admins(self):
         nouns = ('function', 'execution', 'function_alias', 'job', 'webhook')
         self.assertEqual(
             ADMINS | {f'{noun}:get_all:all_projects' for noun in nouns},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every request leaves behind: ids, figures, notifications, traces."""
+"""Request ids, metrics, notifications and traces of requests."""
 
 import queue
 import threading
@@ -23,7 +23,7 @@ ID = 'X-Openstack-Request-Id'
 
 
 class TestIds(cases.ApiTest):
-    def test_every_answer_has_one(self):
+    def test_every_answer_has_an_id(self):
         for method, path, status in (
                 ('GET', '/v1', 200), ('GET', '/v1/nothing', 404),
                 ('DELETE', '/v1', 405), ('GET', '/v1/functions?limit=x', 400),
@@ -42,19 +42,19 @@ class TestIds(cases.ApiTest):
         self.assertEqual(answer.headers[ID], trace.request_id)
         return trace
 
-    def test_ids_that_came_with_a_request(self):
+    def test_ids_of_the_caller_are_kept(self):
         trace = self.trace(X_Openstack_Request_Id=GLOBAL_ID,
                            traceparent=TRACE)
         self.assertEqual(GLOBAL_ID, trace.global_request_id)
         self.assertEqual(TRACE, trace.traceparent)
 
-    def test_ids_that_are_not_well_formed(self):
+    def test_malformed_ids_are_dropped(self):
         for id in ('x' * 10000, 'req-1', GLOBAL_ID + ' more', "' OR 1=1"):
             trace = self.trace(X_Openstack_Request_Id=id, traceparent=id)
             self.assertIsNone(trace.global_request_id)
             self.assertIsNone(trace.traceparent)
 
-    def test_the_ids_of_a_delivery(self):
+    def test_deliveries_keep_the_request_id(self):
         webhook = self.call('POST', '/v1/webhooks', {
             'function_id': self.api.function().id}, status=201)['id']
         answer = self.api.request('POST', f'/v1/webhooks/{webhook}/invoke')
@@ -62,7 +62,7 @@ class TestIds(cases.ApiTest):
                          self.engine.calls[-1][1].trace.request_id)
 
 
-class TestFigures(cases.ApiTest):
+class TestMetrics(cases.ApiTest):
     def count(self, **labels):
         return metrics.REGISTRY.get_sample_value(
             'qinling_api_request_duration_seconds_count', labels) or 0
@@ -72,10 +72,10 @@ class TestFigures(cases.ApiTest):
                   'status': '404'}
         before = self.count(**labels)
         for _ in range(2):
-            self.call('GET', f'/v1/functions/{cases.NONE}', status=404)
+            self.call('GET', f'/v1/functions/{cases.UNKNOWN_ID}', status=404)
         self.assertEqual(before + 2, self.count(**labels))
 
-    def test_labels_are_few_whatever_is_asked(self):
+    def test_unknown_routes_share_a_label(self):
         for number in range(3):
             self.api.request(f'MAKE{number}', f'/v1/nothing/{number}')
         names = {(sample.labels['method'], sample.labels['route'])
@@ -89,65 +89,65 @@ class TestHealth(cases.ApiTest):
     def setUp(self):
         super().setUp()
         self.broken = None
-        self.asked = 0
+        self.check_count = 0
         self.clock = self.useFixture(cases.fixtures.fixtures.MockPatch(
             'time.monotonic', return_value=100.0)).mock
 
-        def check():
-            self.asked += 1
+        def check_database():
+            self.check_count += 1
             if self.broken:
                 raise self.broken
         self.api.app = app.create_app(
             self.api.services, health=health.Health(
-                self.api.conf, {'database': check}))
+                self.api.conf, {'database': check_database}))
 
-    def ask(self, status, path='/healthcheck', method='GET'):
+    def check(self, status, path='/healthcheck', method='GET'):
         answer = self.api.request(method, path)
         self.assertEqual(status, answer.status_int)
         return answer
 
     def test_ready(self):
-        answer = self.ask(200)
+        answer = self.check(200)
         self.assertEqual('application/json', answer.content_type)
         self.assertEqual(['database: OK'], answer.json['reasons'])
-        self.ask(200, health.READY)
-        self.ask(204, method='HEAD')
+        self.check(200, health.READY)
+        self.check(204, method='HEAD')
 
     def test_not_ready_and_alive(self):
         self.broken = OSError('secret-host refused')
-        answer = self.ask(503)
+        answer = self.check(503)
         self.assertNotIn('secret', answer.text)
         self.assertIn('database: not reachable', answer.json['reasons'])
-        self.ask(200, health.LIVE)
+        self.check(200, health.LIVE)
 
-    def test_a_second_is_as_good_as_one_look(self):
+    def test_results_are_cached(self):
         for _ in range(3):
-            self.ask(200)
-        self.assertEqual(1, self.asked)
+            self.check(200)
+        self.assertEqual(1, self.check_count)
         self.broken = OSError('gone')
         self.clock.return_value += health.RESULT_TTL_SECONDS
-        self.ask(503)
+        self.check(503)
 
-    def test_nothing_else(self):
-        self.ask(404, '/healthcheck/other')
-        self.ask(404, '/healthchecks')
-        self.ask(405, method='POST')
+    def test_other_paths_and_methods_are_refused(self):
+        self.check(404, '/healthcheck/other')
+        self.check(404, '/healthchecks')
+        self.check(405, method='POST')
 
 
 class Notifier:
-    """Keeps what it is told, when it is let."""
+    """Notifier that records its calls, blocked until ``go`` is set."""
 
     def __init__(self):
-        self.told = queue.Queue()
+        self.calls = queue.Queue()
         self.go = threading.Event()
         self.go.set()
 
     def info(self, *args):
         self.go.wait()
-        self.told.put(('info', *args))
+        self.calls.put(('info', *args))
 
     def error(self, *args):
-        self.told.put(('error', *args))
+        self.calls.put(('error', *args))
         raise OSError('the bus is down')
 
 
@@ -164,44 +164,44 @@ class TestAudit(cases.ApiTest):
             self.api.services, fixtures.identify_by_headers(None),
             audit=self.audit)
 
-    def told(self):
-        return self.notifier.told.get(timeout=databases.PATIENCE)
+    def next_notification(self):
+        return self.notifier.calls.get(timeout=databases.PATIENCE)
 
-    def test_who_did_what(self):
+    def test_notification_of_a_success(self):
         answer = self.api.request(
             'POST', '/v1/webhooks', {
                 'function_id': self.api.function().id,
                 'signature': 'github', 'secret': 'never tell ' * 4},
             X_Project_Id='default', X_Openstack_Request_Id=GLOBAL_ID)
         self.assertEqual(201, answer.status_int, answer.text)
-        priority, ctx, kind, payload = self.told()
+        priority, ctx, kind, payload = self.next_notification()
         self.assertEqual(('info', 'webhook.create'), (priority, kind))
         self.assertEqual({'type': 'webhook', 'id': answer.json['id']},
                          payload['target'])
         self.assertEqual(('success', 201, '/v1/webhooks'), (
             payload['outcome'], payload['status'], payload['path']))
-        for who in (ctx, payload['initiator']):
+        for initiator in (ctx, payload['initiator']):
             self.assertEqual(
                 ('user of default', 'default', answer.headers[ID], GLOBAL_ID),
-                (who['user_id'], who['project_id'], who['request_id'],
-                 who['global_request_id']))
+                (initiator['user_id'], initiator['project_id'],
+                 initiator['request_id'], initiator['global_request_id']))
         self.assertNotIn('never tell', repr((ctx, payload)))
 
-    def test_failures_and_a_bus_that_is_down(self):
+    def test_notification_of_a_failure(self):
         for _ in range(2):
-            self.call('DELETE', f'/v1/jobs/{cases.NONE}', status=404)
-            priority, _, kind, payload = self.told()
+            self.call('DELETE', f'/v1/jobs/{cases.UNKNOWN_ID}', status=404)
+            priority, _, kind, payload = self.next_notification()
             self.assertEqual(('error', 'job.delete'), (priority, kind))
-            self.assertEqual(('failure', 404, cases.NONE), (
+            self.assertEqual(('failure', 404, cases.UNKNOWN_ID), (
                 payload['outcome'], payload['status'],
                 payload['target']['id']))
 
-    def test_what_only_looks_is_not_told(self):
+    def test_reads_are_not_notified(self):
         self.call('GET', '/v1/jobs')
-        self.call('DELETE', f'/v1/jobs/{cases.NONE}', status=404)
-        self.assertEqual('job.delete', self.told()[2])
+        self.call('DELETE', f'/v1/jobs/{cases.UNKNOWN_ID}', status=404)
+        self.assertEqual('job.delete', self.next_notification()[2])
 
-    def test_requests_never_wait(self):
+    def test_full_queue_drops_notifications(self):
         self.notifier.go.clear()
         before = metrics.notifications_dropped._value.get()
         self.useFixture(cases.fixtures.fixtures.MockPatchObject(
@@ -224,7 +224,7 @@ class TestTraces(cases.ApiTest):
         self.tracer.close()
         return self.exporter.get_finished_spans()
 
-    def test_a_request_is_a_part_of_the_callers_trace(self):
+    def test_spans_continue_the_trace_of_the_caller(self):
         function = self.api.function().id
         self.call('POST', '/v1/executions', {'function_id': function},
                   status=201, traceparent=TRACE)
@@ -237,26 +237,26 @@ class TestTraces(cases.ApiTest):
             f'00-{TRACE.split("-")[1]}-{span.context.span_id:016x}-01',
             traceparent)
 
-    def test_faults_are_marked(self):
+    def test_faults_mark_the_span(self):
         self.engine.answers['pool_capacity'] = ValueError('a fault')
         runtime = self.api.runtime()
         self.call('GET', f'/v1/runtimes/{runtime}/pool', status=500)
         span, = self.spans()
         self.assertFalse(span.status.is_ok)
 
-    def test_spans_within(self):
+    def test_nested_spans(self):
         with tracing.start_span(self.tracer, 'execution', TRACE,
                                 function_version=1) as inner:
             self.assertEqual(TRACE.split('-')[1], inner.split('-')[1])
         span, = self.spans()
         self.assertEqual(1, span.attributes['qinling.function_version'])
 
-    def test_off(self):
+    def test_disabled_tracing(self):
         self.assertIsNone(tracing.create_tracer(self.api.conf, 'test'))
         with tracing.start_span(None, 'execution', TRACE) as inner:
             self.assertEqual(TRACE, inner)
 
-    def test_without_the_libraries(self):
+    def test_missing_libraries_prevent_the_start(self):
         self.api.conf.set_override('enabled', True, group='tracing')
         with mock.patch.dict('sys.modules', {'opentelemetry.sdk': None}):
             self.assertRaises(ValueError, tracing.create_tracer,

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packages on their way: bounded, and never in memory as a whole."""
+"""Streaming and size limits of uploads."""
 
 import hashlib
 import io
+import os
 import random
 import re
+import tempfile
 import tracemalloc
+from unittest import mock
 import zipfile
 
 from qinling.tests import fixtures
@@ -15,26 +18,26 @@ MIB = 1024 * 1024
 ALL = '/v1/functions'
 
 
-class Counted(io.BytesIO):
-    """A stream that says how it was read."""
+class CountingStream(io.BytesIO):
+    """Stream that counts its reads."""
 
     largest = 0
     total = 0
 
     def read(self, size=-1):
         if size is None or size < 0:
-            raise AssertionError('The stream is read whole.')
+            raise AssertionError('The whole stream is read.')
         self.largest = max(self.largest, size)
         data = super().read(size)
         self.total += len(data)
         return data
 
 
-def large(size):
-    """A package of about that size."""
+def create_package(size):
+    """Return a package of about the size."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, 'w') as made:
-        made.writestr('data', random.Random(1).randbytes(size))
+    with zipfile.ZipFile(buffer, 'w') as zip_file:
+        zip_file.writestr('data', random.Random(1).randbytes(size))
     return buffer.getvalue()
 
 
@@ -47,73 +50,99 @@ class UploadTest(cases.ApiTest):
     def send(self, request, status=201):
         return self.decode(request.get_response(self.api.app), status)
 
-    def refused(self, request, *most):
-        """It is too large; the sentence says how large it may be."""
-        found = self.send(request, 413)['faultstring']
-        self.assertIn(int(re.search('at most ([0-9]+) ', found)[1]), most)
+    def check_refused(self, request, *limits):
+        """Check for a 413 that names one of the limits."""
+        sentence = self.send(request, 413)['faultstring']
+        self.assertIn(int(re.search('at most ([0-9]+) ', sentence)[1]), limits)
         self.assertEqual([], self.api.packages())
 
 
+class TestFullDisk(UploadTest):
+    """Uploads to a store without space."""
+
+    def test_upload_can_be_repeated(self):
+        body, kind = self.form(create_package(1000))
+        create = tempfile.mkstemp
+
+        def create_full(**kwargs):
+            descriptor, name = create(**kwargs)
+            full = os.open('/dev/full', os.O_WRONLY)
+            os.dup2(full, descriptor)
+            os.close(full)
+            return descriptor, name
+        with mock.patch.object(tempfile, 'mkstemp', create_full):
+            answer = cases.sized_request(
+                ALL, 'POST', kind, io.BytesIO(body), len(body)
+            ).get_response(self.api.app)
+        self.assertIn('no disk space left',
+                      self.decode(answer, 503)['faultstring'])
+        self.assertEqual('1', answer.headers['Retry-After'])
+        self.assertEqual([], self.api.packages())
+        self.send(cases.sized_request(
+            ALL, 'POST', kind, io.BytesIO(body), len(body)))
+
+
 class TestMemory(UploadTest):
-    """A package costs the API no memory."""
+    """Packages are streamed, not kept in memory."""
 
     SIZE = 24 * MIB
-    MOST = 8 * MIB
+    MAX_BYTES = 8 * MIB
 
-    def measure(self, action):
-        """What the action returns, having used little memory."""
+    def check_memory(self, action):
+        """Return the result of an action that uses little memory."""
         tracemalloc.start()
         try:
-            found = action()
+            result = action()
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        self.assertLess(peak, self.MOST)
-        return found
+        self.assertLess(peak, self.MAX_BYTES)
+        return result
 
-    def test_there_and_back(self):
-        package = large(self.SIZE)
+    def test_upload_and_download(self):
+        package = create_package(self.SIZE)
         body, kind = self.form(package)
-        for make in (cases.chunked, lambda *args: cases.sized(
-                *args, len(body))):
-            stream = Counted(body)
-            row = self.measure(lambda: self.send(
-                make(ALL, 'POST', kind, stream)))
+        for create_request in (cases.chunked_request,
+                               lambda *args: cases.sized_request(*args,
+                                                                 len(body))):
+            stream = CountingStream(body)
+            row = self.check_memory(lambda: self.send(
+                create_request(ALL, 'POST', kind, stream)))
             self.assertLessEqual(stream.largest, MIB)
             self.assertEqual(len(body), stream.total)
             self.assertEqual(hashlib.sha256(package).hexdigest(),
                              row['code']['sha256'])
-        self.measure(lambda: self.download(row['id'], package))
+        self.check_memory(lambda: self.download(row['id'], package))
 
     def download(self, id, package):
         answer = self.api.request('GET', f'{ALL}/{id}?download=true')
         self.assertEqual(len(package), answer.content_length)
         digest = hashlib.sha256()
-        for piece in answer.app_iter:
-            self.assertLessEqual(len(piece), MIB)
-            digest.update(piece)
+        for chunk in answer.app_iter:
+            self.assertLessEqual(len(chunk), MIB)
+            digest.update(chunk)
         self.assertEqual(hashlib.sha256(package).hexdigest(),
                          digest.hexdigest())
 
 
 class TestSizes(UploadTest):
-    """How large packages and forms may be."""
+    """Maximum sizes of packages and forms."""
 
     PACKAGE = 64 * 1024
     BODY = 8 * 1024
     GROUPS = {'api': {'max_body_size': BODY},
               'resource_limits': {'max_package_size': PACKAGE}}
 
-    def test_what_fits(self):
-        overhead = len(large(0))
-        package = large(self.PACKAGE - overhead)
+    def test_packages_up_to_the_limit_are_accepted(self):
+        overhead = len(create_package(0))
+        package = create_package(self.PACKAGE - overhead)
         self.assertEqual(self.PACKAGE, len(package))
         body, kind = self.form(package)
-        self.send(cases.chunked(ALL, 'POST', kind, body))
-        self.send(cases.sized(ALL, 'POST', kind, io.BytesIO(body),
-                              len(body)))
+        self.send(cases.chunked_request(ALL, 'POST', kind, body))
+        self.send(cases.sized_request(ALL, 'POST', kind, io.BytesIO(body),
+                                      len(body)))
 
-    def test_a_package_that_is_too_large(self):
+    def test_large_packages_return_413(self):
         id = self.api.function().id
         self.api.backends.packages._storage.delete(self.api.packages()[0])
         for size in (self.PACKAGE + 1, self.PACKAGE + self.BODY,
@@ -121,48 +150,45 @@ class TestSizes(UploadTest):
             body, kind = self.form(b'x' * size)
             for method, path in (('POST', ALL), ('PUT', f'{ALL}/{id}')):
                 whole = self.PACKAGE + self.BODY
-                self.refused(cases.chunked(path, method, kind, body),
-                             self.PACKAGE, whole)
-                self.refused(cases.sized(path, method, kind, body,
-                                         len(body)), self.PACKAGE, whole)
+                self.check_refused(cases.chunked_request(
+                    path, method, kind, body), self.PACKAGE, whole)
+                self.check_refused(cases.sized_request(
+                    path, method, kind, body, len(body)), self.PACKAGE, whole)
 
-    def test_many_files(self):
+    def test_many_files_return_413(self):
         body, kind = cases.form_data(
             [('name="x"; filename="x"', b'x' * self.PACKAGE)] * 10)
-        self.refused(cases.chunked(ALL, 'POST', kind, body),
-                     self.PACKAGE + self.BODY)
+        self.check_refused(cases.chunked_request(ALL, 'POST', kind, body),
+                           self.PACKAGE + self.BODY)
 
-    def test_fields_that_are_too_large(self):
+    def test_large_fields_return_413(self):
         body, kind = self.form(fixtures.PACKAGE, description='x' * self.BODY)
-        self.refused(cases.chunked(ALL, 'POST', kind, body), self.PACKAGE)
+        self.check_refused(cases.chunked_request(ALL, 'POST', kind, body),
+                           self.BODY)
+        for names in ([f'name="a{number}"' for number in range(101)],
+                      ['name="%s"' % ('a' * 10000)]):
+            body, kind = cases.form_data([(name, b'x') for name in names])
+            self.check_refused(
+                cases.chunked_request(ALL, 'POST', kind, body), 100)
         for method, path in (('POST', ALL), ('PUT', f'{ALL}/x')):
             for kind in (cases.FORM, 'application/json'):
                 body = b'name=' + b'x' * self.BODY
-                self.refused(cases.chunked(path, method, kind, body),
-                             self.BODY)
-                self.refused(cases.sized(path, method, kind, body,
-                                         len(body)), self.BODY)
+                self.check_refused(cases.chunked_request(path, method, kind,
+                                                         body), self.BODY)
+                self.check_refused(cases.sized_request(
+                    path, method, kind, body, len(body)), self.BODY)
 
-    def test_what_is_too_large_is_read_if_it_is_not_wild(self):
-        most = self.PACKAGE + self.BODY
-        for size, read in ((2 * most, 2 * most), (5 * most, 0)):
-            stream = Counted(b'x' * size)
-            self.refused(cases.sized(
-                ALL, 'POST', 'multipart/form-data; boundary=x', stream,
-                size), most)
-            self.assertEqual(read, stream.total)
-
-    def test_a_form_that_breaks_off(self):
+    def test_truncated_forms_are_refused(self):
         body, kind = self.form(fixtures.PACKAGE)
         for size in (10, len(body) // 2, len(body) - 1):
-            found = self.send(cases.sized(
+            fault = self.send(cases.sized_request(
                 ALL, 'POST', kind, body[:size], len(body)), 400)
             self.assertIn('shorter than its Content-Length',
-                          found['faultstring'])
+                          fault['faultstring'])
         self.assertEqual([], self.api.packages())
 
-    def test_what_follows_is_not_read(self):
+    def test_bytes_after_the_form_are_not_read(self):
         body, kind = self.form(fixtures.PACKAGE)
-        stream = Counted(body + b'the next request')
-        self.send(cases.sized(ALL, 'POST', kind, stream, len(body)))
+        stream = CountingStream(body + b'the next request')
+        self.send(cases.sized_request(ALL, 'POST', kind, stream, len(body)))
         self.assertEqual(len(body), stream.tell())

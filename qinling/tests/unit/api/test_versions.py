@@ -23,15 +23,15 @@ class TestVersions(base.BaseTestCase):
         self.path = f'/v1/functions/{self.function}/versions'
 
     def call(self, method, path='', body=None, status=200, **headers):
-        """The decoded answer, which must have the status."""
+        """Return the decoded body of an answer with the expected status."""
         answer = self.api.request(method, self.path + path, body, **headers)
         self.assertEqual(status, answer.status_int, answer.text)
         return answer.json if answer.body else None
 
     def fault(self, status, words, method, path='', body=None, **headers):
-        """The request must fail with words in its sentence."""
-        found = self.call(method, path, body, status, **headers)
-        self.assertIn(words, found['faultstring'])
+        """Check that a request fails with the words."""
+        answer = self.call(method, path, body, status, **headers)
+        self.assertIn(words, answer['faultstring'])
 
     def test_create(self):
         for number, body in ((1, {'description': 'first'}),
@@ -42,10 +42,10 @@ class TestVersions(base.BaseTestCase):
                              (row['version_number'], row['description'],
                               row['count']))
             self.assertEqual(self.function, row['function_id'])
-        shown = self.api.request('GET', f'/v1/functions/{self.function}')
-        self.assertEqual(4, shown.json['latest_version'])
+        answer = self.api.request('GET', f'/v1/functions/{self.function}')
+        self.assertEqual(4, answer.json['latest_version'])
 
-    def test_what_is_frozen(self):
+    def test_versions_keep_the_code_and_limits(self):
         function = self.api.request(
             'GET', f'/v1/functions/{self.function}').json
         self.call('POST', status=201)
@@ -57,7 +57,7 @@ class TestVersions(base.BaseTestCase):
         self.assertEqual({name: function[name] for name in FROZEN},
                          {name: row[name] for name in FROZEN})
 
-    def test_create_refused(self):
+    def test_invalid_versions_are_refused(self):
         for body in ({'version_number': 7}, {'count': 1}, {'id': 'x'},
                      {'function_id': self.function}):
             self.fault(400, 'read only', 'POST', '', body)
@@ -70,7 +70,7 @@ class TestVersions(base.BaseTestCase):
         self.fault(404, 'Function not found', 'POST')
         self.fault(404, 'Function not found', 'GET')
 
-    def test_limit(self):
+    def test_versions_are_limited(self):
         self.api.conf.set_override('max_versions', 2,
                                    group='resource_limits')
         for _ in range(2):
@@ -86,13 +86,13 @@ class TestVersions(base.BaseTestCase):
         numbers = [row['version_number']
                    for row in self.call('GET')['function_versions']]
         self.assertEqual(list(range(1, 13)), numbers)
-        found, url = [], f'{self.path}?limit=5&sort_dir=desc'
+        listed, url = [], f'{self.path}?limit=5&sort_dir=desc'
         while url:
             page = self.api.request('GET', url).json
-            found += [row['version_number']
-                      for row in page['function_versions']]
+            listed += [row['version_number']
+                       for row in page['function_versions']]
             url = page.get('next')
-        self.assertEqual(list(range(12, 0, -1)), found)
+        self.assertEqual(list(range(12, 0, -1)), listed)
         self.fault(400, 'sort_key', 'GET', '?sort_key=cpu')
         self.fault(400, 'Unknown argument: "status"', 'GET', '?status=x')
 
@@ -155,7 +155,7 @@ class TestVersions(base.BaseTestCase):
         self.call('PUT', '/1', {'description': 'y'}, If_Match='*')
         self.call('DELETE', '/1', status=204, If_Match='W/"9", "3"')
 
-    def test_a_count_is_no_change(self):
+    def test_executions_do_not_change_the_etag(self):
         tag = self.api.request('POST', self.path).headers['ETag']
         self.api.services.triggers.fire(
             fixtures.caller(), fixtures.execution_request(
@@ -165,30 +165,30 @@ class TestVersions(base.BaseTestCase):
                          (answer.json['count'], answer.headers['ETag'],
                           answer.json['updated_at']))
 
-    def use(self, model, **values):
-        """The id of something that uses a function."""
+    def insert(self, model, **values):
+        """Return the id of a new row that refers to the function."""
         return self.api.insert(model, **values)
 
-    def test_blockers_are_named(self):
+    def test_references_block_deletion(self):
         self.call('POST', status=201)
-        this = {'function_id': self.function, 'function_version': 1}
-        alias = self.use(models.FunctionAlias, name='prod', **this)
-        job = self.use(models.Job, **this)
-        paused = self.use(models.Job, status='paused',
-                          function_alias='prod')
-        hook = self.use(models.Webhook, **this)
-        running = self.use(models.Execution, **this)
-        self.use(models.Job, status='done', **this)
-        self.use(models.Job, status='cancelled', function_alias='prod')
-        self.use(models.Execution, **dict(this, status='success'))
-        wanted = [('alias', 'prod', None), ('job', job, None),
-                  ('webhook', hook, None), ('job', paused, 'prod'),
-                  ('execution', running, None)]
-        self.assertEqual(
-            wanted, [(each['kind'], each['id'], each['alias']) for each in
-                     self.call('GET', '/1/references')['references']])
+        target = {'function_id': self.function, 'function_version': 1}
+        alias = self.insert(models.FunctionAlias, name='prod', **target)
+        job = self.insert(models.Job, **target)
+        paused = self.insert(models.Job, status='paused',
+                             function_alias='prod')
+        hook = self.insert(models.Webhook, **target)
+        running = self.insert(models.Execution, **target)
+        self.insert(models.Job, status='done', **target)
+        self.insert(models.Job, status='cancelled', function_alias='prod')
+        self.insert(models.Execution, **dict(target, status='success'))
+        expected = [('alias', 'prod', None), ('job', job, None),
+                    ('webhook', hook, None), ('job', paused, 'prod'),
+                    ('execution', running, None)]
+        self.assertEqual(expected, [
+            (reference['kind'], reference['id'], reference['alias'])
+            for reference in self.call('GET', '/1/references')['references']])
         fault = self.call('DELETE', '/1', status=403)['faultstring']
-        for kind, id, _ in wanted:
+        for kind, id, _ in expected:
             self.assertIn(f'{kind} {id}', fault)
         self.assertIn(f'job {paused} (through alias prod)', fault)
         for model, id in ((models.Job, job), (models.Job, paused),
@@ -210,9 +210,9 @@ class TestVersions(base.BaseTestCase):
         for verb in ('scale_up', 'scale_down'):
             for body, count in (({'count': 2}, 2), ({}, 1), (None, 1)):
                 self.call('POST', f'/1/{verb}', body, 202)
-                found, target, many = self.api.engine.calls[-1]
+                called, target, number = self.api.engine.calls[-1]
                 self.assertEqual((verb, 1, count),
-                                 (found, target.version, many))
+                                 (called, target.version, number))
             self.fault(400, 'at least 1', 'POST', f'/1/{verb}',
                        {'count': 0})
             self.fault(404, 'FunctionVersion not found', 'POST',
@@ -225,7 +225,7 @@ class TestVersions(base.BaseTestCase):
         self.assertEqual(('detach', self.function, 0),
                          self.api.engine.calls[-1])
 
-    def test_executions_of_a_version(self):
+    def test_executions_resolve_versions(self):
         self.call('POST', status=201)
         answer = self.api.request('POST', '/v1/executions', {
             'function_id': self.function, 'function_version': 1})
@@ -235,17 +235,17 @@ class TestVersions(base.BaseTestCase):
             'function_id': self.function, 'function_version': 2})
         self.assertEqual(404, answer.status_int)
 
-    def test_a_runtime_of_a_version_is_in_use(self):
+    def test_runtimes_of_versions_cannot_be_deleted(self):
         runtime = self.call('POST', status=201)['runtime_id']
-        other = self.api.runtime()
+        new_runtime = self.api.runtime()
         self.api.db.write(lambda tx: tx.exec_driver_sql(
-            f"UPDATE functions SET runtime_id = '{other}'"))
+            f"UPDATE functions SET runtime_id = '{new_runtime}'"))
         answer = self.api.request('DELETE', f'/v1/runtimes/{runtime}')
         self.assertEqual(403, answer.status_int)
 
 
 class TestProjects(base.BaseTestCase):
-    """Versions of another project's functions."""
+    """Versions of functions of another project."""
 
     def setUp(self):
         super().setUp()
@@ -260,21 +260,21 @@ class TestProjects(base.BaseTestCase):
             method, self.path + path, body, X_Project_Id=project,
             X_Roles=role).status_int
 
-    def test_who_may(self):
+    def test_access_of_members_and_admins(self):
         body = {'description': 'x'}
-        for method, path, sent, good in (
+        for method, path, request, expected in (
                 ('GET', '', None, 200), ('GET', '/1', None, 200),
                 ('GET', '/1?download=true', None, 200),
                 ('GET', '/1/references', None, 200),
                 ('PUT', '/1', body, 200)):
-            self.assertEqual(good, self.status(
-                method, path, 'p', 'member', sent))
+            self.assertEqual(expected, self.status(
+                method, path, 'p', 'member', request))
             self.assertEqual(404, self.status(
-                method, path, 'q', 'member', sent), (method, path))
-            self.assertEqual(good, self.status(
-                method, path, 'q', 'admin', sent), (method, path))
+                method, path, 'q', 'member', request), (method, path))
+            self.assertEqual(expected, self.status(
+                method, path, 'q', 'admin', request), (method, path))
 
-    def test_only_the_owner(self):
+    def test_only_owners_create_and_delete(self):
         for method, path in (('POST', ''), ('DELETE', '/1')):
             for role in ('member', 'admin'):
                 self.assertEqual(404, self.status(method, path, 'q', role))
@@ -282,7 +282,7 @@ class TestProjects(base.BaseTestCase):
         self.assertEqual(201, self.status('POST', '', 'p', 'member'))
         self.assertEqual(204, self.status('DELETE', '/1', 'p', 'member'))
 
-    def test_scaling_is_for_admins(self):
+    def test_only_admins_scale(self):
         for verb in ('scale_up', 'scale_down', 'detach'):
             path = f'/1/{verb}'
             self.assertEqual(403, self.status('POST', path, 'p', 'member'))

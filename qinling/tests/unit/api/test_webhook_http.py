@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``/v1/webhooks/{id}/invoke``: what senders see."""
+"""``/v1/webhooks/{id}/invoke`` as senders see it."""
 
 import io
 import json
@@ -17,78 +17,84 @@ from qinling.states import ExecutionStatus
 from qinling.tests.unit.api import cases
 
 ALL = '/v1/webhooks'
-METHODS = ('POST', 'GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS')
-MOST = 2048
+METHODS = ('POST', 'GET', 'PUT', 'PATCH', 'DELETE')
+MAX_BYTES = 2048
 EXECUTION = 'X-Qinling-Execution-Id'
 
 
 class DeliveryTest(cases.ApiTest):
     GROUPS = {'secrets': {'encryption_keys': [secrets.new_key()]},
-              'webhooks': {'max_body_size': MOST, 'rate_limit': '50/hour'}}
+              'webhooks': {'max_body_size': MAX_BYTES,
+                           'rate_limit': '50/hour'}}
 
     def setUp(self):
         super().setUp()
         self.function = self.api.function().id
 
     def webhook(self, **values):
-        """The path of a new webhook."""
+        """Return the path of a new webhook."""
         row = self.call('POST', ALL, {'function_id': self.function,
                                       **values}, 201)
         return f'{ALL}/{row["id"]}/invoke'
 
     def send(self, path, data=None, status=202, method='POST', **kwargs):
-        """The row of the execution of a delivery that is accepted."""
+        """Return the execution row of an accepted delivery."""
         answer = self.api.request(method, path, data, **kwargs)
         self.assertEqual(status, answer.status_int, answer.text)
         return self.api.row(models.Execution, answer.headers[EXECUTION])
 
-    def refused(self, path):
-        """How many deliveries are counted as refused."""
+    def count_rejections(self, path):
+        """Return the number of counted rejections."""
         self.api.services.close()
         return self.call('GET', path.removesuffix('/invoke'))['refused']
 
 
 class TestAsync(DeliveryTest):
-    def test_the_answer(self):
+    def test_answer_has_the_execution_id(self):
         answer = self.api.request('POST', self.webhook())
         self.assertEqual(202, answer.status_int)
         self.assertEqual({'execution_id': answer.headers[EXECUTION]},
                          answer.json)
         self.assertEqual('application/json', answer.content_type)
 
-    def test_any_method(self):
+    def test_methods(self):
         path = self.webhook(payload='request')
         for method in METHODS:
             row = self.send(path, b'x', method=method)
             self.assertEqual(method, json.loads(row.input)['method'])
 
-    def test_methods_that_run_nothing(self):
+    def test_other_methods_run_no_function(self):
         path = self.webhook()
         answer = self.api.request('HEAD', path)
         self.assertEqual((200, b''), (answer.status_int, answer.body))
+        answer = self.api.request('OPTIONS', path, headers={
+            'Origin': 'https://app.example',
+            'Access-Control-Request-Method': 'POST'})
+        self.assertEqual((204, b''), (answer.status_int, answer.body))
+        self.assertIn('POST', answer.allow)
         for method in ('TRACE', 'X-ANY', 'CONNECT'):
             answer = self.api.request(method, path)
             self.assertEqual(405, answer.status_int)
-            self.assertEqual(sorted((*METHODS, 'HEAD')),
+            self.assertEqual(sorted((*METHODS, 'HEAD', 'OPTIONS')),
                              sorted(answer.allow))
         self.assertEqual([], self.engine.calls)
 
-    def test_whatever_is_accepted(self):
+    def test_accept_header_is_ignored(self):
         path = self.webhook()
         for accept in ('text/html', '*/*', 'image/png', '', 'x'):
             self.send(path, Accept=accept)
 
-    def test_whoever_asks(self):
+    def test_identity_headers_are_ignored(self):
         self.send(self.webhook(), X_Auth_Token='x', Authorization='x',
                   X_Roles='x', X_Project_Id='other')
 
-    def test_slashes(self):
+    def test_trailing_slash_is_ignored(self):
         self.send(self.webhook() + '/')
 
     def test_content_types(self):
         path = self.webhook()
         form, kind = cases.multipart({'a': '1'}, b'\xff\0')
-        for data, sent, expected in (
+        for data, content_type, expected in (
                 (b'{"a": 1}', 'application/json', {'a': 1}),
                 (b'{"a": 1', 'application/json', {}),
                 (b'[1]', 'application/json', {}), (b'a=1', cases.FORM,
@@ -96,37 +102,50 @@ class TestAsync(DeliveryTest):
                 (b'a=1', 'text/plain', {}), (b'<a/>', 'text/xml', {}),
                 (b'\xff', 'text/plain; charset=x', {}), (b'', '', {}),
                 (b'x', 'nonsense', {})):
-            row = self.send(path, data, kind=sent)
-            self.assertEqual(expected, json.loads(row.input), sent)
+            row = self.send(path, data, kind=content_type)
+            self.assertEqual(expected, json.loads(row.input), content_type)
         row = self.send(path, form, kind=kind)
         self.assertEqual(('1', 'x.zip'), (
             json.loads(row.input)['a'],
             json.loads(row.input)['package']['filename']))
 
-    def test_the_query(self):
+    def test_query(self):
         row = self.send(self.webhook() + '?a=1&a=2&id=3&limit=x&%C3%BC=%00')
         self.assertEqual({'a': ['1', '2'], 'limit': 'x', 'ü': '\0'},
                          json.loads(row.input))
-        self.fault(400, 'UTF-8', 'POST', self.webhook() + '?a=%FF')
+        row = self.send(self.webhook() + '?a=caf%E9')
+        self.assertEqual({'a': 'café'}, json.loads(row.input))
 
-    def test_positional(self):
+    def test_positional_input(self):
         row = self.send(self.webhook() + '?__function_input=x')
         self.assertEqual('x', self.call(
             'GET', f'/v1/executions/{row.id}')['input'])
 
-    def test_the_request(self):
+    def test_request_payload(self):
         row = self.send(
             self.webhook(payload='request') + '?a=1', b'{"b": 2}',
-            X_Any='thing', Authorization='Bearer x')
-        found = json.loads(row.input)
+            X_Any='thing', Authorization='Bearer x', Cookie='a=b',
+            X_Auth_Token='t')
+        payload = json.loads(row.input)
         self.assertEqual(
             ('POST', {'a': ['1']}, '{"b": 2}', False),
-            tuple(found[key] for key in ('method', 'query', 'body',
-                                         'is_base64')))
+            tuple(payload[key] for key in ('method', 'query', 'body',
+                                           'is_base64')))
         for name, value in (('x-any', 'thing'), ('host', 'localhost:80'),
-                            ('authorization', 'Bearer x'),
                             ('content-type', 'application/json')):
-            self.assertEqual(value, found['headers'][name])
+            self.assertEqual(value, payload['headers'][name])
+        self.assertNotIn('Bearer', row.input)
+        for name in ('authorization', 'cookie', 'x-auth-token'):
+            self.assertNotIn(name, payload['headers'])
+
+    def test_operators_may_pass_credentials(self):
+        self.api.conf.set_override(
+            'passed_credentials', ['authorization'], 'webhooks')
+        row = self.send(self.webhook(payload='request'),
+                        Authorization='Bearer x', Cookie='a=b')
+        headers = json.loads(row.input)['headers']
+        self.assertEqual('Bearer x', headers['authorization'])
+        self.assertNotIn('cookie', headers)
 
     def test_hostile_headers(self):
         path = self.webhook(payload='request')
@@ -134,36 +153,37 @@ class TestAsync(DeliveryTest):
             self.send(path, X_Any=value, Content_Type=value)
 
 
-class TestRefused(DeliveryTest):
-    def test_bodies_that_are_too_large(self):
+class TestRejections(DeliveryTest):
+    def test_large_bodies_return_413(self):
         path = self.webhook()
-        self.send(path, b'x' * MOST, kind='text/plain')
-        self.fault(413, f'at most {MOST} bytes', 'POST', path,
-                   b'x' * (MOST + 1), kind='text/plain')
-        self.assertEqual(1, self.refused(path))
+        self.send(path, b'x' * MAX_BYTES, kind='text/plain')
+        self.fault(413, f'at most {MAX_BYTES} bytes', 'POST', path,
+                   b'x' * (MAX_BYTES + 1), kind='text/plain')
+        self.assertEqual(1, self.count_rejections(path))
 
-    def test_they_are_not_read(self):
+    def test_large_bodies_are_not_read(self):
         path = self.webhook()
-        for made in (cases.chunked, cases.sized):
-            stream = io.BytesIO(b'x' * (MOST * 100))
-            more = (MOST * 100,) if made is cases.sized else ()
-            answer = made(path, 'POST', 'text/plain', stream,
-                          *more).get_response(self.api.app)
+        for create_request in (cases.chunked_request, cases.sized_request):
+            stream = io.BytesIO(b'x' * (MAX_BYTES * 100))
+            length = ((MAX_BYTES * 100,)
+                      if create_request is cases.sized_request else ())
+            answer = create_request(path, 'POST', 'text/plain', stream,
+                                    *length).get_response(self.api.app)
             self.decode(answer, 413)
             self.assertLessEqual(stream.tell(), body.CHUNK_BYTES)
 
-    def test_lengths_that_are_none(self):
+    def test_invalid_content_lengths_return_400(self):
         path = self.webhook()
         for length in ('x', '-1'):
-            answer = cases.sized(path, 'POST', 'text/plain', b'x',
-                                 length).get_response(self.api.app)
+            answer = cases.sized_request(path, 'POST', 'text/plain', b'x',
+                                         length).get_response(self.api.app)
             self.decode(answer, 400)
-        answer = cases.sized(path, 'POST', 'text/plain', b'x',
-                             5).get_response(self.api.app)
+        answer = cases.sized_request(path, 'POST', 'text/plain', b'x',
+                                     5).get_response(self.api.app)
         self.decode(answer, 400)
-        self.assertEqual(3, self.refused(path))
+        self.assertEqual(3, self.count_rejections(path))
 
-    def test_the_rate(self):
+    def test_rate_limit(self):
         path = self.webhook()
         for _ in range(50):
             self.send(path)
@@ -173,24 +193,24 @@ class TestRefused(DeliveryTest):
         self.assertGreater(wait, 0)
         self.assertIn(f'in {wait} seconds', answer.json['faultstring'])
 
-    def test_signatures(self):
+    def test_missing_signatures_return_401(self):
         path = self.webhook(signature='standard')
         for method in METHODS:
             self.fault(401, 'no signature of the form standard', method,
                        path, b'x')
-        self.assertEqual(len(METHODS), self.refused(path))
+        self.assertEqual(len(METHODS), self.count_rejections(path))
         self.assertEqual(200, self.api.request('HEAD', path).status_int)
 
-    def test_input_that_cannot_be_kept(self):
+    def test_invalid_input_is_refused(self):
         path = self.webhook()
         self.fault(400, 'Unicode', 'POST', path,
                    b'{"__function_input": "\\udfff"}')
 
-    def test_a_runtime_that_does_not_serve(self):
+    def test_unavailable_runtimes_return_409(self):
         path = self.webhook()
         runtime = self.api.row(models.Function, self.function).runtime_id
         self.api.db.write(lambda tx: crud.update(
-            tx, models.Runtime, runtime, {'status': 'upgrading'}))
+            tx, models.Runtime, runtime, {'status': 'error'}))
         self.fault(409, f'Runtime {runtime} is not available', 'POST', path)
 
 
@@ -199,29 +219,29 @@ class TestSync(DeliveryTest):
         super().setUp()
         self.path = self.webhook(sync=True)
 
-    def end(self, status, output, reason=None, **members):
-        """Let executions end with a status and an output."""
+    def finish_with(self, status, output, reason=None, **members):
+        """Let executions finish with a status and an output."""
         self.engine.answers['run'] = lambda message, _: lifecycle.finish(
             self.api.db, message.id, records.Outcome(
                 status, json.dumps({'output': output, **members}),
                 reason=reason))
 
-    def ask(self, output, **kwargs):
-        """The answer when the function returns something."""
-        self.end(ExecutionStatus.SUCCESS, output, duration=0.1)
+    def invoke_returning(self, output, **kwargs):
+        """Return the answer of a function that returns the output."""
+        self.finish_with(ExecutionStatus.SUCCESS, output, duration=0.1)
         return self.api.request('POST', self.path, **kwargs)
 
-    def test_any_value_is_json(self):
+    def test_values_are_sent_as_json(self):
         for value in (None, 1, 1.5, 'text', [1], {}, {'a': 'ü'}, True,
                       {'status_code': 201, 'more': 1},
                       {'headers': {}, 'body': 'x'}):
-            answer = self.ask(value)
+            answer = self.invoke_returning(value)
             self.assertEqual((200, 'application/json', value), (
                 answer.status_int, answer.content_type, answer.json))
 
     def test_bodies(self):
         text = 'text/plain; charset=utf-8'
-        for value, more, data, kind in (
+        for value, fields, data, kind in (
                 ('ü', {}, 'ü'.encode(), text), ('', {}, b'', text),
                 (None, {}, b'', text), ([1], {}, b'[1]', 'application/json'),
                 ({'a': 1}, {}, b'{"a": 1}', 'application/json'),
@@ -231,7 +251,8 @@ class TestSync(DeliveryTest):
                 ('<p>', {'headers': {'content-type': 'text/html'}}, b'<p>',
                  'text/html'),
                 ('\ud800', {}, b'?', text)):
-            answer = self.ask({'status_code': 200, 'body': value, **more})
+            answer = self.invoke_returning({'status_code': 200, 'body': value,
+                                            **fields})
             self.assertEqual((200, data, kind), (
                 answer.status_int, answer.body,
                 answer.headers['Content-Type']))
@@ -240,13 +261,14 @@ class TestSync(DeliveryTest):
     def test_status_codes(self):
         for status in (200, 201, 204, 205, 301, 304, 400, 404, 418, 429, 500,
                        503, 599):
-            answer = self.ask({'status_code': status, 'body': 'x'})
+            answer = self.invoke_returning({'status_code': status,
+                                            'body': 'x'})
             self.assertEqual(status, answer.status_int)
             self.assertEqual(b'' if status in (204, 205, 304) else b'x',
                              answer.body)
 
     def test_headers(self):
-        answer = self.ask({'status_code': 302, 'headers': {
+        answer = self.invoke_returning({'status_code': 302, 'headers': {
             'Location': 'https://example.com/', 'X-Many': ['a', 'b'],
             'X-Number': 5, 'X-Text': 'a, b\tü'}})
         self.assertEqual('https://example.com/', answer.headers['Location'])
@@ -254,22 +276,23 @@ class TestSync(DeliveryTest):
         self.assertEqual(('5', 'a, b\tü'), (answer.headers['X-Number'],
                                             answer.headers['X-Text']))
 
-    def test_the_execution(self):
-        answer = self.ask(1)
+    def test_answer_names_the_execution(self):
+        answer = self.invoke_returning(1)
         row = self.api.row(models.Execution, answer.headers[EXECUTION])
         self.assertEqual((True, 'success'), (row.sync, row.status))
 
-    def test_pages_are_strangers_to_the_service(self):
-        answer = self.ask({'status_code': 200, 'body': '<script>', 'headers': {
-            'Content-Type': 'text/html', 'Content-Security-Policy': '',
-            'X-Content-Type-Options': 'sniff'}})
+    def test_html_is_sandboxed(self):
+        answer = self.invoke_returning(
+            {'status_code': 200, 'body': '<script>', 'headers': {
+                'Content-Type': 'text/html', 'Content-Security-Policy': '',
+                'X-Content-Type-Options': 'sniff'}})
         policy, = answer.headers.getall('Content-Security-Policy')
         self.assertTrue(policy.startswith('sandbox '))
         self.assertNotIn('allow-same-origin', policy)
         self.assertEqual(['nosniff'], answer.headers.getall(
             'X-Content-Type-Options'))
 
-    def test_what_is_no_answer(self):
+    def test_invalid_answers_return_502(self):
         for words, output in (
                 ('status_code must be', {'status_code': 199}),
                 ('status_code must be', {'status_code': 600}),
@@ -292,57 +315,58 @@ class TestSync(DeliveryTest):
                 ('no header may have', {'headers': {'a': '😀'}}),
                 ('not base64', {'body': 'x', 'is_base64': True}),
                 ('not base64', {'body': 'ü', 'is_base64': True})):
-            answer = self.ask({'status_code': 200, **output})
+            answer = self.invoke_returning({'status_code': 200, **output})
             self.decode(answer, 502)
             self.assertIn(words, answer.json['faultstring'])
             self.assertIn(answer.headers[EXECUTION],
                           answer.json['faultstring'])
 
-    def test_headers_that_are_not_for_functions(self):
+    def test_reserved_headers_return_502(self):
         for name in ('Connection', 'transfer-encoding', 'Content-Length',
                      'Upgrade', 'TE', 'Trailer', 'Keep-Alive',
                      'Proxy-Authenticate', 'Set-Cookie', EXECUTION,
                      'Strict-Transport-Security'):
-            answer = self.ask({'status_code': 200, 'headers': {name: 'x'}})
+            answer = self.invoke_returning({'status_code': 200,
+                                            'headers': {name: 'x'}})
             self.decode(answer, 502)
             self.assertIn(f'{name} is not for functions',
                           answer.json['faultstring'])
 
-    def test_a_function_that_fails(self):
-        secret = 'what a stranger need not know'
+    def test_failed_functions_return_502(self):
+        secret = 'an internal detail'
         for status in (ExecutionStatus.FAILED, ExecutionStatus.ERROR):
-            self.end(status, secret)
+            self.finish_with(status, secret)
             answer = self.api.request('POST', self.path)
             self.decode(answer, 502)
             self.assertIn(answer.headers[EXECUTION],
                           answer.json['faultstring'])
             self.assertNotIn(secret, answer.text)
 
-    def test_a_function_that_takes_too_long(self):
-        self.end(ExecutionStatus.FAILED, agent_outcome.TIMEOUT,
-                 ExecutionReason.TIMEOUT)
+    def test_timeouts_return_504(self):
+        self.finish_with(ExecutionStatus.FAILED, agent_outcome.TIMEOUT,
+                         ExecutionReason.TIMEOUT)
         answer = self.api.request('POST', self.path)
         self.decode(answer, 504)
         self.assertIn('longer than the function may',
                       answer.json['faultstring'])
 
-    def test_no_engine(self):
+    def test_missing_engine_returns_503(self):
         self.engine.answers['run'] = exception.Unavailable(reason='none')
         self.decode(self.api.request('POST', self.path), 503)
 
-    def test_a_repeat(self):
-        """The first answer, whatever the function would return now."""
-        answers = [self.ask({'status_code': 201, 'body': text},
-                            Idempotency_Key='k') for text in 'ab']
+    def test_repeats_return_the_first_answer(self):
+        """Check that repeats ignore later output of the function."""
+        answers = [self.invoke_returning({'status_code': 201, 'body': text},
+                                         Idempotency_Key='k') for text in 'ab']
         self.assertEqual([(201, b'a')] * 2, [
-            (each.status_int, each.body) for each in answers])
+            (answer.status_int, answer.body) for answer in answers])
         self.assertEqual([None, 'true'], [
-            each.headers.get('Idempotent-Replayed') for each in answers])
+            answer.headers.get('Idempotent-Replayed') for answer in answers])
         self.assertEqual(1, self.engine.verbs().count('run'))
 
 
 class TestRepeats(DeliveryTest):
-    def test_deliveries(self):
+    def test_idempotency_headers(self):
         path = self.webhook()
         for name in ('Idempotency_Key', 'Webhook_Id', 'X_GitHub_Delivery'):
             first, second = (self.api.request(
@@ -352,12 +376,12 @@ class TestRepeats(DeliveryTest):
                 second.status_int, second.headers['Idempotent-Replayed']))
         self.assertEqual(3, len(self.engine.calls))
 
-    def test_another_request(self):
+    def test_other_request_with_a_used_key_is_refused(self):
         path = self.webhook()
         self.send(path, b'x', Idempotency_Key='k')
-        for other in ({'body': b'y'}, {'method': 'PUT', 'body': b'x'}):
-            self.fault(422, 'use a new key', other.get('method', 'POST'),
-                       path, other['body'], Idempotency_Key='k')
+        for change in ({'body': b'y'}, {'method': 'PUT', 'body': b'x'}):
+            self.fault(422, 'use a new key', change.get('method', 'POST'),
+                       path, change['body'], Idempotency_Key='k')
         self.fault(422, 'use a new key', 'POST', f'{path}?a=1', b'x',
                    Idempotency_Key='k')
-        self.assertEqual(3, self.refused(path))
+        self.assertEqual(3, self.count_rejections(path))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``/v1/webhooks``: what their owners do with them."""
+"""``/v1/webhooks`` as owners see it."""
 
 import json
 
@@ -8,11 +8,11 @@ from qinling.db import models
 from qinling.tests.unit.api import cases
 
 ALL = '/v1/webhooks'
-#: What the old client reads, in every answer.
-OLD = {'id', 'function_alias', 'function_id', 'function_version',
-       'description', 'project_id', 'created_at', 'updated_at',
-       'webhook_url'}
-KEYS = OLD | {'sync', 'payload', 'signature', 'previous_until', 'refused'}
+#: Keys that the old client reads.
+OLD_KEYS = {'id', 'function_alias', 'function_id', 'function_version',
+            'description', 'project_id', 'created_at', 'updated_at',
+            'webhook_url'}
+KEYS = OLD_KEYS | {'sync', 'payload', 'signature', 'previous_until', 'refused'}
 SECRET = 'a secret of a sender'
 
 
@@ -32,7 +32,7 @@ class WebhookTest(cases.ApiTest):
             body.setdefault('function_id', self.function)
         return self.call('POST', ALL, body, status)
 
-    def one(self, row, suffix=''):
+    def url(self, row, suffix=''):
         return f'{ALL}/{row["id"]}{suffix}'
 
 
@@ -48,12 +48,12 @@ class TestCreate(WebhookTest):
                 'description', 'sync', 'payload', 'signature',
                 'previous_until', 'refused', 'secret', 'project_id',
                 'updated_at')))
-        shown = self.call('GET', self.one(row))
+        webhook = self.call('GET', self.url(row))
         del row['secret']
-        self.assertEqual(row, shown)
+        self.assertEqual(row, webhook)
 
-    def test_as_the_old_client_does(self):
-        """With explicit nulls."""
+    def test_create_by_the_old_client(self):
+        """Send explicit nulls."""
         for body, expected in (
                 ({'function_id': self.function, 'function_version': None,
                   'function_alias': None}, (self.function, 0, None)),
@@ -66,16 +66,16 @@ class TestCreate(WebhookTest):
             self.assertEqual(expected, (
                 row['function_id'], row['function_version'],
                 row['function_alias']))
-            self.assertLessEqual(OLD, set(row))
+            self.assertLessEqual(OLD_KEYS, set(row))
 
-    def test_everything(self):
-        sent = {'function_version': 1, 'description': 'naïve 😀',
-                'sync': True, 'payload': 'request', 'signature': 'github',
-                'secret': SECRET}
-        row = self.create(**sent)
-        self.assertEqual(sent, {key: row[key] for key in sent})
+    def test_all_fields(self):
+        fields = {'function_version': 1, 'description': 'naïve 😀',
+                  'sync': True, 'payload': 'request', 'signature': 'github',
+                  'secret': SECRET}
+        row = self.create(**fields)
+        self.assertEqual(fields, {key: row[key] for key in fields})
 
-    def test_what_is_wrong(self):
+    def test_invalid_webhooks_are_refused(self):
         for words, body in (
                 ('Either function_alias or function_id', {
                     'function_id': None}),
@@ -98,17 +98,17 @@ class TestCreate(WebhookTest):
             self.fault(400, words, 'POST', ALL, body)
         self.assertEqual([], self.call('GET', ALL)['webhooks'])
 
-    def test_what_is_not_there(self):
+    def test_unknown_targets_return_404(self):
         for words, body in (
-                (f'Function not found [id={cases.NONE}]', {
-                    'function_id': cases.NONE}),
+                (f'Function not found [id={cases.UNKNOWN_ID}]', {
+                    'function_id': cases.UNKNOWN_ID}),
                 ('FunctionVersion not found', {
                     'function_id': self.function, 'function_version': 9}),
                 ('FunctionAlias not found [name=x]', {
                     'function_alias': 'x'})):
             self.fault(404, words, 'POST', ALL, body)
 
-    def test_without_a_key(self):
+    def test_signatures_need_an_encryption_key(self):
         self.api.conf.set_override('encryption_keys', [], group='secrets')
         self.api.restart()
         self.fault(503, 'the operator sets one in [secrets] encryption_keys',
@@ -118,47 +118,47 @@ class TestCreate(WebhookTest):
 
 
 class TestUrl(WebhookTest):
-    def url(self, **headers):
+    def create_url(self, **headers):
         row = self.call('POST', ALL, {'function_id': self.function}, 201,
                         **headers)
         listed = self.call('GET', ALL, **headers)['webhooks'][-1]
         self.assertEqual(row['webhook_url'], listed['webhook_url'])
         return row['webhook_url'].replace(row['id'], 'ID')
 
-    def test_of_the_request(self):
+    def test_url_uses_the_host_header(self):
         self.assertEqual('http://faas.example.com:7070/v1/webhooks/ID/invoke',
-                         self.url(Host='faas.example.com:7070'))
+                         self.create_url(Host='faas.example.com:7070'))
 
-    def test_proxies_are_believed_only_when_told_to(self):
+    def test_proxy_headers_need_an_option(self):
         claims = {'X_Forwarded_Proto': 'https', 'X_Forwarded_Host': 'a.b',
                   'Host': 'inner'}
         self.assertEqual('http://inner/v1/webhooks/ID/invoke',
-                         self.url(**claims))
+                         self.create_url(**claims))
         self.api.conf.set_override('enable_proxy_headers_parsing', True,
                                    group='api')
         self.api.restart()
         self.assertEqual('https://a.b/v1/webhooks/ID/invoke',
-                         self.url(**claims))
+                         self.create_url(**claims))
 
-    def test_of_the_operator(self):
+    def test_url_uses_the_configured_endpoint(self):
         for slash in ('', '/'):
             self.api.conf.set_override(
                 'qinling_endpoint', f'https://faas.example.com/qinling{slash}')
             self.api.restart()
             self.assertEqual(
                 'https://faas.example.com/qinling/v1/webhooks/ID/invoke',
-                self.url(Host='inner'))
+                self.create_url(Host='inner'))
 
-    def test_it_can_be_called(self):
+    def test_url_can_be_called(self):
         row = self.create()
         self.call('POST', row['webhook_url'].removeprefix(
             'http://localhost'), status=202)
 
 
 class TestChanges(WebhookTest):
-    def test_as_the_old_client_does(self):
+    def test_update_by_the_old_client(self):
         row = self.create()
-        changed = self.call('PUT', self.one(row), {
+        changed = self.call('PUT', self.url(row), {
             'function_id': None, 'function_version': '1',
             'description': None})
         self.assertEqual((self.function, 1, None), (
@@ -167,45 +167,45 @@ class TestChanges(WebhookTest):
         self.assertEqual(KEYS, set(changed))
         self.assertIsNotNone(changed['updated_at'])
 
-    def test_the_description_of_one_with_an_alias(self):
+    def test_update_of_the_description_keeps_the_alias(self):
         row = self.create(function_alias='prod')
-        changed = self.call('PUT', self.one(row), {
+        changed = self.call('PUT', self.url(row), {
             'function_id': None, 'function_version': None,
             'description': 'd'})
         self.assertEqual(('prod', None, None, 'd'), (
             changed['function_alias'], changed['function_id'],
             changed['function_version'], changed['description']))
 
-    def test_an_alias_and_back(self):
+    def test_update_between_function_and_alias(self):
         row = self.create()
-        for sent, expected in (
+        for fields, expected in (
                 ({'function_alias': 'prod'}, ('prod', None, None)),
                 ({'function_id': self.function}, (None, self.function, 0))):
-            changed = self.call('PUT', self.one(row), sent)
+            changed = self.call('PUT', self.url(row), fields)
             self.assertEqual(expected, (
                 changed['function_alias'], changed['function_id'],
                 changed['function_version']))
 
     def test_sync_and_payload(self):
         row = self.create()
-        sent = {'sync': True, 'payload': 'request'}
-        changed = self.call('PUT', self.one(row), sent)
-        self.assertEqual(sent, {key: changed[key] for key in sent})
+        fields = {'sync': True, 'payload': 'request'}
+        changed = self.call('PUT', self.url(row), fields)
+        self.assertEqual(fields, {key: changed[key] for key in fields})
 
-    def test_what_is_wrong(self):
+    def test_invalid_updates_are_refused(self):
         row = self.create(function_alias='prod')
         for status, words, body in (
                 (400, 'give function_id', {'function_version': 1}),
                 (400, 'Unknown attribute', {'signature': 'github'}),
                 (400, 'read only', {'refused': 0}),
                 (400, 'Unknown attribute', {'secret': SECRET}),
-                (404, 'Function not found', {'function_id': cases.NONE}),
+                (404, 'Function not found', {'function_id': cases.UNKNOWN_ID}),
                 (400, 'payload must be', {'payload': 'x'})):
-            self.fault(status, words, 'PUT', self.one(row), body)
+            self.fault(status, words, 'PUT', self.url(row), body)
 
     def test_etags(self):
         row = self.create()
-        path = self.one(row)
+        path = self.url(row)
         self.assertEqual('"1"', self.api.request('GET', path).headers['ETag'])
         self.call('PUT', path, {'description': 'd'}, If_Match='"1"')
         for method, suffix, body in (('PUT', '', {'description': 'e'}),
@@ -218,11 +218,11 @@ class TestChanges(WebhookTest):
 
     def test_delete(self):
         row = self.create()
-        self.call('DELETE', self.one(row), status=204)
+        self.call('DELETE', self.url(row), status=204)
         for method, suffix in (('GET', ''), ('DELETE', ''), ('PUT', ''),
                                ('POST', '/secret'), ('DELETE', '/secret'),
                                ('POST', '/invoke'), ('HEAD', '/invoke')):
-            answer = self.api.request(method, self.one(row, suffix), {})
+            answer = self.api.request(method, self.url(row, suffix), {})
             self.assertEqual(404, answer.status_int, (method, suffix))
 
     def test_ids(self):
@@ -233,51 +233,51 @@ class TestChanges(WebhookTest):
 
 
 class TestSecrets(WebhookTest):
-    def shown(self):
-        """All that is ever shown again."""
-        found = [self.call('GET', ALL)]
-        found += [self.call('GET', self.one(row))
-                  for row in found[0]['webhooks']]
-        return json.dumps(found)
+    def list_all(self):
+        """Return the JSON of the list and every webhook."""
+        answers = [self.call('GET', ALL)]
+        answers += [self.call('GET', self.url(row))
+                    for row in answers[0]['webhooks']]
+        return json.dumps(answers)
 
-    def test_shown_once(self):
+    def test_secrets_are_shown_once(self):
         row = self.create(signature='github')
         first = row['secret']
         self.assertGreater(len(first), 40)
-        row = self.call('POST', self.one(row, '/secret'), {})
+        row = self.call('POST', self.url(row, '/secret'), {})
         self.assertEqual(KEYS | {'secret'}, set(row))
         self.assertNotIn(row['secret'], (first, None))
         self.assertIsNotNone(row['previous_until'])
-        changed = self.call('PUT', self.one(row), {'description': 'd'})
+        changed = self.call('PUT', self.url(row), {'description': 'd'})
         for secret in (first, row['secret']):
-            self.assertNotIn(secret, self.shown() + json.dumps(changed))
-        kept = self.api.row(models.Webhook, row['id'])
-        for stored in (kept.secret, kept.previous_secret):
-            self.assertNotIn(stored, self.shown())
+            self.assertNotIn(secret, self.list_all() + json.dumps(changed))
+        stored_row = self.api.row(models.Webhook, row['id'])
+        for ciphertext in (stored_row.secret, stored_row.previous_secret):
+            self.assertNotIn(ciphertext, self.list_all())
 
-    def test_one_of_the_user(self):
+    def test_secret_chosen_by_the_user(self):
         row = self.create()
-        changed = self.call('POST', self.one(row, '/secret'), {
+        changed = self.call('POST', self.url(row, '/secret'), {
             'signature': 'stripe', 'secret': SECRET, 'overlap': '60'})
         self.assertEqual(('stripe', SECRET, None), (
             changed['signature'], changed['secret'],
             changed['previous_until']))
 
-    def test_an_empty_body(self):
+    def test_empty_body_keeps_the_signature(self):
         row = self.create(signature='slack')
         self.assertEqual('slack', self.call(
-            'POST', self.one(row, '/secret'))['signature'])
+            'POST', self.url(row, '/secret'))['signature'])
 
-    def test_forget(self):
+    def test_delete_secret(self):
         row = self.create(signature='github')
-        self.fault(401, 'no signature', 'POST', self.one(row, '/invoke'))
-        self.call('DELETE', self.one(row, '/secret'), status=204)
-        self.call('POST', self.one(row, '/invoke'), status=202)
-        self.assertIsNone(self.call('GET', self.one(row))['signature'])
+        self.fault(401, 'no signature', 'POST', self.url(row, '/invoke'))
+        self.call('DELETE', self.url(row, '/secret'), status=204)
+        self.call('POST', self.url(row, '/invoke'), status=202)
+        self.assertIsNone(self.call('GET', self.url(row))['signature'])
 
-    def test_what_is_wrong(self):
+    def test_invalid_secrets_are_refused(self):
         row = self.create()
-        path = self.one(row, '/secret')
+        path = self.url(row, '/secret')
         for words, body in (('no signature yet', {}),
                             ('overlap must be between 0 and 604800', {
                                 'signature': 'github', 'overlap': 604801}),
@@ -296,6 +296,6 @@ class TestList(WebhookTest):
                                 for row in page['webhooks']])
         self.assertEqual([KEYS] * 2, [set(row) for row in first['webhooks']])
 
-    def test_unknown_keys(self):
+    def test_unknown_query_keys_are_refused(self):
         self.fault(400, 'Unknown argument: "function_id"', 'GET',
                    f'{ALL}?function_id={self.function}')

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The application that a web server loads before it forks."""
+"""The application that web servers load before they fork."""
 
 import os
 import threading
 import types
+from unittest import mock
 
+import fixtures
 from oslotest import base
 
 from qinling.api import wsgi
@@ -14,30 +16,30 @@ from qinling.tests import databases
 class TestApplication(base.BaseTestCase):
     def setUp(self):
         super().setUp()
-        self.made = []
-        self.application = wsgi.Application(self.make)
+        self.pids = []
+        self.application = wsgi.Application(self.create_service)
 
-    def make(self):
-        self.made.append(os.getpid())
+    def create_service(self):
+        self.pids.append(os.getpid())
         return types.SimpleNamespace(
-            app=lambda environ, start: (os.getpid(), len(self.made)),
+            app=lambda environ, start: (os.getpid(), len(self.pids)),
             close=lambda: None)
 
-    def test_nothing_is_made_before_a_request(self):
-        self.assertEqual([], self.made)
+    def test_services_start_with_the_first_request(self):
+        self.assertEqual([], self.pids)
         for _ in range(2):
             self.assertEqual((os.getpid(), 1), self.application({}, None))
 
-    def test_requests_at_once_make_one(self):
+    def test_concurrent_requests_share_a_service(self):
         threads = [threading.Thread(target=self.application, args=({}, None))
                    for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(databases.PATIENCE)
-        self.assertEqual(1, len(self.made))
+        self.assertEqual(1, len(self.pids))
 
-    def test_a_child_makes_its_own(self):
+    def test_forked_processes_have_separate_services(self):
         self.application({}, None)
         reading, writing = os.pipe()
         child = os.fork()
@@ -51,18 +53,18 @@ class TestApplication(base.BaseTestCase):
         os.waitpid(child, 0)
         self.assertEqual((os.getpid(), 1), self.application({}, None))
 
-    def test_what_failed_is_tried_again(self):
+    def test_failed_starts_are_retried(self):
         faults = [ValueError('no bus')]
 
-        def make():
+        def create_service():
             if faults:
                 raise faults.pop()
-            return self.make()
-        application = wsgi.Application(make)
+            return self.create_service()
+        application = wsgi.Application(create_service)
         self.assertRaises(ValueError, application, {}, None)
         self.assertEqual((os.getpid(), 1), application({}, None))
 
-    def test_only_the_process_that_opened_it_closes(self):
+    def test_only_the_opening_process_closes(self):
         closed = []
         service = types.SimpleNamespace(close=lambda: closed.append(1))
         wsgi._close(service, os.getpid() + 1)
@@ -77,10 +79,23 @@ class TestConfiguration(base.BaseTestCase):
             [(name, text) for name, text in texts.items()], '.conf')))
 
     def test_files_and_a_directory(self):
-        found = self.files(one='[api]\nport = 1\nthreads = 3\n',
+        paths = self.files(one='[api]\nport = 1\nthreads = 3\n',
                            two='[api]\nport = 2\n')
-        conf = wsgi.configure({wsgi.FILES: f'{found["one"]};{found["two"]}'})
+        conf = wsgi.configure({wsgi.FILES: f'{paths["one"]};{paths["two"]}'})
         self.assertEqual((2, 3), (conf.api.port, conf.api.threads))
-        directory = os.path.dirname(found['two'])
+        directory = os.path.dirname(paths['two'])
         conf = wsgi.configure({wsgi.DIRECTORY: directory})
         self.assertIn(conf.api.port, (1, 2))
+
+    def test_missing_authentication_is_logged(self):
+        for options, words in (
+                ('', 'everyone who can reach'),
+                ('allow_noauth_on_network = true', None),
+                ('auth_strategy = http_basic', None)):
+            log = self.useFixture(fixtures.FakeLogger('qinling.api.wsgi'))
+            paths = self.files(noauth=f'[api]\n{options}\n')
+            with mock.patch.object(wsgi, 'Service'), mock.patch.dict(
+                    os.environ, {wsgi.FILES: paths['noauth']}):
+                wsgi.create_service()
+            self.assertIn(words or '', log.output)
+            self.assertEqual(words is None, not log.output, options)

@@ -35,7 +35,8 @@ class TestAccess(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         for name in os.environ:
-            if name.startswith(('OS_', 'QINLING_')):
+            if name.startswith(('OS_', 'QINLING_')) or name.lower(
+                    ).endswith('_proxy'):
                 self.useFixture(fixtures.EnvironmentVariable(name))
         home = self.useFixture(fixtures.TempDir()).path
         path = pathlib.Path(home) / 'clouds.yaml'
@@ -45,35 +46,49 @@ class TestAccess(base.BaseTestCase):
     def setenv(self, name, value):
         self.useFixture(fixtures.EnvironmentVariable(name, value))
 
-    def adapter(self, *words):
-        """Return the adapter that sends the requests of a command."""
+    def sender(self, *words):
+        """Return the sender of the requests of a command."""
         app = shell.Shell(list(words))
         app.options = app.parser.parse_args(words)
         app.initialize_app([])
         client = app.client_manager.function_engine
-        return client.runtimes._transport._adapter
+        return client.runtimes._transport._sender
+
+    def adapter(self, *words):
+        """Return the adapter of keystoneauth1 of a command."""
+        return self.sender(*words).adapter
 
     def test_default_endpoint(self):
+        self.assertEqual('http://127.0.0.1:7070', self.sender().endpoint)
+
+    def test_proxy(self):
+        """Prove that requests through proxies use the other sender."""
+        self.setenv('http_proxy', 'http://proxy.test')
         self.assertEqual('http://127.0.0.1:7070',
                          self.adapter().get_endpoint())
 
     def test_url(self):
         self.setenv('QINLING_URL', 'http://a.test')
-        self.assertEqual('http://a.test', self.adapter().get_endpoint())
-        self.assertEqual('http://b.test', self.adapter(
-            '--qinling-url', 'http://b.test').get_endpoint())
+        self.assertEqual('http://a.test', self.sender().endpoint)
+        self.assertEqual('http://b.test', self.sender(
+            '--qinling-url', 'http://b.test').endpoint)
 
     def test_endpoint_without_authentication(self):
         self.setenv('OS_AUTH_TYPE', 'none')
         self.setenv('OS_ENDPOINT', 'http://a.test')
-        self.assertEqual('http://a.test', self.adapter().get_endpoint())
+        self.assertEqual('http://a.test', self.sender().endpoint)
+        self.assertEqual('http://b.test', self.sender(
+            '--os-endpoint=http://b.test').endpoint)
 
     def test_http_basic(self):
-        adapter = self.adapter('--os-auth-type', 'http_basic',
-                               '--os-username', 'ada', '--os-password', 'b')
-        self.assertEqual('http://127.0.0.1:7070', adapter.get_endpoint())
+        words = ('--os-auth-type', 'http_basic', '--os-username', 'ada',
+                 '--os-password', 'b')
+        sender = self.sender(*words)
+        self.assertEqual('http://127.0.0.1:7070', sender.endpoint)
+        self.assertEqual('Basic YWRhOmI=', sender.headers['authorization'])
+        self.setenv('HTTP_PROXY', 'http://proxy.test')
         self.assertEqual({'Authorization': 'Basic YWRhOmI='},
-                         adapter.session.get_auth_headers())
+                         self.adapter(*words).session.get_auth_headers())
 
     def test_keystone_of_the_environment(self):
         for name, value in (('AUTH_URL', 'http://keystone.test/v3'),
@@ -98,10 +113,15 @@ class TestAccess(base.BaseTestCase):
         self.assertIsNone(adapter.endpoint_override)
 
     def test_certificates(self):
-        self.assertIs(True, self.adapter().session.verify)
-        self.assertIs(False, self.adapter('--insecure').session.verify)
-        self.assertEqual('ca.pem', self.adapter(
-            '--os-cacert', 'ca.pem').session.verify)
+        words = ('--os-auth-type', 'admin_token', '--os-token', 't',
+                 '--os-endpoint', 'http://a.test')
+        for find, options in (
+                (lambda *words: self.sender(*words).verify, ()),
+                (lambda *words: self.adapter(*words).session.verify, words)):
+            self.assertIs(True, find(*options))
+            self.assertIs(False, find(*options, '--insecure'))
+            self.assertEqual('ca.pem', find(
+                *options, '--os-cacert', 'ca.pem'))
 
     def test_mistakes(self):
         error = self.assertRaises(exceptions.ClientError, self.adapter,

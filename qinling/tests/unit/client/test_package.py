@@ -4,6 +4,7 @@
 import io
 import os
 import pathlib
+import stat
 import zipfile
 
 import fixtures
@@ -11,6 +12,7 @@ from oslotest import base
 
 from qinling.client import exceptions
 from qinling.client import package
+from qinling.runtimes import agent_archive
 
 
 class TestCreateArchive(base.BaseTestCase):
@@ -81,6 +83,80 @@ class TestCreateArchive(base.BaseTestCase):
         (self.root / package.IGNORE).write_text('link\n')
         self.write(main_py='1')
         self.assertEqual(['main.py'], self.names(self.root))
+
+    def test_link_inside(self):
+        self.write(lib__a_py='1')
+        (self.root / 'main.py').symlink_to('lib/a.py')
+        (self.root / 'lib' / 'up').symlink_to('..')
+        (self.root / 'store').symlink_to('lib')
+        data = package.create_archive([self.root])
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            self.assertEqual(
+                {'lib/a.py': b'1', 'lib/up': b'..', 'main.py': b'1',
+                 'store': b'lib'},
+                {name: archive.read(name) for name in archive.namelist()})
+            modes = {info.filename: info.external_attr >> 16
+                     for info in archive.infolist()}
+        self.assertTrue(stat.S_ISLNK(modes['store']))
+        self.assertTrue(stat.S_ISREG(modes['main.py']))
+        limits = agent_archive.Limits(9, 9, None)
+        self.assertEqual('lib', agent_archive.Archive(
+            io.BytesIO(data), limits).tree['store'].target)
+
+    def test_absolute_link_inside(self):
+        self.write(lib__a_py='1')
+        (self.root / 'link').symlink_to(self.root / 'lib')
+        self.assertEqual(b'lib', self.read('link', self.root))
+
+    def read(self, name, *paths, report=None):
+        """Return the content of a file in a package."""
+        data = package.create_archive(paths, report)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return archive.read(name)
+
+    def test_links_out(self):
+        self.write(lib__a_py='1')
+        (self.root / 'link').symlink_to('..')
+        self.assertIn('outside the package', self.create_error(self.root))
+
+    def test_link_to_a_file_outside(self):
+        self.write(lib__a_py='1', app__main_py='2')
+        (self.root / 'app' / 'a.py').symlink_to('../lib/a.py')
+        sentences = []
+        self.assertEqual(b'1', self.read('a.py', self.root / 'app',
+                                         report=sentences.append))
+        sentence, = sentences
+        self.assertIn(f'a link to {self.root / "lib" / "a.py"}', sentence)
+
+    def test_several_directories(self):
+        self.write(lib__a_py='1', shared__deep__b_py='2', main_py='3')
+        self.assertEqual(
+            ['lib/a.py', 'main.py', 'shared/deep/b.py'],
+            self.names(*(self.root / name
+                         for name in ('lib', 'main.py', 'shared'))))
+
+    def test_rules_of_several_directories(self):
+        self.write(lib__a_py='1', lib__a_log='2', main_py='3')
+        (self.root / 'lib' / package.IGNORE).write_text('*.log\n')
+        self.assertEqual(['lib/a.py', 'main.py'], self.names(
+            self.root / 'lib', self.root / 'main.py'))
+
+    def test_link_to_another_directory(self):
+        self.write(lib__a_py='1', app__main_py='2')
+        (self.root / 'app' / 'shared').symlink_to(self.root / 'lib')
+        paths = self.root / 'app', self.root / 'lib'
+        self.assertEqual(b'../lib', self.read('app/shared', *paths))
+        error = self.create_error(self.root / 'app')
+        self.assertIn(f'--file {self.root / "lib"}', error)
+
+    def test_names_that_no_package_can_contain(self):
+        for name, words in ((b'a\\b', 'contains a backslash'),
+                            (b'\xff', 'not text in UTF-8')):
+            path = os.path.join(os.fsencode(self.root), name)
+            with open(path, 'w'):
+                pass
+            self.assertIn(words, self.create_error(self.root))
+            os.unlink(path)
 
     def test_special_file(self):
         os.mkfifo(self.root / 'pipe')

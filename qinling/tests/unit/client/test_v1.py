@@ -82,7 +82,7 @@ class TestWaiting(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        self.slept = self.useFixture(
+        self.sleep = self.useFixture(
             base.fixtures.MockPatchObject(nouns.time, 'sleep')).mock
 
     def executions(self, *statuses):
@@ -92,7 +92,7 @@ class TestWaiting(base.BaseTestCase):
     def test_until_the_end(self):
         executions = self.executions('running', 'running', 'failed')
         self.assertEqual('failed', executions.wait(ID)['status'])
-        self.assertEqual(2, self.slept.call_count)
+        self.assertEqual(2, self.sleep.call_count)
 
     def test_timeout(self):
         executions = self.executions('running', 'running')
@@ -105,7 +105,7 @@ class TestWaiting(base.BaseTestCase):
     def test_pauses_grow(self):
         executions = self.executions(*['running'] * 20, 'success')
         executions.wait(ID)
-        pauses = [call.args[0] for call in self.slept.call_args_list]
+        pauses = [call.args[0] for call in self.sleep.call_args_list]
         self.assertEqual(sorted(pauses), pauses)
         self.assertEqual(nouns.POLL_SECONDS, (pauses[0], pauses[-1]))
 
@@ -123,5 +123,6 @@ class TestWebhooks(base.BaseTestCase):
         server = stub.Server(stub.answer(
             201, 'gemäß', **{'X-Qinling-Execution-Id': ID}))
         self.assertEqual(
-            {'status_code': 201, 'execution_id': ID, 'output': 'gemäß'},
+            {'status_code': 201, 'execution_id': ID, 'output': 'gemäß',
+             'content': 'gemäß'.encode(), 'content_type': None},
             server.client().webhooks.invoke('w'))

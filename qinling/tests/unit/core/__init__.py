@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What functions, runtimes and executions are and what may happen to them."""
+"""Unit tests of functions, runtimes, executions and triggers."""

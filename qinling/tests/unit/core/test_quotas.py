@@ -20,7 +20,7 @@ class QuotaTest(base.BaseTestCase):
         self.ctx = fixtures.caller()
         self.function = self.core.function().id
 
-    def limit(self, **limits):
+    def set_limits(self, **limits):
         self.services.quotas.update(self.ctx.project_id, limits)
 
     def fire(self, **values):
@@ -50,14 +50,14 @@ class TestWalk(QuotaTest):
         }
         self.assertEqual(set(quotas.RESOURCES), set(requests))
         for name, request in requests.items():
-            self.limit(**{name: 0})
+            self.set_limits(**{name: 0})
             error = self.assertRaises(
                 (exception.QuotaExceeded, exception.StorageQuotaExceeded),
                 request)
             self.assertIn(f'Quota exceeded for {name}: ', str(error))
             self.assertEqual(413 if name == 'storage_bytes' else 403,
                              error.http_code)
-            self.limit(**{name: -1})
+            self.set_limits(**{name: -1})
             request()
 
 
@@ -68,18 +68,18 @@ class TestExecutions(QuotaTest):
         self.core.conf.set_override(
             'concurrent_executions', 0, group='quota')
         self.assertRaises(exception.QuotaExceeded, self.fire)
-        self.limit(concurrent_executions=1)
+        self.set_limits(concurrent_executions=1)
         self.assertEqual('success', self.fire().status)
 
     def test_ended_executions_do_not_count(self):
-        self.limit(concurrent_executions=1)
+        self.set_limits(concurrent_executions=1)
         for sync in (True, False):
             self.fire(sync=sync)
         self.assertRaises(exception.QuotaExceeded, self.fire)
         self.assertEqual(2, self.count_executions())
 
     def test_rejected_executions_leave_nothing(self):
-        self.limit(concurrent_executions=0)
+        self.set_limits(concurrent_executions=0)
         self.assertRaises(exception.QuotaExceeded, self.fire)
         row = self.core.row(models.Function, self.function)
         self.assertEqual((0, 0, []), (
@@ -88,27 +88,27 @@ class TestExecutions(QuotaTest):
     def test_webhook(self):
         id = self.services.webhooks.create(
             self.ctx, {'function_id': self.function})[0].id
-        self.limit(concurrent_executions=0)
+        self.set_limits(concurrent_executions=0)
         self.assertRaises(
             exception.QuotaExceeded, self.services.deliveries.accept, id,
             payloads.Delivery('POST', {}, '', bytes))
 
     def test_rerun(self):
         id = self.fire().id
-        self.limit(concurrent_executions=0)
+        self.set_limits(concurrent_executions=0)
         self.assertRaises(exception.QuotaExceeded,
                           self.services.reruns.fire, self.ctx, id)
 
     def test_other_projects_are_not_limited(self):
-        self.limit(concurrent_executions=0)
-        other = fixtures.caller('other')
-        function = self.core.function(other).id
+        self.set_limits(concurrent_executions=0)
+        other_project = fixtures.caller('other')
+        function = self.core.function(other_project).id
         self.services.triggers.fire(
-            other, fixtures.execution_request(function))
+            other_project, fixtures.execution_request(function))
 
     def test_no_statement_without_a_limit(self):
         statements = []
-        fixtures.Api.watch(self.core, statements.append)
+        fixtures.Api.watch_statements(self.core, statements.append)
         self.fire()
         self.assertEqual([], [text for text in statements
                               if text.startswith('SELECT')

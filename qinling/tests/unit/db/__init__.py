@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database by itself, on SQLite.
+"""Unit tests of the database on SQLite.
 
-What must hold on every database is in :mod:`qinling.tests.contracts`.
+The tests of all databases are in :mod:`qinling.tests.contracts`.
 """

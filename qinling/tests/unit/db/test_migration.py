@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Moving the schema forward."""
+"""Schema migrations."""
 
 import pathlib
 
@@ -17,10 +17,10 @@ class TestMigration(base.BaseTestCase):
         super().setUp()
         self.db = self.useFixture(databases.Database(empty=True)).db
 
-    def test_an_empty_database(self):
+    def test_empty_databases_have_no_revision(self):
         self.assertIsNone(migration.current(self.db))
 
-    def test_upgrade_to_the_newest(self):
+    def test_upgrade_to_the_head(self):
         migration.upgrade(self.db)
         self.assertEqual(migration.head(self.db), migration.current(self.db))
         self.assertFalse(self.db.read(
@@ -31,13 +31,13 @@ class TestMigration(base.BaseTestCase):
             migration.upgrade(self.db, revision)
             self.assertEqual(revision, migration.current(self.db))
 
-    def test_history_begins_at_the_first_and_ends_at_the_head(self):
+    def test_history_covers_all_revisions(self):
         steps = migration.history(self.db)
         self.assertEqual(('001', 'Create the tables of the first release.'),
                          steps[0])
         self.assertEqual(migration.head(self.db), steps[-1][0])
 
-    def test_every_file_is_a_step(self):
+    def test_every_file_is_in_the_history(self):
         files = pathlib.Path(alembic_migrations.__file__).parent.glob(
             'versions/[0-9]*.py')
         self.assertEqual(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is particular to SQLite: the write-ahead log and the one writer."""
+"""Write-ahead log and write lock of SQLite."""
 
 import sqlite3
 import threading
@@ -15,13 +15,13 @@ from qinling.tests import databases
 
 
 def add(name):
-    """An action that writes a runtime."""
+    """Return an action that inserts a runtime."""
     return lambda tx: crud.insert(tx, models.Runtime, **databases.sample(
         models.Runtime, name=name))
 
 
-def asked(pragma):
-    """An action that returns a setting of its connection."""
+def read_pragma(pragma):
+    """Return an action that reads or sets a pragma."""
     return lambda tx: tx.exec_driver_sql(f'PRAGMA {pragma}').scalar()
 
 
@@ -35,9 +35,9 @@ class TestSqlite(base.BaseTestCase):
         return sorted(row.name for row in self.db.read(
             lambda tx: crud.select(tx, models.Runtime)))
 
-    def test_readers_and_the_writer_do_not_wait(self):
-        for door in (self.db.read, self.db.write):
-            self.assertEqual('wal', door(asked('journal_mode')))
+    def test_readers_do_not_wait_for_the_writer(self):
+        for run in (self.db.read, self.db.write):
+            self.assertEqual('wal', run(read_pragma('journal_mode')))
 
         def action(tx):
             add('a')(tx)
@@ -45,26 +45,26 @@ class TestSqlite(base.BaseTestCase):
         self.assertEqual([], self.db.write(action))
         self.assertEqual(['a'], self.names())
 
-    def test_references_are_kept(self):
-        self.assertEqual(1, self.db.write(asked('foreign_keys')))
+    def test_foreign_keys_are_enforced(self):
+        self.assertEqual(1, self.db.write(read_pragma('foreign_keys')))
         self.assertRaises(
             db_exc.DBReferenceError, self.db.write, lambda tx: crud.insert(
                 tx, models.FunctionAlias, **databases.sample(
                     models.FunctionAlias, function_id='none')))
 
-    def test_what_must_survive_a_power_loss(self):
+    def test_durable_writes_are_synchronous(self):
         full, normal = 2, 1
-        self.assertEqual(full, self.db.write(asked('synchronous')))
+        self.assertEqual(full, self.db.write(read_pragma('synchronous')))
         self.assertEqual(normal, self.db.write(
-            asked('synchronous'), durable=False))
-        self.assertEqual(full, self.db.write(asked('synchronous')))
+            read_pragma('synchronous'), durable=False))
+        self.assertEqual(full, self.db.write(read_pragma('synchronous')))
 
-    def test_a_transaction_of_another_process_is_waited_for(self):
+    def test_writes_wait_for_another_process(self):
         path = sa.make_url(self.database.connection).database
-        other = sqlite3.connect(path, isolation_level=None,
-                                check_same_thread=False)
-        self.addCleanup(other.close)
-        other.execute('BEGIN IMMEDIATE')
+        connection = sqlite3.connect(path, isolation_level=None,
+                                     check_same_thread=False)
+        self.addCleanup(connection.close)
+        connection.execute('BEGIN IMMEDIATE')
         done = threading.Event()
 
         def write():
@@ -74,24 +74,50 @@ class TestSqlite(base.BaseTestCase):
         thread.start()
         databases.wait_until(lambda: self.db._batches._commit_lock.locked())
         self.assertFalse(done.is_set())
-        other.execute('COMMIT')
+        connection.execute('COMMIT')
         thread.join(databases.PATIENCE)
         self.assertEqual(['a'], self.names())
 
-    def test_the_other_process_does_not_end(self):
+    def test_writes_fail_after_the_busy_timeout(self):
         path = sa.make_url(self.database.connection).database
-        other = sqlite3.connect(path, isolation_level=None)
-        self.addCleanup(other.close)
-        self.db.write(asked('busy_timeout = 20'))
-        other.execute('BEGIN IMMEDIATE')
+        connection = sqlite3.connect(path, isolation_level=None)
+        self.addCleanup(connection.close)
+        self.db.write(read_pragma('busy_timeout = 20'))
+        connection.execute('BEGIN IMMEDIATE')
         self.assertRaises(exception.Unavailable, self.db.write, add('a'))
-        other.execute('COMMIT')
+        connection.execute('COMMIT')
         self.db.write(add('b'))
         self.assertEqual(['b'], self.names())
 
-    def test_memory_of_a_close(self):
+    def test_rows_survive_a_close(self):
         self.db.write(add('a'))
         self.db.close()
-        again = self.database.open()
-        self.assertEqual(1, again.read(
+        reopened = self.database.open()
+        self.assertEqual(1, reopened.read(
             lambda tx: crud.count(tx, models.Runtime)))
+
+    def test_writes_after_the_close_are_refused(self):
+        # A write on a connection that another thread closes would end the
+        # process.
+        db = self.database.open()
+        threads = [threading.Thread(target=self.write_until_closed, args=(
+            db,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        databases.wait_until(lambda: db.read(
+            lambda tx: crud.count(tx, models.Runtime)))
+        db.close()
+        for thread in threads:
+            thread.join(databases.PATIENCE)
+            self.assertFalse(thread.is_alive())
+        error = self.assertRaises(exception.Unavailable, db.write, add('z'))
+        self.assertIn('stopping', str(error))
+
+    @staticmethod
+    def write_until_closed(db):
+        try:
+            while True:
+                db.write(lambda tx: crud.insert(
+                    tx, models.Runtime, **databases.sample(models.Runtime)))
+        except exception.Unavailable:
+            pass

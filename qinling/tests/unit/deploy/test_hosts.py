@@ -52,7 +52,8 @@ class TestUnits(base.BaseTestCase):
                              service['ExecReload'])
             name = path.stem.removeprefix('qinling-')
             source = (TOP / f'qinling/cmd/{name}.py').read_text()
-            self.assertIn('process.notify_ready', source)
+            self.assertRegex(
+                source, r"process\.notify_(ready\(|systemd\('READY=1')")
             self.assertIn("notify_systemd('STOPPING=1')", source)
         self.assertIn('signal.SIGHUP', process)
 
@@ -77,8 +78,8 @@ class TestUwsgi(base.BaseTestCase):
         conf = qinling_conf.load([], [])
         self.assertGreater(
             int(section['socket-timeout']),
-            conf.resource_limits.max_timeout + conf.engine.queue_timeout
-            + MARGIN)
+            conf.resource_limits.max_timeout + conf.engine.import_timeout
+            + conf.engine.queue_timeout + MARGIN)
 
     def test_port(self):
         text = (TOP / 'etc/uwsgi/qinling-api.ini').read_text()

@@ -89,7 +89,7 @@ class DockerfileTest(base.BaseTestCase):
             self.assertRegex(user, r'^[1-9]\d*:[1-9]\d*$')
         self.assertNotEqual(*users)
 
-    def test_user_of_the_service_is_that_of_its_pods(self):
+    def test_users_of_image_and_pods_are_equal(self):
         user = int(dockerfiles.only(dockerfiles.SERVICE, 'USER')
                    .partition(':')[0])
         for item, template in manifests.workloads(

@@ -70,7 +70,7 @@ class ManifestTest(base.BaseTestCase):
             self.assertEqual(len(objects), len(count), count)
 
     def test_pods_are_restricted(self):
-        for title, _made, template in self.pods():
+        for title, _objects, template in self.pods():
             self.assertEqual([], list(restricted.violations(
                 template['spec'])), title)
 
@@ -84,7 +84,7 @@ class ManifestTest(base.BaseTestCase):
                         self.assertNotRegex(option, PASSWORD, title)
 
     def test_no_passwords_in_the_environment(self):
-        for title, _made, template in self.pods():
+        for title, _objects, template in self.pods():
             for container in manifests.containers(template['spec']):
                 for variable in container.get('env', []):
                     name = variable['name']
@@ -160,7 +160,7 @@ class ManifestTest(base.BaseTestCase):
             claims = {item['metadata']['name'] for item in
                       manifests.of_kind(objects, 'PersistentVolumeClaim')}
             used = {volume['persistentVolumeClaim']['claimName']
-                    for _made, template in manifests.workloads(objects)
+                    for _objects, template in manifests.workloads(objects)
                     for volume in template['spec'].get('volumes', [])
                     if 'persistentVolumeClaim' in volume}
             self.assertEqual(claims, used)
@@ -216,7 +216,7 @@ class BuiltTest(ManifestTest):
     read = staticmethod(manifests.built)
 
     def test_images_are_pinned(self):
-        for title, _made, template in self.pods():
+        for title, _objects, template in self.pods():
             for container in manifests.containers(template['spec']):
                 host, _slash, path = container['image'].partition('/')
                 _name, _colon, tag = path.partition(':')
@@ -228,7 +228,7 @@ class BuiltTest(ManifestTest):
             maps = {item['metadata']['name'] for item in
                     manifests.of_kind(objects, 'ConfigMap')}
             used = {source['configMap']['name']
-                    for _made, template in manifests.workloads(objects)
+                    for _objects, template in manifests.workloads(objects)
                     for volume in template['spec'].get('volumes', [])
                     for source in volume.get('projected', {}).get(
                         'sources', []) if 'configMap' in source}
@@ -242,31 +242,31 @@ class RestrictedTest(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        _made, template = manifests.workloads(manifests.written(
+        _objects, template = manifests.workloads(manifests.written(
             manifests.DIRECTORY / 'base'))[0]
         self.pod = copy.deepcopy(template['spec'])
         self.container = self.pod['containers'][0]
         self.assertEqual([], list(restricted.violations(self.pod)))
 
-    def found(self, words):
+    def check_violation(self, words):
         sentence, = restricted.violations(self.pod)
         self.assertIn(words, sentence)
 
     def test_host(self):
         self.pod['hostNetwork'] = True
-        self.found('hostNetwork')
+        self.check_violation('hostNetwork')
 
     def test_volume(self):
         self.pod['volumes'].append({'name': 'host', 'hostPath': {}})
-        self.found('volume host')
+        self.check_violation('volume host')
 
     def test_root(self):
         self.container['securityContext']['runAsUser'] = 0
-        self.found('is root')
+        self.check_violation('is root')
 
     def test_missing_run_as_non_root_is_reported(self):
         del self.pod['securityContext']['runAsNonRoot']
-        self.found('runAsNonRoot')
+        self.check_violation('runAsNonRoot')
 
     def test_context(self):
         for name, value, words in (
@@ -278,13 +278,13 @@ class RestrictedTest(base.BaseTestCase):
                  'capabilities')):
             good = copy.deepcopy(self.container['securityContext'])
             self.container['securityContext'][name] = value
-            self.found(words)
+            self.check_violation(words)
             self.container['securityContext'] = good
 
     def test_resources(self):
         self.container['resources'].pop('limits')
-        self.found('memory')
+        self.check_violation('memory')
 
     def test_port_of_the_host(self):
         self.container['ports'] = [{'containerPort': 1, 'hostPort': 1}]
-        self.found('port of the host')
+        self.check_violation('port of the host')

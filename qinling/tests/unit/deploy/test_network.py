@@ -23,6 +23,9 @@ PROXY = reach.pod('ingress', name='proxy')
 NAMES = reach.pod('kube-system', name='dns')
 CLUSTER = reach.machine('10.0.0.1')
 OUTSIDE = reach.machine('192.0.2.7')
+INTERNET = reach.machine('1.1.1.1')
+CLUSTER_NAMES = {'namespace': 'kube-system', 'address': reach.POD,
+                 'labels': {'k8s-app': 'kube-dns'}}
 
 
 class Base(base.BaseTestCase):
@@ -131,7 +134,7 @@ class WorkersTest(Base):
         """Build the policies with the current options."""
         plain = client.ApiClient().sanitize_for_serialization
         policies = [plain(policy) for policy in network.create_policies(
-            self.conf.kubernetes)]
+            self.conf, 'https://10.0.0.1:443')]
         for policy in policies:
             policy['metadata']['namespace'] = self.conf.kubernetes.namespace
         self.policies = self.manifests + policies
@@ -154,17 +157,34 @@ class WorkersTest(Base):
             self.misses(source, RABBITMQ, 5672)
             self.misses(source, METADATA, 80)
 
-    def test_functions_use_the_network(self):
+    def test_functions_reach_only_the_name_service(self):
         for source in (WORKER, IMAGE):
-            self.reaches(source, OUTSIDE, 443)
-            self.conf.set_override('allow_egress', False, 'kubernetes')
-            self.make()
-            self.misses(source, OUTSIDE, 443)
-            self.conf.clear_override('allow_egress', 'kubernetes')
-            self.make()
+            for target in (INTERNET, CLUSTER, OUTSIDE):
+                self.misses(source, target, 443)
+            self.reaches(source, CLUSTER_NAMES, 53, 'UDP')
 
-    def test_networks_can_be_closed(self):
-        self.reaches(WORKER, CLUSTER, 443)
-        self.conf.set_override('blocked_cidrs', ['10.0.0.0/24'], 'kubernetes')
+    def test_functions_use_the_internet(self):
+        self.conf.set_override('allow_egress', True, 'kubernetes')
         self.make()
+        for source in (WORKER, IMAGE):
+            self.reaches(source, INTERNET, 443)
+            for target, port in ((CLUSTER, 443), (METADATA, 80),
+                                 (MARIADB, 3306), (ENGINE, 9102)):
+                self.misses(source, target, port)
+
+    def test_single_destinations(self):
+        self.conf.set_override('egress_cidrs', ['10.0.0.1/32:5432'],
+                               'kubernetes')
+        self.make()
+        self.reaches(WORKER, CLUSTER, 5432)
         self.misses(WORKER, CLUSTER, 443)
+
+    def test_destinations_of_a_runtime(self):
+        self.conf.set_override('runtime_egress', ['r-1 10.0.0.1/32:5432'],
+                               'kubernetes')
+        self.make()
+        member = dict(WORKER, labels={**WORKER['labels'],
+                                      labels.RUNTIME: 'r-1'})
+        self.reaches(member, CLUSTER, 5432)
+        self.misses(member, CLUSTER, 443)
+        self.misses(WORKER, CLUSTER, 5432)

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of the engine share: a database, and stand-ins for what the
-engine drives.
-"""
+"""Database, rows and fakes of the engine tests."""
 
 import datetime
 import threading
@@ -24,7 +22,7 @@ FUTURE = datetime.timedelta(hours=1)
 
 
 class TestCase(base.BaseTestCase):
-    """A test with a database of its own."""
+    """Test with a separate database."""
 
     def setUp(self):
         super().setUp()
@@ -38,41 +36,41 @@ class TestCase(base.BaseTestCase):
         self.db.write(models.Base.metadata.create_all)
 
     def add(self, model, **values):
-        """The id of a new row."""
+        """Return the id of a new row."""
         values.setdefault('project_id', 'p')
         return self.db.write(lambda tx: crud.insert(tx, model, **values))
 
     def add_runtime(self, status='available', image='python3'):
-        """The id of a new runtime."""
+        """Return the id of a new runtime."""
         return self.add(models.Runtime, image=image, status=status)
 
     def add_function(self):
-        """The id of a new function."""
+        """Return the id of a new function."""
         return self.add(
             models.Function, code={'source': 'package'}, package='key',
             entry='main.main', cpu=100, memory_size=1, timeout=5,
             runtime_id=self.add_runtime())
 
     def add_execution(self, function='f', lease=FUTURE, **values):
-        """The id of a new execution."""
+        """Return the id of a new execution."""
         values.setdefault('status', 'running')
         return self.add(models.Execution, function_id=function,
                         lease_until=lease and models.now() + lease,
                         **values)
 
     def row(self, model, id):
-        """A row as it is now, or ``None``."""
-        found = self.db.read(
+        """Return the current row, or ``None``."""
+        rows = self.db.read(
             lambda tx: crud.select(tx, model, model.id == id))
-        return found[0] if found else None
+        return rows[0] if rows else None
 
     def execution(self, id):
-        """An execution as it is now."""
+        """Return the current row of an execution."""
         return self.row(models.Execution, id)
 
 
 def target(**changes):
-    """Something to run."""
+    """Return a target."""
     values = dict(
         project_id='p', function_id='f', version=0, alias=None,
         runtime_id='r', runtime_status='available',
@@ -87,12 +85,12 @@ def message(id, sync, owner):
 
 
 def worker(name='w', function=None):
-    """A worker that nobody can reach."""
+    """Return a worker without an agent."""
     return orchestrators.Worker(name, 'r', 'unix:/none', 'secret', function)
 
 
 class Queue:
-    """Submitter that records the queued executions."""
+    """Submitter with a list of the queued executions."""
 
     def __init__(self):
         self.submitted = []
@@ -103,7 +101,7 @@ class Queue:
 
 
 class Timer:
-    """Timer that records the scheduled attempts."""
+    """Timer with a list of the scheduled attempts."""
 
     def __init__(self):
         self.waiting = []
@@ -114,7 +112,7 @@ class Timer:
 
 
 class Local:
-    """Executions that an engine has queued or claimed."""
+    """Queued or claimed executions of an engine."""
 
     def __init__(self):
         self.ids = []
@@ -125,7 +123,7 @@ class Local:
 
 
 class Background:
-    """Background that runs each call at once, or records the calls."""
+    """Background with immediate or recorded calls."""
 
     def __init__(self, runs=True):
         self.runs = runs
@@ -143,15 +141,16 @@ class NoBuilds:
     """Builds of functions without dependencies."""
 
     def settle(self, target, is_abandoned):
-        """Wait for nothing."""
+        """Return at once."""
 
 
 class Orchestrator(orchestrators.Orchestrator):
-    """An orchestrator of names; it knows the image ``python3`` only."""
+    """Orchestrator of worker names with the image ``python3``."""
 
     def __init__(self):
         self.images = {}
         self.alive = []
+        self.old = []
         self.closed = threading.Event()
 
     def ensure_pool(self, runtime):
@@ -166,9 +165,9 @@ class Orchestrator(orchestrators.Orchestrator):
         return {id: orchestrators.Capacity(3, 2) for id in self.images}
 
     def claim(self, runtime_id, function, limits, build=''):
-        made = worker(f'{function}-{len(self.alive)}', function)
-        self.alive.append(made)
-        return made
+        new_worker = worker(f'{function}-{len(self.alive)}', function)
+        self.alive.append(new_worker)
+        return new_worker
 
     def release(self, worker, disconnected=False):
         self.alive.remove(worker)
@@ -176,8 +175,24 @@ class Orchestrator(orchestrators.Orchestrator):
     def claimed(self):
         return list(self.alive)
 
+    def outdated(self):
+        return list(self.old)
+
     def describe(self):
         return {'isolation': 'none'}
 
     def close(self):
         self.closed.set()
+
+
+class Evictor:
+    """Owner of a number of idle workers."""
+
+    def __init__(self, idle_workers):
+        self.idle_workers = idle_workers
+
+    def evict(self):
+        if not self.idle_workers:
+            return False
+        self.idle_workers -= 1
+        return True

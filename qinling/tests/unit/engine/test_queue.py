@@ -13,11 +13,11 @@ PATIENCE = 90
 
 
 class TestFairQueue(test_base.BaseTestCase):
-    """Work whose end the test decides."""
+    """Executions with an end controlled by the test."""
 
     def setUp(self):
         super().setUp()
-        self.begun = []
+        self.started = []
         self.changed = threading.Condition()
         self.gate = threading.Event()
         self.addCleanup(self.gate.set)
@@ -34,56 +34,56 @@ class TestFairQueue(test_base.BaseTestCase):
     def run_queued(self, message, target):
         name, waits = message.id, message.input
         with self.changed:
-            self.begun.append(name)
+            self.started.append(name)
             self.changed.notify_all()
         if waits == 'fails':
             raise ValueError(name)
         if waits and not self.gate.wait(PATIENCE):
             raise AssertionError(name)
 
-    def until(self, condition):
+    def wait_for(self, condition):
         with self.changed:
             self.assertTrue(self.changed.wait_for(condition, PATIENCE))
 
-    def test_a_flood_leaves_threads_to_others(self):
+    def test_floods_leave_threads_to_others(self):
         fair_queue = self.queue(9)
         for number in range(50):
             self.put(fair_queue, 'p', 'slow', number)
-        self.until(lambda: len(self.begun) == 6)
+        self.wait_for(lambda: len(self.started) == 6)
         self.put(fair_queue, 'p', 'other', 'other', False)
-        self.until(lambda: 'other' in self.begun)
+        self.wait_for(lambda: 'other' in self.started)
         self.put(fair_queue, 'q', 'slow', 'another project', False)
-        self.until(lambda: 'another project' in self.begun)
-        self.assertEqual(8, len(self.begun))
+        self.wait_for(lambda: 'another project' in self.started)
+        self.assertEqual(8, len(self.started))
         self.gate.set()
-        self.until(lambda: len(self.begun) == 52)
+        self.wait_for(lambda: len(self.started) == 52)
 
-    def test_turns(self):
-        """One thread: the order is that of the turns."""
+    def test_projects_and_functions_rotate(self):
+        """Run one thread, so the order shows the rotation."""
         fair_queue = self.queue(1)
         self.put(fair_queue, 'p', 'f', 'first')
-        self.until(lambda: self.begun)
+        self.wait_for(lambda: self.started)
         for name in ('pf1', 'pf2', 'pg1', 'pg2', 'qf1', 'qf2'):
             self.put(fair_queue, name[0], name[1], name)
         self.gate.set()
-        self.until(lambda: len(self.begun) == 7)
+        self.wait_for(lambda: len(self.started) == 7)
         self.assertEqual(['pf1', 'qf1', 'pg1', 'qf2', 'pf2', 'pg2'],
-                         self.begun[1:])
+                         self.started[1:])
 
-    def test_work_that_fails_costs_no_thread(self):
+    def test_failed_executions_keep_the_threads(self):
         fair_queue = self.queue(1)
         for name in range(3):
             self.put(fair_queue, 'p', 'f', name, 'fails')
-        self.until(lambda: self.begun == [0, 1, 2])
+        self.wait_for(lambda: self.started == [0, 1, 2])
         fair_queue.close()
 
-    def test_closed(self):
+    def test_closed_queue_starts_no_execution(self):
         fair_queue = self.queue(1)
         self.put(fair_queue, 'p', 'f', 1)
         self.put(fair_queue, 'p', 'f', 2)
-        self.until(lambda: self.begun)
+        self.wait_for(lambda: self.started)
         fair_queue.close()
         self.assertRaises(exception.Unavailable, self.put, fair_queue,
                           'p', 'f', 3)
         self.gate.set()
-        self.assertEqual([1], self.begun)
+        self.assertEqual([1], self.started)

@@ -70,7 +70,7 @@ class TestCase(base.BaseTestCase):
         self.assertTrue(agents.wait_until(condition),
                         f'Waited in vain for {subject}.')
 
-    def refused(self, status, function, *args, **kwargs):
+    def check_refused(self, status, function, *args, **kwargs):
         """Return the ``Status`` of a rejected call."""
         error = self.assertRaises(client.ApiException, function, *args,
                                   **kwargs)
@@ -101,10 +101,10 @@ class TestCase(base.BaseTestCase):
         """Return the pod once a condition holds."""
         latest = []
 
-        def look():
+        def poll():
             latest[:] = [self.read(name)]
             return condition(latest[0])
-        self.wait_until(look, f'the pod; it is {latest}')
+        self.wait_until(poll, f'the pod; it is {latest}')
         return latest[0]
 
     def await_phase(self, phase, name='p'):
@@ -122,7 +122,7 @@ class TestCase(base.BaseTestCase):
         """Return the deployment with enough available pods."""
         latest = []
 
-        def look():
+        def poll():
             latest[:] = [self.apps.read_namespaced_deployment(name, NAMESPACE)]
             status = latest[0].status
             return (status.observed_generation
@@ -130,7 +130,7 @@ class TestCase(base.BaseTestCase):
                     and status.available_replicas == count
                     and status.updated_replicas == count
                     and status.replicas == count)
-        self.wait_until(look, f'the deployment; it is {latest}')
+        self.wait_until(poll, f'the deployment; it is {latest}')
         return latest[0]
 
 

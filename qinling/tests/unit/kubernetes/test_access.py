@@ -40,10 +40,10 @@ class TestAccess(base.TestCase):
             {'apiGroups': [''], 'resources': ['secrets'],
              'resourceNames': ['mine'], 'verbs': ['get']}]
         self.service.list_namespaced_pod(base.NAMESPACE)
-        self.refused(404, self.service.read_namespaced_secret, 'mine',
-                     base.NAMESPACE)
-        body = self.refused(403, self.service.create_namespaced_pod,
-                            base.NAMESPACE, base.pod())
+        self.check_refused(404, self.service.read_namespaced_secret, 'mine',
+                           base.NAMESPACE)
+        body = self.check_refused(403, self.service.create_namespaced_pod,
+                                  base.NAMESPACE, base.pod())
         self.assertEqual(
             f'pods is forbidden: User "{self.cluster.user}" cannot create '
             'resource "pods" in API group "" in the namespace "qinling"',
@@ -55,7 +55,7 @@ class TestAccess(base.TestCase):
                  ('other', base.NAMESPACE)),
                 (self.service.read_namespaced_pod_status,
                  ('p', base.NAMESPACE))):
-            self.refused(403, function, *args)
+            self.check_refused(403, function, *args)
 
     def test_review(self):
         self.cluster.access.rules = [{
@@ -107,8 +107,8 @@ class TestWithoutResize(base.TestCase):
 
     def test_resize(self):
         self.create()
-        self.refused(404, self.core.patch_namespaced_pod_resize, 'p',
-                     base.NAMESPACE, {'spec': {}})
+        self.check_refused(404, self.core.patch_namespaced_pod_resize, 'p',
+                           base.NAMESPACE, {'spec': {}})
 
 
 class TestFaults(base.TestCase):
@@ -117,8 +117,8 @@ class TestFaults(base.TestCase):
         fault = self.cluster.faults.status(500, verb='list', resource='nodes',
                                            times=2)
         self.core.list_namespaced_pod(base.NAMESPACE)
-        for _each in range(2):
-            self.refused(500, self.core.list_node)
+        for _ in range(2):
+            self.check_refused(500, self.core.list_node)
         self.core.list_node()
         self.assertEqual(2, fault.met)
 
@@ -142,7 +142,7 @@ class TestFaults(base.TestCase):
 
     def test_clear(self):
         self.cluster.faults.status(503, times=None)
-        for _each in range(3):
-            self.refused(503, self.core.list_node)
+        for _ in range(3):
+            self.check_refused(503, self.core.list_node)
         self.cluster.faults.clear()
         self.core.list_node()

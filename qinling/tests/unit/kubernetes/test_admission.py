@@ -18,8 +18,8 @@ class TestSecurity(base.TestCase):
             context.pop(name)
             if value is not None:
                 context[name] = value
-        body = self.refused(403, self.core.create_namespaced_pod,
-                            base.NAMESPACE, pod)
+        body = self.check_refused(403, self.core.create_namespaced_pod,
+                                  base.NAMESPACE, pod)
         return body['message']
 
     def test_restricted(self):
@@ -38,7 +38,7 @@ class TestSecurity(base.TestCase):
             self.assertIn(name.replace('runAsUser', 'runAsUser=0'), message)
 
     def test_volumes_of_the_host(self):
-        body = self.refused(403, self.create, spec={'volumes': [
+        body = self.check_refused(403, self.create, spec={'volumes': [
             {'name': 'v', 'hostPath': {'path': '/'}}]})
         self.assertIn('restricted volume types', body['message'])
 
@@ -58,15 +58,15 @@ class TestSecurity(base.TestCase):
 
     def test_runtime_class(self):
         spec = {'runtimeClassName': 'gvisor'}
-        body = self.refused(403, self.create, spec=spec)
+        body = self.check_refused(403, self.create, spec=spec)
         self.assertIn('RuntimeClass "gvisor" not found', body['message'])
         client.NodeV1Api(self.api).create_runtime_class(
             {'metadata': {'name': 'gvisor'}, 'handler': 'runsc'})
         self.create(spec=spec)
 
     def test_service_account(self):
-        body = self.refused(403, self.create,
-                            spec={'serviceAccountName': 'none'})
+        body = self.check_refused(403, self.create,
+                                  spec={'serviceAccountName': 'none'})
         self.assertIn('serviceaccount "none" not found', body['message'])
 
     def test_token_is_mounted_by_default(self):
@@ -88,20 +88,20 @@ class TestQuotas(base.TestCase):
     def test_pods(self):
         self.limit(pods='1')
         self.create('a')
-        body = self.refused(403, self.create, 'b')
+        body = self.check_refused(403, self.create, 'b')
         self.assertEqual(
             'pods "b" is forbidden: exceeded quota: q, requested: pods=1, '
             'used: pods=1, limited: pods=1', body['message'])
 
     def test_compute(self):
         self.limit(requests_cpu='1500m', limits_memory='10Gi')
-        self.assertIn('must specify', self.refused(
+        self.assertIn('must specify', self.check_refused(
             403, self.create)['message'])
         self.create('a', resources=RESOURCES)
         self.assertIn('requested: requests.cpu=1, used: requests.cpu=1, '
                       'limited: requests.cpu=1500m',
-                      self.refused(403, self.create, 'b',
-                                   resources=RESOURCES)['message'])
+                      self.check_refused(403, self.create, 'b',
+                                         resources=RESOURCES)['message'])
 
     def test_ended_pods_do_not_count(self):
         self.limit(pods='1')
@@ -129,7 +129,7 @@ class TestQuotas(base.TestCase):
     def test_resize(self):
         self.limit(limits_cpu='3')
         self.create(resources=RESOURCES)
-        self.assertIn('exceeded quota', self.refused(
+        self.assertIn('exceeded quota', self.check_refused(
             403, self.core.patch_namespaced_pod_resize, 'p', base.NAMESPACE,
             {'spec': {'containers': [{'name': 'c', 'resources': {
                 'limits': {'cpu': '4'}}}]}})['message'])

@@ -174,8 +174,8 @@ class TestGarbage(base.TestCase):
 
     def test_background(self):
         self.delete()
-        self.refused(404, self.apps.read_namespaced_deployment, 'd',
-                     base.NAMESPACE)
+        self.check_refused(404, self.apps.read_namespaced_deployment, 'd',
+                           base.NAMESPACE)
         self.wait_until(lambda: not self.pods() and not self.sets())
 
     def test_foreground(self):
@@ -234,7 +234,7 @@ class TestBudgets(base.TestCase):
 
     def test_budget_forbids(self):
         self.budget(minAvailable=2)
-        body = self.refused(429, self.evict)
+        body = self.check_refused(429, self.evict)
         self.assertIn("violate the pod's disruption budget", body['message'])
         self.assertEqual('DisruptionBudget',
                          body['details']['causes'][0]['reason'])
@@ -243,7 +243,7 @@ class TestBudgets(base.TestCase):
         self.budget(maxUnavailable='50%')
         self.cluster.kubelet.slow_ready(60)
         self.evict()
-        self.refused(429, self.evict, next(
+        self.check_refused(429, self.evict, next(
             pod.metadata.name for pod in self.pods()
             if base.condition(pod, 'Ready') == 'True'
             and pod.metadata.deletion_timestamp is None))
@@ -258,5 +258,5 @@ class TestBudgets(base.TestCase):
         self.wait_until(lambda: status().conditions)
         self.assertEqual(('SyncFailed', 0), (
             status().conditions[0].reason, status().disruptions_allowed))
-        self.refused(429, self.evict,
-                     self.pods(HASH)[0].metadata.name)
+        self.check_refused(429, self.evict,
+                           self.pods(HASH)[0].metadata.name)

@@ -108,7 +108,7 @@ class TestDisturbances(base.TestCase):
         self.assertIsNone(self.read().metadata.deletion_timestamp)
         self.core.delete_namespaced_pod('p', base.NAMESPACE,
                                         grace_period_seconds=0)
-        self.refused(404, self.read)
+        self.check_refused(404, self.read)
 
 
 class TestResize(base.TestCase):
@@ -135,18 +135,19 @@ class TestResize(base.TestCase):
 
     def test_only_resources_change(self):
         self.make()
-        self.refused(422, self.core.patch_namespaced_pod_resize, 'p',
-                     base.NAMESPACE, {'spec': {'containers': [
-                         {'name': 'c', 'image': 'example/echo:1'}]}})
+        self.check_refused(422, self.core.patch_namespaced_pod_resize, 'p',
+                           base.NAMESPACE, {'spec': {'containers': [
+                               {'name': 'c', 'image': 'example/echo:1'}]}})
 
-    def test_class_of_service_stays(self):
+    def test_class_of_service_cannot_change(self):
         self.make()
-        body = self.refused(422, self.resize, requests=RESOURCES['limits'])
+        body = self.check_refused(422, self.resize,
+                                  requests=RESOURCES['limits'])
         self.assertIn('Pod QOS Class may not change', body['message'])
 
-    def test_limits_stay(self):
+    def test_limits_cannot_be_removed(self):
         self.make()
-        self.refused(422, self.resize, limits={'cpu': None})
+        self.check_refused(422, self.resize, limits={'cpu': None})
 
     def test_too_large(self):
         self.make()

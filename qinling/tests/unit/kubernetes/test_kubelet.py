@@ -67,8 +67,8 @@ class TestEnds(base.TestCase):
         self.assertEqual('one\nt', self.log(limit_bytes=5))
         self.assertRegex(self.log(timestamps=True),
                          r'^\d{4}-\d\d-\d\dT[\d:.]+Z one\n')
-        self.refused(400, self.log, container='none')
-        self.refused(400, self.log, previous=True)
+        self.check_refused(400, self.log, container='none')
+        self.check_refused(400, self.log, previous=True)
 
     def test_log_with_binary_data(self):
         self.run_once('example/binary-log:1')
@@ -78,8 +78,10 @@ class TestEnds(base.TestCase):
 
     def test_log_before_the_start(self):
         self.create(image='example/none:1')
-        self.await_pod(lambda pod: pod.status.container_statuses)
-        body = self.refused(400, self.log)
+        self.await_pod(
+            lambda pod: pod.status.container_statuses
+            and state(pod).waiting.reason == 'ImagePullBackOff')
+        body = self.check_refused(400, self.log)
         self.assertIn('container "c" in pod "p" is waiting to start: trying '
                       'and failing to pull image', body['message'])
 
@@ -318,7 +320,7 @@ class TestRunning(base.TestCase):
         self.await_ready()
         self.core.delete_namespaced_pod('p', base.NAMESPACE,
                                         grace_period_seconds=0)
-        self.refused(404, self.read)
+        self.check_refused(404, self.read)
         # The name can be used again at once.
         self.create()
         self.await_ready()
@@ -327,4 +329,4 @@ class TestRunning(base.TestCase):
         self.create(image='example/echo:1', spec=NEVER)
         self.await_phase('Succeeded')
         self.core.delete_namespaced_pod('p', base.NAMESPACE)
-        self.refused(404, self.read)
+        self.check_refused(404, self.read)

@@ -27,13 +27,13 @@ class TestObjects(base.TestCase):
 
     def test_create_of_an_existing_object(self):
         self.secret()
-        body = self.refused(409, self.secret)
+        body = self.check_refused(409, self.secret)
         self.assertEqual('AlreadyExists', body['reason'])
         self.assertEqual({'name': 's', 'kind': 'secrets'}, body['details'])
 
     def test_names_are_generated(self):
         names = {self.secret(metadata={'generateName': 'a-'}).metadata.name
-                 for _each in range(20)}
+                 for _ in range(20)}
         self.assertEqual(20, len(names))
         for name in names:
             self.assertRegex(name, '^a-[a-z0-9]{5}$')
@@ -41,18 +41,18 @@ class TestObjects(base.TestCase):
     def test_dry_run(self):
         self.core.create_namespaced_secret(base.NAMESPACE, SECRET,
                                            dry_run='All')
-        self.refused(404, self.core.read_namespaced_secret, 's',
-                     base.NAMESPACE)
+        self.check_refused(404, self.core.read_namespaced_secret, 's',
+                           base.NAMESPACE)
 
     def test_not_found(self):
-        body = self.refused(404, self.core.read_namespaced_secret, 'none',
-                            base.NAMESPACE)
+        body = self.check_refused(404, self.core.read_namespaced_secret,
+                                  'none', base.NAMESPACE)
         self.assertEqual(('NotFound', 'secrets "none" not found'),
                          (body['reason'], body['message']))
 
     def test_missing_namespace(self):
-        body = self.refused(404, self.core.create_namespaced_secret, 'none',
-                            SECRET)
+        body = self.check_refused(404, self.core.create_namespaced_secret,
+                                  'none', SECRET)
         self.assertEqual('namespaces "none" not found', body['message'])
 
     def test_resource_version_rises(self):
@@ -73,15 +73,15 @@ class TestObjects(base.TestCase):
         change = {'metadata': {'resourceVersion': version,
                                'labels': {'a': '2'}}}
         self.patch(change)
-        body = self.refused(409, self.patch, change)
+        body = self.check_refused(409, self.patch, change)
         self.assertEqual('Conflict', body['reason'])
         self.assertIn('the object has been modified', body['message'])
 
     def test_stale_replace(self):
         old = self.secret()
         self.patch({'metadata': {'labels': {'a': '2'}}})
-        self.refused(409, self.core.replace_namespaced_secret, 's',
-                     base.NAMESPACE, old)
+        self.check_refused(409, self.core.replace_namespaced_secret, 's',
+                           base.NAMESPACE, old)
 
     def test_replace(self):
         secret = self.secret()
@@ -92,7 +92,7 @@ class TestObjects(base.TestCase):
 
     def test_uid_of_another_object_conflicts(self):
         self.secret()
-        self.refused(409, self.patch, {'metadata': {'uid': 'other'}})
+        self.check_refused(409, self.patch, {'metadata': {'uid': 'other'}})
 
     def test_merge_patch(self):
         self.secret()
@@ -114,12 +114,12 @@ class TestObjects(base.TestCase):
         for operation in ({'op': 'test', 'path': '/type', 'value': 'x'},
                           {'op': 'remove', 'path': '/data/none'},
                           {'op': 'nothing', 'path': '/type'}):
-            self.refused(422, self.patch, [operation],
-                         'application/json-patch+json')
+            self.check_refused(422, self.patch, [operation],
+                               'application/json-patch+json')
 
     def test_patch_of_an_unknown_kind(self):
         self.secret()
-        body = self.refused(415, self.patch, {}, 'application/json')
+        body = self.check_refused(415, self.patch, {}, 'application/json')
         self.assertEqual('UnsupportedMediaType', body['reason'])
 
     def test_strategic_patch_merges_lists_by_key(self):
@@ -138,22 +138,22 @@ class TestObjects(base.TestCase):
 
     def test_merge_patch_replaces_lists(self):
         self.deploy(replicas=0, env=[{'name': 'A', 'value': '1'}])
-        self.refused(422, self.apps.patch_namespaced_deployment, 'd',
-                     base.NAMESPACE, {'spec': {'template': {'spec': {
-                         'containers': [{'name': 'c'}]}}}},
-                     _content_type='application/merge-patch+json')
+        self.check_refused(422, self.apps.patch_namespaced_deployment, 'd',
+                           base.NAMESPACE, {'spec': {'template': {'spec': {
+                               'containers': [{'name': 'c'}]}}}},
+                           _content_type='application/merge-patch+json')
 
     def test_delete(self):
         secret = self.secret()
         answer = self.core.delete_namespaced_secret('s', base.NAMESPACE)
         self.assertEqual(('Status', 'Success', secret.metadata.uid), (
             answer['kind'], answer['status'], answer['details']['uid']))
-        self.refused(404, self.core.delete_namespaced_secret, 's',
-                     base.NAMESPACE)
+        self.check_refused(404, self.core.delete_namespaced_secret, 's',
+                           base.NAMESPACE)
 
     def test_delete_with_preconditions(self):
         self.secret()
-        body = self.refused(
+        body = self.check_refused(
             409, self.core.delete_namespaced_secret, 's', base.NAMESPACE,
             body={'preconditions': {'uid': 'other'}})
         self.assertIn('UID in precondition: other', body['message'])
@@ -173,12 +173,12 @@ class TestObjects(base.TestCase):
         secret = self.core.read_namespaced_secret('s', base.NAMESPACE)
         self.assertTrue(secret.metadata.deletion_timestamp)
         self.patch({'metadata': {'finalizers': None}})
-        self.refused(404, self.core.read_namespaced_secret, 's',
-                     base.NAMESPACE)
+        self.check_refused(404, self.core.read_namespaced_secret, 's',
+                           base.NAMESPACE)
 
     def test_immutable_secret(self):
         self.secret(immutable=True)
-        self.refused(422, self.patch, {'data': {'key': 'eA=='}})
+        self.check_refused(422, self.patch, {'data': {'key': 'eA=='}})
 
     def test_namespace_is_deleted_with_its_objects(self):
         self.cluster.make_namespace('other')
@@ -188,8 +188,8 @@ class TestObjects(base.TestCase):
             'other').items)
         self.core.create_namespaced_pod('other', base.pod())
         self.core.delete_namespace('other')
-        body = self.refused(403, self.core.create_namespaced_secret, 'other',
-                            {'metadata': {'name': 'new'}})
+        body = self.check_refused(403, self.core.create_namespaced_secret,
+                                  'other', {'metadata': {'name': 'new'}})
         self.assertEqual('NamespaceTerminating',
                          body['details']['causes'][0]['reason'])
         self.core.patch_namespaced_secret(

@@ -38,7 +38,7 @@ class TestLists(base.TestCase):
 
     def test_malformed_label_selector(self):
         for selector in ('x y', 'x in', 'x in 1', '=1', '!x=1'):
-            self.refused(400, self.list, label_selector=selector)
+            self.check_refused(400, self.list, label_selector=selector)
 
     def test_fields(self):
         for selector, names in (('metadata.name=a', 'a'),
@@ -57,7 +57,7 @@ class TestLists(base.TestCase):
                 base.NAMESPACE, field_selector=selector).items))
 
     def test_unknown_field(self):
-        body = self.refused(400, self.list, field_selector='spec.x=1')
+        body = self.check_refused(400, self.list, field_selector='spec.x=1')
         self.assertEqual('field label not supported: spec.x',
                          body['message'])
 
@@ -75,7 +75,7 @@ class TestLists(base.TestCase):
     def test_expired_page(self):
         token = self.list(limit=1).metadata._continue
         self.cluster.compact()
-        body = self.refused(410, self.list, limit=1, _continue=token)
+        body = self.check_refused(410, self.list, limit=1, _continue=token)
         self.assertEqual('Expired', body['reason'])
 
     def test_list_of_a_past_version(self):
@@ -86,12 +86,12 @@ class TestLists(base.TestCase):
         self.assertEqual('bcd', self.names(resource_version=version))
 
     def test_wrong_version(self):
-        self.refused(400, self.list, resource_version='x')
+        self.check_refused(400, self.list, resource_version='x')
 
 
 class TestWatches(base.TestCase):
 
-    def watch(self, **query):
+    def read_events(self, **query):
         """Return the events of secrets until the watch ends."""
         query = {'timeout_seconds': 1, **query}
         return [(event['type'], event['object']) for event in
@@ -111,7 +111,7 @@ class TestWatches(base.TestCase):
             base.NAMESPACE).metadata.resource_version
 
     def types(self, **query):
-        return [kind for kind, _object in self.watch(**query)]
+        return [kind for kind, _object in self.read_events(**query)]
 
     def test_since_a_version(self):
         self.secret('old')
@@ -122,7 +122,7 @@ class TestWatches(base.TestCase):
         self.assertEqual(['ADDED', 'MODIFIED', 'DELETED'],
                          self.types(resource_version=version))
 
-    def test_from_the_beginning(self):
+    def test_watch_from_the_beginning(self):
         self.secret()
         self.label(a='1')
         self.assertEqual(['ADDED'], self.types())
@@ -133,7 +133,8 @@ class TestWatches(base.TestCase):
         self.label(a='2')
         self.label(b='1')
         self.label(a='1')
-        events = self.watch(resource_version=version, label_selector='a=1')
+        events = self.read_events(resource_version=version,
+                                  label_selector='a=1')
         self.assertEqual(['ADDED', 'DELETED', 'ADDED'],
                          [kind for kind, _object in events])
         # What leaves is shown as it was, at the version of its leaving.
@@ -145,12 +146,12 @@ class TestWatches(base.TestCase):
     def test_bookmarks(self):
         version = self.version()
         self.create()
-        events = self.watch(resource_version=version,
-                            allow_watch_bookmarks=True)
+        events = self.read_events(resource_version=version,
+                                  allow_watch_bookmarks=True)
         self.assertEqual({'BOOKMARK'}, {kind for kind, _object in events})
         self.assertNotIn('BOOKMARK', self.types(resource_version=version))
 
-    def test_events_come_as_they_happen(self):
+    def test_events_are_sent_at_once(self):
         timer = threading.Timer(0.2, self.secret)
         timer.start()
         self.addCleanup(timer.join)
@@ -163,7 +164,7 @@ class TestWatches(base.TestCase):
     def test_forgotten_as_an_event(self):
         version = self.version()
         self.cluster.compact()
-        error = self.assertRaises(client.ApiException, self.watch,
+        error = self.assertRaises(client.ApiException, self.read_events,
                                   resource_version=version)
         self.assertEqual(410, error.status)
         self.assertIn('too old resource version', error.reason)
@@ -171,7 +172,7 @@ class TestWatches(base.TestCase):
     def test_forgotten_as_a_status(self):
         version = self.version()
         self.cluster.compact(as_status=True)
-        error = self.assertRaises(client.ApiException, self.watch,
+        error = self.assertRaises(client.ApiException, self.read_events,
                                   resource_version=version)
         self.assertEqual(410, error.status)
         self.assertIn('Gone', error.reason)
@@ -201,9 +202,9 @@ class TestWatches(base.TestCase):
 
     def test_initial_events(self):
         self.secret()
-        events = self.watch(send_initial_events=True,
-                            resource_version_match='NotOlderThan',
-                            allow_watch_bookmarks=True)
+        events = self.read_events(send_initial_events=True,
+                                  resource_version_match='NotOlderThan',
+                                  allow_watch_bookmarks=True)
         kinds = [kind for kind, _object in events]
         self.assertEqual(['ADDED', 'BOOKMARK'], kinds[:2])
         raw = self.cluster.store.list(resources.SECRETS, base.NAMESPACE)

@@ -35,7 +35,7 @@ class TestStructure(base.TestCase):
             self.assertIn(f'json: cannot unmarshal {type_name} into Go struct '
                           'field spec.containers[0].env[0].value', message)
 
-    def test_label_that_is_a_number(self):
+    def test_numeric_labels(self):
         self.send(400, base.pod(labels={'a': 1}))
 
     def test_required_fields(self):
@@ -112,7 +112,7 @@ class TestValues(base.TestCase):
 
     def causes(self, function, *args, **kwargs):
         """Return {field: reason} of a rejection."""
-        body = self.refused(422, function, *args, **kwargs)
+        body = self.check_refused(422, function, *args, **kwargs)
         self.assertEqual('Invalid', body['reason'])
         return {cause['field']: cause['reason']
                 for cause in body['details']['causes']}

@@ -4,7 +4,10 @@
 import ipaddress
 import json
 
+import fixtures
+from keystoneauth1 import loading as keystoneauth
 from kubernetes import client
+import oslo_messaging
 from oslotest import base
 
 from qinling import conf as qinling_conf
@@ -72,7 +75,7 @@ class TestIsolation(ManifestTest):
             self.assertFalse(spec['automountServiceAccountToken'])
             self.assertFalse(spec['enableServiceLinks'])
 
-    def test_limits_are_those_of_containers(self):
+    def test_limits_apply_to_containers(self):
         for spec in self.specs():
             self.assertNotIn('resources', spec)
             for container in spec['containers']:
@@ -127,7 +130,7 @@ class TestIsolation(ManifestTest):
 
 
 class TestPools(ManifestTest):
-    def test_selector_is_the_one_of_idle_pods(self):
+    def test_selector_matches_idle_pods(self):
         pool = self.pool()
         selector = pool['spec']['selector']['matchLabels']
         pod_labels = pool['spec']['template']['metadata']['labels']
@@ -180,7 +183,8 @@ class TestPolicies(ManifestTest):
 
     def policies(self):
         return {policy['metadata']['name']: policy['spec'] for policy in map(
-            self.plain, network.create_policies(self.conf.kubernetes))}
+            self.plain, network.create_policies(
+                self.conf, 'https://8.8.4.4:6443'))}
 
     def test_default_policy_denies_all_traffic(self):
         policy = self.policies()['qinling-default']
@@ -208,22 +212,100 @@ class TestPolicies(ManifestTest):
         expression, = selector['matchExpressions']
         self.assertEqual(['idle', 'claimed'], expression['values'])
 
-    def test_egress_is_allowed(self):
-        self.set(blocked_cidrs=['169.254.0.0/16', '10.0.0.0/8', 'fd00::/8'])
-        everywhere, names = self.policies()['qinling-default']['egress']
-        for peer in everywhere['to']:
-            block = peer['ipBlock']
-            allowed = ipaddress.ip_network(block['cidr'])
-            for cidr in block['except']:
-                # The API server refuses exceptions outside of the block.
-                self.assertTrue(ipaddress.ip_network(cidr).subnet_of(
-                    allowed))
-        self.assertEqual(
-            ['169.254.0.0/16', '10.0.0.0/8', 'fd00::/8'],
-            [exception for peer in everywhere['to']
-             for exception in peer['ipBlock']['except']])
-        self.assertEqual({53}, {port['port'] for port in names['ports']})
+    def egress(self):
+        """Return the (block, ports) of the networks that functions reach."""
+        _names, *rules = self.policies()['qinling-default']['egress']
+        return [(peer['ipBlock'], {port['port'] for port in
+                                   rule.get('ports', ())})
+                for rule in rules for peer in rule['to']]
 
-    def test_egress_is_denied(self):
-        self.set(allow_egress=False)
-        self.assertFalse(self.policies()['qinling-default'].get('egress'))
+    def reaches(self, address):
+        address = ipaddress.ip_address(address)
+        return any(address in ipaddress.ip_network(block['cidr'])
+                   and not any(address in ipaddress.ip_network(cidr)
+                               for cidr in block.get('except', ()))
+                   for block, _ports in self.egress())
+
+    def test_functions_reach_only_the_name_service(self):
+        self.assertEqual([], self.egress())
+        rule, = self.policies()['qinling-default']['egress']
+        self.assertEqual({53}, {port['port'] for port in rule['ports']})
+
+    def test_egress_is_public(self):
+        self.set(allow_egress=True, blocked_cidrs=['9.9.9.0/24', 'fd00::/8',
+                                                   '10.1.0.0/16'])
+        for address in ('1.1.1.1', '99.255.0.1', '100.128.0.1',
+                        '2606:4700::1111'):
+            self.assertTrue(self.reaches(address), address)
+        for address in (
+                '10.0.0.1', '172.31.0.1', '192.168.1.1', '100.64.0.1',
+                '127.0.0.1', '169.254.169.254', '0.0.0.0', '224.0.0.1',
+                '255.255.255.255', '9.9.9.9', '8.8.4.4', '::1', 'fe80::1',
+                'fd00::1', 'ff02::1', '::ffff:10.0.0.1', '64:ff9b::a00:1',
+                '2002:a00:1::', '2001::1', '2001:db8::1'):
+            self.assertFalse(self.reaches(address), address)
+
+    def test_exceptions_are_parts_of_their_block(self):
+        # The API server refuses others.
+        self.set(allow_egress=True,
+                 blocked_cidrs=['10.1.0.0/16', 'fd00::/8', '2a00::/12'])
+        for block, _ports in self.egress():
+            for cidr in block['except']:
+                self.assertTrue(ipaddress.ip_network(cidr).subnet_of(
+                    ipaddress.ip_network(block['cidr'])))
+
+    def test_everything_blocked(self):
+        self.set(allow_egress=True, blocked_cidrs=['0.0.0.0/0', '::/0'])
+        self.assertEqual([], self.egress())
+
+    def test_own_services_are_blocked(self):
+        self.set(allow_egress=True)
+        self.conf.set_override('connection', 'mysql+pymysql://q:p@9.0.0.1/q',
+                               group='database')
+        self.conf.set_override('endpoint_url', 'https://[2a00::5]:9000',
+                               group='s3')
+        oslo_messaging.TransportURL.parse(self.conf)
+        self.conf.set_override(
+            'transport_url', 'rabbit://q:p@9.0.0.2:5672,q:p@localhost:5672/')
+        keystoneauth.register_auth_conf_options(
+            self.conf, 'keystone_authtoken')
+        for name, value in (('auth_type', 'password'),
+                            ('auth_section', None)):
+            self.conf.set_override(name, value, 'keystone_authtoken')
+        self.conf.register_opts(keystoneauth.get_auth_plugin_conf_options(
+            'password'), group='keystone_authtoken')
+        self.conf.set_override('auth_url', 'http://9.0.0.3:5000/v3',
+                               group='keystone_authtoken')
+        for address in ('9.0.0.1', '9.0.0.2', '9.0.0.3', '2a00::5'):
+            self.assertFalse(self.reaches(address), address)
+        self.assertTrue(self.reaches('9.0.0.4'))
+
+    def test_unknown_names(self):
+        self.set(allow_egress=True)
+        self.conf.set_override('connection', 'mysql://q:pass@db.invalid/q',
+                               group='database')
+        log = self.useFixture(fixtures.FakeLogger())
+        self.assertTrue(self.reaches('1.1.1.1'))
+        self.assertIn('Could not resolve db.invalid', log.output)
+        self.assertNotIn('pass', log.output)
+
+    def test_single_destinations(self):
+        self.set(egress_cidrs=['10.0.0.5/32:5432', '[fd00::5/128]:5432',
+                               '10.1.2.3', 'fd01::/64'])
+        self.assertEqual([
+            ({'cidr': '10.0.0.5/32'}, {5432}),
+            ({'cidr': 'fd00::5/128'}, {5432}),
+            ({'cidr': '10.1.2.3/32'}, set()),
+            ({'cidr': 'fd01::/64'}, set())], self.egress())
+
+    def test_destinations_of_a_runtime(self):
+        self.set(runtime_egress=['r-1 10.0.0.5/32:5432 10.1.0.0/16'])
+        policy = self.policies()['qinling-egress-r-1']
+        self.assertEqual(
+            {'matchLabels': {**labels.MANAGED, labels.RUNTIME: 'r-1'}},
+            policy['podSelector'])
+        self.assertEqual(['Egress'], policy['policyTypes'])
+        self.assertEqual(
+            ['10.0.0.5/32', '10.1.0.0/16'],
+            [rule['to'][0]['ipBlock']['cidr'] for rule in policy['egress']])
+        self.assertEqual([], self.egress())

@@ -101,17 +101,21 @@ class TestPlan(base.BaseTestCase):
                          & {path for _source, path in make_plan().binds})
         files = dict(make_plan().files)
         self.assertIn('127.0.0.1 localhost', files['/etc/hosts'])
+        self.assertTrue(files['/etc/resolv.conf'].startswith('nameserver '))
 
     def test_network(self):
         plan = make_plan(allow_network=True)
         self.assertTrue(plan.network)
         self.assertIn('/etc/hosts', {path for _source, path in plan.binds})
         self.assertNotIn('/etc/hosts', dict(plan.files))
+        self.assertNotIn('/etc/resolv.conf', dict(plan.files))
 
     def test_sizes(self):
         plan = make_plan(tmp_size=3, code_size=5)
         self.assertEqual({'/tmp': 3 << 20, '/dev/shm': 3 << 20,
                           '/code': 5 << 20}, dict(plan.tmpfs))
+        plan = make_plan(tmp_size=512)
+        self.assertEqual(64 << 20, dict(plan.tmpfs)['/dev/shm'])
 
     def test_directories_come_before_their_content(self):
         plan = make_plan()
@@ -142,7 +146,7 @@ class Scripts(base.BaseTestCase):
 
 
 class TestNodejs(Scripts):
-    def refused(self, path, part):
+    def check_refused(self, path, part):
         error = self.assertRaises(exception.PermanentError,
                                   languages.find_executable, NODEJS, path)
         self.assertIn(part, str(error))
@@ -153,10 +157,10 @@ class TestNodejs(Scripts):
                          languages.find_executable(NODEJS, path))
 
     def test_no_nodejs_at_the_path(self):
-        self.refused('/no/such/node', 'does not run')
-        self.refused(self.script('exit 1'), 'does not run')
-        self.refused(self.script('echo hello'),
-                     'is not an executable of nodejs')
+        self.check_refused('/no/such/node', 'does not run')
+        self.check_refused(self.script('exit 1'), 'does not run')
+        self.check_refused(self.script('echo hello'),
+                           'is not an executable of nodejs')
 
     def test_search_path(self):
         path = self.script('echo v24.1.0')
@@ -176,7 +180,7 @@ class TestNodejs(Scripts):
 
 
 class TestInterpreter(Scripts):
-    def refused(self, path, part):
+    def check_refused(self, path, part):
         error = self.assertRaises(exception.PermanentError,
                                   languages.find_python, path)
         self.assertIn(part, str(error))
@@ -188,18 +192,18 @@ class TestInterpreter(Scripts):
                          python.paths)
 
     def test_no_interpreter(self):
-        self.refused('/no/such/python', 'does not run')
+        self.check_refused('/no/such/python', 'does not run')
 
     def test_failing_interpreter(self):
-        self.refused(self.script('exit 1'), 'does not run')
+        self.check_refused(self.script('exit 1'), 'does not run')
 
     def test_too_old(self):
-        self.refused(self.script('''echo '[[3, 8], "/usr", "/usr"]' '''),
-                     'older than 3.9')
+        self.check_refused(self.script('''echo '[[3, 8], "/usr", "/usr"]' '''),
+                           'older than 3.9')
 
     def test_installed_in_the_root(self):
-        self.refused(self.script('''echo '[[3, 11], "/", "/usr"]' '''),
-                     'installed in /')
+        self.check_refused(self.script('''echo '[[3, 11], "/", "/usr"]' '''),
+                           'installed in /')
 
 
 class TestLaunchers(base.BaseTestCase):
@@ -217,7 +221,7 @@ class TestLaunchers(base.BaseTestCase):
         self.assertEqual(['bubblewrap', 'namespaces'], self.names('strict'))
         self.assertEqual(['none'], self.names('none'))
 
-    def test_landlock_is_for_users_whose_kernel_has_it(self):
+    def test_landlock_needs_kernel_support(self):
         self.useFixture(fixtures.MockPatch('shutil.which',
                                            return_value=None))
         for uid, version, names in ((1001, 6, ['landlock', 'none']),
@@ -321,7 +325,7 @@ class TestSandbox(base.BaseTestCase):
 class TestWorker(base.BaseTestCase):
     def test_users_differ_and_are_used_again(self):
         users = worker.Users(1000)
-        uids = [users.acquire_uid() for _each in range(3)]
+        uids = [users.acquire_uid() for _ in range(3)]
         self.assertEqual(3, len(set(uids)))
         users.release_uid(uids[1])
         self.assertEqual(uids[1], users.acquire_uid())
@@ -339,7 +343,7 @@ class TestWorker(base.BaseTestCase):
 
     def test_no_more_users(self):
         users = worker.Users(0)
-        for _each in range(1024):
+        for _ in range(1024):
             users.acquire_uid()
         self.assertRaises(StopIteration, users.acquire_uid)
 

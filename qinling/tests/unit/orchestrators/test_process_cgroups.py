@@ -61,7 +61,7 @@ class TestOwnDirectories(CgroupTest):
             'memory': 'memory/service', 'name=systemd': 'systemd',
             'unified': 'unified'}, self.find(MOUNTS_V1, MEMBERSHIP_V1))
 
-    def test_group_that_is_not_visible(self):
+    def test_hidden_group(self):
         # A container with a cgroup mount of another place.
         self.assertEqual('memory', self.find(MOUNTS_V1, MEMBERSHIP_V1)[
             'memory'])
@@ -141,7 +141,7 @@ class TestProcessors(CgroupTest):
             2, cpu_stat='usage_usec 1500000\nuser_usec 1\n')
             .read_cpu_time())
 
-    def test_time_of_a_group_that_is_gone(self):
+    def test_cpu_time_of_a_deleted_group(self):
         self.assertEqual(0, self.group(1).read_cpu_time())
         self.assertEqual(0, cgroups.NoGroup().read_cpu_time())
 
@@ -150,6 +150,19 @@ class TestProcessors(CgroupTest):
         for yielding in (True, False):
             group.set_idle(yielding)
             self.assertEqual(str(int(yielding)), self.read('cpu.idle'))
+
+    def test_kills_by_the_kernel(self):
+        self.assertIsNone(self.group(2).open_memory_events())
+        group = cgroups.Group({'memory': self.root},
+                              cgroups.LimitFiles(2, 0, 1))
+        self.assertIsNone(group.open_memory_events())
+        self.assertFalse(group.has_oom_kills())
+        path = os.path.join(self.root, 'memory.events')
+        for number in (0, 3):
+            with open(path, 'w') as events:
+                events.write(f'oom 7\noom_kill {number}\n')
+            self.assertEqual(number > 0, group.has_oom_kills())
+        os.close(group.open_memory_events())
 
     def test_kernel_without_idle_groups(self):
         group = self.group(2)
@@ -167,6 +180,7 @@ class TestSettings(base.BaseTestCase):
             'memory.memsw.limit_in_bytes': self.memory,
             'pids.max': 208, 'cpu.cfs_period_us': 20000,
             'cpu.cfs_quota_us': 12000, 'cpu.cfs_burst_us': 12000,
+            'cpu.shares': 614,
         }, {name: value for _controller, name, value in settings})
 
     def test_version_2(self):
@@ -174,8 +188,16 @@ class TestSettings(base.BaseTestCase):
         self.assertEqual({
             'memory.max': self.memory, 'memory.swap.max': 0,
             'pids.max': 208, 'cpu.max': '12000 20000',
-            'cpu.max.burst': 12000,
+            'cpu.max.burst': 12000, 'cpu.weight': 60,
         }, {name: value for _controller, name, value in settings})
+
+    def test_idle_processors(self):
+        for idle_cpu, quota in ((0, 12000), (500, 12000), (1000, 20000)):
+            for version, expected in ((1, quota), (2, f'{quota} 20000')):
+                settings = cgroups.LimitFiles(
+                    version, 0, 128, idle_cpu).list_files(LIMITS)
+                self.assertIn(expected, [value for _controller, _name, value
+                                         in settings])
 
     def test_quota_is_accepted_by_the_kernel(self):
         self.assertEqual(1000, cgroups.cpu_quota(
@@ -263,7 +285,7 @@ class TestFind(base.BaseTestCase):
         self.useFixture(fixtures.MockPatchObject(
             cgroups, 'find_own_directories', return_value={}))
         backend = cgroups.detect_cgroups(types.SimpleNamespace(
-            cgroup='auto', processes=1), self.plan)
+            cgroup='auto', processes=1, idle_cpu=0), self.plan)
         self.assertEqual('no cgroup (cgroups are not mounted)',
                          backend.description)
 
@@ -272,5 +294,5 @@ class TestFind(base.BaseTestCase):
             cgroups, 'find_own_directories',
             return_value={'memory': '/proc/nothing'}))
         backend = cgroups.detect_cgroups(types.SimpleNamespace(
-            cgroup='auto', processes=1), self.plan)
+            cgroup='auto', processes=1, idle_cpu=0), self.plan)
         self.assertIn('/proc/nothing', backend.description)

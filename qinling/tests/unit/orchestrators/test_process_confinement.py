@@ -131,7 +131,7 @@ class TestConfinement(base.BaseTestCase):
                 < agent_confinement.USABLE_SINCE:
             self.skipTest('Landlock is not in this kernel')
         paths = [self.useFixture(fixtures.TempDir()).path
-                 for _each in range(3)]
+                 for _ in range(3)]
         for path in paths:
             with open(os.path.join(path, 'f'), 'w') as target:
                 target.write('read')
@@ -157,7 +157,7 @@ class TestStrict(base.BaseTestCase):
         self.assertIn('control groups of cpu, memory, pids', str(error))
         self.assertIn('Delegate=yes', str(error))
 
-    def test_auto_goes_without_control_groups(self):
+    def test_auto_works_without_control_groups(self):
         self.assertIn('switched off', self.driver(
             cgroup='off').describe()['limits'])
 

@@ -46,7 +46,7 @@ class TestCpuThrottle(base.BaseTestCase):
     def pass_time(self, *uses):
         """Return whether each group yields after a second with a number of
         busy processors."""
-        new = [Group(0) for _each in uses[len(self.groups):]]
+        new = [Group(0) for _ in uses[len(self.groups):]]
         if new:
             self.groups += new
             self.throttle.adjust_priorities()

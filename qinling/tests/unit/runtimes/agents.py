@@ -108,22 +108,22 @@ class Client:
         return self.receive()
 
     def receive(self):
-        head = self._until(b'\r\n\r\n')
+        head = self._read_until(b'\r\n\r\n')
         lines = head.decode().split('\r\n')
         size = int(dict(line.lower().split(': ') for line in lines[1:])[
             'content-length'])
         while len(self._buffer) < size:
-            self._more()
+            self._receive()
         body, self._buffer = self._buffer[:size], self._buffer[size:]
         return Reply(int(lines[0].split()[1]), body)
 
-    def _until(self, end):
+    def _read_until(self, end):
         while end not in self._buffer:
-            self._more()
+            self._receive()
         head, _end, self._buffer = self._buffer.partition(end)
         return head
 
-    def _more(self):
+    def _receive(self):
         data = self.socket.recv(1 << 20)
         if not data:
             raise ConnectionResetError('the agent closed the connection')
@@ -185,10 +185,10 @@ class Agent(fixtures.Fixture):
                     stderr=complaints, pass_fds=[listener.fileno()], env={},
                     start_new_session=True)
         self.addCleanup(self.stop)
-        self.said = [self.process.stdout.readline()]
+        self.output_lines = [self.process.stdout.readline()]
         os.write(self.process.stdin.fileno(),
                  json.dumps(settings).encode() + b'\n')
-        self.said.append(self.process.stdout.readline())
+        self.output_lines.append(self.process.stdout.readline())
 
     def stop(self):
         """Cut the lifeline; return the exit status."""

@@ -23,7 +23,7 @@ class ExecutionTest(base.BaseTestCase):
                          (result['status'], result['output']), result['log'])
         return result
 
-    def fails(self, part, *args, **kwargs):
+    def check_fails(self, part, *args, **kwargs):
         """Check that an execution fails with a sentence containing ``part``,
         and that the worker continues."""
         result = self.client.execute(*args, **kwargs)

@@ -20,19 +20,19 @@ class AgentTest(base.BaseTestCase):
         self.agent = self.useFixture(agents.Agent(max_body_size=agents.MIB))
         self.client = self.agent.connect()
 
-    def refused(self, reply, status, part):
+    def check_refused(self, reply, status, part):
         self.assertEqual(status, reply.status)
         self.assertIn(part, reply.json['error'])
 
     def check_raw(self, request, status, part):
         """Check that a request is rejected and ends the connection."""
-        self.refused(self.client.send(request), status, part)
+        self.check_refused(self.client.send(request), status, part)
         self.assertTrue(self.client.is_closed())
 
 
 class TestLife(AgentTest):
-    def test_says_when_it_is_started_and_ready(self):
-        self.assertEqual([b'started\n', b'ready\n'], self.agent.said)
+    def test_agent_reports_start_and_readiness(self):
+        self.assertEqual([b'started\n', b'ready\n'], self.agent.output_lines)
         self.assertEqual('', self.agent.complaint())
 
     def test_output_ends_after_readiness(self):
@@ -63,13 +63,13 @@ class TestLife(AgentTest):
         agent.settings = {'secret': 'x', 'code': '/', 'bootstrap': ['/none'],
                           'listen': 'tcp:127.0.0.1:0'}
         self.useFixture(agent)
-        self.assertEqual(b'', agent.said[1])
+        self.assertEqual(b'', agent.output_lines[1])
         self.assertIn('The first executor failed', agent.complaint())
 
     def test_failed_bootstrap_is_reported_with_its_output(self):
         agent = self.useFixture(agents.Agent(
             bootstrap=['/bin/sh', '-c', 'echo sad words; exit 3']))
-        self.assertEqual(b'', agent.said[1])
+        self.assertEqual(b'', agent.output_lines[1])
         self.assertIn('sad words', agent.complaint())
 
     def test_interrupt_is_ignored(self):
@@ -90,13 +90,15 @@ class TestConversation(AgentTest):
         self.assertEqual((200, b'pong'), (reply.status, reply.body))
 
     def test_many_calls_on_one_connection(self):
-        for _each in range(5):
+        for _ in range(5):
             self.assertEqual(200, self.client.call('GET', '/ping').status)
-        self.refused(self.client.call('GET', '/nothing'), 404, 'no such call')
-        self.refused(self.client.call('POST', '/ping'), 404, 'no such call')
+        self.check_refused(self.client.call('GET', '/nothing'), 404,
+                           'no such call')
+        self.check_refused(self.client.call('POST', '/ping'), 404,
+                           'no such call')
         self.assertEqual(200, self.client.call('GET', '/ping').status)
 
-    def test_request_in_pieces_and_two_at_once(self):
+    def test_split_and_pipelined_requests(self):
         request = (b'GET /ping HTTP/1.1\r\nx-qinling-SECRET:  the secret '
                    b'\r\n\r\n')
         for piece in (request[:3], request[3:40], request[40:-1]):
@@ -110,15 +112,15 @@ class TestConversation(AgentTest):
         self.client.socket.sendall(
             b'POST /load HTTP/1.1\r\nX-Qinling-Secret: the secret\r\n'
             b'Content-Length: %d\r\n\r\n' % len(line) + line[:10])
-        self.refused(self.client.send(line[10:]), 400, 'function_id')
+        self.check_refused(self.client.send(line[10:]), 400, 'function_id')
 
     def test_expect_continue(self):
         self.client.socket.sendall(
             b'POST /execute HTTP/1.1\r\nX-Qinling-Secret: the secret\r\n'
             b'Content-Length: 2\r\nExpect: 100-continue\r\n\r\n')
         self.assertEqual(b'HTTP/1.1 100 Continue',
-                         self.client._until(b'\r\n\r\n'))
-        self.refused(self.client.send(b'{}'), 400, 'execution_id')
+                         self.client._read_until(b'\r\n\r\n'))
+        self.check_refused(self.client.send(b'{}'), 400, 'execution_id')
 
     def test_connection_close(self):
         self.client.call('GET', '/ping', Connection='close')
@@ -127,8 +129,9 @@ class TestConversation(AgentTest):
     def test_wrong_secret(self):
         for secret in ('wrong', 'the secre', 'the secret.', None):
             client = self.agent.connect()
-            self.refused(client.call('GET', '/ping', X_Qinling_Secret=secret),
-                         403, 'secret')
+            self.check_refused(client.call('GET', '/ping',
+                                           X_Qinling_Secret=secret), 403,
+                               'secret')
             self.assertTrue(client.is_closed())
 
     def test_body_with_wrong_secret_is_not_read(self):
@@ -180,7 +183,7 @@ class TestConversation(AgentTest):
                           'Content-Length')
 
     def test_too_many_connections(self):
-        connections = [self.agent.connect() for _each in range(63)]
+        connections = [self.agent.connect() for _ in range(63)]
         for connection in connections:
             self.assertEqual(200, connection.call('GET', '/ping').status)
         self.assertTrue(self.agent.connect().is_closed())
@@ -230,19 +233,19 @@ class TestCalls(AgentTest):
             'Finished execution: the id\n', result['log'])
 
     def test_execute_before_load(self):
-        self.refused(self.execute(), 409, 'is idle')
+        self.check_refused(self.execute(), 409, 'is idle')
 
     def test_load_twice(self):
         self.client.load(HELLO)
-        self.refused(self.client.load(HELLO), 409, 'loaded already')
+        self.check_refused(self.client.load(HELLO), 409, 'loaded already')
 
     def test_load_without_line_feed(self):
-        self.refused(self.client.call('POST', '/load', b'{}'), 400,
-                     'line feed')
+        self.check_refused(self.client.call('POST', '/load', b'{}'), 400,
+                           'line feed')
 
     def test_load_malformed_settings(self):
-        self.refused(self.client.call('POST', '/load', b'{\n'), 400,
-                     'not JSON')
+        self.check_refused(self.client.call('POST', '/load', b'{\n'), 400,
+                           'not JSON')
 
     def test_load_several_packages(self):
         files = ({'main.py': 'import mine, theirs\n\n\ndef main():\n'
@@ -253,7 +256,7 @@ class TestCalls(AgentTest):
         packages = [fixtures.archive(content) for content in files]
         for sizes in ([1, 2], [], [-1, len(packages[0])], 5, ['x'],
                       [len(packages[0])]):
-            self.refused(self.client.load(
+            self.check_refused(self.client.load(
                 b''.join(packages), entry='main.main', sizes=sizes),
                 400, 'sizes')
         self.client.load(b''.join(packages), entry='main.main',
@@ -261,29 +264,32 @@ class TestCalls(AgentTest):
         self.assertEqual([1, 3], self.client.execute()['output'])
 
     def test_load_setting_of_a_wrong_type(self):
-        self.refused(self.client.load(HELLO, slots='3'), 400, 'slots')
+        self.check_refused(self.client.load(HELLO, slots='3'), 400, 'slots')
         self.assertEqual('idle', self.client.status()['state'])
 
     def test_bad_bodies_of_execute(self):
         self.client.load(HELLO)
         call = self.client.call
-        self.refused(call('POST', '/execute', b''), 400, 'not JSON')
-        self.refused(call('POST', '/execute', b'\xff'), 400, 'not JSON')
-        self.refused(call('POST', '/execute', b'[' * 100000), 400, 'not JSON')
-        self.refused(call('POST', '/execute', b'[]'), 400, 'not a JSON object')
-        self.refused(self.execute(execution_id=None), 400, 'execution_id')
-        self.refused(self.execute(execution_id=''), 400, 'execution_id')
+        self.check_refused(call('POST', '/execute', b''), 400, 'not JSON')
+        self.check_refused(call('POST', '/execute', b'\xff'), 400, 'not JSON')
+        self.check_refused(call('POST', '/execute', b'[' * 100000), 400,
+                           'not JSON')
+        self.check_refused(call('POST', '/execute', b'[]'), 400,
+                           'not a JSON object')
+        self.check_refused(self.execute(execution_id=None), 400,
+                           'execution_id')
+        self.check_refused(self.execute(execution_id=''), 400, 'execution_id')
         for timeout in (None, 0, -1, '5', True, 1e9):
-            self.refused(self.execute(timeout=timeout), 400, 'timeout')
-        self.refused(self.execute(args={}), 400, 'args')
-        self.refused(self.execute(kwargs=[]), 400, 'kwargs')
-        self.refused(self.execute(context='x'), 400, 'context')
+            self.check_refused(self.execute(timeout=timeout), 400, 'timeout')
+        self.check_refused(self.execute(args={}), 400, 'args')
+        self.check_refused(self.execute(kwargs=[]), 400, 'kwargs')
+        self.check_refused(self.execute(context='x'), 400, 'context')
         self.assertEqual('success', self.execute().json['status'])
 
     def test_cancel_of_an_unknown_execution(self):
-        self.refused(self.client.call('POST', '/cancel',
-                                      b'{"execution_id": "e"}'), 404,
-                     'no such execution')
+        self.check_refused(self.client.call('POST', '/cancel',
+                                            b'{"execution_id": "e"}'), 404,
+                           'no such execution')
 
 
 class TestSlots(AgentTest):
@@ -309,7 +315,7 @@ class TestSlots(AgentTest):
         running = [self.start(number) for number in range(2)]
         reply = self.client.try_execute(self.go, '/dev/null',
                                         execution_id='third')
-        self.refused(reply, 503, 'All 2 slots')
+        self.check_refused(reply, 503, 'All 2 slots')
         status = self.client.status()
         self.assertEqual(2, status['busy'])
         self.assertEqual({'0', '1'}, {executor['execution_id']
@@ -328,7 +334,7 @@ class TestSlots(AgentTest):
         self.start(1)
         reply = self.client.try_execute(self.go, '/dev/null',
                                         execution_id='1')
-        self.refused(reply, 409, 'running already')
+        self.check_refused(reply, 409, 'running already')
         open(self.go, 'w').close()
 
     def test_cancel_ends_one_execution(self):

@@ -4,6 +4,7 @@
 import json
 import os
 
+from qinling.runtimes import agent_environment
 from qinling.tests.unit.runtimes import agents
 from qinling.tests.unit.runtimes import executions
 
@@ -26,7 +27,7 @@ class TestEntry(executions.ExecutionTest):
         agent = self.useFixture(agents.Agent())
         self.client = agent.connect()
         self.assertEqual(200, self.client.load(archive, entry=entry).status)
-        return self.fails(part)
+        return self.check_fails(part)
 
     def test_malformed(self):
         for entry in ('main', 'main.', '.main', ''):
@@ -57,25 +58,73 @@ class TestEntry(executions.ExecutionTest):
 
 class TestImport(executions.ExecutionTest):
     def test_failed_import_is_tried_again(self):
-        # The first try is that of the load, unseen.
         self.start('failing_import')
-        result = self.succeeds('imported')
-        self.assertEqual(['importing', 'importing'], self.log(result))
+        result = self.check_fails('not at the first time')
+        self.assertEqual('load_error', result['reason'])
+        self.assertEqual('importing', self.log(result)[0])
+        self.assertEqual(['importing'], self.log(self.succeeds('imported')))
         self.assertEqual([], self.log(self.succeeds('imported')))
 
     def test_exit_at_import(self):
         self.start('exiting_import')
-        self.fails('exited with status 9')
-        self.fails('exited with status 9')
+        self.check_fails('exited with status 9')
+        self.check_fails('exited with status 9')
 
     def test_sys_exit_at_import(self):
         self.start('leaving_import')
-        self.fails('SystemExit: left')
+        self.check_fails('SystemExit: left')
 
-    def test_import_counts_against_the_timeout(self):
-        self.start('slow_import')
-        result = self.fails('Function execution timeout.', timeout=0.3)
-        self.assertGreaterEqual(result['duration'], 0.3)
+    def test_import_has_its_own_limit(self):
+        self.start('slow_import', import_timeout=0.3)
+        for _number in range(2):
+            result = self.check_fails(
+                'Function execution timeout: the import of the module took '
+                'longer than 0.3 seconds.', timeout=0.01)
+            self.assertEqual('timeout', result['reason'])
+            self.assertGreaterEqual(result['import_ms'], 300)
+
+    def test_import_does_not_count_as_run(self):
+        agent = self.useFixture(agents.Agent())
+        self.client = agent.connect()
+        self.client.load(agents.zipped({'main.py': (
+            'import time\ntime.sleep(0.5)\ndef main(): return 1\n')}))
+        result = self.succeeds(1, timeout=0.4)
+        self.assertLess(result['duration'], 0.4)
+        self.assertGreaterEqual(result['import_ms'], 500)
+        self.assertIsNone(self.succeeds(1)['import_ms'])
+
+    def test_peak_of_the_memory(self):
+        agent = self.useFixture(agents.Agent())
+        self.client = agent.connect()
+        self.client.load(agents.zipped({'main.py': (
+            'import os\ndef main(size=0):\n    x = bytearray(size)\n'
+            '    return os._exit(1) if size == 1 else len(x)\n')}))
+        small = self.succeeds(0)['memory_peak']
+        large = self.succeeds(20 << 20, size=20 << 20)['memory_peak']
+        self.assertGreater(large - small, 15 << 20)
+        self.assertIsNone(self.check_fails('', size=1)['memory_peak'])
+
+    def test_import_starts_again_after_a_timeout(self):
+        agent = self.useFixture(agents.Agent())
+        self.client = agent.connect()
+        self.client.load(agents.zipped({'main.py': (
+            'import os, time\nprint("importing")\n'
+            'if not os.path.exists("seen"):\n'
+            '    open("seen", "w").close()\n    time.sleep(600)\n'
+            'def main(): pass\n')}), import_timeout=0.5)
+        result = self.check_fails('longer than 0.5 seconds')
+        self.assertEqual(['importing'], self.log(result))
+        self.assertEqual([], agent.executors(self.client))
+        self.assertEqual(['importing'], self.log(self.succeeds(None)))
+
+    def test_forked_child_does_not_serve(self):
+        agent = self.useFixture(agents.Agent())
+        self.client = agent.connect()
+        self.client.load(agents.zipped({'main.py': (
+            'import os\nos.fork()\ndef main(): return os.getpid()\n')}))
+        for _number in range(3):
+            pid, = agent.executors(self.client)
+            self.succeeds(pid)
 
 
 class TestArguments(executions.ExecutionTest):
@@ -91,7 +140,7 @@ class TestArguments(executions.ExecutionTest):
 
     def test_wrong_arguments(self):
         self.start('failing', 'wrong_arguments')
-        result = self.fails("missing 1 required positional argument")
+        result = self.check_fails("missing 1 required positional argument")
         self.assertIn('TypeError', result['log'])
         self.assertNotIn('python.py', result['log'])
 
@@ -113,7 +162,7 @@ class TestArguments(executions.ExecutionTest):
         self.check_context('keywords', {'context': {'from': 'qinling'},
                                         'a': 1}, a=1)
 
-    def test_no_context_for_those_who_do_not_take_it(self):
+    def test_context_is_passed_only_on_request(self):
         for entry, output in (('none', 'n'), ('positional_only', 'n'),
                               ('wrapped_none', 'n'), ('builtin', 1),
                               ('Constructed', {'name': 'n'})):
@@ -151,13 +200,13 @@ class TestCoroutines(executions.ExecutionTest):
 
     def test_exception(self):
         self.start('coroutines', 'fail')
-        result = self.fails('in a coroutine')
+        result = self.check_fails('in a coroutine')
         self.assertIn('in fail', result['log'])
         self.assertNotIn('python.py', result['log'])
 
 
 class TestState(executions.ExecutionTest):
-    def test_globals_stay(self):
+    def test_globals_are_kept(self):
         self.start('state', 'count')
         pid = self.client.execute()['output'][1]
         self.succeeds([2, pid])
@@ -173,7 +222,7 @@ class TestState(executions.ExecutionTest):
             '    os.chdir("/")\n'
             '    return before\n')})
         client.load(archive)
-        for _each in range(2):
+        for _ in range(2):
             self.assertEqual(os.path.realpath(agent.code),
                              client.execute()['output'])
 
@@ -186,13 +235,14 @@ class TestState(executions.ExecutionTest):
             '    before = signal.getitimer(signal.ITIMER_REAL)[0]\n'
             '    signal.alarm(600)\n'
             '    return [before, signal.getitimer(0)[0] > 0]\n')}))
-        for _each in range(2):
+        for _ in range(2):
             self.assertEqual([0, True], client.execute()['output'])
 
     def test_environment(self):
         self.start('state', 'environment', environment={'MINE': 'x'},
                    agent={'environment': {'PATH': '/bin', 'LANG': 'C.UTF-8'}})
-        self.succeeds({'PATH': '/bin', 'LANG': 'C.UTF-8', 'MINE': 'x'})
+        self.succeeds({'PATH': '/bin', 'LANG': 'C.UTF-8', 'MINE': 'x',
+                       **agent_environment.list_thread_variables(1000)})
 
 
 class TestOpenStack(executions.ExecutionTest):
@@ -207,7 +257,7 @@ class TestOpenStack(executions.ExecutionTest):
         self.assertEqual('success', result['status'], result)
         return result['output']
 
-    def test_what_is_asked_for(self):
+    def test_credentials_by_attribute(self):
         self.assertEqual(['very secret'] * 2 + ['p'] * 2,
                          self.run_one('asked'))
 

@@ -27,7 +27,7 @@ class TestCommand(base.BaseTestCase):
         return self.useFixture(workers.Worker(
             'command', agents.zipped(files), entry, **settings)).client
 
-    def failed(self, result):
+    def check_failed(self, result):
         """Return the sentence of a failure, after a check of the log."""
         self.assertEqual('failed', result['status'], result)
         self.assertIn(result['output'], result['log'])
@@ -45,18 +45,18 @@ class TestCommand(base.BaseTestCase):
         # As Go does.
         client = self.load({'main': f"""#!{sys.executable}
 import mmap
-mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE)
+mmap.mmap(-1, 200 << 20, flags=mmap.MAP_PRIVATE)
 try:
-    mmap.mmap(-1, 256 << 20, flags=mmap.MAP_PRIVATE)
+    mmap.mmap(-1, 1 << 30, flags=mmap.MAP_PRIVATE)
 except OSError:
     print('"bounded"')
 """}, memory_size=32 << 20)
         self.assertEqual('bounded', client.execute()['output'])
 
-    def test_program_that_exits_since_it_lacks_memory(self):
+    def test_program_out_of_memory(self):
         client = self.load('echo "fatal error: runtime: out of memory" >&2\n'
                            'seq 1000 >&2; exit 2', memory_size=32 << 20)
-        for _each in range(2):
+        for _ in range(2):
             self.assertEqual(
                 'Function execution failed because of too much resource '
                 'consumption: out of memory (the limit is 32 MiB)',
@@ -65,29 +65,29 @@ except OSError:
     def test_no_such_file(self):
         client = self.load('echo 1', 'other.main')
         self.assertEqual('The package has no file other.main or other (entry '
-                         'other.main).', self.failed(client.execute()))
+                         'other.main).', self.check_failed(client.execute()))
 
     def test_no_executable_bit(self):
         client = self.load({'main': '#!/bin/sh\necho 1'})
         self.assertEqual(1, client.execute()['output'])
 
-    def test_what_cannot_be_executed(self):
+    def test_files_that_cannot_execute(self):
         for text, reason in (
                 ('echo 1', 'it is no program of this kind of machine'),
                 ('#!/no/such/shell\n', 'the interpreter in its first line')):
             client = self.load({'main': text})
             self.assertIn(f'main cannot be executed: {reason}',
-                          self.failed(client.execute()))
+                          self.check_failed(client.execute()))
 
     def test_program_that_reads_nothing(self):
         # It may still be ending when the next line comes.
         client = self.load('echo \'"said"\'; sleep 0.01')
-        for _each in range(20):
+        for _ in range(20):
             self.assertEqual('said', client.execute(x='y')['output'])
 
     def test_program_that_ends_while_the_next_line_comes(self):
         client = self.load('read -r line; echo 1; sleep 0.01')
-        for _each in range(20):
+        for _ in range(20):
             self.assertEqual(1, client.execute(x='y' * 100000)['output'])
 
     def test_each_line_is_read_once(self):
@@ -108,17 +108,17 @@ except OSError:
 
     def test_answer_before_a_failure(self):
         client = self.load('echo 5; exit 9')
-        for _each in range(3):
+        for _ in range(3):
             self.assertEqual(5, client.execute()['output'])
 
-    def test_answers_that_are_not_json(self):
+    def test_other_answers_than_json(self):
         for text, part in (('echo', "begins with ''"),
                            ('echo {', "begins with '{'"),
                            ('echo NaN', 'NaN is no value of JSON'),
                            (r"printf '\377\n'", 'utf-8')):
             client = self.load(text)
-            self.assertIn(part, self.failed(client.execute()))
-            self.assertIn(part, self.failed(client.execute()))
+            self.assertIn(part, self.check_failed(client.execute()))
+            self.assertIn(part, self.check_failed(client.execute()))
 
     def test_more_than_an_answer(self):
         client = self.load('''
@@ -126,14 +126,14 @@ except OSError:
             while read -r line; do n=$((n + 1)); printf '%d\\n"more"\\n' $n
             done''')
         self.assertEqual([1, 1], [client.execute()['output']
-                                  for _each in range(2)])
+                                  for _ in range(2)])
 
     def test_endless_answer(self):
         client = self.load('cat /dev/zero')
         self.assertEqual('Function execution timeout.', client.execute(
             timeout=0.4)['output'])
 
-    def test_large_in_and_out_at_once(self):
+    def test_large_input_and_output(self):
         client = self.load('sed \'s/.*"x": //; s/}, "context.*//\'',
                            max_result_size=8 * agents.MIB)
         # sed waits for the end of its input unless it is told not to.

@@ -86,7 +86,7 @@ class Conformance:
     def test_state_is_kept_in_a_worker(self):
         client = self.start()
         self.assertEqual([1, 2, 3], [
-            client.execute(do='count')['output'] for _each in range(3)])
+            client.execute(do='count')['output'] for _ in range(3)])
 
     def test_state_is_not_shared(self):
         first, second = self.start(), self.start(function_id='other')

@@ -67,7 +67,7 @@ class TestContainer(base.BaseTestCase):
         self.addCleanup(stranger.close)
         self.assertEqual(403, stranger.call('GET', '/ping').status)
 
-    def test_serves_until_it_is_terminated(self):
+    def test_serves_until_sigterm(self):
         port = ports.free()
         process = self.start('tcp:127.0.0.1:%d' % port)
         self.assertEqual(b'ready\n', process.stdout.readline())

@@ -65,7 +65,7 @@ class TestLogs(executions.ExecutionTest):
             self.assertEqual(['plain output', 'plain error'],
                              self.log(self.succeeds('', False)), entry)
 
-    def test_output_between_executions_belongs_to_none(self):
+    def test_output_between_executions_is_marked(self):
         agent = self.useFixture(agents.Agent())
         self.client = agent.connect()
         request = os.path.join(agent.directory, 'wanted')
@@ -76,5 +76,8 @@ class TestLogs(executions.ExecutionTest):
         open(request, 'w').close()
         self.assertTrue(agents.wait_until(lambda: os.path.exists(done)))
         os.remove(request)
-        self.assertEqual([], self.log(
-            self.succeeds('started', request, done)))
+        self.assertEqual([
+            '[output since the end of the previous execution]',
+            'printed between executions',
+            '[end of the output of the previous execution]'],
+            self.log(self.succeeds('started', request, done)))

@@ -32,7 +32,7 @@ class TestUnpack(base.BaseTestCase):
     def unpack(self, archive, max_size=MIB):
         agent_package.unpack(io.BytesIO(archive), self.directory, max_size)
 
-    def refused(self, archive, part, max_size=MIB):
+    def check_refused(self, archive, part, max_size=MIB):
         error = self.assertRaises(agent_package.UnsafePackage, self.unpack,
                                   archive, max_size)
         self.assertIn(part, str(error))
@@ -68,23 +68,60 @@ class TestUnpack(base.BaseTestCase):
     def test_paths_that_lead_out(self):
         for name in ('/etc/passwd', '../outside', 'a/../../outside', '..',
                      'a/..'):
-            self.refused(agents.zipped({entry(name): b'x'}), repr(name))
+            self.check_refused(agents.zipped({entry(name): b'x'}), repr(name))
         self.assertEqual([], os.listdir(self.directory))
 
     def test_nothing_is_written_before_all_is_checked(self):
-        self.refused(agents.zipped({'main.py': b'', '../x': b''}), '../x')
+        self.check_refused(agents.zipped({'main.py': b'', '../x': b''}),
+                           '../x')
         self.assertEqual([], os.listdir(self.directory))
 
     def test_name_with_a_null(self):
         archive = agents.zipped({'name_null': b'x'})
-        self.refused(archive.replace(b'name_null', b'name\0null'), 'not '
-                     'allowed')
+        self.check_refused(archive.replace(b'name_null', b'name\0null'),
+                           'cannot contain NUL')
 
-    def test_links_and_devices(self):
-        for kind in (stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK,
-                     stat.S_IFSOCK):
-            self.refused(agents.zipped({entry('odd', kind | 0o777): b'/etc'}),
-                         'something else')
+    def test_devices(self):
+        for kind in (stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK):
+            self.check_refused(agents.zipped(
+                {entry('odd', kind | 0o777): b'/etc'}), 'special file')
+
+    def link(self, path, target, **files):
+        """Return an archive with a link and files."""
+        return agents.zipped({entry(path, stat.S_IFLNK | 0o777): target,
+                              **files})
+
+    def test_links(self):
+        self.unpack(self.link('bin/tool', '../tool', tool=b'x'))
+        self.assertEqual('../tool', os.readlink(
+            os.path.join(self.directory, 'bin/tool')))
+        self.assertEqual(b'x', self.read('bin/tool'))
+
+    def test_links_that_lead_out(self):
+        for target in ('/etc', '../x', 'a/../../x'):
+            self.check_refused(self.link('link', target), 'leads outside')
+        self.check_refused(agents.zipped({
+            entry('a', stat.S_IFLNK | 0o777): '..', 'a/x': b''}), 'below')
+
+    def test_dependencies_after_the_package(self):
+        self.unpack(agents.zipped({'main.py': b'own', 'lib/a': b'own'}))
+        self.unpack(agents.zipped({'main.py': b'', 'lib/a': b'',
+                                   'lib/b': b'new'}))
+        self.assertEqual([b'own', b'own', b'new'], [
+            self.read(name) for name in ('main.py', 'lib/a', 'lib/b')])
+
+    def test_dependencies_are_not_written_through_links(self):
+        for target in ('elsewhere', '.', 'main.py'):
+            self.unpack(self.link('modules', target))
+            self.check_refused(agents.zipped({'modules/a': b''}),
+                               "need a directory 'modules'")
+            os.unlink(os.path.join(self.directory, 'modules'))
+
+    def test_backslashes(self):
+        self.unpack(agents.zipped({entry('pkg\\a.py'): b'x',
+                                   entry('empty\\'): b''}))
+        self.assertEqual(b'x', self.read('pkg/a.py'))
+        self.assertTrue(os.path.isdir(os.path.join(self.directory, 'empty')))
 
     def test_the_same_name_twice(self):
         with self.assertWarns(UserWarning):
@@ -92,18 +129,19 @@ class TestUnpack(base.BaseTestCase):
             with zipfile.ZipFile(archive, 'w') as target:
                 target.writestr('twice', b'1')
                 target.writestr('twice', b'2')
-        self.refused(archive.getvalue(), 'holds twice twice')
+        self.check_refused(archive.getvalue(), "holds 'twice' more than once")
 
-    def test_file_that_is_a_directory(self):
-        self.refused(agents.zipped({'a': b'x', 'a/b': b'x'}), 'a')
+    def test_file_and_directory_of_one_name(self):
+        self.check_refused(agents.zipped({'a': b'x', 'a/b': b'x'}), 'a')
 
     def test_too_large(self):
         self.unpack(agents.zipped({'exact': b'x' * 1000}), 1000)
-        self.refused(agents.zipped({'a': b'x' * 600, 'b': b'x' * 600}),
-                     'larger than 1000 bytes', 1000)
+        self.check_refused(agents.zipped({'a': b'x' * 600, 'b': b'x' * 600}),
+                           'at most 1000 are allowed', 1000)
 
     def test_bomb(self):
-        self.refused(agents.zipped({'bomb': b'\0' * 50 * MIB}), 'larger')
+        self.check_refused(agents.zipped({'bomb': b'\0' * 50 * MIB}),
+                           'unpacks to 52428800 bytes')
         self.assertEqual([], os.listdir(self.directory))
 
     def test_directory_that_lies_about_the_size(self):
@@ -111,23 +149,24 @@ class TestUnpack(base.BaseTestCase):
         archive = agents.zipped({'liar': content})
         true, false = (struct.pack('<I', size) for size in (100000, 10))
         self.assertIn(true, archive)
-        self.refused(archive.replace(true, false), 'not a valid ZIP', 1000)
+        self.check_refused(archive.replace(true, false), 'not a valid ZIP',
+                           1000)
         written = os.path.join(self.directory, 'liar')
         self.assertLessEqual(os.path.getsize(written), 1000)
 
     def test_too_many_files(self):
-        self.refused(agents.zipped({
+        self.check_refused(agents.zipped({
             str(number): b'' for number in range(30001)}), '30000')
 
     def test_not_a_zip(self):
         for archive in (b'', b'PK', b'x' * 1000,
                         agents.zipped({'a': b'x' * 1000})[:-30]):
-            self.refused(archive, 'not a valid ZIP')
+            self.check_refused(archive, 'not a valid ZIP')
 
     def test_damaged(self):
         archive = bytearray(agents.zipped({'a': os.urandom(1000)}))
         archive[100] ^= 0xff
-        self.refused(bytes(archive), 'not a valid ZIP')
+        self.check_refused(bytes(archive), 'not a valid ZIP')
 
     def test_encrypted(self):
         archive = agents.zipped({'a': b'x'})
@@ -136,13 +175,13 @@ class TestUnpack(base.BaseTestCase):
         archive = bytearray(archive)
         archive[local + 6] |= 1
         archive[central + 8] |= 1
-        self.refused(bytes(archive), 'encrypted')
+        self.check_refused(bytes(archive), 'encrypted')
 
     def test_unknown_compression(self):
         archive = bytearray(agents.zipped({'a': b'x'}))
         archive[archive.index(b'PK\1\2') + 10] = 97
         archive[archive.index(b'PK\3\4') + 8] = 97
-        self.refused(bytes(archive), 'not a valid ZIP')
+        self.check_refused(bytes(archive), "compresses 'a' by method 97")
 
 
 class TestLoad(base.BaseTestCase):
@@ -161,4 +200,4 @@ class TestLoad(base.BaseTestCase):
         reply = agent.connect().load(agents.package('hello'),
                                      max_unpacked_size=10)
         self.assertEqual(400, reply.status)
-        self.assertIn('larger than 10 bytes', reply.json['error'])
+        self.assertIn('at most 10 are allowed', reply.json['error'])

@@ -22,7 +22,12 @@ def images():
 
 def conformance(image):
     """Return the package of a language for the conformance suite."""
-    directory = os.path.join(agents.FUNCTIONS, 'conformance', image)
+    return package('conformance', image)
+
+
+def package(name, image):
+    """Return the package of a language in qinling/tests/functions/<name>."""
+    directory = os.path.join(agents.FUNCTIONS, name, image)
     files = {}
     for name in os.listdir(directory):
         path = os.path.join(directory, name)
@@ -36,8 +41,10 @@ class Worker(agents.Agent):
     """Worker with a loaded package."""
 
     def __init__(self, image, package, entry, **settings):
-        super().__init__(bootstrap=INTERPRETERS.bootstrap_command(
-            image, agents.DIRECTORY))
+        super().__init__(
+            bootstrap=INTERPRETERS.bootstrap_command(image, agents.DIRECTORY),
+            memory_reserve=languages.find_language(image).memory_reserve,
+            memory_slack=languages.find_language(image).memory_slack)
         self._package = package
         self._load = dict(settings, entry=entry)
 

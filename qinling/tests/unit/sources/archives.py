@@ -54,7 +54,7 @@ def with_directory(data, offset, value):
     return bytes(content)
 
 
-def lying(data, size):
+def with_wrong_size(data, size):
     """Return the archive with a wrong size of the first file in the directory.
     """
     return with_directory(data, 24, size.to_bytes(4, 'little'))

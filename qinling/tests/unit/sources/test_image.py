@@ -20,7 +20,7 @@ class TestImage(base.BaseTestCase):
         super().setUp()
         self.source = image.Driver()
 
-    def refused(self, part, action, *args):
+    def check_refused(self, part, action, *args):
         error = self.assertRaises(exception.QinlingError, action, *args)
         self.assertIn(part, str(error))
         return error.http_code
@@ -34,17 +34,17 @@ class TestImage(base.BaseTestCase):
 
     def test_bad_names(self):
         for name in BAD + (5, ['python'], {'a': 1}, True):
-            self.assertEqual(400, self.refused(
+            self.assertEqual(400, self.check_refused(
                 'not the name of an image', self.source.create,
                 {'image': name}, None), name)
 
     def test_no_name(self):
         for code in ({}, {'image': None}, {'image': ''}):
-            self.assertEqual(400, self.refused(
+            self.assertEqual(400, self.check_refused(
                 'Required param is missing', self.source.create, code, None))
 
     def test_image_cannot_be_changed_or_downloaded(self):
-        self.assertEqual(400, self.refused(
+        self.assertEqual(400, self.check_refused(
             'can not be changed', self.source.update, {}, None, None))
-        self.assertEqual(405, self.refused(
+        self.assertEqual(405, self.check_refused(
             'not allowed', self.source.open, {}, None))

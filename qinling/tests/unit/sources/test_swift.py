@@ -19,7 +19,7 @@ class FakeSwift:
     def __init__(self):
         self.objects = {'me/c/o': b'one'}
         self.sent = []
-        self.short = False
+        self.truncates = False
 
     def build_url(self, auth, container, name):
         return f'{auth}/{container}/{name}'
@@ -37,7 +37,7 @@ class FakeSwift:
             yield None
             return
         self.sent.append(url)
-        yield head, [self.objects[url][:-1 if self.short else None]]
+        yield head, [self.objects[url][:-1 if self.truncates else None]]
 
 
 class TestSwift(base.BaseTestCase):
@@ -69,7 +69,7 @@ class TestSwift(base.BaseTestCase):
         self.assertEqual((self.code(), None),
                          self.driver.create(code, None, 'me'))
 
-    def refused(self, sentence, code, auth='me', driver=None):
+    def check_refused(self, sentence, code, auth='me', driver=None):
         e = self.assertRaises(exception.Invalid, (
             driver or self.driver).create, code, None, auth)
         self.assertIn(sentence, str(e))
@@ -78,20 +78,21 @@ class TestSwift(base.BaseTestCase):
         sentence = 'Both container and object must be provided'
         for where in (None, {}, {'container': 'c'}, {'object': 'o'},
                       {'container': '', 'object': 'o'}):
-            self.refused(sentence, {'source': 'swift', 'swift': where})
+            self.check_refused(sentence, {'source': 'swift', 'swift': where})
         for where in ({'container': 'a/b', 'object': 'o'},
                       {'container': 1, 'object': 'o'},
                       {'container': 'c', 'object': 'o' * 1025}):
-            self.refused('cannot be the name',
-                         {'source': 'swift', 'swift': where})
-        self.refused('must be an object', {'source': 'swift', 'swift': 'c'})
-        self.refused('Failed to validate object in Swift.',
-                     self.code(object='none'))
-        self.refused('not supported', self.code(), auth=None)
-        self.refused('not supported', self.code(),
-                     driver=swift.Driver(self.conf, None))
+            self.check_refused('cannot be the name',
+                               {'source': 'swift', 'swift': where})
+        self.check_refused('must be an object',
+                           {'source': 'swift', 'swift': 'c'})
+        self.check_refused('Failed to validate object in Swift.',
+                           self.code(object='none'))
+        self.check_refused('not supported', self.code(), auth=None)
+        self.check_refused('not supported', self.code(),
+                           driver=swift.Driver(self.conf, None))
         self.make(max_object_size=2)
-        self.refused('at most 2', self.code())
+        self.check_refused('at most 2', self.code())
 
     def test_update(self):
         self.swift.objects['me/c/p'] = b'two'
@@ -126,9 +127,9 @@ class TestSwift(base.BaseTestCase):
         self.assertRaises(exception.PermanentError, self.read)
 
     def test_download_is_cut_short(self):
-        self.swift.short = True
+        self.swift.truncates = True
         self.assertRaises(exception.TemporaryError, self.read)
-        self.swift.short = False
+        self.swift.truncates = False
         self.assertEqual(b'one', self.read())
 
 
@@ -137,11 +138,11 @@ class TestCache(base.BaseTestCase):
         super().setUp()
         self.cache = cache.Cache(None, 10)
 
-    def keep(self, name, data, etag='e'):
+    def add(self, name, data, etag='e'):
         self.cache.add(name, types.SimpleNamespace(
             etag=etag, size=len(data)), [data]).close()
 
-    def kept(self, name):
+    def read(self, name):
         entry = self.cache.find(name)
         if entry is None:
             return None
@@ -150,28 +151,28 @@ class TestCache(base.BaseTestCase):
 
     def test_oldest_object_is_evicted_first(self):
         for name in ('a', 'b'):
-            self.keep(name, b'1234')
-        self.kept('a')
-        self.keep('c', b'1234')
+            self.add(name, b'1234')
+        self.read('a')
+        self.add('c', b'1234')
         self.assertEqual([b'1234', None, b'1234'],
-                         [self.kept(name) for name in 'abc'])
+                         [self.read(name) for name in 'abc'])
         self.assertEqual(2, len(os.listdir(self.cache._directory.name)))
 
     def test_object_larger_than_the_cache(self):
-        self.keep('a', b'1' * 11)
-        self.assertIsNone(self.kept('a'))
+        self.add('a', b'1' * 11)
+        self.assertIsNone(self.read('a'))
         self.assertEqual([], os.listdir(self.cache._directory.name))
 
     def test_object_is_replaced_under_its_name(self):
-        self.keep('a', b'1')
-        self.keep('a', b'2')
-        self.assertEqual(b'2', self.kept('a'))
+        self.add('a', b'1')
+        self.add('a', b'2')
+        self.assertEqual(b'2', self.read('a'))
         self.assertEqual(1, len(os.listdir(self.cache._directory.name)))
 
     def test_eviction_does_not_disturb_readers(self):
-        self.keep('a', b'1')
+        self.add('a', b'1')
         entry = self.cache.find('a')
-        self.keep('b', b'1' * 10)
+        self.add('b', b'1' * 10)
         with entry.file:
             self.assertEqual(b'1', entry.file.read())
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What operators look at."""
+"""Unit tests of metrics and health checks."""

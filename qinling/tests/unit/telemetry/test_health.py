@@ -4,6 +4,7 @@
 After an upgrade that breaks the test, see :mod:`qinling.telemetry.health`.
 """
 
+import threading
 from unittest import mock
 
 from oslo_middleware import healthcheck
@@ -20,8 +21,8 @@ class TestBackends(base.BaseTestCase):
         super().setUp()
         self.conf = self.useFixture(fixtures.Conf()).conf
 
-    def test_the_middleware_reads_the_list(self):
-        """The private ``_backends`` decides on the checks of a request."""
+    def test_private_list_of_checks(self):
+        """Replace the checks of a request with the private ``_backends``."""
         app = healthcheck.Healthcheck(None, self.conf)
         self.assertEqual([], list(app._backends))
         check = mock.Mock()
@@ -47,3 +48,25 @@ class TestBackends(base.BaseTestCase):
         self.assertEqual(503, answer.status_int)
         self.assertEqual(['DISABLED BY FILE', 'database: OK'],
                          answer.json['reasons'])
+
+
+class TestHangingDependency(base.BaseTestCase):
+    """Checks of a dependency that never answers."""
+
+    def test_answer_is_bounded(self):
+        release, started = threading.Event(), []
+
+        def hang():
+            started.append(None)
+            release.wait()
+        self.addCleanup(release.set)
+        self.patch(health, 'MAX_WAIT_SECONDS', 0.05)
+        conf = self.useFixture(fixtures.Conf()).conf
+        app = health.Health(conf, {'database': hang, 'message bus': bool})
+        for _ in range(3):
+            answer = webob.Request.blank(health.READY).get_response(app)
+            self.assertEqual(503, answer.status_int)
+            self.assertEqual(['database: not reachable', 'message bus: OK'],
+                             answer.json['reasons'])
+        # Checks that hang do not pile up.
+        self.assertEqual(1, len(started))

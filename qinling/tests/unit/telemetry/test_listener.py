@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The port for operators, of one process and of several together."""
+"""The metrics port of one and of several processes."""
 
 import os
 import re
@@ -17,21 +17,21 @@ from qinling.tests import databases
 from qinling.tests import fixtures
 from qinling.tests import ports
 
-#: A process that counts something, tells its port, and waits.
+#: A process that counts fire times, prints its port and waits.
 PROCESS = """
 import sys
 from qinling import conf
 from qinling.telemetry import listener, metrics
 metrics.fire_times_fired.inc(int(sys.argv[2]))
-made = listener.Listener(conf.load([], []), int(sys.argv[1]), {})
-print(made.port, flush=True)
+server = listener.Listener(conf.load([], []), int(sys.argv[1]), {})
+print(server.port, flush=True)
 sys.stdin.read()
-made.close()
+server.close()
 """
 
 
 def read(port, path):
-    """(status, text) of an answer."""
+    """Return (status, text) of an answer."""
     try:
         with urllib.request.urlopen(f'http://127.0.0.1:{port}{path}',
                                     timeout=databases.PATIENCE) as answer:
@@ -56,16 +56,16 @@ class TestListener(base.BaseTestCase):
         self.conf = self.useFixture(fixtures.Conf()).conf
 
     def listen(self, port, *live, **checks):
-        made = listener.Listener(self.conf, port, checks, *live)
-        self.addCleanup(made.close)
-        return made
+        server = listener.Listener(self.conf, port, checks, *live)
+        self.addCleanup(server.close)
+        return server
 
-    def test_none_unless_wanted(self):
+    def test_port_is_off_by_default(self):
         self.assertIsNone(self.conf.metrics.api_port)
         self.assertIsNone(self.conf.metrics.engine_port)
         self.assertIsNone(self.listen(None).port)
 
-    def test_figures(self):
+    def test_metrics(self):
         metrics.fire_times_refused.inc()
         port = self.listen(0, metrics.GaugeCollector(Gauges())).port
         status, text = read(port, '/metrics')
@@ -76,7 +76,7 @@ class TestListener(base.BaseTestCase):
             self.assertIn(line, text)
         self.assertEqual(1, text.count('# HELP qinling_test '))
 
-    def test_health_and_nothing_else(self):
+    def test_health_and_unknown_paths(self):
         def fail():
             raise OSError('away')
         port = self.listen(0, database=fail).port
@@ -85,28 +85,28 @@ class TestListener(base.BaseTestCase):
         for path in ('/', '/metricsandmore', '/v1'):
             self.assertEqual((404, '{}'), read(port, path))
 
-    def test_a_port_that_somebody_has(self):
+    def test_used_ports_are_skipped(self):
         port = self.listen(0).port
         self.assertIsNone(self.listen(port).port)
 
-    def test_names_have_units_and_explanations(self):
+    def test_metrics_have_units_and_descriptions(self):
         for family in metrics.REGISTRY.collect():
             self.assertTrue(family.name.startswith('qinling_'), family)
             self.assertGreater(len(family.documentation), 20)
             if family.type == 'histogram':
                 self.assertTrue(family.name.endswith('_seconds'), family)
 
-    def test_several_processes_at_one_port(self):
+    def test_processes_share_a_port(self):
         directory = self.useFixture(fixtures_module.TempDir()).path
         port = ports.free()
         for number in (3, 4):
             process = self.start(directory, port, number)
             self.assertEqual(port, int(process.stdout.readline()))
         for _ in range(8):
-            found = re.search(
+            match = re.search(
                 r'qinling_scheduler_ticks_total{outcome="fired"} (\S+)',
                 read(port, '/metrics')[1])
-            self.assertEqual('7.0', found[1])
+            self.assertEqual('7.0', match[1])
 
     def start(self, directory, port, number):
         process = subprocess.Popen(

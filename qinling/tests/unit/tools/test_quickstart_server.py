@@ -115,7 +115,7 @@ class QuickstartServerTest(base.BaseTestCase):
         self.assertIn('does not answer after 0.2 seconds', text)
         self.assertIn('No server runs', self.call('stop')[1])
 
-    def test_port_that_is_taken(self):
+    def test_used_port(self):
         with socket.socket() as listener:
             listener.bind(('127.0.0.1', 0))
             listener.listen()

@@ -98,14 +98,14 @@ class SummaryTest(base.BaseTestCase):
                       lines)
         self.assertEqual('1 passed, 1 failed, 0 skipped', lines[-1])
 
-    def test_what_is_not_subunit_is_no_test(self):
+    def test_other_streams_have_no_tests(self):
         path = pathlib.Path(self.useFixture(fixtures.TempDir()).path) / 'a'
         path.write_text('No test runs in repository\n')
         code, lines = self.sum_up(f'unit:1:{path}')
         self.assertEqual(1, code)
         self.assertEqual('0 passed, 1 failed, 0 skipped', lines[-1])
 
-    def test_filter_that_matches_in_one_stage(self):
+    def test_filter_matches_in_one_stage(self):
         code, lines = self.sum_up(
             '--filtered', self.stage('unit', 1),
             self.stage('contract', 0, a='success'))

@@ -16,7 +16,8 @@ const behaviours = {
   long: (sent) => 'x'.repeat(sent.size),
   wait: () => sleep(60000),
   nothing: () => undefined,
-  unserialisable: () => 10n,
+  long_integer: (sent) => 10n ** BigInt(sent.size),
+  unserialisable: () => globalThis,
   log() {
     console.log('one');
     process.stderr.write('two\n');
@@ -27,8 +28,16 @@ const behaviours = {
       console.log('x'.repeat(99));
     }
   },
-  fail() {
-    throw new TypeError('the reason');
+  log_bytes() {
+    fs.writeSync(1, Buffer.from('ff200020eda08020f09f9880201b5b316d0a', 'hex'));
+  },
+  fail(sent) {
+    throw new TypeError(sent.reason ?? 'the reason');
+  },
+  deep(sent) {
+    let result = 0;
+    for (let each = 0; each < sent.size; each += 1) result = [result];
+    return result;
   },
   end: (sent) => process.exit(sent.status),
   kill(sent) {

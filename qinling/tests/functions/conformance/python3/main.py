@@ -32,12 +32,27 @@ def log(_sent, _context):
 
 
 def flood(sent, _context):
-    for _each in range(sent['lines']):
+    for _ in range(sent['lines']):
         print('x' * 99)
 
 
-def fail(_sent, _context):
-    raise ValueError('the reason')
+def log_bytes(_sent, _context):
+    os.write(1, b'\xff \x00 \xed\xa0\x80 \xf0\x9f\x98\x80 \x1b[1m\n')
+
+
+def fail(sent, _context):
+    raise ValueError(sent.get('reason', 'the reason'))
+
+
+def deep(sent, _context):
+    result = 0
+    for _each in range(sent['size']):
+        result = {'a': result} if sent.get('object') else [result]
+    return result
+
+
+def long_integer(sent, _context):
+    return 10 ** sent['size']
 
 
 def end(sent, _context):
@@ -81,5 +96,6 @@ BEHAVIOURS = {
     'wait': lambda _sent, _context: time.sleep(60),
     'nothing': nothing, 'unserialisable': unserialisable, 'log': log,
     'flood': flood, 'fail': fail, 'end': end, 'kill': kill, 'spin': spin,
-    'hoard': hoard, 'count': count, 'meet': meet,
+    'log_bytes': log_bytes, 'deep': deep, 'hoard': hoard, 'count': count,
+    'meet': meet, 'long_integer': long_integer,
 }

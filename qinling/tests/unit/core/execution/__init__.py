@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Unit tests of ``qinling.core.execution``, one module per module."""
+"""Unit tests of ``qinling.core.execution``."""

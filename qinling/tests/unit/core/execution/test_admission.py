@@ -25,14 +25,14 @@ class AdmissionTest(base.BaseTestCase):
     def admission(self):
         return self.core.services.triggers._dispatch._admission
 
-    def end(self, row):
+    def finish(self, row):
         self.core.succeed(row, None)
 
 
 class TestFunctions(AdmissionTest):
     limits = {'resource_limits': {'function_executions': 2}}
 
-    def test_one_too_many(self):
+    def test_functions_are_limited(self):
         rows = [self.create() for _ in range(2)]
         error = self.assertRaises(
             exception.TooManyExecutions, self.create)
@@ -41,30 +41,30 @@ class TestFunctions(AdmissionTest):
         self.assertIn(self.functions[0].id, str(error))
         self.assertRaises(exception.TooManyExecutions, self.create,
                           sync=True)
-        # Others may.
+        # Other functions are not limited.
         self.create(1)
-        self.end(rows[0])
-        self.until_asked()
+        self.finish(rows[0])
+        self.expire_counts()
         self.create()
 
-    def until_asked(self):
-        """As if the pause between two questions were over."""
+    def expire_counts(self):
+        """Expire the cached counts."""
         self.admission()._next_read = 0
 
-    def test_what_ends_at_once_does_not_count(self):
+    def test_ended_executions_do_not_count(self):
         for _ in range(5):
-            self.until_asked()
+            self.expire_counts()
             self.create(sync=True)
 
-    def test_what_is_being_written_counts(self):
+    def test_uncommitted_executions_count(self):
         target = self.target()
         admission = self.admission()
         with admission.admit(target, False):
-            self.until_asked()
+            self.expire_counts()
             self.assertRaises(
                 exception.TooManyExecutions,
                 admission.admit(target, False).__enter__)
-        self.until_asked()
+        self.expire_counts()
         with admission.admit(target, False):
             pass
 
@@ -76,13 +76,13 @@ class TestFunctions(AdmissionTest):
 class TestProjects(AdmissionTest):
     limits = {'resource_limits': {'project_executions': 2}}
 
-    def test_all_functions_together(self):
+    def test_projects_are_limited(self):
         for number in range(2):
             self.create(number)
         self.assertIn('Project default', str(self.assertRaises(
             exception.TooManyExecutions, self.create)))
 
-    def test_what_waits_for_its_next_attempt_does_not_count(self):
+    def test_executions_between_attempts_do_not_count(self):
         for _ in range(2):
             self.core.insert(
                 models.Execution, function_id=self.functions[0].id,
@@ -94,20 +94,20 @@ class TestProjects(AdmissionTest):
 class TestQueue(AdmissionTest):
     limits = {'resource_limits': {'queue_length': 2}}
 
-    def test_it_is_full(self):
+    def test_full_queue_refuses_executions(self):
         for number in range(2):
             self.create(number)
         error = self.assertRaises(exception.Unavailable, self.create)
         self.assertIn('2 executions wait', str(error))
-        # These do not wait in it.
+        # Synchronous executions do not enter the queue.
         self.create(sync=True)
 
 
 class TestThreads(AdmissionTest):
     limits = {'api': {'threads': 3}}
 
-    def test_a_function_leaves_some(self):
-        """Each execution begins another one while it runs."""
+    def test_functions_cannot_use_all_threads(self):
+        """Start an execution from each running execution."""
         depth = []
 
         def run(row, target):
@@ -119,12 +119,12 @@ class TestThreads(AdmissionTest):
         self.assertEqual(2, len(depth))
 
 
-class TestOff(AdmissionTest):
+class TestDisabled(AdmissionTest):
     limits = {'resource_limits': {'queue_length': 0}}
 
-    def test_nothing_is_asked(self):
-        asked = []
-        self.admission()._read_counts = lambda: asked.append(1)
+    def test_counts_are_not_read(self):
+        reads = []
+        self.admission()._read_counts = lambda: reads.append(1)
         for sync in (True, False):
             self.create(sync=sync)
-        self.assertEqual([], asked)
+        self.assertEqual([], reads)

@@ -7,50 +7,51 @@ from oslotest import base
 from qinling.core.execution import concurrency
 
 
-class TestShares(base.BaseTestCase):
+class TestConcurrencyLimiter(base.BaseTestCase):
     def setUp(self):
         super().setUp()
-        self.shares = concurrency.ConcurrencyLimiter(64)
+        self.limiter = concurrency.ConcurrencyLimiter(64)
 
-    def fill(self, project, function):
-        """How many slots somebody gets."""
-        found = 0
-        while self.shares.acquire(project, function):
-            found += 1
-        return found
+    def acquire_all(self, project, function):
+        """Return the number of acquired threads at the limit."""
+        count = 0
+        while self.limiter.acquire(project, function):
+            count += 1
+        return count
 
-    def test_a_function_leaves_some(self):
-        self.assertEqual(43, self.fill('p', 'f'))
+    def test_functions_cannot_use_all_threads(self):
+        self.assertEqual(43, self.acquire_all('p', 'f'))
 
-    def test_so_does_a_project(self):
+    def test_projects_cannot_use_all_threads(self):
         for number in range(9):
-            self.fill('p', f'f{number}')
-        self.assertFalse(self.shares.acquire('p', 'new'))
-        self.assertFalse(self.shares.has_room('p'))
-        self.assertEqual(11, self.fill('q', 'f'))
+            self.acquire_all('p', f'f{number}')
+        self.assertFalse(self.limiter.acquire('p', 'new'))
+        self.assertFalse(self.limiter.has_room('p'))
+        self.assertEqual(11, self.acquire_all('q', 'f'))
 
-    def test_in_the_end_all_have_the_same(self):
+    def test_projects_converge_to_equal_counts(self):
         names = [f'p{number}' for number in range(15)]
-        chance = random.Random(1)
-        held = [name for name in names for _ in range(self.fill(name, 'f'))]
+        rng = random.Random(1)
+        owners = [name for name in names for _
+                  in range(self.acquire_all(name, 'f'))]
         for _ in range(5000):
-            # What is held ends by and by, and all want what it had.
-            self.shares.release(held.pop(chance.randrange(len(held))), 'f')
-            held += [name for name in chance.sample(names, len(names))
-                     if self.shares.acquire(name, 'f')]
-        numbers = [held.count(name) for name in names]
+            # All projects compete for each released thread.
+            self.limiter.release(owners.pop(rng.randrange(len(owners))), 'f')
+            owners += [name for name in rng.sample(names, len(names))
+                       if self.limiter.acquire(name, 'f')]
+        numbers = [owners.count(name) for name in names]
         self.assertGreater(min(numbers), 1)
         self.assertLess(max(numbers), 8)
 
-    def test_one_slot_is_enough_for_one(self):
-        self.shares = concurrency.ConcurrencyLimiter(1)
+    def test_single_thread_serves_one_execution(self):
+        self.limiter = concurrency.ConcurrencyLimiter(1)
         for _ in range(2):
-            with self.shares.slot('p', 'f', KeyError):
+            with self.limiter.slot('p', 'f', KeyError):
                 self.assertRaises(
-                    KeyError, self.shares.slot('q', 'f', KeyError).__enter__)
+                    KeyError, self.limiter.slot('q', 'f', KeyError).__enter__)
 
-    def test_what_is_given_back_is_free(self):
-        taken = self.fill('p', 'f')
-        for _ in range(taken):
-            self.shares.release('p', 'f')
-        self.assertEqual(taken, self.fill('q', 'g'))
+    def test_released_threads_can_be_acquired(self):
+        count = self.acquire_all('p', 'f')
+        for _ in range(count):
+            self.limiter.release('p', 'f')
+        self.assertEqual(count, self.acquire_all('q', 'g'))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Executions: accepted, told to the engine, ended."""
+"""Executions: creation, dispatch and end."""
 
 import datetime
 import json
@@ -36,20 +36,20 @@ class ExecutionTest(base.BaseTestCase):
     def row(self, id):
         return self.core.row(models.Execution, id)
 
-    def all(self):
+    def list_rows(self):
         return self.core.db.read(
             lambda tx: crud.select(tx, models.Execution))
 
-    def shift(self, time, seconds):
+    def add_seconds(self, time, seconds):
         return time + datetime.timedelta(seconds=seconds)
 
 
 class TestSync(ExecutionTest):
-    """Somebody waits for the end."""
+    """The caller waits for the end."""
 
     def test_success(self):
-        shown = self.create(input='{"a": 1}', description='d')
-        row = self.row(shown.id)
+        result = self.create(input='{"a": 1}', description='d')
+        row = self.row(result.id)
         self.assertEqual(
             ('success', '{"output": 1}', '{"a": 1}', 'd', True, 'mine',
              self.function.id, 0, None, 0, None, None),
@@ -59,10 +59,10 @@ class TestSync(ExecutionTest):
              row.lease_until))
         for name in ('id', 'status', 'result', 'input', 'created_at',
                      'updated_at', 'project_id', 'description'):
-            self.assertEqual(getattr(row, name), getattr(shown, name), name)
+            self.assertEqual(getattr(row, name), getattr(result, name), name)
         self.assertEqual('a log', row.logs)
 
-    def test_what_the_engine_gets(self):
+    def test_engine_gets_the_message_and_target(self):
         def run(row, target):
             self.assertEqual('running', self.row(row.id).status)
             self.assertEqual((self.function.id, 0), target.function_key)
@@ -74,87 +74,88 @@ class TestSync(ExecutionTest):
         row = self.engine.calls[0][1]
         self.assertIsInstance(row, records.ExecutionMessage)
 
-    def test_a_failure_of_the_function_is_no_error(self):
+    def test_failed_functions_return_failed_executions(self):
         self.engine.answers['run'] = lambda message, target: lifecycle.finish(
             self.core.db, message.id, records.Outcome(
                 ExecutionStatus.FAILED, '{"output": "x"}', 'traceback'))
         self.assertEqual('failed', self.create().status)
 
-    def test_without_an_engine_of_ones_own(self):
-        self.engine.answers['run'] = self.look
+    def test_new_rows_are_unclaimed(self):
+        self.engine.answers['run'] = self.record_row
         self.create()
-        self.assertEqual((None, 0), (self.seen.owner, self.seen.attempt))
-        self.assertEqual(
-            self.shift(self.seen.created_at, self.conf.engine.queue_timeout),
-            self.seen.lease_until)
+        self.assertEqual((None, 0), (self.stored.owner, self.stored.attempt))
+        self.assertEqual(self.add_seconds(self.stored.created_at,
+                                          self.conf.engine.queue_timeout),
+                         self.stored.lease_until)
 
-    def test_with_an_engine_in_the_same_process(self):
+    def test_engine_in_the_process_owns_the_row(self):
         self.engine.owner = 'me'
-        self.engine.answers['run'] = self.look
+        self.engine.answers['run'] = self.record_row
         self.create()
-        self.assertEqual(('me', 1), (self.seen.owner, self.seen.attempt))
+        self.assertEqual(('me', 1), (self.stored.owner, self.stored.attempt))
         self.assertEqual(
-            self.shift(self.seen.created_at, self.conf.engine.lease),
-            self.seen.lease_until)
+            self.add_seconds(self.stored.created_at, self.conf.engine.lease),
+            self.stored.lease_until)
 
-    def look(self, row, target):
-        self.seen = self.row(row.id)
+    def record_row(self, row, target):
+        self.stored = self.row(row.id)
         return self.core.succeed(row, target)
 
-    def test_no_engine(self):
+    def test_missing_engine_leaves_no_row(self):
         for _ in range(3):
             self.create()
         self.engine.answers['run'] = exception.Unavailable(reason='none')
         self.assertRaises(exception.Unavailable, self.create)
-        # It was not accepted, and no message that is late finds it.
+        # The execution was not accepted, so late messages find no row.
         self.assertEqual(3, len(self.core.db.read(
             lambda tx: crud.select(tx, models.Execution))))
 
-    def test_an_engine_that_dies_with_it(self):
+    def test_dead_engine_ends_the_execution(self):
         def run(row, _target):
-            self.take(row)
+            self.claim_by_other(row)
             raise exception.Unavailable(reason='silence')
         self.patch(dispatch, 'PROBE_INTERVAL_SECONDS', 0)
-        # Nothing is known, it is slow, and then it is silent.
+        # Unknown, dead, alive, and then no more answers.
         answers = iter((None, False, True, False, False))
         self.engine.answers.update(run=run, is_alive=lambda _: next(answers))
-        shown = self.create()
+        result = self.create()
         self.assertEqual(
             ('error', 'The engine that ran the execution does not answer.'),
-            (shown.status, json.loads(shown.result)['output']))
-        row = self.row(shown.id)
-        self.assertEqual((shown.status, shown.result, None),
+            (result.status, json.loads(result.result)['output']))
+        row = self.row(result.id)
+        self.assertEqual((result.status, result.result, None),
                          (row.status, row.result, row.lease_until))
         self.assertEqual([('is_alive', 'other')] * 5, self.engine.calls[1:])
 
-    def take(self, row):
+    def claim_by_other(self, row):
+        """Let another engine claim the execution."""
         self.core.db.write(lambda tx: crud.update(
             tx, models.Execution, row.id, {'owner': 'other'}))
 
-    def end_later(self, row, target):
-        """Another engine has it, and ends it when it was looked at."""
-        self.take(row)
+    def finish_later(self, row, target):
+        """Let another engine finish the execution after the second poll."""
+        self.claim_by_other(row)
         self.engine.answers['is_alive'] = True
-        read, looks = self.core.db.read, []
+        read, rows = self.core.db.read, []
 
-        def look(action):
-            looks.append(read(action))
-            if len(looks) == 2:
+        def poll(action):
+            rows.append(read(action))
+            if len(rows) == 2:
                 self.core.succeed(row, target)
-            return looks[-1]
-        self.core.db.read = look
+            return rows[-1]
+        self.core.db.read = poll
 
-    def test_the_answer_is_lost_but_not_the_engine(self):
+    def test_lost_answer_of_a_living_engine(self):
         def run(row, target):
-            self.end_later(row, target)
+            self.finish_later(row, target)
             raise exception.Unavailable(reason='the bus')
         self.engine.answers['run'] = run
-        shown = self.create()
+        result = self.create()
         self.assertEqual(('success', '{"output": 1}'),
-                         (shown.status, shown.result))
+                         (result.status, result.result))
 
-    def test_the_commit_was_not_heard_of(self):
-        """The row was written by a try whose connection broke."""
+    def test_unconfirmed_commit_is_repeated(self):
+        """Repeat a write after an unconfirmed commit."""
         write = self.core.db.write
 
         def twice(action, **kwargs):
@@ -164,69 +165,68 @@ class TestSync(ExecutionTest):
         self.core.db.write = twice
         self.assertEqual('success', self.create().status)
 
-    def test_no_engine_in_time_but_it_had_ended(self):
+    def test_late_fault_after_the_end(self):
         def run(row, target):
             self.core.succeed(row, target)
             raise exception.Unavailable(reason='too late')
         self.engine.answers['run'] = run
-        shown = self.create()
+        result = self.create()
         self.assertEqual(('success', '{"output": 1}'),
-                         (shown.status, shown.result))
+                         (result.status, result.result))
 
-    def test_another_engine_has_it(self):
+    def test_execution_ended_by_another_engine(self):
         def run(row, target):
             self.core.succeed(row, target)
         self.engine.answers['run'] = run
         self.assertEqual('success', self.create().status)
 
-    def test_another_engine_still_runs_it(self):
-        self.engine.answers['run'] = self.end_later
+    def test_execution_running_in_another_engine(self):
+        self.engine.answers['run'] = self.finish_later
         self.assertEqual('success', self.create().status)
 
-    def test_it_is_deleted_meanwhile(self):
+    def test_execution_deleted_during_the_run(self):
         def run(row, _target):
             self.executions.delete(MINE, row.id)
         self.engine.answers['run'] = run
-        shown = self.create()
-        self.assertIsNone(self.row(shown.id))
+        result = self.create()
+        self.assertIsNone(self.row(result.id))
 
 
 class TestAsync(ExecutionTest):
-    """Nobody waits."""
+    """The caller does not wait."""
 
-    def test_it_runs(self):
-        shown = self.create(sync=False)
-        row = self.row(shown.id)
-        for each in (shown, row):
-            self.assertEqual(
-                ('running', None, False, None, 0, None),
-                (each.status, each.result, each.sync, each.owner,
-                 each.attempt, each.updated_at))
+    def test_returns_a_running_execution(self):
+        result = self.create(sync=False)
+        row = self.row(result.id)
+        for execution in (result, row):
+            self.assertEqual(('running', None, False, None, 0, None), (
+                execution.status, execution.result, execution.sync,
+                execution.owner, execution.attempt, execution.updated_at))
         self.assertEqual(
-            self.shift(row.created_at, self.conf.engine.queue_timeout),
+            self.add_seconds(row.created_at, self.conf.engine.queue_timeout),
             row.lease_until)
         self.assertEqual(['start'], self.engine.verbs())
 
-    def test_the_row_is_there_before_the_engine_is_told(self):
+    def test_rows_are_committed_before_dispatch(self):
         self.engine.answers['start'] = lambda row, _: self.assertEqual(
             'running', self.row(row.id).status)
         self.create(sync=False)
         self.assertEqual(['start'], self.engine.verbs())
 
-    def test_nobody_owns_it_although_an_engine_is_here(self):
+    def test_asynchronous_rows_are_unclaimed(self):
         self.engine.owner = 'me'
         self.assertIsNone(self.row(self.create(sync=False).id).owner)
 
-    def test_no_engine_hears_it(self):
+    def test_missing_engine_leaves_a_waiting_row(self):
         self.engine.answers['start'] = exception.Unavailable(reason='bus')
-        shown = self.create(sync=False)
-        row = self.row(shown.id)
+        result = self.create(sync=False)
+        row = self.row(result.id)
         self.assertEqual(('running', None), (row.status, row.owner))
         self.assertIsNotNone(row.lease_until)
 
 
 class TestTargets(ExecutionTest):
-    """What is run, and counted."""
+    """Targets and counters."""
 
     def setUp(self):
         super().setUp()
@@ -239,7 +239,7 @@ class TestTargets(ExecutionTest):
         return (self.core.row(models.Function, self.function.id).count,
                 self.core.row(models.FunctionVersion, self.version).count)
 
-    def test_counts_are_of_what_runs(self):
+    def test_executions_are_counted_per_version(self):
         self.create()
         self.create(sync=False)
         self.create(function_version=3)
@@ -248,7 +248,7 @@ class TestTargets(ExecutionTest):
         self.assertEqual((self.function.updated_at, self.function.revision),
                          (row.updated_at, row.revision))
 
-    def test_counts_whatever_comes_of_it(self):
+    def test_accepted_executions_are_counted(self):
         self.engine.answers['start'] = exception.Unavailable(reason='none')
         self.create(sync=False)
         self.assertEqual((1, 0), self.counts())
@@ -256,19 +256,19 @@ class TestTargets(ExecutionTest):
         self.assertRaises(exception.Unavailable, self.create)
         self.assertEqual((1, 0), self.counts())
 
-    def test_an_alias_is_recorded_with_what_it_meant(self):
+    def test_rows_record_the_alias_and_version(self):
         self.core.insert(models.FunctionAlias, name='prod',
                          function_id=self.function.id, function_version=3,
                          project_id='mine')
-        shown = self.create(function_alias='prod', function_id='none',
-                            function_version=8)
-        row = self.row(shown.id)
+        result = self.create(function_alias='prod', function_id='none',
+                             function_version=8)
+        row = self.row(result.id)
         self.assertEqual(
             ('prod', self.function.id, 3),
             (row.function_alias, row.function_id, row.function_version))
         self.assertEqual((0, 1), self.counts())
 
-    def test_what_is_not_there(self):
+    def test_unknown_targets(self):
         for values, kind in (
                 ({'function_id': 'none'}, exception.FunctionNotFound),
                 ({'function_version': 4},
@@ -278,14 +278,14 @@ class TestTargets(ExecutionTest):
             self.assertRaises(kind, self.create, **values)
         self.assertRaises(exception.FunctionNotFound, self.create,
                           test_functions.stranger())
-        self.assertEqual(([], []), (self.all(), self.engine.calls))
+        self.assertEqual(([], []), (self.list_rows(), self.engine.calls))
 
-    def test_an_admin_runs_it_in_its_project(self):
+    def test_executions_belong_to_the_project_of_the_function(self):
         self.assertEqual('mine', self.create(
             fixtures.caller('theirs')).project_id)
 
-    def test_a_runtime_that_does_not_serve(self):
-        for status in ('creating', 'upgrading', 'error', 'deleting'):
+    def test_unavailable_runtime(self):
+        for status in ('error', 'deleting'):
             self.core.db.write(lambda tx: crud.update(
                 tx, models.Runtime, self.function.runtime_id,
                 {'status': status}))
@@ -294,34 +294,41 @@ class TestTargets(ExecutionTest):
             self.assertEqual(409, error.http_code)
             self.assertIn(status, str(error))
         self.assertEqual(([], [], (0, 0)),
-                         (self.all(), self.engine.calls, self.counts()))
+                         (self.list_rows(), self.engine.calls, self.counts()))
 
-    def test_it_goes_between_the_look_and_the_write(self):
+    def test_runtimes_serve_during_a_change(self):
+        for status in ('creating', 'upgrading'):
+            self.core.db.write(lambda tx: crud.update(
+                tx, models.Runtime, self.function.runtime_id,
+                {'status': status}))
+            self.assertEqual('success', self.create().status)
+
+    def test_target_deleted_before_the_write(self):
         write = self.core.db.write
-        gone = {0: (models.Function, self.function.id,
-                    exception.FunctionNotFound),
-                3: (models.FunctionVersion, self.version,
-                    exception.FunctionVersionNotFound)}
+        deleted = {0: (models.Function, self.function.id,
+                       exception.FunctionNotFound),
+                   3: (models.FunctionVersion, self.version,
+                       exception.FunctionVersionNotFound)}
         for version in (3, 0):
-            model, id, kind = gone[version]
+            model, id, kind = deleted[version]
 
-            def interrupted(action, **kwargs):
+            def delete_and_write(action, **kwargs):
                 write(lambda tx: crud.delete(tx, model, id))
                 return write(action, **kwargs)
-            self.core.db.write = interrupted
+            self.core.db.write = delete_and_write
             self.assertRaises(kind, self.create, function_version=version)
-        self.assertEqual(([], []), (self.all(), self.engine.calls))
+        self.assertEqual(([], []), (self.list_rows(), self.engine.calls))
 
-    def test_input_that_cannot_be_kept(self):
+    def test_invalid_input_is_refused(self):
         self.assertRaises(exception.Invalid, self.create,
                           input='{"__function_input": "\\ud800"}')
-        self.assertEqual(([], []), (self.all(), self.engine.calls))
+        self.assertEqual(([], []), (self.list_rows(), self.engine.calls))
 
 
-class TestLater(ExecutionTest):
-    """What can be done with an execution that is there."""
+class TestExisting(ExecutionTest):
+    """Existing executions."""
 
-    def test_whose_they_are(self):
+    def test_executions_of_other_projects_are_hidden(self):
         id = self.create().id
         self.assertEqual(id, self.executions.get(MINE, id).id)
         stranger = test_functions.stranger()
@@ -345,17 +352,17 @@ class TestLater(ExecutionTest):
 
         def ids(**filters):
             return [row.id for row in self.executions.list(
-                MINE, filters, crud.Page())]
+                MINE, filters.items(), crud.Page())]
         self.assertEqual([first, second], ids())
         self.assertEqual([second], ids(status='running'))
         self.assertEqual([first], ids(description='has:Job 7',
                                       status='in:success,failed'))
-        rows = self.executions.list(MINE, {}, crud.Page())
+        rows = self.executions.list(MINE, (), crud.Page())
         self.assertEqual([None, None], [row.logs for row in rows])
         self.assertEqual([], self.executions.list(
-            fixtures.caller('theirs'), {}, crud.Page()))
+            fixtures.caller('theirs'), (), crud.Page()))
 
-    def test_delete_while_it_runs(self):
+    def test_delete_of_a_running_execution(self):
         id = self.create(sync=False).id
         self.executions.delete(MINE, id)
         self.assertRaises(exception.ExecutionNotFound,
@@ -363,7 +370,7 @@ class TestLater(ExecutionTest):
         self.assertIsNone(lifecycle.finish(
             self.core.db, id, records.platform_fault('late')))
 
-    def test_one_end_only(self):
+    def test_executions_end_once(self):
         id = self.create(sync=False).id
         first = lifecycle.finish(self.core.db, id, records.Outcome(
             ExecutionStatus.FAILED, 'r', 'l'))
@@ -375,7 +382,7 @@ class TestLater(ExecutionTest):
         self.assertEqual(('failed', 'r', 'l', first.updated_at),
                          (row.status, row.result, row.logs, row.updated_at))
 
-    def test_only_the_owner_ends_it(self):
+    def test_only_the_owner_ends_executions(self):
         id = self.core.insert(models.Execution, owner='me')
 
         def finish(owner):

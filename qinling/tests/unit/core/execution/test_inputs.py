@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The input of an execution, row by row of the table in the contract."""
+"""Inputs of executions, by the table in the contract."""
 
 import json
 
@@ -8,7 +8,7 @@ from oslotest import base
 from qinling.core.execution import inputs
 from qinling import exception
 
-#: what was sent -> what is shown, positional arguments, keyword arguments
+#: input, shown text, positional arguments, keyword arguments
 TEXTS = [
     (None, None, [], {}),
     ('{"a": 1}', '{"a": 1}', [], {'a': 1}),
@@ -37,7 +37,7 @@ TEXTS = [
     ('{"a": "😀"}', '{"a": "\\ud83d\\ude00"}', [], {'a': '😀'}),
     ('{' * 100000, '{' * 100000, ['{' * 100000], {}),
 ]
-#: The same for what is not text.
+#: The same for values other than text.
 VALUES = [
     ({'a': 1, 'b': None}, '{"a": 1, "b": null}', [], {'a': 1, 'b': None}),
     ({'__function_input': [1], 'b': 2}, '[1]', [[1]], {'b': 2}),
@@ -52,29 +52,29 @@ VALUES = [
 
 
 class TestInputs(base.BaseTestCase):
-    def test_every_row(self):
-        for sent, shown, positional, keywords in TEXTS + VALUES:
-            stored = inputs.normalise(sent)
-            self.assertEqual(shown, inputs.to_show(stored), sent)
+    def test_arguments_and_shown_text(self):
+        for value, text, positional, keywords in TEXTS + VALUES:
+            stored = inputs.normalise(value)
+            self.assertEqual(text, inputs.to_show(stored), value)
             self.assertEqual((positional, keywords),
-                             inputs.arguments(stored), sent)
+                             inputs.arguments(stored), value)
 
-    def test_what_is_stored_says_the_same_again(self):
-        for sent, *_ in TEXTS + VALUES:
-            stored = inputs.normalise(sent)
+    def test_normalisation_is_idempotent(self):
+        for value, *_ in TEXTS + VALUES:
+            stored = inputs.normalise(value)
             self.assertEqual(stored, inputs.normalise(stored))
 
-    def test_what_is_shown_is_unicode(self):
-        for sent in ('{"__function_input": "\\ud800"}',
-                     '{"__function_input": {"a": "\\udfff"}, "\\ud800": 1}',
-                     '{"a": "\\ud800"}'):
+    def test_shown_texts_are_unicode(self):
+        for value in ('{"__function_input": "\\ud800"}',
+                      '{"__function_input": {"a": "\\udfff"}, "\\ud800": 1}',
+                      '{"a": "\\ud800"}'):
             try:
-                shown = inputs.to_show(inputs.normalise(sent))
+                text = inputs.to_show(inputs.normalise(value))
             except exception.Invalid:
                 continue
-            self.assertEqual(shown, shown.encode().decode())
+            self.assertEqual(text, text.encode().decode())
 
-    def test_depth(self):
+    def test_deep_texts(self):
         for depth in (10, 900, *range(940, 1000, 3), 5000, 200000):
             text = '{"a": ' * depth + '1' + '}' * depth
             try:
@@ -84,18 +84,20 @@ class TestInputs(base.BaseTestCase):
             self.assertIsInstance(inputs.arguments(stored), tuple)
             self.assertIsInstance(inputs.to_show(stored), str)
 
-    def test_depth_of_what_is_not_text(self):
+    def test_deep_values_are_refused(self):
         value = 1
         for _ in range(5000):
             value = [value]
         self.assertRaises(exception.Invalid, inputs.normalise, value)
 
-    def test_long_numbers(self):
+    def test_long_numbers_are_refused(self):
         digits = '9' * 5000
-        self.assertEqual(([f'{{"a": {digits}}}'], {}), inputs.arguments(
-            inputs.normalise(f'{{"a": {digits}}}')))
+        self.assertRaises(exception.Invalid, inputs.normalise,
+                          f'{{"a": {digits}}}')
+        self.assertEqual(([digits], {}), inputs.arguments(
+            inputs.normalise(digits)))
 
-    def test_context_is_no_word_of_ours(self):
+    def test_context_is_an_ordinary_argument(self):
         stored = inputs.normalise(json.dumps({'context': 'mine'}))
         self.assertEqual(([], {'context': 'mine'}),
                          inputs.arguments(stored))

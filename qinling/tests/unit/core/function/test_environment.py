@@ -15,7 +15,7 @@ MINE = fixtures.caller()
 _MODEL = models.FunctionSettings
 
 
-class SettingsTest(base.BaseTestCase):
+class EnvironmentTest(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.key = secrets.new_key()
@@ -30,36 +30,36 @@ class SettingsTest(base.BaseTestCase):
     def update(self, id, match=None, **fields):
         return self.functions.update(MINE, id, fields, None, match)
 
-    def opened(self, row):
+    def decrypt(self, row):
         return self.core.backends.environments.decrypt(row.settings_id)
 
     def rows(self):
         return self.core.db.read(lambda tx: crud.select(tx, _MODEL))
 
-    def refused(self, words, **fields):
+    def check_refused(self, words, **fields):
         error = self.assertRaises(exception.Invalid, self.create, **fields)
         self.assertIn(words, str(error))
         self.assertEqual([], self.rows())
         return str(error)
 
 
-class TestKeeping(SettingsTest):
-    def test_nothing(self):
+class TestStorage(EnvironmentTest):
+    def test_empty_environments_store_no_row(self):
         for fields in ({}, {'environment': {}, 'secrets': {}},
                        {'secrets': {'NOT_THERE': None}}):
             row = self.create(**fields)
-            self.assertEqual({}, self.opened(row))
+            self.assertEqual({}, self.decrypt(row))
             self.assertIsNone(row.settings_id)
         self.assertEqual([], self.rows())
 
-    def test_there_and_back(self):
+    def test_values_are_stored_encrypted(self):
         row = self.create(environment={'A': 'ä', 'B': ''},
                           secrets={'C': 'hush \U0001f600'})
         self.assertEqual({'A': 'ä', 'B': '', 'C': 'hush \U0001f600'},
-                         self.opened(row))
-        kept, = self.rows()
-        self.assertNotIn('hush', repr(kept))
-        self.assertEqual('default', kept.project_id)
+                         self.decrypt(row))
+        stored, = self.rows()
+        self.assertNotIn('hush', repr(stored))
+        self.assertEqual('default', stored.project_id)
 
     def test_changes(self):
         id = self.create(environment={'A': '1'}, secrets={'B': '2'}).id
@@ -74,12 +74,12 @@ class TestKeeping(SettingsTest):
                 ({'environment': {}}, {'D': '5'}),
                 ({'environment': {'D': '6'}, 'secrets': {'D': None}},
                  {'D': '6'})):
-            self.assertEqual(expected, self.opened(self.update(id, **fields)))
+            self.assertEqual(expected, self.decrypt(self.update(id, **fields)))
             self.assertEqual(1, len(self.rows()))
         self.assertIsNone(self.update(id, environment={}).settings_id)
         self.assertEqual([], self.rows())
 
-    def test_another_build_although_a_job_uses_it(self):
+    def test_changes_detach_workers_despite_jobs(self):
         row = self.create(environment={'A': '1'})
         self.core.insert(models.Job, function_id=row.id)
         self.core.engine.calls.clear()
@@ -87,53 +87,54 @@ class TestKeeping(SettingsTest):
         self.assertNotEqual(row.settings_id, new.settings_id)
         self.assertEqual([('detach', row.id, 0)], self.core.engine.calls)
 
-    def test_the_same_again_is_no_change(self):
+    def test_equal_values_are_no_change(self):
         row = self.create(environment={'A': '1'})
         self.core.engine.calls.clear()
         self.assertEqual(row, self.update(row.id, environment={'A': '1'}))
         self.assertEqual([], self.core.engine.calls)
 
-    def test_versions_keep_theirs(self):
+    def test_versions_keep_their_values(self):
         id = self.create(environment={'A': '1'}, secrets={'B': '2'}).id
         self.versions.create(MINE, id, None)
         self.update(id, environment={'A': '3'}, secrets={'B': '4'})
         version = self.versions.get(MINE, id, 1)
-        self.assertEqual({'A': '1', 'B': '2'}, self.opened(version))
+        self.assertEqual({'A': '1', 'B': '2'}, self.decrypt(version))
         self.assertEqual({'A': '3', 'B': '4'},
-                         self.opened(self.functions.get(MINE, id)))
+                         self.decrypt(self.functions.get(MINE, id)))
         self.assertEqual(2, len(self.rows()))
         self.versions.delete(MINE, id, 1)
         self.assertEqual(1, len(self.rows()))
 
-    def test_all_go_with_the_function(self):
+    def test_rows_are_deleted_with_the_function(self):
         id = self.create(environment={'A': '1'}).id
         self.versions.create(MINE, id, None)
         self.update(id, environment={'A': '2'})
-        other = self.create(environment={'A': '1'})
+        remaining = self.create(environment={'A': '1'})
         self.functions.delete(MINE, id)
-        self.assertEqual([other.settings_id],
+        self.assertEqual([remaining.settings_id],
                          [row.id for row in self.rows()])
 
-    def test_somebody_else_was_faster(self):
+    def test_concurrent_update_raises(self):
         row = self.create(environment={'A': '1'})
-        self.core.backends.environments.read = lambda rows: self.race(row)
+        self.core.backends.environments.read = (
+            lambda rows: self.update_concurrently(row))
         self.assertRaises(exception.Conflict, self.update, row.id,
                           secrets={'B': '2'})
         del self.core.backends.environments.read
         self.assertEqual({'A': 'theirs'},
-                         self.opened(self.functions.get(MINE, row.id)))
+                         self.decrypt(self.functions.get(MINE, row.id)))
         self.assertEqual(1, len(self.rows()))
 
-    def race(self, row):
+    def update_concurrently(self, row):
         del self.core.backends.environments.read
         self.update(row.id, environment={'A': 'theirs'})
         self.core.backends.environments.read = lambda rows: {}
         return {}
 
 
-class TestRefusals(SettingsTest):
+class TestRefusals(EnvironmentTest):
     def test_names(self):
-        for field in environment.FIELDS:
+        for field in ('environment', 'secrets'):
             for name, words in (
                     ('', 'cannot be a name'), ('1A', 'cannot be a name'),
                     ('A B', 'cannot be a name'), ('A=B', 'cannot be a name'),
@@ -145,21 +146,21 @@ class TestRefusals(SettingsTest):
                     ('PYTHONPATH', 'how the programs of the runtime start'),
                     ('NODE_OPTIONS', 'how the programs'),
                     ('QINLING_SECRET', 'how the programs')):
-                self.refused(words, **{field: {name: 'hidden'}})
+                self.check_refused(words, **{field: {name: 'hidden'}})
 
-    def test_values_are_texts_and_never_told(self):
-        for field in environment.FIELDS:
+    def test_values_are_texts_and_hidden_in_faults(self):
+        for field in ('environment', 'secrets'):
             for value in (5, True, ['hidden'], {'hidden': 1}, 'hidden\0',
                           'hidden\ud800'):
-                self.assertNotIn('hidden', self.refused(
+                self.assertNotIn('hidden', self.check_refused(
                     'The value of A in', **{field: {'A': value}}))
-        self.refused('must be text', environment={'A': None})
+        self.check_refused('must be text', environment={'A': None})
 
-    def test_a_name_in_both(self):
-        self.refused('A cannot be in both',
-                     environment={'A': '1'}, secrets={'A': '2'})
+    def test_names_are_either_environment_or_secret(self):
+        self.check_refused('A cannot be in both',
+                           environment={'A': '1'}, secrets={'A': '2'})
 
-    def test_too_many(self):
+    def test_number_of_variables_is_limited(self):
         self.core.conf.set_override('max_environment', 2,
                                     group='resource_limits')
         row = self.create(environment={'A': '1'}, secrets={'B': '1'})
@@ -167,7 +168,7 @@ class TestRefusals(SettingsTest):
                                   secrets={'C': '1'})
         self.assertIn('at most 2', str(error))
 
-    def test_too_large(self):
+    def test_size_is_limited(self):
         self.core.conf.set_override('max_environment_size', 10,
                                     group='resource_limits')
         row = self.create(environment={'A': 'ää'}, secrets={'B': '1234'})
@@ -177,74 +178,74 @@ class TestRefusals(SettingsTest):
                                       row.id, **fields)
             self.assertIn('at most 10', str(error))
 
-    def test_images(self):
+    def test_images_have_no_environment(self):
         self.assertIn('neither environment nor secrets', str(
             self.assertRaises(
                 exception.Invalid, self.core.backends.environments.plan, None,
-                {'secrets': {'A': '1'}}, Image())))
+                {'secrets': {'A': '1'}}, ImageSource())))
         self.assertIsNone(
-            self.core.backends.environments.plan(None, {}, Image()))
+            self.core.backends.environments.plan(None, {}, ImageSource()))
 
 
-class Image:
+class ImageSource:
     has_package = False
 
 
-class TestKeys(SettingsTest):
-    """The keys of the configuration change."""
+class TestKeys(EnvironmentTest):
+    """Changes of the configured keys."""
 
-    def settings(self, *keys):
+    def environments(self, *keys):
         self.core.conf.set_override('encryption_keys', list(keys),
                                     group='secrets')
         return environment.Environments(self.core.conf, self.core.db,
                                         secrets.Secrets(self.core.conf))
 
-    def test_without_any(self):
+    def test_secrets_need_a_key(self):
         row = self.create(secrets={'A': '1'})
         error = self.assertRaises(exception.PermanentError,
-                                  self.settings().decrypt, row.settings_id)
+                                  self.environments().decrypt, row.settings_id)
         self.assertIn('its secrets cannot be read', str(error))
-        self.assertRaises(exception.Unavailable, self.settings().plan,
+        self.assertRaises(exception.Unavailable, self.environments().plan,
                           None, {'secrets': {'A': '1'}},
                           self.core.backends.sources['package'])
 
-    def test_gone(self):
-        self.assertRaises(exception.PermanentError, self.settings().decrypt,
-                          models.new_id())
+    def test_deleted_rows_raise(self):
+        self.assertRaises(exception.PermanentError,
+                          self.environments().decrypt, models.new_id())
 
     def test_rotation(self):
         row = self.create(environment={'A': '1'}, secrets={'B': '2'})
         plain = self.create(environment={'A': '1'})
-        safe = secrets.Secrets(self.core.conf)
+        cipher = secrets.Secrets(self.core.conf)
         webhook = self.core.insert(
-            models.Webhook, secret=safe.encrypt('3'),
-            previous_secret=safe.encrypt('4'))
+            models.Webhook, secret=cipher.encrypt('3'),
+            previous_secret=cipher.encrypt('4'))
         before = self.core.row(models.Webhook, webhook)
         new = secrets.new_key()
         self.core.conf.set_override('encryption_keys', [new, self.key],
                                     group='secrets')
         self.assertEqual(3, rotation.rotate(
             self.core.db, secrets.Secrets(self.core.conf)))
-        only_new = self.settings(new)
+        only_new = self.environments(new)
         self.assertEqual({'A': '1', 'B': '2'},
                          only_new.decrypt(row.settings_id))
         self.assertEqual({'A': '1'}, only_new.decrypt(plain.settings_id))
-        safe = secrets.Secrets(self.core.conf)
+        cipher = secrets.Secrets(self.core.conf)
         after = self.core.row(models.Webhook, webhook)
-        self.assertEqual(('3', '4'), (safe.decrypt(after.secret),
-                                      safe.decrypt(after.previous_secret)))
-        # To its owner nothing has changed.
+        self.assertEqual(('3', '4'), (cipher.decrypt(after.secret),
+                                      cipher.decrypt(after.previous_secret)))
+        # The webhook looks unchanged to its owner.
         self.assertEqual((before.revision, before.updated_at),
                          (after.revision, after.updated_at))
 
-    def test_rotation_of_many(self):
+    def test_rotation_works_in_batches(self):
         self.patch(rotation, 'PIECE', 2)
         for number in range(5):
             self.create(secrets={'A': str(number)})
         self.assertEqual(5, rotation.rotate(
             self.core.db, secrets.Secrets(self.core.conf)))
 
-    def test_rotation_without_the_old_key(self):
+    def test_rotation_needs_the_old_key(self):
         self.create(secrets={'A': '1'})
         self.core.conf.set_override(
             'encryption_keys', [secrets.new_key()], group='secrets')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions: made, shown, scaled and deleted."""
+"""Creation, listing, scaling and deletion of functions."""
 
 import io
 
@@ -13,15 +13,15 @@ from qinling.tests import fixtures
 MINE, THEIRS = fixtures.caller('mine'), fixtures.caller('theirs')
 
 
-class Strict:
-    """A caller for whom nothing is allowed: he reaches his own only."""
+class DenyAll:
+    """Enforcer that denies every elevated access."""
 
     def authorize(self, *_args, **_kwargs):
         return False
 
 
 def stranger(project='theirs'):
-    return fixtures.caller(project, enforcer=Strict())
+    return fixtures.caller(project, enforcer=DenyAll())
 
 
 class FunctionTest(base.BaseTestCase):
@@ -37,13 +37,13 @@ class FunctionTest(base.BaseTestCase):
     def row(self, id):
         return self.core.row(models.Function, id)
 
-    def refused(self, kind, call, *args, **kwargs):
+    def check_raises(self, kind, call, *args, **kwargs):
         error = self.assertRaises(kind, call, *args, **kwargs)
         return str(error)
 
 
 class TestCreate(FunctionTest):
-    def test_what_is_given_and_what_is_not(self):
+    def test_defaults_and_given_fields(self):
         runtime = self.core.runtime()
         row = self.create(runtime_id=runtime)
         self.assertEqual(
@@ -55,9 +55,9 @@ class TestCreate(FunctionTest):
         self.assertEqual(row.created_at, row.updated_at)
         self.assertEqual({'source', 'md5sum', 'sha256'}, set(row.code))
         self.assertEqual([row.package], self.core.packages())
-        given = {'name': 'n', 'description': 'd', 'entry': 'a.b',
-                 'cpu': '200', 'memory_size': 67108864, 'timeout': '7'}
-        row = self.create(runtime_id=runtime, **given)
+        fields = {'name': 'n', 'description': 'd', 'entry': 'a.b',
+                  'cpu': '200', 'memory_size': 67108864, 'timeout': '7'}
+        row = self.create(runtime_id=runtime, **fields)
         self.assertEqual(
             ('n', 'd', 'a.b', 200, 67108864, 7),
             (row.name, row.description, row.entry, row.cpu, row.memory_size,
@@ -65,12 +65,12 @@ class TestCreate(FunctionTest):
         self.assertEqual([], self.engine.calls)
 
     def create_refused(self, kind=exception.Invalid, package=b'x', **fields):
-        sentence = self.refused(
+        sentence = self.check_raises(
             kind, self.functions.create, MINE, fields, io.BytesIO(package))
         self.assertEqual([], self.core.packages())
         return sentence
 
-    def test_faults_are_told_in_their_order(self):
+    def test_validation_order(self):
         fields = {'timeout': 'x'}
         self.assertIn('Required param is missing: code',
                       self.create_refused(**fields))
@@ -90,32 +90,32 @@ class TestCreate(FunctionTest):
         fields['runtime_id'] = self.core.runtime()
         self.assertIn('not a valid ZIP', self.create_refused(**fields))
 
-    def test_sources_that_are_none(self):
+    def test_invalid_sources_are_refused(self):
         for source in (None, '', 'Package', 5, ['package'], {}, True):
             self.assertIn('must be one of: package', self.create_refused(
                 code={'source': source}))
 
-    def test_runtimes_that_cannot_be_used(self):
+    def test_hidden_and_unavailable_runtimes_are_refused(self):
         hidden = self.core.runtime(project_id='theirs', is_public=False)
         self.create_refused(exception.RuntimeNotFound, runtime_id=hidden,
                             code={'source': 'package'})
-        for status in ('creating', 'upgrading', 'error', 'deleting'):
+        for status in ('creating', 'error', 'deleting'):
             self.create_refused(
                 code={'source': 'package'},
                 runtime_id=self.core.runtime(status=status))
 
-    def test_texts_that_are_too_long(self):
+    def test_long_texts_are_refused(self):
         runtime = self.core.runtime()
-        for field, most in (('name', 255), ('description', 255),
-                            ('entry', 80)):
+        for field, length in (('name', 255), ('description', 255),
+                              ('entry', 80)):
             self.assertIn(field, self.create_refused(
                 runtime_id=runtime, code={'source': 'package'},
-                package=fixtures.PACKAGE, **{field: 'x' * (most + 1)}))
-            self.create(runtime_id=runtime, **{field: 'x' * most})
+                package=fixtures.PACKAGE, **{field: 'x' * (length + 1)}))
+            self.create(runtime_id=runtime, **{field: 'x' * length})
             for name in self.core.packages():
                 self.core.backends.packages._storage.delete(name)
 
-    def test_no_row_no_package(self):
+    def test_failed_writes_leave_no_package(self):
         def fail(*_args, **_kwargs):
             raise ZeroDivisionError
         self.core.db.write = fail
@@ -126,7 +126,7 @@ class TestCreate(FunctionTest):
                           runtime_id=runtime)
         self.assertEqual([], self.core.packages())
 
-    def test_the_runtime_goes_meanwhile(self):
+    def test_runtime_deleted_before_the_write(self):
         runtime = self.core.runtime()
         insert = self.core.db.write
 
@@ -134,20 +134,20 @@ class TestCreate(FunctionTest):
             insert(lambda tx: crud.delete(tx, models.Runtime, runtime))
             return insert(action)
         self.core.db.write = write
-        self.refused(exception.RuntimeNotFound, self.create,
-                     runtime_id=runtime)
+        self.check_raises(exception.RuntimeNotFound, self.create,
+                          runtime_id=runtime)
         self.assertEqual([], self.core.packages())
 
 
 class TestShow(FunctionTest):
-    def test_whose_they_are(self):
+    def test_functions_of_other_projects_are_hidden(self):
         row = self.create()
         self.assertEqual(row, self.functions.get(stranger('mine'), row.id))
         for call in (self.functions.get, self.functions.download,
                      self.functions.references):
-            self.assertIn(row.id, self.refused(
+            self.assertIn(row.id, self.check_raises(
                 exception.FunctionNotFound, call, stranger(), row.id))
-        # An admin, who reaches further.
+        # An admin sees all projects.
         self.assertEqual(row, self.functions.get(THEIRS, row.id))
 
     def test_list(self):
@@ -167,10 +167,10 @@ class TestShow(FunctionTest):
         with self.functions.download(MINE, row.id) as stream:
             self.assertEqual(fixtures.PACKAGE, stream.read())
 
-    def test_download_of_what_is_gone(self):
+    def test_download_of_a_lost_package(self):
         row = self.create()
         self.core.backends.packages._storage.delete(row.package)
-        self.assertIn('is gone', self.refused(
+        self.assertIn('is gone', self.check_raises(
             exception.NotFound, self.functions.download, MINE, row.id))
 
 
@@ -185,18 +185,19 @@ class TestWorkers(FunctionTest):
         id = self.create().id
         self.core.services.workers.scale_up(MINE, id, 0, 2)
         self.core.services.workers.scale_down(MINE, id, 0, 1)
-        (up, target, two), (down, same, one) = self.engine.calls
+        (up, target, up_count), (down, down_target,
+                                 down_count) = self.engine.calls
         self.assertEqual(('scale_up', 2, 'scale_down', 1),
-                         (up, two, down, one))
+                         (up, up_count, down, down_count))
         self.assertEqual((id, 0), target.function_key)
-        self.assertEqual(target, same)
+        self.assertEqual(target, down_target)
 
-    def test_scaling_by_nothing(self):
+    def test_scaling_needs_a_positive_count(self):
         id = self.create().id
         for count in (0, -1):
             for call in (self.core.services.workers.scale_up,
                          self.core.services.workers.scale_down):
-                self.assertIn('at least 1', self.refused(
+                self.assertIn('at least 1', self.check_raises(
                     exception.Invalid, call, MINE, id, 0, count))
         self.assertEqual([], self.engine.calls)
 
@@ -205,21 +206,21 @@ class TestWorkers(FunctionTest):
         self.core.services.workers.detach(MINE, id, 0)
         self.assertEqual([('detach', id, 0)], self.engine.calls)
 
-    def test_what_is_not_there(self):
+    def test_unknown_targets(self):
         id = self.create().id
         for function, version, kind in (
                 ('none', 0, exception.FunctionNotFound),
                 (id, 3, exception.FunctionVersionNotFound)):
             for call in (self.core.services.workers.scale_up,
                          self.core.services.workers.scale_down):
-                self.refused(kind, call, MINE, function, version, 1)
-            self.refused(kind, self.core.services.workers.detach, MINE,
-                         function, version)
+                self.check_raises(kind, call, MINE, function, version, 1)
+            self.check_raises(kind, self.core.services.workers.detach, MINE,
+                              function, version)
         self.assertEqual([], self.engine.calls)
 
 
 class TestDelete(FunctionTest):
-    def test_all_of_it_goes(self):
+    def test_delete_removes_versions_and_packages(self):
         row = self.create()
         version = self.core.insert(
             models.FunctionVersion, function_id=row.id, package='other')
@@ -232,21 +233,21 @@ class TestDelete(FunctionTest):
         self.assertEqual([], self.core.packages())
         self.assertEqual([('detach', row.id, None)], self.engine.calls)
 
-    def test_the_engine_is_told_when_it_is_gone(self):
+    def test_workers_are_detached_after_the_delete(self):
         row = self.create()
         self.engine.answers['detach'] = (
             lambda id, _: self.assertIsNone(self.row(id)))
         self.functions.delete(MINE, row.id)
         self.assertEqual(['detach'], self.engine.verbs())
 
-    def test_it_is_gone_also_when_no_engine_hears_it(self):
+    def test_delete_without_an_engine(self):
         row = self.create()
         self.engine.answers['detach'] = exception.Unavailable(reason='bus')
         self.functions.delete(MINE, row.id)
         self.assertIsNone(self.row(row.id))
         self.assertEqual([], self.core.packages())
 
-    def test_what_blocks_it(self):
+    def test_references_block_deletion(self):
         row = self.create()
         for model, values in (
                 (models.FunctionAlias, {'function_id': row.id}),
@@ -255,52 +256,54 @@ class TestDelete(FunctionTest):
                 (models.Webhook, {'function_id': row.id})):
             user = self.core.insert(model, project_id='mine', **values)
             self.assertIn(f'Function {row.id} is still in use by',
-                          self.refused(exception.FunctionInUse,
-                                       self.functions.delete, MINE, row.id))
+                          self.check_raises(exception.FunctionInUse,
+                                            self.functions.delete, MINE,
+                                            row.id))
             self.core.db.write(
                 lambda tx: crud.delete(tx, model, user))
         self.assertEqual([row.package], self.core.packages())
         self.assertEqual([], self.engine.calls)
 
-    def test_what_does_not(self):
+    def test_ended_jobs_do_not_block_deletion(self):
         for status in ('done', 'cancelled'):
             row = self.create()
             self.core.insert(models.Job, function_id=row.id, status=status)
             self.functions.delete(MINE, row.id)
             self.assertIsNone(self.row(row.id))
 
-    def test_only_its_project_may(self):
+    def test_only_the_own_project_deletes(self):
         row = self.create()
-        self.refused(exception.FunctionNotFound, self.functions.delete,
-                     stranger(), row.id)
-        self.assertIn('belongs to another project', self.refused(
+        self.check_raises(exception.FunctionNotFound, self.functions.delete,
+                          stranger(), row.id)
+        self.assertIn('belongs to another project', self.check_raises(
             exception.Forbidden, self.functions.delete, THEIRS, row.id))
         self.assertEqual(row, self.row(row.id))
 
-    def test_only_the_state_that_was_seen(self):
+    def test_delete_checks_the_revision(self):
         row = self.create()
-        self.refused(exception.PreconditionFailed, self.functions.delete,
-                     MINE, row.id, frozenset([7]))
+        self.check_raises(exception.PreconditionFailed,
+                          self.functions.delete, MINE, row.id,
+                          frozenset([7]))
         self.functions.delete(MINE, row.id, frozenset([1]))
-        self.refused(exception.FunctionNotFound, self.functions.delete,
-                     MINE, row.id)
+        self.check_raises(exception.FunctionNotFound, self.functions.delete,
+                          MINE, row.id)
 
-    def test_somebody_else_was_faster(self):
+    def test_concurrent_delete(self):
         row, write = self.create(), self.core.db.write
 
-        def interrupted(action):
+        def delete_and_write(action):
             write(lambda tx: crud.delete(tx, models.Function, row.id))
             return write(action)
-        self.core.db.write = interrupted
-        self.refused(exception.FunctionNotFound, self.functions.delete, MINE,
-                     row.id)
+        self.core.db.write = delete_and_write
+        self.check_raises(exception.FunctionNotFound, self.functions.delete,
+                          MINE, row.id)
         self.assertEqual([], self.engine.calls)
 
-    def test_a_package_that_another_has(self):
-        row, other = self.create(), self.create()
+    def test_shared_packages_are_kept(self):
+        row, second = self.create(), self.create()
         self.core.db.write(lambda tx: crud.update(
-            tx, models.Function, other.id, {'package': row.package}))
+            tx, models.Function, second.id, {'package': row.package}))
         self.functions.delete(MINE, row.id)
         self.assertIn(row.package, self.core.packages())
-        self.functions.delete(MINE, other.id)
+        self.functions.delete(MINE, second.id)
         self.assertNotIn(row.package, self.core.packages())

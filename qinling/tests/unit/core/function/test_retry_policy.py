@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The policies of functions for what fails."""
+"""Retry policies of functions."""
 
 from oslotest import base
 
@@ -22,13 +22,13 @@ class TestPolicy(base.BaseTestCase):
             retry_policy.parse(
                 {'max_age': 60, 'delay': 9, 'on_failure': None}))
 
-    def test_what_says_nothing_is_none(self):
+    def test_empty_policies_are_none(self):
         for value in ({}, {'retries': 0}, {'delay': 5}, {'on_failure': {}},
                       {'retries': None, 'max_age': None}):
             self.assertIsNone(retry_policy.parse(value), value)
 
-    def test_references(self):
-        for given, kept in (
+    def test_failure_handlers(self):
+        for handler, expected in (
                 ({'function_alias': 'a'}, {'function_alias': 'a'}),
                 ({'function_id': ID}, {'function_id': ID,
                                        'function_version': 0}),
@@ -36,10 +36,10 @@ class TestPolicy(base.BaseTestCase):
                  {'function_id': ID, 'function_version': 3}),
                 ({'function_alias': 'a', 'function_id': None},
                  {'function_alias': 'a'})):
-            self.assertEqual(kept, retry_policy.parse(
-                {'on_failure': given})['on_failure'])
+            self.assertEqual(expected, retry_policy.parse(
+                {'on_failure': handler})['on_failure'])
 
-    def test_what_is_refused(self):
+    def test_invalid_policies_are_refused(self):
         for value in (
                 [], 'x', 5, {'retry': 1}, {'retries': -1}, {'retries': 101},
                 {'retries': '2'}, {'retries': 1.5}, {'retries': True},
@@ -60,7 +60,7 @@ class TestPolicy(base.BaseTestCase):
 
 
 class TestFunctions(base.BaseTestCase):
-    """Where policies are kept."""
+    """Storage of policies."""
 
     def setUp(self):
         super().setUp()
@@ -81,26 +81,26 @@ class TestFunctions(base.BaseTestCase):
         self.assertIsNone(self.update(
             function, async_policy={}).async_policy)
 
-    def test_a_change_keeps_workers_and_needs_no_pause_of_jobs(self):
+    def test_changes_keep_workers_despite_jobs(self):
         function = self.core.function(MINE)
         self.services.jobs.create(MINE, {
             'function_id': function.id, 'pattern': '@daily'})
         self.update(function, async_policy={'retries': 5})
         self.assertEqual([], self.core.engine.calls)
 
-    def test_a_version_freezes_it(self):
+    def test_versions_keep_their_policy(self):
         function = self.core.function(MINE, async_policy={'retries': 2})
         self.services.versions.create(MINE, function.id, None)
         self.update(function, async_policy={'retries': 3})
         version = self.services.versions.get(MINE, function.id, 1)
         self.assertEqual(2, version.async_policy['retries'])
-        for number, found in ((0, 3), (1, 2)):
+        for number, retries in ((0, 3), (1, 2)):
             self.services.triggers.fire(MINE, fixtures.execution_request(
                 function.id, function_version=number))
             target = self.core.engine.calls[-1][2]
-            self.assertEqual(found, target.async_policy['retries'])
+            self.assertEqual(retries, target.async_policy['retries'])
 
-    def test_what_is_called_must_be_there(self):
+    def test_failure_handlers_must_exist(self):
         alias = {'on_failure': {'function_alias': 'a'}}
         self.assertRaises(exception.FunctionAliasNotFound,
                           self.core.function, MINE, async_policy=alias)

@@ -30,7 +30,7 @@ class TestRuntimes(base.BaseTestCase):
         self.assertEqual([('ensure_runtime', row.id, None)],
                          self.engine.calls)
 
-    def test_the_row_is_there_before_the_engine_is_told(self):
+    def test_rows_are_committed_before_dispatch(self):
         self.engine.answers['ensure_runtime'] = (
             lambda id, _: self.assertEqual('creating', self.status(id)))
         self.runtimes.create(MINE, {'image': 'i'})
@@ -50,7 +50,7 @@ class TestRuntimes(base.BaseTestCase):
             self.assertIn('Required param is missing', str(error))
         self.assertEqual([], self.engine.calls)
 
-    def test_texts_that_are_too_long(self):
+    def test_long_texts_are_refused(self):
         for field in ('name', 'description', 'image'):
             values = {'image': 'i', field: 'x' * 256}
             self.assertRaises(exception.Invalid, self.runtimes.create, MINE,
@@ -59,20 +59,20 @@ class TestRuntimes(base.BaseTestCase):
             self.assertRaises(exception.Invalid, self.runtimes.update,
                               MINE, id, values)
 
-    def test_whose_they_are(self):
+    def test_private_runtimes_are_hidden(self):
         private = self.core.runtime(project_id='mine', is_public=False)
         public = self.core.runtime(project_id='mine')
-        everything = THEIRS.elevated
+        elevate = THEIRS.elevated
         self.assertEqual(public, self.runtimes.get(THEIRS, public).id)
         self.assertRaises(exception.RuntimeNotFound, self.runtimes.get,
                           THEIRS, private)
         self.assertEqual([public], [
             row.id for row in self.runtimes.list(THEIRS, crud.Page())])
         self.assertEqual({private, public}, {
-            row.id for row in self.runtimes.list(everything(),
+            row.id for row in self.runtimes.list(elevate(),
                                                  crud.Page())})
 
-    def test_register_what_is_missing(self):
+    def test_register_creates_missing_images(self):
         for _ in range(2):
             self.runtimes.register({'python3': 'image', 'nodejs': 'other'})
         self.runtimes.register({'renamed': 'image'})
@@ -83,7 +83,7 @@ class TestRuntimes(base.BaseTestCase):
             {(row.name, row.image, row.status) for row in rows})
         self.assertEqual([], self.engine.calls)
 
-    def test_update_of_words(self):
+    def test_update_of_texts(self):
         id = self.core.runtime(status='creating')
         row = self.runtimes.update(MINE, id, {
             'name': 'n', 'description': '', 'is_public': False,
@@ -94,23 +94,22 @@ class TestRuntimes(base.BaseTestCase):
              row.status))
         self.assertEqual([], self.engine.calls)
 
-    def test_update_of_nothing(self):
+    def test_update_without_changes(self):
         id = self.core.runtime()
         row = self.runtimes.update(MINE, id, {'is_public': False})
         self.assertEqual((1, None), (row.revision, row.updated_at))
 
-    def test_another_image(self):
+    def test_image_update(self):
         id = self.core.runtime()
         row = self.runtimes.update(MINE, id, {'image': 'new', 'name': 'n'})
         self.assertEqual(('new', 'n', 'upgrading'),
                          (row.image, row.name, row.status))
         self.assertEqual(
-            [('has_workers', id), ('ensure_runtime', id, 'python3')],
+            [('ensure_runtime', id, 'python3')],
             self.engine.calls)
 
-    def published(self):
-        """The id of a runtime that a function and its version run on, and
-        that of the version."""
+    def publish_version(self):
+        """Return the ids of a runtime and of a version on the runtime."""
         id = self.core.runtime(
             name='python', language='python', language_version='3.11',
             is_public=False, project_id='mine')
@@ -123,27 +122,27 @@ class TestRuntimes(base.BaseTestCase):
     def version(self, id):
         return self.core.row(models.FunctionVersion, id)
 
-    def test_another_image_is_not_that_of_versions(self):
-        id, version = self.published()
+    def test_image_update_keeps_the_image_of_versions(self):
+        id, version = self.publish_version()
         row = self.runtimes.update(MINE, id, {'image': 'new'})
         self.assertEqual(('new', 'python', None, None), (
             row.image, row.name, row.language, row.language_version))
-        kept = self.core.row(models.Runtime, self.version(version).runtime_id)
+        copy = self.core.row(models.Runtime, self.version(version).runtime_id)
         self.assertEqual(
             ('python3', 'python', '3.11', False, 'creating', 'mine'),
-            (kept.image, kept.language, kept.language_version, kept.is_public,
-             kept.status, kept.project_id))
-        self.assertRegex(kept.name, r'^python until \d{4}-')
+            (copy.image, copy.language, copy.language_version, copy.is_public,
+             copy.status, copy.project_id))
+        self.assertRegex(copy.name, r'^python until \d{4}-')
         self.assertEqual(2, self.version(version).revision)
         self.assertEqual(
-            [('has_workers', id), ('ensure_runtime', id, 'python3'),
-             ('ensure_runtime', kept.id, None)], self.engine.calls)
-        # Functions run on the new one.
+            [('ensure_runtime', id, 'python3'),
+             ('ensure_runtime', copy.id, None)], self.engine.calls)
+        # Functions use the new image.
         self.assertTrue(self.runtimes._db.read(lambda tx: crud.exists(
             tx, models.Function, models.Function.runtime_id == id)))
 
-    def test_another_image_of_versions_too(self):
-        id, version = self.published()
+    def test_image_update_with_versions(self):
+        id, version = self.publish_version()
         self.runtimes.update(MINE, id, {
             'image': 'new', 'upgrade_versions': True, 'language': 'python',
             'language_version': '3.13'})
@@ -151,18 +150,18 @@ class TestRuntimes(base.BaseTestCase):
         row, = self.runtimes.list(MINE, crud.Page())
         self.assertEqual('3.13', row.language_version)
 
-    def test_another_image_twice(self):
-        id, version = self.published()
+    def test_second_image_update_adds_no_copy(self):
+        id, version = self.publish_version()
         self.runtimes.update(MINE, id, {'image': 'new'})
-        kept = self.version(version).runtime_id
+        copy_id = self.version(version).runtime_id
         self.core.db.write(lambda tx: crud.update(
             tx, models.Runtime, id, {'status': 'available'}))
         self.runtimes.update(MINE, id, {'image': 'newer'})
-        self.assertEqual(kept, self.version(version).runtime_id)
+        self.assertEqual(copy_id, self.version(version).runtime_id)
         self.assertEqual(2, len(self.runtimes.list(MINE, crud.Page())))
 
-    def test_another_image_of_versions_without_an_engine(self):
-        id, version = self.published()
+    def test_failed_image_update_with_versions_is_undone(self):
+        id, version = self.publish_version()
         self.engine.answers['ensure_runtime'] = exception.Unavailable(
             reason='bus')
         self.assertRaises(exception.Unavailable, self.runtimes.update, MINE,
@@ -173,8 +172,8 @@ class TestRuntimes(base.BaseTestCase):
             (row.id, row.image, row.language_version, row.status))
         self.assertEqual(id, self.version(version).runtime_id)
 
-    def test_what_versions_keep_is_found_by_an_engine_later(self):
-        id, version = self.published()
+    def test_engines_create_the_copy_later(self):
+        id, version = self.publish_version()
         answers = iter([None, exception.Unavailable(reason='bus')])
 
         def ensure(_id, _previous):
@@ -187,12 +186,12 @@ class TestRuntimes(base.BaseTestCase):
         self.assertEqual('creating', self.status(
             self.version(version).runtime_id))
 
-    def test_an_image_that_is_none(self):
+    def test_empty_image_is_refused(self):
         id = self.core.runtime()
         self.assertRaises(exception.Invalid, self.runtimes.update, MINE, id,
                           {'image': ''})
 
-    def test_another_image_at_the_wrong_time(self):
+    def test_image_update_needs_an_available_runtime(self):
         for status in ('creating', 'upgrading', 'error', 'deleting'):
             id = self.core.runtime(status=status)
             error = self.assertRaises(
@@ -204,16 +203,7 @@ class TestRuntimes(base.BaseTestCase):
                              (row.image, row.name, row.status))
         self.assertNotIn('ensure_runtime', self.engine.verbs())
 
-    def test_another_image_while_workers_serve(self):
-        self.engine.answers['has_workers'] = True
-        id = self.core.runtime()
-        error = self.assertRaises(
-            exception.RuntimeInUse, self.runtimes.update, MINE, id,
-            {'image': 'new'})
-        self.assertEqual(403, error.http_code)
-        self.assertEqual('available', self.status(id))
-
-    def test_another_image_without_an_engine(self):
+    def test_failed_image_update_is_undone(self):
         id = self.core.runtime()
         self.engine.answers['ensure_runtime'] = exception.Unavailable(
             reason='bus')
@@ -222,13 +212,13 @@ class TestRuntimes(base.BaseTestCase):
         row = self.core.row(models.Runtime, id)
         self.assertEqual(('python3', 'available'), (row.image, row.status))
 
-    def test_another_image_with_idle_functions(self):
+    def test_image_update_with_idle_functions(self):
         function = self.core.function(MINE)
         row = self.runtimes.update(MINE, function.runtime_id,
                                    {'image': 'new'})
         self.assertEqual('upgrading', row.status)
 
-    def test_only_the_state_that_was_seen(self):
+    def test_changes_check_the_revision(self):
         id = self.core.runtime()
         for values in ({'name': 'n'}, {'image': 'new'}, {}):
             self.assertRaises(
@@ -255,12 +245,12 @@ class TestRuntimes(base.BaseTestCase):
             reason='bus')
         self.assertRaises(exception.Unavailable, self.runtimes.delete, MINE,
                           id)
-        # Once more, when there is one.
+        # The next request with an engine succeeds.
         self.engine.answers['delete_runtime'] = None
         self.runtimes.delete(MINE, id)
         self.assertEqual('deleting', self.status(id))
 
-    def test_delete_of_what_is_used(self):
+    def test_runtimes_of_functions_cannot_be_deleted(self):
         function = self.core.function(THEIRS)
         id = function.runtime_id
         error = self.assertRaises(
@@ -269,14 +259,14 @@ class TestRuntimes(base.BaseTestCase):
         self.assertEqual(([], 'available'),
                          (self.engine.calls, self.status(id)))
 
-    def test_delete_of_what_a_version_uses(self):
+    def test_runtimes_of_versions_cannot_be_deleted(self):
         id = self.core.runtime()
         self.core.insert(models.FunctionVersion, runtime_id=id,
                          function_id=self.core.function().id)
         self.assertRaises(
             exception.RuntimeInUse, self.runtimes.delete, MINE, id)
 
-    def test_what_is_not_there(self):
+    def test_unknown_and_hidden_runtimes(self):
         private = self.core.runtime(project_id='theirs', is_public=False)
         for id in ('none', private):
             for call in (self.runtimes.get, self.runtimes.delete,

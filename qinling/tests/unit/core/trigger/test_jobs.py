@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Jobs: created, changed, ended."""
+"""Creation, update and end of jobs."""
 
 import datetime
 from unittest import mock
@@ -17,7 +17,7 @@ NOW = datetime.datetime(2026, 5, 6, 7, 8, 9)
 
 
 class JobTest(base.BaseTestCase):
-    """At 07:08:09."""
+    """Jobs at 07:08:09."""
 
     def setUp(self):
         super().setUp()
@@ -36,7 +36,7 @@ class JobTest(base.BaseTestCase):
     def update(self, job, **values):
         return self.jobs.update(MINE, job.id, values)
 
-    def refused(self, words, action, *args, **values):
+    def check_refused(self, words, action, *args, **values):
         error = self.assertRaises(exception.Invalid, action, *args, **values)
         self.assertIn(words, str(error))
         self.assertEqual(400, error.http_code)
@@ -47,7 +47,7 @@ class JobTest(base.BaseTestCase):
 
 
 class MockNow(fixtures.databases.Fixture):
-    """A clock that stands still at ``now``."""
+    """Clock with the constant time ``now``."""
 
     def __init__(self, now):
         super().__init__()
@@ -68,19 +68,19 @@ def text(time):
 
 
 class TestCreate(JobTest):
-    def test_a_pattern(self):
+    def test_pattern(self):
         row = self.create(name='n', function_input='{"a":1}')
-        tick = datetime.datetime(2026, 5, 6, 7, 10)
+        fire_time = datetime.datetime(2026, 5, 6, 7, 10)
         self.assertEqual(
             ('n', self.function, 0, None, '{"a":1}', 'running', None,
-             '*/5 * * * *', None, 'once', None, tick, tick, 'mine'),
+             '*/5 * * * *', None, 'once', None, fire_time, fire_time, 'mine'),
             (row.name, row.function_id, row.function_version,
              row.function_alias, row.function_input, row.status,
              row.status_reason, row.pattern, row.timezone, row.misfire,
              row.count, row.first_execution_time, row.next_execution_time,
              row.project_id))
 
-    def test_a_zone(self):
+    def test_time_zone(self):
         row = self.create(pattern='0 12 * * *', timezone='Asia/Tokyo',
                           misfire='all', count=3)
         self.assertEqual(
@@ -96,31 +96,31 @@ class TestCreate(JobTest):
             row = self.create(first_execution_time=text(later(3)), **values)
             self.assertEqual((None, 1), (row.pattern, row.count))
 
-    def test_a_pattern_from_a_time_on(self):
+    def test_pattern_with_a_first_execution_time(self):
         row = self.create(pattern='0 * * * *', first_execution_time=text(
             datetime.datetime(2026, 5, 6, 12, 0)))
-        tick = datetime.datetime(2026, 5, 6, 12)
-        self.assertEqual((tick, tick), (row.first_execution_time,
-                                        row.next_execution_time))
+        fire_time = datetime.datetime(2026, 5, 6, 12)
+        self.assertEqual((fire_time, fire_time), (row.first_execution_time,
+                                                  row.next_execution_time))
 
-    def test_an_alias(self):
+    def test_alias(self):
         self.core.insert(models.FunctionAlias, name='a', project_id='mine',
                          function_id=self.function)
         row = self.create(function_alias='a', function_id=self.function)
         self.assertEqual((None, 'a', 0), (
             row.function_id, row.function_alias, row.function_version))
 
-    def test_a_version(self):
+    def test_version(self):
         self.core.services.versions.create(MINE, self.function, None)
         self.assertEqual(1, self.create(function_version=1).function_version)
 
-    def test_inputs_that_are_no_text(self):
+    def test_inputs_are_encoded(self):
         for value, stored in (({'a': 1}, '{"a": 1}'), ([1], '[1]'),
                               (5, '5'), ('x', 'x')):
             self.assertEqual(stored, self.create(
                 function_input=value).function_input)
 
-    def test_what_is_refused(self):
+    def test_invalid_jobs_are_refused(self):
         for words, values in (
                 ('Either function_alias or function_id must be provided.',
                  {'function_id': None}),
@@ -147,9 +147,9 @@ class TestCreate(JobTest):
                 ('NUL', {'function_input': '\0'}),
                 ('NUL', {'name': '\0'}),
                 ('Unicode', {'function_input': 'x\ud800'})):
-            self.refused(words, self.create, **values)
+            self.check_refused(words, self.create, **values)
 
-    def test_what_is_not_there(self):
+    def test_unknown_targets(self):
         none = '11111111-2222-4333-8444-555555555555'
         self.assertRaises(exception.FunctionNotFound, self.create,
                           function_id=none)
@@ -163,7 +163,7 @@ class TestCreate(JobTest):
         self.assertRaises(exception.FunctionAliasNotFound, self.create,
                           THEIRS, function_alias='a')
 
-    def test_it_keeps_its_function(self):
+    def test_jobs_block_deletion_of_the_function(self):
         job = self.create()
         delete = self.core.services.functions.delete
         error = self.assertRaises(exception.FunctionInUse, delete, MINE,
@@ -174,7 +174,7 @@ class TestCreate(JobTest):
 
 
 class TestUpdate(JobTest):
-    def test_plain_things(self):
+    def test_fields_without_rescheduling(self):
         job = self.create()
         row = self.update(job, name='n', function_input={'a': 1},
                           misfire='skip')
@@ -182,7 +182,7 @@ class TestUpdate(JobTest):
             row.name, row.function_input, row.misfire, row.revision))
         self.assertEqual(job.next_execution_time, row.next_execution_time)
 
-    def test_a_pattern_counts_at_once(self):
+    def test_pattern_and_time_zone_reschedule(self):
         job = self.create()
         row = self.update(job, pattern='0 * * * *')
         self.assertEqual(datetime.datetime(2026, 5, 6, 8),
@@ -196,10 +196,10 @@ class TestUpdate(JobTest):
         job = self.create()
         row = self.update(job, next_execution_time=text(later(90)))
         self.assertEqual(later(90), row.next_execution_time)
-        self.refused('at least 1 minute', self.update, job,
-                     next_execution_time=text(later(0.5)))
-        self.refused('is not a time', self.update, job,
-                     next_execution_time='soon')
+        self.check_refused('at least 1 minute', self.update, job,
+                           next_execution_time=text(later(0.5)))
+        self.check_refused('is not a time', self.update, job,
+                           next_execution_time='soon')
 
     def test_pause_and_resume(self):
         job = self.create()
@@ -224,52 +224,54 @@ class TestUpdate(JobTest):
                           next_execution_time=text(later(5)))
         self.assertEqual(later(5), row.next_execution_time)
 
-    def test_resume_of_one_shot(self):
+    def test_resume_of_a_one_shot_job(self):
         job = self.create(first_execution_time=text(later(10)))
         self.update(job, status='paused')
         row = self.update(job, status='running')
         self.assertEqual(later(10), row.next_execution_time)
         self.update(job, status='paused')
         self.clock.now = later(9.5)
-        self.refused('at least 1 minute', self.update, job, status='running')
+        self.check_refused('at least 1 minute', self.update, job,
+                           status='running')
         row = self.update(job, status='running',
                           next_execution_time=text(later(20)))
         self.assertEqual(later(20), row.next_execution_time)
 
-    def test_the_end(self):
+    def test_finished_jobs_cannot_be_updated(self):
         for status in ('cancelled', 'done'):
             job = self.create()
             row = self.update(job, status=status)
             self.assertEqual((status, None), (
                 row.status, row.next_execution_time))
             for values in ({'name': 'n'}, {'status': 'running'}, {}):
-                self.refused('Can not update a finished job.', self.update,
-                             job, **values)
+                self.check_refused('Can not update a finished job.',
+                                   self.update, job, **values)
 
-    def test_what_is_refused(self):
+    def test_invalid_updates_are_refused(self):
         recurring = self.create()
-        once = self.create(first_execution_time=text(later(10)))
+        one_shot = self.create(first_execution_time=text(later(10)))
         for words, job, values in (
-                ('Can not change job type.', once, {'pattern': '* * * * *'}),
+                ('Can not change job type.', one_shot,
+                 {'pattern': '* * * * *'}),
                 ('Can not change job type.', recurring, {'pattern': ''}),
                 ('pattern is not valid', recurring, {'pattern': 'x'}),
                 ('is not a time zone', recurring, {'timezone': 'x'}),
-                ('is not a time zone', once, {'timezone': 'x'}),
+                ('is not a time zone', one_shot, {'timezone': 'x'}),
                 ('Invalid status.', recurring, {'status': 'x'}),
                 ('Invalid status.', recurring, {'status': ''}),
                 ('misfire must be', recurring, {'misfire': 'x'})):
-            self.refused(words, self.update, job, **values)
+            self.check_refused(words, self.update, job, **values)
             self.assertEqual(job, self.jobs.get(MINE, job.id))
 
-    def test_of_others(self):
+    def test_jobs_of_other_projects_are_hidden(self):
         job = self.create()
         for action, *values in ((self.jobs.get,), (self.jobs.update, {}),
                                 (self.jobs.delete,), (self.jobs.preview, 1)):
             self.assertRaises(exception.JobNotFound, action,
-                              fixtures.caller('theirs', enforcer=Nobody()),
+                              fixtures.caller('theirs', enforcer=DenyAll()),
                               job.id, *values)
 
-    def test_a_state_that_was_not_seen(self):
+    def test_changes_check_the_revision(self):
         job = self.create()
         for action, values in ((self.jobs.update, ({'name': 'n'},)),
                                (self.jobs.delete, ())):
@@ -288,37 +290,37 @@ class TestUpdate(JobTest):
                               job.id)
 
 
-class Nobody:
-    """Lets nobody reach what is another's."""
+class DenyAll:
+    """Enforcer without access to other projects."""
 
     def authorize(self, *_args, **_kwargs):
         return False
 
 
 class TestPreview(JobTest):
-    def test_ticks(self):
+    def test_preview_returns_fire_times(self):
         job = self.create()
-        found = self.jobs.preview(MINE, job.id, 2)
+        fire_times = self.jobs.preview(MINE, job.id, 2)
         self.assertEqual([job.next_execution_time, datetime.datetime(
-            2026, 5, 6, 7, 15)], found)
+            2026, 5, 6, 7, 15)], fire_times)
         self.assertEqual(100, len(self.jobs.preview(MINE, job.id, 100)))
 
-    def test_how_many(self):
+    def test_count_is_limited(self):
         job = self.create()
         for count in (0, -1, 101):
-            self.refused('count must be at least 1 and at most 100',
-                         self.jobs.preview, MINE, job.id, count)
+            self.check_refused('count must be at least 1 and at most 100',
+                               self.jobs.preview, MINE, job.id, count)
 
-    def test_as_it_will_be(self):
-        """What the scheduler will make of it."""
+    def test_preview_equals_the_schedule(self):
+        """Compare the preview with the decisions of the scheduler."""
         job = self.create(pattern='30 2 * * *', timezone='Europe/Berlin')
         self.set(job, next_execution_time=datetime.datetime(
             2026, 10, 24, 0, 30))
-        found = self.jobs.preview(MINE, job.id, 3)
-        for tick, following in zip(found, found[1:]):
+        fire_times = self.jobs.preview(MINE, job.id, 3)
+        for fire_time, next_time in zip(fire_times, fire_times[1:]):
             row = self.jobs.get(MINE, job.id)
-            self.assertEqual(tick, row.next_execution_time)
-            step = schedule.decide(row, tick, 60)
-            self.assertEqual((tick, following), (
+            self.assertEqual(fire_time, row.next_execution_time)
+            step = schedule.decide(row, fire_time, 60)
+            self.assertEqual((fire_time, next_time), (
                 step.fire_time, step.values['next_execution_time']))
-            self.set(job, next_execution_time=following)
+            self.set(job, next_execution_time=next_time)

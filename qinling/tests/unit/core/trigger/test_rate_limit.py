@@ -10,21 +10,21 @@ from qinling.core.trigger import rate_limit
 from qinling import exception
 
 
-class TestRates(base.BaseTestCase):
-    def take(self, made, key='one', times=1):
-        """How many of so many are let through."""
+class TestRateLimit(base.BaseTestCase):
+    def count_hits(self, rate, key='one', times=1):
+        """Return the number of admitted hits."""
         passed = 0
         for _ in range(times):
             try:
-                made.hit(key)
+                rate.hit(key)
                 passed += 1
             except exception.RateLimited as e:
                 self.error = e
         return passed
 
-    def test_so_many_and_no_more(self):
-        made = rate_limit.RateLimit('5/hour', 'memory://')
-        self.assertEqual(5, self.take(made, times=9))
+    def test_hits_beyond_the_limit_raise(self):
+        rate = rate_limit.RateLimit('5/hour', 'memory://')
+        self.assertEqual(5, self.count_hits(rate, times=9))
         self.assertEqual(429, self.error.http_code)
         self.assertIn('5 per 1 hour', str(self.error))
         wait = self.error.fields['retry_after']
@@ -32,25 +32,25 @@ class TestRates(base.BaseTestCase):
         self.assertIn(wait, range(1, 7201))
         self.assertIn(f'in {wait} seconds', str(self.error))
 
-    def test_each_by_itself(self):
-        made = rate_limit.RateLimit('2/hour', 'memory://')
-        self.assertEqual([2, 2], [self.take(made, key, 5)
+    def test_keys_have_separate_limits(self):
+        rate = rate_limit.RateLimit('2/hour', 'memory://')
+        self.assertEqual([2, 2], [self.count_hits(rate, key, 5)
                                   for key in ('one', 'other')])
 
-    def test_none(self):
-        made = rate_limit.RateLimit('', 'memory://')
-        self.assertEqual(2000, self.take(made, times=2000))
+    def test_empty_limit_is_unlimited(self):
+        rate = rate_limit.RateLimit('', 'memory://')
+        self.assertEqual(2000, self.count_hits(rate, times=2000))
 
-    def test_a_storage_that_does_not_answer(self):
-        """Nothing is lost because of it."""
-        made = rate_limit.RateLimit('1/hour', 'memory://')
+    def test_storage_outage_admits_hits(self):
+        """Admit all deliveries during the outage."""
+        rate = rate_limit.RateLimit('1/hour', 'memory://')
         broken = mock.Mock(side_effect=errors.StorageError(OSError('gone')))
         self.useFixture(base.fixtures.MonkeyPatch(
             'limits.strategies.SlidingWindowCounterRateLimiter.hit', broken))
-        self.assertEqual(3, self.take(made, times=3))
+        self.assertEqual(3, self.count_hits(rate, times=3))
         self.assertEqual(3, broken.call_count)
 
-    def test_options_that_are_none(self):
+    def test_invalid_options_raise(self):
         for limit in ('x', '5', '5/', '5/fortnight', '-1/minute', '/minute'):
             self.assertRaises(
                 ValueError, rate_limit.RateLimit, limit, 'memory://')

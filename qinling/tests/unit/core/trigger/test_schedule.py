@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When jobs are due."""
+"""Fire times of jobs."""
 
 import datetime
 import types
@@ -18,16 +18,16 @@ def time(*values):
 
 
 def after(pattern, start, count=1, timezone=None):
-    """Texts of the next ticks, to the minute."""
-    found = []
+    """Return the next fire times as texts, to the minute."""
+    texts = []
     for _ in range(count):
         start = schedule.next_fire_time(pattern, timezone, start)
-        found.append(f'{start:%m-%d %H:%M}')
-    return found
+        texts.append(f'{start:%m-%d %H:%M}')
+    return texts
 
 
 def job(**values):
-    """A row of a job that was due a minute ago."""
+    """Return a job row with a fire time a minute ago."""
     return types.SimpleNamespace(**{
         'pattern': '* * * * *', 'timezone': None, 'misfire': 'once',
         'count': None, 'status': 'running',
@@ -54,13 +54,13 @@ class TestPatterns(base.BaseTestCase):
                 ('@annually', '01-01 00:00')):
             self.assertEqual([first], after(pattern, NOW), pattern)
 
-    def test_a_tick_is_never_the_start(self):
+    def test_fire_times_are_after_the_start(self):
         start = time(2026, 5, 6, 7, 0)
         self.assertEqual(['05-06 08:00'], after('0 * * * *', start))
         self.assertEqual(['05-06 07:00'], after(
             '0 * * * *', start - datetime.timedelta(microseconds=1)))
 
-    def test_what_is_no_pattern(self):
+    def test_invalid_patterns_are_refused(self):
         for pattern in ('', 'x', '* * * *', '* * * * * *', '@nope',
                         '60 * * * *', '* 24 * * *', '* * 0 * *',
                         '* * * 13 *', '* * * * 8', '*/0 * * * *',
@@ -73,13 +73,13 @@ class TestPatterns(base.BaseTestCase):
             self.assertIn('The specified pattern is not valid: ',
                           str(error))
 
-    def test_a_tick_that_is_far_away(self):
+    def test_distant_fire_times(self):
         self.assertEqual(time(2028, 2, 29), schedule.first_fire_time(
             '0 0 29 2 *', None, NOW))
         self.assertRaises(exception.Invalid, schedule.first_fire_time,
                           '0 0 1 1 *', None, time(9999, 12, 31, 23))
 
-    def test_zones(self):
+    def test_time_zones(self):
         self.assertEqual(['05-06 10:00'], after(
             '0 12 * * *', NOW, timezone=BERLIN))
         self.assertEqual(['05-06 12:00'], after(
@@ -95,8 +95,11 @@ class TestPatterns(base.BaseTestCase):
 
 
 class TestClocks(base.BaseTestCase):
-    """In Berlin the clocks skip 02:00 to 03:00 (01:00 UTC) on 29 March 2026,
-    and have that hour twice (00:00 to 02:00 UTC) on 25 October."""
+    """Clock changes in Berlin in 2026.
+
+    The hour from 02:00 to 03:00 is missing on 29 March (01:00 UTC) and occurs
+    twice on 25 October (00:00 to 02:00 UTC).
+    """
 
     def spring(self, pattern, count):
         return after(pattern, time(2026, 3, 28, 22), count, BERLIN)
@@ -104,28 +107,28 @@ class TestClocks(base.BaseTestCase):
     def autumn(self, pattern, count):
         return after(pattern, time(2026, 10, 24, 21), count, BERLIN)
 
-    def test_a_time_that_is_skipped_comes_after_the_gap(self):
+    def test_skipped_times_fire_after_the_gap(self):
         self.assertEqual(['03-29 01:00', '03-30 00:30'],
                          self.spring('30 2 * * *', 2))
 
-    def test_several_skipped_times_come_together(self):
+    def test_skipped_times_fire_once(self):
         self.assertEqual(['03-29 01:00', '03-30 00:00', '03-30 00:30'],
                          self.spring('0,30 2 * * *', 3))
         self.assertEqual(['03-29 01:00', '03-30 00:00', '03-30 01:00'],
                          self.spring('0 2,3 * * *', 3))
 
-    def test_a_time_that_comes_twice_counts_once(self):
+    def test_repeated_times_fire_once(self):
         self.assertEqual(['10-25 00:30', '10-26 01:30'],
                          self.autumn('30 2 * * *', 2))
         self.assertEqual(['10-25 00:00', '10-25 00:30', '10-26 01:00'],
                          self.autumn('0,30 2 * * *', 3))
 
-    def test_from_within_the_second_of_the_hours(self):
+    def test_start_within_the_repeated_hour(self):
         for minute in (0, 10, 30, 59):
             self.assertEqual(['10-26 01:30'], after(
                 '30 2 * * *', time(2026, 10, 25, 1, minute), 1, BERLIN))
 
-    def test_steps_are_of_real_time(self):
+    def test_steps_use_real_time(self):
         self.assertEqual(
             ['03-29 00:00', '03-29 00:30', '03-29 01:00', '03-29 01:30'],
             self.spring('*/30 * * * *', 7)[3:])
@@ -136,13 +139,13 @@ class TestClocks(base.BaseTestCase):
                           '10-25 01:00', '10-25 02:00'],
                          self.autumn('0 * * * *', 5))
 
-    def test_a_star_of_minutes_within_the_hour(self):
+    def test_steps_of_minutes_within_the_changed_hour(self):
         self.assertEqual(['03-30 00:00'], self.spring('*/30 2 * * *', 1))
         self.assertEqual(
             ['10-25 00:00', '10-25 00:30', '10-25 01:00', '10-25 01:30',
              '10-26 01:00'], self.autumn('*/30 2 * * *', 5))
 
-    def test_ticks_go_forward_only(self):
+    def test_fire_times_increase(self):
         for pattern in ('30 2 * * *', '*/7 * * * *', '15 1-4 * * *',
                         '0 */2 * * *', '59 0,2 * * 0'):
             for zone in (BERLIN, 'America/New_York', 'Australia/Lord_Howe',
@@ -150,15 +153,16 @@ class TestClocks(base.BaseTestCase):
                 for start in (time(2026, 3, 7), time(2026, 10, 3),
                               time(2026, 10, 24)):
                     for _ in range(100):
-                        tick = schedule.next_fire_time(pattern, zone, start)
-                        self.assertGreater(tick, start, (pattern, zone))
-                        start = tick
+                        fire_time = schedule.next_fire_time(pattern, zone,
+                                                            start)
+                        self.assertGreater(fire_time, start, (pattern, zone))
+                        start = fire_time
 
 
 class TestLatest(base.BaseTestCase):
-    """The last tick of many."""
+    """The latest of many fire times."""
 
-    def test_it_is_the_last(self):
+    def test_latest_fire_time(self):
         for pattern, seconds in (('* * * * *', 0), ('*/5 * * * *', 1),
                                  ('0 * * * *', 59), ('0 0 * * *', 86399)):
             start = schedule.next_fire_time(pattern, None, NOW)
@@ -168,66 +172,66 @@ class TestLatest(base.BaseTestCase):
                     pattern, None, start,
                     last + datetime.timedelta(seconds=seconds)), pattern)
 
-    def test_a_tick_that_is_no_tick_of_the_pattern(self):
+    def test_fire_times_outside_the_pattern(self):
         self.assertEqual(NOW, schedule.latest_fire_time(
             '0 0 1 1 *', None, NOW, NOW + datetime.timedelta(30)))
 
-    def test_in_zones(self):
+    def test_latest_fire_time_in_a_time_zone(self):
         self.assertEqual(time(2026, 10, 25, 0, 30), schedule.latest_fire_time(
             '30 2 * * *', BERLIN, time(2026, 10, 1, 0, 30),
             time(2026, 10, 25, 1, 45)))
 
 
-class TestSteps(base.BaseTestCase):
-    """What becomes of a job that is due at 07:08:09."""
+class TestDecisions(base.BaseTestCase):
+    """Decisions for a due job at 07:08:09."""
 
-    def step(self, grace=120, **values):
-        found = schedule.decide(job(**values), NOW, grace)
-        shown = [each and f'{each:%H:%M}' for each in (
-            found.fire_time, found.values['next_execution_time'])]
-        return (*shown, found.status, found.values['count'])
+    def decide(self, grace=120, **values):
+        decision = schedule.decide(job(**values), NOW, grace)
+        texts = [fire_time and f'{fire_time:%H:%M}' for fire_time in (
+            decision.fire_time, decision.values['next_execution_time'])]
+        return (*texts, decision.status, decision.values['count'])
 
     def test_once(self):
-        self.assertEqual(('07:08', '07:09', 'running', None), self.step())
+        self.assertEqual(('07:08', '07:09', 'running', None), self.decide())
         self.assertEqual(
             ('07:08', '07:09', 'running', 4),
-            self.step(count=5, next_execution_time=time(2025, 1, 1)))
+            self.decide(count=5, next_execution_time=time(2025, 1, 1)))
 
     def test_all(self):
         self.assertEqual(('07:07', '07:08', 'running', None),
-                         self.step(misfire='all'))
-        self.assertEqual(('00:00', '00:01', 'running', 4), self.step(
+                         self.decide(misfire='all'))
+        self.assertEqual(('00:00', '00:01', 'running', 4), self.decide(
             misfire='all', count=5, next_execution_time=time(2025, 1, 1)))
 
     def test_skip(self):
         self.assertEqual(('07:08', '07:09', 'running', 4),
-                         self.step(misfire='skip', count=5))
-        self.assertEqual((None, '08:00', 'running', 5), self.step(
+                         self.decide(misfire='skip', count=5))
+        self.assertEqual((None, '08:00', 'running', 5), self.decide(
             misfire='skip', count=5, pattern='0 * * * *',
             next_execution_time=time(2026, 5, 6, 3)))
-        self.assertEqual(('07:00', '08:00', 'running', 4), self.step(
+        self.assertEqual(('07:00', '08:00', 'running', 4), self.decide(
             600, misfire='skip', count=5, pattern='0 * * * *',
             next_execution_time=time(2026, 5, 6, 3)))
 
-    def test_what_was_skipped_is_told(self):
-        found = schedule.decide(job(misfire='skip', pattern=None), NOW, 60)
+    def test_skipped_fire_times_are_reported(self):
+        decision = schedule.decide(job(misfire='skip', pattern=None), NOW, 60)
         self.assertEqual('The fire time 2026-05-06T07:07:00Z was missed '
-                         'and skipped.', found.values['status_reason'])
-        self.assertEqual((None, 'done'), (found.fire_time, found.status))
+                         'and skipped.', decision.values['status_reason'])
+        self.assertEqual((None, 'done'), (decision.fire_time, decision.status))
         self.assertIsNone(
             schedule.decide(job(), NOW, 60).values['status_reason'])
 
-    def test_the_last(self):
+    def test_last_fire_time_ends_the_job(self):
         for values in ({'count': 1}, {'count': 1, 'pattern': None},
                        {'count': 1, 'misfire': 'all'}):
-            found = self.step(**values)
-            self.assertEqual((None, 'done', 0), found[1:])
-            self.assertIsNotNone(found[0])
+            decision = self.decide(**values)
+            self.assertEqual((None, 'done', 0), decision[1:])
+            self.assertIsNotNone(decision[0])
 
 
 class TestPreview(base.BaseTestCase):
     def preview(self, count=3, **values):
-        return [f'{each:%d %H:%M}' for each in schedule.preview(
+        return [f'{fire_time:%d %H:%M}' for fire_time in schedule.preview(
             job(**values), NOW, count)]
 
     def test_next(self):
@@ -235,11 +239,11 @@ class TestPreview(base.BaseTestCase):
                          self.preview())
         self.assertEqual(['06 07:07'], self.preview(count=1))
 
-    def test_no_more_than_there_are(self):
+    def test_preview_stops_at_the_count(self):
         self.assertEqual(['06 07:07', '06 07:08'], self.preview(
             **{'count': 5, 'pattern': '* * * * *'})[:2])
-        found = schedule.preview(job(count=2), NOW, 5)
-        self.assertEqual(2, len(found))
+        fire_times = schedule.preview(job(count=2), NOW, 5)
+        self.assertEqual(2, len(fire_times))
         self.assertEqual(['06 07:07'], self.preview(pattern=None))
 
     def test_paused(self):
@@ -250,7 +254,7 @@ class TestPreview(base.BaseTestCase):
         self.assertEqual([], self.preview(next_execution_time=None))
 
 
-class TestMoments(base.BaseTestCase):
+class TestDatetimes(base.BaseTestCase):
     """Times from users."""
 
     def test_forms(self):
@@ -263,7 +267,7 @@ class TestMoments(base.BaseTestCase):
         self.assertEqual(time(2026, 5, 6, 12, 30), schedule.parse_datetime(
             '12:30', NOW))
 
-    def test_what_is_none(self):
+    def test_invalid_datetimes_are_refused(self):
         for text in ('', 'x', 'tomorrow', '2026-13-01', '2026-02-30',
                      '2026-06-01 12:00 EST', '1' * 60, '9' * 65,
                      '9999-12-31T23:59:59-12:00', '\0', '1e999999 12',
@@ -272,7 +276,7 @@ class TestMoments(base.BaseTestCase):
                 exception.Invalid, schedule.parse_datetime, text, NOW)
             self.assertIn('is not a time', str(error))
 
-    def test_a_minute_ahead(self):
+    def test_datetimes_must_be_a_minute_ahead(self):
         self.assertEqual(time(2026, 5, 6, 7, 9, 9), schedule.parse_datetime(
             '2026-05-06 07:09:09', NOW))
         for text in ('2026-05-06 07:09:08', '2026-05-06 07:00',

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signatures: the published examples of the senders, and what is none."""
+"""Signatures: published examples and invalid signatures."""
 
 import base64
 import hashlib
@@ -37,33 +37,33 @@ STANDARD = (
     {'webhook-id': 'msg_p5jXN8AQM9LWM0D4loKWxJek',
      'webhook-timestamp': str(STANDARD_TIME),
      'webhook-signature': 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE='})
-#: Stripe publishes how, but no example.
+#: Stripe publishes the algorithm without an example.
 STRIPE_TIME = 1492774577
 SECRET = 'whsec_of-stripe-is-taken-as-it-is'
 TOLERANCE = 300
 
 
 def digest(secret, *parts):
-    """The signature by another way than that of the code."""
-    made = hmac.new(secret.encode(), digestmod=hashlib.sha256)
+    """Compute a signature independently of the code under test."""
+    mac = hmac.new(secret.encode(), digestmod=hashlib.sha256)
     for part in parts:
-        made.update(part)
-    return made
+        mac.update(part)
+    return mac
 
 
-def stripe(body, secret=SECRET, at=STRIPE_TIME):
-    signed = digest(secret, str(at).encode(), b'.', body).hexdigest()
-    return {'stripe-signature': f't={at},v0={"6" * 64},v1={signed}'}
+def stripe(body, secret=SECRET, timestamp=STRIPE_TIME):
+    hexdigest = digest(secret, str(timestamp).encode(), b'.', body).hexdigest()
+    return {'stripe-signature': f't={timestamp},v0={"6" * 64},v1={hexdigest}'}
 
 
 class SignatureTest(base.BaseTestCase):
-    def at(self, now):
-        """Have the clock show a time."""
+    def set_time(self, now):
+        """Set the clock."""
         clock = self.useFixture(base.fixtures.MonkeyPatch(
             'qinling.core.trigger.signatures.time', mock.Mock(spec=time)))
         clock.new_value.time.return_value = now
 
-    def refused(self, words, form, secrets, headers, body):
+    def check_refused(self, words, form, secrets, headers, body):
         error = self.assertRaises(
             exception.SignatureRefused, signatures.verify, form, secrets,
             headers, body, TOLERANCE)
@@ -72,7 +72,7 @@ class SignatureTest(base.BaseTestCase):
         for secret in secrets:
             self.assertNotIn(secret, str(error))
 
-    def accepted(self, form, secrets, headers, body):
+    def check_accepted(self, form, secrets, headers, body):
         signatures.verify(form, secrets, headers, body, TOLERANCE)
 
 
@@ -85,122 +85,123 @@ class TestPublished(SignatureTest):
 
     def test_examples(self):
         for form, now, secret, body, headers in self.examples():
-            self.at(now)
-            self.accepted(form, [secret], headers, body)
+            self.set_time(now)
+            self.check_accepted(form, [secret], headers, body)
 
-    def test_every_form_has_one(self):
+    def test_every_form_has_an_example(self):
         self.assertEqual(set(signatures.FORMS),
                          {form for form, *_ in self.examples()})
 
-    def test_another_body(self):
+    def test_changed_bodies_are_refused(self):
         for form, now, secret, body, headers in self.examples():
-            self.at(now)
-            for other in (b'', body + b' ', body[:-1], body.upper()):
-                if other != body:
-                    self.refused('signature', form, [secret], headers, other)
+            self.set_time(now)
+            for changed in (b'', body + b' ', body[:-1], body.upper()):
+                if changed != body:
+                    self.check_refused('signature', form, [secret], headers,
+                                       changed)
 
-    def test_another_secret(self):
+    def test_other_secrets_are_refused(self):
         wrong = STANDARD[0].replace('M', 'N')
         for form, now, _, body, headers in self.examples():
-            self.at(now)
-            self.refused('signature', form, [wrong], headers, body)
+            self.set_time(now)
+            self.check_refused('signature', form, [wrong], headers, body)
 
-    def test_two_secrets(self):
+    def test_any_of_two_secrets_is_accepted(self):
         wrong = STANDARD[0].replace('M', 'N')
         for form, now, secret, body, headers in self.examples():
-            self.at(now)
-            self.accepted(form, [wrong, secret], headers, body)
-            self.accepted(form, [secret, wrong], headers, body)
+            self.set_time(now)
+            self.check_accepted(form, [wrong, secret], headers, body)
+            self.check_accepted(form, [secret, wrong], headers, body)
 
-    def test_no_headers(self):
+    def test_missing_headers_are_refused(self):
         for form, now, secret, body, headers in self.examples():
-            self.at(now)
+            self.set_time(now)
             for name in headers:
                 less = {key: value for key, value in headers.items()
                         if key != name}
-                self.refused('', form, [secret], less, body)
-            self.refused(f'no signature of the form {form}', form, [secret],
-                         {}, body)
+                self.check_refused('', form, [secret], less, body)
+            self.check_refused(f'no signature of the form {form}', form,
+                               [secret], {}, body)
 
-    def test_headers_that_are_none(self):
+    def test_invalid_headers_are_refused(self):
         for form, now, secret, body, headers in self.examples():
-            self.at(now)
+            self.set_time(now)
             for name, value in headers.items():
                 for wrong in ('', ' ', ',', '=', 'v1', 'sha256=', value[:-1],
                               value.upper() + 'A', '\xff', value + 'é',
                               'v0=' + value, '9' * 5000, '-1', '1e9', '0x1',
                               '١٥', value + 'x'):
-                    self.refused('', form, [secret],
-                                 dict(headers, **{name: wrong}), body)
+                    self.check_refused('', form, [secret],
+                                       dict(headers, **{name: wrong}), body)
 
-    def test_the_signature_of_another_form(self):
+    def test_signatures_of_other_forms_are_refused(self):
         for form, now, secret, body, _ in self.examples():
-            self.at(now)
-            for other, _, _, _, headers in self.examples():
-                if other != form:
-                    self.refused('no signature', form, [secret], headers,
-                                 body)
+            self.set_time(now)
+            for other_form, _, _, _, headers in self.examples():
+                if other_form != form:
+                    self.check_refused('no signature', form, [secret], headers,
+                                       body)
 
 
 class TestTimes(SignatureTest):
-    def test_the_window(self):
+    def test_tolerance(self):
         body = b'x'
         for form, now, secret, body, headers in (
                 ('slack', SLACK_TIME, *SLACK),
                 ('standard', STANDARD_TIME, *STANDARD),
                 ('stripe', STRIPE_TIME, SECRET, body, stripe(body))):
             for off in (-TOLERANCE, -1, 0, TOLERANCE):
-                self.at(now + off)
-                self.accepted(form, [secret], headers, body)
+                self.set_time(now + off)
+                self.check_accepted(form, [secret], headers, body)
             for off in (-TOLERANCE - 1, TOLERANCE + 1, 10 ** 9, -10 ** 9):
-                self.at(now + off)
-                self.refused('300 seconds from', form, [secret], headers,
-                             body)
+                self.set_time(now + off)
+                self.check_refused('300 seconds from', form, [secret], headers,
+                                   body)
 
-    def test_what_is_no_time(self):
-        for at in ('', '+1', '1.5', 'now', '9' * 30):
-            self.refused('not in Unix seconds', 'stripe', [SECRET],
-                         stripe(b'x', at=at), b'x')
+    def test_invalid_times_are_refused(self):
+        for timestamp in ('', '+1', '1.5', 'now', '9' * 30):
+            self.check_refused('not in Unix seconds', 'stripe', [SECRET],
+                               stripe(b'x', timestamp=timestamp), b'x')
 
 
 class TestSeveral(SignatureTest):
-    """Senders that change their secret sign with both."""
+    """Several signatures during a rotation."""
 
     def test_stripe(self):
-        self.at(STRIPE_TIME)
+        self.set_time(STRIPE_TIME)
         value = stripe(b'x')['stripe-signature']
         good = value.split(',')[-1]
         for text in (f't={STRIPE_TIME},v1={"0" * 64},{good}',
                      f't={STRIPE_TIME}, {good}, v1={"0" * 64}',
                      f'{good},t={STRIPE_TIME},v9=x,nothing'):
-            self.accepted('stripe', [SECRET], {'stripe-signature': text},
-                          b'x')
-        self.refused('no signature', 'stripe', [SECRET], {
+            self.check_accepted('stripe', [SECRET], {'stripe-signature': text},
+                                b'x')
+        self.check_refused('no signature', 'stripe', [SECRET], {
             'stripe-signature': f't={STRIPE_TIME},{good.replace("1", "0", 1)}'
         }, b'x')
 
     def test_standard(self):
-        self.at(STANDARD_TIME)
+        self.set_time(STANDARD_TIME)
         secret, body, headers = STANDARD
         good = headers['webhook-signature']
         for text in (f'v1,AAAA {good}', f'{good} v1,AAAA', f'v1a,x {good}',
                      f'  {good}'):
-            self.accepted('standard', [secret], dict(
+            self.check_accepted('standard', [secret], dict(
                 headers, **{'webhook-signature': text}), body)
-        self.refused('no signature', 'standard', [secret], dict(
+        self.check_refused('no signature', 'standard', [secret], dict(
             headers, **{'webhook-signature': 'v1a' + good[2:]}), body)
 
 
 class TestSecrets(base.BaseTestCase):
-    def test_new_ones(self):
+    def test_generated_secrets_are_valid(self):
         for form in signatures.FORMS:
-            made = {signatures.new_secret(form) for _ in range(10)}
-            self.assertEqual(10, len(made))
-            for secret in made:
+            new_secrets = {signatures.new_secret(form) for _ in range(10)}
+            self.assertEqual(10, len(new_secrets))
+            for secret in new_secrets:
                 self.assertGreater(len(secret), 40)
                 signatures.check_secret(form, secret)
 
-    def test_those_of_senders(self):
+    def test_secrets_of_senders_are_valid(self):
         for form, secret in (
                 ('standard', STANDARD[0]), ('standard', STANDARD[0][6:]),
                 ('slack', SLACK[0]), ('github', GITHUB[0]),
@@ -208,7 +209,7 @@ class TestSecrets(base.BaseTestCase):
                 ('github', 'naïve 😀😀')):
             signatures.check_secret(form, secret)
 
-    def test_what_is_none(self):
+    def test_invalid_secrets_are_refused(self):
         short = base64.b64encode(b'x' * 23).decode()
         long = base64.b64encode(b'x' * 65).decode()
         for form, secret in (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may happen to webhooks."""
+"""Creation, update and rotation of webhooks."""
 
 from oslotest import base
 
@@ -12,8 +12,8 @@ from qinling import exception
 from qinling.tests import fixtures
 
 SECRET = 'a secret of a sender'
-TARGET = ('function_id', 'function_version', 'function_alias')
-SEALS = ('signature', 'secret', 'previous_secret', 'previous_until')
+TARGET_FIELDS = ('function_id', 'function_version', 'function_alias')
+SECRET_FIELDS = ('signature', 'secret', 'previous_secret', 'previous_until')
 
 
 class WebhookTest(base.BaseTestCase):
@@ -41,22 +41,22 @@ class WebhookTest(base.BaseTestCase):
         return self.core.row(models.Webhook, id)
 
     def target(self, row):
-        return tuple(getattr(row, name) for name in TARGET)
+        return tuple(getattr(row, name) for name in TARGET_FIELDS)
 
 
 class TestCreate(WebhookTest):
     def test_targets(self):
-        for sent, kept in (
+        for request, expected in (
                 ((self.function, None, None), (self.function, 0, None)),
                 ((self.function, 0, None), (self.function, 0, None)),
                 ((self.function, 1, None), (self.function, 1, None)),
                 ((None, None, 'prod'), (None, None, 'prod')),
                 ((self.function, 1, 'prod'), (None, None, 'prod'))):
-            values = {name: value for name, value in zip(TARGET, sent)
-                      if value is not None}
-            self.assertEqual(kept, self.target(self.create(**values)))
+            values = {name: value for name, value
+                      in zip(TARGET_FIELDS, request) if value is not None}
+            self.assertEqual(expected, self.target(self.create(**values)))
 
-    def test_what_is_not_there(self):
+    def test_unknown_targets(self):
         theirs = self.core.function(fixtures.caller('theirs')).id
         for kind, values in (
                 (exception.FunctionNotFound, {'function_id': 'x'}),
@@ -68,19 +68,19 @@ class TestCreate(WebhookTest):
             self.assertRaises(kind, self.create, **values)
         self.assertRaises(exception.FunctionAliasNotFound, self.create,
                           fixtures.caller('theirs'), function_alias='prod')
-        # Not even an admin may, for another project.
+        # Admins cannot use functions of other projects either.
         self.assertRaises(exception.FunctionNotFound, self.create,
                           fixtures.caller('theirs').elevated(),
                           function_id=self.function)
 
-    def test_neither_function_nor_alias(self):
+    def test_function_or_alias_is_required(self):
         for values in ({}, {'function_version': 1}, {'description': 'x'}):
             error = self.assertRaises(exception.Invalid, self.create,
                                       **values)
             self.assertEqual('Either function_alias or function_id must be '
                              'provided.', str(error))
 
-    def test_values_that_are_none(self):
+    def test_invalid_values_are_refused(self):
         for values in ({'payload': 'raw'}, {'signature': 'rot13'},
                        {'description': 'x' * 256}, {'description': 'a\0'},
                        {'secret': SECRET},
@@ -88,7 +88,7 @@ class TestCreate(WebhookTest):
             self.assertRaises(exception.Invalid, self.create,
                               function_id=self.function, **values)
 
-    def test_the_secret_is_told_and_kept_encrypted(self):
+    def test_secrets_are_returned_and_stored_encrypted(self):
         row, secret = self.webhooks.create(self.ctx, {
             'function_id': self.function, 'signature': 'github',
             'secret': SECRET})
@@ -96,23 +96,23 @@ class TestCreate(WebhookTest):
         for value in self.row(row.id):
             self.assertNotIn(SECRET, str(value))
 
-    def test_a_secret_that_is_made(self):
+    def test_generated_secret(self):
         row, secret = self.webhooks.create(self.ctx, {
             'function_id': self.function, 'signature': 'standard'})
         self.assertTrue(secret.startswith('whsec_'))
         self.assertNotIn(secret, str(self.row(row.id)))
 
-    def test_no_secret(self):
+    def test_webhook_without_a_secret(self):
         row, secret = self.webhooks.create(self.ctx, {
             'function_id': self.function})
         self.assertEqual([None] * 5, [secret, *(
-            getattr(row, name) for name in SEALS)])
+            getattr(row, name) for name in SECRET_FIELDS)])
 
 
 class TestWithoutKey(WebhookTest):
     KEYS = []
 
-    def test_no_secret_can_be_kept(self):
+    def test_signatures_need_an_encryption_key(self):
         error = self.assertRaises(
             exception.Unavailable, self.create, function_id=self.function,
             signature='github')
@@ -124,33 +124,34 @@ class TestWithoutKey(WebhookTest):
 
 class TestUpdate(WebhookTest):
     def test_targets(self):
-        other = self.core.function().id
+        function_id = self.core.function().id
         by_function, by_alias = (self.function, 1, None), (None, None, 'prod')
-        for before, sent, after in (
+        for before, change, after in (
                 (by_function, {'function_version': 0},
                  (self.function, 0, None)),
-                (by_function, {'function_id': other, 'function_version': 0},
-                 (other, 0, None)),
+                (by_function, {'function_id': function_id,
+                               'function_version': 0}, (function_id, 0, None)),
                 (by_function, {'function_alias': 'prod'}, by_alias),
                 (by_function, {'function_alias': 'prod',
-                               'function_id': other}, by_alias),
-                (by_alias, {'function_id': other}, (other, 0, None)),
+                               'function_id': function_id}, by_alias),
+                (by_alias, {'function_id': function_id},
+                 (function_id, 0, None)),
                 (by_alias, {'function_id': self.function,
                             'function_version': 1}, by_function),
                 (by_alias, {'description': 'd'}, by_alias),
                 (by_function, {'sync': True}, by_function)):
             id = self.create(**{name: value for name, value in zip(
-                TARGET, before) if value is not None}).id
-            self.assertEqual(after, self.target(self.update(id, **sent)),
-                             (before, sent))
+                TARGET_FIELDS, before) if value is not None}).id
+            self.assertEqual(after, self.target(self.update(id, **change)),
+                             (before, change))
 
-    def test_a_version_of_an_alias(self):
+    def test_version_needs_a_function(self):
         id = self.create(function_alias='prod').id
         error = self.assertRaises(exception.Invalid, self.update, id,
                                   function_version=1)
         self.assertIn('give function_id', str(error))
 
-    def test_what_is_not_there(self):
+    def test_unknown_targets(self):
         id = self.create(function_id=self.function, function_version=1).id
         for kind, values in (
                 (exception.FunctionNotFound, {'function_id': 'x'}),
@@ -162,7 +163,7 @@ class TestUpdate(WebhookTest):
             self.assertRaises(kind, self.update, id, **values)
             self.assertEqual(before, self.row(id))
 
-    def test_others_may_not(self):
+    def test_webhooks_of_other_projects_are_hidden(self):
         id = self.create(function_id=self.function).id
         theirs = context.project_owner('theirs')
         for action in (lambda: self.update(id, theirs, description='x'),
@@ -172,7 +173,7 @@ class TestUpdate(WebhookTest):
                        lambda: self.webhooks.delete(theirs, id)):
             self.assertRaises(exception.WebhookNotFound, action)
 
-    def test_only_over_what_was_seen(self):
+    def test_changes_check_the_revision(self):
         id = self.create(function_id=self.function).id
         self.update(id, match=frozenset([1]), description='d')
         for action in (
@@ -185,7 +186,7 @@ class TestUpdate(WebhookTest):
             self.assertRaises(exception.PreconditionFailed, action)
         self.assertEqual('d', self.row(id).description)
 
-    def test_nothing(self):
+    def test_update_without_changes(self):
         row = self.create(function_id=self.function)
         self.assertEqual(row, self.update(row.id))
 
@@ -194,7 +195,7 @@ class TestRotate(WebhookTest):
     def rotate(self, id, **values):
         return self.webhooks.rotate_secret(self.ctx, id, values)
 
-    def test_a_webhook_without_a_secret(self):
+    def test_rotation_adds_a_secret(self):
         id = self.create(function_id=self.function).id
         error = self.assertRaises(exception.Invalid, self.rotate, id)
         self.assertIn('no signature yet', str(error))
@@ -203,7 +204,7 @@ class TestRotate(WebhookTest):
                                            row.previous_secret))
         self.assertGreater(len(secret), 40)
 
-    def test_the_old_one_lives_on(self):
+    def test_rotation_keeps_the_previous_secret(self):
         id = self.create(function_id=self.function, signature='github').id
         before = self.row(id)
         row, _ = self.rotate(id)
@@ -213,14 +214,14 @@ class TestRotate(WebhookTest):
         self.assertTrue(webhooks.DEFAULT_OVERLAP_SECONDS - 60 <
                         seconds <= webhooks.DEFAULT_OVERLAP_SECONDS)
 
-    def test_another_form(self):
+    def test_rotation_to_another_form(self):
         id = self.create(function_id=self.function, signature='github').id
         row, secret = self.rotate(id, signature='standard')
         self.assertEqual(('standard', None, None), (
             row.signature, row.previous_secret, row.previous_until))
         self.assertTrue(secret.startswith('whsec_'))
 
-    def test_values_that_are_none(self):
+    def test_invalid_values_are_refused(self):
         id = self.create(function_id=self.function, signature='github').id
         for values in ({'overlap': -1}, {'overlap': 7 * 24 * 3600 + 1},
                        {'secret': 'short'}, {'signature': 'x'},
@@ -229,16 +230,16 @@ class TestRotate(WebhookTest):
             self.assertRaises(exception.Invalid, self.rotate, id, **values)
             self.assertEqual(before, self.row(id))
 
-    def test_unseal(self):
+    def test_clear_secret(self):
         id = self.create(function_id=self.function, signature='github').id
         self.rotate(id)
         self.webhooks.clear_secret(self.ctx, id)
         self.assertEqual([None] * 4, [getattr(self.row(id), name)
-                                      for name in SEALS])
+                                      for name in SECRET_FIELDS])
 
 
 class TestReferences(WebhookTest):
-    def test_what_a_webhook_needs_stays(self):
+    def test_webhooks_block_deletion(self):
         webhook = self.create(function_id=self.function,
                               function_version=1).id
         for action in (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Executions that nobody looks after."""
+"""Executions without a living owner."""
 
 from qinling.core.execution import records
 from qinling.db import models
@@ -9,25 +9,25 @@ from qinling.tests.unit.engine import base
 
 
 class TestReaper(base.TestCase):
-    """The reaper of an engine called ``me``."""
+    """The reaper of the engine ``me``."""
 
     def setUp(self):
         super().setUp()
         queue, timer, local = base.Queue(), base.Timer(), base.Local()
-        self.submitted, self.waiting = queue.submitted, timer.waiting
-        self.known = local.ids
+        self.submitted, self.scheduled = queue.submitted, timer.waiting
+        self.local_ids = local.ids
         self.reaper = reaper.Reaper(
             self.conf, self.db, 'me', completion.Completion(
                 self.conf, self.db, queue, timer), local)
         self.function = self.add_function()
 
-    def lost(self, **values):
-        """The id of an execution whose lease has run out."""
+    def add_expired(self, **values):
+        """Return the id of an execution with an expired lease."""
         values = {'lease': base.PAST, 'sync': False, **values}
         return self.add_execution(self.function, **values)
 
-    def test_lost_messages_are_made_good(self):
-        id = self.lost(input='x')
+    def test_lost_messages_are_requeued(self):
+        id = self.add_expired(input='x')
         self.assertEqual(1, self.reaper.sweep())
         (row, target), = self.submitted
         self.assertEqual(records.ExecutionMessage(id, 'x', False), row)
@@ -36,37 +36,37 @@ class TestReaper(base.TestCase):
                           target.timeout))
         self.assertEqual(0, self.reaper.sweep())
 
-    def test_work_of_a_dead_engine_begins_again(self):
-        id = self.lost(owner='dead', attempt=1)
+    def test_executions_of_a_dead_engine_are_requeued(self):
+        id = self.add_expired(owner='dead', attempt=1)
         self.reaper.sweep()
         self.assertEqual([id], [row.id for row, _ in self.submitted])
         self.assertIsNone(self.execution(id).owner)
 
-    def test_not_for_ever(self):
-        id = self.lost(owner='dead',
-                       attempt=self.conf.engine.max_attempts)
+    def test_attempts_are_limited(self):
+        id = self.add_expired(owner='dead',
+                              attempt=self.conf.engine.max_attempts)
         self.reaper.sweep()
         row = self.execution(id)
         self.assertEqual(('error', []), (row.status, self.submitted))
         self.assertIn('died, 3 in all', row.result)
 
-    def test_a_synchronous_one_ends(self):
+    def test_synchronous_executions_end(self):
         for owner, words in (('dead', 'died or was stopped'),
                              (None, 'No engine took')):
-            id = self.lost(sync=True, owner=owner)
+            id = self.add_expired(sync=True, owner=owner)
             self.reaper.sweep()
             row = self.execution(id)
             self.assertEqual(('error', None), (row.status, row.owner))
             self.assertIn(words, row.result)
         self.assertEqual([], self.submitted)
 
-    def test_leases_are_renewed_first_after_an_outage(self):
-        id = self.lost(owner='alive')
+    def test_paused_reaper_leaves_leases(self):
+        id = self.add_expired(owner='alive')
         self.reaper.pause()
         self.assertEqual(0, self.reaper.sweep())
         self.assertEqual('alive', self.execution(id).owner)
 
-    def test_what_is_released_is_swept_at_once(self):
+    def test_released_executions_expire_at_once(self):
         ids = [self.add_execution(sync=False), self.add_execution(
             sync=False, owner='another')]
         self.reaper.release(ids)
@@ -74,55 +74,62 @@ class TestReaper(base.TestCase):
         self.assertEqual([True, False], [
             self.execution(id).lease_until <= now for id in ids])
 
-    def test_what_is_in_time_is_left_alone(self):
+    def test_valid_leases_are_kept(self):
         for values in ({'lease': base.FUTURE}, {'lease': base.FUTURE,
                                                 'owner': 'other'},
                        {'lease': None, 'status': 'success'}):
-            self.lost(**values)
+            self.add_expired(**values)
         self.assertEqual(0, self.reaper.sweep())
         self.assertEqual([], self.submitted)
 
-    def test_what_is_known_here_is_left_alone(self):
-        self.known.append(self.lost())
+    def test_local_executions_are_kept(self):
+        self.local_ids.append(self.add_expired())
         self.assertEqual(0, self.reaper.sweep())
 
-    def test_function_gone(self):
+    def test_executions_of_deleted_functions_end(self):
         id = self.add_execution('gone', lease=base.PAST, sync=False)
         self.reaper.sweep()
         row = self.execution(id)
         self.assertEqual('error', row.status)
         self.assertIn('Function not found', row.result)
 
-    def test_a_row_that_was_taken_meanwhile(self):
-        id = self.lost()
+    def test_rows_claimed_meanwhile_are_kept(self):
+        id = self.add_expired()
         row = self.execution(id)
         self.db.write(lambda tx: tx.exec_driver_sql(
             "UPDATE executions SET owner = 'other'"))
-        self.assertFalse(self.reaper._recover_row(
-            records.from_database(row)))
+        self.assertEqual(0, self.reaper._recover_rows(
+            [records.from_database(row)]))
         self.assertEqual('other', self.execution(id).owner)
 
-    def test_recover_takes_all_pages_and_young_leases(self):
+    def test_recover_includes_all_pages_and_valid_leases(self):
         count = 2 * reaper.MAX_BATCH_ROWS + 7
         for number in range(count):
-            self.lost(lease=base.FUTURE, owner='dead' if number % 2
-                      else None)
-        mine = self.lost(lease=base.FUTURE, owner='me')
+            self.add_expired(lease=base.FUTURE, owner='dead' if number % 2
+                             else None)
+        mine = self.add_expired(lease=base.FUTURE, owner='me')
         self.reaper.recover()
         self.assertEqual(count, len({row.id
                                      for row, _ in self.submitted}))
         self.assertNotIn(mine, [row.id for row, _ in self.submitted])
 
-    def test_renew(self):
-        mine = self.lost(owner='me')
-        queued = self.lost()
-        other = self.lost(owner='other')
-        ended = self.lost(status='success', lease=None)
-        self.assertEqual({other, ended}, set(
-            self.reaper.renew([mine, queued, other, ended])))
-        self.assertEqual([], self.reaper.renew([mine, queued]))
-        now = models.now()
-        self.assertGreater(self.execution(mine).lease_until, now)
-        self.assertGreater(self.execution(queued).lease_until, now)
-        self.assertLess(self.execution(other).lease_until, now)
-        self.assertIsNone(self.execution(ended).lease_until)
+    def test_backlog_is_swept_without_a_pause(self):
+        self.patch(reaper, 'MAX_BATCH_ROWS', 3)
+        for _ in range(7):
+            self.add_expired()
+        self.assertEqual([True, True, False],
+                         [self.reaper.run() for _ in range(3)])
+        self.assertEqual(7, len(self.submitted))
+
+    def test_full_queue_leaves_the_backlog(self):
+        self.patch(reaper, 'MAX_BATCH_ROWS', 3)
+        self.patch(reaper, 'MAX_LOCAL_EXECUTIONS', 2)
+        for _ in range(7):
+            self.add_expired()
+        self.reaper.run()
+        self.local_ids += [row.id for row, _ in self.submitted]
+        self.assertTrue(self.reaper.run())
+        self.assertEqual(3, len(self.submitted))
+        del self.local_ids[:]
+        self.assertTrue(self.reaper.run())
+        self.assertEqual(6, len(self.submitted))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client of agents, against a peer that misbehaves on demand."""
+"""Client of agents, against a faulty peer."""
 
 import io
 import json
@@ -15,10 +15,10 @@ from qinling.tests.unit.runtimes import agents
 
 
 class Peer(fixtures.Fixture):
-    """Answers each request with the next of its answers.
+    """Server with prepared answers.
 
-    An answer is bytes, or ``None`` to close without one.  ``closing`` ends
-    the connection behind each answer.
+    An answer is bytes, or ``None`` to close the connection. ``closing`` ends
+    the connection after each answer.
     """
 
     def __init__(self, *answers, closing=False, tcp=False):
@@ -54,10 +54,10 @@ class Peer(fixtures.Fixture):
                 return
             self.connections += 1
             with connection, connection.makefile('rb') as lines:
-                while self.answers and self._one(connection, lines):
+                while self.answers and self._answer_one(connection, lines):
                     pass
 
-    def _one(self, connection, lines):
+    def _answer_one(self, connection, lines):
         head = []
         while (line := lines.readline()) not in (b'\r\n', b''):
             head.append(line)
@@ -79,7 +79,7 @@ def answer(value, status=200):
             .encode() + body)
 
 
-class TestInvoker(base.BaseTestCase):
+class InvokerTest(base.BaseTestCase):
     """One invoker and one peer."""
 
     def setUp(self):
@@ -90,6 +90,8 @@ class TestInvoker(base.BaseTestCase):
         self.peer = self.useFixture(Peer(*answers, **kwargs))
         return orchestrators.Worker('w', 'r', self.peer.address, 'hush')
 
+
+class TestInvoker(InvokerTest):
     def test_execute(self):
         worker = self.worker(answer({'a': 1}), answer({'b': 2}, 503))
         self.assertEqual((200, {'a': 1}),
@@ -117,18 +119,18 @@ class TestInvoker(base.BaseTestCase):
                          json.loads(line))
         self.assertEqual(package.getvalue() + b'other', rest)
 
-    def test_answer_in_pieces(self):
+    def test_long_answers(self):
         whole = answer({'long': 'x' * 300000})
         worker = self.worker(whole)
-        _, found = self.invoker.execute(worker, {}, 60)
-        self.assertEqual(300000, len(found['long']))
+        _, result = self.invoker.execute(worker, {}, 60)
+        self.assertEqual(300000, len(result['long']))
 
-    def test_nobody_listens(self):
+    def test_missing_agent_raises_not_sent(self):
         worker = orchestrators.Worker('w', 'r', 'unix:/nowhere/s', 'x')
         self.assertRaises(invoker.NotSent, self.invoker.execute, worker, {},
                           5)
 
-    def test_gone_before_the_request(self):
+    def test_connection_closed_before_the_request(self):
         worker = self.worker(answer({}), closing=True)
         self.invoker.execute(worker, {}, 60)
         error = self.assertRaises(
@@ -136,23 +138,23 @@ class TestInvoker(base.BaseTestCase):
             {'x': 'y' * 1000000}, 5)
         self.assertIsInstance(error, invoker.NotSent)
 
-    def test_gone_with_the_request(self):
+    def test_connection_closed_after_the_request(self):
         worker = self.worker(None)
         self.assertRaises(invoker.Lost, self.invoker.execute, worker, {}, 60)
 
-    def test_gone_in_the_answer(self):
+    def test_connection_closed_during_the_answer(self):
         for broken in (b'HTTP/1.1 200 X\r\ncontent-length: 9\r\n\r\n{',
                        b'HTTP/1.1 200', b'rubbish\r\n\r\n'):
             worker = self.worker(broken, closing=True)
             self.assertRaises(invoker.Lost, self.invoker.execute, worker,
                               {}, 60)
 
-    def test_no_answer_in_time(self):
+    def test_timeout_raises_lost(self):
         worker = self.worker(b'')
         self.assertRaises(invoker.Lost, self.invoker.execute, worker, {},
                           0.05)
 
-    def test_a_forgotten_worker_gets_a_new_connection(self):
+    def test_forget_closes_the_connection(self):
         worker = self.worker(answer({}), answer({}))
         self.invoker.execute(worker, {}, 60)
         self.invoker.forget(worker)
@@ -166,28 +168,28 @@ class TestInvoker(base.BaseTestCase):
         self.assertEqual(b'GET /status HTTP/1.1\r\n',
                          self.peer.requests[0][0][0])
 
-    def test_those_who_wait_for_a_dead_worker_are_told(self):
+    def test_abort_raises_lost_in_waiting_calls(self):
         worker = self.worker(b'')
-        found = []
-        thread = threading.Thread(target=lambda: found.append(
+        errors = []
+        thread = threading.Thread(target=lambda: errors.append(
             self.assertRaises(invoker.Lost, self.invoker.execute, worker,
                               {}, 60)))
         thread.start()
         self.assertTrue(agents.wait_until(lambda: self.peer.requests))
         self.invoker.abort(worker)
         thread.join(agents.PATIENCE)
-        self.assertEqual(1, len(found))
+        self.assertEqual(1, len(errors))
         self.invoker.abort(worker)
 
-    def test_a_machine_that_vanishes_is_noticed(self):
+    def test_connections_use_keepalive(self):
         self.worker(tcp=True)
-        with invoker.connect(self.peer.address, 5) as made:
+        with invoker.connect(self.peer.address, 5) as connection:
             for level, name, value in invoker.TCP_OPTIONS:
-                self.assertEqual(value, made.getsockopt(level, name))
+                self.assertEqual(value, connection.getsockopt(level, name))
 
 
 class Relay(orchestrators.Transport):
-    """A way through something that may answer in the agent's place."""
+    """Transport through a proxy with answers in place of the agent."""
 
     prefix = '/proxy'
 
@@ -204,8 +206,8 @@ class Relay(orchestrators.Transport):
         return answer.get('reached')
 
 
-class TestReach(base.BaseTestCase):
-    """An agent that is reached through a relay."""
+class TestTransport(base.BaseTestCase):
+    """An agent behind a relay."""
 
     def call(self, reply):
         peer = self.useFixture(Peer(answer(reply, 503)))
@@ -216,18 +218,60 @@ class TestReach(base.BaseTestCase):
         finally:
             self.head = peer.requests[0][0]
 
-    def test_agents_answer(self):
+    def test_answer_of_the_agent(self):
         self.assertEqual((503, {'error': 'full'}),
                          self.call({'error': 'full'}))
         self.assertEqual(b'POST /proxy/execute HTTP/1.1\r\n', self.head[0])
         self.assertIn(b'authorization: Bearer token\r\n', self.head)
         self.assertIn(b'X-Qinling-Secret: hush\r\n', self.head)
 
-    def test_agent_was_not_reached(self):
+    def test_unreached_agent_raises_not_sent(self):
         error = self.assertRaises(invoker.NotSent, self.call, {
             'reached': False, 'message': 'connection refused'})
         self.assertEqual('connection refused', str(error))
 
-    def test_agent_may_have_begun(self):
+    def test_reached_agent_raises_lost(self):
         self.assertRaises(invoker.Lost, self.call, {
             'reached': True, 'message': 'EOF'})
+
+
+class TestHostileAnswers(InvokerTest):
+    """Answers of a function in the place of its agent."""
+
+    def check_lost(self, *answers, max_bytes=1000, timeout=5):
+        worker = self.worker(*answers)
+        self.assertRaises(invoker.Lost, self.invoker.execute, worker, {},
+                          timeout, max_bytes)
+        self.assertEqual(({}, {}), (self.invoker._busy, self.invoker._idle))
+
+    def test_long_bodies_are_refused_unread(self):
+        self.check_lost(b'HTTP/1.1 200 X\r\nContent-Length: 3000000000\r\n'
+                        b'\r\n')
+        self.check_lost(answer('x' * 1000))
+
+    def test_long_heads_are_refused(self):
+        self.check_lost(b'HTTP/1.1 200 X\r\nA: ' + b'a' * 10 ** 6)
+
+    def test_malformed_lengths_are_refused(self):
+        for length in (b'-1', b'x', b'1e3', b'9' * 5000):
+            self.check_lost(b'HTTP/1.1 200 X\r\nContent-Length: ' + length
+                            + b'\r\n\r\n{}')
+
+    def test_answers_other_than_objects_are_refused(self):
+        for value in ([], 'x', None, 1):
+            self.check_lost(answer(value))
+        self.check_lost(answer({'duration': float('nan')}))
+
+    def test_deep_answers_are_refused(self):
+        body = b'[' * 100000 + b']' * 100000
+        self.check_lost(b'HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n'
+                        % len(body) + body, max_bytes=10 ** 6)
+
+    def test_slow_answers_are_refused(self):
+        self.check_lost(b'HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\n{',
+                        timeout=0.1)
+
+    def test_long_answers_within_the_limit_are_read(self):
+        worker = self.worker(answer({'a': 'x' * 10 ** 6}))
+        self.assertEqual(10 ** 6, len(self.invoker.execute(
+            worker, {}, 5, 2 * 10 ** 6)[1]['a']))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Claiming workers and loading code into them."""
+"""Claim of workers and load of code."""
 
 import contextlib
 import io
@@ -21,7 +21,7 @@ BUSY = (200, {'state': 'loaded', 'busy': 1})
 
 
 class Script:
-    """Plays the orchestrator, the invoker and a source."""
+    """Fake orchestrator, invoker and source."""
 
     def __init__(self, used=(), states=(), load=(200, {}), dead=(),
                  moved=None):
@@ -51,10 +51,10 @@ class Script:
         pass
 
     def status(self, worker):
-        found = self.states.pop(0)
-        if isinstance(found, Exception):
-            raise found
-        return found
+        state = self.states.pop(0)
+        if isinstance(state, Exception):
+            raise state
+        return state
 
     def wait_for(self, target):
         return target.code.get('dependencies', ())
@@ -65,8 +65,8 @@ class Script:
     def forget_missing(self, installed):
         self.checked = list(installed)
 
-    def load(self, worker, settings, package, *others):
-        self.others = [each.read() for each in others]
+    def load(self, worker, settings, package, *dependencies):
+        self.dependencies = [stream.read() for stream in dependencies]
         if worker.name in self.dead:
             raise invoker.NotSent('connection refused')
         self.loads.append((worker.name, settings['entry'], package.read()))
@@ -90,80 +90,80 @@ class Script:
 class TestWorkers(test_base.BaseTestCase):
     def start(self, target=None, **script):
         self.script = Script(**script)
-        made = loader.Loader(
+        new_loader = loader.Loader(
             qinling_conf.load([], []), self.script, self.script,
             services.Backends(
                 {'package': self.script}, self.script, None, self.script),
             tokens.Tokens(None, None), self.script)
-        return made.start(target or base.target()).name
+        return new_loader.start(target or base.target()).name
 
     def test_new_worker(self):
         self.assertEqual('w1', self.start())
         self.assertEqual([('w1', 'main.main', b'zip')], self.script.loads)
 
-    def test_build_is_the_same_for_the_same_code_only(self):
-        builds = []
+    def test_equal_code_has_an_equal_fingerprint(self):
+        fingerprints = []
         for target in (base.target(), base.target(timeout=99),
                        base.target(package='other'), base.target(version=1),
                        base.target(settings_id='x')):
             self.start(target)
-            builds.append(self.script.claims[0][1])
-            # It becomes the value of a label.
-            self.assertLessEqual(len(builds[-1]), 63)
-        self.assertEqual(builds[0], builds[1])
-        self.assertEqual(4, len(set(builds)))
+            fingerprints.append(self.script.claims[0][1])
+            # Kubernetes limits the values of labels.
+            self.assertLessEqual(len(fingerprints[-1]), 63)
+        self.assertEqual(fingerprints[0], fingerprints[1])
+        self.assertEqual(4, len(set(fingerprints)))
 
-    def test_worker_of_an_engine_that_is_gone(self):
+    def test_loaded_workers_are_reused(self):
         self.assertEqual('w1', self.start(used=[True], states=[LOADED]))
         self.assertEqual([], self.script.loads)
 
-    def test_one_that_was_never_loaded(self):
+    def test_idle_workers_are_loaded(self):
         self.assertEqual('w1', self.start(used=[True], states=[IDLE]))
         self.assertEqual(1, len(self.script.loads))
 
-    def test_those_that_cannot_go_on(self):
+    def test_unusable_workers_are_released(self):
         states = [BUSY, invoker.NotSent('gone'), invoker.Lost('gone'),
                   (403, {'error': 'The secret is wrong.'}), LOADED]
         self.assertEqual('w5', self.start(used=[True] * 5, states=states))
         self.assertEqual(['w1', 'w2', 'w3', 'w4'], self.script.released)
 
-    def test_loading_fails(self):
+    def test_load_failure_releases_the_worker(self):
         for answer, kind in ((invoker.Lost('x'), exception.TemporaryError),
                              ((400, {'error': 'not a ZIP'}),
                               exception.PermanentError)):
             self.assertRaises(kind, self.start, load=answer)
             self.assertEqual(['w1'], self.script.released)
 
-    def test_dead_workers_are_passed_over(self):
+    def test_dead_workers_are_skipped(self):
         self.assertEqual('w3', self.start(dead=('w1', 'w2')))
         self.assertEqual(['w1', 'w2'], self.script.released)
 
-    def test_version_that_an_upgrade_has_led_elsewhere(self):
+    def test_version_after_an_image_update(self):
         self.assertEqual('w2', self.start(
             base.target(version=1), moved={'r': 'kept'}))
         self.assertEqual((['r', 'kept'], ['w1'], 1), (
             self.script.runtimes, self.script.released,
             len(self.script.loads)))
         self.assertEqual(2, len({build for _, build in self.script.claims}))
-        # Until there is a pool, it waits.
+        # The engine retries until the pool exists.
         self.assertRaises(exception.TemporaryError, self.start,
                           base.target(version=1), moved={'r': 'none yet'})
         self.assertEqual((['w1'], []),
                          (self.script.released, self.script.loads))
 
-    def test_only_dead_workers(self):
+    def test_attempts_are_limited(self):
         self.assertRaises(exception.TemporaryError, self.start,
                           load=invoker.NotSent('gone'))
         self.assertEqual(['w1', 'w2', 'w3'], self.script.released)
 
-    def test_settings(self):
+    def test_environment(self):
         self.start(base.target(settings_id='x'))
         self.assertEqual({'KEY': 'x'}, self.script.environment)
         self.assertRaises(exception.PermanentError, self.start,
                           base.target(settings_id='gone'))
-        self.assertEqual(['w1'], self.script.released)
+        self.assertEqual([], self.script.released)
 
-    def test_package_is_gone(self):
-        self.assertRaises(exception.PermanentError, self.start,
+    def test_lost_packages_raise(self):
+        self.assertRaises(exception.TargetReplaced, self.start,
                           base.target(package='gone'))
-        self.assertEqual(['w1'], self.script.released)
+        self.assertEqual([], self.script.released)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runtimes and their pools."""
+"""Pools of runtimes."""
 
 from unittest import mock
 
@@ -11,11 +11,11 @@ from qinling.orchestrators import base as orchestrators
 from qinling.tests.unit.engine import base
 
 
-now = base.Background()
+background = base.Background()
 
 
 class TestPools(base.TestCase):
-    """Pools over an orchestrator that knows one image."""
+    """Pools of an orchestrator with one image."""
 
     def setUp(self):
         super().setUp()
@@ -35,18 +35,18 @@ class TestPools(base.TestCase):
 
     def test_language(self):
         self.orchestrator.languages = lambda: {'python3': ('python', '3.12')}
-        made = self.add_runtime('creating')
-        there = self.add_runtime()
-        self.pools.ensure(made)
-        self.pools.ensure(there)
-        for id, revision in ((made, 2), (there, 2)):
+        created = self.add_runtime('creating')
+        existing = self.add_runtime()
+        self.pools.ensure(created)
+        self.pools.ensure(existing)
+        for id, revision in ((created, 2), (existing, 2)):
             row = self.row(models.Runtime, id)
             self.assertEqual(('python', '3.12', revision), (
                 row.language, row.language_version, row.revision))
-        self.pools.ensure(there)
-        self.assertEqual(2, self.row(models.Runtime, there).revision)
+        self.pools.ensure(existing)
+        self.assertEqual(2, self.row(models.Runtime, existing).revision)
 
-    def test_language_that_the_operator_knows(self):
+    def test_language_of_the_operator_is_kept(self):
         id = self.add(models.Runtime, image='python3', status='creating',
                       language='python', language_version='3.9')
         self.pools.ensure(id)
@@ -64,7 +64,7 @@ class TestPools(base.TestCase):
         self.pools.ensure(id, previous_image='old')
         self.assertEqual('available', self.status(id))
 
-    def test_upgrade_goes_back(self):
+    def test_failed_upgrade_restores_the_image(self):
         id = self.add_runtime('upgrading', image='cobol')
         self.pools.ensure(id, previous_image='python3')
         row = self.row(models.Runtime, id)
@@ -72,12 +72,12 @@ class TestPools(base.TestCase):
                          (row.status, row.image, row.status_reason))
         self.assertEqual('python3', self.orchestrator.images[id])
 
-    def test_upgrade_cut_short_by_the_end_of_the_engine(self):
+    def test_restore_ends_interrupted_upgrades(self):
         id = self.add_runtime('upgrading', image='cobol')
-        self.pools.restore(now)
+        self.pools.restore(background)
         self.assertEqual('error', self.status(id))
 
-    def test_one_engine_that_cannot_serve_says_nothing_for_others(self):
+    def test_local_failures_do_not_change_available_runtimes(self):
         id = self.add_runtime('available', image='cobol')
         self.pools.ensure(id)
         self.assertEqual('available', self.status(id))
@@ -89,7 +89,17 @@ class TestPools(base.TestCase):
         self.assertIsNone(self.status(id))
         self.assertIsNone(self.pools.capacity(id))
 
-    def test_unknown_and_going_ones_are_ignored(self):
+    def test_a_change_retires_outdated_workers(self):
+        retired = []
+
+        class Scaling:
+            retire = retired.append
+
+        self.orchestrator.old = ['w1', 'w2']
+        self.pools.change(self.add_runtime('upgrading'), 'old', Scaling)
+        self.assertEqual(['w1', 'w2'], retired)
+
+    def test_unknown_and_deleted_runtimes_are_ignored(self):
         self.pools.ensure('unknown')
         self.pools.ensure(self.add_runtime('deleting'))
         self.assertEqual({}, self.orchestrator.images)
@@ -97,7 +107,7 @@ class TestPools(base.TestCase):
     def test_restore(self):
         ids = {status: self.add_runtime(status) for status in (
             'creating', 'available', 'upgrading', 'error', 'deleting')}
-        self.pools.restore(now)
+        self.pools.restore(background)
         self.assertEqual(
             {'creating': 'available', 'available': 'available',
              'upgrading': 'available', 'error': 'error', 'deleting': None},
@@ -105,17 +115,17 @@ class TestPools(base.TestCase):
         self.assertEqual({ids['creating'], ids['available'],
                           ids['upgrading']}, set(self.orchestrator.images))
 
-    def test_what_no_message_told_of(self):
+    def test_tend_creates_and_deletes_missed_pools(self):
         ids = {status: self.add_runtime(status) for status in (
             'creating', 'available', 'upgrading', 'error', 'deleting')}
-        self.pools.tend(now)
+        self.pools.tend(background)
         self.assertEqual(
             {'creating': 'available', 'available': 'available',
              'upgrading': 'upgrading', 'error': 'error', 'deleting': None},
             {status: self.status(id) for status, id in ids.items()})
         self.assertEqual({ids['creating']}, set(self.orchestrator.images))
 
-    def test_execution_that_comes_before_the_message(self):
+    def test_missing_pools_are_created_on_demand(self):
         id, started = self.add_runtime(), []
 
         def start(target):
@@ -123,22 +133,23 @@ class TestPools(base.TestCase):
             if target.runtime_id not in self.orchestrator.pools():
                 raise orchestrators.NoPool(target.runtime_id)
             return 'worker'
-        begin = pools.PoolCreatingSource(
+        start_worker = pools.PoolCreatingSource(
             mock.Mock(start=start), self.pools).start
         for number in (2, 3):
-            self.assertEqual('worker', begin(base.target(runtime_id=id)))
+            self.assertEqual('worker',
+                             start_worker(base.target(runtime_id=id)))
             self.assertEqual(number, len(started))
-        self.assertRaises(orchestrators.NoPool, begin,
+        self.assertRaises(orchestrators.NoPool, start_worker,
                           base.target(runtime_id='deleted'))
 
-    def test_pool_without_a_runtime(self):
+    def test_orphaned_pools_are_deleted(self):
         id = self.add_runtime()
         self.pools.ensure(id)
         self.orchestrator.images['stranger'] = 'python3'
-        self.pools.tend(now)
+        self.pools.tend(background)
         self.assertEqual({id}, set(self.orchestrator.images))
 
-    def test_another_try_may_help(self):
+    def test_temporary_failures_are_retried(self):
         id = self.add_runtime('creating')
         reason = exception.TemporaryError('the cluster sleeps')
         with mock.patch.object(self.orchestrator, 'ensure_pool',
@@ -147,41 +158,42 @@ class TestPools(base.TestCase):
         row = self.row(models.Runtime, id)
         self.assertEqual(('creating', 'the cluster sleeps'),
                          (row.status, row.status_reason))
-        self.pools.tend(now)
+        self.pools.tend(background)
         row = self.row(models.Runtime, id)
         self.assertEqual(('available', None),
                          (row.status, row.status_reason))
 
-    def test_what_is_under_way_is_left_alone(self):
+    def test_tend_leaves_runtimes_in_progress(self):
         id = self.add_runtime('creating')
 
-        def during(_spec):
+        def tend_during(_spec):
             self.pools.tend(self.fail)
-        with mock.patch.object(self.orchestrator, 'ensure_pool', during):
+        with mock.patch.object(self.orchestrator, 'ensure_pool', tend_during):
             self.pools.ensure(id)
         self.assertEqual('available', self.status(id))
 
-    def test_a_decision_made_meanwhile_stays(self):
+    def test_concurrent_updates_are_kept(self):
         id = self.add_runtime('upgrading', image='cobol')
 
-        def changed(runtime):
+        def update_and_fail(runtime):
             if runtime.image == 'cobol':
                 self.db.write(lambda tx: crud.update(
                     tx, models.Runtime, id, {'image': 'newer'}))
                 raise exception.PermanentError('no image cobol')
-        with mock.patch.object(self.orchestrator, 'ensure_pool', changed):
+        with mock.patch.object(self.orchestrator, 'ensure_pool',
+                               update_and_fail):
             self.pools.ensure(id, previous_image='python3')
         row = self.row(models.Runtime, id)
         self.assertEqual(('upgrading', 'newer'), (row.status, row.image))
 
-    def test_workers_of_deleted_functions(self):
+    def test_workers_of_deleted_functions_are_orphans(self):
         id = self.add_function()
-        kept = self.orchestrator.claim(
+        used = self.orchestrator.claim(
             'r', orchestrators.FunctionKey(id), None)
         self.assertEqual([], self.pools.orphaned_workers())
-        other = self.orchestrator.claim(
+        orphan = self.orchestrator.claim(
             'r', orchestrators.FunctionKey('gone', 3), None)
-        self.assertEqual([other], self.pools.orphaned_workers())
-        self.orchestrator.release(kept)
-        self.orchestrator.release(other)
+        self.assertEqual([orphan], self.pools.orphaned_workers())
+        self.orchestrator.release(used)
+        self.orchestrator.release(orphan)
         self.assertEqual([], self.pools.orphaned_workers())

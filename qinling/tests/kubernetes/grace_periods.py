@@ -4,7 +4,7 @@
 import time
 
 
-class Patience:
+class GracePeriod:
     """Grace period of containers before a kill."""
 
     def __init__(self, seconds):
@@ -17,7 +17,8 @@ class Patience:
             self._seconds = seconds
             self._end = min(self._end, time.monotonic() + seconds)
 
-    def over(self):
+    def is_over(self):
+        """Return whether the period has ended."""
         return time.monotonic() >= self._end
 
     def due(self):

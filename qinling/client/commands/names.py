@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names in place of ids in tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+import typing
+
+from qinling.client import exceptions
+from qinling.client import v1
+
+#: More names than that are read with one request for the whole list.
+MAX_SINGLE_REQUESTS = 3
+ID_LENGTH = 8
+
+Row = Mapping[str, typing.Any]
+
+
+class Names:
+    """Names of the functions and runtimes of a table.
+
+    :param rows: the rows of the table.
+    """
+
+    def __init__(self, client: v1.Client, rows: Sequence[Row]) -> None:
+        self._client = client
+        self._rows = rows
+        #: {field: {id: name}}
+        self._names: dict[str, dict[str, str]] = {}
+
+    def get(self, field: str, id: str | None) -> str:
+        """Return the name of a function or a runtime.
+
+        :param field: ``function_id`` or ``runtime_id``.
+        """
+        if id is None:
+            return ''
+        if field not in self._names:
+            self._names[field] = self._read_names(field)
+        return self._names[field].get(id) or id
+
+    def is_shared(self, name: str) -> bool:
+        """Return whether several rows of the table have a name."""
+        return sum(row.get('name') == name for row in self._rows) > 1
+
+    def describe_target(self, row: Row) -> str:
+        """Return the function, version and alias of a row."""
+        alias = row.get('function_alias')
+        if not row.get('function_id'):
+            return f'alias {alias}'
+        name = self.get('function_id', row['function_id'])
+        if row.get('function_version'):
+            name += f':{row["function_version"]}'
+        return f'{name} ({alias})' if alias else name
+
+    def _read_names(self, field: str) -> dict[str, str]:
+        collection: typing.Any = (
+            self._client.functions if field == 'function_id'
+            else self._client.runtimes)
+        ids = {row[field] for row in self._rows if row.get(field)}
+        names = {}
+        if len(ids) > MAX_SINGLE_REQUESTS:
+            names = {row['id']: row['name'] for row in collection.list()
+                     if row['id'] in ids}
+        for id in ids - set(names):
+            try:
+                names[id] = collection.get(id)['name']
+            except exceptions.NotFound:
+                names[id] = f'{id[:ID_LENGTH]} (deleted)'
+        return names
+
+
+def show_name(row: Row, names: Names) -> str:
+    """Return the name of a resource, with the id unless the name selects
+    one row."""
+    name: str | None = row.get('name')
+    if not name:
+        return str(row['id'])
+    return f'{name} ({row["id"]})' if names.is_shared(name) else name
+
+
+def show_target(row: Row, names: Names) -> str:
+    """Return the function of a resource."""
+    return names.describe_target(row)
+
+
+def show_runtime(row: Row, names: Names) -> str:
+    """Return the runtime of a function, or the image."""
+    if row.get('runtime_id'):
+        return names.get('runtime_id', row['runtime_id'])
+    code = row.get('code')
+    return f'image {code["image"]}' if (
+        isinstance(code, Mapping) and code.get('image')) else ''

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Command that shows statistics of executions."""
+
+from __future__ import annotations
+
+import argparse
+import typing
+
+from qinling.client.commands import base
+from qinling.client.commands import colors
+from qinling.client.commands import names
+from qinling.client.commands import options
+from qinling.client.commands import selection
+from qinling.client.commands import tables
+from qinling.client import exceptions
+from qinling.client import units
+
+#: Characters of the longest bar.
+BAR_LENGTH = 30
+#: Characters of bars: successes and failures, and in ASCII.
+BARS = '█░'
+ASCII_BARS = '#!'
+GROUPS = ('version', 'alias', 'hour', 'day', 'function')
+FIGURES = ('count', 'failures', 'cold_starts', 'gb_seconds')
+BRIEF_PERCENTILES = ('p50', 'p95')
+PERCENTILES = ('p50', 'p95', 'p99', 'max')
+
+
+class Stats(tables.Lister):
+    """Show counts, failures and durations of executions."""
+
+    arguments = (
+        options.Argument('function', metavar='FUNCTION', nargs='?',
+                         help='Id or name of the function; default is the '
+                              'whole project.'),
+        options.Argument('--by', choices=GROUPS, help='One row for each.'),
+        selection.SINCE,
+        options.Argument('--until', type=units.parse_moment, metavar='TIME',
+                         help='Only executions before; like --since.'),
+        selection.ALIAS, selection.VERSION)
+
+    def take_action(self, args: argparse.Namespace) -> base.Output:
+        """Return the figures, and for people print them with bars."""
+        stats = self.client.stats.get(
+            function_id=args.function and self.client.functions.find_id(
+                args.function),
+            version=self.check_version(args), alias=args.alias,
+            since=args.since, until=args.until, by=args.by)
+        rows = stats.get('groups', [stats])
+        if args.formatter == 'table' and not args.columns:
+            self.print_stats(stats, args)
+            return (), ()
+        key = (args.by or 'since').capitalize()
+        headings = [key, *(name.capitalize() for name in (
+            *FIGURES, *PERCENTILES, 'failures_by_reason'))]
+        self.check_columns(args.columns, headings)
+        return headings, [_list_figures(row) for row in rows]
+
+    def check_version(self, args: argparse.Namespace) -> int | None:
+        """Return the version, which belongs to a function."""
+        version: int | None = args.function_version
+        if version is not None and (args.alias or not args.function):
+            raise exceptions.ClientError(
+                'A version belongs to a function; specify the function, and '
+                'no alias.')
+        if args.alias and args.function:
+            raise exceptions.ClientError(
+                'Specify the function or --alias, not both.')
+        return version
+
+    def produce_output(self, args: argparse.Namespace,
+                       column_names: typing.Any,
+                       data: typing.Any) -> int:
+        """Print the machine formats."""
+        if not column_names:
+            return 0
+        return super().produce_output(args, column_names, data)
+
+    def print_stats(self, stats: base.Row, args: argparse.Namespace) -> None:
+        """Print the figures for people."""
+        subject = args.function or args.alias or 'All functions'
+        self.print_line(f'{subject}, {stats["since"]} to {stats["until"]}, '
+                        f'as of {units.format_age(stats["as_of"])}')
+        if not stats['count']:
+            self.print_line('No executions in this time.')
+            return
+        style = colors.Style(self.app.stdout)
+        encoding = self.app.stdout.encoding or ''
+        bars = BARS if 'utf' in encoding.lower() else ASCII_BARS
+        self.print_line(_summarise(stats, style, PERCENTILES))
+        self.print_line(f'{stats["cold_starts"]} cold starts, '
+                        f'{stats["gb_seconds"]:.3g} GB-seconds')
+        for reason, count in sorted(stats['failures_by_reason'].items()):
+            self.print_line(f'  {reason}: {count}')
+        groups = stats.get('groups') or []
+        keys = [str(group['key']) for group in groups]
+        if args.by == 'function':
+            lookup = names.Names(self.client, [
+                {'function_id': key} for key in keys])
+            keys = [lookup.get('function_id', key) for key in keys]
+        longest = max((group['count'] for group in groups), default=0)
+        width = max(map(len, keys), default=0)
+        for key, group in zip(keys, groups):
+            good, bad = _measure_bar(group, longest)
+            self.print_line(
+                f'{key:<{width}}  {bars[0] * good}{style.red(bars[1] * bad)}'
+                f'{" " * (BAR_LENGTH - good - bad)}  '
+                f'{_summarise(group, style, BRIEF_PERCENTILES)}')
+
+
+def _list_figures(row: base.Row) -> list[typing.Any]:
+    duration = row['duration'] or {}
+    return [row.get('key', row.get('since')),
+            *(row[name] for name in FIGURES),
+            *(duration.get(name) for name in PERCENTILES),
+            row['failures_by_reason']]
+
+
+def _summarise(row: base.Row, style: colors.Style,
+               percentiles: tuple[str, ...]) -> str:
+    """Return counts and durations in one line."""
+    count, failures = row['count'], row['failures']
+    words = [f'{count} executions' if count != 1 else '1 execution']
+    if failures:
+        words.append(style.red(f'{failures} failed ({failures / count:.1%})'))
+    if row['duration']:
+        words += [f'{name} {units.format_duration(row["duration"][name])}'
+                  for name in percentiles]
+    return ', '.join(words)
+
+
+def _measure_bar(row: base.Row, longest: int) -> tuple[int, int]:
+    """Return the characters for successes and for failures."""
+    length = max(round(row['count'] / longest * BAR_LENGTH), 1)
+    failed = 0
+    if row['failures']:
+        failed = max(round(row['failures'] / row['count'] * length), 1)
+    return length - failed, failed

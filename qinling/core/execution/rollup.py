@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counting of ended executions in the tables of statistics.
+
+Each ended execution is counted once: a transaction locks the progress, adds
+the next executions in the order of their end, and moves the progress.  A
+process that dies leaves either all of this or nothing.
+"""
+
+import collections
+from collections.abc import Sequence
+import datetime
+import typing
+
+from qinling.core.execution import figures
+from qinling.db import crud
+from qinling.db import models
+from qinling.db import session
+from qinling.states import ExecutionStatus
+
+_MODEL = models.Execution
+_PROGRESS = models.StatisticsProgress
+_TABLE = models.ExecutionStatistics
+_COLUMNS = tuple(getattr(_MODEL, name) for name in (
+    'id', 'project_id', 'function_id', 'function_version', 'function_alias',
+    'status', 'reason', 'updated_at', 'duration', 'import_ms',
+    'memory_size'))
+_HAS_ENDED = _MODEL.status != ExecutionStatus.RUNNING.value
+#: Executions of one transaction.
+MAX_BATCH_ROWS = 1000
+#: Seconds after which no transaction with an earlier end is still open, and
+#: the allowed difference of the clocks of engines.  SQLite has one writer,
+#: which reads the clock within the transaction.
+OPEN_SECONDS, SQLITE_OPEN_SECONDS = 60, 1
+
+#: Values of the primary key.
+_Key = tuple[typing.Any, ...]
+
+
+def count_ended(db: session.Database) -> int:
+    """Count the next ended executions.
+
+    :returns: the number of executions, less than ``MAX_BATCH_ROWS`` when no
+        more are to be counted.
+    """
+    seconds = SQLITE_OPEN_SECONDS if db.is_sqlite else OPEN_SECONDS
+    return db.write(lambda tx: _count_batch(tx, seconds), durable=False)
+
+
+def _count_batch(tx: session.Connection, seconds: float) -> int:
+    progress = _lock_progress(tx)
+    until = models.now() - datetime.timedelta(seconds=seconds)
+    rows = crud.select(
+        tx, _MODEL, _MODEL.updated_at < until, *_is_uncounted(progress),
+        limit=MAX_BATCH_ROWS, order=(_MODEL.updated_at,), only=_COLUMNS)
+    _add(tx, rows)
+    position = {}
+    if rows:
+        position = {'ended_at': rows[-1].updated_at, 'id': rows[-1].id}
+    as_of = rows[-1].updated_at if len(rows) == MAX_BATCH_ROWS else until
+    crud.update_all(tx, _PROGRESS, {
+        **position, 'as_of': max(as_of, progress.as_of)})
+    return len(rows)
+
+
+def _lock_progress(tx: session.Connection) -> typing.Any:
+    """Return the progress, locked; statistics begin with the first call."""
+    if (progress := crud.lock_first(tx, _PROGRESS)) is None:
+        now = models.now()
+        crud.insert(tx, _PROGRESS, number=1, ended_at=now, id='', as_of=now)
+        progress = crud.lock_first(tx, _PROGRESS)
+    return progress
+
+
+def _is_uncounted(progress: typing.Any) -> tuple[typing.Any, ...]:
+    ended_at = _MODEL.updated_at
+    return (_HAS_ENDED, ended_at >= progress.ended_at,
+            (ended_at > progress.ended_at) | (_MODEL.id > progress.id))
+
+
+def read_as_of(db: session.Database) -> datetime.datetime:
+    """Return the time before which all ended executions are counted."""
+    rows = db.read(lambda tx: crud.select(tx, _PROGRESS))
+    return rows[0].as_of if rows else models.now()
+
+
+def count_before_deletion(tx: session.Connection, id: str) -> None:
+    """Count an execution that the same transaction deletes."""
+    progress = _lock_progress(tx)
+    _add(tx, crud.select(tx, _MODEL, _MODEL.id == id,
+                         *_is_uncounted(progress), only=_COLUMNS))
+
+
+def _add(tx: session.Connection, rows: Sequence[typing.Any]) -> None:
+    """Add executions to the rows of their hour."""
+    groups: dict[_Key, list[typing.Any]] = collections.defaultdict(list)
+    for row in rows:
+        hour = row.updated_at.replace(minute=0, second=0, microsecond=0)
+        for key in (
+                (models.ALL_FUNCTIONS, models.ALL_VERSIONS, ''),
+                (row.function_id, models.ALL_VERSIONS, ''),
+                (row.function_id, row.function_version,
+                 row.function_alias or '')):
+            groups[row.project_id, *key, hour].append(row)
+    for key in sorted(groups):
+        _add_group(tx, key, groups[key])
+
+
+def _add_group(tx: session.Connection, key: _Key, rows: list[typing.Any]
+               ) -> None:
+    names = ('project_id', 'function_id', 'function_version',
+             'function_alias', 'hour')
+    conditions = [getattr(_TABLE, name) == value
+                  for name, value in zip(names, key)]
+    present = crud.select(tx, _TABLE, *conditions)
+    total = vars(figures.add_up([*present, figures.of_executions(rows)]))
+    if present:
+        crud.update_all(tx, _TABLE, total, *conditions)
+    else:
+        crud.insert(tx, _TABLE, **dict(zip(names, key)), **total)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judgement of a rollout: what the executions so far say of the guards."""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+import typing
+
+from qinling.core.rollout import sequential
+from qinling.states import ExecutionReason
+from qinling.states import ExecutionStatus
+
+#: Reasons of failures that say nothing about a version.
+_FOREIGN_REASONS = frozenset(reason.value for reason in (
+    ExecutionReason.CANCELLED, ExecutionReason.EXPIRED,
+    ExecutionReason.NO_TOKEN, ExecutionReason.NO_WORKER,
+    ExecutionReason.WORKER_LOST, ExecutionReason.ENGINE_LOST,
+    ExecutionReason.STOPPED, ExecutionReason.PLATFORM))
+#: Durations from which the p95 of the baseline is taken.
+MIN_DURATIONS, MAX_DURATIONS = 100, 1000
+#: Guards of a rollout; each may be wrong with its share of the risk.
+GUARDS = ('errors', 'latency')
+
+
+@dataclasses.dataclass(frozen=True)
+class Observation:
+    """One ended execution; ``duration`` in seconds, ``None`` without a run.
+    """
+
+    is_candidate: bool
+    is_failure: bool
+    duration: float | None
+
+
+def observe_all(rows: Iterable[typing.Any], candidate: int
+                ) -> list[Observation]:
+    """Return what executions say, in their order."""
+    observations = (observe(row, candidate) for row in rows)
+    return [observation for observation in observations
+            if observation is not None]
+
+
+def observe(row: typing.Any, candidate: int) -> Observation | None:
+    """Return what an execution says, ``None`` if it says nothing.
+
+    :param row: ``function_version``, ``status``, ``reason``, ``duration``.
+    """
+    if (row.status == ExecutionStatus.CANCELLED
+            or row.reason in _FOREIGN_REASONS):
+        return None
+    return Observation(row.function_version == candidate,
+                       row.status != ExecutionStatus.SUCCESS, row.duration)
+
+
+@dataclasses.dataclass
+class Judgement:
+    """Observations of a rollout, which JSON can hold.
+
+    ``threshold`` is the duration in seconds above which a run counts as slow;
+    ``durations`` are those of the baseline until the threshold is known.
+    """
+
+    errors: sequential.Comparison = dataclasses.field(
+        default_factory=sequential.Comparison)
+    latency: sequential.Comparison = dataclasses.field(
+        default_factory=sequential.Comparison)
+    threshold: float | None = None
+    durations: list[float] = dataclasses.field(default_factory=list)
+    #: Executions of the candidate within the step.
+    step_count: int = 0
+
+    @classmethod
+    def begin(cls, earlier: Sequence[Observation], guards: Mapping[
+            str, typing.Any]) -> 'Judgement':
+        """Return the judgement before a rollout.
+
+        :param earlier: executions of the baseline, the newest first.
+        """
+        judgement = cls(durations=[
+            observation.duration for observation in earlier
+            if observation.duration is not None])
+        judgement.errors.earlier = _letters(
+            observation.is_failure for observation in earlier)
+        judgement._set_threshold(guards)
+        if judgement.threshold is not None:
+            judgement.latency.earlier = _letters(
+                observation.duration > judgement.threshold
+                for observation in earlier
+                if observation.duration is not None)
+        return judgement
+
+    @classmethod
+    def load(cls, state: Mapping[str, typing.Any]) -> 'Judgement':
+        """Return the judgement of a stored state."""
+        return cls(sequential.Comparison.load(state['errors']),
+                   sequential.Comparison.load(state['latency']),
+                   state['threshold'], list(state['durations']),
+                   state['step_count'])
+
+    def dump(self) -> dict[str, typing.Any]:
+        """Return the state for JSON."""
+        return dataclasses.asdict(self)
+
+    def add(self, observations: Sequence[Observation],
+            guards: Mapping[str, typing.Any]) -> None:
+        """Weigh the executions since the last look."""
+        for observation in observations:
+            self.step_count += observation.is_candidate
+            self.errors.add(observation.is_candidate, observation.is_failure)
+            self._add_duration(observation, guards)
+        self.errors.look()
+        self.latency.look()
+
+    def _add_duration(self, observation: Observation,
+                      guards: Mapping[str, typing.Any]) -> None:
+        duration = observation.duration
+        if duration is None:
+            return
+        if self.threshold is not None:
+            self.latency.add(observation.is_candidate,
+                             duration > self.threshold)
+        elif not observation.is_candidate:
+            self.durations.append(duration)
+            self._set_threshold(guards)
+
+    def _set_threshold(self, guards: Mapping[str, typing.Any]) -> None:
+        """Fix the threshold as soon as the p95 of the baseline is known."""
+        if 'latency' in guards and len(self.durations) >= MIN_DURATIONS:
+            p95 = sorted(self.durations)[int(len(self.durations) * 0.95)]
+            self.threshold = p95 * guards['latency']['max_ratio']
+            self.durations = []
+
+    def find_breach(self, guards: Mapping[str, typing.Any]) -> str | None:
+        """Return a sentence on the first guard that does not hold."""
+        for name in GUARDS:
+            if name not in guards:
+                continue
+            comparison = getattr(self, name)
+            alpha = (1 - guards[name]['confidence']) / len(guards)
+            old, new = (comparison.present.baseline,
+                        comparison.present.candidate)
+            if (comparison.is_worse(alpha)
+                    and new.share - old.share >= guards[name]['min_rise']):
+                return f'The guard of {name} does not hold: ' + (
+                    self._describe(name) + '.')
+        return None
+
+    def describe(self, guards: Mapping[str, typing.Any]) -> str:
+        """Return the figures of all guards as a text for users."""
+        return '; '.join(self._describe(name) for name in GUARDS
+                         if name in guards)
+
+    def _describe(self, name: str) -> str:
+        comparison = getattr(self, name).present
+        subject = 'failures'
+        if name == 'latency':
+            if self.threshold is None:
+                return 'p95 of the old version not known yet'
+            subject = f'runs above {self.threshold:.3g} s'
+        return (f'{subject}: {_share(comparison.candidate)} of the new '
+                f'version, {_share(comparison.baseline)} of the old version')
+
+
+def _letters(hits: Iterable[bool]) -> str:
+    return ''.join('01'[hit] for hit in hits)
+
+
+def _share(sample: sequential.Sample) -> str:
+    return f'{sample.share:.1%} of {sample.count}'

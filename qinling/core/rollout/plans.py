@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests for rollouts: validation and defaults."""
+
+from collections.abc import Mapping
+import typing
+
+from qinling import exception
+
+#: Steps of a request without steps: share of the new version.
+DEFAULT_WEIGHTS = (0.1, 0.25, 0.5)
+MAX_STEPS = 50
+#: Field of a step -> (default, minimum, maximum); seconds for ``min_time``.
+STEP_FIELDS = {'min_executions': (50, 1, 1_000_000),
+               'min_time': (60, 0, 30 * 86400)}
+#: Guard -> field -> (default, minimum, maximum).
+GUARD_FIELDS: dict[str, dict[str, tuple[float, float, float]]] = {
+    'errors': {'confidence': (0.99, 0.5, 0.999999),
+               'min_rise': (0.01, 0, 1)},
+    'latency': {'confidence': (0.99, 0.5, 0.999999),
+                'min_rise': (0.0, 0, 1), 'max_ratio': (1.2, 1, 100)}}
+#: What to do when a guard does not hold.
+ON_BREACH = ('rollback', 'pause')
+
+_Json = dict[str, typing.Any]
+
+
+def validate(values: Mapping[str, typing.Any]) -> _Json:
+    """Return ``to_version``, ``steps``, ``guards`` and ``on_breach``.
+
+    :raises Invalid: a field is not valid.
+    """
+    version = values.get('function_version')
+    if not version:
+        raise exception.Invalid(
+            'Required param is missing. A rollout needs the '
+            'function_version that the alias moves to, 1 or greater.')
+    on_breach = values.get('on_breach') or ON_BREACH[0]
+    if on_breach not in ON_BREACH:
+        raise exception.Invalid(
+            f'on_breach must be one of: {", ".join(ON_BREACH)}.')
+    return {'to_version': version, 'on_breach': on_breach,
+            'steps': _read_steps(values.get('steps')),
+            'guards': _read_guards(values.get('guards'))}
+
+
+def _read_steps(steps: typing.Any) -> list[_Json]:
+    if steps is None:
+        steps = [{'weight': weight} for weight in DEFAULT_WEIGHTS]
+    if not isinstance(steps, list) or not 1 <= len(steps) <= MAX_STEPS:
+        raise exception.Invalid(
+            f'steps must be a list of 1 to {MAX_STEPS} objects, such as '
+            '[{"weight": 0.1, "min_executions": 50, "min_time": 60}].')
+    result = [_read_step(step) for step in steps]
+    weights = [step['weight'] for step in result]
+    if weights != sorted(set(weights)):
+        raise exception.Invalid(
+            'The weight of each step must be greater than the weight of the '
+            'step before.')
+    return result
+
+
+def _read_step(step: typing.Any) -> _Json:
+    fields = {'weight': (None, 0.0001, 0.9999), **STEP_FIELDS}
+    result = _read_numbers('A step', step, fields)
+    if result['weight'] is None:
+        raise exception.Invalid(
+            'A step needs a weight, the share of the new version, between '
+            '0.0001 and 0.9999. After the last step the new version gets '
+            'all executions.')
+    return result
+
+
+def _read_guards(guards: typing.Any) -> _Json:
+    if guards is None:
+        guards = {name: {} for name in GUARD_FIELDS}
+    if not isinstance(guards, dict) or not guards.keys() <= (
+            GUARD_FIELDS.keys()):
+        raise exception.Invalid(
+            'guards must be an object with any of: '
+            f'{", ".join(GUARD_FIELDS)}.')
+    return {name: _read_numbers(f'The guard of {name}', guards[name],
+                                GUARD_FIELDS[name]) for name in guards}
+
+
+def _read_numbers(subject: str, values: typing.Any,
+                  fields: Mapping[str, tuple[typing.Any, ...]]) -> _Json:
+    """Return the numbers of an object, with defaults."""
+    if not isinstance(values, dict):
+        raise exception.Invalid(f'{subject} must be an object.')
+    for name in values:
+        if name not in fields:
+            raise exception.Invalid(
+                f'{subject} has an unknown field: {name[:64]}. Allowed: '
+                f'{", ".join(fields)}.')
+    result = {}
+    for name, (default, minimum, maximum) in fields.items():
+        value = result[name] = values.get(name, default)
+        if value is not None and (
+                isinstance(value, bool) or not isinstance(value, (int, float))
+                or not minimum <= value <= maximum):
+            raise exception.Invalid(
+                f'{subject} needs a {name} between {minimum:g} and '
+                f'{maximum:g}.')
+    return result

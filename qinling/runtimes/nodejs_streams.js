@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+'use strict';
+
+// Standard streams of functions in Node.js, for the bootstrap nodejs.js.
+
+const { fstatSync, writeSync } = require('node:fs');
+const { Writable } = require('node:stream');
+
+const RETRY_MILLISECONDS = 1; // of writes to a full pipe
+
+function writeAll(number, data) {
+  for (let done = 0; done < data.length;) {
+    try {
+      done += writeSync(number, data, done);
+    } catch (error) {
+      // A child that shares the pipe may have made it non-blocking.
+      if (error.code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0,
+        RETRY_MILLISECONDS);
+    }
+  }
+}
+
+// Write a text to the log, if the user has not closed it.
+function writeLog(text) {
+  try {
+    writeAll(2, Buffer.from(text));
+  } catch {
+    // No further log.
+  }
+}
+
+// Return an unbuffered stream, whose output survives a kill. Like other
+// standard streams of Node.js, the stream cannot be closed.
+function openStream(number) {
+  const stream = new Writable({
+    write(data, _encoding, done) {
+      try {
+        writeAll(number, data);
+      } catch {
+        // The user closed the file descriptor: no further log.
+      }
+      done();
+    },
+  });
+  stream.fd = number;
+  stream._type = 'pipe';
+  stream.destroy = () => stream;
+  stream.end = (...values) => {
+    const done = values.findLast((value) => typeof value === 'function');
+    const [data, encoding] = values.filter((value) => value !== done);
+    if (data !== undefined && data !== null) stream.write(data, encoding);
+    if (done) process.nextTick(done);
+    return stream;
+  };
+  return stream;
+}
+
+// Return which files the log is, to compare.
+function statLog() {
+  return [1, 2].map((number) => {
+    try {
+      const { dev, ino } = fstatSync(number);
+      return `${dev}:${ino}`;
+    } catch {
+      return 'closed';
+    }
+  }).join();
+}
+
+// Properties of an object that its next state may lack.
+function saveProperties(object, names) {
+  return names.map((name) => [
+    name, Object.getOwnPropertyDescriptor(object, name)]);
+}
+
+function restoreProperties(object, properties) {
+  for (const [name, descriptor] of properties) {
+    if (descriptor) {
+      Object.defineProperty(object, name, descriptor);
+    } else if (Object.hasOwn(object, name)) {
+      delete object[name];
+    }
+  }
+}
+
+let savedLog = '';
+
+// Return whether the user left the file descriptors of the log as they were.
+function keepsLog() {
+  return statLog() === savedLog;
+}
+
+const streams = { stdout: openStream(1), stderr: openStream(2) };
+const STREAM_NAMES = Object.keys(streams);
+const STREAM_METHODS = ['write', 'end', 'destroy', '_write', '_writev'];
+
+for (const [name, value] of Object.entries(streams)) {
+  Object.defineProperty(process, name,
+    { value, configurable: true, enumerable: true, writable: true });
+}
+
+// Save the streams, and return a function that restores the streams.
+function saveStreams() {
+  savedLog = statLog();
+  const saved = [process, ...Object.values(streams)].map((object) => [
+    object, saveProperties(object, object === process
+      ? STREAM_NAMES : STREAM_METHODS)]);
+  return () => {
+    for (const [object, properties] of saved) {
+      restoreProperties(object, properties);
+    }
+  };
+}
+
+module.exports = {
+  keepsLog, saveStreams, writeAll, writeLog,
+};

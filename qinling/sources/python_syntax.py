@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Check of the syntax of the entry module of a Python package.
+
+A process of its own compiles the code, since code can exhaust the stack of
+the compiler.  Code that the process cannot judge is left to the worker.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import typing
+
+from oslo_config import cfg
+
+from qinling import exception
+from qinling.runtimes import agent_archive
+
+#: Larger modules are not checked.
+MAX_SOURCE_BYTES = 1 << 18
+TIMEOUT_SECONDS = 2
+MAX_MESSAGE_LENGTH = 200
+_PROGRAM = '''
+import json, resource, sys
+for name, limit in (('AS', 1 << 29), ('CPU', 2), ('CORE', 0)):
+    resource.setrlimit(getattr(resource, 'RLIMIT_' + name), (limit, limit))
+try:
+    compile(sys.stdin.buffer.read(), '<entry>', 'exec', dont_inherit=True)
+except SyntaxError as error:
+    print(json.dumps([error.lineno, error.msg]))
+'''
+
+
+def is_checkable(language: str | None, version: str | None) -> bool:
+    """Return whether a runtime has the Python of this process."""
+    return (language == 'python'
+            and (version or '').split('.')[:2] == [
+                str(number) for number in sys.version_info[:2]]
+            # An embedding web server has another executable.
+            and os.path.basename(sys.executable or '').startswith('python'))
+
+
+def check(upload: typing.BinaryIO, entry: str,
+          limits: cfg.ConfigOpts.GroupAttr) -> None:
+    """Check the module of an entry; ignore packages that are not valid.
+
+    :raises Invalid: the module has a syntax error.
+    """
+    if upload.seek(0, 2) > limits.max_package_size:
+        return
+    try:
+        name, source = _read_module(agent_archive.Archive(
+            upload, agent_archive.Limits(
+                limits.max_package_files, limits.max_unpacked_size,
+                limits.max_package_ratio)), entry)
+    except agent_archive.BadArchive:
+        return
+    error = _compile(source) if source else None
+    if error is not None:
+        line, message = error
+        raise exception.Invalid(
+            f'{name} has a syntax error in line {line}: '
+            f'{message[:MAX_MESSAGE_LENGTH]}.')
+
+
+def _read_module(archive: agent_archive.Archive, entry: str
+                 ) -> tuple[str, bytes]:
+    """Return name and content of the module, empty if there is no module."""
+    path = entry.rpartition('.')[0].replace('.', '/')
+    for name in (f'{path}/__init__.py', f'{path}.py'):
+        member = archive.tree.get(name)
+        if member is not None and member.kind == agent_archive.FILE:
+            is_small = member.size <= MAX_SOURCE_BYTES
+            return name, (b''.join(archive.read_chunks(member)) if is_small
+                          else b'')
+    return path, b''
+
+
+def _compile(source: bytes) -> tuple[int, str] | None:
+    """Return line and message of a syntax error."""
+    try:
+        ran = subprocess.run(
+            [sys.executable, '-I', '-S', '-W', 'ignore', '-c', _PROGRAM],
+            input=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            timeout=TIMEOUT_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if ran.returncode or not ran.stdout:
+        return None
+    line, message = json.loads(ran.stdout)
+    return line or 1, message

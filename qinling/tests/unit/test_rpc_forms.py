@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forms of values on the message bus."""
+
+import datetime
+import json
+
+from oslotest import base
+
+from qinling.core.execution import records
+from qinling import rpc
+
+TIME = datetime.datetime(2026, 1, 1, 12, 30, 15, 250000)
+
+
+class TestEnded(base.BaseTestCase):
+    def send(self, value):
+        return rpc.decode_ended(json.loads(json.dumps(value)))
+
+    def test_all_figures_arrive(self):
+        for ended in (
+                records.Ended('success', '1', None, TIME, TIME, 1.5, 0, 9),
+                records.Ended('error', None, 'platform', TIME), None):
+            self.assertEqual(ended, self.send(rpc.encode_ended(ended)))
+
+    def test_engines_of_the_last_release_send_no_figures(self):
+        self.assertEqual(
+            records.Ended('success', '1', None, TIME),
+            self.send({'status': 'success', 'result': '1', 'reason': None,
+                       'updated_at': TIME.isoformat()}))

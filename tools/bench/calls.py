@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Count the function calls of a synchronous execution.
+
+Times depend on the machine and its load; the number of calls, of Python and
+of C, does not.  One thread runs the whole service of ``qinling-standalone``
+without the web server: the API, the engine and the database.  The worker is
+another process, and does not count.
+
+Exit with code 1 if an execution takes more calls than ``--max``.
+"""
+
+import argparse
+import cProfile
+import http
+import io
+import json
+import pathlib
+import pstats
+import sys
+import tempfile
+import typing
+import zipfile
+
+import webob
+
+from qinling.api import app
+from qinling.cmd import process
+from qinling.cmd import standalone
+from qinling.core import services
+from qinling.db import migration
+from qinling.db import session
+from qinling.engine import service
+
+WARM_UP_EXECUTIONS, EXECUTIONS = 20, 50
+BUDGET = 500
+BOUNDARY = 'boundary'
+SOURCE = 'def main(name="", **_):\n    return f"hello {name}"\n'
+
+
+class Service:
+    """API and engine of one process, in a temporary directory."""
+
+    def __init__(self, state: pathlib.Path) -> None:
+        conf = process.configure([], 'qinling-standalone', '',
+                                 standalone.OPTS)
+        for group, name, value in (
+                ('database', 'connection', f'sqlite:///{state}/qinling.db'),
+                ('storage', 'file_system_dir', str(state / 'packages'))):
+            conf.set_override(name, value, group=group)
+        db = session.Database(conf)
+        migration.upgrade(db)
+        backends = services.create_backends(conf, db)
+        workers = state / 'workers'
+        workers.mkdir(mode=0o700)
+        self.engine = service.Engine(
+            conf, db, process.create_orchestrator(conf, str(workers)),
+            backends)
+        core = process.create_services(conf, db, self.engine, backends)
+        core.runtimes.register({'python3': 'python3'})
+        self.app = app.create_app(core, process.load_identity(
+            conf, conf.host, '--host'))
+        self.engine.start_service(alone=True)
+
+    def request(self, method: str, path: str, body: bytes = b'',
+                content_type: str = 'application/json') -> typing.Any:
+        """Return the JSON answer to a request."""
+        request = webob.Request.blank(path, method=method, body=body,
+                                      content_type=content_type)
+        response = request.get_response(self.app)
+        if response.status_int >= http.HTTPStatus.BAD_REQUEST:
+            sys.exit(f'{method} {path}: {response.text}')
+        return response.json
+
+    def create_function(self) -> str:
+        """Return the id of a new function."""
+        runtime = self.request('GET', '/v1/runtimes')['runtimes'][0]['id']
+        package = io.BytesIO()
+        with zipfile.ZipFile(package, 'w') as archive:
+            archive.writestr('main.py', SOURCE)
+        parts = [('"runtime_id"', runtime.encode()),
+                 ('"code"', b'{"source": "package"}'),
+                 ('"package"; filename="p.zip"', package.getvalue())]
+        body = b''.join(
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name={name}'
+            '\r\n\r\n'.encode() + value + b'\r\n' for name, value in parts)
+        id: str = self.request(
+            'POST', '/v1/functions', body + f'--{BOUNDARY}--\r\n'.encode(),
+            f'multipart/form-data; boundary={BOUNDARY}')['id']
+        return id
+
+    def execute(self, body: bytes) -> None:
+        """Run an execution as the web server would."""
+        statuses: list[str] = []
+        environ: typing.Any = {
+            'REQUEST_METHOD': 'POST', 'PATH_INFO': '/v1/executions',
+            'QUERY_STRING': '', 'CONTENT_TYPE': 'application/json',
+            'CONTENT_LENGTH': str(len(body)), 'HTTP_HOST': 'localhost',
+            'SERVER_NAME': 'localhost', 'SERVER_PORT': '7070',
+            'SCRIPT_NAME': '', 'wsgi.url_scheme': 'http',
+            'wsgi.input': io.BytesIO(body)}
+
+        def start_response(status: str, _headers: typing.Any,
+                           _error: typing.Any = None) -> typing.Any:
+            statuses.append(status)
+        b''.join(self.app(environ, start_response))
+        if not statuses[0].startswith('201'):
+            sys.exit(f'The execution ended with status {statuses[0]}.')
+
+
+def count_calls(running: Service) -> float:
+    """Return the number of calls of one warm execution."""
+    body = json.dumps({'function_id': running.create_function(),
+                       'input': {'name': 'you'}}).encode()
+    for _ in range(WARM_UP_EXECUTIONS):
+        running.execute(body)
+    profile = cProfile.Profile()
+    profile.enable()
+    for _ in range(EXECUTIONS):
+        running.execute(body)
+    profile.disable()
+    statistics: typing.Any = pstats.Stats(profile)
+    calls: float = statistics.total_calls / EXECUTIONS
+    return calls
+
+
+def main() -> None:
+    """Print the number of calls; compare it with the budget."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--max', type=int, default=BUDGET,
+                        help='calls that an execution may take')
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        running = Service(pathlib.Path(directory))
+        try:
+            calls = count_calls(running)
+        finally:
+            running.engine.stop_service()
+    print(f'{calls:.0f} calls per execution, at most {arguments.max} allowed')
+    sys.exit(calls > arguments.max)
+
+
+if __name__ == '__main__':
+    main()

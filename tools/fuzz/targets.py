@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parsers of texts from outside, as functions of bytes for fuzzers.
+
+A parser either returns, or raises one of the errors that its callers expect;
+anything else is a finding.
+"""
+
+from collections.abc import Callable
+import dataclasses
+import datetime
+import io
+import socket
+import typing
+import zipfile
+
+from qinling.api import body as body_module
+from qinling.core.execution import inputs
+from qinling.core.trigger import multipart_form
+from qinling.core.trigger import payloads
+from qinling.core.trigger import schedule
+from qinling.core.trigger import signatures
+from qinling.core.trigger import texts
+from qinling.engine.workers import invoker
+from qinling import exception
+from qinling.runtimes import agent_archive
+from qinling.runtimes import agent_http
+from qinling.runtimes import agent_outcome
+from qinling.sources import npm_files
+from qinling.sources import pip_files
+from qinling import strict_json
+from qinling.web import connection
+from qinling.web import request
+
+_NOW = datetime.datetime(2030, 1, 1)
+MAX_BYTES = 1 << 20
+SECRET = 'secret-secret-secret-secret-secret'
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A parser.
+
+    :ivar seeds: valid inputs, from which a fuzzer derives others.
+    :ivar errors: errors that callers expect.
+    """
+
+    parse: Callable[[bytes], typing.Any]
+    seeds: tuple[bytes, ...]
+    errors: tuple[type[Exception], ...] = ()
+
+    def run(self, data: bytes) -> None:
+        """Parse data; raise only unexpected errors."""
+        try:
+            self.parse(data)
+        except self.errors:
+            return
+
+
+def _archive(data: bytes) -> None:
+    agent_archive.Archive(io.BytesIO(data), agent_archive.Limits(
+        1000, MAX_BYTES, None)).check_content()
+
+
+def _delivery(data: bytes) -> None:
+    head, _, body = data.partition(b'\n')
+    kind, _, query = head.decode('latin-1').partition('?')
+    delivery = payloads.Delivery(
+        'POST', {'content-type': kind}, query, lambda: body)
+    for payload in payloads.PAYLOADS.values():
+        inputs.normalise(payload(delivery))
+
+
+def _signature(data: bytes) -> None:
+    lines = data.decode('latin-1').split('\n')
+    form = lines[0]
+    if form in signatures.FORMS:
+        headers = dict(line.split(':', 1) for line in lines[1:]
+                       if ':' in line)
+        signatures.verify(form, [SECRET], headers, data, 300)
+
+
+def _agent_answer(data: bytes) -> None:
+    """Read the answer of a worker, as the engine does."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(5)
+        theirs.sendall(data[:MAX_BYTES // 16])
+        theirs.close()
+        invoker._read(ours, MAX_BYTES)
+
+
+def _agent_request(data: bytes) -> None:
+    """Read requests of an engine, as the agent does."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        server = agent_http.Server(
+            theirs, SECRET, {(b'POST', b'/x'): bytes}, str.encode, 10000)
+        theirs.sendall(data[:MAX_BYTES // 16])
+        theirs.shutdown(socket.SHUT_WR)
+        agent_http.Connection(server, ours).run()
+
+
+def _http(data: bytes) -> None:
+    """Read requests of a client, as the web server does."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        client = connection.Connection(ours, ('127.0.0.1', 1))
+        for start in range(0, len(data), 100):
+            client.feed(data[start:start + 100])
+        for received in client.requests:
+            if received.is_complete:
+                received.create_environ()
+
+
+def _multipart(data: bytes) -> None:
+    multipart_form.parse(data, 'multipart/form-data; boundary=B')
+
+
+def _archive_seed() -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('main.py', 'def main(): pass\n' * 9)
+        archive.writestr('a/b.txt', 'x')
+        archive.writestr('a/', '')
+    return stream.getvalue()
+
+
+TARGETS: dict[str, Target] = {
+    'archive': Target(_archive, (_archive_seed(),),
+                      (agent_archive.BadArchive,)),
+    'json': Target(strict_json.loads, (
+        b'{"a": [1, -2.5e3, true, null, "\\u00e9\\ud83d\\ude00"]}',
+        b'[[[[]]]]', b'12345678901234567890'), (ValueError,)),
+    'body': Target(body_module.parse_object, (b'{"a": {"b": "c"}}',),
+                   (exception.Invalid,)),
+    'multipart': Target(_multipart, (
+        b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
+        b'--B\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n'
+        b'Content-Type: text/plain; charset=latin-1\r\n\r\n\xe9\r\n--B--\r\n',
+    )),
+    'form': Target(texts.parse_urlencoded, (b'a=1&b=%C3%A9+c&d&=e',),
+                   (exception.Invalid,)),
+    'delivery': Target(_delivery, (
+        b'application/json; charset=utf-16?a=1\n{"b": 2}',
+        b'application/x-www-form-urlencoded?\na=%ff&b=\xe9',
+        b'multipart/form-data; boundary=B?\n--B--'), (exception.Invalid,)),
+    'cron': Target(lambda data: schedule.first_fire_time(
+        data.decode('latin-1')[:255], 'Europe/Berlin', _NOW), (
+            b'*/5 0-23/2 1,15 jan-DEC MON-SUN', b'@daily',
+            b'0 12 * * SAT-SUN'), (exception.Invalid,)),
+    'datetime': Target(lambda data: schedule.parse_datetime(
+        data.decode('latin-1'), _NOW), (
+            b'2031-01-31T12:00:00+01:00', b'1 Feb 2032 noon'),
+        (exception.Invalid,)),
+    'signature': Target(_signature, (
+        b'github\nx-hub-signature-256:sha256=00', b'stripe\nstripe-signature'
+        b':t=1,v1=00', b'slack\nx-slack-request-timestamp:1',
+        b'standard\nwebhook-id:1\nwebhook-timestamp:1'),
+        (exception.SignatureRefused,)),
+    'agent_answer': Target(_agent_answer, (
+        b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"status": 1}',),
+        (OSError, ValueError, RecursionError)),
+    'agent_request': Target(_agent_request, (
+        f'POST /x HTTP/1.1\r\nX-Qinling-Secret: {SECRET}\r\n'
+        'Content-Length: 2\r\n\r\n{}'.encode(),), (OSError,)),
+    'agent_frame': Target(
+        lambda data: agent_outcome.parse_result(data, 'x', 1 << 20), (
+            b'{"execution_id": "x", "status": "success", "output": 1}',)),
+    'http': Target(_http, (
+        b'POST /v1/x?a=b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n'
+        b'Cookie: a\r\n\r\n{}GET / HTTP/1.0\r\n\r\n',
+        b'PUT http://h/%C3%A9 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: '
+        b'chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nT: x\r\n\r\n'),
+        (request.HTTPError,)),
+    'requirements': Target(
+        lambda data: pip_files.read({'requirements.txt': data}), (
+            b'six==1.17.0 --hash=sha256:00 # why\nrequests[security]>=2; '
+            b'python_version > "3" \\\n', '\ufeffsix'.encode('utf-16')),
+        (exception.Invalid,)),
+    'lock': Target(
+        lambda data: npm_files.read({
+            'package.json': b'{"dependencies": {"a": "1"}}',
+            'package-lock.json': data}), (
+            b'{"lockfileVersion": 3, "packages": {"": {}, "node_modules/a": '
+            b'{"version": "1.0.0", "resolved": "https://registry.npmjs.org/'
+            b'a/-/a-1.0.0.tgz"}}}',), (exception.Invalid,)),
+    'package_json': Target(
+        lambda data: npm_files.read({
+            'package.json': data, 'package-lock.json': b'{}'}), (
+            b'{"dependencies": {"a": "^1.0.0", "b": "npm:c@2"}, '
+            b'"overrides": {"a": {"b": "1"}}}',), (exception.Invalid,)),
+}
