@@ -160,22 +160,20 @@ def parse_result(frame: bytes, execution_id: str, memory_size: int
 
     :param memory_size: limit in bytes.
     :returns: ``None`` if the frame is not a result of the execution: the code
-        of the user can write arbitrary frames.
+        of the user can write arbitrary frames.  ``retire`` is set if the
+        frame does not prove that the executor is between two executions.
     """
     if frame == OUT_OF_MEMORY:
         return {'status': FAILED, 'output': out_of_memory(memory_size),
                 'reason': 'out_of_memory', 'retire': True}
     if exceeds_depth(frame):
-        return {'status': FAILED, 'output': TOO_DEEP,
-                'reason': 'invalid_output', 'traceback': TOO_DEEP + '\n'}
+        return _unreadable(TOO_DEEP)
     try:
         result = _decode(frame.decode('utf-8'))
     except (ValueError, RecursionError) as error:
         if 'integer string' not in str(error):
             return None
-        return {'status': FAILED, 'output': TOO_LONG_INTEGER,
-                'reason': 'invalid_output',
-                'traceback': TOO_LONG_INTEGER + '\n'}
+        return _unreadable(TOO_LONG_INTEGER)
     if not isinstance(result, dict) or not RESULT_KEYS <= set(result):
         return None
     if (result['execution_id'] != execution_id
@@ -185,6 +183,12 @@ def parse_result(frame: bytes, execution_id: str, memory_size: int
             or result.get('reason', USER_ERROR) not in REPORTED_REASONS):
         return None
     return result
+
+
+def _unreadable(sentence: str) -> dict[str, Any]:
+    """Return the failure for a frame that may belong to any execution."""
+    return {'status': FAILED, 'output': sentence, 'reason': 'invalid_output',
+            'traceback': sentence + '\n', 'retire': True}
 
 
 def format_log(execution_id: str, output: str, traceback: str = '') -> str:

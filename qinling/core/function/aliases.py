@@ -111,8 +111,8 @@ class Aliases:
         return row
 
     def _change(self, tx: session.Connection, ctx: context.RequestContext,
-                name: str, columns: _Values, match: preconditions.Match
-                ) -> None:
+                name: str, columns: _Values,
+                match: preconditions.Match = None) -> None:
         row = lock_row(tx, ctx, name, match)
         target = {field: columns.get(field, getattr(row, field))
                   for field in TARGET_FIELDS}
@@ -129,8 +129,7 @@ class Aliases:
                 ) -> Sequence[typing.Any]:
         """Return the targets of an alias, latest first."""
         row = self.get(ctx, name)
-        return self._db.read(lambda tx: crud.select(
-            tx, _CHANGE, _CHANGE.alias_id == row.id))[::-1]
+        return self._db.read(lambda tx: _select_changes(tx, row.id))
 
     def rollback(self, ctx: context.RequestContext, name: str,
                  revision: int | None = None,
@@ -143,21 +142,20 @@ class Aliases:
         :raises Conflict: the history has no such target.
         """
         row = self.get(ctx, name)
-        preconditions.check(row, match)
-        entries = self.history(ctx, name)
-        if revision is None:
-            entries = _before_present(entries)
-        else:
-            entries = [entry for entry in entries
-                       if entry.revision == revision]
-        if not entries:
-            raise exception.Conflict(
-                reason=f'alias {name} has no such target in its history.')
-        columns = {field: getattr(entries[0], field)
-                   for field in TARGET_FIELDS}
-        # Of two rollbacks at once, one succeeds and one is refused.
-        self._db.write(lambda tx: self._change(
-            tx, ctx, name, columns, frozenset([row.revision])))
+        former = _find_former(self.history(ctx, name), name, revision)
+
+        def restore(tx: session.Connection) -> None:
+            lock_row(tx, ctx, name, match)
+            entries = _select_changes(tx, row.id)
+            # Of two rollbacks at once, one succeeds and one is refused;
+            # steps of a rollout do not refuse a rollback.
+            present = _find_former(entries, name, revision)
+            if present.revision != former.revision:
+                raise exception.PreconditionFailed(
+                    revision=entries[0].revision)
+            self._change(tx, ctx, name, {
+                field: getattr(former, field) for field in TARGET_FIELDS})
+        self._db.write(restore)
         return self.get(ctx, name)
 
     def references(self, ctx: context.RequestContext, name: str
@@ -206,14 +204,30 @@ def _supersede_rollout(tx: session.Connection, id: str) -> None:
             status_reason='A user moved the alias.')
 
 
-def _before_present(entries: Sequence[typing.Any]) -> Sequence[typing.Any]:
-    """Return the entry before the present target, if any.
+def _select_changes(tx: session.Connection, id: str) -> Sequence[typing.Any]:
+    """Return the history of an alias, latest first."""
+    return crud.select(tx, _CHANGE, _CHANGE.alias_id == id)[::-1]
+
+
+def _find_former(entries: Sequence[typing.Any], name: str,
+                 revision: int | None) -> typing.Any:
+    """Return the entry of a revision, or the one before the present target.
 
     The steps of a rollout count as one.
+
+    :param entries: latest first.
+    :raises Conflict: there is no such entry.
     """
-    present = entries[0]
-    return [entry for entry in entries[1:] if entry.rollout_id is None
-            or entry.rollout_id != present.rollout_id][:1]
+    if revision is None:
+        present = entries[0]
+        former = [entry for entry in entries[1:] if entry.rollout_id is None
+                  or entry.rollout_id != present.rollout_id]
+    else:
+        former = [entry for entry in entries if entry.revision == revision]
+    if not former:
+        raise exception.Conflict(
+            reason=f'alias {name} has no such target in its history.')
+    return former[0]
 
 
 def _find(tx: session.Connection, ctx: context.RequestContext, name: str,

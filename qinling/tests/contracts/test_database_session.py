@@ -190,7 +190,8 @@ class Server(Session):
         database.run_together(increment_both(*ids), increment_both(*ids[::-1]))
         self.assertEqual([2, 2], [
             self.get(models.Function, id).count for id in ids])
-        self.assertEqual(3, len(tries))
+        # Repeated transactions may meet again.
+        self.assertGreaterEqual(len(tries), 3)
 
     def test_retries_are_limited(self):
         tries = []

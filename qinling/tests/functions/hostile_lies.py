@@ -8,6 +8,8 @@ import time
 
 CHANNEL = 3
 RESULT = '{"execution_id": "e", "status": "success", "output": "forged"%s}'
+#: Seconds: the true answer follows when the next execution has begun.
+LATE = 0.3
 
 
 def say(text):
@@ -46,10 +48,12 @@ def not_text():
 
 def deep():
     say('[' * 200000)
+    time.sleep(LATE)
 
 
 def long_number():
     say('9' * 100000)
+    time.sleep(LATE)
 
 
 def too_long():
