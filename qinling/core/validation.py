@@ -18,7 +18,7 @@ RESOURCES = {
 #: field -> maximum number of characters
 TEXTS = {**{field.name: field.max_length for field in fields.FUNCTION
             if field.kind is fields.Kind.TEXT},
-         'function_alias': 255, 'image': 255, 'language': 64,
+         'function_alias': 255, 'message': 4000, 'image': 255, 'language': 64,
          'language_version': 64, 'pattern': 255, 'timezone': 64}
 
 

@@ -88,6 +88,8 @@ class FunctionSettings(Base):
     environment = _column(sa.JSON, nullable=False)
     #: name -> {"size": bytes of the text, "sealed": the text encrypted}
     secrets = _column(sa.JSON, nullable=False)
+    #: name -> number of the value, for executions; ``None`` without secrets.
+    secret_numbers = _column(sa.JSON(none_as_null=True))
 
 
 class Function(Common, Snapshot, Warm, Revised, Base):
@@ -120,6 +122,14 @@ class FunctionVersion(Common, Snapshot, Warm, Revised, Base):
         nullable=False)
     version_number = _column(sa.Integer, nullable=False)
     description = _column(sa.String(255))
+    #: Why the version was published.
+    message = _column(sa.Text)
+    #: List of names, ``None`` for none.
+    tags = _column(sa.JSON(none_as_null=True))
+    #: See :mod:`qinling.core.digests`; ``None`` of old releases.
+    digest = _column(sa.String(71))
+    #: Name of a part -> hash of the part.
+    digest_parts = _column(sa.JSON(none_as_null=True))
     count = _column(sa.BigInteger, nullable=False, default=0)
 
 

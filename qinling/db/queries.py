@@ -19,6 +19,7 @@ MAX_UNMEASURED = 1000
 _F, _V, _R = models.Function, models.FunctionVersion, models.Runtime
 _E = models.Execution
 _A, _ROUTE, _Q = models.FunctionAlias, models.AliasRoute, models.Quota
+_S = models.FunctionSettings
 
 
 def _select(*columns: typing.Any) -> sa.Select[typing.Any]:
@@ -28,8 +29,8 @@ def _select(*columns: typing.Any) -> sa.Select[typing.Any]:
     return sa.select(
         _F.project_id, _F.id, _F.trust_id, _V.version_number,
         _R.status.label('runtime_status'),
-        _Q.concurrent_executions.label('execution_quota'),
-        *snapshots, *columns)
+        _Q.concurrent_executions.label('execution_quota'), _V.digest,
+        _S.secret_numbers, *snapshots, *columns)
 
 
 def _join(statement: sa.Select[typing.Any], version: typing.Any
@@ -38,7 +39,9 @@ def _join(statement: sa.Select[typing.Any], version: typing.Any
         _V, (_V.function_id == _F.id) & (_V.version_number == version)
     ).outerjoin(
         _R, _R.id == sa.func.coalesce(_V.runtime_id, _F.runtime_id)
-    ).outerjoin(_Q, _Q.project_id == _F.project_id)
+    ).outerjoin(_Q, _Q.project_id == _F.project_id).outerjoin(
+        _S, _S.id == sa.case((_V.id.is_not(None), _V.settings_id),
+                             else_=_F.settings_id))
 
 
 _BY_ID = prepared.Prepared(_join(
@@ -101,7 +104,7 @@ class _RowCache:
 
 def _names(*additional: str) -> list[str]:
     return ['project_id', 'id', 'trust_id', 'version_number',
-            'runtime_status', 'execution_quota',
+            'runtime_status', 'execution_quota', 'digest', 'secret_numbers',
             *(f'{prefix}_{name}' for prefix in 'fv'
               for name in models.SNAPSHOT), *additional]
 
@@ -115,9 +118,10 @@ def by_id(tx: sa.Connection, function_id: str | None, version: int
     """Return a function of any project, with a version and its runtime.
 
     :returns: ``id``, ``project_id``, ``trust_id``, ``version_number``,
-        ``runtime_status``, ``execution_quota`` and the columns of a snapshot
-        twice: of the function with the prefix ``f_``, of the version with
-        ``v_``; ``None`` without such a function.
+        ``runtime_status``, ``execution_quota``, ``digest``,
+        ``secret_numbers`` and the columns of a snapshot twice: of the
+        function with the prefix ``f_``, of the version with ``v_``; ``None``
+        without such a function.
     """
     return _ROWS_BY_ID.first(tx, {'function_id': function_id,
                                   'version': version})
@@ -238,3 +242,11 @@ def count_by(tx: sa.Connection, columns: Sequence[typing.Any],
     """Return the combinations of values of columns, each with a count."""
     return tx.execute(sa.select(*columns, sa.func.count()).where(
         *conditions).group_by(*columns)).all()
+
+
+def has_item(column: typing.Any, name: str) -> typing.Any:
+    """Return the condition that a JSON list contains a text.
+
+    :param name: text that JSON does not escape.
+    """
+    return sa.cast(column, sa.Text).contains(f'"{name}"', autoescape=True)

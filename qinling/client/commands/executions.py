@@ -46,7 +46,8 @@ class Execution(base.Noun):
     detail_columns: base.Columns = (
         'reason', 'attempt', 'next_attempt_at', 'job_id', 'scheduled_at',
         'rerun_of', 'failed_id', 'started_at', 'ended_at', 'duration',
-        'queue_ms', 'import_ms', 'cold', 'memory_peak', 'trigger', 'group_id')
+        'queue_ms', 'import_ms', 'cold', 'memory_peak', 'trigger', 'group_id',
+        'digest', 'secrets')
     brief: base.Briefs = (
         base.Brief('Id', tables.show_field('id')), tables.TARGET,
         base.Brief('Status', show_status),

@@ -79,6 +79,8 @@ class ExecutionRow:
     duration: float | None = None
     import_ms: float | None = None
     memory_peak: int | None = None
+    digest: str | None = None
+    secrets: dict[str, int] | None = None
 
     @property
     def is_running(self) -> bool:

@@ -110,6 +110,7 @@ def new_row(request: records.ExecutionRequest, target: targets.Target,
         scheduled_at=request.scheduled_at, rerun_of=request.rerun_of,
         failed_id=request.failed_id, trigger=request.trigger,
         group_id=request.group_id, memory_size=target.memory_size,
+        digest=target.digest, secrets=target.secret_numbers,
         lease_until=now + datetime.timedelta(seconds=lease_seconds))
 
 

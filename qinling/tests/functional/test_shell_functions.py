@@ -229,6 +229,25 @@ class TestFunctions(shells.Case):
 
 
 class TestVersions(shells.Case):
+    def test_tags_and_digest(self):
+        row = self.shell.json(
+            'function version create', self.function, '--message', 'why',
+            '--tag', 'a', '--tag', 'b')
+        number = row['version_number']
+        self.assertEqual(('why', ['a', 'b']), (row['message'], row['tags']))
+        verified = self.shell.json('function version verify', 'greeter',
+                                   number)
+        self.assertEqual((True, row['digest']), (verified['valid'],
+                                                 verified['recomputed']))
+        listed = self.shell.json('function version list', 'greeter', '--long',
+                                 '--filter', 'tags=has:b')
+        self.assertEqual([number], [row['Version_number'] for row in listed])
+        self.assertEqual([], self.shell.json(
+            'function version update', 'greeter', number, '--no-tags')['tags'])
+        self.assertIn('Specify what to change', self.shell.fails(
+            'function version update', 'greeter', number))
+        self.shell.run('function version delete', 'greeter', number)
+
     def test_versions(self):
         run = self.shell.run
         run('function version create', 'greeter', '--description', 'first')

@@ -64,6 +64,8 @@ class Execution(types.Resource):
     duration = wsme.wsattr(float, readonly=True)
     cold = wsme.wsattr(bool, readonly=True)
     memory_peak = wsme.wsattr(int, readonly=True)
+    digest = wsme.wsattr(types.Text, readonly=True)
+    secrets = wsme.wsattr(types.AnyJson(), readonly=True)
 
 
 class ExecutionCreate(Execution):

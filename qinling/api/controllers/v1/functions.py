@@ -249,6 +249,7 @@ def create_views(environments: environment.Environments,
         views.append(types.View(
             row, trust=getattr(row, 'trust_id', None) is not None,
             environment=stored.environment if stored else {},
+            tags=getattr(row, 'tags', None) or [],
             secret_names=sorted(references),
             secret_references=[references[name]
                                for name in sorted(references)]))
