@@ -31,6 +31,9 @@ def upgrade() -> None:
         sa.Column('digest', sa.String(length=71)),
         sa.Column('secrets', sa.JSON()),
     )
+    online_ddl.add_missing_columns(
+        'functions', sa.Column('keep_versions', sa.Integer(), nullable=False,
+                               server_default='0'))
     last_id: str | None = ''
     while last_id is not None:
         last_id = number_secrets(last_id)

@@ -43,6 +43,24 @@ def resource(conf: cfg.ConfigOpts, field: str, value: typing.Any) -> int:
     return number
 
 
+def count(conf: cfg.ConfigOpts, field: fields.Field, value: typing.Any
+          ) -> int:
+    """Return a count within the limit of the operator.
+
+    :param value: an int, or decimal text from a form.
+    :raises Invalid: the value is no integer, or out of range.
+    """
+    maximum: int = conf.resource_limits[field.maximum]
+    try:
+        number = strict_json.parse_integer(value)
+    except (TypeError, ValueError):
+        number = -1
+    if not 0 <= number <= maximum:
+        raise exception.Invalid(
+            f'{field.name} must be a whole number between 0 and {maximum}.')
+    return number
+
+
 def default(conf: cfg.ConfigOpts, field: str) -> int:
     """Return the resource of a function that names none."""
     value: int = conf.resource_limits[f'default_{RESOURCES[field][0]}']

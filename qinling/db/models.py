@@ -107,6 +107,9 @@ class Function(Common, Snapshot, Warm, Revised, Base):
     #: The highest version number ever used.
     version_counter = _column(sa.Integer, nullable=False, default=0)
     trust_id = _column(sa.String(80))
+    #: Newest versions to keep, 0 for all.
+    keep_versions = _column(sa.Integer, nullable=False, default=0,
+                            server_default='0')
 
 
 class FunctionVersion(Common, Snapshot, Warm, Revised, Base):

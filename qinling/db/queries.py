@@ -192,6 +192,19 @@ def unmeasured_packages(tx: sa.Connection) -> Sequence[typing.Any]:
         for user in users)).limit(MAX_UNMEASURED)).all()
 
 
+def functions_with_old_versions(tx: sa.Connection, after: str, limit: int
+                                ) -> Sequence[str]:
+    """Return ids of functions with more versions than ``keep_versions``.
+
+    :param after: ids up to the value are left out.
+    """
+    return tx.execute(sa.select(_F.id).join(_V, _V.function_id == _F.id).where(
+        _F.keep_versions > 0, _F.id > after
+    ).group_by(_F.id, _F.keep_versions).having(
+        sa.func.count() > _F.keep_versions
+    ).order_by(_F.id).limit(limit)).scalars().all()
+
+
 def delete_unused_settings(tx: sa.Connection, ids: Iterable[str]) -> None:
     """Delete environments that no function or version refers to."""
     table = models.FunctionSettings

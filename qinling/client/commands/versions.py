@@ -86,6 +86,13 @@ class Create(Version, base.Show):
         row = self.resources.create(
             self.find_function(args), args.description,
             message=args.message, tags=args.tags)
+        # Older servers keep all versions.
+        retention = row.get('retention') or {'deleted': [], 'in_use': []}
+        for number in retention['deleted']:
+            self.note(f'Deleted version {number}.')
+        for version in retention['in_use']:
+            self.note(f'Kept version {version["version_number"]}: '
+                      f'{version["reason"]}')
         self.next_step = (
             f'function alias create NAME --function {args.function} '
             f'--function-version {row["version_number"]}')

@@ -11,7 +11,7 @@ from oslo_config import cfg
 from qinling import context
 from qinling.core import digests
 from qinling.core import engine_client
-from qinling.core.function import environment
+from qinling.core.function import retention
 from qinling.core.function import scaling
 from qinling.core.function import seals
 from qinling.core.function import tags as tags_module
@@ -69,12 +69,23 @@ class Versions:
         self._backends = backends
         self._quotas = quotas
         self._seals = seals.Seals(conf, db, backends)
+        self._retention = retention.VersionRetention(
+            db, engine, backends.packages)
 
     def create(self, ctx: context.RequestContext, function_id: str,
                values: _Values | None = None) -> typing.Any:
+        """Publish the latest code; see :meth:`publish`."""
+        return self.publish(ctx, function_id, values)[0]
+
+    def publish(self, ctx: context.RequestContext, function_id: str,
+                values: _Values | None = None
+                ) -> tuple[typing.Any, retention.Retention]:
         """Publish the latest code as a version.
 
+        Delete old versions, if the function does not keep all.
+
         :param values: optional ``description``, ``message`` and ``tags``.
+        :returns: the version, and the fate of old versions.
         :raises FunctionVersionLimit: the function has too many versions.
         :raises Conflict: another request changed the code meanwhile.
         """
@@ -87,22 +98,20 @@ class Versions:
                        f'{function_id} is of source {row.code["source"]}.')
         draft = _Draft(row.package, self._seals.hash_code(row), columns)
         guard = self._quotas.guard(ctx.project_id, versions=1)
-        number = self._db.write(lambda tx: self._insert(
+        number, result = self._db.write(lambda tx: self._insert(
             tx, ctx, function_id, draft, guard))
-        return self.get(ctx, function_id, number)
+        self._retention.clean_up(function_id, result)
+        return self.get(ctx, function_id, number), result
 
     def _insert(self, tx: session.Connection, ctx: context.RequestContext,
-                function_id: str, draft: '_Draft',
-                guard: quotas_module.Guard) -> int:
+                function_id: str, draft: '_Draft', guard: quotas_module.Guard
+                ) -> tuple[int, retention.Retention]:
         guard(tx)
         row = _get_function(tx, ctx, function_id, lock=True)
         if row.package != draft.package:
             raise exception.Conflict(
                 reason=f'function {row.id} was changed by another request; '
                        'try again.')
-        limit = self._conf.resource_limits.max_versions
-        if crud.count(tx, _MODEL, _MODEL.function_id == row.id) >= limit:
-            raise exception.FunctionVersionLimit(id=row.id, limit=limit)
         number: int = row.version_counter + 1
         crud.update(tx, _FUNCTION, row.id, {
             'version_counter': number, 'latest_version': number})
@@ -112,7 +121,11 @@ class Versions:
             project_id=row.project_id, digest_parts=parts,
             digest=digests.combine(parts), **draft.columns,
             **{name: getattr(row, name) for name in models.SNAPSHOT})
-        return number
+        result = retention.prune(tx, row)
+        limit = self._conf.resource_limits.max_versions
+        if crud.count(tx, _MODEL, _MODEL.function_id == row.id) > limit:
+            raise exception.FunctionVersionLimit(id=row.id, limit=limit)
+        return number, result
 
     def get(self, ctx: context.RequestContext, function_id: str, number: int
             ) -> typing.Any:
@@ -199,13 +212,11 @@ class Versions:
             raise exception.FunctionVersionInUse(
                 id=function_id, version=number,
                 blockers=targets.describe_references(references))
-        crud.delete(tx, _MODEL, row.id)
-        environment.drop(tx, row.settings_id)
+        package = retention.delete_row(tx, row)
         crud.update(tx, _FUNCTION, function_id, {
             'latest_version': crud.max_value(
                 tx, _MODEL.version_number,
                 _MODEL.function_id == function_id) or 0})
-        package: str | None = row.package
         return package
 
     def references(self, ctx: context.RequestContext, function_id: str,

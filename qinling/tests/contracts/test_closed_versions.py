@@ -80,6 +80,23 @@ class ClosedVersions:
             self.assertEqual([], self.versions.verify(
                 self.ctx, self.function.id, row.version_number).parts)
 
+    def test_retention_respects_concurrent_users(self):
+        self.core.services.functions.update(
+            self.ctx, self.function.id, {'keep_versions': 1}, None)
+        first = self.publish()
+        for number in range(8):
+            values = {'name': f'a{number}', 'function_id': self.function.id,
+                      'function_version': first.version_number + number}
+            pointed, published = test_versions.run_concurrently(
+                2, lambda place: self.publish() if place else (
+                    self.core.services.aliases.create(self.ctx, values)))
+            self.assertNotIsInstance(published, Exception)
+            exists = self.core.db.read(lambda tx: crud.exists(
+                tx, models.FunctionVersion,
+                models.FunctionVersion.version_number
+                == values['function_version']))
+            self.assertEqual(exists, not isinstance(pointed, Exception))
+
 
 class SecretNumbersUpgrade:
     """Test of the upgrade of environments with secrets."""

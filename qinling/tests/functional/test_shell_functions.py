@@ -229,24 +229,6 @@ class TestFunctions(shells.Case):
 
 
 class TestVersions(shells.Case):
-    def test_tags_and_digest(self):
-        self.shell.run('function create', '--name', 'tagged', '--runtime',
-                       'python3', '--file', 'main.py')
-        row = self.shell.json(
-            'function version create', 'tagged', '--message', 'why',
-            '--tag', 'a', '--tag', 'b')
-        self.assertEqual(('why', ['a', 'b']), (row['message'], row['tags']))
-        verified = self.shell.json('function version verify', 'tagged', 1)
-        self.assertEqual((True, row['digest']), (verified['valid'],
-                                                 verified['recomputed']))
-        listed = self.shell.json('function version list', 'tagged', '--long',
-                                 '--filter', 'tags=has:b')
-        self.assertEqual([1], [row['Version_number'] for row in listed])
-        self.assertEqual([], self.shell.json(
-            'function version update', 'tagged', 1, '--no-tags')['tags'])
-        self.assertIn('Specify what to change', self.shell.fails(
-            'function version update', 'tagged', 1))
-
     def test_versions(self):
         run = self.shell.run
         run('function version create', 'greeter', '--description', 'first')

@@ -6,6 +6,7 @@ import typing
 
 import wsme
 
+from qinling.api import audit
 from qinling.api.controllers.v1 import functions
 from qinling.api import etag
 from qinling.api import listing
@@ -20,13 +21,28 @@ LIST_PATH = functions.ITEM_PATH + '/versions'
 ITEM_PATH = LIST_PATH + '/{version}'
 SORTABLE = ('version_number', 'created_at', 'updated_at', 'id')
 #: Fields of a function that no version freezes.
-UNVERSIONED = ('name', 'description', 'trust')
+UNVERSIONED = ('name', 'description', 'trust', 'keep_versions')
+
+
+class UsedVersion(types.Type):
+    """Old version that something uses."""
+
+    version_number = int
+    reason = types.Text
+
+
+class Retention(types.Type):
+    """Fate of the old versions of a function."""
+
+    deleted = [int]
+    in_use = [UsedVersion]
 
 
 class Version(types.Resource):
     """Immutable snapshot of a function.
 
-    Only ``description`` and ``tags`` may change.
+    Only ``description`` and ``tags`` may change.  The answer to the
+    publication has ``retention``.
     """
 
     function_id = wsme.wsattr(types.Text, readonly=True)
@@ -46,6 +62,7 @@ class Version(types.Resource):
     secret_references = wsme.wsattr([functions.SecretReference],
                                     readonly=True)
     min_workers = wsme.wsattr(int, readonly=True)
+    retention = wsme.wsattr(Retention, readonly=True)
 
 
 class VersionCreate(Version):
@@ -117,8 +134,11 @@ class Controller:
            optional_body=True)
     def create(self, req: pecan_patches.Request, id: str,
                body: VersionCreate) -> types.View:
-        return self._view(self._core.create(
-            req.ctx, id, types.get_fields(body)))
+        row, retention = self._core.publish(
+            req.ctx, id, types.get_fields(body))
+        audit.add_deletions(req.environ, 'function_version', [
+            f'{req.path}/{number}' for number in retention.deleted])
+        return types.View(self._view(row), retention=retention)
 
     @route('GET', LIST_PATH, policy='function_version:get_all',
            result=Versions, query=dict(listing.PAGE,

@@ -42,7 +42,7 @@ WRITABLE = {
 COMPUTED = {models.Function: {'trust', 'environment', 'secret_names',
                               'secret_references'},
             models.FunctionVersion: {'environment', 'secret_names',
-                                     'secret_references'},
+                                     'secret_references', 'retention'},
             models.Execution: {'cold', 'ended_at', 'queue_ms'},
             models.Rollout: {'alias', 'function_version', 'step_executions',
                              'errors', 'latency'}}

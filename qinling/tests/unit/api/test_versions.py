@@ -96,6 +96,22 @@ class TestVersions(base.BaseTestCase):
         self.fault(400, 'sort_key', 'GET', '?sort_key=cpu')
         self.fault(400, 'Unknown argument: "status"', 'GET', '?status=x')
 
+    def test_retention(self):
+        self.api.request('PUT', f'/v1/functions/{self.function}', {
+            'keep_versions': 1})
+        row = self.call('POST', status=201)
+        self.assertEqual({'deleted': [], 'in_use': []}, row['retention'])
+        self.api.services.aliases.create(fixtures.caller(), {
+            'name': 'a', 'function_id': self.function,
+            'function_version': 1})
+        for _ in range(2):
+            row = self.call('POST', status=201)
+        self.assertEqual(
+            {'deleted': [2],
+             'in_use': [{'version_number': 1, 'reason': 'alias a'}]},
+            row['retention'])
+        self.assertNotIn('retention', self.call('GET', '/3'))
+
     def test_message_and_tags(self):
         row = self.call('POST', '', {'message': 'why', 'tags': [
             'b', '1.0']}, 201)
