@@ -28,12 +28,16 @@ def upgrade() -> None:
     )
     online_ddl.add_missing_columns(
         'executions',
+        sa.Column('version_chosen', sa.Boolean()),
         sa.Column('digest', sa.String(length=71)),
         sa.Column('secrets', sa.JSON()),
     )
     online_ddl.add_missing_columns(
         'functions', sa.Column('keep_versions', sa.Integer(), nullable=False,
                                server_default='0'))
+    online_ddl.add_missing_columns(
+        'webhooks', sa.Column('previews', sa.Boolean(), nullable=False,
+                              server_default='0'))
     last_id: str | None = ''
     while last_id is not None:
         last_id = number_secrets(last_id)

@@ -91,6 +91,7 @@ def resolve(tx: session.Connection, ctx: context.RequestContext,
     An alias takes precedence over a function, and is looked up in the project
     of the caller only.
 
+    :param version: replaces the choice of an alias, unless 0.
     :param key: routing key, which chooses a version of a weighted alias.
     :raises FunctionAliasNotFound, FunctionNotFound,
         FunctionVersionNotFound: the reference has no target.
@@ -99,7 +100,13 @@ def resolve(tx: session.Connection, ctx: context.RequestContext,
         row = queries.by_alias(tx, ctx.project_id, alias, routing_point(key))
         if row is None:
             raise exception.FunctionAliasNotFound(name=alias)
-        version = row.routed_version
+        if version:
+            function_id = row.id
+            row = queries.by_id(tx, function_id, version)
+            if row is None:
+                raise exception.FunctionNotFound(id=function_id)
+        else:
+            version = row.routed_version
     else:
         row = queries.by_id(tx, function_id, version)
         if row is None or not (ctx.sees_all

@@ -250,6 +250,9 @@ class Webhook(Common, Revised, Base):
     secret = _column(sa.Text)
     previous_secret = _column(sa.Text)
     previous_until = _column(Time)
+    #: Whether the URL has variants for versions and aliases.
+    previews = _column(sa.Boolean, nullable=False, default=False,
+                       server_default='0')
     #: Number of rejected deliveries.
     refused = _column(sa.BigInteger, nullable=False, default=0,
                       server_default='0')
