@@ -19,6 +19,8 @@ def add_version(values: dict[str, typing.Any], text: str
                 ) -> dict[str, typing.Any]:
     """Return the fields of a request with the version of the header.
 
+    The version is for the alias, if any, which overrides the function.
+
     :raises Invalid: header and body differ.
     """
     number = types.parse_version(text)
@@ -26,7 +28,10 @@ def add_version(values: dict[str, typing.Any], text: str
         raise exception.Invalid(
             'X-Qinling-Version and function_version differ; send one of '
             'them.')
-    return {**values, 'function_version': number}
+    values = {**values, 'function_version': number}
+    if 'function_alias' in values:
+        values.pop('function_id', None)
+    return values
 
 
 def check_rule(ctx: context.RequestContext) -> None:

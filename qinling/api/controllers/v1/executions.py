@@ -221,7 +221,8 @@ def _create_request(ctx: context.RequestContext,
     validation.text('function_alias', values.get('function_alias'))
     validation.text('description', values.get('description'))
     version = values.get('function_version', 0)
-    chosen_version = version if 'function_alias' in values else 0
+    # Beside both, the version belongs to the function, which is ignored.
+    chosen_version = 0 if 'function_id' in values else version
     if chosen_version:
         version_choice.check_rule(ctx)
     return records.ExecutionRequest(

@@ -46,6 +46,12 @@ class TestExecutions(ChoiceTest):
         self.check(self.run_alias(1), 1)
         for version in (0, None):
             self.check(self.run_alias(version), 1, False)
+        # The version of an ignored function is no choice.
+        body = {'function_alias': 'prod', 'function_version': 2,
+                'function_id': self.function}
+        self.check(self.call('POST', ALL, body, 201), 1, False)
+        self.check(self.call('POST', ALL, body, 201,
+                             X_Qinling_Version='2'), 2)
 
     def test_header(self):
         self.check(self.run_alias(X_Qinling_Version='2'), 2)
