@@ -75,7 +75,11 @@ class TestClosedVersions(shells.Case):
                                   ('/aliases/preview', 1)):
             self.assertEqual((200, expected), self.client.call(
                 'POST', f'{path}{variant}/invoke'))
+        for words, expected in ((('--function-version', 2), '2'),
+                                (('--alias', 'preview'), '1')):
+            self.assertEqual(expected, self.shell.value(
+                'output', 'webhook invoke', 'preview', *words))
         self.assertEqual([], self.shell.json(
             'webhook update', 'preview', '--no-previews')['preview_urls'])
-        self.assertEqual(404, self.client.call(
-            'POST', f'{path}/versions/2/invoke')[0])
+        self.assertIn('Webhook not found', self.shell.fails(
+            'webhook invoke', 'preview', '--function-version', 2))
