@@ -8,6 +8,7 @@ import typing
 from oslo_config import cfg
 
 from qinling.core import engine_client
+from qinling.core.execution import budgets
 from qinling.core.execution import dispatch
 from qinling.core.execution import executions
 from qinling.core.execution import statistics
@@ -64,6 +65,7 @@ class Services:
     environments: environment.Environments
     builds: builds.Builds
     statistics: statistics.StatisticsReader
+    budgets: budgets.Budgets
 
     def close(self) -> None:
         """Write buffered counters after the last request."""
@@ -144,4 +146,5 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
         environments=backends.environments,
         builds=builds.Builds(db, engine),
         statistics=statistics.StatisticsReader(
-            db, functions_core, versions_core, aliases_core))
+            conf, db, functions_core, versions_core, aliases_core),
+        budgets=budgets.Budgets(conf, db))

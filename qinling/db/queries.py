@@ -19,6 +19,9 @@ MAX_UNMEASURED = 1000
 _F, _V, _R = models.Function, models.FunctionVersion, models.Runtime
 _E = models.Execution
 _A, _ROUTE, _Q = models.FunctionAlias, models.AliasRoute, models.Quota
+_B = models.Budget
+#: Limit of executions in a project whose budget is used up.
+BUDGET_IS_USED_UP = -2
 
 
 def _select(*columns: typing.Any) -> sa.Select[typing.Any]:
@@ -28,7 +31,8 @@ def _select(*columns: typing.Any) -> sa.Select[typing.Any]:
     return sa.select(
         _F.project_id, _F.id, _F.trust_id, _V.version_number,
         _R.status.label('runtime_status'),
-        _Q.concurrent_executions.label('execution_quota'),
+        sa.case((_B.project_id.is_not(None), BUDGET_IS_USED_UP),
+                else_=_Q.concurrent_executions).label('execution_quota'),
         *snapshots, *columns)
 
 
@@ -38,7 +42,10 @@ def _join(statement: sa.Select[typing.Any], version: typing.Any
         _V, (_V.function_id == _F.id) & (_V.version_number == version)
     ).outerjoin(
         _R, _R.id == sa.func.coalesce(_V.runtime_id, _F.runtime_id)
-    ).outerjoin(_Q, _Q.project_id == _F.project_id)
+    ).outerjoin(_Q, _Q.project_id == _F.project_id).outerjoin(
+        _B, (_B.project_id == _F.project_id)
+        & (_B.level == states.BudgetLevel.EXCEEDED.value)
+        & (_B.on_exceeded == states.OnExceeded.REFUSE.value))
 
 
 _BY_ID = prepared.Prepared(_join(
@@ -231,6 +238,16 @@ def statistics(tx: sa.Connection, key: typing.Any, *conditions: typing.Any
         table.max_duration, table.duration_sketch, sa.case(
             (sa.cast(table.failures, sa.Text) != '{}', table.failures)
         ).label('failures')).where(*conditions)).all()
+
+
+def sum_statistics(tx: sa.Connection, *conditions: typing.Any
+                   ) -> tuple[int, float]:
+    """Return the number and the GB-seconds of executions."""
+    table = models.ExecutionStatistics
+    count, gb_seconds = tx.execute(sa.select(
+        sa.func.sum(table.count), sa.func.sum(table.gb_seconds)
+    ).where(*conditions)).one()
+    return int(count or 0), float(gb_seconds or 0)
 
 
 def count_by(tx: sa.Connection, columns: Sequence[typing.Any],

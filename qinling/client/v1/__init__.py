@@ -12,6 +12,7 @@ import typing
 from qinling.client import exceptions
 from qinling.client import http
 from qinling.client.v1 import aliases
+from qinling.client.v1 import budgets
 from qinling.client.v1 import executions
 from qinling.client.v1 import functions
 from qinling.client.v1 import jobs
@@ -57,6 +58,7 @@ class Client:
         self.jobs = jobs.Jobs(transport)
         self.webhooks = webhooks.Webhooks(transport)
         self.quotas = quotas.Quotas(transport)
+        self.budgets = budgets.Budgets(transport)
         self.stats = stats.Stats(transport)
 
 

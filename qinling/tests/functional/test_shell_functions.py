@@ -342,6 +342,15 @@ class TestQuotas(shells.Case):
         self.assertEqual({-1}, set(limits(self.shell.json(
             'function quota show')).values()))
 
+    def test_budgets(self):
+        """Check the answers of a server without prices."""
+        self.assertIn('Executions have no price', self.shell.fails(
+            'function budget set', 'default', '--amount', 5))
+        for words in (['function budget show'],
+                      ['function budget delete', 'default']):
+            self.assertIn('Project default has no budget',
+                          self.shell.fails(*words))
+
 
 class TestBuilds(shells.Case):
     """Tests of builds without a package index."""
