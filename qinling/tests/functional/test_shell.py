@@ -11,10 +11,12 @@ from qinling.tests.functional import terminal
 from qinling.tests.functional import test_rollouts
 from qinling.tests.functional import test_shell_executions
 from qinling.tests.functional import test_shell_functions
+from qinling.tests.functional import test_shell_questions
 
 GROUP = 'openstack.function_engine.v1'
 #: Where the tests of the commands are.
-MODULES = (test_rollouts, test_shell_executions, test_shell_functions)
+MODULES = (test_rollouts, test_shell_executions, test_shell_functions,
+           test_shell_questions)
 
 
 class TestAll(shells.Case):

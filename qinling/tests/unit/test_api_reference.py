@@ -69,6 +69,9 @@ class TestSamples(base.BaseTestCase):
     def test_budgets(self):
         self.run_page(PAGES['budgets.rst'], cost={'gb_second_price': 1})
 
+    def test_explanations(self):
+        self.run_page(PAGES['explanations.rst'])
+
     def test_runtimes(self):
         self.run_page(PAGES['runtimes.rst'])
 
@@ -296,7 +299,10 @@ class TestDeclarations(base.BaseTestCase):
         for route in list_routes():
             table = reference.parse_tables(operation_text(route)).get(
                 'Request', [])
-            if route.route.body is not None:
+            if route.route.path.endswith('/explain'):
+                # The request is that of the explained operation.
+                attributes = {}
+            elif route.route.body is not None:
                 attributes = {
                     attribute.name: kind_names(attribute.datatype)
                     for attribute in wtypes.list_attributes(route.route.body)

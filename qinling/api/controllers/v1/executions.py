@@ -142,7 +142,7 @@ class Controller:
     def create(self, req: pecan_patches.Request, body: ExecutionCreate
                ) -> typing.Any:
         return create_view(self._triggers.fire(
-            req.ctx, _create_request(types.get_fields(body)),
+            req.ctx, create_request(types.get_fields(body)),
             req.idempotent))
 
     @route('POST', LIST_PATH + '/batch', policy='execution:create_batch',
@@ -199,8 +199,8 @@ class Controller:
         self._core.delete(req.ctx, id)
 
 
-def _create_request(values: Mapping[str, typing.Any]
-                    ) -> records.ExecutionRequest:
+def create_request(values: Mapping[str, typing.Any]
+                   ) -> records.ExecutionRequest:
     """Return the request for core.
 
     :raises Invalid: a field is not valid.
@@ -245,7 +245,7 @@ def _parse_batch_item(item: typing.Any) -> batches.Request:
         if values.get('sync'):
             raise exception.Invalid(
                 'An execution of a batch cannot be synchronous; omit sync.')
-        return _create_request({**values, 'sync': False})
+        return create_request({**values, 'sync': False})
     except exception.QinlingError as e:
         return e
     except wsme.exc.ClientSideError as e:
