@@ -16,13 +16,19 @@ PROJECT = options.Argument('project_id', metavar='PROJECT_ID',
 
 def show_amount(row: base.Row, _lookup: names.Names) -> str:
     """Return the budget of a month with the currency."""
-    return f'{row["amount"]:.2f} {row["currency"]}'
+    return _format(row, 'amount')
 
 
 def show_spent(row: base.Row, _lookup: names.Names) -> str:
     """Return the costs of the month and their share of the budget."""
-    share = row['spent'] / row['amount']
-    return f'{row["spent"]:.2f} {row["currency"]} ({share:.0%})'
+    text = _format(row, 'spent')
+    if row.get('amount'):
+        text += f' ({row["spent"] / row["amount"]:.0%})'
+    return text
+
+
+def _format(row: base.Row, field: str) -> str:
+    return f'{row.get(field) or 0:.2f} {row.get("currency") or ""}'
 
 
 class Budget(base.Addressed):

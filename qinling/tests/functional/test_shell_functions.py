@@ -341,3 +341,32 @@ class TestQuotas(shells.Case):
         self.shell.run('function quota delete', 'default')
         self.assertEqual({-1}, set(limits(self.shell.json(
             'function quota show')).values()))
+
+
+class TestBuilds(shells.Case):
+    """Tests of builds without a package index."""
+
+    @staticmethod
+    def make_server():
+        return servers.Standalone(build={
+            'index_url': 'http://127.0.0.1:1/simple',
+            'pip_options': '--retries=0'})
+
+    def test_builds(self):
+        (self.directory / 'requirements.txt').write_text('missing\n')
+        self.shell.run('function create', '--name', 'needing', '--runtime',
+                       'python3', '--file', 'main.py', 'requirements.txt')
+        self.shell.run('function version create', 'needing')
+
+        def failed():
+            row = self.shell.json('function build show', 'needing')
+            return row['status'] == 'failed' and row
+        row = servers.wait_for(failed, 'the build')
+        self.assertEqual('pip', row['kind'])
+        self.assertIn('No matching distribution', self.shell.run(
+            'function build log show', 'needing', '--function-version', 1))
+        self.assertIn('accepted', self.shell.run(
+            'function build create', 'needing'))
+        servers.wait_for(failed, 'another build', 60)
+        self.assertIn('has no dependencies', self.shell.fails(
+            'function build show', 'greeter'))
