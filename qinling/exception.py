@@ -105,6 +105,16 @@ class QuotaExceeded(Forbidden):
                'for more.')
 
 
+class BudgetExceeded(QuotaExceeded):
+    msg_fmt = ('The budget of the project is used up, so further executions '
+               'are refused until the next month (UTC). Ask an operator to '
+               'raise the budget.')
+
+
+class BudgetNotFound(NotFound):
+    msg_fmt = 'Project {id} has no budget.'
+
+
 class StorageQuotaExceeded(TooLarge):
     msg_fmt = QuotaExceeded.msg_fmt
 

@@ -149,6 +149,25 @@ class VersionState(str, enum.Enum):
     DRAINED = 'drained'
 
 
+class BudgetLevel(enum.IntEnum):
+    """How much of its budget a project has spent in a month."""
+
+    OK = 0
+    #: The share that causes a warning is reached.
+    WARNING = 1
+    #: The budget is used up.
+    EXCEEDED = 2
+
+
+class OnExceeded(str, enum.Enum):
+    """What happens to further executions when a budget is used up."""
+
+    #: They run.
+    WARN = 'warn'
+    #: They are refused until the next month.
+    REFUSE = 'refuse'
+
+
 class Misfire(str, enum.Enum):
     """Policy of a job for fire times that passed without an engine."""
 

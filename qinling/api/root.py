@@ -11,7 +11,9 @@ import webob
 import webob.exc
 
 from qinling.api.controllers.v1 import aliases
+from qinling.api.controllers.v1 import budgets
 from qinling.api.controllers.v1 import executions
+from qinling.api.controllers.v1 import explanations
 from qinling.api.controllers.v1 import functions
 from qinling.api.controllers.v1 import jobs
 from qinling.api.controllers.v1 import quotas
@@ -28,6 +30,7 @@ from qinling.core import services as services_module
 NOUNS = (runtimes.Controller, functions.Controller, versions.Controller,
          aliases.Controller, rollouts.Controller, executions.Controller,
          jobs.Controller, webhooks.Controller, quotas.Controller,
+         budgets.Controller, explanations.Controller,
          statistics.Controller)
 
 #: Method of a controller with the attributes of :mod:`qinling.api.route`.

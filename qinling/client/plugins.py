@@ -45,7 +45,8 @@ class CommandManager(commandmanager.CommandManager):
     """Finder of the commands of Qinling."""
 
     #: Nouns that the shell accepts without the word "function".
-    SHORT = ('alias', 'build', 'execution', 'invoke', 'logs', 'quota',
+    SHORT = ('alias', 'apply', 'budget', 'build', 'describe', 'diff',
+             'execution', 'export', 'invoke', 'logs', 'quota', 'rollout',
              'stats', 'version', 'worker')
 
     def load_commands(self, namespace: str) -> None:

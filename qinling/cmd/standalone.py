@@ -10,6 +10,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from qinling.api import app
+from qinling.cmd import backup
 from qinling.cmd import process
 from qinling.cmd import state_directory
 from qinling.core import services
@@ -51,11 +52,15 @@ OPTS = [
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT; or write or restore a backup."""
+    if backup.is_wanted():
+        backup.main(sys.argv[1:], _default_state_dir())
+        return
     stop = process.create_stop_event()
     conf = process.configure(
         sys.argv[1:], 'qinling-standalone',
-        'Qinling on one machine: API, engine and workers.', OPTS)
+        'Qinling on one machine: API, engine and workers. The commands '
+        '"backup FILE" and "restore FILE" write and restore the state.', OPTS)
     state = pathlib.Path(conf.state_dir).absolute()
     lock = state_directory.prepare(state)
     database = state / state_directory.DATABASE

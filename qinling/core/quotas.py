@@ -157,6 +157,12 @@ def count_allowed_executions(tx: session.Connection, conf: cfg.ConfigOpts,
 
 
 def _execution_limit(defaults: typing.Any, target: targets.Target) -> int:
+    """Return the limit of the executions of a project.
+
+    :raises BudgetExceeded: the budget refuses executions.
+    """
+    if target.execution_quota == queries.BUDGET_IS_USED_UP:
+        raise exception.BudgetExceeded()
     limit: int = (defaults[EXECUTIONS] if target.execution_quota is None
                   else target.execution_quota)
     return limit

@@ -8,9 +8,11 @@ import typing
 from oslo_config import cfg
 
 from qinling.core import engine_client
+from qinling.core.execution import budgets
 from qinling.core.execution import dispatch
 from qinling.core.execution import executions
 from qinling.core.execution import statistics
+from qinling.core import explain
 from qinling.core.function import aliases
 from qinling.core.function import builds
 from qinling.core.function import diffs
@@ -64,6 +66,8 @@ class Services:
     environments: environment.Environments
     builds: builds.Builds
     statistics: statistics.StatisticsReader
+    budgets: budgets.Budgets
+    explainer: explain.Explainer
 
     def close(self) -> None:
         """Write buffered counters after the last request."""
@@ -123,14 +127,15 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
     functions_core = functions.Functions(conf, db, engine, backends, limits)
     versions_core = versions.Versions(conf, db, engine, backends, limits)
     aliases_core = aliases.Aliases(db)
+    differences = diffs.Differences(
+        conf, functions_core, versions_core, backends.environments)
     return Services(
         conf=conf,
         runtimes=runtimes.Runtimes(db, engine),
         functions=functions_core,
         workers=scaling.WorkerScaling(db, engine, backends.sources),
         versions=versions_core,
-        differences=diffs.Differences(
-            conf, functions_core, versions_core, backends.environments),
+        differences=differences,
         aliases=aliases_core,
         rollouts=rollouts.Rollouts(db, aliases_core),
         executions=existing,
@@ -144,4 +149,6 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
         environments=backends.environments,
         builds=builds.Builds(db, engine),
         statistics=statistics.StatisticsReader(
-            db, functions_core, versions_core, aliases_core))
+            conf, db, functions_core, versions_core, aliases_core),
+        budgets=budgets.Budgets(conf, db),
+        explainer=explain.Explainer(conf, db, backends, differences))

@@ -19,7 +19,8 @@ RESOURCES = {
 TEXTS = {**{field.name: field.max_length for field in fields.FUNCTION
             if field.kind is fields.Kind.TEXT},
          'function_alias': 255, 'message': 4000, 'image': 255, 'language': 64,
-         'language_version': 64, 'pattern': 255, 'timezone': 64}
+         'language_version': 64, 'pattern': 255, 'timezone': 64,
+         'warning_url': 2048}
 
 
 def resource(conf: cfg.ConfigOpts, field: str, value: typing.Any) -> int:

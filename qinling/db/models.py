@@ -8,6 +8,7 @@ changes of a row, so that writers can name a known state.
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from qinling.db import budget_table
 from qinling.db import columns
 from qinling.db import execution_table
 from qinling.db import rollout_table
@@ -21,6 +22,7 @@ Execution = execution_table.Execution
 ExecutionStatistics = statistics_table.ExecutionStatistics
 StatisticsProgress = statistics_table.StatisticsProgress
 Rollout = rollout_table.Rollout
+Budget = budget_table.Budget
 ALL_VERSIONS = statistics_table.ALL_VERSIONS
 ALL_FUNCTIONS = statistics_table.ALL_FUNCTIONS
 now, new_id = columns.now, columns.new_id

@@ -19,7 +19,9 @@ MAX_UNMEASURED = 1000
 _F, _V, _R = models.Function, models.FunctionVersion, models.Runtime
 _E = models.Execution
 _A, _ROUTE, _Q = models.FunctionAlias, models.AliasRoute, models.Quota
-_S = models.FunctionSettings
+_S, _B = models.FunctionSettings, models.Budget
+#: Limit of executions in a project whose budget is used up.
+BUDGET_IS_USED_UP = -2
 
 
 def _select(*columns: typing.Any) -> sa.Select[typing.Any]:
@@ -29,8 +31,9 @@ def _select(*columns: typing.Any) -> sa.Select[typing.Any]:
     return sa.select(
         _F.project_id, _F.id, _F.trust_id, _V.version_number,
         _R.status.label('runtime_status'),
-        _Q.concurrent_executions.label('execution_quota'), _V.digest,
-        _S.secret_numbers, *snapshots, *columns)
+        sa.case((_B.project_id.is_not(None), BUDGET_IS_USED_UP),
+                else_=_Q.concurrent_executions).label('execution_quota'),
+        _V.digest, _S.secret_numbers, *snapshots, *columns)
 
 
 def _join(statement: sa.Select[typing.Any], version: typing.Any
@@ -41,7 +44,11 @@ def _join(statement: sa.Select[typing.Any], version: typing.Any
         _R, _R.id == sa.func.coalesce(_V.runtime_id, _F.runtime_id)
     ).outerjoin(_Q, _Q.project_id == _F.project_id).outerjoin(
         _S, _S.id == sa.case((_V.id.is_not(None), _V.settings_id),
-                             else_=_F.settings_id))
+                             else_=_F.settings_id)
+    ).outerjoin(
+        _B, (_B.project_id == _F.project_id)
+        & (_B.level == states.BudgetLevel.EXCEEDED.value)
+        & (_B.on_exceeded == states.OnExceeded.REFUSE.value))
 
 
 _BY_ID = prepared.Prepared(_join(
@@ -248,6 +255,16 @@ def statistics(tx: sa.Connection, key: typing.Any, *conditions: typing.Any
         table.max_duration, table.duration_sketch, sa.case(
             (sa.cast(table.failures, sa.Text) != '{}', table.failures)
         ).label('failures')).where(*conditions)).all()
+
+
+def sum_statistics(tx: sa.Connection, *conditions: typing.Any
+                   ) -> tuple[int, float]:
+    """Return the number and the GB-seconds of executions."""
+    table = models.ExecutionStatistics
+    count, gb_seconds = tx.execute(sa.select(
+        sa.func.sum(table.count), sa.func.sum(table.gb_seconds)
+    ).where(*conditions)).one()
+    return int(count or 0), float(gb_seconds or 0)
 
 
 def count_by(tx: sa.Connection, columns: Sequence[typing.Any],

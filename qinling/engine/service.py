@@ -18,7 +18,6 @@ from oslo_log import log
 
 from qinling import context
 from qinling.core.execution import records
-from qinling.core.rollout import turns
 from qinling.core import services
 from qinling.core import targets
 from qinling.db import engines
@@ -29,6 +28,7 @@ from qinling.engine.periodic import heartbeat
 from qinling.engine.periodic import reaper
 from qinling.engine.periodic import retention
 from qinling.engine.periodic import scheduler
+from qinling.engine.periodic import shared
 from qinling.engine.periodic import statistics
 from qinling.engine.periodic import sweeps
 from qinling.engine.periodic import tasks
@@ -52,8 +52,6 @@ LOG = log.getLogger(__name__)
 
 #: Seconds after which an engine starts with the pools that are ready.
 RESTORE_SECONDS = 30
-#: Seconds between two looks at the rollouts.
-ROLLOUT_SECONDS = 2
 
 
 class Engine:
@@ -130,7 +128,7 @@ class Engine:
                                             self._backends, self),
                    sweeps.Sweeps(
                        self._backends, self._builds, self._background).run),
-            create('rollouts', ROLLOUT_SECONDS, turns.Turns(db).run)]
+            *shared.create_tasks(conf, db, create)]
 
     def start_service(self, alone: bool = False) -> None:
         """Create the pools and start to recover executions.

@@ -10,6 +10,9 @@ RULES = [
         'statistics:get_project', base.READER,
         'Show the statistics of a project.', 'GET', '/v1/stats'),
     base.create_rule(
+        'statistics:get_project:all_projects', base.ADMIN,
+        'Show the statistics of all projects.', 'GET', '/v1/stats'),
+    base.create_rule(
         'statistics:get_function', base.READER,
         'Show the statistics of a function.', 'GET',
         FUNCTION_PATH + '/stats'),

@@ -23,6 +23,7 @@ import types
 import typing
 
 import lists
+from oslo_config import cfg
 import sqlalchemy as sa
 
 from qinling import conf as qinling_conf
@@ -83,11 +84,11 @@ def fill(db: session.Database, count: int) -> None:
     print(f'{len(rows)} rows of {count} executions')
 
 
-def report(db: session.Database) -> None:
+def report(conf: cfg.ConfigOpts, db: session.Database) -> None:
     """Print the times of all statistics."""
     any_object = typing.cast(typing.Any, None)
     reader = statistics.StatisticsReader(
-        db, any_object, any_object, any_object)
+        conf, db, any_object, any_object, any_object)
     lookup = types.SimpleNamespace(get=lambda *address: types.SimpleNamespace(
         project_id=lists.PROJECT))
     reader._functions = reader._versions = reader._aliases = (  # noqa: SLF001
@@ -150,7 +151,7 @@ def main() -> None:
     print(f'filled in {time.monotonic() - start:.0f} s', file=sys.stderr)
     gc.collect()
     gc.freeze()
-    report(db)
+    report(conf, db)
     db.close()
     if options.create:
         lists.recreate(url, create=False)

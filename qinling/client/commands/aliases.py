@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import typing
 
 from qinling.client.commands import base
+from qinling.client.commands import dry_run
 from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import rollouts
@@ -86,7 +87,7 @@ class Show(Alias, base.Get):
                 if row['status'] in rollouts.LIVE else ())
 
 
-class Write(Alias, base.Addressed, base.Show):
+class Write(Alias, base.Addressed, dry_run.DryRun):
     """Base of the commands that create and move an alias."""
 
     def build_fields(self, args: argparse.Namespace) -> dict[str, typing.Any]:

@@ -7,6 +7,7 @@ import typing
 
 from qinling.client.commands import base
 from qinling.client.commands import batch
+from qinling.client.commands import dry_run
 from qinling.client.commands import failures
 from qinling.client.commands import names
 from qinling.client.commands import options
@@ -101,7 +102,7 @@ class Started(Execution, base.Show):
         return row
 
 
-class Create(Started):
+class Create(Started, dry_run.DryRun):
     """Run a function, or with --batch many times."""
 
     arguments = (
@@ -122,6 +123,9 @@ class Create(Started):
         """Return the execution, or the summary of a batch."""
         if args.batch is None:
             return super().take_action(args)
+        if args.dry_run:
+            raise exceptions.ClientError(
+                '--dry-run explains one execution; leave --batch out.')
         summary = batch.run(self, args)
         self.failure = summary.failure
         self.next_step = (

@@ -5,6 +5,7 @@ import argparse
 from collections.abc import Iterable
 
 from qinling.client.commands import base
+from qinling.client.commands import dry_run
 from qinling.client.commands import failures
 from qinling.client.commands import names
 from qinling.client.commands import options
@@ -60,7 +61,7 @@ Show = base.define('Show a job.', Job, base.Get)
 Delete = base.define('Delete jobs.', Job, base.Delete)
 
 
-class Create(Job, base.Show):
+class Create(Job, dry_run.DryRun):
     """Run a function on a schedule."""
 
     arguments = (

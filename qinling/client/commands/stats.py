@@ -20,8 +20,8 @@ BAR_LENGTH = 30
 #: Characters of bars: successes and failures, and in ASCII.
 BARS = '█░'
 ASCII_BARS = '#!'
-GROUPS = ('version', 'alias', 'hour', 'day', 'function')
-FIGURES = ('count', 'failures', 'cold_starts', 'gb_seconds')
+GROUPS = ('version', 'alias', 'hour', 'day', 'function', 'project')
+FIGURES = ('count', 'failures', 'cold_starts', 'gb_seconds', 'cost')
 BRIEF_PERCENTILES = ('p50', 'p95')
 PERCENTILES = ('p50', 'p95', 'p99', 'max')
 
@@ -37,7 +37,10 @@ class Stats(tables.Lister):
         selection.SINCE,
         options.Argument('--until', type=units.parse_moment, metavar='TIME',
                          help='Only executions before; like --since.'),
-        selection.ALIAS, selection.VERSION)
+        selection.ALIAS, selection.VERSION,
+        options.Argument('--all-projects', action='store_true',
+                         help='All projects (administrators only); also with '
+                              '--by project.'))
 
     def take_action(self, args: argparse.Namespace) -> base.Output:
         """Return the figures, and for people print them with bars."""
@@ -45,7 +48,8 @@ class Stats(tables.Lister):
             function_id=args.function and self.client.functions.find_id(
                 args.function),
             version=self.check_version(args), alias=args.alias,
-            since=args.since, until=args.until, by=args.by)
+            since=args.since, until=args.until, by=args.by,
+            all_projects=args.all_projects or args.by == 'project' or None)
         rows = stats.get('groups', [stats])
         if args.formatter == 'table' and not args.columns:
             self.print_stats(stats, args)
@@ -88,8 +92,9 @@ class Stats(tables.Lister):
         encoding = self.app.stdout.encoding or ''
         bars = BARS if 'utf' in encoding.lower() else ASCII_BARS
         self.print_line(_summarise(stats, style, PERCENTILES))
+        cost = _format_cost(stats, stats.get('currency'))
         self.print_line(f'{stats["cold_starts"]} cold starts, '
-                        f'{stats["gb_seconds"]:.3g} GB-seconds')
+                        f'{stats["gb_seconds"]:.3g} GB-seconds{cost}')
         for reason, count in sorted(stats['failures_by_reason'].items()):
             self.print_line(f'  {reason}: {count}')
         groups = stats.get('groups') or []
@@ -105,13 +110,20 @@ class Stats(tables.Lister):
             self.print_line(
                 f'{key:<{width}}  {bars[0] * good}{style.red(bars[1] * bad)}'
                 f'{" " * (BAR_LENGTH - good - bad)}  '
-                f'{_summarise(group, style, BRIEF_PERCENTILES)}')
+                f'{_summarise(group, style, BRIEF_PERCENTILES)}'
+                f'{_format_cost(group, stats.get("currency"))}')
+
+
+def _format_cost(row: base.Row, currency: str | None) -> str:
+    """Return the cost behind other figures, empty without prices."""
+    cost = row.get('cost')
+    return '' if cost is None else f', {cost:.4g} {currency}'
 
 
 def _list_figures(row: base.Row) -> list[typing.Any]:
     duration = row['duration'] or {}
     return [row.get('key', row.get('since')),
-            *(row[name] for name in FIGURES),
+            *(row.get(name) for name in FIGURES),
             *(duration.get(name) for name in PERCENTILES),
             row['failures_by_reason']]
 

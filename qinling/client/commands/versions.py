@@ -8,6 +8,7 @@ import typing
 from qinling.client.commands import base
 from qinling.client.commands import colors
 from qinling.client.commands import download
+from qinling.client.commands import dry_run
 from qinling.client.commands import options
 from qinling.client.commands import tables
 from qinling.client import exceptions
@@ -73,7 +74,7 @@ class List(Version, tables.List):
         return self.resources.list(self.find_function(args), **query)
 
 
-class Create(Version, base.Show):
+class Create(Version, dry_run.DryRun):
     """Publish the latest code of a function as a version."""
 
     arguments = (

@@ -4,6 +4,7 @@
 import argparse
 
 from qinling.client.commands import base
+from qinling.client.commands import dry_run
 from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import tables
@@ -73,7 +74,7 @@ Show = base.define('Show a webhook.', Webhook, base.Get)
 Delete = base.define('Delete webhooks.', Webhook, base.Delete)
 
 
-class Create(Webhook, base.Show):
+class Create(Webhook, dry_run.DryRun):
     """Create a URL that runs a function."""
 
     arguments = (*options.TARGET, options.describe('webhook'), *BEHAVIOUR,

@@ -7,12 +7,15 @@ line belong to ``qinling.client.commands``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import typing
 
 from qinling.client import exceptions
 from qinling.client import http
 from qinling.client.v1 import aliases
+from qinling.client.v1 import budgets
 from qinling.client.v1 import executions
+from qinling.client.v1 import explanations
 from qinling.client.v1 import functions
 from qinling.client.v1 import jobs
 from qinling.client.v1 import quotas
@@ -46,8 +49,9 @@ class Client:
                  region_name: str | None = None,
                  interface: str | list[str] | None = None,
                  sender: http.Sender | None = None) -> None:
-        transport = http.Transport(sender or _create_sender(
-            endpoint, session, region_name, interface))
+        self._sender = sender or _create_sender(
+            endpoint, session, region_name, interface)
+        transport = http.Transport(self._sender)
         self.runtimes = runtimes.Runtimes(transport)
         self.functions = functions.Functions(transport)
         self.versions = versions.Versions(transport)
@@ -57,7 +61,25 @@ class Client:
         self.jobs = jobs.Jobs(transport)
         self.webhooks = webhooks.Webhooks(transport)
         self.quotas = quotas.Quotas(transport)
+        self.budgets = budgets.Budgets(transport)
         self.stats = stats.Stats(transport)
+
+    def explain(self, action: Callable[[Client], object]
+                ) -> dict[str, typing.Any]:
+        """Return what the first change of an action would do::
+
+            client.explain(lambda client: client.jobs.create(
+                function_alias='prod', pattern='@daily'))
+
+        :param action: gets a client that changes and runs nothing.
+        :returns: ``allowed``, ``refusal``, ``effects`` and ``targets``.
+        :raises ClientError: the action changes nothing.
+        """
+        try:
+            action(Client(sender=explanations.ExplainingSender(self._sender)))
+        except explanations.Explained as e:
+            return e.explanation
+        raise exceptions.ClientError('There is nothing to explain.')
 
 
 def _create_sender(endpoint: str | None, session: sessions.Session | None,

@@ -21,9 +21,11 @@ class Stats:
 
         :param query: ``since`` and ``until`` (UTC; the default is the last
             24 hours), ``by`` (``version``, ``alias``, ``hour``, ``day`` or
-            ``function``).
+            ``function``); ``all_projects`` for administrators, also
+            with ``by`` ``project``.
         :returns: ``count``, ``failures``, ``failures_by_reason``,
-            ``cold_starts``, ``gb_seconds``, ``duration`` (``p50``, ``p95``,
+            ``cold_starts``, ``gb_seconds``, ``cost`` and ``currency``
+            (``None`` without prices), ``duration`` (``p50``, ``p95``,
             ``p99`` and ``max`` in seconds, or ``None``), ``since``,
             ``until``, ``as_of``; with ``by`` also ``groups``, each with a
             ``key`` and the same figures.

@@ -7,8 +7,11 @@ import dataclasses
 import datetime
 import typing
 
+from oslo_config import cfg
+
 from qinling import context
 from qinling.core.execution import figures
+from qinling.core.execution import pricing
 from qinling.core.execution import rollup
 from qinling.core.function import aliases
 from qinling.core.function import functions
@@ -22,13 +25,16 @@ _TABLE = models.ExecutionStatistics
 _HOUR = datetime.timedelta(hours=1)
 DEFAULT_RANGE = datetime.timedelta(hours=24)
 MAX_RANGE_DAYS = 92
-#: Groups of the statistics of a project, a function, a version, an alias.
+#: Groups of the statistics of all projects, a project, a function, a
+#: version, an alias.
+ALL_GROUPS = ('project', 'hour', 'day')
 PROJECT_GROUPS = ('function', 'alias', 'hour', 'day')
 FUNCTION_GROUPS = ('version', 'alias', 'hour', 'day')
 VERSION_GROUPS = ('alias', 'hour', 'day')
 ALIAS_GROUPS = ('function', 'version', 'hour', 'day')
 #: Group -> column.
-_COLUMNS = {'function': _TABLE.function_id,
+_COLUMNS = {'project': _TABLE.project_id,
+            'function': _TABLE.function_id,
             'version': _TABLE.function_version,
             'alias': _TABLE.function_alias}
 _FORMATS = {'hour': '%Y-%m-%dT%H:00:00Z', 'day': '%Y-%m-%d'}
@@ -50,6 +56,7 @@ class Statistics:
     since: datetime.datetime
     until: datetime.datetime
     as_of: datetime.datetime
+    prices: pricing.Prices
     total: figures.Figures
     groups: Sequence[tuple[str, figures.Figures]] | None
 
@@ -57,14 +64,22 @@ class Statistics:
 class StatisticsReader:
     """Statistics of the resources that a caller sees."""
 
-    def __init__(self, db: session.Database,
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
                  functions_core: functions.Functions,
                  versions_core: versions.Versions,
                  aliases_core: aliases.Aliases) -> None:
+        self._conf = conf
         self._db = db
         self._functions = functions_core
         self._versions = versions_core
         self._aliases = aliases_core
+
+    def of_all_projects(self, query: Query) -> Statistics:
+        """Return the statistics of all projects."""
+        _check_group(query.by, ALL_GROUPS)
+        return self._read(
+            query, _TABLE.function_version == models.ALL_VERSIONS,
+            _TABLE.function_id == models.ALL_FUNCTIONS)
 
     def of_project(self, ctx: context.RequestContext, query: Query
                    ) -> Statistics:
@@ -126,11 +141,14 @@ class StatisticsReader:
         rows = self._db.read(lambda tx: queries.statistics(
             tx, _COLUMNS.get(query.by or '', _TABLE.hour), *conditions,
             _TABLE.hour >= since, _TABLE.hour < until))
+        groups = None
         if query.by is None:
-            return Statistics(since, until, as_of, figures.add_up(rows), None)
-        groups = _group(rows, query.by)
-        total = figures.add_up(group for _, group in groups)
-        return Statistics(since, until, as_of, total, groups)
+            total = figures.add_up(rows)
+        else:
+            groups = _group(rows, query.by)
+            total = figures.add_up(group for _, group in groups)
+        return Statistics(since, until, as_of,
+                          pricing.read_prices(self._conf), total, groups)
 
 
 def _check_group(by: str | None, groups: Sequence[str]) -> None:

@@ -59,7 +59,7 @@ class Builds:
 
         :raises NotFound: the code has no dependencies.
         """
-        return self._latest(self._resolve(ctx, function_id, version))
+        return latest(self._db, self._resolve(ctx, function_id, version))
 
     def retry(self, ctx: context.RequestContext, function_id: str,
               version: int = 0) -> None:
@@ -68,7 +68,7 @@ class Builds:
         :raises Conflict: the build has succeeded.
         """
         target = self._resolve(ctx, function_id, version)
-        if self._latest(target).status == BuildStatus.READY:
+        if latest(self._db, target).status == BuildStatus.READY:
             raise exception.Conflict(
                 reason='the dependencies are installed already; upload '
                        'a package to change the dependencies.')
@@ -84,12 +84,14 @@ class Builds:
                        'install.')
         return target
 
-    def _latest(self, target: targets.Target) -> typing.Any:
-        needs = target.code['dependencies']
-        rows = self._db.read(lambda tx: crud.select(
-            tx, _MODEL, _MODEL.digest == needs['sha256'],
-            order=(_MODEL.created_at.desc(),), limit=1))
-        return rows[0] if rows else WaitingBuild(needs['kind'])
+
+def latest(db: session.Database, target: targets.Target) -> typing.Any:
+    """Return the latest build of a target with dependencies."""
+    needs = target.code['dependencies']
+    rows = db.read(lambda tx: crud.select(
+        tx, _MODEL, _MODEL.digest == needs['sha256'],
+        order=(_MODEL.created_at.desc(),), limit=1))
+    return rows[0] if rows else WaitingBuild(needs['kind'])
 
 
 def start(db: session.Database, engine: engine_client.EngineClient,

@@ -11,6 +11,7 @@ from oslo_config import cfg
 from qinling import context
 from qinling.core import digests
 from qinling.core import engine_client
+from qinling.core.function import drafts
 from qinling.core.function import retention
 from qinling.core.function import scaling
 from qinling.core.function import seals
@@ -18,7 +19,6 @@ from qinling.core.function import tags as tags_module
 from qinling.core import preconditions
 from qinling.core import quotas as quotas_module
 from qinling.core import targets
-from qinling.core import validation
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import queries
@@ -84,28 +84,46 @@ class Versions:
 
         Delete old versions, if the function does not keep all.
 
-        :param values: optional ``description``, ``message`` and ``tags``.
         :returns: the version, and the fate of old versions.
-        :raises FunctionVersionLimit: the function has too many versions.
-        :raises Conflict: another request changed the code meanwhile.
+        :raises: see :meth:`prepare` and :meth:`insert`.
         """
-        columns = _validate(values or {})
+        row, result = self.insert(
+            ctx, function_id, self.prepare(ctx, function_id, values))
+        self._retention.clean_up(function_id, result)
+        return row, result
+
+    def prepare(self, ctx: context.RequestContext, function_id: str,
+                values: _Values | None = None) -> drafts.Draft:
+        """Return a version before its publication.
+
+        :param values: optional ``description``, ``message`` and ``tags``.
+        :raises Forbidden: the code can have no versions.
+        """
+        columns = drafts.validate(values or {})
         row = self._db.read(
             lambda tx: _get_function(tx, ctx, function_id))
         if not self._backends.sources[row.code['source']].versioned:
             raise exception.Forbidden(
                 reason='only functions of source package have versions, '
                        f'{function_id} is of source {row.code["source"]}.')
-        draft = _Draft(row.package, self._seals.hash_code(row), columns)
+        return drafts.Draft(row.package, self._seals.hash_code(row), columns)
+
+    def insert(self, ctx: context.RequestContext, function_id: str,
+               draft: drafts.Draft) -> tuple[typing.Any, retention.Retention]:
+        """Write a version, and delete old ones without their packages.
+
+        :raises FunctionVersionLimit: the function has too many versions.
+        :raises Conflict: another request changed the code meanwhile.
+        """
         guard = self._quotas.guard(ctx.project_id, versions=1)
-        number, result = self._db.write(lambda tx: self._insert(
+        number, result = self._db.write(lambda tx: self._insert_row(
             tx, ctx, function_id, draft, guard))
-        self._retention.clean_up(function_id, result)
         return self.get(ctx, function_id, number), result
 
-    def _insert(self, tx: session.Connection, ctx: context.RequestContext,
-                function_id: str, draft: '_Draft', guard: quotas_module.Guard
-                ) -> tuple[int, retention.Retention]:
+    def _insert_row(self, tx: session.Connection,
+                    ctx: context.RequestContext, function_id: str,
+                    draft: drafts.Draft, guard: quotas_module.Guard
+                    ) -> tuple[int, retention.Retention]:
         guard(tx)
         row = _get_function(tx, ctx, function_id, lock=True)
         if row.package != draft.package:
@@ -175,7 +193,7 @@ class Versions:
                number: int, values: _Values,
                match: preconditions.Match = None) -> typing.Any:
         """Change the mutable fields: ``description`` and ``tags``."""
-        columns = _validate(values)
+        columns = drafts.validate(values)
         row = self.get(ctx, function_id, number)
         preconditions.check(row, match)
         if columns and not self._db.write(
@@ -248,32 +266,6 @@ class Versions:
             tx, ctx.visible_scope(), _FUNCTION, id=id))
         if row is None:
             raise exception.FunctionNotFound(id=id)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Draft:
-    """Version before its publication.
-
-    ``code`` is the hash of the content of ``package``; ``columns`` are from
-    the user.
-    """
-
-    package: str | None
-    code: str
-    columns: dict[str, typing.Any]
-
-
-def _validate(values: _Values) -> dict[str, typing.Any]:
-    """Return the columns of the fields of a user.
-
-    :raises Invalid: a field is not valid.
-    """
-    columns: dict[str, typing.Any] = {
-        name: validation.text(name, values[name])
-        for name in ('description', 'message') if name in values}
-    if 'tags' in values:
-        columns['tags'] = tags_module.parse(values['tags'])
-    return columns
 
 
 def _get_function(tx: session.Connection, ctx: context.RequestContext,

@@ -8,7 +8,7 @@ import time
 
 CHANNEL = 3
 RESULT = '{"execution_id": "e", "status": "success", "output": "forged"%s}'
-#: Seconds: the true answer follows when the next execution has started.
+#: Seconds: the true answer follows after the start of the next execution.
 LATE = 0.3
 
 

@@ -55,9 +55,9 @@ WRONG = (
 class TestSamples(base.BaseTestCase):
     """Each page with a separate, empty database."""
 
-    def run_page(self, text):
+    def run_page(self, text, **groups):
         api = self.useFixture(fixtures.Api(
-            secrets={'encryption_keys': [secrets.new_key()]}))
+            secrets={'encryption_keys': [secrets.new_key()]}, **groups))
         reference.SampleRunner(api).run(text)
 
     def test_conventions(self):
@@ -65,6 +65,12 @@ class TestSamples(base.BaseTestCase):
 
     def test_root(self):
         self.run_page(PAGES['root.rst'])
+
+    def test_budgets(self):
+        self.run_page(PAGES['budgets.rst'], cost={'gb_second_price': 1})
+
+    def test_explanations(self):
+        self.run_page(PAGES['explanations.rst'])
 
     def test_runtimes(self):
         self.run_page(PAGES['runtimes.rst'])
@@ -293,7 +299,10 @@ class TestDeclarations(base.BaseTestCase):
         for route in list_routes():
             table = reference.parse_tables(operation_text(route)).get(
                 'Request', [])
-            if route.route.body is not None:
+            if route.route.path.endswith('/explain'):
+                # The request is that of the explained operation.
+                attributes = {}
+            elif route.route.body is not None:
                 attributes = {
                     attribute.name: kind_names(attribute.datatype)
                     for attribute in wtypes.list_attributes(route.route.body)

@@ -151,7 +151,7 @@ class Controller:
         if (text := req.environ.get(version_choice.HEADER)) is not None:
             values = version_choice.add_version(values, text)
         return create_view(self._triggers.fire(
-            req.ctx, _create_request(req.ctx, values), req.idempotent))
+            req.ctx, create_request(req.ctx, values), req.idempotent))
 
     @route('POST', LIST_PATH + '/batch', policy='execution:create_batch',
            result=Batch, status=201, body=BatchCreate, idempotent=True)
@@ -207,9 +207,9 @@ class Controller:
         self._core.delete(req.ctx, id)
 
 
-def _create_request(ctx: context.RequestContext,
-                    values: Mapping[str, typing.Any]
-                    ) -> records.ExecutionRequest:
+def create_request(ctx: context.RequestContext,
+                   values: Mapping[str, typing.Any]
+                   ) -> records.ExecutionRequest:
     """Return the request for core.
 
     :raises Invalid: a field is not valid.
@@ -262,7 +262,7 @@ def _parse_batch_item(ctx: context.RequestContext, item: typing.Any
         if values.get('sync'):
             raise exception.Invalid(
                 'An execution of a batch cannot be synchronous; omit sync.')
-        return _create_request(ctx, {**values, 'sync': False})
+        return create_request(ctx, {**values, 'sync': False})
     except exception.QinlingError as e:
         return e
     except wsme.exc.ClientSideError as e:

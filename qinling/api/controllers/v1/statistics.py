@@ -15,12 +15,17 @@ from qinling.api import pecan_patches
 from qinling.api.route import route
 from qinling.api import types
 from qinling.core.execution import figures as figures_module
+from qinling.core.execution import pricing
 from qinling.core.execution import statistics
 from qinling.core import services as services_module
+from qinling import exception
 
 #: Converters of the query keys.
 QUERY: Mapping[str, Callable[[str], typing.Any]] = {
     'since': types.parse_time, 'until': types.parse_time, 'by': str}
+
+
+ALL_PROJECTS = 'statistics:get_project:all_projects'
 
 
 class Durations(types.Type):
@@ -40,6 +45,7 @@ class Figures(types.Type):
     failures_by_reason = types.AnyJson()
     cold_starts = int
     gb_seconds = float
+    cost = float
     duration = Durations
 
 
@@ -55,6 +61,7 @@ class Statistics(Figures):
     since = datetime.datetime
     until = datetime.datetime
     as_of = datetime.datetime
+    currency = types.Text
     groups = [Group]
 
 
@@ -65,9 +72,16 @@ class Controller:
         self._core = services.statistics
 
     @route('GET', '/v1/stats', policy='statistics:get_project',
-           result=Statistics, query=QUERY)
-    def of_project(self, req: pecan_patches.Request, **query: typing.Any
+           result=Statistics,
+           query={**QUERY, 'all_projects': types.parse_boolean})
+    def of_project(self, req: pecan_patches.Request,
+                   all_projects: bool = False, **query: typing.Any
                    ) -> types.View:
+        if all_projects:
+            if not req.ctx.can(ALL_PROJECTS):
+                raise exception.PolicyForbidden(rule=ALL_PROJECTS)
+            return _view(self._core.of_all_projects(
+                statistics.Query(**query)))
         return _view(self._core.of_project(
             req.ctx, statistics.Query(**query)))
 
@@ -96,20 +110,25 @@ class Controller:
 def _view(answer: statistics.Statistics) -> types.View:
     groups = wsme.Unset
     if answer.groups is not None:
-        groups = [types.View(key=key, **_attributes(figures))
+        groups = [types.View(key=key, **_attributes(figures, answer.prices))
                   for key, figures in answer.groups]
     return types.View(
         since=answer.since, until=answer.until, as_of=answer.as_of,
-        groups=groups, **_attributes(answer.total))
+        currency=answer.prices.currency if answer.prices else None,
+        groups=groups, **_attributes(answer.total, answer.prices))
 
 
-def _attributes(figures: figures_module.Figures) -> dict[str, typing.Any]:
+def _attributes(figures: figures_module.Figures, prices: pricing.Prices
+                ) -> dict[str, typing.Any]:
+    gb_seconds = float(figures.gb_seconds)
     durations = figures.durations_by_quantile()
     return {
         'count': figures.count,
         'failures': sum(figures.failures.values()),
         'failures_by_reason': dict(figures.failures),
         'cold_starts': figures.cold_starts,
-        'gb_seconds': round(float(figures.gb_seconds), 6),
+        'gb_seconds': round(gb_seconds, 6),
+        'cost': (round(prices.cost(figures.count, gb_seconds), 6)
+                 if prices else None),
         'duration': durations and types.View(**{
             name: round(value, 6) for name, value in durations.items()})}

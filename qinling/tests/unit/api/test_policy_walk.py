@@ -20,7 +20,8 @@ ADMINS = {'runtime:create', 'runtime:update', 'runtime:delete',
           'function:detach', 'function:provision',
           'function_version:provision', 'function_worker:get_all',
           'function_version:scale_up', 'function_version:scale_down',
-          'function_version:detach', 'quota:update', 'quota:delete'}
+          'function_version:detach', 'quota:update', 'quota:delete',
+          'budget:update', 'budget:delete'}
 INVOKE = {('POST', f'/v1/webhooks/{{id}}{variant}/invoke')
           for variant in ('', '/versions/{version}', '/aliases/{name}')}
 #: Rules of a part of a request.
@@ -29,6 +30,7 @@ PARTS = {'execution:choose_version'}
 
 class WalkTest(cases.ApiTest):
     ENFORCING = True
+    GROUPS = {'cost': {'gb_second_price': 1}}
 
     def setUp(self):
         super().setUp()
@@ -46,6 +48,7 @@ class WalkTest(cases.ApiTest):
         services.aliases.create(mine, {
             'name': 'some', 'function_id': function.id})
         services.rollouts.start(mine, 'some', {'function_version': 1})
+        services.budgets.set(mine, 'mine', {'amount': 5})
         job = services.jobs.create(mine, {
             'function_id': function.id, 'pattern': '0 0 1 1 *'})
         self.ids = {'runtimes': self.api.runtime(project_id='mine',
@@ -80,6 +83,7 @@ class WalkTest(cases.ApiTest):
             if route.method == 'PUT':
                 body = ({'name': 'n'} if path.startswith('/v1/jobs')
                         else {'jobs': 5} if path.startswith('/v1/quotas')
+                        else {'amount': 5} if path.startswith('/v1/budgets')
                         else {'description': 'd'})
         return self.api.request(
             route.method, path, body, X_Project_Id=project, X_Roles=role)
@@ -179,9 +183,9 @@ class TestProjects(WalkTest):
 
     def test_resources_of_other_projects_return_404(self):
         for route in self.routes:
-            # Quotas are not hidden: callers without access get 403.
+            # Quotas and budgets are not hidden: others get 403.
             if ('{' not in route.path or route.public
-                    or route.policy == 'quota:get'):
+                    or route.policy in ('quota:get', 'budget:get')):
                 continue
             for role in ('reader', 'member'):
                 answer = self.send_request(route, 'theirs', role)
@@ -324,6 +328,7 @@ class TestRules(WalkTest):
     def test_rules_for_admins(self):
         nouns = ('function', 'execution', 'function_alias', 'job', 'webhook')
         self.assertEqual(
-            ADMINS | {f'{noun}:get_all:all_projects' for noun in nouns},
+            ADMINS | {'statistics:get_project:all_projects'}
+            | {f'{noun}:get_all:all_projects' for noun in nouns},
             {rule.name for rule in policies.list_rules()
              if rule.check_str == roles.ADMIN})

@@ -55,6 +55,7 @@ class TestStatistics(StatisticsTest):
         self.assertEqual({
             'since': '2026-01-31T12:00:00Z', 'until': '2026-02-02T01:00:00Z',
             'count': 4, 'failures': 2, 'cold_starts': 1, 'gb_seconds': 7,
+            'cost': None, 'currency': None,
             'failures_by_reason': {'timeout': 1, 'no_worker': 1}}, answer)
         self.assertEqual(4, duration['max'])
         self.assertAlmostEqual(2, duration['p50'], delta=0.02)
@@ -96,7 +97,7 @@ class TestStatistics(StatisticsTest):
                 ('by=version', 'by must be one of: function, alias, hour'),
                 ('since=2026-02-01&until=2026-02-01', 'must be before'),
                 ('since=2025-01-01&until=2026-02-01', 'longer than 92 days'),
-                ('limit=1', 'Allowed: by, since, until')):
+                ('limit=1', 'Allowed: all_projects, by, since, until')):
             self.fault(400, sentence, 'GET', f'/v1/stats?{query}')
 
     def test_unknown_resources_return_404(self):

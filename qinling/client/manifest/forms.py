@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fields of an application file: how each is read, and its JSON Schema."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Mapping
+import dataclasses
+import typing
+
+from qinling.client import units
+from qinling import suggestions
+
+TEXT: dict[str, typing.Any] = {'type': 'string'}
+NUMBER: dict[str, typing.Any] = {'type': 'integer', 'minimum': 0}
+FLAG: dict[str, typing.Any] = {'type': 'boolean'}
+OBJECT: dict[str, typing.Any] = {'type': 'object'}
+ANY: dict[str, typing.Any] = {}
+VERSION: dict[str, typing.Any] = {
+    'oneOf': [NUMBER, {'const': 'latest'}]}
+#: Word for the latest version, after a publication by the same file.
+LATEST = 'latest'
+
+
+def read_text(value: typing.Any) -> str:
+    """Return a text.
+
+    :raises ValueError: the value is no text.
+    """
+    if not isinstance(value, str):
+        raise ValueError('is no text; put it in quotes')
+    return value
+
+
+def read_number(value: typing.Any) -> int:
+    """Return a whole number of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError('is no whole number of at least 0')
+    return value
+
+
+def read_flag(value: typing.Any) -> bool:
+    """Return ``True`` or ``False``."""
+    if not isinstance(value, bool):
+        raise ValueError('is neither true nor false')
+    return value
+
+
+def read_object(value: typing.Any) -> dict[str, typing.Any]:
+    """Return an object whose keys are texts."""
+    if not isinstance(value, dict):
+        raise ValueError('is no object of names and values')
+    return {str(key): item for key, item in value.items()}
+
+
+def read_texts(value: typing.Any) -> dict[str, str]:
+    """Return an object of texts."""
+    for name, item in read_object(value).items():
+        if not isinstance(item, str):
+            raise ValueError(f'has a value for {name} that is no text; put '
+                             'it in quotes')
+    return read_object(value)
+
+
+def read_paths(value: typing.Any) -> list[str]:
+    """Return a list of paths, from a path or a list of paths."""
+    paths = [value] if isinstance(value, str) else value
+    if not isinstance(paths, list) or not paths or not all(
+            isinstance(path, str) for path in paths):
+        raise ValueError('is neither a path nor a list of paths')
+    return paths
+
+
+def read_version(value: typing.Any) -> int | str:
+    """Return the number of a version, or ``latest``."""
+    if value == LATEST:
+        return LATEST
+    try:
+        return read_number(value)
+    except ValueError:
+        raise ValueError('is neither the number of a version nor '
+                         f'"{LATEST}"') from None
+
+
+def read_routing(value: typing.Any) -> dict[int | str, float]:
+    """Return the weights of versions."""
+    weights = {}
+    for version, weight in read_object(value).items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float):
+            raise ValueError(f'has a weight for {version} that is no number')
+        weights[version if version == LATEST
+                else read_version(int(version) if version.isdigit()
+                                  else version)] = float(weight)
+    return weights
+
+
+def read_secret(value: typing.Any) -> dict[str, str]:
+    """Return where a secret comes from: ``env`` or ``file``, and ``mode``."""
+    places = read_texts(value)
+    if set(places) - {'env', 'file', 'mode'} or (
+            ('env' in places) == ('file' in places)):
+        raise ValueError('names no secret; write {env: VARIABLE} or {file: '
+                         'PATH}, and optionally mode: latest')
+    return places
+
+
+def read_secrets(value: typing.Any) -> dict[str, dict[str, str]]:
+    """Return where secrets come from, by name."""
+    return {name: read_secret(item)
+            for name, item in read_object(value).items()}
+
+
+def _accept_units(parse: Callable[[str], int]
+                  ) -> Callable[[typing.Any], int]:
+    """Return a reader of numbers that also accepts texts with units."""
+    def read(value: typing.Any) -> int:
+        if isinstance(value, str):
+            try:
+                return parse(value)
+            except argparse.ArgumentTypeError as e:
+                raise ValueError(f'is not valid: {e}') from None
+        return read_number(value)
+    return read
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """Field of an object in the file.
+
+    :ivar field: field of the API with the same value, empty for other
+        fields.
+    """
+
+    read: Callable[[typing.Any], typing.Any]
+    schema: Mapping[str, typing.Any]
+    field: str = ''
+
+
+_SIZE = {'oneOf': [NUMBER, TEXT], 'description': 'bytes, or 128M or 1GiB'}
+_TIME = {'oneOf': [NUMBER, TEXT], 'description': 'seconds, or 30s or 5m'}
+_PATHS = {'oneOf': [TEXT, {'type': 'array', 'items': TEXT}],
+          'description': 'file, directory or ZIP file, or a list'}
+_SECRET = {'type': 'object', 'additionalProperties': False, 'properties': {
+    'env': TEXT, 'file': TEXT, 'mode': {'enum': ['pinned', 'latest']}}}
+_TARGET = {'function': Form(read_text, TEXT),
+           'version': Form(read_version, VERSION),
+           'alias': Form(read_text, TEXT)}
+#: Fields of functions that versions freeze.
+FROZEN = {
+    'code': Form(read_paths, _PATHS),
+    'image': Form(read_text, TEXT),
+    'description': Form(read_text, TEXT, 'description'),
+    'entry': Form(read_text, TEXT, 'entry'),
+    'cpu': Form(read_number, NUMBER, 'cpu'),
+    'memory': Form(_accept_units(units.parse_size), _SIZE, 'memory_size'),
+    'timeout': Form(_accept_units(units.parse_duration), _TIME, 'timeout'),
+    'async_policy': Form(read_object, OBJECT, 'async_policy'),
+    'environment': Form(
+        read_texts, {'type': 'object', 'additionalProperties': TEXT},
+        'environment')}
+
+
+def read_versions(value: typing.Any) -> dict[int, dict[str, typing.Any]]:
+    """Return the fields of versions, by number."""
+    versions = {}
+    for number, fields in read_object(value).items():
+        if not number.isdigit() or not int(number):
+            raise ValueError(f'has the key {number}, no number of a version')
+        versions[int(number)] = read_fields(fields, FROZEN)
+    return versions
+
+
+def read_history(value: typing.Any) -> list[dict[str, typing.Any]]:
+    """Return former targets of an alias, the oldest first."""
+    if not isinstance(value, list):
+        raise ValueError('is no list')
+    return [read_fields(item, _TARGETS) for item in value]
+
+
+def read_fields(value: typing.Any, forms: Mapping[str, Form]
+                ) -> dict[str, typing.Any]:
+    """Return the converted fields of an object.
+
+    :raises ValueError: a field is unknown, or not valid.
+    """
+    fields = {}
+    for name, item in read_object(value or {}).items():
+        if name not in forms:
+            hint = suggestions.suggest(forms, name) or (
+                f' Allowed: {", ".join(forms)}.')
+            raise ValueError(f'has an unknown field {name!r}.{hint}')
+        try:
+            fields[name] = forms[name].read(item)
+        except ValueError as e:
+            raise ValueError(f'.{name} {e}') from None
+    return fields
+
+
+_TARGETS = {'version': Form(read_version, VERSION),
+            'routing': Form(read_routing, OBJECT)}
+_FUNCTION = {
+    **FROZEN,
+    'runtime': Form(read_text, TEXT),
+    'versions': Form(read_versions, OBJECT),
+    'secrets': Form(
+        read_secrets, {'type': 'object', 'additionalProperties': _SECRET}),
+    'trust': Form(read_flag, FLAG, 'trust'),
+    'publish': Form(read_flag, FLAG)}
+#: Noun -> name of a field -> form.
+FORMS: Mapping[str, Mapping[str, Form]] = {
+    'functions': _FUNCTION,
+    'aliases': {
+        'function': Form(read_text, TEXT),
+        **_TARGETS,
+        'history': Form(read_history, {'type': 'array', 'items': OBJECT}),
+        'description': Form(read_text, TEXT, 'description')},
+    'jobs': {
+        **_TARGET,
+        'pattern': Form(read_text, TEXT, 'pattern'),
+        'timezone': Form(read_text, TEXT, 'timezone'),
+        'misfire': Form(read_text, TEXT, 'misfire'),
+        'count': Form(read_number, NUMBER, 'count'),
+        'first_execution_time': Form(read_text, TEXT,
+                                     'first_execution_time'),
+        'input': Form(lambda value: value, ANY, 'function_input')},
+    'webhooks': {
+        **_TARGET,
+        'sync': Form(read_flag, FLAG, 'sync'),
+        'payload': Form(read_text, TEXT, 'payload'),
+        'previews': Form(read_flag, FLAG, 'previews'),
+        'signature': Form(read_text, TEXT, 'signature'),
+        'secret': Form(read_secret, _SECRET)}}
+
+
+def build_schema() -> dict[str, typing.Any]:
+    """Return the JSON Schema of an application file."""
+    return {
+        '$schema': 'https://json-schema.org/draft/2020-12/schema',
+        'title': 'Qinling application', 'type': 'object',
+        'additionalProperties': False,
+        'properties': {noun: _build_noun_schema(noun) for noun in FORMS}}
+
+
+def _build_noun_schema(noun: str) -> dict[str, typing.Any]:
+    return {'type': 'object', 'additionalProperties': {
+        'type': ['object', 'null'], 'additionalProperties': False,
+        'properties': {name: dict(form.schema)
+                       for name, form in FORMS[noun].items()}}}

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading of an application file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import dataclasses
+import os
+import pathlib
+import typing
+
+from qinling.client import exceptions
+from qinling.client.manifest import forms
+from qinling import suggestions
+
+#: Fields of one object, converted.
+Fields = dict[str, typing.Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What a project should contain.
+
+    :ivar directory: of the file; paths in the file begin there.
+    :ivar objects: noun -> name -> fields.
+    """
+
+    directory: pathlib.Path
+    objects: Mapping[str, Mapping[str, Fields]]
+
+    def locate(self, path: str) -> pathlib.Path:
+        """Return the place of a path in the file."""
+        return self.directory / path
+
+    def read_secret(self, place: Mapping[str, str], name: str) -> str:
+        """Return a secret.
+
+        :raises ClientError: the variable or the file does not exist.
+        """
+        if 'env' in place:
+            value = os.environ.get(place['env'])
+            if value is None:
+                raise exceptions.ClientError(
+                    f'{name}: there is no environment variable '
+                    f'{place["env"]}.')
+            return value
+        try:
+            text = self.locate(place['file']).read_text('utf-8')
+        except (OSError, UnicodeDecodeError) as e:
+            raise exceptions.ClientError(f'{name}: {e}')
+        return text.removesuffix('\n')
+
+
+def load(path: str) -> Manifest:
+    """Return the content of an application file.
+
+    :raises ClientError: the file cannot be read, or is not valid.
+    """
+    # Only these commands need YAML.
+    import yaml
+
+    try:
+        text = pathlib.Path(path).read_text('utf-8')
+        document = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
+        raise exceptions.ClientError(f'Cannot read {path}: {e}')
+    if not isinstance(document, dict):
+        raise exceptions.ClientError(
+            f'{path} is no application; it has at least one of: '
+            f'{", ".join(forms.FORMS)}.')
+    for noun in document:
+        if noun not in forms.FORMS:
+            raise exceptions.ClientError(
+                f'{path} has an unknown field {noun!r}.'
+                + (suggestions.suggest(forms.FORMS, str(noun))
+                   or f' Allowed: {", ".join(forms.FORMS)}.'))
+    objects = {noun: _read_objects(noun, document[noun] or {})
+               for noun in forms.FORMS if noun in document}
+    manifest = Manifest(pathlib.Path(path).parent, objects)
+    _check_targets(manifest)
+    return manifest
+
+
+def _read_objects(noun: str, value: typing.Any) -> dict[str, Fields]:
+    if not isinstance(value, dict):
+        raise exceptions.ClientError(
+            f'{noun} is no object of names and fields.')
+    return {str(name): _read_fields(noun, str(name), fields or {})
+            for name, fields in value.items()}
+
+
+def _read_fields(noun: str, name: str, value: typing.Any) -> Fields:
+    place = f'{noun}.{name}'
+    try:
+        return forms.read_fields(value, forms.FORMS[noun])
+    except ValueError as e:
+        text = str(e)
+        sign = '' if text.startswith('.') else ' '
+        raise exceptions.ClientError(f'{place}{sign}{text}')
+
+
+def _check_targets(manifest: Manifest) -> None:
+    """Check what no single field shows."""
+    for name, fields in manifest.objects.get('functions', {}).items():
+        if ('code' in fields) == ('image' in fields):
+            raise exceptions.ClientError(
+                f'functions.{name} needs either code or image.')
+        if 'code' in fields and 'runtime' not in fields:
+            raise exceptions.ClientError(
+                f'functions.{name} needs a runtime.')
+    for name, fields in manifest.objects.get('aliases', {}).items():
+        if 'function' not in fields or (
+                ('version' in fields) == ('routing' in fields)):
+            raise exceptions.ClientError(
+                f'aliases.{name} needs a function, and either version or '
+                'routing.')
+    for noun in ('jobs', 'webhooks'):
+        for name, fields in manifest.objects.get(noun, {}).items():
+            if ('function' in fields) == ('alias' in fields):
+                raise exceptions.ClientError(
+                    f'{noun}.{name} needs either function or alias.')

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of application files."""
+
+import json
+import os
+import pathlib
+
+import fixtures
+from oslotest import base
+
+from qinling.client import exceptions
+from qinling.client.manifest import changes
+from qinling.client.manifest import forms
+from qinling.client.manifest import model
+from qinling.client.manifest import plan
+from qinling.tests.unit.client import stub
+from qinling.tests.unit.client import test_runs
+
+ID = test_runs.ID
+FUNCTION = 'functions: {f: {code: main.py, runtime: python3%s}}'
+
+
+class Files(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.place = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+
+    def load(self, text):
+        path = self.place / 'app.yaml'
+        path.write_text(text)
+        return model.load(str(path))
+
+
+class TestModel(Files):
+    def test_values(self):
+        manifest = self.load(
+            'functions:\n  f: {code: [a, b], runtime: python3, memory: 64M, '
+            'timeout: 1m, cpu: 100, environment: {A: b}}\n'
+            'aliases: {a: {function: f, routing: {1: 0.5, latest: 0.5}}}\n'
+            'jobs: {j: {alias: a, pattern: "@daily", input: [1]}}\n'
+            'webhooks:\n')
+        self.assertEqual({
+            'code': ['a', 'b'], 'runtime': 'python3', 'memory': 1 << 26,
+            'timeout': 60, 'cpu': 100, 'environment': {'A': 'b'}},
+            manifest.objects['functions']['f'])
+        self.assertEqual({1: 0.5, 'latest': 0.5},
+                         manifest.objects['aliases']['a']['routing'])
+        self.assertEqual({}, manifest.objects['webhooks'])
+
+    def test_mistakes(self):
+        for text, sentence in (
+                ('', 'is no application'), ('[', 'Cannot read'),
+                ('functons: {}', 'Did you mean: functions?'),
+                ('x: {}', 'Allowed: functions, aliases'),
+                ('functions: [f]', 'functions is no object of names'),
+                ('functions: {f: 1}', 'functions.f is no object'),
+                ('functions: {f: {}}', 'functions.f needs either code or'),
+                ('functions: {f: {code: x}}', 'functions.f needs a runtime'),
+                (FUNCTION % ', memroy: 1', 'Did you mean: memory?'),
+                (FUNCTION % ', memory: x', 'functions.f.memory is not valid'),
+                (FUNCTION % ', cpu: true', 'functions.f.cpu is no whole'),
+                (FUNCTION % ', entry: 1', 'functions.f.entry is no text'),
+                (FUNCTION % ', trust: 1', 'is neither true nor false'),
+                (FUNCTION % ', environment: {A: 1}', 'a value for A that'),
+                (FUNCTION % ', secrets: {A: b}', 'is no object of names'),
+                (FUNCTION % ', secrets: {A: {}}', 'names no secret'),
+                (FUNCTION % ', versions: {x: {}}', 'has the key x'),
+                (FUNCTION % ', versions: {1: {cpu: x}}',
+                 'functions.f.versions .cpu is no whole number'),
+                (FUNCTION.replace('main.py', '[]') % '', 'neither a path'),
+                ('aliases: {a: {version: 1}}', 'aliases.a needs a function'),
+                ('aliases: {a: {function: f, version: x}}',
+                 'neither the number of a version nor "latest"'),
+                ('aliases: {a: {function: f, routing: {1: x}}}',
+                 'a weight for 1 that is no number'),
+                ('aliases: {a: {function: f, version: 1, history: 1}}',
+                 'is no list'),
+                ('jobs: {j: {pattern: x}}', 'jobs.j needs either function'),
+                ('webhooks: {w: {alias: a, function: f}}',
+                 'webhooks.w needs either function or alias')):
+            error = self.assertRaises(exceptions.ClientError, self.load, text)
+            self.assertIn(sentence, str(error), text)
+        self.assertRaises(exceptions.ClientError, model.load,
+                          str(self.place / 'none'))
+
+    def test_secrets(self):
+        manifest = self.load('functions: {}')
+        (self.place / 'token').write_text('value\n')
+        self.useFixture(fixtures.EnvironmentVariable('A_TOKEN', 'other'))
+        self.assertEqual('value', manifest.read_secret(
+            {'file': 'token'}, 's'))
+        self.assertEqual('other', manifest.read_secret(
+            {'env': 'A_TOKEN'}, 's'))
+        for place in ({'env': 'NO_TOKEN'}, {'file': 'none'}):
+            error = self.assertRaises(
+                exceptions.ClientError, manifest.read_secret, place, 'a.b')
+            self.assertTrue(str(error).startswith('a.b: '), error)
+
+    def test_schema_has_all_fields(self):
+        schema = forms.build_schema()
+        json.dumps(schema)
+        self.assertEqual({noun: set(fields) for noun, fields
+                          in forms.FORMS.items()}, {
+            noun: set(part['additionalProperties']['properties'])
+            for noun, part in schema['properties'].items()})
+
+
+class TestPlan(Files):
+    def plan(self, text, *answers, method='plan', **options):
+        (self.place / 'main.py').write_text('def main(): pass\n')
+        server = stub.Server(*(stub.answer(body=answer)
+                               for answer in answers))
+        planner = plan.Planner(server.client(), self.load(text), **options)
+        return [line for change in getattr(planner, method)()
+                for line in change.describe()]
+
+    def row(self, **fields):
+        return {'id': ID, 'name': 'f', 'runtime_id': ID, 'cpu': 100,
+                'code': {'source': 'image', 'image': 'i'},
+                'latest_version': 2, 'secret_names': ['A'], **fields}
+
+    def test_secrets_that_the_server_has(self):
+        text = ('functions: {f: {image: i, secrets: {A: {env: SECRET_A}, '
+                'B: {env: SECRET_B, mode: latest}}}}')
+        for name in 'AB':
+            self.useFixture(fixtures.EnvironmentVariable(
+                f'SECRET_{name}', f'value of {name}'))
+        rows = {'functions': [self.row()]}
+        self.assertEqual(['~ function f', '    secrets: B',
+                          '    secret_modes: {"B": "latest"}'],
+                         self.plan(text, rows))
+        self.assertIn('    secrets: A, B',
+                      self.plan(text, rows, update_secrets=True))
+        self.assertEqual([], self.plan(text, {'functions': [self.row(
+            secret_names=['A', 'B'])]}))
+
+    def test_runtime_cannot_change(self):
+        error = self.assertRaises(
+            exceptions.ClientError, self.plan,
+            'functions: {f: {code: main.py, runtime: python3}}',
+            {'functions': [self.row()]},
+            {'runtimes': [{'id': test_runs.OTHER, 'name': 'python3'}]})
+        self.assertIn('functions.f.runtime cannot change', str(error))
+
+    def test_unknown_names(self):
+        for text, answers, sentence in (
+                (FUNCTION % '', [{'functions': []}, {'runtimes': []}],
+                 'there is no runtime python3'),
+                ('functions: {f: {code: missing, runtime: r}}',
+                 [{'functions': []}], 'there is no'),
+                ('aliases: {a: {function: f, version: 1}}',
+                 [{'functions': []}, {'function_aliases': []}],
+                 'There is no function f'),
+                ('aliases: {a: {function: f, version: latest}}',
+                 [{'functions': [self.row(latest_version=0)]},
+                  {'function_aliases': []}], 'has no version yet'),
+                ('functions: {f: {image: i}}',
+                 [{'functions': [self.row(), self.row()]}],
+                 'Function f is not unique')):
+            error = self.assertRaises(
+                exceptions.ClientError, self.plan, text, *answers)
+            self.assertIn(sentence, str(error))
+
+    def test_job_with_another_target_is_replaced(self):
+        job = {'id': ID, 'name': 'j', 'status': 'running', 'pattern': '@daily',
+               'function_alias': 'a', 'function_id': None,
+               'function_version': None, 'count': 3}
+        text = 'jobs: {j: {alias: %s, pattern: "@daily", count: 9}}'
+        for alias, expected in (
+                ('a', []), ('b', ['- job j', '    function_alias: a -> b',
+                                  '+ job j', '    pattern: @daily',
+                                  '    count: 9'])):
+            self.assertEqual(expected, self.plan(
+                text % alias, {'functions': []}, {'jobs': [job]}))
+        # A job that has ended is no obstacle.
+        self.assertEqual('+ job j', self.plan(
+            text % 'a', {'functions': []},
+            {'jobs': [dict(job, status='done')]})[0])
+
+    def test_rotation_of_a_webhook(self):
+        webhook = {'id': ID, 'description': 'w', 'function_alias': 'a',
+                   'function_id': None, 'signature': 'github'}
+        self.useFixture(fixtures.EnvironmentVariable('HOOK', 'secret'))
+        text = ('webhooks: {w: {alias: a, signature: %s, secret: {env: '
+                'HOOK}}}')
+        answers = {'functions': []}, {'webhooks': [webhook]}
+        self.assertEqual([], self.plan(text % 'github', *answers))
+        for lines in (self.plan(text % 'stripe', *answers),
+                      self.plan(text % 'github', *answers,
+                                update_secrets=True)):
+            self.assertEqual(['~ webhook w', '    secret: rotated'], lines)
+
+    def test_deletions_of_nouns_in_the_file(self):
+        self.assertEqual(['- job j'], self.plan(
+            'jobs: {}', {'functions': [self.row()]},
+            {'jobs': [{'id': ID, 'name': 'j'}]}, method='plan_deletions'))
+
+
+class TestChanges(base.BaseTestCase):
+    def test_comparison(self):
+        row = {'a': None, 'b': '{"x": 1}', 'c': 'text', 'd': 1}
+        self.assertEqual(({}, ()), changes.compare(
+            row, {'a': {}, 'b': {'x': 1}, 'c': 'text', 'd': 1}))
+        self.assertEqual(
+            ({'c': {'y': 1}, 'd': 2}, ('c: text -> {"y": 1}', 'd: 1 -> 2')),
+            changes.compare(row, {'c': {'y': 1}, 'd': 2}))
+        self.assertEqual((f'c: {"x" * 57}...',), changes.list_fields(
+            {'c': 'x' * 100, 'd': None}))
+
+
+class TestApply(test_runs.Case):
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.TempDir())
+        self.path = self.directory() / 'app.yaml'
+        self.path.write_text(
+            'aliases: {a: {function: f, version: 1}, b: {function: f, '
+            'version: 1}}')
+
+    def answers(self, *answers):
+        return ({'functions': [{'id': ID, 'name': 'f'}]},
+                {'function_aliases': []}, *answers)
+
+    def test_failure_names_what_is_done(self):
+        out = self.run_command(
+            ['apply', '--file', os.fspath(self.path)], *self.answers(
+                {'name': 'a'}, stub.answer(409, {'faultstring': 'a fault'})),
+            code=1)
+        self.assertIn('done: + alias a\n', out)
+        self.assertIn('alias b: a fault', self.errors)
+        self.assertIn('1 of 2 changes are done; run the command again',
+                      self.errors)
+
+    def test_dry_run_changes_nothing(self):
+        self.run_command(['apply', '--dry-run', '--file',
+                          os.fspath(self.path)], *self.answers())
+        self.assertEqual({'GET'}, {path.split()[0] for path in self.paths})
+        self.run_command(['diff', '--file', os.fspath(self.path)],
+                         *self.answers(), code=1)
