@@ -24,12 +24,15 @@ class Kind(enum.Enum):
     ID = 'id'
     #: Boolean.
     FLAG = 'flag'
+    #: Integer from 0 to an option of ``[resource_limits]``.
+    COUNT = 'count'
 
 
 @dataclasses.dataclass(frozen=True)
 class Field:
     """A field of a request that creates or changes a function.
 
+    :param maximum: option with the greatest value of a ``COUNT``.
     :param reloads: a new value needs workers that load the code again.
     :param example: JSON text for messages about an ``OBJECT``.
     :param help: help text of the option; empty for no generated option.
@@ -39,6 +42,7 @@ class Field:
     name: str
     kind: Kind
     max_length: int = 0
+    maximum: str = ''
     reloads: bool = False
     example: str = ''
     help: str = ''
@@ -72,6 +76,9 @@ FUNCTION = (
           hidden=True),
     Field('trust', Kind.FLAG,
           help='Let the function act for you in the cloud.'),
+    Field('keep_versions', Kind.COUNT, maximum='max_versions',
+          help='Number of newest versions to keep beside the versions in '
+               'use; 0 keeps all.'),
 )
 
 

@@ -63,6 +63,18 @@ def decode_message(value: _Json) -> records.ExecutionMessage:
         value, trace=context.TraceContext(**value['trace'])))
 
 
+def encode_target(target: targets.Target) -> _Json:
+    """Return a target as plain data.
+
+    Without the fields that only the row records: engines of the release
+    before would reject the fields.
+    """
+    value = dataclasses.asdict(target)
+    for name in targets.RECORDED:
+        del value[name]
+    return value
+
+
 def encode_ended(ended: records.Ended | None) -> _Json | None:
     """Return the end of an execution as plain data."""
     if ended is None:
@@ -123,7 +135,7 @@ class EngineClient:
         end = time.monotonic() + options.queue_timeout
         arguments: _Json = {
             'message': dataclasses.asdict(message),
-            'target': dataclasses.asdict(target)}
+            'target': encode_target(target)}
         try:
             return decode_ended(self._call('run', timeout, **arguments))
         except _NotAnswered as e:
@@ -153,7 +165,7 @@ class EngineClient:
               target: targets.Target) -> None:
         """Notify an engine of an asynchronous execution."""
         self._cast('start', message=dataclasses.asdict(message),
-                   target=dataclasses.asdict(target))
+                   target=encode_target(target))
 
     def is_alive(self, owner: str) -> bool | None:
         """Return whether an engine answers, ``None`` without a bus."""
@@ -194,7 +206,7 @@ class EngineClient:
 
     def scale_up(self, target: targets.Target, count: int) -> None:
         """Start ``count`` more workers."""
-        self._cast('scale_up', target=dataclasses.asdict(target),
+        self._cast('scale_up', target=encode_target(target),
                    count=count)
 
     def scale_down(self, target: targets.Target, count: int) -> None:
@@ -212,11 +224,11 @@ class EngineClient:
             counts[name] += 1
         for name, number in counts.items():
             self._cast('scale_down', server=name, count=number,
-                       target=dataclasses.asdict(target))
+                       target=encode_target(target))
 
     def install(self, target: targets.Target) -> None:
         """Install the dependencies of a function on any engine."""
-        self._cast('install', target=dataclasses.asdict(target))
+        self._cast('install', target=encode_target(target))
 
     def detach(self, function_id: str, version: int | None) -> None:
         """Retire the workers of a function on all engines."""

@@ -6,6 +6,7 @@ Notifications contain no bodies of requests or answers, so neither code nor
 secrets.
 """
 
+from collections.abc import Iterable
 import queue
 import threading
 import typing
@@ -25,6 +26,9 @@ LOG = log.getLogger(__name__)
 MAX_PENDING_NOTIFICATIONS = 1000
 #: Seconds for the remaining notifications when the process stops.
 CLOSE_TIMEOUT_SECONDS = 5
+
+#: Key of the environment: noun and path of further deletions.
+_DELETIONS = 'qinling.deletions'
 
 #: Priority, context, type and payload.
 _Notification = tuple[
@@ -52,6 +56,9 @@ class Audit:
             return
         try:
             self._queue.put_nowait(_notification(environ, route, status))
+            for noun, path in environ.get(_DELETIONS, ()):
+                self._queue.put_nowait(_create(
+                    environ, f'{noun}:delete', status, 'DELETE', path))
         except queue.Full:
             metrics.notifications_dropped.inc()
             LOG.warning('Dropped notification %s: the bus is too slow.',
@@ -75,21 +82,32 @@ class Audit:
         self._thread.join(CLOSE_TIMEOUT_SECONDS)
 
 
+def add_deletions(environ: wsgi_types.WSGIEnvironment, noun: str,
+                  paths: Iterable[str]) -> None:
+    """Add notifications about resources that the request deleted as well."""
+    environ[_DELETIONS] = [(noun, path) for path in paths]
+
+
 def _notification(environ: wsgi_types.WSGIEnvironment,
                   route: 'route_module.route', status: int) -> _Notification:
+    return _create(environ, route.policy, status, environ['REQUEST_METHOD'],
+                   environ.get('SCRIPT_NAME', '') + environ['PATH_INFO'])
+
+
+def _create(environ: wsgi_types.WSGIEnvironment, policy: str, status: int,
+            method: str, path: str) -> _Notification:
     ctx = environ.get('qinling.ctx')
     initiator = {
         'user_id': ctx and ctx.user_id,
         'project_id': ctx and ctx.project_id,
         'request_id': environ['openstack.request_id'],
         'global_request_id': environ['openstack.global_request_id']}
-    noun, _, action = route.policy.partition(':')
+    noun, _, action = policy.partition(':')
     success = status < 400
     payload = {
         'outcome': 'success' if success else 'failure', 'status': status,
         'initiator': dict(initiator, address=environ.get('REMOTE_ADDR')),
         'target': {'type': noun, 'id': environ.get('qinling.subject')},
-        'method': environ['REQUEST_METHOD'],
-        'path': environ.get('SCRIPT_NAME', '') + environ['PATH_INFO']}
+        'method': method, 'path': path}
     return ('info' if success else 'error', dict(initiator),
             f'{noun}.{action}', payload)

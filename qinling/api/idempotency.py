@@ -8,6 +8,7 @@ import typing
 
 import webob
 
+from qinling.api import version_choice
 from qinling.core import idempotency
 from qinling import exception
 
@@ -21,7 +22,7 @@ def parse(req: typing.Any, data: bytes
     """Return the idempotent request, ``None`` without a key.
 
     The key belongs to the project of the caller and the path; equal requests
-    have equal bodies, byte by byte.
+    have equal bodies, byte by byte, and ask for the same version.
 
     :raises Invalid: the key is empty or too long.
     """
@@ -32,7 +33,9 @@ def parse(req: typing.Any, data: bytes
         raise exception.Invalid(
             f'Idempotency-Key must have 1 to {MAX_KEY_LENGTH} characters.')
     return idempotency.create_request(
-        key, ('project', req.ctx.project_id, req.method, req.path), (data,))
+        key, ('project', req.ctx.project_id, req.method, req.path),
+        (data, *(version.encode() for version in (
+            req.environ.get(version_choice.HEADER),) if version)))
 
 
 def mark(answer: webob.Response,

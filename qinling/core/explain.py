@@ -17,6 +17,8 @@ from qinling.core.execution import records
 from qinling.core import explain_targets
 from qinling.core.function import aliases
 from qinling.core.function import diffs
+from qinling.core.function import drafts
+from qinling.core.function import retention
 from qinling.core.function import versions
 from qinling.core import quotas
 from qinling.core import secrets
@@ -82,9 +84,10 @@ class Explainer:
         return explanation
 
     def publication(self, ctx: context.RequestContext, function_id: str,
-                    description: str | None) -> Explanation:
+                    values: _Values) -> Explanation:
         """Explain the publication of a version.
 
+        :param values: see :meth:`.versions.Versions.prepare`.
         :raises FunctionNotFound: the caller sees no such function.
         """
         function = self._db.read(lambda tx: crud.get(
@@ -92,18 +95,30 @@ class Explainer:
         if function is None:
             raise exception.FunctionNotFound(id=function_id)
 
+        # Outside of the transaction: a large package takes time.
+        draft: drafts.Draft | exception.QinlingError
+        try:
+            draft = self._versions(self._db).prepare(ctx, function_id, values)
+        except exception.QinlingError as e:
+            draft = e
+
         def publish(db: rehearsal.Rehearsal) -> _Effects:
-            # No engine is asked, since nothing is retired.
-            core = versions.Versions(
-                self._conf, db, typing.cast(typing.Any, None),
-                self._backends, quotas.Quotas(self._conf, db))
-            row = core.create(ctx, function_id, description)
-            return [f'The current code becomes version {row.version_number}.']
+            if isinstance(draft, exception.QinlingError):
+                raise draft
+            row, result = self._versions(db).insert(ctx, function_id, draft)
+            return [f'The current code becomes version {row.version_number}.',
+                    *_describe_retention(result)]
         explanation = self._explain(ctx, records.ExecutionRequest(
             function_id=function_id), publish)
         if explanation.allowed:
             explanation.effects.extend(self._list_changes(ctx, function))
         return explanation
+
+    def _versions(self, db: session.Database) -> versions.Versions:
+        # No engine is asked, since nothing is retired.
+        return versions.Versions(
+            self._conf, db, typing.cast(typing.Any, None), self._backends,
+            quotas.Quotas(self._conf, db))
 
     def _list_changes(self, ctx: context.RequestContext,
                       function: typing.Any) -> _Effects:
@@ -201,6 +216,13 @@ class Explainer:
                 refusal = refusal or str(e)
             return Explanation(refusal, effects, rows, refusal is None)
         return rehearsal.rehearse(self._db, run)
+
+
+def _describe_retention(result: retention.Retention) -> _Effects:
+    return [*(f'Old version {number} is deleted.'
+              for number in result.deleted),
+            *(f'Old version {version.version_number} stays: {version.reason}.'
+              for version in result.in_use)]
 
 
 def _reference(values: _Values) -> records.ExecutionRequest:

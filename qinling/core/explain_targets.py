@@ -63,6 +63,12 @@ class TargetExplainer:
                 db, ctx, request, request.function_version, 1)], []
         alias = aliases.Aliases(db).get(ctx, request.function_alias)
         request = dataclasses.replace(request, function_id=alias.function_id)
+        if request.chosen_version:
+            return [self._target(
+                db, ctx, request, request.chosen_version, 1)], [
+                f'The request chooses '
+                f'{describe_version(request.chosen_version)} in place of '
+                f'alias {alias.name}.']
         if not alias.routing:
             return [self._target(
                 db, ctx, request, alias.function_version, 1)], [

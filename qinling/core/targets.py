@@ -19,6 +19,8 @@ _VERSION = models.FunctionVersion
 #: Triggers that refer to functions.
 _TRIGGERS: tuple[tuple[str, typing.Any], ...] = (
     ('job', models.Job), ('webhook', models.Webhook))
+#: Fields of a target that engines do not need.
+RECORDED = ('digest', 'secret_numbers')
 #: References of one kind in a message.
 MAX_REFERENCES = 10
 
@@ -29,7 +31,8 @@ class Target:
 
     ``cpu`` in thousandths of a core, ``memory_size`` in bytes, ``timeout`` in
     seconds; ``package`` is a storage key; ``execution_quota`` limits the
-    running executions of the project, ``None`` for the default.
+    running executions of the project, ``None`` for the default.  Executions
+    record ``digest`` and ``secret_numbers`` (name -> number of the value).
     """
 
     project_id: str
@@ -48,6 +51,8 @@ class Target:
     settings_id: str | None = None
     trust_id: str | None = None
     execution_quota: int | None = None
+    digest: str | None = None
+    secret_numbers: dict[str, int] | None = None
 
     @functools.cached_property
     def function_key(self) -> tuple[typing.Hashable, ...]:
@@ -64,6 +69,10 @@ class Target:
         # Without a package, ``code`` is all there is.
         return (self.package or str(self.code), self.entry, self.cpu,
                 self.memory_size, self.runtime_id, self.settings_id)
+
+    def recorded(self) -> dict[str, typing.Any]:
+        """Return the columns of an execution that name the code."""
+        return {'digest': self.digest, 'secrets': self.secret_numbers}
 
 
 def routing_point(key: str) -> int:
@@ -82,6 +91,7 @@ def resolve(tx: session.Connection, ctx: context.RequestContext,
     An alias takes precedence over a function, and is looked up in the project
     of the caller only.
 
+    :param version: replaces the choice of an alias, unless 0.
     :param key: routing key, which chooses a version of a weighted alias.
     :raises FunctionAliasNotFound, FunctionNotFound,
         FunctionVersionNotFound: the reference has no target.
@@ -90,7 +100,13 @@ def resolve(tx: session.Connection, ctx: context.RequestContext,
         row = queries.by_alias(tx, ctx.project_id, alias, routing_point(key))
         if row is None:
             raise exception.FunctionAliasNotFound(name=alias)
-        version = row.routed_version
+        if version:
+            function_id = row.id
+            row = queries.by_id(tx, function_id, version)
+            if row is None:
+                raise exception.FunctionNotFound(id=function_id)
+        else:
+            version = row.routed_version
     else:
         row = queries.by_id(tx, function_id, version)
         if row is None or not (ctx.sees_all
@@ -111,6 +127,7 @@ def _create(row: typing.Any, version: int, alias: str | None) -> Target:
         project_id=row.project_id, function_id=row.id, version=version,
         alias=alias, runtime_status=row.runtime_status,
         trust_id=row.trust_id, execution_quota=row.execution_quota,
+        digest=row.digest, secret_numbers=row.secret_numbers,
         **{name: getattr(row, prefix + name) for name in models.SNAPSHOT})
 
 

@@ -18,7 +18,7 @@ RESOURCES = {
 #: field -> maximum number of characters
 TEXTS = {**{field.name: field.max_length for field in fields.FUNCTION
             if field.kind is fields.Kind.TEXT},
-         'function_alias': 255, 'image': 255, 'language': 64,
+         'function_alias': 255, 'message': 4000, 'image': 255, 'language': 64,
          'language_version': 64, 'pattern': 255, 'timezone': 64,
          'warning_url': 2048}
 
@@ -41,6 +41,24 @@ def resource(conf: cfg.ConfigOpts, field: str, value: typing.Any) -> int:
         raise exception.Invalid(
             f'{name} resource limitation not within the allowable range: '
             f'{minimum} ~ {maximum}({unit}).')
+    return number
+
+
+def count(conf: cfg.ConfigOpts, field: fields.Field, value: typing.Any
+          ) -> int:
+    """Return a count within the limit of the operator.
+
+    :param value: an int, or decimal text from a form.
+    :raises Invalid: the value is no integer, or out of range.
+    """
+    maximum: int = conf.resource_limits[field.maximum]
+    try:
+        number = strict_json.parse_integer(value)
+    except (TypeError, ValueError):
+        number = -1
+    if not 0 <= number <= maximum:
+        raise exception.Invalid(
+            f'{field.name} must be a whole number between 0 and {maximum}.')
     return number
 
 

@@ -102,3 +102,9 @@ class Execution(columns.Common, Base):
     import_ms = _column(columns.Number)
     #: Largest resident memory in bytes.
     memory_peak = _column(sa.BigInteger)
+    #: Whether the caller replaced the choice of the alias.
+    version_chosen = _column(sa.Boolean)
+    #: Digest of the version; ``None`` of the latest code.
+    digest = _column(sa.String(71))
+    #: Name of a secret -> number of the value that the run received.
+    secrets = _column(sa.JSON(none_as_null=True))

@@ -90,6 +90,8 @@ class FunctionSettings(Base):
     environment = _column(sa.JSON, nullable=False)
     #: name -> {"size": bytes of the text, "sealed": the text encrypted}
     secrets = _column(sa.JSON, nullable=False)
+    #: name -> number of the value, for executions; ``None`` without secrets.
+    secret_numbers = _column(sa.JSON(none_as_null=True))
 
 
 class Function(Common, Snapshot, Warm, Revised, Base):
@@ -107,6 +109,9 @@ class Function(Common, Snapshot, Warm, Revised, Base):
     #: The highest version number ever used.
     version_counter = _column(sa.Integer, nullable=False, default=0)
     trust_id = _column(sa.String(80))
+    #: Newest versions to keep, 0 for all.
+    keep_versions = _column(sa.Integer, nullable=False, default=0,
+                            server_default='0')
 
 
 class FunctionVersion(Common, Snapshot, Warm, Revised, Base):
@@ -122,6 +127,14 @@ class FunctionVersion(Common, Snapshot, Warm, Revised, Base):
         nullable=False)
     version_number = _column(sa.Integer, nullable=False)
     description = _column(sa.String(255))
+    #: Why the version was published.
+    message = _column(sa.Text)
+    #: List of names, ``None`` for none.
+    tags = _column(sa.JSON(none_as_null=True))
+    #: See :mod:`qinling.core.digests`; ``None`` of old releases.
+    digest = _column(sa.String(71))
+    #: Name of a part -> hash of the part.
+    digest_parts = _column(sa.JSON(none_as_null=True))
     count = _column(sa.BigInteger, nullable=False, default=0)
 
 
@@ -239,6 +252,9 @@ class Webhook(Common, Revised, Base):
     secret = _column(sa.Text)
     previous_secret = _column(sa.Text)
     previous_until = _column(Time)
+    #: Whether the URL has variants for versions and aliases.
+    previews = _column(sa.Boolean, nullable=False, default=False,
+                       server_default='0')
     #: Number of rejected deliveries.
     refused = _column(sa.BigInteger, nullable=False, default=0,
                       server_default='0')

@@ -19,7 +19,7 @@ MAX_UNMEASURED = 1000
 _F, _V, _R = models.Function, models.FunctionVersion, models.Runtime
 _E = models.Execution
 _A, _ROUTE, _Q = models.FunctionAlias, models.AliasRoute, models.Quota
-_B = models.Budget
+_S, _B = models.FunctionSettings, models.Budget
 #: Limit of executions in a project whose budget is used up.
 BUDGET_IS_USED_UP = -2
 
@@ -33,7 +33,7 @@ def _select(*columns: typing.Any) -> sa.Select[typing.Any]:
         _R.status.label('runtime_status'),
         sa.case((_B.project_id.is_not(None), BUDGET_IS_USED_UP),
                 else_=_Q.concurrent_executions).label('execution_quota'),
-        *snapshots, *columns)
+        _V.digest, _S.secret_numbers, *snapshots, *columns)
 
 
 def _join(statement: sa.Select[typing.Any], version: typing.Any
@@ -43,6 +43,9 @@ def _join(statement: sa.Select[typing.Any], version: typing.Any
     ).outerjoin(
         _R, _R.id == sa.func.coalesce(_V.runtime_id, _F.runtime_id)
     ).outerjoin(_Q, _Q.project_id == _F.project_id).outerjoin(
+        _S, _S.id == sa.case((_V.id.is_not(None), _V.settings_id),
+                             else_=_F.settings_id)
+    ).outerjoin(
         _B, (_B.project_id == _F.project_id)
         & (_B.level == states.BudgetLevel.EXCEEDED.value)
         & (_B.on_exceeded == states.OnExceeded.REFUSE.value))
@@ -108,7 +111,7 @@ class _RowCache:
 
 def _names(*additional: str) -> list[str]:
     return ['project_id', 'id', 'trust_id', 'version_number',
-            'runtime_status', 'execution_quota',
+            'runtime_status', 'execution_quota', 'digest', 'secret_numbers',
             *(f'{prefix}_{name}' for prefix in 'fv'
               for name in models.SNAPSHOT), *additional]
 
@@ -122,9 +125,10 @@ def by_id(tx: sa.Connection, function_id: str | None, version: int
     """Return a function of any project, with a version and its runtime.
 
     :returns: ``id``, ``project_id``, ``trust_id``, ``version_number``,
-        ``runtime_status``, ``execution_quota`` and the columns of a snapshot
-        twice: of the function with the prefix ``f_``, of the version with
-        ``v_``; ``None`` without such a function.
+        ``runtime_status``, ``execution_quota``, ``digest``,
+        ``secret_numbers`` and the columns of a snapshot twice: of the
+        function with the prefix ``f_``, of the version with ``v_``; ``None``
+        without such a function.
     """
     return _ROWS_BY_ID.first(tx, {'function_id': function_id,
                                   'version': version})
@@ -195,6 +199,19 @@ def unmeasured_packages(tx: sa.Connection) -> Sequence[typing.Any]:
         for user in users)).limit(MAX_UNMEASURED)).all()
 
 
+def functions_with_old_versions(tx: sa.Connection, after: str, limit: int
+                                ) -> Sequence[str]:
+    """Return ids of functions with more versions than ``keep_versions``.
+
+    :param after: ids up to the value are left out.
+    """
+    return tx.execute(sa.select(_F.id).join(_V, _V.function_id == _F.id).where(
+        _F.keep_versions > 0, _F.id > after
+    ).group_by(_F.id, _F.keep_versions).having(
+        sa.func.count() > _F.keep_versions
+    ).order_by(_F.id).limit(limit)).scalars().all()
+
+
 def delete_unused_settings(tx: sa.Connection, ids: Iterable[str]) -> None:
     """Delete environments that no function or version refers to."""
     table = models.FunctionSettings
@@ -255,3 +272,11 @@ def count_by(tx: sa.Connection, columns: Sequence[typing.Any],
     """Return the combinations of values of columns, each with a count."""
     return tx.execute(sa.select(*columns, sa.func.count()).where(
         *conditions).group_by(*columns)).all()
+
+
+def has_item(column: typing.Any, name: str) -> typing.Any:
+    """Return the condition that a JSON list contains a text.
+
+    :param name: text that JSON does not escape.
+    """
+    return sa.cast(column, sa.Text).contains(f'"{name}"', autoescape=True)

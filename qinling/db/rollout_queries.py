@@ -43,5 +43,7 @@ def ended_executions(tx: sa.Connection, rollout: typing.Any,
         ended_at >= rollout.seen_until, ended_at < until,
         (ended_at > rollout.seen_until) | (_E.id > rollout.seen_id),
         _E.function_alias == rollout.alias_name,
+        # Callers who choose a version are no sample of all callers.
+        _E.version_chosen.is_(None),
         _E.function_version.in_((rollout.from_version, rollout.to_version)),
         _HAS_ENDED).order_by(ended_at, _E.id).limit(limit)).all()

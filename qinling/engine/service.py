@@ -122,10 +122,10 @@ class Engine:
             create('heartbeat', interval, self._renew_leases,
                    self._heartbeat.beat),
             create('housekeeping', min(interval, conf.engine.sweep_interval),
-                   self._reaper.run, self._heartbeat.prune,
-                   self._tend_workers, self._provision.tend,
-                   statistics.StatisticsTask(db).run,
-                   *retention.create_purges(conf, db, self._stopped),
+                   self._reaper.run, self._heartbeat.prune, self._tend_workers,
+                   self._provision.tend, statistics.StatisticsTask(db).run,
+                   *retention.create_purges(conf, db, self._stopped,
+                                            self._backends, self),
                    sweeps.Sweeps(
                        self._backends, self._builds, self._background).run),
             *shared.create_tasks(conf, db, create)]

@@ -10,6 +10,10 @@ RULES = [
         'execution:create', base.MEMBER, 'Run a function.', 'POST',
         '/v1/executions'),
     base.create_rule(
+        'execution:choose_version', base.MEMBER,
+        'Run another version than an alias selects.', 'POST',
+        '/v1/executions'),
+    base.create_rule(
         'execution:create_batch', base.MEMBER, 'Run a batch of executions.',
         'POST', '/v1/executions/batch'),
     base.create_rule(

@@ -17,8 +17,11 @@ RULES = [
         'function_version:get', base.READER,
         'Show a version or download its package.', 'GET', ITEM_PATH),
     base.create_rule(
+        'function_version:verify', base.READER,
+        'Compare a version with its digest.', 'GET', ITEM_PATH + '/verify'),
+    base.create_rule(
         'function_version:update', base.MEMBER,
-        'Change the description of a version.', 'PUT', ITEM_PATH),
+        'Change the description or the tags of a version.', 'PUT', ITEM_PATH),
     base.create_rule(
         'function_version:delete', base.MEMBER, 'Delete a version.', 'DELETE',
         ITEM_PATH),

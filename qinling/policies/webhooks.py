@@ -25,5 +25,6 @@ RULES = [
     base.create_rule(
         'webhook:invoke', base.ANYONE,
         'Run the function of a webhook. The route needs no identity, so '
-        'another check has no effect.', 'POST', ITEM_PATH + '/invoke'),
+        'another check has no effect. The variants of the URL for versions '
+        'and aliases have the same rule.', 'POST', ITEM_PATH + '/invoke'),
 ]

@@ -37,6 +37,13 @@ class Invoke(webhooks.Webhook, base.Addressed, base.Show):
         options.Argument(
             '--secret', help='Secret of the webhook, implies --sign. @FILE '
                              'reads a file, - reads standard input.'),
+        options.Exclusive(
+            options.Argument('--function-version', type=int, metavar='N',
+                             help='Run this version, if the webhook has '
+                                  'previews.'),
+            options.Argument('--alias', metavar='NAME',
+                             help='Run the target of this alias of the '
+                                  'function, if the webhook has previews.')),
         content.OUTPUT, options.MEMBERS,
         options.add_wait('until the execution has ended'))
 
@@ -48,7 +55,8 @@ class Invoke(webhooks.Webhook, base.Addressed, base.Show):
             headers['Content-Type'] = args.content_type
         if args.sign or args.secret:
             headers.update(self.sign(id, body, args))
-        row = self.resources.invoke(id, body=body, headers=headers)
+        row = self.resources.invoke(id, body=body, headers=headers,
+                                    preview=_build_preview(args))
         data = row.pop('content', None)
         if args.output and data is not None:
             content.write(self, args.output, data)
@@ -80,6 +88,15 @@ class Invoke(webhooks.Webhook, base.Addressed, base.Show):
                 'A signature needs the secret of the webhook: --secret '
                 f'@FILE, or the variable {SECRET_VARIABLE}.')
         return signatures.sign(form, secret, body)
+
+
+def _build_preview(args: argparse.Namespace) -> tuple[str | int, ...]:
+    """Return the words of the URL that select a version or an alias."""
+    if args.alias:
+        return 'aliases', args.alias
+    if args.function_version is not None:
+        return 'versions', args.function_version
+    return ()
 
 
 def _read_body(args: argparse.Namespace) -> bytes:

@@ -47,7 +47,8 @@ class Execution(base.Noun):
     detail_columns: base.Columns = (
         'reason', 'attempt', 'next_attempt_at', 'job_id', 'scheduled_at',
         'rerun_of', 'failed_id', 'started_at', 'ended_at', 'duration',
-        'queue_ms', 'import_ms', 'cold', 'memory_peak', 'trigger', 'group_id')
+        'queue_ms', 'import_ms', 'cold', 'memory_peak', 'trigger', 'group_id',
+        'digest', 'secrets', 'version_chosen')
     brief: base.Briefs = (
         base.Brief('Id', tables.show_field('id')), tables.TARGET,
         base.Brief('Status', show_status),
@@ -132,8 +133,11 @@ class Create(Started, dry_run.DryRun):
         return summary.build_output(args.formatter == 'table')
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
+        target = options.build_target(self.client, args)
+        if args.function_version:
+            target['function_version'] = args.function_version
         return self.await_end(self.resources.create(
-            **options.build_target(self.client, args), sync=args.sync,
+            **target, sync=args.sync,
             input=options.read_text(args.input), description=args.description,
             routing_key=args.routing_key,
             idempotency_key=args.idempotency_key), args)

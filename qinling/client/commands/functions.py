@@ -20,7 +20,7 @@ from qinling.client import units
 
 #: Options with the name and value of a field of the API.
 FIELDS = ('name', 'description', 'entry', 'cpu', 'memory_size', 'timeout',
-          'async_policy', 'trust')
+          'async_policy', 'trust', 'keep_versions')
 #: Seconds; a creation always contains a timeout.
 DEFAULT_TIMEOUT = 5
 NO_CODE = '''Cannot create function with the parameters given.
@@ -46,7 +46,7 @@ class Function(base.Noun):
         'timeout')
     detail_columns: base.Columns = (
         'latest_version', 'async_policy', 'min_workers', 'trust',
-        'environment', 'secret_names')
+        'environment', 'secret_names', 'keep_versions')
     brief: base.Briefs = (
         tables.NAME, base.Brief('Runtime', names.show_runtime),
         base.Brief('Memory', tables.show_field('memory_size')),
@@ -95,6 +95,9 @@ def _declare_fields() -> tuple[options.Declaration, ...]:
         argument('--trust', action=argparse.BooleanOptionalAction,
                  help='Whether the function gets a trust, to use the cloud '
                       'in your name.'),
+        argument('--keep-versions', type=options.parse_count, metavar='N',
+                 help='Number of newest versions to keep beside the versions '
+                      'in use; 0, the default, keeps all.'),
         argument('--timeout', type=units.parse_duration, metavar='TIME',
                  help='Limit of an execution: seconds, or 30s or 5m; a new '
                       f'function has {DEFAULT_TIMEOUT}s by default.'),

@@ -25,10 +25,10 @@ class Invoke(base.Command):
         options.Argument('function', metavar='FUNCTION', nargs='?',
                          help='Id or name of the function; not needed with '
                               '--alias.'),
-        options.Exclusive(
-            options.Argument('--alias', help='Run the target of this alias.'),
-            options.Argument('--function-version', type=int, metavar='N',
-                             help='Run this version, not the latest code.')),
+        options.Argument('--alias', help='Run the target of this alias.'),
+        options.Argument('--function-version', type=int, metavar='N',
+                         help='Run this version, not the latest code or the '
+                              'version that the alias selects.'),
         options.add_input(), options.ROUTING_KEY,
         options.Argument(
             '--async', dest='sync', action='store_false',
@@ -74,7 +74,7 @@ class Invoke(base.Command):
             if not args.alias:
                 raise exceptions.ClientError(
                     'Specify the function: its name, or --alias.')
-            return {'function_alias': args.alias}
+            return self.build_alias_target(args)
         id = self.client.functions.find_id(args.function)
         if not args.alias:
             return {'function_id': id,
@@ -84,4 +84,12 @@ class Invoke(base.Command):
             raise exceptions.ClientError(
                 f'Alias {args.alias} points at function {target}, not at '
                 f'{args.function}.')
-        return {'function_alias': args.alias}
+        return self.build_alias_target(args)
+
+    def build_alias_target(self, args: argparse.Namespace
+                           ) -> dict[str, typing.Any]:
+        """Return the fields of an alias, perhaps with another version."""
+        target = {'function_alias': args.alias}
+        if args.function_version:
+            target['function_version'] = args.function_version
+        return target

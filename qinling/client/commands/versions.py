@@ -11,9 +11,13 @@ from qinling.client.commands import download
 from qinling.client.commands import dry_run
 from qinling.client.commands import options
 from qinling.client.commands import tables
+from qinling.client import exceptions
 from qinling.client import units
 
 FUNCTION = options.reference('function')
+TAG = options.Argument('--tag', dest='tags', action='append', metavar='TAG',
+                       help='Short name for the version, such as reviewed; '
+                            'can be repeated.')
 
 
 class Version(base.Noun):
@@ -26,7 +30,8 @@ class Version(base.Noun):
         'project_id', 'created_at', 'updated_at')
     detail_columns: base.Columns = (
         'code', 'entry', 'cpu', 'memory_size', 'timeout', 'runtime_id',
-        'async_policy', 'min_workers', 'environment', 'secret_names')
+        'async_policy', 'min_workers', 'environment', 'secret_names',
+        'message', 'tags', 'digest')
     brief: base.Briefs = (
         base.Brief('Version', tables.show_field('version_number')),
         tables.DESCRIPTION,
@@ -59,6 +64,7 @@ class List(Version, tables.List):
     """List the versions of a function."""
 
     sortable = ('version_number', 'created_at', 'updated_at', 'id')
+    filters = ('tags',)
     empty = 'The function has no versions. Publish one:'
     hint = 'function version create FUNCTION'
     arguments = (FUNCTION,)
@@ -71,11 +77,23 @@ class List(Version, tables.List):
 class Create(Version, dry_run.DryRun):
     """Publish the latest code of a function as a version."""
 
-    arguments = (FUNCTION, options.describe('version'))
+    arguments = (
+        FUNCTION, options.describe('version'),
+        options.Argument('--message', metavar='TEXT',
+                         help='Why you publish the version, as in a commit; '
+                              'never changes.'), TAG)
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
         row = self.resources.create(
-            self.find_function(args), args.description)
+            self.find_function(args), args.description,
+            message=args.message, tags=args.tags)
+        # Older servers keep all versions.
+        retention = row.get('retention') or {'deleted': [], 'in_use': []}
+        for number in retention['deleted']:
+            self.note(f'Deleted version {number}.')
+        for version in retention['in_use']:
+            self.note(f'Kept version {version["version_number"]}: '
+                      f'{version["reason"]}')
         self.next_step = (
             f'function alias create NAME --function {args.function} '
             f'--function-version {row["version_number"]}')
@@ -83,14 +101,36 @@ class Create(Version, dry_run.DryRun):
 
 
 class Update(Version, base.Addressed, base.Show):
-    """Change the description of a version of a function."""
+    """Change the description or the tags of a version of a function."""
 
-    arguments = (options.describe('version', required=True), options.IF_MATCH)
+    arguments = (
+        options.describe('version'), TAG,
+        options.Argument('--no-tags', action='store_const', const=[],
+                         dest='tags', help='Remove all tags.'),
+        options.IF_MATCH)
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
+        if args.description is None and args.tags is None:
+            raise exceptions.ClientError(
+                'Specify what to change: --description, --tag or --no-tags.')
         return self.resources.update(
             *self.locate(args), if_match=args.if_match,
-            description=args.description)
+            description=args.description, tags=args.tags)
+
+
+class Verify(Version, base.Addressed, base.Show):
+    """Compare a version of a function with its digest; fail if any part
+    differs."""
+
+    columns = ('valid', 'digest', 'recomputed', 'parts')
+    detail_columns = ()
+
+    def fetch(self, args: argparse.Namespace) -> base.Row:
+        row = self.resources.verify(*self.locate(args))
+        if not row['valid']:
+            self.failure = (f'Version {args.version_number} differs from its '
+                            f'digest: {", ".join(row["parts"])}')
+        return row
 
 
 class Delete(Version, base.Addressed):

@@ -15,7 +15,11 @@ BEHAVIOUR = (
         '--payload', metavar='FORM',
         help='Input of the function: "merged", the default, makes arguments '
              'of all parameters; "request" passes the request unchanged.'),
-    options.SYNC)
+    options.SYNC,
+    options.Argument(
+        '--previews', action=argparse.BooleanOptionalAction,
+        help='Whether the URL has variants that run any version or alias of '
+             'the function.'))
 SECRET = (
     options.Argument(
         '--signature', metavar='FORM',
@@ -50,7 +54,8 @@ class Webhook(base.Noun):
         'id', 'function_alias', 'function_id', 'function_version',
         'description', 'project_id', 'created_at', 'updated_at', 'webhook_url')
     detail_columns: base.Columns = (
-        'sync', 'payload', 'signature', 'secret', 'previous_until', 'refused')
+        'sync', 'payload', 'signature', 'secret', 'previous_until', 'refused',
+        'previews', 'preview_urls')
     brief: base.Briefs = (
         base.Brief('Webhook', show_webhook), tables.TARGET,
         base.Brief('Signature', tables.show_field('signature')),
@@ -79,7 +84,8 @@ class Create(Webhook, dry_run.DryRun):
         row = self.resources.create(
             **options.build_target(self.client, args), sync=args.sync,
             description=args.description, payload=args.payload,
-            signature=args.signature, secret=read_secret(args))
+            previews=args.previews, signature=args.signature,
+            secret=read_secret(args))
         sign = ' --sign' if row.get('signature') else ''
         self.next_step = (
             f'webhook invoke {args.description or row["id"]}{sign}')
@@ -106,7 +112,8 @@ class Update(Webhook, base.Addressed, base.Show):
             *self.locate(args), if_match=args.if_match, function_id=function,
             function_version=args.function_version,
             function_alias=args.function_alias, sync=args.sync,
-            description=args.description, payload=args.payload)
+            description=args.description, payload=args.payload,
+            previews=args.previews)
 
 
 class Rotate(Webhook, base.Addressed, base.Show):

@@ -228,6 +228,7 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         **_TARGET,
         'sync': Form(read_flag, FLAG, 'sync'),
         'payload': Form(read_text, TEXT, 'payload'),
+        'previews': Form(read_flag, FLAG, 'previews'),
         'signature': Form(read_text, TEXT, 'signature'),
         'secret': Form(read_secret, _SECRET)}}
 

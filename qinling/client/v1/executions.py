@@ -25,8 +25,9 @@ class Executions(base.Collection):
         :param idempotency_key: a second request with the same key returns
             the first execution.
         :param fields: ``function_id`` and ``function_version``, or
-            ``function_alias``; ``sync``, ``input``, ``routing_key``,
-            ``description``.
+            ``function_alias``, with ``function_version`` to run another
+            version than the alias selects; ``sync``, ``input``,
+            ``routing_key``, ``description``.
         """
         headers = http.drop_none({'Idempotency-Key': idempotency_key})
         return self._call('POST', json=http.drop_none(fields),

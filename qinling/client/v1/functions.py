@@ -37,7 +37,8 @@ class Functions(codes.CodeCollection):
             to a failed asynchronous execution), ``environment`` and
             ``secrets`` (both name -> text; answers only contain the names of
             secrets, as ``secret_names``, and ``None`` removes a secret),
-            ``secret_modes`` (name -> ``pinned`` or ``latest``).
+            ``secret_modes`` (name -> ``pinned`` or ``latest``),
+            ``keep_versions`` (0 for all).
         """
         return self._call('POST', **_build_form(
             dict(fields, code=code), package, progress))

@@ -10,7 +10,7 @@ from qinling.client.v1 import code
 
 
 class Versions(code.CodeCollection):
-    """Versions; an update only changes ``description``."""
+    """Versions; an update changes ``description`` and ``tags``."""
 
     key = 'function_versions'
     noun = 'FunctionVersion'
@@ -23,10 +23,14 @@ class Versions(code.CodeCollection):
             http.drop_none(query))
 
     def create(self, function_id: str,
-               description: str | None = None) -> base.Resource:
-        """Publish the latest code."""
-        return self._call('POST', function_id, 'versions',
-                          json={'description': description})
+               description: str | None = None, **fields: typing.Any
+               ) -> base.Resource:
+        """Publish the latest code.
+
+        :param fields: ``message`` and ``tags``.
+        """
+        return self._call('POST', function_id, 'versions', json={
+            'description': description, **http.drop_none(fields)})
 
     def compare(self, function_id: str, old: int | None = None,
                 new: int = 0) -> base.Resource:
@@ -41,6 +45,14 @@ class Versions(code.CodeCollection):
     def get_usage(self, function_id: str, number: int) -> base.Resource:
         """Return what still uses a version."""
         return self._call('GET', *self._locate(function_id, number), 'usage')
+
+    def verify(self, function_id: str, number: int) -> base.Resource:
+        """Compare a version with its digest.
+
+        :returns: ``digest``, ``recomputed``, ``valid``, and ``parts``, the
+            names of what differs.
+        """
+        return self._call('GET', *self._locate(function_id, number), 'verify')
 
     def _locate(self, *address: str | int) -> tuple[str | int, ...]:
         function_id, number = address

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Webhooks: URLs that run functions."""
 
+from collections.abc import Sequence
 import json
 import typing
 
@@ -29,7 +30,7 @@ class Webhooks(base.Collection):
 
         :param fields: ``function_id`` and ``function_version``, or
             ``function_alias``; ``description``, ``sync``, ``payload``,
-            ``signature``, ``secret``.
+            ``previews``, ``signature``, ``secret``.
         """
         return self._call('POST', json=http.drop_none(fields), log=False)
 
@@ -50,12 +51,15 @@ class Webhooks(base.Collection):
 
     def invoke(self, id: str, input: dict[str, typing.Any] | None = None,
                body: bytes | None = None,
-               headers: dict[str, str] | None = None
+               headers: dict[str, str] | None = None,
+               preview: Sequence[str | int] = ()
                ) -> dict[str, typing.Any]:
         """Run the function with a JSON object, or with any body.
 
         :param body: replaces ``input``.
         :param headers: of the request, such as ``Content-Type``.
+        :param preview: ``('versions', 2)`` or ``('aliases', 'next')`` for a
+            webhook with ``previews``.
         :returns: dict with ``execution_id``, ``status_code`` and, if the
             webhook is synchronous, the answer as the text ``output``, the
             bytes ``content`` and ``content_type``.
@@ -65,7 +69,7 @@ class Webhooks(base.Collection):
         headers = {'Content-Type': 'application/json', **(headers or {})}
         if body is None:
             body = encode_input(input)
-        response = self._send('POST', id, 'invoke', data=body,
+        response = self._send('POST', id, *preview, 'invoke', data=body,
                               headers=headers)
         execution = response.headers.get(EXECUTION)
         answer: dict[str, typing.Any] = {'status_code': response.status_code}

@@ -7,24 +7,23 @@ no result is overwritten.  Functions of ``tx`` are part of a transaction of
 the caller; functions of ``db`` commit.
 """
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import datetime
-import functools
 import time
 import typing
 
 from qinling import context
+from qinling.core.execution import counters
 from qinling.core.execution import records
 from qinling.core.execution import rollup
 from qinling.core import idempotency
 from qinling.core import targets
-from qinling.db import batch_writer
 from qinling.db import crud
 from qinling.db import execution_pages
 from qinling.db import filtering
 from qinling.db import models
 from qinling.db import session
-from qinling import exception
 from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
 
@@ -68,7 +67,7 @@ def insert(tx: session.Connection, new: records.NewExecution,
     crud.insert_whole(tx, _MODEL, {
         name: value for name, value in vars(new.row).items()
         if value is not None})
-    _count(tx, new.target, 1)
+    counters.count(tx, new.target, 1)
 
 
 def withdraw(db: session.Database, new: records.NewExecution,
@@ -82,28 +81,9 @@ def withdraw(db: session.Database, new: records.NewExecution,
                                *UNCLAIMED):
             return False
         idempotency.release(tx, request)
-        _count(tx, new.target, -1)
+        counters.count(tx, new.target, -1)
         return True
     return db.write(delete_unclaimed)
-
-
-def _count(tx: session.Connection, target: targets.Target,
-           number: int) -> None:
-    batch_writer.defer_increment(
-        tx, ('count', target.function_id, target.version), number,
-        functools.partial(_increment, target.function_id, target.version))
-
-
-def _increment(function_id: str, version: int, tx: session.Connection,
-               number: int) -> None:
-    if version:
-        if not crud.increment(tx, models.FunctionVersion, 'count', number,
-                              function_id=function_id, version_number=version):
-            raise exception.FunctionVersionNotFound(
-                id=function_id, version=version)
-    elif not crud.increment(tx, models.Function, 'count', number,
-                            id=function_id):
-        raise exception.FunctionNotFound(id=function_id)
 
 
 def delete(db: session.Database, id: str) -> None:
@@ -186,17 +166,29 @@ def unchanged(row: records.ExecutionRow) -> tuple[typing.Any, ...]:
             else _MODEL.owner == row.owner)
 
 
+def record_target(db: session.Database, id: str, target: targets.Target
+                  ) -> None:
+    """Record that an execution runs newer code than at the acceptance."""
+    db.write(lambda tx: crud.update(
+        tx, _MODEL, id, dict(target.recorded(),
+                             updated_at=_MODEL.updated_at), _RUNNING))
+
+
 def requeue(db: session.Database, rows: Sequence[records.ExecutionRow],
-            lease_until: datetime.datetime) -> list[records.ExecutionRow]:
+            lease_until: datetime.datetime,
+            resolved: Mapping[str, targets.Target]
+            ) -> list[records.ExecutionRow]:
     """Take overdue executions from their owners in one transaction.
 
+    :param resolved: id of an execution -> target of the next attempt.
     :returns: the rows whose owner and lease were still as read.
     """
     values = {'owner': None, 'lease_until': lease_until,
               'next_attempt_at': None, 'updated_at': _MODEL.updated_at}
     return db.write(lambda tx: [
         row for row in rows if crud.update(
-            tx, _MODEL, row.id, values, *unchanged(row))])
+            tx, _MODEL, row.id, {**values, **resolved[row.id].recorded()},
+            *unchanged(row))])
 
 
 def schedule_retry(tx: session.Connection, row: records.ExecutionRow,

@@ -27,12 +27,14 @@ class ExecutionRequest:
     """What a trigger wants to run.
 
     ``routing_key`` decides which version of a weighted alias runs, the id of
-    the execution by default.  The fields behind name the origin.
+    the execution by default; ``chosen_version`` replaces the choice of an
+    alias.  The fields behind name the origin.
     """
 
     function_id: str | None = None
     function_version: int = 0
     function_alias: str | None = None
+    chosen_version: int = 0
     sync: bool = False
     input: typing.Any = None
     description: str | None = None
@@ -79,6 +81,9 @@ class ExecutionRow:
     duration: float | None = None
     import_ms: float | None = None
     memory_peak: int | None = None
+    version_chosen: bool | None = None
+    digest: str | None = None
+    secrets: dict[str, int] | None = None
 
     @property
     def is_running(self) -> bool:

@@ -179,7 +179,10 @@ def insert(tx: session.Connection, project_id: str, columns: _Json
     """Write an environment; return its id, ``None`` if empty."""
     if not any(columns.values()):
         return None
-    return crud.insert(tx, _MODEL, project_id=project_id, **columns)
+    numbers = {name: value['number']
+               for name, value in columns['secrets'].items()}
+    return crud.insert(tx, _MODEL, project_id=project_id,
+                       secret_numbers=numbers or None, **columns)
 
 
 def follow_secrets(tx: session.Connection, function_id: str,

@@ -25,6 +25,8 @@ if typing.TYPE_CHECKING:
 DEFAULT_ENTRY = 'main.main'
 _TEXTS = declared.names(declared.Kind.TEXT)
 _RESOURCES = declared.names(declared.Kind.RESOURCE)
+_COUNTS = [field for field in declared.FUNCTION
+           if field.kind is declared.Kind.COUNT]
 #: Columns whose change needs other workers.
 _RELOADING = frozenset(field.name for field in declared.FUNCTION
                        if field.reloads)
@@ -79,7 +81,7 @@ class Planner:
         """
         resources = {name: validation.default(self._conf, name)
                      for name in _RESOURCES if fields.get(name) is None}
-        resources |= self._parse_resources(fields)
+        resources |= self._parse_numbers(fields)
         source = self.find_source(code.get('source'))
         runtime_id = fields.get('runtime_id')
         if source.needs_runtime or runtime_id:
@@ -101,9 +103,13 @@ class Planner:
             self._backends.trusts.plan_create(
                 ctx, fields.get('trust'), source))
 
-    def _parse_resources(self, fields: _Fields) -> dict[str, typing.Any]:
-        return {name: validation.resource(self._conf, name, fields[name])
-                for name in _RESOURCES if fields.get(name) is not None}
+    def _parse_numbers(self, fields: _Fields) -> dict[str, typing.Any]:
+        numbers = {name: validation.resource(self._conf, name, fields[name])
+                   for name in _RESOURCES if fields.get(name) is not None}
+        return numbers | {
+            field.name: validation.count(self._conf, field,
+                                         fields[field.name])
+            for field in _COUNTS if fields.get(field.name) is not None}
 
     def _parse_policy(self, project_id: str, fields: _Fields
                       ) -> dict[str, typing.Any]:
@@ -126,7 +132,7 @@ class Planner:
             for name in _TEXTS if fields.get(name) is not None}
         if values.get('entry') == '':
             values['entry'] = DEFAULT_ENTRY
-        values |= self._parse_resources(fields)
+        values |= self._parse_numbers(fields)
         values |= self._parse_policy(row.project_id, fields)
         code = fields.get('code')
         if (code is not None and code.get('source', row.code['source'])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Versions: numbered, immutable snapshots of a function."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 import typing
@@ -8,13 +9,16 @@ import typing
 from oslo_config import cfg
 
 from qinling import context
+from qinling.core import digests
 from qinling.core import engine_client
-from qinling.core.function import environment
+from qinling.core.function import drafts
+from qinling.core.function import retention
 from qinling.core.function import scaling
+from qinling.core.function import seals
+from qinling.core.function import tags as tags_module
 from qinling.core import preconditions
 from qinling.core import quotas as quotas_module
 from qinling.core import targets
-from qinling.core import validation
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import queries
@@ -27,6 +31,8 @@ if typing.TYPE_CHECKING:
 
 _MODEL = models.FunctionVersion
 _FUNCTION = models.Function
+
+_Values = Mapping[str, typing.Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,39 +68,82 @@ class Versions:
         self._engine = engine
         self._backends = backends
         self._quotas = quotas
+        self._seals = seals.Seals(conf, db, backends)
+        self._retention = retention.VersionRetention(
+            db, engine, backends.packages)
 
     def create(self, ctx: context.RequestContext, function_id: str,
-               description: str | None) -> typing.Any:
+               values: _Values | None = None) -> typing.Any:
+        """Publish the latest code; see :meth:`publish`."""
+        return self.publish(ctx, function_id, values)[0]
+
+    def publish(self, ctx: context.RequestContext, function_id: str,
+                values: _Values | None = None
+                ) -> tuple[typing.Any, retention.Retention]:
         """Publish the latest code as a version.
 
-        :raises FunctionVersionLimit: the function has too many versions.
-        """
-        validation.text('description', description)
-        guard = self._quotas.guard(ctx.project_id, versions=1)
-        number = self._db.write(lambda tx: self._insert(
-            tx, ctx, function_id, description, guard))
-        return self.get(ctx, function_id, number)
+        Delete old versions, if the function does not keep all.
 
-    def _insert(self, tx: session.Connection, ctx: context.RequestContext,
-                function_id: str, description: str | None,
-                guard: quotas_module.Guard) -> int:
-        guard(tx)
-        row = _lock_function(tx, ctx, function_id)
+        :returns: the version, and the fate of old versions.
+        :raises: see :meth:`prepare` and :meth:`insert`.
+        """
+        row, result = self.insert(
+            ctx, function_id, self.prepare(ctx, function_id, values))
+        self._retention.clean_up(function_id, result)
+        return row, result
+
+    def prepare(self, ctx: context.RequestContext, function_id: str,
+                values: _Values | None = None) -> drafts.Draft:
+        """Return a version before its publication.
+
+        :param values: optional ``description``, ``message`` and ``tags``.
+        :raises Forbidden: the code can have no versions.
+        """
+        columns = drafts.validate(values or {})
+        row = self._db.read(
+            lambda tx: _get_function(tx, ctx, function_id))
         if not self._backends.sources[row.code['source']].versioned:
             raise exception.Forbidden(
                 reason='only functions of source package have versions, '
                        f'{function_id} is of source {row.code["source"]}.')
-        limit = self._conf.resource_limits.max_versions
-        if crud.count(tx, _MODEL, _MODEL.function_id == row.id) >= limit:
-            raise exception.FunctionVersionLimit(id=row.id, limit=limit)
+        return drafts.Draft(row.package, self._seals.hash_code(row), columns)
+
+    def insert(self, ctx: context.RequestContext, function_id: str,
+               draft: drafts.Draft) -> tuple[typing.Any, retention.Retention]:
+        """Write a version, and delete old ones without their packages.
+
+        :raises FunctionVersionLimit: the function has too many versions.
+        :raises Conflict: another request changed the code meanwhile.
+        """
+        guard = self._quotas.guard(ctx.project_id, versions=1)
+        number, result = self._db.write(lambda tx: self._insert_row(
+            tx, ctx, function_id, draft, guard))
+        return self.get(ctx, function_id, number), result
+
+    def _insert_row(self, tx: session.Connection,
+                    ctx: context.RequestContext, function_id: str,
+                    draft: drafts.Draft, guard: quotas_module.Guard
+                    ) -> tuple[int, retention.Retention]:
+        guard(tx)
+        row = _get_function(tx, ctx, function_id, lock=True)
+        if row.package != draft.package:
+            raise exception.Conflict(
+                reason=f'function {row.id} was changed by another request; '
+                       'try again.')
         number: int = row.version_counter + 1
         crud.update(tx, _FUNCTION, row.id, {
             'version_counter': number, 'latest_version': number})
+        parts = seals.compute(tx, row, draft.code, lock=True)
         crud.insert(
             tx, _MODEL, function_id=row.id, version_number=number,
-            description=description, project_id=row.project_id,
+            project_id=row.project_id, digest_parts=parts,
+            digest=digests.combine(parts), **draft.columns,
             **{name: getattr(row, name) for name in models.SNAPSHOT})
-        return number
+        result = retention.prune(tx, row)
+        limit = self._conf.resource_limits.max_versions
+        if crud.count(tx, _MODEL, _MODEL.function_id == row.id) > limit:
+            raise exception.FunctionVersionLimit(id=row.id, limit=limit)
+        return number, result
 
     def get(self, ctx: context.RequestContext, function_id: str, number: int
             ) -> typing.Any:
@@ -112,12 +161,22 @@ class Versions:
         return row
 
     def list(self, ctx: context.RequestContext, function_id: str,
-             page: crud.Page) -> Sequence[typing.Any]:
-        """Return a page of the versions of a function."""
+             page: crud.Page, tags: Sequence[str] = ()
+             ) -> Sequence[typing.Any]:
+        """Return a page of the versions of a function.
+
+        :param tags: filters of :func:`.tags.filter_condition`.
+        """
         self._check_function(ctx, function_id)
+        conditions = [tags_module.filter_condition(text) for text in tags]
         return self._db.read(lambda tx: crud.select_page(
             tx, ctx.visible_scope(), _MODEL,
-            [_MODEL.function_id == function_id], page))
+            [_MODEL.function_id == function_id, *conditions], page))
+
+    def verify(self, ctx: context.RequestContext, function_id: str,
+               number: int) -> seals.Verification:
+        """Compare a version with its digest; see :meth:`.seals.Seals`."""
+        return self._seals.verify(self.get(ctx, function_id, number))
 
     def download(self, ctx: context.RequestContext, function_id: str,
                  number: int) -> typing.BinaryIO:
@@ -131,15 +190,15 @@ class Versions:
                 reason=f'the package of version {number} is gone.')
 
     def update(self, ctx: context.RequestContext, function_id: str,
-               number: int, description: str | None,
+               number: int, values: _Values,
                match: preconditions.Match = None) -> typing.Any:
-        """Change the description, the only mutable field."""
-        validation.text('description', description)
+        """Change the mutable fields: ``description`` and ``tags``."""
+        columns = drafts.validate(values)
         row = self.get(ctx, function_id, number)
         preconditions.check(row, match)
-        if description is not None and not self._db.write(
+        if columns and not self._db.write(
                 lambda tx: crud.update(
-                    tx, _MODEL, row.id, {'description': description},
+                    tx, _MODEL, row.id, columns,
                     *preconditions.condition(_MODEL, match))):
             preconditions.check(self.get(ctx, function_id, number), match)
         return self.get(ctx, function_id, number)
@@ -159,7 +218,7 @@ class Versions:
                     ctx: context.RequestContext, function_id: str,
                     number: int, match: preconditions.Match) -> str | None:
         """Delete the row; return its package."""
-        _lock_function(tx, ctx, function_id)
+        _get_function(tx, ctx, function_id, lock=True)
         row = crud.get(tx, ctx, _MODEL, lock=True, function_id=function_id,
                        version_number=number)
         if row is None:
@@ -171,13 +230,11 @@ class Versions:
             raise exception.FunctionVersionInUse(
                 id=function_id, version=number,
                 blockers=targets.describe_references(references))
-        crud.delete(tx, _MODEL, row.id)
-        environment.drop(tx, row.settings_id)
+        package = retention.delete_row(tx, row)
         crud.update(tx, _FUNCTION, function_id, {
             'latest_version': crud.max_value(
                 tx, _MODEL.version_number,
                 _MODEL.function_id == function_id) or 0})
-        package: str | None = row.package
         return package
 
     def references(self, ctx: context.RequestContext, function_id: str,
@@ -211,10 +268,13 @@ class Versions:
             raise exception.FunctionNotFound(id=id)
 
 
-def _lock_function(tx: session.Connection, ctx: context.RequestContext,
-                   function_id: str) -> typing.Any:
-    """Return the row of a function, locked until the end."""
-    row = crud.get(tx, ctx, _FUNCTION, lock=True, id=function_id)
+def _get_function(tx: session.Connection, ctx: context.RequestContext,
+                  function_id: str, lock: bool = False) -> typing.Any:
+    """Return the row of a function of the caller.
+
+    :param lock: lock the row until the end of the transaction.
+    """
+    row = crud.get(tx, ctx, _FUNCTION, lock=lock, id=function_id)
     if row is None:
         raise exception.FunctionNotFound(id=function_id)
     return row

@@ -7,6 +7,7 @@ import contextlib
 import typing
 
 from qinling import context
+from qinling.core import digests
 from qinling.core import engine_client
 from qinling.core import preconditions
 from qinling.core import validation
@@ -128,7 +129,10 @@ class Runtimes:
                                       **columns):
                 raise exception.RuntimeNotAvailable(id=row.id,
                                                     status=row.status)
-            return None if with_versions else _copy_for_versions(tx, row)
+            if not with_versions:
+                return _copy_for_versions(tx, row)
+            digests.change_image(tx, row.id, columns['image'])
+            return None
         copy_id = self._db.write(begin)
         try:
             self._engine.ensure_runtime(row.id, previous_image=row.image)
@@ -203,6 +207,7 @@ def _undo_upgrade(tx: session.Connection, row: typing.Any,
     if copy_id:
         _move_versions(tx, copy_id, row.id)
         crud.delete(tx, _MODEL, copy_id)
+    digests.change_image(tx, row.id, row.image)
 
 
 def _validate(values: _Values) -> None:

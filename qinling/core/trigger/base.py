@@ -90,9 +90,11 @@ class Triggers:
 def resolve(tx: session.Connection, ctx: context.RequestContext,
             request: records.ExecutionRequest, id: str) -> targets.Target:
     """Return the target that a request refers to at this moment."""
+    alias = request.function_alias
     return targets.resolve(
-        tx, ctx, request.function_id, request.function_version,
-        request.function_alias, request.routing_key or id)
+        tx, ctx, request.function_id, request.function_version
+        if alias is None else request.chosen_version, alias,
+        request.routing_key or id)
 
 
 def new_row(request: records.ExecutionRequest, target: targets.Target,
@@ -110,6 +112,8 @@ def new_row(request: records.ExecutionRequest, target: targets.Target,
         scheduled_at=request.scheduled_at, rerun_of=request.rerun_of,
         failed_id=request.failed_id, trigger=request.trigger,
         group_id=request.group_id, memory_size=target.memory_size,
+        version_chosen=True if request.chosen_version else None,
+        digest=target.digest, secrets=target.secret_numbers,
         lease_until=now + datetime.timedelta(seconds=lease_seconds))
 
 

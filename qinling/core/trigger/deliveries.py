@@ -15,6 +15,7 @@ from qinling.core import idempotency
 from qinling.core import secrets as secrets_module
 from qinling.core.trigger import base
 from qinling.core.trigger import payloads
+from qinling.core.trigger import previews
 from qinling.core.trigger import rate_limit
 from qinling.core.trigger import rejection_counter
 from qinling.core.trigger import signatures
@@ -41,19 +42,22 @@ class Deliveries:
             conf.webhooks.rate_limit, conf.webhooks.rate_limit_storage)
         self._rejections = rejection_counter.RejectionCounter(db)
 
-    def get_webhook(self, id: str) -> typing.Any:
+    def get_webhook(self, id: str, preview: previews.Preview | None = None
+                    ) -> typing.Any:
         """Return the webhook of a URL, for any sender.
 
-        :raises WebhookNotFound: no such webhook exists.
+        :raises WebhookNotFound: no such webhook exists, or the webhook has
+            no previews.
         """
         row = self._db.read(
             lambda tx: crud.get(tx, context.admin(), _MODEL, id=id))
-        if row is None:
+        if row is None or preview is not None and not row.previews:
             raise exception.WebhookNotFound(id=id)
         return row
 
     def accept(self, id: str, delivery: payloads.Delivery,
-               caller: context.RequestContext | None = None
+               caller: context.RequestContext | None = None,
+               preview: previews.Preview | None = None
                ) -> tuple[records.ExecutionRow, bool]:
         """Run the function of a webhook.
 
@@ -61,13 +65,14 @@ class Deliveries:
 
         :param caller: context of the request, whose ids the execution
             inherits.
+        :param preview: version or alias to run instead of the target.
         :returns: the execution, and whether the delivery is a repeat.
         :raises WebhookNotFound, SignatureRefused, RateLimited, TooLarge,
             QuotaExceeded: the delivery is rejected, and counted.
         """
-        webhook = self.get_webhook(id)
+        webhook = self.get_webhook(id, preview)
         try:
-            return self._run(webhook, delivery, caller)
+            return self._run(webhook, delivery, caller, preview)
         except exception.QinlingError as e:
             rejection = e
         # Outside the clause, since log lines would repeat the traceback.
@@ -75,17 +80,17 @@ class Deliveries:
         raise rejection
 
     def _run(self, webhook: typing.Any, delivery: payloads.Delivery,
-             caller: context.RequestContext | None
+             caller: context.RequestContext | None,
+             preview: previews.Preview | None
              ) -> tuple[records.ExecutionRow, bool]:
         delivery.is_signed = webhook.signature is not None
         self._authenticate(webhook, delivery)
-        request = _idempotent_request(webhook, delivery)
+        request = _idempotent_request(webhook, delivery, preview)
+        reference = previews.resolve(self._db, webhook, preview)
         row = self._triggers.fire(
             context.project_owner(webhook.project_id, caller),
             records.ExecutionRequest(
-                function_id=webhook.function_id,
-                function_version=webhook.function_version or 0,
-                function_alias=webhook.function_alias, sync=webhook.sync,
+                **reference, sync=webhook.sync,
                 input=payloads.PAYLOADS[webhook.payload](delivery),
                 description=f'Created by Webhook {webhook.id}',
                 trigger=Trigger.WEBHOOK.value), request)
@@ -113,7 +118,8 @@ class Deliveries:
 
 
 def _idempotent_request(webhook: typing.Any,
-                        delivery: payloads.Delivery
+                        delivery: payloads.Delivery,
+                        preview: previews.Preview | None
                         ) -> idempotency.IdempotentRequest | None:
     """Return the request under the id that the sender gave the delivery.
 
@@ -127,4 +133,5 @@ def _idempotent_request(webhook: typing.Any,
         content = (delivery.method.encode(), delivery.query.encode(),
                    delivery.body)
     return idempotency.create_request(
-        id, ('webhook', webhook.id, source), content)
+        id, ('webhook', webhook.id, source,
+             *(preview.scope if preview else ())), content)

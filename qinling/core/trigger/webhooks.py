@@ -25,7 +25,7 @@ from qinling import exception
 _MODEL = models.Webhook
 #: The target: an alias alone, or a function with a version.
 TARGET_FIELDS = ('function_id', 'function_version', 'function_alias')
-_CHANGEABLE_FIELDS = ('description', 'sync', 'payload')
+_CHANGEABLE_FIELDS = ('description', 'sync', 'payload', 'previews')
 #: Seconds that a rotated secret stays valid: default and maximum.
 DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS = 24 * 3600, 7 * 24 * 3600
 _NO_SECRET = {'signature': None, 'secret': None, 'previous_secret': None,
@@ -53,7 +53,7 @@ class Webhooks(collection.Collection):
 
         :param values: ``function_id`` and ``function_version`` or
             ``function_alias``; optional ``description``, ``sync``,
-            ``payload``, ``signature`` and ``secret``.
+            ``payload``, ``previews``, ``signature`` and ``secret``.
         :returns: the webhook, and the secret, which is never shown again.
         """
         _validate(values)

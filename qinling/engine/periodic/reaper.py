@@ -161,7 +161,7 @@ class Reaper:
                 overdue[row.id] = target
         requeued = lifecycle.requeue(
             self._db, [row for row in rows if row.id in overdue],
-            self._lease_until()) if overdue else []
+            self._lease_until(), overdue) if overdue else []
         for row in requeued:
             metrics.reaped_requeued.inc()
             LOG.log(logging.INFO if row.next_attempt_at else logging.WARNING,

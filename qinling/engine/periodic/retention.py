@@ -9,8 +9,11 @@ import time
 from oslo_config import cfg
 from oslo_log import log
 
+from qinling.core import engine_client
 from qinling.core.execution import lifecycle
+from qinling.core.function import retention
 from qinling.core import idempotency
+from qinling.core import services
 from qinling.db import models
 from qinling.db import session
 
@@ -60,12 +63,16 @@ class Purge:
 
 
 def create_purges(conf: cfg.ConfigOpts, db: session.Database,
-                  stopped: threading.Event) -> list[Callable[[], bool]]:
+                  stopped: threading.Event, backends: services.Backends,
+                  engine: engine_client.EngineClient
+                  ) -> list[Callable[[], bool]]:
     """Return the turns of all purges.
 
-    Executions older than ``execution_retention`` and expired idempotency
-    keys.
+    Executions older than ``execution_retention``, expired idempotency keys
+    and versions that their functions do not keep.
     """
+    versions = retention.VersionRetention(db, engine, backends.packages)
+
     def delete_executions(limit: int) -> int:
         seconds = conf.engine.execution_retention
         if not seconds:
@@ -75,5 +82,9 @@ def create_purges(conf: cfg.ConfigOpts, db: session.Database,
 
     def delete_keys(limit: int) -> int:
         return idempotency.purge(db, limit)
+
+    def delete_versions(_limit: int) -> int:
+        return versions.run()
     return [Purge('executions', delete_executions, stopped).run,
-            Purge('idempotency keys', delete_keys, stopped).run]
+            Purge('idempotency keys', delete_keys, stopped).run,
+            Purge('versions', delete_versions, stopped).run]

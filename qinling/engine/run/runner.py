@@ -4,6 +4,7 @@
 from collections.abc import Callable
 import dataclasses
 import datetime
+import functools
 import math
 import threading
 import time
@@ -195,6 +196,8 @@ class Runner:
                         f'No worker can run the function: {e}',
                         ExecutionReason.NO_WORKER)
                 target = latest
+                self._retry_write(functools.partial(
+                    lifecycle.record_target, self._db, message.id, latest))
 
     def _latest(self, target: targets.Target
                 ) -> targets.Target | records.Outcome:

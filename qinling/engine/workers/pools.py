@@ -8,6 +8,7 @@ import typing
 from oslo_log import log
 
 from qinling import context
+from qinling.core import digests
 from qinling.core import targets
 from qinling.db import crud
 from qinling.db import models
@@ -155,8 +156,12 @@ class Pools:
               **values: typing.Any) -> None:
         # The image may have changed since the row was read.
         unchanged = _MODEL.image == row.image
-        self._db.write(lambda tx: crud.change_status(
-            tx, _MODEL, row.id, status.value, unchanged, **values))
+
+        def change(tx: session.Connection) -> None:
+            if crud.change_status(tx, _MODEL, row.id, status.value,
+                                  unchanged, **values) and 'image' in values:
+                digests.change_image(tx, row.id, values['image'])
+        self._db.write(change)
 
 
 class PoolCreatingSource:

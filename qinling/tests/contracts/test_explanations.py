@@ -47,9 +47,8 @@ class Explanations:
         self.assertEqual([], self.core.engine.calls)
         return explanation
 
-    def publish(self, description=None):
-        return self.explainer.publication(
-            self.ctx, self.function, description)
+    def publish(self, **values):
+        return self.explainer.publication(self.ctx, self.function, values)
 
     def execute(self, **values):
         return self.explainer.execution(
@@ -73,6 +72,33 @@ class Explanations:
                                     group='resource_limits')
         self.check(self.publish, refusal=str(exception.FunctionVersionLimit(
             id=self.function, limit=1)))
+        self.check(lambda: self.publish(tags='x'),
+                   refusal='tags must be a list of texts.')
+
+    def test_publication_with_retention(self):
+        self.services.functions.update(
+            self.ctx, self.function, {'keep_versions': 1}, None)
+        for _ in range(2):
+            self.services.versions.create(self.ctx, self.function)
+        self.core.engine.calls.clear()
+        packages = self.core.packages()
+        self.check(self.publish, 'Old version 2 is deleted.')
+        self.services.aliases.create(self.ctx, {
+            'name': 'a', 'function_id': self.function,
+            'function_version': 2})
+        self.check(self.publish, 'Old version 2 stays: alias a.')
+        self.assertEqual(packages, self.core.packages())
+
+    def test_chosen_version(self):
+        for _ in range(2):
+            self.services.versions.create(self.ctx, self.function)
+        self.services.aliases.create(self.ctx, {
+            'name': 'a', 'function_id': self.function,
+            'function_version': 1})
+        target, = self.check(
+            lambda: self.execute(function_alias='a', chosen_version=2),
+            'The request chooses version 2 in place of alias a.').targets
+        self.assertEqual(2, target.function_version)
 
     def test_alias(self):
         for _ in range(2):

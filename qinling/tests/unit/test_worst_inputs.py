@@ -168,7 +168,7 @@ KNOWN = {
     'core/trigger/signatures.py',
     'core/trigger/schedule.py', 'core/trigger/multipart_form.py',
     'core/function/aliases.py', 'core/function/environment.py',
-    'core/function/routing.py'}
+    'core/function/routing.py', 'core/function/tags.py'}
 
 
 def run_bounded(action, seconds=CPU_SECONDS):

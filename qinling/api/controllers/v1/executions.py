@@ -15,6 +15,8 @@ from qinling.api.route import parse_values
 from qinling.api.route import route
 from qinling.api import stream
 from qinling.api import types
+from qinling.api import version_choice
+from qinling import context
 from qinling.core.execution import inputs
 from qinling.core.execution import records
 from qinling.core import services as services_module
@@ -64,12 +66,16 @@ class Execution(types.Resource):
     duration = wsme.wsattr(float, readonly=True)
     cold = wsme.wsattr(bool, readonly=True)
     memory_peak = wsme.wsattr(int, readonly=True)
+    version_chosen = wsme.wsattr(bool, readonly=True)
+    digest = wsme.wsattr(types.Text, readonly=True)
+    secrets = wsme.wsattr(types.AnyJson(), readonly=True)
 
 
 class ExecutionCreate(Execution):
     """Request to run a function.
 
-    A weighted alias runs the same version for equal ``routing_key``.
+    A weighted alias runs the same version for equal ``routing_key``; with an
+    alias, ``function_version`` replaces the choice of the alias.
     """
 
     routing_key = types.Text
@@ -141,16 +147,18 @@ class Controller:
            status=201, body=ExecutionCreate, idempotent=True)
     def create(self, req: pecan_patches.Request, body: ExecutionCreate
                ) -> typing.Any:
+        values = types.get_fields(body)
+        if (text := req.environ.get(version_choice.HEADER)) is not None:
+            values = version_choice.add_version(values, text)
         return create_view(self._triggers.fire(
-            req.ctx, create_request(types.get_fields(body)),
-            req.idempotent))
+            req.ctx, create_request(req.ctx, values), req.idempotent))
 
     @route('POST', LIST_PATH + '/batch', policy='execution:create_batch',
            result=Batch, status=201, body=BatchCreate, idempotent=True)
     def create_batch(self, req: pecan_patches.Request, body: BatchCreate
                      ) -> types.View:
         batch = self._batches.create(
-            req.ctx, _parse_batch(types.get_fields(body)),
+            req.ctx, _parse_batch(req.ctx, types.get_fields(body)),
             req.idempotent)
         return types.View(group_id=batch.group_id, executions=[
             _batch_item(result) for result in batch.results])
@@ -199,27 +207,35 @@ class Controller:
         self._core.delete(req.ctx, id)
 
 
-def create_request(values: Mapping[str, typing.Any]
+def create_request(ctx: context.RequestContext,
+                   values: Mapping[str, typing.Any]
                    ) -> records.ExecutionRequest:
     """Return the request for core.
 
     :raises Invalid: a field is not valid.
+    :raises PolicyForbidden: the caller must not choose a version.
     """
     if not ('function_id' in values or 'function_alias' in values):
         raise exception.Invalid(
             'Either function_alias or function_id must be provided.')
     validation.text('function_alias', values.get('function_alias'))
     validation.text('description', values.get('description'))
+    version = values.get('function_version', 0)
+    # Beside both, the version belongs to the function, which is ignored.
+    chosen_version = 0 if 'function_id' in values else version
+    if chosen_version:
+        version_choice.check_rule(ctx)
     return records.ExecutionRequest(
         function_id=values.get('function_id'),
-        function_version=values.get('function_version', 0),
+        function_version=version, chosen_version=chosen_version,
         function_alias=values.get('function_alias'),
         sync=values.get('sync', True), input=values.get('input'),
         description=values.get('description'),
         routing_key=values.get('routing_key'))
 
 
-def _parse_batch(fields: dict[str, typing.Any]) -> list[batches.Request]:
+def _parse_batch(ctx: context.RequestContext, fields: dict[str, typing.Any]
+                 ) -> list[batches.Request]:
     """Return the requests of a batch, or the errors of invalid requests.
 
     :raises Invalid: the batch has no list of executions.
@@ -233,11 +249,12 @@ def _parse_batch(fields: dict[str, typing.Any]) -> list[batches.Request]:
     if items is None:
         items = [{**fields, 'input': value} for value in values]
     # One more than allowed is rejected without parsing the rest.
-    return [_parse_batch_item(item)
+    return [_parse_batch_item(ctx, item)
             for item in items[:batches.MAX_EXECUTIONS + 1]]
 
 
-def _parse_batch_item(item: typing.Any) -> batches.Request:
+def _parse_batch_item(ctx: context.RequestContext, item: typing.Any
+                      ) -> batches.Request:
     try:
         if not isinstance(item, dict):
             raise exception.Invalid('An execution must be an object.')
@@ -245,7 +262,7 @@ def _parse_batch_item(item: typing.Any) -> batches.Request:
         if values.get('sync'):
             raise exception.Invalid(
                 'An execution of a batch cannot be synchronous; omit sync.')
-        return create_request({**values, 'sync': False})
+        return create_request(ctx, {**values, 'sync': False})
     except exception.QinlingError as e:
         return e
     except wsme.exc.ClientSideError as e:

@@ -52,15 +52,15 @@ class Controller:
     def execution(self, req: pecan_patches.Request,
                   body: executions.ExecutionCreate) -> typing.Any:
         return self._core.execution(
-            req.ctx, executions.create_request(types.get_fields(body)))
+            req.ctx, executions.create_request(
+                req.ctx, types.get_fields(body)))
 
     @route('POST', versions.LIST_PATH + '/explain',
            policy='function_version:explain', result=Explanation,
-           body=versions.Version, optional_body=True)
+           body=versions.VersionCreate, optional_body=True)
     def version(self, req: pecan_patches.Request, id: str,
-                body: versions.Version) -> typing.Any:
-        return self._core.publication(
-            req.ctx, id, types.get_fields(body).get('description'))
+                body: versions.VersionCreate) -> typing.Any:
+        return self._core.publication(req.ctx, id, types.get_fields(body))
 
     @route('POST', aliases.LIST_PATH + '/explain',
            policy='function_alias:explain', result=Explanation,

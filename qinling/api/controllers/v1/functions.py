@@ -32,7 +32,8 @@ CHUNK_BYTES = 256 * 1024
 #: Kind of a field -> WSME type.
 FIELD_TYPES = {fields.Kind.TEXT: types.Text, fields.Kind.RESOURCE: int,
                fields.Kind.OBJECT: types.AnyJson(),
-               fields.Kind.ID: types.Text, fields.Kind.FLAG: bool}
+               fields.Kind.ID: types.Text, fields.Kind.FLAG: bool,
+               fields.Kind.COUNT: int}
 
 
 class SecretReference(types.Type):
@@ -249,6 +250,7 @@ def create_views(environments: environment.Environments,
         views.append(types.View(
             row, trust=getattr(row, 'trust_id', None) is not None,
             environment=stored.environment if stored else {},
+            tags=getattr(row, 'tags', None) or [], retention=wsme.Unset,
             secret_names=sorted(references),
             secret_references=[references[name]
                                for name in sorted(references)]))

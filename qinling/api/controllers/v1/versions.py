@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Versions of functions: ``/v1/functions/{id}/versions``."""
 
+from collections.abc import Sequence
 import typing
 
 import wsme
 
+from qinling.api import audit
 from qinling.api.controllers.v1 import functions
 from qinling.api import etag
 from qinling.api import listing
@@ -19,15 +21,36 @@ LIST_PATH = functions.ITEM_PATH + '/versions'
 ITEM_PATH = LIST_PATH + '/{version}'
 SORTABLE = ('version_number', 'created_at', 'updated_at', 'id')
 #: Fields of a function that no version freezes.
-UNVERSIONED = ('name', 'description', 'trust')
+UNVERSIONED = ('name', 'description', 'trust', 'keep_versions')
+
+
+class UsedVersion(types.Type):
+    """Old version that something uses."""
+
+    version_number = int
+    reason = types.Text
+
+
+class Retention(types.Type):
+    """Fate of the old versions of a function."""
+
+    deleted = [int]
+    in_use = [UsedVersion]
 
 
 class Version(types.Resource):
-    """Immutable snapshot of a function; only ``description`` may change."""
+    """Immutable snapshot of a function.
+
+    Only ``description`` and ``tags`` may change.  The answer to the
+    publication has ``retention``.
+    """
 
     function_id = wsme.wsattr(types.Text, readonly=True)
     version_number = wsme.wsattr(int, readonly=True)
     description = types.Text
+    message = wsme.wsattr(types.Text, readonly=True)
+    tags = [types.Text]
+    digest = wsme.wsattr(types.Text, readonly=True)
     count = wsme.wsattr(int, readonly=True)
     code = wsme.wsattr(types.AnyJson(), readonly=True)
     vars().update({
@@ -39,6 +62,22 @@ class Version(types.Resource):
     secret_references = wsme.wsattr([functions.SecretReference],
                                     readonly=True)
     min_workers = wsme.wsattr(int, readonly=True)
+    retention = wsme.wsattr(Retention, readonly=True)
+
+
+class VersionCreate(Version):
+    """Request to publish the latest code."""
+
+    message = types.Text
+
+
+class Verification(types.Type):
+    """Comparison of a version with its digest."""
+
+    digest = types.Text
+    recomputed = types.Text
+    valid = bool
+    parts = [types.Text]
 
 
 class Versions(listing.Collection):
@@ -91,20 +130,25 @@ class Controller:
         return functions.create_views(self._environments, [row])[0]
 
     @route('POST', LIST_PATH, policy='function_version:create',
-           result=Version, status=201, body=Version, optional_body=True)
-    def create(self, req: pecan_patches.Request, id: str, body: Version
-               ) -> types.View:
-        return self._view(self._core.create(
-            req.ctx, id, types.get_fields(body).get('description')))
+           result=Version, status=201, body=VersionCreate,
+           optional_body=True)
+    def create(self, req: pecan_patches.Request, id: str,
+               body: VersionCreate) -> types.View:
+        row, retention = self._core.publish(
+            req.ctx, id, types.get_fields(body))
+        audit.add_deletions(req.environ, 'function_version', [
+            f'{req.path}/{number}' for number in retention.deleted])
+        return types.View(self._view(row), retention=retention)
 
     @route('GET', LIST_PATH, policy='function_version:get_all',
-           result=Versions, query=listing.PAGE)
+           result=Versions, query=dict(listing.PAGE,
+                                       tags=types.Several(str)))
     def get_all(self, req: pecan_patches.Request, id: str,
-                sort_key: str = 'version_number', **query: typing.Any
-                ) -> types.View:
+                sort_key: str = 'version_number', tags: Sequence[str] = (),
+                **query: typing.Any) -> types.View:
         page = listing.parse_page(req, SORTABLE, sort_key=sort_key, **query)
         views = functions.create_views(
-            self._environments, self._core.list(req.ctx, id, page))
+            self._environments, self._core.list(req.ctx, id, page, tags))
         return listing.create_list(req, 'function_versions', views, page)
 
     @route('GET', LIST_PATH + '/diff', policy='function_version:get',
@@ -129,7 +173,7 @@ class Controller:
     def update(self, req: pecan_patches.Request, id: str, version: int,
                body: Version) -> types.View:
         return self._view(self._core.update(
-            req.ctx, id, version, types.get_fields(body).get('description'),
+            req.ctx, id, version, types.get_fields(body),
             etag.parse_if_match(req)))
 
     @route('DELETE', ITEM_PATH, policy='function_version:delete',
@@ -150,6 +194,12 @@ class Controller:
     def usage(self, req: pecan_patches.Request, id: str, version: int
               ) -> typing.Any:
         return self._core.usage(req.ctx, id, version)
+
+    @route('GET', ITEM_PATH + '/verify', policy='function_version:verify',
+           result=Verification)
+    def verify(self, req: pecan_patches.Request, id: str, version: int
+               ) -> typing.Any:
+        return self._core.verify(req.ctx, id, version)
 
     @route('GET', ITEM_PATH + '/build', policy='function_build:get',
            result=functions.Build)

@@ -14,6 +14,7 @@ from qinling.api.route import route
 from qinling.api import types
 from qinling.api import webhook_http
 from qinling.core import services as services_module
+from qinling.core.trigger import previews
 
 LIST_PATH = '/v1/webhooks'
 ITEM_PATH = LIST_PATH + '/{id}'
@@ -29,6 +30,8 @@ class Change(types.Resource):
     description = types.Text
     sync = bool
     payload = types.Text
+    previews = bool
+    preview_urls = wsme.wsattr([types.Text], readonly=True)
     previous_until = wsme.wsattr(datetime.datetime, readonly=True)
     refused = wsme.wsattr(int, readonly=True)
     webhook_url = wsme.wsattr(types.Text, readonly=True)
@@ -117,16 +120,36 @@ class Controller:
            status=202, other_methods=webhook_http.OTHER_METHODS, public=True,
            raw=True, any_id=True)
     def invoke(self, req: pecan_patches.Request, id: str) -> webob.Response:
+        return self._deliver(req, id)
+
+    @route('POST', ITEM_PATH + '/versions/{version}/invoke',
+           policy='webhook:invoke', status=202,
+           other_methods=webhook_http.OTHER_METHODS, public=True, raw=True,
+           any_id=True)
+    def invoke_version(self, req: pecan_patches.Request, id: str,
+                       version: int) -> webob.Response:
+        return self._deliver(req, id, previews.Preview(version=version))
+
+    @route('POST', ITEM_PATH + '/aliases/{name}/invoke',
+           policy='webhook:invoke', status=202,
+           other_methods=webhook_http.OTHER_METHODS, public=True, raw=True,
+           any_id=True)
+    def invoke_alias(self, req: pecan_patches.Request, id: str, name: str
+                     ) -> webob.Response:
+        return self._deliver(req, id, previews.Preview(alias=name))
+
+    def _deliver(self, req: pecan_patches.Request, id: str,
+                 preview: previews.Preview | None = None) -> webob.Response:
         if req.method == 'HEAD':
-            self._deliveries.get_webhook(id)
+            self._deliveries.get_webhook(id, preview)
             return webhook_http.create_head_response()
         if req.method == 'OPTIONS':
-            self._deliveries.get_webhook(id)
+            self._deliveries.get_webhook(id, preview)
             return webhook_http.create_options_response()
         return webhook_http.create_response(*self._deliveries.accept(
             id, webhook_http.create_delivery(
                 req, self._options.max_body_size,
-                self._options.passed_credentials), req.ctx))
+                self._options.passed_credentials), req.ctx, preview))
 
     def _view(self, req: pecan_patches.Request, row: typing.Any,
               secret: typing.Any = wsme.Unset) -> types.View:
@@ -135,5 +158,8 @@ class Controller:
         :param secret: plain text of the secret, hidden by default.
         """
         url = (self._endpoint or req.application_url).rstrip('/')
-        return types.View(row, secret=secret, webhook_url=(
-            f'{url}/v1/webhooks/{row.id}/invoke'))
+        url = f'{url}/v1/webhooks/{row.id}'
+        return types.View(
+            row, secret=secret, webhook_url=f'{url}/invoke', preview_urls=[
+                f'{url}/versions/{{version}}/invoke',
+                f'{url}/aliases/{{name}}/invoke'] if row.previews else [])

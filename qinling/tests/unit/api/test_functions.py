@@ -11,7 +11,8 @@ from qinling.tests.unit.api import cases
 
 KEYS = {'id', 'name', 'description', 'cpu', 'memory_size', 'timeout',
         'runtime_id', 'code', 'entry', 'count', 'latest_version',
-        'async_policy', 'min_workers', 'trust', 'environment',
+        'async_policy', 'min_workers', 'trust', 'keep_versions',
+        'environment',
         'secret_names', 'secret_references',
         'project_id', 'created_at', 'updated_at'}
 ALL = '/v1/functions'
@@ -52,6 +53,7 @@ class TestCreate(FunctionTest):
              'memory_size': 33554432, 'runtime_id': runtime, 'code': CODE,
              'entry': 'main.main', 'count': 0, 'latest_version': 0,
              'async_policy': None, 'min_workers': 0, 'trust': False,
+             'keep_versions': 0,
              'environment': {}, 'secret_names': [], 'secret_references': [],
              'project_id': 'default', 'updated_at': row['created_at']},
             {key: row[key] for key in KEYS - {'id', 'created_at'}})

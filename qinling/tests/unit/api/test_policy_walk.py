@@ -22,7 +22,10 @@ ADMINS = {'runtime:create', 'runtime:update', 'runtime:delete',
           'function_version:scale_up', 'function_version:scale_down',
           'function_version:detach', 'quota:update', 'quota:delete',
           'budget:update', 'budget:delete'}
-INVOKE = ('POST', '/v1/webhooks/{id}/invoke')
+INVOKE = {('POST', f'/v1/webhooks/{{id}}{variant}/invoke')
+          for variant in ('', '/versions/{version}', '/aliases/{name}')}
+#: Rules of a part of a request.
+PARTS = {'execution:choose_version'}
 
 
 class WalkTest(cases.ApiTest):
@@ -53,7 +56,7 @@ class WalkTest(cases.ApiTest):
                     'functions': function.id, 'executions': run,
                     'jobs': job.id,
                     'webhooks': services.webhooks.create(mine, {
-                        'function_alias': 'some'})[0].id}
+                        'function_alias': 'some', 'previews': True})[0].id}
         self.body = {'runtimes': {'image': 'python3'},
                      'executions': {'function_id': function.id},
                      'aliases': {'name': 'other', 'function_id': function.id},
@@ -110,7 +113,7 @@ class WalkTest(cases.ApiTest):
 class TestRoles(WalkTest):
     def test_other_roles_use_public_routes_only(self):
         public = self.routes_with(lambda route: route.policy in PUBLIC)
-        self.assertEqual({('GET', '/'), ('GET', '/v1'), INVOKE}, public)
+        self.assertEqual({('GET', '/'), ('GET', '/v1')} | INVOKE, public)
         for role in ('', 'other', 'service'):
             self.assertEqual(public, self.allowed_routes(role))
         # What a webhook runs belongs to its project.
@@ -128,7 +131,7 @@ class TestRoles(WalkTest):
                 self.assertLess(answer.status_int, 300, route)
             else:
                 self.decode(answer, 401)
-        self.assertEqual(['start'], self.engine.verbs())
+        self.assertEqual(['start'] * len(INVOKE), self.engine.verbs())
 
     def test_public_routes_are_declared_twice(self):
         """Check that the route and its rule agree, so one mistake publishes no
@@ -143,9 +146,9 @@ class TestRoles(WalkTest):
     def test_readers_may_read(self):
         self.assertEqual(
             self.routes_with(lambda route: route.method == 'GET'
-                             and route.policy not in ADMINS) | {INVOKE},
+                             and route.policy not in ADMINS) | INVOKE,
             self.allowed_routes('reader'))
-        self.assertEqual(['start'], self.engine.verbs())
+        self.assertEqual(['start'] * len(INVOKE), self.engine.verbs())
 
     def test_members_may_write(self):
         self.assertEqual(
@@ -297,6 +300,8 @@ class TestRules(WalkTest):
             if 'all_projects' in route.query:
                 path += '?all_projects=true'
             self.send_request(route, 'mine', '', path)
+        self.api.request('POST', '/v1/executions', {
+            'function_alias': 'some', 'function_version': 1})
         declared = {rule.name for rule in policies.list_rules()}
         self.assertEqual(
             {'project_member', 'project_reader'} | PUBLIC, declared - used)
@@ -313,7 +318,7 @@ class TestRules(WalkTest):
         paths = {(route.method, route.path): route.policy
                  for route in self.routes}
         for rule in policies.list_rules():
-            if rule.name in role_rules or rule.name in PUBLIC:
+            if rule.name in role_rules | PUBLIC | PARTS:
                 continue
             for operation in rule.operations:
                 name = paths[operation['method'], operation['path']]

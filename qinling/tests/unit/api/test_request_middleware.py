@@ -187,6 +187,20 @@ class TestAudit(cases.ApiTest):
                  initiator['request_id'], initiator['global_request_id']))
         self.assertNotIn('never tell', repr((ctx, payload)))
 
+    def test_notifications_of_old_versions(self):
+        function = self.api.function(keep_versions=1).id
+        path = f'/v1/functions/{function}/versions'
+        for number, deleted in ((1, []), (2, [f'{path}/1'])):
+            answer = self.call('POST', path, status=201)
+            self.assertEqual(number, answer['version_number'])
+            self.assertEqual('function_version.create',
+                             self.next_notification()[2])
+            for expected in deleted:
+                _, _, kind, payload = self.next_notification()
+                self.assertEqual(('function_version.delete', 'DELETE',
+                                  expected), (kind, payload['method'],
+                                              payload['path']))
+
     def test_notification_of_a_failure(self):
         for _ in range(2):
             self.call('DELETE', f'/v1/jobs/{cases.UNKNOWN_ID}', status=404)

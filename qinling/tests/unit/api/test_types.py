@@ -27,7 +27,8 @@ WRITABLE = {
     runtimes.Runtime: {'name', 'description', 'image', 'language',
                        'language_version', 'is_public',
                        'trusted'},
-    versions.Version: {'description'},
+    versions.Version: {'description', 'tags'},
+    versions.VersionCreate: {'description', 'tags', 'message'},
     aliases.Alias: {'name', 'description', 'function_id', 'function_version',
                     'routing'},
     executions.Execution: {'function_id', 'function_version',
@@ -41,7 +42,7 @@ WRITABLE = {
 COMPUTED = {models.Function: {'trust', 'environment', 'secret_names',
                               'secret_references'},
             models.FunctionVersion: {'environment', 'secret_names',
-                                     'secret_references'},
+                                     'secret_references', 'retention'},
             models.Execution: {'cold', 'ended_at', 'queue_ms'},
             models.Rollout: {'alias', 'function_version', 'step_executions',
                              'errors', 'latency'}}
@@ -59,8 +60,9 @@ HIDDEN = {
         'trust_id': 'a credential in the hands of the service',
         'version_counter': 'only allocates numbers; latest_version is the '
                            'one that exists'},
-    models.FunctionVersion: {'revision': TAG, 'package': KEY,
-                             'settings_id': SETTINGS},
+    models.FunctionVersion: {
+        'revision': TAG, 'package': KEY, 'settings_id': SETTINGS,
+        'digest_parts': 'state of the comparison of digests'},
     models.FunctionAlias: {'revision': TAG},
     models.Rollout: {
         'revision': TAG, 'alias_id': ALIAS, 'alias_name': 'shown as alias',

@@ -96,6 +96,69 @@ class TestVersions(base.BaseTestCase):
         self.fault(400, 'sort_key', 'GET', '?sort_key=cpu')
         self.fault(400, 'Unknown argument: "status"', 'GET', '?status=x')
 
+    def test_retention(self):
+        self.api.request('PUT', f'/v1/functions/{self.function}', {
+            'keep_versions': 1})
+        row = self.call('POST', status=201)
+        self.assertEqual({'deleted': [], 'in_use': []}, row['retention'])
+        self.api.services.aliases.create(fixtures.caller(), {
+            'name': 'a', 'function_id': self.function,
+            'function_version': 1})
+        for _ in range(2):
+            row = self.call('POST', status=201)
+        self.assertEqual(
+            {'deleted': [2],
+             'in_use': [{'version_number': 1, 'reason': 'alias a'}]},
+            row['retention'])
+        self.assertNotIn('retention', self.call('GET', '/3'))
+
+    def test_message_and_tags(self):
+        row = self.call('POST', '', {'message': 'why', 'tags': [
+            'b', '1.0']}, 201)
+        self.assertEqual(('why', ['b', '1.0']), (row['message'],
+                                                 row['tags']))
+        self.fault(400, 'read only', 'PUT', '/1', {'message': 'other'})
+        row = self.call('PUT', '/1', {'tags': ['a']})
+        self.assertEqual(('why', ['a'], None), (
+            row['message'], row['tags'], row['description']))
+        self.call('PUT', '/1', {'description': 'd'})
+        self.assertEqual(['a'], self.call('GET', '/1')['tags'])
+        self.assertEqual([], self.call('PUT', '/1', {'tags': []})['tags'])
+        self.fault(400, 'too long', 'POST', '', {'message': 'x' * 4001})
+
+    def test_invalid_tags(self):
+        for tags, words in ((['A'], 'cannot be a tag'),
+                            (['x' * 64], 'cannot be a tag'),
+                            (['a"b'], 'cannot be a tag'),
+                            (['a', 'a'], 'there twice'),
+                            (list(map(str, range(21))), '21 tags')):
+            self.fault(400, words, 'POST', '', {'tags': tags})
+        for tags in ('a', [1], {'a': 'b'}, [None]):
+            self.call('POST', '', {'tags': tags}, 400)
+
+    def test_list_by_tag(self):
+        for tags in (['a_b', 'c'], ['axb'], [], ['c']):
+            self.call('POST', '', {'tags': tags}, 201)
+
+        def numbers(query):
+            return [row['version_number'] for row in self.call(
+                'GET', query)['function_versions']]
+        for query, expected in (
+                ('?tags=has:c', [1, 4]), ('?tags=has:a_b', [1]),
+                ('?tags=has:c&tags=has:a_b', [1]), ('?tags=has:b', [])):
+            self.assertEqual(expected, numbers(query))
+        for query in ('?tags=c', '?tags=eq:c'):
+            self.fault(400, 'has:TAG', 'GET', query)
+        self.fault(400, 'cannot be a tag', 'GET', '?tags=has:C')
+
+    def test_verify(self):
+        row = self.call('POST', status=201)
+        self.assertRegex(row['digest'], '^sha256:[0-9a-f]{64}$')
+        self.assertEqual(
+            {'digest': row['digest'], 'recomputed': row['digest'],
+             'valid': True, 'parts': []}, self.call('GET', '/1/verify'))
+        self.fault(404, 'FunctionVersion not found', 'GET', '/2/verify')
+
     def test_get(self):
         self.call('POST', status=201)
         self.assertEqual(1, self.call('GET', '/1')['version_number'])

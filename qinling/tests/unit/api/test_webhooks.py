@@ -12,7 +12,8 @@ ALL = '/v1/webhooks'
 OLD_KEYS = {'id', 'function_alias', 'function_id', 'function_version',
             'description', 'project_id', 'created_at', 'updated_at',
             'webhook_url'}
-KEYS = OLD_KEYS | {'sync', 'payload', 'signature', 'previous_until', 'refused'}
+KEYS = OLD_KEYS | {'sync', 'payload', 'signature', 'previous_until',
+                   'refused', 'previews', 'preview_urls'}
 SECRET = 'a secret of a sender'
 
 

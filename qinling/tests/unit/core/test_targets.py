@@ -100,7 +100,18 @@ class TestResolve(TargetsTest):
     def test_aliases_take_precedence(self):
         self.alias()
         self.assertEqual(self.function, self.resolve(
-            'none', 7, 'to-0').function_id)
+            'none', 0, 'to-0').function_id)
+
+    def test_chosen_version_replaces_that_of_an_alias(self):
+        for number in (1, 2):
+            self.version(number)
+        self.alias(1)
+        for version, expected in ((0, 1), (1, 1), (2, 2)):
+            target = self.resolve(None, version, 'to-1')
+            self.assertEqual((expected, 'to-1', f'of {expected}'), (
+                target.version, target.alias, target.package))
+        self.check_missing(exception.FunctionVersionNotFound, None, 3,
+                           'to-1')
 
     def test_aliases_belong_to_the_project_of_the_caller(self):
         self.alias(name='prod')

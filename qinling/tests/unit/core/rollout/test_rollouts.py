@@ -100,6 +100,14 @@ class TestSteps(base.Rollouts, test_base.BaseTestCase):
         self.turns.run()
         self.assertEqual(0, self.get().judgement['step_count'])
 
+    def test_chosen_versions_do_not_count(self):
+        self.start()
+        self.end(1, 50, version_chosen=True)
+        self.end(2, 50, status='failed', version_chosen=True)
+        self.turns.run()
+        row = self.get()
+        self.assertEqual(('running', 0), (row.status, row.step))
+
     def test_turns_are_bounded(self):
         self.start()
         self.useFixture(patches.MockPatchObject(

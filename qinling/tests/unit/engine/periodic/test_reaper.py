@@ -37,10 +37,12 @@ class TestReaper(base.TestCase):
         self.assertEqual(0, self.reaper.sweep())
 
     def test_executions_of_a_dead_engine_are_requeued(self):
-        id = self.add_expired(owner='dead', attempt=1)
+        id = self.add_expired(owner='dead', attempt=1, secrets={'S': 1})
         self.reaper.sweep()
         self.assertEqual([id], [row.id for row, _ in self.submitted])
-        self.assertIsNone(self.execution(id).owner)
+        row = self.execution(id)
+        # The next attempt runs what the function is now.
+        self.assertEqual((None, None), (row.owner, row.secrets))
 
     def test_attempts_are_limited(self):
         id = self.add_expired(owner='dead',

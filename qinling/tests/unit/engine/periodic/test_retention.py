@@ -3,25 +3,32 @@
 
 import datetime
 import threading
+from unittest import mock
 
+from qinling.core import services
 from qinling.db import crud
 from qinling.db import models
 from qinling.engine.periodic import retention
+from qinling.tests import fixtures
 from qinling.tests.unit.engine import base
 
 DAY = 86400
 
 
-class TestRetention(base.TestCase):
+class RetentionTest(base.TestCase):
     def setUp(self):
         super().setUp()
         self.conf.set_override('execution_retention', DAY, group='engine')
         self.stopped = threading.Event()
 
     def create(self):
-        """Return the purges of executions and of idempotency keys."""
-        return retention.create_purges(self.conf, self.db, self.stopped)
+        """Return the purges: executions, idempotency keys and versions."""
+        backends = mock.Mock(spec=services.Backends, packages=mock.Mock())
+        return retention.create_purges(
+            self.conf, self.db, self.stopped, backends, fixtures.FakeEngine())
 
+
+class TestRetention(RetentionTest):
     def purge(self):
         """Return the number of rows that a new purge deletes in one turn."""
         before = len(self.list_ids())
@@ -65,7 +72,7 @@ class TestRetention(base.TestCase):
         self.patch(retention, 'MAX_TURN_SECONDS', 0)
         for _ in range(7):
             self.add_old()
-        purge, _ = self.create()
+        purge, *_ = self.create()
         remaining = []
         while purge():
             remaining.append(len(self.list_ids()))
@@ -73,7 +80,7 @@ class TestRetention(base.TestCase):
         self.assertEqual(set(), self.list_ids())
 
     def test_purge_runs_at_intervals(self):
-        first, _ = self.create()
+        first, *_ = self.create()
         first()
         self.add_old()
         first()
@@ -97,3 +104,18 @@ class TestRetention(base.TestCase):
         self.assertFalse(self.create()[1]())
         self.assertEqual([], self.db.read(
             lambda tx: crud.select(tx, models.IdempotencyKey)))
+
+
+class TestVersions(RetentionTest):
+    def test_old_versions_are_deleted(self):
+        function = self.add_function()
+        self.db.write(lambda tx: crud.update(
+            tx, models.Function, function, {'keep_versions': 1}))
+        for number in (1, 2, 3):
+            self.add(models.FunctionVersion, function_id=function,
+                     version_number=number, code={'source': 'package'},
+                     cpu=100, memory_size=1, timeout=5)
+        self.assertFalse(self.create()[2]())
+        rows = self.db.read(lambda tx: crud.select(
+            tx, models.FunctionVersion))
+        self.assertEqual([3], [row.version_number for row in rows])

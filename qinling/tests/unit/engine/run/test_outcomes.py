@@ -112,8 +112,9 @@ class TestReplacedTargets(test_runner.RunnerTest):
 
     def test_latest_code_runs(self):
         for sync in (True, False):
-            _, row = self.run_execution(test_runner.GOOD, sync=sync)
-            self.assertEqual('success', row.status)
+            _, row = self.run_execution(test_runner.GOOD, sync=sync,
+                                        secrets={'S': 1})
+            self.assertEqual(('success', None), (row.status, row.secrets))
 
     def test_missing_package_of_the_latest_code_is_an_error(self):
         package = self.row(models.Function, self.function).package

@@ -3,6 +3,7 @@
 
 from unittest import mock
 
+from qinling.core import digests
 from qinling.db import crud
 from qinling.db import models
 from qinling.engine.workers import pools
@@ -71,6 +72,20 @@ class TestPools(base.TestCase):
         self.assertEqual(('available', 'python3', 'no image cobol'),
                          (row.status, row.image, row.status_reason))
         self.assertEqual('python3', self.orchestrator.images[id])
+
+    def test_failed_upgrade_restores_the_digests(self):
+        id = self.add_runtime('upgrading', image='cobol')
+        parts = {name: digests.hash_json(name) for name in digests.PARTS}
+        version = self.add(
+            models.FunctionVersion, function_id=self.add_function(),
+            version_number=1, code={'source': 'package'}, cpu=100,
+            memory_size=1, timeout=5, runtime_id=id, digest_parts=parts,
+            digest=digests.combine(parts))
+        self.pools.ensure(id, previous_image='python3')
+        expected = dict(parts, runtime=digests.hash_json('python3'))
+        row = self.row(models.FunctionVersion, version)
+        self.assertEqual((expected, digests.combine(expected)),
+                         (row.digest_parts, row.digest))
 
     def test_restore_ends_interrupted_upgrades(self):
         id = self.add_runtime('upgrading', image='cobol')
