@@ -168,6 +168,23 @@ class OnExceeded(str, enum.Enum):
     REFUSE = 'refuse'
 
 
+class FireStatus(str, enum.Enum):
+    """What became of a fire time of a job."""
+
+    #: It is in the future; computed, never stored.
+    PLANNED = 'planned'
+    #: It has an execution.
+    FIRED = 'fired'
+    #: It passed without an engine, and the misfire policy skips it.
+    SKIPPED = 'skipped'
+    #: A quota or a missing target refused the execution.
+    REFUSED = 'refused'
+    #: The job was paused.
+    PAUSED = 'paused'
+    #: It has an execution by a backfill.
+    BACKFILLED = 'backfilled'
+
+
 class Misfire(str, enum.Enum):
     """Policy of a job for fire times that passed without an engine."""
 

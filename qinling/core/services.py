@@ -29,6 +29,7 @@ from qinling.core import secrets
 from qinling.core.trigger import base as trigger
 from qinling.core.trigger import batches
 from qinling.core.trigger import deliveries
+from qinling.core.trigger import fires
 from qinling.core.trigger import jobs
 from qinling.core.trigger import reruns
 from qinling.core.trigger import webhooks
@@ -60,6 +61,7 @@ class Services:
     reruns: reruns.Reruns
     batches: batches.Batches
     jobs: jobs.Jobs
+    fires: fires.Fires
     webhooks: webhooks.Webhooks
     deliveries: deliveries.Deliveries
     quotas: quotas.Quotas
@@ -127,6 +129,7 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
     functions_core = functions.Functions(conf, db, engine, backends, limits)
     versions_core = versions.Versions(conf, db, engine, backends, limits)
     aliases_core = aliases.Aliases(db)
+    jobs_core = jobs.Jobs(db, limits)
     differences = diffs.Differences(
         conf, functions_core, versions_core, backends.environments)
     return Services(
@@ -142,7 +145,8 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
         triggers=triggers,
         reruns=reruns.Reruns(existing, triggers),
         batches=batches.Batches(db, triggers, dispatcher, existing),
-        jobs=jobs.Jobs(db, limits),
+        jobs=jobs_core,
+        fires=fires.Fires(conf, db, engine, jobs_core),
         webhooks=webhooks.Webhooks(db, cipher, limits),
         deliveries=deliveries.Deliveries(conf, db, triggers, cipher),
         quotas=limits,

@@ -11,6 +11,7 @@ from sqlalchemy import orm
 from qinling.db import budget_table
 from qinling.db import columns
 from qinling.db import execution_table
+from qinling.db import job_fire_table
 from qinling.db import rollout_table
 from qinling.db import statistics_table
 
@@ -23,6 +24,7 @@ ExecutionStatistics = statistics_table.ExecutionStatistics
 StatisticsProgress = statistics_table.StatisticsProgress
 Rollout = rollout_table.Rollout
 Budget = budget_table.Budget
+JobFire = job_fire_table.JobFire
 ALL_VERSIONS = statistics_table.ALL_VERSIONS
 ALL_FUNCTIONS = statistics_table.ALL_FUNCTIONS
 now, new_id = columns.now, columns.new_id

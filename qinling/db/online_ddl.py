@@ -40,6 +40,8 @@ _SET_TIMEOUT = {
 _RESET_TIMEOUT = {'mysql': 'SET SESSION lock_wait_timeout = DEFAULT',
                   'postgresql': 'RESET lock_timeout'}
 #: Statements that return whether a lock of the session was free.
+#: Seconds to wait for the lock of upgrades, and between two tries.
+LOCK_SECONDS, LOCK_INTERVAL_SECONDS = 3, 0.1
 _LOCK = {
     'mysql': "SELECT GET_LOCK(CONCAT('qinling.', LEFT(DATABASE(), 50)), 0)",
     'postgresql': 'SELECT pg_try_advisory_lock(20737)'}
@@ -82,8 +84,7 @@ def single_upgrade(engine: sa.Engine) -> Iterator[None]:
     """
     statement = _LOCK.get(engine.dialect.name.replace('mariadb', 'mysql'))
     with engine.connect() as connection:
-        if statement and not connection.execute(
-                sa.text(statement)).scalar():
+        if statement and not _acquire(connection, sa.text(statement)):
             raise exception.Unavailable(
                 reason='another upgrade of the database is running; wait for '
                        'its end.')
@@ -91,6 +92,19 @@ def single_upgrade(engine: sa.Engine) -> Iterator[None]:
         # The end of the session releases the lock.
         connection.detach()
         yield
+
+
+def _acquire(connection: sa.Connection, statement: sa.TextClause) -> bool:
+    """Return whether the lock could be taken.
+
+    The server notices the end of the last upgrade's session a bit later.
+    """
+    return bool(tenacity.Retrying(
+        retry=tenacity.retry_if_result(lambda value: not value),
+        wait=tenacity.wait_fixed(LOCK_INTERVAL_SECONDS),
+        stop=tenacity.stop_after_delay(LOCK_SECONDS),
+        retry_error_callback=lambda _state: False)(
+            lambda: connection.execute(statement).scalar()))
 
 
 def add_missing_columns(table: str, *columns: sa.Column[typing.Any]) -> None:

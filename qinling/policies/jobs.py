@@ -24,5 +24,9 @@ RULES = [
         'job:run', base.MEMBER, 'Run the function of a job now.', 'POST',
         ITEM_PATH + '/run'),
     base.create_rule(
+        'job:backfill', base.MEMBER,
+        'Run a job for the fire times that it missed.', 'POST',
+        ITEM_PATH + '/backfill'),
+    base.create_rule(
         'job:delete', base.MEMBER, 'Delete a job.', 'DELETE', ITEM_PATH),
 ]

@@ -144,3 +144,56 @@ class Next(Job, base.Addressed, tables.Table):
             args) else None
         return [{'next_execution_time': time, 'timezone': zone} for time in
                 self.resources.list_fire_times(id, args.count)]
+
+
+def show_late(row: base.Row, _lookup: names.Names) -> str:
+    """Return the delay of a fire time."""
+    late = row.get('late')
+    return '' if late is None else units.format_duration(late)
+
+
+class Fired(Job, base.Addressed, tables.Table):
+    """Base of the commands that list fire times."""
+
+    columns: base.Columns = ('scheduled_at', 'status', 'late', 'reason',
+                             'execution_id')
+    detail_columns: base.Columns = ()
+    brief: base.Briefs = (
+        base.Brief('Time (UTC)', lambda row, _lookup: row['scheduled_at']),
+        base.Brief('Status', tables.show_field('status')),
+        base.Brief('Late', show_late),
+        base.Brief('Reason', tables.show_field('reason')),
+        base.Brief('Execution', tables.show_field('execution_id')))
+
+
+class Fires(Fired):
+    """List what became of the fire times of a job, and those to come."""
+
+    arguments = (
+        options.Argument('--since', type=units.parse_moment, metavar='TIME',
+                         help='First time: 1h ago, or a time in UTC such as '
+                              '2026-01-31T12:00:00; default is a day ago.'),
+        options.Argument('--until', type=units.parse_moment, metavar='TIME',
+                         help='Last time; default is in a day.'))
+
+    def list_rows(self, args: argparse.Namespace) -> Iterable[base.Row]:
+        return self.resources.list_fires(
+            *self.locate(args), since=args.since, until=args.until)
+
+
+class Backfill(Fired):
+    """Run a job for the fire times that it missed; each time runs once."""
+
+    empty = 'The job has missed no fire time in this range.'
+    arguments = (
+        options.Argument('--since', type=units.parse_moment, required=True,
+                         metavar='TIME', help='First time: 1h ago, or a time '
+                         'in UTC such as 2026-01-31T12:00:00.'),
+        options.Argument('--until', type=units.parse_moment, required=True,
+                         metavar='TIME', help='Last time.'),
+        options.Argument('--dry-run', action='store_true',
+                         help='Only list the times.'))
+
+    def list_rows(self, args: argparse.Namespace) -> Iterable[base.Row]:
+        return self.resources.backfill(
+            *self.locate(args), args.since, args.until, args.dry_run)

@@ -32,6 +32,22 @@ class Jobs(base.Collection):
         """Run the function of a job now, and return the execution."""
         return self._call('POST', id, 'run')
 
+    def list_fires(self, id: str, since: str | None = None,
+                   until: str | None = None) -> base.Rows:
+        """Return what became of the fire times, and those to come.
+
+        :param since: time in UTC, by default a day ago.
+        :param until: time in UTC, by default in a day.
+        """
+        return self._call('GET', id, 'fires', params=http.drop_none(
+            {'since': since, 'until': until}))['fires']
+
+    def backfill(self, id: str, since: str, until: str,
+                 dry_run: bool = False) -> base.Rows:
+        """Run a job for the fire times that it missed, and return them."""
+        return self._call('POST', id, 'backfill', json={
+            'since': since, 'until': until, 'dry_run': dry_run})['fires']
+
     def list_fire_times(self, id: str, count: int | None = None) -> list[str]:
         """Return the next fire times of a job."""
         return self._call('GET', id, 'next', params=http.drop_none(

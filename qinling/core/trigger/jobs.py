@@ -17,6 +17,7 @@ from qinling.core import idempotency
 from qinling.core import preconditions
 from qinling.core import quotas as quotas_module
 from qinling.core import targets
+from qinling.core.trigger import ledger
 from qinling.core.trigger import schedule
 from qinling.core import validation
 from qinling.db import crud
@@ -96,6 +97,8 @@ class Jobs(collection.Collection):
             status, changes = _changes(row, dict(columns), values,
                                        models.now())
             crud.change_status(tx, _MODEL, id, status, **changes)
+            if row.status == JobStatus.PAUSED and status != row.status:
+                ledger.note_pause(tx, row, models.now())
         self._db.write(change)
         return self.get(ctx, id)
 

@@ -161,11 +161,13 @@ class FireDecision:
     """Decision about a due job.
 
     The job fires for ``fire_time``, or not if ``None``, and then has this
-    status and these columns.
+    status and these columns.  ``skipped`` has the first and the last of the
+    fire times that nothing runs for.
     """
 
     fire_time: datetime.datetime | None
     status: str
+    skipped: tuple[datetime.datetime, datetime.datetime] | None
     values: dict[str, typing.Any]
 
 
@@ -177,23 +179,27 @@ def decide(job: typing.Any, now: datetime.datetime, grace: float
     :param grace: seconds of delay before ``misfire`` "skip" skips a fire
         time.
     """
-    fire_time, next_time, reason = job.next_execution_time, None, None
+    first = fire_time = job.next_execution_time
+    next_time = reason = skipped = None
     if job.pattern:
         if job.misfire != Misfire.ALL:
             fire_time = latest_fire_time(
                 job.pattern, job.timezone, fire_time, now)
         next_time = next_fire_time(job.pattern, job.timezone, fire_time)
     count = job.count
+    if fire_time > first and job.misfire != Misfire.ALL:
+        skipped = first, fire_time - datetime.timedelta(microseconds=1)
     if (job.misfire == Misfire.SKIP
             and (now - fire_time).total_seconds() > grace):
         reason = (f'The fire time {fire_time.isoformat()}Z was missed and '
                   'skipped.')
+        skipped = first, fire_time
         fire_time = None
     elif count is not None:
         count -= 1
     is_done = next_time is None or count == 0
     status = JobStatus.DONE if is_done else JobStatus.RUNNING
-    return FireDecision(fire_time, status.value, {
+    return FireDecision(fire_time, status.value, skipped, {
         'status_reason': reason, 'count': count,
         'next_execution_time': None if is_done else next_time})
 
@@ -204,13 +210,16 @@ def preview(job: typing.Any, now: datetime.datetime, count: int
 
     For a paused job, return the fire times after a resume at ``now``.
     """
+    return list(itertools.islice(iterate(job, now), count))
+
+
+def iterate(job: typing.Any, now: datetime.datetime
+            ) -> Iterator[datetime.datetime]:
+    """Yield the fire times of a job to come, like :func:`preview`."""
     first = job.next_execution_time
-    if first is None:
-        return []
-    if job.pattern and job.status == JobStatus.PAUSED:
+    if first is not None and job.pattern and job.status == JobStatus.PAUSED:
         first = next_fire_time(job.pattern, job.timezone, now)
-    return list(itertools.islice(
-        _fire_times(job, first), min(count, job.count or count)))
+    yield from itertools.islice(_fire_times(job, first), job.count)
 
 
 def _fire_times(job: typing.Any, time: datetime.datetime | None

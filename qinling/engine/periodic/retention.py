@@ -14,6 +14,7 @@ from qinling.core.execution import lifecycle
 from qinling.core.function import retention
 from qinling.core import idempotency
 from qinling.core import services
+from qinling.core.trigger import ledger
 from qinling.db import models
 from qinling.db import session
 
@@ -68,8 +69,8 @@ def create_purges(conf: cfg.ConfigOpts, db: session.Database,
                   ) -> list[Callable[[], bool]]:
     """Return the turns of all purges.
 
-    Executions older than ``execution_retention``, expired idempotency keys
-    and versions that their functions do not keep.
+    Executions and fire times older than ``execution_retention``, expired
+    idempotency keys, and versions that their functions do not keep.
     """
     versions = retention.VersionRetention(db, engine, backends.packages)
 
@@ -80,6 +81,13 @@ def create_purges(conf: cfg.ConfigOpts, db: session.Database,
         return lifecycle.purge_ended(
             db, models.now() - datetime.timedelta(seconds=seconds), limit)
 
+    def delete_fires(limit: int) -> int:
+        seconds = conf.engine.execution_retention
+        if not seconds:
+            return 0
+        return ledger.purge(
+            db, models.now() - datetime.timedelta(seconds=seconds), limit)
+
     def delete_keys(limit: int) -> int:
         return idempotency.purge(db, limit)
 
@@ -87,4 +95,5 @@ def create_purges(conf: cfg.ConfigOpts, db: session.Database,
         return versions.run()
     return [Purge('executions', delete_executions, stopped).run,
             Purge('idempotency keys', delete_keys, stopped).run,
-            Purge('versions', delete_versions, stopped).run]
+            Purge('versions', delete_versions, stopped).run,
+            Purge('fire times', delete_fires, stopped).run]

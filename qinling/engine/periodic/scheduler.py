@@ -23,6 +23,7 @@ from oslo_log import log
 from qinling.core.execution import records
 from qinling.core.trigger import base as trigger
 from qinling.core.trigger import jobs
+from qinling.core.trigger import ledger
 from qinling.core.trigger import schedule
 from qinling.db import crud
 from qinling.db import models
@@ -30,6 +31,7 @@ from qinling.db import session
 from qinling.engine import background as background_module
 from qinling.engine.run import completion
 from qinling import exception
+from qinling.states import FireStatus
 from qinling.states import JobStatus
 from qinling.telemetry import metrics
 
@@ -225,19 +227,30 @@ class Scheduler:
             updated_at=_MODEL.updated_at, **decision.values)]
         new = []
         for job, decision in moved:
-            if decision.fire_time is None:
-                continue
-            try:
-                new.append(trigger.write(
-                    tx, self._conf, job.project_id, jobs.create_request(
-                        job, decision.fire_time)))
-            except (exception.NotFound, exception.QuotaExceeded) as e:
-                self._explain(
-                    tx, job, f'The fire time {decision.fire_time.isoformat()}'
-                    f'Z could not be run: {e}')
+            if decision.skipped is not None:
+                first, last = decision.skipped
+                ledger.note(tx, job, FireStatus.SKIPPED, first, until=last)
+            if decision.fire_time is not None:
+                new += self._write_execution(tx, job, decision.fire_time)
         times = [decision.values['next_execution_time']
                  for _, decision in moved]
         return new, any(time is not None and time <= now for time in times)
+
+    def _write_execution(self, tx: session.Connection, job: typing.Any,
+                         fire_time: datetime.datetime
+                         ) -> list[records.NewExecution]:
+        """Return the execution of a fire time, nothing if refused."""
+        try:
+            new = trigger.write(tx, self._conf, job.project_id,
+                                jobs.create_request(job, fire_time))
+        except (exception.NotFound, exception.QuotaExceeded) as e:
+            self._explain(tx, job, f'The fire time {fire_time.isoformat()}Z '
+                                   f'could not be run: {e}')
+            ledger.note(tx, job, FireStatus.REFUSED, fire_time, reason=str(e))
+            return []
+        ledger.note(tx, job, FireStatus.FIRED, fire_time,
+                    execution_id=new.row.id)
+        return [new]
 
     def _explain(self, tx: session.Connection, job: typing.Any,
                  reason: str) -> None:

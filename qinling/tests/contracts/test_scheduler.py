@@ -19,7 +19,7 @@ ROUNDS = 5
 
 
 class Scheduling:
-    """Tests of schedulers on the database ``backend``."""
+    """Schedulers on the database ``backend``."""
 
     def setUp(self):
         super().setUp()
@@ -48,6 +48,10 @@ class Scheduling:
 
     def executions(self):
         return self.db.read(lambda tx: crud.select(tx, models.Execution))
+
+
+class Tests(Scheduling):
+    """Tests of schedulers at the same time."""
 
     def test_each_fire_time_has_one_execution(self):
         """Fire each time once, although half of the jobs missed several times.
@@ -164,13 +168,13 @@ class Scheduling:
         self.assertEqual([id], [row.id for row in self.scheduler().poll()])
 
 
-class TestSchedulingOnSqlite(Scheduling, base.BaseTestCase):
+class TestSchedulingOnSqlite(Tests, base.BaseTestCase):
     backend = 'sqlite'
 
 
-class TestSchedulingOnPostgresql(Scheduling, base.BaseTestCase):
+class TestSchedulingOnPostgresql(Tests, base.BaseTestCase):
     backend = 'postgresql'
 
 
-class TestSchedulingOnMariadb(Scheduling, base.BaseTestCase):
+class TestSchedulingOnMariadb(Tests, base.BaseTestCase):
     backend = 'mariadb'

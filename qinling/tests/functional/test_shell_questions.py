@@ -30,6 +30,18 @@ class TestExplanations(shells.Case):
             'function describe', 'greeter', code=1))
 
 
+class TestFires(shells.Case):
+    def test_fires(self):
+        self.shell.run('job create', '--name', 'daily', '--function',
+                       'greeter', '--pattern', '@daily')
+        row, = self.shell.json('job fire list', 'daily')
+        self.assertEqual('planned', row['Status'])
+        self.assertIn('missed no fire time', self.shell.fails(
+            'job backfill', 'daily', '--since', '24h', '--until', '1s',
+            '--dry-run', code=0))
+        self.shell.run('job delete', 'daily')
+
+
 class TestBudgets(shells.Case):
     def test_budgets(self):
         """Check the answers of a server without prices."""

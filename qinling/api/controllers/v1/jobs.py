@@ -15,6 +15,7 @@ from qinling.api import types
 from qinling import context
 from qinling.core import services as services_module
 from qinling.core.trigger import jobs
+from qinling import exception
 
 LIST_PATH = '/v1/jobs'
 ITEM_PATH = LIST_PATH + '/{id}'
@@ -57,12 +58,37 @@ class FireTimes(types.Type):
     next_execution_times = [datetime.datetime]
 
 
+class Fire(types.Type):
+    """Fire time of a job and what became of it; ``late`` is in seconds."""
+
+    scheduled_at = datetime.datetime
+    status = types.Text
+    late = float
+    reason = types.Text
+    execution_id = types.Text
+
+
+class Fires(types.Type):
+    """Fire times of a job, in order."""
+
+    fires = [Fire]
+
+
+class Backfill(types.Type):
+    """Request to run a job for the fire times that it missed."""
+
+    since = types.Text
+    until = types.Text
+    dry_run = wsme.wsattr(bool, default=False)
+
+
 class Controller:
     """Operations on jobs."""
 
     def __init__(self, services: services_module.Services) -> None:
         self._core = services.jobs
         self._triggers = services.triggers
+        self._fires = services.fires
 
     @route('POST', LIST_PATH, policy='job:create', result=Job, status=201,
            body=Job, idempotent=True)
@@ -109,3 +135,20 @@ class Controller:
         return executions.create_view(self._triggers.fire(
             context.project_owner(job.project_id, req.ctx),
             jobs.create_request(job)))
+
+    @route('GET', ITEM_PATH + '/fires', policy='job:get', result=Fires,
+           query={'since': types.parse_time, 'until': types.parse_time})
+    def list_fires(self, req: pecan_patches.Request, id: str,
+                   **query: datetime.datetime) -> types.View:
+        return types.View(fires=self._fires.list_range(req.ctx, id, **query))
+
+    @route('POST', ITEM_PATH + '/backfill', policy='job:backfill',
+           result=Fires, body=Backfill)
+    def backfill(self, req: pecan_patches.Request, id: str, body: Backfill
+                 ) -> types.View:
+        values = types.get_fields(body)
+        if 'since' not in values or 'until' not in values:
+            raise exception.Invalid('A backfill needs since and until.')
+        return types.View(fires=self._fires.backfill(
+            req.ctx, id, types.parse_time(values['since']),
+            types.parse_time(values['until']), values['dry_run']))

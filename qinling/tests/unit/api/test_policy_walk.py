@@ -80,6 +80,8 @@ class WalkTest(cases.ApiTest):
             # Collections need a valid body; resources accept an empty one.
             body = (self.body.get(path.split('/')[2], {})
                     if path.count('/') == 2 else {})
+            if path.endswith('/backfill'):
+                body = {'since': '2026-01-01', 'until': '2026-01-02'}
             if route.method == 'PUT':
                 body = ({'name': 'n'} if path.startswith('/v1/jobs')
                         else {'jobs': 5} if path.startswith('/v1/quotas')

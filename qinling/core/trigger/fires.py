@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fire times of jobs in the past and in the future, and backfills."""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+import dataclasses
+import datetime
+import itertools
+import typing
+
+from oslo_config import cfg
+from oslo_log import log
+
+from qinling import context
+from qinling.core import engine_client
+from qinling.core.execution import records
+from qinling.core.trigger import base
+from qinling.core.trigger import jobs as jobs_module
+from qinling.core.trigger import ledger
+from qinling.core.trigger import schedule
+from qinling.db import crud
+from qinling.db import models
+from qinling.db import session
+from qinling import exception
+from qinling.states import FireStatus
+
+LOG = log.getLogger(__name__)
+
+_TABLE = models.JobFire
+#: Fire times of one answer, and of one backfill.
+MAX_FIRES = 1000
+#: Range of an answer by default, before and after now.
+DEFAULT_RANGE = datetime.timedelta(days=1)
+#: Executions of one transaction of a backfill.
+_BATCH_ROWS = 50
+#: Statuses of times without an execution.
+MISSED = (FireStatus.SKIPPED.value, FireStatus.REFUSED.value,
+          FireStatus.PAUSED.value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fire:
+    """A fire time and what became of it; ``late`` is in seconds."""
+
+    scheduled_at: datetime.datetime
+    status: str
+    late: float | None = None
+    reason: str | None = None
+    execution_id: str | None = None
+
+
+class Fires:
+    """Operations on the fire times of jobs."""
+
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 engine: engine_client.EngineClient, jobs: jobs_module.Jobs
+                 ) -> None:
+        self._conf = conf
+        self._db = db
+        self._engine = engine
+        self._jobs = jobs
+
+    def list_range(self, ctx: context.RequestContext, id: str,
+                   since: datetime.datetime | None = None,
+                   until: datetime.datetime | None = None
+                   ) -> Sequence[Fire]:
+        """Return the fire times of a job in a range, the first first.
+
+        :param since: by default a day before now.
+        :param until: by default a day after now.
+        :raises Invalid: the range has more than :data:`MAX_FIRES` times.
+        """
+        job = self._jobs.get(ctx, id)
+        now = models.now()
+        since, until = since or now - DEFAULT_RANGE, until or (
+            now + DEFAULT_RANGE)
+        if since > until:
+            raise exception.Invalid('since must not be after until.')
+        fires = self._read(job, since, until)
+        coming = itertools.dropwhile(
+            lambda time: time < since, schedule.iterate(job, now))
+        fires += [Fire(time, FireStatus.PLANNED.value) for time
+                  in itertools.islice(itertools.takewhile(
+                      lambda time: time <= until, coming), MAX_FIRES + 1)]
+        if len(fires) > MAX_FIRES:
+            raise exception.Invalid(
+                f'The range has more than {MAX_FIRES} fire times; ask for a '
+                'shorter range.')
+        return fires
+
+    def _read(self, job: typing.Any, since: datetime.datetime,
+              until: datetime.datetime) -> list[Fire]:
+        """Return the fire times of the past, one entry for each time."""
+        rows = self._db.read(lambda tx: crud.select(
+            tx, _TABLE, _TABLE.job_id == job.id,
+            _TABLE.scheduled_at <= until,
+            (_TABLE.scheduled_at >= since) | (_TABLE.until >= since),
+            limit=MAX_FIRES + 1))
+        fires: dict[datetime.datetime, Fire] = {}
+        for row in rows:
+            for time in itertools.islice(
+                    _expand(row, since, until), MAX_FIRES + 1):
+                # A backfill follows what was missed.
+                if time not in fires or fires[time].status in MISSED:
+                    fires[time] = _create(row, time)
+        return [fires[time] for time in sorted(fires)]
+
+    def backfill(self, ctx: context.RequestContext, id: str,
+                 since: datetime.datetime, until: datetime.datetime,
+                 dry_run: bool = False) -> Sequence[Fire]:
+        """Run a job for the fire times that it missed in a range.
+
+        Each time runs once, however often a backfill is asked for.
+
+        :param dry_run: only return the times.
+        :returns: the times, with their executions.
+        """
+        job = self._jobs.get(ctx, id)
+        missed = [fire for fire in self.list_range(ctx, id, since, until)
+                  if fire.status in MISSED]
+        if dry_run:
+            return missed
+        done: list[Fire] = []
+        for start in range(0, len(missed), _BATCH_ROWS):
+            batch = missed[start:start + _BATCH_ROWS]
+            written = self._db.write(
+                lambda tx: list(self._write(tx, job, batch)))
+            for fire, new in written:
+                done.append(fire)
+                try:
+                    self._engine.start(new.message(), new.target)
+                except exception.Unavailable as e:
+                    LOG.warning('Could not queue execution %s; the reaper '
+                                'will requeue the execution: %s', new.row.id,
+                                e)
+        return done
+
+    def _write(self, tx: session.Connection, job: typing.Any,
+               batch: Sequence[Fire]
+               ) -> Iterator[tuple[Fire, records.NewExecution]]:
+        """Write the executions of times without an execution."""
+        # Two backfills of a job follow one another.
+        if crud.get(tx, context.admin(), models.Job, lock=True,
+                    id=job.id) is None:
+            raise exception.JobNotFound(id=job.id)
+        for fire in batch:
+            if crud.exists(tx, models.Execution,
+                           models.Execution.job_id == job.id,
+                           models.Execution.scheduled_at
+                           == fire.scheduled_at):
+                continue
+            new = base.write(
+                tx, self._conf, job.project_id,
+                jobs_module.create_request(job, fire.scheduled_at))
+            ledger.note(tx, job, FireStatus.BACKFILLED, fire.scheduled_at,
+                        execution_id=new.row.id)
+            yield dataclasses.replace(
+                fire, status=FireStatus.BACKFILLED.value,
+                execution_id=new.row.id), new
+
+
+def _expand(row: typing.Any, since: datetime.datetime,
+            until: datetime.datetime) -> Iterator[datetime.datetime]:
+    """Yield the times of a row within a range."""
+    if row.until is None:
+        yield row.scheduled_at
+        return
+    time = row.scheduled_at
+    if time < since:
+        time = schedule.next_fire_time(
+            row.pattern, row.timezone,
+            since - datetime.timedelta(microseconds=1))
+    while time is not None and time <= min(row.until, until):
+        yield time
+        time = schedule.next_fire_time(row.pattern, row.timezone, time)
+
+
+def _create(row: typing.Any, time: datetime.datetime) -> Fire:
+    late = None
+    if row.status == FireStatus.FIRED:
+        late = max(0.0, (row.decided_at - time).total_seconds())
+    return Fire(time, row.status, late, row.reason, row.execution_id)

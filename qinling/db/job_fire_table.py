@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Table of the fire times of jobs."""
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from qinling.db import columns
+
+_column = orm.mapped_column
+
+
+class JobFire(columns.Base):
+    """What became of a fire time, or of a range of missed fire times."""
+
+    __tablename__ = 'job_fires'
+    __table_args__ = (sa.Index('ix_job_fires_decided', 'decided_at'),
+                      columns.Base.__table_args__)
+
+    job_id = _column(columns.Id, sa.ForeignKey('jobs.id', ondelete='CASCADE'),
+                     primary_key=True)
+    scheduled_at = _column(columns.Time, primary_key=True)
+    #: See :class:`qinling.states.FireStatus`.
+    status = _column(sa.String(32), primary_key=True)
+    #: Last time of a range; ``None`` for a single time.
+    until = _column(columns.Time)
+    #: Schedule at that time, which gives the times of a range.
+    pattern = _column(sa.String(255))
+    timezone = _column(sa.String(64))
+    decided_at = _column(columns.Time, nullable=False)
+    reason = _column(sa.Text)
+    execution_id = _column(columns.Id)
