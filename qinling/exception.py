@@ -164,6 +164,10 @@ class ExecutionNotFound(NotFound):
     msg_fmt = 'Execution not found [id={id}]'
 
 
+class FailureNotFound(NotFound):
+    msg_fmt = 'Failure not found [fingerprint={id}]'
+
+
 class ExecutionEnded(Conflict):
     msg_fmt = 'Execution {id} has ended already, its status is {status}.'
 

@@ -12,6 +12,7 @@ import webob.exc
 
 from qinling.api.controllers.v1 import aliases
 from qinling.api.controllers.v1 import executions
+from qinling.api.controllers.v1 import failures
 from qinling.api.controllers.v1 import functions
 from qinling.api.controllers.v1 import jobs
 from qinling.api.controllers.v1 import quotas
@@ -27,8 +28,8 @@ from qinling.core import services as services_module
 
 NOUNS = (runtimes.Controller, functions.Controller, versions.Controller,
          aliases.Controller, rollouts.Controller, executions.Controller,
-         jobs.Controller, webhooks.Controller, quotas.Controller,
-         statistics.Controller)
+         failures.Controller, jobs.Controller, webhooks.Controller,
+         quotas.Controller, statistics.Controller)
 
 #: Method of a controller with the attributes of :mod:`qinling.api.route`.
 _Handler = typing.Any

@@ -45,8 +45,8 @@ class CommandManager(commandmanager.CommandManager):
     """Finder of the commands of Qinling."""
 
     #: Nouns that the shell accepts without the word "function".
-    SHORT = ('alias', 'build', 'execution', 'invoke', 'logs', 'quota',
-             'stats', 'version', 'worker')
+    SHORT = ('alias', 'build', 'execution', 'failure', 'invoke', 'logs',
+             'operation', 'quota', 'stats', 'version', 'worker')
 
     def load_commands(self, namespace: str) -> None:
         """Load the commands of the distribution."""

@@ -10,6 +10,7 @@ from oslo_config import cfg
 from qinling.core import engine_client
 from qinling.core.execution import dispatch
 from qinling.core.execution import executions
+from qinling.core.execution import failures
 from qinling.core.execution import statistics
 from qinling.core.function import aliases
 from qinling.core.function import builds
@@ -54,6 +55,7 @@ class Services:
     aliases: aliases.Aliases
     rollouts: rollouts.Rollouts
     executions: executions.Executions
+    failures: failures.Failures
     triggers: trigger.Triggers
     reruns: reruns.Reruns
     batches: batches.Batches
@@ -134,6 +136,7 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
         aliases=aliases_core,
         rollouts=rollouts.Rollouts(db, aliases_core),
         executions=existing,
+        failures=failures.Failures(db),
         triggers=triggers,
         reruns=reruns.Reruns(existing, triggers),
         batches=batches.Batches(db, triggers, dispatcher, existing),

@@ -38,6 +38,7 @@ _EQUALITY_INDEXES: dict[str, tuple[str, ...]] = {
     'by_description': ('description',),
     'by_version': ('function_id', 'function_version'),
     'by_failure': ('function_id', 'status'),
+    'by_fingerprint': ('fingerprint',),
     'by_alias': ('function_alias',), 'by_reason': ('reason',),
     'by_function': ('function_id',), 'by_status': ('status',)}
 _SUCCESS = states.ExecutionStatus.SUCCESS.value

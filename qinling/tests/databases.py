@@ -51,6 +51,10 @@ SAMPLES = {
     models.Execution: {'function_id': 'f', 'status': 'running'},
     models.Job: {'status': 'running'},
     models.Webhook: {},
+    models.Failure: {
+        'function_id': 'f', 'version_list': ',1,', 'reason': 'timeout',
+        'message': 'It broke.', 'frames': [], 'count': 1,
+        'last_seen_at': models.now(), 'last_execution_id': 'e'},
 }
 
 

@@ -13,6 +13,7 @@ from qinling.client import exceptions
 from qinling.client import http
 from qinling.client.v1 import aliases
 from qinling.client.v1 import executions
+from qinling.client.v1 import failures
 from qinling.client.v1 import functions
 from qinling.client.v1 import jobs
 from qinling.client.v1 import quotas
@@ -54,6 +55,7 @@ class Client:
         self.aliases = aliases.Aliases(transport)
         self.rollouts = rollouts.Rollouts(transport)
         self.executions = executions.Executions(transport)
+        self.failures = failures.Failures(transport)
         self.jobs = jobs.Jobs(transport)
         self.webhooks = webhooks.Webhooks(transport)
         self.quotas = quotas.Quotas(transport)

@@ -8,12 +8,14 @@ the caller; functions of ``db`` commit.
 """
 
 from collections.abc import Sequence
+import dataclasses
 import datetime
 import functools
 import time
 import typing
 
 from qinling import context
+from qinling.core.execution import failures
 from qinling.core.execution import records
 from qinling.core.execution import rollup
 from qinling.core import idempotency
@@ -233,12 +235,16 @@ def end(tx: session.Connection, id: str, outcome: records.Outcome,
         outcome.status.value, outcome.result,
         outcome.reason and outcome.reason.value, now, started_at,
         run.duration, run.import_ms, run.memory_peak)
+    failure = {}
+    if outcome.status in failures.STATUSES:
+        failure['fingerprint'] = failures.read_fingerprint(tx, id, outcome)
+        ended = dataclasses.replace(ended, **failure)
     moved = crud.change_status(
         tx, _MODEL, id, ended.status, *conditions, params=params,
         result=ended.result, reason=ended.reason, logs=outcome.logs,
         updated_at=now, owner=None, lease_until=None, next_attempt_at=None,
         started_at=started_at, duration=run.duration,
-        import_ms=run.import_ms, memory_peak=run.memory_peak)
+        import_ms=run.import_ms, memory_peak=run.memory_peak, **failure)
     return ended if moved else None
 
 

@@ -58,6 +58,7 @@ class ExecutionRow:
     description: str | None = None
     status: str = _RUNNING
     reason: str | None = None
+    fingerprint: str | None = None
     sync: bool = True
     input: str | None = None
     result: str | None = None
@@ -196,11 +197,13 @@ class Ended:
     duration: float | None = None
     import_ms: float | None = None
     memory_peak: int | None = None
+    fingerprint: str | None = None
 
     def apply_to(self, row: ExecutionRow) -> None:
         """Write the columns into a row held in memory."""
         row.status, row.result = self.status, self.result
         row.reason, row.updated_at = self.reason, self.updated_at
+        row.fingerprint = self.fingerprint
         row.started_at, row.duration = self.started_at, self.duration
         row.import_ms, row.memory_peak = self.import_ms, self.memory_peak
         row.owner = row.lease_until = row.next_attempt_at = None

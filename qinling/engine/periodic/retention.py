@@ -9,6 +9,7 @@ import time
 from oslo_config import cfg
 from oslo_log import log
 
+from qinling.core.execution import failures
 from qinling.core.execution import lifecycle
 from qinling.core import idempotency
 from qinling.db import models
@@ -63,17 +64,27 @@ def create_purges(conf: cfg.ConfigOpts, db: session.Database,
                   stopped: threading.Event) -> list[Callable[[], bool]]:
     """Return the turns of all purges.
 
-    Executions older than ``execution_retention`` and expired idempotency
-    keys.
+    Executions older than ``execution_retention``, failures without such
+    executions, and expired idempotency keys.
     """
     def delete_executions(limit: int) -> int:
-        seconds = conf.engine.execution_retention
-        if not seconds:
-            return 0
-        return lifecycle.purge_ended(
-            db, models.now() - datetime.timedelta(seconds=seconds), limit)
+        before = _retained_since(conf)
+        return lifecycle.purge_ended(db, before, limit) if before else 0
+
+    def delete_failures(limit: int) -> int:
+        before = _retained_since(conf)
+        return failures.purge(db, before, limit) if before else 0
 
     def delete_keys(limit: int) -> int:
         return idempotency.purge(db, limit)
     return [Purge('executions', delete_executions, stopped).run,
+            Purge('failures', delete_failures, stopped).run,
             Purge('idempotency keys', delete_keys, stopped).run]
+
+
+def _retained_since(conf: cfg.ConfigOpts) -> datetime.datetime | None:
+    """Return the time before which executions are deleted, if any are."""
+    seconds = conf.engine.execution_retention
+    if not seconds:
+        return None
+    return models.now() - datetime.timedelta(seconds=seconds)

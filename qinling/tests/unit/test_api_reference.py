@@ -84,6 +84,9 @@ class TestSamples(base.BaseTestCase):
     def test_executions(self):
         self.run_page(PAGES['executions.rst'])
 
+    def test_failures(self):
+        self.run_page(PAGES['failures.rst'])
+
     def test_jobs(self):
         self.run_page(PAGES['jobs.rst'])
 

@@ -32,7 +32,7 @@ FILTERS: Mapping[str, Callable[[str], typing.Any]] = {
     **{name: types.Several(types.normalise_uuid)
        for name in ('function_id', 'job_id', 'group_id')},
     **{name: types.Several(str) for name in (
-        'status', 'reason', 'description', 'trigger', 'sync',
+        'status', 'reason', 'fingerprint', 'description', 'trigger', 'sync',
         'function_version', 'function_alias', 'created_at', 'updated_at',
         'started_at', 'ended_at', 'duration')}}
 
@@ -46,6 +46,7 @@ class Execution(types.Resource):
     description = types.Text
     status = wsme.wsattr(types.Text, readonly=True)
     reason = wsme.wsattr(types.Text, readonly=True)
+    fingerprint = wsme.wsattr(types.Text, readonly=True)
     sync = bool
     input = types.AnyJson()
     result = wsme.wsattr(types.Text, readonly=True)

@@ -14,7 +14,7 @@ KEYS = {'id', 'function_id', 'function_version', 'function_alias',
         'project_id', 'created_at', 'updated_at', 'attempt',
         'next_attempt_at', 'job_id', 'scheduled_at', 'rerun_of', 'failed_id',
         'trigger', 'group_id', 'started_at', 'ended_at', 'queue_ms',
-        'import_ms', 'duration', 'cold', 'memory_peak'}
+        'import_ms', 'duration', 'cold', 'memory_peak', 'fingerprint'}
 ALL = '/v1/executions'
 
 

@@ -14,7 +14,7 @@ COUNT = 7
 NOUNS = {'runtimes': models.Runtime, 'functions': models.Function,
          'aliases': models.FunctionAlias, 'executions': models.Execution,
          'versions': models.FunctionVersion, 'jobs': models.Job,
-         'webhooks': models.Webhook}
+         'webhooks': models.Webhook, 'failures': models.Failure}
 KEYS = {'aliases': 'function_aliases', 'versions': 'function_versions'}
 
 
@@ -144,7 +144,8 @@ class TestPages(ListTest):
                     ('limit=%D9%A1', 'is not a whole number'),
                     ('limit=1.5', 'is not a whole number'),
                     ('limit=99999999999', 'out of range'),
-                    ('marker=x', 'is not a UUID'),
+                    ('marker=x', 'names nothing' if noun == 'failures'
+                     else 'is not a UUID'),
                     (f'marker={cases.UNKNOWN_ID}',
                      'names nothing in this list'),
                     ('sort_key=nothing', 'sort_key must be one of'),

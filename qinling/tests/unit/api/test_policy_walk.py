@@ -48,7 +48,8 @@ class WalkTest(cases.ApiTest):
         self.ids = {'runtimes': self.api.runtime(project_id='mine',
                                                  is_public=False),
                     'functions': function.id, 'executions': run,
-                    'jobs': job.id,
+                    'jobs': job.id, 'failures': self.api.insert(
+                        models.Failure, project_id='mine'),
                     'webhooks': services.webhooks.create(mine, {
                         'function_alias': 'some'})[0].id}
         self.body = {'runtimes': {'image': 'python3'},
@@ -62,7 +63,8 @@ class WalkTest(cases.ApiTest):
         """Return the path of a resource of the project ``mine``."""
         words = route.path.split('/')
         path = route.path.replace('{version}', '1').replace('{name}', 'some')
-        path = path.replace('{project_id}', 'mine')
+        path = path.replace('{project_id}', 'mine').replace(
+            '{fingerprint}', '{id}')
         return path.replace('{id}', self.ids.get(
             words[2] if len(words) > 2 else '', ''))
 
@@ -317,7 +319,8 @@ class TestRules(WalkTest):
                                 == f'{name}:all_projects', rule.name)
 
     def test_rules_for_admins(self):
-        nouns = ('function', 'execution', 'function_alias', 'job', 'webhook')
+        nouns = ('function', 'execution', 'failure', 'function_alias', 'job',
+                 'webhook')
         self.assertEqual(
             ADMINS | {f'{noun}:get_all:all_projects' for noun in nouns},
             {rule.name for rule in policies.list_rules()

@@ -6,6 +6,7 @@ from wsme import types as wtypes
 
 from qinling.api.controllers.v1 import aliases
 from qinling.api.controllers.v1 import executions
+from qinling.api.controllers.v1 import failures
 from qinling.api.controllers.v1 import functions
 from qinling.api.controllers.v1 import jobs
 from qinling.api.controllers.v1 import rollouts
@@ -20,6 +21,7 @@ RESOURCES = {models.Runtime: runtimes.Runtime,
              models.FunctionVersion: versions.Version,
              models.FunctionAlias: aliases.Alias,
              models.Execution: executions.Execution,
+             models.Failure: failures.Failure,
              models.Job: jobs.Job,
              models.Rollout: rollouts.Rollout}
 #: Writable attributes of JSON bodies; functions use forms.
@@ -32,6 +34,7 @@ WRITABLE = {
                     'routing'},
     executions.Execution: {'function_id', 'function_version',
                            'function_alias', 'description', 'sync', 'input'},
+    failures.Failure: set(),
     jobs.Job: {'name', 'function_id', 'function_version', 'function_alias',
                'function_input', 'status', 'pattern', 'timezone', 'misfire',
                'count', 'first_execution_time', 'next_execution_time'},
@@ -43,6 +46,7 @@ COMPUTED = {models.Function: {'trust', 'environment', 'secret_names',
             models.FunctionVersion: {'environment', 'secret_names',
                                      'secret_references'},
             models.Execution: {'cold', 'ended_at', 'queue_ms'},
+            models.Failure: {'function_versions'},
             models.Rollout: {'alias', 'function_version', 'step_executions',
                              'errors', 'latency'}}
 TAG = 'shown as the ETag'
@@ -71,6 +75,7 @@ HIDDEN = {
         'owner': OWNER, 'lease_until': OWNER,
         'retry': 'a part of the attempts, which are shown',
         'memory_size': 'for the statistics; a limit of the function'},
+    models.Failure: {'version_list': 'shown as function_versions'},
     models.Job: {'revision': TAG},
 }
 

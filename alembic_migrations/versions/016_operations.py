@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Add fingerprints and groups of failures, and operations."""
+
+import typing
+
+from alembic import op
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from qinling.db import online_ddl
+
+revision = '016'
+down_revision = '014'
+
+TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
+TABLE: dict[str, typing.Any] = {
+    'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4',
+    'if_not_exists': True}
+
+
+def upgrade() -> None:
+    online_ddl.add_missing_columns(
+        'executions', sa.Column('fingerprint', sa.String(length=36)))
+    create_failures()
+    online_ddl.create_missing_index(
+        'ix_executions_by_fingerprint', 'executions',
+        ['project_id', 'fingerprint', 'created_at', 'id'],
+        'fingerprint IS NOT NULL')
+
+
+def create_failures() -> None:
+    op.create_table(
+        'failures',
+        sa.Column('id', sa.String(length=36), nullable=False),
+        sa.Column('project_id', sa.String(length=80), nullable=False),
+        sa.Column('created_at', TIME, nullable=False),
+        sa.Column('updated_at', TIME, nullable=True),
+        sa.Column('function_id', sa.String(length=36), nullable=False),
+        sa.Column('version_list', sa.Text(), nullable=False),
+        sa.Column('reason', sa.String(length=32), nullable=False),
+        sa.Column('exception_type', sa.String(length=255), nullable=True),
+        sa.Column('message', sa.Text(), nullable=False),
+        sa.Column('frames', sa.JSON(), nullable=False),
+        sa.Column('count', sa.BigInteger(), nullable=False),
+        sa.Column('last_seen_at', TIME, nullable=False),
+        sa.Column('last_execution_id', sa.String(length=36),
+                  nullable=False),
+        sa.PrimaryKeyConstraint('id'),
+        **TABLE
+    )
+    for name, columns in (
+            ('project', ['project_id', 'created_at', 'id']),
+            ('seen', ['project_id', 'last_seen_at', 'created_at', 'id']),
+            ('function', ['function_id', 'created_at', 'id'])):
+        op.create_index(f'ix_failures_{name}', 'failures', columns,
+                        if_not_exists=True)
