@@ -182,6 +182,15 @@ class ExecutionNotEnded(Conflict):
                'it.')
 
 
+class OperationNotFound(NotFound):
+    msg_fmt = 'Operation not found [id={id}]'
+
+
+class OperationLimit(Forbidden):
+    msg_fmt = ('The project has {limit} operations that have not ended, and '
+               'may not have more; wait for the end of one, or cancel one.')
+
+
 class JobNotFound(NotFound):
     msg_fmt = 'Job not found [id={id}]'
 

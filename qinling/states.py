@@ -138,6 +138,27 @@ class RolloutStatus(str, enum.Enum):
     SUPERSEDED = 'superseded'
 
 
+class OperationStatus(str, enum.Enum):
+    """Progress of an operation on many executions."""
+
+    #: Engines work on the executions.
+    RUNNING = 'running'
+    #: The remaining executions wait until a user decides.
+    PAUSED = 'paused'
+    #: No execution is left.
+    DONE = 'done'
+    #: A user ended the operation; the remaining executions stay.
+    CANCELLED = 'cancelled'
+
+
+class OperationAction(str, enum.Enum):
+    """What an operation does with each execution."""
+
+    RERUN = 'rerun'
+    CANCEL = 'cancel'
+    DELETE = 'delete'
+
+
 class VersionState(str, enum.Enum):
     """What still uses a version; computed, never stored."""
 
@@ -165,6 +186,10 @@ LIVE_JOBS = (JobStatus.RUNNING.value, JobStatus.PAUSED.value)
 
 #: Statuses of a rollout that has not ended.
 LIVE_ROLLOUTS = (RolloutStatus.RUNNING.value, RolloutStatus.PAUSED.value)
+
+#: Statuses of an operation that has not ended.
+LIVE_OPERATIONS = (OperationStatus.RUNNING.value,
+                   OperationStatus.PAUSED.value)
 
 #: Model name -> {new status: statuses before the move}.
 MOVES: dict[str, dict[str, tuple[str, ...]]] = {
@@ -194,6 +219,12 @@ MOVES: dict[str, dict[str, tuple[str, ...]]] = {
         'rolled_back': ('running',),
         'aborted': ('running', 'paused'),
         'superseded': ('running', 'paused'),
+    },
+    'Operation': {
+        'running': ('paused',),
+        'paused': ('running',),
+        'done': ('running',),
+        'cancelled': ('running', 'paused'),
     },
     'Build': {
         'ready': ('building',),

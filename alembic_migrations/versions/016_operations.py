@@ -22,6 +22,7 @@ def upgrade() -> None:
     online_ddl.add_missing_columns(
         'executions', sa.Column('fingerprint', sa.String(length=36)))
     create_failures()
+    create_operations()
     online_ddl.create_missing_index(
         'ix_executions_by_fingerprint', 'executions',
         ['project_id', 'fingerprint', 'created_at', 'id'],
@@ -54,3 +55,37 @@ def create_failures() -> None:
             ('function', ['function_id', 'created_at', 'id'])):
         op.create_index(f'ix_failures_{name}', 'failures', columns,
                         if_not_exists=True)
+
+
+def create_operations() -> None:
+    op.create_table(
+        'operations',
+        sa.Column('id', sa.String(length=36), nullable=False),
+        sa.Column('project_id', sa.String(length=80), nullable=False),
+        sa.Column('created_at', TIME, nullable=False),
+        sa.Column('updated_at', TIME, nullable=True),
+        sa.Column('revision', sa.Integer(), server_default='1',
+                  nullable=False),
+        sa.Column('user_id', sa.String(length=80), nullable=True),
+        sa.Column('action', sa.String(length=32), nullable=False),
+        sa.Column('filter', sa.JSON(), nullable=False),
+        sa.Column('function_version', sa.String(length=32), nullable=True),
+        sa.Column('rate', sa.Double(), nullable=True),
+        sa.Column('status', sa.String(length=32), nullable=False),
+        sa.Column('status_reason', sa.Text(), nullable=True),
+        sa.Column('total', sa.BigInteger(), nullable=False),
+        sa.Column('done', sa.BigInteger(), nullable=False),
+        sa.Column('skipped', sa.BigInteger(), nullable=False),
+        sa.Column('skip_reasons', sa.JSON(), nullable=False),
+        sa.Column('position_at', TIME, nullable=True),
+        sa.Column('position_id', sa.String(length=36), nullable=False),
+        sa.Column('ready_at', TIME, nullable=False),
+        sa.Column('owner', sa.String(length=128), nullable=True),
+        sa.Column('lease_until', TIME, nullable=True),
+        sa.PrimaryKeyConstraint('id'),
+        **TABLE
+    )
+    op.create_index('ix_operations_project', 'operations',
+                    ['project_id', 'created_at', 'id'], if_not_exists=True)
+    op.create_index('ix_operations_status', 'operations',
+                    ['status', 'ready_at'], if_not_exists=True)

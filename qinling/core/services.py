@@ -21,6 +21,7 @@ from qinling.core.function import packages
 from qinling.core.function import scaling
 from qinling.core.function import trusts
 from qinling.core.function import versions
+from qinling.core.operation import operations
 from qinling.core import quotas
 from qinling.core.rollout import rollouts
 from qinling.core.runtime import runtimes
@@ -56,6 +57,7 @@ class Services:
     rollouts: rollouts.Rollouts
     executions: executions.Executions
     failures: failures.Failures
+    operations: operations.Operations
     triggers: trigger.Triggers
     reruns: reruns.Reruns
     batches: batches.Batches
@@ -137,6 +139,7 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
         rollouts=rollouts.Rollouts(db, aliases_core),
         executions=existing,
         failures=failures.Failures(db),
+        operations=operations.Operations(conf, db),
         triggers=triggers,
         reruns=reruns.Reruns(existing, triggers),
         batches=batches.Batches(db, triggers, dispatcher, existing),

@@ -11,6 +11,7 @@ from sqlalchemy import orm
 from qinling.db import columns
 from qinling.db import execution_table
 from qinling.db import failure_table
+from qinling.db import operation_table
 from qinling.db import rollout_table
 from qinling.db import statistics_table
 
@@ -23,6 +24,7 @@ ExecutionStatistics = statistics_table.ExecutionStatistics
 StatisticsProgress = statistics_table.StatisticsProgress
 Rollout = rollout_table.Rollout
 Failure = failure_table.Failure
+Operation = operation_table.Operation
 ALL_VERSIONS = statistics_table.ALL_VERSIONS
 ALL_FUNCTIONS = statistics_table.ALL_FUNCTIONS
 now, new_id = columns.now, columns.new_id

@@ -18,13 +18,13 @@ from oslo_log import log
 
 from qinling import context
 from qinling.core.execution import records
-from qinling.core.rollout import turns
 from qinling.core import services
 from qinling.core import targets
 from qinling.db import engines
 from qinling.db import session
 from qinling.engine import background
 from qinling.engine import metrics_collector
+from qinling.engine.periodic import decisions
 from qinling.engine.periodic import heartbeat
 from qinling.engine.periodic import reaper
 from qinling.engine.periodic import retention
@@ -52,8 +52,6 @@ LOG = log.getLogger(__name__)
 
 #: Seconds after which an engine starts with the pools that are ready.
 RESTORE_SECONDS = 30
-#: Seconds between two looks at the rollouts.
-ROLLOUT_SECONDS = 2
 
 
 class Engine:
@@ -130,7 +128,8 @@ class Engine:
                    *retention.create_purges(conf, db, self._stopped),
                    sweeps.Sweeps(
                        self._backends, self._builds, self._background).run),
-            create('rollouts', ROLLOUT_SECONDS, turns.Turns(db).run)]
+            *(create(*turn)
+              for turn in decisions.list_turns(conf, db, self))]
 
     def start_service(self, alone: bool = False) -> None:
         """Create the pools and start to recover executions.

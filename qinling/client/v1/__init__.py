@@ -16,6 +16,7 @@ from qinling.client.v1 import executions
 from qinling.client.v1 import failures
 from qinling.client.v1 import functions
 from qinling.client.v1 import jobs
+from qinling.client.v1 import operations
 from qinling.client.v1 import quotas
 from qinling.client.v1 import rollouts
 from qinling.client.v1 import runtimes
@@ -56,6 +57,7 @@ class Client:
         self.rollouts = rollouts.Rollouts(transport)
         self.executions = executions.Executions(transport)
         self.failures = failures.Failures(transport)
+        self.operations = operations.Operations(transport)
         self.jobs = jobs.Jobs(transport)
         self.webhooks = webhooks.Webhooks(transport)
         self.quotas = quotas.Quotas(transport)

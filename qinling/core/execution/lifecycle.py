@@ -108,12 +108,10 @@ def _increment(function_id: str, version: int, tx: session.Connection,
         raise exception.FunctionNotFound(id=function_id)
 
 
-def delete(db: session.Database, id: str) -> None:
-    """Delete an execution; the result of a running one is lost."""
-    def delete_counted(tx: session.Connection) -> None:
-        rollup.count_before_deletion(tx, id)
-        crud.delete(tx, _MODEL, id)
-    db.write(delete_counted)
+def delete(tx: session.Connection, ids: Sequence[str]) -> None:
+    """Delete executions; the results of running ones are lost."""
+    rollup.count_before_deletion(tx, ids)
+    crud.delete_all(tx, _MODEL, _MODEL.id.in_(ids))
 
 
 def claim(db: session.Database, id: str, owner: str,
@@ -235,7 +233,7 @@ def end(tx: session.Connection, id: str, outcome: records.Outcome,
         outcome.status.value, outcome.result,
         outcome.reason and outcome.reason.value, now, started_at,
         run.duration, run.import_ms, run.memory_peak)
-    failure = {}
+    failure: dict[str, typing.Any] = {}
     if outcome.status in failures.STATUSES:
         failure['fingerprint'] = failures.read_fingerprint(tx, id, outcome)
         ended = dataclasses.replace(ended, **failure)
@@ -258,12 +256,15 @@ def finish(db: session.Database, id: str, outcome: records.Outcome,
         batch=True)
 
 
-def cancel(db: session.Database, id: str) -> None:
-    """End an execution on behalf of a user."""
-    finish(db, id, records.Outcome(
+def cancel(tx: session.Connection, id: str) -> bool:
+    """End an execution on behalf of a user.
+
+    :returns: ``False`` if the execution has ended in another way.
+    """
+    return end(tx, id, records.Outcome(
         ExecutionStatus.CANCELLED,
         '{"output": "The execution was cancelled."}',
-        reason=ExecutionReason.CANCELLED))
+        reason=ExecutionReason.CANCELLED)) is not None
 
 
 def store_log(db: session.Database, id: str, logs: str | None) -> None:

@@ -84,11 +84,13 @@ def read_as_of(db: session.Database) -> datetime.datetime:
     return rows[0].as_of if rows else models.now()
 
 
-def count_before_deletion(tx: session.Connection, id: str) -> None:
-    """Count an execution that the same transaction deletes."""
+def count_before_deletion(tx: session.Connection, ids: Sequence[str]
+                          ) -> None:
+    """Count executions that the same transaction deletes."""
     progress = _lock_progress(tx)
-    _add(tx, crud.select(tx, _MODEL, _MODEL.id == id,
-                         *_is_uncounted(progress), only=_COLUMNS))
+    _add(tx, crud.select(tx, _MODEL, _MODEL.id.in_(ids),
+                         *_is_uncounted(progress),
+                         order=(_MODEL.updated_at,), only=_COLUMNS))
 
 
 def _add(tx: session.Connection, rows: Sequence[typing.Any]) -> None:

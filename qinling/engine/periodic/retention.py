@@ -12,6 +12,7 @@ from oslo_log import log
 from qinling.core.execution import failures
 from qinling.core.execution import lifecycle
 from qinling.core import idempotency
+from qinling.core.operation import operations
 from qinling.db import models
 from qinling.db import session
 
@@ -64,8 +65,8 @@ def create_purges(conf: cfg.ConfigOpts, db: session.Database,
                   stopped: threading.Event) -> list[Callable[[], bool]]:
     """Return the turns of all purges.
 
-    Executions older than ``execution_retention``, failures without such
-    executions, and expired idempotency keys.
+    Executions and operations that ended before ``execution_retention``,
+    failures without later executions, and expired idempotency keys.
     """
     def delete_executions(limit: int) -> int:
         before = _retained_since(conf)
@@ -75,10 +76,15 @@ def create_purges(conf: cfg.ConfigOpts, db: session.Database,
         before = _retained_since(conf)
         return failures.purge(db, before, limit) if before else 0
 
+    def delete_operations(limit: int) -> int:
+        before = _retained_since(conf)
+        return operations.purge(db, before, limit) if before else 0
+
     def delete_keys(limit: int) -> int:
         return idempotency.purge(db, limit)
     return [Purge('executions', delete_executions, stopped).run,
             Purge('failures', delete_failures, stopped).run,
+            Purge('operations', delete_operations, stopped).run,
             Purge('idempotency keys', delete_keys, stopped).run]
 
 

@@ -8,13 +8,15 @@ import subprocess
 
 from qinling.tests.functional import shells
 from qinling.tests.functional import terminal
+from qinling.tests.functional import test_operations
 from qinling.tests.functional import test_rollouts
 from qinling.tests.functional import test_shell_executions
 from qinling.tests.functional import test_shell_functions
 
 GROUP = 'openstack.function_engine.v1'
 #: Where the tests of the commands are.
-MODULES = (test_rollouts, test_shell_executions, test_shell_functions)
+MODULES = (test_operations, test_rollouts, test_shell_executions,
+           test_shell_functions)
 
 
 class TestAll(shells.Case):

@@ -87,6 +87,9 @@ class TestSamples(base.BaseTestCase):
     def test_failures(self):
         self.run_page(PAGES['failures.rst'])
 
+    def test_operations(self):
+        self.run_page(PAGES['operations.rst'])
+
     def test_jobs(self):
         self.run_page(PAGES['jobs.rst'])
 

@@ -192,7 +192,7 @@ class Controller:
     def rerun(self, req: pecan_patches.Request, id: str, body: typing.Any
               ) -> typing.Any:
         return create_view(self._reruns.fire(
-            req.ctx, id, _parse_rerun_version(body.version),
+            req.ctx, id, parse_rerun_version(body.version),
             types.get_fields(body).get('sync')))
 
     @route('DELETE', ITEM_PATH, policy='execution:delete', status=204)
@@ -260,7 +260,7 @@ def _batch_item(result: batches.Result) -> types.View:
     return types.View(id=result.id, status=result.status, error=wsme.Unset)
 
 
-def _parse_rerun_version(value: typing.Any) -> str | int:
+def parse_rerun_version(value: typing.Any) -> str | int:
     """Return the version of a rerun: a number, or a word of core."""
     if value in (reruns.ORIGINAL, reruns.CURRENT):
         word: str = value

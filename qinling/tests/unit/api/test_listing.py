@@ -14,7 +14,8 @@ COUNT = 7
 NOUNS = {'runtimes': models.Runtime, 'functions': models.Function,
          'aliases': models.FunctionAlias, 'executions': models.Execution,
          'versions': models.FunctionVersion, 'jobs': models.Job,
-         'webhooks': models.Webhook, 'failures': models.Failure}
+         'webhooks': models.Webhook, 'failures': models.Failure,
+         'operations': models.Operation}
 KEYS = {'aliases': 'function_aliases', 'versions': 'function_versions'}
 
 

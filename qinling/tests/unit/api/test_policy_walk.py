@@ -50,10 +50,13 @@ class WalkTest(cases.ApiTest):
                     'functions': function.id, 'executions': run,
                     'jobs': job.id, 'failures': self.api.insert(
                         models.Failure, project_id='mine'),
+                    'operations': self.api.insert(
+                        models.Operation, project_id='mine'),
                     'webhooks': services.webhooks.create(mine, {
                         'function_alias': 'some'})[0].id}
         self.body = {'runtimes': {'image': 'python3'},
                      'executions': {'function_id': function.id},
+                     'operations': {'action': 'cancel', 'all': True},
                      'aliases': {'name': 'other', 'function_id': function.id},
                      'jobs': {'function_id': function.id,
                               'pattern': '@daily'},
@@ -320,7 +323,7 @@ class TestRules(WalkTest):
 
     def test_rules_for_admins(self):
         nouns = ('function', 'execution', 'failure', 'function_alias', 'job',
-                 'webhook')
+                 'operation', 'webhook')
         self.assertEqual(
             ADMINS | {f'{noun}:get_all:all_projects' for noun in nouns},
             {rule.name for rule in policies.list_rules()

@@ -9,6 +9,7 @@ from qinling.api.controllers.v1 import executions
 from qinling.api.controllers.v1 import failures
 from qinling.api.controllers.v1 import functions
 from qinling.api.controllers.v1 import jobs
+from qinling.api.controllers.v1 import operations
 from qinling.api.controllers.v1 import rollouts
 from qinling.api.controllers.v1 import runtimes
 from qinling.api.controllers.v1 import versions
@@ -22,6 +23,7 @@ RESOURCES = {models.Runtime: runtimes.Runtime,
              models.FunctionAlias: aliases.Alias,
              models.Execution: executions.Execution,
              models.Failure: failures.Failure,
+             models.Operation: operations.Operation,
              models.Job: jobs.Job,
              models.Rollout: rollouts.Rollout}
 #: Writable attributes of JSON bodies; functions use forms.
@@ -35,6 +37,7 @@ WRITABLE = {
     executions.Execution: {'function_id', 'function_version',
                            'function_alias', 'description', 'sync', 'input'},
     failures.Failure: set(),
+    operations.Operation: {'action', 'filter', 'function_version', 'rate'},
     jobs.Job: {'name', 'function_id', 'function_version', 'function_alias',
                'function_input', 'status', 'pattern', 'timezone', 'misfire',
                'count', 'first_execution_time', 'next_execution_time'},
@@ -54,6 +57,7 @@ SETTINGS = 'refers to the environment and names, which are shown'
 KEY = 'a key of the storage; users see the sums of the package instead'
 OWNER = 'how engines share work; the status is what users see'
 ALIAS = 'the API identifies an alias by its name'
+POSITION = 'where engines go on; done and skipped are what users see'
 FIGURES = 'state of the comparison; errors and latency show the figures'
 #: Hidden columns: model -> column -> reason.
 HIDDEN = {
@@ -76,6 +80,9 @@ HIDDEN = {
         'retry': 'a part of the attempts, which are shown',
         'memory_size': 'for the statistics; a limit of the function'},
     models.Failure: {'version_list': 'shown as function_versions'},
+    models.Operation: {
+        'revision': TAG, 'owner': OWNER, 'lease_until': OWNER,
+        'ready_at': OWNER, 'position_at': POSITION, 'position_id': POSITION},
     models.Job: {'revision': TAG},
 }
 

@@ -7,6 +7,7 @@ import threading
 from qinling.db import crud
 from qinling.db import models
 from qinling.engine.periodic import retention
+from qinling.tests import databases
 from qinling.tests.unit.engine import base
 
 DAY = 86400
@@ -19,7 +20,7 @@ class TestRetention(base.TestCase):
         self.stopped = threading.Event()
 
     def create(self):
-        """Return the purges of executions and of idempotency keys."""
+        """Return the purges of executions, failures, operations and keys."""
         return retention.create_purges(self.conf, self.db, self.stopped)
 
     def purge(self):
@@ -65,7 +66,7 @@ class TestRetention(base.TestCase):
         self.patch(retention, 'MAX_TURN_SECONDS', 0)
         for _ in range(7):
             self.add_old()
-        purge, _ = self.create()
+        purge = self.create()[0]
         remaining = []
         while purge():
             remaining.append(len(self.list_ids()))
@@ -73,7 +74,7 @@ class TestRetention(base.TestCase):
         self.assertEqual(set(), self.list_ids())
 
     def test_purge_runs_at_intervals(self):
-        first, _ = self.create()
+        first = self.create()[0]
         first()
         self.add_old()
         first()
@@ -94,6 +95,19 @@ class TestRetention(base.TestCase):
     def test_keys(self):
         self.add(models.IdempotencyKey, fingerprint='x', resource_id='y',
                  created_at=models.now() - datetime.timedelta(hours=25))
-        self.assertFalse(self.create()[1]())
+        self.assertFalse(self.create()[-1]())
         self.assertEqual([], self.db.read(
             lambda tx: crud.select(tx, models.IdempotencyKey)))
+
+    def test_failures_and_operations(self):
+        old = models.now() - datetime.timedelta(days=999)
+        for model, values in ((models.Failure, {'last_seen_at': old}),
+                              (models.Operation, {'status': 'done'}),
+                              (models.Operation, {'status': 'paused'})):
+            self.add(model, **databases.sample(
+                model, created_at=old, updated_at=old, **values))
+        for purge in self.create():
+            self.assertFalse(purge())
+        self.assertEqual([0, 1], [
+            len(self.db.read(lambda tx: crud.select(tx, model)))
+            for model in (models.Failure, models.Operation)])
