@@ -57,6 +57,17 @@ class _NotAnswered(exception.Unavailable):
     """An engine refused a call, or did not answer."""
 
 
+def encode_message(message: records.ExecutionMessage) -> _Json:
+    """Return an execution message as plain data.
+
+    Replays never leave their engine, and engines of the last release do not
+    know them.
+    """
+    values = dataclasses.asdict(message)
+    del values['is_replay']
+    return values
+
+
 def decode_message(value: _Json) -> records.ExecutionMessage:
     """Return the execution message of plain data."""
     return records.ExecutionMessage(**dict(
@@ -69,7 +80,11 @@ def encode_ended(ended: records.Ended | None) -> _Json | None:
         return None
     times = {name: value.isoformat() for name in _TIMES
              if (value := getattr(ended, name))}
-    return {**vars(ended), **times}
+    values = {**vars(ended), **times}
+    if ended.fingerprint is None:
+        # API processes of the last release do not know fingerprints.
+        del values['fingerprint']
+    return values
 
 
 def decode_ended(value: _Json | None) -> records.Ended | None:
@@ -122,7 +137,7 @@ class EngineClient:
                    + options.queue_timeout + RPC_MARGIN_SECONDS)
         end = time.monotonic() + options.queue_timeout
         arguments: _Json = {
-            'message': dataclasses.asdict(message),
+            'message': encode_message(message),
             'target': dataclasses.asdict(target)}
         try:
             return decode_ended(self._call('run', timeout, **arguments))
@@ -152,7 +167,7 @@ class EngineClient:
     def start(self, message: records.ExecutionMessage,
               target: targets.Target) -> None:
         """Notify an engine of an asynchronous execution."""
-        self._cast('start', message=dataclasses.asdict(message),
+        self._cast('start', message=encode_message(message),
                    target=dataclasses.asdict(target))
 
     def is_alive(self, owner: str) -> bool | None:

@@ -98,6 +98,8 @@ class Trigger(str, enum.Enum):
     ON_FAILURE = 'on_failure'
     #: A request to repeat an execution.
     RERUN = 'rerun'
+    #: A comparison of a version with recorded executions.
+    REPLAY = 'replay'
 
 
 class JobStatus(str, enum.Enum):
@@ -157,6 +159,8 @@ class OperationAction(str, enum.Enum):
     RERUN = 'rerun'
     CANCEL = 'cancel'
     DELETE = 'delete'
+    #: Run the input on another version, and compare the results.
+    REPLAY = 'replay'
 
 
 class VersionState(str, enum.Enum):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Add fingerprints and groups of failures, and operations."""
+"""Add fingerprints and groups of failures, operations and replays."""
 
 import typing
 
@@ -13,6 +13,8 @@ revision = '016'
 down_revision = '014'
 
 TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
+EXACT = sa.String(length=255).with_variant(
+    mysql.VARCHAR(255, collation='utf8mb4_bin'), 'mysql', 'mariadb')
 TABLE: dict[str, typing.Any] = {
     'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4',
     'if_not_exists': True}
@@ -23,6 +25,7 @@ def upgrade() -> None:
         'executions', sa.Column('fingerprint', sa.String(length=36)))
     create_failures()
     create_operations()
+    create_replay_results()
     online_ddl.create_missing_index(
         'ix_executions_by_fingerprint', 'executions',
         ['project_id', 'fingerprint', 'created_at', 'id'],
@@ -79,6 +82,9 @@ def create_operations() -> None:
         sa.Column('skip_reasons', sa.JSON(), nullable=False),
         sa.Column('position_at', TIME, nullable=True),
         sa.Column('position_id', sa.String(length=36), nullable=False),
+        sa.Column('function_alias', EXACT, nullable=True),
+        sa.Column('ignore', sa.JSON(), nullable=True),
+        sa.Column('different', sa.BigInteger(), nullable=True),
         sa.Column('ready_at', TIME, nullable=False),
         sa.Column('owner', sa.String(length=128), nullable=True),
         sa.Column('lease_until', TIME, nullable=True),
@@ -89,3 +95,31 @@ def create_operations() -> None:
                     ['project_id', 'created_at', 'id'], if_not_exists=True)
     op.create_index('ix_operations_status', 'operations',
                     ['status', 'ready_at'], if_not_exists=True)
+
+
+def create_replay_results() -> None:
+    op.create_table(
+        'replay_results',
+        sa.Column('id', sa.String(length=36), nullable=False),
+        sa.Column('project_id', sa.String(length=80), nullable=False),
+        sa.Column('created_at', TIME, nullable=False),
+        sa.Column('updated_at', TIME, nullable=True),
+        sa.Column('operation_id', sa.String(length=36), nullable=False),
+        sa.Column('source_id', sa.String(length=36), nullable=False),
+        sa.Column('execution_id', sa.String(length=36), nullable=False),
+        sa.Column('different', sa.Boolean(), nullable=True),
+        sa.Column('differences', sa.JSON(), nullable=False),
+        sa.Column('duration_ratio', sa.Double(), nullable=True),
+        sa.Column('old_log_size', sa.Integer(), nullable=True),
+        sa.Column('new_log_size', sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(['operation_id'], ['operations.id'],
+                                ondelete='CASCADE'),
+        sa.PrimaryKeyConstraint('id'),
+        sa.UniqueConstraint('operation_id', 'source_id',
+                            name='uq_replay_results_source'),
+        **TABLE
+    )
+    op.create_index(
+        'ix_replay_results_operation', 'replay_results',
+        ['operation_id', 'different', 'created_at', 'id'],
+        if_not_exists=True)

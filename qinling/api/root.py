@@ -17,6 +17,7 @@ from qinling.api.controllers.v1 import functions
 from qinling.api.controllers.v1 import jobs
 from qinling.api.controllers.v1 import operations
 from qinling.api.controllers.v1 import quotas
+from qinling.api.controllers.v1 import replays
 from qinling.api.controllers.v1 import rollouts
 from qinling.api.controllers.v1 import runtimes
 from qinling.api.controllers.v1 import statistics
@@ -29,8 +30,9 @@ from qinling.core import services as services_module
 
 NOUNS = (runtimes.Controller, functions.Controller, versions.Controller,
          aliases.Controller, rollouts.Controller, executions.Controller,
-         failures.Controller, operations.Controller, jobs.Controller,
-         webhooks.Controller, quotas.Controller, statistics.Controller)
+         failures.Controller, operations.Controller, replays.Controller,
+         jobs.Controller, webhooks.Controller, quotas.Controller,
+         statistics.Controller)
 
 #: Method of a controller with the attributes of :mod:`qinling.api.route`.
 _Handler = typing.Any

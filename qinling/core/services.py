@@ -22,6 +22,7 @@ from qinling.core.function import scaling
 from qinling.core.function import trusts
 from qinling.core.function import versions
 from qinling.core.operation import operations
+from qinling.core.operation import replays
 from qinling.core import quotas
 from qinling.core.rollout import rollouts
 from qinling.core.runtime import runtimes
@@ -58,6 +59,7 @@ class Services:
     executions: executions.Executions
     failures: failures.Failures
     operations: operations.Operations
+    replays: replays.Replays
     triggers: trigger.Triggers
     reruns: reruns.Reruns
     batches: batches.Batches
@@ -127,6 +129,7 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
     functions_core = functions.Functions(conf, db, engine, backends, limits)
     versions_core = versions.Versions(conf, db, engine, backends, limits)
     aliases_core = aliases.Aliases(db)
+    operations_core = operations.Operations(conf, db)
     return Services(
         conf=conf,
         runtimes=runtimes.Runtimes(db, engine),
@@ -139,7 +142,8 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
         rollouts=rollouts.Rollouts(db, aliases_core),
         executions=existing,
         failures=failures.Failures(db),
-        operations=operations.Operations(conf, db),
+        operations=operations_core,
+        replays=replays.Replays(db, aliases_core, operations_core),
         triggers=triggers,
         reruns=reruns.Reruns(existing, triggers),
         batches=batches.Batches(db, triggers, dispatcher, existing),

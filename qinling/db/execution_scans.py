@@ -75,6 +75,22 @@ class Scan:
                 break
         return total
 
+    def find_start(self, tx: sa.Connection, number: int
+                   ) -> tuple[Position | None, int]:
+        """Return the position before the last executions, and their number.
+
+        :param number: executions to leave, at most.
+        """
+        newest = [key.desc() for key in _KEYS]
+        pages = [tx.execute(part.select(_KEYS).where(
+            *self._conditions).order_by(*newest).limit(number + 1)).all()
+            for part in self._parts]
+        rows = list(itertools.islice(heapq.merge(
+            *pages, key=_KEY, reverse=True), number + 1))
+        if len(rows) <= number:
+            return None, len(rows)
+        return Position(rows[-1].created_at, rows[-1].id), number
+
     def read_step(self, tx: sa.Connection, after: Position | None,
                   limit: int, columns: Sequence[typing.Any]) -> Step:
         """Return the executions among the next ones of the index.

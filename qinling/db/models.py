@@ -25,6 +25,7 @@ StatisticsProgress = statistics_table.StatisticsProgress
 Rollout = rollout_table.Rollout
 Failure = failure_table.Failure
 Operation = operation_table.Operation
+ReplayResult = operation_table.ReplayResult
 ALL_VERSIONS = statistics_table.ALL_VERSIONS
 ALL_FUNCTIONS = statistics_table.ALL_FUNCTIONS
 now, new_id = columns.now, columns.new_id

@@ -44,7 +44,41 @@ class Operation(columns.Common, columns.Revised, columns.Base):
     #: Creation and id of the last execution met.
     position_at = _column(columns.Time)
     position_id = _column(columns.Id, nullable=False, default='')
+    #: Alias whose executions a replay repeats.
+    function_alias = _column(columns.Exact)
+    #: JSON pointers of a replay to leave out of the comparison.
+    ignore = _column(sa.JSON(none_as_null=True))
+    #: Executions of a replay with another status or output.
+    different = _column(sa.BigInteger)
     #: Earliest time of the next batch.
     ready_at = _column(columns.Time, nullable=False, default=columns.now)
     owner = _column(sa.String(128))
     lease_until = _column(columns.Time)
+
+
+class ReplayResult(columns.Common, columns.Base):
+    """Comparison of one execution of a replay with the recorded one."""
+
+    __tablename__ = 'replay_results'
+    __table_args__ = (
+        sa.UniqueConstraint('operation_id', 'source_id',
+                            name='uq_replay_results_source'),
+        sa.Index('ix_replay_results_operation', 'operation_id', 'different',
+                 'created_at', 'id'),
+        columns.Base.__table_args__)
+
+    operation_id = _column(
+        columns.Id, sa.ForeignKey('operations.id', ondelete='CASCADE'),
+        nullable=False)
+    #: The recorded execution, and its repetition.
+    source_id = _column(columns.Id, nullable=False)
+    execution_id = _column(columns.Id, nullable=False)
+    #: ``None`` until the repetition has ended.
+    different = _column(sa.Boolean)
+    #: List of ``path``, ``old`` and ``new``.
+    differences = _column(sa.JSON, nullable=False)
+    #: Duration of the repetition divided by the recorded one.
+    duration_ratio = _column(columns.Number)
+    #: Characters of both logs.
+    old_log_size = _column(sa.Integer)
+    new_log_size = _column(sa.Integer)

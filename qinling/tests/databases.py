@@ -51,6 +51,8 @@ SAMPLES = {
     models.Execution: {'function_id': 'f', 'status': 'running'},
     models.Job: {'status': 'running'},
     models.Webhook: {},
+    models.ReplayResult: {'source_id': 's', 'execution_id': 'e',
+                          'differences': []},
     models.Operation: {'action': 'rerun', 'filter': {}, 'status': 'running',
                        'function_version': 'original', 'total': 0,
                        'skip_reasons': {}},

@@ -40,15 +40,16 @@ class Operation(base.Noun):
     columns: base.Columns = (
         'id', 'action', 'filter', 'function_version', 'rate', 'status',
         'status_reason', 'total', 'done', 'skipped', 'created_at')
-    detail_columns: base.Columns = ('skip_reasons', 'user_id', 'project_id',
-                                    'updated_at')
+    detail_columns: base.Columns = (
+        'skip_reasons', 'function_alias', 'ignore', 'different', 'user_id',
+        'project_id', 'updated_at')
     brief: base.Briefs = (
         base.Brief('Id', tables.show_field('id')),
         base.Brief('Action', tables.show_field('action')),
         base.Brief('Filter', show_filter),
         base.Brief('Status', tables.show_field('status')),
         base.Brief('Progress', show_progress), tables.CREATED)
-    filters = ('status', 'action', 'all_projects', 'project_id')
+    filters: base.Columns = ('status', 'action', 'all_projects', 'project_id')
     naming = 'Id'
 
     def resolve(self, reference: str) -> str:

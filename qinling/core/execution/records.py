@@ -19,6 +19,7 @@ from qinling.states import ExecutionStatus
 from qinling.states import Trigger
 
 _RUNNING = ExecutionStatus.RUNNING.value
+_REPLAY = Trigger.REPLAY.value
 _MILLISECOND = datetime.timedelta(milliseconds=1)
 
 
@@ -87,6 +88,11 @@ class ExecutionRow:
         return self.status == _RUNNING
 
     @property
+    def is_replay(self) -> bool:
+        """Return whether the execution only shows what a version does."""
+        return self.trigger == _REPLAY
+
+    @property
     def ended_at(self) -> datetime.datetime | None:
         """Return the time of the end."""
         return None if self.status == _RUNNING else self.updated_at
@@ -122,6 +128,7 @@ class ExecutionMessage:
     sync: bool
     owner: str | None = None
     trace: context.TraceContext = context.TraceContext()
+    is_replay: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +142,8 @@ class NewExecution:
     def message(self) -> ExecutionMessage:
         """Return the message for the engine."""
         return ExecutionMessage(self.row.id, self.row.input, self.row.sync,
-                                self.row.owner, self.trace)
+                                self.row.owner, self.trace,
+                                self.row.trigger == _REPLAY)
 
 
 def storable_text(text: str | None) -> str | None:

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Actions of operations on a batch of executions, within a transaction."""
 
-import collections
 from collections.abc import Sequence
-import dataclasses
 import typing
 
 from oslo_config import cfg
 
 from qinling.core.execution import lifecycle
 from qinling.core.execution import records
+from qinling.core.operation import effects as effects_module
 from qinling.core.operation import plans
+from qinling.core.operation import replays
 from qinling.core.trigger import base as trigger
 from qinling.core.trigger import reruns
 from qinling.db import execution_scans
@@ -26,45 +26,28 @@ ENDED = 'The execution had ended.'
 NOT_ENDED = 'The execution had not ended.'
 
 
-@dataclasses.dataclass
-class Effects:
-    """What an action has done to a batch.
-
-    ``count`` executions were met; the others wait for what ``wait`` says.
-    """
-
-    count: int
-    done: int = 0
-    wait: str | None = None
-    skipped: collections.Counter[str] = dataclasses.field(
-        default_factory=collections.Counter)
-    #: For the engine, after the commit.
-    reruns: list[records.NewExecution] = dataclasses.field(
-        default_factory=list)
-    cancelled_ids: list[str] = dataclasses.field(default_factory=list)
-
-
 def columns(action: str) -> Sequence[typing.Any]:
     """Return the columns that an action reads."""
-    if action == OperationAction.RERUN:
+    if action in (OperationAction.RERUN, OperationAction.REPLAY):
         return [_MODEL.__table__.c[name] for name in records.COLUMNS
                 if name not in ('logs', 'result')]
     return [_MODEL.created_at, _MODEL.id, _MODEL.owner]
 
 
 def act(tx: session.Connection, conf: cfg.ConfigOpts, operation: typing.Any,
-        rows: Sequence[typing.Any]) -> Effects:
+        rows: Sequence[typing.Any]) -> effects_module.Effects:
     """Do the action of an operation to executions."""
     if operation.action == OperationAction.DELETE:
         lifecycle.delete(tx, [row.id for row in rows])
-        return Effects(len(rows), done=len(rows))
+        return effects_module.Effects(len(rows), done=len(rows))
     if operation.action == OperationAction.CANCEL:
         return _cancel(tx, rows)
     return _rerun(tx, conf, operation, rows)
 
 
-def _cancel(tx: session.Connection, rows: Sequence[typing.Any]) -> Effects:
-    effects = Effects(len(rows))
+def _cancel(tx: session.Connection, rows: Sequence[typing.Any]
+            ) -> effects_module.Effects:
+    effects = effects_module.Effects(len(rows))
     for row in rows:
         if lifecycle.cancel(tx, row.id):
             effects.done += 1
@@ -76,10 +59,12 @@ def _cancel(tx: session.Connection, rows: Sequence[typing.Any]) -> Effects:
 
 
 def _rerun(tx: session.Connection, conf: cfg.ConfigOpts,
-           operation: typing.Any, rows: Sequence[typing.Any]) -> Effects:
-    effects = Effects(0)
+           operation: typing.Any, rows: Sequence[typing.Any]
+           ) -> effects_module.Effects:
+    effects = effects_module.Effects(0)
     room = _count_room(tx, conf, operation.project_id)
-    version = plans.read_version(operation)
+    create = (replays.create if operation.action == OperationAction.REPLAY
+              else _create_rerun)
     for row in rows:
         if len(effects.reruns) >= room:
             effects.wait = ('The project has many executions without an '
@@ -91,9 +76,7 @@ def _rerun(tx: session.Connection, conf: cfg.ConfigOpts,
             if source.is_running:
                 effects.skipped[NOT_ENDED] += 1
             else:
-                effects.reruns.append(trigger.write(
-                    tx, conf, operation.project_id, reruns.create_request(
-                        source, version, False, operation.id)))
+                effects.reruns.append(create(tx, conf, operation, source))
         except exception.NotFound as e:
             effects.skipped[str(e)] += 1
         except exception.QuotaExceeded as e:
@@ -102,6 +85,15 @@ def _rerun(tx: session.Connection, conf: cfg.ConfigOpts,
         effects.count += 1
     effects.done = len(effects.reruns)
     return effects
+
+
+def _create_rerun(tx: session.Connection, conf: cfg.ConfigOpts,
+                  operation: typing.Any, source: records.ExecutionRow
+                  ) -> records.NewExecution:
+    return trigger.write(tx, conf, operation.project_id,
+                         reruns.create_request(
+                             source, plans.read_version(operation), False,
+                             operation.id))
 
 
 def _count_room(tx: session.Connection, conf: cfg.ConfigOpts,

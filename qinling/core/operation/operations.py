@@ -55,15 +55,20 @@ class Operations(collection.Collection):
         """
         plan = _authorise(ctx, values)
         return idempotency.run(
-            self._db, idempotent, lambda: self._create(ctx, plan, idempotent),
+            self._db, idempotent,
+            lambda: self.insert(ctx, plan, idempotent=idempotent),
             lambda id: self.get(ctx, id))
 
-    def _create(self, ctx: context.RequestContext,
-                plan: Mapping[str, typing.Any],
-                idempotent: idempotency.IdempotentRequest | None
-                ) -> typing.Any:
-        total = self._db.read(
-            lambda tx: plans.count(tx, ctx.project_id, plan))
+    def insert(self, ctx: context.RequestContext,
+               plan: Mapping[str, typing.Any], last: int | None = None,
+               idempotent: idempotency.IdempotentRequest | None = None
+               ) -> typing.Any:
+        """Write the operation of a valid plan.
+
+        :param last: meet only so many executions, the last ones.
+        """
+        total, columns = self._db.read(
+            lambda tx: plans.measure(tx, ctx.project_id, plan, last))
         limit = self._options.max_operations
         id = models.new_id()
 
@@ -76,7 +81,8 @@ class Operations(collection.Collection):
                 raise exception.OperationLimit(limit=limit)
             crud.insert(tx, self.model, id=id, project_id=ctx.project_id,
                         user_id=ctx.user_id, total=total, skip_reasons={},
-                        status=OperationStatus.RUNNING.value, **plan)
+                        status=OperationStatus.RUNNING.value, **plan,
+                        **columns)
         self._db.write(insert)
         return self.get(ctx, id)
 

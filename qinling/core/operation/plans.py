@@ -29,7 +29,8 @@ def validate(values: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
 
     :raises Invalid: a field is not valid.
     """
-    actions = [action.value for action in OperationAction]
+    actions = [action.value for action in OperationAction
+               if action is not OperationAction.REPLAY]
     action = values.get('action')
     if action not in actions:
         raise exception.Invalid(
@@ -90,11 +91,30 @@ def count(tx: typing.Any, project_id: str, plan: Mapping[str, typing.Any]
 
     :raises Invalid: the plan selects too many, or the filter is not valid.
     """
-    total = execution_scans.Scan(
-        project_id, parse_filter(plan['action'], plan['filter']),
-        models.now()).count(tx, MAX_EXECUTIONS + 1)
+    total = _scan_now(project_id, plan).count(tx, MAX_EXECUTIONS + 1)
     if total > MAX_EXECUTIONS:
         raise exception.Invalid(
             f'The filter selects more than {MAX_EXECUTIONS} executions; '
             'select fewer, for instance with created_at.')
     return total
+
+
+def measure(tx: typing.Any, project_id: str, plan: Mapping[str, typing.Any],
+            last: int | None) -> tuple[int, dict[str, typing.Any]]:
+    """Return the number of executions, and the columns of the position.
+
+    :param last: number of the last executions to meet, ``None`` for all.
+    """
+    if last is None:
+        return count(tx, project_id, plan), {}
+    start, total = _scan_now(project_id, plan).find_start(tx, last)
+    if start is None:
+        return total, {}
+    return total, {'position_at': start.created_at, 'position_id': start.id}
+
+
+def _scan_now(project_id: str, plan: Mapping[str, typing.Any]
+              ) -> execution_scans.Scan:
+    return execution_scans.Scan(
+        project_id, parse_filter(plan['action'], plan['filter']),
+        models.now())

@@ -19,13 +19,16 @@ from oslo_log import log
 from qinling import context
 from qinling.core.execution import records
 from qinling.core.operation import actions
+from qinling.core.operation import effects as effects_module
 from qinling.core.operation import plans
+from qinling.core.operation import replays
 from qinling.core import targets
 from qinling.db import crud
 from qinling.db import execution_scans
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
+from qinling.states import OperationAction
 from qinling.states import OperationStatus
 
 LOG = log.getLogger(__name__)
@@ -39,6 +42,8 @@ MAX_OPERATIONS, MAX_TURN_SECONDS = 100, 1.0
 LEASE_SECONDS = 15
 #: Seconds until an operation that waits for room tries again.
 WAIT_SECONDS = 1
+#: Least seconds between two looks at the executions of a replay.
+POLL_SECONDS = 0.05
 #: Kinds of reasons that an operation counts.
 MAX_SKIP_REASONS = 10
 OTHER_REASONS = 'Other reasons.'
@@ -71,15 +76,16 @@ class Turns:
     def run(self) -> bool:
         """Work at all operations, one batch of each after the other.
 
-        :returns: whether a batch is left for the next turn.
+        :returns: whether the next turn should follow shortly.
         """
         end = time.monotonic() + MAX_TURN_SECONDS
+        is_polling = False
         while rows := self._read_ready():
             for row in rows:
-                self._run_batch(row)
+                is_polling |= self._run_batch(row)
                 if time.monotonic() >= end:
                     return True
-        return False
+        return is_polling
 
     def _read_ready(self) -> Sequence[typing.Any]:
         now = models.now()
@@ -93,19 +99,22 @@ class Turns:
         return (_MODEL.owner.is_(None) | (_MODEL.lease_until < now)
                 | (_MODEL.owner == self._engine.owner))
 
-    def _run_batch(self, row: typing.Any) -> None:
+    def _run_batch(self, row: typing.Any) -> bool:
+        """Run a batch; return whether executions of a replay run."""
         try:
             effects = self._db.write(lambda tx: self._act(tx, row.id))
         except exception.Unavailable:
             raise
         except Exception as e:
             self._pause(row, e)
-            return
-        if effects is not None:
-            self._notify(effects)
+            return False
+        if effects is None:
+            return False
+        self._notify(effects)
+        return effects.is_polling
 
     def _act(self, tx: session.Connection, id: str
-             ) -> actions.Effects | None:
+             ) -> effects_module.Effects | None:
         """Act on the next executions within a transaction.
 
         :returns: ``None`` if another engine or a user was faster.
@@ -115,28 +124,54 @@ class Turns:
         if (row is None or row.status != OperationStatus.RUNNING
                 or row.ready_at > now or not self._may_take(row, now)):
             return None
-        step = plans.create_scan(row).read_step(
-            tx, _read_position(row), MAX_BATCH_ROWS,
-            actions.columns(row.action))
-        allowed = _count_allowed(row)
-        rows = step.rows[:allowed]
-        effects = actions.act(tx, self._conf, row, rows)
-        position, is_end = step.position, step.is_last
-        if effects.count < len(step.rows):
-            is_end = False
-            position = _read_position(row)
-            if effects.count:
-                last = rows[effects.count - 1]
-                position = execution_scans.Position(last.created_at, last.id)
+        if row.action == OperationAction.REPLAY:
+            return self._replay(tx, row)
+        effects, position, is_end = self._meet_next(
+            tx, row, MAX_BATCH_ROWS, _count_allowed(row))
         self._write(tx, row, effects, position, is_end)
         return effects
+
+    def _replay(self, tx: session.Connection, row: typing.Any
+                ) -> effects_module.Effects:
+        """Compare what has ended, and start the next executions."""
+        compared = replays.compare_ended(tx, row)
+        room = min(_count_allowed(row), replays.count_room(tx, row))
+        effects, position, is_end = self._meet_next(tx, row, room, room)
+        effects.add_comparison(compared)
+        self._write(tx, row, effects, position,
+                    is_end and not effects.is_polling)
+        return effects
+
+    def _meet_next(self, tx: session.Connection, row: typing.Any,
+                   limit: int, allowed: int
+                   ) -> tuple[effects_module.Effects,
+                              execution_scans.Position | None, bool]:
+        """Act on the next executions.
+
+        :param limit: rows of the index to read.
+        :param allowed: executions to meet.
+        :returns: effects, new position, and whether none is left.
+        """
+        position = _read_position(row)
+        if not allowed:
+            return effects_module.Effects(0), position, False
+        step = plans.create_scan(row).read_step(
+            tx, position, limit, actions.columns(row.action))
+        rows = step.rows[:allowed]
+        effects = actions.act(tx, self._conf, row, rows)
+        if effects.count == len(step.rows):
+            return effects, step.position, step.is_last
+        if effects.count:
+            last = rows[effects.count - 1]
+            position = execution_scans.Position(last.created_at, last.id)
+        return effects, position, False
 
     def _may_take(self, row: typing.Any, now: datetime.datetime) -> bool:
         return (row.owner in (None, self._engine.owner)
                 or row.lease_until < now)
 
     def _write(self, tx: session.Connection, row: typing.Any,
-               effects: actions.Effects,
+               effects: effects_module.Effects,
                position: execution_scans.Position | None, is_end: bool
                ) -> None:
         now = models.now()
@@ -145,6 +180,8 @@ class Turns:
             'skipped': row.skipped + effects.skipped.total(),
             'skip_reasons': _add_reasons(row.skip_reasons, effects.skipped),
             'status_reason': effects.wait}
+        if effects.different:
+            values['different'] = row.different + effects.different
         if position is not None:
             values.update(position_at=position.created_at,
                           position_id=position.id)
@@ -156,6 +193,8 @@ class Turns:
                 total=values['done'] + values['skipped'], **values)
             return
         pause = effects.count / row.rate if row.rate else 0
+        if effects.is_polling:
+            pause = max(pause, POLL_SECONDS)
         if effects.wait:
             pause = max(pause, WAIT_SECONDS)
         crud.update(tx, _MODEL, row.id, {
@@ -164,7 +203,7 @@ class Turns:
             'lease_until': now + datetime.timedelta(
                 seconds=pause + LEASE_SECONDS)})
 
-    def _notify(self, effects: actions.Effects) -> None:
+    def _notify(self, effects: effects_module.Effects) -> None:
         """Start the reruns, and stop the cancelled executions.
 
         The reaper starts a rerun whose message is lost.  Other engines

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of failures and operations on a real server."""
 
+import json
+
 from qinling.tests import databases
 from qinling.tests.functional import shells
 
@@ -66,6 +68,31 @@ class TestOperations(shells.Case):
         self.assertEqual([], self.statuses(*selection))
         self.assertIn(row['id'], self.shell.run(
             'function operation list', '--filter', 'action=delete'))
+
+    def test_replay(self):
+        self.fail('replayed')
+        self.shell.run('function version create', 'replayed')
+        self.shell.run('function alias create', 'replayed', '--function',
+                       'replayed', '--function-version', 1)
+        self.shell.run('function execution create', '--function-alias',
+                       'replayed', '--batch', 'inputs', '--wait', code=1)
+        (self.directory / 'replayed' / 'main.py').write_text(
+            'def main(context): return sorted(context)\n')
+        self.shell.run('function update', 'replayed', '--file', 'replayed')
+        self.shell.run('function version create', 'replayed')
+        out = self.shell.run(
+            'function replay', 'replayed', '--function-version', 2, '--last',
+            COUNT - 1, '--network', '--wait', '-f', 'json', code=1)
+        row = json.loads(out)
+        self.assertEqual(('done', COUNT - 1, COUNT - 1), (
+            row['status'], row['done'], row['different']))
+        self.assertIn('/status: "failed" -> "success"', self.shell.errors)
+        results = self.shell.json('function operation result list',
+                                  row['id'], '--different')
+        self.assertEqual(COUNT - 1, len(results))
+        self.assertIn('replay', str(results[0]['Differences']))
+        self.assertIn('set network to true', self.shell.fails(
+            'function replay', 'replayed', '--function-version', 2))
 
     def test_decisions(self):
         self.fail('decided')

@@ -24,18 +24,24 @@ MAX_VALUES, MAX_FILTER_LENGTH = 100, 10_000
 
 
 class Operation(types.Resource):
-    """Action on all executions that a filter selects."""
+    """Action on all executions that a filter selects.
+
+    ``function_alias``, ``ignore`` and ``different`` belong to replays.
+    """
 
     action = types.Text
     filter = types.AnyJson()
     function_version = types.AnyJson()
     rate = float
+    function_alias = wsme.wsattr(types.Text, readonly=True)
+    ignore = wsme.wsattr(types.AnyJson(), readonly=True)
     user_id = wsme.wsattr(types.Text, readonly=True)
     status = wsme.wsattr(types.Text, readonly=True)
     status_reason = wsme.wsattr(types.Text, readonly=True)
     total = wsme.wsattr(int, readonly=True)
     done = wsme.wsattr(int, readonly=True)
     skipped = wsme.wsattr(int, readonly=True)
+    different = wsme.wsattr(int, readonly=True)
     skip_reasons = wsme.wsattr(types.AnyJson(), readonly=True)
 
 
@@ -113,14 +119,14 @@ def _parse_request(values: dict[str, typing.Any]) -> dict[str, typing.Any]:
     :raises Invalid: a field is not valid.
     """
     if 'filter' in values:
-        values['filter'] = _parse_filter(values['filter'])
+        values['filter'] = parse_filter(values['filter'])
     if 'function_version' in values:
         values['function_version'] = executions.parse_rerun_version(
             values['function_version'])
     return values
 
 
-def _parse_filter(selection: typing.Any) -> dict[str, list[str]]:
+def parse_filter(selection: typing.Any) -> dict[str, list[str]]:
     """Return a list of texts for each filter of a list of executions.
 
     :raises Invalid: a filter is unknown, or has no text.

@@ -19,6 +19,7 @@ REFUSED = {
     ('GET', '/v1/aliases/{name}/history'): 404,
     ('GET', '/v1/aliases/{name}/references'): 404,
     ('GET', '/v1/aliases/{name}/stats'): 404,
+    ('POST', '/v1/aliases/{name}/replay'): 404,
     ('POST', '/v1/aliases/{name}/rollback'): 404,
     ('GET', '/v1/aliases/{name}/rollout'): 404,
     ('POST', '/v1/aliases/{name}/rollout'): 404,

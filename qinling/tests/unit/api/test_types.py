@@ -10,6 +10,7 @@ from qinling.api.controllers.v1 import failures
 from qinling.api.controllers.v1 import functions
 from qinling.api.controllers.v1 import jobs
 from qinling.api.controllers.v1 import operations
+from qinling.api.controllers.v1 import replays
 from qinling.api.controllers.v1 import rollouts
 from qinling.api.controllers.v1 import runtimes
 from qinling.api.controllers.v1 import versions
@@ -24,6 +25,7 @@ RESOURCES = {models.Runtime: runtimes.Runtime,
              models.Execution: executions.Execution,
              models.Failure: failures.Failure,
              models.Operation: operations.Operation,
+             models.ReplayResult: replays.ReplayResult,
              models.Job: jobs.Job,
              models.Rollout: rollouts.Rollout}
 #: Writable attributes of JSON bodies; functions use forms.
@@ -38,6 +40,7 @@ WRITABLE = {
                            'function_alias', 'description', 'sync', 'input'},
     failures.Failure: set(),
     operations.Operation: {'action', 'filter', 'function_version', 'rate'},
+    replays.ReplayResult: set(),
     jobs.Job: {'name', 'function_id', 'function_version', 'function_alias',
                'function_input', 'status', 'pattern', 'timezone', 'misfire',
                'count', 'first_execution_time', 'next_execution_time'},
@@ -80,6 +83,7 @@ HIDDEN = {
         'retry': 'a part of the attempts, which are shown',
         'memory_size': 'for the statistics; a limit of the function'},
     models.Failure: {'version_list': 'shown as function_versions'},
+    models.ReplayResult: {},
     models.Operation: {
         'revision': TAG, 'owner': OWNER, 'lease_until': OWNER,
         'ready_at': OWNER, 'position_at': POSITION, 'position_id': POSITION},
