@@ -174,6 +174,10 @@ class ExecutionNotFound(NotFound):
     msg_fmt = 'Execution not found [id={id}]'
 
 
+class FailureNotFound(NotFound):
+    msg_fmt = 'Failure not found [fingerprint={id}]'
+
+
 class ExecutionEnded(Conflict):
     msg_fmt = 'Execution {id} has ended already, its status is {status}.'
 
@@ -186,6 +190,15 @@ class NotRunByFirstRequest(Conflict):
 class ExecutionNotEnded(Conflict):
     msg_fmt = ('Execution {id} has not ended yet; wait for its end, or cancel '
                'it.')
+
+
+class OperationNotFound(NotFound):
+    msg_fmt = 'Operation not found [id={id}]'
+
+
+class OperationLimit(Forbidden):
+    msg_fmt = ('The project has {limit} operations that have not ended, and '
+               'may not have more; wait for the end of one, or cancel one.')
 
 
 class JobNotFound(NotFound):

@@ -9,8 +9,6 @@ execution row decides.
 import collections
 from collections.abc import Callable
 from concurrent import futures
-import dataclasses
-import datetime
 import random
 import time
 import typing
@@ -24,13 +22,13 @@ from qinling import threading_backend  # noqa: F401
 import oslo_messaging  # noqa: H306
 
 from qinling import circuit_breaker
-from qinling import context
 from qinling.core.execution import lifecycle
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling.db import engines
 from qinling.db import session
 from qinling import exception
+from qinling import rpc_forms
 from qinling.telemetry import metrics
 
 #: Seconds of a call on the bus beyond the work.
@@ -49,48 +47,10 @@ _NOT_SENT = (oslo_messaging.MessageDeliveryFailure, bus_exceptions.KombuError,
              OSError)
 
 _Json = dict[str, typing.Any]
-#: Times of :class:`.records.Ended`.
-_TIMES = ('updated_at', 'started_at')
 
 
 class _NotAnswered(exception.Unavailable):
     """An engine refused a call, or did not answer."""
-
-
-def decode_message(value: _Json) -> records.ExecutionMessage:
-    """Return the execution message of plain data."""
-    return records.ExecutionMessage(**dict(
-        value, trace=context.TraceContext(**value['trace'])))
-
-
-def encode_target(target: targets.Target) -> _Json:
-    """Return a target as plain data.
-
-    Without the fields that only the row records: engines of the release
-    before would reject the fields.
-    """
-    value = dataclasses.asdict(target)
-    for name in targets.RECORDED:
-        del value[name]
-    return value
-
-
-def encode_ended(ended: records.Ended | None) -> _Json | None:
-    """Return the end of an execution as plain data."""
-    if ended is None:
-        return None
-    times = {name: value.isoformat() for name in _TIMES
-             if (value := getattr(ended, name))}
-    return {**vars(ended), **times}
-
-
-def decode_ended(value: _Json | None) -> records.Ended | None:
-    """Return the end of an execution of plain data."""
-    if value is None:
-        return None
-    times = {name: datetime.datetime.fromisoformat(value[name])
-             for name in _TIMES if value.get(name)}
-    return records.Ended(**{**value, **times})
 
 
 class EngineClient:
@@ -134,10 +94,11 @@ class EngineClient:
                    + options.queue_timeout + RPC_MARGIN_SECONDS)
         end = time.monotonic() + options.queue_timeout
         arguments: _Json = {
-            'message': dataclasses.asdict(message),
-            'target': encode_target(target)}
+            'message': rpc_forms.encode_message(message),
+            'target': rpc_forms.encode_target(target)}
         try:
-            return decode_ended(self._call('run', timeout, **arguments))
+            return rpc_forms.decode_ended(self._call(
+                'run', timeout, **arguments))
         except _NotAnswered as e:
             error = e
         for server in self._other_servers():
@@ -145,7 +106,7 @@ class EngineClient:
                     self._db, message.id):
                 break
             try:
-                return decode_ended(self._call(
+                return rpc_forms.decode_ended(self._call(
                     'run', timeout, server=server, **arguments))
             except _NotAnswered as e:
                 error = e
@@ -164,8 +125,8 @@ class EngineClient:
     def start(self, message: records.ExecutionMessage,
               target: targets.Target) -> None:
         """Notify an engine of an asynchronous execution."""
-        self._cast('start', message=dataclasses.asdict(message),
-                   target=encode_target(target))
+        self._cast('start', message=rpc_forms.encode_message(message),
+                   target=rpc_forms.encode_target(target))
 
     def is_alive(self, owner: str) -> bool | None:
         """Return whether an engine answers, ``None`` without a bus."""
@@ -206,7 +167,7 @@ class EngineClient:
 
     def scale_up(self, target: targets.Target, count: int) -> None:
         """Start ``count`` more workers."""
-        self._cast('scale_up', target=encode_target(target),
+        self._cast('scale_up', target=rpc_forms.encode_target(target),
                    count=count)
 
     def scale_down(self, target: targets.Target, count: int) -> None:
@@ -224,11 +185,11 @@ class EngineClient:
             counts[name] += 1
         for name, number in counts.items():
             self._cast('scale_down', server=name, count=number,
-                       target=encode_target(target))
+                       target=rpc_forms.encode_target(target))
 
     def install(self, target: targets.Target) -> None:
         """Install the dependencies of a function on any engine."""
-        self._cast('install', target=encode_target(target))
+        self._cast('install', target=rpc_forms.encode_target(target))
 
     def detach(self, function_id: str, version: int | None) -> None:
         """Retire the workers of a function on all engines."""

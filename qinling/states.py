@@ -98,6 +98,8 @@ class Trigger(str, enum.Enum):
     ON_FAILURE = 'on_failure'
     #: A request to repeat an execution.
     RERUN = 'rerun'
+    #: A comparison of a version with recorded executions.
+    REPLAY = 'replay'
 
 
 class JobStatus(str, enum.Enum):
@@ -136,6 +138,29 @@ class RolloutStatus(str, enum.Enum):
     ABORTED = 'aborted'
     #: A user moved the alias meanwhile.
     SUPERSEDED = 'superseded'
+
+
+class OperationStatus(str, enum.Enum):
+    """Progress of an operation on many executions."""
+
+    #: Engines work on the executions.
+    RUNNING = 'running'
+    #: The remaining executions wait until a user decides.
+    PAUSED = 'paused'
+    #: No execution is left.
+    DONE = 'done'
+    #: A user ended the operation; the remaining executions stay.
+    CANCELLED = 'cancelled'
+
+
+class OperationAction(str, enum.Enum):
+    """What an operation does with each execution."""
+
+    RERUN = 'rerun'
+    CANCEL = 'cancel'
+    DELETE = 'delete'
+    #: Run the input on another version, and compare the results.
+    REPLAY = 'replay'
 
 
 class VersionState(str, enum.Enum):
@@ -202,6 +227,10 @@ LIVE_JOBS = (JobStatus.RUNNING.value, JobStatus.PAUSED.value)
 #: Statuses of a rollout that has not ended.
 LIVE_ROLLOUTS = (RolloutStatus.RUNNING.value, RolloutStatus.PAUSED.value)
 
+#: Statuses of an operation that has not ended.
+LIVE_OPERATIONS = (OperationStatus.RUNNING.value,
+                   OperationStatus.PAUSED.value)
+
 #: Model name -> {new status: statuses before the move}.
 MOVES: dict[str, dict[str, tuple[str, ...]]] = {
     'Runtime': {
@@ -230,6 +259,12 @@ MOVES: dict[str, dict[str, tuple[str, ...]]] = {
         'rolled_back': ('running',),
         'aborted': ('running', 'paused'),
         'superseded': ('running', 'paused'),
+    },
+    'Operation': {
+        'running': ('paused',),
+        'paused': ('running',),
+        'done': ('running',),
+        'cancelled': ('running', 'paused'),
     },
     'Build': {
         'ready': ('building',),

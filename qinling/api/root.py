@@ -14,9 +14,12 @@ from qinling.api.controllers.v1 import aliases
 from qinling.api.controllers.v1 import budgets
 from qinling.api.controllers.v1 import executions
 from qinling.api.controllers.v1 import explanations
+from qinling.api.controllers.v1 import failures
 from qinling.api.controllers.v1 import functions
 from qinling.api.controllers.v1 import jobs
+from qinling.api.controllers.v1 import operations
 from qinling.api.controllers.v1 import quotas
+from qinling.api.controllers.v1 import replays
 from qinling.api.controllers.v1 import rollouts
 from qinling.api.controllers.v1 import runtimes
 from qinling.api.controllers.v1 import statistics
@@ -29,6 +32,7 @@ from qinling.core import services as services_module
 
 NOUNS = (runtimes.Controller, functions.Controller, versions.Controller,
          aliases.Controller, rollouts.Controller, executions.Controller,
+         failures.Controller, operations.Controller, replays.Controller,
          jobs.Controller, webhooks.Controller, quotas.Controller,
          budgets.Controller, explanations.Controller,
          statistics.Controller)

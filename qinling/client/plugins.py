@@ -46,8 +46,8 @@ class CommandManager(commandmanager.CommandManager):
 
     #: Nouns that the shell accepts without the word "function".
     SHORT = ('alias', 'apply', 'budget', 'build', 'describe', 'diff',
-             'execution', 'export', 'invoke', 'logs', 'quota', 'rollout',
-             'stats', 'version', 'worker')
+             'execution', 'export', 'failure', 'invoke', 'logs', 'operation',
+             'quota', 'replay', 'rollout', 'stats', 'version', 'worker')
 
     def load_commands(self, namespace: str) -> None:
         """Load the commands of the distribution."""

@@ -61,6 +61,10 @@ OPTS = [
         'max_versions', default=100, min=1, mutable=True,
         help='Maximum number of versions of a function.'),
     cfg.IntOpt(
+        'max_operations', default=10, min=1, mutable=True,
+        help='Maximum number of operations on many executions that a project '
+             'may have at the same time, paused ones included.'),
+    cfg.IntOpt(
         'project_executions', default=0, min=0,
         help='Maximum number of waiting and running executions of one '
              'project; further executions get status 429. 0 means no limit. '

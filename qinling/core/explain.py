@@ -206,6 +206,9 @@ class Explainer:
             refusal, effects = None, []
             try:
                 effects = action(db)
+            except exception.Invalid as e:
+                # The target may be as wrong as the rest.
+                return Explanation(str(e), [], [], False)
             except exception.QinlingError as e:
                 refusal = str(e)
             rows: list[explain_targets.ExplainedTarget] = []

@@ -11,6 +11,7 @@ from qinling.core import engine_client
 from qinling.core.execution import budgets
 from qinling.core.execution import dispatch
 from qinling.core.execution import executions
+from qinling.core.execution import failures
 from qinling.core.execution import statistics
 from qinling.core import explain
 from qinling.core.function import aliases
@@ -22,6 +23,8 @@ from qinling.core.function import packages
 from qinling.core.function import scaling
 from qinling.core.function import trusts
 from qinling.core.function import versions
+from qinling.core.operation import operations
+from qinling.core.operation import replays
 from qinling.core import quotas
 from qinling.core.rollout import rollouts
 from qinling.core.runtime import runtimes
@@ -57,6 +60,9 @@ class Services:
     aliases: aliases.Aliases
     rollouts: rollouts.Rollouts
     executions: executions.Executions
+    failures: failures.Failures
+    operations: operations.Operations
+    replays: replays.Replays
     triggers: trigger.Triggers
     reruns: reruns.Reruns
     batches: batches.Batches
@@ -129,9 +135,9 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
     functions_core = functions.Functions(conf, db, engine, backends, limits)
     versions_core = versions.Versions(conf, db, engine, backends, limits)
     aliases_core = aliases.Aliases(db)
-    jobs_core = jobs.Jobs(db, limits)
-    differences = diffs.Differences(
-        conf, functions_core, versions_core, backends.environments)
+    differences = diffs.Differences(conf, functions_core, versions_core,
+                                    backends.environments)
+    tasks = operations.Operations(conf, db)
     return Services(
         conf=conf,
         runtimes=runtimes.Runtimes(db, engine),
@@ -142,11 +148,13 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
         aliases=aliases_core,
         rollouts=rollouts.Rollouts(db, aliases_core),
         executions=existing,
+        failures=failures.Failures(db),
+        operations=tasks, replays=replays.Replays(db, aliases_core, tasks),
         triggers=triggers,
         reruns=reruns.Reruns(existing, triggers),
         batches=batches.Batches(db, triggers, dispatcher, existing),
-        jobs=jobs_core,
-        fires=fires.Fires(conf, db, engine, jobs_core),
+        jobs=jobs.Jobs(db, limits),
+        fires=fires.Fires(conf, db, engine),
         webhooks=webhooks.Webhooks(db, cipher, limits),
         deliveries=deliveries.Deliveries(conf, db, triggers, cipher),
         quotas=limits,

@@ -26,6 +26,7 @@ LIST_INDEXES: dict[str, tuple[tuple[str, ...], str | None]] = {
         ('by_duration', ('project_id', 'duration')),
         ('by_alias', ('project_id', 'function_alias')),
         ('by_reason', ('project_id', 'reason')),
+        ('by_fingerprint', ('project_id', 'fingerprint')),
         ('by_description', ('project_id', 'description')),
         ('by_job', ('job_id',)), ('by_group', ('group_id',)))}}
 
@@ -67,6 +68,9 @@ class Execution(columns.Common, Base):
     status = _column(sa.String(32), nullable=False)
     #: An :class:`qinling.states.ExecutionReason`, ``None`` after success.
     reason = _column(sa.String(32))
+    #: Id of the :class:`qinling.db.failure_table.Failure`, if the execution
+    #: failed.
+    fingerprint = _column(Id)
     sync = _column(sa.Boolean, nullable=False, default=True)
     input = _column(Long)
     result = _column(Long)

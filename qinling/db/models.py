@@ -11,7 +11,9 @@ from sqlalchemy import orm
 from qinling.db import budget_table
 from qinling.db import columns
 from qinling.db import execution_table
+from qinling.db import failure_table
 from qinling.db import job_fire_table
+from qinling.db import operation_table
 from qinling.db import rollout_table
 from qinling.db import statistics_table
 
@@ -25,6 +27,9 @@ StatisticsProgress = statistics_table.StatisticsProgress
 Rollout = rollout_table.Rollout
 Budget = budget_table.Budget
 JobFire = job_fire_table.JobFire
+Failure = failure_table.Failure
+Operation = operation_table.Operation
+ReplayResult = operation_table.ReplayResult
 ALL_VERSIONS = statistics_table.ALL_VERSIONS
 ALL_FUNCTIONS = statistics_table.ALL_FUNCTIONS
 now, new_id = columns.now, columns.new_id

@@ -9,7 +9,7 @@ from qinling.core import targets
 from qinling.engine import service
 from qinling import exception
 from qinling import message_bus
-from qinling import rpc
+from qinling import rpc_forms
 
 _Json = dict[str, typing.Any]
 
@@ -29,7 +29,7 @@ class Endpoint:
             ) -> _Json | None:
         """Run a synchronous execution."""
         resolved = targets.Target(**target)
-        received = rpc.decode_message(message)
+        received = rpc_forms.decode_message(message)
         context.log_context(
             received.trace, resolved.project_id).use_in_log()
         with message_bus.expected_errors():
@@ -39,11 +39,12 @@ class Endpoint:
                         reason='the engine has as many executions of the '
                                'function, or of its project, as allowed; '
                                'try again later.')):
-                return rpc.encode_ended(self._engine.run(received, resolved))
+                return rpc_forms.encode_ended(
+                    self._engine.run(received, resolved))
 
     def start(self, _ctx: _Json, message: _Json, target: _Json) -> None:
         """Queue an asynchronous execution."""
-        self._engine.start(rpc.decode_message(message),
+        self._engine.start(rpc_forms.decode_message(message),
                            targets.Target(**target))
 
     def is_alive(self, _ctx: _Json, owner: str) -> bool:

@@ -24,11 +24,11 @@ from qinling.db import engines
 from qinling.db import session
 from qinling.engine import background
 from qinling.engine import metrics_collector
+from qinling.engine.periodic import decisions
 from qinling.engine.periodic import heartbeat
 from qinling.engine.periodic import reaper
 from qinling.engine.periodic import retention
 from qinling.engine.periodic import scheduler
-from qinling.engine.periodic import shared
 from qinling.engine.periodic import statistics
 from qinling.engine.periodic import sweeps
 from qinling.engine.periodic import tasks
@@ -128,7 +128,8 @@ class Engine:
                                             self._backends, self),
                    sweeps.Sweeps(
                        self._backends, self._builds, self._background).run),
-            *shared.create_tasks(conf, db, create)]
+            *(create(*turn)
+              for turn in decisions.list_turns(conf, db, self))]
 
     def start_service(self, alone: bool = False) -> None:
         """Create the pools and start to recover executions.

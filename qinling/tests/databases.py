@@ -51,6 +51,15 @@ SAMPLES = {
     models.Execution: {'function_id': 'f', 'status': 'running'},
     models.Job: {'status': 'running'},
     models.Webhook: {},
+    models.ReplayResult: {'source_id': 's', 'execution_id': 'e',
+                          'differences': []},
+    models.Operation: {'action': 'rerun', 'filter': {}, 'status': 'running',
+                       'function_version': 'original', 'total': 0,
+                       'skip_reasons': {}},
+    models.Failure: {
+        'function_id': 'f', 'version_list': ',1,', 'reason': 'timeout',
+        'message': 'It broke.', 'frames': [], 'count': 1,
+        'last_seen_at': models.now(), 'last_execution_id': 'e'},
 }
 
 

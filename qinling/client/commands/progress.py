@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress bar of an upload."""
+"""Progress bars."""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -8,19 +8,19 @@ import typing
 
 
 @contextlib.contextmanager
-def show_bar(stream: typing.TextIO
-             ) -> Iterator[Callable[[int, int], None] | None]:
+def show_bar(stream: typing.TextIO, title: str = 'Uploading',
+             unit: str = 'B') -> Iterator[Callable[[int, int], None] | None]:
     """Show a progress bar on a terminal.
 
-    :returns: receiver of the number of bytes sent and of the total; ``None``
-        without a terminal.
+    :returns: receiver of the number of units so far and of the total;
+        ``None`` without a terminal.
     """
     if not stream.isatty():
         yield None
         return
     import tqdm
 
-    with tqdm.tqdm(desc='Uploading', unit='B', unit_scale=True, leave=False,
+    with tqdm.tqdm(desc=title, unit=unit, unit_scale=True, leave=False,
                    file=stream) as bar:
         def update(position: int, total: int) -> None:
             bar.total = total

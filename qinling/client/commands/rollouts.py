@@ -96,6 +96,13 @@ class Start(ShowRollout):
             '--guards', type=options.parse_json_object, metavar='JSON',
             help='Guards with their limits, such as {"errors": {}, '
                  '"latency": {"max_ratio": 1.5}}; {} for no guard.'),
+        options.Argument(
+            '--requires-replay', nargs='?', const=True, metavar='OPERATION',
+            help='Start only if a replay of the version has ended, any or the '
+                 'one with this id; see "function replay".'),
+        options.Argument(
+            '--max-differences', type=options.parse_count, metavar='N',
+            help='Most different executions of the replay; default 0.'),
         options.add_wait('until the rollout ends or pauses'),
         options.IF_MATCH)
 
@@ -104,6 +111,8 @@ class Start(ShowRollout):
         row = self.resources.start(
             args.function_alias, args.to, steps=_build_steps(args),
             guards=args.guards, on_breach=args.on_breach,
+            requires_replay=args.requires_replay,
+            max_differences=args.max_differences,
             if_match=args.if_match)
         if args.wait:
             row = self.wait(args.function_alias)

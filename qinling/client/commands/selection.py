@@ -14,9 +14,9 @@ from qinling.client import units
 from qinling.client import v1
 
 FILTERS = ('function_id', 'function_alias', 'function_version', 'status',
-           'reason', 'trigger', 'sync', 'description', 'job_id', 'group_id',
-           'duration', 'created_at', 'updated_at', 'started_at', 'ended_at',
-           'all_projects', 'project_id')
+           'reason', 'fingerprint', 'trigger', 'sync', 'description',
+           'job_id', 'group_id', 'duration', 'created_at', 'updated_at',
+           'started_at', 'ended_at', 'all_projects', 'project_id')
 SORTABLE = ('created_at', 'updated_at', 'id', 'status', 'started_at',
             'ended_at', 'duration')
 FAILED = 'in:failed,error'

@@ -16,8 +16,10 @@ from qinling.client.v1 import aliases
 from qinling.client.v1 import budgets
 from qinling.client.v1 import executions
 from qinling.client.v1 import explanations
+from qinling.client.v1 import failures
 from qinling.client.v1 import functions
 from qinling.client.v1 import jobs
+from qinling.client.v1 import operations
 from qinling.client.v1 import quotas
 from qinling.client.v1 import rollouts
 from qinling.client.v1 import runtimes
@@ -58,6 +60,8 @@ class Client:
         self.aliases = aliases.Aliases(transport)
         self.rollouts = rollouts.Rollouts(transport)
         self.executions = executions.Executions(transport)
+        self.failures = failures.Failures(transport)
+        self.operations = operations.Operations(transport)
         self.jobs = jobs.Jobs(transport)
         self.webhooks = webhooks.Webhooks(transport)
         self.quotas = quotas.Quotas(transport)

@@ -19,7 +19,8 @@ class Rollouts(base.Collection):
               ) -> base.Resource:
         """Begin to move an alias to another version.
 
-        :param fields: ``steps``, ``guards`` and ``on_breach``.
+        :param fields: ``steps``, ``guards``, ``on_breach``,
+            ``requires_replay`` and ``max_differences``.
         """
         return self._call(
             'POST', *self._locate(alias), if_match=if_match,

@@ -62,9 +62,7 @@ class Executions:
             :func:`qinling.db.filtering.parse`.
         :raises Invalid: see :mod:`qinling.db.execution_pages`.
         """
-        parsed = [filtering.parse(
-            models.Execution, _COLUMNS.get(name, name), text)
-            for name, text in filters]
+        parsed = parse_filters(filters)
         page = dataclasses.replace(page, sort_key=_COLUMNS.get(
             page.sort_key, page.sort_key))
         return self._db.read(
@@ -77,7 +75,7 @@ class Executions:
     def delete(self, ctx: context.RequestContext, id: str) -> None:
         """Delete an execution; the result of a running one is lost."""
         self.get(ctx, id)
-        lifecycle.delete(self._db, id)
+        self._db.write(lambda tx: lifecycle.delete(tx, [id]))
 
     def cancel(self, ctx: context.RequestContext, id: str
                ) -> records.ExecutionRow:
@@ -89,7 +87,7 @@ class Executions:
         :raises ExecutionEnded: the execution has ended in another way.
         """
         self.get(ctx, id)
-        lifecycle.cancel(self._db, id)
+        self._db.write(lambda tx: lifecycle.cancel(tx, id), batch=True)
         row = self.get(ctx, id)
         if row.status != ExecutionStatus.CANCELLED:
             raise exception.ExecutionEnded(id=id, status=row.status)
@@ -112,6 +110,16 @@ class Executions:
         return wait_until_ended(
             self._conf, lambda: self.get(ctx, id),
             self._conf.resource_limits.max_timeout) or row
+
+
+def parse_filters(filters: Iterable[tuple[str, str]]
+                  ) -> list[filtering.Filter]:
+    """Return the filters of pairs of a name in lists and a text.
+
+    :raises Invalid: see :func:`qinling.db.filtering.parse`.
+    """
+    return [filtering.parse(models.Execution, _COLUMNS.get(name, name), text)
+            for name, text in filters]
 
 
 def wait_until_ended(

@@ -9,12 +9,14 @@ the caller; functions of ``db`` commit.
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+import dataclasses
 import datetime
 import time
 import typing
 
 from qinling import context
 from qinling.core.execution import counters
+from qinling.core.execution import failures
 from qinling.core.execution import records
 from qinling.core.execution import rollup
 from qinling.core import idempotency
@@ -86,12 +88,10 @@ def withdraw(db: session.Database, new: records.NewExecution,
     return db.write(delete_unclaimed)
 
 
-def delete(db: session.Database, id: str) -> None:
-    """Delete an execution; the result of a running one is lost."""
-    def delete_counted(tx: session.Connection) -> None:
-        rollup.count_before_deletion(tx, id)
-        crud.delete(tx, _MODEL, id)
-    db.write(delete_counted)
+def delete(tx: session.Connection, ids: Sequence[str]) -> None:
+    """Delete executions; the results of running ones are lost."""
+    rollup.count_before_deletion(tx, ids)
+    crud.delete_all(tx, _MODEL, _MODEL.id.in_(ids))
 
 
 def claim(db: session.Database, id: str, owner: str,
@@ -225,12 +225,16 @@ def end(tx: session.Connection, id: str, outcome: records.Outcome,
         outcome.status.value, outcome.result,
         outcome.reason and outcome.reason.value, now, started_at,
         run.duration, run.import_ms, run.memory_peak)
+    failure: dict[str, typing.Any] = {}
+    if outcome.status in failures.STATUSES:
+        failure['fingerprint'] = failures.read_fingerprint(tx, id, outcome)
+        ended = dataclasses.replace(ended, **failure)
     moved = crud.change_status(
         tx, _MODEL, id, ended.status, *conditions, params=params,
         result=ended.result, reason=ended.reason, logs=outcome.logs,
         updated_at=now, owner=None, lease_until=None, next_attempt_at=None,
         started_at=started_at, duration=run.duration,
-        import_ms=run.import_ms, memory_peak=run.memory_peak)
+        import_ms=run.import_ms, memory_peak=run.memory_peak, **failure)
     return ended if moved else None
 
 
@@ -244,12 +248,15 @@ def finish(db: session.Database, id: str, outcome: records.Outcome,
         batch=True)
 
 
-def cancel(db: session.Database, id: str) -> None:
-    """End an execution on behalf of a user."""
-    finish(db, id, records.Outcome(
+def cancel(tx: session.Connection, id: str) -> bool:
+    """End an execution on behalf of a user.
+
+    :returns: ``False`` if the execution has ended in another way.
+    """
+    return end(tx, id, records.Outcome(
         ExecutionStatus.CANCELLED,
         '{"output": "The execution was cancelled."}',
-        reason=ExecutionReason.CANCELLED))
+        reason=ExecutionReason.CANCELLED)) is not None
 
 
 def store_log(db: session.Database, id: str, logs: str | None) -> None:

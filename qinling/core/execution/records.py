@@ -19,6 +19,7 @@ from qinling.states import ExecutionStatus
 from qinling.states import Trigger
 
 _RUNNING = ExecutionStatus.RUNNING.value
+_REPLAY = Trigger.REPLAY.value
 _MILLISECOND = datetime.timedelta(milliseconds=1)
 
 
@@ -60,6 +61,7 @@ class ExecutionRow:
     description: str | None = None
     status: str = _RUNNING
     reason: str | None = None
+    fingerprint: str | None = None
     sync: bool = True
     input: str | None = None
     result: str | None = None
@@ -89,6 +91,11 @@ class ExecutionRow:
     def is_running(self) -> bool:
         """Return whether the execution has not ended."""
         return self.status == _RUNNING
+
+    @property
+    def is_replay(self) -> bool:
+        """Return whether the execution only shows what a version does."""
+        return self.trigger == _REPLAY
 
     @property
     def ended_at(self) -> datetime.datetime | None:
@@ -126,6 +133,7 @@ class ExecutionMessage:
     sync: bool
     owner: str | None = None
     trace: context.TraceContext = context.TraceContext()
+    is_replay: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +147,8 @@ class NewExecution:
     def message(self) -> ExecutionMessage:
         """Return the message for the engine."""
         return ExecutionMessage(self.row.id, self.row.input, self.row.sync,
-                                self.row.owner, self.trace)
+                                self.row.owner, self.trace,
+                                self.row.trigger == _REPLAY)
 
 
 def storable_text(text: str | None) -> str | None:
@@ -201,11 +210,13 @@ class Ended:
     duration: float | None = None
     import_ms: float | None = None
     memory_peak: int | None = None
+    fingerprint: str | None = None
 
     def apply_to(self, row: ExecutionRow) -> None:
         """Write the columns into a row held in memory."""
         row.status, row.result = self.status, self.result
         row.reason, row.updated_at = self.reason, self.updated_at
+        row.fingerprint = self.fingerprint
         row.started_at, row.duration = self.started_at, self.duration
         row.import_ms, row.memory_peak = self.import_ms, self.memory_peak
         row.owner = row.lease_until = row.next_attempt_at = None

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import datetime
 import typing
 
+from qinling.core.execution import failures
 from qinling.core.execution import figures
 from qinling.db import crud
 from qinling.db import models
@@ -23,7 +24,7 @@ _TABLE = models.ExecutionStatistics
 _COLUMNS = tuple(getattr(_MODEL, name) for name in (
     'id', 'project_id', 'function_id', 'function_version', 'function_alias',
     'status', 'reason', 'updated_at', 'duration', 'import_ms',
-    'memory_size'))
+    'memory_size', 'fingerprint'))
 _HAS_ENDED = _MODEL.status != ExecutionStatus.RUNNING.value
 #: Executions of one transaction.
 MAX_BATCH_ROWS = 1000
@@ -83,11 +84,13 @@ def read_as_of(db: session.Database) -> datetime.datetime:
     return rows[0].as_of if rows else models.now()
 
 
-def count_before_deletion(tx: session.Connection, id: str) -> None:
-    """Count an execution that the same transaction deletes."""
+def count_before_deletion(tx: session.Connection, ids: Sequence[str]
+                          ) -> None:
+    """Count executions that the same transaction deletes."""
     progress = _lock_progress(tx)
-    _add(tx, crud.select(tx, _MODEL, _MODEL.id == id,
-                         *_is_uncounted(progress), only=_COLUMNS))
+    _add(tx, crud.select(tx, _MODEL, _MODEL.id.in_(ids),
+                         *_is_uncounted(progress),
+                         order=(_MODEL.updated_at,), only=_COLUMNS))
 
 
 def _add(tx: session.Connection, rows: Sequence[typing.Any]) -> None:
@@ -103,6 +106,7 @@ def _add(tx: session.Connection, rows: Sequence[typing.Any]) -> None:
             groups[row.project_id, *key, hour].append(row)
     for key in sorted(groups):
         _add_group(tx, key, groups[key])
+    failures.add(tx, rows)
 
 
 def _add_group(tx: session.Connection, key: _Key, rows: list[typing.Any]

@@ -43,6 +43,24 @@ def validate(values: Mapping[str, typing.Any]) -> _Json:
             'guards': _read_guards(values.get('guards'))}
 
 
+def read_gate(values: Mapping[str, typing.Any]) -> tuple[str | None, int]:
+    """Return the replay that a rollout requires, and its most differences.
+
+    :returns: id of an operation, empty for any replay, ``None`` for none.
+    :raises Invalid: a field is not valid.
+    """
+    replay, limit = values.get('requires_replay'), values.get(
+        'max_differences', 0)
+    if limit < 0:
+        raise exception.Invalid('max_differences must be at least 0.')
+    if replay is None or isinstance(replay, bool):
+        return ('' if replay else None), limit
+    if not isinstance(replay, str):
+        raise exception.Invalid(
+            'requires_replay must be true, or the id of a replay.')
+    return replay, limit
+
+
 def _read_steps(steps: typing.Any) -> list[_Json]:
     if steps is None:
         steps = [{'weight': weight} for weight in DEFAULT_WEIGHTS]

@@ -16,6 +16,8 @@ from qinling.db import rollout_queries
 from qinling.db import session
 from qinling import exception
 from qinling import states
+from qinling.states import OperationAction
+from qinling.states import OperationStatus
 from qinling.states import RolloutStatus
 
 _MODEL = models.Rollout
@@ -41,12 +43,14 @@ class Rollouts:
         """
         alias = self._aliases.get(ctx, name)
         plan = plans.validate(values)
+        gate = plans.read_gate(values)
         earlier = self._read_earlier(alias.function_id,
                                      alias.function_version)
 
         def insert(tx: session.Connection) -> None:
             row = aliases_module.lock_row(tx, ctx, name, match)
             _check_alias(tx, row, plan['to_version'])
+            _check_replay(tx, row, plan['to_version'], *gate)
             now = models.now()
             id = models.new_id()
             judgement = judge.Judgement.begin(_observe(
@@ -168,3 +172,27 @@ def _check_alias(tx: session.Connection, alias: typing.Any, version: int
     if version == alias.function_version:
         raise exception.Invalid(
             f'Alias {alias.name} points at version {version} already.')
+
+
+def _check_replay(tx: session.Connection, alias: typing.Any, version: int,
+                  id: str | None, max_differences: int) -> None:
+    """Check that a replay of the new version has ended well.
+
+    :param id: see :func:`.plans.read_gate`.
+    :raises Conflict: there is no such replay.
+    """
+    model = models.Operation
+    if id is None:
+        return
+    conditions = [model.id == id] if id else []
+    if not crud.exists(
+            tx, model, model.project_id == alias.project_id,
+            model.function_alias == alias.name,
+            model.function_version == str(version),
+            model.action == OperationAction.REPLAY.value,
+            model.status == OperationStatus.DONE.value, model.done > 0,
+            model.different <= max_differences, *conditions):
+        raise exception.Conflict(
+            reason=f'no replay of alias {alias.name} on version {version} '
+                   f'has ended with at most {max_differences} differences; '
+                   'replay the version first.')

@@ -12,6 +12,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from qinling import context
+from qinling.core import collection
 from qinling.core import engine_client
 from qinling.core.execution import records
 from qinling.core.trigger import base
@@ -49,16 +50,17 @@ class Fire:
     execution_id: str | None = None
 
 
-class Fires:
+class Fires(collection.Collection):
     """Operations on the fire times of jobs."""
 
+    model = models.Job
+    not_found = exception.JobNotFound
+
     def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
-                 engine: engine_client.EngineClient, jobs: jobs_module.Jobs
-                 ) -> None:
+                 engine: engine_client.EngineClient) -> None:
+        super().__init__(db)
         self._conf = conf
-        self._db = db
         self._engine = engine
-        self._jobs = jobs
 
     def list_range(self, ctx: context.RequestContext, id: str,
                    since: datetime.datetime | None = None,
@@ -70,7 +72,7 @@ class Fires:
         :param until: by default a day after now.
         :raises Invalid: the range has more than :data:`MAX_FIRES` times.
         """
-        job = self._jobs.get(ctx, id)
+        job = self.get(ctx, id)
         now = models.now()
         since, until = since or now - DEFAULT_RANGE, until or (
             now + DEFAULT_RANGE)
@@ -115,7 +117,7 @@ class Fires:
         :param dry_run: only return the times.
         :returns: the times, with their executions.
         """
-        job = self._jobs.get(ctx, id)
+        job = self.get(ctx, id)
         missed = [fire for fire in self.list_range(ctx, id, since, until)
                   if fire.status in MISSED]
         if dry_run:

@@ -34,16 +34,25 @@ class Reruns:
         row = self._executions.get(ctx, id)
         if row.is_running:
             raise exception.ExecutionNotEnded(id=id)
-        if isinstance(version, int):
-            number = version
-        else:
-            number = row.function_version if version == ORIGINAL else 0
         return self._triggers.fire(
             context.project_owner(row.project_id, ctx),
-            records.ExecutionRequest(
-                function_id=row.function_id, function_version=number,
-                function_alias=(row.function_alias if version == CURRENT
-                                else None),
-                input=row.input, sync=row.sync if sync is None else sync,
-                description=f'Rerun of execution {id}', rerun_of=id,
-                failed_id=row.failed_id, trigger=Trigger.RERUN.value))
+            create_request(row, version, row.sync if sync is None else sync))
+
+
+def create_request(row: records.ExecutionRow, version: str | int, sync: bool,
+                   group_id: str | None = None) -> records.ExecutionRequest:
+    """Return the request that repeats an execution.
+
+    :param version: see :meth:`Reruns.fire`.
+    """
+    if isinstance(version, int):
+        number = version
+    else:
+        number = row.function_version if version == ORIGINAL else 0
+    return records.ExecutionRequest(
+        function_id=row.function_id, function_version=number,
+        function_alias=row.function_alias if version == CURRENT else None,
+        input=row.input, sync=sync,
+        description=f'Rerun of execution {row.id}', rerun_of=row.id,
+        failed_id=row.failed_id, trigger=Trigger.RERUN.value,
+        group_id=group_id)

@@ -168,7 +168,8 @@ class Reaper:
                     'Requeueing execution %s of engine %s.', row.id,
                     row.owner)
             self._completion.submit(
-                records.ExecutionMessage(row.id, row.input, False),
+                records.ExecutionMessage(row.id, row.input, False,
+                                         is_replay=row.is_replay),
                 overdue[row.id])
         return ended + len(requeued)
 

@@ -10,9 +10,11 @@ from oslo_config import cfg
 from oslo_log import log
 
 from qinling.core import engine_client
+from qinling.core.execution import failures
 from qinling.core.execution import lifecycle
 from qinling.core.function import retention
 from qinling.core import idempotency
+from qinling.core.operation import operations
 from qinling.core import services
 from qinling.core.trigger import ledger
 from qinling.db import models
@@ -69,24 +71,27 @@ def create_purges(conf: cfg.ConfigOpts, db: session.Database,
                   ) -> list[Callable[[], bool]]:
     """Return the turns of all purges.
 
-    Executions and fire times older than ``execution_retention``, expired
-    idempotency keys, and versions that their functions do not keep.
+    Executions, fire times and operations older than ``execution_retention``,
+    failures without later executions, expired idempotency keys, and versions
+    that their functions do not keep.
     """
     versions = retention.VersionRetention(db, engine, backends.packages)
 
     def delete_executions(limit: int) -> int:
-        seconds = conf.engine.execution_retention
-        if not seconds:
-            return 0
-        return lifecycle.purge_ended(
-            db, models.now() - datetime.timedelta(seconds=seconds), limit)
+        before = _retained_since(conf)
+        return lifecycle.purge_ended(db, before, limit) if before else 0
+
+    def delete_failures(limit: int) -> int:
+        before = _retained_since(conf)
+        return failures.purge(db, before, limit) if before else 0
+
+    def delete_operations(limit: int) -> int:
+        before = _retained_since(conf)
+        return operations.purge(db, before, limit) if before else 0
 
     def delete_fires(limit: int) -> int:
-        seconds = conf.engine.execution_retention
-        if not seconds:
-            return 0
-        return ledger.purge(
-            db, models.now() - datetime.timedelta(seconds=seconds), limit)
+        before = _retained_since(conf)
+        return ledger.purge(db, before, limit) if before else 0
 
     def delete_keys(limit: int) -> int:
         return idempotency.purge(db, limit)
@@ -94,6 +99,16 @@ def create_purges(conf: cfg.ConfigOpts, db: session.Database,
     def delete_versions(_limit: int) -> int:
         return versions.run()
     return [Purge('executions', delete_executions, stopped).run,
+            Purge('failures', delete_failures, stopped).run,
+            Purge('operations', delete_operations, stopped).run,
             Purge('idempotency keys', delete_keys, stopped).run,
             Purge('versions', delete_versions, stopped).run,
             Purge('fire times', delete_fires, stopped).run]
+
+
+def _retained_since(conf: cfg.ConfigOpts) -> datetime.datetime | None:
+    """Return the time before which executions are deleted, if any are."""
+    seconds = conf.engine.execution_retention
+    if not seconds:
+        return None
+    return models.now() - datetime.timedelta(seconds=seconds)

@@ -39,6 +39,8 @@ NOT_STARTED = (409, 503)
 #: and the number of tries.
 CANCEL_INTERVAL_SECONDS = 0.1
 MAX_CANCEL_TRIES = 50
+#: Additions to the context of a function.
+_REPLAY_CONTEXT, _NO_CONTEXT = {'replay': True}, dict[str, bool]()
 STOPPED = 'The service was stopped.'
 #: Bytes of an answer beside output and log.  JSON may escape a byte of the
 #: log as six, and a byte of the output as two.
@@ -265,9 +267,10 @@ class Attempts:
 def _invoke_request(message: records.ExecutionMessage, target: targets.Target,
                     traceparent: str | None) -> InvokeRequest:
     args, kwargs = inputs.arguments(message.input)
+    replay = _REPLAY_CONTEXT if message.is_replay else _NO_CONTEXT
     return InvokeRequest(message.id, args, kwargs, {
         'execution_id': message.id, 'function_id': target.function_id,
         'function_version': target.version,
         'project_id': target.project_id,
         'request_id': message.trace.request_id,
-        'traceparent': traceparent}, target.timeout)
+        'traceparent': traceparent, **replay}, target.timeout)

@@ -120,7 +120,9 @@ class _Failure:
         row = lifecycle.read(tx, context.admin(), self._id)
         if row is None:
             return None
-        at = None if self._final else retry_policy.next_attempt(
+        # A replay must cause nothing outside of its execution.
+        final = self._final or row.is_replay
+        at = None if final else retry_policy.next_attempt(
             self._policy, row.retry, row.created_at, models.now())
         if at is not None:
             scheduled = lifecycle.schedule_retry(
@@ -130,7 +132,8 @@ class _Failure:
                               params=params)
         # An on-failure call calls nothing on its own failure: the call could
         # be itself.
-        if ended and self._policy['on_failure'] and not row.failed_id:
+        if (ended and self._policy['on_failure']
+                and not row.failed_id and not row.is_replay):
             self._write_call(tx, row)
         return ended
 

@@ -129,7 +129,7 @@ class Statistics(database.OnDatabase):
         expected = self.expected()
         rollup.count_ended(self.db)
         for id in (ids[0], ids[-1], ids[20], running):
-            lifecycle.delete(self.db, id)
+            self.db.write(lambda tx, id=id: lifecycle.delete(tx, [id]))
         self.count_all()
         self.check_counted(expected)
 

@@ -8,6 +8,7 @@ import subprocess
 
 from qinling.tests.functional import shells
 from qinling.tests.functional import terminal
+from qinling.tests.functional import test_operations
 from qinling.tests.functional import test_rollouts
 from qinling.tests.functional import test_shell_apps
 from qinling.tests.functional import test_shell_executions
@@ -17,8 +18,9 @@ from qinling.tests.functional import test_shell_versions
 
 GROUP = 'openstack.function_engine.v1'
 #: Where the tests of the commands are.
-MODULES = (test_rollouts, test_shell_apps, test_shell_executions,
-           test_shell_functions, test_shell_questions, test_shell_versions)
+MODULES = (test_operations, test_rollouts, test_shell_apps,
+           test_shell_executions, test_shell_functions, test_shell_questions,
+           test_shell_versions)
 
 
 class TestAll(shells.Case):

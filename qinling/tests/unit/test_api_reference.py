@@ -90,6 +90,15 @@ class TestSamples(base.BaseTestCase):
     def test_executions(self):
         self.run_page(PAGES['executions.rst'])
 
+    def test_failures(self):
+        self.run_page(PAGES['failures.rst'])
+
+    def test_operations(self):
+        self.run_page(PAGES['operations.rst'])
+
+    def test_replays(self):
+        self.run_page(PAGES['replays.rst'])
+
     def test_jobs(self):
         self.run_page(PAGES['jobs.rst'])
 

@@ -7,20 +7,20 @@ import json
 from oslotest import base
 
 from qinling.core.execution import records
-from qinling import rpc
+from qinling import rpc_forms
 
 TIME = datetime.datetime(2026, 1, 1, 12, 30, 15, 250000)
 
 
 class TestEnded(base.BaseTestCase):
     def send(self, value):
-        return rpc.decode_ended(json.loads(json.dumps(value)))
+        return rpc_forms.decode_ended(json.loads(json.dumps(value)))
 
     def test_all_figures_arrive(self):
         for ended in (
                 records.Ended('success', '1', None, TIME, TIME, 1.5, 0, 9),
                 records.Ended('error', None, 'platform', TIME), None):
-            self.assertEqual(ended, self.send(rpc.encode_ended(ended)))
+            self.assertEqual(ended, self.send(rpc_forms.encode_ended(ended)))
 
     def test_engines_of_the_last_release_send_no_figures(self):
         self.assertEqual(

@@ -8,7 +8,8 @@ from qinling import states
 STATUSES = {'Runtime': states.RuntimeStatus, 'Job': states.JobStatus,
             'Execution': states.ExecutionStatus,
             'Build': states.BuildStatus,
-            'Rollout': states.RolloutStatus}
+            'Rollout': states.RolloutStatus,
+            'Operation': states.OperationStatus}
 #: noun -> initial status, final statuses.
 ENDS = {'Runtime': ('creating', set()),
         'Execution': ('running', {'success', 'failed', 'error',
@@ -16,7 +17,8 @@ ENDS = {'Runtime': ('creating', set()),
         'Job': ('running', {'cancelled', 'done'}),
         'Build': ('building', {'ready', 'failed'}),
         'Rollout': ('running', {'succeeded', 'rolled_back', 'aborted',
-                                'superseded'})}
+                                'superseded'}),
+        'Operation': ('running', {'done', 'cancelled'})}
 
 
 class TestStates(base.BaseTestCase):

@@ -163,7 +163,7 @@ KNOWN = {
     'api/identity/login_throttle.py', 'api/identity/password_file.py',
     'sources/image.py', 'sources/pip_files.py', 'sources/npm_files.py',
     'sources/wheels.py',
-    'client/http.py', 'client/units.py',
+    'client/http.py', 'client/units.py', 'client/manifest/export.py',
     'client/commands/failures.py', 'client/v1/base.py',
     'core/trigger/signatures.py',
     'core/trigger/schedule.py', 'core/trigger/multipart_form.py',

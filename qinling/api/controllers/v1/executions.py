@@ -34,7 +34,7 @@ FILTERS: Mapping[str, Callable[[str], typing.Any]] = {
     **{name: types.Several(types.normalise_uuid)
        for name in ('function_id', 'job_id', 'group_id')},
     **{name: types.Several(str) for name in (
-        'status', 'reason', 'description', 'trigger', 'sync',
+        'status', 'reason', 'fingerprint', 'description', 'trigger', 'sync',
         'function_version', 'function_alias', 'created_at', 'updated_at',
         'started_at', 'ended_at', 'duration')}}
 
@@ -48,6 +48,7 @@ class Execution(types.Resource):
     description = types.Text
     status = wsme.wsattr(types.Text, readonly=True)
     reason = wsme.wsattr(types.Text, readonly=True)
+    fingerprint = wsme.wsattr(types.Text, readonly=True)
     sync = bool
     input = types.AnyJson()
     result = wsme.wsattr(types.Text, readonly=True)
@@ -199,7 +200,7 @@ class Controller:
     def rerun(self, req: pecan_patches.Request, id: str, body: typing.Any
               ) -> typing.Any:
         return create_view(self._reruns.fire(
-            req.ctx, id, _parse_rerun_version(body.version),
+            req.ctx, id, parse_rerun_version(body.version),
             types.get_fields(body).get('sync')))
 
     @route('DELETE', ITEM_PATH, policy='execution:delete', status=204)
@@ -276,7 +277,7 @@ def _batch_item(result: batches.Result) -> types.View:
     return types.View(id=result.id, status=result.status, error=wsme.Unset)
 
 
-def _parse_rerun_version(value: typing.Any) -> str | int:
+def parse_rerun_version(value: typing.Any) -> str | int:
     """Return the version of a rerun: a number, or a word of core."""
     if value in (reruns.ORIGINAL, reruns.CURRENT):
         word: str = value

@@ -58,6 +58,13 @@ class Rollout(types.Resource):
     latency = wsme.wsattr(Comparison, readonly=True)
 
 
+class RolloutCreate(Rollout):
+    """Request for a rollout, perhaps only after a replay of the version."""
+
+    requires_replay = types.AnyJson()
+    max_differences = types.Integer()
+
+
 class Controller:
     """Operations on the rollout of an alias."""
 
@@ -65,9 +72,9 @@ class Controller:
         self._core = services.rollouts
 
     @route('POST', PATH, policy='rollout:create', result=Rollout, status=201,
-           body=Rollout)
-    def create(self, req: pecan_patches.Request, name: str, body: Rollout
-               ) -> types.View:
+           body=RolloutCreate)
+    def create(self, req: pecan_patches.Request, name: str,
+               body: RolloutCreate) -> types.View:
         return _view(self._core.start(req.ctx, name, types.get_fields(body),
                                       etag.parse_if_match(req)))
 

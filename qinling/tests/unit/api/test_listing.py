@@ -14,7 +14,11 @@ COUNT = 7
 NOUNS = {'runtimes': models.Runtime, 'functions': models.Function,
          'aliases': models.FunctionAlias, 'executions': models.Execution,
          'versions': models.FunctionVersion, 'jobs': models.Job,
-         'webhooks': models.Webhook}
+         'webhooks': models.Webhook, 'failures': models.Failure,
+         'operations': models.Operation, 'results': models.ReplayResult}
+#: Paths of lists below a resource.
+PATHS = {'versions': '/v1/functions/{id}/versions',
+         'results': '/v1/operations/{id}/results'}
 KEYS = {'aliases': 'function_aliases', 'versions': 'function_versions'}
 
 
@@ -23,6 +27,8 @@ class ListTest(cases.ApiTest):
         super().setUp()
         self.function = self.api.insert(models.Function,
                                         project_id='unused')
+        self.operation = self.api.insert(models.Operation,
+                                         project_id='unused')
         for noun, model in NOUNS.items():
             for number in range(COUNT):
                 self.insert(noun, model, number)
@@ -37,11 +43,16 @@ class ListTest(cases.ApiTest):
             values['function_id'] = self.function
         if noun == 'versions':
             values['version_number'] = number + 1
+        if noun == 'results':
+            values.update(operation_id=self.operation, source_id=str(number),
+                          project_id='unused')
         self.api.insert(model, **values)
 
     def path(self, noun):
         if noun == 'versions':
             return f'/v1/functions/{self.function}/versions'
+        if noun == 'results':
+            return f'/v1/operations/{self.operation}/results'
         return f'/v1/{noun}'
 
     def page(self, noun, query=''):
@@ -75,8 +86,7 @@ class TestPages(ListTest):
                  in root.Root(self.api.services).routes
                  if 'limit' in route.route.query}
         self.assertEqual(
-            {'/v1/functions/{id}/versions' if noun == 'versions'
-             else f'/v1/{noun}' for noun in NOUNS}, lists)
+            {PATHS.get(noun, f'/v1/{noun}') for noun in NOUNS}, lists)
 
     def test_no_limit_returns_all_rows(self):
         for noun in NOUNS:
@@ -144,7 +154,8 @@ class TestPages(ListTest):
                     ('limit=%D9%A1', 'is not a whole number'),
                     ('limit=1.5', 'is not a whole number'),
                     ('limit=99999999999', 'out of range'),
-                    ('marker=x', 'is not a UUID'),
+                    ('marker=x', 'names nothing' if noun == 'failures'
+                     else 'is not a UUID'),
                     (f'marker={cases.UNKNOWN_ID}',
                      'names nothing in this list'),
                     ('sort_key=nothing', 'sort_key must be one of'),

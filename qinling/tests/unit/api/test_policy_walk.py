@@ -54,11 +54,15 @@ class WalkTest(cases.ApiTest):
         self.ids = {'runtimes': self.api.runtime(project_id='mine',
                                                  is_public=False),
                     'functions': function.id, 'executions': run,
-                    'jobs': job.id,
+                    'jobs': job.id, 'failures': self.api.insert(
+                        models.Failure, project_id='mine'),
+                    'operations': self.api.insert(
+                        models.Operation, project_id='mine'),
                     'webhooks': services.webhooks.create(mine, {
                         'function_alias': 'some', 'previews': True})[0].id}
         self.body = {'runtimes': {'image': 'python3'},
                      'executions': {'function_id': function.id},
+                     'operations': {'action': 'cancel', 'all': True},
                      'aliases': {'name': 'other', 'function_id': function.id},
                      'jobs': {'function_id': function.id,
                               'pattern': '@daily'},
@@ -68,7 +72,8 @@ class WalkTest(cases.ApiTest):
         """Return the path of a resource of the project ``mine``."""
         words = route.path.split('/')
         path = route.path.replace('{version}', '1').replace('{name}', 'some')
-        path = path.replace('{project_id}', 'mine')
+        path = path.replace('{project_id}', 'mine').replace(
+            '{fingerprint}', '{id}')
         return path.replace('{id}', self.ids.get(
             words[2] if len(words) > 2 else '', ''))
 
@@ -328,7 +333,8 @@ class TestRules(WalkTest):
                                 == f'{name}:all_projects', rule.name)
 
     def test_rules_for_admins(self):
-        nouns = ('function', 'execution', 'function_alias', 'job', 'webhook')
+        nouns = ('function', 'execution', 'failure', 'function_alias', 'job',
+                 'operation', 'webhook')
         self.assertEqual(
             ADMINS | {'statistics:get_project:all_projects'}
             | {f'{noun}:get_all:all_projects' for noun in nouns},

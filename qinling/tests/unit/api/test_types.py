@@ -6,8 +6,11 @@ from wsme import types as wtypes
 
 from qinling.api.controllers.v1 import aliases
 from qinling.api.controllers.v1 import executions
+from qinling.api.controllers.v1 import failures
 from qinling.api.controllers.v1 import functions
 from qinling.api.controllers.v1 import jobs
+from qinling.api.controllers.v1 import operations
+from qinling.api.controllers.v1 import replays
 from qinling.api.controllers.v1 import rollouts
 from qinling.api.controllers.v1 import runtimes
 from qinling.api.controllers.v1 import versions
@@ -20,6 +23,9 @@ RESOURCES = {models.Runtime: runtimes.Runtime,
              models.FunctionVersion: versions.Version,
              models.FunctionAlias: aliases.Alias,
              models.Execution: executions.Execution,
+             models.Failure: failures.Failure,
+             models.Operation: operations.Operation,
+             models.ReplayResult: replays.ReplayResult,
              models.Job: jobs.Job,
              models.Rollout: rollouts.Rollout}
 #: Writable attributes of JSON bodies; functions use forms.
@@ -33,6 +39,9 @@ WRITABLE = {
                     'routing'},
     executions.Execution: {'function_id', 'function_version',
                            'function_alias', 'description', 'sync', 'input'},
+    failures.Failure: set(),
+    operations.Operation: {'action', 'filter', 'function_version', 'rate'},
+    replays.ReplayResult: set(),
     jobs.Job: {'name', 'function_id', 'function_version', 'function_alias',
                'function_input', 'status', 'pattern', 'timezone', 'misfire',
                'count', 'first_execution_time', 'next_execution_time'},
@@ -44,6 +53,7 @@ COMPUTED = {models.Function: {'trust', 'environment', 'secret_names',
             models.FunctionVersion: {'environment', 'secret_names',
                                      'secret_references', 'retention'},
             models.Execution: {'cold', 'ended_at', 'queue_ms'},
+            models.Failure: {'function_versions'},
             models.Rollout: {'alias', 'function_version', 'step_executions',
                              'errors', 'latency'}}
 TAG = 'shown as the ETag'
@@ -51,6 +61,7 @@ SETTINGS = 'refers to the environment and names, which are shown'
 KEY = 'a key of the storage; users see the sums of the package instead'
 OWNER = 'how engines share work; the status is what users see'
 ALIAS = 'the API identifies an alias by its name'
+POSITION = 'where engines go on; done and skipped are what users see'
 FIGURES = 'state of the comparison; errors and latency show the figures'
 #: Hidden columns: model -> column -> reason.
 HIDDEN = {
@@ -73,6 +84,11 @@ HIDDEN = {
         'owner': OWNER, 'lease_until': OWNER,
         'retry': 'a part of the attempts, which are shown',
         'memory_size': 'for the statistics; a limit of the function'},
+    models.Failure: {'version_list': 'shown as function_versions'},
+    models.ReplayResult: {},
+    models.Operation: {
+        'revision': TAG, 'owner': OWNER, 'lease_until': OWNER,
+        'ready_at': OWNER, 'position_at': POSITION, 'position_id': POSITION},
     models.Job: {'revision': TAG},
 }
 

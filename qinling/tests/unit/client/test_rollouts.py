@@ -57,6 +57,15 @@ class TestRollouts(test_runs.Case):
             [{'weight': weight, 'min_executions': 9}
              for weight in (0.1, 0.25, 0.5)], self.body()['steps'])
 
+    def test_gate(self):
+        for words, fields in (
+                ('--requires-replay', {'requires_replay': True}),
+                (f'--requires-replay {ID} --max-differences 3',
+                 {'requires_replay': ID, 'max_differences': 3})):
+            self.run_command(f'function rollout start prod --to 2 {words}',
+                             rollout())
+            self.assertEqual({'function_version': 2, **fields}, self.body())
+
     def test_wait(self):
         reason = 'The guard of errors does not hold: failures.'
         out = self.run_command(

@@ -9,6 +9,7 @@ from qinling.core import services
 from qinling.db import crud
 from qinling.db import models
 from qinling.engine.periodic import retention
+from qinling.tests import databases
 from qinling.tests import fixtures
 from qinling.tests.unit.engine import base
 
@@ -22,10 +23,15 @@ class RetentionTest(base.TestCase):
         self.stopped = threading.Event()
 
     def create(self):
-        """Return the purges: executions, idempotency keys and versions."""
+        """Return all purges, the one of executions first."""
         backends = mock.Mock(spec=services.Backends, packages=mock.Mock())
         return retention.create_purges(
             self.conf, self.db, self.stopped, backends, fixtures.FakeEngine())
+
+    def run_all(self):
+        """Run all purges, which must end in one turn."""
+        for purge in self.create():
+            self.assertFalse(purge())
 
 
 class TestRetention(RetentionTest):
@@ -101,9 +107,21 @@ class TestRetention(RetentionTest):
     def test_keys(self):
         self.add(models.IdempotencyKey, fingerprint='x', resource_id='y',
                  created_at=models.now() - datetime.timedelta(hours=25))
-        self.assertFalse(self.create()[1]())
+        self.run_all()
         self.assertEqual([], self.db.read(
             lambda tx: crud.select(tx, models.IdempotencyKey)))
+
+    def test_failures_and_operations(self):
+        old = models.now() - datetime.timedelta(days=999)
+        for model, values in ((models.Failure, {'last_seen_at': old}),
+                              (models.Operation, {'status': 'done'}),
+                              (models.Operation, {'status': 'paused'})):
+            self.add(model, **databases.sample(
+                model, created_at=old, updated_at=old, **values))
+        self.run_all()
+        self.assertEqual([0, 1], [
+            len(self.db.read(lambda tx: crud.select(tx, model)))
+            for model in (models.Failure, models.Operation)])
 
 
 class TestVersions(RetentionTest):
@@ -115,7 +133,7 @@ class TestVersions(RetentionTest):
             self.add(models.FunctionVersion, function_id=function,
                      version_number=number, code={'source': 'package'},
                      cpu=100, memory_size=1, timeout=5)
-        self.assertFalse(self.create()[2]())
+        self.run_all()
         rows = self.db.read(lambda tx: crud.select(
             tx, models.FunctionVersion))
         self.assertEqual([3], [row.version_number for row in rows])

@@ -260,6 +260,14 @@ class TestCalls(RetriesTest):
         self.assertEqual([id], [row.id for row in self.rows()])
         self.assertEqual('failed', self.execution(id).status)
 
+    def test_replays_have_no_consequences(self):
+        id = self.add_claimed(trigger='replay')
+        self.conclude(id, retries=3,
+                      on_failure={'function_id': self.function})
+        self.assertEqual([id], [row.id for row in self.rows()])
+        self.assertEqual(('failed', 0), (self.execution(id).status,
+                                         self.execution(id).retry))
+
     def test_missing_handlers_are_logged(self):
         for reference in ({'function_alias': 'none'}, {'function_id': 'no'}):
             id = self.add_claimed()

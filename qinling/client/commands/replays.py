@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands for replays: recorded executions on another version."""
+
+import argparse
+from collections.abc import Iterable
+import itertools
+import typing
+
+from qinling.client.commands import base
+from qinling.client.commands import names
+from qinling.client.commands import operations
+from qinling.client.commands import options
+from qinling.client.commands import tables
+
+#: Different executions that a command prints.
+MAX_PRINTED = 10
+
+
+def show_differences(row: base.Row, _lookup: names.Names) -> str:
+    """Return the differences, one a line."""
+    return '\n'.join(map(describe_difference, row['differences']))
+
+
+def describe_difference(difference: base.Row) -> str:
+    """Return one difference."""
+    return (f'{difference["path"]}: {show_value(difference["old"])} -> '
+            f'{show_value(difference["new"])}')
+
+
+def show_value(value: str | None) -> str:
+    """Return a value of a difference."""
+    return '(missing)' if value is None else value
+
+
+class Replay(operations.Watch):
+    """Run recorded executions of an alias on another version, and compare.
+
+    The exit code is 1 if any execution has another status or output.
+    """
+
+    arguments = (
+        options.Argument('function_alias', help='Name of the alias.'),
+        options.Argument(
+            '--function-version', required=True, metavar='N',
+            type=options.parse_positive,
+            help='Number of the version to try. The program qinling accepts '
+                 '--version N, too.'),
+        options.Argument('--last', type=options.parse_positive, metavar='N',
+                         help='The last N executions through the alias; '
+                              'default 100.'),
+        options.Argument(
+            '--filter', dest='filters', action='append', default=[],
+            metavar='KEY=VALUE', help='Only executions with this value, as in '
+            'lists. Can be repeated.'),
+        options.Argument(
+            '--ignore', action='append', metavar='POINTER',
+            help='JSON pointer to leave out, such as /output/time. Can be '
+                 'repeated.'),
+        options.Argument('--rate', type=float, metavar='N',
+                         help='At most so many executions per second.'),
+        options.Argument(
+            '--network', action='store_true',
+            help='Permit the function to use the network as always; replays '
+                 'are refused otherwise.'),
+        options.add_wait('until the replay has ended'))
+
+    def fetch(self, args: argparse.Namespace) -> base.Row:
+        conditions: dict[str, list[str]] = {}
+        for text in args.filters:
+            key, value = options.parse_pair(text, 'filter')
+            conditions.setdefault(key, []).append(value)
+        row: base.Row = self.resources.replay(
+            args.function_alias, args.function_version, last=args.last,
+            filter=conditions or None, ignore=args.ignore, rate=args.rate,
+            network=args.network)
+        if not args.wait:
+            self.next_step = f'function operation show {row["id"]}'
+            return row
+        row = self.await_end(row)
+        if row['different']:
+            self.failure = self.describe_results(row)
+        return row
+
+    def describe_results(self, row: base.Row) -> str:
+        """Return the differences of the first executions."""
+        lines = [f'{row["different"]} of {row["done"]} executions are '
+                 'different.']
+        results = self.resources.list_results(
+            row['id'], different=True, limit=MAX_PRINTED)
+        for result in itertools.islice(results, MAX_PRINTED):
+            lines.append(f'Execution {result["source_id"]}:')
+            lines += [f'  {describe_difference(difference)}'
+                      for difference in result['differences']]
+        command = self.describe_command('operation result list', row['id'],
+                                        '--different')
+        return '\n'.join([*lines, f'Show all: {command}'])
+
+
+class ListResults(base.Addressed, operations.Operation, tables.List):
+    """List the results of a replay."""
+
+    columns: base.Columns = (
+        'id', 'source_id', 'execution_id', 'different', 'differences',
+        'duration_ratio')
+    detail_columns: base.Columns = (
+        'old_log_size', 'new_log_size', 'operation_id', 'project_id',
+        'created_at', 'updated_at')
+    brief: base.Briefs = (
+        base.Brief('Recorded', tables.show_field('source_id')),
+        base.Brief('Replayed', tables.show_field('execution_id')),
+        base.Brief('Differences', show_differences))
+    owned = False
+    filters = ()
+    default_limit = 20
+    sortable = ('created_at', 'updated_at', 'id')
+    empty = 'The replay has no such result.'
+    arguments = (options.Argument(
+        '--different', action='store_true', default=None,
+        help='Only executions with another status or output.'),)
+
+    def list_rows(self, args: argparse.Namespace,
+                  **query: typing.Any) -> Iterable[base.Row]:
+        rows: Iterable[base.Row] = self.resources.list_results(
+            args.operation, different=args.different, **query)
+        return rows

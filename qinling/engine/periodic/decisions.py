@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns that every engine takes: rollouts, operations and budgets."""
+
+from collections.abc import Callable
+
+from oslo_config import cfg
+
+from qinling.core.operation import turns as operations
+from qinling.core.rollout import turns as rollouts
+from qinling.db import session
+from qinling.engine.periodic import budgets
+
+#: Seconds between two looks at the rollouts, and at the operations.
+ROLLOUT_SECONDS, OPERATION_SECONDS = 2, 1
+#: Seconds between two comparisons of budgets.
+BUDGET_SECONDS = 30
+
+
+def list_turns(conf: cfg.ConfigOpts, db: session.Database,
+               engine: operations.Engine
+               ) -> list[tuple[str, float, Callable[[], object]]]:
+    """Return the name, the interval in seconds and the task of each turn."""
+    return [('rollouts', ROLLOUT_SECONDS, rollouts.Turns(db).run),
+            ('operations', OPERATION_SECONDS,
+             operations.Turns(conf, db, engine).run),
+            # Receivers of warnings may be slow.
+            ('budgets', BUDGET_SECONDS, budgets.BudgetTask(conf, db).run)]
