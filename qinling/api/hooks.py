@@ -22,6 +22,7 @@ if typing.TYPE_CHECKING:
 
 LOG = log.getLogger(__name__)
 
+HTML = 'text/html'
 #: Seconds of ``Retry-After`` when the service is unavailable.
 RETRY_AFTER_SECONDS = 1
 #: Errors of a full disk, or of a disk quota that is used up.
@@ -76,7 +77,7 @@ class ContextHook(hooks.PecanHook):  # type: ignore[misc]
         if rule is None or not request.ctx.can(rule):
             raise exception.PolicyForbidden(rule=rule)
         if route is not None and not route.raw and environ.get(
-                'HTTP_ACCEPT', '').strip() == 'text/html':
+                'HTTP_ACCEPT', '').strip() == HTML != route.media_types[0]:
             raise webob.exc.HTTPNotAcceptable(
                 'Only application/json is served here.')
 

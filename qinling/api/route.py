@@ -62,6 +62,10 @@ class route:
         accepted types are ignored.
     :param idempotent: a request with a JSON body may have an
         ``Idempotency-Key``; the method passes ``req.idempotent`` to the core.
+    :param form: WSME type of a form, for the description of the API; the
+        method reads the form.
+    :param if_match: the method honours ``If-Match``.
+    :param media_types: media types of the answer.
     """
 
     method: str
@@ -79,15 +83,24 @@ class route:
     public: bool = False
     raw: bool = False
     idempotent: bool = False
+    form: typing.Any = None
+    if_match: bool = False
+    media_types: Sequence[str] = (body_module.JSON,)
 
     @property
     def methods(self) -> tuple[str, ...]:
         """Return all HTTP methods of the route."""
         return (self.method, *self.other_methods)
 
+    @property
+    def variables(self) -> list[str]:
+        """Return the names of the variables of the path."""
+        return [word[1:-1] for word in self.path.split('/')
+                if word[:1] == '{']
+
     def __call__(self, function: Callable[..., typing.Any]) -> typing.Any:
         words = self.path.strip('/').split('/')
-        names = [word[1:-1] for word in words if word[:1] == '{']
+        names = self.variables
         declaration = self
 
         # Pecan recognises a method by the name ``self``.

@@ -102,13 +102,14 @@ class Controller:
         return self._core.get(req.ctx, name)
 
     @route('PUT', ITEM_PATH, policy='function_alias:update', result=Alias,
-           body=Alias)
+           body=Alias, if_match=True)
     def update(self, req: pecan_patches.Request, name: str, body: Alias
                ) -> typing.Any:
         return self._core.update(req.ctx, name, types.get_fields(body),
                                  etag.parse_if_match(req))
 
-    @route('DELETE', ITEM_PATH, policy='function_alias:delete', status=204)
+    @route('DELETE', ITEM_PATH, policy='function_alias:delete', status=204,
+           if_match=True)
     def delete(self, req: pecan_patches.Request, name: str) -> None:
         self._core.delete(req.ctx, name, etag.parse_if_match(req))
 
@@ -121,7 +122,7 @@ class Controller:
             for change, previous in zip(changes, [*changes[1:], None])])
 
     @route('POST', ITEM_PATH + '/rollback', policy='function_alias:update',
-           result=Alias, body=Rollback, optional_body=True)
+           result=Alias, body=Rollback, optional_body=True, if_match=True)
     def rollback(self, req: pecan_patches.Request, name: str, body: Rollback
                  ) -> typing.Any:
         return self._core.rollback(

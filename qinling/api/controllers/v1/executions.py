@@ -175,7 +175,7 @@ class Controller:
         return create_view(self._core.get(req.ctx, id))
 
     @route('GET', ITEM_PATH + '/log', policy='execution:get_log',
-           any_id=True)
+           any_id=True, media_types=('text/plain',))
     def log(self, req: pecan_patches.Request, id: str) -> stream.Response:
         data = self._core.log(req.ctx, id).encode()
         return stream.Response([data], len(data), content_type='text/plain',

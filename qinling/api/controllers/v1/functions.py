@@ -35,6 +35,13 @@ FIELD_TYPES = {fields.Kind.TEXT: types.Text, fields.Kind.RESOURCE: int,
                fields.Kind.ID: types.Text, fields.Kind.FLAG: bool}
 
 
+#: Kind of a field -> WSME type in a form.
+FORM_TYPES = {**FIELD_TYPES, fields.Kind.RESOURCE: types.Integer(),
+              fields.Kind.ID: types.Uuid()}
+#: Media types of a resource with a package to download.
+DOWNLOADS = (body_module.JSON, 'application/zip')
+
+
 class SecretReference(types.Type):
     """Secret of a function or version, without the value."""
 
@@ -62,6 +69,15 @@ class Function(types.Resource):
 READ_ONLY = {attribute.name for attribute in wtypes.list_attributes(Function)
              } - {*fields.names(), 'code'}
 NAMES = {*READ_ONLY, *fields.names(), 'code'}
+
+
+class FunctionForm(types.Type):
+    """Fields and package of a function."""
+
+    vars().update({field.name: FORM_TYPES[field.kind]
+                   for field in fields.FUNCTION})
+    code = types.AnyJson()
+    package = types.File()
 
 
 class Functions(listing.Collection):
@@ -152,7 +168,7 @@ class Controller:
         return values, files.get('package')
 
     @route('POST', LIST_PATH, policy='function:create', result=Function,
-           status=201)
+           status=201, form=FunctionForm)
     def create(self, req: pecan_patches.Request) -> types.View:
         values, package = self._read_form(req)
         for name in fields.names(fields.Kind.ID):
@@ -173,7 +189,8 @@ class Controller:
         return listing.create_list(req, 'functions', views, page)
 
     @route('GET', ITEM_PATH, policy='function:get', result=Function,
-           query={'download': types.parse_boolean}, any_id=True)
+           query={'download': types.parse_boolean}, any_id=True,
+           media_types=DOWNLOADS)
     def get(self, req: pecan_patches.Request, id: str,
             download: bool = False) -> types.View | stream.Response:
         if download:
@@ -181,13 +198,14 @@ class Controller:
         return self._view(self._core.get(req.ctx, id))
 
     @route('PUT', ITEM_PATH, policy='function:update', result=Function,
-           any_id=True)
+           any_id=True, if_match=True, form=FunctionForm)
     def update(self, req: pecan_patches.Request, id: str) -> types.View:
         return self._view(self._core.update(
             req.ctx, id, *self._read_form(req),
             match=etag.parse_if_match(req)))
 
-    @route('DELETE', ITEM_PATH, policy='function:delete', status=204)
+    @route('DELETE', ITEM_PATH, policy='function:delete', status=204,
+           if_match=True)
     def delete(self, req: pecan_patches.Request, id: str) -> None:
         self._core.delete(req.ctx, id, etag.parse_if_match(req))
 

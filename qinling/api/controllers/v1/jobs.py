@@ -85,13 +85,15 @@ class Controller:
     def get(self, req: pecan_patches.Request, id: str) -> typing.Any:
         return self._core.get(req.ctx, id)
 
-    @route('PUT', ITEM_PATH, policy='job:update', result=Job, body=Job)
+    @route('PUT', ITEM_PATH, policy='job:update', result=Job, body=Job,
+           if_match=True)
     def update(self, req: pecan_patches.Request, id: str, body: Job
                ) -> typing.Any:
         return self._core.update(req.ctx, id, types.get_fields(body),
                                  etag.parse_if_match(req))
 
-    @route('DELETE', ITEM_PATH, policy='job:delete', status=204)
+    @route('DELETE', ITEM_PATH, policy='job:delete', status=204,
+           if_match=True)
     def delete(self, req: pecan_patches.Request, id: str) -> None:
         self._core.delete(req.ctx, id, etag.parse_if_match(req))
 

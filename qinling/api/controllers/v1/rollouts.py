@@ -65,7 +65,7 @@ class Controller:
         self._core = services.rollouts
 
     @route('POST', PATH, policy='rollout:create', result=Rollout, status=201,
-           body=Rollout)
+           body=Rollout, if_match=True)
     def create(self, req: pecan_patches.Request, name: str, body: Rollout
                ) -> types.View:
         return _view(self._core.start(req.ctx, name, types.get_fields(body),

@@ -78,13 +78,14 @@ class Controller:
         return self._core.get(req.ctx, id)
 
     @route('PUT', ITEM_PATH, policy='runtime:update', result=Runtime,
-           body=RuntimeChange)
+           body=RuntimeChange, if_match=True)
     def update(self, req: pecan_patches.Request, id: str,
                body: RuntimeChange) -> typing.Any:
         return self._core.update(req.ctx, id, types.get_fields(body),
                                  etag.parse_if_match(req))
 
-    @route('DELETE', ITEM_PATH, policy='runtime:delete', status=204)
+    @route('DELETE', ITEM_PATH, policy='runtime:delete', status=204,
+           if_match=True)
     def delete(self, req: pecan_patches.Request, id: str) -> None:
         self._core.delete(req.ctx, id, etag.parse_if_match(req))
 

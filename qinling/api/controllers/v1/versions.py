@@ -116,7 +116,8 @@ class Controller:
             req.ctx, id, numbers.get('from'), numbers.get('to', 0))
 
     @route('GET', ITEM_PATH, policy='function_version:get', result=Version,
-           query={'download': types.parse_boolean})
+           query={'download': types.parse_boolean},
+           media_types=functions.DOWNLOADS)
     def get(self, req: pecan_patches.Request, id: str, version: int,
             download: bool = False) -> types.View | stream.Response:
         if download:
@@ -125,7 +126,7 @@ class Controller:
         return self._view(self._core.get(req.ctx, id, version))
 
     @route('PUT', ITEM_PATH, policy='function_version:update',
-           result=Version, body=Version)
+           result=Version, body=Version, if_match=True)
     def update(self, req: pecan_patches.Request, id: str, version: int,
                body: Version) -> types.View:
         return self._view(self._core.update(
@@ -133,7 +134,7 @@ class Controller:
             etag.parse_if_match(req)))
 
     @route('DELETE', ITEM_PATH, policy='function_version:delete',
-           status=204)
+           status=204, if_match=True)
     def delete(self, req: pecan_patches.Request, id: str, version: int
                ) -> None:
         self._core.delete(req.ctx, id, version, etag.parse_if_match(req))

@@ -91,25 +91,26 @@ class Controller:
         return self._view(req, self._core.get(req.ctx, id))
 
     @route('PUT', ITEM_PATH, policy='webhook:update', result=Webhook,
-           body=Change)
+           body=Change, if_match=True)
     def update(self, req: pecan_patches.Request, id: str, body: Change
                ) -> types.View:
         return self._view(req, self._core.update(
             req.ctx, id, types.get_fields(body), etag.parse_if_match(req)))
 
-    @route('DELETE', ITEM_PATH, policy='webhook:delete', status=204)
+    @route('DELETE', ITEM_PATH, policy='webhook:delete', status=204,
+           if_match=True)
     def delete(self, req: pecan_patches.Request, id: str) -> None:
         self._core.delete(req.ctx, id, etag.parse_if_match(req))
 
     @route('POST', ITEM_PATH + '/secret', policy='webhook:update',
-           result=Webhook, body=Secret, optional_body=True)
+           result=Webhook, body=Secret, optional_body=True, if_match=True)
     def rotate_secret(self, req: pecan_patches.Request, id: str,
                       body: Secret) -> types.View:
         return self._view(req, *self._core.rotate_secret(
             req.ctx, id, types.get_fields(body), etag.parse_if_match(req)))
 
     @route('DELETE', ITEM_PATH + '/secret', policy='webhook:update',
-           status=204)
+           status=204, if_match=True)
     def clear_secret(self, req: pecan_patches.Request, id: str) -> None:
         self._core.clear_secret(req.ctx, id, etag.parse_if_match(req))
 
