@@ -28,6 +28,7 @@ class Collection(types.Type):
     """List; ``next`` is set only when more rows follow."""
 
     next = types.Text
+    _has_etag = False
 
 
 def parse_page(req: pecan_patches.Request, sortable: Sequence[str],

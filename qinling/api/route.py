@@ -30,6 +30,7 @@ from qinling.api import decoding
 from qinling.api import etag
 from qinling.api import idempotency
 from qinling.api import pecan_patches
+from qinling.api import preferences
 from qinling.api import types
 from qinling import exception
 from qinling import printable
@@ -65,6 +66,9 @@ class route:
     :param form: WSME type of a form, for the description of the API; the
         method reads the form.
     :param if_match: the method honours ``If-Match``.
+    :param waits: the method honours ``Prefer: wait=SECONDS``, and sets
+        ``req.preference`` after a wait.
+    :param sets_etag: the method returns an answer with an ETag.
     :param media_types: media types of the answer.
     """
 
@@ -85,12 +89,21 @@ class route:
     idempotent: bool = False
     form: typing.Any = None
     if_match: bool = False
+    waits: bool = False
+    sets_etag: bool = False
     media_types: Sequence[str] = (body_module.JSON,)
 
     @property
     def methods(self) -> tuple[str, ...]:
         """Return all HTTP methods of the route."""
         return (self.method, *self.other_methods)
+
+    @property
+    def has_etag(self) -> bool:
+        """Return whether answers have an ETag, and may be 304."""
+        return self.method == 'GET' and (
+            self.sets_etag if self.result is None
+            else bool(self.result._has_etag))
 
     @property
     def variables(self) -> list[str]:
@@ -111,6 +124,8 @@ class route:
             answer = function(self, req, *arguments, **keywords)
             if declaration.idempotent:
                 idempotency.mark(resp, req.idempotent)
+            if declaration.waits and req.preference is not None:
+                resp.headers[preferences.APPLIED] = req.preference
             if declaration.method == 'POST':
                 req.environ['qinling.subject'] = getattr(
                     answer, 'id', None) or req.environ.get('qinling.subject')
@@ -149,11 +164,16 @@ class route:
         if self.result is None:
             return b''
         tag = etag.format_etag(answer)
-        if tag is not None:
+        if self.method == 'GET' and self.result._has_etag:
+            content = pecan_patches.encode(self.result, answer)
+            tag = tag or etag.create_etag(content)
             resp.headers['ETag'] = tag
-            if self.method == 'GET' and etag.is_unchanged(req, tag):
+            if etag.is_unchanged(req, tag):
                 resp.status_int = 304
                 return b''
+            return content
+        if tag is not None:
+            resp.headers['ETag'] = tag
         return pecan_patches.encode(self.result, answer)
 
 
@@ -240,5 +260,5 @@ def parse_values(values: Mapping[str, typing.Any], datatype: typing.Any
     except wsme.exc.UnknownAttribute as e:
         e.add_fieldname('body')
         raise
-    except (ValueError, TypeError, AttributeError) as e:
-        raise exception.Invalid(f'Invalid input: {e}')
+    except (ValueError, TypeError, AttributeError, exception.Invalid) as e:
+        raise decoding.describe_error(values, datatype, e)

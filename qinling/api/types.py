@@ -204,6 +204,8 @@ class Type(wtypes.Base):  # type: ignore[misc]
     """
 
     _wsme_attr_order: tuple[str, ...] = ()
+    #: Whether answers with the type have an ETag.
+    _has_etag = True
 
     def __init_subclass__(cls, **kwargs: typing.Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -12,6 +12,7 @@ from qinling.core.execution import budgets
 from qinling.core.execution import dispatch
 from qinling.core.execution import executions
 from qinling.core.execution import statistics
+from qinling.core.execution import waits
 from qinling.core import explain
 from qinling.core.function import aliases
 from qinling.core.function import builds
@@ -56,6 +57,7 @@ class Services:
     aliases: aliases.Aliases
     rollouts: rollouts.Rollouts
     executions: executions.Executions
+    waits: waits.Waits
     triggers: trigger.Triggers
     reruns: reruns.Reruns
     batches: batches.Batches
@@ -139,6 +141,7 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
         aliases=aliases_core,
         rollouts=rollouts.Rollouts(db, aliases_core),
         executions=existing,
+        waits=waits.Waits(conf, dispatcher.admission, existing),
         triggers=triggers,
         reruns=reruns.Reruns(existing, triggers),
         batches=batches.Batches(db, triggers, dispatcher, existing),

@@ -9,6 +9,7 @@ from oslo_policy import policy
 
 from qinling.api.openapi import operations
 from qinling.api.openapi import schemas
+from qinling.api import problems
 from qinling import policies
 from qinling import version
 
@@ -28,6 +29,25 @@ _FAULT = {
         'faultstring': {'type': 'string',
                         'description': 'Readable sentence.'},
         'debuginfo': {'type': 'null'}}}
+_PROBLEM = {
+    'type': 'object', 'additionalProperties': False,
+    'description': 'Error of a request for programs, see RFC 9457.',
+    'required': ['type', 'title', 'status', 'detail', 'code', 'request_id'],
+    'properties': {
+        'type': {'type': 'string', 'format': 'uri'},
+        'title': {'type': 'string'},
+        'status': {'type': 'integer'},
+        'detail': {'type': 'string', 'description': 'Readable sentence.'},
+        'code': {'enum': problems.list_codes(),
+                 'description': 'Stable name of the kind of error.'},
+        'request_id': {'type': 'string',
+                       'description': 'Id of the request in the log.'},
+        'errors': {'type': 'array', 'items': {
+            'type': 'object', 'additionalProperties': False,
+            'properties': {
+                'pointer': {'type': 'string', 'description':
+                            'JSON pointer of the wrong attribute.'},
+                'detail': {'type': 'string'}}}}}}
 
 
 def create_document(handlers: Iterable[typing.Any], conf: cfg.ConfigOpts
@@ -54,7 +74,8 @@ def create_document(handlers: Iterable[typing.Any], conf: cfg.ConfigOpts
         'security': [{strategy: []}] if scheme else [],
         'paths': paths,
         'components': {
-            'schemas': {'Fault': _FAULT, **components.schemas},
+            'schemas': {'Fault': _FAULT, 'Problem': _PROBLEM,
+                        **components.schemas},
             'responses': operations.list_faults(sorted(codes)),
             'headers': {'RequestId': {
                 'description': 'Id of the request in the log.',

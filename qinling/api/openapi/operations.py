@@ -13,6 +13,7 @@ from qinling.api import body
 from qinling.api.openapi import examples
 from qinling.api.openapi import parameters
 from qinling.api.openapi import schemas
+from qinling.api import problems
 from qinling.api import route as route_module
 from qinling.policies import base as roles
 
@@ -111,6 +112,10 @@ class Describer:
         if content := self._list_content(route):
             success['content'] = content
         answers = {str(route.status): success}
+        if route.has_etag:
+            success['headers'] = {**_REQUEST_ID, 'ETag': _TEXT_HEADER}
+            answers['304'] = {'description': 'Not Modified',
+                              'headers': success['headers']}
         if route.raw:
             answers['default'] = {
                 'description': 'Answer that the function composed, or fault.',
@@ -139,6 +144,7 @@ class Describer:
             schema, self._components.schemas)}
 
 
+_TEXT_HEADER = {'schema': {'type': 'string'}}
 _WITHOUT_BODY = ('HEAD', 'OPTIONS')
 _REQUEST_ID = {'X-Openstack-Request-Id': {
     '$ref': '#/components/headers/RequestId'}}
@@ -148,17 +154,18 @@ _NO_BODY = {'default': {'description': 'Status without a body.',
 
 def list_faults(codes: typing.Iterable[int]) -> Operation:
     """Return the answers of errors by status, for the components."""
+    content = {body.JSON: {'schema': schemas.reference('Fault')},
+               problems.MEDIA_TYPE: {'schema': schemas.reference('Problem')}}
     return {str(code): {
-        'description': http.HTTPStatus(code).phrase,
-        'headers': {**_REQUEST_ID, **_fault_headers(code)},
-        'content': {body.JSON: {'schema': schemas.reference('Fault')}}}
+        'description': http.HTTPStatus(code).phrase, 'content': content,
+        'headers': {**_REQUEST_ID, **_fault_headers(code)}}
         for code in codes}
 
 
 def _fault_headers(code: int) -> Operation:
     """Return the further headers of a status."""
     if code == 401:
-        return {'WWW-Authenticate': {'schema': {'type': 'string'}}}
+        return {'WWW-Authenticate': _TEXT_HEADER}
     if code in (429, 503):
         return {'Retry-After': {'schema': {'type': 'integer'}}}
     return {}

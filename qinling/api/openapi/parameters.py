@@ -71,6 +71,13 @@ def _list_headers(route: route_module.route) -> Iterator[Parameter]:
     if route.if_match:
         yield _create('If-Match', 'header', {'type': 'string'},
                       'ETags, of which the resource must have one; else 412.')
+    if route.has_etag:
+        yield _create('If-None-Match', 'header', {'type': 'string'},
+                      'ETags; if the resource has one of them, 304.')
+    if route.waits:
+        yield _create(
+            'Prefer', 'header', {'type': 'string'},
+            '`wait=SECONDS` waits for the end of an asynchronous execution.')
     if route.idempotent:
         yield _create(
             'Idempotency-Key', 'header',

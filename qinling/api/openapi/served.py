@@ -3,7 +3,6 @@
 
 from collections.abc import Sequence
 import functools
-import hashlib
 import typing
 
 import orjson
@@ -64,7 +63,7 @@ class Files:
 def _answer(req: pecan_patches.Request, content: bytes, media_type: str
             ) -> webob.Response:
     """Return content with an ETag, or 304 for a client with the content."""
-    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    tag = etag.create_etag(content)
     headers = {'ETag': tag, 'Cache-Control': 'no-cache'}
     if etag.is_unchanged(req, tag):
         return webob.Response(status=304, headerlist=list(headers.items()))

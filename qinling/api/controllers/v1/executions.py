@@ -11,6 +11,7 @@ import wsme
 
 from qinling.api import listing
 from qinling.api import pecan_patches
+from qinling.api import preferences
 from qinling.api.route import parse_values
 from qinling.api.route import route
 from qinling.api import stream
@@ -133,17 +134,19 @@ class Controller:
 
     def __init__(self, services: services_module.Services) -> None:
         self._core = services.executions
+        self._waits = services.waits
         self._triggers = services.triggers
         self._reruns = services.reruns
         self._batches = services.batches
 
     @route('POST', LIST_PATH, policy='execution:create', result=Execution,
-           status=201, body=ExecutionCreate, idempotent=True)
+           status=201, body=ExecutionCreate, idempotent=True,
+           waits=True)
     def create(self, req: pecan_patches.Request, body: ExecutionCreate
                ) -> typing.Any:
-        return create_view(self._triggers.fire(
-            req.ctx, create_request(types.get_fields(body)),
-            req.idempotent))
+        row = self._triggers.fire(
+            req.ctx, create_request(types.get_fields(body)), req.idempotent)
+        return create_view(row if row.sync else self._wait(req, row))
 
     @route('POST', LIST_PATH + '/batch', policy='execution:create_batch',
            result=Batch, status=201, body=BatchCreate, idempotent=True)
@@ -170,9 +173,21 @@ class Controller:
         return listing.create_list(
             req, 'executions', [create_view(row) for row in rows], page)
 
-    @route('GET', ITEM_PATH, policy='execution:get', result=Execution)
+    @route('GET', ITEM_PATH, policy='execution:get', result=Execution,
+           waits=True)
     def get(self, req: pecan_patches.Request, id: str) -> typing.Any:
-        return create_view(self._core.get(req.ctx, id))
+        return create_view(self._wait(req, self._core.get(req.ctx, id)))
+
+    def _wait(self, req: pecan_patches.Request, row: typing.Any
+              ) -> typing.Any:
+        """Return an execution after the wait that the client prefers."""
+        seconds = preferences.parse_wait(req.environ)
+        if not seconds or not row.is_running:
+            return row
+        row, waited = self._waits.wait(req.ctx, row, seconds)
+        if waited:
+            req.preference = f'wait={waited}'
+        return row
 
     @route('GET', ITEM_PATH + '/log', policy='execution:get_log',
            any_id=True, media_types=('text/plain',))

@@ -22,19 +22,20 @@ class Controller:
                  ) -> None:
         self._files = served.Files(handlers, conf)
 
-    @route('GET', '/v1/openapi.json', policy='openapi:get', public=True)
+    @route('GET', '/v1/openapi.json', policy='openapi:get', public=True,
+           sets_etag=True)
     def document(self, req: pecan_patches.Request) -> webob.Response:
         """Show the description of the API in OpenAPI 3.1."""
         return self._files.answer_document(req)
 
     @route('GET', '/v1/docs', policy='openapi:get', public=True,
-           media_types=('text/html',))
+           media_types=('text/html',), sets_etag=True)
     def page(self, req: pecan_patches.Request) -> webob.Response:
         """Show the description of the API as a page."""
         return self._files.answer_page(req)
 
     @route('GET', '/v1/docs.css', policy='openapi:get', public=True,
-           media_types=('text/css',))
+           media_types=('text/css',), sets_etag=True)
     def style(self, req: pecan_patches.Request) -> webob.Response:
         """Show the style of the page."""
         return self._files.answer_style(req)

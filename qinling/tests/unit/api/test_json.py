@@ -15,6 +15,7 @@ MAX_BYTES = 4096
 #: Routes whose bodies may be empty.
 OPTIONAL = {'/v1/functions/{id}/scale_up', '/v1/functions/{id}/scale_down',
             '/v1/functions/{id}/versions',
+            '/v1/functions/{id}/versions/explain',
             '/v1/functions/{id}/versions/{version}/scale_up',
             '/v1/functions/{id}/versions/{version}/scale_down',
             '/v1/aliases/{name}/rollback', '/v1/executions/{id}/rerun',
