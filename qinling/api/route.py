@@ -31,6 +31,7 @@ from qinling.api import etag
 from qinling.api import idempotency
 from qinling.api import pecan_patches
 from qinling.api import preferences
+from qinling.api import selection
 from qinling.api import types
 from qinling import exception
 from qinling import printable
@@ -147,6 +148,8 @@ class route:
         arguments = [_convert(name, value, self.any_id)
                      for name, value in zip(names, values)]
         keywords = {} if self.raw else _parse_query(req, self.query)
+        if 'fields' in keywords:
+            req.fields = selection.parse(self.result, keywords.pop('fields'))
         if self.body is not None:
             data = body_module.read_json(req)
             if self.idempotent:
@@ -165,7 +168,7 @@ class route:
             return b''
         tag = etag.format_etag(answer)
         if self.method == 'GET' and self.result._has_etag:
-            content = pecan_patches.encode(self.result, answer)
+            content = self._encode(answer, req)
             tag = tag or etag.create_etag(content)
             resp.headers['ETag'] = tag
             if etag.is_unchanged(req, tag):
@@ -174,7 +177,16 @@ class route:
             return content
         if tag is not None:
             resp.headers['ETag'] = tag
+        if self.method == 'GET':
+            return self._encode(answer, req)
         return pecan_patches.encode(self.result, answer)
+
+    def _encode(self, answer: typing.Any, req: pecan_patches.Request
+                ) -> bytes:
+        """Return the JSON of an answer to ``GET``."""
+        if req.fields is None:
+            return pecan_patches.encode(self.result, answer)
+        return selection.encode(self.result, answer, req.fields)
 
 
 def _convert(name: str, value: str, any_id: bool) -> typing.Any:

@@ -196,6 +196,10 @@ class Several:
         return self.convert(text)
 
 
+#: Converter of the query key that selects attributes of the answer.
+FIELDS: Mapping[str, Callable[[str], typing.Any]] = {'fields': str}
+
+
 class Type(wtypes.Base):  # type: ignore[misc]
     """WSME type with attributes in the order of declaration.
 

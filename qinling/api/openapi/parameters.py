@@ -27,6 +27,7 @@ _DESCRIPTIONS = {
     'sort_dir': 'Direction of the order.',
     'all_projects': 'List the resources of all projects (admin).',
     'project_id': 'List the resources of a project (admin).',
+    'fields': 'Attributes to answer with, separated by commas.',
     'download': 'Answer with the package instead of JSON.'}
 _FILTER = ('Filter of the form `[operator:]value`; operators: '
            f'{", ".join(filtering.OPERATORS)}.')

@@ -16,6 +16,7 @@ from qinling.core import quotas as quotas_module
 from qinling.core import targets
 from qinling.core import validation
 from qinling.db import crud
+from qinling.db import filtering
 from qinling.db import models
 from qinling.db import queries
 from qinling.db import session
@@ -112,12 +113,14 @@ class Versions:
         return row
 
     def list(self, ctx: context.RequestContext, function_id: str,
-             page: crud.Page) -> Sequence[typing.Any]:
+             page: crud.Page, filters: filtering.Texts = ()
+             ) -> Sequence[typing.Any]:
         """Return a page of the versions of a function."""
+        conditions = filtering.list_conditions(_MODEL, filters)
         self._check_function(ctx, function_id)
         return self._db.read(lambda tx: crud.select_page(
             tx, ctx.visible_scope(), _MODEL,
-            [_MODEL.function_id == function_id], page))
+            [_MODEL.function_id == function_id, *conditions], page))
 
     def download(self, ctx: context.RequestContext, function_id: str,
                  number: int) -> typing.BinaryIO:

@@ -88,16 +88,15 @@ class Controller:
 
     @route('GET', LIST_PATH, policy='function_alias:get_all', result=Aliases,
            query=listing.OWNED)
-    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
-                project_id: str | None = None, **query: typing.Any
+    def get_all(self, req: pecan_patches.Request, **query: typing.Any
                 ) -> types.View:
-        page = listing.parse_page(req, SORTABLE, **query)
-        ctx, filters = listing.resolve_scope(
-            req, 'function_alias', all_projects, project_id)
+        ctx, filters, page = listing.parse_query(
+            req, 'function_alias', SORTABLE, query)
         rows = self._core.list(ctx, filters, page)
         return listing.create_list(req, 'function_aliases', rows, page)
 
-    @route('GET', ITEM_PATH, policy='function_alias:get', result=Alias)
+    @route('GET', ITEM_PATH, policy='function_alias:get', result=Alias,
+           query=types.FIELDS)
     def get(self, req: pecan_patches.Request, name: str) -> typing.Any:
         return self._core.get(req.ctx, name)
 

@@ -160,21 +160,16 @@ class Controller:
 
     @route('GET', LIST_PATH, policy='execution:get_all', result=Executions,
            query=dict(listing.OWNED, **FILTERS))
-    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
-                project_id: str | None = None, **query: typing.Any
+    def get_all(self, req: pecan_patches.Request, **query: typing.Any
                 ) -> types.View:
-        filters = [(name, text) for name in FILTERS
-                   for text in query.pop(name, ())]
-        page = listing.parse_page(req, SORTABLE, **query)
-        ctx, project_filters = listing.resolve_scope(
-            req, 'execution', all_projects, project_id)
-        rows = self._core.list(
-            ctx, [*filters, *project_filters.items()], page)
+        ctx, filters, page = listing.parse_query(
+            req, 'execution', SORTABLE, query)
+        rows = self._core.list(ctx, filters, page)
         return listing.create_list(
             req, 'executions', [create_view(row) for row in rows], page)
 
     @route('GET', ITEM_PATH, policy='execution:get', result=Execution,
-           waits=True)
+           query=types.FIELDS, waits=True)
     def get(self, req: pecan_patches.Request, id: str) -> typing.Any:
         return create_view(self._wait(req, self._core.get(req.ctx, id)))
 

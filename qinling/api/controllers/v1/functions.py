@@ -40,6 +40,7 @@ FORM_TYPES = {**FIELD_TYPES, fields.Kind.RESOURCE: types.Integer(),
               fields.Kind.ID: types.Uuid()}
 #: Media types of a resource with a package to download.
 DOWNLOADS = (body_module.JSON, 'application/zip')
+DOWNLOAD = {'download': types.parse_boolean, **types.FIELDS}
 
 
 class SecretReference(types.Type):
@@ -64,11 +65,13 @@ class Function(types.Resource):
     min_workers = int
 
 
-#: Names in the JSON object of a request; read-only ones are ignored, as all
-#: unknown names of a form are.
-READ_ONLY = {attribute.name for attribute in wtypes.list_attributes(Function)
-             } - {*fields.names(), 'code'}
-NAMES = {*READ_ONLY, *fields.names(), 'code'}
+#: Names in a request.  Read-only ones are ignored, since clients may send a
+#: read object back, and so are the names that old clients send.
+NAMES = {*fields.names(), 'code'}
+FORM_NAMES = {*NAMES, 'package'}
+READ_ONLY = {attribute.name for attribute
+             in wtypes.list_attributes(Function)} - NAMES
+IGNORED = {*READ_ONLY, 'source', 'swift'}
 
 
 class FunctionForm(types.Type):
@@ -155,10 +158,10 @@ class Controller:
         """Return the fields and the package of a form."""
         form, files = body_module.read_form(
             req, self._limits.max_package_size)
-        if body_module.is_json(req):
-            body_module.check_names(form, NAMES, READ_ONLY)
-        values = {name: form[name] for name in fields.names()
-                  if name in form}
+        names, ignored = ((NAMES, READ_ONLY) if body_module.is_json(req)
+                          else (FORM_NAMES, IGNORED))
+        body_module.check_names({*form, *files}, names | ignored, ignored)
+        values = {name: form[name] for name in fields.names() if name in form}
         for name in EXAMPLES:
             if name in form:
                 values[name] = _parse_object(name, form[name])
@@ -178,19 +181,16 @@ class Controller:
 
     @route('GET', LIST_PATH, policy='function:get_all', result=Functions,
            query=listing.OWNED)
-    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
-                project_id: str | None = None, **query: typing.Any
+    def get_all(self, req: pecan_patches.Request, **query: typing.Any
                 ) -> types.View:
-        page = listing.parse_page(req, SORTABLE, **query)
-        ctx, filters = listing.resolve_scope(
-            req, 'function', all_projects, project_id)
+        ctx, filters, page = listing.parse_query(
+            req, 'function', SORTABLE, query)
         views = create_views(
             self._environments, self._core.list(ctx, filters, page))
         return listing.create_list(req, 'functions', views, page)
 
     @route('GET', ITEM_PATH, policy='function:get', result=Function,
-           query={'download': types.parse_boolean}, any_id=True,
-           media_types=DOWNLOADS)
+           query=DOWNLOAD, any_id=True, media_types=DOWNLOADS)
     def get(self, req: pecan_patches.Request, id: str,
             download: bool = False) -> types.View | stream.Response:
         if download:

@@ -71,17 +71,16 @@ class Controller:
                                  req.idempotent)
 
     @route('GET', LIST_PATH, policy='job:get_all', result=Jobs,
-           query=listing.OWNED)
-    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
-                project_id: str | None = None, **query: typing.Any
+           query={**listing.OWNED, **listing.STATUS})
+    def get_all(self, req: pecan_patches.Request, **query: typing.Any
                 ) -> types.View:
-        page = listing.parse_page(req, SORTABLE, **query)
-        ctx, filters = listing.resolve_scope(
-            req, 'job', all_projects, project_id)
+        ctx, filters, page = listing.parse_query(
+            req, 'job', SORTABLE, query)
         rows = self._core.list(ctx, filters, page)
         return listing.create_list(req, 'jobs', rows, page)
 
-    @route('GET', ITEM_PATH, policy='job:get', result=Job)
+    @route('GET', ITEM_PATH, policy='job:get', result=Job,
+           query=types.FIELDS)
     def get(self, req: pecan_patches.Request, id: str) -> typing.Any:
         return self._core.get(req.ctx, id)
 

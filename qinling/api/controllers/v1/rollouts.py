@@ -71,7 +71,8 @@ class Controller:
         return _view(self._core.start(req.ctx, name, types.get_fields(body),
                                       etag.parse_if_match(req)))
 
-    @route('GET', PATH, policy='rollout:get', result=Rollout)
+    @route('GET', PATH, policy='rollout:get', result=Rollout,
+           query=types.FIELDS)
     def get(self, req: pecan_patches.Request, name: str) -> types.View:
         return _view(self._core.get(req.ctx, name))
 

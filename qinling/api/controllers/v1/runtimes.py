@@ -66,14 +66,16 @@ class Controller:
         return self._core.create(req.ctx, types.get_fields(body))
 
     @route('GET', LIST_PATH, policy='runtime:get_all', result=Runtimes,
-           query=listing.PAGE)
+           query={**listing.PAGE, **listing.STATUS})
     def get_all(self, req: pecan_patches.Request, **query: typing.Any
                 ) -> types.View:
+        filters = listing.pop_filters(query)
         page = listing.parse_page(req, SORTABLE, **query)
-        rows = self._core.list(req.ctx, page)
+        rows = self._core.list(req.ctx, page, filters)
         return listing.create_list(req, 'runtimes', rows, page)
 
-    @route('GET', ITEM_PATH, policy='runtime:get', result=Runtime)
+    @route('GET', ITEM_PATH, policy='runtime:get', result=Runtime,
+           query=types.FIELDS)
     def get(self, req: pecan_patches.Request, id: str) -> typing.Any:
         return self._core.get(req.ctx, id)
 

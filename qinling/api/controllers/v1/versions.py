@@ -102,9 +102,10 @@ class Controller:
     def get_all(self, req: pecan_patches.Request, id: str,
                 sort_key: str = 'version_number', **query: typing.Any
                 ) -> types.View:
+        filters = listing.pop_filters(query)
         page = listing.parse_page(req, SORTABLE, sort_key=sort_key, **query)
         views = functions.create_views(
-            self._environments, self._core.list(req.ctx, id, page))
+            self._environments, self._core.list(req.ctx, id, page, filters))
         return listing.create_list(req, 'function_versions', views, page)
 
     @route('GET', LIST_PATH + '/diff', policy='function_version:get',
@@ -116,7 +117,7 @@ class Controller:
             req.ctx, id, numbers.get('from'), numbers.get('to', 0))
 
     @route('GET', ITEM_PATH, policy='function_version:get', result=Version,
-           query={'download': types.parse_boolean},
+           query=functions.DOWNLOAD,
            media_types=functions.DOWNLOADS)
     def get(self, req: pecan_patches.Request, id: str, version: int,
             download: bool = False) -> types.View | stream.Response:

@@ -76,17 +76,16 @@ class Controller:
 
     @route('GET', LIST_PATH, policy='webhook:get_all', result=Webhooks,
            query=listing.OWNED)
-    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
-                project_id: str | None = None, **query: typing.Any
+    def get_all(self, req: pecan_patches.Request, **query: typing.Any
                 ) -> types.View:
-        page = listing.parse_page(req, SORTABLE, **query)
-        ctx, filters = listing.resolve_scope(
-            req, 'webhook', all_projects, project_id)
+        ctx, filters, page = listing.parse_query(
+            req, 'webhook', SORTABLE, query)
         views = [self._view(req, row)
                  for row in self._core.list(ctx, filters, page)]
         return listing.create_list(req, 'webhooks', views, page)
 
-    @route('GET', ITEM_PATH, policy='webhook:get', result=Webhook)
+    @route('GET', ITEM_PATH, policy='webhook:get', result=Webhook,
+           query=types.FIELDS)
     def get(self, req: pecan_patches.Request, id: str) -> types.View:
         return self._view(req, self._core.get(req.ctx, id))
 
