@@ -9,11 +9,25 @@ which a retry may succeed, and :class:`PermanentError`.
 import typing
 
 
+def _to_snake_case(name: str) -> str:
+    return ''.join(f'_{letter.lower()}' if letter.isupper() else letter
+                   for letter in name).lstrip('_')
+
+
 class QinlingError(Exception):
-    """Base of all errors; ``http_code`` is the status of the answer."""
+    """Base of all errors; ``http_code`` is the status of the answer.
+
+    ``code`` is the stable name of the class for programs.  The keyword
+    ``attributes`` has the names of the wrong attributes of a body.
+    """
 
     http_code = 500
+    code: typing.ClassVar[str] = 'internal_server_error'
     msg_fmt = 'An internal error happened; see the log of the service.'
+
+    def __init_subclass__(cls, **kwargs: typing.Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.code = _to_snake_case(cls.__name__)
 
     def __init__(self, message: str | None = None,
                  **fields: typing.Any) -> None:
@@ -66,6 +80,12 @@ class PreconditionFailed(QinlingError):
 class TooLarge(QinlingError):
     http_code = 413
     msg_fmt = 'The request is too large: {reason}'
+
+
+class UnsupportedMediaType(QinlingError):
+    http_code = 415
+    msg_fmt = ('Content-Type {media_type} is not supported here; send '
+               '{supported}.')
 
 
 class Unprocessable(QinlingError):

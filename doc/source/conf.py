@@ -13,6 +13,7 @@ extensions = [
     'cliff.sphinxext',
     'inline_graphviz',
     'layers',
+    'openapi_file',
     'oslo_config.sphinxext',
     'oslo_policy.sphinxext',
     'sphinx_design',

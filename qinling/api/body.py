@@ -98,7 +98,7 @@ def read_json(req: pecan_patches.Request) -> bytes:
     """Return the bytes of a JSON body.
 
     :raises TooLarge: the body exceeds ``[api] max_body_size``.
-    :raises Invalid: the Content-Type is not JSON.
+    :raises UnsupportedMediaType: the Content-Type is not JSON.
     """
     body = _body(req)
     data = _read_all(_BoundedStream(body, req.limits.max_body_size))
@@ -107,12 +107,10 @@ def read_json(req: pecan_patches.Request) -> bytes:
     return data
 
 
-def _unsupported(media_type: str, supported: str) -> exception.Invalid:
-    error = exception.Invalid(
-        f'Content-Type {media_type or "(none)"} is not supported here; send '
-        f'{supported}.')
-    error.http_code = 415
-    return error
+def _unsupported(media_type: str, supported: str
+                 ) -> exception.UnsupportedMediaType:
+    return exception.UnsupportedMediaType(
+        media_type=media_type or '(none)', supported=supported)
 
 
 def content_type(req: pecan_patches.Request) -> str:
@@ -193,7 +191,7 @@ def check_names(values: Iterable[str], names: Set[str],
     raise exception.Invalid(
         f'Unknown attribute for argument body: {", ".join(first)}{rest}.'
         f'{suggestions.suggest(allowed, *first)} Allowed: '
-        f'{", ".join(allowed)}.')
+        f'{", ".join(allowed)}.', attributes=first)
 
 
 def is_json(req: pecan_patches.Request) -> bool:

@@ -11,8 +11,16 @@ import functools
 import typing
 
 import wsme
+from wsme.rest import json as wsme_json
 from wsme import types as wtypes
 
+from qinling import exception
+from qinling import printable
+
+#: Type -> noun of a valid value.
+_NOUNS: Mapping[typing.Any, str] = {
+    int: 'a whole number', float: 'a number',
+    bool: 'a boolean; use true or false'}
 _Convert = Callable[[typing.Any], typing.Any]
 
 
@@ -66,6 +74,27 @@ class Decoder:
 def create_decoder(datatype: typing.Any) -> Decoder:
     """Return the decoder of a WSME type."""
     return Decoder(datatype)
+
+
+def describe_error(values: Mapping[str, typing.Any], datatype: typing.Any,
+                   error: Exception) -> exception.Invalid:
+    """Return an error that names the attribute with the wrong value.
+
+    :param values: fields of a body, of which WSME could not read one.
+    """
+    for attribute in wtypes.list_attributes(datatype):
+        if attribute.name not in values:
+            continue
+        try:
+            wsme_json.fromjson(attribute.datatype, values[attribute.name])
+        except (ValueError, TypeError, AttributeError, exception.Invalid
+                ) as e:
+            noun = _NOUNS.get(attribute.datatype)
+            value = printable.shorten(repr(values[attribute.name]), 100)
+            return exception.Invalid(
+                f'{attribute.name}: {value} is not {noun}.' if noun
+                else f'{attribute.name}: {e}', attributes=(attribute.name,))
+    return exception.Invalid(f'Invalid input: {error}')
 
 
 def _converter(datatype: typing.Any) -> _Convert | None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ETags: the revision of a resource, in quotes."""
+"""ETags: the revision of a resource, or a digest of the answer, in quotes."""
 
+import hashlib
 import re
 import typing
 
@@ -16,6 +17,14 @@ def format_etag(row: typing.Any) -> str | None:
     return None if revision is None else f'"{revision}"'
 
 
+def create_etag(content: bytes) -> str:
+    """Return the ETag of an answer, for resources without revisions.
+
+    The tag is weak: ``If-Match`` needs a revision.
+    """
+    return f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
 def is_unchanged(req: pecan_patches.Request, tag: str) -> bool:
     """Return whether ``If-None-Match`` names the tag of a resource."""
     header = req.environ.get('HTTP_IF_NONE_MATCH')
@@ -23,7 +32,7 @@ def is_unchanged(req: pecan_patches.Request, tag: str) -> bool:
         return False
     tags = [candidate.strip().removeprefix('W/')
             for candidate in header.split(',')]
-    return '*' in tags or tag in tags
+    return '*' in tags or tag.removeprefix('W/') in tags
 
 
 def parse_if_match(req: pecan_patches.Request) -> frozenset[int] | None:

@@ -3,6 +3,7 @@
 
 import errno
 import typing
+from wsgiref import types as wsgi_types
 
 from oslo_config import cfg
 from oslo_db import exception as db_exc
@@ -13,6 +14,7 @@ import webob.exc
 import wsme
 
 from qinling.api import identity
+from qinling.api import problems
 from qinling import context
 from qinling import exception
 from qinling.web import response as web_response
@@ -22,6 +24,7 @@ if typing.TYPE_CHECKING:
 
 LOG = log.getLogger(__name__)
 
+HTML = 'text/html'
 #: Seconds of ``Retry-After`` when the service is unavailable.
 RETRY_AFTER_SECONDS = 1
 #: Errors of a full disk, or of a disk quota that is used up.
@@ -76,7 +79,7 @@ class ContextHook(hooks.PecanHook):  # type: ignore[misc]
         if rule is None or not request.ctx.can(rule):
             raise exception.PolicyForbidden(rule=rule)
         if route is not None and not route.raw and environ.get(
-                'HTTP_ACCEPT', '').strip() == 'text/html':
+                'HTTP_ACCEPT', '').strip() == HTML != route.media_types[0]:
             raise webob.exc.HTTPNotAcceptable(
                 'Only application/json is served here.')
 
@@ -84,21 +87,29 @@ class ContextHook(hooks.PecanHook):  # type: ignore[misc]
 class ErrorHook(hooks.PecanHook):  # type: ignore[misc]
     """Translation of every error into JSON."""
 
-    def on_error(self, _state: typing.Any, error: Exception
+    def on_error(self, state: typing.Any, error: Exception
                  ) -> webob.Response:
         """Return the answer for an error."""
-        return create_response(error)
+        return create_response(error, state.request.environ)
 
 
-def create_response(error: Exception) -> webob.Response:
-    """Return the answer for an error: JSON with ``faultstring``.
+def create_response(error: Exception, environ: wsgi_types.WSGIEnvironment
+                    ) -> webob.Response:
+    """Return the answer for an error.
 
-    Unexpected errors, which may contain internals, get a fixed sentence.
+    The answer is JSON with ``faultstring``, or a problem of RFC 9457 if the
+    request accepts problems.  Unexpected errors, which may contain internals,
+    get a fixed sentence.
     """
     code, sentence = _describe(error)
-    response = webob.Response(
-        status=code, content_type='application/json', charset='utf-8',
-        body=web_response.encode_fault(code, sentence))
+    if problems.is_accepted(environ):
+        media_type = problems.MEDIA_TYPE
+        content = problems.encode(error, code, sentence, environ)
+    else:
+        media_type = 'application/json'
+        content = web_response.encode_fault(code, sentence)
+    response = webob.Response(status=code, content_type=media_type,
+                              charset='utf-8', body=content)
     fields = getattr(error, 'fields', {})
     retry_after = (RETRY_AFTER_SECONDS if code == 503
                    else fields.get('retry_after'))

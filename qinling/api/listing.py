@@ -15,10 +15,15 @@ from qinling import context
 from qinling.db import crud
 from qinling import exception
 
-#: Converters of the query keys of a list.
+#: Converters of the query keys of a list.  Times are filters of the form
+#: ``[operator:]value``.
 PAGE: Mapping[str, Callable[[str], typing.Any]] = {
     'limit': types.parse_integer, 'marker': types.parse_uuid,
-    'sort_key': str, 'sort_dir': str}
+    'sort_key': str, 'sort_dir': str, **types.FIELDS,
+    'created_at': types.Several(str), 'updated_at': types.Several(str)}
+#: Converter of a filter by the status.
+STATUS: Mapping[str, Callable[[str], typing.Any]] = {
+    'status': types.Several(str)}
 #: Converters of the query keys of a list of resources that projects own.
 OWNED: Mapping[str, Callable[[str], typing.Any]] = dict(
     PAGE, all_projects=types.parse_boolean, project_id=str)
@@ -28,6 +33,34 @@ class Collection(types.Type):
     """List; ``next`` is set only when more rows follow."""
 
     next = types.Text
+    _has_etag = False
+
+
+#: Pairs of an attribute and a text, see :mod:`qinling.db.filtering`.
+Filters = list[tuple[str, str]]
+
+
+def parse_query(req: pecan_patches.Request, noun: str,
+                sortable: Sequence[str], query: dict[str, typing.Any]
+                ) -> tuple[context.RequestContext, Filters, crud.Page]:
+    """Return context, filters and page of a list of owned resources.
+
+    :param noun: start of the names of the policies.
+    :param query: values of the query keys.
+    :raises Invalid, PolicyForbidden: see the functions below.
+    """
+    scope = {name: query.pop(name) for name in ('all_projects', 'project_id')
+             if name in query}
+    filters = pop_filters(query)
+    page = parse_page(req, sortable, **query)
+    ctx, project = resolve_scope(req, noun, **scope)
+    return ctx, [*filters, *project.items()], page
+
+
+def pop_filters(query: dict[str, typing.Any]) -> Filters:
+    """Remove and return the filters of a query: all repeatable keys."""
+    return [(name, text) for name in list(query)
+            if isinstance(query[name], list) for text in query.pop(name)]
 
 
 def parse_page(req: pecan_patches.Request, sortable: Sequence[str],

@@ -94,6 +94,10 @@ class Request(webob.Request):  # type: ignore[misc]
 
     #: See :mod:`qinling.api.idempotency`.
     idempotent: 'idempotency.IdempotentRequest | None' = None
+    #: Attributes of the answer, see :mod:`qinling.api.selection`.
+    fields: frozenset[str] | None = None
+    #: Value of ``Preference-Applied``.
+    preference: str | None = None
 
     def __init__(self, environ: dict[str, typing.Any]) -> None:
         keep_body(environ)

@@ -82,7 +82,7 @@ class RequestMiddleware:
         try:
             return self._app(environ, start)
         except Exception as e:
-            answer: Iterable[bytes] = hooks.create_response(e)(
+            answer: Iterable[bytes] = hooks.create_response(e, environ)(
                 environ, start)
             return answer
 

@@ -17,6 +17,7 @@ from qinling.api.controllers.v1 import explanations
 from qinling.api.controllers.v1 import failures
 from qinling.api.controllers.v1 import functions
 from qinling.api.controllers.v1 import jobs
+from qinling.api.controllers.v1 import openapi
 from qinling.api.controllers.v1 import operations
 from qinling.api.controllers.v1 import quotas
 from qinling.api.controllers.v1 import replays
@@ -96,8 +97,9 @@ class Root:
 
     def __init__(self, services: services_module.Services) -> None:
         self._handlers: dict[_Pattern, dict[str, _Handler]] = {}
-        for noun in (Documents, *NOUNS):
-            controller = noun(services)
+        for controller in (
+                *(noun(services) for noun in (Documents, *NOUNS)),
+                openapi.Controller(list_declared(), services.conf)):
             for handler in _list_handlers(controller):
                 self._handlers.setdefault(handler.pattern, {}).update(
                     dict.fromkeys(handler.route.methods, handler))
@@ -155,11 +157,19 @@ class Root:
         return None
 
 
+def list_declared() -> list[_Handler]:
+    """Return the handlers of all routes, without controllers."""
+    return [handler for noun in (Documents, openapi.Controller, *NOUNS)
+            for handler in _list_handlers(noun)]
+
+
 def _count_variables(item: tuple[_Pattern, object]) -> int:
     return item[0].count(None)
 
 
 def _list_handlers(controller: object) -> Iterator[_Handler]:
-    for name in dir(type(controller)):
-        if hasattr(getattr(type(controller), name), 'pattern'):
+    """Yield the handlers of a controller, or of its class."""
+    kind = controller if isinstance(controller, type) else type(controller)
+    for name in dir(kind):
+        if hasattr(getattr(kind, name), 'pattern'):
             yield getattr(controller, name)

@@ -30,6 +30,8 @@ from qinling.api import decoding
 from qinling.api import etag
 from qinling.api import idempotency
 from qinling.api import pecan_patches
+from qinling.api import preferences
+from qinling.api import selection
 from qinling.api import types
 from qinling import exception
 from qinling import printable
@@ -62,6 +64,14 @@ class route:
         accepted types are ignored.
     :param idempotent: a request with a JSON body may have an
         ``Idempotency-Key``; the method passes ``req.idempotent`` to the core.
+    :param form: WSME type of a form, for the description of the API; the
+        method reads the form.
+    :param if_match: the method honours ``If-Match``.
+    :param waits: the method honours ``Prefer: wait=SECONDS``, and sets
+        ``req.preference`` after a wait.
+    :param sets_etag: the method returns an answer with an ETag.
+    :param media_types: media types of the answer.
+    :param dry_run: WSME type of an answer with 200 that changes nothing.
     """
 
     method: str
@@ -79,15 +89,34 @@ class route:
     public: bool = False
     raw: bool = False
     idempotent: bool = False
+    form: typing.Any = None
+    if_match: bool = False
+    waits: bool = False
+    sets_etag: bool = False
+    media_types: Sequence[str] = (body_module.JSON,)
+    dry_run: typing.Any = None
 
     @property
     def methods(self) -> tuple[str, ...]:
         """Return all HTTP methods of the route."""
         return (self.method, *self.other_methods)
 
+    @property
+    def has_etag(self) -> bool:
+        """Return whether answers have an ETag, and may be 304."""
+        return self.method == 'GET' and (
+            self.sets_etag if self.result is None
+            else bool(self.result._has_etag))
+
+    @property
+    def variables(self) -> list[str]:
+        """Return the names of the variables of the path."""
+        return [word[1:-1] for word in self.path.split('/')
+                if word[:1] == '{']
+
     def __call__(self, function: Callable[..., typing.Any]) -> typing.Any:
         words = self.path.strip('/').split('/')
-        names = [word[1:-1] for word in words if word[:1] == '{']
+        names = self.variables
         declaration = self
 
         # Pecan recognises a method by the name ``self``.
@@ -98,6 +127,8 @@ class route:
             answer = function(self, req, *arguments, **keywords)
             if declaration.idempotent:
                 idempotency.mark(resp, req.idempotent)
+            if declaration.waits and req.preference is not None:
+                resp.headers[preferences.APPLIED] = req.preference
             if declaration.method == 'POST':
                 req.environ['qinling.subject'] = getattr(
                     answer, 'id', None) or req.environ.get('qinling.subject')
@@ -119,6 +150,8 @@ class route:
         arguments = [_convert(name, value, self.any_id)
                      for name, value in zip(names, values)]
         keywords = {} if self.raw else _parse_query(req, self.query)
+        if 'fields' in keywords:
+            req.fields = selection.parse(self.result, keywords.pop('fields'))
         if self.body is not None:
             data = body_module.read_json(req)
             if self.idempotent:
@@ -136,12 +169,26 @@ class route:
         if self.result is None:
             return b''
         tag = etag.format_etag(answer)
-        if tag is not None:
+        if self.method == 'GET' and self.result._has_etag:
+            content = self._encode(answer, req)
+            tag = tag or etag.create_etag(content)
             resp.headers['ETag'] = tag
-            if self.method == 'GET' and etag.is_unchanged(req, tag):
+            if etag.is_unchanged(req, tag):
                 resp.status_int = 304
                 return b''
+            return content
+        if tag is not None:
+            resp.headers['ETag'] = tag
+        if self.method == 'GET':
+            return self._encode(answer, req)
         return pecan_patches.encode(self.result, answer)
+
+    def _encode(self, answer: typing.Any, req: pecan_patches.Request
+                ) -> bytes:
+        """Return the JSON of an answer to ``GET``."""
+        if req.fields is None:
+            return pecan_patches.encode(self.result, answer)
+        return selection.encode(self.result, answer, req.fields)
 
 
 def _convert(name: str, value: str, any_id: bool) -> typing.Any:
@@ -227,5 +274,5 @@ def parse_values(values: Mapping[str, typing.Any], datatype: typing.Any
     except wsme.exc.UnknownAttribute as e:
         e.add_fieldname('body')
         raise
-    except (ValueError, TypeError, AttributeError) as e:
-        raise exception.Invalid(f'Invalid input: {e}')
+    except (ValueError, TypeError, AttributeError, exception.Invalid) as e:
+        raise decoding.describe_error(values, datatype, e)

@@ -29,6 +29,7 @@ class _Request:
 
     ctx: typing.Any
     idempotent: 'idempotency.IdempotentRequest | None' = None
+    preference: str | None = None
 
     def __init__(self, environ: wsgi_types.WSGIEnvironment) -> None:
         self.environ = environ
@@ -79,7 +80,7 @@ class ShortPath:
             self._hook.authorize(request, handler)
             body: bytes = handler(request, response)
         except Exception as e:
-            answer: Iterable[bytes] = hooks.create_response(e)(
+            answer: Iterable[bytes] = hooks.create_response(e, environ)(
                 environ, start_response)
             return answer
         start_response(_STATUS_LINES[response.status_int], [

@@ -2,6 +2,7 @@
 """WSME types of attributes, and base classes of the types of all nouns."""
 
 from collections.abc import Callable
+from collections.abc import Mapping
 import dataclasses
 import datetime
 import inspect
@@ -27,6 +28,8 @@ _CANONICAL_UUID = re.compile(
     '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
 #: Integers have to fit a signed column of 32 bits.
 MAX_INTEGER = 2 ** 31
+#: JSON schema of a type, for the description of the API.
+Schema = Mapping[str, typing.Any]
 
 
 class AnyJson(wtypes.UserType):  # type: ignore[misc]
@@ -34,6 +37,7 @@ class AnyJson(wtypes.UserType):  # type: ignore[misc]
 
     basetype = object
     name = 'json'
+    schema: Schema = {}
 
 
 class Uuid(wtypes.UserType):  # type: ignore[misc]
@@ -41,6 +45,7 @@ class Uuid(wtypes.UserType):  # type: ignore[misc]
 
     basetype = str
     name = 'uuid'
+    schema: Schema = {'type': 'string', 'format': 'uuid'}
 
     @staticmethod
     def validate(value: typing.Any) -> str:
@@ -58,6 +63,8 @@ class Integer(wtypes.UserType):  # type: ignore[misc]
 
     basetype = object
     name = 'integer'
+    schema: Schema = {'type': 'integer', 'minimum': 1 - MAX_INTEGER,
+                      'maximum': MAX_INTEGER - 1}
 
     @staticmethod
     def validate(value: typing.Any) -> int:
@@ -72,6 +79,8 @@ class Version(wtypes.UserType):  # type: ignore[misc]
 
     basetype = object
     name = 'version'
+    schema: Schema = {'type': 'integer', 'minimum': 0,
+                      'maximum': MAX_INTEGER - 1}
 
     @staticmethod
     def validate(value: typing.Any) -> int:
@@ -89,6 +98,7 @@ class DateTime(wtypes.UserType):  # type: ignore[misc]
 
     basetype = object
     name = 'time'
+    schema: Schema = {'type': 'string', 'format': 'date-time'}
 
     @staticmethod
     def validate(value: typing.Any) -> str | datetime.datetime:
@@ -98,6 +108,14 @@ class DateTime(wtypes.UserType):  # type: ignore[misc]
         return value
 
     frombasetype = validate
+
+
+class File(wtypes.UserType):  # type: ignore[misc]
+    """File of a form."""
+
+    basetype = object
+    name = 'file'
+    schema: Schema = {'type': 'string', 'format': 'binary'}
 
 
 def parse_uuid(value: typing.Any) -> str:
@@ -178,6 +196,10 @@ class Several:
         return self.convert(text)
 
 
+#: Converter of the query key that selects attributes of the answer.
+FIELDS: Mapping[str, Callable[[str], typing.Any]] = {'fields': str}
+
+
 class Type(wtypes.Base):  # type: ignore[misc]
     """WSME type with attributes in the order of declaration.
 
@@ -186,6 +208,8 @@ class Type(wtypes.Base):  # type: ignore[misc]
     """
 
     _wsme_attr_order: tuple[str, ...] = ()
+    #: Whether answers with the type have an ETag.
+    _has_etag = True
 
     def __init_subclass__(cls, **kwargs: typing.Any) -> None:
         super().__init_subclass__(**kwargs)

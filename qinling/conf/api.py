@@ -36,6 +36,13 @@ OPTS = [
         help='Maximum number of items in one answer to a list request. 0 '
              'means no limit: a request without "limit" gets all items, as '
              'clients that do not follow "next" links expect.'),
+    cfg.IntOpt(
+        'max_wait', default=60, min=0, mutable=True,
+        help='Maximum number of seconds that a request waits for the end of '
+             'an asynchronous execution ("Prefer: wait=SECONDS"); 0 answers '
+             'such requests immediately. A wait occupies a thread under the '
+             'same limits as a synchronous execution; without a free thread, '
+             'the answer is immediate.'),
     cfg.StrOpt(
         'auth_strategy', default='noauth', choices=[
             ('noauth', 'no identity; every resource belongs to the project '

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations that all nouns with a table of their own share."""
 
-from collections.abc import Mapping
 from collections.abc import Sequence
 import typing
 
@@ -29,14 +28,13 @@ class Collection:
         """
         return self._db.read(lambda tx: self._find(tx, ctx, id))
 
-    def list(self, ctx: context.RequestContext, filters: Mapping[str, str],
+    def list(self, ctx: context.RequestContext, filters: filtering.Texts,
              page: crud.Page) -> Sequence[typing.Any]:
         """Return a page of rows.
 
-        :param filters: see :func:`qinling.db.filtering.filter_condition`.
+        :param filters: see :func:`qinling.db.filtering.parse`.
         """
-        conditions = [filtering.filter_condition(self.model, name, text)
-                      for name, text in filters.items()]
+        conditions = filtering.list_conditions(self.model, filters)
         return self._db.read(lambda tx: crud.select_page(
             tx, ctx, self.model, conditions, page))
 

@@ -13,6 +13,7 @@ from qinling.core.execution import dispatch
 from qinling.core.execution import executions
 from qinling.core.execution import failures
 from qinling.core.execution import statistics
+from qinling.core.execution import waits
 from qinling.core import explain
 from qinling.core.function import aliases
 from qinling.core.function import builds
@@ -63,6 +64,7 @@ class Services:
     failures: failures.Failures
     operations: operations.Operations
     replays: replays.Replays
+    waits: waits.Waits
     triggers: trigger.Triggers
     reruns: reruns.Reruns
     batches: batches.Batches
@@ -131,7 +133,6 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
     existing = executions.Executions(conf, db, engine)
     dispatcher = dispatch.Dispatch(conf, db, engine, limits)
     triggers = trigger.Triggers(conf, db, engine, dispatcher, existing)
-    cipher = secrets.Secrets(conf)
     functions_core = functions.Functions(conf, db, engine, backends, limits)
     versions_core = versions.Versions(conf, db, engine, backends, limits)
     aliases_core = aliases.Aliases(db)
@@ -140,23 +141,24 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
     tasks = operations.Operations(conf, db)
     return Services(
         conf=conf,
-        runtimes=runtimes.Runtimes(db, engine),
-        functions=functions_core,
+        runtimes=runtimes.Runtimes(db, engine), functions=functions_core,
         workers=scaling.WorkerScaling(db, engine, backends.sources),
         versions=versions_core,
         differences=differences,
         aliases=aliases_core,
         rollouts=rollouts.Rollouts(db, aliases_core),
         executions=existing,
-        failures=failures.Failures(db),
-        operations=tasks, replays=replays.Replays(db, aliases_core, tasks),
+        failures=failures.Failures(db), operations=tasks,
+        replays=replays.Replays(db, aliases_core, tasks),
+        waits=waits.Waits(conf, dispatcher.admission, existing),
         triggers=triggers,
         reruns=reruns.Reruns(existing, triggers),
         batches=batches.Batches(db, triggers, dispatcher, existing),
         jobs=jobs.Jobs(db, limits),
         fires=fires.Fires(conf, db, engine),
-        webhooks=webhooks.Webhooks(db, cipher, limits),
-        deliveries=deliveries.Deliveries(conf, db, triggers, cipher),
+        webhooks=webhooks.Webhooks(db, secrets.Secrets(conf), limits),
+        deliveries=deliveries.Deliveries(
+            conf, db, triggers, secrets.Secrets(conf)),
         quotas=limits,
         environments=backends.environments,
         builds=builds.Builds(db, engine),

@@ -34,13 +34,14 @@ def resource(conf: cfg.ConfigOpts, field: str, value: typing.Any) -> int:
         number = strict_json.parse_integer(value)
     except (TypeError, ValueError):
         raise exception.Invalid(
-            f'Invalid {name} resource specified. An integer is required.')
+            f'Invalid {name} resource specified. An integer is required.',
+            attributes=(field,))
     minimum = conf.resource_limits[f'min_{name}']
     maximum = conf.resource_limits[f'max_{name}']
     if not minimum <= number <= maximum:
         raise exception.Invalid(
             f'{name} resource limitation not within the allowable range: '
-            f'{minimum} ~ {maximum}({unit}).')
+            f'{minimum} ~ {maximum}({unit}).', attributes=(field,))
     return number
 
 
@@ -76,11 +77,13 @@ def text(field: str, value: typing.Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise exception.Invalid(f'{field} must be text.')
+        raise exception.Invalid(f'{field} must be text.',
+                                attributes=(field,))
     if len(value) > TEXTS[field]:
         raise exception.Invalid(
             f'{field} is too long: it has {len(value)} characters, at most '
-            f'{TEXTS[field]} are allowed.')
+            f'{TEXTS[field]} are allowed.', attributes=(field,))
     if '\0' in value:
-        raise exception.Invalid(f'{field} must not contain a NUL character.')
+        raise exception.Invalid(f'{field} must not contain a NUL character.',
+                                attributes=(field,))
     return value

@@ -104,7 +104,8 @@ def select_page(tx: sa.Connection, ctx: context.RequestContext, model: Model,
                 without: Sequence[str] = ()) -> Sequence[Row]:
     """Return a page of the rows visible to the caller, in a stable order.
 
-    :param filters: conditions, for instance of :func:`filter_condition`.
+    :param filters: conditions, for instance of
+        :func:`.filtering.list_conditions`.
     :param without: names of columns to read as ``None``.
     :raises Invalid: the caller sees no row with the id of the marker.
     """

@@ -2,6 +2,7 @@
 """Filters of lists: conditions from texts of the API."""
 
 from collections.abc import Callable
+from collections.abc import Iterable
 import dataclasses
 import datetime
 import math
@@ -11,6 +12,8 @@ from qinling import exception
 from qinling import printable
 from qinling import strict_json
 
+#: Pairs of a column and a text of the API.
+Texts = Iterable[tuple[str, str]]
 OPERATORS = ('eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'has', 'in', 'nin')
 TRUE_WORDS = ('1', 't', 'true', 'y', 'yes', 'on')
 FALSE_WORDS = ('0', 'f', 'false', 'n', 'no', 'off')
@@ -69,9 +72,10 @@ def parse(model: typing.Any, name: str, text: str) -> Filter:
         _convert(name, kind, item) for item in texts))
 
 
-def filter_condition(model: typing.Any, name: str, text: str) -> typing.Any:
-    """Return the condition of a filter of the API; see :func:`parse`."""
-    return parse(model, name, text).condition(model)
+def list_conditions(model: typing.Any, filters: Texts) -> list[typing.Any]:
+    """Return the conditions of filters of the API; see :func:`parse`."""
+    return [parse(model, name, text).condition(model)
+            for name, text in filters]
 
 
 def _convert(name: str, kind: type, text: str) -> typing.Any:

@@ -20,16 +20,21 @@ _EMPTY = ('204', '304')
 
 
 def encode_fault(code: int, sentence: str) -> bytes:
-    """Return the JSON body of an error answer.
+    """Return the JSON body of an error answer."""
+    return json.dumps({
+        'faultcode': 'Client' if code < 500 else 'Server',
+        'faultstring': clean_sentence(code, sentence),
+        'debuginfo': None}).encode()
 
-    The sentence may contain text from outside: shorten and escape it.
+
+def clean_sentence(code: int, sentence: str) -> str:
+    """Return the sentence of an error, shortened and escaped.
+
+    The sentence may contain text from outside.
     """
     limit = MAX_LENGTH_NOT_FOUND if code == 404 else MAX_LENGTH
     sentence = printable.shorten(sentence, limit)
-    sentence = printable.shorten(printable.escape(sentence), limit)
-    return json.dumps({
-        'faultcode': 'Client' if code < 500 else 'Server',
-        'faultstring': sentence, 'debuginfo': None}).encode()
+    return printable.shorten(printable.escape(sentence), limit)
 
 
 class _Clock:

@@ -53,7 +53,7 @@ class Client:
                  sender: http.Sender | None = None) -> None:
         self._sender = sender or _create_sender(
             endpoint, session, region_name, interface)
-        transport = http.Transport(self._sender)
+        self._transport = transport = http.Transport(self._sender)
         self.runtimes = runtimes.Runtimes(transport)
         self.functions = functions.Functions(transport)
         self.versions = versions.Versions(transport)
@@ -67,6 +67,12 @@ class Client:
         self.quotas = quotas.Quotas(transport)
         self.budgets = budgets.Budgets(transport)
         self.stats = stats.Stats(transport)
+
+    def openapi(self) -> dict[str, typing.Any]:
+        """Return the description of the API in OpenAPI 3.1."""
+        document: dict[str, typing.Any] = http.read_json(
+            self._transport.request('GET', '/v1/openapi.json'))
+        return document
 
     def explain(self, action: Callable[[Client], object]
                 ) -> dict[str, typing.Any]:

@@ -146,7 +146,10 @@ class Collection:
         """Return the resource in the answer to a request."""
         response = self._send(method, *parts, **options)
         resource = Resource(http.read_json(response))
-        resource.etag = response.headers.get('ETag')
+        etag = response.headers.get('ETag')
+        # A weak tag identifies an answer, and no state for If-Match.
+        if etag and not etag.startswith('W/'):
+            resource.etag = etag
         return resource
 
 

@@ -10,6 +10,7 @@ import time
 from oslo_config import cfg
 
 from qinling.core.execution import concurrency
+from qinling.core.execution import records
 from qinling.core import targets
 from qinling.db import models
 from qinling.db import queries
@@ -52,7 +53,8 @@ class Admission:
         self._pending: collections.Counter[_Key] = collections.Counter()
         self._read_at = self._next_read = 0.0
 
-    def thread(self, target: targets.Target) -> concurrency.Slot:
+    def thread(self, target: targets.Target | records.ExecutionRow
+               ) -> concurrency.Slot:
         """Return a context manager that occupies a thread of this process.
 
         Entering raises ``TooManyExecutions`` when function or project would

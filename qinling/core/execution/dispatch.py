@@ -43,7 +43,7 @@ class Dispatch:
         self._db = db
         self._engine = engine
         self._quotas = limits
-        self._admission = admission.Admission(conf, db)
+        self.admission = admission.Admission(conf, db)
 
     def accept(self, new: records.NewExecution,
                request: idempotency.IdempotentRequest | None = None
@@ -54,10 +54,10 @@ class Dispatch:
         :raises TooManyExecutions, QuotaExceeded, Unavailable: the execution
             was not accepted, and nothing has run.
         """
-        thread = (self._admission.thread(new.target) if new.row.sync
+        thread = (self.admission.thread(new.target) if new.row.sync
                   else contextlib.nullcontext())
         with thread:
-            with self._admission.admit(new.target, new.row.sync):
+            with self.admission.admit(new.target, new.row.sync):
                 self._insert(new, request)
             if new.row.sync:
                 return self._run(new, request)
@@ -96,7 +96,7 @@ class Dispatch:
             for place, new in enumerate(batch):
                 if isinstance(new, records.NewExecution):
                     try:
-                        stack.enter_context(self._admission.admit(
+                        stack.enter_context(self.admission.admit(
                             new.target, sync=False))
                     except exception.QinlingError as e:
                         batch[place] = e

@@ -132,9 +132,15 @@ def wait_until_ended(
     :param timeout: seconds allowed for the function.
     :returns: the row, still running after the timeout.
     """
-    end = time.monotonic() + timeout + (
+    return poll_until_ended(read, timeout + (
         conf.engine.import_timeout + conf.engine.queue_timeout
-        + 2 * conf.engine.lease)
+        + 2 * conf.engine.lease))
+
+
+def poll_until_ended(read: Callable[[], records.ExecutionRow | None],
+                     seconds: float) -> records.ExecutionRow | None:
+    """Poll an execution at most for a number of seconds."""
+    end = time.monotonic() + seconds
     pause, row = MIN_POLL_SECONDS, read()
     while row is not None and row.is_running and time.monotonic() < end:
         time.sleep(pause)

@@ -52,11 +52,10 @@ class Failures:
              page: crud.Page) -> Sequence[typing.Any]:
         """Return a page of groups.
 
-        :param filters: see :func:`qinling.db.filtering.filter_condition`.
+        :param filters: see :func:`qinling.db.filtering.list_conditions`.
         :param version: version in which an execution failed.
         """
-        conditions = [filtering.filter_condition(_MODEL, name, text)
-                      for name, text in filters]
+        conditions = filtering.list_conditions(_MODEL, filters)
         if version is not None:
             conditions.append(_MODEL.version_list.contains(f',{version},'))
         return self._db.read(lambda tx: crud.select_page(

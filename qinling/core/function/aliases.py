@@ -74,11 +74,10 @@ class Aliases:
             raise exception.FunctionAliasNotFound(name=name)
         return row
 
-    def list(self, ctx: context.RequestContext, filters: Mapping[str, str],
+    def list(self, ctx: context.RequestContext, filters: filtering.Texts,
              page: crud.Page) -> Sequence[typing.Any]:
         """Return a page of aliases."""
-        conditions = [filtering.filter_condition(_MODEL, name, text)
-                      for name, text in filters.items()]
+        conditions = filtering.list_conditions(_MODEL, filters)
         return self._db.read(lambda tx: crud.select_page(
             tx, ctx, _MODEL, conditions, page))
 

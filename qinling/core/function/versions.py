@@ -20,6 +20,7 @@ from qinling.core import preconditions
 from qinling.core import quotas as quotas_module
 from qinling.core import targets
 from qinling.db import crud
+from qinling.db import filtering
 from qinling.db import models
 from qinling.db import queries
 from qinling.db import session
@@ -161,14 +162,15 @@ class Versions:
         return row
 
     def list(self, ctx: context.RequestContext, function_id: str,
-             page: crud.Page, tags: Sequence[str] = ()
-             ) -> Sequence[typing.Any]:
+             page: crud.Page, filters: filtering.Texts = (),
+             tags: Sequence[str] = ()) -> Sequence[typing.Any]:
         """Return a page of the versions of a function.
 
         :param tags: filters of :func:`.tags.filter_condition`.
         """
+        conditions = filtering.list_conditions(_MODEL, filters)
         self._check_function(ctx, function_id)
-        conditions = [tags_module.filter_condition(text) for text in tags]
+        conditions += [tags_module.filter_condition(text) for text in tags]
         return self._db.read(lambda tx: crud.select_page(
             tx, ctx.visible_scope(), _MODEL,
             [_MODEL.function_id == function_id, *conditions], page))

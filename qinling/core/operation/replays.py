@@ -22,6 +22,7 @@ from qinling.core.operation import plans
 from qinling.core.trigger import base as trigger
 from qinling.core.trigger import reruns
 from qinling.db import crud
+from qinling.db import filtering
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
@@ -78,14 +79,16 @@ class Replays:
             'last', MAX_LAST if values.get('filter') else DEFAULT_LAST))
 
     def list_results(self, ctx: context.RequestContext, id: str,
-                     different: bool | None, page: crud.Page
+                     different: bool | None, page: crud.Page,
+                     filters: filtering.Texts = ()
                      ) -> Sequence[typing.Any]:
         """Return a page of the results of a replay.
 
         :param different: ``None`` for all results.
         """
         row = self._operations.get(ctx, id)
-        conditions = [_MODEL.operation_id == id]
+        conditions = [_MODEL.operation_id == id,
+                      *filtering.list_conditions(_MODEL, filters)]
         if different is not None:
             conditions.append(_MODEL.different.is_(different))
         return self._db.read(lambda tx: crud.select_page(

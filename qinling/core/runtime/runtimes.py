@@ -12,6 +12,7 @@ from qinling.core import engine_client
 from qinling.core import preconditions
 from qinling.core import validation
 from qinling.db import crud
+from qinling.db import filtering
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
@@ -88,11 +89,12 @@ class Runtimes:
             raise exception.RuntimeNotFound(id=id)
         return row
 
-    def list(self, ctx: context.RequestContext, page: crud.Page
-             ) -> Sequence[typing.Any]:
+    def list(self, ctx: context.RequestContext, page: crud.Page,
+             filters: filtering.Texts = ()) -> Sequence[typing.Any]:
         """Return a page of the runtimes of the caller and the public ones."""
+        conditions = filtering.list_conditions(_MODEL, filters)
         return self._db.read(
-            lambda tx: crud.select_page(tx, ctx, _MODEL, page=page))
+            lambda tx: crud.select_page(tx, ctx, _MODEL, conditions, page))
 
     def update(self, ctx: context.RequestContext, id: str, values: _Values,
                match: preconditions.Match = None) -> typing.Any:

@@ -72,7 +72,8 @@ class Pages(database.OnDatabase):
             self.assertEqual(rows[::-1], backwards)
 
     def test_pages_of_filtered_rows(self):
-        filters = [filtering.filter_condition(models.Function, 'name', 'eq:b')]
+        filters = filtering.list_conditions(
+            models.Function, [('name', 'eq:b')])
         whole = [row.id for row in self.page(filters=filters)]
         self.assertEqual(3, len(whole))
         self.assertEqual(whole, self.walk(2, filters=filters))
@@ -110,7 +111,7 @@ class Filters(database.OnDatabase):
     def filter_values(self, text, name='description', model=models.Execution):
         rows = self.db.read(lambda tx: crud.select_page(
             tx, fixtures.caller(), model,
-            [filtering.filter_condition(model, name, text)]))
+            filtering.list_conditions(model, [(name, text)])))
         return {getattr(row, name) for row in rows}
 
     def test_equal(self):

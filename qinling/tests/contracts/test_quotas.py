@@ -83,7 +83,7 @@ class Quotas:
         self.assertEqual(MANY - 2,
                          self.count_rejections(*[self.function] * MANY))
         self.assertEqual(2 * size, self.usage()['storage_bytes'])
-        row = self.services.functions.list(self.ctx, {}, crud.Page())[0]
+        row = self.services.functions.list(self.ctx, (), crud.Page())[0]
         archive = fixtures.archive({'main.py': 'def main():\n    pass\n'})
 
         def replace():

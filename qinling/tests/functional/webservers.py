@@ -18,24 +18,24 @@ CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME')
 PACKAGES = ('gunicorn', 'uwsgi')
 
 
-def install_packages():
-    """Return the directory of :data:`PACKAGES`, installed once for all runs.
+def install_packages(name='web-servers', packages=PACKAGES):
+    """Return the directory of packages, installed once for all runs.
 
     Without the packages the test is skipped.
     """
     version = '.'.join(map(str, sys.version_info[:2]))
-    directory = CACHE / f'web-servers-{version}'
+    directory = CACHE / f'{name}-{version}'
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / 'lock', 'a') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (directory / 'ready').exists():
             result = subprocess.run(
                 [sys.executable, '-m', 'pip', 'install', '--quiet',
-                 '--target', str(directory), *PACKAGES],
+                 '--target', str(directory), *packages],
                 capture_output=True, text=True)
             if result.returncode:
                 raise unittest.SkipTest(
-                    f'The web servers cannot be installed: {result.stderr}')
+                    f'{name} cannot be installed: {result.stderr}')
             (directory / 'ready').touch()
     return directory
 

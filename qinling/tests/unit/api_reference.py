@@ -53,6 +53,7 @@ PAGES = {path.name: path.read_text('utf-8')
          for path in sorted((TOP / 'doc/source/api').glob('*.rst'))}
 URL = 'http://localhost:7070'
 JSON = 'application/json'
+PROBLEM = 'application/problem+json'
 BLOCK = re.compile(r'\.\. (code-block:: http|setup:) ?(\w*)$')
 ID = re.compile(r'\{(\w+_id)\}')
 PACKAGE = re.compile(r'(\S+\.zip) \((\S+): *(.*)\)', re.DOTALL)
@@ -269,7 +270,7 @@ class SampleRunner:
         if package := re.fullmatch(r'\((\S+\.zip)\)', sample.body):
             yield from self._compare(
                 self._packages[package[1]], answer.body, 'the package')
-        elif sample.headers.get('Content-Type') == JSON:
+        elif sample.headers.get('Content-Type') in (JSON, PROBLEM):
             yield from self._compare(
                 _decode(sample.body), _decode(answer.body), 'the body')
         else:

@@ -66,6 +66,9 @@ class TestSamples(base.BaseTestCase):
     def test_root(self):
         self.run_page(PAGES['root.rst'])
 
+    def test_openapi(self):
+        self.run_page(PAGES['openapi.rst'])
+
     def test_budgets(self):
         self.run_page(PAGES['budgets.rst'], cost={'gb_second_price': 1})
 

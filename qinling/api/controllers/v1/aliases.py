@@ -88,27 +88,27 @@ class Controller:
 
     @route('GET', LIST_PATH, policy='function_alias:get_all', result=Aliases,
            query=listing.OWNED)
-    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
-                project_id: str | None = None, **query: typing.Any
+    def get_all(self, req: pecan_patches.Request, **query: typing.Any
                 ) -> types.View:
-        page = listing.parse_page(req, SORTABLE, **query)
-        ctx, filters = listing.resolve_scope(
-            req, 'function_alias', all_projects, project_id)
+        ctx, filters, page = listing.parse_query(
+            req, 'function_alias', SORTABLE, query)
         rows = self._core.list(ctx, filters, page)
         return listing.create_list(req, 'function_aliases', rows, page)
 
-    @route('GET', ITEM_PATH, policy='function_alias:get', result=Alias)
+    @route('GET', ITEM_PATH, policy='function_alias:get', result=Alias,
+           query=types.FIELDS)
     def get(self, req: pecan_patches.Request, name: str) -> typing.Any:
         return self._core.get(req.ctx, name)
 
     @route('PUT', ITEM_PATH, policy='function_alias:update', result=Alias,
-           body=Alias)
+           body=Alias, if_match=True)
     def update(self, req: pecan_patches.Request, name: str, body: Alias
                ) -> typing.Any:
         return self._core.update(req.ctx, name, types.get_fields(body),
                                  etag.parse_if_match(req))
 
-    @route('DELETE', ITEM_PATH, policy='function_alias:delete', status=204)
+    @route('DELETE', ITEM_PATH, policy='function_alias:delete', status=204,
+           if_match=True)
     def delete(self, req: pecan_patches.Request, name: str) -> None:
         self._core.delete(req.ctx, name, etag.parse_if_match(req))
 
@@ -121,7 +121,7 @@ class Controller:
             for change, previous in zip(changes, [*changes[1:], None])])
 
     @route('POST', ITEM_PATH + '/rollback', policy='function_alias:update',
-           result=Alias, body=Rollback, optional_body=True)
+           result=Alias, body=Rollback, optional_body=True, if_match=True)
     def rollback(self, req: pecan_patches.Request, name: str, body: Rollback
                  ) -> typing.Any:
         return self._core.rollback(

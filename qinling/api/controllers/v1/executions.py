@@ -11,6 +11,7 @@ import wsme
 
 from qinling.api import listing
 from qinling.api import pecan_patches
+from qinling.api import preferences
 from qinling.api.route import parse_values
 from qinling.api.route import route
 from qinling.api import stream
@@ -140,19 +141,21 @@ class Controller:
 
     def __init__(self, services: services_module.Services) -> None:
         self._core = services.executions
+        self._waits = services.waits
         self._triggers = services.triggers
         self._reruns = services.reruns
         self._batches = services.batches
 
     @route('POST', LIST_PATH, policy='execution:create', result=Execution,
-           status=201, body=ExecutionCreate, idempotent=True)
+           status=201, body=ExecutionCreate, idempotent=True, waits=True)
     def create(self, req: pecan_patches.Request, body: ExecutionCreate
                ) -> typing.Any:
         values = types.get_fields(body)
         if (text := req.environ.get(version_choice.HEADER)) is not None:
             values = version_choice.add_version(values, text)
-        return create_view(self._triggers.fire(
-            req.ctx, create_request(req.ctx, values), req.idempotent))
+        row = self._triggers.fire(
+            req.ctx, create_request(req.ctx, values), req.idempotent)
+        return create_view(row if row.sync else self._wait(req, row))
 
     @route('POST', LIST_PATH + '/batch', policy='execution:create_batch',
            result=Batch, status=201, body=BatchCreate, idempotent=True)
@@ -166,25 +169,32 @@ class Controller:
 
     @route('GET', LIST_PATH, policy='execution:get_all', result=Executions,
            query=dict(listing.OWNED, **FILTERS))
-    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
-                project_id: str | None = None, **query: typing.Any
+    def get_all(self, req: pecan_patches.Request, **query: typing.Any
                 ) -> types.View:
-        filters = [(name, text) for name in FILTERS
-                   for text in query.pop(name, ())]
-        page = listing.parse_page(req, SORTABLE, **query)
-        ctx, project_filters = listing.resolve_scope(
-            req, 'execution', all_projects, project_id)
-        rows = self._core.list(
-            ctx, [*filters, *project_filters.items()], page)
+        ctx, filters, page = listing.parse_query(
+            req, 'execution', SORTABLE, query)
+        rows = self._core.list(ctx, filters, page)
         return listing.create_list(
             req, 'executions', [create_view(row) for row in rows], page)
 
-    @route('GET', ITEM_PATH, policy='execution:get', result=Execution)
+    @route('GET', ITEM_PATH, policy='execution:get', result=Execution,
+           query=types.FIELDS, waits=True)
     def get(self, req: pecan_patches.Request, id: str) -> typing.Any:
-        return create_view(self._core.get(req.ctx, id))
+        return create_view(self._wait(req, self._core.get(req.ctx, id)))
+
+    def _wait(self, req: pecan_patches.Request, row: typing.Any
+              ) -> typing.Any:
+        """Return an execution after the wait that the client prefers."""
+        seconds = preferences.parse_wait(req.environ)
+        if not seconds or not row.is_running:
+            return row
+        row, waited = self._waits.wait(req.ctx, row, seconds)
+        if waited:
+            req.preference = f'wait={waited}'
+        return row
 
     @route('GET', ITEM_PATH + '/log', policy='execution:get_log',
-           any_id=True)
+           any_id=True, media_types=('text/plain',))
     def log(self, req: pecan_patches.Request, id: str) -> stream.Response:
         data = self._core.log(req.ctx, id).encode()
         return stream.Response([data], len(data), content_type='text/plain',
@@ -280,8 +290,7 @@ def _batch_item(result: batches.Result) -> types.View:
 def parse_rerun_version(value: typing.Any) -> str | int:
     """Return the version of a rerun: a number, or a word of core."""
     if value in (reruns.ORIGINAL, reruns.CURRENT):
-        word: str = value
-        return word
+        return str(value)
     return types.parse_version(value)
 
 

@@ -65,17 +65,12 @@ class Controller:
     @route('GET', LIST_PATH, policy='failure:get_all', result=Failures,
            query=dict(listing.OWNED, marker=str,
                       function_version=types.parse_version, **FILTERS))
-    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
-                project_id: str | None = None,
+    def get_all(self, req: pecan_patches.Request,
                 function_version: int | None = None, **query: typing.Any
                 ) -> types.View:
-        filters = [(name, text) for name in FILTERS
-                   for text in query.pop(name, ())]
-        page = listing.parse_page(req, SORTABLE, **query)
-        ctx, project_filters = listing.resolve_scope(
-            req, 'failure', all_projects, project_id)
-        rows = self._core.list(ctx, [*filters, *project_filters.items()],
-                               function_version, page)
+        ctx, filters, page = listing.parse_query(
+            req, 'failure', SORTABLE, query)
+        rows = self._core.list(ctx, filters, function_version, page)
         return listing.create_list(
             req, 'failures', [_view(row) for row in rows], page)
 

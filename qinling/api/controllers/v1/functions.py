@@ -34,6 +34,12 @@ FIELD_TYPES = {fields.Kind.TEXT: types.Text, fields.Kind.RESOURCE: int,
                fields.Kind.OBJECT: types.AnyJson(),
                fields.Kind.ID: types.Text, fields.Kind.FLAG: bool,
                fields.Kind.COUNT: int}
+#: Kind of a field -> WSME type in a form.
+FORM_TYPES = {**FIELD_TYPES, fields.Kind.ID: types.Uuid(), **dict.fromkeys(
+    (fields.Kind.RESOURCE, fields.Kind.COUNT), types.Integer())}
+#: Media types of a resource with a package to download.
+DOWNLOADS = (body_module.JSON, 'application/zip')
+DOWNLOAD = {'download': types.parse_boolean, **types.FIELDS}
 
 
 class SecretReference(types.Type):
@@ -58,11 +64,22 @@ class Function(types.Resource):
     min_workers = int
 
 
-#: Names in the JSON object of a request; read-only ones are ignored, as all
-#: unknown names of a form are.
-READ_ONLY = {attribute.name for attribute in wtypes.list_attributes(Function)
-             } - {*fields.names(), 'code'}
-NAMES = {*READ_ONLY, *fields.names(), 'code'}
+#: Names in a request.  Read-only ones are ignored, since clients may send a
+#: read object back, and so are the names that old clients send.
+NAMES = {*fields.names(), 'code'}
+FORM_NAMES = {*NAMES, 'package'}
+READ_ONLY = {attribute.name for attribute
+             in wtypes.list_attributes(Function)} - NAMES
+IGNORED = {*READ_ONLY, 'source', 'swift'}
+
+
+class FunctionForm(types.Type):
+    """Fields and package of a function."""
+
+    vars().update({field.name: FORM_TYPES[field.kind]
+                   for field in fields.FUNCTION})
+    code = types.AnyJson()
+    package = types.File()
 
 
 class Functions(listing.Collection):
@@ -140,10 +157,10 @@ class Controller:
         """Return the fields and the package of a form."""
         form, files = body_module.read_form(
             req, self._limits.max_package_size)
-        if body_module.is_json(req):
-            body_module.check_names(form, NAMES, READ_ONLY)
-        values = {name: form[name] for name in fields.names()
-                  if name in form}
+        names, ignored = ((NAMES, READ_ONLY) if body_module.is_json(req)
+                          else (FORM_NAMES, IGNORED))
+        body_module.check_names({*form, *files}, names | ignored, ignored)
+        values = {name: form[name] for name in fields.names() if name in form}
         for name in EXAMPLES:
             if name in form:
                 values[name] = _parse_object(name, form[name])
@@ -153,7 +170,7 @@ class Controller:
         return values, files.get('package')
 
     @route('POST', LIST_PATH, policy='function:create', result=Function,
-           status=201)
+           status=201, form=FunctionForm)
     def create(self, req: pecan_patches.Request) -> types.View:
         values, package = self._read_form(req)
         for name in fields.names(fields.Kind.ID):
@@ -163,18 +180,16 @@ class Controller:
 
     @route('GET', LIST_PATH, policy='function:get_all', result=Functions,
            query=listing.OWNED)
-    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
-                project_id: str | None = None, **query: typing.Any
+    def get_all(self, req: pecan_patches.Request, **query: typing.Any
                 ) -> types.View:
-        page = listing.parse_page(req, SORTABLE, **query)
-        ctx, filters = listing.resolve_scope(
-            req, 'function', all_projects, project_id)
+        ctx, filters, page = listing.parse_query(
+            req, 'function', SORTABLE, query)
         views = create_views(
             self._environments, self._core.list(ctx, filters, page))
         return listing.create_list(req, 'functions', views, page)
 
     @route('GET', ITEM_PATH, policy='function:get', result=Function,
-           query={'download': types.parse_boolean}, any_id=True)
+           query=DOWNLOAD, any_id=True, media_types=DOWNLOADS)
     def get(self, req: pecan_patches.Request, id: str,
             download: bool = False) -> types.View | stream.Response:
         if download:
@@ -182,13 +197,14 @@ class Controller:
         return self._view(self._core.get(req.ctx, id))
 
     @route('PUT', ITEM_PATH, policy='function:update', result=Function,
-           any_id=True)
+           any_id=True, if_match=True, form=FunctionForm)
     def update(self, req: pecan_patches.Request, id: str) -> types.View:
         return self._view(self._core.update(
             req.ctx, id, *self._read_form(req),
             match=etag.parse_if_match(req)))
 
-    @route('DELETE', ITEM_PATH, policy='function:delete', status=204)
+    @route('DELETE', ITEM_PATH, policy='function:delete', status=204,
+           if_match=True)
     def delete(self, req: pecan_patches.Request, id: str) -> None:
         self._core.delete(req.ctx, id, etag.parse_if_match(req))
 

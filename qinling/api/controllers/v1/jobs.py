@@ -97,27 +97,28 @@ class Controller:
                                  req.idempotent)
 
     @route('GET', LIST_PATH, policy='job:get_all', result=Jobs,
-           query=listing.OWNED)
-    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
-                project_id: str | None = None, **query: typing.Any
+           query={**listing.OWNED, **listing.STATUS})
+    def get_all(self, req: pecan_patches.Request, **query: typing.Any
                 ) -> types.View:
-        page = listing.parse_page(req, SORTABLE, **query)
-        ctx, filters = listing.resolve_scope(
-            req, 'job', all_projects, project_id)
+        ctx, filters, page = listing.parse_query(
+            req, 'job', SORTABLE, query)
         rows = self._core.list(ctx, filters, page)
         return listing.create_list(req, 'jobs', rows, page)
 
-    @route('GET', ITEM_PATH, policy='job:get', result=Job)
+    @route('GET', ITEM_PATH, policy='job:get', result=Job,
+           query=types.FIELDS)
     def get(self, req: pecan_patches.Request, id: str) -> typing.Any:
         return self._core.get(req.ctx, id)
 
-    @route('PUT', ITEM_PATH, policy='job:update', result=Job, body=Job)
+    @route('PUT', ITEM_PATH, policy='job:update', result=Job, body=Job,
+           if_match=True)
     def update(self, req: pecan_patches.Request, id: str, body: Job
                ) -> typing.Any:
         return self._core.update(req.ctx, id, types.get_fields(body),
                                  etag.parse_if_match(req))
 
-    @route('DELETE', ITEM_PATH, policy='job:delete', status=204)
+    @route('DELETE', ITEM_PATH, policy='job:delete', status=204,
+           if_match=True)
     def delete(self, req: pecan_patches.Request, id: str) -> None:
         self._core.delete(req.ctx, id, etag.parse_if_match(req))
 

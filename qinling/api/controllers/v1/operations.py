@@ -71,7 +71,8 @@ class Controller:
         self._core = services.operations
 
     @route('POST', LIST_PATH, policy='operation:create', result=Operation,
-           status=202, body=OperationCreate, idempotent=True)
+           status=202, body=OperationCreate, idempotent=True,
+           dry_run=OperationCount)
     def create(self, req: pecan_patches.Request, body: OperationCreate
                ) -> typing.Any:
         values = _parse_request(types.get_fields(body))
@@ -80,17 +81,13 @@ class Controller:
         return self._core.create(req.ctx, values, req.idempotent)
 
     @route('GET', LIST_PATH, policy='operation:get_all', result=Operations,
-           query=dict(listing.OWNED, status=str, action=str))
-    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
-                project_id: str | None = None, **query: typing.Any
+           query=dict(listing.OWNED, **listing.STATUS,
+                      action=types.Several(str)))
+    def get_all(self, req: pecan_patches.Request, **query: typing.Any
                 ) -> types.View:
-        filters: dict[str, str] = {
-            name: query.pop(name) for name in ('status', 'action')
-            if name in query}
-        page = listing.parse_page(req, SORTABLE, **query)
-        ctx, project_filters = listing.resolve_scope(
-            req, 'operation', all_projects, project_id)
-        rows = self._core.list(ctx, {**filters, **project_filters}, page)
+        ctx, filters, page = listing.parse_query(
+            req, 'operation', SORTABLE, query)
+        rows = self._core.list(ctx, filters, page)
         return listing.create_list(req, 'operations', rows, page)
 
     @route('GET', ITEM_PATH, policy='operation:get', result=Operation)

@@ -22,6 +22,8 @@ class Amount(wtypes.UserType):  # type: ignore[misc]
 
     basetype = object
     name = 'integer'
+    schema: types.Schema = {'type': 'integer', 'minimum': 1 - MAX_AMOUNT,
+                            'maximum': MAX_AMOUNT - 1}
 
     @staticmethod
     def validate(value: typing.Any) -> int:

@@ -75,8 +75,10 @@ class Controller:
     def get_results(self, req: pecan_patches.Request, id: str,
                     different: bool | None = None, **query: typing.Any
                     ) -> types.View:
+        filters = listing.pop_filters(query)
         page = listing.parse_page(req, SORTABLE, **query)
-        rows = self._core.list_results(req.ctx, id, different, page)
+        rows = self._core.list_results(
+            req.ctx, id, different, page, filters)
         return listing.create_list(
             req, 'results', [_view(row) for row in rows], page)
 

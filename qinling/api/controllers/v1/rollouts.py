@@ -72,13 +72,14 @@ class Controller:
         self._core = services.rollouts
 
     @route('POST', PATH, policy='rollout:create', result=Rollout, status=201,
-           body=RolloutCreate)
+           body=RolloutCreate, if_match=True)
     def create(self, req: pecan_patches.Request, name: str,
                body: RolloutCreate) -> types.View:
         return _view(self._core.start(req.ctx, name, types.get_fields(body),
                                       etag.parse_if_match(req)))
 
-    @route('GET', PATH, policy='rollout:get', result=Rollout)
+    @route('GET', PATH, policy='rollout:get', result=Rollout,
+           query=types.FIELDS)
     def get(self, req: pecan_patches.Request, name: str) -> types.View:
         return _view(self._core.get(req.ctx, name))
 

@@ -66,25 +66,28 @@ class Controller:
         return self._core.create(req.ctx, types.get_fields(body))
 
     @route('GET', LIST_PATH, policy='runtime:get_all', result=Runtimes,
-           query=listing.PAGE)
+           query={**listing.PAGE, **listing.STATUS})
     def get_all(self, req: pecan_patches.Request, **query: typing.Any
                 ) -> types.View:
+        filters = listing.pop_filters(query)
         page = listing.parse_page(req, SORTABLE, **query)
-        rows = self._core.list(req.ctx, page)
+        rows = self._core.list(req.ctx, page, filters)
         return listing.create_list(req, 'runtimes', rows, page)
 
-    @route('GET', ITEM_PATH, policy='runtime:get', result=Runtime)
+    @route('GET', ITEM_PATH, policy='runtime:get', result=Runtime,
+           query=types.FIELDS)
     def get(self, req: pecan_patches.Request, id: str) -> typing.Any:
         return self._core.get(req.ctx, id)
 
     @route('PUT', ITEM_PATH, policy='runtime:update', result=Runtime,
-           body=RuntimeChange)
+           body=RuntimeChange, if_match=True)
     def update(self, req: pecan_patches.Request, id: str,
                body: RuntimeChange) -> typing.Any:
         return self._core.update(req.ctx, id, types.get_fields(body),
                                  etag.parse_if_match(req))
 
-    @route('DELETE', ITEM_PATH, policy='runtime:delete', status=204)
+    @route('DELETE', ITEM_PATH, policy='runtime:delete', status=204,
+           if_match=True)
     def delete(self, req: pecan_patches.Request, id: str) -> None:
         self._core.delete(req.ctx, id, etag.parse_if_match(req))
 

@@ -146,9 +146,10 @@ class Controller:
     def get_all(self, req: pecan_patches.Request, id: str,
                 sort_key: str = 'version_number', tags: Sequence[str] = (),
                 **query: typing.Any) -> types.View:
+        filters = listing.pop_filters(query)
         page = listing.parse_page(req, SORTABLE, sort_key=sort_key, **query)
-        views = functions.create_views(
-            self._environments, self._core.list(req.ctx, id, page, tags))
+        views = functions.create_views(self._environments, self._core.list(
+            req.ctx, id, page, filters, tags))
         return listing.create_list(req, 'function_versions', views, page)
 
     @route('GET', LIST_PATH + '/diff', policy='function_version:get',
@@ -160,7 +161,8 @@ class Controller:
             req.ctx, id, numbers.get('from'), numbers.get('to', 0))
 
     @route('GET', ITEM_PATH, policy='function_version:get', result=Version,
-           query={'download': types.parse_boolean})
+           query=functions.DOWNLOAD,
+           media_types=functions.DOWNLOADS)
     def get(self, req: pecan_patches.Request, id: str, version: int,
             download: bool = False) -> types.View | stream.Response:
         if download:
@@ -169,7 +171,7 @@ class Controller:
         return self._view(self._core.get(req.ctx, id, version))
 
     @route('PUT', ITEM_PATH, policy='function_version:update',
-           result=Version, body=Version)
+           result=Version, body=Version, if_match=True)
     def update(self, req: pecan_patches.Request, id: str, version: int,
                body: Version) -> types.View:
         return self._view(self._core.update(
@@ -177,7 +179,7 @@ class Controller:
             etag.parse_if_match(req)))
 
     @route('DELETE', ITEM_PATH, policy='function_version:delete',
-           status=204)
+           status=204, if_match=True)
     def delete(self, req: pecan_patches.Request, id: str, version: int
                ) -> None:
         self._core.delete(req.ctx, id, version, etag.parse_if_match(req))

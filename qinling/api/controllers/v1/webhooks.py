@@ -79,40 +79,40 @@ class Controller:
 
     @route('GET', LIST_PATH, policy='webhook:get_all', result=Webhooks,
            query=listing.OWNED)
-    def get_all(self, req: pecan_patches.Request, all_projects: bool = False,
-                project_id: str | None = None, **query: typing.Any
+    def get_all(self, req: pecan_patches.Request, **query: typing.Any
                 ) -> types.View:
-        page = listing.parse_page(req, SORTABLE, **query)
-        ctx, filters = listing.resolve_scope(
-            req, 'webhook', all_projects, project_id)
+        ctx, filters, page = listing.parse_query(
+            req, 'webhook', SORTABLE, query)
         views = [self._view(req, row)
                  for row in self._core.list(ctx, filters, page)]
         return listing.create_list(req, 'webhooks', views, page)
 
-    @route('GET', ITEM_PATH, policy='webhook:get', result=Webhook)
+    @route('GET', ITEM_PATH, policy='webhook:get', result=Webhook,
+           query=types.FIELDS)
     def get(self, req: pecan_patches.Request, id: str) -> types.View:
         return self._view(req, self._core.get(req.ctx, id))
 
     @route('PUT', ITEM_PATH, policy='webhook:update', result=Webhook,
-           body=Change)
+           body=Change, if_match=True)
     def update(self, req: pecan_patches.Request, id: str, body: Change
                ) -> types.View:
         return self._view(req, self._core.update(
             req.ctx, id, types.get_fields(body), etag.parse_if_match(req)))
 
-    @route('DELETE', ITEM_PATH, policy='webhook:delete', status=204)
+    @route('DELETE', ITEM_PATH, policy='webhook:delete', status=204,
+           if_match=True)
     def delete(self, req: pecan_patches.Request, id: str) -> None:
         self._core.delete(req.ctx, id, etag.parse_if_match(req))
 
     @route('POST', ITEM_PATH + '/secret', policy='webhook:update',
-           result=Webhook, body=Secret, optional_body=True)
+           result=Webhook, body=Secret, optional_body=True, if_match=True)
     def rotate_secret(self, req: pecan_patches.Request, id: str,
                       body: Secret) -> types.View:
         return self._view(req, *self._core.rotate_secret(
             req.ctx, id, types.get_fields(body), etag.parse_if_match(req)))
 
     @route('DELETE', ITEM_PATH + '/secret', policy='webhook:update',
-           status=204)
+           status=204, if_match=True)
     def clear_secret(self, req: pecan_patches.Request, id: str) -> None:
         self._core.clear_secret(req.ctx, id, etag.parse_if_match(req))
 

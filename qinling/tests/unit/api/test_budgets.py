@@ -42,7 +42,7 @@ class TestBudgets(cases.ApiTest):
     def test_invalid_values_are_refused(self):
         for values, sentence in (
                 ({'amount': 0}, 'amount must be greater than 0'),
-                ({'amount': 'x'}, 'could not convert'),
+                ({'amount': 'x'}, "amount: 'x' is not a number."),
                 ({'amount': 1, 'warn_at': 0}, 'warn_at must be'),
                 ({'amount': 1, 'warn_at': 1.1}, 'warn_at must be'),
                 ({'amount': 1, 'on_exceeded': 'x'}, 'one of: warn, refuse'),

@@ -55,10 +55,22 @@ class TestShapes(test_functions.FunctionTest):
                  b'{"source": "package"}'), (head, fixtures.PACKAGE)])
             self.call('POST', ALL, body, 201, kind=kind)
 
-    def test_unknown_fields_are_ignored(self):
-        row = self.create(nonsense='x', source='package', id=cases.UNKNOWN_ID,
-                          project_id='other', count='7', status='x',
-                          memory='5', trust_id='x', package='text')
+    def test_unknown_fields_are_refused(self):
+        self.multipart_fault(
+            400, 'Unknown attribute for argument body: memory, nonsense. Did '
+            'you mean: memory_size', 'POST', ALL,
+            {'code': '{"source": "package"}', 'memory': '5', 'nonsense': ''},
+            fixtures.PACKAGE)
+        body, kind = cases.form_data([
+            ('name="code"', b'{"source": "package"}'),
+            ('name="archive"; filename="x.zip"', fixtures.PACKAGE)])
+        self.fault(400, 'argument body: archive', 'POST', ALL, body,
+                   kind=kind)
+
+    def test_fields_of_old_clients_are_ignored(self):
+        row = self.create(source='package', swift='container', count='7',
+                          project_id='other', id=cases.UNKNOWN_ID,
+                          package='text')
         self.assertEqual((0, 'default', 33554432), (
             row['count'], row['project_id'], row['memory_size']))
         self.assertNotEqual(cases.UNKNOWN_ID, row['id'])
@@ -158,7 +170,7 @@ class TestUpdate(test_functions.FunctionTest):
     def test_update_without_changes(self):
         for fields in (
                 {}, {'runtime_id': cases.UNKNOWN_ID}, {'runtime_id': 'x'},
-                {'source': 'swift', 'swift': 'object'}, {'nonsense': 'x'},
+                {'source': 'swift', 'swift': 'object'},
                 {'code': '{"source": "package"}'}, {'package': 'text'}):
             self.assertEqual(self.row, self.put(fields), fields)
         self.assertEqual([], self.engine.calls)

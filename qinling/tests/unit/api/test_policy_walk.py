@@ -14,7 +14,7 @@ from qinling.tests import fixtures
 from qinling.tests.unit.api import cases
 
 #: Policies of routes without an identity.
-PUBLIC = {'version:get', 'webhook:invoke'}
+PUBLIC = {'version:get', 'openapi:get', 'webhook:invoke'}
 ADMINS = {'runtime:create', 'runtime:update', 'runtime:delete',
           'runtime_pool:get_all', 'function:scale_up', 'function:scale_down',
           'function:detach', 'function:provision',
@@ -22,6 +22,8 @@ ADMINS = {'runtime:create', 'runtime:update', 'runtime:delete',
           'function_version:scale_up', 'function_version:scale_down',
           'function_version:detach', 'quota:update', 'quota:delete',
           'budget:update', 'budget:delete'}
+DESCRIPTIONS = {('GET', '/v1/openapi.json'), ('GET', '/v1/docs'),
+                ('GET', '/v1/docs.css')}
 INVOKE = {('POST', f'/v1/webhooks/{{id}}{variant}/invoke')
           for variant in ('', '/versions/{version}', '/aliases/{name}')}
 #: Rules of a part of a request.
@@ -120,7 +122,8 @@ class WalkTest(cases.ApiTest):
 class TestRoles(WalkTest):
     def test_other_roles_use_public_routes_only(self):
         public = self.routes_with(lambda route: route.policy in PUBLIC)
-        self.assertEqual({('GET', '/'), ('GET', '/v1')} | INVOKE, public)
+        self.assertEqual({('GET', '/'), ('GET', '/v1')} | DESCRIPTIONS
+                         | INVOKE, public)
         for role in ('', 'other', 'service'):
             self.assertEqual(public, self.allowed_routes(role))
         # What a webhook runs belongs to its project.

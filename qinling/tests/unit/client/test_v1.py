@@ -44,6 +44,22 @@ class TestNames(base.BaseTestCase):
         self.assertEqual('a', server.client().webhooks.find_id('x'))
 
 
+class TestDocument(base.BaseTestCase):
+
+    def test_openapi(self):
+        server = stub.Server(stub.answer(body={'openapi': '3.1.0'}))
+        self.assertEqual({'openapi': '3.1.0'}, server.client().openapi())
+        request, = server.requests
+        self.assertEqual('GET', request.method)
+        self.assertTrue(request.url.endswith('/v1/openapi.json'))
+
+    def test_weak_etag_identifies_no_state(self):
+        for tag, etag in (('"1"', '"1"'), ('W/"1"', None)):
+            server = stub.Server(stub.answer(
+                body={'id': ID}, ETag=tag))
+            self.assertEqual(etag, server.client().executions.get(ID).etag)
+
+
 class TestForms(base.BaseTestCase):
 
     def test_package(self):
