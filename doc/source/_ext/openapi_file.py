@@ -14,7 +14,10 @@ from docutils.parsers import rst
 from docutils import statemachine
 from sphinx import application
 
-from qinling.api.openapi import document
+# First: the libraries would load eventlet, which oslo.service brings.
+from qinling import threading_backend  # noqa: F401
+
+from qinling.api.openapi import document  # noqa: H306
 from qinling.api import root
 from qinling import conf
 
