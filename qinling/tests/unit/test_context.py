@@ -99,7 +99,8 @@ class TestErrors(base.BaseTestCase):
                 return f'<{name}>'
         for kind in self.list_subclasses():
             self.assertIn(kind.http_code, (
-                400, 401, 403, 404, 405, 408, 409, 412, 413, 422, 429, 503),
+                400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429,
+                503),
                 kind)
             sentence = kind.msg_fmt.format_map(Fields())
             names = [part.split('>')[0] for part in sentence.split('<')[1:]]

@@ -23,7 +23,7 @@ class AdmissionTest(base.BaseTestCase):
                 self.functions[number].id, sync=sync))
 
     def admission(self):
-        return self.core.services.triggers._dispatch._admission
+        return self.core.services.triggers._dispatch.admission
 
     def finish(self, row):
         self.core.succeed(row, None)

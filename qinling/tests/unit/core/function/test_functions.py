@@ -155,7 +155,7 @@ class TestShow(FunctionTest):
 
         def ids(ctx, **filters):
             return {row.id for row in self.functions.list(
-                ctx, filters, crud.Page())}
+                ctx, filters.items(), crud.Page())}
         self.assertEqual({mine.id}, ids(MINE))
         self.assertEqual({mine.id, theirs.id}, ids(MINE.elevated()))
         self.assertEqual({theirs.id}, ids(MINE.elevated(),
