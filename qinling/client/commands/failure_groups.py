@@ -20,7 +20,7 @@ def show_function(row: base.Row, lookup: names.Names) -> str:
     """Return the function, and the latest version that failed."""
     return names.show_target({
         **row, 'function_alias': None, 'function_version': max(
-            row['function_versions'] or (), default=0)}, lookup)
+            row['function_versions'], default=0)}, lookup)
 
 
 def show_cause(row: base.Row, _lookup: names.Names) -> str:
