@@ -196,7 +196,7 @@ class TestTables(base.BaseTestCase):
         """Prove that no table for people needs a field of another noun."""
         texts = {'code': {}, 'routing': None, 'limit': 1, 'usage': 1,
                  'filter': {}, 'function_versions': [], 'done': 0,
-                 'skipped': 0, 'total': 0}
+                 'skipped': 0, 'total': 0, 'differences': []}
         for point in plugins.list_entry_points('qinling', plugins.COMMANDS):
             command = point.load()
             if not (issubclass(command, tables.Lister) and command.brief):
