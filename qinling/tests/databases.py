@@ -51,11 +51,11 @@ SAMPLES = {
     models.Execution: {'function_id': 'f', 'status': 'running'},
     models.Job: {'status': 'running'},
     models.Webhook: {},
-    models.ReplayResult: {'source_id': 's', 'execution_id': 'e',
-                          'differences': []},
     models.Operation: {'action': 'rerun', 'filter': {}, 'status': 'running',
                        'function_version': 'original', 'total': 0,
                        'skip_reasons': {}},
+    models.ReplayResult: {'source_id': 's', 'execution_id': 'e',
+                          'differences': []},
     models.Failure: {
         'function_id': 'f', 'version_list': ',1,', 'reason': 'timeout',
         'message': 'It broke.', 'frames': [], 'count': 1,

@@ -18,11 +18,14 @@ class OnDatabase:
         self.db = self.database.db
 
     def insert(self, model, **values):
-        """Return the id of a new row; create the required function, too."""
+        """Return the id of a new row; create what it refers to, too."""
         values = databases.sample(model, **values)
         if model in (models.FunctionVersion, models.FunctionAlias):
             values.setdefault('function_id', self.insert(
                 models.Function, project_id=values['project_id']))
+        if model is models.ReplayResult:
+            values.setdefault('operation_id', self.insert(
+                models.Operation, project_id=values['project_id']))
         return self.db.write(lambda tx: crud.insert(tx, model, **values))
 
     def get(self, model, id, ctx=None):

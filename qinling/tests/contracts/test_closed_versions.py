@@ -43,7 +43,7 @@ class ClosedVersions:
         def find(*filters):
             return [row.version_number for row in self.versions.list(
                 self.ctx, self.function.id,
-                crud.Page(sort_key='version_number'), filters)]
+                crud.Page(sort_key='version_number'), tags=filters)]
         self.assertEqual([1], find('has:a_b'))
         self.assertEqual([2], find('has:c', 'has:axb'))
         self.assertEqual([1, 2, 3], find())

@@ -104,10 +104,7 @@ class Schema(database.OnDatabase):
                      if isinstance(column.type, (sa.String, sa.Text))
                      and column.type.length != 36
                      and column.name not in ('project_id', 'status')]
-            values = dict.fromkeys(texts, EMOJI)
-            if model is models.ReplayResult:
-                values['operation_id'] = self.insert(models.Operation)
-            id = self.insert(model, **values)
+            id = self.insert(model, **dict.fromkeys(texts, EMOJI))
             row = self.get(model, id)
             self.assertEqual(dict.fromkeys(texts, EMOJI),
                              {name: getattr(row, name) for name in texts})
