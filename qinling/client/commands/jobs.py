@@ -189,8 +189,8 @@ class Backfill(Fired):
         options.Argument('--since', type=units.parse_moment, required=True,
                          metavar='TIME', help='First time: 1h ago, or a time '
                          'in UTC such as 2026-01-31T12:00:00.'),
-        options.Argument('--until', type=units.parse_moment, required=True,
-                         metavar='TIME', help='Last time.'),
+        options.Argument('--until', type=units.parse_moment, metavar='TIME',
+                         help='Last time; default is now.'),
         options.Argument('--dry-run', action='store_true',
                          help='Only list the times.'))
 

@@ -42,11 +42,14 @@ class Jobs(base.Collection):
         return self._call('GET', id, 'fires', params=http.drop_none(
             {'since': since, 'until': until}))['fires']
 
-    def backfill(self, id: str, since: str, until: str,
+    def backfill(self, id: str, since: str, until: str | None = None,
                  dry_run: bool = False) -> base.Rows:
-        """Run a job for the fire times that it missed, and return them."""
-        return self._call('POST', id, 'backfill', json={
-            'since': since, 'until': until, 'dry_run': dry_run})['fires']
+        """Run a job for the fire times that it missed, and return them.
+
+        :param until: time in UTC, by default now.
+        """
+        return self._call('POST', id, 'backfill', json=http.drop_none({
+            'since': since, 'until': until, 'dry_run': dry_run}))['fires']
 
     def list_fire_times(self, id: str, count: int | None = None) -> list[str]:
         """Return the next fire times of a job."""

@@ -108,16 +108,20 @@ class Fires(collection.Collection):
         return [fires[time] for time in sorted(fires)]
 
     def backfill(self, ctx: context.RequestContext, id: str,
-                 since: datetime.datetime, until: datetime.datetime,
+                 since: datetime.datetime,
+                 until: datetime.datetime | None = None,
                  dry_run: bool = False) -> Sequence[Fire]:
         """Run a job for the fire times that it missed in a range.
 
         Each time runs once, however often a backfill is asked for.
 
+        :param until: by default now.
         :param dry_run: only return the times.
         :returns: the times, with their executions.
         """
         job = self.get(ctx, id)
+        # Times to come are no business of a backfill.
+        until = min(until or models.now(), models.now())
         missed = [fire for fire in self.list_range(ctx, id, since, until)
                   if fire.status in MISSED]
         if dry_run:

@@ -37,8 +37,8 @@ class TestFires(shells.Case):
         row, = self.shell.json('job fire list', 'daily')
         self.assertEqual('planned', row['Status'])
         self.assertIn('missed no fire time', self.shell.fails(
-            'job backfill', 'daily', '--since', '24h', '--until', '1s',
-            '--dry-run', code=0))
+            'job backfill', 'daily', '--since', '24h', '--dry-run',
+            code=0))
         self.shell.run('job delete', 'daily')
 
 

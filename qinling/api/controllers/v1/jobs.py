@@ -148,8 +148,9 @@ class Controller:
     def backfill(self, req: pecan_patches.Request, id: str, body: Backfill
                  ) -> types.View:
         values = types.get_fields(body)
-        if 'since' not in values or 'until' not in values:
-            raise exception.Invalid('A backfill needs since and until.')
+        if 'since' not in values:
+            raise exception.Invalid('A backfill needs since.')
+        until = values.get('until')
         return types.View(fires=self._fires.backfill(
             req.ctx, id, types.parse_time(values['since']),
-            types.parse_time(values['until']), values['dry_run']))
+            until and types.parse_time(until), values['dry_run']))
