@@ -3,17 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
 import json
 import typing
 
-#: Parts of paths that belong to libraries or to the service.
-FOREIGN = ('/lib/python', '/python_modules/', '/node_modules/', '/qinling/',
-           '/site-packages/', '<frozen ', 'node:')
-#: Directory of the code in a worker.
-CODE = '/code/'
+from qinling import stack_frames
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,9 +48,11 @@ def explain(execution: Mapping[str, typing.Any], log: str) -> Failure:
     if reason not in ('user_error', 'load_error', 'failed'):
         return Failure(reason, message)
     lines = log.splitlines()
-    frames = list(_read_frames(lines))
+    frames = [Frame(stack_frames.shorten(frame.path), frame.line,
+                    frame.function)
+              for frame in stack_frames.read_frames(lines)]
     user_frames = [frame for frame in frames
-                   if not any(part in frame.path for part in FOREIGN)]
+                   if not stack_frames.is_foreign(frame.path)]
     frame = user_frames[-1] if user_frames else None
     return Failure(_find_type(lines, message), message, frame)
 
@@ -73,43 +70,3 @@ def _find_type(lines: list[str], message: str) -> str:
             # Node.js writes "MyError [Error]: message".
             return line[:-len(first) - 2].partition(' [')[0]
     return ''
-
-
-def _read_frames(lines: list[str]) -> Iterator[Frame]:
-    """Yield the frames of the last traceback, the innermost last."""
-    starts = [number for number, line in enumerate(lines)
-              if line.startswith('Traceback (most recent call last)')]
-    if starts:
-        yield from filter(None, map(_read_python, lines[starts[-1]:]))
-        return
-    frames = [_read_nodejs(line) for line in lines]
-    yield from reversed([frame for frame in frames if frame])
-
-
-def _read_python(line: str) -> Frame | None:
-    """Return the frame of ``  File "main.py", line 8, in main``."""
-    if not line.startswith('  File "'):
-        return None
-    path, _, rest = line[8:].rpartition('", line ')
-    number, _, function = rest.partition(', in ')
-    return Frame(_shorten(path), number, function) if path else None
-
-
-def _read_nodejs(line: str) -> Frame | None:
-    """Return the frame of ``    at handler (/code/index.js:6:9)``."""
-    if not line.startswith('    at '):
-        return None
-    words = line.strip().removeprefix('at ')
-    function, bracket, place = words.partition(' (')
-    parts = (place.rstrip(')') if bracket else words).rsplit(':', 2)
-    if len(parts) != 3:
-        return None
-    return Frame(_shorten(parts[0].removeprefix('file://')), parts[1],
-                 function.removeprefix('async ') if bracket else '')
-
-
-def _shorten(path: str) -> str:
-    """Return a path below the directory of the code."""
-    if any(part in path for part in FOREIGN):
-        return path
-    return path.rpartition(CODE)[2]

@@ -15,6 +15,7 @@ from oslo_config import cfg
 
 from qinling import context
 from qinling.core import targets
+from qinling.core import validation
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import queries
@@ -27,7 +28,6 @@ _MODEL = models.Quota
 RESOURCES = models.QUOTAS
 EXECUTIONS = 'concurrent_executions'
 UNLIMITED = -1
-MAX_PROJECT_ID_LENGTH = 80
 
 Guard = Callable[[session.Connection], None]
 
@@ -92,10 +92,7 @@ class Quotas:
 
         :raises Invalid: the project id or a limit is not valid.
         """
-        if len(project_id) > MAX_PROJECT_ID_LENGTH:
-            raise exception.Invalid(
-                f'A project id has at most {MAX_PROJECT_ID_LENGTH} '
-                'characters.')
+        validation.project_id(project_id)
         for name, limit in limits.items():
             if limit < UNLIMITED:
                 raise exception.Invalid(

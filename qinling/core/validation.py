@@ -23,6 +23,19 @@ TEXTS = {**{field.name: field.max_length for field in fields.FUNCTION
          'warning_url': 2048}
 
 
+MAX_PROJECT_ID_LENGTH = 80
+
+
+def project_id(value: str) -> None:
+    """Check the id of a project that need not exist.
+
+    :raises Invalid: the id is too long.
+    """
+    if len(value) > MAX_PROJECT_ID_LENGTH:
+        raise exception.Invalid(
+            f'A project id has at most {MAX_PROJECT_ID_LENGTH} characters.')
+
+
 def resource(conf: cfg.ConfigOpts, field: str, value: typing.Any) -> int:
     """Return a resource within the limits of the operator.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterable
+import hashlib
 import json
 import pathlib
 import re
 import typing
+import urllib.parse
 
 from qinling.client.manifest import changes
 from qinling.client.manifest import forms
@@ -17,6 +19,8 @@ from qinling.client import v1
 
 PACKAGES = 'packages'
 FILE = 'app.yaml'
+#: Characters of a name in the name of a file.
+MAX_NAME_LENGTH = 200
 _Fields = dict[str, typing.Any]
 
 
@@ -177,7 +181,10 @@ def _decode(text: typing.Any) -> typing.Any:
 
 
 def _file_name(name: str) -> str:
-    return re.sub(r'[^A-Za-z0-9._-]', '_', name)
+    """Return the name of a file, different for different names."""
+    quoted = urllib.parse.quote(name, safe='')
+    return (quoted if len(quoted) <= MAX_NAME_LENGTH
+            else hashlib.sha256(name.encode()).hexdigest())
 
 
 def _variable(name: str) -> str:

@@ -124,10 +124,14 @@ class Functions:
         while True:
             row = self._client.versions.create(
                 id, version.get('description'))
-            if row['version_number'] >= number:
+            if row['version_number'] == number:
                 break
             # Deleted before the export.
             self._client.versions.delete(id, row['version_number'])
+            if row['version_number'] > number:
+                raise exceptions.ClientError(
+                    f'the number {number} was used before; delete the '
+                    'function first, to restore its versions.')
         self._write_frozen(name, fields)
         self._rows[name] = [{**self._rows[name][0], 'latest_version': number}]
 

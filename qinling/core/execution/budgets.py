@@ -27,7 +27,6 @@ from qinling.states import BudgetLevel
 _MODEL = models.Budget
 _STATISTICS = models.ExecutionStatistics
 DEFAULT_WARN_AT = 0.8
-MAX_PROJECT_ID_LENGTH = 80
 #: Budgets of one turn of an engine.
 MAX_BUDGETS = 1000
 
@@ -168,9 +167,7 @@ def _find(tx: session.Connection, project_id: str, lock: bool = False
 
 
 def _validate(project_id: str, values: _Values) -> None:
-    if len(project_id) > MAX_PROJECT_ID_LENGTH:
-        raise exception.Invalid(
-            f'A project id has at most {MAX_PROJECT_ID_LENGTH} characters.')
+    validation.project_id(project_id)
     amount = values.get('amount', 1)
     if not (amount > 0 and math.isfinite(amount)):
         raise exception.Invalid('amount must be greater than 0.')

@@ -6,7 +6,6 @@ and the innermost frames in the code of the user.  Line numbers and versions
 are left out, so a failure keeps its fingerprint in the next version.
 """
 
-from collections.abc import Iterator
 import dataclasses
 import hashlib
 import json
@@ -14,12 +13,8 @@ import string
 import typing
 
 from qinling.core.execution import records
+from qinling import stack_frames
 
-#: Frames that belong to libraries or to the service have one of these parts.
-FOREIGN = ('/lib/python', '/python_modules/', '/node_modules/', '/qinling/',
-           '/site-packages/', '<frozen ', 'node:')
-#: Directory of the code in a worker.
-CODE = '/code/'
 #: Reasons whose logs may have a traceback.
 _RAISED = ('user_error', 'load_error')
 #: Hexadecimal digits of a fingerprint.
@@ -73,8 +68,9 @@ def explain(reason: str, result: str | None, logs: str | None) -> Failure:
     if reason not in _RAISED:
         return Failure(reason, None, message)
     lines = (logs or '')[-MAX_LOG_LENGTH:].splitlines()
-    frames = [frame for frame in _read_frames(lines)
-              if not any(part in frame.file for part in FOREIGN)]
+    frames = [frame for frame in map(
+        _create_frame, stack_frames.read_frames(lines))
+        if frame and not stack_frames.is_foreign(frame.file)]
     return Failure(reason, _find_type(lines, _first_line(message)), message,
                    tuple(frames[-MAX_FRAMES:]))
 
@@ -104,47 +100,12 @@ def _find_type(lines: list[str], message: str) -> str | None:
     return None
 
 
-def _read_frames(lines: list[str]) -> Iterator[Frame]:
-    """Yield the frames of the last traceback, the innermost last."""
-    starts = [number for number, line in enumerate(lines)
-              if line.startswith('Traceback (most recent call last)')]
-    if starts:
-        yield from filter(None, map(_read_python, lines[starts[-1]:]))
-        return
-    yield from reversed([frame for frame in map(_read_nodejs, lines)
-                         if frame])
-
-
-def _read_python(line: str) -> Frame | None:
-    """Return the frame of ``  File "main.py", line 8, in main``."""
-    if not line.startswith('  File "'):
+def _create_frame(frame: stack_frames.StackFrame) -> Frame | None:
+    """Return a frame within limits, ``None`` without a path or a line."""
+    if not frame.path or not (frame.line.isascii() and frame.line.isdigit()):
         return None
-    path, _, rest = line[8:].rpartition('", line ')
-    number, _, function = rest.partition(', in ')
-    return _create_frame(path, number, function)
-
-
-def _read_nodejs(line: str) -> Frame | None:
-    """Return the frame of ``    at handler (/code/index.js:6:9)``."""
-    if not line.startswith('    at '):
-        return None
-    words = line.strip().removeprefix('at ')
-    function, bracket, place = words.partition(' (')
-    parts = (place.rstrip(')') if bracket else words).rsplit(':', 2)
-    if len(parts) != 3:
-        return None
-    return _create_frame(parts[0].removeprefix('file://'), parts[1],
-                         function.removeprefix('async ') if bracket else '')
-
-
-def _create_frame(path: str, line: str, function: str) -> Frame | None:
-    """Return a frame with the path below the directory of the code."""
-    if not path or not (line.isascii() and line.isdigit()):
-        return None
-    if not any(part in path for part in FOREIGN):
-        path = path.rpartition(CODE)[2]
-    return Frame(path[-MAX_NAME_LENGTH:], int(line[:9]),
-                 function[:MAX_NAME_LENGTH])
+    return Frame(stack_frames.shorten(frame.path)[-MAX_NAME_LENGTH:],
+                 int(frame.line[:9]), frame.function[:MAX_NAME_LENGTH])
 
 
 def dump_frames(failure: Failure) -> list[dict[str, typing.Any]]:

@@ -10,6 +10,7 @@ from oslotest import base
 
 from qinling.client import exceptions
 from qinling.client.manifest import changes
+from qinling.client.manifest import export
 from qinling.client.manifest import forms
 from qinling.client.manifest import model
 from qinling.client.manifest import plan
@@ -194,6 +195,30 @@ class TestPlan(Files):
         self.assertEqual(['- job j'], self.plan(
             'jobs: {}', {'functions': [self.row()]},
             {'jobs': [{'id': ID, 'name': 'j'}]}, method='plan_deletions'))
+
+
+    def test_number_that_was_used_before(self):
+        text = ('functions: {f: {image: i, versions: {3: {image: i}}}}')
+        row = self.row(latest_version=2, code={'source': 'image',
+                                               'image': 'i'})
+        server = stub.Server(*(stub.answer(body=answer) for answer in (
+            {'functions': [row]}, row, row, {'version_number': 5})),
+            stub.answer(204))
+        change, = plan.Planner(server.client(), self.load(text)).plan()
+        error = self.assertRaises(exceptions.ClientError, change.apply)
+        self.assertIn('the number 3 was used before', str(error))
+        self.assertEqual(f'DELETE /v1/functions/{ID}/versions/5',
+                         server.paths[-1])
+
+
+class TestExport(base.BaseTestCase):
+    def test_names_of_files(self):
+        names = ['a b', 'a_b', 'a/b', '..', 'ä', 'x' * 255, 'ä' * 255]
+        files = [export._file_name(name) for name in names]
+        self.assertEqual(len(names), len(set(files)))
+        for name in files:
+            self.assertNotIn('/', name)
+            self.assertLess(len(name), 220)
 
 
 class TestChanges(base.BaseTestCase):
