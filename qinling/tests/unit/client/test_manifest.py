@@ -196,7 +196,6 @@ class TestPlan(Files):
             'jobs: {}', {'functions': [self.row()]},
             {'jobs': [{'id': ID, 'name': 'j'}]}, method='plan_deletions'))
 
-
     def test_number_that_was_used_before(self):
         text = ('functions: {f: {image: i, versions: {3: {image: i}}}}')
         row = self.row(latest_version=2, code={'source': 'image',
