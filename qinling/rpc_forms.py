@@ -17,11 +17,11 @@ _TIMES = ('updated_at', 'started_at')
 def encode_message(message: records.ExecutionMessage) -> _Json:
     """Return an execution message as plain data.
 
-    Replays never leave their engine, and engines of the last release do not
-    know them.
+    Replays and unwritten executions never leave their process, and engines of
+    the last release do not know them.
     """
     values = dataclasses.asdict(message)
-    del values['is_replay']
+    del values['is_replay'], values['unwritten']
     return values
 
 

@@ -179,6 +179,7 @@ class Engine:
         self._orchestrator.close()
         self._builds.stop()
         self._runner.wait_idle(attempts.AGENT_MARGIN_SECONDS)
+        self._runner.close()
         self._background.stop()
         for task in self._tasks:
             task.join()
@@ -193,7 +194,7 @@ class Engine:
         age = self._conf.engine.lease / 4
         limit = time.monotonic() - age
         for id in self._heartbeat.renew({
-                *self._runner.claimed_ids(older_than=age),
+                *self._runner.leased_ids(age),
                 *(id for id, since in list(self._queued.items())
                   if since <= limit)}):
             self.cancel(id)

@@ -32,7 +32,8 @@ PAUSE_RATIO = 10
 RETRY_AFTER_SECONDS = 1
 
 _Key = tuple[str, str]
-_NO_LIMITS = contextlib.nullcontext()
+#: Answer of :meth:`Admission.admit` without a limit.
+NO_LIMITS = contextlib.nullcontext()
 
 
 class Admission:
@@ -75,7 +76,7 @@ class Admission:
         is reached.
         """
         limits = self._limits(target, sync)
-        return self._count(limits) if limits else _NO_LIMITS
+        return self._count(limits) if limits else NO_LIMITS
 
     @contextlib.contextmanager
     def _count(self, limits: dict[_Key, int]) -> Iterator[None]:

@@ -57,17 +57,32 @@ class Dispatch:
         thread = (self.admission.thread(new.target) if new.row.sync
                   else contextlib.nullcontext())
         with thread:
-            with self.admission.admit(new.target, new.row.sync):
-                self._insert(new, request)
+            is_written = self._write(new, request)
             if new.row.sync:
-                return self._run(new, request)
+                return self._run(new, request, is_written)
             self._start(new)
             return new.row
 
-    def _insert(self, new: records.NewExecution,
-                request: idempotency.IdempotentRequest | None) -> None:
-        guard = self._quotas.guard_execution(new.target)
+    def _write(self, new: records.NewExecution,
+               request: idempotency.IdempotentRequest | None) -> bool:
+        """Write an execution, unless an engine here writes it later.
 
+        Limits and repeated requests depend on the row.
+
+        :returns: whether the row is written.
+        """
+        limits = self.admission.admit(new.target, new.row.sync)
+        with limits:
+            guard = self._quotas.guard_execution(new.target)
+            if new.row.owner and guard is None and request is None and (
+                    limits is admission.NO_LIMITS):
+                return False
+            self._insert(new, request, guard)
+            return True
+
+    def _insert(self, new: records.NewExecution,
+                request: idempotency.IdempotentRequest | None,
+                guard: quotas.Guard | None) -> None:
         def insert(tx: session.Connection) -> None:
             if guard is not None:
                 guard(tx)
@@ -131,17 +146,17 @@ class Dispatch:
                 self._conf, batch[place].target)
 
     def _run(self, new: records.NewExecution,
-             request: idempotency.IdempotentRequest | None
-             ) -> records.ExecutionRow:
+             request: idempotency.IdempotentRequest | None,
+             is_written: bool) -> records.ExecutionRow:
         try:
-            ended = self._engine.run(new.message(), new.target)
+            ended = self._engine.run(new.message(is_written), new.target)
             if ended is not None:
                 ended.apply_to(new.row)
                 return new.row
             # Another engine owns the execution, or the row was deleted.
         except exception.Unavailable as e:
             LOG.warning('Could not hand over execution %s: %s', new.row.id, e)
-            if lifecycle.withdraw(self._db, new, request):
+            if not is_written or lifecycle.withdraw(self._db, new, request):
                 raise
             # An engine owns the execution: the bus may lose the answer, the
             # row keeps the result.

@@ -18,6 +18,7 @@ from qinling.core import engine_client
 from qinling.core.execution import lifecycle
 from qinling.core.execution import records
 from qinling.db import crud
+from qinling.db import execution_pages
 from qinling.db import filtering
 from qinling.db import models
 from qinling.db import session
@@ -28,6 +29,8 @@ LOG = log.getLogger(__name__)
 
 #: Names in lists -> columns.
 _COLUMNS = {'ended_at': 'updated_at'}
+#: Columns that lists leave out.
+_LARGE_COLUMNS = ('logs',)
 #: Seconds between two polls of an execution that another process runs.
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.02, 0.5
 
@@ -65,8 +68,9 @@ class Executions:
         parsed = parse_filters(filters)
         page = dataclasses.replace(page, sort_key=_COLUMNS.get(
             page.sort_key, page.sort_key))
-        return self._db.read(
-            lambda tx: lifecycle.read_page(tx, ctx, parsed, page))
+        return [records.from_database(row) for row in self._db.read(
+            lambda tx: execution_pages.select_page(
+                tx, ctx, parsed, page, without=_LARGE_COLUMNS))]
 
     def log(self, ctx: context.RequestContext, id: str) -> str:
         """Return the log, empty while the execution runs."""

@@ -70,18 +70,28 @@ def read_versions(row: typing.Any) -> list[int]:
 
 def read_fingerprint(tx: session.Connection, id: str,
                      outcome: records.Outcome) -> str | None:
-    """Return the fingerprint of an execution that fails.
+    """Return the fingerprint of an execution with an outcome.
 
-    :returns: ``None`` if the execution was deleted.
+    :returns: ``None`` if the execution did not fail, or was deleted.
     """
+    if outcome.status not in STATUSES:
+        return None
     rows = crud.select(tx, _EXECUTION, _EXECUTION.id == id,
                        only=(_EXECUTION.function_id,))
-    if not rows:
+    return create_fingerprint(rows[0].function_id, outcome) if rows else None
+
+
+def create_fingerprint(function_id: str, outcome: records.Outcome
+                       ) -> str | None:
+    """Return the fingerprint of a failed run of a function.
+
+    :returns: ``None`` if the run did not fail.
+    """
+    if outcome.status not in STATUSES:
         return None
     reason = outcome.reason or outcome.status
     return fingerprints.explain(
-        reason.value, outcome.result, outcome.logs).fingerprint(
-            rows[0].function_id)
+        reason.value, outcome.result, outcome.logs).fingerprint(function_id)
 
 
 def add(tx: session.Connection, rows: Iterable[typing.Any]) -> None:

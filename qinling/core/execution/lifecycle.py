@@ -9,9 +9,7 @@ the caller; functions of ``db`` commit.
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-import dataclasses
 import datetime
-import time
 import typing
 
 from qinling import context
@@ -22,10 +20,9 @@ from qinling.core.execution import rollup
 from qinling.core import idempotency
 from qinling.core import targets
 from qinling.db import crud
-from qinling.db import execution_pages
-from qinling.db import filtering
 from qinling.db import models
 from qinling.db import session
+from qinling import exception
 from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
 
@@ -37,8 +34,6 @@ OWNED_BY_ME = crud.equals_parameter(_MODEL.owner, 'me')
 UNCLAIMED = (_MODEL.owner.is_(None), _RUNNING)
 #: Columns of a claim beside the owner and the lease.
 _CLAIMED = {'attempt': _MODEL.attempt + 1, 'updated_at': _MODEL.updated_at}
-#: Columns that :func:`read_page` leaves out.
-_LARGE_COLUMNS = ('logs',)
 
 
 def read(tx: session.Connection, ctx: context.RequestContext, id: str
@@ -46,14 +41,6 @@ def read(tx: session.Connection, ctx: context.RequestContext, id: str
     """Return a execution visible to the caller, or ``None``."""
     row = crud.get(tx, ctx, _MODEL, id=id)
     return row and records.from_database(row)
-
-
-def read_page(tx: session.Connection, ctx: context.RequestContext,
-              filters: Sequence[filtering.Filter], page: crud.Page
-              ) -> list[records.ExecutionRow]:
-    """Return a page of executions without their logs."""
-    return [records.from_database(row) for row in execution_pages.select_page(
-        tx, ctx, filters, page, without=_LARGE_COLUMNS)]
 
 
 def insert(tx: session.Connection, new: records.NewExecution,
@@ -65,11 +52,43 @@ def insert(tx: session.Connection, new: records.NewExecution,
         after its resolution.
     """
     idempotency.reserve(tx, request, new.row.id)
+    _insert(tx, vars(new.row))
+    counters.count(tx, new.target, 1)
+
+
+def _insert(tx: session.Connection, columns: Mapping[str, typing.Any]
+            ) -> None:
     # Leaving out the columns that are NULL saves time.
     crud.insert_whole(tx, _MODEL, {
-        name: value for name, value in vars(new.row).items()
-        if value is not None})
-    counters.count(tx, new.target, 1)
+        name: value for name, value in columns.items() if value is not None})
+
+
+def insert_ended(db: session.Database, new: records.NewExecution,
+                 outcome: records.Outcome) -> records.Ended | None:
+    """Commit an execution together with its end.
+
+    :returns: ``None`` if the row exists already.
+    """
+    def insert_counted(tx: session.Connection) -> records.Ended:
+        ended = insert_row(tx)
+        counters.count(tx, new.target, 1)
+        return ended
+
+    def insert_row(tx: session.Connection) -> records.Ended:
+        ended = outcome.end(models.now(), failures.create_fingerprint(
+            new.row.function_id, outcome))
+        _insert(tx, {**vars(new.row), **ended.columns(),
+                     'logs': outcome.logs})
+        return ended
+    try:
+        return db.write(insert_counted, batch=True)
+    except exception.NotFound:
+        # The target was deleted during the run; its result remains.
+        return db.write(insert_row, batch=True)
+    except crud.DuplicateEntry:
+        # When the database dies between commit and answer, the insert runs
+        # again and meets its own row.
+        return None
 
 
 def withdraw(db: session.Database, new: records.NewExecution,
@@ -218,23 +237,12 @@ def end(tx: session.Connection, id: str, outcome: records.Outcome,
     :returns: ``None`` when the execution had ended already, was deleted, or
         a condition did not hold.
     """
-    now, run = models.now(), outcome.run
-    started_at = None if run.duration is None else now - datetime.timedelta(
-        seconds=time.perf_counter() - run.started)
-    ended = records.Ended(
-        outcome.status.value, outcome.result,
-        outcome.reason and outcome.reason.value, now, started_at,
-        run.duration, run.import_ms, run.memory_peak)
-    failure: dict[str, typing.Any] = {}
-    if outcome.status in failures.STATUSES:
-        failure['fingerprint'] = failures.read_fingerprint(tx, id, outcome)
-        ended = dataclasses.replace(ended, **failure)
+    ended = outcome.end(models.now(), failures.read_fingerprint(
+        tx, id, outcome))
+    values = ended.columns()
     moved = crud.change_status(
-        tx, _MODEL, id, ended.status, *conditions, params=params,
-        result=ended.result, reason=ended.reason, logs=outcome.logs,
-        updated_at=now, owner=None, lease_until=None, next_attempt_at=None,
-        started_at=started_at, duration=run.duration,
-        import_ms=run.import_ms, memory_peak=run.memory_peak, **failure)
+        tx, _MODEL, id, values.pop('status'), *conditions, params=params,
+        logs=outcome.logs, **values)
     return ended if moved else None
 
 

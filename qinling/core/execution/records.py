@@ -9,6 +9,7 @@ writes a :class:`NewExecution`; the engine receives an
 import dataclasses
 import datetime
 import json
+import time
 import typing
 
 from qinling import context
@@ -126,7 +127,11 @@ def from_database(row: typing.Any) -> ExecutionRow:
 
 @dataclasses.dataclass(frozen=True)
 class ExecutionMessage:
-    """What an engine needs beside the target to run an execution."""
+    """What an engine needs beside the target to run an execution.
+
+    ``unwritten`` is an execution whose row the engine has to write: the
+    engine is in this process, and the execution synchronous.
+    """
 
     id: str
     input: str | None
@@ -134,6 +139,7 @@ class ExecutionMessage:
     owner: str | None = None
     trace: context.TraceContext = context.TraceContext()
     is_replay: bool = False
+    unwritten: 'NewExecution | None' = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,11 +150,12 @@ class NewExecution:
     target: targets.Target
     trace: context.TraceContext = context.TraceContext()
 
-    def message(self) -> ExecutionMessage:
+    def message(self, is_written: bool = True) -> ExecutionMessage:
         """Return the message for the engine."""
         return ExecutionMessage(self.row.id, self.row.input, self.row.sync,
                                 self.row.owner, self.trace,
-                                self.row.trigger == _REPLAY)
+                                self.row.trigger == _REPLAY,
+                                None if is_written else self)
 
 
 def storable_text(text: str | None) -> str | None:
@@ -197,6 +204,21 @@ class Outcome:
     def __post_init__(self) -> None:
         object.__setattr__(self, 'logs', storable_text(self.logs))
 
+    def end(self, now: datetime.datetime, fingerprint: str | None
+            ) -> 'Ended':
+        """Return the end of an execution with this outcome.
+
+        :param fingerprint: see :mod:`.failures`.
+        """
+        run = self.run
+        started_at = (None if run.duration is None else
+                      now - datetime.timedelta(
+                          seconds=time.perf_counter() - run.started))
+        return Ended(
+            self.status.value, self.result,
+            self.reason and self.reason.value, now, started_at,
+            run.duration, run.import_ms, run.memory_peak, fingerprint)
+
 
 @dataclasses.dataclass(frozen=True)
 class Ended:
@@ -212,14 +234,14 @@ class Ended:
     memory_peak: int | None = None
     fingerprint: str | None = None
 
+    def columns(self) -> dict[str, typing.Any]:
+        """Return all columns that the end of an execution changes."""
+        return {**vars(self), 'owner': None, 'lease_until': None,
+                'next_attempt_at': None}
+
     def apply_to(self, row: ExecutionRow) -> None:
         """Write the columns into a row held in memory."""
-        row.status, row.result = self.status, self.result
-        row.reason, row.updated_at = self.reason, self.updated_at
-        row.fingerprint = self.fingerprint
-        row.started_at, row.duration = self.started_at, self.duration
-        row.import_ms, row.memory_peak = self.import_ms, self.memory_peak
-        row.owner = row.lease_until = row.next_attempt_at = None
+        vars(row).update(self.columns())
 
 
 @dataclasses.dataclass(frozen=True)

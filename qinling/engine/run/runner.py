@@ -5,14 +5,12 @@ from collections.abc import Callable
 import dataclasses
 import datetime
 import functools
-import math
 import threading
 import time
 import typing
 
 from oslo_config import cfg
 from oslo_log import log
-import tenacity
 
 from qinling import context
 from qinling.core.execution import lifecycle
@@ -24,6 +22,8 @@ from qinling.db import models
 from qinling.db import session
 from qinling.engine.run import attempts as attempts_module
 from qinling.engine.run import completion as completion_module
+from qinling.engine.run import late_rows
+from qinling.engine.run import write_retries
 from qinling.engine.workers import builds as builds_module
 from qinling import exception
 from qinling.states import ExecutionReason
@@ -33,28 +33,11 @@ from qinling.telemetry import metrics
 LOG = log.getLogger(__name__)
 
 _MODEL = models.Execution
-#: Seconds between two tries to write while the database is away.
-WRITE_RETRY_SECONDS = 0.5
-
 #: End of an execution whose outcome the database refuses.
 UNWRITABLE = records.platform_fault(
     'The execution has ended, but its outcome could not be stored.')
 
-_T = typing.TypeVar('_T')
 _End = records.Ended | records.RetryScheduled | None
-
-
-class _StopWriting(tenacity.stop_after_delay):
-    """Stop condition: the engine stops, or a time limit."""
-
-    def __init__(self, attempts: attempts_module.Attempts, limit: float
-                 ) -> None:
-        super().__init__(limit)
-        self._attempts = attempts
-
-    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
-        """Return whether to raise the error."""
-        return self._attempts.stopping or super().__call__(retry_state)
 
 
 class Runner:
@@ -73,6 +56,8 @@ class Runner:
         self._attempts = attempts
         self._completion = completion
         self._builds = builds
+        self._retries = write_retries.WriteRetries(attempts)
+        self._late_rows = late_rows.LateRows(db)
         self._lock = threading.Lock()
         self._claimed: dict[str, attempts_module.ClaimedExecution] = {}
         self._durations: dict[tuple[bool, str], typing.Any] = {}
@@ -96,9 +81,11 @@ class Runner:
                 return None
             self._claimed[id] = claimed
         try:
+            if message.unwritten is not None:
+                self._late_rows.add(message.unwritten)
             # Without the retry, a claim whose answer is lost would wait for
             # a sweep as if this engine had died.
-            if message.owner != self._owner and not self._retry_write(
+            elif message.owner != self._owner and not self._retries.write(
                     lambda: self._claim(id),
                     self._conf.engine.queue_timeout):
                 return None
@@ -108,6 +95,8 @@ class Runner:
             return end
         finally:
             claimed.ended.set()
+            if message.unwritten is not None:
+                self._late_rows.discard(id)
             with self._lock:
                 del self._claimed[id]
                 if self._is_awaited:
@@ -158,8 +147,9 @@ class Runner:
             self._finish(message.id, outcome)))
 
     def _finish(self, id: str, outcome: records.Outcome) -> _End:
-        return lifecycle.finish(self._db, id, outcome, lifecycle.OWNED_BY_ME,
-                                params={'me': self._owner})
+        return self._late_rows.end(id, outcome) or lifecycle.finish(
+            self._db, id, outcome, lifecycle.OWNED_BY_ME,
+            params={'me': self._owner})
 
     def _run_async(self, message: records.ExecutionMessage,
                    target: targets.Target,
@@ -196,14 +186,18 @@ class Runner:
                         f'No worker can run the function: {e}',
                         ExecutionReason.NO_WORKER)
                 target = latest
-                self._retry_write(functools.partial(
-                    lifecycle.record_target, self._db, message.id, latest))
+                self._retries.write(functools.partial(
+                    self._record_target, message.id, latest))
+
+    def _record_target(self, id: str, target: targets.Target) -> None:
+        self._late_rows.write(id)
+        lifecycle.record_target(self._db, id, target)
 
     def _latest(self, target: targets.Target
                 ) -> targets.Target | records.Outcome:
         """Return the target of the same reference at this moment."""
         try:
-            latest = self._retry_write(lambda: self._db.read(
+            latest = self._retries.write(lambda: self._db.read(
                 lambda tx: targets.resolve(
                     tx, context.admin(), target.function_id,
                     target.version)))
@@ -218,39 +212,18 @@ class Runner:
                    outcome: records.Outcome,
                    write: Callable[[], _End]) -> _End:
         try:
-            end = self._retry_write(write)
+            end = self._retries.write(write)
         except exception.Unavailable:
             raise
         except Exception:
             # Without an end, the execution would run again.
             LOG.exception('Could not write the outcome of execution %s.',
                           message.id)
-            end = self._retry_write(lambda: self._finish(
+            end = self._retries.write(lambda: self._finish(
                 message.id, UNWRITABLE))
         if end is None and claimed.cancelled:
             lifecycle.store_log(self._db, message.id, outcome.logs)
         return end
-
-    def _retry_write(self, write: Callable[[], _T],
-                     limit: float = math.inf) -> _T:
-        """Call ``write`` until the database answers.
-
-        An execution must not run again because the database was away when
-        its result was ready.
-
-        :param limit: seconds after which the failure is raised.
-        """
-        try:
-            # Almost always enough, and cheaper than a retry controller.
-            return write()
-        except exception.Unavailable:
-            if self._attempts.stopping:
-                raise
-        return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(exception.Unavailable),
-            wait=tenacity.wait_fixed(WRITE_RETRY_SECONDS),
-            stop=_StopWriting(self._attempts, limit),
-            reraise=True)(write)
 
     def _expired(self, id: str, target: targets.Target
                  ) -> records.Outcome | None:
@@ -279,9 +252,19 @@ class Runner:
             return
         self._attempts.cancel(id, claimed)
 
-    def claimed_ids(self, older_than: float = 0) -> list[str]:
-        """Return the ids of executions claimed for so many seconds."""
+    def claimed_ids(self) -> list[str]:
+        """Return the ids of executions that run here."""
+        with self._lock:
+            return list(self._claimed)
+
+    def leased_ids(self, older_than: float) -> list[str]:
+        """Return the ids of executions with a lease of so many seconds."""
         limit = time.monotonic() - older_than
         with self._lock:
             return [id for id, claimed in self._claimed.items()
-                    if claimed.since <= limit]
+                    if claimed.since <= limit
+                    and not self._late_rows.is_unwritten(id)]
+
+    def close(self) -> None:
+        """Stop writing the rows of running executions."""
+        self._late_rows.close()

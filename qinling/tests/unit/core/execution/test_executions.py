@@ -88,15 +88,6 @@ class TestSync(ExecutionTest):
                                           self.conf.engine.queue_timeout),
                          self.stored.lease_until)
 
-    def test_engine_in_the_process_owns_the_row(self):
-        self.engine.owner = 'me'
-        self.engine.answers['run'] = self.record_row
-        self.create()
-        self.assertEqual(('me', 1), (self.stored.owner, self.stored.attempt))
-        self.assertEqual(
-            self.add_seconds(self.stored.created_at, self.conf.engine.lease),
-            self.stored.lease_until)
-
     def record_row(self, row, target):
         self.stored = self.row(row.id)
         return self.core.succeed(row, target)

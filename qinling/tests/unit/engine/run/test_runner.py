@@ -197,7 +197,7 @@ class TestRunner(RunnerTest):
 
         def record_state():
             states.append((new_runner.claimed_ids(),
-                           new_runner.claimed_ids(older_than=60),
+                           new_runner.leased_ids(60),
                            new_runner.is_idle))
             return GOOD
         new_runner = self.create_runner(record_state)

@@ -6,7 +6,7 @@ import threading
 import fixtures
 
 from qinling.core.execution import records
-from qinling.engine.run import runner
+from qinling.engine.run import write_retries
 from qinling import exception
 from qinling.tests.unit.engine import base
 from qinling.tests.unit.engine.run import test_runner
@@ -53,7 +53,7 @@ class TestOutages(test_runner.RunnerTest):
         self.assertEqual('success', self.run_message().status)
 
     def test_claims_are_retried_during_an_outage(self):
-        self.patch(runner, 'WRITE_RETRY_SECONDS', 0)
+        self.patch(write_retries, 'WRITE_RETRY_SECONDS', 0)
         write, failures = self.db.write, [1, 2, 3]
 
         def fail_write(action, **kwargs):
@@ -78,7 +78,7 @@ class TestOutages(test_runner.RunnerTest):
 
     def test_results_are_retried_during_an_outage(self):
         self.useFixture(fixtures.MockPatchObject(
-            runner, 'WRITE_RETRY_SECONDS', 0))
+            write_retries, 'WRITE_RETRY_SECONDS', 0))
         write, failures = self.db.write, [1, 2, 3]
 
         def answer():
