@@ -15,7 +15,6 @@ import typing
 
 import httptools
 
-from qinling import exception
 from qinling.web import request as request_module
 
 #: Bytes of one read.
@@ -66,6 +65,7 @@ class Connection:
         self.unsent: memoryview | None = None
         self.is_lingering = self._has_ended = False
         self.deadline = math.inf
+        self._poll: select.poll | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._current = request_module.Request()
         self._head_size = 0
@@ -179,6 +179,19 @@ class Connection:
         return self._has_ended or (
             self.is_last and not self.requests and not self.is_lingering)
 
+    @property
+    def is_idle(self) -> bool:
+        """Return whether the client may send the next request."""
+        return (self.can_answer and not self.requests and not self.is_last
+                and self.error is None)
+
+    def has_data(self, milliseconds: int) -> bool:
+        """Wait for bytes of the client; return whether there are any."""
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self.fileno, select.POLLIN)
+        return bool(self._poll.poll(milliseconds))
+
     def update_deadline(self) -> None:
         """Set the time to close the connection."""
         now = time.monotonic()
@@ -246,55 +259,3 @@ class Connection:
             return None
         except OSError:
             return b''
-
-
-class BodyStream:
-    """Body for reading while the client sends."""
-
-    def __init__(self, connection: Connection,
-                 request: request_module.Request) -> None:
-        self._connection = connection
-        self._request = request
-        self._started_at = time.monotonic()
-        self._rest = b''
-
-    def read(self, size: int = -1) -> bytes:
-        """Return at most ``size`` bytes, empty at the end.
-
-        :raises Invalid: the body is malformed or incomplete.
-        :raises RequestTimeout: the client sends too slowly.
-        """
-        if size < 0:
-            return b''.join(iter(lambda: self.read(READ_BYTES), b''))
-        if not size:
-            return b''
-        while not self._rest:
-            if self._request.chunks:
-                # Many small chunks cost as much as one large chunk.
-                self._rest = b''.join(self._request.chunks)
-                self._request.chunks.clear()
-            elif self._request.is_complete:
-                return b''
-            else:
-                self._receive()
-        data, self._rest = self._rest[:size], self._rest[size:]
-        return data
-
-    def _receive(self) -> None:
-        connection, request = self._connection, self._request
-        if request.expects_continue:
-            request.expects_continue = False
-            connection.send_all(CONTINUE, time.monotonic()
-                                + TRANSFER_GRACE_SECONDS)
-        data = connection.receive()
-        while data is None:
-            if not connection.wait(select.POLLIN, transfer_deadline(
-                    self._started_at, request.received)):
-                raise exception.RequestTimeout()
-            data = connection.receive()
-        if not data:
-            raise exception.Invalid(
-                'The connection ended before the request body was complete.')
-        connection.feed(data)
-        if connection.error is not None and not request.is_complete:
-            raise exception.Invalid(str(connection.error))

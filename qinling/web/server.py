@@ -15,6 +15,7 @@ from wsgiref import types as wsgi_types
 
 from oslo_log import log
 
+from qinling.web import body_stream
 from qinling.web import connection as connection_module
 from qinling.web import poller as poller_module
 from qinling.web import request as request_module
@@ -27,6 +28,10 @@ SWEEP_SECONDS = 1
 #: Seconds that a stopping server keeps idle connections: a client may have
 #: sent a request just now.
 LAME_DUCK_SECONDS = 0.3
+#: Milliseconds that a thread waits for the next request of its client, and the
+#: share of the threads that may wait so.  Clients in a loop send at once, and
+#: a change of the thread would cost more than the wait.
+STAY_MS, STAY_SHARE = 1, 0.5
 #: Bytes of a body that are discarded to reuse the connection.
 MAX_DRAIN_BYTES = 64 * 1024
 
@@ -51,7 +56,10 @@ class Server:
                          'SERVER_SOFTWARE': 'qinling'}
         #: Threads that may read bodies: half of all threads.
         self._body_readers = threading.BoundedSemaphore(max(1, threads // 2))
+        self._staying: set[connection_module.Connection] = set()
+        self._max_staying = int(threads * STAY_SHARE)
         self._is_stopping = False
+        self._start_lock = threading.Lock()
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=self._work, name=f'http-{number}',
@@ -65,10 +73,11 @@ class Server:
 
     def serve(self) -> None:
         """Serve until :meth:`stop` is called."""
-        if self._is_stopping:
-            return
-        for thread in self._threads:
-            thread.start()
+        with self._start_lock:
+            if self._is_stopping:
+                return
+            for thread in self._threads:
+                thread.start()
         while not self._stopped.wait(SWEEP_SECONDS):
             for connection in self._poller.take_expired(time.monotonic()):
                 _expire(connection)
@@ -80,9 +89,10 @@ class Server:
         Clients may safely retry a refused connection elsewhere, but not a
         connection after a reset.
         """
-        if self._is_stopping:
-            return
-        self._is_stopping = True
+        with self._start_lock:
+            if self._is_stopping:
+                return
+            self._is_stopping = True
         self._poller.stop_listening()
         deadline = time.monotonic() + self._stop_timeout
         if self._threads[0].ident is not None:
@@ -113,7 +123,12 @@ class Server:
         if connection is None:
             return
         try:
-            self._advance(connection)
+            while self._advance(connection) and self._stay(connection):
+                pass
+            if connection.is_finished:
+                self._poller.close(connection)
+            else:
+                self._poller.wait(connection)
         except OSError as e:
             LOG.debug('Closing a connection: %s', e)
             self._poller.close(connection)
@@ -121,25 +136,36 @@ class Server:
             LOG.exception('Closing a connection after an unexpected error.')
             self._poller.close(connection)
 
-    def _advance(self, connection: connection_module.Connection) -> None:
-        """Read, serve the complete requests, and wait again."""
+    def _advance(self, connection: connection_module.Connection) -> bool:
+        """Read, and serve the complete requests.
+
+        :returns: whether the client has an answer and may send a request.
+        """
         if connection.unsent is None:
             self._receive(connection)
         elif not connection.send_unsent():
-            self._poller.wait(connection)
-            return
+            return False
+        has_answered = False
         while connection.can_answer and connection.requests and (
                 connection.requests[0].is_ready):
             self._serve_request(connection, connection.requests.popleft())
+            has_answered = True
         if connection.can_answer:
             if connection.error is not None:
                 self._reject(connection, connection.error)
             elif connection.requests:
                 _continue(connection)
-        if connection.is_finished:
-            self._poller.close(connection)
-        else:
-            self._poller.wait(connection)
+        return has_answered and connection.is_idle
+
+    def _stay(self, connection: connection_module.Connection) -> bool:
+        """Wait briefly; return whether the client has sent more."""
+        if self._is_stopping or len(self._staying) >= self._max_staying:
+            return False
+        self._staying.add(connection)
+        try:
+            return connection.has_data(STAY_MS)
+        finally:
+            self._staying.discard(connection)
 
     def _receive(self, connection: connection_module.Connection) -> None:
         data = connection.receive()
@@ -173,7 +199,7 @@ class Server:
             self._call(connection, environ, response)
         elif self._body_readers.acquire(blocking=False):
             try:
-                environ['wsgi.input'] = connection_module.BodyStream(
+                environ['wsgi.input'] = body_stream.BodyStream(
                     connection, request)
                 self._call(connection, environ, response, request)
             finally:

@@ -32,7 +32,7 @@ from qinling.db import session
 from qinling.engine import service
 
 WARM_UP_EXECUTIONS, EXECUTIONS = 20, 50
-BUDGET = 500
+BUDGET = 480
 BOUNDARY = 'boundary'
 SOURCE = 'def main(name="", **_):\n    return f"hello {name}"\n'
 

@@ -4,10 +4,14 @@
 import contextlib
 import re
 import select
+import threading
 
+from qinling.tests import databases
 from qinling.tests.unit.web import cases
+from qinling.web import body_stream
 from qinling.web import connection as connection_module
 from qinling.web import request as request_module
+from qinling.web import server as server_module
 
 
 class TestSlowClients(cases.ServerTest):
@@ -99,7 +103,7 @@ class TestLargeBodies(cases.ServerTest):
         slow = self.connect(cases.HEAD_BEFORE_BODY % cases.LARGE + b'\r\n'
                             + bytes(cases.LARGE - 1))
         while not isinstance(self.app.environ.get('wsgi.input'),
-                             connection_module.BodyStream):
+                             body_stream.BodyStream):
             select.select([], [], [], 0.01)
         answer = self.read_all(self.connect(
             cases.HEAD_BEFORE_BODY % cases.LARGE + b'\r\n'))
@@ -123,6 +127,44 @@ class TestLargeBodies(cases.ServerTest):
             self.assertIn(b'100 Continue', sock.recv(65536))
             sock.sendall(bytes(size))
             self.assertIn(b'200 OK', sock.recv(65536))
+
+
+class TestStaying(cases.ServerTest):
+    """Threads that wait for the next request of their client."""
+
+    def setUp(self):
+        super().setUp()
+        self.patch(server_module, STAY_MS=databases.PATIENCE * 1000)
+        self.threads = []
+        index = self.app.index
+
+        def record_thread(environ, start_response):
+            self.threads.append(threading.current_thread().name)
+            return index(environ, start_response)
+        self.app.index = record_thread
+
+    def request(self, sock):
+        sock.sendall(cases.GET)
+        self.assertIn(b'200 OK', sock.recv(65536))
+
+    def test_client_in_a_loop_keeps_its_thread(self):
+        sock = self.connect()
+        for _ in range(5):
+            self.request(sock)
+        self.assertEqual(1, len(set(self.threads)))
+        sock.close()
+
+    def test_half_of_the_threads_serve_all_others(self):
+        sockets = [self.connect() for _ in range(4)]
+        for _ in range(3):
+            for sock in sockets:
+                self.request(sock)
+        staying, *free = self.threads[:4]
+        self.assertEqual({staying}, set(self.threads[::4]))
+        self.assertNotIn(staying, free)
+        self.assertEqual(1, len(set(free)))
+        for sock in sockets:
+            sock.close()
 
 
 class TestStrictness(cases.ServerTest):
