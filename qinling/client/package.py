@@ -18,7 +18,8 @@ from qinling.client import exceptions
 #: File of patterns to leave out of a package, in the syntax of
 #: ``.gitignore``.
 IGNORE = '.qinlingignore'
-ALWAYS_IGNORED = (IGNORE, '.git/', '__pycache__/', '*.py[co]')
+#: ``.qinling`` is the state of the private server of "qinling dev".
+ALWAYS_IGNORED = (IGNORE, '.git/', '.qinling/', '__pycache__/', '*.py[co]')
 #: A larger directory is probably the wrong one.
 MAX_SIZE_BYTES = 1024 ** 3
 

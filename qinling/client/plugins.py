@@ -45,9 +45,10 @@ class CommandManager(commandmanager.CommandManager):
     """Finder of the commands of Qinling."""
 
     #: Nouns that the shell accepts without the word "function".
-    SHORT = ('alias', 'apply', 'budget', 'build', 'describe', 'diff',
-             'execution', 'export', 'failure', 'invoke', 'logs', 'operation',
-             'quota', 'replay', 'rollout', 'stats', 'version', 'worker')
+    SHORT = ('alias', 'apply', 'budget', 'build', 'describe', 'dev',
+             'diff', 'execution', 'export', 'failure', 'init', 'invoke',
+             'logs', 'operation', 'quota', 'replay', 'rollout', 'stats',
+             'version', 'worker')
 
     def load_commands(self, namespace: str) -> None:
         """Load the commands of the distribution."""

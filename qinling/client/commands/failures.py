@@ -6,17 +6,22 @@ import re
 from qinling.client.commands import base
 from qinling.client import exceptions
 from qinling.client import tracebacks
+from qinling.client import v1
 
 #: Request of the API in a sentence of the service.
 BUILD = re.compile('GET /v1/functions/([0-9a-f-]{36})'
                    '(?:/versions/([0-9]{1,9}))?/build')
 
 
-def explain(command: base.Command, execution: base.Row) -> str:
-    """Return why an execution failed, and the command for the log."""
+def explain(command: base.Command, execution: base.Row,
+            client: v1.Client | None = None) -> str:
+    """Return why an execution failed, and the command for the log.
+
+    :param client: of another server than the commands use.
+    """
     id = execution['id']
     try:
-        log = command.client.executions.get_log(id)
+        log = (client or command.client).executions.get_log(id)
     except exceptions.HttpError:
         log = ''  # the policy may hide logs
 
@@ -28,4 +33,7 @@ def explain(command: base.Command, execution: base.Row) -> str:
     show = command.describe_command('function execution log show', id)
     failure = BUILD.sub(
         name_command, str(tracebacks.explain(execution, log)))
+    if client is not None:
+        # A server that ends with the command.
+        return failure
     return f'{failure}\nExecution {id}; show the log: {show}'

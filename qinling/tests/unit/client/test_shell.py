@@ -149,7 +149,7 @@ class TestCompletion(base.BaseTestCase):
         return out.split()
 
     def test_commands(self):
-        self.assertEqual(['invoke'], self.complete('function', 'in'))
+        self.assertEqual(['init', 'invoke'], self.complete('function', 'in'))
         self.assertIn('runtime', self.complete(''))
         self.assertEqual(['execution'], self.complete('exe'))
         self.assertIn('list', self.complete('execution', ''))

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Command that runs functions after each change of their files."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+import contextlib
+import dataclasses
+import getpass
+import json
+import pathlib
+import signal
+import time
+import typing
+
+from qinling.client.commands import base
+from qinling.client.commands import colors
+from qinling.client.commands import failures
+from qinling.client.commands import options
+from qinling.client import dev_server
+from qinling.client import exceptions
+from qinling.client.manifest import model
+from qinling.client.manifest import plan as plans
+from qinling.client import project_templates
+from qinling.client import tracebacks
+from qinling.client import v1
+
+#: Milliseconds in which the changes of one save are collected.
+SETTLE_MS = 30
+#: Fields of a function that matter for publication only.
+_PUBLICATION = ('publish', 'versions')
+
+
+class Dev(base.Command):
+    """Run the functions of a project after each change of its files.
+
+    The functions of app.yaml run in the sandbox of production, on a private
+    server that ends with the command. Each run prints the result and the log;
+    the input is event.json, or NAME.event.json for one function.
+    """
+
+    arguments = (
+        options.Argument(
+            'directory', metavar='DIRECTORY', nargs='?', default='.',
+            help='Directory of the project; default is the current '
+                 'directory.'),
+        options.Argument(
+            '--function', metavar='NAME',
+            help='Run this function only; default is all of app.yaml.'),
+        options.Argument(
+            '--on-server', action='store_true',
+            help='Use the server of the other commands, with functions of '
+                 'your own: their names end with -dev and your name.'),
+        options.Argument(
+            '--once', action='store_true',
+            help='Run once and end; the exit code is 1 after a failure.'))
+
+    def take_action(self, args: argparse.Namespace) -> None:
+        """Run until Ctrl+C."""
+        directory = pathlib.Path(args.directory)
+        # The end of the command must also end the server.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with self.connect(args, directory) as client:
+            session = Session(self, client, directory, args.function,
+                              self.build_suffix(args))
+            is_good = session.run()
+            if args.once:
+                if not is_good:
+                    raise exceptions.ClientError('A function has failed.')
+                return
+            self.note('Waiting for changes; end with Ctrl+C.')
+            with contextlib.suppress(KeyboardInterrupt):
+                for _ in watch(directory):
+                    session.run()
+
+    @contextlib.contextmanager
+    def connect(self, args: argparse.Namespace, directory: pathlib.Path
+                ) -> Iterator[v1.Client]:
+        """Yield a client of the server that runs the functions."""
+        if args.on_server:
+            yield self.client
+            return
+        from qinling.client import direct
+
+        state = directory.resolve() / project_templates.STATE
+        with dev_server.run(state) as url:
+            yield v1.Client(sender=direct.Sender(url, True, None))
+
+    def build_suffix(self, args: argparse.Namespace) -> str:
+        """Return the end of the names of functions."""
+        return f'-dev-{getpass.getuser()}' if args.on_server else ''
+
+
+class Session:
+    """Functions of a project, on a server."""
+
+    def __init__(self, command: base.Command, client: v1.Client,
+                 directory: pathlib.Path, function: str | None,
+                 suffix: str) -> None:
+        self._command = command
+        self._client = client
+        self._directory = directory
+        self._function = function
+        self._suffix = suffix
+        self._style = colors.Style(command.app.stdout)
+
+    def run(self) -> bool:
+        """Send what has changed, and run the functions.
+
+        :returns: whether no function failed; faults are printed.
+        """
+        started = time.monotonic()
+        try:
+            names = self._update()
+            results = [self._invoke(name, started) for name in names]
+        except exceptions.ClientError as e:
+            self._print(self._style.red(str(e)))
+            return False
+        return all(results)
+
+    def _update(self) -> list[str]:
+        """Bring the functions to the state of the files; return names."""
+        manifest = model.load(
+            str(self._directory / project_templates.APPLICATION))
+        functions = manifest.objects.get('functions', {})
+        if self._function is not None:
+            if self._function not in functions:
+                raise exceptions.ClientError(
+                    f'{project_templates.APPLICATION} has no function '
+                    f'{self._function}.')
+            functions = {self._function: functions[self._function]}
+        unpublished = {
+            name + self._suffix: {key: value for key, value in fields.items()
+                                  if key not in _PUBLICATION}
+            for name, fields in functions.items()}
+        planner = plans.Planner(self._client, dataclasses.replace(
+            manifest, objects={'functions': unpublished}))
+        for change in list(planner.plan()):
+            change.apply()
+        return list(functions)
+
+    def _invoke(self, name: str, started: float) -> bool:
+        """Run a function and print the outcome."""
+        execution = self._client.executions.create(
+            function_id=self._client.functions.find_id(name + self._suffix),
+            sync=True, input=self._read_event(name))
+        seconds = time.monotonic() - started
+        is_good: bool = execution['status'] == 'success'
+        paint = self._style.green if is_good else self._style.red
+        duration = execution.get('duration')
+        self._print(paint(
+            f'{time.strftime("%H:%M:%S")} {name}: {execution["status"]}')
+            + (f' in {duration * 1000:.1f} ms' if duration else '')
+            + f' ({seconds * 1000:.0f} ms after the change)')
+        if is_good:
+            self._print_log(execution['id'])
+            output = tracebacks.read_output(execution)
+            self._print(output if isinstance(output, str) else
+                        json.dumps(output, ensure_ascii=False))
+        else:
+            self._print(failures.explain(self._command, execution,
+                                         self._client))
+        return is_good
+
+    def _print_log(self, id: str) -> None:
+        """Print what the function wrote, between first and last line."""
+        lines = self._client.executions.get_log(id).splitlines()
+        for line in lines[1:-1]:
+            self._print(f'  | {line}')
+
+    def _read_event(self, name: str) -> typing.Any:
+        """Return the input of a function."""
+        path = self._directory / f'{name}.{project_templates.EVENT}'
+        if not path.exists():
+            path = self._directory / project_templates.EVENT
+        if not path.exists():
+            return None
+        try:
+            return json.loads(path.read_text('utf-8'))
+        except (OSError, ValueError) as e:
+            raise exceptions.ClientError(f'Cannot read {path}: {e}')
+
+    def _print(self, text: str) -> None:
+        self._command.print_line(text)
+        self._command.app.stdout.flush()
+
+
+def watch(directory: pathlib.Path) -> Iterator[None]:
+    """Yield after each change of a file in a directory."""
+    import watchfiles
+
+    state = directory.resolve() / project_templates.STATE
+    for _changes in watchfiles.watch(
+            directory, step=SETTLE_MS, raise_interrupt=True,
+            watch_filter=watchfiles.DefaultFilter(ignore_paths=[state])):
+        yield
