@@ -9,15 +9,9 @@ import datetime
 import typing
 
 from qinling.core.rollout import sequential
-from qinling.states import ExecutionReason
+from qinling import states
 from qinling.states import ExecutionStatus
 
-#: Reasons of failures that say nothing about a version.
-_FOREIGN_REASONS = frozenset(reason.value for reason in (
-    ExecutionReason.CANCELLED, ExecutionReason.EXPIRED,
-    ExecutionReason.NO_TOKEN, ExecutionReason.NO_WORKER,
-    ExecutionReason.WORKER_LOST, ExecutionReason.ENGINE_LOST,
-    ExecutionReason.STOPPED, ExecutionReason.PLATFORM))
 #: Least durations from which the p95 of the baseline is taken.
 MIN_DURATIONS = 100
 #: Most earlier executions of the baseline that a rollout uses.
@@ -50,7 +44,7 @@ def observe(row: typing.Any, candidate: int) -> Observation | None:
     :param row: ``function_version``, ``status``, ``reason``, ``duration``.
     """
     if (row.status == ExecutionStatus.CANCELLED
-            or row.reason in _FOREIGN_REASONS):
+            or row.reason in states.FOREIGN_REASONS):
         return None
     return Observation(row.function_version == candidate,
                        row.status != ExecutionStatus.SUCCESS, row.duration)

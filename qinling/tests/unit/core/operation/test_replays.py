@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replays of recorded executions on a candidate version."""
 
+import dataclasses
 import json
 
 from oslotest import base as test_base
@@ -35,7 +36,7 @@ class Replays(base.Operations):
 
     def start(self, **values):
         return self.replays.start(self.ctx, 'prod', {
-            'function_version': 2, 'network': True, **values})
+            'function_version': 2, **values})
 
     def end_running(self, change=None):
         """End the executions of replays, with the recorded output."""
@@ -85,6 +86,29 @@ class TestReplays(Replays, test_base.BaseTestCase):
                 for rerun in self.reruns()})
         self.assertEqual({True}, {message.is_replay for message, _
                                   in self.engine.started})
+
+    def test_network(self):
+        self.record(1)
+        for values, offline in (({}, True), ({'network': True}, False)):
+            self.finish_replay(self.start(**values))
+            message, target = self.engine.started[-1]
+            self.assertEqual(offline, target.offline)
+            # An engine that recovers the execution decides the same.
+            row = records.from_database(self.core.row(
+                models.Execution, message.id))
+            online = dataclasses.replace(target, offline=False)
+            self.assertEqual(target, replays.restrict_target(
+                self.core.db, row, online))
+
+    def test_failures_of_the_platform_are_no_differences(self):
+        self.record(1, 2)
+        row = self.start()
+        self.turns.run()
+        lifecycle.finish(self.core.db, self.reruns()[0].id,
+                         records.platform_fault('Sad.'))
+        row = self.finish_replay(row)
+        self.assertEqual((1, 0, {'Sad.': 1}), (
+            row.done, row.different, row.skip_reasons))
 
     def test_different(self):
         ids = self.record(1, 2, 3)
@@ -138,7 +162,6 @@ class TestReplays(Replays, test_base.BaseTestCase):
     def test_invalid_requests(self):
         for values, words in (
                 ({'function_version': 0}, 'needs the function_version'),
-                ({'network': False}, 'set network to true'),
                 ({'last': 0}, 'last must be between'),
                 ({'filter': {'status': ['failed']}}, 'omit the filter'),
                 ({'ignore': ['output']}, 'JSON pointers'),
