@@ -150,6 +150,34 @@ class TestReplays(Replays, test_base.BaseTestCase):
         self.assertEqual(replays.MAX_RUNNING + 3, self.finish_replay(
             row).done)
 
+    def test_looks_follow_the_executions(self):
+        self.record(*range(replays.MAX_RUNNING))
+        row = self.start()
+        times = []
+
+        def look():
+            self.change(row.id, ready_at=models.now())
+            self.turns._run_batch(row)
+            times.append(self.turns._polls[row.id])
+        for _ in range(8):
+            look()
+        # Nothing has ended, so the next look is later each time.
+        self.assertEqual((0.01, 0.02, 0.5), (*times[:2], times[-1]))
+        lifecycle.finish(self.core.db, self.reruns()[0].id, records.Outcome(
+            ExecutionStatus.SUCCESS, '{"output": 0}'))
+        look()
+        self.assertEqual(0.01, times[-1])
+
+    def test_short_executions_need_one_turn(self):
+        ids = self.record(*range(3 * replays.MAX_RUNNING))
+        self.engine.start = lambda message, target: lifecycle.finish(
+            self.core.db, message.id, records.Outcome(
+                ExecutionStatus.SUCCESS, '{"output": 0}'))
+        row = self.start()
+        self.turns.run()
+        row = self.operations.get(self.ctx, row.id)
+        self.assertEqual(('done', len(ids)), (row.status, row.done))
+
     def test_deleted_executions_are_skipped(self):
         ids = self.record(1, 2)
         row = self.start()
