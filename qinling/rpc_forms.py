@@ -40,6 +40,9 @@ def encode_target(target: targets.Target) -> _Json:
     value = dataclasses.asdict(target)
     for name in targets.RECORDED:
         del value[name]
+    if not target.offline:
+        # An engine that does not know the field must refuse the target.
+        del value['offline']
     return value
 
 

@@ -85,6 +85,14 @@ class ExecutionReason(str, enum.Enum):
     PLATFORM = 'platform'
 
 
+#: Reasons of failures that say nothing about the code of a function.
+FOREIGN_REASONS = frozenset(reason.value for reason in (
+    ExecutionReason.CANCELLED, ExecutionReason.EXPIRED,
+    ExecutionReason.NO_TOKEN, ExecutionReason.NO_WORKER,
+    ExecutionReason.WORKER_LOST, ExecutionReason.ENGINE_LOST,
+    ExecutionReason.STOPPED, ExecutionReason.PLATFORM))
+
+
 class Trigger(str, enum.Enum):
     """What created an execution."""
 

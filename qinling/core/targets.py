@@ -33,6 +33,7 @@ class Target:
     seconds; ``package`` is a storage key; ``execution_quota`` limits the
     running executions of the project, ``None`` for the default.  Executions
     record ``digest`` and ``secret_numbers`` (name -> number of the value).
+    ``offline`` targets run on workers without a network.
     """
 
     project_id: str
@@ -53,6 +54,7 @@ class Target:
     execution_quota: int | None = None
     digest: str | None = None
     secret_numbers: dict[str, int] | None = None
+    offline: bool = False
 
     @functools.cached_property
     def function_key(self) -> tuple[typing.Hashable, ...]:
@@ -67,8 +69,9 @@ class Target:
         code needs no message to workers; a new timeout keeps the workers.
         """
         # Without a package, ``code`` is all there is.
-        return (self.package or str(self.code), self.entry, self.cpu,
-                self.memory_size, self.runtime_id, self.settings_id)
+        loaded = (self.package or str(self.code), self.entry, self.cpu,
+                  self.memory_size, self.runtime_id, self.settings_id)
+        return (*loaded, 'offline') if self.offline else loaded
 
     def recorded(self) -> dict[str, typing.Any]:
         """Return the columns of an execution that name the code."""

@@ -21,6 +21,8 @@ class Failure(columns.Common, columns.Base):
         sa.Index('ix_failures_project', 'project_id', 'created_at', 'id'),
         sa.Index('ix_failures_seen', 'project_id', 'last_seen_at',
                  'created_at', 'id'),
+        sa.Index('ix_failures_count', 'project_id', 'count', 'created_at',
+                 'id'),
         sa.Index('ix_failures_function', 'function_id', 'created_at', 'id'),
         columns.Base.__table_args__)
 

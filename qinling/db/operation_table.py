@@ -48,6 +48,8 @@ class Operation(columns.Common, columns.Revised, columns.Base):
     function_alias = _column(columns.Exact)
     #: JSON pointers of a replay to leave out of the comparison.
     ignore = _column(sa.JSON(none_as_null=True))
+    #: Whether the executions of a replay have a network.
+    network = _column(sa.Boolean)
     #: Executions of a replay with another status or output.
     different = _column(sa.BigInteger)
     #: Earliest time of the next batch.

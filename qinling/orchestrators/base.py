@@ -56,13 +56,15 @@ class Limits:
     Each execution has ``cpu`` thousandths of a core and ``memory_size``
     bytes.  ``installs`` asks for a worker that installs dependencies: the
     worker runs Python for every runtime, and has a network.  Only the
-    process orchestrator has such workers.
+    process orchestrator has such workers.  ``offline`` asks for a worker that
+    never had a network, and reaches no address.
     """
 
     cpu: int
     memory_size: int
     slots: int
     installs: bool = False
+    offline: bool = False
 
 
 class Transport(abc.ABC):
@@ -141,7 +143,7 @@ class ImageRun:
 
     ``cpu`` in thousandths of a core, ``memory_size`` in bytes, ``timeout`` in
     seconds, at most ``max_log_size`` bytes of log.  A ``command`` replaces the
-    entry point of the image.
+    entry point of the image; an ``offline`` run reaches no address.
     """
 
     execution_id: str
@@ -153,6 +155,7 @@ class ImageRun:
     timeout: int
     max_log_size: int
     command: tuple[str, ...] = ()
+    offline: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,6 +230,7 @@ class Orchestrator(abc.ABC):
         :raises NoRoom: no worker is free, and none may start.
         :raises TemporaryError: no worker can be claimed at the moment.
         :raises NoPool: the runtime has no pool.
+        :raises PermanentError: no worker can be offline here.
         """
 
     @abc.abstractmethod

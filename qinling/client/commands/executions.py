@@ -7,6 +7,7 @@ import typing
 
 from qinling.client.commands import base
 from qinling.client.commands import batch
+from qinling.client.commands import bulk
 from qinling.client.commands import dry_run
 from qinling.client.commands import failures
 from qinling.client.commands import names
@@ -143,10 +144,14 @@ class Create(Started, dry_run.DryRun):
             idempotency_key=args.idempotency_key), args)
 
 
-class Rerun(base.Addressed, Started):
-    """Repeat an execution."""
+class Rerun(bulk.Bulk, Started):
+    """Repeat an execution, or all executions of a filter."""
 
+    action = 'rerun'
     arguments = (
+        options.Argument('execution', nargs='?', metavar='EXECUTION',
+                         help='Id of the execution.'),
+        *bulk.ARGUMENTS,
         options.Argument(
             '--function-version', metavar='N',
             help='Run this version; "original", the default, is the version '
@@ -154,7 +159,21 @@ class Rerun(base.Addressed, Started):
                  'the alias or function.'),
         options.SYNC, options.add_wait('until the execution has ended'))
 
+    def list_references(self, args: argparse.Namespace) -> list[str]:
+        return [args.execution] if args.execution else []
+
+    def list_words(self, args: argparse.Namespace) -> list[str]:
+        words = ['-f', args.formatter]
+        if args.sync:
+            raise exceptions.ClientError('--sync repeats one execution.')
+        if args.function_version is not None:
+            words += ['--onto', args.function_version]
+        return words
+
     def fetch(self, args: argparse.Namespace) -> base.Row:
+        if not args.execution:
+            raise exceptions.ClientError(
+                'Specify what to repeat: an execution, or --filter.')
         return self.await_end(self.resources.rerun(
             args.execution, args.function_version, args.sync), args)
 
@@ -186,23 +205,31 @@ class Wait(Execution, tables.Lister):
         return self.build_table(args, self.columns, rows)
 
 
-class Cancel(Execution, base.Batch):
+class Cancel(bulk.Bulk, Execution, base.Batch):
     """Cancel running or waiting executions."""
 
-    arguments = (_declare_ids('+'),)
-    verb = 'cancel'
+    action = verb = 'cancel'
+    arguments = (_declare_ids('*'), *bulk.ARGUMENTS, bulk.WAIT)
+
+    def list_references(self, args: argparse.Namespace) -> list[str]:
+        return list(args.executions)
 
     def take_action(self, args: argparse.Namespace) -> None:
+        if not args.executions:
+            raise exceptions.ClientError(
+                'Specify what to cancel: ids of executions, or --filter.')
         self.process(args.executions, args)
 
     def send_request(self, reference: str, args: argparse.Namespace) -> None:
         self.resources.cancel(reference)
 
 
-class Delete(Execution, base.Batch):
+class Delete(bulk.Bulk, Execution, base.Batch):
     """Delete executions."""
 
+    action = 'delete'
     arguments = (
+        *bulk.ARGUMENTS, bulk.WAIT,
         _declare_ids('*'),
         options.Exclusive(
             options.Argument('--execution', nargs='+', default=[],
@@ -210,6 +237,9 @@ class Delete(Execution, base.Batch):
             options.Argument('--function', nargs='+', default=[],
                              help='Ids or names of functions, to delete all '
                                   'executions of.')))
+
+    def list_references(self, args: argparse.Namespace) -> list[str]:
+        return [*args.executions, *args.execution, *args.function]
 
     def take_action(self, args: argparse.Namespace) -> None:
         ids = [*args.executions, *args.execution]
@@ -219,7 +249,8 @@ class Delete(Execution, base.Batch):
                     self.resources.list(function_id=function)]
         if not (ids or args.function):
             raise exceptions.ClientError(
-                'Specify what to delete: ids of executions, or --function.')
+                'Specify what to delete: ids of executions, --filter or '
+                '--function.')
         self.process(ids, args)
 
     def send_request(self, reference: str, args: argparse.Namespace) -> None:

@@ -41,8 +41,8 @@ class Operation(base.Noun):
         'id', 'action', 'filter', 'function_version', 'rate', 'status',
         'status_reason', 'total', 'done', 'skipped', 'created_at')
     detail_columns: base.Columns = (
-        'skip_reasons', 'function_alias', 'ignore', 'different', 'user_id',
-        'project_id', 'updated_at')
+        'skip_reasons', 'function_alias', 'ignore', 'network', 'different',
+        'user_id', 'project_id', 'updated_at')
     brief: base.Briefs = (
         base.Brief('Id', tables.show_field('id')),
         base.Brief('Action', tables.show_field('action')),

@@ -60,8 +60,8 @@ class Replay(operations.Watch):
                          help='At most so many executions per second.'),
         options.Argument(
             '--network', action='store_true',
-            help='Permit the function to use the network as always; replays '
-                 'are refused otherwise.'),
+            help='Permit the function to use the network as always; it has '
+                 'no network otherwise.'),
         options.add_wait('until the replay has ended'))
 
     def fetch(self, args: argparse.Namespace) -> base.Row:

@@ -13,8 +13,6 @@ from qinling.client import units
 #: Characters of the longest bar.
 BAR_LENGTH = 40
 BAR, ASCII_BAR = '█', '#'
-#: Weights of the steps of a server that gets none.
-DEFAULT_WEIGHTS = (0.1, 0.25, 0.5)
 LIVE = ('running', 'paused')
 _STOPPED = ('paused', 'rolled_back', 'superseded', 'aborted')
 
@@ -82,7 +80,8 @@ class Start(ShowRollout):
         options.Argument(
             '--weight', action='append', type=float, metavar='SHARE',
             help='Share of the new version in a step, such as 0.1. Repeat '
-                 'the option for each step; default is 0.1, 0.25 and 0.5.'),
+                 'the option for each step. By default the first share gives '
+                 'the version 300 executions in a minute, at most half.'),
         options.Argument(
             '--min-executions', type=options.parse_positive, metavar='N',
             help='Executions of the new version in each step; default 50.'),
@@ -168,15 +167,14 @@ class Abort(_Change):
     verb = 'abort'
 
 
-def _build_steps(args: argparse.Namespace
-                 ) -> list[dict[str, typing.Any]] | None:
+def _build_steps(args: argparse.Namespace) -> typing.Any:
+    """Return the steps of a request; the server chooses missing weights."""
     fields = {name: getattr(args, name)
               for name in ('min_executions', 'min_time')
               if getattr(args, name) is not None}
-    if not args.weight and not fields:
-        return None
-    return [dict(fields, weight=weight)
-            for weight in args.weight or DEFAULT_WEIGHTS]
+    if not args.weight:
+        return fields or None
+    return [dict(fields, weight=weight) for weight in args.weight]
 
 
 def _weight(row: base.Row) -> float:

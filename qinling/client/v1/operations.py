@@ -39,8 +39,8 @@ class Operations(base.Collection):
                **fields: typing.Any) -> base.Resource:
         """Run recorded executions of an alias on another version.
 
-        :param fields: ``network``, and optionally ``last``, ``filter``,
-            ``rate`` and ``ignore``, a list of JSON pointers.
+        :param fields: ``network`` to permit the network, ``last``,
+            ``filter``, ``rate`` and ``ignore``, a list of JSON pointers.
         :returns: an operation with the action ``replay``.
         """
         response = self._transport.request(

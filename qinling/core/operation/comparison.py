@@ -33,7 +33,7 @@ def compare(old: typing.Any, new: typing.Any, ignored: Sequence[str]
     """
     differences: list[Difference] = []
     pairs = ((STATUS, old.status, new.status),
-             (OUTPUT, _read_output(old), _read_output(new)))
+             (OUTPUT, read_output(old), read_output(new)))
     for path, old_value, new_value in pairs:
         for difference in _walk(path, old_value, new_value,
                                 frozenset(ignored)):
@@ -43,7 +43,8 @@ def compare(old: typing.Any, new: typing.Any, ignored: Sequence[str]
     return differences
 
 
-def _read_output(row: typing.Any) -> typing.Any:
+def read_output(row: typing.Any) -> typing.Any:
+    """Return the output of an execution, the text if it is not JSON."""
     try:
         return json.loads(row.result or '{}').get('output')
     except (ValueError, AttributeError):

@@ -19,6 +19,7 @@ from qinling.core.operation import comparison
 from qinling.core.operation import effects as effects_module
 from qinling.core.operation import operations as operations_module
 from qinling.core.operation import plans
+from qinling.core import targets
 from qinling.core.trigger import base as trigger
 from qinling.core.trigger import reruns
 from qinling.db import crud
@@ -26,6 +27,7 @@ from qinling.db import filtering
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
+from qinling import states
 from qinling.states import ExecutionStatus
 from qinling.states import OperationAction
 from qinling.states import Trigger
@@ -57,8 +59,8 @@ class Replays:
               values: Mapping[str, typing.Any]) -> typing.Any:
         """Create the operation of a replay.
 
-        :param values: ``function_version`` and ``network``; optional
-            ``last``, ``filter``, ``ignore`` and ``rate``.
+        :param values: ``function_version``; optional ``network``, ``last``,
+            ``filter``, ``ignore`` and ``rate``.
         :raises Invalid: a field is not valid.
         :raises FunctionVersionNotFound: the function has no such version.
         :raises PolicyForbidden: the caller may not run functions.
@@ -104,11 +106,6 @@ def _validate(alias: typing.Any, values: Mapping[str, typing.Any]
         raise exception.Invalid(
             'Required param is missing. A replay needs the function_version '
             'to try, 1 or greater.')
-    if not values.get('network'):
-        raise exception.Invalid(
-            'Workers cannot lose their network for a single execution; '
-            'set network to true if the function may use the network during '
-            'the replay. The function sees replay in its context.')
     last = values.get('last')
     if last is not None and not 1 <= last <= MAX_LAST:
         raise exception.Invalid(f'last must be between 1 and {MAX_LAST}.')
@@ -124,6 +121,7 @@ def _validate(alias: typing.Any, values: Mapping[str, typing.Any]
         'rate': values.get('rate'), 'function_version': version})
     return dict(plan, action=OperationAction.REPLAY.value,
                 function_alias=alias.name, different=0,
+                network=bool(values.get('network')),
                 ignore=_check_pointers(values.get('ignore') or []))
 
 
@@ -166,6 +164,9 @@ def compare_ended(tx: session.Connection, operation: typing.Any
             crud.delete(tx, _MODEL, result.id)
         elif new.status == ExecutionStatus.RUNNING:
             effects.is_polling = True
+        elif new.reason in states.FOREIGN_REASONS:
+            effects.skipped[str(comparison.read_output(new))] += 1
+            crud.delete(tx, _MODEL, result.id)
         else:
             differences = comparison.compare(old, new, operation.ignore)
             effects.done += 1
@@ -189,6 +190,17 @@ def _describe(old: typing.Any, new: typing.Any,
         'new_log_size': len(new.logs or '')}
 
 
+def restrict_target(db: session.Database, row: records.ExecutionRow,
+                    target: targets.Target) -> targets.Target:
+    """Return the target of an execution of a replay, perhaps offline."""
+    model = models.Operation
+    operations = db.read(lambda tx: crud.select(
+        tx, model, model.id == row.group_id, only=(model.network,)))
+    if operations and operations[0].network is not False:
+        return target
+    return dataclasses.replace(target, offline=True)
+
+
 def create(tx: session.Connection, conf: cfg.ConfigOpts,
            operation: typing.Any, source: records.ExecutionRow
            ) -> records.NewExecution:
@@ -202,6 +214,9 @@ def create(tx: session.Connection, conf: cfg.ConfigOpts,
         description=f'Replay of execution {source.id}', failed_id=None,
         trigger=Trigger.REPLAY.value)
     new = trigger.write(tx, conf, operation.project_id, request)
+    if operation.network is False:
+        new = dataclasses.replace(new, target=dataclasses.replace(
+            new.target, offline=True))
     crud.insert(tx, _MODEL, project_id=operation.project_id,
                 operation_id=operation.id, source_id=source.id,
                 execution_id=new.row.id, differences=[])

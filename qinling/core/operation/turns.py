@@ -42,8 +42,11 @@ MAX_OPERATIONS, MAX_TURN_SECONDS = 100, 1.0
 LEASE_SECONDS = 15
 #: Seconds until an operation that waits for room tries again.
 WAIT_SECONDS = 1
-#: Least seconds between two looks at the executions of a replay.
-POLL_SECONDS = 0.05
+#: Seconds between two looks at the executions of a replay: after a change, and
+#: after many looks without a change.
+MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.01, 0.5
+#: Seconds below which a turn waits for the next look.
+SOON_SECONDS = 0.1
 #: Kinds of reasons that an operation counts.
 MAX_SKIP_REASONS = 10
 OTHER_REASONS = 'Other reasons.'
@@ -72,6 +75,8 @@ class Turns:
         self._conf = conf
         self._db = db
         self._engine = engine
+        #: Replay -> seconds between the last two looks.
+        self._polls: dict[str, float] = {}
 
     def run(self) -> bool:
         """Work at all operations, one batch of each after the other.
@@ -79,13 +84,20 @@ class Turns:
         :returns: whether the next turn should follow shortly.
         """
         end = time.monotonic() + MAX_TURN_SECONDS
-        is_polling = False
-        while rows := self._read_ready():
+        is_polling = is_next_soon = False
+        while True:
+            rows = self._read_ready()
             for row in rows:
                 is_polling |= self._run_batch(row)
                 if time.monotonic() >= end:
                     return True
-        return is_polling
+            if rows:
+                is_next_soon = any(self._polls.get(row.id, MAX_POLL_SECONDS)
+                                   < SOON_SECONDS for row in rows)
+            elif is_next_soon and time.monotonic() < end:
+                time.sleep(MIN_POLL_SECONDS)
+            else:
+                return is_polling
 
     def _read_ready(self) -> Sequence[typing.Any]:
         now = models.now()
@@ -108,6 +120,8 @@ class Turns:
         except Exception as e:
             self._pause(row, e)
             return False
+        if effects is None or not effects.is_polling:
+            self._polls.pop(row.id, None)
         if effects is None:
             return False
         self._notify(effects)
@@ -194,7 +208,7 @@ class Turns:
             return
         pause = effects.count / row.rate if row.rate else 0
         if effects.is_polling:
-            pause = max(pause, POLL_SECONDS)
+            pause = max(pause, self._choose_poll(row.id, effects))
         if effects.wait:
             pause = max(pause, WAIT_SECONDS)
         crud.update(tx, _MODEL, row.id, {
@@ -202,6 +216,18 @@ class Turns:
             'ready_at': now + datetime.timedelta(seconds=pause),
             'lease_until': now + datetime.timedelta(
                 seconds=pause + LEASE_SECONDS)})
+
+    def _choose_poll(self, id: str, effects: effects_module.Effects) -> float:
+        """Return the seconds until the next look at a replay.
+
+        Short executions are noticed at once, and long ones cost few looks.
+        """
+        seconds = MIN_POLL_SECONDS
+        if not (effects.done or effects.skipped or effects.reruns):
+            seconds = min(MAX_POLL_SECONDS,
+                          2 * self._polls.get(id, MIN_POLL_SECONDS))
+        self._polls[id] = seconds
+        return seconds
 
     def _notify(self, effects: effects_module.Effects) -> None:
         """Start the reruns, and stop the cancelled executions.

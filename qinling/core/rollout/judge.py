@@ -5,20 +5,17 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
+import datetime
 import typing
 
 from qinling.core.rollout import sequential
-from qinling.states import ExecutionReason
+from qinling import states
 from qinling.states import ExecutionStatus
 
-#: Reasons of failures that say nothing about a version.
-_FOREIGN_REASONS = frozenset(reason.value for reason in (
-    ExecutionReason.CANCELLED, ExecutionReason.EXPIRED,
-    ExecutionReason.NO_TOKEN, ExecutionReason.NO_WORKER,
-    ExecutionReason.WORKER_LOST, ExecutionReason.ENGINE_LOST,
-    ExecutionReason.STOPPED, ExecutionReason.PLATFORM))
-#: Durations from which the p95 of the baseline is taken.
-MIN_DURATIONS, MAX_DURATIONS = 100, 1000
+#: Least durations from which the p95 of the baseline is taken.
+MIN_DURATIONS = 100
+#: Most earlier executions of the baseline that a rollout uses.
+MAX_EARLIER = 4000
 #: Guards of a rollout; each may be wrong with its share of the risk.
 GUARDS = ('errors', 'latency')
 
@@ -47,10 +44,22 @@ def observe(row: typing.Any, candidate: int) -> Observation | None:
     :param row: ``function_version``, ``status``, ``reason``, ``duration``.
     """
     if (row.status == ExecutionStatus.CANCELLED
-            or row.reason in _FOREIGN_REASONS):
+            or row.reason in states.FOREIGN_REASONS):
         return None
     return Observation(row.function_version == candidate,
                        row.status != ExecutionStatus.SUCCESS, row.duration)
+
+
+def measure_rate(rows: Sequence[typing.Any], now: datetime.datetime
+                 ) -> float | None:
+    """Return the executions per second of a version, ``None`` for too few.
+
+    :param rows: the latest executions, newest first.
+    """
+    if len(rows) < MIN_DURATIONS:
+        return None
+    age: float = (now - rows[-1].updated_at).total_seconds()
+    return len(rows) / max(1.0, age)
 
 
 @dataclasses.dataclass
@@ -80,14 +89,14 @@ class Judgement:
         judgement = cls(durations=[
             observation.duration for observation in earlier
             if observation.duration is not None])
-        judgement.errors.earlier = _letters(
-            observation.is_failure for observation in earlier)
+        judgement.errors = sequential.Comparison.begin(_letters(
+            observation.is_failure for observation in earlier))
         judgement._set_threshold(guards)
         if judgement.threshold is not None:
-            judgement.latency.earlier = _letters(
+            judgement.latency = sequential.Comparison.begin(_letters(
                 observation.duration > judgement.threshold
                 for observation in earlier
-                if observation.duration is not None)
+                if observation.duration is not None))
         return judgement
 
     @classmethod

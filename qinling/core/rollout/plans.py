@@ -6,8 +6,13 @@ import typing
 
 from qinling import exception
 
-#: Steps of a request without steps: share of the new version.
+#: Weights of the steps of a request without weights, if the traffic is not
+#: known; other traffic changes the first weight.
 DEFAULT_WEIGHTS = (0.1, 0.25, 0.5)
+#: Executions of the new version that show a rise of the failures from 1 % to
+#: 6 %, and the seconds in which the first step should have them.
+FIRST_EXECUTIONS, FIRST_SECONDS = 300, 60
+MIN_FIRST_WEIGHT = 0.01
 MAX_STEPS = 50
 #: Field of a step -> (default, minimum, maximum); seconds for ``min_time``.
 STEP_FIELDS = {'min_executions': (50, 1, 1_000_000),
@@ -24,9 +29,26 @@ ON_BREACH = ('rollback', 'pause')
 _Json = dict[str, typing.Any]
 
 
-def validate(values: Mapping[str, typing.Any]) -> _Json:
+def choose_weights(rate: float | None) -> list[float]:
+    """Return the weights of the steps for a traffic.
+
+    The failures of a bad version until its rollback do not depend on the
+    weight, so the first step has the weight that is quick enough.
+
+    :param rate: executions per second, ``None`` if not known.
+    """
+    if not rate:
+        return list(DEFAULT_WEIGHTS)
+    first = max(MIN_FIRST_WEIGHT, min(DEFAULT_WEIGHTS[-1], round(
+        FIRST_EXECUTIONS / FIRST_SECONDS / rate, 2)))
+    return [first, *(weight for weight in DEFAULT_WEIGHTS if weight > first)]
+
+
+def validate(values: Mapping[str, typing.Any], rate: float | None = None
+             ) -> _Json:
     """Return ``to_version``, ``steps``, ``guards`` and ``on_breach``.
 
+    :param rate: executions per second, ``None`` if not known.
     :raises Invalid: a field is not valid.
     """
     version = values.get('function_version')
@@ -39,7 +61,7 @@ def validate(values: Mapping[str, typing.Any]) -> _Json:
         raise exception.Invalid(
             f'on_breach must be one of: {", ".join(ON_BREACH)}.')
     return {'to_version': version, 'on_breach': on_breach,
-            'steps': _read_steps(values.get('steps')),
+            'steps': _read_steps(values.get('steps'), rate),
             'guards': _read_guards(values.get('guards'))}
 
 
@@ -61,13 +83,18 @@ def read_gate(values: Mapping[str, typing.Any]) -> tuple[str | None, int]:
     return replay, limit
 
 
-def _read_steps(steps: typing.Any) -> list[_Json]:
+def _read_steps(steps: typing.Any, rate: float | None) -> list[_Json]:
     if steps is None:
-        steps = [{'weight': weight} for weight in DEFAULT_WEIGHTS]
+        steps = {}
+    if isinstance(steps, dict):
+        common = _read_numbers('steps without weights', steps, STEP_FIELDS)
+        steps = [{'weight': weight, **common}
+                 for weight in choose_weights(rate)]
     if not isinstance(steps, list) or not 1 <= len(steps) <= MAX_STEPS:
         raise exception.Invalid(
             f'steps must be a list of 1 to {MAX_STEPS} objects, such as '
-            '[{"weight": 0.1, "min_executions": 50, "min_time": 60}].')
+            '[{"weight": 0.1, "min_executions": 50, "min_time": 60}], or an '
+            'object without weights.')
     result = [_read_step(step) for step in steps]
     weights = [step['weight'] for step in result]
     if weights != sorted(set(weights)):

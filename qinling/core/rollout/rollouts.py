@@ -42,10 +42,11 @@ class Rollouts:
         :raises Conflict: the alias has weights, or a rollout that runs.
         """
         alias = self._aliases.get(ctx, name)
-        plan = plans.validate(values)
         gate = plans.read_gate(values)
         earlier = self._read_earlier(alias.function_id,
                                      alias.function_version)
+        plan = plans.validate(values, judge.measure_rate(
+            earlier, models.now()))
 
         def insert(tx: session.Connection) -> None:
             row = aliases_module.lock_row(tx, ctx, name, match)
@@ -76,7 +77,7 @@ class Rollouts:
                       ) -> list[typing.Any]:
         return list(self._db.read(
             lambda tx: rollout_queries.latest_executions(
-                tx, function_id, version, judge.MAX_DURATIONS)))
+                tx, function_id, version, judge.MAX_EARLIER)))
 
     def get(self, ctx: context.RequestContext, name: str) -> typing.Any:
         """Return the latest rollout of an alias.

@@ -13,8 +13,9 @@ import dataclasses
 import math
 import typing
 
-#: Differences of the proportions that the evidence averages over.
-DIFFERENCES = (0.03, 0.08, 0.3)
+#: Difference of the proportions -> its part of the evidence.  Most counts the
+#: difference that a rollout has to find quickly.
+DIFFERENCES = {0.05: 0.6, 0.15: 0.25, 0.5: 0.15}
 #: Executions and hits that the first estimate assumes.
 PRIOR_COUNT, PRIOR_HITS = 20.0, 0.2
 MAX_PROPORTION = 0.999
@@ -22,7 +23,12 @@ MAX_PROPORTION = 0.999
 EARLIER_RATIO = 9
 #: Evidence of present executions without which earlier executions of the
 #: baseline prove nothing: both versions may suffer from the same cause.
-MIN_PRESENT_EVIDENCE = 10
+MIN_PRESENT_EVIDENCE = 5
+#: Share of the earlier executions that only give the first estimate of the
+#: second test, and are no evidence.
+ESTIMATE_SHARE = 0.25
+#: Parts of the probability of a wrong answer, which sum to 1.
+PRESENT_PART, EXTENDED_PART = 0.2, 0.8
 MAX_LOG = 700.0
 
 
@@ -49,13 +55,15 @@ class Evidence:
     """Evidence of one test, for each of ``DIFFERENCES``.
 
     ``baseline`` and ``candidate`` have the executions of closed blocks, the
-    blocks the executions since.
+    blocks the executions since.  ``prior`` has executions of the baseline
+    that give the first estimate, and are no evidence.
     """
 
     baseline: Sample = dataclasses.field(default_factory=Sample)
     candidate: Sample = dataclasses.field(default_factory=Sample)
     baseline_block: Sample = dataclasses.field(default_factory=Sample)
     candidate_block: Sample = dataclasses.field(default_factory=Sample)
+    prior: Sample = dataclasses.field(default_factory=Sample)
     logs: list[float] = dataclasses.field(
         default_factory=lambda: [0.0] * len(DIFFERENCES))
 
@@ -80,9 +88,9 @@ class Evidence:
         if not old.count or not new.count:
             return
         # The estimate uses earlier blocks only, as the test requires.
-        before = ((self.baseline.hits + PRIOR_HITS)
-                  / (self.baseline.count + PRIOR_COUNT))
-        before = min(before, MAX_PROPORTION)
+        before = min(MAX_PROPORTION, (
+            (self.prior.hits + self.baseline.hits + PRIOR_HITS)
+            / (self.prior.count + self.baseline.count + PRIOR_COUNT)))
         for index, difference in enumerate(DIFFERENCES):
             self.logs[index] += _log_evidence(
                 old, new, before, min(before + difference, MAX_PROPORTION))
@@ -95,8 +103,8 @@ class Evidence:
     def value(self) -> float:
         """Return the evidence for a greater proportion of the candidate."""
         greatest = max(self.logs)
-        mean = sum(math.exp(log - greatest) for log in self.logs) / len(
-            self.logs)
+        mean = sum(part * math.exp(log - greatest) for part, log
+                   in zip(DIFFERENCES.values(), self.logs))
         return math.exp(min(greatest + math.log(mean), MAX_LOG))
 
 
@@ -118,12 +126,23 @@ class Comparison:
     """Two tests of a candidate: beside the baseline, and with its past.
 
     Earlier executions of the baseline make the second test faster, and each
-    counts once.  ``earlier`` has a ``1`` for each hit, oldest last.
+    counts once in each test.  ``earlier`` has those that the second test has
+    not used yet, a ``1`` for each hit.
     """
 
     present: Evidence = dataclasses.field(default_factory=Evidence)
     extended: Evidence = dataclasses.field(default_factory=Evidence)
     earlier: str = ''
+
+    @classmethod
+    def begin(cls, earlier: str) -> 'Comparison':
+        """Return the comparison before a rollout.
+
+        :param earlier: executions of the baseline, a ``1`` for each hit.
+        """
+        size = int(len(earlier) * ESTIMATE_SHARE)
+        return cls(Evidence(prior=_count(earlier)),
+                   Evidence(prior=_count(earlier[:size])), earlier[size:])
 
     @classmethod
     def load(cls, state: Mapping[str, typing.Any]) -> 'Comparison':
@@ -153,8 +172,10 @@ class Comparison:
 
         :param alpha: probability of a wrong answer in all looks together.
         """
-        # Each of both tests has half of the probability.
-        limit = 2 / alpha
-        return self.present.value >= limit or (
-            self.present.value >= MIN_PRESENT_EVIDENCE
-            and self.extended.value >= limit)
+        return (self.present.value * PRESENT_PART * alpha >= 1
+                or self.present.value >= MIN_PRESENT_EVIDENCE
+                and self.extended.value * EXTENDED_PART * alpha >= 1)
+
+
+def _count(letters: str) -> Sample:
+    return Sample(len(letters), letters.count('1'))

@@ -19,6 +19,7 @@ from oslo_log import log
 from qinling import context
 from qinling.core.execution import lifecycle
 from qinling.core.execution import records
+from qinling.core.operation import replays
 from qinling.core import targets
 from qinling.db import crud
 from qinling.db import models
@@ -158,7 +159,8 @@ class Reaper:
             elif row.attempt - row.retry >= self._conf.engine.max_attempts:
                 ended += self._give_up(row, target)
             else:
-                overdue[row.id] = target
+                overdue[row.id] = replays.restrict_target(
+                    self._db, row, target) if row.is_replay else target
         requeued = lifecycle.requeue(
             self._db, [row for row in rows if row.id in overdue],
             self._lease_until(), overdue) if overdue else []

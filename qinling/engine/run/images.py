@@ -62,7 +62,8 @@ class Images:
             execution_id=id, function_id=target.function_id,
             image=target.code['image'], args=tuple(words), cpu=target.cpu,
             memory_size=target.memory_size, timeout=target.timeout,
-            max_log_size=self._conf.engine.max_log_size))
+            max_log_size=self._conf.engine.max_log_size,
+            offline=target.offline))
         status, reason = ExecutionStatus.SUCCESS, None
         if not end.success:
             status = ExecutionStatus.FAILED

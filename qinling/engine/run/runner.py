@@ -205,7 +205,8 @@ class Runner:
             return records.platform_fault(
                 'The function was deleted before the execution started.',
                 ExecutionReason.NO_WORKER)
-        return dataclasses.replace(latest, alias=target.alias)
+        return dataclasses.replace(latest, alias=target.alias,
+                                   offline=target.offline)
 
     def _write_end(self, message: records.ExecutionMessage,
                    claimed: attempts_module.ClaimedExecution,

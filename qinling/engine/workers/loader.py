@@ -107,7 +107,8 @@ class Loader:
             target.runtime_id,
             base.FunctionKey(target.function_id, target.version),
             base.Limits(target.cpu, target.memory_size,
-                        self._conf.engine.function_concurrency),
+                        self._conf.engine.function_concurrency,
+                        offline=target.offline),
             digest[:FINGERPRINT_LENGTH])
         # After the claim: an upgrade first moves the versions to another
         # runtime, then replaces the workers.

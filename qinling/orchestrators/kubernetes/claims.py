@@ -65,6 +65,8 @@ class Claims:
             labels.FUNCTION: function.function_id,
             labels.VERSION: str(function.version), labels.BUILD: build,
             labels.ENGINE: self._engines.name}
+        if limits.offline:
+            new_labels[labels.NETWORK] = labels.OFFLINE
         with apis.translate_errors('No worker can be claimed'):
             key = self._find_pool_key(runtime_id)
             pod = self._adopt_orphan(runtime_id, new_labels)
@@ -138,7 +140,7 @@ class Claims:
         try:
             while True:
                 with self._view.changed:
-                    pod = self._reserve_ready(runtime_id, created)
+                    pod = self._reserve(runtime_id, created, new_labels)
                 if pod is not None and pods.get_name(pod) == created:
                     created = None
                     return pod
@@ -149,7 +151,7 @@ class Claims:
                     continue
                 if created is None:
                     created = self._create_pod(runtime_id, new_labels)
-                self._wait_change(runtime_id, created, deadline)
+                self._wait_change(runtime_id, created, new_labels, deadline)
         finally:
             if created is not None:
                 with self._view.changed:
@@ -158,8 +160,8 @@ class Claims:
                     self._reserved.discard(created)
                 self._background.submit(self._delete, created)
 
-    def _reserve_ready(self, runtime_id: str | None, created: str | None
-                       ) -> apis.Resource | None:
+    def _reserve(self, runtime_id: str | None, created: str | None,
+                 new_labels: dict[str, str]) -> apis.Resource | None:
         """Return a ready pod, reserved; the caller holds the condition.
 
         :param created: name of the pod of this claim.
@@ -168,11 +170,17 @@ class Claims:
         new_pod = self._view.pods.get(created or '')
         if new_pod is not None and pods.is_ready(new_pod):
             return new_pod
-        for pod in self._view.list_pods(runtime_id, labels.IDLE):
-            if self._is_free(pod):
-                self._reserved.add(pods.get_name(pod))
-                return pod
-        return None
+        pod = self._find_idle(runtime_id, new_labels)
+        if pod is not None:
+            self._reserved.add(pods.get_name(pod))
+        return pod
+
+    def _find_idle(self, runtime_id: str | None, new_labels: dict[str, str]
+                   ) -> apis.Resource | None:
+        """Return a free idle pod; a pod without a network is always new."""
+        idle = ([] if labels.NETWORK in new_labels
+                else self._view.list_pods(runtime_id, labels.IDLE))
+        return next(filter(self._is_free, idle), None)
 
     def _is_free(self, pod: apis.Resource) -> bool:
         name = pods.get_name(pod)
@@ -249,7 +257,7 @@ class Claims:
         return name
 
     def _wait_change(self, runtime_id: str | None, created: str,
-                     deadline: float) -> None:
+                     new_labels: dict[str, str], deadline: float) -> None:
         """Wait for a change of the view.
 
         :raises TemporaryError: the new pod has a permanent problem, or the
@@ -268,8 +276,7 @@ class Claims:
                          else exception.TemporaryError)
                 raise error(f'No worker of the runtime {runtime_id} is ready: '
                             + reason)
-            if any(map(self._is_free,
-                       self._view.list_pods(runtime_id, labels.IDLE))):
+            if self._find_idle(runtime_id, new_labels) is not None:
                 return
             if pod is None or not pods.is_ready(pod):
                 self._room.wait(pod, remaining)

@@ -95,6 +95,8 @@ class Driver(base.ImageRunner, base.Orchestrator):
               limits: base.Limits, build: str = '') -> base.Worker:
         self._start()
         self._enforcement.check()
+        if limits.offline:
+            self._enforcement.check_offline()
         return self._claims.claim(runtime_id, function, limits, build)
 
     def release(self, worker: base.Worker, disconnected: bool = False
@@ -113,6 +115,8 @@ class Driver(base.ImageRunner, base.Orchestrator):
     def run_image(self, run: base.ImageRun) -> base.ImageOutcome:
         self._start()
         self._enforcement.check()
+        if run.offline:
+            self._enforcement.check_offline()
         return self._images.run(run)
 
     def cancel_image(self, execution_id: str) -> None:

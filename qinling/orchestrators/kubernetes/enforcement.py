@@ -93,6 +93,16 @@ class Enforcement:
             'The enforcement of network policies is not known yet: try again '
             'when the runtime is available.')
 
+    def check_offline(self) -> None:
+        """Refuse workers without a network, which policies would enforce.
+
+        :raises PermanentError: the cluster does not enforce policies.
+        """
+        if self.describe() == OPEN:
+            raise exception.PermanentError(
+                'Workers cannot be without a network here, since the cluster '
+                'does not enforce network policies.')
+
     def describe(self) -> str:
         """Return the result of this engine, else of the last engine."""
         if self._result:

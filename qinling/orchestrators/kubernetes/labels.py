@@ -14,6 +14,9 @@ ENGINE = _PREFIX + 'engine'
 #: Digest of the pod specification of a pool.
 SPEC = _PREFIX + 'spec'
 
+#: Present on pods without a network, with the value OFFLINE.
+NETWORK, OFFLINE = _PREFIX + 'network', 'none'
+
 #: Annotation: whether the cluster enforces the policies.
 ENFORCEMENT = _PREFIX + 'enforcement'
 

@@ -200,7 +200,8 @@ class Manifests:
             api_version='v1', kind='Pod',
             metadata=client.V1ObjectMeta(name=name, labels={
                 **labels.MANAGED, labels.STATE: labels.IMAGE,
-                labels.FUNCTION: run.function_id, labels.ENGINE: engine}),
+                labels.FUNCTION: run.function_id, labels.ENGINE: engine,
+                **({labels.NETWORK: labels.OFFLINE} if run.offline else {})}),
             spec=spec)
 
     # Pools and images

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """NetworkPolicies of the namespace of workers.
 
-Policies are additive.  The first policy selects every pod, denies all ingress
-and permits the egress of all functions; the second policy permits engines to
+Policies are additive.  The first policy denies all traffic of pods without a
+network; the second policy selects all other pods, denies all ingress and
+permits the egress of all functions; the third policy permits engines to
 connect to the port of agents.  Further policies permit the egress of single
 runtimes.
 """
@@ -53,8 +54,12 @@ def create_policies(conf: cfg.ConfigOpts, api_url: str
     """
     options = conf.kubernetes
     return [
+        _create_policy('qinling-offline', client.V1NetworkPolicySpec(
+            pod_selector=_create_selector({
+                **labels.MANAGED, labels.NETWORK: labels.OFFLINE}),
+            policy_types=['Ingress', 'Egress'])),
         _create_policy(DEFAULT, client.V1NetworkPolicySpec(
-            pod_selector=_create_selector(labels.MANAGED),
+            pod_selector=_select_online(labels.MANAGED),
             policy_types=['Ingress', 'Egress'],
             egress=[_create_name_service_rule(),
                     *_create_rules('egress_cidrs', options.egress_cidrs),
@@ -71,7 +76,7 @@ def create_policies(conf: cfg.ConfigOpts, api_url: str
                 _from=_list_engines(options),
                 ports=[_create_port('TCP', pods.PORT)])])),
         *(_create_policy(f'qinling-egress-{id}', client.V1NetworkPolicySpec(
-            pod_selector=_create_selector({
+            pod_selector=_select_online({
                 **labels.MANAGED, labels.RUNTIME: id}),
             policy_types=['Egress'],
             egress=_create_rules('runtime_egress', texts)))
@@ -147,6 +152,16 @@ def _get_name(policy: client.V1NetworkPolicy) -> str:
 def _create_selector(match_labels: Mapping[str, str]
                      ) -> client.V1LabelSelector:
     return client.V1LabelSelector(match_labels=dict(match_labels))
+
+
+def _select_online(match_labels: Mapping[str, str]
+                   ) -> client.V1LabelSelector:
+    """Return a selector of pods that have a network."""
+    return client.V1LabelSelector(
+        match_labels=dict(match_labels), match_expressions=[
+            client.V1LabelSelectorRequirement(
+                key=labels.NETWORK, operator='NotIn',
+                values=[labels.OFFLINE])])
 
 
 def _create_port(protocol: str, number: int) -> client.V1NetworkPolicyPort:

@@ -125,6 +125,8 @@ class Driver(base.Orchestrator):
                     else self._pools.get(runtime_id or ''))
             if pool is None:
                 raise base.NoPool(runtime_id)
+            if limits.offline and self._starter.check_offline():
+                pool = pool.get_offline_pool()
             process = self._acquire_process(pool)
             worker = base.Worker(process.name, runtime_id or '',
                                  process.address, process.secret, function)
@@ -243,21 +245,14 @@ class Driver(base.Orchestrator):
                              else exception.NoRoom)
                     raise error(
                         f'No worker of the runtime {pool.runtime.id} is '
-                        f'free: {self._explain_shortage(pool)}')
+                        'free: ' + pool.explain_shortage(
+                            self._options.max_workers))
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise exception.TemporaryError(
                         f'No worker of the runtime {pool.runtime.id} became '
                         f'ready in {self._options.start_timeout} seconds.')
         finally:
             pool.waiting_claims -= 1
-
-    def _explain_shortage(self, pool: pool_module.Pool) -> str:
-        if pool.closed:
-            return 'Its pool was deleted.'
-        if pool.error:
-            return f'None starts: {pool.error}'
-        return (f'There are {self._options.max_workers} workers on this '
-                'machine already.')
 
     def _refill(self, pool: pool_module.Pool) -> None:
         """Start the missing workers of a pool; the caller holds the lock."""
@@ -328,7 +323,8 @@ class Driver(base.Orchestrator):
                 return None
         if pool.installs and self._proxy is not None:
             self._proxy.start()
-        process = self._starter.launch(pool.runtime.image, pool.installs)
+        process = self._starter.launch(pool.runtime.image, pool.installs,
+                                       pool.offline)
         with self._changed:
             self._processes.add(process)
             if pool.closed:
@@ -389,7 +385,5 @@ class Driver(base.Orchestrator):
 
     def _close_pool(self, pool: pool_module.Pool) -> None:
         """Stop the idle workers of a pool; the caller holds the lock."""
-        pool.closed = True
-        for process in pool.idle:
-            process.stop()
+        pool.close()
         self._changed.notify_all()

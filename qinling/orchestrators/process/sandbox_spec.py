@@ -115,16 +115,21 @@ def enable_network(spec: SandboxSpec) -> SandboxSpec:
             if os.path.exists(path)))
 
 
+def disable_network(spec: SandboxSpec) -> SandboxSpec:
+    """Return the specification without a network."""
+    return dataclasses.replace(
+        spec, network=False, files=_list_files(False),
+        binds=tuple(bind for bind in spec.binds
+                    if bind[1] not in NETWORK_CONFIGURATION))
+
+
 def restrict_network(spec: SandboxSpec, proxy: str) -> SandboxSpec:
     """Return the specification with a proxy as the only network.
 
     :param proxy: path of the Unix socket of the proxy on the host.
     """
-    binds = tuple(bind for bind in spec.binds
-                  if bind[1] not in NETWORK_CONFIGURATION)
-    return dataclasses.replace(
-        spec, network=False, files=_list_files(False),
-        binds=binds + ((proxy, PROXY),))
+    spec = disable_network(spec)
+    return dataclasses.replace(spec, binds=spec.binds + ((proxy, PROXY),))
 
 
 def set_code_size(spec: SandboxSpec, size: int) -> SandboxSpec:

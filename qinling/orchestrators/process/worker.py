@@ -18,11 +18,13 @@ import typing
 
 from oslo_config import cfg
 
+from qinling import exception
 from qinling.orchestrators.process import cgroups
 from qinling.orchestrators.process import confinement
 from qinling.orchestrators.process import languages
 from qinling.orchestrators.process import sandbox_backends
 from qinling.orchestrators.process import sandbox_spec
+from qinling.orchestrators.process import users
 
 CREDENTIALS = struct.Struct('iII')  # pid, uid and gid of the writer
 MAX_PATH_BYTES = 107           # of a Unix socket
@@ -66,38 +68,6 @@ class Directory:
         os.close(self.number)
 
 
-class Users:
-    """User ids, a different id for each worker.
-
-    Every process with a driver has a separate block of ids above ``first``,
-    so that limits per user are limits per worker.
-    """
-
-    BLOCK, BLOCKS = 1024, 65536
-
-    def __init__(self, first: int) -> None:
-        self._first = first + os.getpid() % self.BLOCKS * self.BLOCK
-        self._used: set[int] = set()
-        self._lock = threading.Lock()
-
-    def acquire_uid(self) -> int:
-        """Return a free user id.
-
-        :raises StopIteration: all ids are in use.
-        """
-        with self._lock:
-            uid = next(number for number in range(
-                self._first, self._first + self.BLOCK)
-                if number not in self._used)
-            self._used.add(uid)
-        return uid
-
-    def release_uid(self, uid: int) -> None:
-        """Free a user id."""
-        with self._lock:
-            self._used.discard(uid)
-
-
 class Starter:
     """Starter of workers with the same isolation.
 
@@ -124,27 +94,46 @@ class Starter:
         self.backend = backend
         self.confinement = confinement.Confinement(
             spec, backend, groups.controllers)
-        self.users: Users | None = None
+        #: Sandbox of the workers without a network.
+        self._offline_spec = sandbox_spec.disable_network(spec)
+        self._offline_confinement = confinement.Confinement(
+            self._offline_spec, backend, groups.controllers)
+        self.users: users.Users | None = None
         if backend.sandboxed and os.geteuid() == 0:
-            self.users = Users(options.first_uid)
+            self.users = users.Users(options.first_uid)
 
-    def launch(self, image: str, installs: bool = False) -> 'Process':
+    def check_offline(self) -> bool:
+        """Return whether workers without a network differ from others.
+
+        :raises PermanentError: every worker has the network of the machine.
+        """
+        if not self.backend.confined:
+            raise exception.PermanentError(
+                'Workers cannot be without a network here, since nothing '
+                'isolates them; see [process] isolation.')
+        return self._spec.network
+
+    def launch(self, image: str, installs: bool = False,
+               offline: bool = False) -> 'Process':
         """Start the process of a worker; the process is not ready yet.
 
         :param installs: the worker installs dependencies.
+        :param offline: the worker has no network.
         :raises StartFailed: the process could not start.
         """
         name = secrets.token_hex(8)
         try:
             with contextlib.ExitStack() as stack:
-                process = self._launch(name, image, installs, stack)
+                process = self._launch(name, image, stack, (
+                    self.installer_spec if installs else
+                    self._offline_spec if offline else self._spec))
                 process.resources = stack.pop_all()
                 return process
         except (OSError, StopIteration) as error:
             raise StartFailed(f'It cannot be started: {error}') from error
 
-    def _launch(self, name: str, image: str, installs: bool,
-                stack: contextlib.ExitStack) -> 'Process':
+    def _launch(self, name: str, image: str, stack: contextlib.ExitStack,
+                spec: sandbox_spec.SandboxSpec) -> 'Process':
         uid = None
         if self.users:
             uid = self.users.acquire_uid()
@@ -157,13 +146,13 @@ class Starter:
         events = group.open_memory_events()
         if events is not None:
             stack.callback(os.close, events)
-        settings = dict(self._create_settings(image, name, stack), uid=uid,
+        settings = dict(self._create_settings(image, name, stack, spec),
+                        uid=uid,
                         listen=f'fd:{listener.fileno()}',
                         memory_events=events,
                         secret=secrets.token_urlsafe(32))
         stderr = stack.enter_context(
             tempfile.TemporaryFile(dir=self.directory.path))
-        spec = self.installer_spec if installs else self._spec
         popen, lifeline, channel = self._execute(
             spec, uid, [listener.fileno()]
             + ([] if events is None else [events]), stderr)
@@ -215,7 +204,8 @@ class Starter:
         return languages.DIRECTORY
 
     def _create_settings(self, image: str, name: str,
-                         stack: contextlib.ExitStack
+                         stack: contextlib.ExitStack,
+                         spec: sandbox_spec.SandboxSpec
                          ) -> dict[str, typing.Any]:
         """Return the settings of the agent, without the sockets."""
         options = self._options
@@ -241,7 +231,8 @@ class Starter:
             'start_timeout': options.start_timeout,
             'memory_reserve': languages.find_language(image).memory_reserve,
             'memory_slack': languages.find_language(image).memory_slack,
-            **self.confinement.create_settings(code, temporary),
+            **(self._offline_confinement if spec is self._offline_spec
+               else self.confinement).create_settings(code, temporary),
         }
 
 

@@ -87,6 +87,7 @@ class KubernetesDriverMixin:
     patience = PATIENCE
     images = IMAGES
     options = FAST
+    network_options = {'allow_egress': True}
 
     def setUp(self):
         super().setUp()
@@ -123,6 +124,12 @@ class KubernetesDriverMixin:
         connection = client.ApiClient(client_config)
         self.addCleanup(connection.close)
         return client.CoreV1Api(connection)
+
+    def has_network(self, worker):
+        """Return whether the policies of the driver give a pod a network."""
+        pod = self.admin().read_namespaced_pod(worker.name,
+                                               self.cluster.namespace)
+        return pod.metadata.labels.get(labels.NETWORK) != labels.OFFLINE
 
     def image(self, worker):
         """Return the image of a worker."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Process drivers for tests, with each kind of isolation."""
 
+import socket
 from unittest import mock
 
 import fixtures
@@ -38,6 +39,7 @@ class ProcessDriverMixin:
     """
 
     launcher = None
+    network_options = {'allow_network': True}
     images = ('python3', 'python3-other')
 
     def setUp(self):
@@ -79,6 +81,13 @@ class ProcessDriverMixin:
     def ping(self, worker):
         self.assertEqual(b'pong', self.connect(worker).call(
             'GET', '/ping').body)
+
+    def has_network(self, worker):
+        """Return whether a worker reaches services of the machine."""
+        with socket.create_server(('127.0.0.1', 0)) as server:
+            _client, result = self.run_function(
+                worker, 'hostile', 'connect', server.getsockname()[1])
+        return result['output'] is None
 
     def image(self, worker):
         """Return the image of a worker, recognized by a flag of Python."""

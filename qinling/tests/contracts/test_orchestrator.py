@@ -5,6 +5,7 @@ A driver's tests mix :class:`OrchestratorContract` into a test case with a
 factory of drivers; the module itself contains no tests to run.
 """
 
+import dataclasses
 import threading
 
 from qinling import exception
@@ -12,6 +13,7 @@ from qinling.orchestrators import base
 
 FUNCTION = base.FunctionKey('f')
 LIMITS = base.Limits(cpu=500, memory_size=64 << 20, slots=2)
+OFFLINE = dataclasses.replace(LIMITS, offline=True)
 
 
 class OrchestratorContract:
@@ -19,8 +21,9 @@ class OrchestratorContract:
 
     The test case provides ``make_driver(pool_size, max_workers)``, with a
     driver for the test to close; ``images``, two different runnable images;
-    ``ping(worker)``, with an OSError for a missing agent; and
-    ``wait_until(condition)``.
+    ``ping(worker)``, with an OSError for a missing agent;
+    ``wait_until(condition)``; ``network_options`` of a driver whose workers
+    have a network; and ``has_network(worker)``.
     """
 
     RUNTIME = 'runtime-1'
@@ -129,6 +132,20 @@ class OrchestratorContract:
         driver.release(first)
         self.ping(second)
         self.assertNotEqual(first.name, self.claim(driver).name)
+
+    def test_workers_without_network(self):
+        driver = self.make_pool(pool_size=1, **self.network_options)
+        online = self.claim(driver)
+        offline = driver.claim(self.RUNTIME, FUNCTION, OFFLINE, 'build')
+        self.assertEqual([True, False], [
+            self.has_network(worker) for worker in (online, offline)])
+        # The pool has only workers with a network.
+        self.assertTrue(self.has_network(self.claim(driver)))
+        driver.release(offline)
+        self.wait_until(lambda: not self.answers(offline))
+        self.assertFalse(self.has_network(driver.claim(
+            self.RUNTIME, FUNCTION, OFFLINE, 'build')))
+        self.assertEqual(3, len(driver.claimed()))
 
     def test_delete_pool(self):
         driver = self.make_pool()

@@ -9,6 +9,7 @@ from qinling.orchestrators import base as orchestrators
 from qinling.orchestrators.kubernetes import enforcement
 from qinling.orchestrators.kubernetes import labels
 from qinling.tests.contracts import kubernetes_drivers
+from qinling.tests.contracts import test_orchestrator
 from qinling.tests.kubernetes import resources
 
 
@@ -33,8 +34,17 @@ class TestProbe(kubernetes_drivers.Troubled, base.BaseTestCase):
     def test_not_enforced(self):
         driver = self.make_pool(False)
         self.await_result(driver, 'not enforced by the cluster')
-        # Without the option, functions run all the same.
+        # Without the option, functions run all the same, with a network.
         self.ping(self.claim(driver))
+        run = orchestrators.ImageRun('e', 'f', 'example/echo:1', (), 100,
+                                     64 << 20, 10, 1000, offline=True)
+        for action, argument in ((driver.run_image, run), (
+                lambda limits: driver.claim(
+                    kubernetes_drivers.RUNTIME, test_orchestrator.FUNCTION,
+                    limits), test_orchestrator.OFFLINE)):
+            error = self.assertRaises(exception.PermanentError, action,
+                                      argument)
+            self.assertIn('cannot be without a network here', str(error))
 
     def test_other_programs_read_the_result(self):
         self.assertIn('not found', self.result(self.make_driver()))
@@ -111,13 +121,13 @@ class TestPolicies(kubernetes_drivers.StandIn, base.BaseTestCase):
         runtime = ['r-1 10.1.0.0/16', 'r-2 10.2.0.5/32:5432']
         first = self.policies(runtime_egress=runtime)
         self.assertEqual(
-            {'qinling-default', 'qinling-engines', 'qinling-egress-r-1',
-             'qinling-egress-r-2'}, set(first))
+            {'qinling-default', 'qinling-engines', 'qinling-offline',
+             'qinling-egress-r-1', 'qinling-egress-r-2'}, set(first))
         second = self.policies(runtime_egress=runtime[:1],
                                allow_egress=True)
         self.assertEqual(
-            {'qinling-default', 'qinling-engines', 'qinling-egress-r-1'},
-            set(second))
+            {'qinling-default', 'qinling-engines', 'qinling-offline',
+             'qinling-egress-r-1'}, set(second))
         self.assertGreater(len(second['qinling-default']['egress']),
                            len(first['qinling-default']['egress']))
 

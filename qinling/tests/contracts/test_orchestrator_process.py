@@ -135,7 +135,7 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         starts = []
         launch = driver._starter.launch
 
-        def broken(image, network):
+        def broken(*_arguments):
             starts.append(time.monotonic())
             raise workers.StartFailed('sad')
 
@@ -220,3 +220,10 @@ class TestNamespaces(ProcessContract, base.BaseTestCase):
 
 class TestNone(ProcessContract, base.BaseTestCase):
     launcher = 'none'
+
+    def test_workers_without_network(self):
+        driver = self.make_pool(pool_size=1)
+        error = self.assertRaises(
+            exception.PermanentError, driver.claim, self.RUNTIME,
+            test_orchestrator.FUNCTION, test_orchestrator.OFFLINE)
+        self.assertIn('cannot be without a network here', str(error))

@@ -7,7 +7,9 @@ import json
 from oslotest import base
 
 from qinling.core.execution import records
+from qinling.core import targets
 from qinling import rpc_forms
+from qinling.tests.unit.engine import base as engine_base
 
 TIME = datetime.datetime(2026, 1, 1, 12, 30, 15, 250000)
 
@@ -27,3 +29,14 @@ class TestEnded(base.BaseTestCase):
             records.Ended('success', '1', None, TIME),
             self.send({'status': 'success', 'result': '1', 'reason': None,
                        'updated_at': TIME.isoformat()}))
+
+
+class TestTarget(base.BaseTestCase):
+    def test_engines_of_the_last_release_get_only_what_they_know(self):
+        self.assertNotIn('offline', rpc_forms.encode_target(
+            engine_base.target()))
+
+    def test_no_engine_runs_offline_targets_with_a_network(self):
+        target = engine_base.target(offline=True)
+        self.assertTrue(targets.Target(
+            **rpc_forms.encode_target(target)).offline)

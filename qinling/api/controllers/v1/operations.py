@@ -26,7 +26,8 @@ MAX_VALUES, MAX_FILTER_LENGTH = 100, 10_000
 class Operation(types.Resource):
     """Action on all executions that a filter selects.
 
-    ``function_alias``, ``ignore`` and ``different`` belong to replays.
+    ``function_alias``, ``ignore``, ``network`` and ``different`` belong to
+    replays.
     """
 
     action = types.Text
@@ -35,6 +36,7 @@ class Operation(types.Resource):
     rate = float
     function_alias = wsme.wsattr(types.Text, readonly=True)
     ignore = wsme.wsattr(types.AnyJson(), readonly=True)
+    network = wsme.wsattr(bool, readonly=True)
     user_id = wsme.wsattr(types.Text, readonly=True)
     status = wsme.wsattr(types.Text, readonly=True)
     status_reason = wsme.wsattr(types.Text, readonly=True)

@@ -93,6 +93,39 @@ class TestOperations(test_runs.Case):
             self.assertEqual([f'POST /v1/operations/{ID}/{verb}'],
                              self.paths)
 
+    def test_filters_of_commands_on_executions(self):
+        for words, fields in (
+                ('execution rerun --function-version 7', {
+                    'action': 'rerun', 'function_version': '7'}),
+                ('execution cancel', {'action': 'cancel'}),
+                ('execution delete', {'action': 'delete'})):
+            out = self.run_command(
+                f'{words} --filter reason=timeout --filter '
+                'created_at=gt:2026-01-01 --rate 5 --yes --wait',
+                {'total': 2}, operation(), operation(status='done', done=2))
+            fields.update(rate=5.0, filter={
+                'reason': ['timeout'], 'created_at': ['gt:2026-01-01']})
+            self.assertEqual({**fields, 'dry_run': True}, self.body())
+            self.assertEqual(fields, self.body(1))
+            self.assertIn('done', out)
+            self.run_command(f'{words} --filter reason=timeout',
+                             {'total': 3}, code=1)
+            self.assertIn('3 executions? Add --yes', self.errors)
+            self.assertIn('3', self.run_command(
+                f'{words} --filter reason=timeout --dry-run', {'total': 3}))
+
+    def test_executions_or_a_filter(self):
+        for verb in ('rerun', 'cancel', 'delete'):
+            for words, sentence in (
+                    ('', 'Specify what to'),
+                    (f'{ID} --filter reason=timeout', 'not both'),
+                    (f'{ID} --yes', 'belong to --filter')):
+                self.run_command(f'execution {verb} {words}', code=1)
+                self.assertIn(sentence, self.errors)
+        self.run_command('execution rerun --filter reason=timeout --sync',
+                         code=1)
+        self.assertIn('--sync repeats one', self.errors)
+
     def test_list(self):
         out = self.run_command('operation list', {'operations': [
             operation(skipped=2), operation(filter={})]})

@@ -144,7 +144,8 @@ class TestResolve(TargetsTest):
     def test_fingerprint(self):
         target = self.resolve(self.function)
         for name, value in (('package', 'x'), ('entry', 'x'), ('cpu', 1),
-                            ('memory_size', 1), ('runtime_id', 'x')):
+                            ('memory_size', 1), ('runtime_id', 'x'),
+                            ('offline', True)):
             self.assertNotEqual(
                 target.fingerprint,
                 dataclasses.replace(target, **{name: value}).fingerprint)

@@ -15,6 +15,7 @@ from qinling.orchestrators import base as orchestrators
 from qinling.orchestrators.kubernetes import labels
 from qinling.orchestrators.kubernetes import manifests
 from qinling.orchestrators.kubernetes import network
+from qinling.tests.kubernetes import selectors
 
 ORDER = dict(execution_id='e', function_id='f', image='registry/image:1',
              args=('a',), cpu=200, memory_size=64 << 20, timeout=5,
@@ -188,8 +189,8 @@ class TestPolicies(ManifestTest):
 
     def test_default_policy_denies_all_traffic(self):
         policy = self.policies()['qinling-default']
-        self.assertEqual({'matchLabels': labels.MANAGED},
-                         policy['podSelector'])
+        self.assertTrue(selectors.matches(policy['podSelector'],
+                                          labels.MANAGED))
         self.assertEqual({'Ingress', 'Egress'}, set(policy['policyTypes']))
         self.assertFalse(policy.get('ingress'))
 
@@ -207,10 +208,34 @@ class TestPolicies(ManifestTest):
                  'app.kubernetes.io/component': 'engine'}}},
             {'ipBlock': {'cidr': '10.0.0.1/32'}}], rule['from'])
 
+    def test_images_without_network_have_a_label(self):
+        for offline, expected in ((False, None), (True, labels.OFFLINE)):
+            pod = self.image(offline=offline)
+            self.assertEqual(expected, pod['metadata']['labels'].get(
+                labels.NETWORK))
+
     def test_images_accept_no_connections(self):
         selector = self.policies()['qinling-engines']['podSelector']
         expression, = selector['matchExpressions']
         self.assertEqual(['idle', 'claimed'], expression['values'])
+
+    def test_pods_without_network_reach_no_address(self):
+        self.set(allow_egress=True, runtime_egress=['r-1 10.0.0.5/32:5432'])
+        worker = {**labels.MANAGED, labels.RUNTIME: 'r-1',
+                  labels.STATE: labels.CLAIMED}
+        image = {**labels.MANAGED, labels.STATE: labels.IMAGE}
+        for pod, with_ingress in ((worker, {'qinling-engines'}),
+                                  (image, set())):
+            pod = {**pod, labels.NETWORK: labels.OFFLINE}
+            policies = {name: policy for name, policy
+                        in self.policies().items()
+                        if selectors.matches(policy['podSelector'], pod)}
+            self.assertEqual({'qinling-offline', *with_ingress},
+                             set(policies))
+            self.assertEqual({'Ingress', 'Egress'}, set(
+                policies['qinling-offline']['policyTypes']))
+            self.assertFalse([policy for policy in policies.values()
+                              if policy.get('egress')])
 
     def egress(self):
         """Return the (block, ports) of the networks that functions reach."""
@@ -301,9 +326,10 @@ class TestPolicies(ManifestTest):
     def test_destinations_of_a_runtime(self):
         self.set(runtime_egress=['r-1 10.0.0.5/32:5432 10.1.0.0/16'])
         policy = self.policies()['qinling-egress-r-1']
-        self.assertEqual(
-            {'matchLabels': {**labels.MANAGED, labels.RUNTIME: 'r-1'}},
-            policy['podSelector'])
+        for id, expected in (('r-1', True), ('r-2', False)):
+            self.assertEqual(expected, selectors.matches(
+                policy['podSelector'],
+                {**labels.MANAGED, labels.RUNTIME: id}))
         self.assertEqual(['Egress'], policy['policyTypes'])
         self.assertEqual(
             ['10.0.0.5/32', '10.1.0.0/16'],

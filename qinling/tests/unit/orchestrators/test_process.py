@@ -17,6 +17,7 @@ from qinling.orchestrators.process import languages
 from qinling.orchestrators.process import sandbox
 from qinling.orchestrators.process import sandbox_backends
 from qinling.orchestrators.process import sandbox_spec
+from qinling.orchestrators.process import users
 from qinling.orchestrators.process import worker
 from qinling.runtimes import agent_confinement
 from qinling.tests.contracts import process_drivers
@@ -324,28 +325,28 @@ class TestSandbox(base.BaseTestCase):
 
 class TestWorker(base.BaseTestCase):
     def test_users_differ_and_are_used_again(self):
-        users = worker.Users(1000)
-        uids = [users.acquire_uid() for _ in range(3)]
+        ids = users.Users(1000)
+        uids = [ids.acquire_uid() for _ in range(3)]
         self.assertEqual(3, len(set(uids)))
-        users.release_uid(uids[1])
-        self.assertEqual(uids[1], users.acquire_uid())
+        ids.release_uid(uids[1])
+        self.assertEqual(uids[1], ids.acquire_uid())
 
     def test_block_of_users_is_that_of_the_process(self):
-        first = worker.Users(5).acquire_uid()
+        first = users.Users(5).acquire_uid()
         self.assertEqual(5 + os.getpid() % 65536 * 1024, first)
 
     def test_users_are_numbers_that_the_kernel_has(self):
         option, = (candidate for candidate in process_drivers.options.OPTS
                    if candidate.name == 'first_uid')
         last = (option.type.max
-                + worker.Users.BLOCK * worker.Users.BLOCKS - 1)
+                + users.Users.BLOCK * users.Users.BLOCKS - 1)
         self.assertLess(last, 1 << 31)
 
     def test_no_more_users(self):
-        users = worker.Users(0)
+        ids = users.Users(0)
         for _ in range(1024):
-            users.acquire_uid()
-        self.assertRaises(StopIteration, users.acquire_uid)
+            ids.acquire_uid()
+        self.assertRaises(StopIteration, ids.acquire_uid)
 
     def test_sockets(self):
         path = self.useFixture(fixtures.TempDir()).path

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replays of recorded executions on a candidate version."""
 
+import dataclasses
 import json
 
 from oslotest import base as test_base
@@ -35,7 +36,7 @@ class Replays(base.Operations):
 
     def start(self, **values):
         return self.replays.start(self.ctx, 'prod', {
-            'function_version': 2, 'network': True, **values})
+            'function_version': 2, **values})
 
     def end_running(self, change=None):
         """End the executions of replays, with the recorded output."""
@@ -86,6 +87,29 @@ class TestReplays(Replays, test_base.BaseTestCase):
         self.assertEqual({True}, {message.is_replay for message, _
                                   in self.engine.started})
 
+    def test_network(self):
+        self.record(1)
+        for values, offline in (({}, True), ({'network': True}, False)):
+            self.finish_replay(self.start(**values))
+            message, target = self.engine.started[-1]
+            self.assertEqual(offline, target.offline)
+            # An engine that recovers the execution decides the same.
+            row = records.from_database(self.core.row(
+                models.Execution, message.id))
+            online = dataclasses.replace(target, offline=False)
+            self.assertEqual(target, replays.restrict_target(
+                self.core.db, row, online))
+
+    def test_failures_of_the_platform_are_no_differences(self):
+        self.record(1, 2)
+        row = self.start()
+        self.turns.run()
+        lifecycle.finish(self.core.db, self.reruns()[0].id,
+                         records.platform_fault('Sad.'))
+        row = self.finish_replay(row)
+        self.assertEqual((1, 0, {'Sad.': 1}), (
+            row.done, row.different, row.skip_reasons))
+
     def test_different(self):
         ids = self.record(1, 2, 3)
         row = self.finish_replay(self.start(), lambda output: output % 2)
@@ -126,6 +150,34 @@ class TestReplays(Replays, test_base.BaseTestCase):
         self.assertEqual(replays.MAX_RUNNING + 3, self.finish_replay(
             row).done)
 
+    def test_looks_follow_the_executions(self):
+        self.record(*range(replays.MAX_RUNNING))
+        row = self.start()
+        times = []
+
+        def look():
+            self.change(row.id, ready_at=models.now())
+            self.turns._run_batch(row)
+            times.append(self.turns._polls[row.id])
+        for _ in range(8):
+            look()
+        # Nothing has ended, so the next look is later each time.
+        self.assertEqual((0.01, 0.02, 0.5), (*times[:2], times[-1]))
+        lifecycle.finish(self.core.db, self.reruns()[0].id, records.Outcome(
+            ExecutionStatus.SUCCESS, '{"output": 0}'))
+        look()
+        self.assertEqual(0.01, times[-1])
+
+    def test_short_executions_need_one_turn(self):
+        ids = self.record(*range(3 * replays.MAX_RUNNING))
+        self.engine.start = lambda message, target: lifecycle.finish(
+            self.core.db, message.id, records.Outcome(
+                ExecutionStatus.SUCCESS, '{"output": 0}'))
+        row = self.start()
+        self.turns.run()
+        row = self.operations.get(self.ctx, row.id)
+        self.assertEqual(('done', len(ids)), (row.status, row.done))
+
     def test_deleted_executions_are_skipped(self):
         ids = self.record(1, 2)
         row = self.start()
@@ -138,7 +190,6 @@ class TestReplays(Replays, test_base.BaseTestCase):
     def test_invalid_requests(self):
         for values, words in (
                 ({'function_version': 0}, 'needs the function_version'),
-                ({'network': False}, 'set network to true'),
                 ({'last': 0}, 'last must be between'),
                 ({'filter': {'status': ['failed']}}, 'omit the filter'),
                 ({'ignore': ['output']}, 'JSON pointers'),

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Judgement of rollouts."""
 
+import dataclasses
+import datetime
 import json
 import types
 
@@ -11,6 +13,13 @@ from qinling.core.rollout import plans
 from qinling import exception
 
 GUARDS = plans.validate({'function_version': 2})['guards']
+
+
+@dataclasses.dataclass
+class Ended:
+    """End of an execution."""
+
+    updated_at: datetime.datetime
 
 
 def execution(version, status='success', reason=None, duration=0.1):
@@ -110,12 +119,27 @@ class TestPlans(base.BaseTestCase):
         self.assertEqual((2, 'rollback', {'errors', 'latency'}), (
             plan['to_version'], plan['on_breach'], set(plan['guards'])))
 
+    def test_steps_without_weights(self):
+        plan = plans.validate({'function_version': 2, 'steps': {
+            'min_executions': 7}}, rate=20)
+        self.assertEqual(
+            [{'weight': weight, 'min_executions': 7, 'min_time': 60}
+             for weight in (0.25, 0.5)], plan['steps'])
+
+    def test_rate(self):
+        now = datetime.datetime(2026, 1, 1)
+        rows = [Ended(now - datetime.timedelta(seconds=0.5 * number))
+                for number in range(101)]
+        self.assertAlmostEqual(2.02, judge.measure_rate(rows, now))
+        self.assertIsNone(judge.measure_rate(rows[:99], now))
+
     def test_invalid_requests(self):
         for values, words in (
                 ({'function_version': 0}, 'function_version'),
                 ({'on_breach': 'panic'}, 'on_breach must be one of'),
                 ({'steps': []}, 'a list of 1 to 50'),
-                ({'steps': {}}, 'a list of 1 to 50'),
+                ({'steps': 'a'}, 'a list of 1 to 50'),
+                ({'steps': {'weight': 0.1}}, 'unknown field: weight'),
                 ({'steps': [7]}, 'must be an object'),
                 ({'steps': [{}]}, 'needs a weight'),
                 ({'steps': [{'weight': 1}]}, 'between 0.0001 and 0.9999'),

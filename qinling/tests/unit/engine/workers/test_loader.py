@@ -105,13 +105,14 @@ class TestWorkers(test_base.BaseTestCase):
         fingerprints = []
         for target in (base.target(), base.target(timeout=99),
                        base.target(package='other'), base.target(version=1),
-                       base.target(settings_id='x')):
+                       base.target(settings_id='x'),
+                       base.target(offline=True)):
             self.start(target)
             fingerprints.append(self.script.claims[0][1])
             # Kubernetes limits the values of labels.
             self.assertLessEqual(len(fingerprints[-1]), 63)
         self.assertEqual(fingerprints[0], fingerprints[1])
-        self.assertEqual(4, len(set(fingerprints)))
+        self.assertEqual(5, len(set(fingerprints)))
 
     def test_loaded_workers_are_reused(self):
         self.assertEqual('w1', self.start(used=[True], states=[LOADED]))
