@@ -160,6 +160,10 @@ install_into "$VENV" --lock requirements.lock -e '.[cli]' ||
 BIN=$(cd "$VENV/bin" && pwd) || exit 1
 # Tests start programs of the environment by name.
 export PATH=$BIN:$PATH
+# Tests start programs by the hundred. Without a cache of bytecode, which some
+# callers forbid, each start would compile all imported modules again.
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX=${BIN%/bin}/bytecode
 # stestr would start the interpreter that the caller chose.
 export PYTHON=$BIN/python
 # A test that hangs ends with a traceback that says where.
