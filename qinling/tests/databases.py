@@ -2,6 +2,7 @@
 """Databases for single tests, on every kind of server the service supports."""
 
 import atexit
+import collections
 import contextlib
 import datetime
 import functools
@@ -40,7 +41,7 @@ CONNECTIONS = {
 }
 END = {'postgresql': 'SELECT pg_terminate_backend({})', 'mariadb': 'KILL {}'}
 #: Databases with empty tables, for later tests of this process.
-_unused = {backend: [] for backend in SERVERS}
+_unused = collections.defaultdict(list)
 #: Required columns of each model.
 SAMPLES = {
     models.Runtime: {'image': 'python3', 'status': 'available'},
