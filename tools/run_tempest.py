@@ -30,9 +30,8 @@ DOMAIN = 'Default'
 
 def install_plugin(venv: pathlib.Path) -> None:
     """Install the plugin, without the requirements of the service."""
-    environments.run(
-        venv / 'bin' / 'python', '-m', 'pip', 'install', '--quiet',
-        '--no-deps', '--editable', environments.CHECKOUT)
+    environments.install(venv / 'bin' / 'python', '--no-deps', '--editable',
+                         environments.CHECKOUT)
 
 
 def build_config(identity: keystone.Keystone, directory: pathlib.Path

@@ -38,7 +38,9 @@ Options:
   --failed             only what failed in the last run
   --seed N             seed of everything random in the tests (default: a new
                        one, printed at the start)
-  -c, --concurrency N  test processes (default: one for each CPU)
+  -c, --concurrency N  test processes (default: one for each CPU, and two
+                       for each CPU where tests mainly wait for programs:
+                       contract and functional)
   --venv DIR           the environment (default: \$QINLING_TEST_VENV, else
                        .venv-tests in the checkout)
   -h, --help           this text
@@ -122,16 +124,23 @@ run_pep8() {
 RESULTS=()
 run_stage() {
     local stage=$1 directory=$1 repository=.stestr/$1 code load=()
+    local processes=$CONCURRENCY
     [ "$stage" != contract ] || directory=contracts
+    [ "$stage" = unit ] || [ "$processes" != 0 ] ||
+        processes=$("$BIN/python" -c \
+            'import os; print(2 * len(os.sched_getaffinity(0)))')
     if [ -n "$FAILED_ONLY" ]; then
         cp ".stestr/failed/$stage" ".stestr/failed/$stage.list"
         load=(--load-list ".stestr/failed/$stage.list")
     fi
-    # An empty repository, so that no older run is read below.
-    rm -rf "$repository" && mkdir -p "$repository"
     local stestr=("$BIN/stestr" --test-path "qinling/tests/$directory"
         --top-dir . --repo-url "$repository")
-    "${stestr[@]}" run --concurrency "$CONCURRENCY" --abbreviate \
+    # Without older runs, so that none is read below; the durations of tests
+    # stay, by which stestr divides the tests among the processes.
+    mkdir -p "$repository"
+    "${stestr[@]}" history remove all </dev/null >/dev/null 2>&1 ||
+        { rm -rf "$repository" && mkdir -p "$repository"; }
+    "${stestr[@]}" run --concurrency "$processes" --abbreviate \
         --suppress-attachments ${load[@]+"${load[@]}"} \
         ${FILTER[@]+"${FILTER[@]}"} </dev/null
     code=$?
@@ -160,6 +169,10 @@ install_into "$VENV" --lock requirements.lock -e '.[cli]' ||
 BIN=$(cd "$VENV/bin" && pwd) || exit 1
 # Tests start programs of the environment by name.
 export PATH=$BIN:$PATH
+# Tests start programs by the hundred. Without a cache of bytecode, which some
+# callers forbid, each start would compile all imported modules again.
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX=${BIN%/bin}/bytecode
 # stestr would start the interpreter that the caller chose.
 export PYTHON=$BIN/python
 # A test that hangs ends with a traceback that says where.

@@ -26,7 +26,7 @@ class Collection:
 
         :raises NotFound: the caller sees no such row.
         """
-        return self._db.read(lambda tx: self._find(tx, ctx, id))
+        return self._db.read(self._find, ctx, id)
 
     def list(self, ctx: context.RequestContext, filters: filtering.Texts,
              page: crud.Page) -> Sequence[typing.Any]:
@@ -35,8 +35,8 @@ class Collection:
         :param filters: see :func:`qinling.db.filtering.parse`.
         """
         conditions = filtering.list_conditions(self.model, filters)
-        return self._db.read(lambda tx: crud.select_page(
-            tx, ctx, self.model, conditions, page))
+        return self._db.read(crud.select_page, ctx, self.model, conditions,
+                             page)
 
     def _find(self, tx: session.Connection, ctx: context.RequestContext,
               id: str, lock: bool = False) -> typing.Any:

@@ -90,8 +90,8 @@ class Explainer:
         :param values: see :meth:`.versions.Versions.prepare`.
         :raises FunctionNotFound: the caller sees no such function.
         """
-        function = self._db.read(lambda tx: crud.get(
-            tx, ctx.visible_scope(), models.Function, id=function_id))
+        function = self._db.read(crud.get, ctx.visible_scope(),
+                                 models.Function, id=function_id)
         if function is None:
             raise exception.FunctionNotFound(id=function_id)
 
@@ -159,9 +159,9 @@ class Explainer:
                 row = core.create(ctx, values)
                 return [f'Alias {row.name} {_describe_routing(row)}.']
             before = core.get(ctx, name)
-            rollouts = db.read(lambda tx: crud.count(
-                tx, models.Rollout, models.Rollout.alias_id == before.id,
-                models.Rollout.status.in_(states.LIVE_ROLLOUTS)))
+            rollouts = db.read(crud.count, models.Rollout,
+                               models.Rollout.alias_id == before.id,
+                               models.Rollout.status.in_(states.LIVE_ROLLOUTS))
             after = core.update(ctx, name, values)
             effects = _describe_move(before, after)
             if effects and rollouts:

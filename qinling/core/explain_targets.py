@@ -94,8 +94,8 @@ class TargetExplainer:
     def _target(self, db: session.Database, ctx: context.RequestContext,
                 request: records.ExecutionRequest, version: int, share: float
                 ) -> ExplainedTarget:
-        target = db.read(lambda tx: targets.resolve(
-            tx, ctx.visible_scope(), request.function_id, version))
+        target = db.read(targets.resolve, ctx.visible_scope(),
+                         request.function_id, version)
         function, runtime = db.read(lambda tx: (
             crud.get(tx, context.admin(), models.Function,
                      id=target.function_id),

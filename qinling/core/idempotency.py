@@ -114,8 +114,7 @@ def release(tx: session.Connection, request: IdempotentRequest | None
 def _find_resource(db: session.Database, request: IdempotentRequest
                    ) -> str | None:
     """Return the id of the resource of the first request, or ``None``."""
-    rows = db.read(lambda tx: crud.select(
-        tx, _MODEL, _MODEL.id == request.id))
+    rows = db.read(crud.select, _MODEL, _MODEL.id == request.id)
     if not rows:
         return None
     row = rows[0]

@@ -46,7 +46,7 @@ class Quotas:
         :returns: a function of a transaction, which raises
             :class:`~qinling.exception.QuotaExceeded`.
         """
-        row = self._db.read(lambda tx: _find_row(tx, project_id))
+        row = self._db.read(_find_row, project_id)
         limits = _limits(self._defaults, row)
         if all(limits[name] == UNLIMITED for name in amounts):
             return _no_limit

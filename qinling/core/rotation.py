@@ -32,9 +32,8 @@ def rotate(db: session.Database, secrets: secrets_module.Secrets) -> int:
 def _read_rows(db: session.Database, model: typing.Any,
                *conditions: typing.Any) -> Iterator[typing.Any]:
     last_id = ''
-    while rows := db.read(lambda tx: crud.select(
-            tx, model, model.id > last_id, *conditions,
-            limit=MAX_BATCH_ROWS)):
+    while rows := db.read(crud.select, model, model.id > last_id, *conditions,
+                          limit=MAX_BATCH_ROWS):
         yield from rows
         last_id = rows[-1].id
 

@@ -51,7 +51,7 @@ def _in_project(model: Model, project_id: typing.Any) -> Clause:
     return in_project
 
 
-def get(tx: sa.Connection, ctx: context.RequestContext, model: Model,
+def get(tx: sa.Connection, /, ctx: context.RequestContext, model: Model,
         lock: bool = False, **where: typing.Any) -> Row:
     """Return a row visible to the caller, or ``None``.
 

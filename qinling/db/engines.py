@@ -45,8 +45,8 @@ def unregister(db: session.Database, name: str) -> None:
 def list_alive(db: session.Database, seconds: float) -> list[str]:
     """Return the names of engines with a heartbeat within ``seconds``."""
     limit = models.now() - datetime.timedelta(seconds=seconds)
-    rows = db.read(lambda tx: crud.select(
-        tx, _MODEL, _MODEL.seen_at > limit, order=(_MODEL.id,)))
+    rows = db.read(crud.select, _MODEL, _MODEL.seen_at > limit,
+                   order=(_MODEL.id,))
     return [row.id for row in rows]
 
 

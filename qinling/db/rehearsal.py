@@ -7,6 +7,7 @@ import typing
 from qinling.db import session
 
 _T = typing.TypeVar('_T')
+_P = typing.ParamSpec('_P')
 
 
 class Rehearsal(session.Database):
@@ -19,9 +20,14 @@ class Rehearsal(session.Database):
         self._tx = tx
         self.is_sqlite = is_sqlite
 
-    def read(self, action: session.Action[_T]) -> _T:
-        """Return ``action(connection)``, which sees the writes so far."""
-        return action(self._tx)
+    def read(self, action: Callable[
+            typing.Concatenate[session.Connection, _P], _T],
+            *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Return ``action(connection, *args, **kwargs)``.
+
+        The action sees the writes so far.
+        """
+        return action(self._tx, *args, **kwargs)
 
     def write(self, action: session.Action[_T], durable: bool = True,
               batch: bool = False) -> _T:

@@ -38,6 +38,7 @@ _TRANSIENT = (db_exc.DBDeadlock, db_exc.DBConnectionError,
               db_exc.RetryRequest, sqlalchemy.exc.TimeoutError)
 
 _T = typing.TypeVar('_T')
+_P = typing.ParamSpec('_P')
 Action = Callable[[Connection], _T]
 
 
@@ -82,12 +83,17 @@ class Database:
         """
         return self if self.is_sqlite else Database(self._conf)
 
-    def read(self, action: Action[_T]) -> _T:
-        """Return ``action(connection)``, which must not write."""
-        value: _T = _retry(self._read, action)
+    def read(self, action: Callable[typing.Concatenate[Connection, _P], _T],
+             *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Return ``action(connection, *args, **kwargs)``.
+
+        The action must not write.
+        """
+        value: _T = _retry(self._read, action, args, kwargs)
         return value
 
-    def _read(self, action: Action[_T]) -> _T:
+    def _read(self, action: Callable[..., _T], args: tuple[typing.Any, ...],
+              kwargs: dict[str, typing.Any]) -> _T:
         """Read with a kept connection.
 
         A checkout from the pool costs more calls than a read.
@@ -97,7 +103,7 @@ class Database:
         except IndexError:
             connection = self._reader.connect()
         try:
-            value = action(connection)
+            value = action(connection, *args, **kwargs)
         except BaseException:
             connection.close()
             raise
@@ -142,7 +148,7 @@ class Database:
 
     def ping(self) -> None:
         """Raise an error when the database does not answer."""
-        self.read(lambda tx: tx.execute(sqlalchemy.select(1)))
+        self.read(Connection.execute, sqlalchemy.select(1))
 
     def close(self) -> None:
         """Finish the writes in progress and drop all connections."""
@@ -224,14 +230,14 @@ def _create_engine(url: sqlalchemy.URL, options: typing.Any,
     return engine
 
 
-def _retry(attempt: Callable[[typing.Any], _T], argument: typing.Any) -> _T:
-    """Return ``attempt(argument)``, repeated after transient errors.
+def _retry(attempt: Callable[..., _T], *args: typing.Any) -> _T:
+    """Return ``attempt(*args)``, repeated after transient errors.
 
     :raises Unavailable: the database is down, or silent.
     """
     try:
         # Almost always enough, and cheaper than a retry controller.
-        return attempt(argument)
+        return attempt(*args)
     except (db_exc.DBError, sqlalchemy.exc.SQLAlchemyError) as e:
         _check_retry(e)
     try:
@@ -239,7 +245,7 @@ def _retry(attempt: Callable[[typing.Any], _T], argument: typing.Any) -> _T:
             retry=tenacity.retry_if_exception(_may_succeed),
             stop=(tenacity.stop_after_attempt(MAX_TRIES - 1)
                   | tenacity.stop_after_delay(MAX_RETRY_SECONDS)),
-            before_sleep=_log_retry, reraise=True)(attempt, argument)
+            before_sleep=_log_retry, reraise=True)(attempt, *args)
     except (db_exc.DBError, sqlalchemy.exc.SQLAlchemyError) as e:
         if is_transient(e):
             raise errors.unavailable(e)

@@ -43,12 +43,6 @@ class FunctionKey(typing.NamedTuple):
         return f'{self.function_id}/{self.version}'
 
 
-def parse_function_key(text: str) -> FunctionKey | None:
-    """Return the key of its text, ``None`` for other texts."""
-    id, slash, version = text.rpartition('/')
-    return FunctionKey(id, int(version)) if slash else None
-
-
 @dataclasses.dataclass(frozen=True)
 class Limits:
     """Limits of a worker with ``slots`` executions at the same time.

@@ -2,6 +2,7 @@
 """Databases for single tests, on every kind of server the service supports."""
 
 import atexit
+import collections
 import contextlib
 import datetime
 import functools
@@ -31,7 +32,7 @@ SERVERS = {
 # Test data need not survive a crash of the machine.
 CREATE = {'postgresql': ('CREATE DATABASE {}',
                          'ALTER DATABASE {} SET synchronous_commit = off'),
-          'mariadb': ('CREATE DATABASE {}',)}
+          'mariadb': ('CREATE DATABASE {} CHARACTER SET utf8mb4',)}
 DROP = {'postgresql': 'DROP DATABASE IF EXISTS {} WITH (FORCE)',
         'mariadb': 'DROP DATABASE IF EXISTS {}'}
 CONNECTIONS = {
@@ -39,6 +40,8 @@ CONNECTIONS = {
     'mariadb': 'SELECT id FROM information_schema.processlist WHERE db = %s',
 }
 END = {'postgresql': 'SELECT pg_terminate_backend({})', 'mariadb': 'KILL {}'}
+#: Databases with empty tables, for later tests of this process.
+_unused = collections.defaultdict(list)
 #: Required columns of each model.
 SAMPLES = {
     models.Runtime: {'image': 'python3', 'status': 'available'},
@@ -158,16 +161,21 @@ def _drop(backend, url):
     _on_server(backend, DROP[backend].format(url.database))
 
 
-@functools.lru_cache(maxsize=None)
-def _shared_url(backend):
-    """Return the URL of a database with tables, shared by this process.
+@contextlib.contextmanager
+def _lend(backend):
+    """Lend the URL of a database with empty tables.
 
-    Tests use the database one after another, since creating tables is slow.
+    Tests of this process use one database after another, since creating
+    tables is slow.
     """
-    url = _create(backend)
-    atexit.register(_drop, backend, url)
-    _migrate(url.render_as_string(hide_password=False))
-    return url
+    try:
+        url = _unused[backend].pop()
+    except IndexError:
+        url = _create(backend)
+        atexit.register(_drop, backend, url)
+        _migrate(url.render_as_string(hide_password=False))
+    yield url
+    _unused[backend].append(url)
 
 
 class Database(Fixture):
@@ -192,7 +200,9 @@ class Database(Fixture):
             url = _create(self._backend)
             self.addCleanup(_drop, self._backend, url)
         else:
-            url = _shared_url(self._backend)
+            lent = contextlib.ExitStack()
+            self.addCleanup(lent.close)
+            url = lent.enter_context(_lend(self._backend))
             self.addCleanup(self._clear)
         self.connection = url.render_as_string(hide_password=False)
         self.db = self.open()

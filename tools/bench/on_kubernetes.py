@@ -32,7 +32,7 @@ from qinling.engine.workers import invoker as invokers  # noqa: E402
 from qinling.orchestrators import base  # noqa: E402
 from qinling.orchestrators import kubernetes  # noqa: E402
 from qinling.tests.kubernetes import cluster as clusters  # noqa: E402
-from qinling.tests.kubernetes import images  # noqa: E402
+from qinling.tests import runtime_images  # noqa: E402
 
 IMAGE = 'python3'
 FUNCTION = base.FunctionKey('f')
@@ -148,7 +148,7 @@ def main() -> None:
                         help='claims, and first executions')
     options = parser.parse_args()
     with clusters.Cluster() as cluster:
-        cluster.kubelet.images[IMAGE] = images.runtime()
+        cluster.kubelet.images[IMAGE] = runtime_images.runtime()
         figures = measure_claims(cluster, options.rounds)
         with service.run_server(CONFIG.format(
                 cluster.kubeconfig, cluster.namespace)) as server:

@@ -3,11 +3,9 @@
 
 import typing
 
-import fixtures
 import sqlalchemy as sa
 
 from qinling.tests.contracts import relays
-from qinling.tests import databases
 from qinling.tests.functional import base as servers
 
 #: Ports of the servers.
@@ -15,25 +13,6 @@ PORTS = {'mariadb': 3306, 'postgresql': 5432}
 BUS_PORT = 5672
 ENGINE = {'lease': 5, 'sweep_interval': 1, 'queue_timeout': 15,
           'max_attempts': 10, 'misfire_grace': 3600}
-
-
-class Database(fixtures.Fixture):
-    """Empty database on a server of this machine."""
-
-    def __init__(self, backend: str) -> None:
-        super().__init__()
-        self._backend = backend
-
-    def _setUp(self) -> None:
-        self.url = self.useFixture(databases.Database(
-            self._backend, empty=True)).connection
-
-    def execute(self, statement: str) -> typing.Any:
-        """Return the rows of a committed statement."""
-        engine = sa.create_engine(self.url, poolclass=sa.NullPool,
-                                  isolation_level='AUTOCOMMIT')
-        with engine.connect() as connection:
-            return connection.exec_driver_sql(statement)
 
 
 class Deployment(servers.Cloud):
@@ -44,7 +23,7 @@ class Deployment(servers.Cloud):
 
     def __init__(self, backend: str, engines: int = 2, apis: int = 2) -> None:
         super().__init__(
-            engines=engines, apis=apis, database=Database(backend),
+            engines=engines, apis=apis, database=servers.Database(backend),
             engine=ENGINE, resource_limits={'max_versions': 100_000},
             oslo_messaging_rabbit={'rabbit_quorum_queue': True})
         self._backend = backend

@@ -193,8 +193,8 @@ class Functions:
         if changed:
             yield changes.Change(
                 changes.UPDATE, f'function {name}', details,
-                lambda: self._client.functions.update(
-                    row['id'], **changed,
+                functools.partial(
+                    self._client.functions.update, row['id'], **changed,
                     package=archive if 'code' in changed else None))
 
     def _create(self, name: str, desired: _Desired, code: _Desired,

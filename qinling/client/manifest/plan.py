@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+import functools
 import typing
 
 from qinling.client import exceptions
@@ -58,7 +59,7 @@ class Planner:
                     address = row['name' if noun == 'aliases' else 'id']
                     yield changes.Change(
                         changes.DELETE, f'{word} {name or row["id"]}', (),
-                        _bind(collection.delete, address))
+                        functools.partial(collection.delete, address))
         if 'functions' in self._manifest.objects:
             yield from self._functions.plan_deletions()
 
@@ -120,7 +121,7 @@ class Planner:
         if changed:
             yield changes.Change(
                 changes.UPDATE, f'alias {name}', details,
-                _bind(write, self._client.aliases.update))
+                functools.partial(write, self._client.aliases.update))
 
     def _resolve_target(self, fields: model.Fields) -> _Desired:
         if 'alias' in fields:
@@ -146,7 +147,7 @@ class Planner:
             # The target of a job cannot change.
             yield changes.Change(
                 changes.DELETE, f'job {name}', details,
-                _bind(self._client.jobs.delete, row['id']))
+                functools.partial(self._client.jobs.delete, row['id']))
             yield changes.Change(changes.CREATE, f'job {name}',
                                  changes.list_fields(desired), create)
             return
@@ -156,8 +157,9 @@ class Planner:
             if field not in ('count', 'first_execution_time')})
         if changed:
             yield changes.Change(
-                changes.UPDATE, f'job {name}', details, lambda: (
-                    self._client.jobs.update(row['id'], **changed)))
+                changes.UPDATE, f'job {name}', details,
+                functools.partial(self._client.jobs.update, row['id'],
+                                  **changed))
 
     def _plan_webhook(self, name: str, fields: model.Fields,
                       row: changes.Row | None) -> Iterator[changes.Change]:
@@ -169,30 +171,29 @@ class Planner:
         if row is None:
             yield changes.Change(
                 changes.CREATE, f'webhook {name}',
-                changes.list_fields(desired), lambda: (
-                    self._client.webhooks.create(
-                        description=name, **desired, **secret,
-                        **self._resolve_target(fields))))
+                changes.list_fields(desired), functools.partial(
+                    self._write_webhook, self._client.webhooks.create, fields,
+                    description=name, **desired, **secret))
             return
         signature = desired.pop('signature', row.get('signature'))
         if signature != row.get('signature') or secret:
             yield changes.Change(
                 changes.UPDATE, f'webhook {name}', ('secret: rotated',),
-                lambda: self._client.webhooks.rotate_secret(
-                    row['id'], signature=signature, **secret))
+                functools.partial(self._client.webhooks.rotate_secret,
+                                  row['id'], signature=signature, **secret))
         changed, details = changes.compare(
             row, {**desired, **self._resolve_target(fields)})
         if changed:
             yield changes.Change(
-                changes.UPDATE, f'webhook {name}', details, lambda: (
-                    self._client.webhooks.update(
-                        row['id'], **desired,
-                        **self._resolve_target(fields))))
+                changes.UPDATE, f'webhook {name}', details, functools.partial(
+                    self._write_webhook, self._client.webhooks.update, fields,
+                    row['id'], **desired))
 
-
-def _bind(action: Callable[..., object], *arguments: typing.Any
-          ) -> Callable[[], object]:
-    return lambda: action(*arguments)
+    def _write_webhook(self, write: Callable[..., object],
+                       fields: model.Fields, *args: typing.Any,
+                       **desired: typing.Any) -> None:
+        # Not before: an earlier change may create the function.
+        write(*args, **desired, **self._resolve_target(fields))
 
 
 def summarise(plan: list[changes.Change]) -> Mapping[str, int]:

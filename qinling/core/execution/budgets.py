@@ -50,7 +50,7 @@ class Budgets:
         rule = 'budget:get'
         if not ctx.can(rule, {'project_id': project_id}):
             raise exception.PolicyForbidden(rule=rule)
-        row = self._db.read(lambda tx: _find(tx, project_id))
+        row = self._db.read(_find, project_id)
         if row is None:
             raise exception.BudgetNotFound(id=project_id)
         return row
@@ -140,16 +140,16 @@ def _read_cost(tx: session.Connection, conf: cfg.ConfigOpts, project_id: str,
 
 def refresh_all(conf: cfg.ConfigOpts, db: session.Database) -> None:
     """Compare all budgets, each in a transaction of its own."""
-    for row in db.read(lambda tx: crud.select(
-            tx, _MODEL, limit=MAX_BUDGETS, order=(_MODEL.updated_at,))):
+    for row in db.read(crud.select, _MODEL, limit=MAX_BUDGETS,
+                       order=(_MODEL.updated_at,)):
         db.write(lambda tx: refresh(tx, conf, row.project_id))
 
 
 def unreported(db: session.Database) -> list[typing.Any]:
     """Return the budgets with a level that was not reported."""
-    return list(db.read(lambda tx: crud.select(
-        tx, _MODEL, _MODEL.level > _MODEL.reported_level,
-        limit=MAX_BUDGETS)))
+    return list(db.read(crud.select, _MODEL,
+                        _MODEL.level > _MODEL.reported_level,
+                        limit=MAX_BUDGETS))
 
 
 def mark_reported(db: session.Database, row: typing.Any) -> None:

@@ -41,8 +41,7 @@ class Failures:
 
         :raises FailureNotFound: the caller sees no such group.
         """
-        row = self._db.read(lambda tx: crud.get(
-            tx, ctx.visible_scope(), _MODEL, id=id))
+        row = self._db.read(crud.get, ctx.visible_scope(), _MODEL, id=id)
         if row is None:
             raise exception.FailureNotFound(id=id)
         return row
@@ -58,8 +57,7 @@ class Failures:
         conditions = filtering.list_conditions(_MODEL, filters)
         if version is not None:
             conditions.append(_MODEL.version_list.contains(f',{version},'))
-        return self._db.read(lambda tx: crud.select_page(
-            tx, ctx, _MODEL, conditions, page))
+        return self._db.read(crud.select_page, ctx, _MODEL, conditions, page)
 
 
 def read_versions(row: typing.Any) -> list[int]:
@@ -149,8 +147,8 @@ def purge(db: session.Database, before: datetime.datetime, limit: int) -> int:
     :returns: the number of rows deleted.
     """
     old = _MODEL.last_seen_at < before
-    ids = [row.id for row in db.read(lambda tx: crud.select(
-        tx, _MODEL, old, limit=limit, only=(_MODEL.id,)))]
+    ids = [row.id for row in db.read(crud.select, _MODEL, old, limit=limit,
+                                     only=(_MODEL.id,))]
     if not ids:
         return 0
     return db.write(lambda tx: crud.delete_all(

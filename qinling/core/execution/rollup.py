@@ -80,7 +80,7 @@ def _is_uncounted(progress: typing.Any) -> tuple[typing.Any, ...]:
 
 def read_as_of(db: session.Database) -> datetime.datetime:
     """Return the time before which all ended executions are counted."""
-    rows = db.read(lambda tx: crud.select(tx, _PROGRESS))
+    rows = db.read(crud.select, _PROGRESS)
     return rows[0].as_of if rows else models.now()
 
 

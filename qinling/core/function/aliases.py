@@ -69,7 +69,7 @@ class Aliases:
 
     def get(self, ctx: context.RequestContext, name: str) -> typing.Any:
         """Return a alias."""
-        row = self._db.read(lambda tx: _find(tx, ctx, name))
+        row = self._db.read(_find, ctx, name)
         if row is None:
             raise exception.FunctionAliasNotFound(name=name)
         return row
@@ -78,8 +78,7 @@ class Aliases:
              page: crud.Page) -> Sequence[typing.Any]:
         """Return a page of aliases."""
         conditions = filtering.list_conditions(_MODEL, filters)
-        return self._db.read(lambda tx: crud.select_page(
-            tx, ctx, _MODEL, conditions, page))
+        return self._db.read(crud.select_page, ctx, _MODEL, conditions, page)
 
     def update(self, ctx: context.RequestContext, name: str, values: _Values,
                match: preconditions.Match = None) -> typing.Any:
@@ -128,7 +127,7 @@ class Aliases:
                 ) -> Sequence[typing.Any]:
         """Return the targets of an alias, latest first."""
         row = self.get(ctx, name)
-        return self._db.read(lambda tx: _select_changes(tx, row.id))
+        return self._db.read(_select_changes, row.id)
 
     def rollback(self, ctx: context.RequestContext, name: str,
                  revision: int | None = None,
@@ -161,8 +160,7 @@ class Aliases:
                    ) -> Sequence[targets.Reference]:
         """Return the references to an alias."""
         row = self.get(ctx, name)
-        return self._db.read(lambda tx: targets.alias_references(
-            tx, row.project_id, name))
+        return self._db.read(targets.alias_references, row.project_id, name)
 
     def delete(self, ctx: context.RequestContext, name: str,
                match: preconditions.Match = None) -> None:

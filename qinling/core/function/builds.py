@@ -76,8 +76,8 @@ class Builds:
 
     def _resolve(self, ctx: context.RequestContext, function_id: str,
                  version: int) -> targets.Target:
-        target = self._db.read(lambda tx: targets.resolve(
-            tx, ctx.visible_scope(), function_id, version))
+        target = self._db.read(targets.resolve, ctx.visible_scope(),
+                               function_id, version)
         if not target.code.get('dependencies'):
             raise exception.NotFound(
                 reason=f'function {function_id} has no dependencies to '
@@ -88,9 +88,8 @@ class Builds:
 def latest(db: session.Database, target: targets.Target) -> typing.Any:
     """Return the latest build of a target with dependencies."""
     needs = target.code['dependencies']
-    rows = db.read(lambda tx: crud.select(
-        tx, _MODEL, _MODEL.digest == needs['sha256'],
-        order=(_MODEL.created_at.desc(),), limit=1))
+    rows = db.read(crud.select, _MODEL, _MODEL.digest == needs['sha256'],
+                   order=(_MODEL.created_at.desc(),), limit=1)
     return rows[0] if rows else WaitingBuild(needs['kind'])
 
 
@@ -104,8 +103,8 @@ def start(db: session.Database, engine: engine_client.EngineClient,
     """
     if row.code.get('dependencies'):
         try:
-            engine.install(db.read(lambda tx: targets.resolve(
-                tx, ctx.visible_scope(), row.id)))
+            engine.install(db.read(targets.resolve, ctx.visible_scope(),
+                                   row.id))
         except (exception.Unavailable, exception.FunctionNotFound) as e:
             LOG.warning('Could not start the build of function %s; the first '
                         'execution will: %s', row.id, e)
@@ -114,7 +113,7 @@ def start(db: session.Database, engine: engine_client.EngineClient,
 
 def find(db: session.Database, id: str) -> typing.Any:
     """Return a build that has ended or is in progress, or ``None``."""
-    rows = db.read(lambda tx: crud.select(tx, _MODEL, _MODEL.id == id))
+    rows = db.read(crud.select, _MODEL, _MODEL.id == id)
     if rows and (rows[0].status != BuildStatus.BUILDING
                  or rows[0].lease_until > models.now()):
         return rows[0]
@@ -198,8 +197,8 @@ def purge(db: session.Database, packages: packages_module.Packages,
           days: float) -> None:
     """Delete builds that were not used for ``days``."""
     limit = models.now() - datetime.timedelta(days=days)
-    for row in db.read(lambda tx: crud.select(
-            tx, _MODEL, _MODEL.used_at < limit, ~_IS_BUILDING)):
+    for row in db.read(crud.select, _MODEL, _MODEL.used_at < limit,
+                       ~_IS_BUILDING):
         db.write(lambda tx: crud.delete_all(
             tx, _MODEL, _MODEL.id == row.id, _MODEL.used_at < limit))
         packages.drop(row.package)

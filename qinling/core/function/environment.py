@@ -53,7 +53,7 @@ class Environments:
         if not ids:
             return {}
         return {row.id: row for row in self._db.read(
-            lambda tx: crud.select(tx, _MODEL, _MODEL.id.in_(ids)))}
+            crud.select, _MODEL, _MODEL.id.in_(ids))}
 
     def plan(self, row: typing.Any, fields: Mapping[str, typing.Any],
              source: sources.Source) -> _Json | None:
@@ -122,9 +122,9 @@ class Environments:
         """
         if row is None:
             return {}
-        versions = self._db.read(lambda tx: crud.select(
-            tx, _VERSION, _VERSION.function_id == row.id,
-            only=(_VERSION.settings_id,)))
+        versions = self._db.read(crud.select, _VERSION,
+                                 _VERSION.function_id == row.id,
+                                 only=(_VERSION.settings_id,))
         numbers: dict[str, int] = {}
         for stored in self.read([row, *versions]).values():
             for name, reference in secret_references.load(stored).items():
@@ -159,8 +159,7 @@ class Environments:
         if id is None:
             return {}
         try:
-            rows = self._db.read(
-                lambda tx: crud.select(tx, _MODEL, _MODEL.id == id))
+            rows = self._db.read(crud.select, _MODEL, _MODEL.id == id)
         except exception.Unavailable as e:
             raise exception.TemporaryError(str(e)) from e
         if not rows:

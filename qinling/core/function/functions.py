@@ -241,4 +241,4 @@ class Functions(collection.Collection):
                    ) -> Sequence[targets.Reference]:
         """Return the references to a function."""
         self.get(ctx, id)
-        return self._db.read(lambda tx: targets.references(tx, id))
+        return self._db.read(targets.references, id)

@@ -85,8 +85,7 @@ class Planner:
         source = self.find_source(code.get('source'))
         runtime_id = fields.get('runtime_id')
         if source.needs_runtime or runtime_id:
-            self._db.read(lambda tx: runtimes.check_available(
-                tx, ctx, runtime_id))
+            self._db.read(runtimes.check_available, ctx, runtime_id)
         values: dict[str, typing.Any] = {
             name: validation.text(name, fields.get(name)) for name in _TEXTS}
         if source.has_package:
@@ -116,8 +115,7 @@ class Planner:
         if fields.get('async_policy') is None:
             return {}
         policy = retry_policy.parse(fields['async_policy'])
-        self._db.read(lambda tx: retry_policy.check_target(
-            tx, project_id, policy))
+        self._db.read(retry_policy.check_target, project_id, policy)
         return {'async_policy': policy}
 
     def plan_update(self, ctx: context.RequestContext, row: typing.Any,
@@ -162,8 +160,8 @@ class Planner:
         if (upload is None or not entry or not plan.source.uploaded
                 or not self._conf.sources.check_syntax):
             return
-        rows = self._db.read(lambda tx: crud.select(
-            tx, models.Runtime, models.Runtime.id == runtime_id))
+        rows = self._db.read(crud.select, models.Runtime,
+                             models.Runtime.id == runtime_id)
         if rows and python_syntax.is_checkable(
                 rows[0].language, rows[0].language_version):
             python_syntax.check(upload, entry, self._conf.resource_limits)

@@ -73,8 +73,8 @@ class VersionRetention:
 
         :returns: the number of versions deleted.
         """
-        ids = self._db.read(lambda tx: queries.functions_with_old_versions(
-            tx, self._last_id, MAX_FUNCTIONS))
+        ids = self._db.read(queries.functions_with_old_versions, self._last_id,
+                            MAX_FUNCTIONS)
         self._last_id = ids[-1] if len(ids) == MAX_FUNCTIONS else ''
         count = 0
         for id in ids:

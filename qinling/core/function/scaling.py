@@ -72,8 +72,8 @@ class WorkerScaling:
     def _resolve(self, ctx: context.RequestContext, id: str, version: int
                  ) -> targets.Target:
         """Return the target of a function that runs on workers."""
-        target = self._db.read(lambda tx: targets.resolve(
-            tx, ctx.visible_scope(), id, version))
+        target = self._db.read(targets.resolve, ctx.visible_scope(), id,
+                               version)
         if not self._sources[target.code['source']].has_package:
             raise exception.Invalid(
                 'An image function has no workers: each execution has a '
@@ -93,8 +93,7 @@ class WorkerScaling:
     def detach(self, ctx: context.RequestContext, id: str, version: int
                ) -> None:
         """Retire all workers; the next execution gets new workers."""
-        self._db.read(lambda tx: targets.resolve(
-            tx, ctx.visible_scope(), id, version))
+        self._db.read(targets.resolve, ctx.visible_scope(), id, version)
         self._engine.detach(id, version)
 
 

@@ -72,10 +72,10 @@ class Seals:
                 reason=f'version {row.version_number} was published by a '
                        'release without digests; publish the code again.')
         code = self.hash_code(row)
-        result = self._db.read(lambda tx: _compare(tx, row, code))
+        result = self._db.read(_compare, row, code)
         if not result.valid:
             # A request may have changed the version between two statements.
-            result = self._db.read(lambda tx: _compare(tx, row, code))
+            result = self._db.read(_compare, row, code)
         return result
 
 

@@ -164,9 +164,8 @@ class Trusts:
             return 0
         # In this order, every listed trust has its row by now.
         trusts = self._keystone.list_trusts(self._database_id(), older_than)
-        used_ids = self._db.read(lambda tx: crud.select_values(
-            tx, models.Function.trust_id,
-            models.Function.trust_id.is_not(None)))
+        used_ids = self._db.read(crud.select_values, models.Function.trust_id,
+                                 models.Function.trust_id.is_not(None))
         orphans = set(trusts) - set(used_ids)
         for id in orphans:
             LOG.warning('Deleting orphaned trust %s.', id)

@@ -101,8 +101,7 @@ class Versions:
         :raises Forbidden: the code can have no versions.
         """
         columns = drafts.validate(values or {})
-        row = self._db.read(
-            lambda tx: _get_function(tx, ctx, function_id))
+        row = self._db.read(_get_function, ctx, function_id)
         if not self._backends.sources[row.code['source']].versioned:
             raise exception.Forbidden(
                 reason='only functions of source package have versions, '
@@ -152,9 +151,8 @@ class Versions:
 
         :raises FunctionNotFound, FunctionVersionNotFound: see the name.
         """
-        row = self._db.read(lambda tx: crud.get(
-            tx, ctx.visible_scope(), _MODEL, function_id=function_id,
-            version_number=number))
+        row = self._db.read(crud.get, ctx.visible_scope(), _MODEL,
+                            function_id=function_id, version_number=number)
         if row is None:
             self._check_function(ctx, function_id)
             raise exception.FunctionVersionNotFound(
@@ -171,9 +169,9 @@ class Versions:
         conditions = filtering.list_conditions(_MODEL, filters)
         self._check_function(ctx, function_id)
         conditions += [tags_module.filter_condition(text) for text in tags]
-        return self._db.read(lambda tx: crud.select_page(
-            tx, ctx.visible_scope(), _MODEL,
-            [_MODEL.function_id == function_id, *conditions], page))
+        return self._db.read(crud.select_page, ctx.visible_scope(), _MODEL,
+                             [_MODEL.function_id == function_id, *conditions],
+                             page)
 
     def verify(self, ctx: context.RequestContext, function_id: str,
                number: int) -> seals.Verification:
@@ -243,8 +241,7 @@ class Versions:
                    number: int) -> Sequence[targets.Reference]:
         """Return the references to a version."""
         self.get(ctx, function_id, number)
-        return self._db.read(
-            lambda tx: targets.references(tx, function_id, number))
+        return self._db.read(targets.references, function_id, number)
 
     def usage(self, ctx: context.RequestContext, function_id: str,
               number: int) -> Usage:
@@ -264,8 +261,7 @@ class Versions:
         return self._db.read(read)
 
     def _check_function(self, ctx: context.RequestContext, id: str) -> None:
-        row = self._db.read(lambda tx: crud.get(
-            tx, ctx.visible_scope(), _FUNCTION, id=id))
+        row = self._db.read(crud.get, ctx.visible_scope(), _FUNCTION, id=id)
         if row is None:
             raise exception.FunctionNotFound(id=id)
 

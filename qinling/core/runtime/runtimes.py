@@ -84,7 +84,7 @@ class Runtimes:
 
     def get(self, ctx: context.RequestContext, id: str) -> typing.Any:
         """Return a runtime of the caller, or a public one."""
-        row = self._db.read(lambda tx: crud.get(tx, ctx, _MODEL, id=id))
+        row = self._db.read(crud.get, ctx, _MODEL, id=id)
         if row is None:
             raise exception.RuntimeNotFound(id=id)
         return row
@@ -93,8 +93,7 @@ class Runtimes:
              filters: filtering.Texts = ()) -> Sequence[typing.Any]:
         """Return a page of the runtimes of the caller and the public ones."""
         conditions = filtering.list_conditions(_MODEL, filters)
-        return self._db.read(
-            lambda tx: crud.select_page(tx, ctx, _MODEL, conditions, page))
+        return self._db.read(crud.select_page, ctx, _MODEL, conditions, page)
 
     def update(self, ctx: context.RequestContext, id: str, values: _Values,
                match: preconditions.Match = None) -> typing.Any:

@@ -70,8 +70,7 @@ class Triggers:
         :raises NotFound, RuntimeNotAvailable, Invalid: see :meth:`fire`.
         """
         id = models.new_id()
-        target = self._db.read(lambda tx: resolve(
-            tx, ctx.visible_scope(), request, id))
+        target = self._db.read(resolve, ctx.visible_scope(), request, id)
         if (target.runtime_id is not None
                 and target.runtime_status not in SERVING_RUNTIMES):
             raise exception.RuntimeNotAvailable(

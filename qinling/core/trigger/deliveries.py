@@ -49,8 +49,7 @@ class Deliveries:
         :raises WebhookNotFound: no such webhook exists, or the webhook has
             no previews.
         """
-        row = self._db.read(
-            lambda tx: crud.get(tx, context.admin(), _MODEL, id=id))
+        row = self._db.read(crud.get, context.admin(), _MODEL, id=id)
         if row is None or preview is not None and not row.previews:
             raise exception.WebhookNotFound(id=id)
         return row

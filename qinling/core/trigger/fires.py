@@ -93,11 +93,11 @@ class Fires(collection.Collection):
     def _read(self, job: typing.Any, since: datetime.datetime,
               until: datetime.datetime) -> list[Fire]:
         """Return the fire times of the past, one entry for each time."""
-        rows = self._db.read(lambda tx: crud.select(
-            tx, _TABLE, _TABLE.job_id == job.id,
+        rows = self._db.read(
+            crud.select, _TABLE, _TABLE.job_id == job.id,
             _TABLE.scheduled_at <= until,
             (_TABLE.scheduled_at >= since) | (_TABLE.until >= since),
-            limit=MAX_FIRES + 1))
+            limit=MAX_FIRES + 1)
         fires: dict[datetime.datetime, Fire] = {}
         for row in rows:
             for time in itertools.islice(

@@ -46,7 +46,7 @@ def resolve(db: session.Database, webhook: typing.Any,
                 'function_version': webhook.function_version or 0,
                 'function_alias': webhook.function_alias}
     if preview.alias is not None:
-        db.read(lambda tx: _check_alias(tx, webhook, str(preview.alias)))
+        db.read(_check_alias, webhook, str(preview.alias))
         return {'function_alias': preview.alias}
     if not isinstance(preview.version, int) or not preview.version:
         raise exception.FunctionVersionNotFound(

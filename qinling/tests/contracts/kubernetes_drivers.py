@@ -17,13 +17,14 @@ from qinling.orchestrators import kubernetes
 from qinling.orchestrators.kubernetes import labels
 from qinling.tests.contracts import test_orchestrator
 from qinling.tests.kubernetes import cluster as clusters
+from qinling.tests import runtime_images
 from qinling.tests.unit.runtimes import agents
 
 KUBECONFIG = 'QINLING_TEST_KUBECONFIG'
 IMAGE = 'QINLING_TEST_IMAGE'
 PATIENCE = 120  # seconds that a real cluster may take for anything
 RUNTIME = 'runtime-1'
-IMAGES = ('qinling/python3:1', 'qinling/python3:2')
+IMAGES = runtime_images.NAMES
 
 #: Short periods, so that the driver notices changes soon.
 FAST = {'ready_timeout': 90, 'claim_timeout': 60, 'request_timeout': 20,
@@ -152,7 +153,9 @@ class StandIn(KubernetesDriverMixin):
     patience = 90
 
     def make_cluster(self, **options):
-        return self.useFixture(clusters.Cluster(**options))
+        cluster = self.useFixture(clusters.Cluster(**options))
+        runtime_images.add_images(cluster)
+        return cluster
 
 
 class Troubled(StandIn):

@@ -7,6 +7,7 @@ from oslotest import base
 from qinling.tests.contracts import kubernetes_drivers
 from qinling.tests.contracts import test_orchestrator
 from qinling.tests.kubernetes import cluster
+from qinling.tests import runtime_images
 
 
 class TestStandIn(kubernetes_drivers.StandIn,
@@ -27,6 +28,7 @@ class TestStandInAsCluster(TestCluster):
 
     def setUp(self):
         stand_in = self.useFixture(cluster.Cluster())
+        runtime_images.add_images(stand_in)
         for name, value in (
                 (kubernetes_drivers.KUBECONFIG, stand_in.admin_kubeconfig),
                 (kubernetes_drivers.IMAGE,

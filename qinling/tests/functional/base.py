@@ -21,6 +21,7 @@ import zipfile
 import fixtures
 import sqlalchemy
 
+from qinling.tests import databases
 from qinling.tests.functional import processes
 
 #: Maximum wait in seconds, long enough for a slow and busy machine.
@@ -282,7 +283,7 @@ class Cloud(fixtures.Fixture):
 
     def _setUp(self):
         state = self.useFixture(fixtures.TempDir()).path
-        self.database = self.database or self.useFixture(Mariadb())
+        self.database = self.database or self.useFixture(Database())
         self.bus = self.bus or self.useFixture(VirtualHost()).url
         config = {
             'DEFAULT': {'transport_url': self.bus},
@@ -293,10 +294,11 @@ class Cloud(fixtures.Fixture):
         for group, options in self.config.items():
             config.setdefault(group, {}).update(options)
         with_long_timeouts(config)
-        manage = self.useFixture(
-            Program('db_manage', 'upgrade', config=config))
-        code = manage.process.wait(PATIENCE)
-        assert code == 0, manage.log.read_text()
+        if not getattr(self.database, 'has_tables', False):
+            manage = self.useFixture(
+                Program('db_manage', 'upgrade', config=config))
+            code = manage.process.wait(PATIENCE)
+            assert code == 0, manage.log.read_text()
         self.engines, self.apis = [
             [self.program(name, config) for _ in range(count)] for name, count
             in (('engine', self.engine_count), ('api', self.api_count))]
@@ -348,8 +350,7 @@ class VirtualHost(fixtures.Fixture):
     def _setUp(self):
         tool = shutil.which('rabbitmqctl') or '/usr/sbin/rabbitmqctl'
         if not os.path.exists(tool):
-            raise unittest.SkipTest(
-                'There is no rabbitmqctl on this machine.')
+            raise unittest.SkipTest('There is no rabbitmqctl here.')
         name = f'qinling-{uuid.uuid4().hex[:8]}'
         result = subprocess.run([tool, 'add_vhost', name], capture_output=True)
         if result.returncode:
@@ -362,19 +363,18 @@ class VirtualHost(fixtures.Fixture):
         self.url = f'rabbit://guest:guest@127.0.0.1:5672/{name}'
 
 
-class Mariadb(fixtures.Fixture):
-    """Database on the local MariaDB."""
+class Database(databases.Fixture):
+    """Database with tables on a server of this machine."""
+
+    has_tables = True
+
+    def __init__(self, backend='mariadb'):
+        super().__init__()
+        self._backend = backend
 
     def _setUp(self):
-        name = f'qinling_{uuid.uuid4().hex[:8]}'
-        self.url = 'mysql+pymysql://root@127.0.0.1/'
-        try:
-            self.execute(f'CREATE DATABASE {name} CHARACTER SET utf8mb4')
-        except sqlalchemy.exc.OperationalError as e:
-            raise unittest.SkipTest(
-                f'MariaDB does not answer on this machine: {e.orig}')
-        self.addCleanup(self.execute, f'DROP DATABASE IF EXISTS {name}')
-        self.url += name
+        self.url = self.useFixture(
+            databases.Database(self._backend)).connection
 
     def execute(self, statement):
         """Return the result of a committed statement."""

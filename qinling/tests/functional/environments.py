@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Virtual environments beside the environment of the tests."""
 
+import contextlib
 import fcntl
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import unittest
@@ -12,6 +14,9 @@ import fixtures
 
 
 CHECKOUT = pathlib.Path(__file__).parents[3]
+#: Directory of caches, read at import, since tests change HOME.
+CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME')
+                     or pathlib.Path.home() / '.cache')
 
 
 class PackageIndex(fixtures.Fixture):
@@ -31,8 +36,30 @@ class PackageIndex(fixtures.Fixture):
 def environment():
     """Return the environment of a user without a checkout."""
     ours = ('PYTHONPATH', 'VIRTUAL_ENV', 'PBR_VERSION')
-    return {name: value for name, value in os.environ.items()
-            if name not in ours}
+    caches = {'PIP_CACHE_DIR': str(CACHE / 'pip'),
+              'UV_CACHE_DIR': str(CACHE / 'uv')}
+    return caches | {name: value for name, value in os.environ.items()
+                     if name not in ours}
+
+
+def find_uv():
+    """Return the path of uv, which installs faster than pip, or None."""
+    return shutil.which('uv', path=os.pathsep.join(
+        [os.path.dirname(sys.executable), os.environ['PATH']]))
+
+
+def install(python, *packages):
+    """Install packages for an interpreter with uv.
+
+    Use pip without uv, and where uv fails: uv does not read the configuration
+    of pip.
+    """
+    if uv := find_uv():
+        with contextlib.suppress(AssertionError):
+            return run(uv, 'pip', 'install', '--quiet', '--python', python,
+                       *packages)
+    run(python, '-m', 'pip', 'install', '--quiet',
+        '--disable-pip-version-check', *packages)
 
 
 class Environment(fixtures.Fixture):
@@ -69,8 +96,7 @@ class Environment(fixtures.Fixture):
     def _install(self):
         self.useFixture(PackageIndex())
         run(sys.executable, '-m', 'venv', '--clear', self.directory)
-        run(self.bin / 'python', '-m', 'pip', 'install', '--quiet',
-            '--disable-pip-version-check', *self.packages)
+        install(self.bin / 'python', *self.packages)
         if self._prepare:
             self._prepare(self.directory)
 

@@ -1,15 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands, each in a separate process."""
 
+import contextlib
 import json
 import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 COMMAND_TIMEOUT_SECONDS = 120
 #: Programs of the environment that runs the tests.
 BIN = pathlib.Path(sys.executable).parent
+#: Program that runs commands of OpenStackClient, each in a process of its own,
+#: from lines with words, standard input, and files for both outputs. The
+#: commands import the client and its plugins once, before the first command.
+OPENSTACK = """
+import contextlib, importlib.metadata, json, os, sys, traceback
+from openstackclient import shell
+for point in (point for package in importlib.metadata.distributions()
+              for point in package.entry_points):
+    if point.group.startswith('openstack.') or point.group == (
+            'keystoneauth1.plugin'):
+        with contextlib.suppress(Exception):
+            point.load()
+def run(words, source, *targets):
+    for number, path in enumerate([source, *targets]):
+        flags = os.O_WRONLY if number else os.O_RDONLY
+        os.dup2(os.open(path, flags), number)
+    sys.stdin = open(0)
+    sys.argv[:] = ['openstack', *words]
+    try:
+        code = shell.main(words)
+    except SystemExit as e:
+        code = e.code
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else bool(code))
+for line in os.fdopen(os.dup(0)):
+    if not (pid := os.fork()):
+        run(*json.loads(line))
+    status = os.waitpid(pid, 0)[1]
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
 
 
 class Terminal:
@@ -35,15 +71,20 @@ class Terminal:
     def run(self, command, *words, code=0, stdin=''):
         """Run a command, check the exit code, and return the output."""
         self.commands.add(command)
-        process = subprocess.run(
-            [*self.words, *command.split(), *(str(word) for word in words)],
-            cwd=self.directory, env=self.environ, input=stdin.encode(),
-            capture_output=True, timeout=COMMAND_TIMEOUT_SECONDS)
-        self.errors = process.stderr.decode()
-        text = process.stdout.decode()
-        assert process.returncode == code, (
-            command, words, process.returncode, text, self.errors)
+        received, text, self.errors = self.execute(
+            [*command.split(), *(str(word) for word in words)], stdin)
+        assert received == code, (
+            command, words, received, text, self.errors)
         return text
+
+    def execute(self, words, stdin):
+        """Return the exit code and both outputs of a command."""
+        process = subprocess.run(
+            [*self.words, *words], cwd=self.directory, env=self.environ,
+            input=stdin.encode(), capture_output=True,
+            timeout=COMMAND_TIMEOUT_SECONDS)
+        return (process.returncode, process.stdout.decode(),
+                process.stderr.decode())
 
     def json(self, command, *words, **options):
         """Return the output of a command as JSON, decoded."""
@@ -58,3 +99,35 @@ class Terminal:
         """Run a command that must fail, and return standard error."""
         self.run(command, *words, code=code, **options)
         return self.errors
+
+
+class OpenStack(Terminal):
+    """Runner of the commands of OpenStackClient.
+
+    One process imports the client, which takes a second, and forks for each
+    command.
+
+    :param python: interpreter with the client.
+    """
+
+    def __init__(self, python, directory, **environ):
+        super().__init__(python, directory, **environ)
+        self._process = subprocess.Popen(
+            [python, '-c', OPENSTACK], cwd=directory, env=self.environ,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def close(self):
+        """End the process."""
+        self._process.communicate()
+
+    def execute(self, words, stdin):
+        with contextlib.ExitStack() as stack:
+            files = [stack.enter_context(tempfile.NamedTemporaryFile(
+                'w+', encoding='utf-8')) for _ in range(3)]
+            files[0].write(stdin)
+            files[0].flush()
+            self._process.stdin.write(json.dumps(
+                [words, *(file.name for file in files)]) + '\n')
+            self._process.stdin.flush()
+            code = int(self._process.stdout.readline())
+            return code, files[1].read(), files[2].read()

@@ -59,8 +59,9 @@ class InstallTest(base.BaseTestCase):
     def build(self):
         """Return the wheel, built from the sdist as by a package index."""
         clone = self.clone()
-        self.command(sys.executable, '-m', 'build', '--outdir',
-                     str(self.directory / 'dist'), str(clone))
+        installer = 'uv' if environments.find_uv() else 'pip'
+        self.command(sys.executable, '-m', 'build', '--installer', installer,
+                     '--outdir', str(self.directory / 'dist'), str(clone))
         wheel, = (self.directory / 'dist').glob('*.whl')
         with zipfile.ZipFile(wheel) as archive:
             packed = set(archive.namelist())
@@ -74,7 +75,8 @@ class InstallTest(base.BaseTestCase):
         wheel = self.build()
         self.command(sys.executable, '-m', 'venv', str(self.bin.parent))
         python = str(self.bin / 'python')
-        self.command(python, '-m', 'pip', 'install', '--quiet', str(wheel))
+        # The requirements of the command line are installed with pip below.
+        environments.install(python, wheel)
         self.command(python, '-m', 'pip', 'check')
         where = self.command(python, '-c',
                              'import qinling; print(qinling.__file__)')

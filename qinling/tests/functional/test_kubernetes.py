@@ -12,7 +12,7 @@ from oslotest import base as test_base
 
 from qinling.tests.functional import base
 from qinling.tests.kubernetes import cluster
-from qinling.tests.kubernetes import images
+from qinling.tests import runtime_images
 
 HELLO = 'def main(name="you"):\n    print("log")\n    return "hello " + name\n'
 SLOW = ('import time\n'
@@ -35,7 +35,7 @@ class Clustered(test_base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.cluster = self.useFixture(cluster.Cluster())
-        self.cluster.kubelet.images['python3'] = images.runtime()
+        self.cluster.kubelet.images['python3'] = runtime_images.runtime()
 
     def serve(self, **values):
         self.server = self.useFixture(base.Standalone(

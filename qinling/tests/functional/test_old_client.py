@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the old service's client with our server.
 
-Each of the 40 commands runs as a process; the OpenStackClient plugin of this
-project must print the same results.
+Each of the 40 commands runs in a process of its own; the OpenStackClient
+plugin of this project must print the same results.
 """
 
 import io
@@ -39,11 +39,16 @@ class OldClient(fixtures.Fixture):
         self.directory = pathlib.Path(
             self.useFixture(fixtures.TempDir()).path)
         environ = {'OS_AUTH_TYPE': 'none', 'OS_ENDPOINT': self.url}
-        self.old = terminal.Terminal(
-            environment.bin / 'openstack', self.directory, PYTHONPATH='',
-            **environ)
-        self.new = terminal.Terminal(
-            terminal.BIN / 'openstack', self.directory, **environ)
+        self.old = self.enter(terminal.OpenStack(
+            environment.bin / 'python', self.directory, PYTHONPATH='',
+            **environ))
+        self.new = self.enter(terminal.OpenStack(
+            terminal.BIN / 'python', self.directory, **environ))
+
+    def enter(self, client):
+        """Return a client that ends with the fixture."""
+        self.addCleanup(client.close)
+        return client
 
 
 class Case(servers.Shared, base.BaseTestCase):

@@ -15,7 +15,7 @@ from qinling.tests.functional import webservers
 HELLO = 'def main(name="stranger"):\n    return name\n'
 PACKAGES = ('schemathesis>=4.0.0,<5',)
 #: Seconds of the generated requests, and the least number of requests.
-SECONDS = int(os.environ.get('QINLING_TEST_OPENAPI_SECONDS', '60'))
+SECONDS = int(os.environ.get('QINLING_TEST_OPENAPI_SECONDS', '30'))
 MIN_CASES = 200
 #: Old clients send other forms than the described ones, such as numbers as
 #: text, so a violated schema does not mean status 400; and a fulfilled schema

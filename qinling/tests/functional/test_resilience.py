@@ -17,11 +17,16 @@ ENGINE = {'lease': 6, 'sweep_interval': 1, 'queue_timeout': 15,
           'max_attempts': 10}
 #: Where no engine dies, none must be thought dead.
 LASTING = dict(ENGINE, lease=20)
-TOTAL = 1000
 
 
 class Chaos(base.BaseTestCase):
-    """Base of tests that kill a part amid a thousand executions."""
+    """Base of tests that kill a part amid many executions.
+
+    :cvar total: number of executions; a third precedes and a third follows
+        the fault.
+    """
+
+    total = 400
 
     def deploy(self, engine=ENGINE, **parts):
         """Deploy two APIs and two engines, and run a function."""
@@ -32,12 +37,12 @@ class Chaos(base.BaseTestCase):
                         for api in self.cloud.apis]
         self.function = self.cloud.client.create(
             loads.FUNCTION, timeout=30)['id']
-        return loads.Load(lambda: self.clients, self.function, TOTAL)
+        return loads.Load(lambda: self.clients, self.function, self.total)
 
     def check_load(self, load):
         rows = loads.wait_for_executions(self.clients[0])
         loads.check_results(self, load, rows)
-        self.assertEqual(TOTAL, len(load.accepted))
+        self.assertEqual(self.total, len(load.accepted))
         return rows
 
     def check_single_attempts(self, rows):
@@ -46,23 +51,25 @@ class Chaos(base.BaseTestCase):
 
 
 class TestOwnDaemons(Chaos):
+    total = 1000
+
     def test_engine(self):
         load = self.deploy()
         victim = self.cloud.engines[0]
         with load:
-            load.wait_for_accepted(TOTAL // 3)
+            load.wait_for_accepted(self.total // 3)
             servers.wait_for(lambda: self.cloud.owned_by(victim), 'work')
             victim.kill()
-            load.wait_for_accepted(TOTAL * 2 // 3)
+            load.wait_for_accepted(self.total * 2 // 3)
             victim.start()
         self.check_load(load)
 
     def test_api(self):
         load = self.deploy(LASTING)
         with load:
-            load.wait_for_accepted(TOTAL // 3)
+            load.wait_for_accepted(self.total // 3)
             self.cloud.apis[0].kill()
-            load.wait_for_accepted(TOTAL * 2 // 3)
+            load.wait_for_accepted(self.total * 2 // 3)
             self.cloud.apis[0].start()
             self.clients[0] = self.cloud.client_of(self.cloud.apis[0])
         self.check_single_attempts(self.check_load(load))
@@ -74,11 +81,11 @@ class Servers(Chaos):
     def outage(self, server, **parts):
         load = self.deploy(LASTING, **parts)
         with load:
-            load.wait_for_accepted(TOTAL // 3)
+            load.wait_for_accepted(self.total // 3)
             server.kill()
             servers.wait_for(lambda: load.rejections[503], 'a refusal')
             server.start()
-            load.wait_for_accepted(TOTAL * 2 // 3)
+            load.wait_for_accepted(self.total * 2 // 3)
         rows = self.check_load(load)
         self.assertLess(load.slowest, 80)
         self.check_single_attempts(rows)

@@ -10,11 +10,10 @@ import unittest
 
 import fixtures
 
+from qinling.tests.functional import environments
 from qinling.tests import ports
 
-#: Cache of the packages, read at import, since tests change HOME.
-CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME')
-                     or pathlib.Path.home() / '.cache', 'qinling-tests')
+CACHE = environments.CACHE / 'qinling-tests'
 PACKAGES = ('gunicorn', 'uwsgi')
 
 

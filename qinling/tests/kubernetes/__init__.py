@@ -9,5 +9,6 @@ fails on both: an API server over HTTPS with state (:mod:`.server`,
 containers as local processes.  :class:`.cluster.Cluster` is the fixture of all
 parts.
 
-No module here knows Qinling, except the table of images in :mod:`.images`.
+No module here imports from the rest of Qinling, which an import contract
+checks.
 """

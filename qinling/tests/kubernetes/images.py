@@ -2,17 +2,11 @@
 """Images for the kubelet to "pull": ways to start a program."""
 
 import dataclasses
-import json
 import os
-import secrets
 import sys
 
-from qinling import runtimes
-
-DIRECTORY = os.path.dirname(os.path.abspath(runtimes.__file__))
 PYTHON = os.path.realpath(sys.executable)
 PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-CODE = '/var/lib/qinling/code'  # where a runtime image keeps functions
 
 
 @dataclasses.dataclass
@@ -59,37 +53,6 @@ def script(text, **fields):
     return Image(lambda sandbox: [PYTHON, '-I', '-S', '-u', '-c', text,
                                   sandbox.address, str(sandbox.memory)],
                  **fields)
-
-
-def _failing_command(text):
-    return [PYTHON, '-I', '-S', '-c', f'import sys; sys.exit({text!r})']
-
-
-def runtime(*flags):
-    """Return a runtime image: the agent with Python as the language.
-
-    :param flags: flags for the Python of the functions.
-    """
-    def entry(sandbox):
-        places = {path: sandbox.path(path) for path in (CODE, '/tmp')}
-        for path, place in places.items():
-            if place is None:
-                return _failing_command(
-                    f"[Errno 30] Read-only file system: '{path}'")
-        settings = os.path.join(sandbox.directory, 'settings.json')
-        with open(settings, 'w') as target:
-            json.dump({
-                'secret': secrets.token_urlsafe(32), 'processes': 0,
-                'listen': f'tcp:[{sandbox.address}]:9090',
-                'code': places[CODE],
-                'bootstrap': [PYTHON, '-I', '-S', '-u', *flags,
-                              os.path.join(DIRECTORY, 'python.py')],
-                'environment': {'PATH': PATH, 'LANG': 'C.UTF-8',
-                                'HOME': places['/tmp'],
-                                'TMPDIR': places['/tmp']}}, target)
-        return [PYTHON, '-I', '-S', os.path.join(DIRECTORY, 'agent.py'),
-                settings]
-    return Image(entry, user=10001)
 
 
 SERVER = '''
@@ -146,6 +109,4 @@ def create_images():
         'example/binary-log:1': script(
             'import os; os.write(1, b"\\xff\\xfe\\x00 no text\\n")'),
         'example/server:1': script(SERVER),
-        'qinling/python3:1': runtime(),
-        'qinling/python3:2': runtime('-B'),
     }
