@@ -5,7 +5,7 @@ import { call, useList, usePoll } from '../api.js';
 import { ShareBar } from '../charts.js';
 import { Action, Badge, Card, Commands, Empty, Field, Header, Table, Time,
   toast, Waiting } from '../components.js';
-import { interval, percent, pretty, seconds } from '../format.js';
+import { interval, percent, pretty, quote, seconds } from '../format.js';
 import { useNames } from './functions.js';
 
 /** Return the weights of an alias by version, with that of its own. */
@@ -93,12 +93,12 @@ export function Alias({ id }) {
     <${Rollout} path=${path} history=${history.data} />
     <${History} path=${path} history=${history} reload=${reload} /></div>
     <${Commands} actions=${[
-    ['Send 10 % to version 3', `function alias update ${data.name} `
-      + '--routing 3=0.1', 'PUT', path,
+    ['Send 10 % to version 3', `function alias update ${quote(data.name)} `
+      + '--weight 3=0.1', 'PUT', path,
     { routing: { weights: { 3: 0.1 } } }],
-    ['Roll back', `function alias rollback ${data.name}`, 'POST',
+    ['Roll back', `function alias rollback ${quote(data.name)}`, 'POST',
       `${path}/rollback`, {}],
-    ['Start a rollout', `function rollout start ${data.name} 3`, 'POST',
+    ['Start a rollout', `function rollout start ${quote(data.name)} --to 3`, 'POST',
       `${path}/rollout`, { function_version: 3 }]]} />`;
 }
 
@@ -166,8 +166,8 @@ function Compare({ alias, path }) {
       <small>${percent(row.failures / row.count)} of ${row.count} failed (95 %:
       ${' '}${percent(bounds[index][0])} to ${percent(bounds[index][1])}) · p50
       ${' '}${seconds(row.duration?.p50)} · p95 ${seconds(row.duration?.p95)}
-      ${' '}· <a href="#/executions?function_alias=${alias.name}">slowest and
-      failed</a></small></div>`)}<//>`;
+      ${' '}· <a href="#/executions?function_alias=${
+  encodeURIComponent(alias.name)}&sort=duration">slowest</a></small></div>`)}<//>`;
 }
 
 function Rollout({ path, history }) {

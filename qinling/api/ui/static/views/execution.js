@@ -56,7 +56,7 @@ export function Execution({ id }) {
       ${data.reason ? html`<dt>Reason</dt><dd class="error">${data.reason}
         ${data.fingerprint ? html` (<a href="#/executions?fingerprint=${
     data.fingerprint}">same failures</a>)` : ''}</dd>` : ''}
-      <dt>Attempt</dt><dd>${(data.attempt || 0) + 1}${data.next_attempt_at
+      <dt>Attempt</dt><dd>${data.attempt || 1}${data.next_attempt_at
     ? html`, next <${Time} value=${data.next_attempt_at} />` : ''}</dd>
       <dt>Memory</dt><dd>${bytes(data.memory_peak)} at most</dd></dl><//>
     <${Card} title="Input">${code(pretty(data.input), 'Input')}<//>
@@ -72,7 +72,7 @@ export function Execution({ id }) {
     ['Run again', `function execution rerun ${id}`, 'POST',
       `/executions/${id}/rerun`, {}],
     ['Explain', `function execution create --function ${data.function_id} `
-      + '--explain', 'POST', '/executions/explain', {
+      + `--function-version ${data.function_version} --dry-run`, 'POST', '/executions/explain', {
       function_id: data.function_id,
       function_version: data.function_version }]]} />`;
 }

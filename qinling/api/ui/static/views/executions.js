@@ -4,7 +4,7 @@ import { html, useState } from '../vendor/htm-preact.js';
 import { call, useList, usePoll } from '../api.js';
 import { Action, Badge, Card, Commands, Empty, Field, Header, Id, Table, Tabs,
   Time, toast, Waiting } from '../components.js';
-import { query as makeQuery, seconds } from '../format.js';
+import { query as makeQuery, quote, seconds } from '../format.js';
 import { useNames } from './functions.js';
 
 const FIELDS = 'id,function_id,function_version,function_alias,status,reason,'
@@ -92,10 +92,11 @@ function List({ query, names }) {
     ? '; scroll for more' : ''}</p>`}
     <${Commands} actions=${[
     ['List the executions', `function execution list ${Object.entries(filter)
-      .map(([name, value]) => `--filter ${name}=${value}`).join(' ')}`,
+      .map(([name, value]) => `--filter ${quote(`${name}=${value}`)}`).join(' ')}`,
     'GET', `/executions${makeQuery(filter)}`],
     ['Rerun all of them', `function operation create rerun ${Object.entries(
-      filter).map(([name, value]) => `--filter ${name}=${value}`).join(' ')}`,
+      filter).map(([name, value]) => `--filter ${quote(`${name}=${value}`)}`)
+      .join(' ')}`,
     'POST', '/operations', { action: 'rerun', filter }]]} />`;
 }
 

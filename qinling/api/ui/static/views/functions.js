@@ -84,7 +84,7 @@ export function Functions() {
       <${Figure} label="Cold starts" value=${total.cold_starts} /></div>` : ''}
     ${!list.data ? html`<${Waiting} ...${list} />`
     : !list.rows.length ? html`<${Empty} title="No functions yet"
-      command="qinling function create --runtime python3 --file main.py --entry main.main"
+      command="qinling function create --name greeter --runtime python3 --file main.py"
       >A function is a file with a <code>main</code>. Write one here with
       “New function”, or upload it with the command line.<//>`
       : html`<div class="filters"><${Field} label="Search"><input
@@ -94,7 +94,7 @@ export function Functions() {
         onEnd=${list.loadMore} href=${(row) => `#/functions/${row.id}`} />`}
     <${Commands} actions=${[
     ['List the functions', 'function list', 'GET', '/functions'],
-    ['Statistics of the project', 'stats show', 'GET',
+    ['Statistics of the project', 'function stats --by function', 'GET',
       '/stats?by=function']]} />`;
 }
 

@@ -8,7 +8,8 @@ import { parseTime, pretty, seconds, time } from '../format.js';
 import { useNames } from './functions.js';
 
 const DAY_MS = 86400000;
-const MAX_SLOTS = 400;
+const MAX_PAST = 500;
+const MAX_PLANNED = 100;
 const KINDS = { fired: 'good', backfilled: 'good', skipped: 'warn',
   paused: 'warn', refused: 'bad', planned: 'info' };
 /** Seconds after which a fire time counts as late. */
@@ -139,7 +140,10 @@ function Calendar({ id, zone }) {
       : html`<span class="slot ${kind || ''}" title=${text} role="img"
         aria-label=${text}></span>`;
   };
-  const fires = data.fires.slice(-MAX_SLOTS);
+  const isPlanned = (fire) => fire.status === 'planned';
+  const past = data.fires.filter((fire) => !isPlanned(fire));
+  const fires = [...past.slice(-MAX_PAST),
+    ...data.fires.filter(isPlanned).slice(0, MAX_PLANNED)];
   return html`<${Card} wide title=${`Calendar in ${zone}`}
     aside=${html`<span class="badges"><${Badge} kind="good">done<//>
       <${Badge} kind="warn">late, skipped or paused<//>

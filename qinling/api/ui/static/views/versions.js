@@ -61,7 +61,7 @@ export function Versions({ id, query }) {
     ['List the versions', `function version list ${id}`, 'GET',
       `/functions/${id}/versions`],
     ['Compare two versions',
-      `function version diff ${id} --from ${from} --to ${to}`, 'GET',
+      `function version diff ${id} ${from} ${to}`, 'GET',
       `/functions/${id}/versions/diff?from=${from}&to=${to}`],
     ['Show what uses a version',
       `function version usage show ${id} ${shown || latest}`, 'GET',
