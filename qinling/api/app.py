@@ -11,6 +11,7 @@ from qinling.api import pecan_patches
 from qinling.api import request_middleware
 from qinling.api import root
 from qinling.api import short_path
+from qinling.api.ui import application as ui
 from qinling.core import services as services_module
 from qinling.telemetry import health as health_module
 from qinling.telemetry import tracing
@@ -33,11 +34,14 @@ def create_app(services: services_module.Services,
     identify = identify or identity.load(conf)
     router = root.Root(services)
     hook = hooks.ContextHook(identify, conf.api)
-    app = short_path.ShortPath(pecan.make_app(
+    app = pecan.make_app(
         router, debug=False, force_canonical=False,
         guess_content_type_from_ext=False, use_context_locals=False,
         request_cls=pecan_patches.Request,
-        hooks=[hook, hooks.ErrorHook()]), router, hook)
+        hooks=[hook, hooks.ErrorHook()])
+    if conf.api.ui:
+        app = ui.WebInterface(app, conf)
+    app = short_path.ShortPath(app, router, hook)
     return request_middleware.RequestMiddleware(
         middleware.wrap_app(app, conf),
         health or health_module.Health(conf, {}), audit, tracer)

@@ -56,6 +56,10 @@ OPTS = [
              'other machines can reach. Everyone who can connect has all '
              'rights, also the right to run code on the workers.'),
     cfg.BoolOpt(
+        'ui', default=True,
+        help='Serve the web interface at /ui/. It uses the API with the '
+             'identity of its user, and so needs no rights of its own.'),
+    cfg.BoolOpt(
         'enable_proxy_headers_parsing', default=False,
         help='Use the X-Forwarded-* headers of a proxy to build links. '
              'Enable the option only behind a proxy that replaces these '

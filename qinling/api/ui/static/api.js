@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Client of the REST API.  Credentials stay in the memory of the page.
+ *
+ * @typedef {{auth: string, version: string, api_url: string}} Options
+ * @typedef {{data: any, error: ?ApiError, reload: function(): Promise}} Poll
+ */
+import { useEffect, useRef, useState } from './vendor/htm-preact.js';
+
+export const ROOT = '../v1';
+const POLL_MS = 2500;
+const MAX_CACHED = 300;
+
+/** Error with the sentence of the API; `status` 0 means no answer. */
+export class ApiError extends Error {
+  constructor(status, code, sentence) {
+    super(sentence);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const session = { options: null, headers: {}, user: '' };
+const cache = new Map();
+const denied = new Map();
+const listeners = new Set();
+export const connection = { down: false, needsLogin: false };
+
+/** Call a function after each change of the connection or the rights. */
+export function subscribe(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function notify(changes) {
+  if (Object.keys(changes).every(
+    (key) => connection[key] === changes[key])) return;
+  Object.assign(connection, changes);
+  listeners.forEach((listener) => listener());
+}
+
+/** Return why the policy refuses an action, or undefined. */
+export function reasonDenied(policy) {
+  return denied.get(policy);
+}
+
+export function getOptions() { return session.options; }
+export function getUser() { return session.user; }
+
+/** Load the options that the page needs before a login. */
+export async function loadOptions() {
+  const answer = await fetchOrFail('config.json', {});
+  session.options = await answer.json();
+  notify({ needsLogin: session.options.auth !== 'noauth' });
+  return session.options;
+}
+
+async function fetchOrFail(url, init) {
+  try {
+    // Without credentials, the browser never asks for a password itself.
+    const answer = await fetch(url, { credentials: 'omit', ...init });
+    if (answer.status !== 502 && answer.status !== 504) {
+      notify({ down: false });
+      return answer;
+    }
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+  }
+  notify({ down: true });
+  throw new ApiError(0, 'down', 'The API does not answer.');
+}
+
+/** Log in, and raise ApiError for wrong credentials. */
+export async function login(values) {
+  const { user, password } = values;
+  if (session.options.auth === 'http_basic') {
+    const bytes = new TextEncoder().encode(`${user}:${password}`);
+    session.headers = {
+      Authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };
+  } else {
+    const answer = await fetchOrFail('login', {
+      method: 'POST', body: JSON.stringify(values),
+      headers: { 'Content-Type': 'application/json' } });
+    if (!answer.ok) throw await toError(answer);
+    session.headers = { 'X-Auth-Token': (await answer.json()).token };
+  }
+  try {
+    await call('GET', '/runtimes?limit=1');
+  } catch (error) {
+    if (error.status !== 403) {
+      session.headers = {};
+      throw error;
+    }
+  }
+  session.user = user;
+  notify({ needsLogin: false });
+}
+
+/** Forget the credentials and everything that was read with them. */
+export function logout() {
+  session.headers = {};
+  session.user = '';
+  cache.clear();
+  denied.clear();
+  notify({ needsLogin: true });
+}
+
+async function toError(answer) {
+  let body = {};
+  try { body = await answer.json(); } catch { /* Not every proxy is JSON. */ }
+  return new ApiError(answer.status, body.code,
+    body.detail || body.faultstring || `The API answered ${answer.status}.`);
+}
+
+/**
+ * Send a request and return the parsed answer.
+ *
+ * @param {string} policy key under which a refusal by policy is remembered
+ */
+export async function call(method, path, body, { policy, headers, as } = {}) {
+  const isForm = body instanceof FormData;
+  const init = { method, headers: { ...session.headers, ...headers,
+    Accept: 'application/json, application/problem+json' } };
+  if (body !== undefined) {
+    init.body = isForm || typeof body === 'string'
+      ? body : JSON.stringify(body);
+    if (!isForm && !init.headers['Content-Type']) {
+      init.headers['Content-Type'] = 'application/json';
+    }
+  }
+  const known = method === 'GET' && !as ? cache.get(path) : null;
+  if (known) init.headers['If-None-Match'] = known.tag;
+  const answer = await fetchOrFail(ROOT + path, init);
+  if (answer.status === 304) return known.data;
+  if (!answer.ok) await refuse(answer, method, policy);
+  if (as === 'bytes') return new Uint8Array(await answer.arrayBuffer());
+  if (as === 'answer') return answer;
+  if (as === 'text') return answer.text();
+  const text = await answer.text();
+  const data = text ? JSON.parse(text) : null;
+  const tag = answer.headers.get('ETag');
+  if (method === 'GET' && tag && !as) {
+    if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value);
+    cache.set(path, { tag, data });
+  }
+  return data;
+}
+
+async function refuse(answer, method, policy) {
+  const error = await toError(answer);
+  if (answer.status === 401 && session.options.auth !== 'noauth') {
+    notify({ needsLogin: true });
+  }
+  if (answer.status === 403 && error.code === 'policy_forbidden' && policy) {
+    denied.set(policy, error.message);
+    listeners.forEach((listener) => listener());
+  }
+  throw error;
+}
+
+/**
+ * Read a path now and again while the page is visible.  After an error the
+ * last data remain.
+ *
+ * @param {?string} path `null` reads nothing
+ * @return {Poll}
+ */
+export function usePoll(path, { every = POLL_MS, as, until } = {}) {
+  const [state, setState] = useState({ path: null, data: null, error: null });
+  const load = useRef(null);
+  useEffect(() => {
+    if (!path) return undefined;
+    let timer = null;
+    let stopped = false;
+    const read = async () => {
+      clearTimeout(timer);
+      let next = null;
+      try {
+        next = { path, data: await call('GET', path, undefined, { as }),
+          error: null };
+        if (!stopped) setState((last) => (last.path === path && !last.error
+          && last.data === next.data ? last : next));
+      } catch (error) {
+        if (!stopped) setState((last) => ({ path,
+          data: last.path === path ? last.data : null, error }));
+      }
+      const isFinal = next && until && until(next.data);
+      if (!stopped && every && !isFinal) timer = setTimeout(tick, every);
+    };
+    const tick = () => (document.hidden ? null : read());
+    const wake = () => (document.hidden ? null : read());
+    load.current = read;
+    read();
+    document.addEventListener('visibilitychange', wake);
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+      document.removeEventListener('visibilitychange', wake);
+    };
+  }, [path, every]);
+  const isCurrent = state.path === path;
+  return { data: isCurrent ? state.data : null,
+    error: isCurrent ? state.error : null,
+    reload: () => (load.current ? load.current() : null) };
+}
+
+/**
+ * Read a list page by page; the first page is read again and again.
+ *
+ * @param {string} path with a query that has a limit
+ */
+export function useList(path, key, { every = POLL_MS } = {}) {
+  const first = usePoll(path, { every });
+  const [more, setMore] = useState({ path, rows: [], next: undefined });
+  const busy = useRef(false);
+  const own = more.path === path ? more : { rows: [], next: undefined };
+  const head = first.data ? first.data[key] : [];
+  const next = own.next === undefined ? first.data?.next : own.next;
+  const seen = new Set(head.map((row) => row.id));
+  const rows = [...head, ...own.rows.filter((row) => !seen.has(row.id))];
+  const loadMore = async () => {
+    if (!next || busy.current) return;
+    busy.current = true;
+    try {
+      const page = await call('GET', next.slice(next.indexOf('/v1/') + 3));
+      // The rows at the end of the first page may move out of it.
+      setMore((last) => ({ path, next: page.next || null, rows: [
+        ...(last.path === path && last.rows.length ? last.rows : head),
+        ...page[key]] }));
+    } catch { /* The banner says so; scrolling tries again. */ }
+    busy.current = false;
+  };
+  return { ...first, rows, hasMore: Boolean(next), loadMore };
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Shell of the page: navigation, login, theme, and the choice of a view. */
+import { html, render, useEffect, useState } from './vendor/htm-preact.js';
+import { getOptions, getUser, loadOptions, login, logout } from './api.js';
+import { Field, Toasts, useSession } from './components.js';
+import { parseHash } from './format.js';
+import { Admin } from './views/admin.js';
+import { Alias, Aliases } from './views/aliases.js';
+import { Execution } from './views/execution.js';
+import { Executions } from './views/executions.js';
+import { FunctionView } from './views/function.js';
+import { Functions } from './views/functions.js';
+import { Job, Jobs } from './views/jobs.js';
+import { Versions } from './views/versions.js';
+import { Webhook, Webhooks } from './views/webhooks.js';
+
+const NAVIGATION = [['functions', 'Functions'], ['aliases', 'Aliases'],
+  ['executions', 'Executions'], ['jobs', 'Jobs'], ['webhooks', 'Webhooks'],
+  ['admin', 'Admin']];
+const LISTS = { functions: Functions, aliases: Aliases,
+  executions: Executions, jobs: Jobs, webhooks: Webhooks, admin: Admin };
+const DETAILS = { functions: FunctionView, aliases: Alias,
+  executions: Execution, jobs: Job, webhooks: Webhook };
+
+function View({ words, query }) {
+  const [noun = 'functions', id, part] = words;
+  if (noun === 'functions' && part === 'versions') {
+    return html`<${Versions} key=${id} id=${id} query=${query} />`;
+  }
+  const Kind = id ? DETAILS[noun] : LISTS[noun];
+  if (!Kind) {
+    return html`<div class="empty"><h2>There is no such view</h2>
+      <p><a href="#/functions">Go to the functions</a></p></div>`;
+  }
+  return html`<${Kind} key=${id} id=${id} query=${query} />`;
+}
+
+function useHash() {
+  const [hash, setHash] = useState(location.hash);
+  useEffect(() => {
+    const follow = () => setHash(location.hash);
+    window.addEventListener('hashchange', follow);
+    return () => window.removeEventListener('hashchange', follow);
+  }, []);
+  return parseHash(hash || '#/functions');
+}
+
+function useTheme() {
+  const [theme, setTheme] = useState(localStorage.getItem('theme')
+    || (matchMedia('(prefers-color-scheme: light)').matches
+      ? 'light' : 'dark'));
+  useEffect(() => {
+    document.documentElement.dataset.theme = theme;
+  }, [theme]);
+  return [theme, () => {
+    const next = theme === 'dark' ? 'light' : 'dark';
+    localStorage.setItem('theme', next);
+    setTheme(next);
+  }];
+}
+
+function Login() {
+  const { auth } = getOptions();
+  const [values, setValues] = useState(auth === 'keystone'
+    ? { user: '', password: '', project: '', domain: 'Default' }
+    : { user: '', password: '' });
+  const [error, setError] = useState('');
+  const set = (name) => (event) => setValues(
+    { ...values, [name]: event.target.value });
+  const submit = async (event) => {
+    event.preventDefault();
+    try {
+      await login(values);
+    } catch (reason) {
+      setError(reason.message);
+    }
+  };
+  return html`<main class="login"><form onSubmit=${submit}>
+    <h1><${Mark} /> Log in</h1>
+    <p class="sub">The password stays in the memory of this page.</p>
+    ${Object.keys(values).map((name) => html`<${Field} key=${name}
+      label=${name[0].toUpperCase() + name.slice(1)}><input required
+      type=${name === 'password' ? 'password' : 'text'} name=${name}
+      autocomplete=${name === 'user' ? 'username' : name === 'password'
+    ? 'current-password' : 'off'}
+      value=${values[name]} onInput=${set(name)} /><//>`)}
+    ${error ? html`<p class="error" role="alert">${error}</p>` : ''}
+    <button class="primary" type="submit">Log in</button></form></main>`;
+}
+
+function Mark() {
+  return html`<svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
+    <rect width="32" height="32" rx="8" /><path d="M6 23 13 9l5 9 3-5 5 10z" />
+    </svg>`;
+}
+
+function Sidebar({ current, theme, toggleTheme }) {
+  return html`<nav class="sidebar" aria-label="Views">
+    <a class="brand" href="#/functions"><${Mark} /> Qinling</a>
+    <div class="links">${NAVIGATION.map(([noun, title]) => html`
+      <a href="#/${noun}" class="nav-${noun}"
+        aria-current=${noun === current ? 'page' : undefined}>${title}</a>`)}
+    </div><div class="foot">
+    <button class="quiet theme" onClick=${toggleTheme}>
+      ${theme === 'dark' ? 'Light' : 'Dark'} theme</button>
+    <a class="quiet" href="../v1/docs">API</a>
+    ${getUser() ? html`<button class="quiet" onClick=${logout}>
+      Log out ${getUser()}</button>` : ''}
+    <small>${getOptions().version}</small></div></nav>`;
+}
+
+function App() {
+  const session = useSession();
+  const { words, query } = useHash();
+  const [theme, toggleTheme] = useTheme();
+  const [isReady, setReady] = useState(false);
+  const start = () => loadOptions().then(() => setReady(true), () => {});
+  useEffect(() => { start(); }, []);
+  useEffect(() => {
+    document.title = `${words.slice(0, 2).join(' ') || 'functions'} – Qinling`;
+    document.querySelector('main')?.scrollTo(0, 0);
+  }, [words.join('/')]);
+  const banner = session.down ? html`<div class="banner" role="alert">
+    <span>The API does not answer. What you see is the last state; the page
+    tries again by itself.</span>
+    <button onClick=${start}>Try again</button></div>` : '';
+  if (!isReady) return html`${banner}`;
+  // The views stay while a session has ended: nothing typed is lost.
+  return html`${banner}<div class="shell" hidden=${session.needsLogin}>
+    <${Sidebar} current=${words[0] || 'functions'} theme=${theme}
+      toggleTheme=${toggleTheme} />
+    <main class="content">${session.needsLogin && !getUser() ? ''
+    : html`<${View} words=${words} query=${query} />`}</main></div>
+    ${session.needsLogin ? html`<${Login} />` : ''}<${Toasts} />`;
+}
+
+const root = document.getElementById('app');
+root.textContent = '';
+render(html`<${App} />`, root);

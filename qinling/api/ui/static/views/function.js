@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+/** View of a function: code, run with an input, figures, publish. */
+import { html, useEffect, useState } from '../vendor/htm-preact.js';
+import { call, usePoll } from '../api.js';
+import { Sparkline } from '../charts.js';
+import { Action, Badge, Card, Commands, Editor, Field, Figure, Header, Tabs,
+  toast, Waiting } from '../components.js';
+import { bytes, output, percent, seconds } from '../format.js';
+import { unzip, zip } from '../zip.js';
+
+const FINAL = ['success', 'failed', 'error', 'cancelled'];
+
+/** Return the links to the parts of a function. */
+export function parts(id) {
+  return [['Code and run', `#/functions/${id}`],
+    ['Versions', `#/functions/${id}/versions`],
+    ['Executions', `#/executions?function_id=${id}`]];
+}
+
+export function FunctionView({ id }) {
+  const { data, error, reload } = usePoll(`/functions/${id}`);
+  const stats = usePoll(`/functions/${id}/stats?by=hour`, { every: 10000 });
+  if (!data) return html`<${Waiting} error=${error} reload=${reload} />`;
+  const remove = async () => {
+    await call('DELETE', `/functions/${id}`, undefined,
+      { policy: 'function:delete' });
+    toast(`Deleted ${data.name || id}.`);
+    location.hash = '#/functions';
+  };
+  const figures = stats.data;
+  return html`<${Header} title=${data.name || id} sub=${data.description}
+    parent=${['Functions', '#/functions']}>
+    <${Publish} id=${id} latest=${data.latest_version} />
+    <${Action} label="Delete" policy="function:delete" run=${remove}
+      confirm="Delete the function with its executions?" /><//>
+    <${Tabs} items=${parts(id)} current="Code and run" />
+    ${figures ? html`<div class="figures">
+      <${Figure} label="Runs in 24 hours" value=${figures.count}
+        note=${html`<${Sparkline} groups=${figures.groups} />`} />
+      <${Figure} label="Failed" value=${percent(figures.count
+    ? figures.failures / figures.count : 0)} />
+      <${Figure} label="p50" value=${seconds(figures.duration?.p50)} />
+      <${Figure} label="p95" value=${seconds(figures.duration?.p95)} />
+      <${Figure} label="Memory" value=${bytes(data.memory_size)}
+        note=${`timeout ${data.timeout} s, CPU ${data.cpu / 1000}`} />
+      </div>` : ''}
+    <div class="grid"><${Code} id=${id} row=${data} reload=${reload} />
+    <${Run} id=${id} latest=${data.latest_version} /></div>
+    <${Commands} actions=${[
+    ['Run', `function invoke ${id} --input '{}'`, 'POST', '/executions',
+      { function_id: id, input: {} }],
+    ['Publish a version', `function version create ${id}`, 'POST',
+      `/functions/${id}/versions`, {}],
+    ['Download the package', `function download ${id}`, 'GET',
+      `/functions/${id}?download=true`],
+    ['Delete', `function delete ${id}`, 'DELETE', `/functions/${id}`]]} />`;
+}
+
+function Publish({ id, latest }) {
+  const [message, setMessage] = useState(null);
+  if (message === null) {
+    return html`<button onClick=${() => setMessage('')}>Publish</button>`;
+  }
+  const publish = async () => {
+    const row = await call('POST', `/functions/${id}/versions`,
+      message ? { message } : {}, { policy: 'function_version:create' });
+    toast(`Published version ${row.version_number}.`);
+    setMessage(null);
+  };
+  return html`<span class="confirm"><input aria-label="Message"
+    placeholder="What changed?" value=${message}
+    onInput=${(event) => setMessage(event.target.value)} />
+    <${Action} label=${`Publish version ${latest + 1}`} kind="primary"
+      policy="function_version:create" run=${publish} />
+    <button class="quiet" onClick=${() => setMessage(null)}>Close</button>
+    </span>`;
+}
+
+function Code({ id, row, reload }) {
+  const [files, setFiles] = useState(null);
+  const [name, setName] = useState('');
+  const [edits, setEdits] = useState({});
+  const [problem, setProblem] = useState('');
+  const isPackage = row.code?.source === 'package';
+  useEffect(() => {
+    if (!isPackage) return;
+    call('GET', `/functions/${id}?download=true`, undefined,
+      { as: 'bytes' }).then(unzip).then((entries) => {
+      setFiles(entries);
+      setName((entries.find((entry) => /^main\./.test(entry.name))
+        || entries[0])?.name || '');
+    }).catch((error) => setProblem(error.message));
+  }, [id, row.code?.sha256]);
+  if (!isPackage || problem) {
+    return html`<${Card} title="Code"><p class="muted">${problem
+      || `The code comes from the source ${row.code?.source}.`}</p><//>`;
+  }
+  if (!files) return html`<${Card} title="Code"><${Waiting} /><//>`;
+  const decode = (entry) => new TextDecoder().decode(entry.data);
+  const entry = files.find((file) => file.name === name);
+  const text = edits[name] ?? (entry ? decode(entry) : '');
+  const isChanged = Object.keys(edits).length > 0;
+  const save = async () => {
+    const form = new FormData();
+    form.append('package', new Blob([zip(files.map((file) => ({
+      name: file.name, data: edits[file.name] === undefined ? file.data
+        : new TextEncoder().encode(edits[file.name]) })))]), 'package.zip');
+    await call('PUT', `/functions/${id}`, form, { policy: 'function:update' });
+    setEdits({});
+    toast('Saved; the latest code is changed, versions are not.');
+    reload();
+  };
+  return html`<${Card} title="Code" aside=${html`<div class="row">
+    ${files.length > 1 ? html`<select aria-label="File" value=${name}
+      onChange=${(event) => setName(event.target.value)}>${files.map((file) =>
+  html`<option>${file.name}</option>`)}</select>`
+    : html`<code>${name}</code>`}
+    ${isChanged ? html`<${Badge} kind="warn">not saved<//>` : ''}
+    <${Action} label="Save" policy="function:update" kind="primary"
+      disabled=${!isChanged} run=${save} /></div>`}>
+    <${Editor} label=${`Code of ${name}`} value=${text} onChange=${
+  (value) => setEdits({ ...edits, [name]: value })} /><//>`;
+}
+
+function Run({ id, latest }) {
+  const [input, setInput] = useState('{}');
+  const [version, setVersion] = useState(0);
+  const [execution, setExecution] = useState(null);
+  const run = async () => {
+    setExecution(await call('POST', '/executions', { function_id: id,
+      function_version: version, input: JSON.parse(input), sync: false },
+    { policy: 'execution:create' }));
+  };
+  let fault = '';
+  try { JSON.parse(input); } catch (error) { fault = error.message; }
+  return html`<${Card} title="Run"><div class="stack">
+    <${Field} label="Input (JSON)" hint=${fault}><textarea rows="4"
+      spellcheck=${false} value=${input}
+      onInput=${(event) => setInput(event.target.value)}></textarea><//>
+    <div class="row"><${Field} label="Version"><select value=${version}
+      onChange=${(event) => setVersion(Number(event.target.value))}>
+      <option value="0">latest code</option>${Array.from({ length: latest },
+    (_, index) => html`<option value=${latest - index}>version
+      ${' '}${latest - index}</option>`)}</select><//>
+    <${Action} label="Run" kind="primary" policy="execution:create"
+      disabled=${Boolean(fault)} run=${run} /></div>
+    ${execution ? html`<${Outcome} id=${execution.id} />` : html`
+      <p class="muted">The function runs in its sandbox; its result and its log
+      appear here.</p>`}</div><//>`;
+}
+
+/** Status, result and log of an execution, live. */
+export function Outcome({ id }) {
+  const { data } = usePoll(`/executions/${id}`, { every: 400,
+    until: (row) => FINAL.includes(row.status) });
+  const isFinal = data && FINAL.includes(data.status);
+  const log = usePoll(isFinal ? `/executions/${id}/log` : null,
+    { every: 0, as: 'text' });
+  if (!data) return html`<${Waiting} />`;
+  return html`<div class="stack outcome"><div class="row">
+    <${Badge} status=${data.status} /> <span>${seconds(data.duration)}</span>
+    <a href="#/executions/${id}">Details</a></div>
+    ${isFinal ? html`<pre class="code result" tabindex="0"
+      aria-label="Result">${output(data.result)}</pre>
+    <pre class="code log" tabindex="0" aria-label="Log">
+    ${log.data || ''}</pre>` : ''}</div>`;
+}
