@@ -207,6 +207,8 @@ def demonstrate(api: Api) -> None:
 def print_next_steps(url: str, stop_command: str) -> None:
     """Print commands to paste into a terminal."""
     programs = shlex.quote(f'{sys.prefix}/bin')
+    console.print_title('See it in a browser')
+    console.print_field('page', f'{url}/ui/')
     console.print_title('Next steps, to paste into this terminal')
     print(f"""\
   # Find the program, and the server.

@@ -21,7 +21,7 @@ EXPECTED = ('Failed to load resource', 'net::ERR_CONNECTION_REFUSED',
 def find_program():
     """Return the path of Chromium.
 
-    :raises SkipTest: there is none.
+    :raises SkipTest: Chromium is not installed.
     """
     path = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if path is None:

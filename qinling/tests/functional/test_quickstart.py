@@ -60,6 +60,7 @@ class QuickstartTest(base.BaseTestCase):
                                  f'{pattern!r} is not in: {printed}')
         self.assertNotIn('\033', printed)
         url = (self.state / 'endpoint').read_text().strip()
+        self.assertIn(f' {url}/ui/\n', printed)
         return printed, url
 
     def paste(self, printed, url):

@@ -120,13 +120,15 @@ function App() {
     document.title = `${words.slice(0, 2).join(' ') || 'functions'} – Qinling`;
     document.querySelector('main')?.scrollTo(0, 0);
   }, [words.join('/')]);
-  const banner = session.down ? html`<div class="banner" role="alert">
+  const banner = session.down ? html`<div class="banner" key="banner"
+    role="alert">
     <span>The API does not answer. What you see is the last state; the page
     tries again by itself.</span>
     <button onClick=${start}>Try again</button></div>` : '';
   if (!isReady) return html`${banner}`;
   // The views stay while a session has ended: nothing typed is lost.
-  return html`${banner}<div class="shell" hidden=${session.needsLogin}>
+  return html`${banner}<div class="shell" key="shell"
+    hidden=${session.needsLogin}>
     <${Sidebar} current=${words[0] || 'functions'} theme=${theme}
       toggleTheme=${toggleTheme} />
     <main class="content">${session.needsLogin && !getUser() ? ''

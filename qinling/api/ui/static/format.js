@@ -169,3 +169,23 @@ export function stages(row) {
     return stage;
   });
 }
+
+/**
+ * Return [version, weight] of each target of an alias.
+ *
+ * The first is the version of the alias itself, or that with most weight.
+ */
+export function weights(alias) {
+  const routed = Object.entries(alias.routing || {}).map(
+    ([version, weight]) => [Number(version), weight]);
+  if (!routed.length) return [[alias.function_version, 1]];
+  const rank = ([version, weight]) => (
+    version === alias.function_version ? 2 : weight);
+  return routed.sort((one, two) => rank(two) - rank(one));
+}
+
+/** Return the targets of an alias as a text. */
+export function describeTraffic(alias) {
+  return weights(alias).map(([version, weight]) => `v${version}${weight < 1
+    ? ` ${percent(weight)}` : ''}`).join(', ');
+}

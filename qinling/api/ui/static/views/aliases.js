@@ -5,21 +5,9 @@ import { call, useList, usePoll } from '../api.js';
 import { ShareBar } from '../charts.js';
 import { Action, Badge, Card, Commands, Empty, Field, Header, Table, Time,
   toast, Waiting } from '../components.js';
-import { interval, percent, pretty, quote, seconds } from '../format.js';
+import { describeTraffic, interval, percent, pretty, quote, seconds,
+  weights } from '../format.js';
 import { useNames } from './functions.js';
-
-/** Return the weights of an alias by version, with that of its own. */
-export function weights(alias) {
-  const routed = Object.entries(alias.routing?.weights || {}).map(
-    ([version, weight]) => [Number(version), weight]);
-  const rest = routed.reduce((sum, [, weight]) => sum - weight, 1);
-  return [[alias.function_version, rest], ...routed];
-}
-
-function describe(alias) {
-  return weights(alias).map(([version, weight]) => `v${version}${weight < 1
-    ? ` ${percent(weight)}` : ''}`).join(', ');
-}
 
 export function Aliases() {
   const list = useList('/aliases?limit=200&sort_key=name&sort_dir=asc',
@@ -31,7 +19,7 @@ export function Aliases() {
     { title: 'Function', cell: (row) => html`<a class="clip"
       href="#/functions/${row.function_id}">${names.get(row.function_id)
       || row.function_id}</a>` },
-    { title: 'Traffic', cell: describe },
+    { title: 'Traffic', cell: describeTraffic },
     { title: 'Changed', cell: (row) => html`<${Time}
       value=${row.updated_at || row.created_at} />` }];
   return html`<${Header} title="Aliases"
@@ -94,8 +82,8 @@ export function Alias({ id }) {
     <${History} path=${path} history=${history} reload=${reload} /></div>
     <${Commands} actions=${[
     ['Send 10 % to version 3', `function alias update ${quote(data.name)} `
-      + '--weight 3=0.1', 'PUT', path,
-    { routing: { weights: { 3: 0.1 } } }],
+      + '--weight 1=0.9 --weight 3=0.1', 'PUT', path,
+    { routing: { 1: 0.9, 3: 0.1 } }],
     ['Roll back', `function alias rollback ${quote(data.name)}`, 'POST',
       `${path}/rollback`, {}],
     ['Start a rollout', `function rollout start ${quote(data.name)} --to 3`, 'POST',
@@ -106,14 +94,16 @@ function Traffic({ alias, path, reload }) {
   const versions = usePoll(`/functions/${alias.function_id}/versions?limit=200`,
     { every: 10000 });
   const current = weights(alias);
+  const base = current[0][0];
   const [choice, setChoice] = useState(null);
   const [version, weight] = choice || current[1] || [0, 0];
   const others = (versions.data?.function_versions || []).map(
     (row) => row.version_number).filter(
-    (number) => number !== alias.function_version);
+    (number) => number !== base);
   const save = async () => {
-    const body = weight >= 1 ? { function_version: version, routing: {} }
-      : { routing: weight > 0 ? { weights: { [version]: weight } } : {} };
+    const body = weight > 0 && weight < 1 ? { routing: {
+      [base]: Math.round((1 - weight) * 100) / 100, [version]: weight } }
+      : { function_version: weight ? version : base };
     await call('PUT', path, body, { policy: 'function_alias:update' });
     toast(`Sends ${percent(weight)} to version ${version}.`);
     setChoice(null);
@@ -121,7 +111,7 @@ function Traffic({ alias, path, reload }) {
   };
   const number = version || others[0] || 0;
   return html`<${Card} title="Traffic">
-    <div class="row"><${Badge} kind="info">v${alias.function_version} gets
+    <div class="row"><${Badge} kind="info">v${base} gets
       ${' '}${percent(1 - weight)}<//>
       ${number ? html`<${Badge} kind="warn">v${number} gets
       ${' '}${percent(weight)}<//>` : ''}</div>
@@ -129,7 +119,7 @@ function Traffic({ alias, path, reload }) {
       <i style=${{ width: `${(1 - weight) * 100}%` }}></i>
       <i style=${{ width: `${weight * 100}%` }}></i></div>
     ${current.length > 2 ? html`<p>The alias has more than two targets:
-      ${' '}${describe(alias)}.</p>` : ''}
+      ${' '}${describeTraffic(alias)}.</p>` : ''}
     ${!others.length ? html`<p class="muted">Publish another version to share
       the traffic.</p>` : html`<div class="stack">
       <${Field} label="Version"><select value=${number} onChange=${
@@ -215,6 +205,6 @@ function History({ path, history: { data, error }, reload }) {
     <th>When</th><th>Who</th><th>Target</th><th>Why</th></tr></thead><tbody>
     ${rows.map((row) => html`<tr><td><${Time} value=${row.created_at} /></td>
       <td>${row.user_id || '–'}</td><td title=${pretty(row.routing)}>
-      ${describe(row)}</td><td>${row.reason || '–'}</td></tr>`)}</tbody></table>
+      ${describeTraffic(row)}</td><td>${row.reason || '–'}</td></tr>`)}</tbody></table>
     </div>`}<//>`;
 }

@@ -5,7 +5,7 @@ import { call, useList, usePoll } from '../api.js';
 import { Sparkline } from '../charts.js';
 import { Action, Badge, Card, Commands, Editor, Empty, Field, Figure, Header,
   Table, Waiting } from '../components.js';
-import { percent, seconds } from '../format.js';
+import { describeTraffic, percent, seconds } from '../format.js';
 import { zip } from '../zip.js';
 
 const SAMPLE = "def main(name='world', **kwargs):\n"
@@ -47,7 +47,7 @@ export function Functions() {
     { title: 'Function', cell: (row) => row.name || row.id.slice(0, 8) },
     { title: 'Aliases', cell: (row) => html`<span class="badges">
       ${aliasesOf(row.id).map((alias) => html`<${Badge} kind="info">
-        ${alias.name} → v${alias.function_version}<//>`)}
+        ${alias.name} → ${describeTraffic(alias)}<//>`)}
       ${row.latest_version ? '' : html`<span class="muted">latest code</span>`}
       </span>` },
     { title: 'Last 24 hours', cell: (row) => html`<${Hours} id=${row.id}

@@ -95,14 +95,15 @@ function Difference({ id, from, to }) {
 function Usage({ id, number, close }) {
   const path = `/functions/${id}/versions/${number}`;
   const { data, error } = usePoll(`${path}/usage`);
+  const references = usePoll(`${path}/references`);
   const remove = async () => {
     await call('DELETE', path, undefined,
       { policy: 'function_version:delete' });
     toast(`Deleted version ${number}.`);
     close();
   };
-  const names = (list) => (list || []).map((item) => (
-    typeof item === 'object' ? item.name || item.id : item)).join(', ') || '–';
+  const names = (kind) => (references.data?.references || []).filter(
+    (item) => item.kind === kind).map((item) => item.id).join(', ');
   return html`<${Card} title=${`What uses version ${number}`}
     aside=${html`<div class="row"><${Action} label="Delete"
       policy="function_version:delete" run=${remove}
@@ -112,7 +113,7 @@ function Usage({ id, number, close }) {
       <dt>State</dt><dd><${Badge} status=${data.state} /></dd>
       <dt>Running, queued, scheduled</dt>
       <dd>${data.running}, ${data.queued}, ${data.scheduled}</dd>
-      <dt>Aliases</dt><dd>${names(data.aliases)}</dd>
-      <dt>Jobs</dt><dd>${names(data.jobs)}</dd>
-      <dt>Webhooks</dt><dd>${names(data.webhooks)}</dd></dl>`}<//>`;
+      <dt>Aliases</dt><dd>${data.aliases} ${names('alias')}</dd>
+      <dt>Jobs</dt><dd>${data.jobs} ${names('job')}</dd>
+      <dt>Webhooks</dt><dd>${data.webhooks} ${names('webhook')}</dd></dl>`}<//>`;
 }
