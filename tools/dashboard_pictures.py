@@ -10,6 +10,7 @@ import io
 import json
 import pathlib
 import shutil
+import time
 import typing
 import urllib.request
 import uuid
@@ -91,6 +92,9 @@ def fill(server: Server) -> str:
         row = server.call('POST', '/executions', {
             'function_alias': 'live', 'sync': True,
             'input': json.dumps({'order': order + 1})})
+    # Ended executions are counted at intervals.
+    while server.call('GET', '/aliases/live/stats')['count'] < RUNS:
+        time.sleep(1)
     return str(row['id'])
 
 

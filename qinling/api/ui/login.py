@@ -18,6 +18,7 @@ from oslo_log import log
 import webob
 import webob.exc
 
+from qinling.api import body
 from qinling.api.identity import keystone as keystone_identity
 from qinling.api.identity import login_throttle
 from qinling.api import pecan_patches
@@ -70,7 +71,8 @@ class Login:
             self._throttle.record_failure(name, address)
             raise exception.Unauthorized(
                 'Keystone does not accept this user, password, project and '
-                'domain.', challenge=f'Keystone uri="{self._url}"')
+                'domain.', challenge='Keystone uri="%s"'
+                % self._options.www_authenticate_uri)
         except keystone_exc.ClientException as e:
             LOG.error('Could not request a token from Keystone: %s', e)
             raise exception.Unavailable(
@@ -82,7 +84,12 @@ class Login:
 
     @property
     def _url(self) -> str:
-        return str(self._options.www_authenticate_uri)
+        """Return the address of Keystone for this process.
+
+        The address for callers may lead out of the network of the service.
+        """
+        return str(getattr(self._options, 'auth_url', None)
+                   or self._options.www_authenticate_uri)
 
     def _request_token(self, credentials: Credentials) -> str:
         auth = v3.Password(
@@ -110,14 +117,13 @@ def _parse(req: pecan_patches.Request) -> Credentials:
 
     A page of another site cannot send JSON without the consent of the API.
     """
-    if req.content_type != 'application/json':
+    media_type = body.content_type(req).partition(';')[0].strip().lower()
+    if media_type != body.JSON:
         raise webob.exc.HTTPUnsupportedMediaType('Send application/json.')
-    body = req.environ['wsgi.input'].read(
-        min(req.content_length or 0, MAX_BODY_SIZE))
     try:
-        values: typing.Any = json.loads(body)
+        values: typing.Any = json.loads(body.read_raw(req, MAX_BODY_SIZE))
         credentials = Credentials(**values)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         credentials = None
     if credentials is None or not all(
             isinstance(value, str) and value

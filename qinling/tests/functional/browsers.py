@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Headless Chromium for tests of the web interface."""
 
-import os
 import pathlib
 import shutil
 import subprocess
-import tempfile
 import unittest
 
 #: Programs that a distribution may install.
@@ -72,11 +70,11 @@ def fetch_axe():
     """
     if not shutil.which('npm'):
         raise unittest.SkipTest('Needs npm to fetch axe-core.')
-    directory = pathlib.Path(tempfile.gettempdir()) / (
-        f'qinling-{os.getuid()}-{AXE}')
+    # Others cannot write there.
+    directory = pathlib.Path.home() / '.cache' / 'qinling-tests' / AXE
     script = directory / 'package' / 'axe.min.js'
     if not script.exists():
-        directory.mkdir(exist_ok=True, mode=0o700)
+        directory.mkdir(exist_ok=True, parents=True)
         process = subprocess.run(
             ['npm', 'pack', AXE], cwd=directory, capture_output=True,
             text=True, timeout=60)

@@ -3,8 +3,10 @@
 
 import json
 import re
+import tempfile
 import unittest
 
+import bcrypt
 from playwright.sync_api import expect
 
 from qinling.tests.functional import base as servers
@@ -25,7 +27,7 @@ EVIL = '<img src=x onerror=window.attacked=1>'
 EVIL_CODE = f'def main(**kwargs):\n    print({EVIL!r})\n    return {EVIL!r}\n'
 
 
-class DashboardTest(servers.Shared, unittest.TestCase):
+class BrowserTest(servers.Shared, unittest.TestCase):
     """Tests with one server and one browser."""
 
     @classmethod
@@ -38,6 +40,79 @@ class DashboardTest(servers.Shared, unittest.TestCase):
         super().setUpClass()
         cls.browser = browsers.Browser()
         cls.addClassCleanup(cls.browser.close)
+
+    def open(self, route, **options):
+        """Return a page at a route; the page must log no errors."""
+        page, messages = self.browser.open(
+            f'{self.client.url}/ui/#/{route}', **options)
+
+        def check():
+            page.context.close()
+            self.assertEqual([], messages)
+        self.addCleanup(check)
+        return page
+
+    def press(self, page, name, scope='body'):
+        """Press a button by its name."""
+        page.locator(scope).get_by_role(
+            'button', name=name, exact=True).first.click()
+
+
+class LoginTest(BrowserTest):
+    """An empty server, with passwords and a user without rights."""
+
+    @classmethod
+    def make_server(cls):
+        cls.users = tempfile.NamedTemporaryFile('w')
+        cls.addClassCleanup(cls.users.close)
+        for name in ('ada', 'root'):
+            hashed = bcrypt.hashpw(b'secret', bcrypt.gensalt(4)).decode()
+            cls.users.write(f'{name}:{hashed}\n')
+        cls.users.flush()
+        return servers.Standalone(
+            api={'auth_strategy': 'http_basic'},
+            http_basic={'user_file': cls.users.name, 'admins': 'root'})
+
+    def log_in(self, page, user, password):
+        page.locator('input[name=user]').fill(user)
+        page.locator('input[name=password]').fill(password)
+        page.get_by_role('button', name='Log in').click()
+
+    def test_login(self):
+        page = self.open('functions')
+        self.log_in(page, 'ada', 'wrong')
+        expect(page.locator('form [role=alert]')).to_be_visible()
+        self.log_in(page, 'ada', 'secret')
+        expect(page.get_by_text('No functions yet')).to_be_visible()
+        self.assertNotIn('secret', page.evaluate(
+            'JSON.stringify([localStorage, sessionStorage, '
+            'document.cookie])'))
+        page.reload()
+        expect(page.locator('input[name=password]')).to_be_visible()
+
+    def test_views_of_an_empty_server(self):
+        page = self.open('functions')
+        self.log_in(page, 'ada', 'secret')
+        for route in ('functions', 'aliases', 'executions',
+                      'executions?view=failures', 'jobs', 'webhooks',
+                      'admin'):
+            page.evaluate(f'location.hash = "#/{route}"')
+            expect(page.locator('h1')).to_be_visible()
+            expect(page.locator('.loading')).to_have_count(0)
+
+    def test_log_out(self):
+        page = self.open('functions')
+        self.log_in(page, 'root', 'secret')
+        page.get_by_role('button', name='Log out root').click()
+        expect(page.locator('input[name=password]')).to_be_visible()
+
+
+class DashboardTest(BrowserTest):
+    """Tasks on a server with functions of all kinds."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
         client = cls.client
         cls.id = client.create(CODE, name='orders')['id']
         path = f'/v1/functions/{cls.id}'
@@ -60,22 +135,6 @@ class DashboardTest(servers.Shared, unittest.TestCase):
         cls.slow = client.run(cls.id, '{"slow": 0.4}')['id']
         cls.evil = client.create(EVIL_CODE, name=EVIL, description=EVIL)['id']
         cls.evil_run = client.run(cls.evil, json.dumps({'x': EVIL}))['id']
-
-    def open(self, route, **options):
-        """Return a page at a route; the page must log no errors."""
-        page, messages = self.browser.open(
-            f'{self.client.url}/ui/#/{route}', **options)
-
-        def check():
-            page.context.close()
-            self.assertEqual([], messages)
-        self.addCleanup(check)
-        return page
-
-    def press(self, page, name, scope='body'):
-        """Press a button by its name."""
-        page.locator(scope).get_by_role(
-            'button', name=name, exact=True).first.click()
 
     @property
     def routes(self):

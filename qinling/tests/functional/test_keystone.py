@@ -90,6 +90,27 @@ class TestProjects(servers.Shared, SecretTest):
                              account.password,
                              self.server.identity.service.password)
 
+    def test_login_of_the_web_interface(self):
+        account, client = self.server.create_client('member')
+        function = client.create(HELLO)
+        anonymous = servers.Client(self.server.client.url)
+        self.assertEqual('keystone', anonymous.get('/ui/config.json')['auth'])
+        form = {'user': account.username, 'password': account.password,
+                'project': account.project_name, 'domain': 'Default'}
+        status, answer = anonymous.call('POST', '/ui/login', form)
+        self.assertEqual(200, status)
+        token = answer['token']
+        path = f'/v1/functions/{function["id"]}'
+        self.assertEqual(200, servers.Client(
+            anonymous.url, {'X-Auth-Token': token}).call('GET', path)[0])
+        for changes in ({'password': 'wrong'}, {'project': 'another'}):
+            status, answer = anonymous.call('POST', '/ui/login',
+                                            {**form, **changes})
+            self.assertEqual(401, status)
+            self.assertIn('Keystone does not accept', answer['faultstring'])
+        self.check_no_secret(self.server.server.program, token,
+                             account.password)
+
     def test_command_line(self):
         account, client = self.server.create_client('member')
         function = client.create(HELLO)
