@@ -42,13 +42,10 @@ class Credentials:
 
 
 class Login:
-    """Login at one Keystone.
+    """Login at the Keystone of the token middleware."""
 
-    :param options: the group of the token middleware.
-    """
-
-    def __init__(self, options: cfg.ConfigOpts.GroupAttr) -> None:
-        self._options = options
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._conf = conf
         self._throttle = login_throttle.LoginThrottle()
 
     def answer(self, req: pecan_patches.Request) -> webob.Response:
@@ -83,6 +80,11 @@ class Login:
             cache_control='no-store')
 
     @property
+    def _options(self) -> cfg.ConfigOpts.GroupAttr:
+        """Return the options, which the identification registers."""
+        return self._conf[keystone_identity.GROUP]
+
+    @property
     def _url(self) -> str:
         """Return the address of Keystone for this process.
 
@@ -109,7 +111,7 @@ def create(conf: cfg.ConfigOpts) -> Login | None:
     """Return the login, ``None`` without Keystone."""
     if conf.api.auth_strategy != 'keystone':
         return None
-    return Login(conf[keystone_identity.GROUP])
+    return Login(conf)
 
 
 def _parse(req: pecan_patches.Request) -> Credentials:

@@ -123,13 +123,16 @@ class Options:
     insecure, cafile = False, None
 
 
+OPTIONS = {'keystone_authtoken': Options}
+
+
 class TestLogin(UiTest):
     def setUp(self):
         super().setUp()
         self.credentials = []
         self.outcome = 'a-token'
         self.patch(login.Login, '_request_token', self.request_token)
-        self.patch(login, 'create', lambda _conf: login.Login(Options))
+        self.patch(login, 'create', lambda _conf: login.Login(OPTIONS))
         self.api.app = app.create_app(self.api.services)
 
     def request_token(self, credentials):
@@ -180,4 +183,4 @@ class TestLogin(UiTest):
         self.assertEqual([], self.credentials)
 
     def test_address_of_keystone(self):
-        self.assertEqual(Options.auth_url, login.Login(Options)._url)
+        self.assertEqual(Options.auth_url, login.Login(OPTIONS)._url)

@@ -11,7 +11,7 @@ import sys
 from oslotest import base
 
 from qinling import conf as qinling_conf
-from qinling.orchestrators.process import worker
+from qinling.orchestrators.process import users as users_module
 
 RULES = pathlib.Path(__file__).parents[4] / 'etc/nftables/qinling.nft'
 TOOLS = ('nft', 'ip', 'unshare')
@@ -69,14 +69,14 @@ class TestFirewall(base.BaseTestCase):
 
     def test_users_are_those_of_workers(self):
         first = qinling_conf.load([], []).process.first_uid
-        last = first + worker.Users.BLOCK * worker.Users.BLOCKS - 1
+        last = first + users_module.Users.BLOCK * users_module.Users.BLOCKS - 1
         self.assertEqual(
             f'{first}-{last}',
             re.search('define workers = (.*)', RULES.read_text())[1])
 
     def test_reachability_by_user(self):
         first = qinling_conf.load([], []).process.first_uid
-        last = first + worker.Users.BLOCK * worker.Users.BLOCKS - 1
+        last = first + users_module.Users.BLOCK * users_module.Users.BLOCKS - 1
         users = [0, first - 1, first, last, last + 1]
         places = [(address, 8080) for address in ADDRESSES] + [(NAMES, 53)]
         before = ['ip link set lo up']

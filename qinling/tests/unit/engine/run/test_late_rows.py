@@ -77,7 +77,8 @@ class TestLateRows(test_runner.RunnerTest):
 
     def test_long_execution_is_visible(self):
         def answer():
-            databases.wait_until(lambda: self.execution(ID) is not None)
+            databases.wait_until(
+                lambda: self.runner.leased_ids(older_than=0))
             row = self.execution(ID)
             rows.append((row.status, row.owner,
                          self.runner.leased_ids(older_than=0)))
