@@ -114,33 +114,34 @@ class DashboardTest(BrowserTest):
     def setUpClass(cls):
         super().setUpClass()
         client = cls.client
-        cls.id = client.create(CODE, name='orders')['id']
-        path = f'/v1/functions/{cls.id}'
+        cls.function = client.create(CODE, name='orders')['id']
+        path = f'/v1/functions/{cls.function}'
         client.call('POST', f'{path}/versions', {'message': 'First'})
         client.form('PUT', path, {}, servers.package(
             CODE.replace("'paid'", "'settled'")))
         for message in ('Settle at once', 'The same again'):
             client.call('POST', f'{path}/versions', {'message': message})
         client.call('POST', '/v1/aliases', {
-            'name': 'prod', 'function_id': cls.id, 'function_version': 1})
+            'name': 'prod', 'function_id': cls.function,
+            'function_version': 1})
         client.call('PUT', '/v1/aliases/prod', {
             'routing': {'1': 0.7, '2': 0.3}})
         cls.job = client.call('POST', '/v1/jobs', {
-            'name': 'nightly', 'function_id': cls.id,
+            'name': 'nightly', 'function_id': cls.function,
             'pattern': '0 2 * * *', 'timezone': 'Europe/Berlin'})[1]['id']
         cls.hook = client.call('POST', '/v1/webhooks', {
-            'function_id': cls.id, 'description': 'shop',
+            'function_id': cls.function, 'description': 'shop',
             'signature': 'github'})[1]['id']
-        cls.failed = client.run(cls.id, '{"order": 13}')['id']
-        cls.slow = client.run(cls.id, '{"slow": 0.4}')['id']
+        cls.failed = client.run(cls.function, '{"order": 13}')['id']
+        cls.slow = client.run(cls.function, '{"slow": 0.4}')['id']
         cls.evil = client.create(EVIL_CODE, name=EVIL, description=EVIL)['id']
         cls.evil_run = client.run(cls.evil, json.dumps({'x': EVIL}))['id']
 
     @property
     def routes(self):
         """Return the routes of all views."""
-        return ['functions', f'functions/{self.id}',
-                f'functions/{self.id}/versions?from=1&to=2', 'aliases',
+        return ['functions', f'functions/{self.function}',
+                f'functions/{self.function}/versions?from=1&to=2', 'aliases',
                 'aliases/prod', 'executions', 'executions?view=failures',
                 f'executions/{self.failed}', 'jobs', f'jobs/{self.job}',
                 'webhooks', f'webhooks/{self.hook}', 'admin']
@@ -173,15 +174,16 @@ class DashboardTest(BrowserTest):
         expect(page.get_by_text('Published version 1.')).to_be_visible()
 
     def test_difference(self):
-        page = self.open(f'functions/{self.id}/versions')
-        page.get_by_label('From').select_option('1')
+        page = self.open(f'functions/{self.function}/versions')
+        page.get_by_role('combobox', name='From',
+                         exact=True).select_option('1')
         page.get_by_role('combobox', name='To', exact=True).select_option('2')
         expect(page.locator('.diff .added')).to_contain_text('settled')
         page.reload()
         expect(page.locator('.diff .removed')).to_contain_text('paid')
 
     def test_used_by(self):
-        page = self.open(f'functions/{self.id}/versions')
+        page = self.open(f'functions/{self.function}/versions')
         page.get_by_role('row', name=re.compile('v1 ')).get_by_role(
             'button').click()
         expect(page.locator('.facts')).to_contain_text('prod')
@@ -210,7 +212,8 @@ class DashboardTest(BrowserTest):
 
     def test_slowest(self):
         page = self.open('executions')
-        page.get_by_label('Order').select_option('duration')
+        page.get_by_role('combobox', name='Order',
+                         exact=True).select_option('duration')
         expect(page.locator('tbody a').first).to_have_text(self.slow[:8])
         self.assertIn('sort=duration', page.url)
 
@@ -221,7 +224,8 @@ class DashboardTest(BrowserTest):
         expect(page.locator('tbody tr[aria-rowindex]')).to_have_count(1)
 
     def test_rerun_all(self):
-        page = self.open(f'executions?function_id={self.id}&status=failed')
+        page = self.open(
+            f'executions?function_id={self.function}&status=failed')
         self.press(page, 'Rerun all')
         page.get_by_role('button', name=re.compile('Yes, rerun')).click()
         expect(page.get_by_text('done,')).to_contain_text('of')
