@@ -36,6 +36,7 @@ class Clustered(test_base.BaseTestCase):
         super().setUp()
         self.cluster = self.useFixture(cluster.Cluster())
         self.cluster.kubelet.images['python3'] = runtime_images.runtime()
+        runtime_images.add_images(self.cluster)
 
     def serve(self, **values):
         self.server = self.useFixture(base.Standalone(

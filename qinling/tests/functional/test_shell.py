@@ -57,7 +57,7 @@ class TestAll(shells.Case):
 
     def test_completion(self):
         script = self.shell.run('complete')
-        for words, expected in (('function in', 'invoke\n'),
+        for words, expected in (('function in', 'init invoke\n'),
                                 ('function invoke gree', 'greeter\n'),
                                 ('function show mai', 'main.py\n')):
             # What bash sets for the line typed.
