@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 import contextlib
+import ctypes
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ from qinling.client import exceptions
 PROGRAM = 'qinling-standalone'
 START_SECONDS, STOP_SECONDS = 60, 30
 _POLL_SECONDS = 0.02
+_PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 @contextlib.contextmanager
@@ -32,7 +35,8 @@ def run(directory: pathlib.Path) -> Iterator[str]:
         process = subprocess.Popen(
             [find_program(), '--state-dir', str(directory), '--port', '0'],
             stdin=subprocess.DEVNULL, stdout=output,
-            stderr=subprocess.STDOUT, start_new_session=True)
+            stderr=subprocess.STDOUT, start_new_session=True,
+            preexec_fn=_end_with_parent)
     try:
         deadline = time.monotonic() + START_SECONDS
         while not endpoint.exists():
@@ -58,6 +62,11 @@ def find_program() -> str:
             f'There is no {PROGRAM} here; use a running server with '
             '--on-server.')
     return path
+
+
+def _end_with_parent() -> None:
+    """Let the kernel end this process after the death of its parent."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

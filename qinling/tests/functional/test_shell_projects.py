@@ -113,11 +113,12 @@ class TestDev(ProjectTest):
                    if processes.alive(pid))
         self.process.send_signal(number)
         self.process.wait(databases.PATIENCE)
-        self.assertFalse(processes.alive(server))
+        databases.wait_until(lambda: not processes.alive(server))
 
     def test_end_of_the_command_ends_the_server(self):
-        self.start()
-        self.stop(signal.SIGTERM)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self.start()
+            self.stop(number)
 
     def test_failure_is_the_exit_code(self):
         self.code.write_text('def main(name):\n    raise ValueError(name)\n')
