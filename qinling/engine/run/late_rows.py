@@ -131,6 +131,8 @@ class LateRows:
                 try:
                     self.write(id)
                 except exception.NotFound:
+                    # The row comes with the end.
+                    row.is_ending = True
                     LOG.info('The function of execution %s was deleted.', id)
                 except Exception as e:
                     LOG.warning('Could not write the row of execution %s; '

@@ -150,6 +150,23 @@ class TestLateRows(test_runner.RunnerTest):
         self.assertEqual('success', self.run_late(answer).status)
         self.assertEqual('success', self.execution(ID).status)
 
+    def test_function_deleted_during_a_long_run(self):
+        def answer():
+            self.db.write(lambda tx: tx.execute(
+                models.Function.__table__.delete()))
+            row = self.runner._late_rows._rows[ID]
+            databases.wait_until(lambda: row.is_ending)
+            writes.clear()
+            write, self.db.write = self.db.write, writes.append
+            row.since -= 1
+            self.runner._late_rows._write_old()
+            self.db.write = write
+            return test_runner.GOOD
+        writes = []
+        self.assertEqual('success', self.run_late(answer).status)
+        self.assertEqual([], writes)
+        self.assertEqual('success', self.execution(ID).status)
+
     def test_unwritable_outcome(self):
         self.patch(late_rows, 'MAX_AGE_SECONDS', base.PATIENCE)
         insert_ended, outcomes = lifecycle.insert_ended, []
