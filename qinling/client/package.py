@@ -18,8 +18,9 @@ from qinling.client import exceptions
 #: File of patterns to leave out of a package, in the syntax of
 #: ``.gitignore``.
 IGNORE = '.qinlingignore'
-#: ``.qinling`` is the state of the private server of "qinling dev".
-ALWAYS_IGNORED = (IGNORE, '.git/', '.qinling/', '__pycache__/', '*.py[co]')
+#: State of the private server of "qinling dev" in a project.
+STATE = '.qinling'
+ALWAYS_IGNORED = (IGNORE, '.git/', f'{STATE}/', '__pycache__/', '*.py[co]')
 #: A larger directory is probably the wrong one.
 MAX_SIZE_BYTES = 1024 ** 3
 

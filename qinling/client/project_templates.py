@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from qinling.client import package
+
 APPLICATION, EVENT = 'app.yaml', 'event.json'
-#: Directory of ``qinling dev`` in a project.
-STATE = '.qinling'
 
 _APPLICATION = '''\
 # The functions, aliases, jobs and webhooks of this project.
@@ -26,7 +26,6 @@ aliases:
 _IGNORE = f'''\
 {APPLICATION}
 {EVENT}
-{STATE}/
 .*
 '''
 _EVENT = '{"name": "Ada"}\n'
@@ -107,8 +106,8 @@ class Template:
         return {
             APPLICATION: _APPLICATION.format(
                 name=name, entry=self.entry, runtime=self.runtime),
-            EVENT: _EVENT, '.qinlingignore': _IGNORE + self.ignored,
-            '.gitignore': f'{STATE}/\n', **self.files}
+            EVENT: _EVENT, package.IGNORE: _IGNORE + self.ignored,
+            '.gitignore': f'{package.STATE}/\n', **self.files}
 
 
 #: Language -> template.

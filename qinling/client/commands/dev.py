@@ -22,6 +22,7 @@ from qinling.client import dev_server
 from qinling.client import exceptions
 from qinling.client.manifest import model
 from qinling.client.manifest import plan as plans
+from qinling.client import package
 from qinling.client import project_templates
 from qinling.client import tracebacks
 from qinling.client import v1
@@ -83,7 +84,7 @@ class Dev(base.Command):
             return
         from qinling.client import direct
 
-        state = directory.resolve() / project_templates.STATE
+        state = directory.resolve() / package.STATE
         with dev_server.run(state) as url:
             yield v1.Client(sender=direct.Sender(url, True, None))
 
@@ -190,7 +191,7 @@ def watch(directory: pathlib.Path) -> Iterator[None]:
     """Yield after each change of a file in a directory."""
     import watchfiles
 
-    state = directory.resolve() / project_templates.STATE
+    state = directory.resolve() / package.STATE
     for _changes in watchfiles.watch(
             directory, step=SETTLE_MS, raise_interrupt=True,
             watch_filter=watchfiles.DefaultFilter(ignore_paths=[state])):
