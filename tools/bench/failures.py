@@ -23,10 +23,8 @@ import typing
 import lists
 import sqlalchemy as sa
 
-from qinling import conf as qinling_conf
 from qinling import context
 from qinling.core.execution import failures
-from qinling.db import migration
 from qinling.db import models
 from qinling.db import paging
 from qinling.db import session
@@ -103,21 +101,12 @@ def main() -> None:
     parser.add_argument('--groups', type=int, default=5000)
     parser.add_argument('--create', action='store_true')
     options = parser.parse_args()
-    url = sa.make_url(options.url)
-    if options.create:
-        lists.recreate(url, create=True)
-    conf = qinling_conf.load([], [])
-    conf.set_override('connection', options.url, group='database')
-    db = session.Database(conf, patient=True)
-    migration.upgrade(db)
-    with db.engine.begin() as connection:
-        for batch in lists.split(create_rows(
-                options.groups, options.executions)):
-            connection.execute(sa.insert(TABLE), batch)
-    report(db)
-    db.close()
-    if options.create:
-        lists.recreate(url, create=False)
+    with lists.open_database(options.url, options.create) as (_conf, db):
+        with db.engine.begin() as connection:
+            for batch in lists.split(create_rows(
+                    options.groups, options.executions)):
+                connection.execute(sa.insert(TABLE), batch)
+        report(db)
 
 
 if __name__ == '__main__':

@@ -16,6 +16,7 @@ leaves the database for another run, which ``--filled`` starts.
 
 import argparse
 from collections.abc import Iterator
+import contextlib
 import datetime
 import gc
 import itertools
@@ -27,6 +28,7 @@ import time
 import typing
 import uuid
 
+from oslo_config import cfg
 import sqlalchemy as sa
 
 from qinling import conf as qinling_conf
@@ -227,6 +229,25 @@ def recreate(url: sa.URL, create: bool) -> None:
         if create:
             connection.exec_driver_sql(f'CREATE DATABASE {url.database}')
     engine.dispose()
+
+
+@contextlib.contextmanager
+def open_database(url: str, create: bool
+                  ) -> Iterator[tuple[cfg.ConfigOpts, session.Database]]:
+    """Yield configuration and migrated database of a benchmark.
+
+    :param create: create the database before, and drop it afterwards.
+    """
+    if create:
+        recreate(sa.make_url(url), create=True)
+    conf = qinling_conf.load([], [])
+    conf.set_override('connection', url, group='database')
+    db = session.Database(conf, patient=True)
+    migration.upgrade(db)
+    yield conf, db
+    db.close()
+    if create:
+        recreate(sa.make_url(url), create=False)
 
 
 def main() -> None:

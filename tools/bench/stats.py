@@ -26,11 +26,9 @@ import lists
 from oslo_config import cfg
 import sqlalchemy as sa
 
-from qinling import conf as qinling_conf
 from qinling import context
 from qinling.core.execution import figures
 from qinling.core.execution import statistics
-from qinling.db import migration
 from qinling.db import models
 from qinling.db import session
 
@@ -139,22 +137,14 @@ def main() -> None:
     parser.add_argument('--rows', type=int, default=1000000)
     parser.add_argument('--create', action='store_true')
     options = parser.parse_args()
-    url = sa.make_url(options.url)
-    if options.create:
-        lists.recreate(url, create=True)
-    conf = qinling_conf.load([], [])
-    conf.set_override('connection', options.url, group='database')
-    db = session.Database(conf, patient=True)
-    migration.upgrade(db)
-    start = time.monotonic()
-    fill(db, options.rows)
-    print(f'filled in {time.monotonic() - start:.0f} s', file=sys.stderr)
-    gc.collect()
-    gc.freeze()
-    report(conf, db)
-    db.close()
-    if options.create:
-        lists.recreate(url, create=False)
+    with lists.open_database(options.url, options.create) as (conf, db):
+        start = time.monotonic()
+        fill(db, options.rows)
+        print(f'filled in {time.monotonic() - start:.0f} s',
+              file=sys.stderr)
+        gc.collect()
+        gc.freeze()
+        report(conf, db)
 
 
 if __name__ == '__main__':
