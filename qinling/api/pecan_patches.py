@@ -28,6 +28,7 @@ import pecan.rest
 import pecan.routing
 import pecan.util
 import webob
+import webob.exc
 import webob.multidict
 import wsme
 from wsme import types as wtypes
@@ -64,6 +65,16 @@ def keep_body(environ: dict[str, typing.Any]) -> None:
     environ['qinling.body'] = (environ.get('wsgi.input'),
                                environ.get('CONTENT_TYPE', ''),
                                environ.get('CONTENT_LENGTH') or None)
+
+
+def refuse_method(method: str, allowed: Iterable[str]
+                  ) -> webob.exc.HTTPMethodNotAllowed:
+    """Return the error of a method that a path does not have."""
+    methods = sorted(allowed)
+    error = webob.exc.HTTPMethodNotAllowed(
+        f'{method} is not possible here; use {" or ".join(methods)}.')
+    error.allow = methods
+    return error
 
 
 def parse_arguments(query: str) -> list[tuple[str, str]]:

@@ -135,11 +135,7 @@ class Root:
         if handler is None and request.method == 'HEAD':
             handler = methods.get('GET')
         if handler is None:
-            error = webob.exc.HTTPMethodNotAllowed(
-                f'{request.method} is not possible here; use '
-                f'{" or ".join(sorted(methods))}.')
-            error.allow = sorted(methods)
-            raise error
+            raise pecan_patches.refuse_method(request.method, methods)
         return handler, [word for word, literal in zip(
             words, handler.pattern) if literal is None]
 

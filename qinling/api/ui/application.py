@@ -57,10 +57,12 @@ class WebInterface:
 
     def _answer(self, req: pecan_patches.Request, path: str
                 ) -> webob.Response:
-        if path == '/login' and self._login is not None:
-            return self._login.answer(req)
-        if req.method not in ('GET', 'HEAD'):
-            raise _refuse_method(req)
+        login = self._login if path == '/login' else None
+        methods = ('POST',) if login else ('GET', 'HEAD')
+        if req.method not in methods:
+            raise pecan_patches.refuse_method(req.method, methods)
+        if login:
+            return login.answer(req)
         if not path:
             # A relative location works behind every proxy.
             return webob.Response(status=302, headerlist=[
@@ -108,11 +110,3 @@ def _send(req: pecan_patches.Request, asset: assets_module.Asset,
     answer.headers['Vary'] = 'Accept-Encoding'
     answer.headers.update(headers)
     return answer
-
-
-def _refuse_method(req: pecan_patches.Request
-                   ) -> webob.exc.HTTPMethodNotAllowed:
-    error = webob.exc.HTTPMethodNotAllowed(
-        f'{req.method} is not possible here; use GET.')
-    error.allow = ['GET', 'HEAD']
-    return error

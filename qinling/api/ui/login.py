@@ -53,11 +53,6 @@ class Login:
 
         :raises QinlingError, HTTPException: there is no token.
         """
-        if req.method != 'POST':
-            error = webob.exc.HTTPMethodNotAllowed(
-                f'{req.method} is not possible here; use POST.')
-            error.allow = ['POST']
-            raise error
         credentials = _parse(req)
         address = req.environ.get('REMOTE_ADDR', '')
         name = f'{credentials.domain}/{credentials.user}'
