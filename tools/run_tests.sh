@@ -9,7 +9,7 @@ source tools/python_env.sh
 
 ALL_STAGES=(pep8 unit contract functional tempest)
 STRICT=(qinling/core qinling/engine qinling/db qinling/orchestrators/base.py
-    qinling/rpc.py qinling/message_bus.py qinling/context.py)
+    qinling/rpc qinling/message_bus.py qinling/context.py)
 VENV=${QINLING_TEST_VENV:-.venv-tests}
 CONCURRENCY=0
 STAGES=()

@@ -33,7 +33,7 @@ from qinling.core import services
 from qinling.db import session
 from qinling import log_format
 from qinling import message_bus
-from qinling import rpc
+from qinling.rpc import bus
 from qinling.telemetry import health
 from qinling.telemetry import listener
 from qinling.telemetry import tracing
@@ -55,7 +55,7 @@ class Service:
         identify = identify or identity.load(conf)
         self.db = session.Database(conf)
         self.bus = message_bus.create_transport(conf)
-        self.engines = rpc.EngineClient(conf, self.bus, self.db)
+        self.engines = bus.EngineClient(conf, self.bus, self.db)
         self.core = services.create_services(
             conf, self.db, self.engines,
             services.create_backends(conf, self.db))

@@ -21,11 +21,12 @@ def main() -> None:
     identify = process.load_identity(conf, conf.api.host, '[api] host')
     service = process.construct(wsgi.Service, conf, identify)
     try:
-        http = server.Server(service.app, conf.api.host, conf.api.port,
-                             conf.api.threads, conf.api.stop_timeout)
+        listener = server.listen(conf.api.host, conf.api.port)
     except OSError as e:
         process.fail(f'Cannot listen on {conf.api.host}:{conf.api.port}: {e}. '
                      'Choose another address with [api] host and port.')
+    http = server.Server(service.app, listener, conf.api.threads,
+                         conf.api.stop_timeout)
     http_thread = threading.Thread(target=http.serve, name='http')
     http_thread.start()
     process.notify_ready(conf)

@@ -24,6 +24,7 @@ from qinling.api.identity import noauth
 from qinling import conf as qinling_conf
 from qinling.core import engine_client
 from qinling.core import services
+from qinling.core.trigger import rate_limit
 from qinling.db import driver
 from qinling.db import session
 from qinling import drivers
@@ -173,11 +174,21 @@ def create_orchestrator(conf: cfg.ConfigOpts, directory: str
     return orchestrator
 
 
+def register_runtimes(conf: cfg.ConfigOpts, core: services.Services,
+                      orchestrator: base.Orchestrator) -> None:
+    """Create the first runtimes of a server on one machine."""
+    core.runtimes.register({name: name for name in conf.runtimes
+                            or orchestrator.languages()})
+
+
 def create_services(conf: cfg.ConfigOpts, db: session.Database,
                     engine: engine_client.EngineClient,
-                    backends: services.Backends) -> services.Services:
+                    backends: services.Backends,
+                    limit: rate_limit.Limit | None = None
+                    ) -> services.Services:
     """Return the core; exit when an option is wrong."""
-    return construct(services.create_services, conf, db, engine, backends)
+    return construct(services.create_services, conf, db, engine, backends,
+                     limit)
 
 
 def construct(factory: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs

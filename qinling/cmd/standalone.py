@@ -1,29 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``qinling-standalone``: API, engine and workers in one process."""
+"""``qinling-standalone``: API, engine and workers on one machine."""
 
 import os
 import pathlib
+import shutil
+import socket
 import sys
-import threading
 
 from oslo_config import cfg
-from oslo_log import log
 
-from qinling.api import app
 from qinling.cmd import backup
 from qinling.cmd import process
+from qinling.cmd import standalone_processes
 from qinling.cmd import state_directory
-from qinling.core import services
-from qinling.db import migration
-from qinling.db import session
-from qinling.engine import service
-from qinling.telemetry import health
-from qinling.telemetry import listener
 from qinling.telemetry import metrics
-from qinling.telemetry import tracing
 from qinling.web import server
-
-LOG = log.getLogger(__name__)
 
 MIB = 1 << 20
 
@@ -45,6 +36,11 @@ OPTS = [
                      'has idle workers.'),
     cfg.HostAddressOpt('host', default='127.0.0.1',
                        help='Address to listen on.'),
+    cfg.IntOpt('processes', default=min(os.cpu_count() or 1, 4), min=1,
+               max=64,
+               sample_default='<number of cores, at most 4>',
+               help='Number of processes that serve the API. The first one '
+                    'is the engine as well.'),
     cfg.PortOpt('port', default=7070, min=0,
                 help='Port to listen on; 0 selects a free port. The file '
                      '"endpoint" in the state directory contains the URL.'),
@@ -63,6 +59,7 @@ def main() -> None:
         '"backup FILE" and "restore FILE" write and restore the state.', OPTS)
     state = pathlib.Path(conf.state_dir).absolute()
     lock = state_directory.prepare(state)
+    _share_metrics(conf, state)
     database = state / state_directory.DATABASE
     conf.set_default('connection', f'sqlite:///{database}', group='database')
     conf.set_default('file_system_dir', str(state / state_directory.PACKAGES),
@@ -71,7 +68,10 @@ def main() -> None:
                      group='secrets')
     for name, value in list_host_maxima().items():
         conf.set_default(name, value, group='resource_limits')
-    _run(conf, state, stop)
+    (state / state_directory.WORKERS).mkdir(exist_ok=True, mode=0o700)
+    identify = process.load_identity(conf, conf.host, '--host')
+    standalone_processes.Processes(
+        conf, _listen(conf), state, identify).run(stop)
     lock.close()
 
 
@@ -87,58 +87,23 @@ def list_host_maxima() -> dict[str, int]:
             'max_timeout': 900}
 
 
-def _run(conf: cfg.ConfigOpts, state: pathlib.Path, stop: threading.Event
-         ) -> None:
-    identify = process.load_identity(conf, conf.host, '--host')
-    db = session.Database(conf)
-    migration.upgrade(db)
-    backends = process.construct(services.create_backends, conf, db)
-    workers = state / state_directory.WORKERS
-    workers.mkdir(exist_ok=True, mode=0o700)
-    orchestrator = process.create_orchestrator(conf, str(workers))
-    tracer = process.construct(tracing.create_tracer, conf, 'qinling')
-    engine = service.Engine(conf, db, orchestrator, backends, tracer)
-    core = process.create_services(conf, db, engine, backends)
-    core.runtimes.register({name: name for name in conf.runtimes
-                            or orchestrator.languages()})
-    checks = {'database': db.ping}
+def _share_metrics(conf: cfg.ConfigOpts, state: pathlib.Path) -> None:
+    """Let several processes add up their metrics, if an operator wants any.
+
+    The library decides at its import, so the program starts again.
+    """
+    if (conf.processes > 1 and conf.metrics.api_port is not None
+            and not metrics.is_multiprocess()):
+        directory = state / state_directory.METRICS
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(mode=0o700)
+        os.environ[metrics.DIRECTORY_VARIABLE] = str(directory)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _listen(conf: cfg.ConfigOpts) -> socket.socket:
     try:
-        http = server.Server(
-            app.create_app(core, identify, health.Health(conf, checks),
-                           tracer=tracer), conf.host, conf.port,
-            conf.api.threads, conf.api.stop_timeout)
+        return server.listen(conf.host, conf.port)
     except OSError as e:
-        orchestrator.close()
         process.fail(f'Cannot listen on {conf.host}:{conf.port}: {e}. '
                      'Choose another port with --port.')
-    metrics_listener = listener.Listener(
-        conf, conf.metrics.api_port, checks, metrics.GaugeCollector(engine))
-    _serve(conf, state, stop, engine, http)
-    metrics_listener.close()
-    core.close()
-    if tracer is not None:
-        tracer.close()
-    db.close()
-
-
-def _serve(conf: cfg.ConfigOpts, state: pathlib.Path, stop: threading.Event,
-           engine: service.Engine, http: server.Server) -> None:
-    """Run the engine and the web server until the event ``stop``."""
-    engine.start_service(alone=True)
-    http_thread = threading.Thread(target=http.serve, name='http')
-    http_thread.start()
-    process.notify_ready(conf)
-    endpoint = state / state_directory.ENDPOINT
-    state_directory.write_file(endpoint, http.url + '\n')
-    LOG.info('Serving at %s, state in %s.', http.url, state)
-    process.wait_for(stop)
-    process.notify_systemd('STOPPING=1')
-    LOG.info('Stopping.')
-    endpoint.unlink(missing_ok=True)
-    # Engine and web server wait for each other.
-    engine_thread = threading.Thread(target=engine.stop_service,
-                                     name='engine-stop')
-    engine_thread.start()
-    http.stop()
-    http_thread.join()
-    engine_thread.join()

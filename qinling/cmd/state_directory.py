@@ -12,6 +12,7 @@ import stat
 import typing
 
 from oslo_log import log
+import tenacity
 
 from qinling.cmd import process
 from qinling.core import secrets
@@ -20,9 +21,15 @@ LOG = log.getLogger(__name__)
 
 DATABASE, PACKAGES, WORKERS = 'qinling.db', 'packages', 'workers'
 KEY, LOCK, ENDPOINT = 'secret.key', 'lock', 'endpoint'
+#: Socket of the engine, for the other processes of the server.
+SOCKET = 'engine.sock'
+#: Directory of metrics of several processes.
+METRICS = 'metrics'
+#: Seconds to wait for the end of another server.
+LOCK_SECONDS = 1
 #: Files in the directory; SQLite adds suffixes to the name of the database.
-_FILES = (KEY, LOCK, ENDPOINT, DATABASE, f'{DATABASE}-wal',
-          f'{DATABASE}-shm', f'{DATABASE}-journal')
+_FILES = (KEY, LOCK, ENDPOINT, SOCKET, DATABASE, f'{DATABASE}-wal',
+          f'{DATABASE}-shm', f'{DATABASE}-journal', f'{DATABASE}-lock')
 #: Modes for others than the owner.
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -63,7 +70,12 @@ def _belongs_to_others(path: pathlib.Path) -> bool:
 def _lock(path: pathlib.Path) -> typing.TextIO:
     lock = open(path / LOCK, 'a')
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The processes of a killed server end a moment later.
+        tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(BlockingIOError),
+            stop=tenacity.stop_after_delay(LOCK_SECONDS),
+            wait=tenacity.wait_fixed(LOCK_SECONDS / 20), reraise=True)(
+                fcntl.flock, lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         process.fail(
             f'Another qinling-standalone uses the state directory {path}. '

@@ -25,6 +25,7 @@ class EngineClient(typing.Protocol):
         """Run an execution on any engine and wait for the end.
 
         :returns: ``None`` when another engine owns the execution.
+        :raises EngineLost: the engine ended after it got the execution.
         """
 
     def start(self, message: 'records.ExecutionMessage',

@@ -35,6 +35,7 @@ from qinling.core.trigger import batches
 from qinling.core.trigger import deliveries
 from qinling.core.trigger import fires
 from qinling.core.trigger import jobs
+from qinling.core.trigger import rate_limit
 from qinling.core.trigger import reruns
 from qinling.core.trigger import webhooks
 from qinling.db import session
@@ -125,10 +126,22 @@ def _create_openstack_clients(conf: cfg.ConfigOpts
     return keystone.Keystone(conf), swift.Swift(conf)
 
 
+def create_limit(conf: cfg.ConfigOpts) -> rate_limit.RateLimit:
+    """Return the limit of deliveries.
+
+    :raises ValueError: an option is wrong.
+    """
+    return rate_limit.RateLimit(
+        conf.webhooks.rate_limit, conf.webhooks.rate_limit_storage)
+
+
 def create_services(conf: cfg.ConfigOpts, db: session.Database,
-                    engine: engine_client.EngineClient, backends: Backends
-                    ) -> Services:
-    """Return core over a database, an engine client and backends."""
+                    engine: engine_client.EngineClient, backends: Backends,
+                    limit: rate_limit.Limit | None = None) -> Services:
+    """Return core over a database, an engine client and backends.
+
+    :param limit: limit of deliveries, by default the limit of this process.
+    """
     limits = quotas.Quotas(conf, db)
     existing = executions.Executions(conf, db, engine)
     dispatcher = dispatch.Dispatch(conf, db, engine, limits)
@@ -139,12 +152,12 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
     differences = diffs.Differences(conf, functions_core, versions_core,
                                     backends.environments)
     tasks = operations.Operations(conf, db)
+    crypt = secrets.Secrets(conf)
     return Services(
-        conf=conf,
-        runtimes=runtimes.Runtimes(db, engine), functions=functions_core,
+        conf=conf, runtimes=runtimes.Runtimes(db, engine),
+        functions=functions_core,
         workers=scaling.WorkerScaling(db, engine, backends.sources),
-        versions=versions_core,
-        differences=differences,
+        versions=versions_core, differences=differences,
         aliases=aliases_core,
         rollouts=rollouts.Rollouts(db, aliases_core),
         executions=existing,
@@ -156,9 +169,9 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
         batches=batches.Batches(db, triggers, dispatcher, existing),
         jobs=jobs.Jobs(db, limits),
         fires=fires.Fires(conf, db, engine),
-        webhooks=webhooks.Webhooks(db, secrets.Secrets(conf), limits),
+        webhooks=webhooks.Webhooks(db, crypt, limits),
         deliveries=deliveries.Deliveries(
-            conf, db, triggers, secrets.Secrets(conf)),
+            conf, db, triggers, crypt, limit or create_limit(conf)),
         quotas=limits,
         environments=backends.environments,
         builds=builds.Builds(db, engine),

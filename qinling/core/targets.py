@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import dataclasses
 import functools
 import hashlib
+import json
 import typing
 
 from qinling import context
@@ -72,6 +73,13 @@ class Target:
         loaded = (self.package or str(self.code), self.entry, self.cpu,
                   self.memory_size, self.runtime_id, self.settings_id)
         return (*loaded, 'offline') if self.offline else loaded
+
+    @functools.cached_property
+    def encoded(self) -> bytes:
+        """Return the fields as JSON, for an engine in another process."""
+        return json.dumps({
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)}).encode()
 
     def recorded(self) -> dict[str, typing.Any]:
         """Return the columns of an execution that name the code."""

@@ -32,10 +32,14 @@ def defer_increment(tx: sa.Connection, key: tuple[typing.Any, ...],
 
 @dataclasses.dataclass(eq=False)
 class QueuedWrite:
-    """Queued write with the result."""
+    """Queued write with the result.
+
+    ``turn`` is locked until the write is done, or has to lead.
+    """
 
     action: Callable[[sa.Connection], typing.Any]
     durable: bool
+    turn: 'threading.Lock | None' = None
     is_done: bool = False
     value: typing.Any = None
     error: BaseException | None = None
@@ -56,16 +60,19 @@ def run_writes(tx: sa.Connection, writes: list[QueuedWrite]) -> None:
 class BatchWriter:
     """Commits the writes of concurrent callers together.
 
-    The first caller commits for all waiting callers; writes during a commit
-    form the next transaction.  When a write fails, the writes run again in
-    separate transactions, so only the faulty write fails.
+    The first caller leads: it commits for all waiting callers.  Writes during
+    a commit form the next transaction, and the first of them leads.  Only the
+    next leader waits for the last commit, so that commits follow each other
+    while the callers of earlier ones still wake up.  When a write fails, the
+    writes run again in separate transactions, so only the faulty write fails.
 
     :param commit: runs a list of writes in a transaction.
     """
 
     def __init__(self, commit: Callable[[list[QueuedWrite]], None]) -> None:
         self._commit = commit
-        self._commit_lock = threading.Lock()
+        #: Held by the leader, who may release it in another thread.
+        self._leader = threading.Lock()
         self._queue: collections.deque[QueuedWrite] = collections.deque()
         self._is_closed = False
 
@@ -76,10 +83,17 @@ class BatchWriter:
         :raises Unavailable: the writer is closed.
         """
         write = QueuedWrite(action, durable)
-        self._queue.append(write)
-        with self._commit_lock:
+        if self._leader.acquire(False):
+            self._lead(write)
+        else:
+            write.turn = threading.Lock()
+            write.turn.acquire()
+            self._queue.append(write)
+            # The leader may have ended before the write was in the queue.
+            self._elect()
+            write.turn.acquire()
             if not write.is_done:
-                self._commit_queue()
+                self._lead(self._queue.popleft())
         if write.error is not None:
             raise write.error
         return write.value
@@ -90,12 +104,38 @@ class BatchWriter:
         SQLite would crash if a write used a connection that another thread
         closes.
         """
-        with self._commit_lock:
+        with self._leader:
             self._is_closed = True
             close()
+        self._elect()
 
-    def _commit_queue(self) -> None:
-        batch = [self._queue.popleft() for _ in range(len(self._queue))]
+    def _elect(self) -> None:
+        """Let the first write of the queue lead, if there is no leader."""
+        while self._queue and self._leader.acquire(False):
+            try:
+                turn = self._queue[0].turn
+            except IndexError:  # another leader was faster
+                self._leader.release()
+                continue
+            if turn is not None:
+                turn.release()
+            return
+
+    def _lead(self, first: QueuedWrite) -> None:
+        """Commit a write and the queue, then pass on the leadership."""
+        batch = [first]
+        if self._queue:
+            batch += [self._queue.popleft() for _ in range(len(self._queue))]
+        self._commit_batch(batch)
+        for write in batch:
+            write.is_done = True
+            if write is not first and write.turn is not None:
+                write.turn.release()
+        self._leader.release()
+        if self._queue:
+            self._elect()
+
+    def _commit_batch(self, batch: list[QueuedWrite]) -> None:
         try:
             if self._is_closed:
                 raise exception.Unavailable(reason='it is stopping.')
@@ -110,8 +150,6 @@ class BatchWriter:
             else:
                 for write in batch:
                     self._commit_one(write)
-        for write in batch:
-            write.is_done = True
 
     def _commit_one(self, write: QueuedWrite) -> None:
         try:

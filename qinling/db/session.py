@@ -48,9 +48,11 @@ class Database:
     :param conf: options with the group ``database``.
     :param patient: wait for answers without a limit, as changes of the
         schema need.
+    :param shared: several processes write to a file of SQLite.
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, patient: bool = False) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, patient: bool = False,
+                 shared: bool = False) -> None:
         self._conf = conf
         options = conf.database
         url = sqlalchemy.make_url(options.connection)
@@ -70,7 +72,8 @@ class Database:
         self._sqlite_writer = None
         if self.is_sqlite:
             self._sqlite_writer = sqlite.Writer(
-                self.engine, options.sqlite_synchronous)
+                self.engine, options.sqlite_synchronous,
+                f'{url.database}-lock' if shared else None)
         self._batches = batch_writer.BatchWriter(
             self._sqlite_writer.commit if self._sqlite_writer
             else self._commit)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SQLite: connections, and the single writer."""
 
+import fcntl
 import typing
 
 import sqlalchemy
@@ -58,18 +59,34 @@ class Writer:
     """The single writing connection that SQLite needs.
 
     Begin and commit run on the driver: SQLAlchemy would take 120 calls.
+
+    :param lock_path: file that several writing processes lock in turns.  The
+        lock of SQLite itself has no queue: a process that meets the lock
+        sleeps, up to 0.1 s at a time.
     """
 
-    def __init__(self, engine: sqlalchemy.Engine, synchronous: bool) -> None:
+    def __init__(self, engine: sqlalchemy.Engine, synchronous: bool,
+                 lock_path: str | None = None) -> None:
         self._connection = engine.connect()
         self._driver: typing.Any = (
             self._connection.connection.dbapi_connection)
         self._connection.info[_HAS_BEGUN] = True
         self._durable_mode = 'FULL' if synchronous else 'NORMAL'
         self._mode: str | None = None
+        self._lock = open(lock_path, 'ab') if lock_path else None
 
     def commit(self, writes: list[batch_writer.QueuedWrite]) -> None:
         """Run writes in a transaction."""
+        if self._lock is None:
+            self._run(writes)
+            return
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
+            self._run(writes)
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _run(self, writes: list[batch_writer.QueuedWrite]) -> None:
         durable = False
         for write in writes:
             durable |= write.durable
@@ -98,6 +115,8 @@ class Writer:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def _set_synchronous(self, durable: bool) -> None:
         """Choose whether the next commit waits for the disk.

@@ -5,17 +5,18 @@ import typing
 
 from qinling import context
 from qinling.core.execution import concurrency
+from qinling.core.execution import records
 from qinling.core import targets
 from qinling.engine import service
 from qinling import exception
 from qinling import message_bus
-from qinling import rpc_forms
+from qinling.rpc import forms
 
 _Json = dict[str, typing.Any]
 
 
 class Endpoint:
-    """Passes each message to the engine; see :mod:`qinling.rpc`.
+    """Passes each message to the engine; see :mod:`qinling.rpc.verbs`.
 
     :param threads: synchronous executions at the same time, shared by
         :class:`.concurrency.ConcurrencyLimiter`.
@@ -28,23 +29,28 @@ class Endpoint:
     def run(self, _ctx: _Json, message: _Json, target: _Json
             ) -> _Json | None:
         """Run a synchronous execution."""
-        resolved = targets.Target(**target)
-        received = rpc_forms.decode_message(message)
-        context.log_context(
-            received.trace, resolved.project_id).use_in_log()
         with message_bus.expected_errors():
-            with self._limiter.slot(
-                    resolved.project_id, resolved.function_id,
-                    lambda: exception.Unavailable(
-                        reason='the engine has as many executions of the '
-                               'function, or of its project, as allowed; '
-                               'try again later.')):
-                return rpc_forms.encode_ended(
-                    self._engine.run(received, resolved))
+            return forms.encode_ended(self.run_message(
+                forms.decode_message(message), targets.Target(**target)))
+
+    def run_message(self, message: records.ExecutionMessage,
+                    target: targets.Target) -> records.Ended | None:
+        """Run a synchronous execution.
+
+        :raises Unavailable: the engine has too many executions.
+        """
+        context.log_context(message.trace, target.project_id).use_in_log()
+        with self._limiter.slot(
+                target.project_id, target.function_id,
+                lambda: exception.Unavailable(
+                    reason='the engine has as many executions of the '
+                           'function, or of its project, as allowed; try '
+                           'again later.')):
+            return self._engine.run(message, target)
 
     def start(self, _ctx: _Json, message: _Json, target: _Json) -> None:
         """Queue an asynchronous execution."""
-        self._engine.start(rpc_forms.decode_message(message),
+        self._engine.start(forms.decode_message(message),
                            targets.Target(**target))
 
     def is_alive(self, _ctx: _Json, owner: str) -> bool:

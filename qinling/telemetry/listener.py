@@ -43,9 +43,10 @@ class Listener:
         # may answer.
         try:
             server = server_module.Server(
-                _PathDispatcher(apps), conf.metrics.host, port, THREADS,
-                STOP_TIMEOUT_SECONDS,
-                reuse_port=metrics.is_multiprocess() and port != 0)
+                _PathDispatcher(apps), server_module.listen(
+                    conf.metrics.host, port,
+                    reuse_port=metrics.is_multiprocess() and port != 0),
+                THREADS, STOP_TIMEOUT_SECONDS)
         except OSError as e:
             LOG.error('Could not serve metrics at %s port %s: %s',
                       conf.metrics.host, port, e)

@@ -25,6 +25,8 @@ from prometheus_client import registry as registries
 #: An execution on a warm worker takes a millisecond, or some minutes.
 BUCKETS_SECONDS = (.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5,
                    10, 30, 60, 300)
+#: Environment variable with the directory of the metrics of all processes.
+DIRECTORY_VARIABLE = 'PROMETHEUS_MULTIPROC_DIR'
 REGISTRY = client.CollectorRegistry()
 
 #: Name, help, labels and value of a gauge.
@@ -130,4 +132,4 @@ def create_app(*collectors: GaugeCollector) -> wsgi_types.WSGIApplication:
 
 def is_multiprocess() -> bool:
     """Return whether several processes add up their metrics."""
-    return 'PROMETHEUS_MULTIPROC_DIR' in os.environ
+    return DIRECTORY_VARIABLE in os.environ

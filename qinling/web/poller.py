@@ -12,6 +12,7 @@ import threading
 from oslo_log import log
 
 from qinling.web import connection as connection_module
+from qinling.web import sharing
 
 LOG = log.getLogger(__name__)
 
@@ -34,10 +35,15 @@ class Poller:
 
     A thread owns a connection from :meth:`take` to :meth:`wait` or
     :meth:`close`.
+
+    :param listener: see :func:`listen`.
+    :param outbox: serves the connections beyond the first.
     """
 
-    def __init__(self, host: str, port: int, reuse_port: bool) -> None:
-        self._listener = _listen(host, port, reuse_port)
+    def __init__(self, listener: socket.socket | sharing.Inbox,
+                 outbox: sharing.Outbox | None = None) -> None:
+        self._listener = listener
+        self._outbox = outbox
         self._listener_descriptor = self._listener.fileno()
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
         self._is_listening = True
@@ -158,6 +164,9 @@ class Poller:
             LOG.warning('Could not accept a connection: %s', e)
             self._close_oldest()
             return
+        if self._outbox is not None and self._outbox.hand_over(
+                sock, len(self._connections)):
+            return
         sock.setblocking(False)
         with contextlib.suppress(OSError):  # the client is gone
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -175,7 +184,13 @@ class Poller:
                 self.close(connection)
 
 
-def _listen(host: str, port: int, reuse_port: bool) -> socket.socket:
+def listen(host: str, port: int, reuse_port: bool = False) -> socket.socket:
+    """Return a listening socket.
+
+    :param port: 0 selects a free port.
+    :param reuse_port: other processes may listen on the same port.
+    :raises OSError: the address cannot be used.
+    """
     family = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
     listener = socket.create_server(

@@ -8,6 +8,7 @@ never changes the thread, and a silent connection occupies no thread.
 
 from collections.abc import Iterable
 import contextlib
+import socket
 import threading
 import time
 import typing
@@ -20,6 +21,7 @@ from qinling.web import connection as connection_module
 from qinling.web import poller as poller_module
 from qinling.web import request as request_module
 from qinling.web import response as response_module
+from qinling.web import sharing
 
 LOG = log.getLogger(__name__)
 
@@ -34,27 +36,37 @@ LAME_DUCK_SECONDS = 0.3
 STAY_MS, STAY_SHARE = 1, 0.5
 #: Bytes of a body that are discarded to reuse the connection.
 MAX_DRAIN_BYTES = 64 * 1024
+listen = poller_module.listen
+
+
+def url_of(listener: socket.socket | sharing.Inbox) -> str:
+    """Return the URL of a listening socket."""
+    host, port, *_ = listener.getsockname()
+    return f'http://{f"[{host}]" if ":" in host else host}:{port}'
 
 
 class Server:
-    """Web server for a WSGI application.
+    """Web server.
 
-    :param port: 0 selects a free port; see :attr:`url`.
+    :param app: WSGI application.
+    :param listener: see :func:`listen`.
     :param threads: number of requests served at the same time.
     :param stop_timeout: seconds that :meth:`stop` waits for requests.
-    :param reuse_port: other processes may listen on the same port.
+    :param outbox: processes that serve further connections.
     """
 
-    def __init__(self, app: wsgi_types.WSGIApplication, host: str, port: int,
-                 threads: int, stop_timeout: float,
-                 reuse_port: bool = False) -> None:
+    def __init__(self, app: wsgi_types.WSGIApplication,
+                 listener: socket.socket | sharing.Inbox, threads: int,
+                 stop_timeout: float, outbox: sharing.Outbox | None = None
+                 ) -> None:
         self._app = app
-        self._poller = poller_module.Poller(host, port, reuse_port)
-        self._host, self.port = self._poller.address
+        self._poller = poller_module.Poller(listener, outbox)
+        host, self.port = self._poller.address
+        self.url = url_of(listener)
         self._stop_timeout = stop_timeout
-        self._environ = {'SERVER_NAME': host, 'SERVER_PORT': str(self.port),
-                         'SERVER_SOFTWARE': 'qinling'}
-        #: Threads that may read bodies: half of all threads.
+        self._environ = dict(SERVER_SOFTWARE='qinling', SERVER_NAME=host,
+                             SERVER_PORT=str(self.port))
+        #: Half of the threads may read bodies.
         self._body_readers = threading.BoundedSemaphore(max(1, threads // 2))
         self._staying: set[connection_module.Connection] = set()
         self._max_staying = int(threads * STAY_SHARE)
@@ -64,12 +76,6 @@ class Server:
         self._threads = [
             threading.Thread(target=self._work, name=f'http-{number}',
                              daemon=True) for number in range(threads)]
-
-    @property
-    def url(self) -> str:
-        """Return the URL of the server."""
-        host = f'[{self._host}]' if ':' in self._host else self._host
-        return f'http://{host}:{self.port}'
 
     def serve(self) -> None:
         """Serve until :meth:`stop` is called."""
@@ -162,14 +168,12 @@ class Server:
         if self._is_stopping or len(self._staying) >= self._max_staying:
             return False
         self._staying.add(connection)
-        try:
-            return connection.has_data(STAY_MS)
-        finally:
-            self._staying.discard(connection)
+        has_data = connection.has_data(STAY_MS)
+        self._staying.discard(connection)
+        return has_data
 
     def _receive(self, connection: connection_module.Connection) -> None:
-        data = connection.receive()
-        if data:
+        if data := connection.receive():
             connection.feed(data)
         elif data is not None:
             connection.end()

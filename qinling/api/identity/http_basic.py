@@ -29,13 +29,16 @@ def create(conf: cfg.ConfigOpts) -> identity.Identify:
 
 
 class PasswordIdentity:
-    """Identification by the user file, which may change at any time."""
+    """Identification by the user file, which may change at any time.
+
+    :ivar verifier: verifies the passwords.
+    """
 
     def __init__(self, conf: cfg.ConfigOpts,
                  verifier: password_verifier.PasswordVerifier) -> None:
         self._options = conf.http_basic
         self._enforcer = policy.create_enforcer(conf)
-        self._verifier = verifier
+        self.verifier = verifier
 
     def __call__(self, environ: wsgi_types.WSGIEnvironment
                  ) -> context.RequestContext:
@@ -44,7 +47,7 @@ class PasswordIdentity:
                 basic_auth.parse_header(environ))
         except webob.exc.HTTPException:
             raise _unauthorized()
-        if not self._verifier.verify(
+        if not self.verifier.verify(
                 name, password, environ.get('REMOTE_ADDR', '')):
             raise _unauthorized()
         role = self._role(name)

@@ -7,6 +7,7 @@ wait for a turn.
 """
 
 import collections
+from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import enum
@@ -136,12 +137,15 @@ class PasswordVerifier:
     """Verification of names and passwords.
 
     :param threads: requests that the process serves at a time.
+    :ivar delegate: verifies passwords that this process does not know, with
+        the arguments of :meth:`verify`, if another process counts failures.
     """
 
     def __init__(self, users: password_file.PasswordFile, threads: int
                  ) -> None:
         self._file = users
         self._key = secrets.token_bytes(32)
+        self.delegate: Callable[[str, bytes, str], bool] | None = None
         self._cache = CredentialCache()
         self._throttle = login_throttle.LoginThrottle()
         self._gate = HashGate(max(1, min(2, (os.cpu_count() or 1) // 2)),
@@ -174,6 +178,11 @@ class PasswordVerifier:
     def _attempt(self, users: password_file.Users, digest: bytes, name: str,
                  password: bytes, address: str) -> bool:
         """Verify credentials that may be a guess."""
+        if self.delegate is not None:
+            if self.delegate(name, password, address):
+                self._cache.add(digest)
+                return True
+            return False
         self._throttle.check(name, address)
         with self._gate.enter():
             if self._cache.look_up(digest) is not Freshness.UNKNOWN:

@@ -96,9 +96,12 @@ class Dispatch:
         except crud.DuplicateEntry:
             # When the database dies between commit and answer, the insert
             # runs again and meets its own row.
-            if not self._db.read(lambda tx: crud.exists(
-                    tx, _MODEL, _MODEL.id == new.row.id)):
+            if not self._exists(new.row.id):
                 raise
+
+    def _exists(self, id: str) -> bool:
+        return self._db.read(lambda tx: crud.exists(
+            tx, _MODEL, _MODEL.id == id))
 
     def accept_batch(self, batch: list[typing.Any], group_id: str,
                      request: idempotency.IdempotentRequest | None) -> None:
@@ -154,12 +157,13 @@ class Dispatch:
                 ended.apply_to(new.row)
                 return new.row
             # Another engine owns the execution, or the row was deleted.
-        except exception.Unavailable as e:
+        except (exception.Unavailable, exception.EngineLost) as e:
             LOG.warning('Could not hand over execution %s: %s', new.row.id, e)
-            if not is_written or lifecycle.withdraw(self._db, new, request):
+            if (lifecycle.withdraw(self._db, new, request) if is_written
+                    else not self._exists(new.row.id)):
                 raise
-            # An engine owns the execution: the bus may lose the answer, the
-            # row keeps the result.
+            # An engine owns the execution: the answer may be lost, the row
+            # keeps the result.
         watch = _Watch(self._db, self._engine, new.row.id)
         return executions.wait_until_ended(
             self._conf, watch.read, new.target.timeout) or new.row

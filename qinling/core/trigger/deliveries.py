@@ -32,14 +32,13 @@ class Deliveries:
     """Accepts deliveries for the webhooks of all projects."""
 
     def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
-                 triggers: base.Triggers, secrets: secrets_module.Secrets
-                 ) -> None:
+                 triggers: base.Triggers, secrets: secrets_module.Secrets,
+                 limit: rate_limit.Limit) -> None:
         self._db = db
         self._triggers = triggers
         self._secrets = secrets
         self._tolerance = conf.webhooks.signature_tolerance
-        self._rate_limit = rate_limit.RateLimit(
-            conf.webhooks.rate_limit, conf.webhooks.rate_limit_storage)
+        self._rate_limit = limit
         self._rejections = rejection_counter.RejectionCounter(db)
 
     def get_webhook(self, id: str, preview: previews.Preview | None = None

@@ -3,6 +3,7 @@
 
 import math
 import time
+import typing
 
 import limits
 from limits import errors
@@ -15,8 +16,19 @@ from qinling import exception
 LOG = log.getLogger(__name__)
 
 
+class Limit(typing.Protocol):
+    """One limit, counted separately for each key."""
+
+    def hit(self, key: str) -> None:
+        """Count one request.
+
+        :raises RateLimited: the limit is reached; the request is not
+            counted.
+        """
+
+
 class RateLimit:
-    """One limit, counted separately for each key.
+    """A limit of this process, or of all that share a storage.
 
     :param limit: such as ``600/minute``; empty for no limit.
     :param url: storage of the counters.

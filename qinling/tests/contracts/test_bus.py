@@ -16,7 +16,7 @@ from qinling.db import models
 from qinling.engine import endpoint
 from qinling import exception
 from qinling import message_bus
-from qinling import rpc
+from qinling.rpc import bus as bus_client
 from qinling.tests.contracts import relays
 from qinling.tests import databases
 from qinling.tests import fixtures
@@ -65,7 +65,7 @@ class BusTest(base.BaseTestCase):
     def client(self):
         conf, bus = self.bus(
             self.url.replace(':5672', f':{self.relay.port}'))
-        client = rpc.EngineClient(conf, bus, self.db)
+        client = bus_client.EngineClient(conf, bus, self.db)
         self.addCleanup(client.close)
         return client
 

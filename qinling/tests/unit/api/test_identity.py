@@ -295,7 +295,7 @@ class TestBasic(cases.ApiTest):
 
     def test_busy_verification_returns_503(self):
         with mock.patch.object(password_verifier, 'TURN_SECONDS', 0):
-            gate = self.identify._verifier._gate
+            gate = self.identify.verifier._gate
             with contextlib.ExitStack() as stack:
                 for _ in range(gate.slots):
                     stack.enter_context(gate.enter())

@@ -72,7 +72,7 @@ class TestSqlite(base.BaseTestCase):
             done.set()
         thread = threading.Thread(target=write, daemon=True)
         thread.start()
-        databases.wait_until(lambda: self.db._batches._commit_lock.locked())
+        databases.wait_until(lambda: self.db._batches._leader.locked())
         self.assertFalse(done.is_set())
         connection.execute('COMMIT')
         thread.join(databases.PATIENCE)

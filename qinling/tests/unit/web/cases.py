@@ -79,7 +79,7 @@ class ServerTest(base.BaseTestCase):
         super().setUp()
         self.app = Application()
         self.server = server_module.Server(
-            self.app, '127.0.0.1', 0, self.THREADS, 20)
+            self.app, server_module.listen('127.0.0.1', 0), self.THREADS, 20)
         self.thread = threading.Thread(target=self.server.serve, daemon=True)
         self.thread.start()
         self.addCleanup(self.stop)

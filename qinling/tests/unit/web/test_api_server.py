@@ -20,7 +20,8 @@ class TestApiServer(cases.ApiTest):
 
     def setUp(self):
         super().setUp()
-        self.server = server.Server(self.api.app, '127.0.0.1', 0, 4, 20)
+        self.server = server.Server(
+            self.api.app, server.listen('127.0.0.1', 0), 4, 20)
         self.address = self.server.url.removeprefix('http://').split(':')
         self.thread = threading.Thread(target=self.server.serve, daemon=True)
         self.thread.start()

@@ -10,7 +10,8 @@ from qinling.core.execution import records
 
 from qinling.engine import endpoint
 from qinling.engine import service
-from qinling import rpc
+from qinling.rpc import bus
+from qinling.rpc import direct
 from qinling.tests import fixtures
 from qinling.tests.unit.engine import base as engine_base
 
@@ -34,10 +35,14 @@ class TestMethods(base.BaseTestCase):
         self.engine = {name: parameters for name, parameters in list_methods(
             service.Engine).items() if name not in LOCAL_METHODS}
 
-    def test_client_has_the_methods_of_the_engine(self):
-        methods = list_methods(rpc.EngineClient)
-        del methods['close']
-        self.assertEqual(self.engine, methods)
+    def test_clients_have_the_methods_of_the_engine(self):
+        for client, further in (
+                (bus.EngineClient, ()),
+                (direct.EngineClient, ('connect', 'call'))):
+            methods = list_methods(client)
+            for name in ('close', *further):
+                del methods[name]
+            self.assertEqual(self.engine, methods)
 
     def test_fake_has_the_methods_of_the_engine(self):
         helpers = {'verbs'}
@@ -49,6 +54,8 @@ class TestMethods(base.BaseTestCase):
         methods = list_methods(endpoint.Endpoint)
         # For circuit breakers, and for clients of earlier releases.
         del methods['has_workers']
+        # For clients in other processes of the same program.
+        del methods['run_message']
         self.assertEqual(set(self.engine), set(methods))
         for name, parameters in methods.items():
             self.assertEqual(['self', '_ctx'] + [parameter[0] for parameter
@@ -56,9 +63,9 @@ class TestMethods(base.BaseTestCase):
                              [parameter[0] for parameter in parameters])
 
     def test_owner_is_an_attribute(self):
-        for kind in (service.Engine, rpc.EngineClient, fixtures.FakeEngine):
+        for kind in (service.Engine, bus.EngineClient, fixtures.FakeEngine):
             self.assertTrue(hasattr(kind, 'owner'), kind)
-        client = rpc.EngineClient.__new__(rpc.EngineClient)
+        client = bus.EngineClient.__new__(bus.EngineClient)
         self.assertIsNone(client.owner)
         self.assertIsNone(fixtures.FakeEngine.owner)
 
@@ -80,7 +87,7 @@ class TestTimeouts(base.BaseTestCase):
     def test_a_call_lasts_as_long_as_an_execution_may(self):
         conf = self.useFixture(fixtures.Conf()).conf
         conf.set_override('import_timeout', 1000, group='engine')
-        client = rpc.EngineClient.__new__(rpc.EngineClient)
+        client = bus.EngineClient.__new__(bus.EngineClient)
         client._conf = conf
         target = engine_base.target()
         with mock.patch.object(client, '_call', return_value=None) as call:

@@ -8,7 +8,7 @@ from oslotest import base
 
 from qinling.core.execution import records
 from qinling.core import targets
-from qinling import rpc_forms
+from qinling.rpc import forms
 from qinling.tests.unit.engine import base as engine_base
 
 TIME = datetime.datetime(2026, 1, 1, 12, 30, 15, 250000)
@@ -16,13 +16,13 @@ TIME = datetime.datetime(2026, 1, 1, 12, 30, 15, 250000)
 
 class TestEnded(base.BaseTestCase):
     def send(self, value):
-        return rpc_forms.decode_ended(json.loads(json.dumps(value)))
+        return forms.decode_ended(json.loads(json.dumps(value)))
 
     def test_all_figures_arrive(self):
         for ended in (
                 records.Ended('success', '1', None, TIME, TIME, 1.5, 0, 9),
                 records.Ended('error', None, 'platform', TIME), None):
-            self.assertEqual(ended, self.send(rpc_forms.encode_ended(ended)))
+            self.assertEqual(ended, self.send(forms.encode_ended(ended)))
 
     def test_engines_of_the_last_release_send_no_figures(self):
         self.assertEqual(
@@ -33,10 +33,10 @@ class TestEnded(base.BaseTestCase):
 
 class TestTarget(base.BaseTestCase):
     def test_engines_of_the_last_release_get_only_what_they_know(self):
-        self.assertNotIn('offline', rpc_forms.encode_target(
+        self.assertNotIn('offline', forms.encode_target(
             engine_base.target()))
 
     def test_no_engine_runs_offline_targets_with_a_network(self):
         target = engine_base.target(offline=True)
         self.assertTrue(targets.Target(
-            **rpc_forms.encode_target(target)).offline)
+            **forms.encode_target(target)).offline)

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes of ``qinling-standalone``.
+
+The main process is API and engine.  With further processes, it accepts the
+clients, serves the first ones, and hands the others on; the further processes
+reach the engine over a Unix socket in the state directory.  A supervisor
+restarts processes that end.
+"""
+
+import functools
+import os
+import pathlib
+import socket
+import sys
+import threading
+import time
+
+from oslo_config import cfg
+from oslo_log import log
+
+from qinling.api import app
+from qinling.api import identity as identity_module
+from qinling.cmd import main_process
+from qinling.cmd import process
+from qinling.cmd import state_directory
+from qinling.cmd import supervisor
+from qinling.core import services
+from qinling.db import migration
+from qinling.db import session
+from qinling.engine import service
+from qinling import exception
+from qinling.rpc import direct
+from qinling.rpc import direct_server
+from qinling.telemetry import health
+from qinling.telemetry import listener as listener_module
+from qinling.telemetry import metrics
+from qinling.telemetry import tracing
+from qinling.web import server
+from qinling.web import sharing
+
+LOG = log.getLogger(__name__)
+
+#: Seconds beyond the stop timeouts until processes are killed.
+KILL_MARGIN_SECONDS = 20
+
+
+class Processes:
+    """All processes of a standalone server.
+
+    :param listener: socket of the web server.
+    :param state: state directory.
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts, listener: socket.socket,
+                 state: pathlib.Path, identify: identity_module.Identify
+                 ) -> None:
+        self._conf = conf
+        self._listener = listener
+        self._state = state
+        self._identify = identify
+        self._is_shared = conf.processes > 1
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve until the event, SIGTERM or SIGINT.
+
+        Exit when a process cannot use its configuration.
+        """
+        db = session.Database(self._conf)
+        migration.upgrade(db)
+        db.close()
+        if self._is_shared:
+            self._supervise(stop)
+        else:
+            self._run_main(stop)
+
+    def _supervise(self, stop: threading.Event) -> None:
+        conf = self._conf
+        # A path below an open directory is never too long for a socket.
+        directory = os.open(self._state, os.O_RDONLY | os.O_DIRECTORY)
+        self._path = f'/proc/self/fd/{directory}/{state_directory.SOCKET}'
+        (self._state / state_directory.SOCKET).unlink(missing_ok=True)
+        self._engine_listener = socket.socket(socket.AF_UNIX)
+        self._engine_listener.bind(self._path)
+        self._engine_listener.listen(direct_server.BACKLOG)
+        pairs = [sharing.create_pair() for _ in range(conf.processes - 1)]
+        self._senders = [sender for sender, _ in pairs]
+        roles = [supervisor.Role('main', self._run_main)]
+        roles += [supervisor.Role(f'api-{number}', functools.partial(
+            self._run_api, receiver))
+            for number, (_, receiver) in enumerate(pairs, 1)]
+        timeout = max(conf.api.stop_timeout, conf.engine.stop_timeout)
+        code = supervisor.Supervisor(
+            roles, timeout + KILL_MARGIN_SECONDS).run(
+                stop, self._listener.close)
+        if code:
+            sys.exit(code)
+
+    def _run_main(self, stop: threading.Event) -> None:
+        """Run the engine, and serve the API with it."""
+        conf = self._conf
+        db = session.Database(conf, shared=self._is_shared)
+        backends = process.construct(services.create_backends, conf, db)
+        orchestrator = process.create_orchestrator(
+            conf, str(self._state / state_directory.WORKERS))
+        tracer = process.construct(tracing.create_tracer, conf, 'qinling')
+        engine = service.Engine(conf, db, orchestrator, backends, tracer)
+        limit = process.construct(services.create_limit, conf)
+        core = process.create_services(conf, db, engine, backends, limit)
+        process.register_runtimes(conf, core, orchestrator)
+        checks = {'database': db.ping}
+        http = server.Server(
+            app.create_app(core, self._identify, health.Health(conf, checks),
+                           tracer=tracer),
+            self._listener, conf.api.threads, conf.api.stop_timeout,
+            sharing.Outbox(self._senders) if self._is_shared else None)
+        metrics_listener = listener_module.Listener(
+            conf, conf.metrics.api_port, checks,
+            metrics.GaugeCollector(engine))
+        self._serve(engine, http, main_process.Endpoint(
+            engine, conf.api.threads * conf.processes, self._identify, limit),
+            stop)
+        metrics_listener.close()
+        core.close()
+        if tracer is not None:
+            tracer.close()
+        db.close()
+
+    def _serve(self, engine: service.Engine, http: server.Server,
+               endpoint: main_process.Endpoint, stop: threading.Event
+               ) -> None:
+        """Run the engine and the web server until the event ``stop``."""
+        engine.start_service(alone=True)
+        connections = None
+        if self._is_shared:
+            connections = direct_server.Server(
+                self._engine_listener, endpoint, engine.owner)
+            connections.start()
+        http_thread = threading.Thread(target=http.serve, name='http')
+        http_thread.start()
+        process.notify_ready(self._conf)
+        path = self._state / state_directory.ENDPOINT
+        state_directory.write_file(path, http.url + '\n')
+        LOG.info('Serving at %s, state in %s.', http.url, self._state)
+        process.wait_for(stop)
+        process.notify_systemd('STOPPING=1')
+        LOG.info('Stopping.')
+        path.unlink(missing_ok=True)
+        # Engine and web servers wait for each other.
+        engine_thread = threading.Thread(
+            target=self._stop_engine, args=(engine, connections),
+            name='engine-stop')
+        engine_thread.start()
+        http.stop()
+        http_thread.join()
+        engine_thread.join()
+
+    def _stop_engine(self, engine: service.Engine,
+                     connections: direct_server.Server | None) -> None:
+        deadline = time.monotonic() + self._conf.engine.stop_timeout
+        if connections is not None:
+            connections.wait_for_clients(self._conf.engine.stop_timeout)
+        engine.stop_service(max(0, deadline - time.monotonic()))
+        if connections is not None:
+            connections.stop()
+
+    def _run_api(self, receiver: socket.socket, stop: threading.Event
+                 ) -> None:
+        """Serve the clients that the main process hands over."""
+        self._engine_listener.close()
+        address = self._listener.getsockname()
+        self._listener.close()
+        conf = self._conf
+        db = session.Database(conf, shared=True)
+        engine = direct.EngineClient(self._path)
+        core = process.create_services(
+            conf, db, engine,
+            process.construct(services.create_backends, conf, db),
+            main_process.SharedLimit(engine))
+        main_process.share_passwords(engine, self._identify)
+        tracer = process.construct(tracing.create_tracer, conf, 'qinling')
+        http = server.Server(
+            app.create_app(core, self._identify,
+                           health.Health(conf, {'database': db.ping}),
+                           tracer=tracer),
+            sharing.Inbox(receiver, address), conf.api.threads,
+            conf.api.stop_timeout)
+        http_thread = threading.Thread(target=http.serve, name='http')
+        process.handle_reload(conf)
+        if _wait_for_engine(engine, stop):
+            http_thread.start()
+            process.wait_for(stop)
+            http.stop()
+            http_thread.join()
+        core.close()
+        engine.close()
+        if tracer is not None:
+            tracer.close()
+        db.close()
+
+
+def _wait_for_engine(engine: direct.EngineClient, stop: threading.Event
+                     ) -> bool:
+    """Wait for the engine; return ``False`` if the event was first."""
+    while not stop.is_set():
+        try:
+            engine.connect()
+        except exception.Unavailable as e:
+            LOG.debug('Waiting for the engine: %s', e)
+        else:
+            return True
+    return False

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forms of values between processes: plain data.
+
+The first part is for the message bus, where releases of different ages meet;
+the second part for the processes of one program.
+"""
+
+import dataclasses
+import datetime
+import json
+import typing
+
+import orjson
+from oslo_log import log
+
+from qinling import context
+from qinling.core.execution import records
+from qinling.core import targets
+from qinling import exception
+
+LOG = log.getLogger(__name__)
+
+_Json = dict[str, typing.Any]
+#: Times of :class:`.records.Ended`.
+_TIMES = ('updated_at', 'started_at')
+#: Times of a new :class:`.records.ExecutionRow`.
+_ROW_TIMES = ('created_at', 'lease_until', 'scheduled_at')
+#: First byte of a request to run an execution, and of another call.
+RUN, CALL = b'r', b'c'
+#: First byte of an answer.
+RESULT, ERROR = b'+', b'-'
+#: Bytes of the length of a target.
+_LENGTH_BYTES = 4
+#: Decoded targets to keep.
+_MAX_TARGETS = 4096
+_targets: dict[bytes, targets.Target] = {}
+
+
+def encode_message(message: records.ExecutionMessage) -> _Json:
+    """Return an execution message as plain data.
+
+    Replays and unwritten executions never leave their process, and engines of
+    the last release do not know them.
+    """
+    values = dataclasses.asdict(message)
+    del values['is_replay'], values['unwritten']
+    return values
+
+
+def decode_message(value: _Json) -> records.ExecutionMessage:
+    """Return the execution message of plain data."""
+    return records.ExecutionMessage(**dict(
+        value, trace=context.TraceContext(**value['trace'])))
+
+
+def encode_target(target: targets.Target) -> _Json:
+    """Return a target as plain data.
+
+    Without the fields that only the row records: engines of the release
+    before would reject the fields.
+    """
+    value = dataclasses.asdict(target)
+    for name in targets.RECORDED:
+        del value[name]
+    if not target.offline:
+        # An engine that does not know the field must refuse the target.
+        del value['offline']
+    return value
+
+
+def encode_ended(ended: records.Ended | None) -> _Json | None:
+    """Return the end of an execution as plain data."""
+    if ended is None:
+        return None
+    times = {name: value.isoformat() for name in _TIMES
+             if (value := getattr(ended, name))}
+    values = {**vars(ended), **times}
+    if ended.fingerprint is None:
+        # API processes of the last release do not know fingerprints.
+        del values['fingerprint']
+    return values
+
+
+def decode_ended(value: _Json | None) -> records.Ended | None:
+    """Return the end of an execution of plain data."""
+    if value is None:
+        return None
+    times = {name: datetime.datetime.fromisoformat(value[name])
+             for name in _TIMES if value.get(name)}
+    return records.Ended(**{**value, **times})
+
+
+def encode_run(message: records.ExecutionMessage, target: targets.Target
+               ) -> bytes:
+    """Return the request to run a synchronous execution."""
+    new = message.unwritten
+    body = orjson.dumps(
+        (message.trace, new.row) if new is not None else
+        (message.trace, None, message.id, message.input, message.owner,
+         message.is_replay))
+    return b''.join((RUN, len(target.encoded).to_bytes(_LENGTH_BYTES),
+                     target.encoded, body))
+
+
+def decode_run(request: bytes, owner: str
+               ) -> tuple[records.ExecutionMessage, targets.Target]:
+    """Return the execution of a request.
+
+    :param owner: engine that owns an execution without a row.
+    """
+    start = 1 + _LENGTH_BYTES
+    end = start + int.from_bytes(request[1:start])
+    target = _decode_target(request[start:end])
+    trace_fields, row_fields, *written = orjson.loads(request[end:])
+    trace = context.TraceContext(**trace_fields)
+    if row_fields is None:
+        id, input, message_owner, is_replay = written
+        return records.ExecutionMessage(
+            id, input, True, message_owner, trace, is_replay), target
+    for name in _ROW_TIMES:
+        if row_fields[name] is not None:
+            row_fields[name] = datetime.datetime.fromisoformat(
+                row_fields[name])
+    row_fields['owner'] = owner
+    row = records.ExecutionRow(**row_fields)
+    return records.NewExecution(row, target, trace).message(False), target
+
+
+def _decode_target(data: bytes) -> targets.Target:
+    """Return a target, the same object for the same bytes."""
+    target = _targets.get(data)
+    if target is None:
+        if len(_targets) >= _MAX_TARGETS:
+            _targets.clear()
+        target = _targets[data] = targets.Target(**json.loads(data))
+    return target
+
+
+def encode_end(ended: records.Ended | None) -> bytes:
+    """Return the answer to :func:`encode_run`."""
+    return RESULT + orjson.dumps(ended)
+
+
+def decode_end(data: bytes) -> records.Ended | None:
+    """Return the end of an execution."""
+    fields = orjson.loads(data)
+    if fields is None:
+        return None
+    for name in _TIMES:
+        if fields[name] is not None:
+            fields[name] = datetime.datetime.fromisoformat(fields[name])
+    return records.Ended(**fields)
+
+
+def encode_call(method: str, arguments: _Json) -> bytes:
+    """Return the request to call a verb of an endpoint."""
+    return CALL + json.dumps([method, arguments]).encode()
+
+
+def decode_call(request: bytes) -> tuple[str, _Json]:
+    """Return the verb and the arguments of a request."""
+    method, arguments = json.loads(request[1:])
+    return method, arguments
+
+
+def encode_answer(value: typing.Any) -> bytes:
+    """Return the answer of a verb."""
+    return RESULT + json.dumps(value).encode()
+
+
+def encode_error(error: Exception) -> bytes:
+    """Return an error as an answer."""
+    if not isinstance(error, exception.QinlingError):
+        LOG.error('The engine failed.', exc_info=error)
+        error = exception.Unavailable(
+            reason=f'the engine failed ({type(error).__name__}).')
+    return ERROR + json.dumps([
+        type(error).__name__, str(error),
+        {name: value for name, value in error.fields.items()
+         if isinstance(value, str | int | float)}]).encode()
+
+
+def decode_error(data: bytes) -> exception.QinlingError:
+    """Return the error of an answer."""
+    name, sentence, fields = json.loads(data)
+    kind = getattr(exception, name, exception.Unavailable)
+    error: exception.QinlingError = kind(sentence, **fields)
+    return error

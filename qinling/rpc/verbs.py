@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verbs of the engines as messages of plain data."""
+
+import abc
+import collections
+import typing
+
+from qinling.core.execution import records
+from qinling.core import targets
+from qinling import exception
+from qinling.rpc import forms
+
+#: Seconds for an engine to answer a question about its workers.
+GATHER_TIMEOUT_SECONDS = 5
+#: Seconds of a call beyond the work.
+MARGIN_SECONDS = 30
+
+
+class NotAnswered(exception.Unavailable):
+    """An engine refused a call, or did not answer."""
+
+
+class Verbs(abc.ABC):
+    """Verbs of the engines over any channel.
+
+    See :class:`qinling.core.engine_client.EngineClient`.  Calls and casts
+    raise :class:`qinling.exception.Unavailable` when no engine answers in
+    time, or the channel is broken.  A cast may be lost with the process that
+    received it.
+    """
+
+    @abc.abstractmethod
+    def _call(self, method: str, timeout: float, server: str | None = None,
+              **arguments: typing.Any) -> typing.Any:
+        """Return the answer of one engine.
+
+        :param server: name of the engine, any engine if ``None``.
+        """
+
+    @abc.abstractmethod
+    def _cast(self, method: str, fanout: bool = False,
+              server: str | None = None, **arguments: typing.Any) -> None:
+        """Send a message to one engine, or to all engines."""
+
+    @abc.abstractmethod
+    def _gather(self, method: str, **arguments: typing.Any
+                ) -> dict[str | None, typing.Any]:
+        """Return the answer of each engine by the name of the engine.
+
+        Engines with shared workers answer together, under ``None``.
+        """
+
+    def start(self, message: records.ExecutionMessage,
+              target: targets.Target) -> None:
+        """Notify an engine of an asynchronous execution."""
+        self._cast('start', message=forms.encode_message(message),
+                   target=forms.encode_target(target))
+
+    def cancel(self, id: str) -> None:
+        """Stop an execution on the engine that runs it."""
+        self._cast('cancel', fanout=True, id=id)
+
+    def ensure_runtime(self, id: str,
+                       previous_image: str | None = None) -> None:
+        """Create or change a pool on all engines."""
+        self._cast('ensure_runtime', fanout=True, id=id,
+                   previous_image=previous_image)
+
+    def delete_runtime(self, id: str) -> None:
+        """Destroy a pool on all engines."""
+        self._cast('delete_runtime', fanout=True, id=id)
+
+    def pool_capacity(self, id: str) -> dict[str, int] | None:
+        """Return the sum of ``{"total", "available"}`` of all engines."""
+        capacities = [
+            capacity for capacity in
+            self._gather('pool_capacity', id=id).values() if capacity]
+        return {name: sum(capacity[name] for capacity in capacities)
+                for name in ('total', 'available')} if capacities else None
+
+    def list_workers(self, function_id: str, version: int) -> list[str]:
+        """Return the names of the workers of a function."""
+        answers = self._gather('list_workers', function_id=function_id,
+                               version=version)
+        return [name for names in answers.values() for name in names]
+
+    def scale_up(self, target: targets.Target, count: int) -> None:
+        """Start ``count`` more workers."""
+        self._cast('scale_up', target=forms.encode_target(target),
+                   count=count)
+
+    def scale_down(self, target: targets.Target, count: int) -> None:
+        """Retire ``count`` workers.
+
+        The engines with most workers retire first, and each keeps one.
+        """
+        answers = self._gather('list_workers', function_id=target.function_id,
+                               version=target.version)
+        spare = {name: len(workers) - 1 for name, workers in answers.items()}
+        counts: collections.Counter[str | None] = collections.Counter()
+        for _ in range(count):
+            name = max(spare, key=lambda name: spare[name])
+            spare[name] -= 1
+            counts[name] += 1
+        for name, number in counts.items():
+            self._cast('scale_down', server=name, count=number,
+                       target=forms.encode_target(target))
+
+    def install(self, target: targets.Target) -> None:
+        """Install the dependencies of a function on any engine."""
+        self._cast('install', target=forms.encode_target(target))
+
+    def detach(self, function_id: str, version: int | None) -> None:
+        """Retire the workers of a function on all engines."""
+        self._cast('detach', fanout=True, function_id=function_id,
+                   version=version)
