@@ -4,7 +4,6 @@
 from collections.abc import Callable
 import functools
 import logging
-import multiprocessing
 import os
 import sys
 import tempfile
@@ -12,11 +11,11 @@ import threading
 import time
 import typing
 
-import cotyledon
 from oslo_config import cfg
 from oslo_log import log
 
 from qinling.cmd import process
+from qinling.cmd import supervisor
 from qinling.core import services
 from qinling.db import session
 from qinling.engine import endpoint
@@ -30,82 +29,32 @@ LOG = log.getLogger(__name__)
 
 #: Seconds beyond [engine] stop_timeout until a worker process is killed.
 KILL_MARGIN_SECONDS = 60
-#: Seconds until a failed worker process is restarted.
-RESTART_DELAY_SECONDS = 1
-
-
-class Worker(cotyledon.Service):  # type: ignore[misc]
-    """Worker process: one of several engines of a program."""
-
-    name = 'qinling-engine'
-
-    def __init__(self, worker_id: typing.Any, conf: cfg.ConfigOpts) -> None:
-        super().__init__(worker_id)
-        self._conf = conf
-        self._stop = threading.Event()
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        """Run the engine; exit the process after an error."""
-        try:
-            run(self._conf, self._stop)
-        except BaseException:
-            # The exception would only end a thread.  The manager restarts
-            # the process, so wait first.
-            LOG.exception('Could not run the engine.')
-            self._stop.wait(RESTART_DELAY_SECONDS)
-            os._exit(1)
-        self._ended.set()
-
-    def reload(self) -> None:
-        """Reload the configuration."""
-        process.reload(self._conf)
-
-    def terminate(self) -> None:
-        """Stop the engine."""
-        self._stop.set()
-        self._ended.wait()
 
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
+    stop = process.create_stop_event()
     conf = process.configure(sys.argv[1:], 'qinling-engine',
                              'The engine of Qinling.')
     if conf.engine.workers == 1:
         try:
-            stop = process.create_stop_event()
-            process.handle_reload(conf)
-            run(conf, stop)
+            _run_worker(conf, stop)
         except Exception:
             # Remaining threads would keep the process alive.
             LOG.exception('Could not run the engine.')
             logging.shutdown()
             os._exit(1)
         return
-    _check_orchestrator(conf)
-    manager = cotyledon.ServiceManager(
-        graceful_shutdown_timeout=(
-            conf.engine.stop_timeout + KILL_MARGIN_SECONDS))
-    manager.add(Worker, workers=conf.engine.workers, args=(conf,))
-    manager.run()
+    roles = [supervisor.Role(f'engine-{number}',
+                             functools.partial(_run_worker, conf))
+             for number in range(1, conf.engine.workers + 1)]
+    sys.exit(supervisor.Supervisor(
+        roles, conf.engine.stop_timeout + KILL_MARGIN_SECONDS).run(stop))
 
 
-def _check_orchestrator(conf: cfg.ConfigOpts) -> None:
-    """Exit when the host lacks requirements of the orchestrator.
-
-    The manager would restart failing engines forever.  The check runs in a
-    process of its own, since this process forks the engines.
-    """
-    def check() -> None:
-        with tempfile.TemporaryDirectory(
-                prefix='qinling-engine-') as directory:
-            process.create_orchestrator(conf, directory).close()
-
-    child = multiprocessing.get_context('fork').Process(target=check)
-    child.start()
-    child.join()
-    if child.exitcode:
-        sys.exit(1)
+def _run_worker(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
+    process.handle_reload(conf)
+    run(conf, stop)
 
 
 def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:

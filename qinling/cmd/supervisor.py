@@ -24,8 +24,8 @@ LOG = log.getLogger(__name__)
 
 #: Seconds until a process that ended is restarted.
 RESTART_DELAY_SECONDS = 1
-#: Exit codes of a process that cannot use its configuration, after which a
-#: restart is useless, and of any other error.
+#: Exit codes of a process that cannot use its configuration, which ends the
+#: program at its start, and of any other error.
 REFUSED, CRASHED = 1, 70
 #: Signals that the supervisor waits for.
 SIGNALS = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGHUP,
@@ -53,9 +53,11 @@ class Supervisor:
         self._roles = roles
         self._stop_timeout = stop_timeout
         self._running: dict[int, Role] = {}
+        self._restarted: set[Role] = set()
         self._exit_code = 0
 
-    def run(self, stop: threading.Event, on_stop: Callable[[], None]) -> int:
+    def run(self, stop: threading.Event,
+            on_stop: Callable[[], None] = lambda: None) -> int:
         """Run the processes until SIGTERM or SIGINT.
 
         :param stop: set by a signal before the call.
@@ -83,6 +85,7 @@ class Supervisor:
             early = signal.sigtimedwait(
                 SIGNALS - {signal.SIGCHLD}, RESTART_DELAY_SECONDS)
             for role in ended:
+                self._restarted.add(role)
                 self._start(role)
             if early is not None:
                 self._handle(early.si_signo, stop)
@@ -121,7 +124,8 @@ class Supervisor:
             if pid in self._running:
                 role = self._running.pop(pid)
                 ended.append(role)
-                if os.waitstatus_to_exitcode(status) == REFUSED:
+                if role not in self._restarted and (
+                        os.waitstatus_to_exitcode(status) == REFUSED):
                     self._exit_code = REFUSED
                 LOG.log(
                     logging.WARNING if status else logging.DEBUG,

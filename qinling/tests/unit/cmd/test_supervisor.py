@@ -99,6 +99,16 @@ class TestSupervisor(base.BaseTestCase):
         self.assertIn('The option is wrong.', self.process.stderr.read())
         self.assertFalse(processes.alive(self.pid('b')))
 
+    def test_a_refused_restart_is_repeated(self):
+        self.start()
+        first, second = self.pid('a'), self.pid('b')
+        (self.directory / 'a.mode').write_text('refuse')
+        os.kill(first, signal.SIGKILL)
+        refused = self.pid('a', first)
+        (self.directory / 'a.mode').unlink()
+        self.assertTrue(processes.alive(self.pid('a', refused)))
+        self.assertTrue(processes.alive(second))
+
     def test_no_process_outlives_a_killed_supervisor(self):
         self.start()
         pids = [self.pid('a'), self.pid('b')]
