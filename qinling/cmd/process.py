@@ -101,15 +101,17 @@ def notify_ready(conf: cfg.ConfigOpts) -> None:
     notify_systemd('READY=1')
 
 
-def handle_reload(conf: cfg.ConfigOpts) -> None:
+def handle_reload(conf: cfg.ConfigOpts, notifies: bool = True) -> None:
     """Let SIGHUP reload the options.
+
+    :param notifies: systemd learns of the reload, from one process only.
 
     In a terminal, SIGHUP keeps the default action: the program ends with the
     terminal.
     """
     # In a thread, since a handler may interrupt the owner of a lock.
     def start_reload(_number: int, _frame: typing.Any) -> None:
-        threading.Thread(target=reload, args=(conf,), name='reload',
+        threading.Thread(target=reload, args=(conf, notifies), name='reload',
                          daemon=True).start()
     if not os.isatty(0):
         signal.signal(signal.SIGHUP, start_reload)
@@ -118,15 +120,18 @@ def handle_reload(conf: cfg.ConfigOpts) -> None:
 _reload_lock = threading.Lock()
 
 
-def reload(conf: cfg.ConfigOpts) -> None:
+def reload(conf: cfg.ConfigOpts, notifies: bool = True) -> None:
     """Apply changes of mutable options in the configuration files."""
     with _reload_lock:
+        if notifies:
+            notify_systemd('RELOADING=1\nMONOTONIC_USEC='
+                           f'{time.monotonic_ns() // 1000}')
         _reload(conf)
+        if notifies:
+            notify_systemd('READY=1')
 
 
 def _reload(conf: cfg.ConfigOpts) -> None:
-    notify_systemd(
-        f'RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}')
     try:
         qinling_conf.check_files(conf)
         changes = conf.mutate_config_files()
@@ -140,7 +145,6 @@ def _reload(conf: cfg.ConfigOpts) -> None:
         LOG.info('Reloaded the configuration; changed: %s.', ', '.join(
             sorted(f'[{group or "DEFAULT"}] {name}'
                    for group, name in changes)) or 'nothing')
-    notify_systemd('READY=1')
 
 
 def notify_systemd(state: str) -> None:

@@ -185,7 +185,7 @@ class Processes:
             sharing.Inbox(receiver, address), conf.api.threads,
             conf.api.stop_timeout)
         http_thread = threading.Thread(target=http.serve, name='http')
-        process.handle_reload(conf)
+        process.handle_reload(conf, notifies=False)
         if _wait_for_engine(engine, stop):
             http_thread.start()
             process.wait_for(stop)
