@@ -6,14 +6,13 @@ times as much as the call.  :mod:`qinling.runtimes.agent` has the protocol.
 """
 
 from collections.abc import Iterable
-from collections.abc import Sequence
 import contextlib
 import json
 import socket
 import threading
-import time
 import typing
 
+from qinling.engine.workers import agent_http
 from qinling.orchestrators import base
 
 #: Options that end the connections to a vanished host after about 25
@@ -26,13 +25,12 @@ TCP_OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 25000),  # milliseconds
 )
-#: Bytes of one read.
-HEAD_CHUNK_BYTES, BODY_CHUNK_BYTES = 1 << 16, 1 << 20
-#: Bytes of the head of an answer, and of the body of a short answer.
-MAX_HEAD_BYTES, MAX_SHORT_BYTES = 1 << 14, 1 << 20
+#: Bytes of the body of a short answer.
+MAX_SHORT_BYTES = 1 << 20
 
 _Json = dict[str, typing.Any]
-_Answer = tuple[int, _Json]
+_Answer = agent_http.Answer
+_ENCODER = json.JSONEncoder()
 
 
 class NotSent(Exception):
@@ -68,11 +66,11 @@ class Invoker:
             package.seek(0)
         line = json.dumps(dict(settings, sizes=sizes)).encode() + b'\n'
         connection = self._connect(worker)
-        connection.settimeout(max(self.call_timeout,
-                                  settings.get('import_timeout', 0)))
+        timeout = max(self.call_timeout, settings.get('import_timeout', 0))
+        connection.settimeout(timeout)
         self._send(worker, connection, _head(
             worker, 'POST', '/load', len(line) + sum(sizes)) + line, packages)
-        return self._receive(worker, connection)
+        return self._receive(worker, connection, timeout)
 
     def execute(self, worker: base.Worker, request: _Json, timeout: float,
                 max_bytes: int = MAX_SHORT_BYTES) -> _Answer:
@@ -99,17 +97,20 @@ class Invoker:
               timeout: float, max_bytes: int = MAX_SHORT_BYTES) -> _Answer:
         body = _ENCODER.encode(value).encode()
         connection = self._connect(worker)
-        connection.settimeout(timeout)
+        if worker.transport is None:
+            agent_http.limit_silence(connection, timeout)
+        else:
+            connection.settimeout(timeout)
         self._send(worker, connection, _head(
             worker, 'POST', path, len(body)) + body)
-        return self._receive(worker, connection, max_bytes)
+        return self._receive(worker, connection, timeout, max_bytes)
 
     def status(self, worker: base.Worker) -> _Answer:
         """Return HTTP status and state of a worker."""
         connection = self._connect(worker)
         connection.settimeout(self.call_timeout)
         self._send(worker, connection, _head(worker, 'GET', '/status', 0))
-        return self._receive(worker, connection)
+        return self._receive(worker, connection, self.call_timeout)
 
     def forget(self, worker: base.Worker) -> None:
         """Close the idle connections to a worker."""
@@ -163,9 +164,10 @@ class Invoker:
             del self._busy[worker.name]
 
     def _receive(self, worker: base.Worker, connection: socket.socket,
-                 max_bytes: int = MAX_SHORT_BYTES) -> _Answer:
+                 timeout: float, max_bytes: int = MAX_SHORT_BYTES) -> _Answer:
         try:
-            status, body = _read(connection, max_bytes)
+            status, body = agent_http.read_answer(
+                connection, timeout, max_bytes)
         except (OSError, ValueError, RecursionError) as e:
             self._close(worker, connection)
             raise Lost(str(e) or type(e).__name__)
@@ -221,73 +223,3 @@ def _check_relay(was_reached: bool | None, answer: _Json) -> None:
         return
     sentence = str(answer.get('message', answer))
     raise Lost(sentence) if was_reached else NotSent(sentence)
-
-
-def _read(connection: socket.socket, max_bytes: int) -> _Answer:
-    """Return status and JSON body of one answer.
-
-    A function may answer in place of its agent, so nothing is taken on trust:
-    the timeout of the connection is the time for the whole answer.
-
-    :raises OSError, ValueError, RecursionError: there is no valid answer.
-    """
-    deadline = time.monotonic() + (connection.gettimeout() or 0)
-    data = connection.recv(HEAD_CHUNK_BYTES)
-    while b'\r\n\r\n' not in data:
-        if len(data) > MAX_HEAD_BYTES:
-            raise ValueError('the answer of the worker has a long head')
-        if not data:
-            raise ValueError('the worker closed the connection')
-        data += _read_more(connection, HEAD_CHUNK_BYTES, deadline)
-    head, _, body = data.partition(b'\r\n\r\n')
-    status, length = _parse_head(head.split(b'\r\n'))
-    if not 0 <= length <= max_bytes:
-        raise ValueError(f'the answer of the worker has {length} bytes')
-    chunks, missing = [body], length - len(body)
-    while missing > 0:
-        chunks.append(_read_more(
-            connection, min(missing, BODY_CHUNK_BYTES), deadline))
-        missing -= len(chunks[-1])
-    # The decoder alone takes fewer calls than its method for white space.
-    text = b''.join(chunks).decode().strip()
-    answer, end = _DECODER.raw_decode(text)
-    if end != len(text):
-        raise ValueError('the answer of the worker is no JSON')
-    if not isinstance(answer, dict):
-        raise ValueError('the answer of the worker is no object')
-    return status, answer
-
-
-def _read_more(connection: socket.socket, size: int, deadline: float
-               ) -> bytes:
-    """Return at least one byte before the deadline."""
-    remaining = deadline - time.monotonic()
-    if remaining <= 0:
-        raise TimeoutError('the worker answers too slowly')
-    connection.settimeout(remaining)
-    chunk = connection.recv(size)
-    if not chunk:
-        raise ValueError('the worker closed the connection')
-    return chunk
-
-
-def _refuse_constant(name: str) -> typing.NoReturn:
-    raise ValueError(f'the answer of the worker contains {name}')
-
-
-_ENCODER = json.JSONEncoder()
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
-
-
-def _parse_head(lines: Sequence[bytes]) -> tuple[int, int]:
-    """Return status and body length.
-
-    :raises ValueError: the head has no status or no length.
-    """
-    words = lines[0].split(b' ', 2)
-    if len(words) < 2:
-        raise ValueError('the answer of the worker has no status')
-    for line in lines[1:]:
-        if line[:15].lower() == b'content-length:':
-            return int(words[1]), int(line[15:])
-    raise ValueError('the answer of the worker has no length')
