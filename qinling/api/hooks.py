@@ -14,6 +14,7 @@ import webob.exc
 import wsme
 
 from qinling.api import identity
+from qinling.api import limit_headers
 from qinling.api import problems
 from qinling import context
 from qinling import exception
@@ -115,6 +116,9 @@ def create_response(error: Exception, environ: wsgi_types.WSGIEnvironment
                    else fields.get('retry_after'))
     if retry_after:
         response.headers['Retry-After'] = str(retry_after)
+    if 'quota' in fields:
+        response.headers.update(limit_headers.create(**{
+            name: fields[name] for name in limit_headers.FIELDS}))
     allow = getattr(error, 'allow', None)
     if code == 405 and allow:
         response.allow = allow

@@ -4,6 +4,7 @@
 The further processes reach the main process through these clients.
 """
 
+import dataclasses
 import typing
 
 from qinling.api import identity
@@ -28,12 +29,13 @@ class Endpoint(endpoint.Endpoint):
         self._identify: typing.Any = identify
         self._limit = limit
 
-    def hit_rate_limit(self, _ctx: _Json, key: str) -> None:
+    def hit_rate_limit(self, _ctx: _Json, key: str) -> _Json | None:
         """Count one delivery.
 
         :raises RateLimited: the limit is reached.
         """
-        self._limit.hit(key)
+        usage = self._limit.hit(key)
+        return None if usage is None else dataclasses.asdict(usage)
 
     def verify_password(self, _ctx: _Json, name: str, password: str,
                         address: str) -> bool:
@@ -52,12 +54,13 @@ class SharedLimit:
     def __init__(self, client: direct.EngineClient) -> None:
         self._client = client
 
-    def hit(self, key: str) -> None:
+    def hit(self, key: str) -> rate_limit.Usage | None:
         """Count one delivery.
 
         :raises RateLimited: the limit is reached.
         """
-        self._client.call('hit_rate_limit', key=key)
+        usage = self._client.call('hit_rate_limit', key=key)
+        return None if usage is None else rate_limit.Usage(**usage)
 
 
 def share_passwords(client: direct.EngineClient, identify: identity.Identify

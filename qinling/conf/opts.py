@@ -14,7 +14,7 @@ ALLOWED_HEADERS = [
 EXPOSED_HEADERS = [
     'X-Auth-Token', 'X-Subject-Token', 'X-Service-Token', 'X-Project-Id',
     'X-User-Name', 'X-Project-Name', 'X-OpenStack-Request-ID', 'ETag',
-    'WWW-Authenticate', 'Retry-After']
+    'WWW-Authenticate', 'Retry-After', 'RateLimit', 'RateLimit-Policy']
 
 
 def list_opts() -> list[tuple[cfg.OptGroup | None, list[cfg.Opt]]]:

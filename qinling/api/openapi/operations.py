@@ -10,6 +10,7 @@ import typing
 from oslo_policy import policy
 
 from qinling.api import body
+from qinling.api import limit_headers
 from qinling.api.openapi import examples
 from qinling.api.openapi import parameters
 from qinling.api.openapi import schemas
@@ -171,6 +172,9 @@ def _fault_headers(code: int) -> Operation:
     """Return the further headers of a status."""
     if code == 401:
         return {'WWW-Authenticate': _TEXT_HEADER}
+    headers = {}
     if code in (429, 503):
-        return {'Retry-After': {'schema': {'type': 'integer'}}}
-    return {}
+        headers['Retry-After'] = {'schema': {'type': 'integer'}}
+    if code == 429:
+        headers |= dict.fromkeys(limit_headers.NAMES, _TEXT_HEADER)
+    return headers

@@ -98,7 +98,7 @@ class Deliveries:
                       delivery: payloads.Delivery) -> None:
         """Reject deliveries of strangers, and those over the rate limit."""
         if webhook.signature is None:
-            self._rate_limit.hit(webhook.id)
+            delivery.usage = self._rate_limit.hit(webhook.id)
             # Read the body here: the payload of some webhooks has none.
             _ = delivery.body
             return
@@ -108,7 +108,7 @@ class Deliveries:
             secrets.append(self._secrets.decrypt(webhook.previous_secret))
         signatures.verify(webhook.signature, secrets, delivery.headers,
                           delivery.body, self._tolerance)
-        self._rate_limit.hit(webhook.id)
+        delivery.usage = self._rate_limit.hit(webhook.id)
 
     def close(self) -> None:
         """Write the buffered counts."""

@@ -9,6 +9,7 @@ import functools
 import typing
 
 from qinling.core.trigger import multipart_form
+from qinling.core.trigger import rate_limit
 from qinling.core.trigger import texts
 from qinling import exception
 from qinling import strict_json
@@ -36,6 +37,7 @@ class Delivery:
     :param query: text behind the question mark.
     :param read: reads the body, or raises the error that rejects the body.
     :ivar is_signed: a signature covers the body, and not the query.
+    :ivar usage: of the rate limit, after the delivery was counted.
     """
 
     method: str
@@ -43,6 +45,7 @@ class Delivery:
     query: str
     read: Callable[[], bytes]
     is_signed: bool = False
+    usage: rate_limit.Usage | None = None
 
     @functools.cached_property
     def body(self) -> bytes:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rate limit with one counter per key."""
 
+import dataclasses
 import math
 import time
 import typing
@@ -16,12 +17,27 @@ from qinling import exception
 LOG = log.getLogger(__name__)
 
 
+@dataclasses.dataclass(frozen=True)
+class Usage:
+    """What remains of a limit.
+
+    :param quota: requests in a window of ``window`` seconds.
+    :param reset: seconds until more remain.
+    """
+
+    quota: int
+    window: int
+    remaining: int
+    reset: int
+
+
 class Limit(typing.Protocol):
     """One limit, counted separately for each key."""
 
-    def hit(self, key: str) -> None:
+    def hit(self, key: str) -> Usage | None:
         """Count one request.
 
+        :returns: ``None`` without a limit.
         :raises RateLimited: the limit is reached; the request is not
             counted.
         """
@@ -43,22 +59,26 @@ class RateLimit:
         except errors.ConfigurationError as e:
             raise ValueError(f'The storage of a rate limit: {e}')
 
-    def hit(self, key: str) -> None:
+    def hit(self, key: str) -> Usage | None:
         """Count one request.
 
+        :returns: ``None`` without a limit, or without the storage.
         :raises RateLimited: the limit is reached; the request is not
             counted.
         """
         if self._limit is None:
-            return
+            return None
         try:
-            if self._limiter.hit(self._limit, key):
-                return
-            reset_time = self._limiter.get_window_stats(
-                self._limit, key).reset_time
+            is_admitted = self._limiter.hit(self._limit, key)
+            stats = self._limiter.get_window_stats(self._limit, key)
         except errors.StorageError as e:
             LOG.warning('Could not count a request for the rate limit: %s', e)
-            return
-        raise exception.RateLimited(
-            limit=str(self._limit),
-            retry_after=max(1, math.ceil(reset_time - time.time())))
+            return None
+        usage = Usage(self._limit.amount, self._limit.get_expiry(),
+                      stats.remaining if is_admitted else 0,
+                      max(1, math.ceil(stats.reset_time - time.time())))
+        if not is_admitted:
+            raise exception.RateLimited(
+                limit=str(self._limit), retry_after=usage.reset,
+                **dataclasses.asdict(usage))
+        return usage

@@ -8,6 +8,7 @@ import webob
 import wsme
 
 from qinling.api import etag
+from qinling.api import limit_headers
 from qinling.api import listing
 from qinling.api import pecan_patches
 from qinling.api.route import route
@@ -146,10 +147,15 @@ class Controller:
         if req.method == 'OPTIONS':
             self._deliveries.get_webhook(id, preview)
             return webhook_http.create_options_response()
-        return webhook_http.create_response(*self._deliveries.accept(
-            id, webhook_http.create_delivery(
-                req, self._options.max_body_size,
-                self._options.passed_credentials), req.ctx, preview))
+        delivery = webhook_http.create_delivery(
+            req, self._options.max_body_size,
+            self._options.passed_credentials)
+        response = webhook_http.create_response(*self._deliveries.accept(
+            id, delivery, req.ctx, preview))
+        if delivery.usage is not None:
+            response.headers.update(limit_headers.create(
+                **vars(delivery.usage)))
+        return response
 
     def _view(self, req: pecan_patches.Request, row: typing.Any,
               secret: typing.Any = wsme.Unset) -> types.View:

@@ -185,11 +185,19 @@ class TestRejections(DeliveryTest):
 
     def test_rate_limit(self):
         path = self.webhook()
-        for _ in range(50):
-            self.send(path)
+        for number in range(50):
+            answer = self.api.request('POST', path)
+            self.decode(answer, 202)
+            self.assertEqual('"deliveries";q=50;w=3600',
+                             answer.headers['RateLimit-Policy'])
+            self.assertRegex(answer.headers['RateLimit'],
+                             rf'\A"deliveries";r={49 - number};t=\d+\Z')
         answer = self.api.request('POST', path)
         self.decode(answer, 429)
         wait = int(answer.headers['Retry-After'])
+        self.assertEqual(f'"deliveries";r=0;t={wait}',
+                         answer.headers['RateLimit'])
+        self.assertIn('RateLimit-Policy', answer.headers)
         self.assertGreater(wait, 0)
         self.assertIn(f'in {wait} seconds', answer.json['faultstring'])
 

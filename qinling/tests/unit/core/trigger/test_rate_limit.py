@@ -32,6 +32,19 @@ class TestRateLimit(base.BaseTestCase):
         self.assertIn(wait, range(1, 7201))
         self.assertIn(f'in {wait} seconds', str(self.error))
 
+    def test_hits_tell_what_remains(self):
+        rate = rate_limit.RateLimit('3/minute', 'memory://')
+        usages = [rate.hit('one') for _ in range(3)]
+        self.assertEqual([(3, 60, remaining) for remaining in (2, 1, 0)], [
+            (usage.quota, usage.window, usage.remaining)
+            for usage in usages])
+        for usage in usages:
+            self.assertIn(usage.reset, range(1, 121))
+        self.assertEqual(0, self.count_hits(rate))
+        self.assertEqual((3, 60, 0), tuple(
+            self.error.fields[name]
+            for name in ('quota', 'window', 'remaining')))
+
     def test_keys_have_separate_limits(self):
         rate = rate_limit.RateLimit('2/hour', 'memory://')
         self.assertEqual([2, 2], [self.count_hits(rate, key, 5)
