@@ -129,10 +129,17 @@ def project_owner(project_id: str, caller: RequestContext | None = None
 
 
 def log_context(trace: TraceContext, project_id: str) -> RequestContext:
-    """Return the context for log records about an execution."""
-    ids: dict[str, typing.Any] = {}
+    """Return the context for log records about an execution.
+
+    A copy, since the constructor takes ten times as many calls.
+    """
+    context = object.__new__(RequestContext)
+    context.__dict__.update(_LOG_CONTEXT, project_id=project_id)
     if trace.request_id:
-        ids['request_id'] = trace.request_id
+        context.request_id = trace.request_id
     if trace.global_request_id:
-        ids['global_request_id'] = trace.global_request_id
-    return RequestContext(project_id=project_id, **ids)
+        context.global_request_id = trace.global_request_id
+    return context
+
+
+_LOG_CONTEXT = dict(vars(RequestContext(project_id='', request_id='-')))

@@ -17,15 +17,11 @@ _Json = dict[str, typing.Any]
 
 
 class Endpoint(endpoint.Endpoint):
-    """Verbs of the engine, and methods of the main process.
+    """Verbs of the engine, and methods of the main process."""
 
-    :param threads: synchronous executions of all processes at the same time.
-    """
-
-    def __init__(self, engine: service.Engine, threads: int,
-                 identify: identity.Identify, limit: rate_limit.Limit
-                 ) -> None:
-        super().__init__(engine, threads)
+    def __init__(self, engine: service.Engine, identify: identity.Identify,
+                 limit: rate_limit.Limit) -> None:
+        super().__init__(engine, None)
         self._identify: typing.Any = identify
         self._limit = limit
 

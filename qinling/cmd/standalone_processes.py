@@ -117,8 +117,7 @@ class Processes:
             conf, conf.metrics.api_port, checks,
             metrics.GaugeCollector(engine))
         self._serve(engine, http, main_process.Endpoint(
-            engine, conf.api.threads * conf.processes, self._identify, limit),
-            stop)
+            engine, self._identify, limit), stop)
         metrics_listener.close()
         core.close()
         if tracer is not None:

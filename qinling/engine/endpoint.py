@@ -19,12 +19,14 @@ class Endpoint:
     """Passes each message to the engine; see :mod:`qinling.rpc.verbs`.
 
     :param threads: synchronous executions at the same time, shared by
-        :class:`.concurrency.ConcurrencyLimiter`.
+        :class:`.concurrency.ConcurrencyLimiter`; ``None`` if the clients
+        limit themselves.
     """
 
-    def __init__(self, engine: service.Engine, threads: int) -> None:
+    def __init__(self, engine: service.Engine, threads: int | None) -> None:
         self._engine = engine
-        self._limiter = concurrency.ConcurrencyLimiter(threads)
+        self._limiter = (None if threads is None else
+                         concurrency.ConcurrencyLimiter(threads))
 
     def run(self, _ctx: _Json, message: _Json, target: _Json
             ) -> _Json | None:
@@ -40,6 +42,8 @@ class Endpoint:
         :raises Unavailable: the engine has too many executions.
         """
         context.log_context(message.trace, target.project_id).use_in_log()
+        if self._limiter is None:
+            return self._engine.run(message, target)
         with self._limiter.slot(
                 target.project_id, target.function_id,
                 lambda: exception.Unavailable(

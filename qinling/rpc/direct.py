@@ -15,7 +15,7 @@ from qinling.core.execution import records
 from qinling.core import targets
 from qinling import exception
 from qinling.rpc import forms
-from qinling.rpc import frames
+from qinling.rpc import lines
 from qinling.rpc import verbs
 from qinling.telemetry import metrics
 
@@ -147,31 +147,31 @@ class EngineClient(verbs.Verbs):
             except IndexError:
                 break  # another thread was first
             try:
-                frames.send(connection, request)
+                connection.sendall(request)
             except OSError:
                 # The engine was restarted meanwhile.
                 connection.close()
                 continue
             return connection
         connection = self._connect()
-        frames.send(connection, request)
+        connection.sendall(request)
         return connection
 
     def _connect(self) -> socket.socket:
         try:
-            connection = frames.connect(self._path, SILENCE_SECONDS)
-            owner = frames.receive(connection)
+            connection = lines.connect(self._path, SILENCE_SECONDS)
+            owner = lines.receive(connection)
         except OSError as e:
             raise verbs.NotAnswered(
                 reason=f'the engine does not listen ({type(e).__name__}).')
-        self._owner = owner.decode() or None
+        self._owner = owner.decode().rstrip() or None
         return connection
 
     def _receive(self, connection: socket.socket) -> bytes:
         """Return an answer, however long the engine works on it."""
         while True:
             try:
-                answer = frames.receive(connection)
+                answer = lines.receive(connection)
             except BlockingIOError:
                 self._probe()
                 continue

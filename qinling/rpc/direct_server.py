@@ -16,7 +16,7 @@ from oslo_log import log
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling.rpc import forms
-from qinling.rpc import frames
+from qinling.rpc import lines
 
 LOG = log.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Server:
                  owner: str) -> None:
         self._listener = listener
         self._endpoint = endpoint
-        self._owner = owner.encode()
+        self._owner = owner
         self._connections: set[socket.socket] = set()
         self._ended = threading.Condition()
         self._thread = threading.Thread(
@@ -77,9 +77,9 @@ class Server:
     def _serve(self, connection: socket.socket) -> None:
         """Answer the requests of a connection until its end."""
         try:
-            frames.send(connection, self._owner)
-            while request := frames.receive(connection):
-                frames.send(connection, self._answer(request))
+            connection.sendall(self._owner.encode() + lines.END)
+            while request := lines.receive(connection):
+                connection.sendall(self._answer(request))
         except OSError as e:
             LOG.debug('A connection from another process ended: %s', e)
         finally:
@@ -92,7 +92,7 @@ class Server:
         try:
             if request[:1] == forms.RUN:
                 return forms.encode_end(self._endpoint.run_message(
-                    *forms.decode_run(request, self._owner.decode())))
+                    *forms.decode_run(request, self._owner)))
             method, arguments = forms.decode_call(request)
             verb: Callable[..., typing.Any] = getattr(self._endpoint, method)
             return forms.encode_answer(verb({}, **arguments))

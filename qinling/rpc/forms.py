@@ -17,6 +17,7 @@ from qinling import context
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling import exception
+from qinling.rpc import lines
 
 LOG = log.getLogger(__name__)
 
@@ -29,8 +30,8 @@ _ROW_TIMES = ('created_at', 'lease_until', 'scheduled_at')
 RUN, CALL = b'r', b'c'
 #: First byte of an answer.
 RESULT, ERROR = b'+', b'-'
-#: Bytes of the length of a target.
-_LENGTH_BYTES = 4
+#: Between a target and an execution; JSON has none.
+_SEPARATOR = b'\0'
 #: Decoded targets to keep.
 _MAX_TARGETS = 4096
 _targets: dict[bytes, targets.Target] = {}
@@ -98,8 +99,7 @@ def encode_run(message: records.ExecutionMessage, target: targets.Target
         (message.trace, new.row) if new is not None else
         (message.trace, None, message.id, message.input, message.owner,
          message.is_replay))
-    return b''.join((RUN, len(target.encoded).to_bytes(_LENGTH_BYTES),
-                     target.encoded, body))
+    return RUN + target.encoded + _SEPARATOR + body + lines.END
 
 
 def decode_run(request: bytes, owner: str
@@ -108,10 +108,12 @@ def decode_run(request: bytes, owner: str
 
     :param owner: engine that owns an execution without a row.
     """
-    start = 1 + _LENGTH_BYTES
-    end = start + int.from_bytes(request[1:start])
-    target = _decode_target(request[start:end])
-    trace_fields, row_fields, *written = orjson.loads(request[end:])
+    encoded, _, body = request.partition(_SEPARATOR)
+    try:
+        target = _targets[encoded]
+    except KeyError:
+        target = _decode_target(encoded)
+    trace_fields, row_fields, *written = orjson.loads(body)
     trace = context.TraceContext(**trace_fields)
     if row_fields is None:
         id, input, message_owner, is_replay = written
@@ -126,19 +128,18 @@ def decode_run(request: bytes, owner: str
     return records.NewExecution(row, target, trace).message(False), target
 
 
-def _decode_target(data: bytes) -> targets.Target:
-    """Return a target, the same object for the same bytes."""
-    target = _targets.get(data)
-    if target is None:
-        if len(_targets) >= _MAX_TARGETS:
-            _targets.clear()
-        target = _targets[data] = targets.Target(**json.loads(data))
+def _decode_target(encoded: bytes) -> targets.Target:
+    """Return a target, and keep it for further executions."""
+    if len(_targets) >= _MAX_TARGETS:
+        _targets.clear()
+    target = _targets[encoded] = targets.Target(
+        **json.loads(encoded[len(RUN):]))
     return target
 
 
 def encode_end(ended: records.Ended | None) -> bytes:
     """Return the answer to :func:`encode_run`."""
-    return RESULT + orjson.dumps(ended)
+    return RESULT + orjson.dumps(ended) + lines.END
 
 
 def decode_end(data: bytes) -> records.Ended | None:
@@ -154,7 +155,7 @@ def decode_end(data: bytes) -> records.Ended | None:
 
 def encode_call(method: str, arguments: _Json) -> bytes:
     """Return the request to call a verb of an endpoint."""
-    return CALL + json.dumps([method, arguments]).encode()
+    return CALL + json.dumps([method, arguments]).encode() + lines.END
 
 
 def decode_call(request: bytes) -> tuple[str, _Json]:
@@ -165,7 +166,7 @@ def decode_call(request: bytes) -> tuple[str, _Json]:
 
 def encode_answer(value: typing.Any) -> bytes:
     """Return the answer of a verb."""
-    return RESULT + json.dumps(value).encode()
+    return RESULT + json.dumps(value).encode() + lines.END
 
 
 def encode_error(error: Exception) -> bytes:
@@ -177,7 +178,7 @@ def encode_error(error: Exception) -> bytes:
     return ERROR + json.dumps([
         type(error).__name__, str(error),
         {name: value for name, value in error.fields.items()
-         if isinstance(value, str | int | float)}]).encode()
+         if isinstance(value, str | int | float)}]).encode() + lines.END
 
 
 def decode_error(data: bytes) -> exception.QinlingError:

@@ -20,7 +20,7 @@ from qinling.core.trigger import payloads
 from qinling.core.trigger import schedule
 from qinling.core.trigger import signatures
 from qinling.core.trigger import texts
-from qinling.engine.workers import invoker
+from qinling.engine.workers import agent_http as worker_http
 from qinling import exception
 from qinling.runtimes import agent_archive
 from qinling.runtimes import agent_http
@@ -86,7 +86,7 @@ def _agent_answer(data: bytes) -> None:
         ours.settimeout(5)
         theirs.sendall(data[:MAX_BYTES // 16])
         theirs.close()
-        invoker._read(ours, MAX_BYTES)
+        worker_http.read_answer(ours, 5, MAX_BYTES)
 
 
 def _agent_request(data: bytes) -> None:

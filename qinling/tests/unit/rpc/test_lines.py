@@ -3,13 +3,14 @@
 
 import socket
 import threading
+from unittest import mock
 
 from oslotest import base
 
-from qinling.rpc import frames
+from qinling.rpc import lines
 
 
-class TestFrames(base.BaseTestCase):
+class TestLines(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.here, self.there = socket.socketpair()
@@ -17,37 +18,33 @@ class TestFrames(base.BaseTestCase):
         self.addCleanup(self.there.close)
 
     def test_messages_of_any_size_arrive(self):
-        for size in (0, 1, frames.READ_BYTES - frames.HEAD_BYTES,
-                     frames.READ_BYTES, 5_000_000):
-            message = bytes(range(256)) * (size // 256 + 1)
+        for size in (1, lines.READ_BYTES - 1, lines.READ_BYTES, 5_000_000):
+            message = b'x' * size + lines.END
             thread = threading.Thread(
-                target=frames.send, args=(self.here, message[:size]))
+                target=self.here.sendall, args=(message,))
             thread.start()
-            self.assertEqual(message[:size], frames.receive(self.there))
+            self.assertEqual(message, lines.receive(self.there))
             thread.join()
 
     def test_a_message_may_arrive_in_pieces(self):
-        parts = [b'\0', b'\0\0', b'\6ab', b'cd', b'ef']
+        parts = [b'a', b'bc', b'de', b'f\n']
 
         def trickle():
             for part in parts:
                 self.here.sendall(part)
         thread = threading.Thread(target=trickle)
         thread.start()
-        self.assertEqual(b'abcdef', frames.receive(self.there))
+        self.assertEqual(b'abcdef\n', lines.receive(self.there))
         thread.join()
 
     def test_the_end_of_a_connection_is_empty(self):
         self.here.close()
-        self.assertEqual(b'', frames.receive(self.there))
+        self.assertEqual(b'', lines.receive(self.there))
 
     def test_an_end_within_a_message_is_an_error(self):
-        for part in (b'\0\0', b'\0\0\0\6abc'):
-            here, there = socket.socketpair()
-            self.addCleanup(there.close)
-            here.sendall(part)
-            here.close()
-            self.assertRaises(ConnectionError, frames.receive, there)
+        self.here.sendall(b'abc')
+        self.here.close()
+        self.assertRaises(ConnectionError, lines.receive, self.there)
 
     def test_silence_is_noticed_but_not_within_a_message(self):
         path = f'{self.create_tempfiles([("x", "")])[0]}.sock'
@@ -55,14 +52,15 @@ class TestFrames(base.BaseTestCase):
         self.addCleanup(listener.close)
         listener.bind(path)
         listener.listen()
-        client = frames.connect(path, 0.05)
+        client = lines.connect(path, 0.05)
         self.addCleanup(client.close)
         server = listener.accept()[0]
         self.addCleanup(server.close)
-        self.assertRaises(BlockingIOError, frames.receive, client)
-        server.sendall(b'\0\0\0\6abc')
-        self.assertRaises(ConnectionError, frames.receive, client)
+        self.assertRaises(BlockingIOError, lines.receive, client)
+        server.sendall(b'abc')
+        self.assertRaises(ConnectionError, lines.receive, client)
 
     def test_too_long_messages_are_refused(self):
-        self.here.sendall(b'\xff\xff\xff\xffabc')
-        self.assertRaises(ConnectionError, frames.receive, self.there)
+        with mock.patch.object(lines, 'MAX_BYTES', 6):
+            self.here.sendall(b'abcdefg')
+            self.assertRaises(ConnectionError, lines.receive, self.there)
