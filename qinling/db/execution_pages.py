@@ -34,6 +34,8 @@ _MODEL = models.Execution
 _TABLE = _MODEL.__table__
 #: Rows that a list may search without an index.
 MAX_SEARCHED_ROWS = 3000
+#: Part of these rows for a first search; most pages are full after that.
+FIRST_SEARCH_PART = 5
 
 Rows = Sequence[typing.Any]
 
@@ -204,12 +206,13 @@ class _Search:
         """
         if self._page.sort_key != 'created_at' or len(parts) > 1:
             return None
-        start = self._order(parts[0], [_MODEL.id]).limit(
-            MAX_SEARCHED_ROWS + 1).subquery('narrow')
-        rows = self._search(start, conditions)
-        if len(rows) == self._page.limit or (
-                self._count(start) <= MAX_SEARCHED_ROWS):
-            return rows
+        for size in (MAX_SEARCHED_ROWS // FIRST_SEARCH_PART,
+                     MAX_SEARCHED_ROWS):
+            start = self._order(parts[0], [_MODEL.id]).limit(
+                size + 1).subquery('narrow')
+            rows = self._search(start, conditions)
+            if len(rows) == self._page.limit or self._count(start) <= size:
+                return rows
         return None
 
     def _search(self, narrow: sa.Subquery, conditions: Sequence[typing.Any]

@@ -87,7 +87,7 @@ class Start(ShowRollout):
             help='Executions of the new version in each step; default 50.'),
         options.Argument(
             '--min-time', type=units.parse_duration, metavar='TIME',
-            help='Least time of each step, such as 10m; default 1m.'),
+            help='Least time of each step, such as 10m; default 55s.'),
         options.Argument(
             '--on-breach', choices=('rollback', 'pause'),
             help='What to do when a guard does not hold; default rollback.'),

@@ -16,8 +16,9 @@ from qinling.states import ExecutionStatus
 MIN_DURATIONS = 100
 #: Most earlier executions of the baseline that a rollout uses.
 MAX_EARLIER = 4000
-#: Guards of a rollout; each may be wrong with its share of the risk.
-GUARDS = ('errors', 'latency')
+#: Guard -> its part of the probability of a wrong rollback.  A doubled p95 is
+#: easy to see, and needs less than a few more failures.
+GUARDS = {'errors': 0.8, 'latency': 0.2}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,16 +141,20 @@ class Judgement:
             self.threshold = p95 * guards['latency']['max_ratio']
             self.durations = []
 
-    def find_breach(self, guards: Mapping[str, typing.Any]) -> str | None:
-        """Return a sentence on the first guard that does not hold."""
-        for name in GUARDS:
-            if name not in guards:
-                continue
+    def find_breach(self, guards: Mapping[str, typing.Any],
+                    ending_steps: int | None = None) -> str | None:
+        """Return a sentence on the first guard that does not hold.
+
+        :param ending_steps: number of steps of the rollout, at the end of a
+            step.
+        """
+        for name, alpha in _read_alphas(guards).items():
             comparison = getattr(self, name)
-            alpha = (1 - guards[name]['confidence']) / len(guards)
+            is_worse = (comparison.is_worse(alpha) if ending_steps is None
+                        else comparison.is_worse_at_end(alpha, ending_steps))
             old, new = (comparison.present.baseline,
                         comparison.present.candidate)
-            if (comparison.is_worse(alpha)
+            if (is_worse
                     and new.share - old.share >= guards[name]['min_rise']):
                 return f'The guard of {name} does not hold: ' + (
                     self._describe(name) + '.')
@@ -169,6 +174,13 @@ class Judgement:
             subject = f'runs above {self.threshold:.3g} s'
         return (f'{subject}: {_share(comparison.candidate)} of the new '
                 f'version, {_share(comparison.baseline)} of the old version')
+
+
+def _read_alphas(guards: Mapping[str, typing.Any]) -> dict[str, float]:
+    """Return the probability of a wrong rollback by each guard."""
+    parts = {name: part for name, part in GUARDS.items() if name in guards}
+    return {name: (1 - guards[name]['confidence']) * part
+            / sum(parts.values()) for name, part in parts.items()}
 
 
 def _letters(hits: Iterable[bool]) -> str:

@@ -15,8 +15,9 @@ FIRST_EXECUTIONS, FIRST_SECONDS = 300, 60
 MIN_FIRST_WEIGHT = 0.01
 MAX_STEPS = 50
 #: Field of a step -> (default, minimum, maximum); seconds for ``min_time``.
+#: The look at the end of a step is a few seconds later, so within a minute.
 STEP_FIELDS = {'min_executions': (50, 1, 1_000_000),
-               'min_time': (60, 0, 30 * 86400)}
+               'min_time': (55, 0, 30 * 86400)}
 #: Guard -> field -> (default, minimum, maximum).
 GUARD_FIELDS: dict[str, dict[str, tuple[float, float, float]]] = {
     'errors': {'confidence': (0.99, 0.5, 0.999999),

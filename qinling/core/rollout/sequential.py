@@ -6,6 +6,9 @@ k-sample tests", 2024): the evidence against "the candidate has at most the
 proportion of the baseline" is a product over blocks of executions.  Without a
 difference, the evidence ever reaches ``1 / alpha`` with a probability of at
 most ``alpha``, however often the evidence is read.
+
+Validity at every look costs power.  So a part of ``alpha`` is for the exact
+test of Fisher, which is read once at the end of each step.
 """
 
 from collections.abc import Mapping
@@ -28,7 +31,7 @@ MIN_PRESENT_EVIDENCE = 5
 #: second test, and are no evidence.
 ESTIMATE_SHARE = 0.25
 #: Parts of the probability of a wrong answer, which sum to 1.
-PRESENT_PART, EXTENDED_PART = 0.2, 0.8
+PRESENT_PART, EXTENDED_PART, STEP_END_PART = 0.05, 0.2, 0.75
 MAX_LOG = 700.0
 
 
@@ -43,6 +46,10 @@ class Sample:
         """Count one execution."""
         self.count += 1
         self.hits += is_hit
+
+    def __add__(self, addend: 'Sample') -> 'Sample':
+        """Return the executions of both samples."""
+        return Sample(self.count + addend.count, self.hits + addend.hits)
 
     @property
     def share(self) -> float:
@@ -175,6 +182,34 @@ class Comparison:
         return (self.present.value * PRESENT_PART * alpha >= 1
                 or self.present.value >= MIN_PRESENT_EVIDENCE
                 and self.extended.value * EXTENDED_PART * alpha >= 1)
+
+    def is_worse_at_end(self, alpha: float, steps: int) -> bool:
+        """Return whether the candidate is worse at the end of a step.
+
+        :param alpha: probability of a wrong answer in the ends of all steps.
+        """
+        present = self.present
+        old = present.baseline + present.baseline_block
+        new = present.candidate + present.candidate_block
+        return (_fisher(old, new) * MIN_PRESENT_EVIDENCE <= 1
+                and _fisher(old + present.prior, new)
+                <= alpha * STEP_END_PART / steps)
+
+
+def _fisher(old: Sample, new: Sample) -> float:
+    """Return the probability of as many hits of the candidate, by chance."""
+    total = old + new
+    misses = total.count - total.hits
+    first = max(new.hits, new.count - misses)
+    return sum(math.exp(
+        _log_choose(total.hits, hits) + _log_choose(misses, new.count - hits)
+        - _log_choose(total.count, new.count))
+        for hits in range(first, min(new.count, total.hits) + 1))
+
+
+def _log_choose(count: int, size: int) -> float:
+    return (math.lgamma(count + 1) - math.lgamma(size + 1)
+            - math.lgamma(count - size + 1))
 
 
 def _count(letters: str) -> Sample:

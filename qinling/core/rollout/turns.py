@@ -71,15 +71,18 @@ def decide(row: typing.Any, judgement: judge.Judgement,
 
     Too few executions, or too little time, never count as a success.
     """
+    step = row.steps[row.step]
+    age = (now - row.step_started_at).total_seconds()
+    is_end = (judgement.step_count >= step['min_executions']
+              and age >= step['min_time'])
     breach = judgement.find_breach(row.guards)
+    if is_end and not breach:
+        breach = judgement.find_breach(row.guards, len(row.steps))
     if breach:
         if row.on_breach == 'pause':
             return Decision(RolloutStatus.PAUSED, reason=breach)
         return Decision(RolloutStatus.ROLLED_BACK, reason=breach)
-    step = row.steps[row.step]
-    age = (now - row.step_started_at).total_seconds()
-    if (judgement.step_count < step['min_executions']
-            or age < step['min_time']):
+    if not is_end:
         return Decision()
     figures = (f'{judgement.step_count} executions of the new version in '
                f'{age:.0f} s; {judgement.describe(row.guards)}')

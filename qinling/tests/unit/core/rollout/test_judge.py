@@ -123,7 +123,7 @@ class TestPlans(base.BaseTestCase):
         plan = plans.validate({'function_version': 2, 'steps': {
             'min_executions': 7}}, rate=20)
         self.assertEqual(
-            [{'weight': weight, 'min_executions': 7, 'min_time': 60}
+            [{'weight': weight, 'min_executions': 7, 'min_time': 55}
              for weight in (0.25, 0.5)], plan['steps'])
 
     def test_rate(self):

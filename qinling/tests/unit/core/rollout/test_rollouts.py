@@ -6,6 +6,7 @@ import datetime
 import fixtures as patches
 from oslotest import base as test_base
 
+from qinling.core.rollout import judge
 from qinling.core.rollout import turns
 from qinling.db import crud
 from qinling.db import models
@@ -77,6 +78,23 @@ class TestSteps(base.Rollouts, test_base.BaseTestCase):
         self.end(2, 100, status='failed')
         self.turns.run()
         self.assertEqual(revision, self.get().revision)
+
+    def test_end_of_a_step_is_read_with_more_power(self):
+        self.end(1, 300)
+        self.start(steps=[{'weight': 0.5, 'min_executions': 100,
+                           'min_time': 0}])
+        for number in range(100):
+            self.end(1)
+            self.end(2, status='failed' if number % 25 == 0 else 'success')
+            if number == 98:
+                self.turns.run()
+                self.assertEqual('running', self.get().status)
+        self.turns.run()
+        row = self.get()
+        judgement = judge.Judgement.load(row.judgement)
+        self.assertIsNone(judgement.find_breach(row.guards))
+        self.assertEqual('rolled_back', row.status)
+        self.assertIn('4.0% of 100 of the new version', row.status_reason)
 
     def test_breach_can_pause(self):
         self.start(on_breach='pause')

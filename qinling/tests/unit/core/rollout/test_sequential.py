@@ -2,6 +2,7 @@
 """Sequential tests of two proportions."""
 
 import dataclasses
+import itertools
 import json
 
 from oslotest import base
@@ -77,3 +78,43 @@ class TestEvidence(base.BaseTestCase):
             del state[name]['prior']
         comparison = sequential.Comparison.load(state)
         self.assertEqual(0, comparison.present.prior.count)
+
+    def test_end_of_a_step(self):
+        comparison = sequential.Comparison.begin('0' * 19 + '1')
+        for number in range(200):
+            comparison.add(True, number < 24)
+            comparison.add(False, number < 10)
+        self.assertFalse(comparison.is_worse_at_end(ALPHA, 1))
+        for _ in range(12):
+            comparison.add(True, True)
+        self.assertTrue(comparison.is_worse_at_end(ALPHA, 1))
+        # The steps share the probability of a wrong answer.
+        self.assertFalse(comparison.is_worse_at_end(ALPHA, 1000))
+
+    def test_earlier_executions_alone_prove_nothing_at_the_end(self):
+        comparison = sequential.Comparison.begin('0' * 1000)
+        for _ in range(100):
+            comparison.add(True, True)
+            comparison.add(False, True)
+        self.assertFalse(comparison.is_worse_at_end(ALPHA, 1))
+
+    def test_end_without_executions(self):
+        self.assertFalse(sequential.Comparison().is_worse_at_end(ALPHA, 1))
+
+
+class TestFisher(base.BaseTestCase):
+    def test_against_enumeration(self):
+        for old, new in (((7, 2), (5, 3)), ((4, 4), (3, 3)), ((6, 0), (2, 0)),
+                         ((3, 1), (8, 8))):
+            old, new = sequential.Sample(*old), sequential.Sample(*new)
+            total = old + new
+            draws = list(itertools.combinations(
+                range(total.count), new.count))
+            share = sum(sum(item < total.hits for item in draw) >= new.hits
+                        for draw in draws) / len(draws)
+            self.assertAlmostEqual(share, sequential._fisher(old, new))
+
+    def test_many_executions(self):
+        chance = sequential._fisher(sequential.Sample(10 ** 6, 10 ** 4),
+                                    sequential.Sample(10 ** 6, 10 ** 4))
+        self.assertAlmostEqual(0.5, chance, delta=0.01)
