@@ -2,12 +2,15 @@
 """The Model Context Protocol: messages, tools and their requests."""
 
 import json
+from unittest import mock
 
 import jsonschema
 
+from qinling.api import app
 from qinling.api.mcp import application
 from qinling.api.mcp import tools
 from qinling.api import root
+from qinling.tests import fixtures
 from qinling.tests.unit.api import cases
 
 META = {application.VERSION_KEY: application.CURRENT,
@@ -233,3 +236,18 @@ class TestPolicies(McpTest):
             text = answer['result']['content'][0]['text']
             self.assertTrue(answer['result']['isError'], name)
             self.assertIn(f'needs the policy {route.policy}.', text)
+
+    def test_audit_names_the_route_and_its_status(self):
+        audit = mock.Mock()
+        self.api.app = app.create_app(
+            self.api.services, fixtures.identify_by_headers(
+                self.api.enforcer), audit=audit)
+        self.send('tools/call', {
+            'name': 'aliases_rollback', 'arguments': {
+                'name': 'some', 'body': {}}},
+            X_Project_Id='mine', X_Roles='stranger')
+        environ, route, status = audit.record_request.call_args.args
+        self.assertEqual(('function_alias:update', 403),
+                         (route.policy, status))
+        self.assertEqual(('POST', route.path.format(name='some')), (
+            environ['REQUEST_METHOD'], environ['PATH_INFO']))
