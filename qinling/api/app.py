@@ -6,6 +6,7 @@ import pecan
 from qinling.api import audit as audit_module
 from qinling.api import hooks
 from qinling.api import identity
+from qinling.api.mcp import application as mcp
 from qinling.api import middleware
 from qinling.api import pecan_patches
 from qinling.api import request_middleware
@@ -41,7 +42,7 @@ def create_app(services: services_module.Services,
         hooks=[hook, hooks.ErrorHook()])
     if conf.api.ui:
         app = ui.WebInterface(app, conf)
-    app = short_path.ShortPath(app, router, hook)
+    app = mcp.ToolServer(short_path.ShortPath(app, router, hook), conf)
     return request_middleware.RequestMiddleware(
         middleware.wrap_app(app, conf),
         health or health_module.Health(conf, {}), audit, tracer)

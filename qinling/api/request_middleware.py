@@ -32,6 +32,8 @@ _STATUSES = frozenset(str(status.value) for status in http.HTTPStatus)
 #: Keys of the WSGI environment.
 ID, GLOBAL_ID = 'openstack.request_id', 'openstack.global_request_id'
 TRACEPARENT = 'qinling.traceparent'
+#: Status of the route, if the answer has another one.
+STATUS = 'qinling.status'
 
 
 class RequestMiddleware:
@@ -72,7 +74,7 @@ class RequestMiddleware:
                 answer = self._answer(environ, start)
                 self._tracer.record_response(
                     span, environ.get('qinling.route'), statuses[0])
-        self._record(environ, statuses[0][:3],
+        self._record(environ, environ.get(STATUS) or statuses[0][:3],
                      time.perf_counter() - start_time)
         return answer
 
