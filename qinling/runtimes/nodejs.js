@@ -17,7 +17,7 @@ const util = require('node:util');
 
 const { parseExactly, stringifyExactly } = require('./nodejs_numbers.js');
 const {
-  keepsLog, saveStreams, writeAll, writeLog,
+  keepsLog, pause, saveStreams, writeAll, writeLog,
 } = require('./nodejs_streams.js');
 
 // Copies, since the code of the user may replace the originals.
@@ -69,11 +69,24 @@ class Channel {
   read(size) {
     const data = Buffer.allocUnsafe(size);
     for (let done = 0; done < size;) {
-      const more = readSync(this.number, data, done, size - done);
+      const more = this.readPart(data, done, size - done);
       if (more === 0) exit.call(process, 0);
       done += more;
     }
     return data;
+  }
+
+  // Return the number of bytes read, 0 if there is no channel.
+  readPart(data, start, size) {
+    for (;;) {
+      try {
+        return readSync(this.number, data, start, size);
+      } catch (error) {
+        // The user may have closed the channel, or made it non-blocking.
+        if (error.code !== 'EAGAIN') return 0;
+        pause();
+      }
+    }
   }
 }
 

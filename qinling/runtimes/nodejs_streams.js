@@ -7,7 +7,12 @@
 const { fstatSync, writeSync } = require('node:fs');
 const { Writable } = require('node:stream');
 
-const RETRY_MILLISECONDS = 1; // of writes to a full pipe
+const RETRY_MILLISECONDS = 1; // of a non-blocking read or write
+
+function pause() {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0,
+    RETRY_MILLISECONDS);
+}
 
 function writeAll(number, data) {
   for (let done = 0; done < data.length;) {
@@ -16,8 +21,7 @@ function writeAll(number, data) {
     } catch (error) {
       // A child that shares the pipe may have made it non-blocking.
       if (error.code !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0,
-        RETRY_MILLISECONDS);
+      pause();
     }
   }
 }
@@ -115,5 +119,5 @@ function saveStreams() {
 }
 
 module.exports = {
-  keepsLog, saveStreams, writeAll, writeLog,
+  keepsLog, pause, saveStreams, writeAll, writeLog,
 };

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Process state that each execution of a function in Python starts with.
 
-Streams, directory, environment, signals, timers and umask are restored after
-an execution.  Modules, threads and child processes stay, as part of a warm
-function.
+Streams, directory, environment, time zone, locale, signals, timers and umask
+are restored after an execution.  Modules, threads and child processes stay, as
+part of a warm function.
 """
 
 from __future__ import annotations
 
+import _locale
 import _signal
 import io
 import os
@@ -26,6 +27,7 @@ STREAMS = ((1, 'stdout'), (2, 'stderr'))
 # Copies, since the code of the user may replace the originals.
 chdir, umask, fstat, dup2 = os.chdir, os.umask, os.fstat, os.dup2
 open_file, close_file = os.open, os.close
+putenv, unsetenv, setlocale = os.putenv, os.unsetenv, _locale.setlocale
 samestat, poll, tzset = os.path.samestat, select.poll, time.tzset
 
 
@@ -48,6 +50,8 @@ class ProcessState:
         self._environ = os.environ
         self._variables = dict(os.environ)
         self._raw_variables = dict(raw_variables(os.environ))
+        self._zone = self._variables.get('TZ')
+        self._locale = setlocale(_locale.LC_ALL)
         # Python cannot restore a handler that is not from Python.
         self._signals = [
             number for number in _signal.valid_signals()
@@ -73,12 +77,22 @@ class ProcessState:
         if raw_variables(os.environ) != self._raw_variables:
             os.environ.clear()
             os.environ.update(self._variables)
-            tzset()
+        self._restore_zone()
+        if setlocale(_locale.LC_ALL) != self._locale:
+            setlocale(_locale.LC_ALL, self._locale)
         self._streams.restore()
         try:
             chdir(self._directory)
         except OSError:
             pass  # the user removed the directory
+
+    def _restore_zone(self) -> None:
+        """Restore the time zone, which no variable may show any more."""
+        if self._zone is None:
+            unsetenv('TZ')
+        else:
+            putenv('TZ', self._zone)
+        tzset()
 
 
 def raw_variables(environ: Any) -> Any:

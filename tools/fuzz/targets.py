@@ -198,7 +198,7 @@ TARGETS: dict[str, Target] = {
         f'POST /x HTTP/1.1\r\nX-Qinling-Secret: {SECRET}\r\n'
         'Content-Length: 2\r\n\r\n{}'.encode(),), (OSError,)),
     'agent_frame': Target(
-        lambda data: agent_outcome.parse_result(data, 'x', 1 << 20), (
+        lambda data: agent_outcome.parse_result(data, 'x', 1 << 20, 1 << 20), (
             b'{"execution_id": "x", "status": "success", "output": 1}',)),
     'http': Target(_http, (
         b'POST /v1/x?a=b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n'

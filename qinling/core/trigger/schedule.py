@@ -37,6 +37,8 @@ MIN_AHEAD = datetime.timedelta(minutes=1)
 MAX_DATETIME_LENGTH = 64
 #: Leaves room for other zones and for the next fire times.
 MAX_YEAR = datetime.MAXYEAR - 1
+#: Python searches a zone as a module, too, whose name may be anything.
+_ZONE_NAME = re.compile('[A-Za-z0-9_+/-]{1,64}')
 #: Files beside the zones: the zone of this machine, and copies of the zones,
 #: also with leap seconds, which shift each fire time.
 _NO_ZONES = re.compile('localtime|posixrules|posix/.*|right/.*')
@@ -110,6 +112,8 @@ def first_fire_time(pattern: str, timezone: str | None,
 def _zone(name: str | None) -> datetime.tzinfo:
     if name is None or name == 'UTC':
         return datetime.timezone.utc
+    if not _ZONE_NAME.fullmatch(name):
+        raise _no_zone(name)
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -118,7 +122,8 @@ def _zone(name: str | None) -> datetime.tzinfo:
 
 def _no_zone(name: str) -> exception.Invalid:
     return exception.Invalid(
-        f'{name!r} is not a time zone; send one such as Europe/Paris.')
+        f'{name[:MAX_DATETIME_LENGTH]!r} is not a time zone; send one such '
+        'as Europe/Paris.')
 
 
 def _to_utc(time: datetime.datetime) -> datetime.datetime:

@@ -93,7 +93,8 @@ class TestPatterns(base.BaseTestCase):
         self.assertEqual(['05-06 18:15'], after(
             '0 0 * * *', NOW, timezone='Asia/Kathmandu'))
         for name in ('', 'x', 'Europe', '../etc/passwd', '/etc/localtime',
-                     'CEST+2x', '\u00e9', 'x' * 64, 'posixrules',
+                     'CEST+2x', '\u00e9', 'x' * 64, 'a.b',
+                     'a../' * 900, 'posixrules',
                      'localtime', 'posix/Europe/Paris', 'right/UTC'):
             error = self.assertRaises(
                 exception.Invalid, schedule.first_fire_time, '@daily', name,
