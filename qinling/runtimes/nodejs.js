@@ -17,7 +17,7 @@ const util = require('node:util');
 
 const { parseExactly, stringifyExactly } = require('./nodejs_numbers.js');
 const {
-  keepsLog, pause, saveStreams, writeAll, writeLog,
+  keepsLog, pause, saveEnvironment, saveStreams, writeAll, writeLog,
 } = require('./nodejs_streams.js');
 
 // Copies, since the code of the user may replace the originals.
@@ -222,6 +222,7 @@ class Executor {
     this.running = null; // id of the present execution
     Object.assign(process.env, settings.environment);
     this.restoreStreams = saveStreams();
+    this.restoreEnvironment = () => {};
     process.on('uncaughtException',
       (error) => this.handleUncaught('uncaughtException', error));
     process.on('unhandledRejection',
@@ -235,6 +236,7 @@ class Executor {
     const loading = this.userFunction.load();
     await loading.catch(() => {}); // the first execution reports the error
     this.restoreStreams = saveStreams();
+    this.restoreEnvironment = saveEnvironment();
     this.channel.send(`{"import_ms": ${performance.now() - started}}`);
     for (;;) {
       const request = this.channel.receive();
@@ -290,6 +292,7 @@ class Executor {
   // Restore the state that an execution may have changed.
   reset() {
     this.restoreStreams();
+    this.restoreEnvironment();
     try {
       chdir.call(process, this.settings.code);
     } catch {

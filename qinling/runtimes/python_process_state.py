@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
 TIMERS = (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF)
 STREAMS = ((1, 'stdout'), (2, 'stderr'))
+WINTER, SUMMER = 1768435200, 1784073600  # of 2026, in the north
 
 # Copies, since the code of the user may replace the originals.
 chdir, umask, fstat, dup2 = os.chdir, os.umask, os.fstat, os.dup2
 open_file, close_file = os.open, os.close
 putenv, unsetenv, setlocale = os.putenv, os.unsetenv, _locale.setlocale
-samestat, poll, tzset = os.path.samestat, select.poll, time.tzset
+samestat, poll = os.path.samestat, select.poll
+tzset, localtime = time.tzset, time.localtime
 
 
 class ProcessState:
@@ -50,7 +52,7 @@ class ProcessState:
         self._environ = os.environ
         self._variables = dict(os.environ)
         self._raw_variables = dict(raw_variables(os.environ))
-        self._zone = self._variables.get('TZ')
+        self._zone = describe_zone()
         self._locale = setlocale(_locale.LC_ALL)
         # Python cannot restore a handler that is not from Python.
         self._signals = [
@@ -77,7 +79,9 @@ class ProcessState:
         if raw_variables(os.environ) != self._raw_variables:
             os.environ.clear()
             os.environ.update(self._variables)
-        self._restore_zone()
+            self._restore_zone()
+        elif describe_zone() != self._zone:
+            self._restore_zone()
         if setlocale(_locale.LC_ALL) != self._locale:
             setlocale(_locale.LC_ALL, self._locale)
         self._streams.restore()
@@ -88,11 +92,25 @@ class ProcessState:
 
     def _restore_zone(self) -> None:
         """Restore the time zone, which no variable may show any more."""
-        if self._zone is None:
-            unsetenv('TZ')
+        if 'TZ' in self._variables:
+            putenv('TZ', self._variables['TZ'])
         else:
-            putenv('TZ', self._zone)
-        tzset()
+            unsetenv('TZ')
+        try:
+            tzset()
+        except BaseException:
+            pass  # it imports a module, by a function that the user may set
+
+
+def describe_zone() -> tuple[Any, ...]:
+    """Return what differs between most time zones.
+
+    The names in ``time`` are those of the last ``tzset()``, the others those
+    of the C library.
+    """
+    winter, summer = localtime(WINTER), localtime(SUMMER)
+    return (time.tzname, winter.tm_zone, winter.tm_gmtoff, summer.tm_zone,
+            summer.tm_gmtoff)
 
 
 def raw_variables(environ: Any) -> Any:

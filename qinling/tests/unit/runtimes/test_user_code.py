@@ -230,6 +230,13 @@ class TestEnvironment(UserCodeTest):
                 for _number in range(2):
                     self.succeeds(expected)
 
+    def test_replaced_import(self):
+        self.load('import builtins\ndef main():\n'
+                  '    builtins.__import__ = lambda *a, **k: 1 / 0\n'
+                  '    return 1\n')
+        for _number in range(3):
+            self.assertEqual([], self.log(self.succeeds(1)))
+
     def test_locale_comes_back(self):
         self.load('import locale\ndef main():\n'
                   '    before = locale.setlocale(locale.LC_ALL)\n'
