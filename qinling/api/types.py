@@ -170,14 +170,18 @@ def parse_version(value: typing.Any) -> int:
 def parse_time(text: str) -> datetime.datetime:
     """Return the time in UTC, without a zone, of a query text.
 
-    :raises Invalid: the text is no time.
+    :raises Invalid: the text is no time, or at the end of the calendar,
+        where no time is before or after.
     """
     try:
-        return filtering.parse_time(text.strip())
+        time = filtering.parse_time(text.strip())
+        if datetime.MINYEAR < time.year < datetime.MAXYEAR:
+            return time
     except (ValueError, OverflowError):
-        value = printable.shorten(repr(text), 100)
-        raise exception.Invalid(
-            f'{value} is not a time; use the form 2026-01-31T12:00:00.')
+        pass
+    value = printable.shorten(repr(text), 100)
+    raise exception.Invalid(
+        f'{value} is not a time; use the form 2026-01-31T12:00:00.')
 
 
 def parse_boolean(text: str) -> bool:

@@ -11,6 +11,7 @@ import binascii
 from collections.abc import Collection
 from collections.abc import Iterator
 import functools
+import itertools
 import json
 import re
 import typing
@@ -34,6 +35,9 @@ TEXT = 'text/plain; charset=utf-8'
 EXECUTION_HEADER = 'X-Qinling-Execution-Id'
 #: Keys of the dict with which a function describes an HTTP answer.
 RESPONSE_KEYS = frozenset(('status_code', 'headers', 'body', 'is_base64'))
+#: Number and characters of the headers of an answer: proxies and clients
+#: refuse more.
+MAX_HEADERS, MAX_HEADERS_LENGTH = 64, 16 << 10
 #: Headers of the server or of the whole host.
 RESERVED_HEADERS = frozenset((
     'connection', 'content-length', 'keep-alive', 'proxy-authenticate',
@@ -47,7 +51,11 @@ RESERVED_HEADERS = frozenset((
 #: host: functions do not receive them.
 CREDENTIALS = frozenset((
     'authorization', 'cookie', 'proxy-authorization', 'x-auth-token',
-    'x-subject-token', 'x-service-token'))
+    'x-subject-token', 'x-service-token',
+    # Of proxies that authenticate users.
+    'x-forwarded-access-token', 'x-amzn-oidc-accesstoken',
+    'x-amzn-oidc-data', 'x-goog-iap-jwt-assertion',
+    'cf-access-jwt-assertion'))
 #: Permissions of pages, except access to the origin of the service.
 SANDBOX = ('sandbox allow-downloads allow-forms allow-modals allow-popups '
            'allow-scripts')
@@ -161,7 +169,13 @@ def _output_response(output: typing.Any) -> webob.Response:
         data = b''
     response = stream.Response([data], len(data), status=status,
                                content_type=content_type)
-    for name, value in _headers(output.get('headers')):
+    headers = list(_headers(output.get('headers')))
+    if len(headers) > MAX_HEADERS or sum(
+            map(len, itertools.chain(*headers))) > MAX_HEADERS_LENGTH:
+        raise InvalidOutput(
+            f'it has more than {MAX_HEADERS} headers, or headers of more '
+            f'than {MAX_HEADERS_LENGTH} characters.')
+    for name, value in headers:
         if name.lower() == 'content-type':
             response.headers['Content-Type'] = value
         else:

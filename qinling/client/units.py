@@ -50,14 +50,14 @@ def parse_moment(text: str) -> str:
     of ISO 8601, as text."""
     try:
         moment = now() - datetime.timedelta(seconds=parse_duration(text))
-    except argparse.ArgumentTypeError:
+    except (argparse.ArgumentTypeError, OverflowError):
         try:
             moment = read_time(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise argparse.ArgumentTypeError(
                 f'{text!r} is not a time; write 30m or 24h for the time '
                 'since then, or 2026-01-31T12:00:00')
-    return moment.strftime('%Y-%m-%dT%H:%M:%S')
+    return moment.replace(tzinfo=None).isoformat(timespec='seconds')
 
 
 def format_size(size: int) -> str:
@@ -108,7 +108,7 @@ def format_local(text: str, zone: str | None) -> str:
 
     try:
         local = moment.astimezone(zoneinfo.ZoneInfo(zone))
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         return utc  # this machine does not know the zone
     if local.date() == moment.date():
         utc = moment.strftime(f'{clock} UTC')

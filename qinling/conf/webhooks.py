@@ -16,8 +16,9 @@ OPTS = [
         help='Headers of senders that functions receive although the headers '
              'may identify the sender to this service: "authorization", '
              '"cookie", "proxy-authorization", "x-auth-token", '
-             '"x-subject-token" or "x-service-token". Any owner of a webhook '
-             'can read the values.'),
+             '"x-subject-token", "x-service-token", or the token of a proxy '
+             'such as "x-forwarded-access-token". Any owner of a webhook can '
+             'read the values.'),
     cfg.IntOpt(
         'signature_tolerance', default=300, min=1,
         help='Maximum difference between the signed time of a delivery and '

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import struct
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 HEADER = struct.Struct('>I')
 # Copies, since the code of the user may replace the originals.
 _read, _write, _exit, _loads = os.read, os.write, os._exit, json.loads
+_poll = select.poll
 
 
 # Numbers stay texts: only the ends of values matter.
@@ -58,6 +60,8 @@ def _skip_blanks(text: str, index: int) -> int:
 class Channel:
     """End of the channel in the executor.
 
+    The code of the user may make the channel non-blocking.
+
     :param number: file descriptor.
     """
 
@@ -79,16 +83,35 @@ class Channel:
         data = text.encode()
         rest = memoryview(HEADER.pack(len(data)) + data)
         while rest:
-            rest = rest[_write(self._number, rest):]
+            try:
+                rest = rest[_write(self._number, rest):]
+            except BlockingIOError:
+                self._wait(select.POLLOUT)
 
     def _read(self, size: int) -> bytes | bytearray:
-        data = _read(self._number, size)
+        data = self._read_part(size)
         if len(data) == size:
             return data
         buffer = bytearray(data)
         while len(buffer) < size:
-            data = _read(self._number, size - len(buffer))
-            if not data:
-                _exit(0)
-            buffer += data
+            buffer += self._read_part(size - len(buffer))
         return buffer
+
+    def _read_part(self, size: int) -> bytes:
+        """Return at least one byte; exit if there is no channel."""
+        while True:
+            try:
+                data = _read(self._number, size)
+            except BlockingIOError:
+                self._wait(select.POLLIN)
+                continue
+            except OSError:
+                data = b''  # the user closed or replaced the channel
+            if not data and size:
+                _exit(0)
+            return data
+
+    def _wait(self, event: int) -> None:
+        poller = _poll()
+        poller.register(self._number, event)
+        poller.poll()

@@ -21,6 +21,7 @@ import time
 
 import agent_memory
 from agent_output import Output
+from agent_output import Pipe
 import agent_processes
 
 TYPE_CHECKING = False
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HEADER = struct.Struct('>I')
-CHUNK_BYTES = 65536  # the capacity of a pipe
+CHUNK_BYTES = 65536  # of a read from the channel
 FRAME_OVERHEAD_BYTES = 1 << 19  # of a frame, beside the result
 CHANNEL = 3  # file descriptor of the socket in the executor
 MAX_IMPORT_MS = 1e9
@@ -79,14 +80,11 @@ class Executor:
         self.max_frame = FRAME_OVERHEAD_BYTES
         self._channel, remote = socket.socketpair()
         self._channel.setblocking(False)
-        # The agent keeps the writing end open, so the pipe never reports an
-        # end of file, even if the user closes all descriptors.
-        self._log, self._log_writer = os.pipe()
-        os.set_blocking(self._log, False)
+        self._log = Pipe()
         with remote, open(os.devnull, 'rb') as stdin:
             self.pid = tree.spawn(
                 command + [str(CHANNEL)], environment,
-                (stdin.fileno(), self._log_writer, self._log_writer,
+                (stdin.fileno(), self._log.writer, self._log.writer,
                  remote.fileno()))
         agent_memory.prefer_for_kill(self.pid)
         self.peak_meter = agent_memory.PeakMeter(self.pid)
@@ -95,7 +93,7 @@ class Executor:
     def _register(self) -> None:
         self._poller.register(self._channel, select.POLLIN)
         self._reply_poller.register(self._channel, select.POLLIN)
-        self._poller.register(self._log, select.POLLIN)
+        self._poller.register(self._log.reader, select.POLLIN)
         try:
             # The channel does not report every death: children of the user
             # may have the channel open.
@@ -130,11 +128,9 @@ class Executor:
             return self._receive_import()
         if self._channel.fileno() in events or self._pidfd in events:
             return False
-        if self._log in events and self.executions:
-            self._late_output = os.read(self._log, CHUNK_BYTES)
-        # A program that shares the pipe may have changed the mode.
-        if not os.get_blocking(self._log_writer):
-            os.set_blocking(self._log_writer, True)
+        if self._log.reader in events and self.executions:
+            self._late_output = self._log.read_all()
+        self._log.restore()
         return True
 
     def load(self, frame: bytes) -> None:
@@ -176,7 +172,7 @@ class Executor:
             duration = time.monotonic() - started_at if started_at else 0.0
             return Ending(error.cause, None, duration)
         finally:
-            self.drain_log(output)
+            output.add(self._log.read_all())
 
     def _wait_imported(self, timeout: float, output: Output) -> None:
         """Wait until the function is imported.
@@ -187,8 +183,8 @@ class Executor:
         while not self._imported:
             deadline = self._loaded_at + timeout
             events = self._poll(deadline)
-            if self._log in events:
-                self._read_log(output)
+            if self._log.reader in events:
+                output.add(self._log.read())
             if self._channel.fileno() in events:
                 if self._receive() is not None:
                     raise Broken(GARBLED)
@@ -245,8 +241,8 @@ class Executor:
         self._start_checks()
         while True:
             events = self._poll(deadline)
-            if self._log in events:
-                self._read_log(output)
+            if self._log.reader in events:
+                output.add(self._log.read())
             if events.get(channel, 0) & select.POLLOUT:
                 unsent = self._send(unsent)
             if events.get(channel, 0) & ~select.POLLOUT:
@@ -317,24 +313,6 @@ class Executor:
         poller.register(self._pidfd, select.POLLIN)
         return DIED if poller.poll(EXIT_SECONDS * 1000) else CLOSED
 
-    def drain_log(self, output: Output) -> None:
-        """Move the content of the log pipe to the output, without waiting.
-
-        The number of reads is bounded, since other processes may write.
-        """
-        for _round in range(16):
-            if self._read_log(output) < CHUNK_BYTES:
-                return
-
-    def _read_log(self, output: Output) -> int:
-        """Read from the log pipe, and return the number of bytes."""
-        try:
-            data = os.read(self._log, CHUNK_BYTES)
-        except BlockingIOError:
-            return 0
-        output.add(data)
-        return len(data)
-
     def cancel(self) -> None:
         """Kill the process, from any thread."""
         with self._lock:
@@ -352,12 +330,12 @@ class Executor:
             self._alive = False
             status = self._tree.destroy(self.pid)
         self._tree.kill_orphans()
-        self.drain_log(output)
+        output.add(self._log.read_all())
+        self._log.close()
         self._channel.close()
         self.peak_meter.close()
-        for number in (self._log, self._log_writer, self._pidfd):
-            if number is not None:
-                os.close(number)
+        if self._pidfd is not None:
+            os.close(self._pidfd)
         return status
 
 

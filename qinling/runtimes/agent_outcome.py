@@ -23,6 +23,8 @@ REPORTED_REASONS = frozenset((
 
 # Frame of an executor that lacks memory for an execution frame.
 OUT_OF_MEMORY = b'{"out_of_memory": true}'
+MAX_TEXT_LENGTH = 1 << 16  # of a sentence or a traceback of an executor
+MAX_OVERHEAD_BYTES = 1024  # of the frame of a success, beside the result
 MAX_DEPTH = 100  # levels of lists and objects in a result
 TOO_DEEP = ('The result of the function is nested more than %d levels deep.'
             % MAX_DEPTH)
@@ -150,15 +152,24 @@ def _reject_constant(name: str) -> None:
     raise ValueError(name)
 
 
-# Rejects NaN and Infinity.
-_decode = json.JSONDecoder(parse_constant=_reject_constant).decode
+def _parse_float(text: str) -> float:
+    number = float(text)
+    if number - number:
+        raise ValueError(text)
+    return number
 
 
-def parse_result(frame: bytes, execution_id: str, memory_size: int
-                 ) -> dict[str, Any] | None:
+# Rejects NaN, Infinity, and numbers that become infinite.
+_decode = json.JSONDecoder(parse_constant=_reject_constant,
+                           parse_float=_parse_float).decode
+
+
+def parse_result(frame: bytes, execution_id: str, memory_size: int,
+                 max_result_size: int) -> dict[str, Any] | None:
     """Return the result in a frame of an executor.
 
     :param memory_size: limit in bytes.
+    :param max_result_size: limit in bytes.
     :returns: ``None`` if the frame is not a result of the execution: the code
         of the user can write arbitrary frames.  ``retire`` is set if the
         frame does not prove that the executor is between two executions.
@@ -177,12 +188,19 @@ def parse_result(frame: bytes, execution_id: str, memory_size: int
     if not isinstance(result, dict) or not RESULT_KEYS <= set(result):
         return None
     if (result['execution_id'] != execution_id
-            or result['status'] not in (SUCCESS, FAILED)
             or set(result) - RESULT_KEYS - EXTRA_KEYS
-            or not isinstance(result.get('traceback', ''), str)
+            or not _is_text(result.get('traceback', ''))
             or result.get('reason', USER_ERROR) not in REPORTED_REASONS):
         return None
-    return result
+    if result['status'] == SUCCESS:
+        is_valid = len(frame) <= max_result_size + MAX_OVERHEAD_BYTES
+    else:
+        is_valid = result['status'] == FAILED and _is_text(result['output'])
+    return result if is_valid else None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TEXT_LENGTH
 
 
 def _unreadable(sentence: str) -> dict[str, Any]:

@@ -217,7 +217,8 @@ class Worker:
         result = None
         if ending.cause == agent_executor.RETURNED:
             result = outcome.parse_result(
-                ending.frame, request.id, self._load['memory_size'])
+                ending.frame, request.id, self._load['memory_size'],
+                self._load['max_result_size'])
         status = 0
         if ending.cause == agent_executor.IMPORTING:
             # The next execution starts the import, and grants the full time.

@@ -17,7 +17,7 @@ const util = require('node:util');
 
 const { parseExactly, stringifyExactly } = require('./nodejs_numbers.js');
 const {
-  keepsLog, saveStreams, writeAll, writeLog,
+  keepsLog, pause, saveEnvironment, saveStreams, writeAll, writeLog,
 } = require('./nodejs_streams.js');
 
 // Copies, since the code of the user may replace the originals.
@@ -69,11 +69,24 @@ class Channel {
   read(size) {
     const data = Buffer.allocUnsafe(size);
     for (let done = 0; done < size;) {
-      const more = readSync(this.number, data, done, size - done);
+      const more = this.readPart(data, done, size - done);
       if (more === 0) exit.call(process, 0);
       done += more;
     }
     return data;
+  }
+
+  // Return the number of bytes read, 0 if there is no channel.
+  readPart(data, start, size) {
+    for (;;) {
+      try {
+        return readSync(this.number, data, start, size);
+      } catch (error) {
+        // The user may have closed the channel, or made it non-blocking.
+        if (error.code !== 'EAGAIN') return 0;
+        pause();
+      }
+    }
   }
 }
 
@@ -209,6 +222,7 @@ class Executor {
     this.running = null; // id of the present execution
     Object.assign(process.env, settings.environment);
     this.restoreStreams = saveStreams();
+    this.restoreEnvironment = () => {};
     process.on('uncaughtException',
       (error) => this.handleUncaught('uncaughtException', error));
     process.on('unhandledRejection',
@@ -222,6 +236,7 @@ class Executor {
     const loading = this.userFunction.load();
     await loading.catch(() => {}); // the first execution reports the error
     this.restoreStreams = saveStreams();
+    this.restoreEnvironment = saveEnvironment();
     this.channel.send(`{"import_ms": ${performance.now() - started}}`);
     for (;;) {
       const request = this.channel.receive();
@@ -277,6 +292,7 @@ class Executor {
   // Restore the state that an execution may have changed.
   reset() {
     this.restoreStreams();
+    this.restoreEnvironment();
     try {
       chdir.call(process, this.settings.code);
     } catch {

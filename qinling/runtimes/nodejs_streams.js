@@ -2,12 +2,20 @@
 
 'use strict';
 
-// Standard streams of functions in Node.js, for the bootstrap nodejs.js.
+// Standard streams and environment of functions in Node.js, for the bootstrap
+// nodejs.js.
 
 const { fstatSync, writeSync } = require('node:fs');
 const { Writable } = require('node:stream');
 
-const RETRY_MILLISECONDS = 1; // of writes to a full pipe
+// A copy, since the code of the user may replace the original.
+const { umask } = process;
+const RETRY_MILLISECONDS = 1; // of a non-blocking read or write
+
+function pause() {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0,
+    RETRY_MILLISECONDS);
+}
 
 function writeAll(number, data) {
   for (let done = 0; done < data.length;) {
@@ -16,8 +24,7 @@ function writeAll(number, data) {
     } catch (error) {
       // A child that shares the pipe may have made it non-blocking.
       if (error.code !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0,
-        RETRY_MILLISECONDS);
+      pause();
     }
   }
 }
@@ -114,6 +121,25 @@ function saveStreams() {
   };
 }
 
+// Save environment and umask, and return a function that restores them.
+function saveEnvironment() {
+  const { env } = process;
+  const saved = { ...env };
+  const mask = umask.call(process, 0o022);
+  const restore = () => {
+    umask.call(process, mask);
+    if (process.env !== env) process.env = env;
+    for (const name of Object.keys(env)) {
+      if (!Object.hasOwn(saved, name)) delete env[name];
+    }
+    for (const [name, value] of Object.entries(saved)) {
+      if (env[name] !== value) env[name] = value;
+    }
+  };
+  restore();
+  return restore;
+}
+
 module.exports = {
-  keepsLog, saveStreams, writeAll, writeLog,
+  keepsLog, pause, saveEnvironment, saveStreams, writeAll, writeLog,
 };

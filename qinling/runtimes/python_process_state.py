@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Process state that each execution of a function in Python starts with.
 
-Streams, directory, environment, signals, timers and umask are restored after
-an execution.  Modules, threads and child processes stay, as part of a warm
-function.
+Streams, directory, environment, time zone, locale, signals, timers and umask
+are restored after an execution.  Modules, threads and child processes stay, as
+part of a warm function.
 """
 
 from __future__ import annotations
 
+import _locale
 import _signal
 import io
 import os
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 
 TIMERS = (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF)
 STREAMS = ((1, 'stdout'), (2, 'stderr'))
+WINTER, SUMMER = 1768435200, 1784073600  # of 2026, in the north
 
 # Copies, since the code of the user may replace the originals.
 chdir, umask, fstat, dup2 = os.chdir, os.umask, os.fstat, os.dup2
 open_file, close_file = os.open, os.close
-samestat, poll, tzset = os.path.samestat, select.poll, time.tzset
+putenv, unsetenv, setlocale = os.putenv, os.unsetenv, _locale.setlocale
+samestat, poll = os.path.samestat, select.poll
+tzset, localtime = time.tzset, time.localtime
 
 
 class ProcessState:
@@ -48,6 +52,8 @@ class ProcessState:
         self._environ = os.environ
         self._variables = dict(os.environ)
         self._raw_variables = dict(raw_variables(os.environ))
+        self._zone = describe_zone()
+        self._locale = setlocale(_locale.LC_ALL)
         # Python cannot restore a handler that is not from Python.
         self._signals = [
             number for number in _signal.valid_signals()
@@ -73,12 +79,38 @@ class ProcessState:
         if raw_variables(os.environ) != self._raw_variables:
             os.environ.clear()
             os.environ.update(self._variables)
-            tzset()
+            self._restore_zone()
+        elif describe_zone() != self._zone:
+            self._restore_zone()
+        if setlocale(_locale.LC_ALL) != self._locale:
+            setlocale(_locale.LC_ALL, self._locale)
         self._streams.restore()
         try:
             chdir(self._directory)
         except OSError:
             pass  # the user removed the directory
+
+    def _restore_zone(self) -> None:
+        """Restore the time zone, which no variable may show any more."""
+        if 'TZ' in self._variables:
+            putenv('TZ', self._variables['TZ'])
+        else:
+            unsetenv('TZ')
+        try:
+            tzset()
+        except BaseException:
+            pass  # it imports a module, by a function that the user may set
+
+
+def describe_zone() -> tuple[Any, ...]:
+    """Return what differs between most time zones.
+
+    The names in ``time`` are those of the last ``tzset()``, the others those
+    of the C library.
+    """
+    winter, summer = localtime(WINTER), localtime(SUMMER)
+    return (time.tzname, winter.tm_zone, winter.tm_gmtoff, summer.tm_zone,
+            summer.tm_gmtoff)
 
 
 def raw_variables(environ: Any) -> Any:

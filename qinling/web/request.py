@@ -2,6 +2,7 @@
 """Requests as the parser delivers them."""
 
 import io
+import string
 import sys
 import time
 import typing
@@ -17,6 +18,9 @@ VERSIONS = ('1.1', '1.0')
 SINGLE_HEADERS = frozenset((
     'HTTP_HOST', 'CONTENT_TYPE', 'CONTENT_LENGTH', 'HTTP_AUTHORIZATION',
     'HTTP_X_AUTH_TOKEN', 'HTTP_IDEMPOTENCY_KEY'))
+#: Characters of a host name, an address and a port.
+_HOST_CHARACTERS = frozenset(
+    string.ascii_letters + string.digits + "-._~!$&'()*+,;=%[]:")
 #: Keys of headers that WSGI names without a prefix.
 _UNPREFIXED = ('CONTENT_TYPE', 'CONTENT_LENGTH')
 #: Key of the WSGI environment: (name, value) of each header as sent.
@@ -115,6 +119,8 @@ class Request:
     def _check(self, environ: dict[str, typing.Any]) -> None:
         if self.version == '1.1' and 'HTTP_HOST' not in environ:
             raise bad_request('The request has no Host header.')
+        if not _HOST_CHARACTERS.issuperset(environ.get('HTTP_HOST', '')):
+            raise bad_request('The Host header is no host name.')
         coding = environ.get('HTTP_TRANSFER_ENCODING')
         if coding is None:
             return
@@ -156,9 +162,10 @@ def _split_target(method: str, target: str) -> tuple[str, str]:
     if target[:1] != '/' and target != '*':
         try:
             parts = urllib.parse.urlsplit(target)
+            has_host = bool(parts.hostname) and parts.port != 0
         except ValueError:
             raise bad_request('The target of the request is not a URL.')
-        if method == 'CONNECT' or not parts.scheme:
+        if method == 'CONNECT' or not parts.scheme or not has_host:
             raise bad_request('The target of the request is not a path.')
         target = (parts.path or '/') + (
             f'?{parts.query}' if parts.query else '')

@@ -5,6 +5,7 @@ A parser either returns, or raises one of the errors that its callers expect;
 anything else is a finding.
 """
 
+import argparse
 from collections.abc import Callable
 import dataclasses
 import datetime
@@ -14,12 +15,17 @@ import typing
 import zipfile
 
 from qinling.api import body as body_module
+from qinling.api import types
+from qinling.client import units
 from qinling.core.execution import inputs
+from qinling.core.execution import statistics
 from qinling.core.trigger import multipart_form
 from qinling.core.trigger import payloads
 from qinling.core.trigger import schedule
 from qinling.core.trigger import signatures
 from qinling.core.trigger import texts
+from qinling.db import filtering
+from qinling.db import models
 from qinling.engine.workers import agent_http as worker_http
 from qinling import exception
 from qinling.runtimes import agent_archive
@@ -112,6 +118,29 @@ def _http(data: bytes) -> None:
                 received.create_environ()
 
 
+def _times(data: bytes) -> None:
+    """Read a range of times and a zone, as lists, figures and jobs do."""
+    first, _, rest = data.decode('latin-1').partition('\n')
+    second, _, zone = rest.partition('\n')
+    for text in (first, second):
+        _try(filtering.parse, models.Job, 'created_at', text)
+        _try(units.parse_moment, text)
+    since, until = _try(types.parse_time, first), _try(
+        types.parse_time, second)
+    if since is not None and until is not None:
+        _try(statistics._whole_hours, statistics.Query(since, until))
+        _try(statistics._whole_hours, statistics.Query(None, since))
+        _try(schedule.first_fire_time, '59 23 * * *', zone, since)
+
+
+def _try(parse: Callable[..., typing.Any], *arguments: typing.Any
+         ) -> typing.Any:
+    try:
+        return parse(*arguments)
+    except (exception.Invalid, argparse.ArgumentTypeError):
+        return None
+
+
 def _multipart(data: bytes) -> None:
     multipart_form.parse(data, 'multipart/form-data; boundary=B')
 
@@ -152,6 +181,11 @@ TARGETS: dict[str, Target] = {
         data.decode('latin-1'), _NOW), (
             b'2031-01-31T12:00:00+01:00', b'1 Feb 2032 noon'),
         (exception.Invalid,)),
+    'times': Target(_times, (
+        b'2026-01-31T12:00:00\n2026-02-01\nEurope/Berlin',
+        b'gt:2026-W05-6T12:00:00,5+23:59\nin:20260131,0001-01-01\nUTC',
+        b'9998-12-31T23:59:59-23:59\n0002-01-01T00:00:00+23:59\n'
+        b'America/Lima', b'999999d\n1h30m\nright/UTC')),
     'signature': Target(_signature, (
         b'github\nx-hub-signature-256:sha256=00', b'stripe\nstripe-signature'
         b':t=1,v1=00', b'slack\nx-slack-request-timestamp:1',
@@ -164,7 +198,7 @@ TARGETS: dict[str, Target] = {
         f'POST /x HTTP/1.1\r\nX-Qinling-Secret: {SECRET}\r\n'
         'Content-Length: 2\r\n\r\n{}'.encode(),), (OSError,)),
     'agent_frame': Target(
-        lambda data: agent_outcome.parse_result(data, 'x', 1 << 20), (
+        lambda data: agent_outcome.parse_result(data, 'x', 1 << 20, 1 << 20), (
             b'{"execution_id": "x", "status": "success", "output": 1}',)),
     'http': Target(_http, (
         b'POST /v1/x?a=b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n'

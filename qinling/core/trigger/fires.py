@@ -30,6 +30,8 @@ LOG = log.getLogger(__name__)
 _TABLE = models.JobFire
 #: Fire times of one answer, and of one backfill.
 MAX_FIRES = 1000
+#: Fire times that a job with ``count`` may skip before an answer.
+MAX_SKIPPED = 5 * MAX_FIRES
 #: Range of an answer by default, before and after now.
 DEFAULT_RANGE = datetime.timedelta(days=1)
 #: Executions of one transaction of a backfill.
@@ -79,8 +81,7 @@ class Fires(collection.Collection):
         if since > until:
             raise exception.Invalid('since must not be after until.')
         fires = self._read(job, since, until)
-        coming = itertools.dropwhile(
-            lambda time: time < since, schedule.iterate(job, now))
+        coming = _skip(schedule.iterate(job, now, since), since)
         fires += [Fire(time, FireStatus.PLANNED.value) for time
                   in itertools.islice(itertools.takewhile(
                       lambda time: time <= until, coming), MAX_FIRES + 1)]
@@ -100,6 +101,8 @@ class Fires(collection.Collection):
             limit=MAX_FIRES + 1)
         fires: dict[datetime.datetime, Fire] = {}
         for row in rows:
+            if len(fires) > MAX_FIRES:
+                break
             for time in itertools.islice(
                     _expand(row, since, until), MAX_FIRES + 1):
                 # A backfill follows what was missed.
@@ -163,6 +166,21 @@ class Fires(collection.Collection):
             yield dataclasses.replace(
                 fire, status=FireStatus.BACKFILLED.value,
                 execution_id=new.row.id), new
+
+
+def _skip(times: Iterator[datetime.datetime], since: datetime.datetime
+          ) -> Iterator[datetime.datetime]:
+    """Yield the times from ``since`` on.
+
+    :raises Invalid: too many times come before.
+    """
+    for number, time in enumerate(times):
+        if time >= since:
+            yield time
+        elif number >= MAX_SKIPPED:
+            raise exception.Invalid(
+                f'More than {MAX_SKIPPED} fire times come before the range; '
+                'ask for an earlier range.')
 
 
 def _expand(row: typing.Any, since: datetime.datetime,

@@ -59,7 +59,7 @@ class Delivery:
         :raises Invalid: the object cannot be stored.
         """
         try:
-            value = strict_json.loads(texts.decode(
+            value = strict_json.loads(texts.decode_json(
                 self.body, self.headers.get('content-type', '')),
                 any_unicode=True, rounded=True)
         except strict_json.NotStorable as e:

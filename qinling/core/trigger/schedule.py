@@ -35,6 +35,13 @@ _SUNDAY_LAST = re.compile(r'\b(?!sun)([a-z0-6]{1,3})-sun\b', re.IGNORECASE)
 #: Least distance of a time that a user names.
 MIN_AHEAD = datetime.timedelta(minutes=1)
 MAX_DATETIME_LENGTH = 64
+#: Leaves room for other zones and for the next fire times.
+MAX_YEAR = datetime.MAXYEAR - 1
+#: Python searches a zone as a module, too, whose name may be anything.
+_ZONE_NAME = re.compile('[A-Za-z0-9_+/-]{1,64}')
+#: Files beside the zones: the zone of this machine, and copies of the zones,
+#: also with leap seconds, which shift each fire time.
+_NO_ZONES = re.compile('localtime|posixrules|posix/.*|right/.*')
 #: The library reports some odd patterns by the last two.
 _BAD_PATTERN = (cronsim.CronSimError, AssertionError, TypeError)
 
@@ -51,6 +58,8 @@ def parse_datetime(text: str, now: datetime.datetime) -> datetime.datetime:
         time = parser.parse(text, default=midnight, tzinfos=_offset)
         if time.tzinfo is not None:
             time = _to_utc(time)
+        if time.year > MAX_YEAR:
+            raise ValueError
     # The parser raises errors of many kinds.
     except Exception:
         raise exception.Invalid(
@@ -86,6 +95,8 @@ def first_fire_time(pattern: str, timezone: str | None,
     :raises Invalid: the pattern or the zone is not valid, or the pattern
         never fires.
     """
+    if timezone is not None and _NO_ZONES.fullmatch(timezone):
+        raise _no_zone(timezone)
     reason = 'it has no time to come'
     try:
         time = next_fire_time(pattern, timezone, start)
@@ -101,11 +112,18 @@ def first_fire_time(pattern: str, timezone: str | None,
 def _zone(name: str | None) -> datetime.tzinfo:
     if name is None or name == 'UTC':
         return datetime.timezone.utc
+    if not _ZONE_NAME.fullmatch(name):
+        raise _no_zone(name)
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise exception.Invalid(
-            f'{name!r} is not a time zone; send one such as Europe/Paris.')
+        raise _no_zone(name)
+
+
+def _no_zone(name: str) -> exception.Invalid:
+    return exception.Invalid(
+        f'{name[:MAX_DATETIME_LENGTH]!r} is not a time zone; send one such '
+        'as Europe/Paris.')
 
 
 def _to_utc(time: datetime.datetime) -> datetime.datetime:
@@ -119,9 +137,9 @@ def next_fire_time(pattern: str, timezone: str | None,
     fields = _SUNDAY_LAST.sub(r'\1-7', fields)
     if len(fields.split()) != 5:
         raise cronsim.CronSimError('it must have five fields')
-    local = time.replace(tzinfo=datetime.timezone.utc).astimezone(
-        _zone(timezone))
+    zone = _zone(timezone)
     try:
+        local = time.replace(tzinfo=datetime.timezone.utc).astimezone(zone)
         for fire_time in cronsim.CronSim(fields, local):
             # In a repeated hour the library may step back.
             if (stored := _to_utc(fire_time)) > time:
@@ -213,12 +231,21 @@ def preview(job: typing.Any, now: datetime.datetime, count: int
     return list(itertools.islice(iterate(job, now), count))
 
 
-def iterate(job: typing.Any, now: datetime.datetime
+def iterate(job: typing.Any, now: datetime.datetime,
+            since: datetime.datetime | None = None
             ) -> Iterator[datetime.datetime]:
-    """Yield the fire times of a job to come, like :func:`preview`."""
+    """Yield the fire times of a job to come, like :func:`preview`.
+
+    :param since: a job without ``count`` skips the times before; the times
+        of other jobs are counted one by one.
+    """
     first = job.next_execution_time
-    if first is not None and job.pattern and job.status == JobStatus.PAUSED:
-        first = next_fire_time(job.pattern, job.timezone, now)
+    if first is not None and job.pattern:
+        if job.status == JobStatus.PAUSED:
+            first = next_fire_time(job.pattern, job.timezone, now)
+        if first and since and first < since and job.count is None:
+            first = next_fire_time(job.pattern, job.timezone,
+                                   since - datetime.timedelta.resolution)
     yield from itertools.islice(_fire_times(job, first), job.count)
 
 

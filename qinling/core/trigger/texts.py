@@ -2,7 +2,9 @@
 """Texts in requests of strangers: any charset, and nothing is lost."""
 
 import base64
+import contextlib
 import functools
+import json
 import typing
 import urllib.parse
 
@@ -40,6 +42,16 @@ def decode(data: bytes, content_type: str = '') -> str:
             except ValueError:
                 continue
     return data.decode('latin-1')
+
+
+def decode_json(data: bytes, content_type: str) -> str:
+    """Return a JSON text; without a charset, its zero bytes tell."""
+    encoding = json.detect_encoding(data)
+    if encoding.startswith(('utf-16', 'utf-32')) and not (
+            charset(content_type)):
+        with contextlib.suppress(ValueError):
+            return data.decode(encoding)
+    return decode(data, content_type)
 
 
 def parse_urlencoded(data: bytes, content_type: str = ''

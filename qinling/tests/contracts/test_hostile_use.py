@@ -22,9 +22,11 @@ CLINGING = (
     'remains.threads_that_never_end', 'floods.spin_in_processes',
     'floods.print_for_ever', 'floods.write_files_for_ever')
 LIES = (
-    'garbage', 'another_execution', 'more_keys', 'hidden_keys',
-    'wrong_traceback', 'not_a_number', 'not_text', 'deep', 'long_number',
-    'too_long', 'never_ending', 'for_ever', 'half_and_exit', 'closed')
+    'infinite', 'long_result', 'long_traceback', 'value_of_a_failure',
+    'long_sentence', 'garbage', 'another_execution', 'more_keys',
+    'hidden_keys', 'wrong_traceback', 'not_a_number', 'not_text', 'deep',
+    'long_number', 'too_long', 'never_ending', 'for_ever', 'half_and_exit',
+    'closed')
 #: Damage to a process that the next execution must not see.
 HIDDEN_DAMAGE = (
     'directory', 'removed directory', 'umask', 'handlers', 'mask', 'timers',

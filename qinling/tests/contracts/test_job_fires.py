@@ -95,6 +95,20 @@ class Fires(test_scheduler.Scheduling):
             self.assertRaises(exception.Invalid, self.fires.list_range,
                               self.ctx, endless, since, until)
 
+    def test_planned_far_ahead(self):
+        distant = datetime.datetime(9000, 1, 1)
+        endless = self.job(minutes=-1)
+        self.assertEqual(
+            [(distant, 'planned'), (distant + MINUTE, 'planned')],
+            [(fire.scheduled_at, fire.status) for fire
+             in self.fires.list_range(self.ctx, endless, distant,
+                                      distant + MINUTE)])
+        counted = self.job(minutes=-1, count=10 ** 6)
+        error = self.assertRaises(
+            exception.Invalid, self.fires.list_range, self.ctx, counted,
+            distant, distant)
+        self.assertIn('ask for an earlier range', str(error))
+
     def test_backfill(self):
         id = self.job(misfire='once', **self.missed)
         self.fire_due()

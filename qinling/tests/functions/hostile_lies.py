@@ -17,6 +17,28 @@ def say(text):
     os.write(CHANNEL, struct.pack('>I', len(data)) + data)
 
 
+def infinite():
+    say(RESULT.replace('"forged"', '[1e999]') % '')
+
+
+def long_result():
+    """A result over the limit, in a frame that the agent still reads."""
+    say(RESULT.replace('forged', 'x' * ((1 << 20) + 9999)) % '')
+
+
+def long_traceback():
+    say(RESULT % (', "traceback": "%s"' % ('x' * 100000)))
+
+
+def value_of_a_failure():
+    say(RESULT.replace('success', 'failed').replace('"forged"', '{}') % '')
+
+
+def long_sentence():
+    say(RESULT.replace('success', 'failed').replace(
+        'forged', 'x' * 100000) % '')
+
+
 def garbage():
     say('{"a":')
 

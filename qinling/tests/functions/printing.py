@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Output in every way."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -59,12 +60,17 @@ def plain():
     return sys.stdin.read()
 
 
-def print_later(wanted, done):
-    """Print when the file ``wanted`` is there, then make another."""
+def print_later(wanted, done, text='printed between executions', size=0):
+    """Print when the file ``wanted`` is there, then make another.
+
+    :param size: bytes of the pipe, if not 0.
+    """
     def later():
         while not os.path.exists(wanted):
             time.sleep(0.005)
-        print('printed between executions')
+        if size:
+            fcntl.fcntl(1, 1031, size)  # F_SETPIPE_SZ
+        print(text)
         with open(done, 'w'):
             pass
 

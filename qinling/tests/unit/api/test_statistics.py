@@ -94,6 +94,10 @@ class TestStatistics(StatisticsTest):
     def test_invalid_queries_are_refused(self):
         for query, sentence in (
                 ('since=x', 'is not a time'),
+                ('until=9999-12-31T23:59:59', 'is not a time'),
+                ('until=0001-01-01T00:00:00', 'is not a time'),
+                ('since=9998-12-31&until=9998-12-31T23:59:59%2B00:00'
+                 '&by=version', 'by must be one of'),
                 ('by=version', 'by must be one of: function, alias, hour'),
                 ('since=2026-02-01&until=2026-02-01', 'must be before'),
                 ('since=2025-01-01&until=2026-02-01', 'longer than 92 days'),

@@ -135,7 +135,8 @@ class TestAsync(DeliveryTest):
                             ('content-type', 'application/json')):
             self.assertEqual(value, payload['headers'][name])
         self.assertNotIn('Bearer', row.input)
-        for name in ('authorization', 'cookie', 'x-auth-token'):
+        for name in ('authorization', 'cookie', 'x-auth-token',
+                     'x-forwarded-access-token', 'cf-access-jwt-assertion'):
             self.assertNotIn(name, payload['headers'])
 
     def test_operators_may_pass_credentials(self):
@@ -320,6 +321,8 @@ class TestSync(DeliveryTest):
                 ('no header may have', {'headers': {'a': 'b\r\nc: d'}}),
                 ('no header may have', {'headers': {'a': ['b', 'c\n']}}),
                 ('no header may have', {'headers': {'a': '\0'}}),
+                ('more than 64', {'headers': {'a': ['b'] * 65}}),
+                ('more than 64', {'headers': {'a': 'b' * 16384}}),
                 ('no header may have', {'headers': {'a': '😀'}}),
                 ('not base64', {'body': 'x', 'is_base64': True}),
                 ('not base64', {'body': 'ü', 'is_base64': True})):

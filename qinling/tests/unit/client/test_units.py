@@ -52,6 +52,11 @@ class TestUnits(base.BaseTestCase):
                          units.parse_moment('2026-01-31T12:00:00'))
         self.assertEqual('2026-01-31T11:00:00',
                          units.parse_moment('2026-01-31T12:00:00+01:00'))
+        self.assertEqual('0999-01-31T12:00:00',
+                         units.parse_moment('0999-01-31T12:00:00'))
+        for text in ('999999d', '0001-01-01T00:00:00+01:00'):
+            self.assertRaises(argparse.ArgumentTypeError,
+                              units.parse_moment, text)
         self.assertRaises(argparse.ArgumentTypeError, units.parse_moment,
                           'yesterday')
 

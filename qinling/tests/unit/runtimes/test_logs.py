@@ -65,19 +65,29 @@ class TestLogs(executions.ExecutionTest):
             self.assertEqual(['plain output', 'plain error'],
                              self.log(self.succeeds('', False)), entry)
 
-    def test_output_between_executions_is_marked(self):
+    def print_late(self, *settings):
+        """Return the log of an execution after output without one."""
         agent = self.useFixture(agents.Agent())
         self.client = agent.connect()
         request = os.path.join(agent.directory, 'wanted')
         done = os.path.join(agent.directory, 'done')
         self.client.load(agents.package('printing'), entry='main.print_later')
         self.assertEqual(['printed by the import'], self.log(
-            self.succeeds('started', request, done)))
+            self.succeeds('started', request, done, *settings)))
         open(request, 'w').close()
         self.assertTrue(agents.wait_until(lambda: os.path.exists(done)))
         os.remove(request)
-        self.assertEqual([
-            '[output since the end of the previous execution]',
-            'printed between executions',
-            '[end of the output of the previous execution]'],
-            self.log(self.succeeds('started', request, done)))
+        return self.log(self.succeeds('started', request, done))
+
+    def test_output_between_executions_is_marked(self):
+        begin = '[output since the end of the previous execution]'
+        end = '[end of the output of the previous execution]'
+        self.assertEqual([begin, 'printed between executions', end],
+                         self.print_late())
+        # All of it, in a pipe larger than usual.
+        lines = ['x' * 99] * 4000
+        self.assertEqual([begin, *lines, end], self.print_late(
+            '\n'.join(lines), MIB))
+        # No output ends the marks by itself.
+        self.assertEqual([begin, '\\' + end, 'forged', end],
+                         self.print_late(f'{end}\nforged'))

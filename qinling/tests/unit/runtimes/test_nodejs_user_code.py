@@ -228,3 +228,36 @@ class TestLanguage(test_nodejs.Cases):
         sentence = self.check_fails({'main.js': 'exports.main = 1'.encode(
             'utf-16')})
         self.assertIn('SyntaxError in main.js, line 1', sentence)
+
+
+class TestEnvironment(test_nodejs.Cases):
+    def test_environment_comes_back(self):
+        client = self.load("""
+            process.env.IMPORT = 'import';
+            process.umask(0o027);
+            exports.main = ({ change }) => {
+              const before = [process.env.IMPORT, process.env.NEW,
+                new Date(0).getHours(), process.umask()];
+              eval(change);
+              return before;
+            };""")
+        for change in ('process.env.NEW = 1; process.env.IMPORT = 2',
+                       'process.env.TZ = "Asia/Tokyo"; new Date(0).getHours()',
+                       'process.umask(0)', 'delete process.env.IMPORT',
+                       'process.env = { NEW: 1 }',
+                       'process.umask = () => { throw 1; }'):
+            result = client.execute(change=change)
+            self.assertEqual(['import', None, 0, 0o027],
+                             result['output'], result)
+
+    def test_channel_that_would_block(self):
+        client = self.load("""
+            const net = require('net');
+            let socket;
+            exports.main = ({ size }) => {
+              socket ??= new net.Socket({ fd: 3 });
+              return 'x'.repeat(size);
+            };""")
+        for _number in range(3):
+            result = client.execute(size=900000)
+            self.assertEqual('success', result['status'], result['log'])

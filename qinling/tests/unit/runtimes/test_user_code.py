@@ -169,6 +169,35 @@ class TestStreams(UserCodeTest):
             self.succeeds(True)
 
 
+class TestChannel(UserCodeTest):
+    def test_channel_that_would_block(self):
+        self.load('import os\ndef main(size):\n'
+                  '    os.set_blocking(3, False)\n    return "x" * size\n')
+        for _number in range(2):
+            result = self.succeeds('x' * 900000, 900000)
+            self.assertEqual([], self.log(result))
+        self.assertEqual(1, len(self.agent.executors(self.client)))
+
+    def test_replaced_channel(self):
+        for statement in ('os.dup2(1, 3)', 'os.dup(3); os.dup2(1, 3)',
+                          'os.dup2(0, 3)'):
+            self.load(f'import os\ndef main():\n    {statement}\n')
+            for _number in range(2):
+                self.assertNotIn('Traceback', self.check_fails('failed')[
+                    'log'], statement)
+
+
+class TestLog(UserCodeTest):
+    def test_packets(self):
+        self.load('import fcntl, os\ndef main():\n'
+                  '    fcntl.fcntl(1, fcntl.F_SETFL, os.O_WRONLY'
+                  ' | os.O_DIRECT)\n    for number in range(10):\n'
+                  '        os.write(1, b"%d\\n" % number)\n')
+        for _number in range(2):
+            self.assertEqual([str(number) for number in range(10)],
+                             self.log(self.succeeds(None)))
+
+
 class TestEnvironment(UserCodeTest):
     def test_time_zone(self):
         self.load('import time\ndef main(**kw): return time.tzname[0]\n',
@@ -183,6 +212,47 @@ class TestEnvironment(UserCodeTest):
                   environment={'TZ': 'Asia/Tokyo'})
         for _number in range(2):
             self.succeeds('JST')
+
+    def test_hidden_time_zone_comes_back(self):
+        for change in ('os.putenv("TZ", "EST5")',
+                       'os.environ["TZ"] = "EST5"; time.tzset(); '
+                       'del os.environ["TZ"]',
+                       'time.tzname = ("EST", "EST"); os.unsetenv("TZ")'):
+            for environment in ({}, {'TZ': 'Asia/Tokyo'}):
+                self.load('import os, time\ndef main():\n'
+                          '    before = [time.tzname[0], *map(\n'
+                          '        time.strftime, ["%Z", "%z"])]\n'
+                          f'    {change}\n'
+                          '    time.mktime(time.localtime())\n'
+                          '    return before\n', environment=environment)
+                expected = (['JST', 'JST', '+0900'] if environment else
+                            ['UTC', 'UTC', '+0000'])
+                for _number in range(2):
+                    self.succeeds(expected)
+
+    def test_replaced_import(self):
+        self.load('import builtins\ndef main():\n'
+                  '    builtins.__import__ = lambda *a, **k: 1 / 0\n'
+                  '    return 1\n')
+        for _number in range(3):
+            self.assertEqual([], self.log(self.succeeds(1)))
+
+    def test_locale_comes_back(self):
+        self.load('import locale\ndef main():\n'
+                  '    before = locale.setlocale(locale.LC_ALL)\n'
+                  '    locale.setlocale(locale.LC_ALL, "POSIX")\n'
+                  '    return before\n', environment={'LC_ALL': 'C.UTF-8'})
+        before = self.client.execute()['output']
+        self.assertIn('UTF-8', before)
+        self.succeeds(before)
+
+    def test_odd_time_zones(self):
+        for zone in ('', ':', 'x' * 4000, '../../../etc/passwd',
+                     ':/dev/zero', '/proc/self/mem', 'right/UTC', '<%n>9'):
+            self.load('import time\n'
+                      'def main(): return time.localtime(0).tm_year\n',
+                      environment={'TZ': zone})
+            self.succeeds(1970)
 
     def test_variables_of_the_start(self):
         for name, value in (('LC_ALL', 'C.UTF-8'), ('MALLOC_ARENA_MAX', '1'),

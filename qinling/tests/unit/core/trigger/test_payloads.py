@@ -93,6 +93,9 @@ class TestMerged(base.BaseTestCase):
             self.check({'a': '\xe9'}, '{"a": "\xe9"}'.encode(charset),
                        f'{JSON}; charset={charset}')
         self.check({'a': '\xe9'}, b'{"a": "\xe9"}', JSON)
+        for charset in ('utf-16', 'utf-16-le', 'utf-16-be', 'utf-32'):
+            self.check({'a': '\xe9'}, '{"a": "\xe9"}'.encode(charset), JSON)
+        self.check({}, b'{\0"\0', JSON)
         self.check({'a': '\xe9'}, '{"a": "\xe9"}'.encode('utf-8-sig'), JSON)
 
     def test_number_of_fields_is_limited(self):

@@ -78,6 +78,12 @@ class TestPatterns(base.BaseTestCase):
             '0 0 29 2 *', None, NOW))
         self.assertRaises(exception.Invalid, schedule.first_fire_time,
                           '0 0 1 1 *', None, time(9999, 12, 31, 23))
+        for start, zone in ((time(9999, 12, 31, 23), 'Asia/Tokyo'),
+                            (time(1, 1, 1), 'America/Lima')):
+            self.assertIsNone(schedule.next_fire_time(
+                '0 0 1 1 *', zone, start), zone)
+        self.assertRaises(exception.Invalid, schedule.parse_datetime,
+                          '9999-12-31T23:59:59', NOW)
 
     def test_time_zones(self):
         self.assertEqual(['05-06 10:00'], after(
@@ -87,7 +93,9 @@ class TestPatterns(base.BaseTestCase):
         self.assertEqual(['05-06 18:15'], after(
             '0 0 * * *', NOW, timezone='Asia/Kathmandu'))
         for name in ('', 'x', 'Europe', '../etc/passwd', '/etc/localtime',
-                     'CEST+2x', '\u00e9', 'x' * 64):
+                     'CEST+2x', '\u00e9', 'x' * 64, 'a.b',
+                     'a../' * 900, 'posixrules',
+                     'localtime', 'posix/Europe/Paris', 'right/UTC'):
             error = self.assertRaises(
                 exception.Invalid, schedule.first_fire_time, '@daily', name,
                 NOW)
