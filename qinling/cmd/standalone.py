@@ -25,6 +25,11 @@ def _default_state_dir() -> str:
     return os.path.join(data_home, 'qinling')
 
 
+def _default_processes() -> int:
+    cores = os.cpu_count() or 1
+    return 1 if cores == 1 else 1 + min(cores, 4)
+
+
 OPTS = [
     cfg.StrOpt('state-dir', default=_default_state_dir(),
                help='Directory for all files of the server: database, '
@@ -36,11 +41,10 @@ OPTS = [
                      'has idle workers.'),
     cfg.HostAddressOpt('host', default='127.0.0.1',
                        help='Address to listen on.'),
-    cfg.IntOpt('processes', default=min(os.cpu_count() or 1, 4), min=1,
-               max=64,
-               sample_default='<number of cores, at most 4>',
+    cfg.IntOpt('processes', default=_default_processes(), min=1, max=64,
+               sample_default='<one, and one for each of at most 4 cores>',
                help='Number of processes that serve the API. The first one '
-                    'is the engine as well.'),
+                    'is the engine as well, and serves few clients.'),
     cfg.PortOpt('port', default=7070, min=0,
                 help='Port to listen on; 0 selects a free port. The file '
                      '"endpoint" in the state directory contains the URL.'),

@@ -8,6 +8,7 @@ import resource
 import select
 import socket
 import threading
+import time
 
 from oslo_log import log
 
@@ -164,8 +165,8 @@ class Poller:
             LOG.warning('Could not accept a connection: %s', e)
             self._close_oldest()
             return
-        if self._outbox is not None and self._outbox.hand_over(
-                sock, len(self._connections)):
+        if self._outbox is not None and self._is_busy() and (
+                self._outbox.hand_over(sock)):
             return
         sock.setblocking(False)
         with contextlib.suppress(OSError):  # the client is gone
@@ -175,6 +176,17 @@ class Poller:
         self._connections.add(connection)
         self._waiting[connection.fileno] = connection
         self._epoll.register(connection.fileno, _READABLE)
+
+    def _is_busy(self) -> bool:
+        """Return whether other processes should serve the next client."""
+        count = len(self._connections)
+        if count < sharing.MAX_BUSY or count >= sharing.MAX_KEPT:
+            return count >= sharing.MAX_KEPT
+        end = (time.monotonic() + connection_module.KEEP_ALIVE_SECONDS
+               - sharing.IDLE_SECONDS)
+        idle = sum(connection.deadline < end and not connection.requests
+                   for connection in list(self._waiting.values()))
+        return count - idle >= sharing.MAX_BUSY
 
     def _close_oldest(self) -> None:
         """Close the connection with the longest wait."""

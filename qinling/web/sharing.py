@@ -12,8 +12,10 @@ import itertools
 import socket
 import typing
 
-#: Connections that the accepting process keeps.
-MAX_KEPT = 2
+#: Connections that the accepting process keeps: in use, and in all.
+MAX_BUSY, MAX_KEPT = 1, 16
+#: Seconds without a request after which a connection is not in use.
+IDLE_SECONDS = 1
 #: Address of a client that has ended the connection before it was served.
 _GONE = ('0.0.0.0', 0)
 
@@ -33,14 +35,11 @@ class Outbox:
     def __init__(self, senders: Sequence[socket.socket]) -> None:
         self._senders = itertools.cycle(senders)
 
-    def hand_over(self, connection: socket.socket, count: int) -> bool:
+    def hand_over(self, connection: socket.socket) -> bool:
         """Hand a connection to another process.
 
-        :param count: connections that this process has.
         :returns: ``False`` if this process has to serve the connection.
         """
-        if count < MAX_KEPT:
-            return False
         try:
             socket.send_fds(next(self._senders), [b'.'],
                             [connection.fileno()])

@@ -5,6 +5,7 @@ import http.client
 import socket
 import struct
 import threading
+from unittest import mock
 
 from oslotest import base
 
@@ -62,29 +63,49 @@ class TestSharing(base.BaseTestCase):
         self.start_second()
         answers = [self.ask(self.connect()) for _ in range(4)]
         self.assertEqual(
-            ['first 127.0.0.1'] * sharing.MAX_KEPT
-            + ['second 127.0.0.1'] * (4 - sharing.MAX_KEPT), answers)
+            ['first 127.0.0.1'] + ['second 127.0.0.1'] * 3, answers)
+
+    def test_idle_connections_do_not_count(self):
+        self.start_second()
+        self.ask(self.connect())
+        with mock.patch.object(sharing, 'IDLE_SECONDS', 0):
+            self.wait_until_idle()
+            self.assertEqual('first 127.0.0.1', self.ask(self.connect()))
+        self.assertEqual('second 127.0.0.1', self.ask(self.connect()))
+
+    def wait_until_idle(self):
+        """Wait until no thread of the first server serves a connection."""
+        poller = self.first._poller
+        databases.wait_until(
+            lambda: len(poller._waiting) == len(poller._connections))
+
+    def test_the_first_keeps_few_connections_in_all(self):
+        self.start_second()
+        with mock.patch.multiple(sharing, IDLE_SECONDS=0, MAX_KEPT=2):
+            answers = []
+            for _ in range(3):
+                self.wait_until_idle()
+                answers.append(self.ask(self.connect()))
+        self.assertEqual(
+            ['first 127.0.0.1'] * 2 + ['second 127.0.0.1'], answers)
 
     def test_connections_wait_for_a_process_that_restarts(self):
-        clients = [self.connect() for _ in range(sharing.MAX_KEPT + 1)]
-        for client in clients[:sharing.MAX_KEPT]:
-            self.ask(client)
-        clients[-1].request('GET', '/')
+        self.ask(self.connect())
+        client = self.connect()
+        client.request('GET', '/')
         self.start_second()
-        self.assertEqual(b'second 127.0.0.1',
-                         clients[-1].getresponse().read())
+        self.assertEqual(b'second 127.0.0.1', client.getresponse().read())
 
     def test_without_another_process_the_first_serves_all(self):
         self.receiver.close()
-        for _ in range(sharing.MAX_KEPT + 2):
+        for _ in range(3):
             self.assertEqual('first 127.0.0.1', self.ask(self.connect()))
 
     def test_both_have_the_same_url(self):
         self.assertEqual(self.first.url, self.start_second().url)
 
     def test_a_stop_serves_waiting_connections(self):
-        for _ in range(sharing.MAX_KEPT):
-            self.ask(self.connect())
+        self.ask(self.connect())
         client = self.connect()
         client.request('GET', '/')
         second = self.start_second()
@@ -92,8 +113,7 @@ class TestSharing(base.BaseTestCase):
         self.assertEqual(b'second 127.0.0.1', client.getresponse().read())
 
     def test_a_client_that_has_gone_harms_nobody(self):
-        for _ in range(sharing.MAX_KEPT):
-            self.ask(self.connect())
+        self.ask(self.connect())
         # With this option a close resets the connection at once.
         client = self.connect().sock
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
