@@ -15,7 +15,7 @@ import typing
 #: Connections that the accepting process keeps: in use, and in all.
 MAX_BUSY, MAX_KEPT = 1, 16
 #: Seconds without a request after which a connection is not in use.
-IDLE_SECONDS = 1
+IDLE_SECONDS = 0.1
 #: Address of a client that has ended the connection before it was served.
 _GONE = ('0.0.0.0', 0)
 
