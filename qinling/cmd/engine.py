@@ -4,6 +4,7 @@
 from collections.abc import Callable
 import functools
 import logging
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -45,11 +46,30 @@ def main() -> None:
             logging.shutdown()
             os._exit(1)
         return
+    _check_orchestrator(conf)
     roles = [supervisor.Role(f'engine-{number}',
                              functools.partial(_run_worker, conf))
              for number in range(1, conf.engine.workers + 1)]
     sys.exit(supervisor.Supervisor(
         roles, conf.engine.stop_timeout + KILL_MARGIN_SECONDS).run(stop))
+
+
+def _check_orchestrator(conf: cfg.ConfigOpts) -> None:
+    """Exit when the host lacks requirements of the orchestrator.
+
+    Each engine would fail with the same sentence.  The check runs in a process
+    of its own, since this process forks the engines.
+    """
+    def check() -> None:
+        with tempfile.TemporaryDirectory(
+                prefix='qinling-engine-') as directory:
+            process.create_orchestrator(conf, directory).close()
+
+    child = multiprocessing.get_context('fork').Process(target=check)
+    child.start()
+    child.join()
+    if child.exitcode:
+        sys.exit(1)
 
 
 def _run_worker(conf: cfg.ConfigOpts, stop: threading.Event) -> None:

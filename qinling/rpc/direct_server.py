@@ -21,6 +21,8 @@ from qinling.rpc import lines
 LOG = log.getLogger(__name__)
 
 BACKLOG = 1024
+#: Name of the threads.
+THREAD = 'direct'
 
 
 class Endpoint(typing.Protocol):
@@ -45,7 +47,7 @@ class Server:
         self._connections: set[socket.socket] = set()
         self._ended = threading.Condition()
         self._thread = threading.Thread(
-            target=self._accept, name='direct', daemon=True)
+            target=self._accept, name=THREAD, daemon=True)
 
     def start(self) -> None:
         """Accept connections from now on."""
@@ -72,7 +74,7 @@ class Server:
                 connection, _ = self._listener.accept()
                 self._connections.add(connection)
                 threading.Thread(target=self._serve, args=(connection,),
-                                 name='direct', daemon=True).start()
+                                 name=THREAD, daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
         """Answer the requests of a connection until its end."""

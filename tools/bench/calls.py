@@ -134,14 +134,17 @@ def _connect(state: pathlib.Path, engine: service.Engine
     return direct_module.EngineClient(path)
 
 
-class OtherThreads:
-    """Count of the calls in threads that start during the block."""
+class EngineThreads:
+    """Count of the calls in threads of an engine behind a socket.
+
+    The threads must start during the block.
+    """
 
     def __init__(self) -> None:
         self.calls = 0
         self.is_counting = False
 
-    def __enter__(self) -> 'OtherThreads':
+    def __enter__(self) -> 'EngineThreads':
         threading.setprofile(self._count)
         return self
 
@@ -149,17 +152,18 @@ class OtherThreads:
         threading.setprofile(None)
 
     def _count(self, _frame: object, event: str, _value: object) -> None:
-        if self.is_counting and event in ('call', 'c_call'):
+        if (self.is_counting and event in ('call', 'c_call')
+                and threading.current_thread().name == direct_server.THREAD):
             self.calls += 1
 
 
 def count_calls(running: Service) -> float:
     """Return the number of calls of one warm execution."""
-    with OtherThreads() as threads:
+    with EngineThreads() as threads:
         return _count_calls(running, threads)
 
 
-def _count_calls(running: Service, threads: OtherThreads) -> float:
+def _count_calls(running: Service, threads: EngineThreads) -> float:
     body = json.dumps({'function_id': running.create_function(),
                        'input': {'name': 'you'}}).encode()
     for _ in range(WARM_UP_EXECUTIONS):

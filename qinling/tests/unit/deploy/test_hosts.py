@@ -51,7 +51,8 @@ class TestUnits(base.BaseTestCase):
             self.assertEqual('/bin/kill -HUP $MAINPID',
                              service['ExecReload'])
             name = path.stem.removeprefix('qinling-')
-            source = (TOP / f'qinling/cmd/{name}.py').read_text()
+            source = ''.join(module.read_text() for module in sorted(
+                (TOP / 'qinling/cmd').glob(f'{name}*.py')))
             self.assertRegex(
                 source, r"process\.notify_(ready\(|systemd\('READY=1')")
             self.assertIn("notify_systemd('STOPPING=1')", source)
