@@ -133,13 +133,13 @@ def log_context(trace: TraceContext, project_id: str) -> RequestContext:
 
     A copy, since the constructor takes ten times as many calls.
     """
-    context = object.__new__(RequestContext)
-    context.__dict__.update(_LOG_CONTEXT, project_id=project_id)
+    copy = object.__new__(RequestContext)
+    copy.__dict__.update(_LOG_CONTEXT, project_id=project_id)
     if trace.request_id:
-        context.request_id = trace.request_id
+        copy.request_id = trace.request_id
     if trace.global_request_id:
-        context.global_request_id = trace.global_request_id
-    return context
+        copy.global_request_id = trace.global_request_id
+    return copy
 
 
 _LOG_CONTEXT = dict(vars(RequestContext(project_id='', request_id='-')))

@@ -63,24 +63,16 @@ class EngineClient(verbs.Verbs):
 
         :raises EngineLost: the engine ended after it got the execution.
         """
-        request = forms.encode_run(message, target)
-        try:
-            connection = self._send(request)
-        except OSError as e:
-            raise self._unavailable('run', e)
-        try:
-            answer = self._receive(connection)
-        except OSError as e:
-            self._drop(connection)
-            LOG.warning('Lost the engine with execution %s: %s', message.id,
-                        e)
-            raise exception.EngineLost()
-        return forms.decode_end(self._finish(connection, answer))
+        return forms.decode_end(self._exchange(
+            forms.encode_run(message, target), 'run'))
 
     def call(self, method: str, **arguments: typing.Any) -> typing.Any:
         """Return the answer of a method of the endpoint."""
-        return json.loads(self._exchange(
-            forms.encode_call(method, arguments), method))
+        request = forms.encode_call(method, arguments)
+        try:
+            return json.loads(self._exchange(request, method))
+        except exception.EngineLost:
+            raise verbs.NotAnswered(reason='the engine does not answer.')
 
     def is_alive(self, owner: str) -> bool | None:
         """Return whether the engine answers."""
@@ -107,40 +99,29 @@ class EngineClient(verbs.Verbs):
         """Return the answer to a request.
 
         :raises QinlingError: the engine refused, as in its own process.
-        :raises Unavailable: the engine ended, or does not answer.
+        :raises Unavailable: the engine does not listen.
+        :raises EngineLost: the engine ended after it got the request.
         """
-        connection = None
+        connection = self._send(request)
         try:
-            connection = self._send(request)
             answer = self._receive(connection)
         except OSError as e:
-            if connection is not None:
-                self._drop(connection)
-            raise self._unavailable(method, e)
-        return self._finish(connection, answer)
-
-    def _drop(self, connection: socket.socket) -> None:
-        """Close a broken connection; the next engine has another name."""
-        connection.close()
-        self._owner = None
-
-    def _unavailable(self, method: str, error: OSError) -> verbs.NotAnswered:
-        metrics.rpc_failures.labels(method).inc()
-        return verbs.NotAnswered(
-            reason=f'the engine does not answer ({type(error).__name__}).')
-
-    def _finish(self, connection: socket.socket, answer: bytes) -> bytes:
-        """Return the value of an answer.
-
-        :raises QinlingError: the answer is an error.
-        """
+            connection.close()
+            # The next engine has another name.
+            self._owner = None
+            metrics.rpc_failures.labels(method).inc()
+            LOG.warning('Lost the engine during "%s": %s', method, e)
+            raise exception.EngineLost()
         self._idle.append(connection)
         if answer[:1] == forms.ERROR:
             raise forms.decode_error(answer[1:])
         return answer[1:]
 
     def _send(self, request: bytes) -> socket.socket:
-        """Send a request; return the connection."""
+        """Send a request; return the connection.
+
+        :raises Unavailable: the engine does not listen.
+        """
         while self._idle:
             try:
                 connection = self._idle.pop()
@@ -154,7 +135,11 @@ class EngineClient(verbs.Verbs):
                 continue
             return connection
         connection = self._connect()
-        connection.sendall(request)
+        try:
+            connection.sendall(request)
+        except OSError as e:
+            connection.close()
+            raise _unavailable(e)
         return connection
 
     def _connect(self) -> socket.socket:
@@ -162,8 +147,7 @@ class EngineClient(verbs.Verbs):
             connection = lines.connect(self._path, SILENCE_SECONDS)
             owner = lines.receive(connection)
         except OSError as e:
-            raise verbs.NotAnswered(
-                reason=f'the engine does not listen ({type(e).__name__}).')
+            raise _unavailable(e)
         self._owner = owner.decode().rstrip() or None
         return connection
 
@@ -185,3 +169,8 @@ class EngineClient(verbs.Verbs):
             self._connect().close()
         except verbs.NotAnswered as e:
             raise ConnectionError(str(e))
+
+
+def _unavailable(error: OSError) -> verbs.NotAnswered:
+    return verbs.NotAnswered(
+        reason=f'the engine does not listen ({type(error).__name__}).')

@@ -39,12 +39,6 @@ MAX_DRAIN_BYTES = 64 * 1024
 listen = poller_module.listen
 
 
-def url_of(listener: socket.socket | sharing.Inbox) -> str:
-    """Return the URL of a listening socket."""
-    host, port, *_ = listener.getsockname()
-    return f'http://{f"[{host}]" if ":" in host else host}:{port}'
-
-
 class Server:
     """Web server.
 
@@ -62,7 +56,7 @@ class Server:
         self._app = app
         self._poller = poller_module.Poller(listener, outbox)
         host, self.port = self._poller.address
-        self.url = url_of(listener)
+        self.url = f'http://{f"[{host}]" if ":" in host else host}:{self.port}'
         self._stop_timeout = stop_timeout
         self._environ = dict(SERVER_SOFTWARE='qinling', SERVER_NAME=host,
                              SERVER_PORT=str(self.port))
@@ -168,9 +162,10 @@ class Server:
         if self._is_stopping or len(self._staying) >= self._max_staying:
             return False
         self._staying.add(connection)
-        has_data = connection.has_data(STAY_MS)
-        self._staying.discard(connection)
-        return has_data
+        try:
+            return connection.has_data(STAY_MS)
+        finally:
+            self._staying.discard(connection)
 
     def _receive(self, connection: connection_module.Connection) -> None:
         if data := connection.receive():

@@ -15,6 +15,7 @@ leaves the database for another run, which ``--filled`` starts.
 """
 
 import argparse
+from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import datetime
@@ -231,6 +232,14 @@ def recreate(url: sa.URL, create: bool) -> None:
     engine.dispose()
 
 
+def measure_fill(fill_rows: Callable[[session.Database, int], None],
+                 db: session.Database, count: int) -> None:
+    """Fill a database, and print the seconds."""
+    start = time.monotonic()
+    fill_rows(db, count)
+    print(f'filled in {time.monotonic() - start:.0f} s', file=sys.stderr)
+
+
 @contextlib.contextmanager
 def open_database(url: str, create: bool
                   ) -> Iterator[tuple[cfg.ConfigOpts, session.Database]]:
@@ -267,10 +276,7 @@ def main() -> None:
     db = session.Database(conf, patient=True)
     if not options.filled:
         migration.upgrade(db)
-        start = time.monotonic()
-        fill(db, options.rows)
-        print(f'filled in {time.monotonic() - start:.0f} s',
-              file=sys.stderr)
+        measure_fill(fill, db, options.rows)
     gc.collect()
     gc.freeze()
     report(db, conf, options.rows)

@@ -17,7 +17,6 @@ import collections
 import datetime
 import gc
 import statistics as statistics_library
-import sys
 import time
 import types
 import typing
@@ -138,10 +137,7 @@ def main() -> None:
     parser.add_argument('--create', action='store_true')
     options = parser.parse_args()
     with lists.open_database(options.url, options.create) as (conf, db):
-        start = time.monotonic()
-        fill(db, options.rows)
-        print(f'filled in {time.monotonic() - start:.0f} s',
-              file=sys.stderr)
+        lists.measure_fill(fill, db, options.rows)
         gc.collect()
         gc.freeze()
         report(conf, db)
