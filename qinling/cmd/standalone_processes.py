@@ -107,14 +107,11 @@ class Processes:
         limit = process.construct(services.create_limit, conf)
         core = process.create_services(conf, db, engine, backends, limit)
         process.register_runtimes(conf, core, orchestrator)
-        checks = {'database': db.ping}
-        http = server.Server(
-            app.create_app(core, self._identify, health.Health(conf, checks),
-                           tracer=tracer),
-            self._listener, conf.api.threads, conf.api.stop_timeout,
+        http = self._create_server(
+            core, db, tracer, self._listener,
             sharing.Outbox(self._senders) if self._is_shared else None)
         metrics_listener = listener_module.Listener(
-            conf, conf.metrics.api_port, checks,
+            conf, conf.metrics.api_port, {'database': db.ping},
             metrics.GaugeCollector(engine))
         self._serve(engine, http, main_process.Endpoint(
             engine, self._identify, limit), stop)
@@ -123,6 +120,19 @@ class Processes:
         if tracer is not None:
             tracer.close()
         db.close()
+
+    def _create_server(self, core: services.Services, db: session.Database,
+                       tracer: tracing.Tracer | None,
+                       listener: socket.socket | sharing.Inbox,
+                       outbox: sharing.Outbox | None = None
+                       ) -> server.Server:
+        """Return the web server of a process."""
+        conf = self._conf
+        return server.Server(
+            app.create_app(core, self._identify,
+                           health.Health(conf, {'database': db.ping}),
+                           tracer=tracer),
+            listener, conf.api.threads, conf.api.stop_timeout, outbox)
 
     def _serve(self, engine: service.Engine, http: server.Server,
                endpoint: main_process.Endpoint, stop: threading.Event
@@ -177,12 +187,8 @@ class Processes:
             main_process.SharedLimit(engine))
         main_process.share_passwords(engine, self._identify)
         tracer = process.construct(tracing.create_tracer, conf, 'qinling')
-        http = server.Server(
-            app.create_app(core, self._identify,
-                           health.Health(conf, {'database': db.ping}),
-                           tracer=tracer),
-            sharing.Inbox(receiver, address), conf.api.threads,
-            conf.api.stop_timeout)
+        http = self._create_server(core, db, tracer,
+                                   sharing.Inbox(receiver, address))
         http_thread = threading.Thread(target=http.serve, name='http')
         process.handle_reload(conf, notifies=False)
         if _wait_for_engine(engine, stop):
