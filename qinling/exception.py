@@ -55,15 +55,6 @@ class NotFound(QinlingError):
     msg_fmt = 'Resource not found: {reason}'
 
 
-class EngineLost(QinlingError):
-    """The engine ended with an execution of which nothing is stored."""
-
-    http_code = 500
-    msg_fmt = ('The engine ended while it ran the execution; the function '
-               'may have started. Repeat the request with an '
-               'Idempotency-Key.')
-
-
 class NotAllowed(QinlingError):
     http_code = 405
     msg_fmt = 'This cannot be done to the resource: {reason}'

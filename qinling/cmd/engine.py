@@ -15,6 +15,7 @@ import typing
 from oslo_config import cfg
 from oslo_log import log
 
+from qinling.cmd import direct_service
 from qinling.cmd import process
 from qinling.cmd import supervisor
 from qinling.core import services
@@ -87,21 +88,25 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
             tracing.create_tracer, conf, 'qinling-engine')
         engine = service.Engine(conf, db, orchestrator, backends, tracer)
         bus = message_bus.create_transport(conf)
+        receiver = endpoint.Endpoint(engine, conf.engine.threads)
         rpc_server = message_bus.create_server(
-            conf, bus, engine.bus_name,
-            endpoint.Endpoint(engine, conf.engine.threads))
+            conf, bus, engine.bus_name, receiver)
+        connections = process.construct(
+            direct_service.create, conf, engine, receiver)
         metrics_listener = listener.Listener(
             conf, conf.metrics.engine_port,
             {'database': db.ping,
              'message bus': functools.partial(message_bus.ping, conf)},
             metrics.GaugeCollector(engine))
         engine.start_service()
+        if connections is not None:
+            connections.start()
         # Without a bus the call blocks; meanwhile the engine runs executions
         # of the database.
         _start_thread(_listen, conf, engine, rpc_server, stop)
         process.wait_for(stop)
         process.notify_systemd('STOPPING=1')
-        drain_thread = _stop_engine(conf, engine, rpc_server)
+        drain_thread = _stop_engine(conf, engine, rpc_server, connections)
         metrics_listener.close()
         if tracer is not None:
             tracer.close()
@@ -133,7 +138,9 @@ def _listen(conf: cfg.ConfigOpts, engine: service.Engine,
 
 
 def _stop_engine(conf: cfg.ConfigOpts, engine: service.Engine,
-                 rpc_server: typing.Any) -> threading.Thread:
+                 rpc_server: typing.Any,
+                 connections: direct_service.DirectService | None
+                 ) -> threading.Thread:
     """Stop the engine.
 
     Received messages and running executions share ``[engine] stop_timeout``.
@@ -142,8 +149,12 @@ def _stop_engine(conf: cfg.ConfigOpts, engine: service.Engine,
     """
     deadline = time.monotonic() + conf.engine.stop_timeout
     drain_thread = _start_thread(_drain, rpc_server)
-    drain_thread.join(conf.engine.stop_timeout)
+    if connections is not None:
+        connections.leave(conf.engine.stop_timeout)
+    drain_thread.join(max(0, deadline - time.monotonic()))
     engine.stop_service(max(0, deadline - time.monotonic()))
+    if connections is not None:
+        connections.stop()
     return drain_thread
 
 

@@ -8,6 +8,14 @@ if typing.TYPE_CHECKING:
     from qinling.core import targets
 
 
+class EngineLost(Exception):
+    """The engine ended, or is silent, after it started an execution."""
+
+
+class RowNeeded(Exception):
+    """No engine takes the execution without a row; nothing has started."""
+
+
 class EngineClient(typing.Protocol):
     """Verbs of the engines, in the same process or over the message bus.
 
@@ -20,12 +28,17 @@ class EngineClient(typing.Protocol):
     def owner(self) -> str | None:
         """Return the owner of new executions, ``None`` before a claim."""
 
+    @property
+    def writes_rows(self) -> bool:
+        """Return whether an engine writes the rows of new executions."""
+
     def run(self, message: 'records.ExecutionMessage',
             target: 'targets.Target') -> 'records.Ended | None':
         """Run an execution on any engine and wait for the end.
 
         :returns: ``None`` when another engine owns the execution.
-        :raises EngineLost: the engine ended after it got the execution.
+        :raises EngineLost: the execution may run, or have ended.
+        :raises RowNeeded: write the row, and call again.
         """
 
     def start(self, message: 'records.ExecutionMessage',

@@ -10,6 +10,7 @@ from sqlalchemy import orm
 
 from qinling.db import budget_table
 from qinling.db import columns
+from qinling.db import engine_table
 from qinling.db import execution_table
 from qinling.db import failure_table
 from qinling.db import job_fire_table
@@ -21,6 +22,8 @@ Time, Long, Id, Exact = columns.Time, columns.Long, columns.Id, columns.Exact
 Base = columns.Base
 Common = columns.Common
 Revised = columns.Revised
+Engine = engine_table.Engine
+EngineAddress = engine_table.EngineAddress
 Execution = execution_table.Execution
 ExecutionStatistics = statistics_table.ExecutionStatistics
 StatisticsProgress = statistics_table.StatisticsProgress
@@ -294,18 +297,6 @@ class Installation(Base):
 
     number = _column(sa.Integer, primary_key=True, autoincrement=False)
     id = _column(Id, nullable=False, default=new_id)
-
-
-class Engine(Base):
-    """Engine that has workers of its own.
-
-    ``id`` is the name on the message bus, ``seen_at`` the last heartbeat.
-    """
-
-    __tablename__ = 'engines'
-
-    id = _column(sa.String(128), primary_key=True)
-    seen_at = _column(Time, nullable=False)
 
 
 #: Limited resources of a project.

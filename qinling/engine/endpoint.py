@@ -11,6 +11,7 @@ from qinling.engine import service
 from qinling import exception
 from qinling import message_bus
 from qinling.rpc import forms
+from qinling.rpc import verbs
 
 _Json = dict[str, typing.Any]
 
@@ -32,21 +33,25 @@ class Endpoint:
             ) -> _Json | None:
         """Run a synchronous execution."""
         with message_bus.expected_errors():
-            return forms.encode_ended(self.run_message(
-                forms.decode_message(message), targets.Target(**target)))
+            try:
+                return forms.encode_ended(self.run_message(
+                    forms.decode_message(message), targets.Target(**target)))
+            except verbs.NotAnswered as e:
+                # The other side knows the general error only.
+                raise exception.Unavailable(str(e))
 
     def run_message(self, message: records.ExecutionMessage,
                     target: targets.Target) -> records.Ended | None:
         """Run a synchronous execution.
 
-        :raises Unavailable: the engine has too many executions.
+        :raises NotAnswered: the engine has too many executions.
         """
         context.log_context(message.trace, target.project_id).use_in_log()
         if self._limiter is None:
             return self._engine.run(message, target)
         with self._limiter.slot(
                 target.project_id, target.function_id,
-                lambda: exception.Unavailable(
+                lambda: verbs.NotAnswered(
                     reason='the engine has as many executions of the '
                            'function, or of its project, as allowed; try '
                            'again later.')):

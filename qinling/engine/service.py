@@ -57,6 +57,8 @@ RESTORE_SECONDS = 30
 class Engine:
     """Runs executions on the workers of an orchestrator."""
 
+    writes_rows = True
+
     def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
                  orchestrator: base.Orchestrator,
                  backends: services.Backends,
@@ -65,7 +67,8 @@ class Engine:
         self._db = db
         self._orchestrator = orchestrator
         self._backends = backends
-        self._owner = engines.create_owner()
+        #: Name of the engine in the column ``owner``.
+        self.owner = engines.create_owner()
         self._stopped = threading.Event()
         self._background = background.Background()
         #: id -> time of ``time.monotonic()`` at which it was queued
@@ -112,7 +115,7 @@ class Engine:
 
     def _create_periodic_tasks(self) -> None:
         conf, db = self._conf, self._db
-        self._heartbeat = heartbeat.Heartbeat(
+        self.heartbeat = heartbeat.Heartbeat(
             conf, db, self.owner, not self._orchestrator.shared)
         interval = conf.engine.lease / 3
         create = functools.partial(tasks.PeriodicTasks, self._stopped,
@@ -120,9 +123,9 @@ class Engine:
         self._tasks = [
             # Alone in its thread, since housekeeping may be slow.
             create('heartbeat', interval, self._renew_leases,
-                   self._heartbeat.beat),
+                   self.heartbeat.beat),
             create('housekeeping', min(interval, conf.engine.sweep_interval),
-                   self._reaper.run, self._heartbeat.prune, self._tend_workers,
+                   self._reaper.run, self.heartbeat.prune, self._tend_workers,
                    self._provision.tend, statistics.StatisticsTask(db).run,
                    *retention.create_purges(conf, db, self._stopped,
                                             self._backends, self),
@@ -144,16 +147,11 @@ class Engine:
         if alone:
             self._reaper.recover()
         else:
-            self._heartbeat.start(self.bus_name)
+            self.heartbeat.start(self.bus_name)
             self._reaper.pause()
         for task in self._tasks:
             task.start()
         self._scheduler.start()
-
-    @property
-    def owner(self) -> str:
-        """Return the name of the engine in the column ``owner``."""
-        return self._owner
 
     @property
     def bus_name(self) -> str:
@@ -183,7 +181,7 @@ class Engine:
         self._background.stop()
         for task in self._tasks:
             task.join()
-        self._heartbeat.stop()
+        self.heartbeat.stop()
 
     def _release_queued(self) -> None:
         waiting = set(self._queued) - set(self._runner.claimed_ids())
@@ -193,7 +191,7 @@ class Engine:
     def _renew_leases(self) -> None:
         age = self._conf.engine.lease / 4
         limit = time.monotonic() - age
-        for id in self._heartbeat.renew({
+        for id in self.heartbeat.renew({
                 *self._runner.leased_ids(age),
                 *(id for id, since in list(self._queued.items())
                   if since <= limit)}):

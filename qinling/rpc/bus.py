@@ -21,13 +21,16 @@ from qinling import threading_backend  # noqa: F401
 import oslo_messaging  # noqa: H306
 
 from qinling import circuit_breaker
+from qinling.core import engine_client
 from qinling.core.execution import lifecycle
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling.db import engines
 from qinling.db import session
 from qinling import exception
+from qinling.rpc import channel
 from qinling.rpc import forms
+from qinling.rpc import router
 from qinling.rpc import verbs
 from qinling.telemetry import metrics
 
@@ -48,13 +51,17 @@ _Json = dict[str, typing.Any]
 class EngineClient(verbs.Verbs):
     """Verbs of the engines over the bus.
 
-    :param db: names the engines that have workers of their own.
+    Synchronous executions go to the engines directly where that is possible.
+
+    :param db: names the engines.
     """
 
     def __init__(self, conf: cfg.ConfigOpts, transport: typing.Any,
                  db: session.Database) -> None:
         self._conf = conf
         self._db = db
+        self._router = (router.Router(conf, db) if conf.direct.enabled
+                        else None)
         self._client = oslo_messaging.get_rpc_client(
             transport, oslo_messaging.Target(topic=conf.engine.topic))
         self._breaker = circuit_breaker.CircuitBreaker(
@@ -65,13 +72,44 @@ class EngineClient(verbs.Verbs):
         """Return ``None``: the claiming engine is not known in advance."""
         return None
 
+    @property
+    def writes_rows(self) -> bool:
+        """Return whether an engine writes the rows of new executions."""
+        return self._router is not None and self._router.has_engines()
+
     def close(self) -> None:
         """Stop probing the bus; the transport is closed next."""
         self._breaker.stop()
+        if self._router is not None:
+            self._router.close()
 
     def run(self, message: records.ExecutionMessage,
             target: targets.Target) -> records.Ended | None:
         """Run an execution on any engine and wait for the end.
+
+        :raises EngineLost: the execution may run, or have ended.
+        :raises RowNeeded: no engine could be reached directly.
+        """
+        if self._router is not None:
+            request = forms.encode_run(message, target)
+            for engine in self._router.choose(target):
+                try:
+                    return forms.decode_end(
+                        engine.channel.exchange(request, 'run'))
+                except channel.Silent:
+                    # The engine may start later, unless the row is claimed.
+                    self._router.pause(engine)
+                    break
+                except verbs.NotAnswered as e:
+                    if not isinstance(e, channel.Busy):
+                        self._router.pause(engine)
+        if message.unwritten is not None:
+            raise engine_client.RowNeeded()
+        return self._run_over_bus(message, target)
+
+    def _run_over_bus(self, message: records.ExecutionMessage,
+                      target: targets.Target) -> records.Ended | None:
+        """Run an execution that has a row.
 
         An engine that refuses, or is silent, does not decide for all: as long
         as no engine has claimed the execution, others are asked.  A message

@@ -2,11 +2,12 @@
 """Forms of values between processes: plain data.
 
 The first part is for the message bus, where releases of different ages meet;
-the second part for the processes of one program.
+the second part for processes of the same release.
 """
 
 import dataclasses
 import datetime
+import hashlib
 import json
 import typing
 
@@ -28,23 +29,31 @@ _TIMES = ('updated_at', 'started_at')
 _ROW_TIMES = ('created_at', 'lease_until', 'scheduled_at')
 #: First byte of a request to run an execution, and of another call.
 RUN, CALL = b'r', b'c'
-#: First byte of an answer.
-RESULT, ERROR = b'+', b'-'
+#: First byte of an answer; ``REFUSED`` is an error before anything started.
+RESULT, ERROR, REFUSED = b'+', b'-', b'~'
+#: Sent when an engine starts with a request: before it, nothing has run.
+ACCEPTED = b'a'
 #: Between a target and an execution; JSON has none.
 _SEPARATOR = b'\0'
 #: Decoded targets to keep.
 _MAX_TARGETS = 4096
 _targets: dict[bytes, targets.Target] = {}
+#: Digest of the forms of the second part.
+FORMAT = hashlib.sha256(repr([
+    [field.name for field in dataclasses.fields(kind)] for kind in (
+        targets.Target, context.TraceContext, records.ExecutionRow,
+        records.Ended)]).encode()).hexdigest()
 
 
 def encode_message(message: records.ExecutionMessage) -> _Json:
     """Return an execution message as plain data.
 
-    Replays and unwritten executions never leave their process, and engines of
+    Replays and unwritten executions never go over the bus, and engines of
     the last release do not know them.
     """
     values = dataclasses.asdict(message)
-    del values['is_replay'], values['unwritten']
+    for name in ('is_replay', 'unwritten', 'write_first'):
+        del values[name]
     return values
 
 
@@ -123,7 +132,7 @@ def decode_run(request: bytes, owner: str
         if row_fields[name] is not None:
             row_fields[name] = datetime.datetime.fromisoformat(
                 row_fields[name])
-    row_fields['owner'] = owner
+    row_fields['owner'], row_fields['attempt'] = owner, 1
     row = records.ExecutionRow(**row_fields)
     return records.NewExecution(row, target, trace).message(False), target
 
@@ -169,13 +178,13 @@ def encode_answer(value: typing.Any) -> bytes:
     return RESULT + json.dumps(value).encode() + lines.END
 
 
-def encode_error(error: Exception) -> bytes:
-    """Return an error as an answer."""
+def encode_error(error: Exception, kind: bytes = ERROR) -> bytes:
+    """Return an error as an answer of a kind."""
     if not isinstance(error, exception.QinlingError):
         LOG.error('The engine failed.', exc_info=error)
         error = exception.Unavailable(
             reason=f'the engine failed ({type(error).__name__}).')
-    return ERROR + json.dumps([
+    return kind + json.dumps([
         type(error).__name__, str(error),
         {name: value for name, value in error.fields.items()
          if isinstance(value, str | int | float)}]).encode() + lines.END

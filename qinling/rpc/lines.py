@@ -6,6 +6,7 @@ back and forth, so a line end at the end of a read is the end of a message.
 """
 
 import socket
+import ssl
 import struct
 
 END = b'\n'
@@ -14,41 +15,49 @@ MAX_BYTES = 256 << 20
 #: Bytes of the first read: almost every message; and of further reads.
 READ_BYTES, CHUNK_BYTES = 64 * 1024, 1 << 20
 _END = END[0]
+#: Errors of a silence.
+SILENT = BlockingIOError, TimeoutError
 
 
-def connect(path: str, silence: float) -> socket.socket:
-    """Return a connection to a Unix socket.
-
-    :param silence: seconds after which :func:`receive` raises
-        ``BlockingIOError``.  The kernel counts them: a timeout of Python
-        would cost another system call for each message.
-    """
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        connection.connect(path)
-        connection.setsockopt(
-            socket.SOL_SOCKET, socket.SO_RCVTIMEO,
-            struct.pack('ll', int(silence), int(silence % 1 * 1e6)))
-    except OSError:
-        connection.close()
-        raise
-    return connection
+class Incomplete(ConnectionError):
+    """The connection failed within a message."""
 
 
-def receive(connection: socket.socket) -> bytes:
+def limit_silence(connection: socket.socket, seconds: float) -> None:
+    """Let :func:`receive` raise one of :data:`SILENT` after a silence."""
+    if isinstance(connection, ssl.SSLSocket):
+        # The library reads again when the kernel ends a call.
+        connection.settimeout(seconds)
+        return
+    # A timeout of Python would cost another system call for each message.
+    connection.settimeout(None)
+    connection.setsockopt(
+        socket.SOL_SOCKET, socket.SO_RCVTIMEO,
+        struct.pack('ll', int(seconds), int(seconds % 1 * 1e6)))
+
+
+def sleep_through_marks(connection: socket.socket) -> None:
+    """Let :func:`receive` sleep until more than a mark has arrived."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 2)
+
+
+def receive(connection: socket.socket, mark: bytes = b'') -> bytes:
     """Return the next message with its line end.
 
+    :param mark: a byte that may come before a message.  It comes with the
+        message, or alone if the message is late.
     :returns: nothing at the end of the connection.
-    :raises BlockingIOError: the other side is silent.
-    :raises OSError: the connection is broken, or ended within a message.
+    :raises BlockingIOError, TimeoutError: the other side is silent.
+    :raises Incomplete: the connection ended within a message.
+    :raises OSError: the connection is broken.
     """
     data = connection.recv(READ_BYTES)
-    if not data or data[-1] == _END:
+    if not data or data[-1] == _END or data == mark:
         return data
     chunks, size = [data], len(data)
     while chunks[-1][-1] != _END:
         if size > MAX_BYTES:
-            raise ConnectionError('a message is too long')
+            raise Incomplete('a message is too long')
         chunks.append(_receive_more(connection))
         size += len(chunks[-1])
     return b''.join(chunks)
@@ -57,8 +66,8 @@ def receive(connection: socket.socket) -> bytes:
 def _receive_more(connection: socket.socket) -> bytes:
     try:
         data = connection.recv(CHUNK_BYTES)
-    except BlockingIOError:
-        raise ConnectionError('the connection stopped within a message')
+    except OSError as e:
+        raise Incomplete(f'the connection failed within a message: {e}')
     if not data:
-        raise ConnectionError('the connection ended within a message')
+        raise Incomplete('the connection ended within a message')
     return data

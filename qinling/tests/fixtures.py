@@ -100,6 +100,7 @@ class FakeEngine:
     """
 
     owner = None
+    writes_rows = False
 
     def __init__(self):
         self.calls = []

@@ -31,6 +31,10 @@ PROBE_INTERVAL_SECONDS = 5
 #: Unanswered questions after which an engine counts as dead.  One silence
 #: may be an engine that reconnects to a bus.
 MAX_SILENT_PROBES = 2
+#: End of an execution whose engine is lost.
+LOST = records.platform_fault(
+    'The engine that ran the execution does not answer.',
+    ExecutionReason.ENGINE_LOST)
 
 
 class Dispatch:
@@ -65,7 +69,7 @@ class Dispatch:
 
     def _write(self, new: records.NewExecution,
                request: idempotency.IdempotentRequest | None) -> bool:
-        """Write an execution, unless an engine here writes it later.
+        """Write an execution, unless an engine writes it later.
 
         Limits and repeated requests depend on the row.
 
@@ -74,8 +78,9 @@ class Dispatch:
         limits = self.admission.admit(new.target, new.row.sync)
         with limits:
             guard = self._quotas.guard_execution(new.target)
-            if new.row.owner and guard is None and request is None and (
-                    limits is admission.NO_LIMITS):
+            if new.row.sync and guard is None and request is None and (
+                    limits is admission.NO_LIMITS
+                    and self._engine.writes_rows):
                 return False
             self._insert(new, request, guard)
             return True
@@ -151,19 +156,49 @@ class Dispatch:
     def _run(self, new: records.NewExecution,
              request: idempotency.IdempotentRequest | None,
              is_written: bool) -> records.ExecutionRow:
+        if not is_written:
+            try:
+                return self._run_unwritten(new)
+            except engine_client.RowNeeded:
+                self._insert(new, None, None)
         try:
-            ended = self._engine.run(new.message(is_written), new.target)
+            ended = self._engine.run(new.message(), new.target)
             if ended is not None:
                 ended.apply_to(new.row)
                 return new.row
             # Another engine owns the execution, or the row was deleted.
-        except (exception.Unavailable, exception.EngineLost) as e:
+        except (exception.Unavailable, engine_client.EngineLost) as e:
             LOG.warning('Could not hand over execution %s: %s', new.row.id, e)
-            if (lifecycle.withdraw(self._db, new, request) if is_written
-                    else not self._exists(new.row.id)):
-                raise
+            if lifecycle.withdraw(self._db, new, request):
+                raise exception.Unavailable(reason=str(e))
             # An engine owns the execution: the answer may be lost, the row
             # keeps the result.
+        return self._watch(new)
+
+    def _run_unwritten(self, new: records.NewExecution
+                       ) -> records.ExecutionRow:
+        """Run an execution whose row the engine writes.
+
+        :raises RowNeeded: nothing has started.
+        """
+        try:
+            ended = self._engine.run(new.message(is_written=False),
+                                     new.target)
+        except exception.Unavailable as e:
+            LOG.warning('Could not hand over execution %s: %s', new.row.id, e)
+            if not self._exists(new.row.id):
+                raise
+            ended = None
+        except engine_client.EngineLost as e:
+            LOG.warning('Lost the engine of execution %s: %s', new.row.id, e)
+            # The first one to write the row decides.
+            ended = lifecycle.insert_ended(self._db, new, LOST)
+        if ended is None:
+            return self._watch(new)
+        ended.apply_to(new.row)
+        return new.row
+
+    def _watch(self, new: records.NewExecution) -> records.ExecutionRow:
         watch = _Watch(self._db, self._engine, new.row.id)
         return executions.wait_until_ended(
             self._conf, watch.read, new.target.timeout) or new.row

@@ -129,8 +129,8 @@ def from_database(row: typing.Any) -> ExecutionRow:
 class ExecutionMessage:
     """What an engine needs beside the target to run an execution.
 
-    ``unwritten`` is an execution whose row the engine has to write: the
-    engine is in this process, and the execution synchronous.
+    ``unwritten`` is a synchronous execution whose row the engine has to
+    write, with ``write_first`` before anything runs.
     """
 
     id: str
@@ -140,6 +140,7 @@ class ExecutionMessage:
     trace: context.TraceContext = context.TraceContext()
     is_replay: bool = False
     unwritten: 'NewExecution | None' = None
+    write_first: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

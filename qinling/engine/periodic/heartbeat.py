@@ -38,6 +38,7 @@ class Heartbeat:
         self._owner = owner
         self._has_row = has_row
         self._name: str | None = None
+        self._address: engines.Address | None = None
 
     def start(self, name: str) -> None:
         """Register the engine under its name on the message bus."""
@@ -45,14 +46,26 @@ class Heartbeat:
             self._name = name
             self.beat()
 
+    def publish(self, address: engines.Address | None) -> None:
+        """Let the API connect to this engine, to an end if ``None``."""
+        self._address = address
+        if address is not None:
+            self.beat()
+            return
+        # Without the database, the row becomes too old.
+        with contextlib.suppress(exception.Unavailable):
+            engines.withdraw_address(self._db, self._owner)
+
     def beat(self) -> None:
         """Record that the engine is alive."""
         if self._name:
             engines.heartbeat(self._db, self._name)
+        if self._address is not None:
+            engines.publish_address(self._db, self._address)
 
     def prune(self) -> None:
         """Delete the rows of engines that died long ago."""
-        if self._name:
+        if self._name or self._address is not None:
             engines.prune_stalled(
                 self._db, STALLED_LEASES * self._conf.engine.lease)
 

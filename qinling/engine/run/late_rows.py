@@ -6,6 +6,7 @@ an execution that ends at once is one write: the row with its end.  A thread
 writes the rows of longer executions, which then are visible as ``running``.
 """
 
+import datetime
 import threading
 import time
 
@@ -14,6 +15,7 @@ from oslo_log import log
 from qinling.core.execution import lifecycle
 from qinling.core.execution import records
 from qinling.db import crud
+from qinling.db import models
 from qinling.db import session
 from qinling import exception
 
@@ -38,10 +40,14 @@ class _LateRow:
 
 
 class LateRows:
-    """Executions of one engine that may have no row yet."""
+    """Executions of one engine that may have no row yet.
 
-    def __init__(self, db: session.Database) -> None:
+    :param lease: seconds for which a new row belongs to the engine.
+    """
+
+    def __init__(self, db: session.Database, lease: float) -> None:
         self._db = db
+        self._lease = datetime.timedelta(seconds=lease)
         self._rows: dict[str, _LateRow] = {}
         self._thread: threading.Thread | None = None
         self._thread_lock = threading.Lock()
@@ -80,6 +86,16 @@ class LateRows:
             return None
         return lifecycle.insert_ended(self._db, row.new, outcome)
 
+    def claim(self, id: str) -> bool:
+        """Write the row of an execution that has not started.
+
+        :returns: ``False`` if the client or another engine wrote the row.
+        :raises Unavailable: the database is away.
+        """
+        self.write(id)
+        owner = self._rows[id].new.row.owner
+        return owner is not None and lifecycle.is_owner(self._db, id, owner)
+
     def write(self, id: str) -> None:
         """Write the row of a running execution, unless it is written.
 
@@ -91,6 +107,7 @@ class LateRows:
         with row.lock:
             if row.is_written or row.is_ending:
                 return
+            row.new.row.lease_until = models.now() + self._lease
             try:
                 self._db.write(lambda tx: lifecycle.insert(tx, row.new),
                                durable=False, batch=True)

@@ -57,7 +57,7 @@ class Runner:
         self._completion = completion
         self._builds = builds
         self._retries = write_retries.WriteRetries(attempts)
-        self._late_rows = late_rows.LateRows(db)
+        self._late_rows = late_rows.LateRows(db, conf.engine.lease)
         self._lock = threading.Lock()
         self._claimed: dict[str, attempts_module.ClaimedExecution] = {}
         self._durations: dict[tuple[bool, str], typing.Any] = {}
@@ -83,6 +83,8 @@ class Runner:
         try:
             if message.unwritten is not None:
                 self._late_rows.add(message.unwritten)
+                if message.write_first and not self._late_rows.claim(id):
+                    return None
             # Without the retry, a claim whose answer is lost would wait for
             # a sweep as if this engine had died.
             elif message.owner != self._owner and not self._retries.write(

@@ -7,14 +7,19 @@ import os
 import socket
 import threading
 
+import fixtures as testtools_fixtures
 from oslotest import base
 
 from qinling import context
+from qinling.core import engine_client
 from qinling.core.execution import records
+from qinling.db import models
 from qinling.engine import endpoint
 from qinling import exception
+from qinling.rpc import channel
 from qinling.rpc import direct
 from qinling.rpc import direct_server
+from qinling.rpc import roads
 from qinling.tests import databases
 from qinling.tests import fixtures
 from qinling.tests.unit.engine import base as engine_base
@@ -30,8 +35,8 @@ def new_execution(**fields):
     return records.NewExecution(records.ExecutionRow(
         id='e', project_id='p', function_id='f', function_version=0,
         function_alias=None, created_at=TIME, lease_until=TIME, input='{}',
-        owner='engine', secrets={'a': 1}, **fields), engine_base.target(),
-        TRACE)
+        owner='engine', attempt=1, secrets={'a': 1}, **fields),
+        engine_base.target(), TRACE)
 
 
 class TestDirect(base.BaseTestCase):
@@ -60,7 +65,8 @@ class TestDirect(base.BaseTestCase):
             new.message(is_written=False), new.target))
         _, message, target = self.engine.calls[0]
         self.assertEqual(new, message.unwritten)
-        self.assertEqual(new.message(False), message)
+        self.assertEqual(dataclasses.replace(
+            new.message(False), write_first=True), message)
         self.assertEqual(new.target, target)
 
     def test_an_execution_with_a_row_arrives_whole(self):
@@ -143,19 +149,28 @@ class TestDirect(base.BaseTestCase):
 
     def test_an_engine_may_die_with_an_execution(self):
         server = self.serve()
-        arrived = threading.Event()
 
         def die(*_):
-            arrived.set()
-            with server._ended:
-                pass
             for connection in list(server._connections):
                 connection.shutdown(socket.SHUT_RDWR)
         self.engine.answers['run'] = die
         self.assertRaises(
-            exception.EngineLost, self.client.run,
+            engine_client.EngineLost, self.client.run,
             new_execution().message(), engine_base.target())
-        self.assertTrue(arrived.is_set())
+
+    def test_an_engine_that_dies_before_the_start_is_unavailable(self):
+        listener = self.listen()
+
+        def greet_and_die():
+            connection = listener.accept()[0]
+            connection.sendall(b'engine\n')
+            connection.recv(100000)
+            connection.close()
+        thread = threading.Thread(target=greet_and_die)
+        thread.start()
+        self.assertRaises(exception.Unavailable, self.client.run,
+                          new_execution().message(), engine_base.target())
+        thread.join()
 
     def test_a_slow_engine_is_waited_for(self):
         self.patch_silence(0.05)
@@ -168,32 +183,103 @@ class TestDirect(base.BaseTestCase):
         self.engine.answers['run'] = run
         results = []
         message = new_execution().message()
+        # The client asks at each silence whether the engine accepts.
+        probes = []
+        road_open = roads.UnixRoad.open
+        self.useFixture(testtools_fixtures.MockPatchObject(
+            roads.UnixRoad, 'open',
+            lambda road: probes.append(1) or road_open(road)))
         thread = threading.Thread(target=lambda: results.append(
             self.client.run(message, engine_base.target())))
         thread.start()
-        # The client asks at each silence whether the engine accepts.
-        probes = []
-        connect = self.client._connect
-        self.client._connect = lambda: probes.append(1) or connect()
         databases.wait_until(lambda: len(probes) > 2)
         proceed.set()
         thread.join(databases.PATIENCE)
         self.assertEqual([ENDED], results)
 
-    def test_a_frozen_engine_is_unavailable(self):
+    def test_a_frozen_engine_is_lost(self):
         self.patch_silence(0.05)
+        self.useFixture(testtools_fixtures.MockPatchObject(
+            roads, 'OPEN_SECONDS', 0.05))
+        listener = self.listen()
+        self.assertRaises(exception.Unavailable, self.client.run,
+                          new_execution().message(), engine_base.target())
+        self.assertFalse(self.client.is_alive('engine'))
+        # Frozen after the greeting, the engine may start later.
+        accepted = []
+
+        def greet():
+            while True:
+                try:
+                    accepted.append(listener.accept()[0])
+                except OSError:
+                    return
+                if len(accepted) == 1:
+                    accepted[0].sendall(b'engine\n')
+        databases.wait_until(lambda: listener.accept()[0].close() or True)
+        databases.wait_until(lambda: listener.accept()[0].close() or True)
+        thread = threading.Thread(target=greet)
+        thread.start()
+        self.assertRaises(engine_client.EngineLost, self.client.run,
+                          new_execution().message(), engine_base.target())
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        for connection in accepted:
+            connection.close()
+
+    def listen(self):
+        """Return a socket in place of an engine."""
         listener = socket.socket(socket.AF_UNIX)
         self.addCleanup(listener.close)
         listener.bind(self.path)
         listener.listen()
-        self.assertRaises(exception.Unavailable, self.client.run,
-                          new_execution().message(), engine_base.target())
-        self.assertFalse(self.client.is_alive('engine'))
+        return listener
 
     def patch_silence(self, seconds):
-        original = direct.SILENCE_SECONDS
-        direct.SILENCE_SECONDS = seconds
-        self.addCleanup(setattr, direct, 'SILENCE_SECONDS', original)
+        self.useFixture(testtools_fixtures.MockPatchObject(
+            channel, 'SILENCE_SECONDS', seconds))
+
+    def test_old_executions_are_written_first(self):
+        self.serve()
+        self.engine.answers['run'] = ENDED
+        for seconds, is_old in ((0, False), (-5, True), (5, True)):
+            new = new_execution()
+            new.row.created_at = models.now() + datetime.timedelta(
+                seconds=seconds)
+            self.client.run(new.message(False), new.target)
+            self.assertEqual(is_old, self.engine.calls[-1][1].write_first)
+
+    def test_a_leaving_engine_finishes_and_refuses(self):
+        server = self.serve()
+        self.client.connect()  # will be idle
+        arrived, proceed = threading.Event(), threading.Event()
+
+        def run(*_):
+            arrived.set()
+            proceed.wait(databases.PATIENCE)
+            return ENDED
+        self.engine.answers['run'] = run
+        results = []
+        busy = direct.EngineClient(self.path)
+        self.addCleanup(busy.close)
+        new = new_execution()
+        thread = threading.Thread(target=lambda: results.append(
+            busy.run(new.message(False), new.target)))
+        thread.start()
+        self.assertTrue(arrived.wait(databases.PATIENCE))
+        leaving = threading.Thread(target=server.leave,
+                                   args=(databases.PATIENCE,))
+        leaving.start()
+        databases.wait_until(lambda: server._is_leaving)
+        # Nothing of it runs, and the client knows.
+        self.assertRaises(exception.Unavailable, self.client.run,
+                          new.message(False), new.target)
+        proceed.set()
+        thread.join(databases.PATIENCE)
+        leaving.join(databases.PATIENCE)
+        self.assertEqual([ENDED], results)
+        self.assertEqual(1, len(self.engine.calls))
+        self.assertEqual({}, server._connections)
 
     def test_more_executions_than_threads_are_refused(self):
         self.serve(threads=1)

@@ -47,15 +47,8 @@ class TestLines(base.BaseTestCase):
         self.assertRaises(ConnectionError, lines.receive, self.there)
 
     def test_silence_is_noticed_but_not_within_a_message(self):
-        path = f'{self.create_tempfiles([("x", "")])[0]}.sock'
-        listener = socket.socket(socket.AF_UNIX)
-        self.addCleanup(listener.close)
-        listener.bind(path)
-        listener.listen()
-        client = lines.connect(path, 0.05)
-        self.addCleanup(client.close)
-        server = listener.accept()[0]
-        self.addCleanup(server.close)
+        client, server = self.here, self.there
+        lines.limit_silence(client, 0.05)
         self.assertRaises(BlockingIOError, lines.receive, client)
         server.sendall(b'abc')
         self.assertRaises(ConnectionError, lines.receive, client)
@@ -64,3 +57,30 @@ class TestLines(base.BaseTestCase):
         with mock.patch.object(lines, 'MAX_BYTES', 6):
             self.here.sendall(b'abcdefg')
             self.assertRaises(ConnectionError, lines.receive, self.there)
+
+    def test_a_mark_does_not_end_the_silence(self):
+        lines.limit_silence(self.here, 0.05)
+        lines.sleep_through_marks(self.here)
+        self.there.sendall(b'a')
+        # At the end of the silence, the mark is there.
+        self.assertEqual(b'a', lines.receive(self.here, b'a'))
+        self.assertRaises(BlockingIOError, lines.receive, self.here, b'a')
+        self.there.sendall(b'b\n')
+        self.assertEqual(b'b\n', lines.receive(self.here, b'a'))
+
+    def test_a_mark_comes_with_its_message(self):
+        lines.sleep_through_marks(self.here)
+        thread = threading.Thread(
+            target=lambda: [self.there.sendall(part) for part in (
+                b'a', b'b' * 100_000, b'\n')])
+        thread.start()
+        self.assertEqual(b'a' + b'b' * 100_000 + b'\n',
+                         lines.receive(self.here, b'a'))
+        thread.join()
+
+    def test_a_mark_survives_the_end_of_the_other_side(self):
+        lines.sleep_through_marks(self.here)
+        self.there.sendall(b'a')
+        self.there.close()
+        self.assertEqual(b'a', lines.receive(self.here, b'a'))
+        self.assertEqual(b'', lines.receive(self.here, b'a'))

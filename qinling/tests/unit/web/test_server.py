@@ -159,6 +159,8 @@ class TestStaying(cases.ServerTest):
         for _ in range(3):
             for sock in sockets:
                 self.request(sock)
+                # The client may be faster than the thread after the answer.
+                databases.wait_until(lambda: self.server._staying)
         staying, *free = self.threads[:4]
         self.assertEqual({staying}, set(self.threads[::4]))
         self.assertNotIn(staying, free)

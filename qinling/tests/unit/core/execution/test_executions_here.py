@@ -3,6 +3,7 @@
 
 import dataclasses
 
+from qinling.core import engine_client
 from qinling.core.execution import lifecycle
 from qinling.core.execution import records
 from qinling import exception
@@ -23,7 +24,7 @@ class TestSync(test_executions.ExecutionTest):
                 self.core.db, new, records.Outcome(
                     ExecutionStatus.SUCCESS, '{"output": 1}'))
         received = []
-        self.engine.owner = 'me'
+        self.engine.owner, self.engine.writes_rows = 'me', True
         self.engine.answers['run'] = run
         result = self.create(**values)
         self.assertEqual('success', self.row(result.id).status)
@@ -50,7 +51,68 @@ class TestSync(test_executions.ExecutionTest):
             self.conf.clear_override(name, group=group)
 
     def test_stopping_engine_in_the_process(self):
-        self.engine.owner = 'me'
+        self.engine.owner, self.engine.writes_rows = 'me', True
         self.engine.answers['run'] = exception.Unavailable(reason='stopping')
+        self.assertRaises(exception.Unavailable, self.create)
+        self.assertEqual([], self.list_rows())
+
+
+class TestElsewhere(test_executions.ExecutionTest):
+    """Executions whose rows an engine of another machine writes."""
+
+    def setUp(self):
+        super().setUp()
+        self.engine.writes_rows = True
+
+    def test_without_an_engine_the_row_is_written(self):
+        seen = []
+
+        def run(message, target):
+            seen.append((message.unwritten, self.row(message.id)))
+            if message.unwritten is not None:
+                raise engine_client.RowNeeded()
+            return self.core.succeed(message, target)
+        self.engine.answers['run'] = run
+        result = self.create()
+        self.assertEqual('success', result.status)
+        (new, no_row), (written, row) = seen
+        self.assertIsNone(no_row)
+        self.assertIsNone(written)
+        self.assertEqual((new.row.id, None, 0),
+                         (row.id, row.owner, row.attempt))
+
+    def test_lost_execution_ends_with_a_reason(self):
+        self.engine.answers['run'] = engine_client.EngineLost('silence')
+        result = self.create()
+        row = self.row(result.id)
+        for execution in (result, row):
+            self.assertEqual(('error', 'engine_lost'),
+                             (execution.status, execution.reason))
+
+    def test_engine_that_was_lost_cannot_write_any_more(self):
+        late = []
+
+        def run(message, target):
+            late.append(message.unwritten)
+            raise engine_client.EngineLost('silence')
+        self.engine.answers['run'] = run
+        self.create()
+        self.assertIsNone(lifecycle.insert_ended(
+            self.core.db, late[0], records.Outcome(
+                ExecutionStatus.SUCCESS, '{"output": 1}')))
+        self.assertEqual('error', self.list_rows()[0].status)
+
+    def test_end_written_by_a_lost_engine_is_returned(self):
+        def run(message, target):
+            lifecycle.insert_ended(
+                self.core.db, message.unwritten, records.Outcome(
+                    ExecutionStatus.SUCCESS, '{"output": 1}'))
+            raise engine_client.EngineLost('silence')
+        self.engine.answers['run'] = run
+        self.assertEqual('success', self.create().status)
+
+    def test_lost_before_the_claim_is_unavailable(self):
+        self.engine.writes_rows = False
+        self.engine.answers['run'] = engine_client.EngineLost('silence')
         self.assertRaises(exception.Unavailable, self.create)
         self.assertEqual([], self.list_rows())
