@@ -192,10 +192,12 @@ class Dispatch:
         except engine_client.EngineLost as e:
             LOG.warning('Lost the engine of execution %s: %s', new.row.id, e)
             # The first one to write the row decides.
+            new.row.attempt = 1
             ended = lifecycle.insert_ended(self._db, new, LOST)
         if ended is None:
             return self._watch(new)
         ended.apply_to(new.row)
+        new.row.attempt = 1
         return new.row
 
     def _watch(self, new: records.NewExecution) -> records.ExecutionRow:

@@ -46,6 +46,7 @@ class Load:
         #: Seconds of the slowest answer.
         self.slowest = 0
         self.faults = []
+        self.threads = threads
         self._threads = [threading.Thread(target=self._run)
                          for _ in range(threads)]
 

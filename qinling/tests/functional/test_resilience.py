@@ -2,6 +2,8 @@
 """Tests of a cloud deployment under load, with killed parts."""
 
 import contextlib
+import os
+import signal
 import threading
 
 from oslotest import base
@@ -28,7 +30,7 @@ class Chaos(base.BaseTestCase):
 
     total = 400
 
-    def deploy(self, engine=ENGINE, **parts):
+    def deploy(self, engine=ENGINE, sync=None, **parts):
         """Deploy two APIs and two engines, and run a function."""
         self.cloud = self.useFixture(servers.Cloud(
             engines=2, apis=2, engine=engine,
@@ -37,7 +39,8 @@ class Chaos(base.BaseTestCase):
                         for api in self.cloud.apis]
         self.function = self.cloud.client.create(
             loads.FUNCTION, timeout=30)['id']
-        return loads.Load(lambda: self.clients, self.function, self.total)
+        return loads.Load(lambda: self.clients, self.function, self.total,
+                          sync=sync)
 
     def check_load(self, load):
         rows = loads.wait_for_executions(self.clients[0])
@@ -74,6 +77,24 @@ class TestOwnDaemons(Chaos):
             self.clients[0] = self.cloud.client_of(self.cloud.apis[0])
         self.check_single_attempts(self.check_load(load))
 
+    def test_frozen_engine(self):
+        load = self.deploy(sync=True)
+        victim = self.cloud.engines[0]
+        with load:
+            load.wait_for_accepted(self.total // 3)
+            os.kill(victim.process.pid, signal.SIGSTOP)
+            try:
+                load.wait_for_accepted(self.total * 2 // 3)
+            finally:
+                os.kill(victim.process.pid, signal.SIGCONT)
+        rows = self.check_load(load)
+        self.assertEqual({}, load.rejections)
+        # Others take over but for what the engine had started.
+        lost = [row for row in rows if row['status'] == 'error']
+        self.assertLessEqual(len(lost), load.threads, lost)
+        self.assertLessEqual({row['reason'] for row in lost},
+                             {'engine_lost'})
+
 
 class Servers(Chaos):
     """Tests of killed and restarted servers below the service."""
@@ -104,7 +125,18 @@ class Servers(Chaos):
 class TestRabbit(Servers):
     def test_killed(self):
         server = self.useFixture(daemons.Rabbit())
-        self.outage(server, bus=server.bus)
+        self.outage(server, bus=server.bus, direct={'enabled': False})
+
+    def test_direct_connections_go_on(self):
+        server = self.useFixture(daemons.Rabbit())
+        load = self.deploy(LASTING, bus=server.bus)
+        with load:
+            load.wait_for_accepted(self.total // 3)
+            server.kill()
+            load.wait_for_accepted(self.total * 2 // 3)
+            server.start()
+        self.check_single_attempts(self.check_load(load))
+        self.assertEqual({}, load.rejections)
 
 
 class TestMaria(Servers):
@@ -126,7 +158,8 @@ class TestRestart(base.BaseTestCase):
         url = self.useFixture(servers.VirtualHost()).url
         relay = self.useFixture(relays.Relay(5672))
         cloud = self.useFixture(servers.Cloud(
-            bus=url.replace(':5672', f':{relay.port}'), engine=ENGINE))
+            bus=url.replace(':5672', f':{relay.port}'), engine=ENGINE,
+            direct={'enabled': False}))
         function = cloud.client.create(loads.FUNCTION)['id']
         relay.stop()
         order = {'number': 1, 'seconds': 0}
