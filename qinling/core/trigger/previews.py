@@ -69,11 +69,11 @@ def _check_alias(tx: session.Connection, webhook: typing.Any, name: str
 def _find_function_id(tx: session.Connection, webhook: typing.Any
                       ) -> str | None:
     """Return the function of a webhook, ``None`` if its alias is gone."""
-    if webhook.function_alias is None:
-        id: str = webhook.function_id
-        return id
-    row = _find_alias(tx, webhook, webhook.function_alias)
-    return row and row.function_id
+    row = webhook
+    if webhook.function_alias is not None:
+        row = _find_alias(tx, webhook, webhook.function_alias)
+    id: str | None = row and row.function_id
+    return id
 
 
 def _find_alias(tx: session.Connection, webhook: typing.Any, name: str
