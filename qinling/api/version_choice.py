@@ -21,9 +21,13 @@ def add_version(values: dict[str, typing.Any], text: str
 
     The version is for the alias, if any, which overrides the function.
 
-    :raises Invalid: header and body differ.
+    :raises Invalid: the header is no version, or header and body differ.
     """
-    number = types.parse_version(text)
+    try:
+        number = types.parse_version(text)
+    except exception.Invalid as e:
+        raise exception.Invalid(
+            f'The header X-Qinling-Version is not valid: {e}')
     if values.get('function_version', number) != number:
         raise exception.Invalid(
             'X-Qinling-Version and function_version differ; send one of '

@@ -28,7 +28,10 @@ def show_spent(row: base.Row, _lookup: names.Names) -> str:
 
 
 def _format(row: base.Row, field: str) -> str:
-    return f'{row.get(field) or 0:.2f} {row.get("currency") or ""}'
+    amount = row.get(field) or 0
+    # Prices of single executions are far below a cent.
+    text = f'{amount:.2f}' if not 0 < amount < 0.1 else f'{amount:.3g}'
+    return f'{text} {row.get("currency") or ""}'
 
 
 class Budget(base.Addressed):

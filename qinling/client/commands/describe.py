@@ -40,8 +40,8 @@ class Describe(functions.Function, base.Addressed):
                 ('Aliases', self.list_aliases(id)),
                 ('Used by', self.list_users(id)),
                 ('Last day', self.list_figures(id))):
-            self.print_line(f'{title}:' + ''.join(
-                f'\n  {line}' for line in lines))
+            self.print_line(f'{title}:' + (''.join(
+                f'\n  {line}' for line in lines) or ' none'))
         return 0 if explanation['allowed'] else 1
 
     def run(self, args: argparse.Namespace) -> int:
@@ -56,8 +56,8 @@ class Describe(functions.Function, base.Addressed):
         for row, _number in zip(rows, range(MAX_ROWS)):
             text = f'{row["version_number"]}, published ' + units.format_age(
                 row['created_at'])
-            yield text + (f': {row["description"]}' if row['description']
-                          else '')
+            summary = row.get('message') or row['description']
+            yield text + (f': {summary}' if summary else '')
 
     def list_aliases(self, id: str) -> Iterator[str]:
         """Yield the aliases of the function."""

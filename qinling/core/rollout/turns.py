@@ -91,11 +91,23 @@ def decide(row: typing.Any, judgement: judge.Judgement,
     return Decision(step=row.step + 1, reason=figures)
 
 
+class Reporter(typing.Protocol):
+    """Receiver of the decisions of an engine, after their commit."""
+
+    def report(self, row: typing.Any, decision: Decision) -> None:
+        """Report a decision.
+
+        :param row: the rollout as read before the decision.
+        """
+
+
 class Turns:
     """Turns of one engine."""
 
-    def __init__(self, db: session.Database) -> None:
+    def __init__(self, db: session.Database, reporter: Reporter | None = None
+                 ) -> None:
         self._db = db
+        self._reporter = reporter
 
     def run(self) -> bool:
         """Look at every running rollout.
@@ -123,12 +135,20 @@ class Turns:
                       'seen_id': executions[-1].id,
                       'judgement': judgement.dump()}
         if values or decision != Decision():
-            try:
-                self._db.write(lambda tx: write(
-                    tx, context.admin(row.project_id), row, decision, values))
-            except exception.NotFound:
-                LOG.debug('The alias of rollout %s is gone.', row.id)
+            self._write(row, decision, values)
         return len(executions) == MAX_EXECUTIONS
+
+    def _write(self, row: typing.Any, decision: Decision,
+               values: Mapping[str, typing.Any]) -> None:
+        """Write a decision; report one that this engine has committed."""
+        try:
+            is_written = self._db.write(lambda tx: write(
+                tx, context.admin(row.project_id), row, decision, values))
+        except exception.NotFound:
+            LOG.debug('The alias of rollout %s is gone.', row.id)
+            return
+        if is_written and self._reporter and decision != Decision():
+            self._reporter.report(row, decision)
 
 
 def explain(version: int, title: str, figures: str = '') -> str:

@@ -50,7 +50,7 @@ def resolve(db: session.Database, webhook: typing.Any,
         return {'function_alias': preview.alias}
     if not isinstance(preview.version, int) or not preview.version:
         raise exception.FunctionVersionNotFound(
-            id=webhook.function_id, version=preview.version)
+            id=db.read(_find_function_id, webhook), version=preview.version)
     if webhook.function_alias is not None:
         return {'function_alias': webhook.function_alias,
                 'chosen_version': preview.version}
@@ -61,13 +61,19 @@ def resolve(db: session.Database, webhook: typing.Any,
 def _check_alias(tx: session.Connection, webhook: typing.Any, name: str
                  ) -> None:
     """Check that an alias points at the function of a webhook."""
-    function_id = webhook.function_id
+    alias = _find_alias(tx, webhook, name)
+    if alias is None or alias.function_id != _find_function_id(tx, webhook):
+        raise exception.FunctionAliasNotFound(name=name)
+
+
+def _find_function_id(tx: session.Connection, webhook: typing.Any
+                      ) -> str | None:
+    """Return the function of a webhook, ``None`` if its alias is gone."""
+    row = webhook
     if webhook.function_alias is not None:
         row = _find_alias(tx, webhook, webhook.function_alias)
-        function_id = row and row.function_id
-    alias = _find_alias(tx, webhook, name)
-    if alias is None or alias.function_id != function_id:
-        raise exception.FunctionAliasNotFound(name=name)
+    id: str | None = row and row.function_id
+    return id
 
 
 def _find_alias(tx: session.Connection, webhook: typing.Any, name: str

@@ -8,6 +8,7 @@ from oslo_config import cfg
 from qinling.core.operation import turns as operations
 from qinling.core.rollout import turns as rollouts
 from qinling.db import session
+from qinling.engine.periodic import audit
 from qinling.engine.periodic import budgets
 
 #: Seconds between two looks at the rollouts, and at the operations.
@@ -20,7 +21,8 @@ def list_turns(conf: cfg.ConfigOpts, db: session.Database,
                engine: operations.Engine
                ) -> list[tuple[str, float, Callable[[], object]]]:
     """Return the name, the interval in seconds and the task of each turn."""
-    return [('rollouts', ROLLOUT_SECONDS, rollouts.Turns(db).run),
+    return [('rollouts', ROLLOUT_SECONDS,
+             rollouts.Turns(db, audit.RolloutReporter(conf)).run),
             ('operations', OPERATION_SECONDS,
              operations.Turns(conf, db, engine).run),
             # Receivers of warnings may be slow.

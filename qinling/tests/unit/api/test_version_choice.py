@@ -66,7 +66,9 @@ class TestExecutions(ChoiceTest):
         for version, headers, status, words in (
                 (3, {}, 404, 'FunctionVersion not found'),
                 (1, {'X_Qinling_Version': '2'}, 400, 'differ'),
-                (None, {'X_Qinling_Version': 'x'}, 400, 'whole number'),
+                (None, {'X_Qinling_Version': 'x'}, 400,
+                 "The header X-Qinling-Version is not valid: 'x' is not a "
+                 'whole number.'),
                 (-1, {}, 400, 'not a version number')):
             answer = self.run_alias(version, status, **headers)
             self.assertIn(words, answer['faultstring'])
@@ -147,6 +149,8 @@ class TestPreviews(ChoiceTest):
         row = self.create()
         self.check(self.invoke(row, 'versions/2'), 'prod', 2)
         self.check(self.invoke(row, 'versions/2', method='GET'), 'prod', 2)
+        answer = self.invoke(row, 'versions/x', 404)
+        self.assertIn(f'function_id={self.function}', answer['faultstring'])
         row = self.create(function_alias=None, function_id=self.function)
         self.check(self.invoke(row, 'versions/2'), None, 2)
         for variant in ('versions/3', 'versions/0', 'versions/x'):

@@ -34,6 +34,12 @@ class TestBudgets(test_runs.Case):
         self.run_command('function budget set p', code=1)
         self.assertIn('Specify what to set', self.errors)
 
+    def test_amounts_below_a_cent(self):
+        out = self.run_command('function budget show p', dict(
+            BUDGET, amount=0.0004, spent=0.0001))
+        self.assertIn('0.0004 EUR', out)
+        self.assertIn('0.0001 EUR (25%)', out)
+
     def test_show_and_delete(self):
         self.run_command('function budget show', BUDGET)
         self.assertEqual(['GET /v1/budgets'], self.paths)

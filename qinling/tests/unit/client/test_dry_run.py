@@ -68,6 +68,9 @@ class TestDescribe(test_runs.Case):
         return self.run_command(
             f'function describe {ID}', {'id': ID, 'name': 'greeter'},
             explanation, {'function_versions': [
+                {'version_number': 3, 'description': 'better',
+                 'message': 'Charge once',
+                 'created_at': '2026-01-01T00:00:00Z'},
                 {'version_number': 2, 'description': 'better',
                  'created_at': '2026-01-01T00:00:00Z'}]},
             {'function_aliases': [
@@ -90,8 +93,17 @@ class TestDescribe(test_runs.Case):
                      'Used by:\n  job j through alias prod\n',
                      'Last day:\n  10 executions, 1 failed, '):
             self.assertIn(line, out)
-        self.assertRegex(out, 'Versions:\n  2, published .*: better\n')
+        self.assertRegex(out, 'Versions:\n  3, published .*: Charge once\n'
+                              '  2, published .*: better\n')
         self.assertNotIn('foreign', out)
+
+    def test_empty_lists(self):
+        out = self.run_command(
+            f'function describe {ID}', {'id': ID, 'name': 'greeter'},
+            EXPLANATION, {'function_versions': []}, {'function_aliases': []},
+            {'references': []}, dict(test_runs.STATS, count=0))
+        for title in ('Versions', 'Aliases', 'Used by', 'Last day'):
+            self.assertIn(f'{title}: none\n', out)
 
     def test_function_that_cannot_run(self):
         out = self.describe(REFUSED, code=1)
