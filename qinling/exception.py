@@ -60,6 +60,18 @@ class NotAllowed(QinlingError):
     msg_fmt = 'This cannot be done to the resource: {reason}'
 
 
+class MethodRefused(QinlingError):
+    """The field ``allow`` is a list of the permitted methods."""
+
+    http_code = 405
+    msg_fmt = '{method} is not possible here; use {methods}.'
+
+    @property
+    def allow(self) -> list[str]:
+        """Return the methods of the header ``Allow``."""
+        return self.fields['allow']
+
+
 class RequestTimeout(QinlingError):
     http_code = 408
     msg_fmt = ('The request body arrives too slowly; send it at once, over a '

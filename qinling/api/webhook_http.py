@@ -9,6 +9,7 @@ the service.
 import base64
 import binascii
 from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Iterator
 import functools
 import itertools
@@ -28,7 +29,7 @@ from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
 from qinling.web import response as web_response
 
-#: Methods that run a webhook like POST, and HEAD and OPTIONS, which only
+#: Methods that can run a webhook beside POST, and HEAD and OPTIONS, which only
 #: check that the webhook exists.
 OTHER_METHODS = ('GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD')
 TEXT = 'text/plain; charset=utf-8'
@@ -93,14 +94,16 @@ def create_head_response() -> webob.Response:
                            content_type='application/json')
 
 
-def create_options_response() -> webob.Response:
+def create_options_response(methods: Iterable[str]) -> webob.Response:
     """Return the answer to OPTIONS for an existing webhook.
 
     The middleware of ``[cors]`` adds its headers and answers the preflight
     requests of allowed origins.
+
+    :param methods: all methods of the URL.
     """
     return webob.Response(status=204, headerlist=[
-        ('Allow', ', '.join(('POST', *OTHER_METHODS)))])
+        ('Allow', ', '.join(methods))])
 
 
 def create_response(row: records.ExecutionRow, repeated: bool

@@ -38,6 +38,7 @@ from qinling.engine.run import completion
 from qinling.engine.run import images
 from qinling.engine.run import runner
 from qinling.engine.workers import builds
+from qinling.engine.workers import growth
 from qinling.engine.workers import invoker
 from qinling.engine.workers import loader
 from qinling.engine.workers import pools
@@ -275,8 +276,7 @@ class Engine:
 
     def scale_up(self, target: targets.Target, count: int) -> None:
         """Start ``count`` more workers; return immediately."""
-        for _ in range(count):
-            self._background.submit(self._scaling.scale_up, target)
+        growth.Growth(self._scaling, target, count).start(self._background)
 
     def scale_down(self, target: targets.Target, count: int) -> None:
         """Retire ``count`` workers; at least one remains."""

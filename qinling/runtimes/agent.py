@@ -50,6 +50,7 @@ DEFAULTS: dict[str, Any] = {
     'memory_reserve': 0,
     'memory_slack': 0,
     'memory_events': '/sys/fs/cgroup/memory.events',
+    'executors': None,
     'inodes': {},
     'seccomp': [],
     'landlock': [],
@@ -73,6 +74,7 @@ def read_settings(path: str | None = None) -> dict[str, Any]:
       if the agent measures the used memory; 0 to limit the reserved memory
     * ``memory_slack``: see :class:`agent_memory.MemoryWatch`
     * ``memory_events``: see :class:`agent_memory.OomEvents`
+    * ``executors``: descriptor of ``cgroup.procs`` of the group of executors
     * ``inodes``, ``seccomp``, ``landlock``: see ``agent_confinement.py``
     """
     if path is None:
@@ -152,12 +154,13 @@ def main(arguments: list[str]) -> None:
     settings = read_settings(path)
     # Before the first executor starts: executors inherit nothing.
     agent_processes.seal_descriptors(
-        inherited_listener(settings['listen']), settings['memory_events'])
+        inherited_listener(settings['listen']), settings['memory_events'],
+        settings['executors'])
     agent_confinement.set_short_time_slices()
     agent_confinement.limit_inodes(settings['inodes'])
     agent_processes.harden(settings['uid'])
     tree = agent_processes.ProcessTree(agent_confinement.Confinement(
-        settings['seccomp'], settings['landlock']))
+        settings['seccomp'], settings['landlock']), settings['executors'])
     worker = agent_worker.Worker(tree, settings)
 
     def stop(_number: Any = None, _frame: Any = None) -> None:

@@ -102,6 +102,11 @@ class Executor:
         except (AttributeError, OSError):
             self._pidfd = None
 
+    @property
+    def is_imported(self) -> bool:
+        """Return whether the function is imported."""
+        return self._imported
+
     def wait_ready(self, deadline: float) -> None:
         """Wait until the bootstrap is ready.
 

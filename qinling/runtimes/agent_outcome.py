@@ -80,20 +80,24 @@ def import_timeout(seconds: float) -> str:
 
 
 def explain_status(status: int, memory_size: int, output_tail: bytes = b'',
-                   oom_killed: bool | None = None) -> tuple[str, str]:
+                   oom_killed: bool | None = None, imported: bool = True
+                   ) -> tuple[str, str]:
     """Return sentence and reason for an executor that ended by itself.
 
     :param status: wait status.
     :param output_tail: end of the output.
     :param oom_killed: the kernel killed a process for lack of memory; ``None``
         if unknown.
+    :param imported: whether the process ended after the import.
     """
     if not os.WIFSIGNALED(status):
         if os.WEXITSTATUS(status) and any(
                 message in output_tail for message in EXITS_WITHOUT_MEMORY):
             return out_of_memory(memory_size), 'out_of_memory'
         return ('Function execution failed: the process exited with status '
-                '%d before the function returned.' % os.WEXITSTATUS(status),
+                '%d %s.' % (os.WEXITSTATUS(status),
+                            'before the function returned' if imported
+                            else 'during the import of the module'),
                 'crashed')
     number = os.WTERMSIG(status)
     if number == signal.SIGKILL and oom_killed or number in ABORTS and any(
@@ -105,6 +109,8 @@ def explain_status(status: int, memory_size: int, output_tail: bytes = b'',
         name = 'number %d' % number
     sentence = ('Function execution failed: the process was ended by signal '
                 '%s' % name)
+    if not imported:
+        sentence += ' during the import of the module'
     if number == signal.SIGKILL and oom_killed is None:
         sentence += (', perhaps by the kernel for lack of memory (the limit '
                      'is %g MiB)' % round(memory_size / (1 << 20), 1))

@@ -110,10 +110,14 @@ class ProcessTree:
     Create the object in the main thread, whose children orphans become.
 
     :param confinement: starts confined processes.
+    :param group: descriptor of ``cgroup.procs`` of the group of started
+        processes.
     """
 
-    def __init__(self, confinement: agent_confinement.Confinement) -> None:
+    def __init__(self, confinement: agent_confinement.Confinement,
+                 group: int | None = None) -> None:
         self._confinement = confinement
+        self._group = group
         self._lock = threading.Lock()
         self._started: set[int] = set()
         self._stopped = False
@@ -142,6 +146,12 @@ class ProcessTree:
                 file_actions=actions, setsid=True, setsigmask=(),
                 setsigdef=(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT)))
             self._started.add(pid)
+        if self._group is not None:
+            # A new process runs no code of the user yet.
+            try:
+                os.write(self._group, b'%d' % pid)
+            except OSError:
+                pass  # old kernels check the rights of the writer
         return pid
 
     def destroy(self, pid: int) -> int:

@@ -261,7 +261,7 @@ class Worker:
             sentence, reason = outcome.explain_status(
                 status, self._load['memory_size'], output_tail,
                 self._oom_events.has_new() if self._oom_events.is_known()
-                else None)
+                else None, executor.is_imported)
         elif cause == agent_executor.MEMORY:
             sentence, reason = outcome.out_of_memory(
                 self._load['memory_size']), 'out_of_memory'

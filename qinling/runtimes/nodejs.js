@@ -34,6 +34,8 @@ const SUFFIXES = ['', '.js', '.mjs', '.cjs', '/index.js'];
 const LACKS_MEMORY = /^Array buffer allocation failed/;
 const NO_STACK = /^Maximum call stack size exceeded/;
 // Become {} in JSON.
+// Values without properties whose JSON is an empty object.
+const WITHOUT_JSON = /^\[object (?:Error|RegExp|WeakRef|Promise|(?:[A-Z]\w* )*Iterator(?: Helper)?)\]$/;
 const COLLECTIONS = /^\[object (?:(?:Async)?Generator|(?:Weak)?(?:Map|Set))\]$/;
 const RETIRE = { retire: true }; // replaces this process
 const NO_MODULE = new Set(['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND']);
@@ -304,7 +306,9 @@ class Executor {
   encode(output) {
     let text;
     try {
-      if (COLLECTIONS.test(Object.prototype.toString.call(output))
+      const kind = Object.prototype.toString.call(output);
+      if ((COLLECTIONS.test(kind) || (WITHOUT_JSON.test(kind)
+        && Object.keys(output).length === 0))
         && typeof output.toJSON !== 'function') {
         throw new TypeError('Return its values in an array or an object');
       }

@@ -5,6 +5,7 @@ A process of its own compiles the code, since code can exhaust the stack of
 the compiler.  Code that the process cannot judge is left to the worker.
 """
 
+import codecs
 import json
 import os
 import subprocess
@@ -20,6 +21,10 @@ from qinling.runtimes import agent_archive
 MAX_SOURCE_BYTES = 1 << 18
 TIMEOUT_SECONDS = 2
 MAX_MESSAGE_LENGTH = 200
+#: First bytes of a file and the encoding; a mark of UTF-32 begins like one of
+#: UTF-16.
+ENCODINGS = ((codecs.BOM_UTF32_LE, 'UTF-32'), (codecs.BOM_UTF32_BE, 'UTF-32'),
+             (codecs.BOM_UTF16_LE, 'UTF-16'), (codecs.BOM_UTF16_BE, 'UTF-16'))
 _PROGRAM = '''
 import json, resource, sys
 for name, limit in (('AS', 1 << 29), ('CPU', 2), ('CORE', 0)):
@@ -44,7 +49,8 @@ def check(upload: typing.BinaryIO, entry: str,
           limits: cfg.ConfigOpts.GroupAttr) -> None:
     """Check the module of an entry; ignore packages that are not valid.
 
-    :raises Invalid: the module has a syntax error.
+    :raises Invalid: the module has a syntax error, or an encoding that Python
+        does not read.
     """
     if upload.seek(0, 2) > limits.max_package_size:
         return
@@ -55,12 +61,22 @@ def check(upload: typing.BinaryIO, entry: str,
                 limits.max_package_ratio)), entry)
     except agent_archive.BadArchive:
         return
+    _check_encoding(name, source)
     error = _compile(source) if source else None
     if error is not None:
         line, message = error
         raise exception.Invalid(
             f'{name} has a syntax error in line {line}: '
             f'{message[:MAX_MESSAGE_LENGTH]}.')
+
+
+def _check_encoding(name: str, source: bytes) -> None:
+    """Reject UTF-16 and UTF-32, of which Python sees only NUL characters."""
+    for mark, encoding in ENCODINGS:
+        if source.startswith(mark):
+            raise exception.Invalid(
+                f'{name} is in {encoding}, which Python does not read; save '
+                'the file in UTF-8.')
 
 
 def _read_module(archive: agent_archive.Archive, entry: str

@@ -113,7 +113,7 @@ class Mix:
 
     def call_webhook(self, client: service.Client) -> None:
         """Call the webhook with random data."""
-        client.call(self._random.choice(('POST', 'GET', 'PUT')),
+        client.call(self._random.choice(('POST', 'GET', 'PUT', 'OPTIONS')),
                     f'{self._webhook}?name={self._word()}',
                     b'{"name": "Bench"}')
 

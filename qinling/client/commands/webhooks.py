@@ -17,6 +17,10 @@ BEHAVIOUR = (
              'of all parameters; "request" passes the request unchanged.'),
     options.SYNC,
     options.Argument(
+        '--method', dest='methods', action='append', metavar='METHOD',
+        help='HTTP method that runs the function: POST, the default, GET, '
+             'PUT, PATCH or DELETE; can be repeated.'),
+    options.Argument(
         '--previews', action=argparse.BooleanOptionalAction,
         help='Whether the URL has variants that run any version or alias of '
              'the function.'))
@@ -55,7 +59,7 @@ class Webhook(base.Noun):
         'description', 'project_id', 'created_at', 'updated_at', 'webhook_url')
     detail_columns: base.Columns = (
         'sync', 'payload', 'signature', 'secret', 'previous_until', 'refused',
-        'previews', 'preview_urls')
+        'methods', 'previews', 'preview_urls')
     brief: base.Briefs = (
         base.Brief('Webhook', show_webhook), tables.TARGET,
         base.Brief('Signature', tables.show_field('signature')),
@@ -84,8 +88,8 @@ class Create(Webhook, dry_run.DryRun):
         row = self.resources.create(
             **options.build_target(self.client, args), sync=args.sync,
             description=args.description, payload=args.payload,
-            previews=args.previews, signature=args.signature,
-            secret=read_secret(args))
+            methods=args.methods, previews=args.previews,
+            signature=args.signature, secret=read_secret(args))
         sign = ' --sign' if row.get('signature') else ''
         self.next_step = (
             f'webhook invoke {args.description or row["id"]}{sign}')
@@ -113,7 +117,7 @@ class Update(Webhook, base.Addressed, base.Show):
             function_version=args.function_version,
             function_alias=args.function_alias, sync=args.sync,
             description=args.description, payload=args.payload,
-            previews=args.previews)
+            methods=args.methods, previews=args.previews)
 
 
 class Rotate(Webhook, base.Addressed, base.Show):

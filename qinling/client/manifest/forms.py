@@ -19,6 +19,8 @@ OBJECT: dict[str, typing.Any] = {'type': 'object'}
 ANY: dict[str, typing.Any] = {}
 VERSION: dict[str, typing.Any] = {
     'oneOf': [NUMBER, {'const': 'latest'}]}
+#: Methods that can run a webhook.
+METHODS = ('POST', 'GET', 'PUT', 'PATCH', 'DELETE')
 #: Word for the latest version, after a publication by the same file.
 LATEST = 'latest'
 
@@ -70,6 +72,14 @@ def read_paths(value: typing.Any) -> list[str]:
             isinstance(path, str) for path in paths):
         raise ValueError('is neither a path nor a list of paths')
     return paths
+
+
+def read_methods(value: typing.Any) -> list[str]:
+    """Return a list of HTTP methods, in the order of the service."""
+    if not isinstance(value, list) or not value or not all(
+            method in METHODS for method in value):
+        raise ValueError(f'is no list of {", ".join(METHODS)}')
+    return [method for method in METHODS if method in value]
 
 
 def read_version(value: typing.Any) -> int | str:
@@ -143,6 +153,7 @@ _PATHS = {'oneOf': [TEXT, {'type': 'array', 'items': TEXT}],
           'description': 'file, directory or ZIP file, or a list'}
 _SECRET = {'type': 'object', 'additionalProperties': False, 'properties': {
     'env': TEXT, 'file': TEXT, 'mode': {'enum': ['pinned', 'latest']}}}
+_METHODS = {'type': 'array', 'minItems': 1, 'items': {'enum': list(METHODS)}}
 _TARGET = {'function': Form(read_text, TEXT),
            'version': Form(read_version, VERSION),
            'alias': Form(read_text, TEXT)}
@@ -228,6 +239,7 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         **_TARGET,
         'sync': Form(read_flag, FLAG, 'sync'),
         'payload': Form(read_text, TEXT, 'payload'),
+        'methods': Form(read_methods, _METHODS, 'methods'),
         'previews': Form(read_flag, FLAG, 'previews'),
         'signature': Form(read_text, TEXT, 'signature'),
         'secret': Form(read_secret, _SECRET)}}

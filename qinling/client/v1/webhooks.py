@@ -30,7 +30,7 @@ class Webhooks(base.Collection):
 
         :param fields: ``function_id`` and ``function_version``, or
             ``function_alias``; ``description``, ``sync``, ``payload``,
-            ``previews``, ``signature``, ``secret``.
+            ``methods``, ``previews``, ``signature``, ``secret``.
         """
         return self._call('POST', json=http.drop_none(fields), log=False)
 

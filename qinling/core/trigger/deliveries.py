@@ -14,6 +14,7 @@ from qinling.core.execution import records
 from qinling.core import idempotency
 from qinling.core import secrets as secrets_module
 from qinling.core.trigger import base
+from qinling.core.trigger import methods
 from qinling.core.trigger import payloads
 from qinling.core.trigger import previews
 from qinling.core.trigger import rate_limit
@@ -65,8 +66,9 @@ class Deliveries:
             inherits.
         :param preview: version or alias to run instead of the target.
         :returns: the execution, and whether the delivery is a repeat.
-        :raises WebhookNotFound, SignatureRefused, RateLimited, TooLarge,
-            QuotaExceeded: the delivery is rejected, and counted.
+        :raises WebhookNotFound, MethodRefused, SignatureRefused,
+            RateLimited, TooLarge, QuotaExceeded:
+            the delivery is rejected, and counted.
         """
         webhook = self.get_webhook(id, preview)
         try:
@@ -81,6 +83,7 @@ class Deliveries:
              caller: context.RequestContext | None,
              preview: previews.Preview | None
              ) -> tuple[records.ExecutionRow, bool]:
+        methods.check(webhook, delivery.method)
         delivery.is_signed = webhook.signature is not None
         self._authenticate(webhook, delivery)
         request = _idempotent_request(webhook, delivery, preview)

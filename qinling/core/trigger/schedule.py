@@ -32,6 +32,11 @@ NAMED_PATTERNS = {
     '@midnight': '0 0 * * *', '@hourly': '0 * * * *'}
 #: Sunday is the day 0 and the day 7 of the week, so a range may end with it.
 _SUNDAY_LAST = re.compile(r'\b(?!sun)([a-z0-6]{1,3})-sun\b', re.IGNORECASE)
+_WEEKDAYS = ('sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat')
+#: Range of weekdays, without a step.
+_WEEKDAY_RANGE = re.compile(
+    rf'\b({"|".join(_WEEKDAYS)})-({"|".join(_WEEKDAYS)})\b(?!/)',
+    re.ASCII | re.IGNORECASE)
 #: Least distance of a time that a user names.
 MIN_AHEAD = datetime.timedelta(minutes=1)
 MAX_DATETIME_LENGTH = 64
@@ -134,9 +139,12 @@ def next_fire_time(pattern: str, timezone: str | None,
                    time: datetime.datetime) -> datetime.datetime | None:
     """Return the first fire time after a time, or ``None``."""
     fields = NAMED_PATTERNS.get(pattern.strip().lower(), pattern)
-    fields = _SUNDAY_LAST.sub(r'\1-7', fields)
-    if len(fields.split()) != 5:
+    *first_fields, weekdays = fields.split() or ['']
+    if len(first_fields) != 4:
         raise cronsim.CronSimError('it must have five fields')
+    weekdays = _SUNDAY_LAST.sub(r'\1-7', weekdays)
+    weekdays = _WEEKDAY_RANGE.sub(_unroll_weekdays, weekdays)
+    fields = ' '.join((*first_fields, weekdays))
     zone = _zone(timezone)
     try:
         local = time.replace(tzinfo=datetime.timezone.utc).astimezone(zone)
@@ -148,6 +156,14 @@ def next_fire_time(pattern: str, timezone: str | None,
         # Beyond the last year of ``datetime``.
         pass
     return None
+
+
+def _unroll_weekdays(match: re.Match[str]) -> str:
+    """Return a range of weekdays that may go beyond the end of a week."""
+    first, last = (_WEEKDAYS.index(name.lower()) for name in match.groups())
+    if first <= last:
+        return match[0]
+    return f'{first}-7,0-{last}'
 
 
 def latest_fire_time(pattern: str, timezone: str | None,

@@ -14,6 +14,7 @@ from qinling.core import preconditions
 from qinling.core import quotas as quotas_module
 from qinling.core import secrets as secrets_module
 from qinling.core import targets
+from qinling.core.trigger import methods
 from qinling.core.trigger import payloads
 from qinling.core.trigger import signatures
 from qinling.core import validation
@@ -25,7 +26,8 @@ from qinling import exception
 _MODEL = models.Webhook
 #: The target: an alias alone, or a function with a version.
 TARGET_FIELDS = ('function_id', 'function_version', 'function_alias')
-_CHANGEABLE_FIELDS = ('description', 'sync', 'payload', 'previews')
+_CHANGEABLE_FIELDS = ('description', 'sync', 'payload', 'methods',
+                      'previews')
 #: Seconds that a rotated secret stays valid: default and maximum.
 DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS = 24 * 3600, 7 * 24 * 3600
 _NO_SECRET = {'signature': None, 'secret': None, 'previous_secret': None,
@@ -53,14 +55,15 @@ class Webhooks(collection.Collection):
 
         :param values: ``function_id`` and ``function_version`` or
             ``function_alias``; optional ``description``, ``sync``,
-            ``payload``, ``previews``, ``signature`` and ``secret``.
+            ``payload``, ``methods``, ``previews``, ``signature`` and
+            ``secret``.
         :returns: the webhook, and the secret, which is never shown again.
         """
         _validate(values)
         if not ('function_id' in values or 'function_alias' in values):
             raise exception.Invalid(
                 'Either function_alias or function_id must be provided.')
-        columns = dict(values)
+        columns = _parse_methods(values)
         secret = columns.pop('secret', None)
         target = _target_columns(columns)
         if secret is not None and 'signature' not in columns:
@@ -99,9 +102,10 @@ class Webhooks(collection.Collection):
         A new alias replaces the function; a new function replaces the alias.
         """
         _validate(values)
-        columns = {name: values[name]
-                   for name in (*TARGET_FIELDS, *_CHANGEABLE_FIELDS)
-                   if name in values}
+        columns = _parse_methods({
+            name: values[name]
+            for name in (*TARGET_FIELDS, *_CHANGEABLE_FIELDS)
+            if name in values})
         self._db.write(lambda tx: _change(tx, ctx, id, columns, match))
         return self.get(ctx, id)
 
@@ -202,6 +206,13 @@ def _target_columns(values: _Values) -> dict[str, typing.Any]:
                 'function_alias': alias}
     return {'function_id': values['function_id'], 'function_alias': None,
             'function_version': values.get('function_version') or 0}
+
+
+def _parse_methods(values: _Values) -> dict[str, typing.Any]:
+    """Return the values with the methods as they are stored."""
+    if 'methods' not in values:
+        return dict(values)
+    return dict(values, methods=methods.parse(values['methods']))
 
 
 def _validate(values: _Values) -> None:

@@ -150,7 +150,7 @@ class Attempts:
             return records.platform_fault(str(e), ExecutionReason.NO_TOKEN)
         except scaling_module.NoWorker as e:
             return records.platform_fault(
-                f'No worker was free in time: {e}.',
+                f'No worker was free in time: {str(e).rstrip(".")}.',
                 ExecutionReason.NO_WORKER)
         except WorkerDied as e:
             LOG.warning('Lost the worker of execution %s: %s', id, e)

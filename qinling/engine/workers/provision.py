@@ -1,15 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """Provisioned workers: kept warm for functions and versions."""
 
+import dataclasses
+import time
+import typing
+
 from qinling import context
 from qinling.core import targets
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
 from qinling.engine import background as background_module
+from qinling.engine.workers import growth as growth_module
 from qinling.engine.workers import scaling as scaling_module
 from qinling import exception
 from qinling.states import SERVING_RUNTIMES
+
+
+#: Seconds from a failure to the next try, doubled after each failure.
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 20, 600
+
+
+@dataclasses.dataclass(frozen=True)
+class _Try:
+    """Latest try to start the missing workers of a target."""
+
+    growth: growth_module.Growth
+    pause: float
+    begin: float
+
+    def is_due(self, time: float) -> bool:
+        """Return whether the next try may begin."""
+        return not self.growth.is_running and (
+            not self.growth.failed or time >= self.begin + self.pause)
 
 
 class Provision:
@@ -21,12 +44,31 @@ class Provision:
         self._db = db
         self._scaling = scaling
         self._background = background
+        self._tries: dict[typing.Hashable, _Try] = {}
 
     def tend(self) -> None:
         """Start the missing workers."""
         minimums = self._db.read(_read_minimums)
+        missing: dict[typing.Hashable, list[targets.Target]] = {}
         for target in self._scaling.set_minimums(minimums):
-            self._background.submit(self._scaling.scale_up, target)
+            missing.setdefault(target.function_key + target.fingerprint,
+                               []).append(target)
+        self._tries = {key: self._retry(self._tries.get(key), same)
+                       for key, same in missing.items()}
+
+    def _retry(self, previous: _Try | None,
+               missing: list[targets.Target]) -> _Try:
+        """Return the latest try; begin another one if it is due."""
+        now = time.monotonic()
+        if previous is not None and not previous.is_due(now):
+            return previous
+        pause: float = MIN_PAUSE_SECONDS
+        if previous is not None and previous.growth.failed:
+            pause = min(MAX_PAUSE_SECONDS, 2 * previous.pause)
+        growth = growth_module.Growth(self._scaling, missing[0],
+                                      len(missing))
+        growth.start(self._background)
+        return _Try(growth, pause, now)
 
 
 def _read_minimums(tx: session.Connection

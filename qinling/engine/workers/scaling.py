@@ -111,18 +111,25 @@ class Scaling:
             workers.slot_freed.notify(self._slots - busy_slots)
         return loaded
 
-    def evict(self, target: targets.Target | None = None) -> bool:
+    def evict(self, target: targets.Target | None = None,
+              provisioned: bool = True) -> bool:
         """Destroy the worker that was idle longest.
 
         :param target: the workers of the target remain.
+        :param provisioned: provisioned workers may end, too, if no other
+            worker is idle: work that waits goes first.
         :returns: whether any worker was idle.
         """
         own_key = target and _key(target)
         with self._lock:
             idle = [loaded for key, workers in self._sets.items()
                     for loaded in workers.workers
-                    if not loaded.busy_slots and key != own_key
-                    and len(workers.workers) > workers.minimum]
+                    if not loaded.busy_slots and key != own_key]
+            surplus = [loaded for loaded in idle
+                       if len(loaded.worker_set.workers)
+                       > loaded.worker_set.minimum]
+            if surplus or not provisioned:
+                idle = surplus
             if not idle:
                 return False
             loaded = min(idle, key=operator.attrgetter('idle_since'))
@@ -204,7 +211,8 @@ class Scaling:
         return workers
 
     def scale_up(self, target: targets.Target) -> None:
-        """Add one worker; idle workers of other functions make room.
+        """Add one worker; idle workers of other functions make room, unless
+        they are provisioned.
 
         :raises TemporaryError: no worker is free at the moment.
         """
@@ -216,7 +224,7 @@ class Scaling:
                 self._grow(workers, busy_slots=0)
                 return
             except exception.TemporaryError:
-                if not self.evict(target):
+                if not self.evict(target, provisioned=False):
                     raise
 
     def scale_down(self, target: targets.Target, count: int) -> None:

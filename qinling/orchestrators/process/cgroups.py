@@ -9,7 +9,6 @@ cgroup-v1 and cgroup-v2.rst of Linux for the files.
 
 from collections.abc import Mapping
 import contextlib
-import dataclasses
 import logging
 import os
 import re
@@ -18,24 +17,23 @@ import time
 from oslo_config import cfg
 
 from qinling.orchestrators import base
+from qinling.orchestrators.process import cgroup_limits
 from qinling.orchestrators.process import sandbox_spec
 from qinling.runtimes import agent_memory
 
 LOG = logging.getLogger(__name__)
 
-MIB = 1 << 20
 CONTROLLERS = ('memory', 'pids', 'cpu')
-AGENT_MEMORY_BYTES = 32 * MIB         # an agent that unpacks a package
-INTERPRETER_MEMORY_BYTES = 48 * MIB   # the largest executor without a function
-AGENT_PROCESSES = 80                  # launcher, agent and its connections
-CPU_PERIOD_MICROSECONDS = 20000       # longest wait of a throttled process
-MIN_QUOTA_MICROSECONDS = 1000         # minimum of the kernel
 #: Controller, file whose first line ends with the processor time, and units
 #: of the file per second.
 CLOCKS = (('cpuacct', 'cpuacct.usage', 1e9), ('cpu', 'cpu.stat', 1e6))
 #: Files with the kills by the kernel, in version 2 and 1.
 MEMORY_EVENTS = ('memory.events', 'memory.oom_control')
 SERVICE_LEAF = 'qinling-service'
+#: Groups of the memory of a worker. The limit of the executors is reached
+#: first, and lets the kernel kill only executors: the kernel frees the files
+#: in memory of a killed process last, and until then kills the next process.
+AGENT_LEAF, EXECUTORS_LEAF = 'agent', 'executors'
 WORKER_NAME = re.compile(r'qinling-(\d+)-(\d+)-\w+')
 #: Tries to remove a group whose last process ends, and seconds between tries.
 REMOVE_TRIES, REMOVE_INTERVAL_SECONDS = 5, 0.02
@@ -56,6 +54,10 @@ class NoGroup:
 
     def open_memory_events(self) -> int | None:
         """Return a descriptor of the file with the kills by the kernel."""
+        return None
+
+    def open_executors(self) -> int | None:
+        """Return a descriptor that moves executors away from the agent."""
         return None
 
     def has_oom_kills(self) -> bool:
@@ -85,48 +87,6 @@ class NoCgroups:
         return NoGroup()
 
 
-@dataclasses.dataclass(frozen=True)
-class LimitFiles:
-    """Translation of limits to files of control groups.
-
-    :param version: version of control groups, 1 or 2.
-    :param spare: bytes of memory beside the executors.
-    :param processes: maximum number of processes of the executors.
-    :param idle_cpu: thousandths of a core that a worker may use in any case,
-        while the machine has idle processors.
-    """
-
-    version: int
-    spare: int
-    processes: int
-    idle_cpu: int = 0
-
-    def list_files(self, limits: base.Limits
-                   ) -> tuple[tuple[str, str, int | str], ...]:
-        """Return (controller, file, value) of each file to write."""
-        memory = self.memory_limit(limits)
-        quota = cpu_quota(limits, self.idle_cpu)
-        weight = limits.cpu * limits.slots
-        pids = ('pids', 'pids.max', self.processes + AGENT_PROCESSES)
-        if self.version == 1:
-            return (('memory', 'memory.limit_in_bytes', memory),
-                    ('memory', 'memory.memsw.limit_in_bytes', memory), pids,
-                    ('cpu', 'cpu.cfs_period_us', CPU_PERIOD_MICROSECONDS),
-                    ('cpu', 'cpu.cfs_quota_us', quota),
-                    ('cpu', 'cpu.cfs_burst_us', quota),
-                    ('cpu', 'cpu.shares', max(2, weight * 1024 // 1000)))
-        return (('memory', 'memory.max', memory),
-                ('memory', 'memory.swap.max', 0), pids,
-                ('cpu', 'cpu.max', f'{quota} {CPU_PERIOD_MICROSECONDS}'),
-                ('cpu', 'cpu.max.burst', quota),
-                ('cpu', 'cpu.weight', min(10000, max(1, weight // 10))))
-
-    def memory_limit(self, limits: base.Limits) -> int:
-        """Return the bytes of a worker; rlimits bound each executor."""
-        return limits.slots * (
-            limits.memory_size + INTERPRETER_MEMORY_BYTES) + self.spare
-
-
 class Group(NoGroup):
     """Group of a worker.
 
@@ -135,17 +95,51 @@ class Group(NoGroup):
     """
 
     def __init__(self, directories: Mapping[str, str],
-                 limit_files: LimitFiles) -> None:
+                 limit_files: cgroup_limits.LimitFiles) -> None:
         self._directories = directories
         self._limit_files = limit_files
+        self._executors: str | None = None
+
+    def create(self) -> None:
+        """Create the directories.
+
+        :raises OSError: the kernel rejects the group.
+        """
+        for directory in set(self._directories.values()):
+            os.mkdir(directory)
+        memory = self._directories.get('memory')
+        if memory is None:
+            return
+        if self._limit_files.version == 2:
+            # A group with child groups must not contain processes.
+            write_file(os.path.join(memory, 'cgroup.subtree_control'),
+                       '+memory')
+        for name in (AGENT_LEAF, EXECUTORS_LEAF):
+            os.mkdir(os.path.join(memory, name))
+        self._executors = os.path.join(memory, EXECUTORS_LEAF)
 
     def add_process(self, pid: int) -> None:
+        memory = self._directories.get('memory')
         for directory in set(self._directories.values()):
+            if directory == memory and self._executors:
+                directory = os.path.join(directory, AGENT_LEAF)
             self._write(os.path.join(directory, 'cgroup.procs'), str(pid))
+
+    def open_executors(self) -> int | None:
+        if self._executors is None:
+            return None
+        return os.open(os.path.join(self._executors, 'cgroup.procs'),
+                       os.O_WRONLY | os.O_CLOEXEC)
 
     def set_limits(self, limits: base.Limits) -> None:
         for controller, name, value in self._limit_files.list_files(limits):
             self._set(controller, name, value)
+        if self._executors:
+            for name, value in self._limit_files.list_memory_files(
+                    self._limit_files.memory_limit(limits)):
+                path = os.path.join(self._executors, name)
+                if os.path.exists(path):
+                    self._write(path, str(value))
 
     def read_cpu_time(self) -> float:
         for controller, name, units in CLOCKS:
@@ -156,7 +150,7 @@ class Group(NoGroup):
         return 0
 
     def open_memory_events(self) -> int | None:
-        directory = self._directories.get('memory')
+        directory = self._executors or self._directories.get('memory')
         for name in MEMORY_EVENTS if directory else ():
             with contextlib.suppress(OSError):
                 return os.open(os.path.join(directory or '', name),
@@ -203,7 +197,8 @@ class Cgroups:
     :param description: control groups in force, for operators.
     """
 
-    def __init__(self, bases: Mapping[str, str], limit_files: LimitFiles,
+    def __init__(self, bases: Mapping[str, str],
+                 limit_files: cgroup_limits.LimitFiles,
                  description: str) -> None:
         self._bases = bases
         self._limit_files = limit_files
@@ -221,8 +216,7 @@ class Cgroups:
                        for controller, base in self._bases.items()}
         group = Group(directories, self._limit_files)
         try:
-            for directory in set(directories.values()):
-                os.mkdir(directory)
+            group.create()
         except OSError:
             group.remove()
             raise
@@ -255,21 +249,18 @@ def detect_cgroups(options: cfg.ConfigOpts.GroupAttr,
                      if controller in present}
         else:
             bases = delegate_controllers(present.get('unified'))
-        spare = AGENT_MEMORY_BYTES + sum(size for _path, size in spec.tmpfs)
-        cgroups = Cgroups(bases, LimitFiles(
-            version, spare, options.processes, options.idle_cpu),
+        files = dict(spec.tmpfs)
+        cgroups = Cgroups(bases, cgroup_limits.LimitFiles(
+            version, sum(files.values()), options.processes, options.idle_cpu,
+            # The agent unpacks the code.
+            cgroup_limits.AGENT_MEMORY_BYTES
+            + files.get(sandbox_spec.CODE, 0)),
                           f'cgroup v{version} ({", ".join(sorted(bases))})')
         cgroups.remove_stale()
         cgroups.create_group('probe').remove()
     except OSError as error:
         return NoCgroups(str(error))
     return cgroups
-
-
-def cpu_quota(limits: base.Limits, idle_cpu: int = 0) -> int:
-    """Return the microseconds of CPU time in each period."""
-    return max(MIN_QUOTA_MICROSECONDS, CPU_PERIOD_MICROSECONDS
-               * max(limits.cpu * limits.slots, idle_cpu) // 1000)
 
 
 def find_own_directories(mounts: str, membership: str) -> dict[str, str]:
@@ -348,6 +339,9 @@ def read_start_time(pid: int | str) -> int | None:
 def remove_group(directory: str, tries: int = REMOVE_TRIES) -> None:
     """Remove a group; ignore an absent group, and a group that stays busy."""
     for _number in range(tries):
+        for name in (AGENT_LEAF, EXECUTORS_LEAF):
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.join(directory, name))
         try:
             os.rmdir(directory)
             return

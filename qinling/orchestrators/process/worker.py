@@ -144,18 +144,20 @@ class Starter:
         stack.callback(_unlink, path)
         stack.enter_context(listener)
         events = group.open_memory_events()
-        if events is not None:
-            stack.callback(os.close, events)
+        executors = group.open_executors()
+        inherited = [number for number in (events, executors)
+                     if number is not None]
+        for number in inherited:
+            stack.callback(os.close, number)
         settings = dict(self._create_settings(image, name, stack, spec),
                         uid=uid,
                         listen=f'fd:{listener.fileno()}',
-                        memory_events=events,
+                        memory_events=events, executors=executors,
                         secret=secrets.token_urlsafe(32))
         stderr = stack.enter_context(
             tempfile.TemporaryFile(dir=self.directory.path))
         popen, lifeline, channel = self._execute(
-            spec, uid, [listener.fileno()]
-            + ([] if events is None else [events]), stderr)
+            spec, uid, [listener.fileno(), *inherited], stderr)
         process = Process(name, popen, lifeline, channel, stderr)
         process.group = group
         process.settings = settings

@@ -4,6 +4,7 @@
 No trace remains, and other functions run meanwhile.
 """
 
+import os
 import shutil
 
 from oslotest import base
@@ -101,6 +102,31 @@ class Exhausting(hostilities.Hostile):
                       (OUT_OF_MEMORY, 'ENOSYS'))
         self.assertEqual('success', self.run_hostile('remains.witness')[
             'status'])
+
+    def test_kernel_kills_executors_only(self):
+        self.start(memory_size=48 * MIB)
+        self.run_hostile('remains.witness')
+        memory = getattr(self.process.group, '_directories', {}).get('memory')
+        if memory is None:
+            self.skipTest('needs control groups')
+        agent = read_pids(memory, 'agent')
+        self.assertEqual(1, len(agent))
+        for _number in range(5):
+            threads = [self.start_thread(
+                self.connect(self.worker).execute, 'floods.' + name,
+                execution_id=name)
+                for name in ('memory_files', 'memory_of_children')]
+            for thread, results in threads:
+                thread.join()
+                self.assertEqual(OUT_OF_MEMORY, results[0]['output'])
+        self.assertEqual('success', self.run_hostile('remains.witness')[
+            'status'])
+        self.assertEqual(agent, read_pids(memory, 'agent'))
+        executors = read_pids(memory, 'executors')
+        self.assertNotEqual([], executors)
+        self.assertEqual([], read_pids(memory))
+        # The limit that an execution reaches is the one of the executors.
+        self.assertLess(read_limit(memory, 'executors'), read_limit(memory))
 
     def test_answers(self):
         self.start()
@@ -206,6 +232,21 @@ class Exhausting(hostilities.Hostile):
                 served += 1
             self.assertEqual('failed', results[0]['status'], name)
             self.assertGreater(served, 1, name)
+
+
+def read_pids(*directories):
+    """Return the processes in a control group."""
+    with open(os.path.join(*directories, 'cgroup.procs')) as pids:
+        return pids.read().split()
+
+
+def read_limit(*directories):
+    """Return the limit of a control group in bytes."""
+    for name in ('memory.max', 'memory.limit_in_bytes'):
+        path = os.path.join(*directories, name)
+        if os.path.exists(path):
+            with open(path) as limit:
+                return int(limit.read())
 
 
 class TestBubblewrap(Exhausting, base.BaseTestCase):

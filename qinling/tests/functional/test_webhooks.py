@@ -114,7 +114,8 @@ class Webhooks(servers.Shared):
         self.assertEqual(b'"new"', self.send(row)[2])
 
     def test_an_answer_of_the_function(self):
-        row = self.webhook('main.answer', sync=True, payload='request')
+        row = self.webhook('main.answer', sync=True, payload='request',
+                           methods=['POST', 'GET', 'PUT', 'DELETE'])
         for method in ('POST', 'GET', 'PUT', 'DELETE'):
             status, headers, body = self.send(row, b'text', method, '?a=1')
             self.assertEqual(
@@ -123,6 +124,7 @@ class Webhooks(servers.Shared):
         status, headers, body = self.send(row, b'\xff\0')
         self.assertEqual(b'<p>/wA= {}', body)
         self.assertEqual((200, b''), self.send(row, method='HEAD')[::2])
+        self.assertEqual(405, self.send(row, method='PATCH')[0])
 
     def test_failing_function(self):
         row = self.webhook('main.broken', sync=True)

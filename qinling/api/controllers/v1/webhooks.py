@@ -15,6 +15,7 @@ from qinling.api.route import route
 from qinling.api import types
 from qinling.api import webhook_http
 from qinling.core import services as services_module
+from qinling.core.trigger import methods
 from qinling.core.trigger import previews
 
 LIST_PATH = '/v1/webhooks'
@@ -31,6 +32,7 @@ class Change(types.Resource):
     description = types.Text
     sync = bool
     payload = types.Text
+    methods = [types.Text]
     previews = bool
     preview_urls = wsme.wsattr([types.Text], readonly=True)
     previous_until = wsme.wsattr(datetime.datetime, readonly=True)
@@ -141,12 +143,12 @@ class Controller:
 
     def _deliver(self, req: pecan_patches.Request, id: str,
                  preview: previews.Preview | None = None) -> webob.Response:
-        if req.method == 'HEAD':
-            self._deliveries.get_webhook(id, preview)
-            return webhook_http.create_head_response()
-        if req.method == 'OPTIONS':
-            self._deliveries.get_webhook(id, preview)
-            return webhook_http.create_options_response()
+        if req.method in methods.INQUIRIES:
+            webhook = self._deliveries.get_webhook(id, preview)
+            if req.method == 'HEAD':
+                return webhook_http.create_head_response()
+            return webhook_http.create_options_response(
+                methods.list_allowed(webhook))
         delivery = webhook_http.create_delivery(
             req, self._options.max_body_size,
             self._options.passed_credentials)
@@ -166,6 +168,7 @@ class Controller:
         url = (self._endpoint or req.application_url).rstrip('/')
         url = f'{url}/v1/webhooks/{row.id}'
         return types.View(
-            row, secret=secret, webhook_url=f'{url}/invoke', preview_urls=[
+            row, secret=secret, methods=row.methods or list(methods.DEFAULT),
+            webhook_url=f'{url}/invoke', preview_urls=[
                 f'{url}/versions/{{version}}/invoke',
                 f'{url}/aliases/{{name}}/invoke'] if row.previews else [])

@@ -146,7 +146,7 @@ class TestPreviews(ChoiceTest):
                                        row['preview_urls']))
 
     def test_versions(self):
-        row = self.create()
+        row = self.create(methods=['POST', 'GET'])
         self.check(self.invoke(row, 'versions/2'), 'prod', 2)
         self.check(self.invoke(row, 'versions/2', method='GET'), 'prod', 2)
         answer = self.invoke(row, 'versions/x', 404)

@@ -13,7 +13,7 @@ OLD_KEYS = {'id', 'function_alias', 'function_id', 'function_version',
             'description', 'project_id', 'created_at', 'updated_at',
             'webhook_url'}
 KEYS = OLD_KEYS | {'sync', 'payload', 'signature', 'previous_until',
-                   'refused', 'previews', 'preview_urls'}
+                   'refused', 'methods', 'previews', 'preview_urls'}
 SECRET = 'a secret of a sender'
 
 
@@ -192,6 +192,20 @@ class TestChanges(WebhookTest):
         fields = {'sync': True, 'payload': 'request'}
         changed = self.call('PUT', self.url(row), fields)
         self.assertEqual(fields, {key: changed[key] for key in fields})
+
+    def test_methods(self):
+        row = self.create()
+        self.assertEqual(['POST'], row['methods'])
+        for methods, expected in ((['GET', 'POST', 'GET'], ['POST', 'GET']),
+                                  (['DELETE'], ['DELETE']), (None, ['DELETE']),
+                                  (['POST'], ['POST'])):
+            changed = self.call('PUT', self.url(row), {'methods': methods})
+            self.assertEqual(expected, changed['methods'])
+        for methods in ([], ['HEAD'], ['POST', 'OPTIONS'], ['get'], ['']):
+            self.fault(400, 'methods must be a list of: POST, GET', 'PUT',
+                       self.url(row), {'methods': methods})
+            self.fault(400, 'methods must be', 'POST', ALL, {
+                'function_id': self.function, 'methods': methods})
 
     def test_invalid_updates_are_refused(self):
         row = self.create(function_alias='prod')

@@ -8,6 +8,7 @@ import fixtures
 from oslotest import base
 
 from qinling.orchestrators import base as orchestrators
+from qinling.orchestrators.process import cgroup_limits
 from qinling.orchestrators.process import cgroups
 
 MIB = 1 << 20
@@ -130,7 +131,7 @@ class TestProcessors(CgroupTest):
             self.file(name.replace('_', '.', 1), text)
         controllers = ('cpu', 'cpuacct') if version == 1 else ('cpu',)
         return cgroups.Group(dict.fromkeys(controllers, self.root),
-                             cgroups.LimitFiles(version, 0, 1))
+                             cgroup_limits.LimitFiles(version, 0, 1))
 
     def test_time_of_version_1(self):
         self.assertEqual(1.5, self.group(
@@ -154,7 +155,7 @@ class TestProcessors(CgroupTest):
     def test_kills_by_the_kernel(self):
         self.assertIsNone(self.group(2).open_memory_events())
         group = cgroups.Group({'memory': self.root},
-                              cgroups.LimitFiles(2, 0, 1))
+                              cgroup_limits.LimitFiles(2, 0, 1))
         self.assertIsNone(group.open_memory_events())
         self.assertFalse(group.has_oom_kills())
         path = os.path.join(self.root, 'memory.events')
@@ -174,7 +175,8 @@ class TestSettings(base.BaseTestCase):
     memory = 2 * (32 + 48) * MIB + 100 * MIB
 
     def test_version_1(self):
-        settings = cgroups.LimitFiles(1, 100 * MIB, 128).list_files(LIMITS)
+        settings = cgroup_limits.LimitFiles(
+            1, 100 * MIB, 128).list_files(LIMITS)
         self.assertEqual({
             'memory.limit_in_bytes': self.memory,
             'memory.memsw.limit_in_bytes': self.memory,
@@ -184,7 +186,8 @@ class TestSettings(base.BaseTestCase):
         }, {name: value for _controller, name, value in settings})
 
     def test_version_2(self):
-        settings = cgroups.LimitFiles(2, 100 * MIB, 128).list_files(LIMITS)
+        settings = cgroup_limits.LimitFiles(
+            2, 100 * MIB, 128).list_files(LIMITS)
         self.assertEqual({
             'memory.max': self.memory, 'memory.swap.max': 0,
             'pids.max': 208, 'cpu.max': '12000 20000',
@@ -194,13 +197,13 @@ class TestSettings(base.BaseTestCase):
     def test_idle_processors(self):
         for idle_cpu, quota in ((0, 12000), (500, 12000), (1000, 20000)):
             for version, expected in ((1, quota), (2, f'{quota} 20000')):
-                settings = cgroups.LimitFiles(
+                settings = cgroup_limits.LimitFiles(
                     version, 0, 128, idle_cpu).list_files(LIMITS)
                 self.assertIn(expected, [value for _controller, _name, value
                                          in settings])
 
     def test_quota_is_accepted_by_the_kernel(self):
-        self.assertEqual(1000, cgroups.cpu_quota(
+        self.assertEqual(1000, cgroup_limits.cpu_quota(
             orchestrators.Limits(cpu=1, memory_size=1, slots=1)))
 
 
@@ -212,7 +215,8 @@ class TestGroups(CgroupTest):
         self.bases = {name: os.path.join(self.root, name)
                       for name in ('memory', 'pids')}
         self.cgroups = cgroups.Cgroups(
-            self.bases, cgroups.LimitFiles(1, 0, 10), 'all of it')
+            self.bases, cgroup_limits.LimitFiles(1, 0, 10, agent=7 * MIB),
+            'all of it')
 
     def names(self, controller='memory'):
         return os.listdir(self.bases[controller])
@@ -224,13 +228,43 @@ class TestGroups(CgroupTest):
         for path in ('memory/%s/cgroup.procs', 'pids/%s/cgroup.procs',
                      'memory/%s/memory.limit_in_bytes', 'pids/%s/pids.max'):
             self.file(path % name)
+        for leaf in ('agent', 'executors'):
+            self.file(f'memory/{name}/{leaf}/cgroup.procs')
+            self.file(f'memory/{name}/{leaf}/memory.limit_in_bytes')
         group.add_process(4711)
         group.set_limits(LIMITS)
-        self.assertEqual('4711', self.read(f'memory/{name}/cgroup.procs'))
+        # The executors are in a group with a limit of its own.
+        self.assertEqual('4711', self.read(
+            f'memory/{name}/agent/cgroup.procs'))
         self.assertEqual('4711', self.read(f'pids/{name}/cgroup.procs'))
-        self.assertEqual(str(2 * (32 + 48) * MIB), self.read(
-            f'memory/{name}/memory.limit_in_bytes'))
+        for leaf, size in (('', 2 * (32 + 48) + 7), ('executors/', 2 * 80)):
+            self.assertEqual(str(size * MIB), self.read(
+                f'memory/{name}/{leaf}memory.limit_in_bytes'))
+        number = group.open_executors()
+        self.addCleanup(os.close, number)
+        os.write(number, b'17')
+        self.assertEqual('17', self.read(
+            f'memory/{name}/executors/cgroup.procs'))
         self.assertEqual('90', self.read(f'pids/{name}/pids.max'))
+
+    def test_memory_of_version_2(self):
+        # A group with processes cannot have groups with limits below.
+        path = os.path.join(self.root, 'group')
+        group = cgroups.Group(dict.fromkeys(('memory', 'pids'), path),
+                              cgroup_limits.LimitFiles(2, 0, 10, 0, MIB))
+        self.useFixture(fixtures.MockPatchObject(
+            cgroups, 'write_file', lambda path, text: self.file(path, text)))
+        group.create()
+        for name in ('memory.max', 'executors/memory.max'):
+            self.file('group/' + name)
+        group.add_process(4711)
+        group.set_limits(LIMITS)
+        self.assertEqual('+memory', self.read('group/cgroup.subtree_control'))
+        self.assertEqual('4711', self.read('group/agent/cgroup.procs'))
+        self.assertEqual(str(161 * MIB), self.read('group/memory.max'))
+        self.assertEqual(str(160 * MIB),
+                         self.read('group/executors/memory.max'))
+        self.assertFalse(os.path.exists(os.path.join(path, 'cgroup.procs')))
 
     def test_remove(self):
         group = self.cgroups.create_group('worker')

@@ -65,6 +65,14 @@ class TestImport(executions.ExecutionTest):
         self.assertEqual(['importing'], self.log(self.succeeds('imported')))
         self.assertEqual([], self.log(self.succeeds('imported')))
 
+    def test_signal_at_import(self):
+        for name in ('SIGSEGV', 'SIGTERM'):
+            self.client = self.useFixture(agents.Agent()).connect()
+            self.client.load(agents.zipped({'main.py': (
+                f'import os, signal\nos.kill(os.getpid(), signal.{name})\n')
+                }))
+            self.check_fails(f'signal {name} during the import of the module.')
+
     def test_exit_at_import(self):
         self.start('exiting_import')
         self.check_fails('exited with status 9')

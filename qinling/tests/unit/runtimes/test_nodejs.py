@@ -101,8 +101,11 @@ class TestLoading(Cases):
     def test_exit_at_import(self):
         self.assertEqual(
             'Function execution failed: the process exited with status 3 '
-            'before the function returned.',
+            'during the import of the module.',
             self.check_fails('process.exit(3)'))
+        self.assertIn('SIGTERM during the import of the module.',
+                      self.check_fails('process.kill(process.pid); '
+                                       'for (;;);'))
 
     def test_names_of_the_bootstrap_are_not_seen(self):
         client = self.load('exports.main = function () { return ['

@@ -175,6 +175,15 @@ class TestLanguage(test_nodejs.Cases):
             'Map.prototype.toJSON = () => 7; exports.main = () => new Map()')
         self.assertEqual(7, client.execute()['output'])
 
+    def test_values_without_properties_are_no_result(self):
+        for source in ('[1].values()', 'new Map().keys()', '/x/',
+                       '"a".matchAll(/a/g)', 'new TypeError("x")'):
+            self.assertIn('Return its values in an array or an object',
+                          self.check_fails(f'exports.main = () => {source}'))
+        client = self.load('exports.main = () => '
+                           'Object.assign(new Error("x"), { code: 7 })')
+        self.assertEqual({'code': 7}, client.execute()['output'])
+
     def test_numbers_without_a_value_are_no_result(self):
         for number in ('NaN', 'Infinity', '-Infinity'):
             self.assertIn(f'The number {number} has no value in JSON',

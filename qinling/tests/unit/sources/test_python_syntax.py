@@ -33,6 +33,14 @@ class TestCheck(test_functions.FunctionTest):
                            'a.main')
         self.check_refused('in line 1: ', {'main.py': 'return 1\n'})
 
+    def test_encodings(self):
+        for encoding in ('utf-16', 'utf-32'):
+            self.check_refused(
+                f'main.py is in {encoding.upper()}, which Python does not '
+                'read; save the file in UTF-8.',
+                {'main.py': 'x = 1\n'.encode(encoding)})
+        self.check({'main.py': 'x = "é"\n'.encode('utf-8-sig')})
+
     def test_other_code_is_left_to_workers(self):
         for code in ('x = 1\n', '', '# coding: latin-1\nx = "é"\n',
                      BAD + '#' * python_syntax.MAX_SOURCE_BYTES,

@@ -66,12 +66,27 @@ class TestPatterns(base.BaseTestCase):
                         '* * * 13 *', '* * * * 8', '*/0 * * * *',
                         '5-1 * * * *', '-1 * * * *', ',, * * * *',
                         'MON * * * *', '* * * * 5#2/2', '0 0 30 2 *',
-                        '0 0 31 4,6 *', '\u00b2L * * * *', '1' * 250):
+                        '1-SUN * * * *', 'FRI-MON * * * *',
+                        '0 0 * * FRI-MON/2',
+                        '0 0 * * \u017fat-mon', '0 0 31 4,6 *',
+                        '\u00b2L * * * *', '1' * 250):
             error = self.assertRaises(
                 exception.Invalid, schedule.first_fire_time, pattern, None,
                 NOW)
             self.assertIn('The specified pattern is not valid: ',
                           str(error))
+
+    def test_ranges_beyond_the_end_of_a_week(self):
+        for weekdays, expected in (
+                ('FRI-MON', {4, 5, 6, 0}), ('sat-mon,WED', {5, 6, 0, 2}),
+                ('TUE-MON', set(range(7))), ('SUN-MON', {6, 0}),
+                ('FRI-SUN', {4, 5, 6}), ('MON-FRI', set(range(5)))):
+            fire_times = [NOW]
+            for _number in range(14):
+                fire_times.append(schedule.next_fire_time(
+                    f'0 12 * * {weekdays}', None, fire_times[-1]))
+            self.assertEqual(expected, {
+                fire_time.weekday() for fire_time in fire_times[1:]})
 
     def test_distant_fire_times(self):
         self.assertEqual(time(2028, 2, 29), schedule.first_fire_time(

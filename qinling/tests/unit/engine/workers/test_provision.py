@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Provision of warm workers."""
 
+import fixtures
+
 from qinling.db import crud
 from qinling.db import models
+from qinling.engine.workers import growth
 from qinling.engine.workers import provision
+from qinling import exception
 from qinling.tests.unit.engine import base
 
 
@@ -13,6 +17,7 @@ class Scaling:
     def __init__(self):
         self.minimums = None
         self.started = []
+        self.error = None
 
     def set_minimums(self, minimums):
         self.minimums = [(target.function_key, number)
@@ -21,6 +26,8 @@ class Scaling:
 
     def scale_up(self, target):
         self.started.append(target.function_key)
+        if self.error:
+            raise self.error
 
 
 class TestProvision(base.TestCase):
@@ -48,6 +55,70 @@ class TestProvision(base.TestCase):
         self.provision.tend()
         self.assertEqual([((id, 0), 2), ((id, 3), 1)], self.scaling.minimums)
         self.assertEqual([(id, 0), (id, 0), (id, 3)], self.scaling.started)
+
+    def test_pause_grows_without_room(self):
+        logger = self.useFixture(fixtures.FakeLogger())
+        id = self.add_function()
+        self.set(models.Function, id, min_workers=5)
+        clock = self.useFixture(fixtures.MockPatchObject(
+            provision.time, 'monotonic', return_value=0)).mock
+        self.scaling.error = exception.NoRoom('There are 64 workers already.')
+        times = []
+        for seconds in range(0, 4000, 20):
+            clock.return_value = seconds
+            self.provision.tend()
+            times += [seconds] * len(self.scaling.started)
+            self.scaling.started.clear()
+        # A single start for each try, and a line in the log.
+        self.assertEqual([0, 20, 60, 140, 300, 620, 1220, 1820, 2420, 3020,
+                          3620], times)
+        self.assertEqual(len(times), logger.output.count('Could not start'))
+        self.assertIn(f'all 5 workers of function {id}, version 0: There are '
+                      '64 workers', logger.output)
+        # New code is no repeat of the failure.
+        self.set(models.Function, id, memory_size=2 << 20)
+        self.provision.tend()
+        self.assertEqual(1, len(self.scaling.started))
+
+    def test_pause_ends_with_room(self):
+        id = self.add_function()
+        self.set(models.Function, id, min_workers=1)
+        clock = self.useFixture(fixtures.MockPatchObject(
+            provision.time, 'monotonic', return_value=0)).mock
+        self.scaling.error = exception.NoRoom('full')
+        self.provision.tend()
+        self.scaling.error = None
+        for seconds, number in ((19, 1), (20, 2), (21, 3)):
+            clock.return_value = seconds
+            self.provision.tend()
+            self.assertEqual(number, len(self.scaling.started))
+
+    def test_growth_in_progress_is_not_repeated(self):
+        id = self.add_function()
+        self.set(models.Function, id, min_workers=2)
+        calls = []
+        queue = base.Background()
+        queue.submit = lambda action, *args: calls.append(action)
+        tended = provision.Provision(self.db, self.scaling, queue)
+        for _number in range(3):
+            tended.tend()
+        self.assertEqual(2, len(calls))
+        for call in calls:
+            call()
+        tended.tend()
+        self.assertEqual(4, len(calls))
+
+    def test_first_failure_ends_a_growth(self):
+        self.scaling.error = exception.NoRoom('full')
+        logger = self.useFixture(fixtures.FakeLogger())
+        target = self.db.read(provision.targets.resolve, self.ctx_of(),
+                              self.add_function(), 0)
+        growth.Growth(self.scaling, target, 100).start(base.Background())
+        self.assertEqual(1, len(self.scaling.started))
+        self.assertEqual(1, logger.output.count('Could not start all 100'))
+
+    def ctx_of(self):
+        return provision.context.admin()
 
     def test_unavailable_runtimes_get_no_workers(self):
         id = self.add_function()

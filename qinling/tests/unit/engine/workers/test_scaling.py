@@ -276,10 +276,23 @@ class TestScaling(base.BaseTestCase):
         self.scaling.expire_idle(0)
         self.assertEqual([], self.workers.alive)
 
-    def test_provisioned_workers_are_not_replaced(self):
-        self.workers.limit = 1
+    def test_provisioned_workers_are_replaced_last(self):
+        self.workers.limit = 2
         self.scaling.scale_up(target())
         self.scaling.set_minimums([(target(), 1)])
-        self.assertRaises(scaling.NoWorker, self.acquire, target('other'),
-                          0.05)
+        # The worker of this function is idle for a shorter time.
+        self.scaling.release_slot(self.acquire(target('idle')))
+        loaded = self.acquire(target('other'))
+        self.assertEqual(['w1', 'w3'], self.workers.alive)
+        # An execution that waits goes before a worker that waits for one.
+        self.acquire(target('another'))
+        self.assertEqual(['w3', 'w4'], self.workers.alive)
+        self.scaling.release_slot(loaded)
+
+    def test_growth_leaves_provisioned_workers(self):
+        self.workers.limit = 1
+        self.scaling.scale_up(target())
+        self.scaling.set_minimums([(target(), 1), (target('other'), 1)])
+        self.assertRaises(exception.NoRoom, self.scaling.scale_up,
+                          target('other'))
         self.assertEqual(['w1'], self.workers.alive)
