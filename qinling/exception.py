@@ -69,7 +69,8 @@ class MethodRefused(QinlingError):
     @property
     def allow(self) -> list[str]:
         """Return the methods of the header ``Allow``."""
-        return self.fields['allow']
+        methods: list[str] = self.fields['allow']
+        return methods
 
 
 class RequestTimeout(QinlingError):

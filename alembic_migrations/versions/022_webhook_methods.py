@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from qinling.db import online_ddl
 
 revision = '022'
-down_revision = '020'
+down_revision = '021'
 
 
 def upgrade() -> None:

@@ -98,11 +98,14 @@ class EngineClient(verbs.Verbs):
                         engine.channel.exchange(request, 'run'))
                 except channel.Silent:
                     # The engine may start later, unless the row is claimed.
-                    self._router.pause(engine)
+                    self._router.give_up(engine)
                     break
                 except verbs.NotAnswered as e:
                     if not isinstance(e, channel.Busy):
-                        self._router.pause(engine)
+                        self._router.give_up(engine)
+                except engine_client.EngineLost:
+                    self._router.give_up(engine)
+                    raise
         if message.unwritten is not None:
             raise engine_client.RowNeeded()
         return self._run_over_bus(message, target)

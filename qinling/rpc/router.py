@@ -6,7 +6,6 @@ executions meet the workers that are warm, as long as the first engine is not
 much busier than the others.
 """
 
-from collections.abc import Iterator
 import hashlib
 import ssl
 import threading
@@ -21,33 +20,77 @@ from qinling.db import session
 from qinling.rpc import channel
 from qinling.rpc import direct_tls
 from qinling.rpc import roads
+from qinling.rpc import verbs
 
 LOG = log.getLogger(__name__)
 
 #: Seconds between two looks at the engines.
 REFRESH_SECONDS = 2
-#: Seconds without requests to an engine that did not answer.
-PAUSE_SECONDS = 5
+#: Seconds between the first two tries to reach an engine, and at most; the
+#: pause doubles.
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1, 60
 #: Requests of this process that an engine may have in any case, and in
 #: relation to the mean of all engines.
 MIN_BUSY, BUSY_RATIO = 8, 1.25
 
 
-class _Engine:
-    """An engine, and the connections to it."""
+class Engine:
+    """An engine, and the connections to it.
+
+    A thread of its own connects at the beginning and after each fault, so
+    that no execution waits for an engine that cannot be reached.
+    """
 
     def __init__(self, address: engines.Address,
                  tls: ssl.SSLContext | None) -> None:
         self.address = address
         self.channel = channel.Channel(roads.TcpRoad(
             address.owner, address.host, address.port, address.secret, tls))
-        self.paused_until = 0.0
+        self.is_reached = False
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
 
     def rank(self, target: targets.Target) -> bytes:
         """Return the place of the engine in the order of a function."""
         return hashlib.sha256(
             f'{target.function_id} {target.version} {self.address.owner}'
             .encode()).digest()
+
+    def connect(self) -> None:
+        """Connect in the background, as often as necessary."""
+        threading.Thread(target=self._connect, name='connect',
+                         daemon=True).start()
+
+    def give_up(self) -> None:
+        """Close the idle connections, and connect in the background."""
+        with self._lock:
+            if not self.is_reached:
+                return
+            self.is_reached = False
+        self.channel.close()
+        self.connect()
+
+    def close(self) -> None:
+        """Close the idle connections for good."""
+        self._closed.set()
+        self.channel.close()
+
+    def _connect(self) -> None:
+        pause = MIN_PAUSE_SECONDS
+        while not self._closed.is_set():
+            try:
+                self.channel.connect()
+            except verbs.NotAnswered as e:
+                LOG.warning(
+                    'Cannot reach engine %s at %s:%s directly, trying again '
+                    'in %d s: %s', self.address.owner, self.address.host,
+                    self.address.port, pause, e)
+            else:
+                self.is_reached = True
+                LOG.info('Reached engine %s directly.', self.address.owner)
+                return
+            self._closed.wait(pause)
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
 
 
 class Router:
@@ -61,12 +104,12 @@ class Router:
         self._seconds = conf.engine.lease
         self._tls = direct_tls.create_client(conf)
         self._lock = threading.Lock()
-        self._engines: dict[engines.Address, _Engine] = {}
-        self._orders: dict[tuple[str, int], list[_Engine]] = {}
+        self._engines: dict[engines.Address, Engine] = {}
+        self._orders: dict[tuple[str, int], list[Engine]] = {}
         self._refresh_at = 0.0
 
     def has_engines(self) -> bool:
-        """Return whether an engine may be reached.
+        """Return whether an engine is reached.
 
         :raises Unavailable: the database is away.
         """
@@ -77,57 +120,53 @@ class Router:
                 self._refresh()
             finally:
                 self._lock.release()
-        return bool(self._engines)
+        return any(engine.is_reached for engine in self._engines.values())
 
-    def choose(self, target: targets.Target) -> Iterator[_Engine]:
-        """Yield the engines to ask, the best first."""
+    def choose(self, target: targets.Target) -> list[Engine]:
+        """Return the engines to ask, the best first."""
         key = target.function_id, target.version
         order = self._orders.get(key)
         if order is None:
             order = self._orders[key] = sorted(
                 self._engines.values(), key=lambda engine: (
                     engine.rank(target)))
-        if len(order) > 1:
-            yield from self._balance(order)
-        elif order and order[0].paused_until <= time.monotonic():
-            yield order[0]
+        able = [engine for engine in order if engine.is_reached]
+        if len(able) > 1:
+            able.sort(key=self._find_busy(able).__contains__)
+        return able
 
-    def pause(self, engine: _Engine) -> None:
-        """Ask an engine no more for some seconds, but look for new ones."""
-        engine.paused_until = time.monotonic() + PAUSE_SECONDS
-        engine.channel.close()
+    def give_up(self, engine: Engine) -> None:
+        """Use an engine no more until it is reached again."""
+        engine.give_up()
+        # The engine may have a successor.
         self._refresh_at = 0.0
 
     def close(self) -> None:
         """Close the idle connections."""
         for engine in self._engines.values():
-            engine.channel.close()
+            engine.close()
 
-    def _balance(self, order: list[_Engine]) -> Iterator[_Engine]:
-        now = time.monotonic()
-        able = [engine for engine in order if engine.paused_until <= now]
+    @staticmethod
+    def _find_busy(able: list[Engine]) -> set[Engine]:
+        """Return the engines that are much busier than the others."""
         counts = [engine.channel.busy for engine in able]
-        limit = max(MIN_BUSY, BUSY_RATIO * (sum(counts) + 1) / len(order))
-        late = []
-        for engine, count in zip(able, counts):
-            if count < limit:
-                yield engine
-            else:
-                late.append(engine)
-        yield from late
+        limit = max(MIN_BUSY, BUSY_RATIO * (sum(counts) + 1) / len(able))
+        return {engine for engine, count in zip(able, counts)
+                if count >= limit}
 
     def _refresh(self) -> None:
         addresses = engines.list_addresses(self._db, self._seconds)
         if set(addresses) == set(self._engines):
             return
-        engines_now = {}
-        for address in addresses:
-            engines_now[address] = self._engines.get(address) or _Engine(
-                address, self._tls if address.tls else None)
+        engines_now = {address: self._engines.get(address)
+                       or self._create(address) for address in addresses}
         removed = [engine for address, engine in self._engines.items()
                    if address not in engines_now]
         self._engines, self._orders = engines_now, {}
         for engine in removed:
-            engine.channel.close()
-        LOG.info('Engines with direct connections: %s.', ', '.join(
-            address.owner for address in addresses) or 'none')
+            engine.close()
+
+    def _create(self, address: engines.Address) -> Engine:
+        engine = Engine(address, self._tls if address.tls else None)
+        engine.connect()
+        return engine

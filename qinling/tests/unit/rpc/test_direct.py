@@ -271,7 +271,7 @@ class TestDirect(base.BaseTestCase):
                                    args=(databases.PATIENCE,))
         leaving.start()
         databases.wait_until(lambda: server._is_leaving)
-        # Nothing of it runs, and the client knows.
+        # The function does not start, and the client knows.
         self.assertRaises(exception.Unavailable, self.client.run,
                           new.message(False), new.target)
         proceed.set()

@@ -18,6 +18,7 @@ from qinling.db import engines
 from qinling.db import models
 from qinling.engine import endpoint
 from qinling.rpc import bus
+from qinling.rpc import channel
 from qinling.rpc import direct_server
 from qinling.rpc import direct_tls
 from qinling.rpc import roads
@@ -39,6 +40,7 @@ class DirectTest(base.BaseTestCase):
         self.db = self.useFixture(databases.Database()).db
         self.engines = {}
         self.servers = {}
+        self.stopped = set()
 
     def serve(self, owner, **options):
         """Start an engine and publish its address."""
@@ -77,8 +79,15 @@ class DirectTest(base.BaseTestCase):
 
     def call(self, client, **fields):
         new = self.new(**fields)
-        self.assertTrue(client.writes_rows)
+        self.wait_for_engines(client)
         return client.run(new.message(is_written=False), new.target)
+
+    def wait_for_engines(self, client):
+        """Wait until the client has reached all engines that listen."""
+        client.writes_rows
+        databases.wait_until(lambda: all(
+            engine.is_reached or engine.address.owner in self.stopped
+            for engine in client._router._engines.values()))
 
     def counts(self):
         return {name: len(engine.calls)
@@ -102,7 +111,7 @@ class TestRouter(DirectTest):
     def test_written_executions_go_directly_too(self):
         self.serve('one')
         client, new = self.create_client(), self.new()
-        self.assertTrue(client.writes_rows)
+        self.wait_for_engines(client)
         self.assertEqual(ENDED, client.run(new.message(), new.target))
         self.assertIsNone(self.engines['one'].calls[0][1].unwritten)
 
@@ -163,6 +172,7 @@ class TestRouter(DirectTest):
         first = max(self.counts(), key=self.counts().get)
         # The address is still in the database.
         self.servers[first].leave(databases.PATIENCE)
+        self.stopped.add(first)
         for _ in range(3):
             self.assertEqual(ENDED, self.call(client))
         self.assertEqual([1, 3], sorted(self.counts().values()))
@@ -182,16 +192,39 @@ class TestRouter(DirectTest):
             self.assertFalse(client.writes_rows)
 
     def test_a_frozen_engine_may_start_later(self):
-        with socket.create_server(('127.0.0.1', 0)) as listener, \
-                mock.patch.object(roads, 'OPEN_SECONDS', 0.05):
-            engines.publish_address(self.db, engines.Address(
-                'one', *listener.getsockname(), 's', False))
-            client, new = self.create_client(), self.new()
-            self.assertTrue(client.writes_rows)
+        self.serve('one')
+        client = self.create_client()
+        self.call(client)
+        engine, = client._router._engines.values()
+        arrived = threading.Event()
+
+        def freeze(*_):
+            arrived.set()
+            raise channel.Silent(reason='no answer')
+        new = self.new()
+        with mock.patch.object(engine.channel, 'exchange', freeze), \
+                mock.patch.object(router.Engine, 'connect'):
             self.assertRaises(engine_client.RowNeeded, client.run,
                               new.message(is_written=False), new.target)
-            # For some seconds nobody waits for it again.
-            self.assertEqual([], list(client._router.choose(new.target)))
+            self.assertTrue(arrived.is_set())
+            # Executions do not wait for it until it answers.
+            self.assertEqual([], client._router.choose(new.target))
+            self.assertFalse(client.writes_rows)
+        engine.connect()
+        databases.wait_until(lambda: client.writes_rows)
+
+    def test_executions_do_not_wait_for_unreachable_engines(self):
+        address = self.serve('one')
+        self.servers['one'].stop()
+        engines.publish_address(self.db, address)
+        with mock.patch.object(router, 'MIN_PAUSE_SECONDS', 0.01):
+            client = self.create_client()
+            self.assertFalse(client.writes_rows)
+            log = self.useFixture(fixtures_module.FakeLogger())
+            databases.wait_until(
+                lambda: log.output.count('Cannot reach engine one') > 2)
+            self.assertFalse(client.writes_rows)
+            client.close()
 
     def test_the_database_is_not_asked_for_each_execution(self):
         self.serve('one')
@@ -337,10 +370,11 @@ class TestTls(DirectTest):
     def test_unknown_authorities_are_refused(self):
         self.serve('one')
         self.conf.clear_override('tls_ca_file', group='direct')
-        client, new = self.create_client(), self.new()
-        self.assertTrue(client.writes_rows)
-        self.assertRaises(engine_client.RowNeeded, client.run,
-                          new.message(is_written=False), new.target)
+        log = self.useFixture(fixtures_module.FakeLogger())
+        client = self.create_client()
+        self.assertFalse(client.writes_rows)
+        databases.wait_until(lambda: 'SSLCertVerificationError' in log.output)
+        self.assertFalse(client.writes_rows)
 
     def test_missing_files_are_named(self):
         for name, create in (('tls_cert_file', direct_tls.create_server),
@@ -352,9 +386,9 @@ class TestTls(DirectTest):
 
 
 class TestListen(DirectTest):
-    def test_the_next_free_port_is_taken(self):
-        with socket.create_server(('127.0.0.1', 0)) as taken:
-            port = taken.getsockname()[1]
+    def test_the_next_free_port_is_used(self):
+        with socket.create_server(('127.0.0.1', 0)) as used:
+            port = used.getsockname()[1]
             self.conf.set_override('port', port, group='direct')
             with direct_tls.listen(self.conf) as listener:
                 self.assertGreater(listener.getsockname()[1], port)

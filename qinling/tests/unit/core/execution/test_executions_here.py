@@ -65,17 +65,17 @@ class TestElsewhere(test_executions.ExecutionTest):
         self.engine.writes_rows = True
 
     def test_without_an_engine_the_row_is_written(self):
-        seen = []
+        calls = []
 
         def run(message, target):
-            seen.append((message.unwritten, self.row(message.id)))
+            calls.append((message.unwritten, self.row(message.id)))
             if message.unwritten is not None:
                 raise engine_client.RowNeeded()
             return self.core.succeed(message, target)
         self.engine.answers['run'] = run
         result = self.create()
         self.assertEqual('success', result.status)
-        (new, no_row), (written, row) = seen
+        (new, no_row), (written, row) = calls
         self.assertIsNone(no_row)
         self.assertIsNone(written)
         self.assertEqual((new.row.id, None, 0),
