@@ -131,7 +131,8 @@ class ConfigurationTest(base.BaseTestCase):
                     'http': self.conf.api.port,
                     'metrics': options.api_port}),
                 ('qinling-engine', 'metrics', {
-                    'metrics': options.engine_port})):
+                    'metrics': options.engine_port,
+                    'direct': self.conf.direct.port})):
             container, = self.pods[name]['containers']
             self.assertEqual(ports, {port['name']: port['containerPort']
                                      for port in container['ports']})

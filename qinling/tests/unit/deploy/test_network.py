@@ -57,7 +57,10 @@ class ControlPlaneTest(Base):
         self.misses(WORKER, API, 7070)
         self.misses(OUTSIDE, API, 7070)
 
-    def test_engines_accept_no_connections(self):
+    def test_engines_accept_connections_of_the_api_only(self):
+        self.reaches(API, ENGINE, 7071)
+        for source in (PROXY, WORKER, OUTSIDE, MIGRATION):
+            self.misses(source, ENGINE, 7071)
         for source in (PROXY, API, WORKER, OUTSIDE):
             for port in (80, 443, 7070, 9090):
                 self.misses(source, ENGINE, port)
