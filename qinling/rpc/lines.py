@@ -38,7 +38,12 @@ def limit_silence(connection: socket.socket, seconds: float) -> None:
 
 def sleep_through_marks(connection: socket.socket) -> None:
     """Let :func:`receive` sleep until more than a mark has arrived."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 2)
+    _wake_at(connection, 2)
+
+
+def _wake_at(connection: socket.socket, size: int) -> None:
+    """Set the number of bytes that end the sleep of a reader."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
 
 
 def receive(connection: socket.socket, mark: bytes = b'') -> bytes:
@@ -54,6 +59,18 @@ def receive(connection: socket.socket, mark: bytes = b'') -> bytes:
     data = connection.recv(READ_BYTES)
     if not data or data[-1] == _END or data == mark:
         return data
+    if not mark:
+        return _receive_rest(connection, data)
+    # The rest may be a single byte.
+    _wake_at(connection, 1)
+    try:
+        return _receive_rest(connection, data)
+    finally:
+        _wake_at(connection, 2)
+
+
+def _receive_rest(connection: socket.socket, data: bytes) -> bytes:
+    """Return a message that begins with the data."""
     chunks, size = [data], len(data)
     while chunks[-1][-1] != _END:
         if size > MAX_BYTES:

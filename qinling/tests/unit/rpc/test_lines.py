@@ -8,6 +8,7 @@ from unittest import mock
 from oslotest import base
 
 from qinling.rpc import lines
+from qinling.tests import databases
 
 
 class TestLines(base.BaseTestCase):
@@ -69,14 +70,23 @@ class TestLines(base.BaseTestCase):
         self.assertEqual(b'b\n', lines.receive(self.here, b'a'))
 
     def test_a_mark_comes_with_its_message(self):
+        lines.limit_silence(self.here, databases.PATIENCE)
         lines.sleep_through_marks(self.here)
-        thread = threading.Thread(
-            target=lambda: [self.there.sendall(part) for part in (
-                b'a', b'b' * 100_000, b'\n')])
-        thread.start()
-        self.assertEqual(b'a' + b'b' * 100_000 + b'\n',
-                         lines.receive(self.here, b'a'))
-        thread.join()
+        # The last read may have to return a single byte.
+        for size in (1, lines.READ_BYTES - 2, lines.READ_BYTES - 1,
+                     lines.READ_BYTES, 100_000):
+            message = b'a' + b'b' * size + b'\n'
+            thread = threading.Thread(
+                target=lambda message=message: [
+                    self.there.sendall(part) for part in (
+                        message[:1], message[1:-1], message[-1:])])
+            thread.start()
+            self.assertEqual(message, lines.receive(self.here, b'a'))
+            thread.join()
+        self.there.sendall(b'a')
+        self.there.sendall(b'b' * (lines.READ_BYTES - 1) + b'\n')
+        self.assertEqual(lines.READ_BYTES + 1,
+                         len(lines.receive(self.here, b'a')))
 
     def test_a_mark_survives_the_end_of_the_other_side(self):
         lines.sleep_through_marks(self.here)
