@@ -5,6 +5,7 @@ from collections.abc import Callable
 import functools
 
 from qinling.states import Misfire
+from qinling.tests.models import direct
 from qinling.tests.models import executions
 from qinling.tests.models import explorer
 from qinling.tests.models import idempotency
@@ -29,6 +30,8 @@ MODELS: dict[str, Entry] = {
         functools.partial(executions.create, sync=True), (
             'claim', 'unchanged', 'received', 'own_name', 'reaper',
             'withdraw')),
+    'direct execution': (direct.create, (
+        'confirm', 'arrives', 'write_first', 'key')),
     **{f'schedule, misfire {policy.value}': (
         functools.partial(schedules.create, policy), (
             'unchanged', 'unique', 'together')) for policy in Misfire},
