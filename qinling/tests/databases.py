@@ -52,8 +52,6 @@ SAMPLES = {
         'timeout': 5, 'version_number': 1},
     models.FunctionAlias: {'name': 'alias'},
     models.Execution: {'function_id': 'f', 'status': 'running'},
-    models.EngineAddress: {'host': 'h', 'port': 1, 'secret': 's',
-                           'tls': False},
     models.Job: {'status': 'running'},
     models.Webhook: {},
     models.Operation: {'action': 'rerun', 'filter': {}, 'status': 'running',
