@@ -19,6 +19,7 @@ import tenacity
 
 from qinling.db import batch_writer
 from qinling.db import errors
+from qinling.db import idle_limit
 from qinling.db import postgresql
 from qinling.db import sqlite
 
@@ -63,12 +64,12 @@ class Database:
         timeouts = _timeouts(url, patient)
         self._reader = _create_engine(url, options, timeouts, reading=True)
         #: Connections of :attr:`_reader` that no thread uses.
-        self._idle_readers: collections.deque[Connection] = (
-            collections.deque())
+        self._idle_readers = collections.deque[Connection]()
         self.engine = _create_engine(url, options, timeouts)
         if url.get_driver_name() == 'psycopg' and not patient:
             for engine in (self._reader, self.engine):
                 postgresql.limit_silence(engine, SILENCE_TIMEOUT_SECONDS)
+        idle_limit.end_idle_transactions(self.engine, patient)
         self._sqlite_writer = None
         if self.is_sqlite:
             self._sqlite_writer = sqlite.Writer(

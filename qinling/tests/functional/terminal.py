@@ -62,7 +62,9 @@ class Terminal:
         self.directory = directory
         self.environ = {name: value for name, value in os.environ.items()
                         if not name.startswith(('OS_', 'QINLING_'))}
-        self.environ.update(environ, HOME=str(directory), COLUMNS='80')
+        # The old client writes an archive with a fixed name.
+        self.environ.update(environ, HOME=str(directory), COLUMNS='80',
+                            TMPDIR=str(directory))
         #: Names of the commands so far.
         self.commands = set()
         #: Standard error of the last command.
