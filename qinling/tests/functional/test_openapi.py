@@ -25,7 +25,8 @@ MIN_CASES = 200
 EXCLUDED_CHECKS = (
     'negative_data_rejection', 'positive_data_acceptance', 'ignored_auth',
     'missing_required_header', 'ensure_resource_availability',
-    'use_after_free', 'object_level_authorization', 'allow_header')
+    'use_after_free', 'object_level_authorization',
+    'allow_header_conformance')
 #: Operations whose numbers start that many workers.
 EXCLUDED_PATHS = '/(provision|scale_up|scale_down)$'
 
