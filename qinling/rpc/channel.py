@@ -2,6 +2,7 @@
 """Kept connections to one engine."""
 
 import collections
+import contextlib
 import socket
 import threading
 import typing
@@ -18,6 +19,9 @@ LOG = log.getLogger(__name__)
 
 #: Seconds of silence after which the client asks whether the engine lives.
 SILENCE_SECONDS = 3
+#: Unanswered questions after which a started execution counts as lost.  One
+#: may be an engine that is busy, or a machine that paused.
+MAX_MISSES = 2
 
 
 class Road(typing.Protocol):
@@ -59,8 +63,10 @@ class Channel:
 
     def close(self) -> None:
         """Close the idle connections."""
-        while self._idle:
-            self._close(self._idle.pop())
+        # Other threads may take connections meanwhile.
+        with contextlib.suppress(IndexError):
+            while True:
+                self._close(self._idle.pop())
 
     def exchange(self, request: bytes, method: str) -> bytes:
         """Return the answer to a request.
@@ -146,7 +152,7 @@ class Channel:
 
         :raises OSError: nothing has started.
         """
-        is_started = False
+        is_started, misses = False, 0
         while True:
             try:
                 answer = lines.receive(connection, forms.ACCEPTED)
@@ -158,20 +164,27 @@ class Channel:
                     raise ConnectionError('the connection ended')
                 return answer
             except lines.SILENT:
-                self._probe(is_started)
+                misses = self._probe(is_started, misses)
             except OSError as e:
                 if is_started or isinstance(e, lines.Incomplete):
                     raise engine_client.EngineLost(str(e))
                 raise
 
-    def _probe(self, is_started: bool) -> None:
-        """Raise an error when the engine does not even greet."""
+    def _probe(self, is_started: bool, misses: int) -> int:
+        """Return how often in succession the engine has not even greeted.
+
+        :raises Silent: the engine has not started.
+        :raises EngineLost: too often.
+        """
         try:
             self._road.open()[0].close()
         except OSError as e:
-            if is_started:
+            if not is_started:
+                raise Silent(reason=f'the engine is silent ({e}).')
+            if misses + 1 >= MAX_MISSES:
                 raise engine_client.EngineLost(f'silence, then {e}')
-            raise Silent(reason=f'the engine is silent ({e}).')
+            return misses + 1
+        return 0
 
 
 def _unavailable(error: OSError) -> verbs.NotAnswered:
