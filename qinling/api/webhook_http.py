@@ -24,6 +24,7 @@ from qinling.api import idempotency
 from qinling.api import pecan_patches
 from qinling.api import stream
 from qinling.core.execution import records
+from qinling.core.trigger import methods as webhook_methods
 from qinling.core.trigger import payloads
 from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
@@ -31,7 +32,7 @@ from qinling.web import response as web_response
 
 #: Methods that can run a webhook beside POST, and HEAD and OPTIONS, which only
 #: check that the webhook exists.
-OTHER_METHODS = ('GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD')
+OTHER_METHODS = (*webhook_methods.METHODS[1:], *webhook_methods.INQUIRIES)
 TEXT = 'text/plain; charset=utf-8'
 EXECUTION_HEADER = 'X-Qinling-Execution-Id'
 #: Keys of the dict with which a function describes an HTTP answer.

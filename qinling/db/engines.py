@@ -5,10 +5,12 @@ Only engines with workers of their own have a heartbeat.  Where all engines
 share the workers, as pods, the table of heartbeats is empty.
 """
 
+from collections.abc import Sequence
 import dataclasses
 import datetime
 import os
 import socket
+import typing
 import uuid
 
 from qinling.db import crud
@@ -47,12 +49,7 @@ def bus_name(owner: str) -> str:
 
 def heartbeat(db: session.Database, name: str) -> None:
     """Record that an engine is alive."""
-    def write(tx: session.Connection) -> None:
-        now = models.now()
-        if not crud.update_all(
-                tx, _MODEL, {'seen_at': now}, _MODEL.id == name):
-            crud.insert(tx, _MODEL, id=name, seen_at=now)
-    db.write(write, durable=False)
+    _record(db, _MODEL, name)
 
 
 def unregister(db: session.Database, name: str) -> None:
@@ -62,10 +59,7 @@ def unregister(db: session.Database, name: str) -> None:
 
 def list_alive(db: session.Database, seconds: float) -> list[str]:
     """Return the names of engines with a heartbeat within ``seconds``."""
-    limit = models.now() - datetime.timedelta(seconds=seconds)
-    rows = db.read(crud.select, _MODEL, _MODEL.seen_at > limit,
-                   order=(_MODEL.id,))
-    return [row.id for row in rows]
+    return [row.id for row in _select_alive(db, _MODEL, seconds)]
 
 
 def prune_stalled(db: session.Database, seconds: float) -> None:
@@ -80,14 +74,8 @@ def prune_stalled(db: session.Database, seconds: float) -> None:
 
 def publish_address(db: session.Database, address: Address) -> None:
     """Record that an engine listens at an address."""
-    def write(tx: session.Connection) -> None:
-        now = models.now()
-        if not crud.update_all(tx, _ADDRESS, {'seen_at': now},
-                               _ADDRESS.id == address.owner):
-            crud.insert(tx, _ADDRESS, id=address.owner, seen_at=now,
-                        host=address.host, port=address.port,
-                        secret=address.secret, tls=address.tls)
-    db.write(write, durable=False)
+    _record(db, _ADDRESS, address.owner, host=address.host,
+            port=address.port, secret=address.secret, tls=address.tls)
 
 
 def withdraw_address(db: session.Database, owner: str) -> None:
@@ -97,8 +85,23 @@ def withdraw_address(db: session.Database, owner: str) -> None:
 
 def list_addresses(db: session.Database, seconds: float) -> list[Address]:
     """Return the addresses of engines seen within ``seconds``."""
-    limit = models.now() - datetime.timedelta(seconds=seconds)
-    rows = db.read(crud.select, _ADDRESS, _ADDRESS.seen_at > limit,
-                   order=(_ADDRESS.id,))
     return [Address(row.id, row.host, row.port, row.secret, row.tls)
-            for row in rows]
+            for row in _select_alive(db, _ADDRESS, seconds)]
+
+
+def _record(db: session.Database, model: typing.Any, id: str,
+            **columns: typing.Any) -> None:
+    """Record that an engine is alive; insert the row if necessary."""
+    def write(tx: session.Connection) -> None:
+        now = models.now()
+        if not crud.update_all(tx, model, {'seen_at': now}, model.id == id):
+            crud.insert(tx, model, id=id, seen_at=now, **columns)
+    db.write(write, durable=False)
+
+
+def _select_alive(db: session.Database, model: typing.Any, seconds: float
+                  ) -> Sequence[typing.Any]:
+    limit = models.now() - datetime.timedelta(seconds=seconds)
+    rows: Sequence[typing.Any] = db.read(
+        crud.select, model, model.seen_at > limit, order=(model.id,))
+    return rows

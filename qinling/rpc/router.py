@@ -32,6 +32,8 @@ MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1, 60
 #: Requests of this process that an engine may have in any case, and in
 #: relation to the mean of all engines.
 MIN_BUSY, BUSY_RATIO = 8, 1.25
+#: Orders of engines to keep, one for each version of a function.
+MAX_ORDERS = 4096
 
 
 class Engine:
@@ -86,6 +88,9 @@ class Engine:
                     'in %d s: %s', self.address.owner, self.address.host,
                     self.address.port, pause, e)
             else:
+                if self._closed.is_set():
+                    self.channel.close()
+                    return
                 self.is_reached = True
                 LOG.info('Reached engine %s directly.', self.address.owner)
                 return
@@ -127,6 +132,8 @@ class Router:
         key = target.function_id, target.version
         order = self._orders.get(key)
         if order is None:
+            if len(self._orders) >= MAX_ORDERS:
+                self._orders.clear()
             order = self._orders[key] = sorted(
                 self._engines.values(), key=lambda engine: (
                     engine.rank(target)))

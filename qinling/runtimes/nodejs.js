@@ -33,9 +33,9 @@ const CALLBACK_PARAMETERS = 3; // input, context and callback
 const SUFFIXES = ['', '.js', '.mjs', '.cjs', '/index.js'];
 const LACKS_MEMORY = /^Array buffer allocation failed/;
 const NO_STACK = /^Maximum call stack size exceeded/;
-// Become {} in JSON.
 // Values without properties whose JSON is an empty object.
 const WITHOUT_JSON = /^\[object (?:Error|RegExp|WeakRef|Promise|(?:[A-Z]\w* )*Iterator(?: Helper)?)\]$/;
+// Become {} in JSON.
 const COLLECTIONS = /^\[object (?:(?:Async)?Generator|(?:Weak)?(?:Map|Set))\]$/;
 const RETIRE = { retire: true }; // replaces this process
 const NO_MODULE = new Set(['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND']);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Audit trail of decisions that engines take without a request."""
 
+import functools
 import typing
 
 from oslo_config import cfg
@@ -37,13 +38,17 @@ class RolloutReporter:
             LOG.exception('Could not send a notification about rollout %s.',
                           row.id)
 
+    @functools.cached_property
+    def _notifier(self) -> typing.Any:
+        # Each notifier has connections of its own.
+        return message_bus.create_notifier(self._conf)
+
     def _notify(self, row: typing.Any, decision: turns.Decision, action: str
                 ) -> None:
-        notifier = message_bus.create_notifier(self._conf)
-        if notifier is None:
+        if self._notifier is None:
             return
-        send = (notifier.warn if decision.status in WARNINGS
-                else notifier.info)
+        send = (self._notifier.warn if decision.status in WARNINGS
+                else self._notifier.info)
         send({}, f'rollout.{action}', {
             'target': {'type': 'rollout', 'id': row.id},
             'project_id': row.project_id, 'alias': row.alias_name,
