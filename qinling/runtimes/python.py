@@ -29,7 +29,7 @@ DIRECTORY = os.path.dirname(os.path.abspath(__file__))
 RESERVE_BYTES = 1 << 20  # to report a lack of memory
 
 # Copies, since the code of the user may replace the originals.
-_getpid, _exit = os.getpid, os._exit
+_getpid, _exit, _dup2 = os.getpid, os._exit, os.dup2
 
 
 _neighbours: dict[str, ModuleType] = {}
@@ -56,6 +56,7 @@ python_failures = import_neighbour('python_failures')
 python_function = import_neighbour('python_function')
 python_library = import_neighbour('python_library')
 python_process_state = import_neighbour('python_process_state')
+python_template = import_neighbour('python_template')
 
 
 class Executor:
@@ -73,12 +74,14 @@ class Executor:
         self._encode = json.JSONEncoder(allow_nan=False).encode
         self._pid = _getpid()
         self._failure: dict[str, Any] | None = None  # of the import
+        self._template: Any = None
         os.environ.update(settings['environment'])
         if 'TZ' in settings['environment']:
             time.tzset()
         code = settings['code']
         self._process_state = python_process_state.ProcessState(code)
-        library = python_library.StandardLibrary(LOADED_BY_PYTHON, code)
+        self._library = library = python_library.StandardLibrary(
+            LOADED_BY_PYTHON, code)
         self._function = python_function.Function(
             settings['entry'], code, library, import_neighbour)
         self._failures = python_failures.Failures(settings, library)
@@ -88,23 +91,49 @@ class Executor:
 
     def serve(self) -> None:
         """Import the function, then run executions."""
-        started = time.perf_counter()
-        try:
-            self._function.load()
-        except BaseException as error:
-            # The first execution reports the error; the next process
-            # imports again.
-            self._failure = dict(self._explain(error), retire=True)
-        self._process_state.save()
-        self._send('{"import_ms": %.3f}'
-                   % ((time.perf_counter() - started) * 1000))
+        self._import()
         while True:
             try:
                 request = self._channel.receive()
             except MemoryError:
                 self._send('{"out_of_memory": true}')
             else:
-                self._execute(request)
+                if 'fork' in request:
+                    self._fork()
+                else:
+                    self._execute(request)
+
+    def _import(self) -> None:
+        started = time.perf_counter()
+        watch = python_template.ImportWatch(self._settings['code'])
+        try:
+            with watch:
+                self._function.load()
+        except BaseException as error:
+            # The first execution reports the error; the next process
+            # imports again.
+            self._failure = dict(self._explain(error), retire=True)
+        self._process_state.save()
+        milliseconds = (time.perf_counter() - started) * 1000
+        is_forkable = (self._failure is None
+                       and milliseconds >= python_template.MIN_IMPORT_MS
+                       and watch.is_forkable())
+        if not is_forkable:
+            self._function.prepare()
+        self._send('{"import_ms": %.3f%s}' % (
+            milliseconds, ', "forkable": true' if is_forkable else ''))
+
+    def _fork(self) -> None:
+        """Start an executor on behalf of the agent."""
+        if self._template is None:
+            self._template = python_template.Template(
+                self._channel, self._library)
+        self._template.fork(self._become_executor)
+
+    def _become_executor(self, output: int, channel: int) -> None:
+        self._pid = _getpid()
+        self._process_state.replace_output(output)
+        _dup2(channel, self._channel.number, False)
 
     def _execute(self, request: dict[str, Any]) -> None:
         execution_id = self._encode(request['execution_id'])
