@@ -120,7 +120,7 @@ class Engine:
             conf, db, self.owner, not self._orchestrator.shared)
         interval = conf.engine.lease / 3
         create = functools.partial(tasks.PeriodicTasks, self._stopped,
-                                   self._reaper.pause)
+                                   self._reaper)
         self._tasks = [
             # Alone in its thread, since housekeeping may be slow.
             create('heartbeat', interval, self._renew_leases,
