@@ -71,6 +71,11 @@ class Endpoint:
         """Return whether this engine is the named owner."""
         return self._engine.is_alive(owner)
 
+    def read_log(self, _ctx: _Json, id: str, owner: str, offset: int
+                 ) -> str | None:
+        """Return the log of an execution that runs here."""
+        return self._engine.read_log(id, owner, offset)
+
     def cancel(self, _ctx: _Json, id: str) -> None:
         """Stop an execution."""
         self._engine.cancel(id)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Agent: the program of a worker, first process of its sandbox.
 
-The agent serves ``/ping``, ``/load``, ``/execute``, ``/status`` and
+The agent serves ``/ping``, ``/load``, ``/execute``, ``/log``, ``/status`` and
 ``/cancel`` over HTTP/1.1 to clients with its secret.  Executors run the
 function of the user, and know neither secret nor calls.
 
