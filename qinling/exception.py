@@ -128,6 +128,11 @@ class Unavailable(QinlingError):
     msg_fmt = 'The service cannot do this at the moment: {reason}'
 
 
+class OriginRefused(Forbidden):
+    msg_fmt = ('The webhook does not allow {method} requests of pages of '
+               '{origin}; its owner can change methods and origins.')
+
+
 class PolicyForbidden(Forbidden):
     msg_fmt = 'Operation not allowed: it needs the policy {rule}.'
 
