@@ -84,6 +84,11 @@ class Conflict(QinlingError):
     msg_fmt = 'The request conflicts with the present state: {reason}'
 
 
+class FunctionChanged(Conflict):
+    msg_fmt = ('The request conflicts with the present state: function {id} '
+               'was changed by another request; try again.')
+
+
 class PreconditionFailed(QinlingError):
     http_code = 412
     msg_fmt = ('The resource was changed meanwhile: its ETag is now '
