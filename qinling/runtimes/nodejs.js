@@ -15,7 +15,7 @@ const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const util = require('node:util');
 
-const { parseExactly, stringifyExactly } = require('./nodejs_numbers.js');
+const { parseExactly, stringifyExactly } = require('./nodejs_json.js');
 const {
   keepsLog, pause, saveEnvironment, saveStreams, writeAll, writeLog,
 } = require('./nodejs_streams.js');
@@ -33,10 +33,6 @@ const CALLBACK_PARAMETERS = 3; // input, context and callback
 const SUFFIXES = ['', '.js', '.mjs', '.cjs', '/index.js'];
 const LACKS_MEMORY = /^Array buffer allocation failed/;
 const NO_STACK = /^Maximum call stack size exceeded/;
-// Values without properties whose JSON is an empty object.
-const WITHOUT_JSON = /^\[object (?:Error|RegExp|WeakRef|Promise|(?:[A-Z]\w* )*Iterator(?: Helper)?)\]$/;
-// Become {} in JSON.
-const COLLECTIONS = /^\[object (?:(?:Async)?Generator|(?:Weak)?(?:Map|Set))\]$/;
 const RETIRE = { retire: true }; // replaces this process
 const NO_MODULE = new Set(['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND']);
 
@@ -306,12 +302,6 @@ class Executor {
   encode(output) {
     let text;
     try {
-      const kind = Object.prototype.toString.call(output);
-      if ((COLLECTIONS.test(kind) || (WITHOUT_JSON.test(kind)
-        && Object.keys(output).length === 0))
-        && typeof output.toJSON !== 'function') {
-        throw new TypeError('Return its values in an array or an object');
-      }
       text = stringifyExactly(output === undefined ? null : output);
       if (text === undefined) throw new TypeError('It has no value in JSON');
     } catch (error) {

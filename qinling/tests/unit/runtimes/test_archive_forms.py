@@ -20,13 +20,15 @@ from qinling.tests.unit.sources import test_package
 
 MIB = 1 << 20
 SEED = int(os.environ.get('QINLING_TEST_SEED', '0'))
+#: Multiplies the numbers of examples, for long runs.
+FACTOR = int(os.environ.get('QINLING_TEST_EXAMPLES', '1'))
 
 
 def examples(number):
     """Return a decorator that runs a property with a number of examples."""
     def decorate(test):
         return hypothesis.seed(SEED)(hypothesis.settings(
-            max_examples=number, deadline=None, database=None,
+            max_examples=number * FACTOR, deadline=None, database=None,
             suppress_health_check=list(hypothesis.HealthCheck))(test))
     return decorate
 
