@@ -215,3 +215,15 @@ class TestForms(base.BaseTestCase):
             self.assertEqual(content, result['main.py'][0])
         else:
             self.assertIn("'main.py'", error)
+
+    def test_positions_beyond_any_file(self):
+        archive = zip_forms.build(zip_forms.seven_zip(
+            {'a': (b'', zip_forms.FILE), 'b': (b'x' * 9000, zip_forms.FILE)}))
+        # The last member has a position of 64 bits.
+        start = archive.rindex(b'PK\1\2')
+        self.assertIn(b'\1\0\x18\0', archive[start:])
+        for index in range(start, len(archive)):
+            damaged = bytearray(archive)
+            damaged[index] = 0x80
+            error, worker_error, _result = self.judge(bytes(damaged))
+            self.assertEqual(error, worker_error)
