@@ -24,8 +24,10 @@ const {
 const { Buffer, Promise } = globalThis;
 const { readSync } = fs;
 const { stringify } = JSON;
+const { keys } = Object;
 const { chdir, exit } = process;
 const setImmediateOriginal = setImmediate;
+const now = performance.now.bind(performance);
 
 const HEADER_BYTES = 4;
 const MAX_TEXT_LENGTH = 1 << 15; // of a sentence or a traceback
@@ -198,7 +200,7 @@ function callWithCallback(loaded, input, context) {
 // Return the input of the user: an object, or a text.
 function findInput({ args = [], kwargs = {} }) {
   if (args.length === 0) return kwargs;
-  return Object.keys(kwargs).length
+  return keys(kwargs).length
     ? { ...kwargs, __function_input: args[0] } : args[0];
 }
 
@@ -230,12 +232,12 @@ class Executor {
 
   // Import the function, then run executions.
   async serve() {
-    const started = performance.now();
+    const started = now();
     const loading = this.userFunction.load();
     await loading.catch(() => {}); // the first execution reports the error
     this.restoreStreams = saveStreams();
     this.restoreEnvironment = saveEnvironment();
-    this.channel.send(`{"import_ms": ${performance.now() - started}}`);
+    this.channel.send(`{"import_ms": ${now() - started}}`);
     for (;;) {
       const request = this.channel.receive();
       this.channel.send(await this.execute(loading, request));

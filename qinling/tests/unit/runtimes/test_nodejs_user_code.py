@@ -235,6 +235,9 @@ class TestLanguage(test_nodejs.Cases):
         client = self.load("""
             globalThis.Promise = globalThis.Buffer = undefined;
             JSON.parse = JSON.stringify = () => '0';
+            performance.now = Date.now = process.hrtime = () => '0';
+            Number.isFinite = Object.keys = undefined;
+            Object.prototype.toString = () => 'x';
             exports.main = () => 1;""")
         for _number in range(2):
             self.assertEqual(1, client.execute()['output'])

@@ -94,7 +94,8 @@ class TestOwnModules(UserCodeTest):
                   'for module, names in ((json, ["loads", "dumps"]),\n'
                   '        (os, ["read", "write", "getpid", "chdir", "umask",'
                   ' "fstat", "dup2", "kill"]),\n'
-                  '        (time, ["time", "tzset"]), (select, ["poll"])):\n'
+                  '        (time, ["time", "perf_counter", "tzset"]),'
+                  ' (select, ["poll"])):\n'
                   '    for name in names: setattr(module, name, refuse)\n'
                   'def main(**kw): print("heard"); return 1\n')
         for _number in range(2):
