@@ -84,6 +84,11 @@ class Conflict(QinlingError):
     msg_fmt = 'The request conflicts with the present state: {reason}'
 
 
+class FunctionChanged(Conflict):
+    msg_fmt = ('The request conflicts with the present state: function {id} '
+               'was changed by another request; try again.')
+
+
 class PreconditionFailed(QinlingError):
     http_code = 412
     msg_fmt = ('The resource was changed meanwhile: its ETag is now '
@@ -126,6 +131,11 @@ class TooManyExecutions(QinlingError):
 class Unavailable(QinlingError):
     http_code = 503
     msg_fmt = 'The service cannot do this at the moment: {reason}'
+
+
+class OriginRefused(Forbidden):
+    msg_fmt = ('The webhook does not allow {method} requests of pages of '
+               '{origin}; its owner can change methods and origins.')
 
 
 class PolicyForbidden(Forbidden):

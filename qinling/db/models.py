@@ -264,6 +264,8 @@ class Webhook(Common, Revised, Base):
     previous_until = _column(Time)
     #: HTTP methods that run the function, ``None`` for POST alone.
     methods = _column(sa.JSON(none_as_null=True))
+    #: Origins of pages that may use the webhook, ``None`` for none.
+    origins = _column(sa.JSON(none_as_null=True))
     #: Whether the URL has variants for versions and aliases.
     previews = _column(sa.Boolean, nullable=False, default=False,
                        server_default='0')

@@ -30,6 +30,7 @@ RESERVE_BYTES = 1 << 20  # to report a lack of memory
 
 # Copies, since the code of the user may replace the originals.
 _getpid, _exit, _dup2 = os.getpid, os._exit, os.dup2
+_perf_counter = time.perf_counter
 
 
 class Neighbours:
@@ -108,7 +109,7 @@ class Executor:
                     self._execute(request)
 
     def _import(self) -> None:
-        started = time.perf_counter()
+        started = _perf_counter()
         watch = python_template.ImportWatch(self._settings['code'])
         try:
             with watch:
@@ -118,7 +119,7 @@ class Executor:
             # imports again.
             self._failure = dict(self._explain(error), retire=True)
         self._process_state.save()
-        milliseconds = (time.perf_counter() - started) * 1000
+        milliseconds = (_perf_counter() - started) * 1000
         is_forkable = (self._failure is None
                        and milliseconds >= python_template.MIN_IMPORT_MS
                        and watch.is_forkable())

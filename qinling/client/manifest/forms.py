@@ -82,6 +82,14 @@ def read_methods(value: typing.Any) -> list[str]:
     return [method for method in METHODS if method in value]
 
 
+def read_origins(value: typing.Any) -> list[str]:
+    """Return a list of origins of pages."""
+    if not isinstance(value, list) or not all(
+            isinstance(origin, str) for origin in value):
+        raise ValueError('is no list of origins such as https://app.example')
+    return value
+
+
 def read_version(value: typing.Any) -> int | str:
     """Return the number of a version, or ``latest``."""
     if value == LATEST:
@@ -154,6 +162,7 @@ _PATHS = {'oneOf': [TEXT, {'type': 'array', 'items': TEXT}],
 _SECRET = {'type': 'object', 'additionalProperties': False, 'properties': {
     'env': TEXT, 'file': TEXT, 'mode': {'enum': ['pinned', 'latest']}}}
 _METHODS = {'type': 'array', 'minItems': 1, 'items': {'enum': list(METHODS)}}
+_TEXTS = {'type': 'array', 'items': TEXT}
 _TARGET = {'function': Form(read_text, TEXT),
            'version': Form(read_version, VERSION),
            'alias': Form(read_text, TEXT)}
@@ -240,6 +249,7 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         'sync': Form(read_flag, FLAG, 'sync'),
         'payload': Form(read_text, TEXT, 'payload'),
         'methods': Form(read_methods, _METHODS, 'methods'),
+        'origins': Form(read_origins, _TEXTS, 'origins'),
         'previews': Form(read_flag, FLAG, 'previews'),
         'signature': Form(read_text, TEXT, 'signature'),
         'secret': Form(read_secret, _SECRET)}}

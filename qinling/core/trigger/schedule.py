@@ -2,8 +2,9 @@
 """Schedules of jobs: datetimes from users, cron patterns, fire times.
 
 A pattern has the five fields minute, hour, day of the month, month and day of
-the week, with ``*``, lists, ranges, steps and English names.  Times in and out
-are as the database has them: UTC without a zone.
+the week, with ``*``, lists, ranges, steps and English names, and optionally a
+sixth field for seconds.  Times in and out are as the database has them: UTC
+without a zone.
 
 Clock changes follow Debian's cron.  A pattern with a number as minute and hour
 means times on the clock: a skipped time fires after the gap, and a repeated
@@ -14,6 +15,7 @@ time.
 from collections.abc import Iterator
 import dataclasses
 import datetime
+import functools
 import itertools
 import re
 import typing
@@ -110,7 +112,8 @@ def first_fire_time(pattern: str, timezone: str | None,
     if time is None:
         raise exception.Invalid(
             f'The specified pattern is not valid: {reason}. Send five '
-            'fields, such as "*/5 * * * *".')
+            'fields, such as "*/5 * * * *", or six with the seconds at the '
+            'end.')
     return time
 
 
@@ -138,24 +141,47 @@ def _to_utc(time: datetime.datetime) -> datetime.datetime:
 def next_fire_time(pattern: str, timezone: str | None,
                    time: datetime.datetime) -> datetime.datetime | None:
     """Return the first fire time after a time, or ``None``."""
-    fields = NAMED_PATTERNS.get(pattern.strip().lower(), pattern)
-    *first_fields, weekdays = fields.split() or ['']
-    if len(first_fields) != 4:
-        raise cronsim.CronSimError('it must have five fields')
-    weekdays = _SUNDAY_LAST.sub(r'\1-7', weekdays)
-    weekdays = _WEEKDAY_RANGE.sub(_unroll_weekdays, weekdays)
-    fields = ' '.join((*first_fields, weekdays))
+    fields, seconds = _parse_fields(pattern)
     zone = _zone(timezone)
     try:
-        local = time.replace(tzinfo=datetime.timezone.utc).astimezone(zone)
+        # The first minute with a second after the time.
+        start = time - datetime.timedelta(seconds=seconds[-1])
+        local = start.replace(tzinfo=datetime.timezone.utc).astimezone(zone)
         for fire_time in cronsim.CronSim(fields, local):
             # In a repeated hour the library may step back.
-            if (stored := _to_utc(fire_time)) > time:
-                return stored
+            if (minute := _to_utc(fire_time)) > start:
+                return next(at for second in seconds if (
+                    at := minute + datetime.timedelta(seconds=second)) > time)
     except (OverflowError, ValueError):
         # Beyond the last year of ``datetime``.
         pass
     return None
+
+
+def _parse_fields(pattern: str) -> tuple[str, tuple[int, ...]]:
+    """Return the five fields of a pattern, and the seconds of a minute.
+
+    :raises CronSimError: the pattern has another number of fields, or the
+        seconds are not valid.
+    """
+    fields = NAMED_PATTERNS.get(pattern.strip().lower(), pattern).split()
+    seconds = _parse_seconds(fields.pop()) if len(fields) == 6 else (0,)
+    if len(fields) != 5:
+        raise cronsim.CronSimError('it must have five or six fields')
+    weekdays = _SUNDAY_LAST.sub(r'\1-7', fields.pop())
+    weekdays = _WEEKDAY_RANGE.sub(_unroll_weekdays, weekdays)
+    return ' '.join((*fields, weekdays)), seconds
+
+
+@functools.lru_cache(maxsize=128)
+def _parse_seconds(field: str) -> tuple[int, ...]:
+    """Return the seconds of a field, in order."""
+    try:
+        expression = cronsim.CronSim(
+            f'{field} * * * * *', datetime.datetime.min)
+    except ValueError:  # a number of thousands of digits
+        raise cronsim.CronSimError('Bad second')
+    return tuple(sorted(expression.seconds))
 
 
 def _unroll_weekdays(match: re.Match[str]) -> str:

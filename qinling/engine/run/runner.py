@@ -25,6 +25,7 @@ from qinling.engine.run import completion as completion_module
 from qinling.engine.run import late_rows
 from qinling.engine.run import write_retries
 from qinling.engine.workers import builds as builds_module
+from qinling.engine.workers import tokens
 from qinling import exception
 from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
@@ -179,14 +180,13 @@ class Runner:
                     claimed.cancelled or self._attempts.stopping))
             try:
                 return self._attempts.run(message, target, claimed)
-            except exception.TargetReplaced as e:
+            except (exception.TargetReplaced, tokens.TrustLost) as e:
                 latest = self._latest(target)
                 if isinstance(latest, records.Outcome):
                     return latest
-                if latest.fingerprint == target.fingerprint:
-                    return records.platform_fault(
-                        f'No worker can run the function: {e}',
-                        ExecutionReason.NO_WORKER)
+                if (latest.fingerprint == target.fingerprint
+                        and latest.trust_id == target.trust_id):
+                    return attempts_module.describe_lost_target(e)
                 target = latest
                 self._retries.write(functools.partial(
                     self._record_target, message.id, latest))
