@@ -98,7 +98,7 @@ class Bus:
         except oslo_messaging.ExpectedException as e:
             delivery.error = e.exc_info[1]
         except Exception as e:
-            self._scheduler.errors.append((method, e))
+            self._scheduler.fail(server.process, method, e)
             delivery.error = e
         self._scheduler.pause(f'answer {method}')
         if self.is_down:

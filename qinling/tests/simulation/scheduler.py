@@ -101,7 +101,7 @@ class Scheduler:
                 pass
             except Exception as e:
                 self.log(f'died of {e!r}')
-                self.errors.append((task.name, e))
+                self.fail(process, task.name, e)
             finally:
                 task.is_done = True
                 process.tasks.discard(task)
@@ -112,6 +112,11 @@ class Scheduler:
         self._processes.add(process)
         self._ready.append(task)
         return task
+
+    def fail(self, process, name, error):
+        """Record an error that ends a thread of a living process."""
+        if process.is_alive:
+            self.errors.append((name, error))
 
     def pause(self, label):
         """Let another thread continue, or the process end, at this point."""

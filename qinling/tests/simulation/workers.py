@@ -51,7 +51,9 @@ class Hall:
     def count(self, run, function_id, number):
         """Count a run."""
         for key in (('worker', run.worker),
-                    ('function', run.process.name, function_id)):
+                    (
+                        'function', run.process.owner, function_id,
+                        run.token[:1] == 's')):
             self._counts[key] += number
             self.peaks[key] = max(self.peaks[key], self._counts[key])
 

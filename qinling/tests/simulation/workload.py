@@ -140,14 +140,16 @@ class Workload:
         scheduler.log(f'request: {request}')
         method = getattr(self, f'_{request.kind.replace(" ", "_")}')
         try:
-            record.value = method(core, request)
-            record.outcome = OK
+            value, outcome = method(core, request), OK
         except exception.Unavailable as e:
-            record.outcome, record.value = UNAVAILABLE, e
+            value, outcome = e, UNAVAILABLE
         except exception.QinlingError as e:
-            record.outcome, record.value = REFUSED, e
+            value, outcome = e, REFUSED
         except Exception as e:
-            record.outcome, record.value = FAILED, e
+            value, outcome = e, FAILED
+        if not scheduler.current.process.is_alive:
+            return  # nothing answers
+        record.value, record.outcome = value, outcome
         record.ended = scheduler.now
         scheduler.log(f'answer: {record.outcome} {record.value!r:.300}')
 
