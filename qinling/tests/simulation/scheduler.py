@@ -44,10 +44,11 @@ class Process:
 class Task:
     """A thread."""
 
-    def __init__(self, process, name, run):
+    def __init__(self, process, name, run, hub):
         self.process = process
         self.name = name
-        self.greenlet = greenlet.greenlet(run)
+        # The end of a thread continues the hub, not the starter.
+        self.greenlet = greenlet.greenlet(run, hub)
         self.token = 0
         self.is_parked = self.is_woken = False
         self.is_done = False
@@ -107,7 +108,7 @@ class Scheduler:
                 process.tasks.discard(task)
                 for waiter in task.waiters:
                     self.wake(waiter)
-        task = Task(process, name, run)
+        task = Task(process, name, run, self._hub)
         process.tasks.add(task)
         self._processes.add(process)
         self._ready.append(task)
