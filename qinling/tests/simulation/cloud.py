@@ -32,7 +32,7 @@ OPTIONS = {
 #: Functions: without a policy, and with retries.
 PLAIN, RETRIED = 'plain', 'retried'
 ALIAS = 'live'
-TIMEOUT = 6
+TIMEOUT = 8
 MAX_RETRIES = 2
 
 

@@ -120,6 +120,30 @@ class File:
         """Change rows outside of the simulation."""
         self._admin.execute(sql, parameters)
 
+    @contextlib.contextmanager
+    def weakened(self, table, constraint):
+        """Leave out a constraint of a table."""
+        sql = self.select("SELECT sql FROM sqlite_master WHERE name = ?",
+                          table)[0]['sql']
+        rest = [row['sql'] for row in self.select(
+            'SELECT sql FROM sqlite_master WHERE tbl_name = ? '
+            'AND name != ? AND sql IS NOT NULL', table, table)]
+        if constraint not in sql:
+            raise AssertionError(f'{table} has no {constraint}.')
+        self._recreate(table, sql.replace(constraint, 'CHECK (1)'), rest)
+        try:
+            yield
+        finally:
+            self._recreate(table, sql, rest)
+
+    def _recreate(self, table, sql, rest):
+        self._admin.execute(f'DROP TABLE {table}')
+        for statement in (sql, *rest):
+            self._admin.execute(statement)
+        for row in self._rows[table]:
+            marks = ', '.join('?' * len(row))
+            self._admin.execute(f'INSERT INTO {table} VALUES ({marks})', row)
+
     def keep(self):
         """Make the present rows those of each start."""
         names = [row[0] for row in self.select(

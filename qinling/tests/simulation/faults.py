@@ -9,7 +9,7 @@ from qinling.tests.simulation import bus
 from qinling.tests.simulation import workers
 
 #: Seconds in which requests and faults happen.
-SECONDS = 25
+SECONDS = 15
 CRASH, CRASH_AT_COMMIT, STOP, CLOCK, BUS_DOWN = (
     'crash', 'crash at commit', 'stop', 'clock', 'bus down')
 MESSAGE, WORKER, COMMIT, NETWORK = 'message', 'worker', 'commit', 'network'

@@ -26,7 +26,7 @@ from qinling.tests.simulation import workload
 #: two checks.
 MAX_QUIET_SECONDS, CHECK_SECONDS = 200, 3
 #: Seconds for late messages and delayed attempts.
-MIN_QUIET_SECONDS = 12
+MIN_QUIET_SECONDS = 9
 
 
 @dataclasses.dataclass

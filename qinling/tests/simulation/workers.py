@@ -12,7 +12,7 @@ from qinling.tests import fixtures
 from qinling.tests.simulation import threads
 
 #: Seconds that a function runs.
-DURATIONS = (0, 0, 0.01, 0.05, 0.3, 1, 4)
+DURATIONS = (0, 0, 0.01, 0.05, 0.3, 1, 3, 7)
 UNREACHABLE, LOST, BUSY = 'unreachable', 'lost', 'busy'
 
 
