@@ -21,7 +21,8 @@ class Delivery:
 
     def is_active(self):
         """Return whether an engine works on the message."""
-        return self.server is not None and self.server.process.is_alive
+        return (self.server is not None and self.server.process.is_alive
+                and not self.server.process.is_frozen)
 
 
 class Server:
@@ -149,5 +150,3 @@ class Client:
             return
         self._bus.send(method, arguments, options.get('server'),
                        options.get('fanout', False))
-
-

@@ -33,6 +33,8 @@ OPTIONS = {
 PLAIN, RETRIED = 'plain', 'retried'
 ALIAS = 'live'
 TIMEOUT = 8
+#: APIs, and engines.
+MAX_PROCESSES = 3
 MAX_RETRIES = 2
 
 
@@ -68,18 +70,28 @@ def create_conf(path):
 
 
 def fill(conf):
-    """Write the rows that every run starts with."""
-    scheduler = scheduler_module.Scheduler(0)
-    threads.use(scheduler)
-    process = scheduler_module.Process('setup', slot='setup')
-    errors = scheduler.errors
-    scheduler.spawn(process, 'fill', _fill, conf)
-    scheduler.run(1)
-    scheduler.close()
-    database.FILE.end(process)
-    if errors:
-        raise errors[0][1]
+    """Write the rows that every run starts with.
+
+    Create the engines of SQLAlchemy as well, so that a run does not depend on
+    earlier ones.
+    """
+    for slot in ('setup', *(f'{kind}{number}' for kind in ('api', 'engine')
+                            for number in range(MAX_PROCESSES))):
+        scheduler = scheduler_module.Scheduler(0)
+        threads.use(scheduler)
+        process = scheduler_module.Process(slot, slot=slot)
+        scheduler.spawn(process, 'main', _fill if slot == 'setup'
+                        else _create_database, conf)
+        scheduler.run(1)
+        scheduler.close()
+        database.FILE.end(process)
+        if scheduler.errors:
+            raise scheduler.errors[0][1]
     database.FILE.keep()
+
+
+def _create_database(conf):
+    return session.Database(conf, shared=True)
 
 
 def _fill(conf):

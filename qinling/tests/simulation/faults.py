@@ -12,9 +12,10 @@ from qinling.tests.simulation import workers
 SECONDS = 15
 CRASH, CRASH_AT_COMMIT, STOP, CLOCK, BUS_DOWN = (
     'crash', 'crash at commit', 'stop', 'clock', 'bus down')
+FREEZE = 'freeze'
 MESSAGE, WORKER, COMMIT, NETWORK = 'message', 'worker', 'commit', 'network'
-_WEIGHTS = {CRASH: 6, CRASH_AT_COMMIT: 6, STOP: 2, CLOCK: 3, BUS_DOWN: 1,
-            MESSAGE: 6, WORKER: 4, COMMIT: 3, NETWORK: 4}
+_WEIGHTS = {CRASH: 6, CRASH_AT_COMMIT: 6, STOP: 2, CLOCK: 4, BUS_DOWN: 1,
+            MESSAGE: 6, WORKER: 4, COMMIT: 3, NETWORK: 4, FREEZE: 3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +100,9 @@ def _create_fault(source, kind, setup):
     if kind == CLOCK:
         return Fault(kind, place, at=at, seconds=source.choice(
             (-3600, -3600, 3600, 3600, -90, 90, 5, -5)))
+    if kind == FREEZE:
+        return Fault(kind, place, at=at,
+                     seconds=source.choice((0.5, 2, 5, 8, 14)))
     if kind == BUS_DOWN:
         return Fault(kind, at=at, seconds=source.choice((1, 4, 12)))
     if kind == MESSAGE:
@@ -136,7 +140,7 @@ class Fates:
         if self._crashes:
             cloud.scheduler.on_step = self._step
         for fault in self._faults:
-            if fault.kind in (STOP, CLOCK, BUS_DOWN):
+            if fault.kind in (STOP, CLOCK, BUS_DOWN, FREEZE):
                 cloud.scheduler.spawn(cloud.world, fault.kind,
                                       self._run, fault)
 
@@ -167,7 +171,9 @@ class Fates:
             cloud.bus.is_down = False
             return
         process = cloud.processes[fault.place]
-        if fault.kind == CLOCK:
+        if fault.kind == FREEZE:
+            cloud.scheduler.freeze(process, fault.seconds)
+        elif fault.kind == CLOCK:
             process.skew += datetime.timedelta(seconds=fault.seconds)
         elif process.is_alive and hasattr(process, 'stop'):
             process.stop.set()

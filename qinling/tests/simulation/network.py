@@ -35,7 +35,7 @@ class Socket:
     def sendall(self, data):
         """Write to the other end."""
         scheduler = threads.current()
-        scheduler.pause(f'write {bytes(data[:1])!r}')
+        scheduler.pause('write')
         if self.is_closed or self.peer.is_closed or self._is_ended:
             raise BrokenPipeError('the other side is gone')
         delay = NETWORK.delay()

@@ -33,6 +33,9 @@ class Process:
         self.slot = slot
         self.skew = datetime.timedelta()
         self.is_alive = True
+        self.is_frozen = False
+        #: Threads that continue after a freeze.
+        self.held = []
         self.tasks = set()
         #: Called after the end of all threads.
         self.on_end = []
@@ -172,15 +175,27 @@ class Scheduler:
             process.is_alive = False
             self._ending.append(process)
 
-    def run(self, until, is_quiet=lambda: False):
-        """Run the threads until a time, or until everything is quiet."""
+    def freeze(self, process, seconds):
+        """Let no thread of a process run for a time."""
+        process.is_frozen = True
+        self.sleep(seconds)
+        self.thaw(process)
+
+    def thaw(self, process):
+        """End a freeze."""
+        process.is_frozen = False
+        self._ready += process.held
+        process.held = []
+
+    def run(self, until):
+        """Run the threads until a time."""
         while True:
             if self._ending:
                 self._end_processes()
             if self._ready:
                 self._run_next()
                 continue
-            if is_quiet() or not self._timers or self._timers[0][0] > until:
+            if not self._timers or self._timers[0][0] > until:
                 return
             self._limit = self.steps + MAX_STEPS_AT_ONCE
             if self.steps > MAX_STEPS:
@@ -194,9 +209,10 @@ class Scheduler:
         task = self._ready[place]
         self._ready[place] = self._ready[-1]
         self._ready.pop()
-        if task.is_done:
-            return
-        self._switch(task)
+        if task.process.is_frozen:
+            task.process.held.append(task)
+        elif not task.is_done:
+            self._switch(task)
 
     def _switch(self, task):
         self.current = task
@@ -228,6 +244,7 @@ class Scheduler:
                 task.is_done = True
             self._ready = [task for task in self._ready if not task.is_done]
             process.tasks.clear()
+            process.held.clear()
             for call in process.on_end:
                 call()
 

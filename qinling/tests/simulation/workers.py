@@ -204,5 +204,3 @@ class Trusts:
 
     def sweep(self):
         """Delete nothing."""
-
-
