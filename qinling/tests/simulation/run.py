@@ -40,6 +40,41 @@ class Report:
     seconds: float
 
 
+class _Tracebacks(logging.Handler):
+    """Lets a run fail whose log has a traceback."""
+
+    def emit(self, record):
+        """Record the error of a living process."""
+        scheduler = threads.current()
+        error = record.exc_info and record.exc_info[1]
+        task = scheduler and scheduler.current
+        if task and isinstance(error, Exception):
+            scheduler.fail(task.process, task.name, error)
+
+
+@contextlib.contextmanager
+def _watched_log():
+    """Log nothing; watch for tracebacks.
+
+    SQLAlchemy reports the connections of ended processes.
+    """
+    level, logger = logging.root.manager.disable, logging.getLogger('qinling')
+    handler, propagate = _Tracebacks(), logger.propagate
+    pool = logging.getLogger('sqlalchemy')
+    pool_level = pool.level
+    pool.setLevel(logging.CRITICAL)
+    logging.disable(logging.WARNING)
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        pool.setLevel(pool_level)
+        logger.propagate = propagate
+        logger.removeHandler(handler)
+        logging.disable(level)
+
+
 class Simulation:
     """Simulation with a database of its own."""
 
@@ -48,9 +83,7 @@ class Simulation:
         self._directory = directory or tempfile.mkdtemp(
             prefix='qinling-simulation-', dir=base)
         self._stack = contextlib.ExitStack()
-        level = logging.root.manager.disable
-        logging.disable(logging.CRITICAL)
-        self._stack.callback(logging.disable, level)
+        self._stack.enter_context(_watched_log())
         self._stack.callback(shutil.rmtree, self._directory, True)
         path = os.path.join(self._directory, 'database')
         self._stack.enter_context(patches.installed())
