@@ -139,7 +139,7 @@ class Network:
         self.connections = []
         self.delay = delay
 
-    def connect(self, address, _timeout=None):
+    def connect(self, address, timeout=None):
         """Return a connection to a listener."""
         scheduler = threads.current()
         scheduler.pause('connect')
@@ -149,6 +149,7 @@ class Network:
         near, far = (Socket(scheduler.current.process),
                      Socket(listener.process))
         near.peer, far.peer = far, near
+        near.timeout = timeout
         self.connections.append(near)
         listener.offer(far)
         return near
