@@ -165,7 +165,7 @@ class ImportWatch:
         :param modules: id of the names of a module -> whether the module is of
             a library.
         """
-        answers = set()
+        answers: set[bool | None] = set()
         for owner in gc.get_referrers(value):
             if id(owner) in modules:
                 answers.add(modules[id(owner)])
