@@ -66,7 +66,7 @@ class Channel:
     """
 
     def __init__(self, number: int) -> None:
-        self._number = number
+        self.number = number
         os.set_inheritable(number, False)
 
     def receive(self) -> Any:
@@ -84,7 +84,7 @@ class Channel:
         rest = memoryview(HEADER.pack(len(data)) + data)
         while rest:
             try:
-                rest = rest[_write(self._number, rest):]
+                rest = rest[_write(self.number, rest):]
             except BlockingIOError:
                 self._wait(select.POLLOUT)
 
@@ -101,7 +101,7 @@ class Channel:
         """Return at least one byte; exit if there is no channel."""
         while True:
             try:
-                data = _read(self._number, size)
+                data = _read(self.number, size)
             except BlockingIOError:
                 self._wait(select.POLLIN)
                 continue
@@ -113,5 +113,5 @@ class Channel:
 
     def _wait(self, event: int) -> None:
         poller = _poll()
-        poller.register(self._number, event)
+        poller.register(self.number, event)
         poller.poll()

@@ -155,11 +155,13 @@ class Confinement:
     :param filters: base64 of a filter for this process, and of an additional
         filter for programs; or empty.
     :param rules: see :func:`create_ruleset`; empty: no Landlock.
+
+    ``ruleset`` is the descriptor of the ruleset, if any.
     """
 
     def __init__(self, filters: Sequence[str] = (),
                  rules: Iterable[Sequence[str]] = ()) -> None:
-        self._ruleset = create_ruleset(rules) if rules else None
+        self.ruleset = create_ruleset(rules) if rules else None
         self._filter: bytes | None = None
         if filters:
             process_filter, self._filter = map(base64.b64decode, filters)
@@ -170,7 +172,7 @@ class Confinement:
 
         :raises OSError: the function failed, or no thread could start.
         """
-        if self._filter is None and self._ruleset is None:
+        if self._filter is None and self.ruleset is None:
             return function()
         outcome: list[Any] = []
         thread = threading.Thread(target=self._work, args=(outcome, function))
@@ -186,8 +188,8 @@ class Confinement:
 
     def _work(self, outcome: list[Any], function: Callable[[], Any]) -> None:
         try:
-            if self._ruleset is not None:
-                check(libc.syscall(RESTRICT_SELF, self._ruleset, 0),
+            if self.ruleset is not None:
+                check(libc.syscall(RESTRICT_SELF, self.ruleset, 0),
                       'landlock_restrict_self')
             if self._filter is not None:
                 filter_calls(self._filter)

@@ -6,6 +6,10 @@ endian, then as many bytes of JSON.  The executor sends ``{}`` when ready, and
 receives one load frame.  After the import of the function, the executor sends
 ``{"import_ms": <number>}``, then a result for each execution frame.  A failed
 import is the result of the first execution.
+
+``{"import_ms": <number>, "forkable": true}`` says that the process may become
+a template: the parent of further executors, which need no import.  The frame
+``{"fork": true}`` and a byte with descriptors ask a template for an executor.
 """
 
 from __future__ import annotations
@@ -26,12 +30,12 @@ import agent_processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
 HEADER = struct.Struct('>I')
 CHUNK_BYTES = 65536  # of a read from the channel
 FRAME_OVERHEAD_BYTES = 1 << 19  # of a frame, beside the result
-CHANNEL = 3  # file descriptor of the socket in the executor
+FORK_FRAME = b'{"fork": true}'
 MAX_IMPORT_MS = 1e9
 QUIET_MS = 5  # in which the output may wait for the result
 EXIT_SECONDS = 2  # from the end of the channel to the end of the process
@@ -56,18 +60,18 @@ class Executor:
     """Started executor, used by a single thread at a time.
 
     :param tree: process tree of the agent.
-    :param command: command of the bootstrap, without the channel number.
+    :param source: a program, or an executor that becomes a template.
     """
 
-    def __init__(self, tree: agent_processes.ProcessTree, command: list[str],
-                 environment: Mapping[str, str]) -> None:
+    def __init__(self, tree: agent_processes.ProcessTree,
+                 source: agent_processes.Program | Executor) -> None:
         self._tree = tree
         self._lock = threading.Lock()
         self._alive = True
-        self._ready = False
+        self._ready = self._imported = source.is_imported
         self._loaded_at = time.monotonic()
-        self._imported = False
-        self._import_ms: float | None = None
+        self.import_ms: float | None = None
+        self.is_forkable = False
         self._blocked = False  # the channel is full, a frame is unsent
         self._received = bytearray()
         self._late_output = b''
@@ -81,11 +85,15 @@ class Executor:
         self._channel, remote = socket.socketpair()
         self._channel.setblocking(False)
         self._log = Pipe()
-        with remote, open(os.devnull, 'rb') as stdin:
-            self.pid = tree.spawn(
-                command + [str(CHANNEL)], environment,
-                (stdin.fileno(), self._log.writer, self._log.writer,
-                 remote.fileno()))
+        try:
+            with remote, open(os.devnull, 'rb') as stdin:
+                self.pid = source.start(
+                    (stdin.fileno(), self._log.writer, self._log.writer,
+                     remote.fileno()))
+        except BaseException:
+            self._channel.close()
+            self._log.close()
+            raise
         agent_memory.prefer_for_kill(self.pid)
         self.peak_meter = agent_memory.PeakMeter(self.pid)
         self._register()
@@ -106,6 +114,15 @@ class Executor:
     def is_imported(self) -> bool:
         """Return whether the function is imported."""
         return self._imported
+
+    def start(self, descriptors: Sequence[int]) -> int:
+        """Fork the process, which has run no execution; return the pid.
+
+        :raises OSError: the process cannot fork.
+        """
+        return self._tree.fork(
+            self.pid, self._channel,
+            HEADER.pack(len(FORK_FRAME)) + FORK_FRAME, descriptors[1:])
 
     def wait_ready(self, deadline: float) -> None:
         """Wait until the bootstrap is ready.
@@ -150,34 +167,47 @@ class Executor:
         """
         if not self._imported:
             return round((time.monotonic() - self._loaded_at) * 1000, 3)
-        milliseconds, self._import_ms = self._import_ms, None
+        milliseconds, self.import_ms = self.import_ms, None
         return milliseconds
 
-    def run(self, frame: bytes | bytearray, timeout: float,
-            import_timeout: float, output: Output) -> Ending:
+    def finish_import(self, timeout: float, output: Output) -> Ending | None:
+        """Wait until the function is imported.
+
+        :param timeout: seconds of the import from its start.
+        :param output: receives the output.
+        :returns: ``None`` after the import.
+        """
+        if self._imported:
+            return None
+        try:
+            self._wait_imported(timeout, output)
+        except Broken as error:
+            return Ending(error.cause, None, 0.0)
+        finally:
+            output.add(self._log.read_all())
+        return None
+
+    def run(self, frame: bytes | bytearray, timeout: float, output: Output
+            ) -> Ending:
         """Run an execution.
 
         :param frame: bytes to send.
-        :param timeout: seconds without the import.
-        :param import_timeout: seconds of the import from its start.
+        :param timeout: seconds.
         :param output: receives the output.
         """
-        started_at: float | None = None
         if self._late_output:
             output.add_late(self._late_output)
             self._late_output = b''
+        self.executions += 1
+        started_at = time.monotonic()
         try:
-            if not self._imported:
-                self._wait_imported(import_timeout, output)
-            self.executions += 1
-            started_at = time.monotonic()
-            reply = self._exchange(frame, started_at + timeout, output)
-            return Ending(RETURNED, reply, time.monotonic() - started_at)
+            cause, reply = RETURNED, self._exchange(
+                frame, started_at + timeout, output)
         except Broken as error:
-            duration = time.monotonic() - started_at if started_at else 0.0
-            return Ending(error.cause, None, duration)
-        finally:
-            output.add(self._log.read_all())
+            cause, reply = error.cause, None
+        duration = time.monotonic() - started_at
+        output.add(self._log.read_all())
+        return Ending(cause, reply, duration)
 
     def _wait_imported(self, timeout: float, output: Output) -> None:
         """Wait until the function is imported.
@@ -288,7 +318,7 @@ class Executor:
             self._loaded_at = time.monotonic()
             frame = self._next_frame()
         if frame is not None and not self._imported:
-            self._import_ms = parse_import(frame)
+            self.import_ms, self.is_forkable = parse_import(frame)
             self._imported = True
             if self.memory_watch is not None:
                 self.memory_watch.set_soft_limit(self.pid, lower=True)
@@ -344,14 +374,15 @@ class Executor:
         return status
 
 
-def parse_import(frame: bytes) -> float:
-    """Return the milliseconds in an import frame.
+def parse_import(frame: bytes) -> tuple[float, bool]:
+    """Return the milliseconds in an import frame, and whether to fork.
 
     :raises Broken: the frame is not valid.
     """
     try:
-        milliseconds = json.loads(frame)['import_ms']
-        return round(min(max(0.0, milliseconds), MAX_IMPORT_MS), 3)
+        fields = json.loads(frame)
+        return (round(min(max(0.0, fields['import_ms']), MAX_IMPORT_MS), 3),
+                fields.get('forkable') is True)
     except (ValueError, TypeError, KeyError, RecursionError):
         raise Broken(GARBLED) from None
 

@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import functools
 import os
 import resource
+import select
 import signal
+import socket
+import struct
 import threading
 import time
 
@@ -23,6 +27,10 @@ PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
+FORK_SECONDS = 5  # for the answer of a process that forks
+EMPTY_FRAME = struct.pack('>I', 2) + b'{}'
+CREDENTIALS = struct.Struct('iII')  # pid, uid and gid of the sender
+CHANNEL = 3  # descriptor of the socket to the agent, in an executor
 KILL_SECONDS = 1.0  # of killing orphans, until the sandbox is cleared
 
 
@@ -154,6 +162,36 @@ class ProcessTree:
                 pass  # old kernels check the rights of the writer
         return pid
 
+    def fork(self, pid: int, channel: socket.socket, request: bytes,
+             descriptors: Sequence[int]) -> int:
+        """Let a started process fork; return the pid of the new process.
+
+        The new process is a child of the agent, and the leader of a session.
+
+        :param channel: socket to the process.
+        :param request: frame that asks for a fork.
+        :param descriptors: descriptors for the new process: the output, the
+            standard error and the channel.
+        :raises OSError: there is no new process.
+        """
+        rights = list(descriptors)
+        if self._confinement.ruleset is not None:
+            rights.append(self._confinement.ruleset)
+        channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        # Until the process is registered, it looks like an orphan.
+        with self._lock:
+            if self._stopped:
+                raise OSError(errno.ESRCH, 'The worker is ending.')
+            channel.send(request)
+            socket.send_fds(channel, [b'\0'], rights)
+            child = receive_pid(channel)
+            if child == pid or child in self._started:
+                raise OSError(errno.EAGAIN, 'The process does not fork.')
+            if child not in self._list_children():
+                raise OSError(errno.ECHILD, 'The process left the agent.')
+            self._started.add(child)
+        return child
+
     def destroy(self, pid: int) -> int:
         """Kill the group of a started process.
 
@@ -215,6 +253,45 @@ class ProcessTree:
         if self._children_file is None:
             return scan_children(os.getpid())
         return set(map(int, os.pread(self._children_file, 1 << 16, 0).split()))
+
+
+class Program:
+    """Command that starts executors.
+
+    :param tree: process tree of the agent.
+    :param command: command of the bootstrap, without the channel number.
+    """
+
+    is_imported = False
+
+    def __init__(self, tree: ProcessTree, command: list[str],
+                 environment: Mapping[str, str]) -> None:
+        self._tree = tree
+        self._command = command + [str(CHANNEL)]
+        self._environment = environment
+
+    def start(self, descriptors: Sequence[int]) -> int:
+        """Start a process, and return its pid.
+
+        :param descriptors: descriptors that become 0, 1, 2 and the channel.
+        """
+        return self._tree.spawn(self._command, self._environment, descriptors)
+
+
+def receive_pid(channel: socket.socket) -> int:
+    """Return the pid of the process that sends an empty object.
+
+    :raises OSError: no such message comes in time.
+    """
+    poller = select.poll()
+    poller.register(channel, select.POLLIN)
+    if not poller.poll(FORK_SECONDS * 1000):
+        raise TimeoutError(errno.ETIMEDOUT, 'The process does not answer.')
+    data, ancillary, _flags, _address = channel.recvmsg(
+        len(EMPTY_FRAME), socket.CMSG_SPACE(CREDENTIALS.size))
+    if data != EMPTY_FRAME or not ancillary:
+        raise OSError(errno.EPROTO, 'The process does not fork.')
+    return CREDENTIALS.unpack(ancillary[0][2][:CREDENTIALS.size])[0]
 
 
 def read_children(pid: int) -> list[int]:

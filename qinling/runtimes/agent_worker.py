@@ -57,8 +57,12 @@ class Worker:
         self._oom_events = agent_memory.OomEvents(settings['memory_events'])
         #: least recently used first
         self._idle: list[agent_executor.Executor] = []
+        #: has imported the function, runs no execution
+        self._template: agent_executor.Executor | None = None
         #: execution id -> executor, ``None`` during its start
         self._running: dict[str, agent_executor.Executor | None] = {}
+        #: execution id -> output of a running execution
+        self._outputs: dict[str, Output] = {}
 
     def routes(self) -> dict[tuple[bytes, bytes], Handler]:
         """Return the routes for :class:`agent_http.Server`."""
@@ -66,6 +70,7 @@ class Worker:
                 (b'GET', b'/status'): self.status,
                 (b'POST', b'/load'): self.load,
                 (b'POST', b'/execute'): self.execute,
+                (b'POST', b'/log'): self.log,
                 (b'POST', b'/cancel'): self.cancel}
 
     def start(self, timeout: float) -> None:
@@ -91,8 +96,9 @@ class Worker:
         return b'pong'
 
     def status(self, _body: bytes | bytearray) -> bytes:
-        """Answer /status: function, slots and executors."""
+        """Answer /status: function, slots, template and executors."""
         with self._lock:
+            template = self._template
             busy = len(self._running)
             executors = [
                 {'pid': executor.pid, 'execution_id': execution_id,
@@ -106,6 +112,7 @@ class Worker:
             'function_id': self._load.get('function_id'),
             'function_version': self._load.get('function_version'),
             'slots': self._load.get('slots', 0), 'busy': busy,
+            'template': template.pid if template else None,
             'executors': executors}).encode()
 
     def load(self, body: bytes | bytearray) -> bytes:
@@ -168,6 +175,16 @@ class Worker:
         finally:
             with self._lock:
                 del self._running[request.id]
+                self._outputs.pop(request.id, None)
+
+    def log(self, body: bytes | bytearray) -> bytes:
+        """Answer /log: the log of a running execution, from an offset."""
+        id, offset = agent_requests.parse_log(body)
+        output = self._outputs.get(id)
+        if output is None:
+            raise RequestError(404, 'There is no such execution here.')
+        return json.dumps({'log': outcome.format_partial_log(
+            id, output, offset)}).encode()
 
     def cancel(self, body: bytes | bytearray) -> bytes:
         """Answer /cancel: kill the executor of an execution."""
@@ -209,9 +226,13 @@ class Worker:
 
     def _run(self, executor: agent_executor.Executor, request: Request
              ) -> bytes:
-        output = Output(self._load['max_log_size'])
-        ending = executor.run(request.frame, request.timeout,
-                              self._load['import_timeout'], output)
+        self._outputs[request.id] = output = Output(
+            self._load['max_log_size'])
+        ending = executor.finish_import(self._load['import_timeout'], output)
+        if ending is None:
+            if executor.is_forkable:
+                executor = self._fork_first(executor, request.id)
+            ending = executor.run(request.frame, request.timeout, output)
         # Before the process may be replaced.
         peak = executor.peak_meter.read()
         result = None
@@ -273,13 +294,61 @@ class Worker:
         return {'status': outcome.FAILED, 'output': sentence,
                 'reason': reason}
 
+    def _fork_first(self, executor: agent_executor.Executor,
+                    execution_id: str) -> agent_executor.Executor:
+        """Make an executor the template, and return its first child.
+
+        Without a need or a way to fork, return the executor.
+        """
+        executor.is_forkable = False
+        if self._template is not None:
+            return executor
+        try:
+            child = self._fork(executor)
+        except OSError:
+            return executor
+        child.import_ms = executor.take_import_ms()
+        with self._lock:
+            unused, self._template = self._template, executor
+            self._running[execution_id] = child
+        if unused is not None:  # of an execution at the same time
+            unused.destroy(Output(0))
+        if executor.cancelled:
+            child.cancel()
+        return child
+
+    def _fork(self, template: agent_executor.Executor
+              ) -> agent_executor.Executor:
+        """Return an executor that has imported the function.
+
+        :raises OSError: the template cannot fork.
+        """
+        child = agent_executor.Executor(self._tree, template)
+        self._set_checks(child)
+        return child
+
     def _create_executor(self) -> agent_executor.Executor:
+        template = self._template
+        if template is not None:
+            try:
+                return self._fork(template)
+            except OSError:
+                self._remove_template(template)
         executor = agent_executor.Executor(
-            self._tree, self._settings['bootstrap'],
-            self._environment)
+            self._tree, agent_processes.Program(
+                self._tree, self._settings['bootstrap'], self._environment))
         if self._load_frame is not None:
             self._load_executor(executor, self._load_frame)
         return executor
+
+    def _remove_template(self, template: agent_executor.Executor) -> None:
+        """Destroy a template that cannot fork."""
+        with self._lock:
+            is_present = template is self._template
+            if is_present:
+                self._template = None
+        if is_present:
+            template.destroy(Output(0))
 
     def _load_executor(self, executor: agent_executor.Executor, frame: bytes
                        ) -> None:
@@ -292,6 +361,9 @@ class Worker:
             executor.load(frame)
         except OSError:
             pass  # the next use detects the death
+        self._set_checks(executor)
+
+    def _set_checks(self, executor: agent_executor.Executor) -> None:
         executor.memory_watch = self._memory_watch
         executor.max_frame = (self._load['max_result_size']
                               + agent_executor.FRAME_OVERHEAD_BYTES)

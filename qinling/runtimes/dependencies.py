@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -75,8 +76,36 @@ def install(kind: str, files: dict[str, str], settings: dict[str, Any]
         raise Failure('There is no %s on this machine.' % kind) from None
     if code:
         raise Failure('%s ended with exit code %d.' % (kind, code))
-    return base64.b64encode(
-        create_archive(directory, settings)).decode('ascii')
+    if kind == 'pip':
+        compile_modules(directory)
+    try:
+        archive = create_archive(directory, settings)
+    except Failure:
+        remove_bytecode(directory)
+        archive = create_archive(directory, settings)
+    return base64.b64encode(archive).decode('ascii')
+
+
+def compile_modules(directory: str) -> None:
+    """Compile the modules of Python in a directory to bytecode.
+
+    Each worker would compile the modules otherwise, for longer than the import
+    takes.  The files of a worker have other times, so bytecode is valid for
+    any source.
+    """
+    # Libraries may have files that are no Python, such as templates.
+    subprocess.run(
+        [sys.executable, '-I', '-m', 'compileall', '-qq',
+         '--invalidation-mode', 'unchecked-hash', directory],
+        stdin=subprocess.DEVNULL, check=False)
+
+
+def remove_bytecode(directory: str) -> None:
+    """Remove the bytecode that has no room in a package."""
+    for parent, directories, _names in os.walk(directory):
+        if '__pycache__' in directories:
+            directories.remove('__pycache__')
+            shutil.rmtree(os.path.join(parent, '__pycache__'))
 
 
 def write_file(name: str, text: str) -> None:

@@ -29,34 +29,39 @@ DIRECTORY = os.path.dirname(os.path.abspath(__file__))
 RESERVE_BYTES = 1 << 20  # to report a lack of memory
 
 # Copies, since the code of the user may replace the originals.
-_getpid, _exit = os.getpid, os._exit
+_getpid, _exit, _dup2 = os.getpid, os._exit, os.dup2
 _perf_counter = time.perf_counter
 
 
-_neighbours: dict[str, ModuleType] = {}
+class Neighbours:
+    """Modules of this directory.
 
-
-def import_neighbour(name: str) -> ModuleType:
-    """Return a module of this directory.
-
-    The module is not in ``sys.modules``, whose names belong to the user.
+    The modules are not in ``sys.modules``, whose names belong to the user.
     """
-    if name in _neighbours:
-        return _neighbours[name]
-    loader = type(__loader__)(  # type: ignore[misc, name-defined]
-        'qinling.' + name, os.path.join(DIRECTORY, name + '.py'))
-    module = type(sys)(loader.name)
-    module.__file__ = loader.path
-    loader.exec_module(module)
-    _neighbours[name] = module
-    return module
+
+    def __init__(self) -> None:
+        self._modules: dict[str, ModuleType] = {}
+
+    def load(self, name: str) -> ModuleType:
+        """Return a module."""
+        if name in self._modules:
+            return self._modules[name]
+        loader = type(__loader__)(  # type: ignore[misc, name-defined]
+            'qinling.' + name, os.path.join(DIRECTORY, name + '.py'))
+        module = type(sys)(loader.name)
+        module.__file__ = loader.path
+        loader.exec_module(module)
+        self._modules[name] = module
+        return module
 
 
-python_builtins = import_neighbour('python_builtins')
-python_failures = import_neighbour('python_failures')
-python_function = import_neighbour('python_function')
-python_library = import_neighbour('python_library')
-python_process_state = import_neighbour('python_process_state')
+neighbours = Neighbours()
+python_builtins = neighbours.load('python_builtins')
+python_failures = neighbours.load('python_failures')
+python_function = neighbours.load('python_function')
+python_library = neighbours.load('python_library')
+python_process_state = neighbours.load('python_process_state')
+python_template = neighbours.load('python_template')
 
 
 class Executor:
@@ -74,14 +79,16 @@ class Executor:
         self._encode = json.JSONEncoder(allow_nan=False).encode
         self._pid = _getpid()
         self._failure: dict[str, Any] | None = None  # of the import
+        self._template: Any = None
         os.environ.update(settings['environment'])
         if 'TZ' in settings['environment']:
             time.tzset()
         code = settings['code']
         self._process_state = python_process_state.ProcessState(code)
-        library = python_library.StandardLibrary(LOADED_BY_PYTHON, code)
+        self._library = library = python_library.StandardLibrary(
+            LOADED_BY_PYTHON, code)
         self._function = python_function.Function(
-            settings['entry'], code, library, import_neighbour)
+            settings['entry'], code, library, neighbours)
         self._failures = python_failures.Failures(settings, library)
         python_builtins.install()
         # Code of the user precedes dependencies.
@@ -89,23 +96,49 @@ class Executor:
 
     def serve(self) -> None:
         """Import the function, then run executions."""
-        started = _perf_counter()
-        try:
-            self._function.load()
-        except BaseException as error:
-            # The first execution reports the error; the next process
-            # imports again.
-            self._failure = dict(self._explain(error), retire=True)
-        self._process_state.save()
-        self._send('{"import_ms": %.3f}'
-                   % ((_perf_counter() - started) * 1000))
+        self._import()
         while True:
             try:
                 request = self._channel.receive()
             except MemoryError:
                 self._send('{"out_of_memory": true}')
             else:
-                self._execute(request)
+                if 'fork' in request:
+                    self._fork()
+                else:
+                    self._execute(request)
+
+    def _import(self) -> None:
+        started = _perf_counter()
+        watch = python_template.ImportWatch(self._settings['code'])
+        try:
+            with watch:
+                self._function.load()
+        except BaseException as error:
+            # The first execution reports the error; the next process
+            # imports again.
+            self._failure = dict(self._explain(error), retire=True)
+        self._process_state.save()
+        milliseconds = (_perf_counter() - started) * 1000
+        is_forkable = (self._failure is None
+                       and milliseconds >= python_template.MIN_IMPORT_MS
+                       and watch.is_forkable())
+        if not is_forkable:
+            self._function.prepare()
+        self._send('{"import_ms": %.3f%s}' % (
+            milliseconds, ', "forkable": true' if is_forkable else ''))
+
+    def _fork(self) -> None:
+        """Start an executor on behalf of the agent."""
+        if self._template is None:
+            self._template = python_template.Template(
+                self._channel, self._library)
+        self._template.fork(self._become_executor)
+
+    def _become_executor(self, output: int, channel: int) -> None:
+        self._pid = _getpid()
+        self._process_state.replace_output(output)
+        _dup2(channel, self._channel.number, False)
 
     def _execute(self, request: dict[str, Any]) -> None:
         execution_id = self._encode(request['execution_id'])
@@ -160,7 +193,7 @@ class Executor:
 
 def main() -> None:
     """Run the bootstrap."""
-    channel = import_neighbour('agent_channel').Channel(int(sys.argv[1]))
+    channel = neighbours.load('agent_channel').Channel(int(sys.argv[1]))
     sys.argv = ['']
     # An import of __main__ by the user must not return this program.
     sys.modules['__main__'] = type(sys)('__main__')

@@ -22,18 +22,18 @@ class Function:
     :param entry: ``module.function``; the module may have dots.
     :param directory: path of the package.
     :param library: :class:`python_library.StandardLibrary`.
-    :param import_neighbour: imports a module of this directory.
+    :param neighbours: modules of this directory.
     """
 
     def __init__(self, entry: str, directory: str, library: Any,
-                 import_neighbour: Callable[[str], ModuleType]) -> None:
+                 neighbours: Any) -> None:
         self._entry = entry
         self._directory = directory
         self._library = library
-        self._import_neighbour = import_neighbour
-        self._failures = import_neighbour('python_failures')
+        self._neighbours = neighbours
+        self._failures = neighbours.load('python_failures')
         self._function: Any = None
-        self._takes_context = False
+        self._takes_context = self._is_coroutine = False
         self._asyncio: Any = None
         self._loop: Any = None
 
@@ -62,10 +62,16 @@ class Function:
                 '%s is not callable, it is of type %s.'
                 % (self._entry, type(function).__name__))
         self._takes_context = self._accepts_context(function)
-        if getattr(getattr(function, '__code__', None), 'co_flags',
-                   0) & COROUTINE:
-            self._create_loop()
+        self._is_coroutine = bool(getattr(getattr(
+            function, '__code__', None), 'co_flags', 0) & COROUTINE)
+        if self._is_coroutine:
+            self._import_asyncio()
         self._function = function
+
+    def prepare(self) -> None:
+        """Prepare calls by what processes cannot have in common."""
+        if self._is_coroutine:
+            self._create_loop()
 
     def _import(self, name: str) -> ModuleType:
         try:
@@ -100,13 +106,17 @@ class Function:
             return self._create_loop().run_until_complete(wait_for(result))
         return result
 
+    def _import_asyncio(self) -> None:
+        if self._asyncio is None:
+            with self._library:
+                import asyncio
+                self._asyncio = asyncio
+
     def _create_loop(self) -> Any:
         """Return an open event loop."""
         if self._loop is None or self._loop.is_closed():
+            self._import_asyncio()
             with self._library:
-                if self._asyncio is None:
-                    import asyncio
-                    self._asyncio = asyncio
                 self._loop = self._asyncio.new_event_loop()
                 self._asyncio.set_event_loop(self._loop)
         return self._loop
@@ -115,8 +125,8 @@ class Function:
         """Return the context of an execution."""
         if not fields.get('token'):
             return fields
-        return self._import_neighbour('python_context').Context(
-            fields, self._import_neighbour)
+        return self._neighbours.load('python_context').Context(
+            fields, self._neighbours)
 
     def _accepts_context(self, function: Callable[..., Any]) -> bool:
         """Return whether a callable accepts the keyword ``context``."""
@@ -124,7 +134,7 @@ class Function:
             code = getattr(function, '__code__', None)
             if code is None:
                 with self._library:
-                    return self._import_neighbour(
+                    return self._neighbours.load(
                         'python_context').takes_context(function)
             first = code.co_posonlyargcount
             last = code.co_argcount + code.co_kwonlyargcount

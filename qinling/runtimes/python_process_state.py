@@ -63,6 +63,10 @@ class ProcessState:
         self._streams.save()
         self.restore()
 
+    def replace_output(self, number: int) -> None:
+        """Write output to another descriptor, in a new process."""
+        self._streams.replace_log(number)
+
     def _list_handlers(self) -> list[Any]:
         return list(map(_signal.getsignal, self._signals))
 
@@ -141,6 +145,12 @@ class Streams:
         self._saved['stdin'] = None
         for name in self._saved:
             self._saved[name] = getattr(sys, name, None)
+
+    def replace_log(self, number: int) -> None:
+        """Make a descriptor the log, whose number may be closed later."""
+        for target in (1, 2, self._spare):
+            dup2(number, target, target != self._spare)
+        self._log = fstat(1)
 
     def flush(self) -> None:
         """Flush the streams of the user."""

@@ -40,8 +40,8 @@ OPERATIONS = (
     'statistics_of_project', 'statistics_of_function', 'quotas_get_own')
 #: Argument with the attributes of the JSON body.
 BODY = 'body'
-#: Parameters whose answers are files.
-_FILES = frozenset({'download'})
+#: Parameters whose answers are files or streams.
+_FILES = frozenset({'download', 'follow'})
 #: Headers of the protocol's request that must not reach the route.
 _HEADERS = ('HTTP_IF_MATCH', 'HTTP_IF_NONE_MATCH', 'HTTP_PREFER',
             'HTTP_IDEMPOTENCY_KEY', 'HTTP_RANGE', 'HTTP_TRANSFER_ENCODING')

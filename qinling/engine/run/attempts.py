@@ -247,6 +247,17 @@ class Attempts:
             ENVELOPE_BYTES + LOG_FACTOR * self._options.max_log_size
             + OUTPUT_FACTOR * self._options.max_result_size)
 
+    def read_log(self, id: str, claimed: ClaimedExecution, offset: int
+                 ) -> str | None:
+        """Return the log of an execution on its worker, if there is one."""
+        if claimed.worker is None:
+            return None
+        try:
+            return self._invoker.read_log(claimed.worker, id, offset)
+        except (invoker_module.NotSent, invoker_module.Lost) as e:
+            LOG.info('Could not read the log of execution %s: %s', id, e)
+            return None
+
     def cancel(self, id: str, claimed: ClaimedExecution) -> None:
         """Stop an execution on its worker or in its container."""
         claimed.cancelled = True

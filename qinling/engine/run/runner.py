@@ -255,6 +255,18 @@ class Runner:
             return
         self._attempts.cancel(id, claimed)
 
+    def read_log(self, id: str, offset: int) -> str | None:
+        """Return the log of an execution that runs here.
+
+        :param offset: characters to leave out.
+        :returns: ``None`` without a log yet.
+        """
+        with self._lock:
+            claimed = self._claimed.get(id)
+        if claimed is None:
+            return None
+        return self._attempts.read_log(id, claimed, offset)
+
     def claimed_ids(self) -> list[str]:
         """Return the ids of executions that run here."""
         with self._lock:

@@ -42,7 +42,8 @@ class Hostile(process_drivers.ProcessDriverMixin):
         self.driver = self.make_driver(**options)
         self.driver.ensure_pool(orchestrators.RuntimeSpec('r', 'python3'))
         self.worker, self.process, self.client = self.claim(
-            'main.' + entry, cpu, slots, memory_size)
+            entry if '.' in entry else 'main.' + entry, cpu, slots,
+            memory_size)
 
     def claim(self, entry='main.main', cpu=1000, slots=2,
               memory_size=64 * MIB, archive=None):

@@ -18,9 +18,7 @@ from oslotest import base
 from qinling.orchestrators.process import confinement
 from qinling.orchestrators.process import sandbox_backends
 from qinling.orchestrators.process import seccomp
-from qinling.runtimes import agent_confinement
 from qinling.tests.contracts import hostilities
-from qinling.tests.unit.runtimes import agents
 
 HIDDEN, REFUSED = hostilities.HIDDEN, hostilities.REFUSED
 GONE = HIDDEN | REFUSED
@@ -280,36 +278,6 @@ class Refused(Reaching):
         self.client.execute({'datagram': [
             'network.send', '127.0.0.1', self.port]})
         self.assertRaises(BlockingIOError, self.datagrams.recv, 100)
-
-    def test_neighbour_of_the_same_function(self):
-        if agent_confinement.landlock_version() \
-                < agent_confinement.SCOPES_SINCE:
-            self.skipTest('Landlock of this kernel does not scope signals')
-        self.start()
-        neighbour = self.connect(self.worker)
-        thread, results = self.start_thread(
-            neighbour.execute, 'processes.wait_for_file', '/tmp/end',
-            execution_id='waiting')
-        self.wait_until(lambda: self.client.status()['busy'])
-        pid, = (item['pid'] for item in self.client.status()['executors']
-                if item['execution_id'])
-        inside, = (item for item in self.output('processes.pids')
-                   if item not in (1, self.output('processes.myself')))
-        self.assertEqual(pid, inside)
-        for attempt, allowed in (
-                (('processes.read_memory', inside), REFUSED),
-                (('files.read', f'/proc/{inside}/fd/1'), REFUSED),
-                (('files.read', f'/proc/{inside}/environ'), REFUSED),
-                (('files.read_by_cwd_of', inside, '/x'), REFUSED),
-                (('processes.limit_of', inside), {'EPERM'}),
-                (('processes.signal_to', inside, signal.SIGKILL),
-                 {'EPERM'}),
-                (('processes.kill_everybody',), {'EPERM', 'ESRCH', 'done'})):
-            self.assertIn(self.output(*attempt), allowed, attempt)
-        self.output('processes.make_file', '/tmp/end')
-        thread.join(agents.PATIENCE)
-        self.assertEqual([('success', inside)], [
-            (item['status'], item['output']) for item in results])
 
 
 class TestBubblewrap(Refused, base.BaseTestCase):
