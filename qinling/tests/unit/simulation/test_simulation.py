@@ -16,12 +16,10 @@ from qinling.tests.simulation import run
 from qinling.tests.simulation import workload
 
 ROOT = pathlib.Path(__file__).parents[4]
-SEEDS = int(os.environ.get('QINLING_SIMULATION_SEEDS', '100'))
+SEEDS = int(os.environ.get('QINLING_SIMULATION_SEEDS', '60'))
 #: A guard that many seeds miss.
 GUARD = 'worker: a number of slots'
-#: Guards that some seeds miss, and seeds that are enough by far.
-GUARDS = (GUARD, 'heartbeat: leases are renewed',
-          'alias: references forbid deletion')
+#: Seeds that are enough by far to miss the guard.
 MAX_SEEDS = 400
 
 
@@ -40,32 +38,20 @@ class TestCommand(base.BaseTestCase):
         self.assertEqual(0, code, text)
         self.assertIn(f'0 of {SEEDS} seeds failed', text)
 
-    def test_guards_are_missed(self):
-        for guard in GUARDS:
-            code, text = simulate('--guard', guard, '--seeds', str(MAX_SEEDS))
-            self.assertEqual(0, code, text)
-            self.assertIn(f'{guard}: missed by seed', text)
-
     def test_guard_that_is_not_missed(self):
         code, text = simulate('--guard', GUARD, '--seeds', '0')
         self.assertEqual(1, code, text)
         self.assertIn('not missed by 0 seeds', text)
 
-    def test_replay_shrinks_and_repeats_a_failure(self):
-        _, text = simulate('--guard', GUARD, '--seeds', str(MAX_SEEDS))
+    def test_replay_shrinks_a_failure(self):
+        code, text = simulate('--guard', GUARD, '--seeds', str(MAX_SEEDS))
+        self.assertEqual(0, code, text)
         seed = re.search(r'missed by seed (\d+)', text)[1]
-        options = '--guard', GUARD, '--seed', seed
-        code, text = simulate(*options)
+        code, text = simulate('--guard', GUARD, '--seed', seed)
         self.assertEqual(1, code, text)
         self.assertRegex(text, r'limits: worker \S+ had \d+ executions')
-        self.assertEqual((code, text), simulate(*options))
         plan = workload.create_plan(int(seed))
         self.assertLess(text.count('\n  execute {'), len(plan.requests) + 1)
-
-    def test_replay_of_a_good_seed(self):
-        code, text = simulate('--seed', '3')
-        self.assertEqual(0, code, text)
-        self.assertIn('No invariant is broken.', text)
 
 
 class TestSimulation(base.BaseTestCase):
@@ -85,3 +71,9 @@ class TestSimulation(base.BaseTestCase):
         self.assertEqual([], report.violations)
         self.assertGreater(report.seconds, 20)
         self.assertGreater(report.steps, 100)
+
+    def test_replay_is_exact(self):
+        traces = [], []
+        for trace in traces:
+            self.simulation.run_seed(1, trace=trace)
+        self.assertEqual(*traces)
