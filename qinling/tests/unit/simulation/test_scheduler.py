@@ -103,7 +103,7 @@ class TestProcesses(SchedulerTest):
                 threads.time.sleep(2)
                 self.note('too late')
             finally:
-                # Nothing of a dead process reaches the outside.
+                # A dead process reaches no other one.
                 self.scheduler.pause('clean up')
                 self.note('too late')
 
