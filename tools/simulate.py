@@ -22,6 +22,7 @@ import multiprocessing
 import os
 import pathlib
 import sys
+import tempfile
 import time
 import typing
 
@@ -123,17 +124,20 @@ def _run_all(options: argparse.Namespace, guard: str | None
              ) -> Iterator[list[Failure]]:
     """Yield the failures of each chunk of seeds."""
     end = options.start + options.seeds
-    chunks = [(range(start, min(end, start + CHUNK_SEEDS)), guard)
-              for start in range(options.start, end, CHUNK_SEEDS)]
-    with multiprocessing.Pool(options.processes) as pool:
-        yield from pool.imap(_run_chunk, chunks)
+    # The processes of a pool end without a chance to delete their databases.
+    with run.create_directory() as directory:
+        chunks = [(range(start, min(end, start + CHUNK_SEEDS)), guard,
+                   directory)
+                  for start in range(options.start, end, CHUNK_SEEDS)]
+        with multiprocessing.Pool(options.processes) as pool:
+            yield from pool.imap(_run_chunk, chunks)
 
 
-def _run_chunk(task: tuple[typing.Iterable[int], str | None]
+def _run_chunk(task: tuple[typing.Iterable[int], str | None, str]
                ) -> list[Failure]:
-    seeds, guard = task
+    seeds, guard, directory = task
     if not _SIMULATIONS:
-        _SIMULATIONS.append(run.Simulation())
+        _SIMULATIONS.append(run.Simulation(tempfile.mkdtemp(dir=directory)))
     reports = (_SIMULATIONS[0].run_seed(seed, guard) for seed in seeds)
     failures = ((report.seed, report.violations) for report in reports
                 if report.violations)

@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import logging
 import os
-import shutil
 import tempfile
 from unittest import mock
 
@@ -75,17 +74,21 @@ def _watched_log():
         logging.disable(level)
 
 
+def create_directory():
+    """Return a context manager with a directory in memory, if possible."""
+    base = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
+    return tempfile.TemporaryDirectory(prefix='qinling-simulation-', dir=base)
+
+
 class Simulation:
     """Simulation with a database of its own."""
 
     def __init__(self, directory=None):
-        base = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
-        self._directory = directory or tempfile.mkdtemp(
-            prefix='qinling-simulation-', dir=base)
         self._stack = contextlib.ExitStack()
+        if directory is None:
+            directory = self._stack.enter_context(create_directory())
         self._stack.enter_context(_watched_log())
-        self._stack.callback(shutil.rmtree, self._directory, True)
-        path = os.path.join(self._directory, 'database')
+        path = os.path.join(directory, 'database')
         self._stack.enter_context(patches.installed())
         database.FILE.__init__()
         database.FILE.create(path, models.Base.metadata)

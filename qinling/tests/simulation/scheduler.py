@@ -80,7 +80,7 @@ class Scheduler:
         self._numbers = itertools.count()
         self._ending = []
         self._hub = greenlet.getcurrent()
-        self._limit = 0
+        self._limit = MAX_STEPS_AT_ONCE
         self._processes = set()
 
     def time(self):
@@ -134,7 +134,8 @@ class Scheduler:
         if self.on_step is not None:
             self.on_step(task.process, label)
             self._check(task)
-        if self._ready and self.random.random() < SWITCH_SHARE:
+        if self.steps > self._limit or (
+                self._ready and self.random.random() < SWITCH_SHARE):
             self._ready.append(task)
             self._hub.switch()
             self._check(task)
@@ -203,7 +204,7 @@ class Scheduler:
             self._fire_timers()
 
     def _run_next(self):
-        if self.steps > self._limit > 0:
+        if self.steps > self._limit:
             raise Livelock(f'{MAX_STEPS_AT_ONCE} steps at the same time')
         place = self.random.randrange(len(self._ready))
         task = self._ready[place]
