@@ -169,7 +169,15 @@ def _load_ignore_rules(root: pathlib.Path) -> Callable[[str], bool | None]:
     lines = list(ALWAYS_IGNORED)
     if (root / IGNORE).is_file():
         lines += (root / IGNORE).read_text('utf-8').splitlines()
-    return pathspec.GitIgnoreSpec.from_lines(lines).match_file
+    rules = pathspec.GitIgnoreSpec.from_lines(lines)
+
+    def is_ignored(name: str) -> bool | None:
+        try:
+            return rules.match_file(name)
+        except UnicodeEncodeError:
+            # With RE2, pathspec reads text only; other names are refused.
+            return False
+    return is_ignored
 
 
 def _raise(error: OSError) -> typing.NoReturn:

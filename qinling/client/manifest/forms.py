@@ -167,6 +167,8 @@ FROZEN = {
     'memory': Form(_accept_units(units.parse_size), _SIZE, 'memory_size'),
     'timeout': Form(_accept_units(units.parse_duration), _TIME, 'timeout'),
     'async_policy': Form(read_object, OBJECT, 'async_policy'),
+    'input_schema': Form(read_object, OBJECT, 'input_schema'),
+    'output_schema': Form(read_object, OBJECT, 'output_schema'),
     'environment': Form(
         read_texts, {'type': 'object', 'additionalProperties': TEXT},
         'environment')}

@@ -156,13 +156,14 @@ class Functions(collection.Collection):
 
     def _write(self, ctx: context.RequestContext, row: typing.Any,
                plan: plans.Plan, match: preconditions.Match) -> typing.Any:
-        """Change the row unless code, trust or environment changed."""
+        """Change the row unless another request changed a part of it."""
         if plan.is_empty():
             return row
         unchanged = [
             column.is_(None) if value is None else column == value
             for column, value in ((_MODEL.package, row.package),
                                   (_MODEL.trust_id, row.trust_id),
+                                  (_MODEL.schema_digest, row.schema_digest),
                                   (_MODEL.settings_id, row.settings_id))]
         guard = self._quotas.guard(row.project_id,
                                    storage_bytes=plan.package_size)

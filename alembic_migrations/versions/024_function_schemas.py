@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Add the schemas of inputs and outputs."""
+
+import sqlalchemy as sa
+
+from qinling.db import columns
+from qinling.db import online_ddl
+
+revision = '024'
+down_revision = '022'
+
+
+def upgrade() -> None:
+    for table in ('functions', 'function_versions'):
+        online_ddl.add_missing_columns(
+            table, sa.Column('input_schema', columns.Long),
+            sa.Column('output_schema', columns.Long),
+            sa.Column('schema_digest', sa.String(64)))
