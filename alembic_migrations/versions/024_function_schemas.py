@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Add the schemas of inputs and outputs."""
+"""Add the schemas of inputs and outputs, and the tools of aliases."""
 
 import sqlalchemy as sa
 
@@ -16,3 +16,8 @@ def upgrade() -> None:
             table, sa.Column('input_schema', columns.Long),
             sa.Column('output_schema', columns.Long),
             sa.Column('schema_digest', sa.String(64)))
+    online_ddl.add_missing_columns(
+        'function_aliases', sa.Column('tool', columns.Tool))
+    online_ddl.create_missing_index(
+        'uq_function_aliases_tool', 'function_aliases',
+        ['project_id', 'tool'], unique=True)

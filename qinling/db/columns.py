@@ -16,6 +16,9 @@ Id = sa.String(36)
 #: Text with an exact, case-sensitive comparison.
 Exact = sa.String(255).with_variant(
     mysql.VARCHAR(255, collation='utf8mb4_bin'), 'mysql', 'mariadb')
+#: Name of a tool, likewise.
+Tool = sa.String(64).with_variant(
+    mysql.VARCHAR(64, collation='utf8mb4_bin'), 'mysql', 'mariadb')
 
 
 class Number(sa.Double):  # type: ignore[type-arg]

@@ -163,12 +163,16 @@ class FunctionAlias(Common, Revised, Base):
                             name='uq_function_aliases_name'),
         sa.Index('ix_function_aliases_target', 'function_id',
                  'function_version'),
+        sa.Index('uq_function_aliases_tool', 'project_id', 'tool',
+                 unique=True),
         Base.__table_args__)
 
     name = _column(Exact, nullable=False)
     description = _column(sa.String(255))
     function_id = _column(Id, sa.ForeignKey('functions.id'), nullable=False)
     function_version = _column(sa.Integer, nullable=False, default=0)
+    #: Name of the function as a tool, ``None`` for no tool.
+    tool = _column(columns.Tool)
     #: Version text -> weight; ``alias_routes`` has a form for joins.
     routing = _column(sa.JSON(none_as_null=True))
 

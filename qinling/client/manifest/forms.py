@@ -227,6 +227,7 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         'function': Form(read_text, TEXT),
         **_TARGETS,
         'history': Form(read_history, {'type': 'array', 'items': OBJECT}),
+        'tool': Form(read_text, TEXT, 'tool'),
         'description': Form(read_text, TEXT, 'description')},
     'jobs': {
         **_TARGET,

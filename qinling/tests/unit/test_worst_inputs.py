@@ -32,6 +32,7 @@ from qinling.client.v1 import base as client_base
 from qinling.core.function import aliases
 from qinling.core.function import environment
 from qinling.core.function import routing
+from qinling.core.function import tools
 from qinling.core.trigger import payloads
 from qinling.core.trigger import schedule
 from qinling.core.trigger import signatures
@@ -137,7 +138,7 @@ PARSERS = {
     'pattern': lambda text: schedule.next_fire_time(text, None, NOW),
     'fields': lambda text: schedule.next_fire_time(
         f'{text} * * * *'.replace('\n', ' '), None, NOW),
-    'alias': aliases.NAME.fullmatch,
+    'alias': aliases.NAME.fullmatch, 'tool': tools.NAME.fullmatch,
     'version': routing._is_version_number,
     'variable': environment.NAME.fullmatch,
     'etag': lambda text: etag.parse_if_match(types.SimpleNamespace(
@@ -168,7 +169,8 @@ KNOWN = {
     'core/trigger/signatures.py',
     'core/trigger/schedule.py', 'core/trigger/multipart_form.py',
     'core/function/aliases.py', 'core/function/environment.py',
-    'core/function/routing.py', 'core/function/tags.py'}
+    'core/function/routing.py', 'core/function/tags.py',
+    'core/function/tools.py'}
 
 
 def run_bounded(action, seconds=CPU_SECONDS):
