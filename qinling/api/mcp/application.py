@@ -173,6 +173,8 @@ class ToolServer:
         token = functions_module.read_metadata(params).get('progressToken')
         if EVENTS not in environ.get('HTTP_ACCEPT', ''):
             token = None
+        # The route takes the credentials out of its environment.
+        message_environ = dict(environ)
         answer = self._functions.call(
             environ, aliases[0]['name'], params, token is None)
         if answer.status_int != 201:
@@ -182,7 +184,8 @@ class ToolServer:
             return results.describe_execution(answer.json)
         return webob.Response(
             app_iter=functions_module.Progress(
-                self._functions, environ, answer.json, token, message.finish),
+                self._functions, message_environ, answer.json, token,
+                message.finish),
             content_type=EVENTS, cache_control='no-store')
 
     def _send_request(self, environ: wsgi_types.WSGIEnvironment
