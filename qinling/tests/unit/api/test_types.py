@@ -36,7 +36,7 @@ WRITABLE = {
     versions.Version: {'description', 'tags'},
     versions.VersionCreate: {'description', 'tags', 'message'},
     aliases.Alias: {'name', 'description', 'function_id', 'function_version',
-                    'routing'},
+                    'routing', 'tool'},
     executions.Execution: {'function_id', 'function_version',
                            'function_alias', 'description', 'sync', 'input'},
     failures.Failure: set(),
