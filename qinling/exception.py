@@ -40,6 +40,13 @@ class Invalid(QinlingError):
     msg_fmt = 'The request is not valid: {reason}'
 
 
+class InputRefused(Invalid):
+    """The field ``pointers`` has pairs of a place and a broken rule."""
+
+    msg_fmt = ('The input does not fit the input_schema of the function: '
+               '{faults}.')
+
+
 class Unauthorized(QinlingError):
     http_code = 401
     msg_fmt = 'The request needs a valid identity.'

@@ -65,6 +65,8 @@ class ExecutionReason(str, enum.Enum):
     OUTPUT_TOO_LARGE = 'output_too_large'
     #: The result is not JSON.
     INVALID_OUTPUT = 'invalid_output'
+    #: The result does not fit the ``output_schema`` of the function.
+    OUTPUT_REFUSED = 'output_refused'
     #: A user cancelled the execution.
     CANCELLED = 'cancelled'
     #: The execution did not start within ``max_age``.

@@ -116,8 +116,9 @@ class Exporter:
                 continue
             fields = {'function': self._names[row['function_id']],
                       **_describe_target(row)}
-            if row['description']:
-                fields['description'] = row['description']
+            for field in ('description', 'tool'):
+                if row.get(field):
+                    fields[field] = row[field]
             versions = {0, *(version['version_number'] for version in
                              self._client.versions.list(row['function_id']))}
             former = [_describe_target(entry) for entry in reversed(

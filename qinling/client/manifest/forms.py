@@ -176,6 +176,8 @@ FROZEN = {
     'memory': Form(_accept_units(units.parse_size), _SIZE, 'memory_size'),
     'timeout': Form(_accept_units(units.parse_duration), _TIME, 'timeout'),
     'async_policy': Form(read_object, OBJECT, 'async_policy'),
+    'input_schema': Form(read_object, OBJECT, 'input_schema'),
+    'output_schema': Form(read_object, OBJECT, 'output_schema'),
     'environment': Form(
         read_texts, {'type': 'object', 'additionalProperties': TEXT},
         'environment')}
@@ -234,6 +236,7 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         'function': Form(read_text, TEXT),
         **_TARGETS,
         'history': Form(read_history, {'type': 'array', 'items': OBJECT}),
+        'tool': Form(read_text, TEXT, 'tool'),
         'description': Form(read_text, TEXT, 'description')},
     'jobs': {
         **_TARGET,

@@ -260,8 +260,8 @@ def _check_base(row: typing.Any, present: typing.Any, plan: plans.Plan
                 ) -> None:
     """Check the columns that a plan was computed from.
 
-    An uploaded package replaces any other; secrets, trusts and the location
-    of code depend on the former ones.
+    An uploaded package replaces any other; secrets, trusts, schemas and the
+    location of code depend on the former ones.
 
     :raises _PlanOutdated: a column has changed.
     """
@@ -269,6 +269,8 @@ def _check_base(row: typing.Any, present: typing.Any, plan: plans.Plan
         plan.new_environment is not None
         and row.settings_id != present.settings_id
         or 'trust_id' in plan.values and row.trust_id != present.trust_id
+        or 'schema_digest' in plan.values
+        and row.schema_digest != present.schema_digest
         or 'code' in plan.values and not plan.source.uploaded
         and row.code != present.code)
     if is_outdated:

@@ -143,7 +143,8 @@ class Versions:
             tx, _MODEL, function_id=row.id, version_number=number,
             project_id=row.project_id, digest_parts=parts,
             digest=digests.combine(parts), **draft.columns,
-            **{name: getattr(row, name) for name in models.SNAPSHOT})
+            **{name: getattr(row, name)
+               for name in (*models.SNAPSHOT, *models.SCHEMAS)})
         result = retention.prune(tx, row)
         limit = self._conf.resource_limits.max_versions
         if crud.count(tx, _MODEL, _MODEL.function_id == row.id) > limit:

@@ -243,7 +243,8 @@ class Scheduler:
         try:
             new = trigger.write(tx, self._conf, job.project_id,
                                 jobs.create_request(job, fire_time))
-        except (exception.NotFound, exception.QuotaExceeded) as e:
+        except (exception.NotFound, exception.QuotaExceeded,
+                exception.InputRefused) as e:
             self._explain(tx, job, f'The fire time {fire_time.isoformat()}Z '
                                    f'could not be run: {e}')
             ledger.note(tx, job, FireStatus.REFUSED, fire_time, reason=str(e))

@@ -33,6 +33,7 @@ from qinling.client.v1 import base as client_base
 from qinling.core.function import aliases
 from qinling.core.function import environment
 from qinling.core.function import routing
+from qinling.core.function import tools
 from qinling.core.trigger import origins
 from qinling.core.trigger import payloads
 from qinling.core.trigger import schedule
@@ -141,7 +142,7 @@ PARSERS = {
         f'{text} * * * *'.replace('\n', ' '), None, NOW),
     'seconds': lambda text: schedule.next_fire_time(
         f'* * * * * {text}'.replace('\n', ' '), None, NOW),
-    'alias': aliases.NAME.fullmatch,
+    'alias': aliases.NAME.fullmatch, 'tool': tools.NAME.fullmatch,
     'origin': origins._ORIGIN.fullmatch,
     'long origin': lambda text: origins._ORIGIN.fullmatch(f'https://{text}'),
     'names of headers': webhook_cors._HEADER_NAMES.fullmatch,
@@ -177,7 +178,8 @@ KNOWN = {
     'core/trigger/schedule.py', 'core/trigger/origins.py',
     'core/trigger/multipart_form.py',
     'core/function/aliases.py', 'core/function/environment.py',
-    'core/function/routing.py', 'core/function/tags.py'}
+    'core/function/routing.py', 'core/function/tags.py',
+    'core/function/tools.py'}
 
 
 def run_bounded(action, seconds=CPU_SECONDS):
