@@ -277,7 +277,8 @@ class Runner:
         """Return the log of an execution that runs here, if any."""
         with self._lock:
             claimed = self._claimed.get(id)
-        return claimed and self._attempts.read_log(id, claimed, offset)
+        return None if claimed is None else self._attempts.read_log(
+            id, claimed, offset)
 
     def claimed_ids(self) -> list[str]:
         """Return the ids of executions that run here."""
