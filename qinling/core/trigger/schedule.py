@@ -2,7 +2,7 @@
 """Schedules of jobs: datetimes from users, cron patterns, fire times.
 
 A pattern has the five fields minute, hour, day of the month, month and day of
-the week, with ``*``, lists, ranges, steps and English names.  Times in and out
+the week, or a form of :mod:`qinling.core.trigger.patterns`.  Times in and out
 are as the database has them: UTC without a zone.
 
 Clock changes follow Debian's cron.  A pattern with a number as minute and hour
@@ -22,21 +22,11 @@ import zoneinfo
 import cronsim
 from dateutil import parser
 
+from qinling.core.trigger import patterns
 from qinling import exception
 from qinling.states import JobStatus
 from qinling.states import Misfire
 
-NAMED_PATTERNS = {
-    '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *',
-    '@monthly': '0 0 1 * *', '@weekly': '0 0 * * 0', '@daily': '0 0 * * *',
-    '@midnight': '0 0 * * *', '@hourly': '0 * * * *'}
-#: Sunday is the day 0 and the day 7 of the week, so a range may end with it.
-_SUNDAY_LAST = re.compile(r'\b(?!sun)([a-z0-6]{1,3})-sun\b', re.IGNORECASE)
-_WEEKDAYS = ('sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat')
-#: Range of weekdays, without a step.
-_WEEKDAY_RANGE = re.compile(
-    rf'\b({"|".join(_WEEKDAYS)})-({"|".join(_WEEKDAYS)})\b(?!/)',
-    re.ASCII | re.IGNORECASE)
 #: Least distance of a time that a user names.
 MIN_AHEAD = datetime.timedelta(minutes=1)
 MAX_DATETIME_LENGTH = 64
@@ -138,17 +128,11 @@ def _to_utc(time: datetime.datetime) -> datetime.datetime:
 def next_fire_time(pattern: str, timezone: str | None,
                    time: datetime.datetime) -> datetime.datetime | None:
     """Return the first fire time after a time, or ``None``."""
-    fields = NAMED_PATTERNS.get(pattern.strip().lower(), pattern)
-    *first_fields, weekdays = fields.split() or ['']
-    if len(first_fields) != 4:
-        raise cronsim.CronSimError('it must have five fields')
-    weekdays = _SUNDAY_LAST.sub(r'\1-7', weekdays)
-    weekdays = _WEEKDAY_RANGE.sub(_unroll_weekdays, weekdays)
-    fields = ' '.join((*first_fields, weekdays))
+    fields = patterns.translate(pattern)
     zone = _zone(timezone)
     try:
         local = time.replace(tzinfo=datetime.timezone.utc).astimezone(zone)
-        for fire_time in cronsim.CronSim(fields, local):
+        for fire_time in patterns.Times(fields, local):
             # In a repeated hour the library may step back.
             if (stored := _to_utc(fire_time)) > time:
                 return stored
@@ -156,14 +140,6 @@ def next_fire_time(pattern: str, timezone: str | None,
         # Beyond the last year of ``datetime``.
         pass
     return None
-
-
-def _unroll_weekdays(match: re.Match[str]) -> str:
-    """Return a range of weekdays that may go beyond the end of a week."""
-    first, last = (_WEEKDAYS.index(name.lower()) for name in match.groups())
-    if first <= last:
-        return match[0]
-    return f'{first}-7,0-{last}'
 
 
 def latest_fire_time(pattern: str, timezone: str | None,

@@ -166,7 +166,8 @@ KNOWN = {
     'client/http.py', 'client/units.py', 'client/manifest/export.py',
     'client/commands/failures.py', 'client/v1/base.py',
     'core/trigger/signatures.py',
-    'core/trigger/schedule.py', 'core/trigger/multipart_form.py',
+    'core/trigger/patterns.py', 'core/trigger/schedule.py',
+    'core/trigger/multipart_form.py',
     'core/function/aliases.py', 'core/function/environment.py',
     'core/function/routing.py', 'core/function/tags.py'}
 

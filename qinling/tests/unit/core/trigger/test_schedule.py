@@ -6,6 +6,7 @@ import types
 
 from oslotest import base
 
+from qinling.core.trigger import patterns
 from qinling.core.trigger import schedule
 from qinling import exception
 
@@ -64,10 +65,15 @@ class TestPatterns(base.BaseTestCase):
         for pattern in ('', 'x', '* * * *', '* * * * * *', '@nope',
                         '60 * * * *', '* 24 * * *', '* * 0 * *',
                         '* * * 13 *', '* * * * 8', '*/0 * * * *',
-                        '5-1 * * * *', '-1 * * * *', ',, * * * *',
+                        '-1 * * * *', ',, * * * *', '50-61 * * * *',
                         'MON * * * *', '* * * * 5#2/2', '0 0 30 2 *',
                         '1-SUN * * * *', 'FRI-MON * * * *',
-                        '0 0 * * FRI-MON/2',
+                        '0 0 0W * *', '0 0 32W * *', '0 0 5W/2 * *',
+                        '0 0 * * 8L', '0 0 * * FRI#6', '0 0 * * L L',
+                        'every', 'every 15', 'every two hours',
+                        'every 7 minutes', 'every 0 minutes',
+                        'every 15 hours', 'every 2 days', 'every 2 years',
+                        'every 15 seconds',
                         '0 0 * * \u017fat-mon', '0 0 31 4,6 *',
                         '\u00b2L * * * *', '1' * 250):
             error = self.assertRaises(
@@ -87,6 +93,63 @@ class TestPatterns(base.BaseTestCase):
                     f'0 12 * * {weekdays}', None, fire_times[-1]))
             self.assertEqual(expected, {
                 fire_time.weekday() for fire_time in fire_times[1:]})
+
+    def test_ranges_beyond_the_end_of_a_field(self):
+        for pattern, expected in (
+                ('0 22-2 * * *', ['05-06 22:00', '05-06 23:00', '05-07 00:00',
+                                  '05-07 01:00', '05-07 02:00']),
+                ('50-10/10 8 * * *', ['05-06 08:00', '05-06 08:10',
+                                      '05-06 08:50', '05-07 08:00']),
+                ('0 0 30-2 * *', ['05-30 00:00', '05-31 00:00',
+                                  '06-01 00:00', '06-02 00:00']),
+                ('0 0 1 nov-FEB *', ['11-01 00:00', '12-01 00:00',
+                                     '01-01 00:00', '02-01 00:00']),
+                ('0 0 * * 5-1/2', ['05-08 00:00', '05-10 00:00']),
+                ('0 0 * * 7-1', ['05-10 00:00', '05-11 00:00'])):
+            self.assertEqual(expected, after(pattern, NOW, len(expected)),
+                             pattern)
+
+    def test_days_within_a_month(self):
+        for pattern, expected in (
+                ('0 0 L * *', ['05-31', '06-30']),
+                ('0 0 LW * *', ['05-29', '06-30']),
+                ('0 0 15w * *', ['05-15', '06-15', '07-15', '08-14']),
+                ('0 0 1W 8,11 *', ['08-03', '11-02']),
+                ('0 0 31W 5-6 *', ['05-29', '06-30']),
+                ('0 0 10W,L * *', ['05-11', '05-31', '06-10']),
+                ('0 0 31W * FRI', ['05-08', '05-15', '05-22', '05-29',
+                                   '06-05']),
+                ('0 0 * * 5#3', ['05-15', '06-19']),
+                ('0 0 * * fri#3', ['05-15', '06-19']),
+                *((f'0 0 * * {last}', ['05-29', '06-26']) for last in (
+                    '5L', 'L5', 'FRIL', 'FRI L', 'fri l'))):
+            self.assertEqual(
+                [f'{day} 00:00' for day in expected],
+                after(pattern, NOW, len(expected)), pattern)
+
+    def test_plain_language(self):
+        for text, pattern in (
+                ('every minute', '* * * * *'),
+                ('Every  15 minutes', '*/15 * * * *'),
+                ('every 60 minutes', '0 * * * *'),
+                ('every 360 minutes', '0 */6 * * *'),
+                ('every hour', '0 * * * *'), ('every 8 hours', '0 */8 * * *'),
+                ('every 24 hours', '0 0 * * *'), ('every day', '0 0 * * *'),
+                ('every 7 days', '0 0 * * 0'), ('every week', '0 0 * * 0'),
+                ('every month', '0 0 1 * *'),
+                ('every 3 months', '0 0 1 */3 *'),
+                ('every 12 months', '0 0 1 1 *'),
+                ('every 1 year', '0 0 1 1 *')):
+            self.assertEqual(pattern, patterns.translate(text), text)
+        for text, reason in (
+                ('every 7 minutes', '60 is no multiple of 7'),
+                ('every 90 minutes', '60 is no multiple of 90'),
+                ('every 2 days', 'patterns count days within a month'),
+                ('every 2 years', 'a pattern has no year')):
+            error = self.assertRaises(
+                exception.Invalid, schedule.first_fire_time, text, None, NOW)
+            self.assertIn(f'no cron pattern means "{text}", since {reason}.',
+                          str(error))
 
     def test_distant_fire_times(self):
         self.assertEqual(time(2028, 2, 29), schedule.first_fire_time(
@@ -167,6 +230,10 @@ class TestClocks(base.BaseTestCase):
         self.assertEqual(
             ['10-25 00:00', '10-25 00:30', '10-25 01:00', '10-25 01:30',
              '10-26 01:00'], self.autumn('*/30 2 * * *', 5))
+
+    def test_full_hours_after_a_change_of_half_an_hour(self):
+        self.assertEqual(['04-04 13:00', '04-04 19:30', '04-05 01:30'], after(
+            '0 */6 * * *', time(2026, 4, 4, 12), 3, 'Australia/Lord_Howe'))
 
     def test_fire_times_increase(self):
         for pattern in ('30 2 * * *', '*/7 * * * *', '15 1-4 * * *',
