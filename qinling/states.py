@@ -216,6 +216,25 @@ class FireStatus(str, enum.Enum):
     PAUSED = 'paused'
     #: It has an execution by a backfill.
     BACKFILLED = 'backfilled'
+    #: It waits for the end of the execution of an earlier time.
+    QUEUED = 'queued'
+    #: The job excludes its day.
+    EXCLUDED = 'excluded'
+
+
+class Overlap(str, enum.Enum):
+    """Policy of a job whose fire time comes during an earlier execution."""
+
+    #: Run both at the same time.
+    ALLOW = 'allow'
+    #: Skip the fire time.
+    SKIP = 'skip'
+    #: Queue the fire time, or skip it if another one is queued.
+    QUEUE_ONE = 'queue_one'
+    #: Queue the fire time.
+    QUEUE_ALL = 'queue_all'
+    #: Cancel the earlier executions.
+    CANCEL_OTHER = 'cancel_other'
 
 
 class Misfire(str, enum.Enum):

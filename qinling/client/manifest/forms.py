@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Callable
 from collections.abc import Mapping
 import dataclasses
+import datetime
 import typing
 
 from qinling.client import units
@@ -72,6 +73,32 @@ def read_paths(value: typing.Any) -> list[str]:
             isinstance(path, str) for path in paths):
         raise ValueError('is neither a path nor a list of paths')
     return paths
+
+
+def read_time(value: typing.Any) -> str:
+    """Return a time in the form of the API, from a text or from YAML."""
+    try:
+        time = datetime.datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(
+            'is no time such as 2030-01-31T12:00:00Z') from None
+    if time.tzinfo is not None:
+        time = time.astimezone(datetime.timezone.utc)
+    return time.strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+def read_list(value: typing.Any) -> list[str]:
+    """Return a sorted list of texts.
+
+    YAML reads a date without quotes as a date.
+    """
+    if not isinstance(value, list):
+        raise ValueError('is no list of texts')
+    texts = [item.isoformat() if isinstance(item, datetime.date) else item
+             for item in value]
+    if not all(isinstance(item, str) for item in texts):
+        raise ValueError('is no list of texts')
+    return sorted(set(texts))
 
 
 def read_methods(value: typing.Any) -> list[str]:
@@ -231,6 +258,13 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         'pattern': Form(read_text, TEXT, 'pattern'),
         'timezone': Form(read_text, TEXT, 'timezone'),
         'misfire': Form(read_text, TEXT, 'misfire'),
+        'overlap': Form(read_text, TEXT, 'overlap'),
+        'start_at': Form(read_time, TEXT, 'start_at'),
+        'end_at': Form(read_time, TEXT, 'end_at'),
+        'jitter': Form(_accept_units(units.parse_duration), _TIME, 'jitter'),
+        'max_failures': Form(read_number, NUMBER, 'max_failures'),
+        'exclusions': Form(read_list, {'type': 'array', 'items': TEXT},
+                           'exclusions'),
         'count': Form(read_number, NUMBER, 'count'),
         'first_execution_time': Form(read_text, TEXT,
                                      'first_execution_time'),

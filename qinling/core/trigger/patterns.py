@@ -14,6 +14,8 @@ import re
 
 import cronsim
 
+from qinling.core.trigger import zones
+
 NAMED_PATTERNS = {
     '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *',
     '@monthly': '0 0 1 * *', '@weekly': '0 0 * * 0', '@daily': '0 0 * * *',
@@ -38,6 +40,9 @@ _STEPS = {'minute': '*/{} * * * *', 'hour': '0 */{} * * *',
           'month': '0 0 1 */{} *'}
 _SINGLE = {'minute': '* * * * *', 'hour': '@hourly', 'day': '@daily',
            'week': '@weekly', 'month': '@monthly', 'year': '@yearly'}
+
+#: Start of the search for the last fire time.
+_FIRST_DISTANCE = datetime.timedelta(minutes=1)
 
 
 @functools.lru_cache(1024)
@@ -173,3 +178,44 @@ def _nearest_weekday(year: int, month: int, day: int) -> int:
     if weekday == 6:
         return day + 1 if day < length else day - 2
     return day
+
+
+def next_fire_time(pattern: str, timezone: str | None,
+                   time: datetime.datetime) -> datetime.datetime | None:
+    """Return the first fire time after a time, or ``None``."""
+    fields = translate(pattern)
+    zone = zones.get(timezone)
+    try:
+        local = zones.to_local(time, zone)
+        for fire_time in Times(fields, local):
+            # In a repeated hour the library may step back.
+            if (stored := zones.to_utc(fire_time)) > time:
+                return stored
+    except (OverflowError, ValueError):
+        # Beyond the last year of ``datetime``.
+        pass
+    return None
+
+
+def latest_fire_time(pattern: str, timezone: str | None,
+                     time: datetime.datetime, now: datetime.datetime
+                     ) -> datetime.datetime:
+    """Return the last fire time up to ``now``.
+
+    The search doubles its distance from ``now``, so a gap of a year takes as
+    long as a gap of a day.
+
+    :param time: a fire time before ``now``.
+    """
+    distance = _FIRST_DISTANCE
+    while now - distance > time:
+        candidate = next_fire_time(pattern, timezone, now - distance)
+        if candidate is not None and candidate <= now:
+            time = candidate
+            break
+        distance *= 2
+    while (candidate := next_fire_time(pattern, timezone, time)) is not None:
+        if candidate > now:
+            break
+        time = candidate
+    return time

@@ -32,6 +32,7 @@ from qinling.client.v1 import base as client_base
 from qinling.core.function import aliases
 from qinling.core.function import environment
 from qinling.core.function import routing
+from qinling.core.trigger import patterns
 from qinling.core.trigger import payloads
 from qinling.core.trigger import schedule
 from qinling.core.trigger import signatures
@@ -134,8 +135,8 @@ PARSERS = {
     'signatures': verify,
     'secret': lambda text: signatures.check_secret('standard', text),
     'datetime': lambda text: schedule.parse_datetime(text, NOW),
-    'pattern': lambda text: schedule.next_fire_time(text, None, NOW),
-    'fields': lambda text: schedule.next_fire_time(
+    'pattern': lambda text: patterns.next_fire_time(text, None, NOW),
+    'fields': lambda text: patterns.next_fire_time(
         f'{text} * * * *'.replace('\n', ' '), None, NOW),
     'alias': aliases.NAME.fullmatch,
     'version': routing._is_version_number,
@@ -166,7 +167,7 @@ KNOWN = {
     'client/http.py', 'client/units.py', 'client/manifest/export.py',
     'client/commands/failures.py', 'client/v1/base.py',
     'core/trigger/signatures.py',
-    'core/trigger/patterns.py', 'core/trigger/schedule.py',
+    'core/trigger/zones.py', 'core/trigger/patterns.py',
     'core/trigger/multipart_form.py',
     'core/function/aliases.py', 'core/function/environment.py',
     'core/function/routing.py', 'core/function/tags.py'}

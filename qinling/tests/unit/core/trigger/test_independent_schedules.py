@@ -20,7 +20,8 @@ import croniter
 import fixtures
 from oslotest import base
 
-from qinling.core.trigger import schedule
+from qinling.core.trigger import patterns
+from qinling.core.trigger import zones as zones_module
 
 UTC = datetime.timezone.utc
 FIRST = datetime.datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,7 +48,7 @@ def list_zones():
     """Return the zones, one of those with the same changes of the clock."""
     zones = {}
     for name in sorted(zoneinfo.available_timezones()):
-        if schedule._NO_ZONES.fullmatch(name) or name == 'Factory':
+        if zones_module._NO_ZONES.fullmatch(name) or name == 'Factory':
             continue
         zone = zoneinfo.ZoneInfo(name)
         zones.setdefault((FIRST.astimezone(zone).utcoffset(),
@@ -66,7 +67,7 @@ def list_changes(zone):
 def read_service(pattern, name, start, end):
     """Return the fire times by the service."""
     time, times = start.replace(tzinfo=None), []
-    while (time := schedule.next_fire_time(pattern, name, time)) is not None:
+    while (time := patterns.next_fire_time(pattern, name, time)) is not None:
         if time > end.replace(tzinfo=None):
             break
         times.append(time.replace(tzinfo=UTC))
@@ -132,7 +133,7 @@ def is_debian(ours, theirs, name):
 def is_fixed(pattern):
     """Return whether a pattern means times on the local clock."""
     return not any(field.startswith('*') for field in (
-        schedule.patterns.translate(pattern).split()[:2]))
+        patterns.translate(pattern).split()[:2]))
 
 
 def compare_zones(zones, changes=None):

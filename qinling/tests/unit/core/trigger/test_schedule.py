@@ -7,6 +7,7 @@ import types
 from oslotest import base
 
 from qinling.core.trigger import patterns
+from qinling.core.trigger import plans
 from qinling.core.trigger import schedule
 from qinling import exception
 
@@ -18,11 +19,19 @@ def time(*values):
     return datetime.datetime(*values)
 
 
+def first(pattern, timezone, start):
+    """Return the first fire time of a pattern after a start."""
+    fire_time, segments = schedule.first_fire_time(
+        plans.Plan('j', pattern, timezone), start)
+    assert not segments
+    return fire_time
+
+
 def after(pattern, start, count=1, timezone=None):
     """Return the next fire times as texts, to the minute."""
     texts = []
     for _ in range(count):
-        start = schedule.next_fire_time(pattern, timezone, start)
+        start = patterns.next_fire_time(pattern, timezone, start)
         texts.append(f'{start:%m-%d %H:%M}')
     return texts
 
@@ -31,7 +40,8 @@ def job(**values):
     """Return a job row with a fire time a minute ago."""
     return types.SimpleNamespace(**{
         'pattern': '* * * * *', 'timezone': None, 'misfire': 'once',
-        'count': None, 'status': 'running',
+        'count': None, 'status': 'running', 'id': 'j', 'end_at': None,
+        'exclusions': None, 'jitter': None, 'next_fire_time': None,
         'next_execution_time': time(2026, 5, 6, 7, 7), **values})
 
 
@@ -77,7 +87,7 @@ class TestPatterns(base.BaseTestCase):
                         '0 0 * * \u017fat-mon', '0 0 31 4,6 *',
                         '\u00b2L * * * *', '1' * 250):
             error = self.assertRaises(
-                exception.Invalid, schedule.first_fire_time, pattern, None,
+                exception.Invalid, first, pattern, None,
                 NOW)
             self.assertIn('The specified pattern is not valid: ',
                           str(error))
@@ -89,7 +99,7 @@ class TestPatterns(base.BaseTestCase):
                 ('FRI-SUN', {4, 5, 6}), ('MON-FRI', set(range(5)))):
             fire_times = [NOW]
             for _number in range(14):
-                fire_times.append(schedule.next_fire_time(
+                fire_times.append(patterns.next_fire_time(
                     f'0 12 * * {weekdays}', None, fire_times[-1]))
             self.assertEqual(expected, {
                 fire_time.weekday() for fire_time in fire_times[1:]})
@@ -147,18 +157,18 @@ class TestPatterns(base.BaseTestCase):
                 ('every 2 days', 'patterns count days within a month'),
                 ('every 2 years', 'a pattern has no year')):
             error = self.assertRaises(
-                exception.Invalid, schedule.first_fire_time, text, None, NOW)
+                exception.Invalid, first, text, None, NOW)
             self.assertIn(f'no cron pattern means "{text}", since {reason}.',
                           str(error))
 
     def test_distant_fire_times(self):
-        self.assertEqual(time(2028, 2, 29), schedule.first_fire_time(
+        self.assertEqual(time(2028, 2, 29), first(
             '0 0 29 2 *', None, NOW))
-        self.assertRaises(exception.Invalid, schedule.first_fire_time,
+        self.assertRaises(exception.Invalid, first,
                           '0 0 1 1 *', None, time(9999, 12, 31, 23))
         for start, zone in ((time(9999, 12, 31, 23), 'Asia/Tokyo'),
                             (time(1, 1, 1), 'America/Lima')):
-            self.assertIsNone(schedule.next_fire_time(
+            self.assertIsNone(patterns.next_fire_time(
                 '0 0 1 1 *', zone, start), zone)
         self.assertRaises(exception.Invalid, schedule.parse_datetime,
                           '9999-12-31T23:59:59', NOW)
@@ -175,7 +185,7 @@ class TestPatterns(base.BaseTestCase):
                      'a../' * 900, 'posixrules',
                      'localtime', 'posix/Europe/Paris', 'right/UTC'):
             error = self.assertRaises(
-                exception.Invalid, schedule.first_fire_time, '@daily', name,
+                exception.Invalid, first, '@daily', name,
                 NOW)
             self.assertIn('is not a time zone', str(error))
 
@@ -243,7 +253,7 @@ class TestClocks(base.BaseTestCase):
                 for start in (time(2026, 3, 7), time(2026, 10, 3),
                               time(2026, 10, 24)):
                     for _ in range(100):
-                        fire_time = schedule.next_fire_time(pattern, zone,
+                        fire_time = patterns.next_fire_time(pattern, zone,
                                                             start)
                         self.assertGreater(fire_time, start, (pattern, zone))
                         start = fire_time
@@ -255,19 +265,19 @@ class TestLatest(base.BaseTestCase):
     def test_latest_fire_time(self):
         for pattern, seconds in (('* * * * *', 0), ('*/5 * * * *', 1),
                                  ('0 * * * *', 59), ('0 0 * * *', 86399)):
-            start = schedule.next_fire_time(pattern, None, NOW)
+            start = patterns.next_fire_time(pattern, None, NOW)
             for days in (0, 1, 40):
                 last = start + datetime.timedelta(days)
-                self.assertEqual(last, schedule.latest_fire_time(
+                self.assertEqual(last, patterns.latest_fire_time(
                     pattern, None, start,
                     last + datetime.timedelta(seconds=seconds)), pattern)
 
     def test_fire_times_outside_the_pattern(self):
-        self.assertEqual(NOW, schedule.latest_fire_time(
+        self.assertEqual(NOW, patterns.latest_fire_time(
             '0 0 1 1 *', None, NOW, NOW + datetime.timedelta(30)))
 
     def test_latest_fire_time_in_a_time_zone(self):
-        self.assertEqual(time(2026, 10, 25, 0, 30), schedule.latest_fire_time(
+        self.assertEqual(time(2026, 10, 25, 0, 30), patterns.latest_fire_time(
             '30 2 * * *', BERLIN, time(2026, 10, 1, 0, 30),
             time(2026, 10, 25, 1, 45)))
 
