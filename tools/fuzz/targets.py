@@ -131,7 +131,8 @@ def _times(data: bytes) -> None:
     if since is not None and until is not None:
         _try(statistics._whole_hours, statistics.Query(since, until))
         _try(statistics._whole_hours, statistics.Query(None, since))
-        _try(schedule.first_fire_time, '59 23 * * *', zone, since)
+        _try(schedule.first_fire_time,
+             plans.Plan('job', '59 23 * * *', zone), since)
 
 
 def _try(parse: Callable[..., typing.Any], *arguments: typing.Any

@@ -14,7 +14,8 @@ from qinling import exception
 from qinling import printable
 
 MAX_EXCLUSIONS = 100
-MAX_YEAR = datetime.MAXYEAR - 2
+#: Years that every zone can convert to UTC.
+MIN_YEAR, MAX_YEAR = 1970, datetime.MAXYEAR - 2
 _DAY = datetime.timedelta(days=1)
 Range = tuple[datetime.datetime, datetime.datetime]
 
@@ -41,7 +42,7 @@ def _parse(value: typing.Any) -> tuple[datetime.date, datetime.date]:
         start = datetime.date.fromisoformat(first.strip())
         end = (datetime.date.fromisoformat(last.strip()) if separator
                else start)
-        if start <= end and end.year <= MAX_YEAR:
+        if MIN_YEAR <= start.year <= end.year <= MAX_YEAR and start <= end:
             return start, end
     except (AttributeError, ValueError):
         pass

@@ -193,7 +193,9 @@ def _create_plan(id: str, columns: _Values) -> plans.Plan:
 def _start(now: datetime.datetime, start_at: datetime.datetime | None
            ) -> datetime.datetime:
     """Return the time after which a job may fire."""
-    return now if start_at is None else max(now, start_at - plans.RESOLUTION)
+    if start_at is None or start_at <= now:
+        return now
+    return start_at - plans.RESOLUTION
 
 
 def _changes(row: typing.Any, columns: dict[str, typing.Any],

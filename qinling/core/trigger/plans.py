@@ -135,7 +135,7 @@ class Plan:
 
         All engines compute the same jitter, before the next fire time.
         """
-        if not self.jitter:
+        if not self.jitter or time.year == datetime.MAXYEAR:
             return time
         choices = self.jitter + 1
         following = self._next(time)

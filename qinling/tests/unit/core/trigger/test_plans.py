@@ -83,7 +83,8 @@ class TestExclusions(base.BaseTestCase):
                  '2026-12-24']))
         for value in ('x', '2026-13-01', '2026-12-26/2026-12-25', '',
                       '2026-12-24/', '/', None, 5, ['2026-12-24'],
-                      '9999-12-31', '2026-12-24T12:00', '2026-12-24/x/y'):
+                      '9999-12-31', '0001-01-01', '2026-12-24T12:00',
+                      '2026-12-24/x/y'):
             error = self.assertRaises(
                 exception.Invalid, exclusions.normalise, [value])
             self.assertIn('is not an exclusion', str(error), value)
@@ -177,6 +178,10 @@ class TestJitter(base.BaseTestCase):
         decision = schedule.decide(self.job(time(24, 3)), now, 60)
         self.assertEqual(time(24, 8), decision.fire_time)
         self.assertEqual(time(24, 9), decision.values['next_fire_time'])
+
+    def test_end_of_the_calendar(self):
+        last = datetime.datetime(9999, 12, 31, 23, 59)
+        self.assertEqual(last, plan(jitter=86400).due_time(last))
 
     def test_due_time_by_a_user(self):
         job = self.job(time(24, 3), next_execution_time=time(24, 5, 7))
