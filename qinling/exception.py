@@ -40,6 +40,13 @@ class Invalid(QinlingError):
     msg_fmt = 'The request is not valid: {reason}'
 
 
+class InputRefused(Invalid):
+    """The field ``pointers`` has pairs of a place and a broken rule."""
+
+    msg_fmt = ('The input does not fit the input_schema of the function: '
+               '{faults}.')
+
+
 class Unauthorized(QinlingError):
     http_code = 401
     msg_fmt = 'The request needs a valid identity.'
@@ -84,6 +91,11 @@ class Conflict(QinlingError):
     msg_fmt = 'The request conflicts with the present state: {reason}'
 
 
+class FunctionChanged(Conflict):
+    msg_fmt = ('The request conflicts with the present state: function {id} '
+               'was changed by another request; try again.')
+
+
 class PreconditionFailed(QinlingError):
     http_code = 412
     msg_fmt = ('The resource was changed meanwhile: its ETag is now '
@@ -126,6 +138,11 @@ class TooManyExecutions(QinlingError):
 class Unavailable(QinlingError):
     http_code = 503
     msg_fmt = 'The service cannot do this at the moment: {reason}'
+
+
+class OriginRefused(Forbidden):
+    msg_fmt = ('The webhook does not allow {method} requests of pages of '
+               '{origin}; its owner can change methods and origins.')
 
 
 class PolicyForbidden(Forbidden):

@@ -69,6 +69,8 @@ FUNCTION = (
     Field('async_policy', Kind.OBJECT, example='{"retries": 2}',
           help='Policy for failed asynchronous executions, such as '
                '{"retries": 2}.'),
+    Field('input_schema', Kind.OBJECT, example='{"type": "object"}'),
+    Field('output_schema', Kind.OBJECT, example='{"type": "object"}'),
     Field('environment', Kind.OBJECT, example='{"LEVEL": "debug"}'),
     Field('secrets', Kind.OBJECT, example='{"PASSWORD": "..."}',
           hidden=True),

@@ -65,6 +65,8 @@ class ExecutionReason(str, enum.Enum):
     OUTPUT_TOO_LARGE = 'output_too_large'
     #: The result is not JSON.
     INVALID_OUTPUT = 'invalid_output'
+    #: The result does not fit the ``output_schema`` of the function.
+    OUTPUT_REFUSED = 'output_refused'
     #: A user cancelled the execution.
     CANCELLED = 'cancelled'
     #: The execution did not start within ``max_age``.
@@ -225,13 +227,11 @@ class FireStatus(str, enum.Enum):
 class Overlap(str, enum.Enum):
     """Policy of a job whose fire time comes during an earlier execution."""
 
-    #: Run both at the same time.
+    #: Run both.
     ALLOW = 'allow'
-    #: Skip the fire time.
     SKIP = 'skip'
-    #: Queue the fire time, or skip it if another one is queued.
+    #: Queue one fire time, and skip further ones.
     QUEUE_ONE = 'queue_one'
-    #: Queue the fire time.
     QUEUE_ALL = 'queue_all'
     #: Cancel the earlier executions.
     CANCEL_OTHER = 'cancel_other'

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import mysql
 from qinling.db import online_ddl
 
 revision = '026'
-down_revision = '022'
+down_revision = '024'
 
 TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
 

@@ -15,6 +15,7 @@ import multipart
 
 from qinling.api import pecan_patches
 from qinling import exception
+from qinling import printable
 from qinling import strict_json
 from qinling import suggestions
 
@@ -98,13 +99,26 @@ def read_json(req: pecan_patches.Request) -> bytes:
     """Return the bytes of a JSON body.
 
     :raises TooLarge: the body exceeds ``[api] max_body_size``.
-    :raises UnsupportedMediaType: the Content-Type is not JSON.
+    :raises UnsupportedMediaType: the Content-Type is not JSON, or the body
+        is encoded.
     """
+    _check_encoding(req)
     body = _body(req)
     data = _read_all(_BoundedStream(body, req.limits.max_body_size))
     if data and body.media_type != JSON:
         raise _unsupported(body.media_type, JSON)
     return data
+
+
+def _check_encoding(req: pecan_patches.Request) -> None:
+    """Raise an error for a compressed body, which would not parse."""
+    if 'HTTP_CONTENT_ENCODING' not in req.environ:
+        return
+    coding = req.environ['HTTP_CONTENT_ENCODING'].strip().lower()
+    if coding not in ('', 'identity'):
+        raise exception.UnsupportedMediaType(
+            'The body has the Content-Encoding '
+            f'{printable.shorten(coding, 64)}; send the body unencoded.')
 
 
 def _unsupported(media_type: str, supported: str
@@ -147,7 +161,10 @@ def read_form(req: pecan_patches.Request, max_file_size: int
     :returns: (field -> text or JSON value, field -> file).  The files are
         temporary and seekable.
     :raises Invalid, TooLarge: the form is not valid or too large.
+    :raises UnsupportedMediaType: the Content-Type is no form, or the body is
+        encoded.
     """
+    _check_encoding(req)
     body = _body(req)
     max_size = req.limits.max_body_size
     if body.media_type == MULTIPART:

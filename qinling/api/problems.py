@@ -45,10 +45,8 @@ def encode(error: Exception, status: int, sentence: str,
         'type': URN + code, 'title': code.replace('_', ' ').capitalize(),
         'status': status, 'detail': sentence, 'code': code,
         'request_id': environ.get(_ID)}
-    if names := _list_attributes(error):
-        problem['errors'] = [
-            {'pointer': f'#/{_escape(name)}', 'detail': sentence}
-            for name in names]
+    if errors := _list_errors(error, sentence):
+        problem['errors'] = errors
     return json.dumps(problem).encode()
 
 
@@ -76,6 +74,17 @@ def list_codes() -> list[str]:
         codes.add(kind.code)
         kinds += kind.__subclasses__()
     return sorted(codes)
+
+
+def _list_errors(error: Exception, sentence: str) -> list[dict[str, str]]:
+    """Return the wrong places of a request with what is wrong."""
+    clean = web_response.clean_sentence
+    if isinstance(error, exception.InputRefused):
+        return [{'pointer': f'#/{clean(400, pointer)}',
+                 'detail': clean(400, detail)}
+                for pointer, detail in error.fields['pointers']]
+    return [{'pointer': f'#/{_escape(name)}', 'detail': sentence}
+            for name in _list_attributes(error)]
 
 
 def _list_attributes(error: Exception) -> Sequence[str]:

@@ -15,10 +15,10 @@ class Response(webob.Response):  # type: ignore[misc]
     body, and so would hold up to 57 chunks in memory and lose the length.
     Pecan sees a placeholder instead of the body.
 
-    :param length: bytes of the body.
+    :param length: bytes of the body, if known.
     """
 
-    def __init__(self, chunks: Iterable[bytes], length: int,
+    def __init__(self, chunks: Iterable[bytes], length: int | None = None,
                  **kwargs: typing.Any) -> None:
         super().__init__(app_iter=chunks, **kwargs)
         self.content_length = length

@@ -9,7 +9,6 @@ the service.
 import base64
 import binascii
 from collections.abc import Collection
-from collections.abc import Iterable
 from collections.abc import Iterator
 import functools
 import itertools
@@ -30,8 +29,8 @@ from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
 from qinling.web import response as web_response
 
-#: Methods that can run a webhook beside POST, and HEAD and OPTIONS, which only
-#: check that the webhook exists.
+#: Methods that can run a webhook beside POST, and HEAD and OPTIONS, which run
+#: nothing.
 OTHER_METHODS = (*webhook_methods.METHODS[1:], *webhook_methods.INQUIRIES)
 TEXT = 'text/plain; charset=utf-8'
 EXECUTION_HEADER = 'X-Qinling-Execution-Id'
@@ -93,18 +92,6 @@ def create_head_response() -> webob.Response:
     """Return the answer to HEAD for an existing webhook."""
     return stream.Response([], 0, status=200,
                            content_type='application/json')
-
-
-def create_options_response(methods: Iterable[str]) -> webob.Response:
-    """Return the answer to OPTIONS for an existing webhook.
-
-    The middleware of ``[cors]`` adds its headers and answers the preflight
-    requests of allowed origins.
-
-    :param methods: all methods of the URL.
-    """
-    return webob.Response(status=204, headerlist=[
-        ('Allow', ', '.join(methods))])
 
 
 def create_response(row: records.ExecutionRow, repeated: bool

@@ -12,7 +12,6 @@ first request.
 """
 
 import atexit
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 import functools
@@ -103,13 +102,9 @@ def configure(environ: Mapping[str, str]) -> cfg.ConfigOpts:
 
 
 class Application:
-    """WSGI application that connects at the first request.
+    """WSGI application that connects at the first request."""
 
-    :param create_service: returns the :class:`Service` of the process.
-    """
-
-    def __init__(self, create_service: Callable[[], Service]) -> None:
-        self._create_service = create_service
+    def __init__(self) -> None:
         self._reset()
         # A server may fork at any time, also after the first request.
         os.register_at_fork(after_in_child=self._reset)
@@ -126,10 +121,21 @@ class Application:
     def _connect(self) -> wsgi_types.WSGIApplication:
         with self._lock:
             if self._app is None:
-                service = self._create_service()
+                service = self.create_service()
                 atexit.register(_close, service, os.getpid())
                 self._app = service.app
             return self._app
+
+    def create_service(self) -> Service:
+        """Return the API of this process."""
+        conf = configure(os.environ)
+        if noauth.is_open_to_network(conf):
+            LOG.warning(
+                '[api] auth_strategy is noauth: everyone who can reach the '
+                'web server has all rights. Set [api] auth_strategy to '
+                'http_basic or keystone, or [api] allow_noauth_on_network = '
+                'true if only trusted users can reach the web server.')
+        return Service(conf)
 
 
 def _close(service: Service, pid: int) -> None:
@@ -141,16 +147,4 @@ def _close(service: Service, pid: int) -> None:
         service.close()
 
 
-def create_service() -> Service:
-    """Return the API of this process."""
-    conf = configure(os.environ)
-    if noauth.is_open_to_network(conf):
-        LOG.warning(
-            '[api] auth_strategy is noauth: everyone who can reach the web '
-            'server has all rights. Set [api] auth_strategy to http_basic or '
-            'keystone, or [api] allow_noauth_on_network = true if only '
-            'trusted users can reach the web server.')
-    return Service(conf)
-
-
-application = Application(create_service)
+application = Application()

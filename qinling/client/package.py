@@ -169,7 +169,12 @@ def _load_ignore_rules(root: pathlib.Path) -> Callable[[str], bool | None]:
     lines = list(ALWAYS_IGNORED)
     if (root / IGNORE).is_file():
         lines += (root / IGNORE).read_text('utf-8').splitlines()
-    return pathspec.GitIgnoreSpec.from_lines(lines).match_file
+    match = pathspec.GitIgnoreSpec.from_lines(lines).match_file
+
+    def is_ignored(name: str) -> bool | None:
+        # Some backends of pathspec encode names.
+        return match(name.encode(errors='replace').decode())
+    return is_ignored
 
 
 def _raise(error: OSError) -> typing.NoReturn:

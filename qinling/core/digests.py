@@ -24,7 +24,7 @@ LIMITS = ('cpu', 'memory_size', 'timeout')
 CODE, RUNTIME = 'code', 'runtime'
 #: Parts of a digest.
 PARTS = (CODE, RUNTIME, 'entry', 'limits', 'async_policy', 'environment',
-         'secrets', 'dependencies')
+         'secrets', 'dependencies', 'schemas')
 
 _VERSION = models.FunctionVersion
 
@@ -71,6 +71,10 @@ def hash_parts(row: typing.Any, code: str, image: str | None,
               'limits': {name: getattr(row, name) for name in LIMITS},
               'environment': dict(environment), 'secrets': dict(secrets),
               'dependencies': row.code.get('dependencies')}
+    schemas = [row.input_schema, row.output_schema]
+    if any(schema is not None for schema in schemas):
+        # Versions of releases without schemas keep their digests.
+        values['schemas'] = schemas
     return {CODE: code, RUNTIME: hash_json(image), **{
         name: hash_json(value) for name, value in values.items()}}
 

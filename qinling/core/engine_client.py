@@ -48,6 +48,14 @@ class EngineClient(typing.Protocol):
     def is_alive(self, owner: str) -> bool | None:
         """Return whether an engine answers, ``None`` without a bus."""
 
+    def read_log(self, id: str, owner: str, offset: int) -> str | None:
+        """Return the log of a running execution.
+
+        :param owner: engine that runs the execution.
+        :param offset: characters to leave out.
+        :returns: ``None`` when the engine does not run the execution.
+        """
+
     def cancel(self, id: str) -> None:
         """Stop an execution whose row has ended."""
 

@@ -12,6 +12,7 @@ from qinling.core.execution import budgets
 from qinling.core.execution import dispatch
 from qinling.core.execution import executions
 from qinling.core.execution import failures
+from qinling.core.execution import log_stream
 from qinling.core.execution import statistics
 from qinling.core.execution import waits
 from qinling.core import explain
@@ -66,6 +67,7 @@ class Services:
     operations: operations.Operations
     replays: replays.Replays
     waits: waits.Waits
+    log_streams: log_stream.LogStreams
     triggers: trigger.Triggers
     reruns: reruns.Reruns
     batches: batches.Batches
@@ -157,15 +159,15 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
         conf=conf, runtimes=runtimes.Runtimes(db, engine),
         functions=functions_core,
         workers=scaling.WorkerScaling(db, engine, backends.sources),
-        versions=versions_core, differences=differences,
-        aliases=aliases_core,
+        versions=versions_core, differences=differences, aliases=aliases_core,
         rollouts=rollouts.Rollouts(db, aliases_core),
         executions=existing,
         failures=failures.Failures(db), operations=tasks,
         replays=replays.Replays(db, aliases_core, tasks),
         waits=waits.Waits(conf, dispatcher.admission, existing),
-        triggers=triggers,
-        reruns=reruns.Reruns(existing, triggers),
+        log_streams=log_stream.LogStreams(
+            conf, dispatcher.admission, existing),
+        triggers=triggers, reruns=reruns.Reruns(existing, triggers),
         batches=batches.Batches(db, triggers, dispatcher, existing),
         jobs=jobs.Jobs(db, limits),
         fires=fires.Fires(conf, db, engine),

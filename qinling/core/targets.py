@@ -34,6 +34,7 @@ class Target:
     seconds; ``package`` is a storage key; ``execution_quota`` limits the
     running executions of the project, ``None`` for the default.  Executions
     record ``digest`` and ``secret_numbers`` (name -> number of the value).
+    ``schema_digest`` is that of the schemas of input and output, if any;
     ``offline`` targets run on workers without a network.
     """
 
@@ -55,6 +56,7 @@ class Target:
     execution_quota: int | None = None
     digest: str | None = None
     secret_numbers: dict[str, int] | None = None
+    schema_digest: str | None = None
     offline: bool = False
 
     @functools.cached_property

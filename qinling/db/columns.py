@@ -2,6 +2,7 @@
 """Column types and defaults that all tables share."""
 
 import datetime
+import json
 import os
 import typing
 
@@ -15,6 +16,9 @@ Id = sa.String(36)
 #: Text with an exact, case-sensitive comparison.
 Exact = sa.String(255).with_variant(
     mysql.VARCHAR(255, collation='utf8mb4_bin'), 'mysql', 'mariadb')
+#: Name of a tool, likewise.
+Tool = sa.String(64).with_variant(
+    mysql.VARCHAR(64, collation='utf8mb4_bin'), 'mysql', 'mariadb')
 
 
 class Number(sa.Double):  # type: ignore[type-arg]
@@ -25,6 +29,23 @@ class Number(sa.Double):  # type: ignore[type-arg]
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> None:
         """Return no processor."""
+
+
+class ExactJson(sa.TypeDecorator[typing.Any]):
+    """JSON with the order of its names, which a type of a database loses."""
+
+    impl = Long
+    cache_ok = True
+
+    def process_bind_param(self, value: typing.Any, dialect: sa.Dialect
+                           ) -> str | None:
+        """Return the text to store."""
+        return None if value is None else json.dumps(value)
+
+    def process_result_value(self, value: typing.Any, dialect: sa.Dialect
+                             ) -> typing.Any:
+        """Return the value of a stored text."""
+        return None if value is None else json.loads(value)
 
 
 def now() -> datetime.datetime:

@@ -58,7 +58,9 @@ class Runtime(Common, Revised, Base):
 
 #: Columns that a version copies from its function.
 SNAPSHOT = ('code', 'package', 'entry', 'cpu', 'memory_size', 'timeout',
-            'async_policy', 'runtime_id', 'settings_id')
+            'async_policy', 'runtime_id', 'settings_id', 'schema_digest')
+#: Columns that a version copies as well, and that no target contains.
+SCHEMAS = ('input_schema', 'output_schema')
 
 
 class Snapshot:
@@ -75,6 +77,12 @@ class Snapshot:
     async_policy = _column(sa.JSON(none_as_null=True))
     #: Id of :class:`FunctionSettings`, ``None`` for an empty environment.
     settings_id = _column(Id, index=True)
+
+    #: See :mod:`qinling.core.function.schemas`.
+    input_schema = _column(columns.ExactJson)
+    output_schema = _column(columns.ExactJson)
+    #: Hash of both schemas, ``None`` without schemas.
+    schema_digest = _column(sa.String(64))
 
     @orm.declared_attr
     def runtime_id(cls) -> orm.Mapped[str | None]:
@@ -156,12 +164,16 @@ class FunctionAlias(Common, Revised, Base):
                             name='uq_function_aliases_name'),
         sa.Index('ix_function_aliases_target', 'function_id',
                  'function_version'),
+        sa.Index('uq_function_aliases_tool', 'project_id', 'tool',
+                 unique=True),
         Base.__table_args__)
 
     name = _column(Exact, nullable=False)
     description = _column(sa.String(255))
     function_id = _column(Id, sa.ForeignKey('functions.id'), nullable=False)
     function_version = _column(sa.Integer, nullable=False, default=0)
+    #: Name of the function as a tool, ``None`` for no tool.
+    tool = _column(columns.Tool)
     #: Version text -> weight; ``alias_routes`` has a form for joins.
     routing = _column(sa.JSON(none_as_null=True))
 
@@ -281,6 +293,8 @@ class Webhook(Common, Revised, Base):
     previous_until = _column(Time)
     #: HTTP methods that run the function, ``None`` for POST alone.
     methods = _column(sa.JSON(none_as_null=True))
+    #: Origins of pages that may use the webhook, ``None`` for none.
+    origins = _column(sa.JSON(none_as_null=True))
     #: Whether the URL has variants for versions and aliases.
     previews = _column(sa.Boolean, nullable=False, default=False,
                        server_default='0')

@@ -120,7 +120,8 @@ def add_missing_columns(table: str, *columns: sa.Column[typing.Any]) -> None:
 
 
 def create_missing_index(name: str, table: str, columns: Sequence[str],
-                         where: str | None = None) -> None:
+                         where: str | None = None, unique: bool = False
+                         ) -> None:
     """Create an index while others write to the table.
 
     PostgreSQL needs a statement outside of a transaction, whose failure
@@ -135,13 +136,14 @@ def create_missing_index(name: str, table: str, columns: Sequence[str],
             if not _has_valid_index(op.get_bind(), name):
                 op.drop_index(name, if_exists=True)
                 op.create_index(
-                    name, table, columns, postgresql_concurrently=True,
+                    name, table, columns, unique=unique,
+                    postgresql_concurrently=True,
                     postgresql_where=where and sa.text(where))
             op.execute(_SET_TIMEOUT['postgresql'])
         return
     indexes = sa.inspect(op.get_bind()).get_indexes(table)
     if name not in {index['name'] for index in indexes}:
-        op.create_index(name, table, columns,
+        op.create_index(name, table, columns, unique=unique,
                         sqlite_where=where and sa.text(where))
 
 

@@ -16,6 +16,16 @@ from qinling.rpc import verbs
 _Json = dict[str, typing.Any]
 
 
+class Slot(concurrency.Slot):
+    """Thread of the engine for an execution."""
+
+    def create_rejection(self) -> Exception:
+        """Return the exception to raise without a thread."""
+        return verbs.NotAnswered(
+            reason='the engine has as many executions of the function, or of '
+                   'its project, as allowed; try again later.')
+
+
 class Endpoint:
     """Passes each message to the engine; see :mod:`qinling.rpc.verbs`.
 
@@ -49,12 +59,7 @@ class Endpoint:
         context.log_context(message.trace, target.project_id).use_in_log()
         if self._limiter is None:
             return self._engine.run(message, target)
-        with self._limiter.slot(
-                target.project_id, target.function_id,
-                lambda: verbs.NotAnswered(
-                    reason='the engine has as many executions of the '
-                           'function, or of its project, as allowed; try '
-                           'again later.')):
+        with Slot(self._limiter, target.project_id, target.function_id):
             return self._engine.run(message, target)
 
     def start(self, _ctx: _Json, message: _Json, target: _Json) -> None:
@@ -65,6 +70,11 @@ class Endpoint:
     def is_alive(self, _ctx: _Json, owner: str) -> bool:
         """Return whether this engine is the named owner."""
         return self._engine.is_alive(owner)
+
+    def read_log(self, _ctx: _Json, id: str, owner: str, offset: int
+                 ) -> str | None:
+        """Return the log of an execution that runs here."""
+        return self._engine.read_log(id, owner, offset)
 
     def cancel(self, _ctx: _Json, id: str) -> None:
         """Stop an execution."""

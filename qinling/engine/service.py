@@ -120,7 +120,7 @@ class Engine:
             conf, db, self.owner, not self._orchestrator.shared)
         interval = conf.engine.lease / 3
         create = functools.partial(tasks.PeriodicTasks, self._stopped,
-                                   self._reaper.pause)
+                                   self._reaper)
         self._tasks = [
             # Alone in its thread, since housekeeping may be slow.
             create('heartbeat', interval, self._renew_leases,
@@ -254,6 +254,10 @@ class Engine:
         """Stop an execution whose row has ended; return immediately."""
         self._background.submit(self._runner.cancel, id)
 
+    def read_log(self, id: str, owner: str, offset: int) -> str | None:
+        """Return the log of an execution that runs here, if any."""
+        return self._runner.read_log(id, offset)
+
     def ensure_runtime(self, id: str,
                        previous_image: str | None = None) -> None:
         """Create or change the pool of a runtime; return immediately."""
@@ -270,9 +274,7 @@ class Engine:
 
     def list_workers(self, function_id: str, version: int) -> list[str]:
         """Return the names of the workers of a function."""
-        key = base.FunctionKey(function_id, version)
-        return [worker.name for worker in self._orchestrator.claimed()
-                if worker.function == key]
+        return self._pools.list_workers(function_id, version)
 
     def scale_up(self, target: targets.Target, count: int) -> None:
         """Start ``count`` more workers; return immediately."""

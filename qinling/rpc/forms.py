@@ -72,9 +72,10 @@ def encode_target(target: targets.Target) -> _Json:
     value = dataclasses.asdict(target)
     for name in targets.RECORDED:
         del value[name]
-    if not target.offline:
-        # An engine that does not know the field must refuse the target.
-        del value['offline']
+    for name in ('offline', 'schema_digest'):
+        if not value[name]:
+            # An engine that does not know the field must refuse the target.
+            del value[name]
     return value
 
 

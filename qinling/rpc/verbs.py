@@ -7,6 +7,7 @@ import typing
 
 from qinling.core.execution import records
 from qinling.core import targets
+from qinling.db import engines
 from qinling import exception
 from qinling.rpc import forms
 
@@ -55,6 +56,13 @@ class Verbs(abc.ABC):
         """Notify an engine of an asynchronous execution."""
         self._cast('start', message=forms.encode_message(message),
                    target=forms.encode_target(target))
+
+    def read_log(self, id: str, owner: str, offset: int) -> str | None:
+        """Return the log of an execution that its engine runs."""
+        log: str | None = self._call(
+            'read_log', GATHER_TIMEOUT_SECONDS,
+            server=engines.bus_name(owner), id=id, owner=owner, offset=offset)
+        return log
 
     def cancel(self, id: str) -> None:
         """Stop an execution on the engine that runs it."""

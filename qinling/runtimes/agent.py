@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Agent: the program of a worker, first process of its sandbox.
 
-The agent serves ``/ping``, ``/load``, ``/execute``, ``/status`` and
+The agent serves ``/ping``, ``/load``, ``/execute``, ``/log``, ``/status`` and
 ``/cancel`` over HTTP/1.1 to clients with its secret.  Executors run the
 function of the user, and know neither secret nor calls.
 
@@ -26,7 +26,6 @@ sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
 import agent_confinement  # noqa: E402
 import agent_http  # noqa: E402
-import agent_outcome  # noqa: E402
 import agent_processes  # noqa: E402
 import agent_worker  # noqa: E402
 
@@ -184,7 +183,7 @@ def main(arguments: list[str]) -> None:
     announce_ready()
     agent_http.Server(
         listener, settings['secret'], worker.routes(),
-        agent_outcome.render_error, settings['max_body_size'],
+        settings['max_body_size'],
     ).serve(LIFELINE if path is None else None)
     stop()
 

@@ -148,8 +148,11 @@ class Archive:
 
     def _read_at(self, start: int, size: int) -> bytes:
         """Return bytes of the file, fewer at its end."""
-        self._file.seek(max(0, start))
-        return self._file.read(size) if start >= 0 else b''
+        # A damaged archive may name any position.
+        if not 0 <= start <= self._size:
+            return b''
+        self._file.seek(start)
+        return self._file.read(size)
 
     def _find_directory(self) -> Position:
         """Return the position of the directory.

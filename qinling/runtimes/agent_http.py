@@ -15,6 +15,11 @@ import struct
 import threading
 
 TYPE_CHECKING = False
+# The agent is no package.
+if TYPE_CHECKING or __package__:
+    from . import agent_outcome
+else:
+    import agent_outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping
@@ -53,17 +58,15 @@ class Server:
     :param routes: ``{(method, path): handler}`` with bytes as keys; a handler
         takes the body and returns the body of a 200 answer, or raises
         :class:`RequestError`.
-    :param render_error: creates the body of an error from a sentence.
     :param max_body: maximum number of bytes of a body.
     """
 
     def __init__(self, listener: socket.socket, secret: str,
                  routes: Mapping[tuple[bytes, bytes], Handler],
-                 render_error: Callable[[str], bytes], max_body: int) -> None:
+                 max_body: int) -> None:
         self.listener = listener
         self.secret = secret.encode()
         self.routes = routes
-        self.render_error = render_error
         self.max_body = max_body
         self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
 
@@ -131,7 +134,7 @@ class Connection:
                     return
         except RequestError as error:
             # The body may be unread, so the connection cannot continue.
-            self._reply(error.status, self._server.render_error(error.reason))
+            self._reply(error.status, agent_outcome.render_error(error.reason))
 
     def _answer(self, head: bytes) -> bool:
         """Answer a request, and return whether the connection continues."""
@@ -145,9 +148,9 @@ class Connection:
             status, reply = 200, handler(body)
         except RequestError as error:
             status, reply = (error.status,
-                             self._server.render_error(error.reason))
+                             agent_outcome.render_error(error.reason))
         except Exception as error:
-            status, reply = 500, self._server.render_error(
+            status, reply = 500, agent_outcome.render_error(
                 'The agent failed: %r' % error)
         self._reply(status, reply)
         return headers.get(b'connection', b'').lower() != b'close'

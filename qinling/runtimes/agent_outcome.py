@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from agent_output import Output
+
 SUCCESS, FAILED = 'success', 'failed'
 RESULT_KEYS = frozenset(('execution_id', 'status', 'output'))
 EXTRA_KEYS = frozenset(('traceback', 'retire', 'reason'))
@@ -215,12 +217,25 @@ def _unreadable(sentence: str) -> dict[str, Any]:
             'traceback': sentence + '\n', 'retire': True}
 
 
+def begin_log(execution_id: str) -> str:
+    """Return the first line of the log of an execution."""
+    return 'Start execution: %s\n' % execution_id
+
+
 def format_log(execution_id: str, output: str, traceback: str = '') -> str:
     """Return the log of an execution, with its first and last line."""
     if output and not output.endswith('\n'):
         output += '\n'
-    return clean_text('Start execution: %s\n%s%sFinished execution: %s\n'
-                      % (execution_id, output, traceback, execution_id))
+    return clean_text('%s%s%sFinished execution: %s\n' % (
+        begin_log(execution_id), output, traceback, execution_id))
+
+
+def format_partial_log(execution_id: str, output: Output, offset: int
+                       ) -> str:
+    """Return the log of a running execution, from an offset in characters."""
+    first = begin_log(execution_id)
+    return clean_text(first[offset:]
+                      + output.read_text(max(0, offset - len(first))))
 
 
 def render_answer(request_id: str, result: dict[str, Any], usage: Usage,

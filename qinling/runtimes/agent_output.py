@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 
@@ -39,6 +40,14 @@ class Output:
         data = data.replace(LATE_END, LATE_END.replace(b'[', b'\\['))
         end = b'' if data.endswith(b'\n') else b'\n'
         self.add(LATE_BEGIN + data + end + LATE_END)
+
+    def read_text(self, offset: int) -> str:
+        """Return complete characters from an offset in characters.
+
+        Any thread may read while the execution runs.
+        """
+        decoder = codecs.getincrementaldecoder('utf-8')('replace')
+        return decoder.decode(bytes(self._data))[offset:]
 
     def text(self) -> str:
         """Return the output, with a note about dropped bytes."""

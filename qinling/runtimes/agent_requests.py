@@ -71,6 +71,20 @@ def parse_load(body: bytes | bytearray
     return settings, packages
 
 
+def parse_log(body: bytes | bytearray) -> tuple[str, int]:
+    """Return execution id and offset in a /log body.
+
+    :raises RequestError: 400, the body is not valid.
+    """
+    fields = parse_object(body)
+    execution_id, offset = fields.get('execution_id'), fields.get('offset')
+    if (not isinstance(execution_id, str) or isinstance(offset, bool)
+            or not isinstance(offset, int) or offset < 0):
+        raise RequestError(
+            400, 'execution_id must be a text, and offset a number.')
+    return execution_id, offset
+
+
 def parse_execution(body: bytes | bytearray) -> Request:
     """Return the request in an /execute body; its frame is the body.
 

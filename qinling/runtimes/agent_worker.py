@@ -61,6 +61,8 @@ class Worker:
         self._template: agent_executor.Executor | None = None
         #: execution id -> executor, ``None`` during its start
         self._running: dict[str, agent_executor.Executor | None] = {}
+        #: execution id -> output of a running execution
+        self._outputs: dict[str, Output] = {}
 
     def routes(self) -> dict[tuple[bytes, bytes], Handler]:
         """Return the routes for :class:`agent_http.Server`."""
@@ -68,6 +70,7 @@ class Worker:
                 (b'GET', b'/status'): self.status,
                 (b'POST', b'/load'): self.load,
                 (b'POST', b'/execute'): self.execute,
+                (b'POST', b'/log'): self.log,
                 (b'POST', b'/cancel'): self.cancel}
 
     def start(self, timeout: float) -> None:
@@ -172,6 +175,16 @@ class Worker:
         finally:
             with self._lock:
                 del self._running[request.id]
+                self._outputs.pop(request.id, None)
+
+    def log(self, body: bytes | bytearray) -> bytes:
+        """Answer /log: the log of a running execution, from an offset."""
+        id, offset = agent_requests.parse_log(body)
+        output = self._outputs.get(id)
+        if output is None:
+            raise RequestError(404, 'There is no such execution here.')
+        return json.dumps({'log': outcome.format_partial_log(
+            id, output, offset)}).encode()
 
     def cancel(self, body: bytes | bytearray) -> bytes:
         """Answer /cancel: kill the executor of an execution."""
@@ -213,7 +226,8 @@ class Worker:
 
     def _run(self, executor: agent_executor.Executor, request: Request
              ) -> bytes:
-        output = Output(self._load['max_log_size'])
+        self._outputs[request.id] = output = Output(
+            self._load['max_log_size'])
         ending = executor.finish_import(self._load['import_timeout'], output)
         if ending is None:
             if executor.is_forkable:

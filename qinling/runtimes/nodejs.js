@@ -15,7 +15,7 @@ const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const util = require('node:util');
 
-const { parseExactly, stringifyExactly } = require('./nodejs_numbers.js');
+const { parseExactly, stringifyExactly } = require('./nodejs_json.js');
 const {
   keepsLog, pause, saveEnvironment, saveStreams, writeAll, writeLog,
 } = require('./nodejs_streams.js');
@@ -24,8 +24,10 @@ const {
 const { Buffer, Promise } = globalThis;
 const { readSync } = fs;
 const { stringify } = JSON;
+const { keys } = Object;
 const { chdir, exit } = process;
 const setImmediateOriginal = setImmediate;
+const now = performance.now.bind(performance);
 
 const HEADER_BYTES = 4;
 const MAX_TEXT_LENGTH = 1 << 15; // of a sentence or a traceback
@@ -33,10 +35,6 @@ const CALLBACK_PARAMETERS = 3; // input, context and callback
 const SUFFIXES = ['', '.js', '.mjs', '.cjs', '/index.js'];
 const LACKS_MEMORY = /^Array buffer allocation failed/;
 const NO_STACK = /^Maximum call stack size exceeded/;
-// Values without properties whose JSON is an empty object.
-const WITHOUT_JSON = /^\[object (?:Error|RegExp|WeakRef|Promise|(?:[A-Z]\w* )*Iterator(?: Helper)?)\]$/;
-// Become {} in JSON.
-const COLLECTIONS = /^\[object (?:(?:Async)?Generator|(?:Weak)?(?:Map|Set))\]$/;
 const RETIRE = { retire: true }; // replaces this process
 const NO_MODULE = new Set(['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND']);
 
@@ -202,7 +200,7 @@ function callWithCallback(loaded, input, context) {
 // Return the input of the user: an object, or a text.
 function findInput({ args = [], kwargs = {} }) {
   if (args.length === 0) return kwargs;
-  return Object.keys(kwargs).length
+  return keys(kwargs).length
     ? { ...kwargs, __function_input: args[0] } : args[0];
 }
 
@@ -234,12 +232,12 @@ class Executor {
 
   // Import the function, then run executions.
   async serve() {
-    const started = performance.now();
+    const started = now();
     const loading = this.userFunction.load();
     await loading.catch(() => {}); // the first execution reports the error
     this.restoreStreams = saveStreams();
     this.restoreEnvironment = saveEnvironment();
-    this.channel.send(`{"import_ms": ${performance.now() - started}}`);
+    this.channel.send(`{"import_ms": ${now() - started}}`);
     for (;;) {
       const request = this.channel.receive();
       this.channel.send(await this.execute(loading, request));
@@ -306,12 +304,6 @@ class Executor {
   encode(output) {
     let text;
     try {
-      const kind = Object.prototype.toString.call(output);
-      if ((COLLECTIONS.test(kind) || (WITHOUT_JSON.test(kind)
-        && Object.keys(output).length === 0))
-        && typeof output.toJSON !== 'function') {
-        throw new TypeError('Return its values in an array or an object');
-      }
       text = stringifyExactly(output === undefined ? null : output);
       if (text === undefined) throw new TypeError('It has no value in JSON');
     } catch (error) {

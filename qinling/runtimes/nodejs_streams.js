@@ -8,8 +8,11 @@
 const { fstatSync, writeSync } = require('node:fs');
 const { Writable } = require('node:stream');
 
-// A copy, since the code of the user may replace the original.
+// Copies, since the code of the user may replace the originals.
 const { umask } = process;
+const {
+  defineProperty, entries, getOwnPropertyDescriptor, hasOwn, keys,
+} = Object;
 const RETRY_MILLISECONDS = 1; // of a non-blocking read or write
 
 function pause() {
@@ -79,14 +82,14 @@ function statLog() {
 // Properties of an object that its next state may lack.
 function saveProperties(object, names) {
   return names.map((name) => [
-    name, Object.getOwnPropertyDescriptor(object, name)]);
+    name, getOwnPropertyDescriptor(object, name)]);
 }
 
 function restoreProperties(object, properties) {
   for (const [name, descriptor] of properties) {
     if (descriptor) {
-      Object.defineProperty(object, name, descriptor);
-    } else if (Object.hasOwn(object, name)) {
+      defineProperty(object, name, descriptor);
+    } else if (hasOwn(object, name)) {
       delete object[name];
     }
   }
@@ -100,11 +103,11 @@ function keepsLog() {
 }
 
 const streams = { stdout: openStream(1), stderr: openStream(2) };
-const STREAM_NAMES = Object.keys(streams);
+const STREAM_NAMES = keys(streams);
 const STREAM_METHODS = ['write', 'end', 'destroy', '_write', '_writev'];
 
-for (const [name, value] of Object.entries(streams)) {
-  Object.defineProperty(process, name,
+for (const [name, value] of entries(streams)) {
+  defineProperty(process, name,
     { value, configurable: true, enumerable: true, writable: true });
 }
 
@@ -129,10 +132,10 @@ function saveEnvironment() {
   const restore = () => {
     umask.call(process, mask);
     if (process.env !== env) process.env = env;
-    for (const name of Object.keys(env)) {
-      if (!Object.hasOwn(saved, name)) delete env[name];
+    for (const name of keys(env)) {
+      if (!hasOwn(saved, name)) delete env[name];
     }
-    for (const [name, value] of Object.entries(saved)) {
+    for (const [name, value] of entries(saved)) {
       if (env[name] !== value) env[name] = value;
     }
   };

@@ -30,33 +30,38 @@ RESERVE_BYTES = 1 << 20  # to report a lack of memory
 
 # Copies, since the code of the user may replace the originals.
 _getpid, _exit, _dup2 = os.getpid, os._exit, os.dup2
+_perf_counter = time.perf_counter
 
 
-_neighbours: dict[str, ModuleType] = {}
+class Neighbours:
+    """Modules of this directory.
 
-
-def import_neighbour(name: str) -> ModuleType:
-    """Return a module of this directory.
-
-    The module is not in ``sys.modules``, whose names belong to the user.
+    The modules are not in ``sys.modules``, whose names belong to the user.
     """
-    if name in _neighbours:
-        return _neighbours[name]
-    loader = type(__loader__)(  # type: ignore[misc, name-defined]
-        'qinling.' + name, os.path.join(DIRECTORY, name + '.py'))
-    module = type(sys)(loader.name)
-    module.__file__ = loader.path
-    loader.exec_module(module)
-    _neighbours[name] = module
-    return module
+
+    def __init__(self) -> None:
+        self._modules: dict[str, ModuleType] = {}
+
+    def load(self, name: str) -> ModuleType:
+        """Return a module."""
+        if name in self._modules:
+            return self._modules[name]
+        loader = type(__loader__)(  # type: ignore[misc, name-defined]
+            'qinling.' + name, os.path.join(DIRECTORY, name + '.py'))
+        module = type(sys)(loader.name)
+        module.__file__ = loader.path
+        loader.exec_module(module)
+        self._modules[name] = module
+        return module
 
 
-python_builtins = import_neighbour('python_builtins')
-python_failures = import_neighbour('python_failures')
-python_function = import_neighbour('python_function')
-python_library = import_neighbour('python_library')
-python_process_state = import_neighbour('python_process_state')
-python_template = import_neighbour('python_template')
+neighbours = Neighbours()
+python_builtins = neighbours.load('python_builtins')
+python_failures = neighbours.load('python_failures')
+python_function = neighbours.load('python_function')
+python_library = neighbours.load('python_library')
+python_process_state = neighbours.load('python_process_state')
+python_template = neighbours.load('python_template')
 
 
 class Executor:
@@ -83,7 +88,7 @@ class Executor:
         self._library = library = python_library.StandardLibrary(
             LOADED_BY_PYTHON, code)
         self._function = python_function.Function(
-            settings['entry'], code, library, import_neighbour)
+            settings['entry'], code, library, neighbours)
         self._failures = python_failures.Failures(settings, library)
         python_builtins.install()
         # Code of the user precedes dependencies.
@@ -104,7 +109,7 @@ class Executor:
                     self._execute(request)
 
     def _import(self) -> None:
-        started = time.perf_counter()
+        started = _perf_counter()
         watch = python_template.ImportWatch(self._settings['code'])
         try:
             with watch:
@@ -114,7 +119,7 @@ class Executor:
             # imports again.
             self._failure = dict(self._explain(error), retire=True)
         self._process_state.save()
-        milliseconds = (time.perf_counter() - started) * 1000
+        milliseconds = (_perf_counter() - started) * 1000
         is_forkable = (self._failure is None
                        and milliseconds >= python_template.MIN_IMPORT_MS
                        and watch.is_forkable())
@@ -188,7 +193,7 @@ class Executor:
 
 def main() -> None:
     """Run the bootstrap."""
-    channel = import_neighbour('agent_channel').Channel(int(sys.argv[1]))
+    channel = neighbours.load('agent_channel').Channel(int(sys.argv[1]))
     sys.argv = ['']
     # An import of __main__ by the user must not return this program.
     sys.modules['__main__'] = type(sys)('__main__')

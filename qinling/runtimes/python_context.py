@@ -19,14 +19,14 @@ class Context(dict):
     a function that prints or returns the context does not leak the token.
 
     :param fields: context from the service.
-    :param import_module: imports a module of this directory.
+    :param neighbours: modules of this directory.
     """
 
     def __init__(self, fields: dict[str, Any],
-                 import_module: Callable[[str], Any]) -> None:
+                 neighbours: Any) -> None:
         super().__init__(fields, token=None, os_session=None)
         self._fields = fields
-        self._import_module = import_module
+        self._neighbours = neighbours
         self._session: Any = None
 
     def __getitem__(self, name: str) -> Any:
@@ -44,7 +44,7 @@ class Context(dict):
         """Return a keystoneauth session, ``None`` without keystoneauth1."""
         if self._session is None:
             try:
-                module = self._import_module('python_openstack')
+                module = self._neighbours.load('python_openstack')
                 self._session = module.create_session(self._fields)
             except ModuleNotFoundError as error:
                 if (error.name or '').split('.')[0] != 'keystoneauth1':

@@ -22,16 +22,16 @@ class Function:
     :param entry: ``module.function``; the module may have dots.
     :param directory: path of the package.
     :param library: :class:`python_library.StandardLibrary`.
-    :param import_neighbour: imports a module of this directory.
+    :param neighbours: modules of this directory.
     """
 
     def __init__(self, entry: str, directory: str, library: Any,
-                 import_neighbour: Callable[[str], ModuleType]) -> None:
+                 neighbours: Any) -> None:
         self._entry = entry
         self._directory = directory
         self._library = library
-        self._import_neighbour = import_neighbour
-        self._failures = import_neighbour('python_failures')
+        self._neighbours = neighbours
+        self._failures = neighbours.load('python_failures')
         self._function: Any = None
         self._takes_context = self._is_coroutine = False
         self._asyncio: Any = None
@@ -125,8 +125,8 @@ class Function:
         """Return the context of an execution."""
         if not fields.get('token'):
             return fields
-        return self._import_neighbour('python_context').Context(
-            fields, self._import_neighbour)
+        return self._neighbours.load('python_context').Context(
+            fields, self._neighbours)
 
     def _accepts_context(self, function: Callable[..., Any]) -> bool:
         """Return whether a callable accepts the keyword ``context``."""
@@ -134,7 +134,7 @@ class Function:
             code = getattr(function, '__code__', None)
             if code is None:
                 with self._library:
-                    return self._import_neighbour(
+                    return self._neighbours.load(
                         'python_context').takes_context(function)
             first = code.co_posonlyargcount
             last = code.co_argcount + code.co_kwonlyargcount

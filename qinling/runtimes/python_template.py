@@ -32,6 +32,8 @@ HARMLESS_FILES = ('/dev/null', '/dev/zero', '/dev/random', '/dev/urandom')
 #: Modules that ask for a pid or bytes when imported, or for each record.
 HARMLESS_CALLERS = ('logging', 'multiprocessing.process')
 REFUSAL = '{"fork": false}'
+FUNCTION, CONTAINERS = type(lambda: None), (dict, list, tuple)
+MAX_DEPTH = 1  # of containers in containers
 TIME_UUIDS = (1, 6, 7)  # versions with a time and a sequence
 
 # Copies, since the code of the user may replace the originals.
@@ -153,17 +155,30 @@ class ImportWatch:
                    if hasattr(module, '__dict__')}
         modules.update((id(vars(module)), False)
                        for module in self._own_modules())
-        for generator in list_generators():
-            owners = [modules.get(id(owner),
-                                  self._is_of_library(owner) or None)
-                      for owner in gc.get_referrers(generator)]
-            if False in owners or True not in owners:
-                return True
-        return False
+        return any(self._find_owner(generator, modules) is not True
+                   for generator in list_generators())
 
-    def _is_of_library(self, instance: object) -> bool:
-        """Return whether a library creates an instance, as far as known."""
-        name = type(instance).__module__
+    def _find_owner(self, value: object, modules: dict[int, bool],
+                    depth: int = 0) -> bool | None:
+        """Return whether a library has a value, ``None`` if unknown.
+
+        :param modules: id of the names of a module -> whether the module is of
+            a library.
+        """
+        answers: set[bool | None] = set()
+        for owner in gc.get_referrers(value):
+            if id(owner) in modules:
+                answers.add(modules[id(owner)])
+            elif type(owner) in CONTAINERS and depth < MAX_DEPTH:
+                # Defaults of a function, or attributes of an instance.
+                answers.add(self._find_owner(owner, modules, depth + 1))
+            elif self._is_of_library(owner):
+                answers.add(True)
+        return False if False in answers else (True in answers or None)
+
+    def _is_of_library(self, owner: object) -> bool:
+        """Return whether a library creates an object, as far as known."""
+        name = (owner if type(owner) is FUNCTION else type(owner)).__module__
         path = getattr(sys.modules.get(name), '__file__', None) or ''
         return name == 'tempfile' or '-packages/' in path or (
             path.startswith(self._directory) and (

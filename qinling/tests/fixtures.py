@@ -126,6 +126,9 @@ class FakeEngine:
     def is_alive(self, owner):
         return self._answer('is_alive', owner)
 
+    def read_log(self, id, owner, offset):
+        return self._answer('read_log', id, owner, offset)
+
     def cancel(self, id):
         return self._answer('cancel', id)
 

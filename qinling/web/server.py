@@ -280,14 +280,17 @@ def _send(connection: connection_module.Connection,
         connection.send(head + body if body and response.has_body else head)
         return
     data, size = response.encode_head(None), 0
-    started_at = time.monotonic()
+    waited_since = started_at = time.monotonic()
     for chunk in chunks:
+        # The time of the application is not that of the client.
+        started_at += time.monotonic() - waited_since
         if chunk:
             data += response.encode_chunk(chunk)
             connection.send_all(data, connection_module.transfer_deadline(
                 started_at, size))
             size += len(data)
             data = b''
+        waited_since = time.monotonic()
     if response.is_chunked:
         data += b'0\r\n\r\n'
     if data:

@@ -101,7 +101,7 @@ def _agent_request(data: bytes) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         server = agent_http.Server(
-            theirs, SECRET, {(b'POST', b'/x'): bytes}, str.encode, 10000)
+            theirs, SECRET, {(b'POST', b'/x'): bytes}, 10000)
         theirs.sendall(data[:MAX_BYTES // 16])
         theirs.shutdown(socket.SHUT_WR)
         agent_http.Connection(server, ours).run()

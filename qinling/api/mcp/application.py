@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """WSGI application of the protocol, in front of that of Pecan.
 
-Each request is one JSON-RPC message over streamable HTTP, without sessions and
-streams.  Clients of the revision 2026-07-28 describe themselves in each
-request; former revisions begin with ``initialize``.
+Each request is one JSON-RPC message over streamable HTTP, without sessions;
+only a call of a function with progress streams.  Clients of the revision
+2026-07-28 describe themselves in each request; former revisions begin with
+``initialize``.
 """
 
 from collections.abc import Callable
@@ -12,16 +13,17 @@ from collections.abc import Mapping
 import typing
 from wsgiref import types as wsgi_types
 
-import orjson
 from oslo_config import cfg
 import webob
 
 from qinling.api import body
 from qinling.api import hooks
+from qinling.api.mcp import functions as functions_module
+from qinling.api.mcp import results
 from qinling.api.mcp import tools as tools_module
 from qinling.api import pecan_patches
-from qinling.api import problems
 from qinling.api import request_middleware
+from qinling.core.function import tools as rules
 from qinling import exception
 from qinling import version
 
@@ -36,7 +38,9 @@ PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 METHOD_NOT_FOUND, INVALID_PARAMS = -32601, -32602
 HEADER_MISMATCH, UNSUPPORTED_VERSION = -32020, -32022
 #: Milliseconds that clients may keep the list of tools.
-TTL_MILLISECONDS = 3_600_000
+TTL_MILLISECONDS = 60_000
+#: Media type of a stream of messages.
+EVENTS = 'text/event-stream'
 _INSTRUCTIONS = ('Tools of the functions service Qinling. List resources '
                  'before changing them, and explain an execution, alias or '
                  'job before creating it.')
@@ -68,7 +72,8 @@ class ToolServer:
         self._tools = tools_module.Tools(conf)
         self._methods: dict[str, Callable[[Params], Result]] = {
             'initialize': _initialize, 'server/discover': _discover,
-            'ping': _answer_ping, 'tools/list': self._list_tools}
+            'ping': _answer_ping}
+        self._functions = functions_module.FunctionTools(self._send_request)
 
     def __call__(self, environ: wsgi_types.WSGIEnvironment,
                  start_response: wsgi_types.StartResponse
@@ -96,7 +101,10 @@ class ToolServer:
             id = message['id']
             params, modern = _check_envelope(message, req)
             if message['method'] == 'tools/call':
-                result = self._call_tool(environ, params)
+                result = self._call_tool(
+                    environ, params, _Message(id, modern))
+            elif message['method'] == 'tools/list':
+                result = self._list_tools(environ, params)
             else:
                 result = self._find_method(message['method'])(params)
         except ProtocolError as e:
@@ -104,9 +112,7 @@ class ToolServer:
                          404 if e.error['code'] == METHOD_NOT_FOUND else 400)
         if isinstance(result, webob.Response):
             return result
-        if modern:
-            result['resultType'] = 'complete'
-        return _send({'result': result, 'id': id})
+        return _send(_Message(id, modern).finish(result))
 
     def _find_method(self, name: str) -> Callable[[Params], Result]:
         method = self._methods.get(name)
@@ -114,36 +120,73 @@ class ToolServer:
             raise ProtocolError(METHOD_NOT_FOUND, 'Unknown method.')
         return method
 
-    def _list_tools(self, params: Params) -> Result:
-        return {'tools': [tool.description for tool
-                          in self._tools.by_name.values()],
-                'ttlMs': TTL_MILLISECONDS, 'cacheScope': 'public'}
+    def _list_tools(self, environ: wsgi_types.WSGIEnvironment,
+                    params: Params) -> Result:
+        """Return the toolset on the first page, and functions on all."""
+        cursor = params.get('cursor')
+        if cursor is not None and not isinstance(cursor, str):
+            raise ProtocolError(INVALID_PARAMS, 'cursor must be text.')
+        listed = [] if cursor else [
+            tool.description for tool in self._tools.by_name.values()]
+        functions, next_cursor = self._functions.list(environ, cursor)
+        listed += [tool for tool in functions
+                   if tool['name'] not in self._tools.by_name]
+        return {'tools': listed, 'ttlMs': TTL_MILLISECONDS,
+                'cacheScope': 'private',
+                **({'nextCursor': next_cursor} if next_cursor else {})}
 
-    def _call_tool(self, environ: wsgi_types.WSGIEnvironment, params: Params
-                   ) -> Result | webob.Response:
+    def _call_tool(self, environ: wsgi_types.WSGIEnvironment, params: Params,
+                   message: '_Message') -> Result | webob.Response:
         """Return the result of a tool.
 
         A caller without an identity gets the answer of the route, so that
         clients see the status 401 with its challenge.
         """
         name, arguments = params.get('name'), params.get('arguments') or {}
-        tool = (self._tools.by_name.get(name) if isinstance(name, str)
-                else None)
-        if tool is None or not isinstance(arguments, dict):
-            raise ProtocolError(INVALID_PARAMS, 'Unknown tool, or the '
-                                'arguments are no object.')
+        if not isinstance(name, str) or not isinstance(arguments, dict):
+            raise ProtocolError(INVALID_PARAMS, 'A call needs the name of a '
+                                'tool, and an object as arguments.')
+        tool = self._tools.by_name.get(name)
         try:
+            if tool is None:
+                return self._call_function(environ, name, params, message)
             tool.rewrite_request(environ, arguments)
         except exception.Invalid as e:
-            return _create_result(str(e), None, True)
-        answer = self._send_request(environ)
+            return results.create_result(str(e), None, True)
+        return _convert(environ, self._send_request(environ))
+
+    def _call_function(self, environ: wsgi_types.WSGIEnvironment, name: str,
+                       params: Params, message: '_Message'
+                       ) -> Result | webob.Response:
+        """Run the function behind a tool.
+
+        A client that asks for progress gets a stream of events.
+        """
+        aliases = []
+        if rules.NAME.fullmatch(name):
+            answer = self._functions.find(environ, name)
+            if answer.status_int != 200:
+                return _convert(environ, answer)
+            aliases = answer.json['function_aliases']
+        if not aliases:
+            raise ProtocolError(INVALID_PARAMS, 'Unknown tool.')
+        token = functions_module.read_metadata(params).get('progressToken')
+        if EVENTS not in environ.get('HTTP_ACCEPT', ''):
+            token = None
+        # The route takes the credentials out of its environment.
+        message_environ = dict(environ)
+        answer = self._functions.call(
+            environ, aliases[0]['name'], params, token is None)
+        if answer.status_int != 201:
+            return _convert(environ, answer)
         environ[request_middleware.STATUS] = str(answer.status_int)
-        if answer.status_int == 401:
-            return answer
-        return _create_result(
-            answer.text, answer.json if answer.body and answer.content_type
-            in (body.JSON, problems.MEDIA_TYPE) else None,
-            answer.status_int >= 400)
+        if token is None:
+            return results.describe_execution(answer.json)
+        return webob.Response(
+            app_iter=functions_module.Progress(
+                self._functions, message_environ, answer.json, token,
+                message.finish),
+            content_type=EVENTS, cache_control='no-store')
 
     def _send_request(self, environ: wsgi_types.WSGIEnvironment
                       ) -> webob.Response:
@@ -154,6 +197,31 @@ class ToolServer:
             answer = hooks.create_response(e, environ)
         answer.charset = 'utf-8'
         return answer
+
+
+class _Message:
+    """Request that needs an answer."""
+
+    def __init__(self, id: str | int | None, is_current: bool) -> None:
+        self._id = id
+        self._is_current = is_current
+
+    def finish(self, result: Result) -> Result:
+        """Return the answer with a result."""
+        if self._is_current:
+            result['resultType'] = 'complete'
+        return {'result': result, 'id': self._id}
+
+
+def _convert(environ: wsgi_types.WSGIEnvironment, answer: webob.Response
+             ) -> Result | webob.Response:
+    """Return the result for the answer of a route.
+
+    A caller without an identity gets the answer itself.
+    """
+    environ[request_middleware.STATUS] = str(answer.status_int)
+    return (answer if answer.status_int == 401
+            else results.describe_answer(answer))
 
 
 def _parse_message(data: bytes) -> dict[str, typing.Any]:
@@ -222,19 +290,7 @@ def _answer_ping(params: Params) -> Result:
     return {}
 
 
-def _create_result(text: str, value: typing.Any, failed: bool) -> Result:
-    """Return the result of a tool.
-
-    :param value: decoded JSON of ``text``, if it has one.
-    """
-    result: Result = {'content': [{'type': 'text', 'text': text}],
-                      'isError': failed}
-    if isinstance(value, dict):
-        result['structuredContent'] = value
-    return result
-
-
 def _send(message: Result, status: int = 200) -> webob.Response:
     return webob.Response(
-        orjson.dumps({'jsonrpc': '2.0', **message}), status=status,
+        results.encode(message), status=status,
         content_type=body.JSON, cache_control='no-store')

@@ -2,6 +2,7 @@
 """Tools: operations of the OpenAPI document with one schema of arguments."""
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 import functools
 import io
 import json
@@ -40,8 +41,8 @@ OPERATIONS = (
     'statistics_of_project', 'statistics_of_function', 'quotas_get_own')
 #: Argument with the attributes of the JSON body.
 BODY = 'body'
-#: Parameters whose answers are files.
-_FILES = frozenset({'download'})
+#: Parameters whose answers are files or streams.
+_FILES = frozenset({'download', 'follow'})
 #: Headers of the protocol's request that must not reach the route.
 _HEADERS = ('HTTP_IF_MATCH', 'HTTP_IF_NONE_MATCH', 'HTTP_PREFER',
             'HTTP_IDEMPOTENCY_KEY', 'HTTP_RANGE', 'HTTP_TRANSFER_ENCODING')
@@ -108,8 +109,10 @@ class Tool:
         """
         self._check_names(arguments)
         path, query = self._path, []
-        for header in _HEADERS:
-            environ.pop(header, None)
+        content = b''
+        if BODY in arguments:
+            content = json.dumps(arguments[BODY]).encode()
+        headers = {}
         for name, value in arguments.items():
             place = self._places[name]
             if place == 'path':
@@ -119,16 +122,9 @@ class Tool:
                 query += [(name, _to_text(name, item)) for item in values]
             elif place == 'header':
                 key = 'HTTP_' + name.upper().replace('-', '_')
-                environ[key] = _encode_header(name, value)
-        content = b''
-        if BODY in arguments:
-            content = json.dumps(arguments[BODY]).encode()
-        environ.update({
-            'REQUEST_METHOD': self._method, 'PATH_INFO': path,
-            'QUERY_STRING': urllib.parse.urlencode(query),
-            'CONTENT_TYPE': body.JSON, 'CONTENT_LENGTH': str(len(content)),
-            'HTTP_ACCEPT': f'{body.JSON}, {problems.MEDIA_TYPE}',
-            'wsgi.input': io.BytesIO(content)})
+                headers[key] = encode_header(name, value)
+        set_request(environ, self._method, path, query, content)
+        environ.update(headers)
 
     def _check_names(self, arguments: Mapping[str, typing.Any]) -> None:
         for name in arguments:
@@ -160,6 +156,21 @@ class Tools:
             for method, operation in item.items()
             if operation['operationId'] in OPERATIONS}
         return {name: tools[name] for name in OPERATIONS}
+
+
+def set_request(environ: wsgi_types.WSGIEnvironment, method: str, path: str,
+                query: Sequence[tuple[str, str]] = (), content: bytes = b''
+                ) -> None:
+    """Turn the request of a message into the request of a route."""
+    for key in [key for key in environ
+                if key in _HEADERS or key.startswith('webob.')]:
+        del environ[key]
+    environ.update({
+        'REQUEST_METHOD': method, 'PATH_INFO': path,
+        'QUERY_STRING': urllib.parse.urlencode(query),
+        'CONTENT_TYPE': body.JSON, 'CONTENT_LENGTH': str(len(content)),
+        'HTTP_ACCEPT': f'{body.JSON}, {problems.MEDIA_TYPE}',
+        'wsgi.input': io.BytesIO(content)})
 
 
 def _describe(parameter: Mapping[str, typing.Any]) -> Schema:
@@ -210,7 +221,11 @@ def _encode_word(name: str, value: typing.Any) -> str:
     return text.encode().decode('latin-1')
 
 
-def _encode_header(name: str, value: typing.Any) -> str:
+def encode_header(name: str, value: typing.Any) -> str:
+    """Return the value of a header.
+
+    :raises Invalid: the value is no printable ASCII.
+    """
     text = _to_text(name, value)
     if not text.isascii() or not text.isprintable():
         raise exception.Invalid(f'{name} must be printable ASCII.')

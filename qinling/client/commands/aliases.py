@@ -44,7 +44,7 @@ class Alias(base.Noun):
     columns: base.Columns = (
         'name', 'function_id', 'description', 'function_version', 'project_id',
         'created_at', 'updated_at')
-    detail_columns: base.Columns = ('routing', 'id')
+    detail_columns: base.Columns = ('routing', 'id', 'tool')
     brief: base.Briefs = (
         tables.NAME, base.Brief('Function', show_function),
         base.Brief('Version', show_routing), tables.DESCRIPTION,
@@ -93,7 +93,7 @@ class Write(Alias, base.Addressed, dry_run.DryRun):
     def build_fields(self, args: argparse.Namespace) -> dict[str, typing.Any]:
         """Return the target of the alias, as fields of the API."""
         fields = {'function_version': args.function_version,
-                  'description': args.description}
+                  'description': args.description, 'tool': args.tool}
         if args.function:
             fields['function_id'] = self.client.functions.find_id(
                 args.function)
@@ -111,7 +111,11 @@ def _declare_target(required: bool, version: int | None,
         options.Argument(
             '--function-version', type=int, default=version, metavar='N',
             help='Number of the version; 0 is the latest code.'),
-        options.describe('alias', default=description))
+        options.describe('alias', default=description),
+        options.Argument(
+            '--tool', metavar='NAME',
+            help='Name of the function as a tool for assistants; the version '
+                 'needs an input schema. An empty name removes the tool.'))
 
 
 class Create(Write):

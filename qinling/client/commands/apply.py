@@ -134,11 +134,13 @@ class Export(base.Command):
     def take_action(self, args: argparse.Namespace) -> None:
         """Write the directory."""
         try:
-            path = export.Exporter(
-                self.client, pathlib.Path(args.directory),
-                self.note).export()
+            exporter = export.Exporter(
+                self.client, pathlib.Path(args.directory))
+            path = exporter.export()
         except OSError as e:
             raise exceptions.ClientError(f'Cannot write: {e}')
+        for sentence in exporter.omissions:
+            self.note(sentence)
         self.print_line(f'Wrote {path}')
         self.note('Next: ' + self.describe_command(
             f'apply --file {path}') + ' (on another server)')

@@ -258,7 +258,7 @@ class Delete(bulk.Bulk, Execution, base.Batch):
 
 
 class LogShow(Execution, base.Addressed):
-    """Show the log of an execution."""
+    """Show the log of an execution, also while the execution runs."""
 
     arguments = (options.Argument(
         '--follow', action='store_true',
@@ -271,7 +271,7 @@ class LogShow(Execution, base.Addressed):
             return
         printed = 0
         for _ in self.resources.poll(args.execution):
-            log = self.resources.get_log(args.execution)
-            out.write(log[printed:])
+            text = self.resources.get_log(args.execution, printed)
+            out.write(text)
             out.flush()
-            printed = len(log)
+            printed += len(text)

@@ -20,7 +20,8 @@ from qinling.client import units
 
 #: Options with the name and value of a field of the API.
 FIELDS = ('name', 'description', 'entry', 'cpu', 'memory_size', 'timeout',
-          'async_policy', 'trust', 'keep_versions')
+          'async_policy', 'trust', 'keep_versions', 'input_schema',
+          'output_schema')
 #: Seconds; a creation always contains a timeout.
 DEFAULT_TIMEOUT = 5
 NO_CODE = '''Cannot create function with the parameters given.
@@ -46,7 +47,8 @@ class Function(base.Noun):
         'timeout')
     detail_columns: base.Columns = (
         'latest_version', 'async_policy', 'min_workers', 'trust',
-        'environment', 'secret_names', 'keep_versions')
+        'environment', 'secret_names', 'keep_versions', 'input_schema',
+        'output_schema')
     brief: base.Briefs = (
         tables.NAME, base.Brief('Runtime', names.show_runtime),
         base.Brief('Memory', tables.show_field('memory_size')),
@@ -98,6 +100,11 @@ def _declare_fields() -> tuple[options.Declaration, ...]:
         argument('--keep-versions', type=options.parse_count, metavar='N',
                  help='Number of newest versions to keep beside the versions '
                       'in use; 0, the default, keeps all.'),
+        *(argument(f'--{side}-schema', type=options.read_json_object,
+                   metavar='FILE',
+                   help=f'File with a JSON Schema for the {side}; an empty '
+                        'object removes the schema.')
+          for side in ('input', 'output')),
         argument('--timeout', type=units.parse_duration, metavar='TIME',
                  help='Limit of an execution: seconds, or 30s or 5m; a new '
                       f'function has {DEFAULT_TIMEOUT}s by default.'),

@@ -87,6 +87,17 @@ def parse_json_object(text: str) -> dict[str, typing.Any]:
     return value
 
 
+def read_json_object(path: str) -> dict[str, typing.Any]:
+    """Return the JSON object in a file."""
+    try:
+        value = exact_json.loads(read_file(path, 'file'))
+    except (ValueError, exceptions.ClientError) as e:
+        raise argparse.ArgumentTypeError(f'{path} has no JSON: {e}')
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f'{path} is not a JSON object')
+    return value
+
+
 def reference(word: str, naming: str = 'Id or name') -> Argument:
     """Return the positional argument for one resource."""
     return Argument(word, metavar=word.upper(),

@@ -31,7 +31,7 @@ class Version(base.Noun):
     detail_columns: base.Columns = (
         'code', 'entry', 'cpu', 'memory_size', 'timeout', 'runtime_id',
         'async_policy', 'min_workers', 'environment', 'secret_names',
-        'message', 'tags', 'digest')
+        'message', 'tags', 'digest', 'input_schema', 'output_schema')
     brief: base.Briefs = (
         base.Brief('Version', tables.show_field('version_number')),
         tables.DESCRIPTION,

@@ -21,6 +21,14 @@ BEHAVIOUR = (
         help='HTTP method that runs the function: POST, the default, GET, '
              'PUT, PATCH or DELETE; can be repeated.'),
     options.Argument(
+        '--origin', dest='origins', action='append', metavar='ORIGIN',
+        help='Origin of pages that may use the webhook from a browser, such '
+             'as https://app.example, or "*" for all pages; can be '
+             'repeated.'),
+    options.Argument(
+        '--no-origins', dest='origins', action='store_const', const=[],
+        help='No pages may use the webhook from a browser: the default.'),
+    options.Argument(
         '--previews', action=argparse.BooleanOptionalAction,
         help='Whether the URL has variants that run any version or alias of '
              'the function.'))
@@ -59,7 +67,7 @@ class Webhook(base.Noun):
         'description', 'project_id', 'created_at', 'updated_at', 'webhook_url')
     detail_columns: base.Columns = (
         'sync', 'payload', 'signature', 'secret', 'previous_until', 'refused',
-        'methods', 'previews', 'preview_urls')
+        'methods', 'origins', 'previews', 'preview_urls')
     brief: base.Briefs = (
         base.Brief('Webhook', show_webhook), tables.TARGET,
         base.Brief('Signature', tables.show_field('signature')),
@@ -88,8 +96,9 @@ class Create(Webhook, dry_run.DryRun):
         row = self.resources.create(
             **options.build_target(self.client, args), sync=args.sync,
             description=args.description, payload=args.payload,
-            methods=args.methods, previews=args.previews,
-            signature=args.signature, secret=read_secret(args))
+            methods=args.methods, origins=args.origins,
+            previews=args.previews, signature=args.signature,
+            secret=read_secret(args))
         sign = ' --sign' if row.get('signature') else ''
         self.next_step = (
             f'webhook invoke {args.description or row["id"]}{sign}')
@@ -117,7 +126,8 @@ class Update(Webhook, base.Addressed, base.Show):
             function_version=args.function_version,
             function_alias=args.function_alias, sync=args.sync,
             description=args.description, payload=args.payload,
-            methods=args.methods, previews=args.previews)
+            methods=args.methods, origins=args.origins,
+            previews=args.previews)
 
 
 class Rotate(Webhook, base.Addressed, base.Show):

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Iterable
 import hashlib
 import json
@@ -28,14 +27,15 @@ class Exporter:
     """Writes the functions of a project, with all that refers to them.
 
     :param directory: of the new file.
-    :param report: receives a sentence about what the file lacks.
+
+    ``omissions`` has a sentence about all that the file lacks.
     """
 
-    def __init__(self, client: v1.Client, directory: pathlib.Path,
-                 report: Callable[[str], None]) -> None:
+    def __init__(self, client: v1.Client, directory: pathlib.Path
+                 ) -> None:
         self._client = client
         self._directory = directory
-        self._report = report
+        self.omissions: list[str] = []
         self._runtimes = {row['id']: row['name'] or row['id']
                           for row in client.runtimes.list()}
         #: Id -> name of the functions in the file.
@@ -62,11 +62,12 @@ class Exporter:
         for row in self._client.functions.list():
             name = row['name'] or row['id']
             if name in self._names.values():
-                self._report(f'Function {row["id"]} is left out: another one '
-                             f'has the name {name}.')
+                self.omissions.append(
+                    f'Function {row["id"]} is left out: another one has the '
+                    f'name {name}.')
             elif row['code']['source'] == 'swift':
-                self._report(f'Function {name} is left out: its code is in '
-                             'Swift.')
+                self.omissions.append(
+                    f'Function {name} is left out: its code is in Swift.')
             else:
                 self._names[row['id']] = name
                 yield name, self._describe_function(row, name)
@@ -115,8 +116,9 @@ class Exporter:
                 continue
             fields = {'function': self._names[row['function_id']],
                       **_describe_target(row)}
-            if row['description']:
-                fields['description'] = row['description']
+            for field in ('description', 'tool'):
+                if row.get(field):
+                    fields[field] = row[field]
             versions = {0, *(version['version_number'] for version in
                              self._client.versions.list(row['function_id']))}
             former = [_describe_target(entry) for entry in reversed(

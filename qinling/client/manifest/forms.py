@@ -7,9 +7,9 @@ import argparse
 from collections.abc import Callable
 from collections.abc import Mapping
 import dataclasses
-import datetime
 import typing
 
+from qinling.client.manifest import schedules
 from qinling.client import units
 from qinling import suggestions
 
@@ -75,38 +75,20 @@ def read_paths(value: typing.Any) -> list[str]:
     return paths
 
 
-def read_time(value: typing.Any) -> str:
-    """Return a time in the form of the API, from a text or from YAML."""
-    try:
-        time = datetime.datetime.fromisoformat(str(value))
-    except ValueError:
-        raise ValueError(
-            'is no time such as 2030-01-31T12:00:00Z') from None
-    if time.tzinfo is not None:
-        time = time.astimezone(datetime.timezone.utc)
-    return time.strftime('%Y-%m-%dT%H:%M:%SZ')
-
-
-def read_list(value: typing.Any) -> list[str]:
-    """Return a sorted list of texts.
-
-    YAML reads a date without quotes as a date.
-    """
-    if not isinstance(value, list):
-        raise ValueError('is no list of texts')
-    texts = [item.isoformat() if isinstance(item, datetime.date) else item
-             for item in value]
-    if not all(isinstance(item, str) for item in texts):
-        raise ValueError('is no list of texts')
-    return sorted(set(texts))
-
-
 def read_methods(value: typing.Any) -> list[str]:
     """Return a list of HTTP methods, in the order of the service."""
     if not isinstance(value, list) or not value or not all(
             method in METHODS for method in value):
         raise ValueError(f'is no list of {", ".join(METHODS)}')
     return [method for method in METHODS if method in value]
+
+
+def read_origins(value: typing.Any) -> list[str]:
+    """Return a list of origins of pages."""
+    if not isinstance(value, list) or not all(
+            isinstance(origin, str) for origin in value):
+        raise ValueError('is no list of origins such as https://app.example')
+    return value
 
 
 def read_version(value: typing.Any) -> int | str:
@@ -181,6 +163,7 @@ _PATHS = {'oneOf': [TEXT, {'type': 'array', 'items': TEXT}],
 _SECRET = {'type': 'object', 'additionalProperties': False, 'properties': {
     'env': TEXT, 'file': TEXT, 'mode': {'enum': ['pinned', 'latest']}}}
 _METHODS = {'type': 'array', 'minItems': 1, 'items': {'enum': list(METHODS)}}
+_TEXTS = {'type': 'array', 'items': TEXT}
 _TARGET = {'function': Form(read_text, TEXT),
            'version': Form(read_version, VERSION),
            'alias': Form(read_text, TEXT)}
@@ -194,6 +177,8 @@ FROZEN = {
     'memory': Form(_accept_units(units.parse_size), _SIZE, 'memory_size'),
     'timeout': Form(_accept_units(units.parse_duration), _TIME, 'timeout'),
     'async_policy': Form(read_object, OBJECT, 'async_policy'),
+    'input_schema': Form(read_object, OBJECT, 'input_schema'),
+    'output_schema': Form(read_object, OBJECT, 'output_schema'),
     'environment': Form(
         read_texts, {'type': 'object', 'additionalProperties': TEXT},
         'environment')}
@@ -252,6 +237,7 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         'function': Form(read_text, TEXT),
         **_TARGETS,
         'history': Form(read_history, {'type': 'array', 'items': OBJECT}),
+        'tool': Form(read_text, TEXT, 'tool'),
         'description': Form(read_text, TEXT, 'description')},
     'jobs': {
         **_TARGET,
@@ -259,12 +245,13 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         'timezone': Form(read_text, TEXT, 'timezone'),
         'misfire': Form(read_text, TEXT, 'misfire'),
         'overlap': Form(read_text, TEXT, 'overlap'),
-        'start_at': Form(read_time, TEXT, 'start_at'),
-        'end_at': Form(read_time, TEXT, 'end_at'),
+        'start_at': Form(schedules.read_time, TEXT, 'start_at'),
+        'end_at': Form(schedules.read_time, TEXT, 'end_at'),
         'jitter': Form(_accept_units(units.parse_duration), _TIME, 'jitter'),
         'max_failures': Form(read_number, NUMBER, 'max_failures'),
-        'exclusions': Form(read_list, {'type': 'array', 'items': TEXT},
-                           'exclusions'),
+        'exclusions': Form(
+            schedules.read_list, {'type': 'array', 'items': TEXT},
+            'exclusions'),
         'count': Form(read_number, NUMBER, 'count'),
         'first_execution_time': Form(read_text, TEXT,
                                      'first_execution_time'),
@@ -274,6 +261,7 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         'sync': Form(read_flag, FLAG, 'sync'),
         'payload': Form(read_text, TEXT, 'payload'),
         'methods': Form(read_methods, _METHODS, 'methods'),
+        'origins': Form(read_origins, _TEXTS, 'origins'),
         'previews': Form(read_flag, FLAG, 'previews'),
         'signature': Form(read_text, TEXT, 'signature'),
         'secret': Form(read_secret, _SECRET)}}

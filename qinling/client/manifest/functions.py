@@ -142,7 +142,8 @@ class Functions:
         if not self._is_same_code(self._client.functions.get(id), code,
                                   archive):
             self._client.functions.update(id, code=code, package=archive)
-        desired = {'environment': {}, 'async_policy': {},
+        desired = {**dict.fromkeys(('environment', 'async_policy',
+                                    'input_schema', 'output_schema'), {}),
                    **_build_plain(fields)}
         desired.pop('description', None)
         self._client.functions.update(id, **desired)

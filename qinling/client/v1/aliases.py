@@ -11,7 +11,8 @@ class Aliases(base.Collection):
     """Aliases.
 
     Fields of an update: ``function_id``, ``function_version``,
-    ``description`` and ``routing``; an empty ``routing`` removes the weights.
+    ``description``, ``routing`` and ``tool``; an empty ``routing`` removes the
+    weights, an empty ``tool`` the tool.
     """
 
     path = 'aliases'
@@ -23,7 +24,7 @@ class Aliases(base.Collection):
         """Create an alias.
 
         :param fields: ``function_version``, ``routing`` (weights by version
-            number) and ``description``.
+            number), ``description`` and ``tool``.
         """
         return self._call('POST', json=http.drop_none(
             dict(fields, name=name, function_id=function_id)))

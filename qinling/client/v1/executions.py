@@ -55,9 +55,14 @@ class Executions(base.Collection):
             rest = deadline and max(deadline - time.monotonic(), 0.001)
             yield self.wait(id, rest)
 
-    def get_log(self, id: str) -> str:
-        """Return the output of the function."""
-        return self._send('GET', id, 'log').content.decode('utf-8', 'replace')
+    def get_log(self, id: str, offset: int = 0) -> str:
+        """Return the output of the function, of a running one until now.
+
+        :param offset: characters to leave out.
+        """
+        return self._send(
+            'GET', id, 'log', params={'offset': offset} if offset else None
+        ).content.decode('utf-8', 'replace')
 
     def cancel(self, id: str) -> base.Resource:
         """Stop a running or waiting execution."""

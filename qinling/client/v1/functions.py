@@ -12,7 +12,7 @@ from qinling.client.v1 import code as codes
 
 #: Fields that a form holds as JSON.
 JSON_FIELDS = {'code', 'async_policy', 'environment', 'secrets',
-               'secret_modes'}
+               'secret_modes', 'input_schema', 'output_schema'}
 #: Receiver of the number of uploaded bytes and of the total.
 Progress = Callable[[int, int], None]
 
@@ -38,6 +38,8 @@ class Functions(codes.CodeCollection):
             ``secrets`` (both name -> text; answers only contain the names of
             secrets, as ``secret_names``, and ``None`` removes a secret),
             ``secret_modes`` (name -> ``pinned`` or ``latest``),
+            ``input_schema`` and ``output_schema`` (JSON Schema; ``{}``
+            removes a schema),
             ``keep_versions`` (0 for all).
         """
         return self._call('POST', **_build_form(

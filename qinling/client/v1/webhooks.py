@@ -30,7 +30,8 @@ class Webhooks(base.Collection):
 
         :param fields: ``function_id`` and ``function_version``, or
             ``function_alias``; ``description``, ``sync``, ``payload``,
-            ``methods``, ``previews``, ``signature``, ``secret``.
+            ``methods``, ``origins``, ``previews``, ``signature``,
+            ``secret``.
         """
         return self._call('POST', json=http.drop_none(fields), log=False)
 

@@ -36,6 +36,18 @@ _Key = tuple[str, str]
 NO_LIMITS = contextlib.nullcontext()
 
 
+class ThreadSlot(concurrency.Slot):
+    """Thread of this process for an execution."""
+
+    def create_rejection(self) -> Exception:
+        """Return the exception to raise without a thread."""
+        _project_id, function_id = self._key
+        return exception.TooManyExecutions(
+            what=f'Function {function_id}, or its project,',
+            limit='its share of this API process',
+            retry_after=RETRY_AFTER_SECONDS)
+
+
 class Admission:
     """Admission of executions in a process.
 
@@ -61,12 +73,8 @@ class Admission:
         Entering raises ``TooManyExecutions`` when function or project would
         leave too few threads to other functions.
         """
-        return self._limiter.slot(
-            target.project_id, target.function_id,
-            lambda: exception.TooManyExecutions(
-                what=f'Function {target.function_id}, or its project,',
-                limit='its share of this API process',
-                retry_after=RETRY_AFTER_SECONDS))
+        return ThreadSlot(self._limiter, target.project_id,
+                          target.function_id)
 
     def admit(self, target: targets.Target, sync: bool
               ) -> contextlib.AbstractContextManager[None]:

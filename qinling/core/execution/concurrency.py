@@ -2,7 +2,6 @@
 """Concurrency limiter that leaves slots to other functions and projects."""
 
 import collections
-from collections.abc import Callable
 import threading
 import typing
 
@@ -54,15 +53,6 @@ class ConcurrencyLimiter:
                 if not self._acquired[key]:
                     del self._acquired[key]
 
-    def slot(self, project_id: str, function_id: str,
-             create_rejection: Callable[[], Exception]) -> 'Slot':
-        """Return a context manager that holds a slot.
-
-        :param create_rejection: returns the exception to raise without a
-            slot.
-        """
-        return Slot(self, project_id, function_id, create_rejection)
-
 
 class Slot:
     """Slot of a limiter within a ``with`` block.
@@ -71,15 +61,17 @@ class Slot:
     """
 
     def __init__(self, limiter: ConcurrencyLimiter, project_id: str,
-                 function_id: str, create_rejection: Callable[[], Exception]
-                 ) -> None:
+                 function_id: str) -> None:
         self._limiter = limiter
         self._key = project_id, function_id
-        self._create_rejection = create_rejection
+
+    def create_rejection(self) -> Exception:
+        """Return the exception to raise without a slot."""
+        raise NotImplementedError
 
     def __enter__(self) -> None:
         if not self._limiter.acquire(*self._key):
-            raise self._create_rejection()
+            raise self.create_rejection()
 
     def __exit__(self, *_error: object) -> None:
         self._limiter.release(*self._key)

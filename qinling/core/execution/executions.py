@@ -72,9 +72,23 @@ class Executions:
             lambda tx: execution_pages.select_page(
                 tx, ctx, parsed, page, without=_LARGE_COLUMNS))]
 
-    def log(self, ctx: context.RequestContext, id: str) -> str:
-        """Return the log, empty while the execution runs."""
-        return self.get(ctx, id).logs or ''
+    def log(self, ctx: context.RequestContext, id: str, offset: int = 0
+            ) -> str:
+        """Return the log, of a running execution until now."""
+        return self.read_log(self.get(ctx, id), offset)
+
+    def read_log(self, row: records.ExecutionRow, offset: int = 0) -> str:
+        """Return the log of an execution.
+
+        :param offset: characters to leave out.
+        """
+        if row.is_running and row.owner is not None and not row.logs:
+            try:
+                return self._engine.read_log(row.id, row.owner, offset) or ''
+            except exception.Unavailable as e:
+                LOG.info('Could not read the log of execution %s: %s', row.id,
+                         e)
+        return (row.logs or '')[offset:]
 
     def delete(self, ctx: context.RequestContext, id: str) -> None:
         """Delete an execution; the result of a running one is lost."""

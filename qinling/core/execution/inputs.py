@@ -63,6 +63,17 @@ def arguments(stored: str | None
     return [], keywords
 
 
+def argument(stored: str | None) -> typing.Any:
+    """Return the value that the function receives, for its schema.
+
+    An execution without input passes no arguments, which is an empty object.
+    """
+    positional, keywords = arguments(stored)
+    if positional and keywords:
+        return {POSITIONAL: positional[0], **keywords}
+    return positional[0] if positional else keywords
+
+
 def to_show(stored: str | None) -> str | None:
     """Return the text that the API shows.
 

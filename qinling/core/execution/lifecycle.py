@@ -30,8 +30,10 @@ _MODEL = models.Execution
 _RUNNING = _MODEL.status == ExecutionStatus.RUNNING.value
 #: Condition: the engine in the parameter ``me`` owns the row.
 OWNED_BY_ME = crud.equals_parameter(_MODEL.owner, 'me')
-#: Conditions: no engine has claimed the row.
-UNCLAIMED = (_MODEL.owner.is_(None), _RUNNING)
+#: Conditions: no engine has claimed the row, and any may.  A late message must
+#: not start an execution that waits for its next attempt.
+UNCLAIMED = (_MODEL.owner.is_(None), _RUNNING,
+             _MODEL.next_attempt_at.is_(None))
 #: Columns of a claim beside the owner and the lease.
 _CLAIMED = {'attempt': _MODEL.attempt + 1, 'updated_at': _MODEL.updated_at}
 
@@ -154,7 +156,7 @@ def release_queued(db: session.Database, ids: Sequence[str]) -> None:
         tx, _MODEL, {'lease_until': models.now(),
                      'updated_at': _MODEL.updated_at},
         _MODEL.id.in_(ids), _MODEL.owner.is_(None),
-        _MODEL.lease_until.is_not(None)))
+        _MODEL.lease_until.is_not(None), _MODEL.next_attempt_at.is_(None)))
 
 
 def renew_leases(db: session.Database, owner: str, ids: Sequence[str],

@@ -8,6 +8,7 @@ import typing
 
 from qinling import context
 from qinling.core.function import routing
+from qinling.core.function import tools
 from qinling.core import preconditions
 from qinling.core import targets
 from qinling.core import validation
@@ -41,7 +42,7 @@ class Aliases:
         """Create an alias.
 
         :param values: ``name`` and ``function_id``; optional
-            ``function_version``, ``routing`` and ``description``.
+            ``function_version``, ``routing``, ``description`` and ``tool``.
         :raises FunctionAliasExists: the project has such an alias.
         """
         for field in ('name', 'function_id'):
@@ -64,6 +65,8 @@ class Aliases:
         columns = {'function_version': 0, 'routing': None, **values}
         columns['routing'] = columns['routing'] or None
         _lock_target(tx, ctx, columns)
+        columns['tool'] = tools.parse(columns.get('tool'))
+        tools.check(tx, ctx, columns)
         id = crud.insert(tx, _MODEL, project_id=ctx.project_id, **columns)
         _record_target(tx, ctx, id, 1, columns)
 
@@ -94,7 +97,7 @@ class Aliases:
                 'The name of an alias cannot change; create an alias with '
                 'the new name, then delete this one.')
         columns = {field: values[field]
-                   for field in (*TARGET_FIELDS, 'description')
+                   for field in (*TARGET_FIELDS, 'description', 'tool')
                    if field in values}
         if {'function_id', 'function_version'} & set(columns):
             columns.setdefault('routing', None)
@@ -118,6 +121,9 @@ class Aliases:
                        for field in TARGET_FIELDS)
         if is_moved:
             _lock_target(tx, ctx, target)
+        if 'tool' in columns:
+            columns = {**columns, 'tool': tools.parse(columns['tool'])}
+            tools.check(tx, ctx, {**row._mapping, **columns})
         crud.update(tx, _MODEL, row.id, columns)
         if is_moved:
             _supersede_rollout(tx, row.id)

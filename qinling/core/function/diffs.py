@@ -24,7 +24,7 @@ MAX_FILES = 1000
 #: these files: a comparison takes quadratic time at worst.
 MAX_TEXT_BYTES, MAX_TEXT_LINES, MAX_ALL_LINES = 100_000, 2000, 5000
 #: Settings whose difference is shown elsewhere.
-_HIDDEN_SETTINGS = ('package', 'settings_id')
+_HIDDEN_SETTINGS = ('package', 'settings_id', 'schema_digest')
 
 _Json = dict[str, typing.Any]
 
@@ -120,7 +120,8 @@ class Differences:
 
     def _read_settings(self, row: typing.Any) -> _Json:
         """Return the settings as the API shows them; no secret values."""
-        settings = {name: getattr(row, name) for name in models.SNAPSHOT
+        settings = {name: getattr(row, name) for name
+                    in (*models.SNAPSHOT, *models.SCHEMAS)
                     if name not in _HIDDEN_SETTINGS}
         stored = self._environments.read([row]).get(row.settings_id)
         settings['environment'] = stored.environment if stored else {}

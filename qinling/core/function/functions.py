@@ -37,6 +37,13 @@ LOG = log.getLogger(__name__)
 
 _MODEL = models.Function
 _Fields = Mapping[str, typing.Any]
+#: Tries of an update that other updates interrupt: one of them succeeds in
+#: each round.
+MAX_UPDATE_TRIES = 20
+
+
+class _PlanOutdated(Exception):
+    """Another request changed the row that a plan was made for."""
 
 
 class Functions(collection.Collection):
@@ -132,6 +139,19 @@ class Functions(collection.Collection):
         workers of versions that follow the secret.  Jobs, webhooks and
         aliases without a version run the new code from then on.
         """
+        for _ in range(MAX_UPDATE_TRIES):
+            with contextlib.suppress(_PlanOutdated):
+                return self._try_update(ctx, id, fields, upload, match)
+        raise exception.FunctionChanged(id=id)
+
+    def _try_update(self, ctx: context.RequestContext, id: str,
+                    fields: _Fields, upload: typing.BinaryIO | None,
+                    match: preconditions.Match) -> typing.Any:
+        """Change a function.
+
+        :raises _PlanOutdated: another request changed what the new
+            environment, trust or code was computed from.
+        """
         row = self.get(ctx, id)
         preconditions.check(row, match)
         plan = self._planner.plan_update(ctx, row, fields, upload)
@@ -145,52 +165,44 @@ class Functions(collection.Collection):
             if stored is not None:
                 plan.values['code'] = stored[0]
                 plan.set_package(stored[1], upload)
+        if plan.is_empty():
+            return row
         with self._stored(ctx, plan):
-            result = self._write(ctx, row, plan, match)
-        self._drop_replaced(row, plan.values)
+            replaced = self._write(ctx, row, plan, match)
+        self._drop_replaced(replaced, plan.values)
         if plan.reloads or plan.new_environment is not None:
             for number in (0, *plan.followers):
                 scaling.retire(self._engine, id, number)
+        result = self.get(ctx, id)
         return (builds.start(self._db, self._engine, ctx, result)
                 if 'package' in plan.values else result)
 
     def _write(self, ctx: context.RequestContext, row: typing.Any,
                plan: plans.Plan, match: preconditions.Match) -> typing.Any:
-        """Change the row unless code, trust or environment changed."""
-        if plan.is_empty():
-            return row
-        unchanged = [
-            column.is_(None) if value is None else column == value
-            for column, value in ((_MODEL.package, row.package),
-                                  (_MODEL.trust_id, row.trust_id),
-                                  (_MODEL.settings_id, row.settings_id))]
+        """Change the row, and return the row before.
+
+        :param row: the row that the plan was made for.
+        """
         guard = self._quotas.guard(row.project_id,
                                    storage_bytes=plan.package_size)
 
-        def change(tx: session.Connection) -> bool:
+        def change(tx: session.Connection) -> typing.Any:
             guard(tx)
+            present = self._lock(tx, ctx, row.id, match)
+            _check_base(row, present, plan)
             values = dict(plan.values)
             if plan.new_environment is not None:
                 values['settings_id'] = environment.insert(
                     tx, row.project_id, plan.new_environment)
-            is_changed = crud.update(
-                tx, _MODEL, row.id, values, *unchanged,
-                *preconditions.condition(_MODEL, match))
-            if is_changed:
-                self._backends.packages.record_size(
-                    tx, values.get('package'), row.project_id,
-                    plan.package_size)
-                if plan.new_environment is not None:
-                    plan.followers = environment.follow_secrets(
-                        tx, row.id, values['settings_id'])
-            environment.drop(tx, row.settings_id, values.get('settings_id'))
-            return is_changed
-        if not self._db.write(change):
-            preconditions.check(self.get(ctx, row.id), match)
-            raise exception.Conflict(
-                reason=f'function {row.id} was changed by another request; '
-                       'try again.')
-        return self.get(ctx, row.id)
+            crud.update(tx, _MODEL, row.id, values)
+            self._backends.packages.record_size(
+                tx, values.get('package'), row.project_id, plan.package_size)
+            if plan.new_environment is not None:
+                plan.followers = environment.follow_secrets(
+                    tx, row.id, values['settings_id'])
+                environment.drop(tx, present.settings_id)
+            return present
+        return self._db.write(change)
 
     def _drop_replaced(self, row: typing.Any, values: _Fields) -> None:
         """Drop package and trust that the new values replace."""
@@ -242,3 +254,24 @@ class Functions(collection.Collection):
         """Return the references to a function."""
         self.get(ctx, id)
         return self._db.read(targets.references, id)
+
+
+def _check_base(row: typing.Any, present: typing.Any, plan: plans.Plan
+                ) -> None:
+    """Check the columns that a plan was computed from.
+
+    An uploaded package replaces any other; secrets, trusts, schemas and the
+    location of code depend on the former ones.
+
+    :raises _PlanOutdated: a column has changed.
+    """
+    is_outdated = (
+        plan.new_environment is not None
+        and row.settings_id != present.settings_id
+        or 'trust_id' in plan.values and row.trust_id != present.trust_id
+        or 'schema_digest' in plan.values
+        and row.schema_digest != present.schema_digest
+        or 'code' in plan.values and not plan.source.uploaded
+        and row.code != present.code)
+    if is_outdated:
+        raise _PlanOutdated

@@ -9,6 +9,7 @@ from oslo_config import cfg
 
 from qinling import context
 from qinling.core.function import retry_policy
+from qinling.core.function import schemas
 from qinling.core.runtime import runtimes
 from qinling.core import validation
 from qinling.db import crud
@@ -93,6 +94,7 @@ class Planner:
         else:
             del values['entry']
         values |= resources | self._parse_policy(ctx.project_id, fields)
+        values |= schemas.plan(None, fields)
         now = models.now()
         values.update(project_id=ctx.project_id, runtime_id=runtime_id,
                       created_at=now, updated_at=now)
@@ -132,6 +134,7 @@ class Planner:
             values['entry'] = DEFAULT_ENTRY
         values |= self._parse_numbers(fields)
         values |= self._parse_policy(row.project_id, fields)
+        values |= schemas.plan(row, fields)
         code = fields.get('code')
         if (code is not None and code.get('source', row.code['source'])
                 != row.code['source']):

@@ -107,7 +107,7 @@ def _compare(tx: session.Connection, row: typing.Any, code: str
     recomputed = digests.combine(parts)
     is_valid = row.digest == recomputed
     different = [name for name in digests.PARTS
-                 if parts[name] != row.digest_parts.get(name)]
+                 if parts.get(name) != row.digest_parts.get(name)]
     if not (is_valid or different):
         different = ['digest']
     return Verification(row.digest, recomputed, is_valid, different)

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+import contextlib
 import dataclasses
 import typing
 
@@ -32,6 +33,9 @@ if typing.TYPE_CHECKING:
 
 _MODEL = models.FunctionVersion
 _FUNCTION = models.Function
+
+#: Tries of a publication that uploads interrupt.
+MAX_PUBLISH_TRIES = 5
 
 _Values = Mapping[str, typing.Any]
 
@@ -88,10 +92,13 @@ class Versions:
         :returns: the version, and the fate of old versions.
         :raises: see :meth:`prepare` and :meth:`insert`.
         """
-        row, result = self.insert(
-            ctx, function_id, self.prepare(ctx, function_id, values))
-        self._retention.clean_up(function_id, result)
-        return row, result
+        for _ in range(MAX_PUBLISH_TRIES):
+            draft = self.prepare(ctx, function_id, values)
+            with contextlib.suppress(exception.FunctionChanged):
+                row, result = self.insert(ctx, function_id, draft)
+                self._retention.clean_up(function_id, result)
+                return row, result
+        raise exception.FunctionChanged(id=function_id)
 
     def prepare(self, ctx: context.RequestContext, function_id: str,
                 values: _Values | None = None) -> drafts.Draft:
@@ -113,7 +120,7 @@ class Versions:
         """Write a version, and delete old ones without their packages.
 
         :raises FunctionVersionLimit: the function has too many versions.
-        :raises Conflict: another request changed the code meanwhile.
+        :raises FunctionChanged: another request changed the code meanwhile.
         """
         guard = self._quotas.guard(ctx.project_id, versions=1)
         number, result = self._db.write(lambda tx: self._insert_row(
@@ -127,9 +134,7 @@ class Versions:
         guard(tx)
         row = _get_function(tx, ctx, function_id, lock=True)
         if row.package != draft.package:
-            raise exception.Conflict(
-                reason=f'function {row.id} was changed by another request; '
-                       'try again.')
+            raise exception.FunctionChanged(id=row.id)
         number: int = row.version_counter + 1
         crud.update(tx, _FUNCTION, row.id, {
             'version_counter': number, 'latest_version': number})
@@ -138,7 +143,8 @@ class Versions:
             tx, _MODEL, function_id=row.id, version_number=number,
             project_id=row.project_id, digest_parts=parts,
             digest=digests.combine(parts), **draft.columns,
-            **{name: getattr(row, name) for name in models.SNAPSHOT})
+            **{name: getattr(row, name)
+               for name in (*models.SNAPSHOT, *models.SCHEMAS)})
         result = retention.prune(tx, row)
         limit = self._conf.resource_limits.max_versions
         if crud.count(tx, _MODEL, _MODEL.function_id == row.id) > limit:

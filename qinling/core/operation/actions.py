@@ -77,7 +77,7 @@ def _rerun(tx: session.Connection, conf: cfg.ConfigOpts,
                 effects.skipped[NOT_ENDED] += 1
             else:
                 effects.reruns.append(create(tx, conf, operation, source))
-        except exception.NotFound as e:
+        except (exception.NotFound, exception.InputRefused) as e:
             effects.skipped[str(e)] += 1
         except exception.QuotaExceeded as e:
             effects.wait = str(e)

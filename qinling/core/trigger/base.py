@@ -14,6 +14,7 @@ from oslo_config import cfg
 
 from qinling import context
 from qinling.core import engine_client
+from qinling.core.execution import contracts
 from qinling.core.execution import dispatch
 from qinling.core.execution import executions
 from qinling.core.execution import inputs
@@ -49,6 +50,7 @@ class Triggers:
 
         :param idempotent: key of a request that must not run twice.
         :returns: the row, ended if the execution is synchronous.
+        :raises InputRefused: the input does not fit the schema.
         :raises RuntimeNotAvailable: the runtime of the function cannot serve.
         :raises TooManyExecutions, QuotaExceeded: a limit is reached.
         :raises Unavailable: no engine can be reached; nothing has run.
@@ -81,6 +83,8 @@ class Triggers:
         row = new_row(request, target, id,
                       self._options.lease if owner
                       else self._options.queue_timeout)
+        if target.schema_digest is not None:
+            contracts.check_input(self._db, target, row.input)
         if owner:
             row.owner, row.attempt = owner, 1
         return records.NewExecution(row, target, ctx.trace_context())
@@ -128,12 +132,15 @@ def write(tx: session.Connection, conf: cfg.ConfigOpts, project_id: str,
         to come; the caller then hands nothing to an engine.
     :raises NotFound: the project has no such function, version or alias.
     :raises QuotaExceeded: the project has no execution left.
+    :raises InputRefused: the input does not fit the schema of the function.
     """
     id = models.new_id()
     target = resolve(tx, context.project_owner(project_id), request, id)
     quotas.check_execution(tx, conf, target)
     new = records.NewExecution(new_row(
         request, target, id, conf.engine.queue_timeout), target)
+    if target.schema_digest is not None:
+        contracts.check_input_within(tx, target, new.row.input)
     if start is not None and start > new.row.created_at:
         new.row.lease_until = new.row.next_attempt_at = start
     lifecycle.insert(tx, new)

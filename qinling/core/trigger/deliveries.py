@@ -54,7 +54,7 @@ class Deliveries:
             raise exception.WebhookNotFound(id=id)
         return row
 
-    def accept(self, id: str, delivery: payloads.Delivery,
+    def accept(self, webhook: typing.Any, delivery: payloads.Delivery,
                caller: context.RequestContext | None = None,
                preview: previews.Preview | None = None
                ) -> tuple[records.ExecutionRow, bool]:
@@ -62,21 +62,20 @@ class Deliveries:
 
         A repeated delivery runs nothing, and gets the answer of the first.
 
+        :param webhook: row of :meth:`get_webhook`.
         :param caller: context of the request, whose ids the execution
             inherits.
         :param preview: version or alias to run instead of the target.
         :returns: the execution, and whether the delivery is a repeat.
-        :raises WebhookNotFound, MethodRefused, SignatureRefused,
-            RateLimited, TooLarge, QuotaExceeded:
-            the delivery is rejected, and counted.
+        :raises MethodRefused, SignatureRefused, RateLimited, TooLarge,
+            QuotaExceeded: the delivery is rejected, and counted.
         """
-        webhook = self.get_webhook(id, preview)
         try:
             return self._run(webhook, delivery, caller, preview)
         except exception.QinlingError as e:
             rejection = e
         # Outside the clause, since log lines would repeat the traceback.
-        self._rejections.count(id, rejection)
+        self._rejections.count(webhook.id, rejection)
         raise rejection
 
     def _run(self, webhook: typing.Any, delivery: payloads.Delivery,

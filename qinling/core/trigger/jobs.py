@@ -11,6 +11,8 @@ import typing
 
 from qinling import context
 from qinling.core import collection
+from qinling.core.execution import contracts
+from qinling.core.execution import inputs
 from qinling.core.execution import records
 from qinling.core import idempotency
 from qinling.core import preconditions
@@ -76,6 +78,7 @@ class Jobs(collection.Collection):
             guard(tx)
             targets.lock_reference(tx, ctx, row['function_id'],
                                    row['function_version'], alias)
+            _check_input(tx, ctx, row)
             id = crud.insert(
                 tx, _MODEL, project_id=ctx.project_id,
                 status=JobStatus.RUNNING.value, **row)
@@ -101,6 +104,9 @@ class Jobs(collection.Collection):
                 raise exception.Invalid('Can not update a finished job.')
             status, changes, segments = _changes(
                 row, dict(columns), values, now)
+            if 'function_input' in columns:
+                _check_input(tx, context.project_owner(row.project_id), {
+                    **row._mapping, **columns})
             crud.change_status(tx, _MODEL, id, status, **changes)
             if row.status == JobStatus.PAUSED and status != row.status:
                 ledger.note_pause(tx, row, now)
@@ -130,6 +136,22 @@ class Jobs(collection.Collection):
             raise exception.Invalid(
                 f'count must be at least 1 and at most {MAX_PREVIEW}.')
         return schedule.preview(self.get(ctx, id), models.now(), count)
+
+
+def _check_input(tx: session.Connection, ctx: context.RequestContext,
+                 columns: _Values) -> None:
+    """Check the input of a job against the version that runs now.
+
+    Fire times check again: an alias may move.
+
+    :raises InputRefused: the input does not fit.
+    """
+    target = targets.resolve(
+        tx, ctx, columns['function_id'], columns['function_version'] or 0,
+        columns['function_alias'])
+    contracts.check_input_within(
+        tx, target, inputs.normalise(columns.get('function_input')),
+        'function_input')
 
 
 def create_request(job: typing.Any,

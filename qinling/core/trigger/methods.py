@@ -13,7 +13,8 @@ from qinling import exception
 #: Methods that can run a function, and the default.
 METHODS = ('POST', 'GET', 'PUT', 'PATCH', 'DELETE')
 DEFAULT = ('POST',)
-#: Methods that only ask about a webhook.
+#: Methods that run nothing: HEAD asks whether a webhook exists, OPTIONS is
+#: the preflight request of a browser.
 INQUIRIES = ('HEAD', 'OPTIONS')
 
 
@@ -34,7 +35,7 @@ def parse(value: typing.Any) -> list[str] | None:
 
 def list_allowed(webhook: typing.Any) -> Sequence[str]:
     """Return all methods of the URL of a webhook."""
-    return (*(webhook.methods or DEFAULT), *INQUIRIES)
+    return (*(webhook.methods or DEFAULT), 'HEAD')
 
 
 def check(webhook: typing.Any, method: str) -> None:
@@ -42,8 +43,12 @@ def check(webhook: typing.Any, method: str) -> None:
 
     :raises MethodRefused: the method runs nothing.
     """
-    allowed = webhook.methods or DEFAULT
-    if method not in allowed:
-        raise exception.MethodRefused(
-            method=method, methods=' or '.join(allowed),
-            allow=list(list_allowed(webhook)))
+    if method not in (webhook.methods or DEFAULT):
+        refuse(webhook, method)
+
+
+def refuse(webhook: typing.Any, method: str) -> typing.NoReturn:
+    """Raise the error that names the methods of a webhook."""
+    raise exception.MethodRefused(
+        method=method, methods=' or '.join(webhook.methods or DEFAULT),
+        allow=list(list_allowed(webhook)))

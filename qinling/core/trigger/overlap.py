@@ -208,7 +208,8 @@ class Turn:
         try:
             new = base.write(self._tx, self._conf, self._job.project_id,
                              jobs.create_request(self._job, time), start)
-        except (exception.NotFound, exception.QuotaExceeded) as e:
+        except (exception.NotFound, exception.QuotaExceeded,
+                exception.InputRefused) as e:
             reason = (f'The fire time {time.isoformat()}Z could not be run: '
                       f'{e}')
             self._update(status_reason=reason)

@@ -25,7 +25,7 @@ _WEEKDAYS = cronsim.cronsim.SYMBOLIC_DAYS
 #: First and last number of a field, and the names of its numbers.
 _FIELDS: tuple[tuple[int, int, list[str]], ...] = (
     (0, 59, []), (0, 23, []), (1, 31, []), (1, 12, _MONTHS),
-    (0, 6, _WEEKDAYS))
+    (0, 6, _WEEKDAYS), (0, 59, []))
 _DAY, _WEEKDAY = 2, 4
 _RANGE = re.compile(r'([A-Z]{3}|[0-9]{1,2})-([A-Z]{3}|[0-9]{1,2})'
                     r'(?:/([0-9]{1,2}))?')
@@ -47,7 +47,9 @@ _FIRST_DISTANCE = datetime.timedelta(minutes=1)
 
 @functools.lru_cache(1024)
 def translate(pattern: str) -> str:
-    """Return the five fields of a pattern in any form.
+    """Return the five or six fields of a pattern in any form.
+
+    The sixth field has the seconds.
 
     :raises cronsim.CronSimError: no five fields mean the same.
     """
@@ -60,8 +62,8 @@ def translate(pattern: str) -> str:
     fields = text.upper().split()
     if len(fields) == 6 and fields[5] == 'L' and fields[4] in _WEEKDAYS:
         fields[4:] = [fields[4] + 'L']
-    if len(fields) != len(_FIELDS):
-        raise cronsim.CronSimError('it must have five fields')
+    if len(fields) not in (len(_FIELDS) - 1, len(_FIELDS)):
+        raise cronsim.CronSimError('it must have five or six fields')
     if not pattern.isascii():
         raise cronsim.CronSimError('it must have only ASCII characters')
     return ' '.join(
@@ -183,18 +185,37 @@ def _nearest_weekday(year: int, month: int, day: int) -> int:
 def next_fire_time(pattern: str, timezone: str | None,
                    time: datetime.datetime) -> datetime.datetime | None:
     """Return the first fire time after a time, or ``None``."""
-    fields = translate(pattern)
+    *fields, last = translate(pattern).split()
+    seconds: tuple[int, ...] = (0,)
+    if len(fields) == len(_FIELDS) - 1:
+        seconds = _parse_seconds(last)
+    else:
+        fields.append(last)
     zone = zones.get(timezone)
     try:
-        local = zones.to_local(time, zone)
-        for fire_time in Times(fields, local):
+        # The first minute with a second after the time.
+        start = time - datetime.timedelta(seconds=seconds[-1])
+        local = zones.to_local(start, zone)
+        for fire_time in Times(' '.join(fields), local):
             # In a repeated hour the library may step back.
-            if (stored := zones.to_utc(fire_time)) > time:
-                return stored
+            if (minute := zones.to_utc(fire_time)) > start:
+                return next(at for second in seconds if (
+                    at := minute + datetime.timedelta(seconds=second)) > time)
     except (OverflowError, ValueError):
         # Beyond the last year of ``datetime``.
         pass
     return None
+
+
+@functools.lru_cache(maxsize=128)
+def _parse_seconds(field: str) -> tuple[int, ...]:
+    """Return the seconds of a field, in order."""
+    try:
+        expression = cronsim.CronSim(
+            f'{field} * * * * *', datetime.datetime.min)
+    except ValueError:  # a number of thousands of digits
+        raise cronsim.CronSimError('Bad second')
+    return tuple(sorted(expression.seconds))
 
 
 def latest_fire_time(pattern: str, timezone: str | None,

@@ -2,8 +2,9 @@
 """Schedules of jobs: datetimes from users, cron patterns, fire times.
 
 A pattern has the five fields minute, hour, day of the month, month and day of
-the week, or a form of :mod:`qinling.core.trigger.patterns`.  Times in and out
-are as the database has them: UTC without a zone.
+the week, optionally a sixth field for seconds, or a form of
+:mod:`qinling.core.trigger.patterns`.  Times in and out are as the database has
+them: UTC without a zone.
 
 Clock changes follow Debian's cron.  A pattern with a number as minute and hour
 means times on the clock: a skipped time fires after the gap, and a repeated
@@ -109,7 +110,8 @@ def first_fire_time(plan: plans.Plan, start: datetime.datetime
             'outside of exclusions.')
     raise exception.Invalid(
         f'The specified pattern is not valid: {reason}. Send five '
-        'fields, such as "*/5 * * * *".')
+        'fields, such as "*/5 * * * *", or six with the seconds at the '
+        'end.')
 
 
 def require_zone(timezone: str | None, now: datetime.datetime) -> None:

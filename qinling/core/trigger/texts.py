@@ -15,6 +15,7 @@ from qinling import text_encodings
 
 #: Number of fields in a query or a form.
 MAX_FIELDS = 10000
+_SIGNS = b'a1=&+'
 #: Characters of a Content-Type with a charset.
 MAX_CONTENT_TYPE_LENGTH = 1000
 
@@ -60,6 +61,9 @@ def parse_urlencoded(data: bytes, content_type: str = ''
 
     :raises Invalid: there are too many fields.
     """
+    if not _has_ascii(charset(content_type)):
+        data = decode(data, content_type).encode(errors='replace')
+        content_type = ''
     fields = [field for field in data.split(b'&', MAX_FIELDS + 1) if field]
     if len(fields) > MAX_FIELDS:
         raise exception.Invalid(
@@ -73,6 +77,15 @@ def parse_urlencoded(data: bytes, content_type: str = ''
                       decode(urllib.parse.unquote_to_bytes(value),
                              content_type)))
     return pairs
+
+
+@functools.lru_cache(maxsize=64)
+def _has_ascii(name: str | None) -> bool:
+    """Return whether a charset writes the signs of a form as ASCII does.
+
+    Those of UTF-16 and EBCDIC, for instance, are other bytes.
+    """
+    return name is None or _SIGNS.decode(name, 'replace') == _SIGNS.decode()
 
 
 def content(data: bytes) -> dict[str, typing.Any]:

@@ -15,6 +15,7 @@ from qinling.core import quotas as quotas_module
 from qinling.core import secrets as secrets_module
 from qinling.core import targets
 from qinling.core.trigger import methods
+from qinling.core.trigger import origins
 from qinling.core.trigger import payloads
 from qinling.core.trigger import signatures
 from qinling.core import validation
@@ -26,8 +27,10 @@ from qinling import exception
 _MODEL = models.Webhook
 #: The target: an alias alone, or a function with a version.
 TARGET_FIELDS = ('function_id', 'function_version', 'function_alias')
-_CHANGEABLE_FIELDS = ('description', 'sync', 'payload', 'methods',
+_CHANGEABLE_FIELDS = ('description', 'sync', 'payload', 'methods', 'origins',
                       'previews')
+#: Lists, as they are stored.
+_LISTS = {'methods': methods.parse, 'origins': origins.parse}
 #: Seconds that a rotated secret stays valid: default and maximum.
 DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS = 24 * 3600, 7 * 24 * 3600
 _NO_SECRET = {'signature': None, 'secret': None, 'previous_secret': None,
@@ -55,15 +58,15 @@ class Webhooks(collection.Collection):
 
         :param values: ``function_id`` and ``function_version`` or
             ``function_alias``; optional ``description``, ``sync``,
-            ``payload``, ``methods``, ``previews``, ``signature`` and
-            ``secret``.
+            ``payload``, ``methods``, ``origins``, ``previews``,
+            ``signature`` and ``secret``.
         :returns: the webhook, and the secret, which is never shown again.
         """
         _validate(values)
         if not ('function_id' in values or 'function_alias' in values):
             raise exception.Invalid(
                 'Either function_alias or function_id must be provided.')
-        columns = _parse_methods(values)
+        columns = _parse_lists(values)
         secret = columns.pop('secret', None)
         target = _target_columns(columns)
         if secret is not None and 'signature' not in columns:
@@ -102,7 +105,7 @@ class Webhooks(collection.Collection):
         A new alias replaces the function; a new function replaces the alias.
         """
         _validate(values)
-        columns = _parse_methods({
+        columns = _parse_lists({
             name: values[name]
             for name in (*TARGET_FIELDS, *_CHANGEABLE_FIELDS)
             if name in values})
@@ -208,11 +211,10 @@ def _target_columns(values: _Values) -> dict[str, typing.Any]:
             'function_version': values.get('function_version') or 0}
 
 
-def _parse_methods(values: _Values) -> dict[str, typing.Any]:
-    """Return the values with the methods as they are stored."""
-    if 'methods' not in values:
-        return dict(values)
-    return dict(values, methods=methods.parse(values['methods']))
+def _parse_lists(values: _Values) -> dict[str, typing.Any]:
+    """Return the values with the lists as they are stored."""
+    return {name: _LISTS[name](value) if name in _LISTS else value
+            for name, value in values.items()}
 
 
 def _validate(values: _Values) -> None:

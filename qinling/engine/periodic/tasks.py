@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 import threading
+import typing
 
 from oslo_log import log
 
@@ -16,6 +17,13 @@ BUSY_INTERVAL_SECONDS = 0.1
 Task = Callable[[], object]
 
 
+class Pausing(typing.Protocol):
+    """Task that needs a time with a database before its next turn."""
+
+    def pause(self) -> None:
+        """Do nothing for a while."""
+
+
 class PeriodicTasks:
     """Runs tasks one after the other, again and again.
 
@@ -23,17 +31,16 @@ class PeriodicTasks:
     ``True`` has more to do, so the next round follows shortly.
 
     :param stopped: event that ends the thread.
-    :param on_unavailable: called when a task does not reach the database.
+    :param reaper: pauses when a task does not reach the database.
     :param interval: seconds between two rounds.
     """
 
-    def __init__(self, stopped: threading.Event,
-                 on_unavailable: Callable[[], None], name: str,
+    def __init__(self, stopped: threading.Event, reaper: Pausing, name: str,
                  interval: float, *tasks: Task) -> None:
         self._interval = interval
         self._stopped = stopped
         self._tasks = tasks
-        self._on_unavailable = on_unavailable
+        self._reaper = reaper
         self._thread = threading.Thread(
             target=self._run, name=name, daemon=True)
 
@@ -57,7 +64,7 @@ class PeriodicTasks:
             return task() is True
         except exception.Unavailable as e:
             LOG.warning('Could not run a periodic task: %s', e)
-            self._on_unavailable()
+            self._reaper.pause()
         except Exception:
             LOG.exception('Could not run a periodic task.')
         return False

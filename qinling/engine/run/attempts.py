@@ -123,8 +123,8 @@ class Attempts:
             claimed: ClaimedExecution) -> records.Outcome:
         """Make one attempt.
 
-        :raises TargetReplaced: the code of the target is gone; nothing has
-            started.
+        :raises TargetReplaced, TrustLost: the code or the trust of the
+            target is gone; nothing has started.
         """
         if LOG.isEnabledFor(logging.DEBUG):
             LOG.debug('Starting execution %s.', message.id)
@@ -141,7 +141,7 @@ class Attempts:
         try:
             request.context.update(self._tokens.context(target))
             return self._serve(request, target, claimed)
-        except exception.TargetReplaced:
+        except (exception.TargetReplaced, tokens_module.TrustLost):
             raise
         except Cancelled:
             return records.platform_fault('The execution was cancelled.',
@@ -247,6 +247,17 @@ class Attempts:
             ENVELOPE_BYTES + LOG_FACTOR * self._options.max_log_size
             + OUTPUT_FACTOR * self._options.max_result_size)
 
+    def read_log(self, id: str, claimed: ClaimedExecution, offset: int
+                 ) -> str | None:
+        """Return the log of an execution on its worker, if there is one."""
+        if claimed.worker is None:
+            return None
+        try:
+            return self._invoker.read_log(claimed.worker, id, offset)
+        except (invoker_module.NotSent, invoker_module.Lost) as e:
+            LOG.info('Could not read the log of execution %s: %s', id, e)
+            return None
+
     def cancel(self, id: str, claimed: ClaimedExecution) -> None:
         """Stop an execution on its worker or in its container."""
         claimed.cancelled = True
@@ -262,6 +273,17 @@ class Attempts:
                     return
             if claimed.ended.wait(CANCEL_INTERVAL_SECONDS):
                 return
+
+
+def describe_lost_target(
+        error: exception.TargetReplaced | tokens_module.TrustLost
+        ) -> records.Outcome:
+    """Return the outcome if the latest target is no better."""
+    if isinstance(error, tokens_module.TrustLost):
+        return records.platform_fault(str(error), ExecutionReason.NO_TOKEN)
+    return records.platform_fault(
+        f'No worker can run the function: {error}',
+        ExecutionReason.NO_WORKER)
 
 
 def _invoke_request(message: records.ExecutionMessage, target: targets.Target,

@@ -143,7 +143,8 @@ class _Failure:
             self.call = on_failure.write(
                 tx, self._conf, self._policy['on_failure'], row,
                 self._outcome)
-        except (exception.NotFound, exception.QuotaExceeded) as e:
+        except (exception.NotFound, exception.QuotaExceeded,
+                exception.InputRefused) as e:
             LOG.warning('Could not call anything about the failure of '
                         'execution %s: %s', row.id, e)
             lifecycle.replace_log(

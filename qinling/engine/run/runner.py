@@ -13,9 +13,11 @@ from oslo_config import cfg
 from oslo_log import log
 
 from qinling import context
+from qinling.core.execution import contracts
 from qinling.core.execution import lifecycle
 from qinling.core.execution import records
 from qinling.core.function import retry_policy
+from qinling.core.function import schemas
 from qinling.core import targets
 from qinling.db import crud
 from qinling.db import models
@@ -25,6 +27,7 @@ from qinling.engine.run import completion as completion_module
 from qinling.engine.run import late_rows
 from qinling.engine.run import write_retries
 from qinling.engine.workers import builds as builds_module
+from qinling.engine.workers import tokens
 from qinling import exception
 from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
@@ -178,18 +181,33 @@ class Runner:
                 self._builds.settle(target, lambda: (
                     claimed.cancelled or self._attempts.stopping))
             try:
-                return self._attempts.run(message, target, claimed)
-            except exception.TargetReplaced as e:
+                if target.schema_digest is None:
+                    return self._attempts.run(message, target, claimed)
+                return self._run_checked(message, target, claimed)
+            except (exception.TargetReplaced, tokens.TrustLost) as e:
                 latest = self._latest(target)
                 if isinstance(latest, records.Outcome):
                     return latest
-                if latest.fingerprint == target.fingerprint:
-                    return records.platform_fault(
-                        f'No worker can run the function: {e}',
-                        ExecutionReason.NO_WORKER)
+                if (latest.fingerprint == target.fingerprint
+                        and latest.trust_id == target.trust_id):
+                    return attempts_module.describe_lost_target(e)
                 target = latest
                 self._retries.write(functools.partial(
                     self._record_target, message.id, latest))
+
+    def _run_checked(self, message: records.ExecutionMessage,
+                     target: targets.Target,
+                     claimed: attempts_module.ClaimedExecution
+                     ) -> records.Outcome:
+        """Make one attempt, and check the output."""
+        try:
+            # Before the run, since the code may change meanwhile.
+            pair = self._retries.write(
+                lambda: schemas.find(self._db, target))
+        except exception.Conflict as e:
+            return records.platform_fault(str(e))
+        return contracts.check_output(
+            pair, self._attempts.run(message, target, claimed))
 
     def _record_target(self, id: str, target: targets.Target) -> None:
         self._late_rows.write(id)
@@ -254,6 +272,12 @@ class Runner:
         if claimed is None or lifecycle.is_owner(self._db, id, self._owner):
             return
         self._attempts.cancel(id, claimed)
+
+    def read_log(self, id: str, offset: int) -> str | None:
+        """Return the log of an execution that runs here, if any."""
+        with self._lock:
+            claimed = self._claimed.get(id)
+        return claimed and self._attempts.read_log(id, claimed, offset)
 
     def claimed_ids(self) -> list[str]:
         """Return the ids of executions that run here."""

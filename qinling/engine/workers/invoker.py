@@ -27,6 +27,8 @@ TCP_OPTIONS = (
 )
 #: Bytes of the body of a short answer.
 MAX_SHORT_BYTES = 1 << 20
+#: Bytes of a log: the largest one with every character escaped.
+MAX_LOG_BYTES = 8 << 20
 
 _Json = dict[str, typing.Any]
 _Answer = agent_http.Answer
@@ -92,6 +94,19 @@ class Invoker:
         """
         return self._post(worker, '/cancel', {'execution_id': id},
                           self.call_timeout)
+
+    def read_log(self, worker: base.Worker, id: str, offset: int
+                 ) -> str | None:
+        """Return the log of a running execution.
+
+        :param offset: characters to leave out.
+        :returns: ``None`` when the worker does not run the execution.
+        """
+        status, answer = self._post(
+            worker, '/log', {'execution_id': id, 'offset': offset},
+            self.call_timeout, MAX_LOG_BYTES)
+        log = answer.get('log')
+        return log if status == 200 and isinstance(log, str) else None
 
     def _post(self, worker: base.Worker, path: str, value: _Json,
               timeout: float, max_bytes: int = MAX_SHORT_BYTES) -> _Answer:

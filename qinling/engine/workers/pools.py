@@ -152,6 +152,12 @@ class Pools:
             return None
         return {'total': capacity.total, 'available': capacity.available}
 
+    def list_workers(self, function_id: str, version: int) -> list[str]:
+        """Return the names of the workers of a function."""
+        key = base.FunctionKey(function_id, version)
+        return [worker.name for worker in self._orchestrator.claimed()
+                if worker.function == key]
+
     def _move(self, row: typing.Any, status: RuntimeStatus,
               **values: typing.Any) -> None:
         # The image may have changed since the row was read.

@@ -223,7 +223,8 @@ class Scaling:
             try:
                 self._grow(workers, busy_slots=0)
                 return
-            except exception.TemporaryError:
+            except exception.NoRoom:
+                # Other errors would not end with further room.
                 if not self.evict(target, provisioned=False):
                     raise
 

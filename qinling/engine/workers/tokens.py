@@ -40,6 +40,10 @@ class NoToken(Exception):
     """Keystone issued no token; the message is for the user."""
 
 
+class TrustLost(NoToken):
+    """The trust grants nothing any more; the function may have another."""
+
+
 @dataclasses.dataclass(frozen=True)
 class CachedContext:
     """OpenStack context for executions of at most ``timeout`` seconds.
@@ -93,8 +97,8 @@ class Tokens:
     def context(self, target: targets.Target) -> dict[str, typing.Any]:
         """Return the OpenStack part of the context of an execution.
 
-        :raises NoToken: the function has a trust, but Keystone gives no
-            token for the trust.
+        :raises NoToken, TrustLost: the function has a trust, but Keystone
+            gives no token for the trust.
         """
         if target.trust_id is None:
             return NO_CONTEXT
@@ -139,7 +143,7 @@ class Tokens:
             with self._lock:
                 self._plugins.pop(trust_id, None)
                 self._contexts.pop(trust_id, None)
-            raise NoToken(
+            raise TrustLost(
                 'The function acts for its owner, but its trust gives '
                 f'nothing any more: {e}. It has expired, or its owner has '
                 'lost the roles that it gives. An update of the function '

@@ -62,7 +62,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
         parts = cluster.Cluster(
             api, self._background, creator, self._view, self._engines,
             self._pools,
-            room.Room(self._make_room, self._background, self._changed),
+            room.Room(self, self._background, self._changed),
             self._resizes,
             transport.Proxy(api) if options.reach == 'proxy' else None)
         self._claims = claims.Claims(options, parts)
@@ -178,7 +178,8 @@ class Driver(base.ImageRunner, base.Orchestrator):
                 pods.get_label(new, labels.ENGINE) == self._engines.name):
             self._resizes.handle_change(old, new)
 
-    def _make_room(self) -> None:
+    def make_room(self) -> None:
+        """Ask the engine to destroy an idle worker."""
         self.on_full()
 
     # Life cycle

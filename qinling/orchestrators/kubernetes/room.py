@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Room for pods on a full cluster."""
 
-from collections.abc import Callable
 import threading
 import time
+import typing
 
 from qinling.orchestrators.kubernetes import api as apis
 from qinling.orchestrators.kubernetes import background as backgrounds
@@ -14,18 +14,25 @@ from qinling.orchestrators.kubernetes import pods
 INTERVAL_SECONDS = 0.5
 
 
+class Owner(typing.Protocol):
+    """Orchestrator whose workers may give way."""
+
+    def make_room(self) -> None:
+        """Ask the engine to destroy an idle worker."""
+
+
 class Room:
     """Lets idle workers give way while a pod has no node.
 
     The pod stays, so that an autoscaler of the cluster sees it.
 
-    :param make_room: asks the engine to destroy an idle worker.
+    :param owner: asks the engine to destroy an idle worker.
     """
 
-    def __init__(self, make_room: Callable[[], object],
+    def __init__(self, owner: Owner,
                  background: backgrounds.Background,
                  changed: threading.Condition) -> None:
-        self._make_room = make_room
+        self._owner = owner
         self._background = background
         self._changed = changed
         self._next = 0.0
@@ -36,5 +43,5 @@ class Room:
             seconds = min(seconds, INTERVAL_SECONDS)
             if time.monotonic() >= self._next:
                 self._next = time.monotonic() + INTERVAL_SECONDS
-                self._background.submit(self._make_room)
+                self._background.submit(self._owner.make_room)
         self._changed.wait(seconds)

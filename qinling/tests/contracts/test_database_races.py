@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of conflicting concurrent writes, on every database."""
 
+import io
+
 from oslotest import base
 
+from qinling.core import secrets
+from qinling.db import crud
 from qinling.db import models
 from qinling import exception
 from qinling.tests.contracts import database
@@ -26,7 +30,8 @@ class Races:
 
     def setUp(self):
         super().setUp()
-        self.core = self.useFixture(fixtures.Core(self.backend))
+        self.core = self.useFixture(fixtures.Core(
+            self.backend, secrets={'encryption_keys': [secrets.new_key()]}))
         self.services = self.core.services
         self.ctx = fixtures.caller()
 
@@ -65,6 +70,53 @@ class Races:
             self.assertIn((created, deleted), (
                 (None, exception.FunctionInUse),
                 (exception.FunctionNotFound, None)))
+
+    def test_concurrent_updates_without_preconditions_succeed(self):
+        function = self.core.function().id
+        alias = self.services.aliases.create(self.ctx, {
+            'name': 'prod', 'function_id': function}).name
+        job = self.services.jobs.create(self.ctx, {
+            'function_id': function, 'pattern': '0 0 1 1 *'}).id
+        webhook = self.services.webhooks.create(
+            self.ctx, {'function_id': function})[0].id
+        runtime = self.core.runtime()
+        for update, id in (
+                (self.update_code, function), (self.publish, function),
+                (self.set_secret, function),
+                (self.services.aliases.update, alias),
+                (self.services.jobs.update, job),
+                (self.services.webhooks.update, webhook),
+                (self.services.runtimes.update, runtime)):
+            def change(number, update=update, id=id):
+                field = ('name' if update == self.services.jobs.update
+                         else 'description')
+                update(self.ctx, id, {field: str(number)})
+            self.assertEqual([None] * ROUNDS, database.run_together(*[
+                return_error(lambda number=number: change(number))
+                for number in range(ROUNDS)]))
+        self.assertEqual(
+            {str(number) for number in range(ROUNDS)},
+            {row.description for row in self.services.versions.list(
+                self.ctx, function, crud.Page())})
+        row = self.core.row(models.Function, function)
+        self.assertEqual(
+            {f'S{number}': str(number) for number in range(ROUNDS)},
+            self.core.backends.environments.decrypt(row.settings_id))
+        self.assertEqual(1 + ROUNDS, self.core.row(
+            models.Webhook, webhook).revision)
+
+    def update_code(self, ctx, id, values):
+        self.services.functions.update(ctx, id, {}, io.BytesIO(
+            fixtures.archive({'main.py': values['description']})))
+
+    def publish(self, ctx, id, values):
+        self.update_code(ctx, id, values)
+        self.services.versions.publish(ctx, id, values)
+
+    def set_secret(self, ctx, id, values):
+        number = values['description']
+        self.services.functions.update(
+            ctx, id, {'secrets': {f'S{number}': number}}, None)
 
     def test_concurrent_deletes_of_a_function(self):
         for _ in range(ROUNDS):

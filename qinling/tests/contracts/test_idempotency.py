@@ -132,7 +132,7 @@ class Repeats:
 
     def test_deliveries(self):
         webhook = self.core.services.webhooks.create(
-            self.ctx, {'function_id': self.function})[0].id
+            self.ctx, {'function_id': self.function})[0]
 
         def deliver(host):
             row, repeated = host.deliveries.accept(
@@ -142,7 +142,8 @@ class Repeats:
         for number in range(ROUNDS):
             self.check(self.run_on_all_hosts(deliver))
         self.assertEqual(ROUNDS, self.count_executions())
-        self.assertEqual(0, self.core.row(models.Webhook, webhook).refused)
+        self.assertEqual(0, self.core.row(
+            models.Webhook, webhook.id).refused)
 
     def test_expired_keys(self):
         for number in range(ROUNDS):

@@ -29,12 +29,15 @@ class Load:
     with a broken connection, is repeated as another execution.
 
     :param clients: function that returns the clients of the APIs.
+    :param rate: executions per second at most.
     """
 
-    def __init__(self, clients, function, total, threads=8, sync=None):
+    def __init__(self, clients, function, total, threads=8, sync=None,
+                 rate=None):
         self._clients = clients
         self._function = function
         self._sync = sync
+        self._rate = rate
         self._numbers = iter(range(total))
         self._counter = itertools.count()
         self._lock = threading.Lock()
@@ -51,6 +54,7 @@ class Load:
                          for _ in range(threads)]
 
     def __enter__(self):
+        self._start_time = time.monotonic()
         for thread in self._threads:
             thread.start()
         return self
@@ -59,6 +63,10 @@ class Load:
         for thread in self._threads:
             thread.join(300)
         assert not any(thread.is_alive() for thread in self._threads)
+
+    def is_running(self):
+        """Return whether executions are still created."""
+        return any(thread.is_alive() for thread in self._threads)
 
     def stop_at(self, stop):
         """Stop creating executions once an event is set."""
@@ -74,6 +82,9 @@ class Load:
     def _run(self):
         try:
             for number in iter(self._next, None):
+                if self._rate:
+                    time.sleep(max(0, self._start_time + number / self._rate
+                                   - time.monotonic()))
                 while not self._send(number):
                     time.sleep(0.05 + random.random() / 10)
         except Exception as e:

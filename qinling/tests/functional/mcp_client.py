@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Program over the official MCP client: prints the results of calls as JSON.
 
-Arguments: URL, mode of the client, and JSON of headers and of calls.
+Arguments: URL, mode of the client, and JSON of headers and of calls: name,
+arguments and, to ask for progress, another item.
 """
 
 import asyncio
@@ -20,11 +21,16 @@ async def call_tools(url, mode, headers, calls):
             url, http_client=http)
         async with mcp.Client(transport, mode=mode) as client:
             names = [tool.name for tool in (await client.list_tools()).tools]
-            results = []
-            for name, arguments in calls:
-                result = await client.call_tool(name, arguments)
+            results, events = [], []
+
+            async def note_progress(progress, _total, message):
+                events.append([progress, message])
+            for name, arguments, *options in calls:
+                result = await client.call_tool(
+                    name, arguments,
+                    progress_callback=note_progress if options else None)
                 results.append([result.is_error, result.structured_content])
-            return {'names': names, 'results': results}
+            return {'names': names, 'results': results, 'events': events}
 
 
 if __name__ == '__main__':

@@ -20,6 +20,10 @@ PACKAGES = ('mcp>=2.3.0,<3',)
 #: Modes of the client: the current revision, and the handshake.
 MODES = ('auto', 'legacy')
 PROGRAM = pathlib.Path(__file__).with_name('mcp_client.py')
+ADD = ('import time\n\n\ndef main(numbers, seconds=0):\n'
+       '    time.sleep(seconds)\n    return {"sum": sum(numbers)}\n')
+SCHEMA = {'type': 'object', 'required': ['numbers'], 'properties': {
+    'numbers': {'type': 'array', 'items': {'type': 'number'}}}}
 HELLO = 'def main(name="stranger"):\n    return f"Hello, {name}"\n'
 
 
@@ -45,7 +49,8 @@ class ClientTest(base.BaseTestCase):
             'executions_create', {'body': {
                 'function_id': function, 'input': '{"name": "Ada"}'}}),
             ('functions_get', {'id': 'x'}))
-        self.assertEqual(list(tools.OPERATIONS), answer['names'])
+        self.assertEqual(list(tools.OPERATIONS),
+                         answer['names'][:len(tools.OPERATIONS)])
         (failed, run), (refused, problem) = answer['results']
         self.assertFalse(failed, run)
         self.assertEqual('success', run['status'])
@@ -54,6 +59,26 @@ class ClientTest(base.BaseTestCase):
             f'/v1/executions/{run["id"]}')['status'])
         self.assertTrue(refused)
         self.assertEqual(404, problem['status'])
+
+    def check_function(self, client, mode):
+        """Check a function as a tool: result, failure, progress."""
+        function = client.create(ADD, input_schema=json.dumps(SCHEMA))['id']
+        name = f'add_{mode}'
+        client.call('POST', '/v1/aliases', {
+            'name': name, 'function_id': function, 'tool': name})
+        answer = self.run_client(
+            client, mode, (name, {'numbers': [1, 2]}), (name, {}),
+            (name, {'numbers': [3], 'seconds': 1.5}, True))
+        self.assertIn(name, answer['names'])
+        added, refused, slow = answer['results']
+        self.assertEqual([False, {'sum': 3}], added)
+        self.assertTrue(refused[0])
+        self.assertEqual([False, {'sum': 3}], slow)
+        self.assertIn('runs.', answer['events'][0][1])
+        runs = [row for row in client.get('/v1/executions')['executions']
+                if row['function_alias'] == name]
+        self.assertEqual(['success', 'success'],
+                         [row['status'] for row in runs])
 
 
 class TestWithoutIdentity(servers.Shared, ClientTest):
@@ -65,6 +90,10 @@ class TestWithoutIdentity(servers.Shared, ClientTest):
         for mode in MODES:
             self.check_run(self.client, mode)
 
+    def test_functions(self):
+        for mode in MODES:
+            self.check_function(self.client, mode)
+
 
 class TestBasic(ClientTest):
     def test_tools(self):
@@ -75,6 +104,8 @@ class TestBasic(ClientTest):
             api={'auth_strategy': 'http_basic'},
             http_basic={'user_file': path}))
         self.check_run(servers.Client(
+            server.client.url, test_http_basic.header('ada')), 'auto')
+        self.check_function(servers.Client(
             server.client.url, test_http_basic.header('ada')), 'auto')
         status, fault = server.client.call('POST', '/v1/mcp', {
             'jsonrpc': '2.0', 'id': 1, 'method': 'tools/call',
@@ -91,6 +122,10 @@ class TestKeystone(servers.Shared, ClientTest):
         _, client = self.server.create_client('member')
         for mode in MODES:
             self.check_run(client, mode)
+
+    def test_functions(self):
+        _, client = self.server.create_client('member')
+        self.check_function(client, 'auto')
 
     def test_policies(self):
         _, client = self.server.create_client('reader')

@@ -327,6 +327,7 @@ class TestDeclarations(base.BaseTestCase):
                     'code': {'object'}, 'async_policy': {'object'},
                     'trust': {'boolean'}, 'environment': {'object'},
                     'secrets': {'object'}, 'secret_modes': {'object'},
+                    'input_schema': {'object'}, 'output_schema': {'object'},
                     'package': {'file'}}
             else:
                 attributes = {}

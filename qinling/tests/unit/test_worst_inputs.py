@@ -24,6 +24,7 @@ from oslotest import base
 
 from qinling.api import etag
 from qinling.api import request_middleware
+from qinling.api import webhook_cors
 from qinling.api import webhook_http
 from qinling.client.commands import failures
 from qinling.client import http
@@ -32,6 +33,8 @@ from qinling.client.v1 import base as client_base
 from qinling.core.function import aliases
 from qinling.core.function import environment
 from qinling.core.function import routing
+from qinling.core.function import tools
+from qinling.core.trigger import origins
 from qinling.core.trigger import patterns
 from qinling.core.trigger import payloads
 from qinling.core.trigger import schedule
@@ -138,7 +141,12 @@ PARSERS = {
     'pattern': lambda text: patterns.next_fire_time(text, None, NOW),
     'fields': lambda text: patterns.next_fire_time(
         f'{text} * * * *'.replace('\n', ' '), None, NOW),
-    'alias': aliases.NAME.fullmatch,
+    'seconds': lambda text: patterns.next_fire_time(
+        f'* * * * * {text}'.replace('\n', ' '), None, NOW),
+    'alias': aliases.NAME.fullmatch, 'tool': tools.NAME.fullmatch,
+    'origin': origins._ORIGIN.fullmatch,
+    'long origin': lambda text: origins._ORIGIN.fullmatch(f'https://{text}'),
+    'names of headers': webhook_cors._HEADER_NAMES.fullmatch,
     'version': routing._is_version_number,
     'variable': environment.NAME.fullmatch,
     'etag': lambda text: etag.parse_if_match(types.SimpleNamespace(
@@ -160,7 +168,8 @@ PARSERS = {
 KNOWN = {
     'orchestrators/process/languages.py', 'orchestrators/process/cgroups.py',
     'engine/workers/installer.py', 'api/request_middleware.py',
-    'api/webhook_http.py', 'api/etag.py', 'api/types.py', 'printable.py',
+    'api/webhook_cors.py', 'api/webhook_http.py', 'api/etag.py',
+    'api/types.py', 'printable.py',
     'api/identity/login_throttle.py', 'api/identity/password_file.py',
     'sources/image.py', 'sources/pip_files.py', 'sources/npm_files.py',
     'sources/wheels.py',
@@ -168,9 +177,11 @@ KNOWN = {
     'client/commands/failures.py', 'client/v1/base.py',
     'core/trigger/signatures.py',
     'core/trigger/zones.py', 'core/trigger/patterns.py',
+    'core/trigger/origins.py',
     'core/trigger/multipart_form.py',
     'core/function/aliases.py', 'core/function/environment.py',
-    'core/function/routing.py', 'core/function/tags.py'}
+    'core/function/routing.py', 'core/function/tags.py',
+    'core/function/tools.py'}
 
 
 def run_bounded(action, seconds=CPU_SECONDS):

@@ -20,7 +20,8 @@ SORTABLE = ('created_at', 'updated_at', 'id', 'name')
 class Alias(types.Resource):
     """Name for a version, or for several versions with weights.
 
-    ``routing`` is an object of version numbers and weights that sum to 1.
+    ``routing`` is an object of version numbers and weights that sum to 1;
+    ``tool`` is the name of the function as a tool for assistants.
     """
 
     name = types.Text
@@ -28,6 +29,7 @@ class Alias(types.Resource):
     function_id = types.Uuid()
     function_version = types.Version()
     routing = types.AnyJson()
+    tool = types.Text
 
 
 class Aliases(listing.Collection):
@@ -87,7 +89,7 @@ class Controller:
         return self._core.create(req.ctx, types.get_fields(body))
 
     @route('GET', LIST_PATH, policy='function_alias:get_all', result=Aliases,
-           query=listing.OWNED)
+           query={**listing.OWNED, 'tool': types.Several(str)})
     def get_all(self, req: pecan_patches.Request, **query: typing.Any
                 ) -> types.View:
         ctx, filters, page = listing.parse_query(

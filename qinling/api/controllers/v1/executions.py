@@ -9,7 +9,9 @@ import typing
 
 import wsme
 
+from qinling.api import execution_requests
 from qinling.api import listing
+from qinling.api import log_answers
 from qinling.api import pecan_patches
 from qinling.api import preferences
 from qinling.api.route import parse_values
@@ -19,11 +21,9 @@ from qinling.api import types
 from qinling.api import version_choice
 from qinling import context
 from qinling.core.execution import inputs
-from qinling.core.execution import records
 from qinling.core import services as services_module
 from qinling.core.trigger import batches
 from qinling.core.trigger import reruns
-from qinling.core import validation
 from qinling import exception
 
 LIST_PATH = '/v1/executions'
@@ -142,6 +142,7 @@ class Controller:
     def __init__(self, services: services_module.Services) -> None:
         self._core = services.executions
         self._waits = services.waits
+        self._log_streams = services.log_streams
         self._triggers = services.triggers
         self._reruns = services.reruns
         self._batches = services.batches
@@ -154,7 +155,8 @@ class Controller:
         if (text := req.environ.get(version_choice.HEADER)) is not None:
             values = version_choice.add_version(values, text)
         row = self._triggers.fire(
-            req.ctx, create_request(req.ctx, values), req.idempotent)
+            req.ctx, execution_requests.create(req.ctx, values),
+            req.idempotent)
         return create_view(row if row.sync else self._wait(req, row))
 
     @route('POST', LIST_PATH + '/batch', policy='execution:create_batch',
@@ -194,11 +196,15 @@ class Controller:
         return row
 
     @route('GET', ITEM_PATH + '/log', policy='execution:get_log',
-           any_id=True, media_types=('text/plain',))
-    def log(self, req: pecan_patches.Request, id: str) -> stream.Response:
-        data = self._core.log(req.ctx, id).encode()
-        return stream.Response([data], len(data), content_type='text/plain',
-                               charset='utf-8')
+           any_id=True, query=log_answers.QUERY,
+           media_types=(log_answers.TEXT, log_answers.EVENTS))
+    def log(self, req: pecan_patches.Request, id: str, offset: int = 0,
+            follow: bool = False) -> stream.Response:
+        offset = log_answers.check_offset(offset)
+        if follow:
+            return log_answers.create_stream(
+                self._log_streams, req, id, offset)
+        return log_answers.create_text(self._core.log(req.ctx, id, offset))
 
     @route('POST', ITEM_PATH + '/cancel', policy='execution:cancel',
            result=Execution)
@@ -216,33 +222,6 @@ class Controller:
     @route('DELETE', ITEM_PATH, policy='execution:delete', status=204)
     def delete(self, req: pecan_patches.Request, id: str) -> None:
         self._core.delete(req.ctx, id)
-
-
-def create_request(ctx: context.RequestContext,
-                   values: Mapping[str, typing.Any]
-                   ) -> records.ExecutionRequest:
-    """Return the request for core.
-
-    :raises Invalid: a field is not valid.
-    :raises PolicyForbidden: the caller must not choose a version.
-    """
-    if not ('function_id' in values or 'function_alias' in values):
-        raise exception.Invalid(
-            'Either function_alias or function_id must be provided.')
-    validation.text('function_alias', values.get('function_alias'))
-    validation.text('description', values.get('description'))
-    version = values.get('function_version', 0)
-    # Beside both, the version belongs to the function, which is ignored.
-    chosen_version = 0 if 'function_id' in values else version
-    if chosen_version:
-        version_choice.check_rule(ctx)
-    return records.ExecutionRequest(
-        function_id=values.get('function_id'),
-        function_version=version, chosen_version=chosen_version,
-        function_alias=values.get('function_alias'),
-        sync=values.get('sync', True), input=values.get('input'),
-        description=values.get('description'),
-        routing_key=values.get('routing_key'))
 
 
 def _parse_batch(ctx: context.RequestContext, fields: dict[str, typing.Any]
@@ -273,7 +252,7 @@ def _parse_batch_item(ctx: context.RequestContext, item: typing.Any
         if values.get('sync'):
             raise exception.Invalid(
                 'An execution of a batch cannot be synchronous; omit sync.')
-        return create_request(ctx, {**values, 'sync': False})
+        return execution_requests.create(ctx, {**values, 'sync': False})
     except exception.QinlingError as e:
         return e
     except wsme.exc.ClientSideError as e:

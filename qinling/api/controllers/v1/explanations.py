@@ -8,6 +8,7 @@ from qinling.api.controllers.v1 import executions
 from qinling.api.controllers.v1 import jobs
 from qinling.api.controllers.v1 import versions
 from qinling.api.controllers.v1 import webhooks
+from qinling.api import execution_requests
 from qinling.api import pecan_patches
 from qinling.api.route import route
 from qinling.api import types
@@ -52,7 +53,7 @@ class Controller:
     def execution(self, req: pecan_patches.Request,
                   body: executions.ExecutionCreate) -> typing.Any:
         return self._core.execution(
-            req.ctx, executions.create_request(
+            req.ctx, execution_requests.create(
                 req.ctx, types.get_fields(body)))
 
     @route('POST', versions.LIST_PATH + '/explain',

@@ -8,11 +8,13 @@ import webob
 import wsme
 
 from qinling.api import etag
+from qinling.api import hooks
 from qinling.api import limit_headers
 from qinling.api import listing
 from qinling.api import pecan_patches
 from qinling.api.route import route
 from qinling.api import types
+from qinling.api import webhook_cors
 from qinling.api import webhook_http
 from qinling.core import services as services_module
 from qinling.core.trigger import methods
@@ -33,6 +35,7 @@ class Change(types.Resource):
     sync = bool
     payload = types.Text
     methods = [types.Text]
+    origins = [types.Text]
     previews = bool
     preview_urls = wsme.wsattr([types.Text], readonly=True)
     previous_until = wsme.wsattr(datetime.datetime, readonly=True)
@@ -143,17 +146,26 @@ class Controller:
 
     def _deliver(self, req: pecan_patches.Request, id: str,
                  preview: previews.Preview | None = None) -> webob.Response:
-        if req.method in methods.INQUIRIES:
-            webhook = self._deliveries.get_webhook(id, preview)
-            if req.method == 'HEAD':
-                return webhook_http.create_head_response()
-            return webhook_http.create_options_response(
-                methods.list_allowed(webhook))
+        webhook = self._deliveries.get_webhook(id, preview)
+        if req.method == 'OPTIONS':
+            return webhook_cors.answer_preflight(webhook, req)
+        try:
+            response = self._run(req, webhook, preview)
+        except Exception as e:
+            # Pages can read the errors, too.
+            response = hooks.create_response(e, req.environ)
+        webhook_cors.add_headers(webhook, req, response)
+        return response
+
+    def _run(self, req: pecan_patches.Request, webhook: typing.Any,
+             preview: previews.Preview | None) -> webob.Response:
+        if req.method == 'HEAD':
+            return webhook_http.create_head_response()
         delivery = webhook_http.create_delivery(
             req, self._options.max_body_size,
             self._options.passed_credentials)
         response = webhook_http.create_response(*self._deliveries.accept(
-            id, delivery, req.ctx, preview))
+            webhook, delivery, req.ctx, preview))
         if delivery.usage is not None:
             response.headers.update(limit_headers.create(
                 **vars(delivery.usage)))
@@ -169,6 +181,7 @@ class Controller:
         url = f'{url}/v1/webhooks/{row.id}'
         return types.View(
             row, secret=secret, methods=row.methods or list(methods.DEFAULT),
-            webhook_url=f'{url}/invoke', preview_urls=[
+            origins=row.origins or [], webhook_url=f'{url}/invoke',
+            preview_urls=[
                 f'{url}/versions/{{version}}/invoke',
                 f'{url}/aliases/{{name}}/invoke'] if row.previews else [])

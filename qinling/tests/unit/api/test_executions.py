@@ -192,6 +192,52 @@ class TestExisting(ExecutionTest):
             answer.status_int, answer.content_length, answer.content_type,
             answer.text))
 
+    def test_log_until_now(self):
+        id = self.create(sync=False)['id']
+        self.api.db.write(lambda tx: tx.execute(
+            models.Execution.__table__.update().values(owner='engine')))
+        self.engine.answers['read_log'] = (
+            lambda id, owner, offset: 'naïve log'[offset:])
+        self.assertEqual('naïve log', self.api.request(
+            'GET', self.url(id, '/log')).text)
+        self.assertEqual('log', self.api.request(
+            'GET', self.url(id, '/log?offset=6')).text)
+        self.assertEqual(('read_log', id, 'engine', 6),
+                         self.engine.calls[-1])
+        self.fault(400, 'offset must not be negative', 'GET',
+                   self.url(id, '/log?offset=-1'))
+
+    def test_stream_of_texts(self):
+        id = self.create()['id']
+        answer = self.api.request('GET', self.url(id, '/log?follow=1'))
+        self.assertEqual((200, 'text/plain', 'a log'), (
+            answer.status_int, answer.content_type, answer.text))
+        self.fault(404, 'Execution not found', 'GET',
+                   self.url(cases.UNKNOWN_ID, '/log?follow=true'))
+
+    def test_stream_of_events(self):
+        id = self.create()['id']
+        answer = self.api.request(
+            'GET', self.url(id, '/log?follow=true'),
+            Accept='text/event-stream')
+        self.assertEqual((200, 'text/event-stream', 'no-store'), (
+            answer.status_int, answer.content_type,
+            answer.headers['Cache-Control']))
+        end = 'event: end\nid: 5\ndata: {"status": "success"}\n\n'
+        self.assertEqual(
+            'event: log\nid: 5\ndata: {"text": "a log"}\n\n' + end,
+            answer.text)
+        answer = self.api.request(
+            'GET', self.url(id, '/log?follow=true'), **{
+                'Accept': 'text/event-stream', 'Last-Event-ID': '5'})
+        self.assertEqual(end, answer.text)
+
+    def test_streams_give_their_threads_back(self):
+        id = self.create()['id']
+        for _number in range(self.api.conf.api.threads):
+            self.assertEqual('a log', self.api.request(
+                'GET', self.url(id, '/log?follow=1')).text)
+
     def test_logs_are_shown_only_by_log(self):
         row = self.create()
         for execution in (row, self.call('GET', self.url(row['id'])),

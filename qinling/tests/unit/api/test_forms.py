@@ -113,6 +113,12 @@ class TestShapes(test_functions.FunctionTest):
             self.fault(415, 'is not supported here', 'POST', ALL, b'x',
                        kind=kind)
 
+    def test_encoded_bodies_return_415(self):
+        for kind in ('multipart/form-data; boundary=a', 'application/json',
+                     'application/x-www-form-urlencoded'):
+            self.fault(415, 'send the body unencoded', 'POST', ALL, b'x',
+                       kind=kind, Content_Encoding='gzip')
+
     def test_empty_bodies(self):
         id = self.create()
         for kind in ('application/json', 'text/plain', ''):

@@ -100,7 +100,7 @@ class TestCreate(JobTest):
                 (400, 'out of range', {'count': 2 ** 31}),
                 (400, 'is not a UUID', {'function_id': 'x'}),
                 (400, 'not a version number', {'function_version': -1}),
-                (400, 'is not valid', {'pattern': '* * * * * *'}),
+                (400, 'is not valid', {'pattern': '* * * * * * *'}),
                 (400, '', {'pattern': 5}),
                 (400, 'read only', {'status_reason': 'x'}),
                 (400, 'Unknown attribute', {'x': 1}),

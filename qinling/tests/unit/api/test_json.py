@@ -76,6 +76,14 @@ class TestBodies(JsonTest):
                      'application/octet-stream', 'application/jsonx', ''):
             self.check_refused(415, 'send application/json', b'{}', kind=kind)
 
+    def test_encoded_bodies_return_415(self):
+        for coding in ('gzip', 'br', 'identity, gzip', 'x' * 999):
+            self.fault(415, 'send the body unencoded', 'POST',
+                       '/v1/executions', b'{}', Content_Encoding=coding)
+        for coding in ('', 'identity', ' Identity '):
+            self.fault(400, 'must be provided', 'POST', '/v1/executions',
+                       b'{}', Content_Encoding=coding)
+
     def test_parameters_of_the_content_type_are_ignored(self):
         for kind in ('application/json; charset=utf-8', 'Application/JSON',
                      'application/json;x=y'):

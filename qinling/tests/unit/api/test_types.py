@@ -36,7 +36,7 @@ WRITABLE = {
     versions.Version: {'description', 'tags'},
     versions.VersionCreate: {'description', 'tags', 'message'},
     aliases.Alias: {'name', 'description', 'function_id', 'function_version',
-                    'routing'},
+                    'routing', 'tool'},
     executions.Execution: {'function_id', 'function_version',
                            'function_alias', 'description', 'sync', 'input'},
     failures.Failure: set(),
@@ -59,6 +59,7 @@ COMPUTED = {models.Function: {'trust', 'environment', 'secret_names',
             models.Rollout: {'alias', 'function_version', 'step_executions',
                              'errors', 'latency'}}
 TAG = 'shown as the ETag'
+SCHEMA = 'identifies the schemas, which are shown'
 SETTINGS = 'refers to the environment and names, which are shown'
 KEY = 'a key of the storage; users see the sums of the package instead'
 OWNER = 'how engines share work; the status is what users see'
@@ -70,11 +71,13 @@ HIDDEN = {
     models.Runtime: {'revision': TAG},
     models.Function: {
         'revision': TAG, 'package': KEY, 'settings_id': SETTINGS,
+        'schema_digest': SCHEMA,
         'trust_id': 'a credential in the hands of the service',
         'version_counter': 'only allocates numbers; latest_version is the '
                            'one that exists'},
     models.FunctionVersion: {
         'revision': TAG, 'package': KEY, 'settings_id': SETTINGS,
+        'schema_digest': SCHEMA,
         'digest_parts': 'state of the comparison of digests'},
     models.FunctionAlias: {'revision': TAG},
     models.Rollout: {

@@ -22,6 +22,12 @@ MAX_BYTES = 2048
 EXECUTION = 'X-Qinling-Execution-Id'
 
 
+def list_cors_headers(answer):
+    """Return the names of the headers of CORS."""
+    return sorted(name.lower() for name in answer.headers
+                  if name.lower().startswith('access-control-'))
+
+
 class DeliveryTest(cases.ApiTest):
     GROUPS = {'secrets': {'encryption_keys': [secrets.new_key()]},
               'webhooks': {'max_body_size': MAX_BYTES,

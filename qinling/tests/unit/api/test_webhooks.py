@@ -13,7 +13,8 @@ OLD_KEYS = {'id', 'function_alias', 'function_id', 'function_version',
             'description', 'project_id', 'created_at', 'updated_at',
             'webhook_url'}
 KEYS = OLD_KEYS | {'sync', 'payload', 'signature', 'previous_until',
-                   'refused', 'methods', 'previews', 'preview_urls'}
+                   'refused', 'methods', 'origins', 'previews',
+                   'preview_urls'}
 SECRET = 'a secret of a sender'
 
 
@@ -206,6 +207,36 @@ class TestChanges(WebhookTest):
                        self.url(row), {'methods': methods})
             self.fault(400, 'methods must be', 'POST', ALL, {
                 'function_id': self.function, 'methods': methods})
+
+    def test_origins(self):
+        row = self.create()
+        self.assertEqual([], row['origins'])
+        many = [f'https://{number}.example' for number in range(32)]
+        for origins, expected in (
+                (['HTTPS://App.Example:443', 'https://app.example',
+                  'http://127.0.0.1:8080', 'http://[::1]:80'],
+                 ['https://app.example', 'http://127.0.0.1:8080',
+                  'http://[::1]']),
+                (None, ['https://app.example', 'http://127.0.0.1:8080',
+                        'http://[::1]']),
+                (['*'], ['*']), (many, many), ([], [])):
+            changed = self.call('PUT', self.url(row), {'origins': origins})
+            self.assertEqual(expected, changed['origins'])
+        self.assertEqual(['*'], self.create(origins=['*'])['origins'])
+        for origin in ('', 'null', 'app.example', 'https://app.example/',
+                       'https://app.example/page', 'https://', 'ftp://a',
+                       'https://*.example', 'https://u@a', 'https://a:0',
+                       'https://a:65536', 'https://a:', 'https://a b',
+                       'https://a\n', 'https://m\xfcller.example',
+                       'https://' + 'a' * 255, 'https://a, https://b'):
+            self.fault(400, 'origins must have the form', 'PUT',
+                       self.url(row), {'origins': [origin]})
+            self.fault(400, 'origins must have the form', 'POST', ALL, {
+                'function_id': self.function, 'origins': [origin]})
+        self.fault(400, 'at most 32 origins', 'PUT', self.url(row),
+                   {'origins': [*many, 'https://more.example']})
+        self.fault(400, 'origins', 'PUT', self.url(row), {'origins': '*'})
+        self.fault(400, 'origins', 'PUT', self.url(row), {'origins': [1]})
 
     def test_invalid_updates_are_refused(self):
         row = self.create(function_alias='prod')

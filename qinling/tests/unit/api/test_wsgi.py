@@ -17,7 +17,13 @@ class TestApplication(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.pids = []
-        self.application = wsgi.Application(self.create_service)
+        self.application = self.create_application(self.create_service)
+
+    def create_application(self, create_service):
+        application = wsgi.Application()
+        self.useFixture(fixtures.MockPatchObject(
+            application, 'create_service', create_service))
+        return application
 
     def create_service(self):
         self.pids.append(os.getpid())
@@ -60,7 +66,7 @@ class TestApplication(base.BaseTestCase):
             if faults:
                 raise faults.pop()
             return self.create_service()
-        application = wsgi.Application(create_service)
+        application = self.create_application(create_service)
         self.assertRaises(ValueError, application, {}, None)
         self.assertEqual((os.getpid(), 1), application({}, None))
 
@@ -96,6 +102,6 @@ class TestConfiguration(base.BaseTestCase):
             paths = self.files(noauth=f'[api]\n{options}\n')
             with mock.patch.object(wsgi, 'Service'), mock.patch.dict(
                     os.environ, {wsgi.FILES: paths['noauth']}):
-                wsgi.create_service()
+                wsgi.Application().create_service()
             self.assertIn(words or '', log.output)
             self.assertEqual(words is None, not log.output, options)

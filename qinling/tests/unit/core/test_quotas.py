@@ -86,12 +86,12 @@ class TestExecutions(QuotaTest):
             self.count_executions(), row.count, self.core.engine.calls))
 
     def test_webhook(self):
-        id = self.services.webhooks.create(
-            self.ctx, {'function_id': self.function})[0].id
+        webhook = self.services.webhooks.create(
+            self.ctx, {'function_id': self.function})[0]
         self.set_limits(concurrent_executions=0)
         self.assertRaises(
-            exception.QuotaExceeded, self.services.deliveries.accept, id,
-            payloads.Delivery('POST', {}, '', bytes))
+            exception.QuotaExceeded, self.services.deliveries.accept,
+            webhook, payloads.Delivery('POST', {}, '', bytes))
 
     def test_rerun(self):
         id = self.fire().id

@@ -20,13 +20,15 @@ from qinling.tests.unit.sources import test_package
 
 MIB = 1 << 20
 SEED = int(os.environ.get('QINLING_TEST_SEED', '0'))
+#: Multiplies the numbers of examples, for long runs.
+FACTOR = int(os.environ.get('QINLING_TEST_EXAMPLES', '1'))
 
 
 def examples(number):
     """Return a decorator that runs a property with a number of examples."""
     def decorate(test):
         return hypothesis.seed(SEED)(hypothesis.settings(
-            max_examples=number, deadline=None, database=None,
+            max_examples=number * FACTOR, deadline=None, database=None,
             suppress_health_check=list(hypothesis.HealthCheck))(test))
     return decorate
 
@@ -213,3 +215,15 @@ class TestForms(base.BaseTestCase):
             self.assertEqual(content, result['main.py'][0])
         else:
             self.assertIn("'main.py'", error)
+
+    def test_positions_beyond_any_file(self):
+        archive = zip_forms.build(zip_forms.seven_zip(
+            {'a': (b'', zip_forms.FILE), 'b': (b'x' * 9000, zip_forms.FILE)}))
+        # The last member has a position of 64 bits.
+        start = archive.rindex(b'PK\1\2')
+        self.assertIn(b'\1\0\x18\0', archive[start:])
+        for index in range(start, len(archive)):
+            damaged = bytearray(archive)
+            damaged[index] = 0x80
+            error, worker_error, _result = self.judge(bytes(damaged))
+            self.assertEqual(error, worker_error)

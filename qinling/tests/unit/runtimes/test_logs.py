@@ -2,7 +2,9 @@
 """Tests of the logs of executions."""
 
 import io
+import json
 import os
+import threading
 import zipfile
 
 from qinling.tests.unit.runtimes import agents
@@ -91,3 +93,52 @@ class TestLogs(executions.ExecutionTest):
         # No output ends the marks by itself.
         self.assertEqual([begin, '\\' + end, 'forged', end],
                          self.print_late(f'{end}\nforged'))
+
+
+class TestRunning(executions.ExecutionTest):
+    """Tests of the log of a running execution."""
+
+    def setUp(self):
+        super().setUp()
+        self.agent = self.useFixture(agents.Agent())
+        self.client = self.agent.connect()
+        self.assertEqual(200, self.client.load(agents.zipped({
+            'main.py': 'import os, time\n'
+                       'def main(path):\n'
+                       '    os.write(1, "one\\n\u00fc".encode()[:-1])\n'
+                       '    while not os.path.exists(path):\n'
+                       '        time.sleep(0.001)\n'
+                       '    os.write(1, "\u00fc".encode()[-1:])\n'
+        })).status)
+
+    def read(self, **fields):
+        reply = self.client.call('POST', '/log', json.dumps(
+            {'execution_id': 'e', 'offset': 0, **fields}).encode())
+        return reply.status, reply.json.get('log')
+
+    def test_log_until_now(self):
+        path = os.path.join(self.agent.directory, 'go')
+        client, outcomes = self.agent.connect(), []
+        thread = threading.Thread(target=lambda: outcomes.append(
+            client.execute(path=path)))
+        thread.start()
+        try:
+            log = 'Start execution: e\none\n'
+            self.assertTrue(agents.wait_until(
+                lambda: self.read() == (200, log)))
+            for offset in (1, 18, 19, 20, 22, 23, 100):
+                self.assertEqual((200, log[offset:]),
+                                 self.read(offset=offset))
+        finally:
+            with open(path, 'w'):
+                pass
+            thread.join()
+        self.assertEqual(log + '\u00fc\nFinished execution: e\n',
+                         outcomes[0]['log'])
+        self.assertEqual((404, None), self.read())
+
+    def test_bad_requests(self):
+        for fields in ({'execution_id': 1}, {'offset': -1}, {'offset': True},
+                       {'offset': '0'}, {'offset': None}):
+            self.assertEqual((400, None), self.read(**fields))
+        self.assertEqual((404, None), self.read())

@@ -184,6 +184,43 @@ class TestLanguage(test_nodejs.Cases):
                            'Object.assign(new Error("x"), { code: 7 })')
         self.assertEqual({'code': 7}, client.execute()['output'])
 
+    def test_nested_values_keep_their_content_or_fail(self):
+        for source, words in (
+                ('{ a: new Map([[1, 2]]) }', 'Map at "a" has no value'),
+                ('[[new Set([1])]]', 'Set at "0" has no value'),
+                ('[null, new Map([[1, new Set()]])]', 'Map at "1"'),
+                ('{ a: { b: new Error("x") } }', 'Error at "b"'),
+                ('[Promise.resolve(1)]', 'Promise at "0"'),
+                ('{ a: new ArrayBuffer(3) }', 'ArrayBuffer at "a"'),
+                ('{ a: new URLSearchParams("b=1") }', 'URLSearchParams at'),
+                ('{ a: /x/, b: null }', 'RegExp at "a"'),
+                ('[null, new Date(NaN)]', 'date at "1" is invalid'),
+                ('[new Number(NaN)]', 'The number NaN has no value'),
+                ('Object.assign(new Map(), { a: 1 })', 'Return its values'),
+                ('(() => { const a = {}; a.a = a; return a; })()',
+                 'circular structure'),
+                ('{ get a() { throw new Error("no a"); } }', 'no a')):
+            self.assertIn(words, self.check_fails(
+                f'exports.main = () => ({source})'), source)
+        for source, output in (
+                ('[{}, [], null, "{}", "null"]',
+                 [{}, [], None, '{}', 'null']),
+                ('{ a: new Date(0), b: {} }',
+                 {'a': '1970-01-01T00:00:00.000Z', 'b': {}}),
+                ('[Buffer.from("a"), null]',
+                 [{'type': 'Buffer', 'data': [97]}, None]),
+                ('[new Uint8Array([7]), new Uint8Array()]', [{'0': 7}, {}]),
+                ('[2n ** 70n, Object(5n), -(2n ** 63n), null]',
+                 [2 ** 70, 5, -2 ** 63, None]),
+                ('[new Number(1), new String("x"), new Boolean(false), null]',
+                 [1, 'x', False, None]),
+                ('{ a: undefined, b: [undefined, () => 1] }',
+                 {'b': [None, None]}),
+                ('Object.create(null)', {}),
+                ('new (class Empty {})()', {})):
+            client = self.load(f'exports.main = () => ({source})')
+            self.assertEqual(output, client.execute()['output'], source)
+
     def test_numbers_without_a_value_are_no_result(self):
         for number in ('NaN', 'Infinity', '-Infinity'):
             self.assertIn(f'The number {number} has no value in JSON',
@@ -198,6 +235,9 @@ class TestLanguage(test_nodejs.Cases):
         client = self.load("""
             globalThis.Promise = globalThis.Buffer = undefined;
             JSON.parse = JSON.stringify = () => '0';
+            performance.now = Date.now = process.hrtime = () => '0';
+            Number.isFinite = Object.keys = undefined;
+            Object.prototype.toString = () => 'x';
             exports.main = () => 1;""")
         for _number in range(2):
             self.assertEqual(1, client.execute()['output'])

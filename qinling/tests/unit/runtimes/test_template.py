@@ -158,6 +158,12 @@ class TestUniqueness(TemplateTest):
             'import library\nvalue = lambda: library.rng.random()\n',
             python_modules__library='import random\nrng = random.Random()\n')
 
+    def test_generator_in_a_default_of_a_library(self):
+        self.check_differs(
+            'import library\nvalue = library.draw\n',
+            python_modules__library='import random\ndef draw(*, '
+            'rng=random.Random()): return rng.random()\n')
+
     def test_identifier_of_a_library(self):
         self.check_forks(
             MAIN + 'import library\n',

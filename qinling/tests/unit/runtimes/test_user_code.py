@@ -94,7 +94,8 @@ class TestOwnModules(UserCodeTest):
                   'for module, names in ((json, ["loads", "dumps"]),\n'
                   '        (os, ["read", "write", "getpid", "chdir", "umask",'
                   ' "fstat", "dup2", "kill"]),\n'
-                  '        (time, ["time", "tzset"]), (select, ["poll"])):\n'
+                  '        (time, ["time", "perf_counter", "tzset"]),'
+                  ' (select, ["poll"])):\n'
                   '    for name in names: setattr(module, name, refuse)\n'
                   'def main(**kw): print("heard"); return 1\n')
         for _number in range(2):
@@ -322,6 +323,29 @@ class TestInterpreter(UserCodeTest):
                        'def main(): return map(str, [1])\n'):
             self.load(source)
             self.check_fails('cannot be written as JSON')
+
+    def test_nested_values_keep_their_content_or_fail(self):
+        imports = 'import collections, dataclasses, datetime, decimal, enum\n'
+        for value in (
+                '[{1}]', '{"a": datetime.date(2030, 1, 1)}',
+                '[decimal.Decimal("1.1")]', '[float("nan")]',
+                '{"a": [float("-inf")]}', '{"a": b"x"}', '[bytearray(b"x")]',
+                '[dataclasses.make_dataclass("D", ["a"])(1)]',
+                '{(1, 2): 3}', '{float("nan"): 1}', '[range(3)]', '[1j]',
+                '[collections.deque([1])]', '[object()]', '[10 ** 5000]'):
+            self.load(f'{imports}def main(): return {value}\n')
+            self.check_fails('cannot be written as JSON')
+        for value, output in (
+                ('[(1, 2)]', [[1, 2]]), ('{1: 2, None: 3}',
+                                         {'1': 2, 'null': 3}),
+                ('[collections.Counter("aa")]', [{'a': 2}]),
+                ('[enum.IntEnum("E", ["A"]).A]', [1]),
+                ('[collections.namedtuple("P", ["a"])(1)]', [[1]]),
+                ('[2 ** 70, 1e308]', [2 ** 70, 1e308])):
+            self.load(f'{imports}def main(): return {value}\n')
+            self.succeeds(output)
+        self.load('def main():\n    a = []\n    a.append(a)\n    return a\n')
+        self.check_fails('cannot be written as JSON')
 
 
 class TestSource(UserCodeTest):

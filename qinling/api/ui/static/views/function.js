@@ -154,14 +154,14 @@ export function Outcome({ id }) {
   const { data } = usePoll(`/executions/${id}`, { every: 400,
     until: (row) => FINAL.includes(row.status) });
   const isFinal = data && FINAL.includes(data.status);
-  const log = usePoll(isFinal ? `/executions/${id}/log` : null,
-    { every: 0, as: 'text' });
+  const log = usePoll(`/executions/${id}/log`,
+    { every: isFinal ? 0 : 400, as: 'text' });
   if (!data) return html`<${Waiting} />`;
   return html`<div class="stack outcome"><div class="row">
     <${Badge} status=${data.status} /> <span>${seconds(data.duration)}</span>
     <a href="#/executions/${id}">Details</a></div>
     ${isFinal ? html`<pre class="code result" tabindex="0"
-      aria-label="Result">${output(data.result)}</pre>
-    <pre class="code log" tabindex="0" aria-label="Log">
-    ${log.data || ''}</pre>` : ''}</div>`;
+      aria-label="Result">${output(data.result)}</pre>` : ''}
+    ${log.data ? html`<pre class="code log" tabindex="0" aria-label="Log">
+    ${log.data}</pre>` : ''}</div>`;
 }

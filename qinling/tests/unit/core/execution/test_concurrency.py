@@ -7,6 +7,11 @@ from oslotest import base
 from qinling.core.execution import concurrency
 
 
+class Slot(concurrency.Slot):
+    def create_rejection(self):
+        return KeyError(self._key)
+
+
 class TestConcurrencyLimiter(base.BaseTestCase):
     def setUp(self):
         super().setUp()
@@ -46,9 +51,9 @@ class TestConcurrencyLimiter(base.BaseTestCase):
     def test_single_thread_serves_one_execution(self):
         self.limiter = concurrency.ConcurrencyLimiter(1)
         for _ in range(2):
-            with self.limiter.slot('p', 'f', KeyError):
+            with Slot(self.limiter, 'p', 'f'):
                 self.assertRaises(
-                    KeyError, self.limiter.slot('q', 'f', KeyError).__enter__)
+                    KeyError, Slot(self.limiter, 'q', 'f').__enter__)
 
     def test_released_threads_can_be_acquired(self):
         count = self.acquire_all('p', 'f')

@@ -114,21 +114,18 @@ class TestStorage(EnvironmentTest):
         self.assertEqual([remaining.settings_id],
                          [row.id for row in self.rows()])
 
-    def test_concurrent_update_raises(self):
+    def test_concurrent_updates_are_merged(self):
         row = self.create(environment={'A': '1'})
         self.core.backends.environments.read = (
             lambda rows: self.update_concurrently(row))
-        self.assertRaises(exception.Conflict, self.update, row.id,
-                          secrets={'B': '2'})
-        del self.core.backends.environments.read
-        self.assertEqual({'A': 'theirs'},
+        self.update(row.id, secrets={'B': '2'})
+        self.assertEqual({'A': 'theirs', 'B': '2'},
                          self.decrypt(self.functions.get(MINE, row.id)))
         self.assertEqual(1, len(self.rows()))
 
     def update_concurrently(self, row):
         del self.core.backends.environments.read
         self.update(row.id, environment={'A': 'theirs'})
-        self.core.backends.environments.read = lambda rows: {}
         return {}
 
 

@@ -4,6 +4,8 @@
 import hashlib
 import io
 
+from qinling.core.function import environment
+from qinling.core.function import functions
 from qinling.db import crud
 from qinling.db import models
 from qinling import exception
@@ -186,11 +188,41 @@ class TestRaces(UpdateTest):
 
     def test_concurrent_package_update(self):
         self.before_the_write(self.change(package='faster'))
-        self.assertIn('changed by another request', self.check_raises(
-            exception.Conflict, self.update, OTHER))
+        row = self.update(OTHER)
+        self.assertEqual(hashlib.sha256(OTHER).hexdigest(),
+                         row.code['sha256'])
+        self.assertIn(row.package, self.core.packages())
+
+    def test_precondition_of_a_concurrent_package_update(self):
+        self.before_the_write(self.change(package='faster'))
+        self.assertIn('ETag is now "2"', self.check_raises(
+            exception.PreconditionFailed, self.update, OTHER,
+            match=frozenset([1])))
         self.assertEqual('faster', self.row(self.uuid).package)
         self.assertEqual([self.function.package], self.core.packages())
         self.assertEqual([], self.engine.calls)
+
+    def test_updates_between_changes_of_the_environment(self):
+        def set_variable(name):
+            def change(tx):
+                settings = environment.insert(tx, 'mine', {
+                    'environment': {name: 'theirs'}, 'secrets': {}})
+                crud.update(tx, models.Function, self.uuid,
+                            {'settings_id': settings})
+            return change
+        self.before_the_write(set_variable('B'), set_variable('A'))
+        row = self.update(OTHER, environment={'S': 'mine'})
+        self.assertEqual({'S': 'mine'},
+                         self.core.backends.environments.decrypt(
+                             row.settings_id))
+        self.assertEqual(hashlib.sha256(OTHER).hexdigest(),
+                         row.code['sha256'])
+
+        self.before_the_write(*map(set_variable, map(
+            'N{}'.format, range(functions.MAX_UPDATE_TRIES))))
+        self.assertIn('changed by another request', self.check_raises(
+            exception.FunctionChanged, self.update,
+            environment={'S': 'new'}))
 
     def test_concurrent_text_update(self):
         self.before_the_write(self.change(name='faster'))
@@ -224,19 +256,15 @@ class TestRaces(UpdateTest):
             name='x', match=frozenset([1])).revision)
 
     def test_concurrent_updates_keep_one_package(self):
-        """Check that each update wins or raises a conflict."""
+        """Check that each update succeeds: the last one remains."""
         packages = [fixtures.archive({'main.py': str(number)})
                     for number in range(8)]
 
-        def update(package):
-            try:
-                return self.update(package)
-            except exception.Conflict:
-                return None
-        rows = database.run_together(*[
-            lambda package=package: update(package) for package in packages])
+        database.run_together(*[
+            lambda package=package: self.update(package)
+            for package in packages])
         row = self.row(self.uuid)
         self.assertEqual([row.package], self.core.packages())
-        self.assertEqual(row.revision, 1 + len(list(filter(None, rows))))
+        self.assertEqual(row.revision, 1 + len(packages))
         self.assertIn(row.code['sha256'], [
             hashlib.sha256(package).hexdigest() for package in packages])

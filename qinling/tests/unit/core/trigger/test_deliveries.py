@@ -52,7 +52,12 @@ class DeliveryTest(base.BaseTestCase):
 
     def accept(self, id, request=None):
         """Return the execution row of a delivery."""
-        return self.deliveries.accept(id, request or delivery())[0]
+        return self.accept_repeats(id, request or delivery())[0]
+
+    def accept_repeats(self, id, request):
+        """Return the execution row, and whether the delivery repeats."""
+        return self.deliveries.accept(self.deliveries.get_webhook(id),
+                                      request)
 
     def check_refused(self, kind, id, request=None):
         """Return the sentence of a refused delivery without an execution."""
@@ -269,7 +274,7 @@ class TestRepeats(DeliveryTest):
         for name in ('idempotency_key', 'webhook_id', 'x_github_delivery'):
             for sync in (False, True):
                 id = self.webhook(sync=sync)
-                rows = [self.deliveries.accept(id, delivery(b'x', **{
+                rows = [self.accept_repeats(id, delivery(b'x', **{
                     name: 'some'})) for _ in range(3)]
                 self.assertEqual(1, len({row.id for row, _ in rows}))
                 self.assertEqual([False, True, True],

@@ -10,6 +10,7 @@ from qinling.core.trigger import payloads
 from qinling.core.trigger import texts
 from qinling import exception
 from qinling.tests.unit.api import cases
+from qinling import text_encodings
 
 JSON = 'application/json'
 
@@ -87,6 +88,21 @@ class TestMerged(base.BaseTestCase):
                    + '; charset=ISO-8859-15')
         self.check({'a': '\xe9'}, b'a=%C3%A9', cases.FORM
                    + '; charset=unknown')
+
+    def test_charsets_of_forms_without_ascii(self):
+        for charset in ('utf-16', 'utf-16-le', 'utf-16-be', 'utf-32', 'cp037',
+                        'utf-7', 'utf-8-sig', 'iso-2022-jp', 'gb18030',
+                        'koi8-r', 'cp864'):
+            for text, expected in (
+                    ('a=1&b=x+y', {'a': '1', 'b': 'x y'}),
+                    ('a=%C3%A9', {'a': '\xe9'})):
+                if '%' not in text or charset.startswith('utf'):
+                    self.check(expected, text.encode(charset),
+                               f'{cases.FORM}; charset={charset}')
+        self.check({'a': '\u65e5'}, 'a=\u65e5'.encode('utf-16'),
+                   f'{cases.FORM}; charset=utf-16')
+        for name in text_encodings._NAMES:
+            texts.parse_urlencoded(bytes(range(256)), f'a/b; charset={name}')
 
     def test_charset_of_json_is_honoured(self):
         for charset in ('iso-8859-1', 'utf-16', 'utf-8'):

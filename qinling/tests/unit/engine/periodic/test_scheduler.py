@@ -5,6 +5,7 @@ import datetime
 import threading
 
 from qinling.core.execution import records
+from qinling.core.function import schemas
 from qinling.db import crud
 from qinling.db import models
 from qinling.engine.periodic import scheduler
@@ -216,6 +217,16 @@ class TestBroken(SchedulerTest):
         job = self.check_other_jobs_fire(lambda: self.job(
             project_id='other', function_id=None, function_alias='a'))
         self.assertIn('FunctionAlias not found', job.status_reason)
+
+    def test_input_that_does_not_fit_any_more(self):
+        function = self.add_function()
+        self.db.write(lambda tx: crud.update(
+            tx, models.Function, function, schemas.plan(
+                None, {'input_schema': {'required': ['a']}})))
+        job = self.check_other_jobs_fire(
+            lambda: self.job(function_id=function))
+        self.assertIn('it must have a', job.status_reason)
+        self.assertEqual('running', job.status)
 
     def test_repaired_jobs_fire_again(self):
         id = self.job(function_id='gone')

@@ -2,6 +2,7 @@
 """Threads of the periodic tasks."""
 
 import threading
+from unittest import mock
 
 from oslotest import base
 
@@ -16,15 +17,15 @@ class TestPeriodicTasks(base.BaseTestCase):
     def run_tasks(self, *actions, interval=PATIENCE):
         """Start tasks that the test stops.
 
-        :returns: a list that grows with each unavailability.
+        :returns: a mock that is called at each unavailability.
         """
-        stopped, pauses = threading.Event(), []
+        stopped, reaper = threading.Event(), mock.Mock(spec=['pause'])
         thread = tasks.PeriodicTasks(
-            stopped, lambda: pauses.append(None), 'test', interval, *actions)
+            stopped, reaper, 'test', interval, *actions)
         thread.start()
         self.addCleanup(thread.join)
         self.addCleanup(stopped.set)
-        return pauses
+        return reaper.pause
 
     def test_task_with_more_to_do_runs_again_soon(self):
         answers, done = [True, True, False], threading.Event()
@@ -45,9 +46,9 @@ class TestPeriodicTasks(base.BaseTestCase):
 
         def miss():
             raise exception.Unavailable(reason='the database is away.')
-        pauses = self.run_tasks(fail, miss, done.set, interval=0.01)
+        pause = self.run_tasks(fail, miss, done.set, interval=0.01)
         self.assertTrue(done.wait(PATIENCE))
-        self.assertNotEqual([], pauses)
+        pause.assert_called()
 
     def test_slow_task_delays_no_other_thread(self):
         release, beats, beaten = threading.Event(), [], threading.Event()

@@ -51,6 +51,25 @@ class RetriesTest(base.TestCase):
 
 
 class TestAttempts(RetriesTest):
+    def test_late_message_leaves_a_waiting_execution(self):
+        id = self.add_claimed()
+        end = self.conclude(id, retries=1)
+        until = models.now() + base.FUTURE
+        self.assertFalse(lifecycle.claim(self.db, id, 'other', until))
+        self.assertFalse(lifecycle.is_unclaimed(self.db, id))
+        row = self.execution(id)
+        self.assertEqual((None, end.next_attempt_at), (
+            row.owner, row.lease_until))
+        self.reaper.resume(id, end.next_attempt_at)
+        self.assertTrue(lifecycle.claim(self.db, id, 'other', until))
+
+    def test_stopping_engine_leaves_a_waiting_execution(self):
+        id = self.add_claimed()
+        end = self.conclude(id, retries=1)
+        self.reaper.release([id])
+        self.assertEqual(end.next_attempt_at,
+                         self.execution(id).lease_until)
+
     def test_no_policy(self):
         id = self.add_claimed()
         self.assertEqual('failed', self.conclude(id).status)

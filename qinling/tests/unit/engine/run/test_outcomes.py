@@ -7,8 +7,10 @@ from unittest import mock
 
 from qinling.core.execution import lifecycle
 from qinling.core.execution import records
+from qinling.core import targets
 from qinling.db import crud
 from qinling.db import models
+from qinling.engine.workers import tokens
 from qinling import exception
 from qinling.tests.unit.engine import base
 from qinling.tests.unit.engine.run import test_runner
@@ -96,6 +98,13 @@ class TestOutcomes(test_runner.RunnerTest):
             self.assertEqual(1, len(self.script.requests))
 
 
+def context(_tokens, target):
+    """Return the context of a target with the trust ``new``."""
+    if target.trust_id == 'old':
+        raise tokens.TrustLost('The trust old is gone.')
+    return {'token': target.trust_id}
+
+
 class TestReplacedTargets(test_runner.RunnerTest):
     """The code of an accepted execution was replaced before its start."""
 
@@ -127,6 +136,28 @@ class TestReplacedTargets(test_runner.RunnerTest):
         _, row = self.run_execution()
         self.assertEqual(('error', 'no_worker'), (row.status, row.reason))
         self.assertIn('its package is gone', row.result)
+
+    def test_new_trust_after_the_acceptance(self):
+        self.target = dataclasses.replace(self.target, trust_id='old')
+        self.db.write(lambda tx: crud.update(
+            tx, models.Function, self.function, {'trust_id': 'new'}))
+        with mock.patch.object(tokens.Tokens, 'context', context):
+            _, row = super().run_execution(test_runner.GOOD)
+        self.assertEqual('success', row.status)
+        sent_context = self.script.requests[0][0]['context']
+        self.assertEqual('new', sent_context['token'])
+
+    def test_lost_trust_is_an_error(self):
+        self.db.write(lambda tx: crud.update(
+            tx, models.Function, self.function, {'trust_id': 'old'}))
+        row = self.row(models.Function, self.function)
+        self.target = targets.Target(**dict(
+            vars(base.target()), function_id=self.function,
+            runtime_id=row.runtime_id, trust_id='old'))
+        with mock.patch.object(tokens.Tokens, 'context', context):
+            _, row = super().run_execution()
+        self.assertEqual(('error', 'no_token'), (row.status, row.reason))
+        self.assertIn('trust old is gone', row.result)
 
     def test_deleted_function_is_an_error(self):
         self.db.write(lambda tx: crud.delete(

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runner of single executions."""
 
+import dataclasses
 import datetime
 import json
 import threading
 
 from qinling.core.execution import records
 from qinling.core.function import retry_policy as retry_policies
+from qinling.core.function import schemas
 from qinling.db import crud
 from qinling.db import models
 from qinling.engine.run import attempts
@@ -315,3 +317,50 @@ class TestRunner(RunnerTest):
         _, row = self.run_execution(invoker.Lost('reset'))
         self.assertEqual(('error', {'output': 'evicted'}),
                          (row.status, json.loads(row.result)))
+
+
+class TestSchemas(RunnerTest):
+    """Outputs against the schema of the function."""
+
+    def run_function(self, output, schema, **values):
+        function = self.add_function()
+        self.db.write(lambda tx: crud.update(
+            tx, models.Function, function,
+            schemas.plan(None, {'output_schema': schema})))
+        digest = schemas.compute_digest(
+            {'input_schema': None, 'output_schema': schema})
+        self.target = dataclasses.replace(
+            self.target, function_id=function, schema_digest=digest)
+        return self.run_execution((200, {
+            'status': 'success', 'output': output, 'duration': 0.5,
+            'log': 'a'}), **values)[1]
+
+    def test_output_that_fits(self):
+        row = self.run_function({'a': 1}, {'required': ['a']})
+        self.assertEqual(('success', None), (row.status, row.reason))
+
+    def test_output_that_does_not(self):
+        for sync in (True, False):
+            row = self.run_function(
+                {'secret': 'value'}, {'required': ['a'], 'properties': {
+                    'secret': {'type': 'null'}}}, sync=sync)
+            self.assertEqual(('failed', 'output_refused', 'a'),
+                             (row.status, row.reason, row.logs))
+            result = json.loads(row.result)
+            self.assertEqual(0.5, result['duration'])
+            self.assertEqual({'', '/secret'}, {
+                error['pointer'] for error in result['errors']})
+            self.assertIn('/secret must be of the type null',
+                          result['output'])
+            self.assertNotIn('value', row.result)
+
+    def test_failures_are_not_checked(self):
+        self.run_function(1, {'type': 'string'})
+        _, row = self.run_execution(BAD)
+        self.assertEqual('user_error', row.reason)
+
+    def test_deleted_function(self):
+        self.target = dataclasses.replace(
+            self.target, function_id='gone', schema_digest='d' * 64)
+        _, row = self.run_execution(GOOD)
+        self.assertEqual('success', row.status)

@@ -296,3 +296,11 @@ class TestScaling(base.BaseTestCase):
         self.assertRaises(exception.NoRoom, self.scaling.scale_up,
                           target('other'))
         self.assertEqual(['w1'], self.workers.alive)
+
+    def test_only_a_lack_of_room_replaces_idle_workers(self):
+        self.scaling.release_slot(self.acquire(target('idle')))
+        self.workers.error = exception.TemporaryError('the storage is down')
+        self.assertRaises(exception.TemporaryError, self.scaling.scale_up,
+                          target())
+        self.assertRaises(scaling.NoWorker, self.acquire, target(), 0)
+        self.assertEqual(['w1'], self.workers.alive)
