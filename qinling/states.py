@@ -218,6 +218,23 @@ class FireStatus(str, enum.Enum):
     PAUSED = 'paused'
     #: It has an execution by a backfill.
     BACKFILLED = 'backfilled'
+    #: It waits for the end of the execution of an earlier time.
+    QUEUED = 'queued'
+    #: The job excludes its day.
+    EXCLUDED = 'excluded'
+
+
+class Overlap(str, enum.Enum):
+    """Policy of a job whose fire time comes during an earlier execution."""
+
+    #: Run both.
+    ALLOW = 'allow'
+    SKIP = 'skip'
+    #: Queue one fire time, and skip further ones.
+    QUEUE_ONE = 'queue_one'
+    QUEUE_ALL = 'queue_all'
+    #: Cancel the earlier executions.
+    CANCEL_OTHER = 'cancel_other'
 
 
 class Misfire(str, enum.Enum):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Table of the fire times of jobs."""
+"""Tables of the fire times of jobs, and of the executions that jobs watch."""
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -29,3 +29,18 @@ class JobFire(columns.Base):
     decided_at = _column(columns.Time, nullable=False)
     reason = _column(sa.Text)
     execution_id = _column(columns.Id)
+
+
+class JobRun(columns.Base):
+    """Execution of a job that later fire times depend on, until its end.
+
+    Only jobs with an overlap policy or a limit of failures have rows.
+    """
+
+    __tablename__ = 'job_runs'
+    __table_args__ = (sa.Index('ix_job_runs_job', 'job_id'),
+                      columns.Base.__table_args__)
+
+    execution_id = _column(columns.Id, primary_key=True)
+    job_id = _column(columns.Id, sa.ForeignKey('jobs.id', ondelete='CASCADE'),
+                     nullable=False)

@@ -30,6 +30,7 @@ StatisticsProgress = statistics_table.StatisticsProgress
 Rollout = rollout_table.Rollout
 Budget = budget_table.Budget
 JobFire = job_fire_table.JobFire
+JobRun = job_fire_table.JobRun
 Failure = failure_table.Failure
 Operation = operation_table.Operation
 ReplayResult = operation_table.ReplayResult
@@ -244,8 +245,24 @@ class Job(Common, Revised, Base):
     #: Remaining number of fire times, ``None`` without a limit.
     count = _column(sa.Integer)
     first_execution_time = _column(Time)
-    #: The next fire time; ``None`` for a job that has ended.
+    #: The time at which the next fire time is due; ``None`` for a job that
+    #: has ended.
     next_execution_time = _column(Time)
+    #: The next fire time of a job with a jitter.
+    next_fire_time = _column(Time)
+    start_at = _column(Time)
+    end_at = _column(Time)
+    #: Most seconds between a fire time and the time at which it is due.
+    jitter = _column(sa.Integer)
+    #: See :mod:`qinling.core.trigger.exclusions`.
+    exclusions = _column(sa.JSON(none_as_null=True))
+    #: See :class:`qinling.states.Overlap`.
+    overlap = _column(sa.String(32), nullable=False, default='allow',
+                      server_default='allow')
+    max_failures = _column(sa.Integer)
+    #: Failed executions in a row, of jobs that watch their executions.
+    failures = _column(sa.Integer, nullable=False, default=0,
+                       server_default='0')
 
 
 class Webhook(Common, Revised, Base):

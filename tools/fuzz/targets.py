@@ -21,6 +21,7 @@ from qinling.core.execution import inputs
 from qinling.core.execution import statistics
 from qinling.core.trigger import multipart_form
 from qinling.core.trigger import payloads
+from qinling.core.trigger import plans
 from qinling.core.trigger import schedule
 from qinling.core.trigger import signatures
 from qinling.core.trigger import texts
@@ -130,7 +131,8 @@ def _times(data: bytes) -> None:
     if since is not None and until is not None:
         _try(statistics._whole_hours, statistics.Query(since, until))
         _try(statistics._whole_hours, statistics.Query(None, since))
-        _try(schedule.first_fire_time, '59 23 * * *', zone, since)
+        _try(schedule.first_fire_time,
+             plans.Plan('job', '59 23 * * *', zone), since)
 
 
 def _try(parse: Callable[..., typing.Any], *arguments: typing.Any
@@ -173,10 +175,11 @@ TARGETS: dict[str, Target] = {
         b'application/json; charset=utf-16?a=1\n{"b": 2}',
         b'application/x-www-form-urlencoded?\na=%ff&b=\xe9',
         b'multipart/form-data; boundary=B?\n--B--'), (exception.Invalid,)),
-    'cron': Target(lambda data: schedule.first_fire_time(
-        data.decode('latin-1')[:255], 'Europe/Berlin', _NOW), (
+    'cron': Target(lambda data: schedule.first_fire_time(plans.Plan(
+        'job', data.decode('latin-1')[:255], 'Europe/Berlin'), _NOW), (
             b'*/5 0-23/2 1,15 jan-DEC MON-SUN', b'@daily',
-            b'0 12 * * SAT-SUN'), (exception.Invalid,)),
+            b'0 12 * * SAT-SUN', b'0 22-2 15W,L * FRI#3',
+            b'every 15 minutes'), (exception.Invalid,)),
     'datetime': Target(lambda data: schedule.parse_datetime(
         data.decode('latin-1'), _NOW), (
             b'2031-01-31T12:00:00+01:00', b'1 Feb 2032 noon'),

@@ -3,6 +3,7 @@
 
 import argparse
 from collections.abc import Iterable
+import typing
 
 from qinling.client.commands import base
 from qinling.client.commands import dry_run
@@ -12,6 +13,8 @@ from qinling.client.commands import options
 from qinling.client.commands import tables
 from qinling.client import units
 
+#: Overlap policies.
+OVERLAPS = ('allow', 'skip', 'queue_one', 'queue_all', 'cancel_other')
 SCHEDULE = (
     options.Argument('--pattern', help='Schedule in the syntax of cron.'),
     options.Argument(
@@ -19,8 +22,37 @@ SCHEDULE = (
         help='Time zone of the pattern, such as Europe/Berlin; default UTC.'),
     options.Argument(
         '--misfire', choices=('skip', 'once', 'all'),
-        help='Which fire times to make up for after a downtime.'))
+        help='Which fire times to make up for after a downtime.'),
+    options.Argument(
+        '--overlap', choices=OVERLAPS,
+        help='What to do with a fire time during an earlier execution.'),
+    options.Argument('--start-at', metavar='TIME',
+                     help='No fire time is before; UTC.'),
+    options.Argument('--end-at', metavar='TIME',
+                     help='No fire time is after; UTC.'),
+    options.Argument(
+        '--jitter', type=units.parse_duration, metavar='SECONDS',
+        help='Spread of the executions after each fire time, such as 5m; 0 '
+             'for none.'),
+    options.Argument(
+        '--max-failures', type=options.parse_count, metavar='NUMBER',
+        help='Failed executions in a row that pause the job; 0 for no '
+             'limit.'),
+    options.Argument(
+        '--exclude', action='append', metavar='DATE[/DATE]',
+        help='Date, or range of dates, without fire times, in the time zone '
+             'of the job; repeat for several. An empty text removes all.'))
 INPUT = options.add_input('--function-input')
+
+
+def build_schedule(args: argparse.Namespace) -> dict[str, typing.Any]:
+    """Return the fields of :data:`SCHEDULE`."""
+    names = ('pattern', 'timezone', 'misfire', 'overlap', 'start_at',
+             'end_at', 'jitter', 'max_failures')
+    fields = {name: getattr(args, name) for name in names}
+    if args.exclude is not None:
+        fields['exclusions'] = [date for date in args.exclude if date]
+    return fields
 
 
 def show_schedule(row: base.Row, _lookup: names.Names) -> str:
@@ -44,7 +76,9 @@ class Job(base.Noun):
         'function_version', 'function_input', 'pattern',
         'first_execution_time', 'next_execution_time', 'project_id',
         'created_at', 'updated_at')
-    detail_columns: base.Columns = ('status_reason', 'timezone', 'misfire')
+    detail_columns: base.Columns = (
+        'status_reason', 'timezone', 'misfire', 'overlap', 'start_at',
+        'end_at', 'jitter', 'max_failures', 'failures', 'exclusions')
     brief: base.Briefs = (
         tables.NAME, tables.TARGET, base.Brief('Schedule', show_schedule),
         base.Brief('Status', tables.show_field('status')),
@@ -78,8 +112,7 @@ class Create(Job, dry_run.DryRun):
         row = self.resources.create(
             **options.build_target(self.client, args), name=args.name,
             first_execution_time=args.first_execution_time,
-            pattern=args.pattern, count=args.count,
-            timezone=args.timezone, misfire=args.misfire,
+            count=args.count, **build_schedule(args),
             function_input=options.read_text(args.function_input))
         self.next_step = f'job run {args.name or row["id"]}'
         return row
@@ -100,8 +133,7 @@ class Update(Job, base.Addressed, base.Show):
     def fetch(self, args: argparse.Namespace) -> base.Row:
         return self.resources.update(
             *self.locate(args), if_match=args.if_match, name=args.name,
-            status=args.status, pattern=args.pattern,
-            timezone=args.timezone, misfire=args.misfire,
+            status=args.status, **build_schedule(args),
             next_execution_time=args.next_execution_time,
             function_input=options.read_text(args.function_input))
 
@@ -192,8 +224,15 @@ class Backfill(Fired):
         options.Argument('--until', type=units.parse_moment, metavar='TIME',
                          help='Last time; default is now.'),
         options.Argument('--dry-run', action='store_true',
-                         help='Only list the times.'))
+                         help='Only list the times.'),
+        options.Argument('--overlap', choices=OVERLAPS,
+                         help='Overlap policy; default is that of the job.'),
+        options.Argument('--interval', type=units.parse_duration,
+                         metavar='SECONDS',
+                         help='Time between the starts of two executions, '
+                              'such as 30s.'))
 
     def list_rows(self, args: argparse.Namespace) -> Iterable[base.Row]:
         return self.resources.backfill(
-            *self.locate(args), args.since, args.until, args.dry_run)
+            *self.locate(args), args.since, args.until, args.dry_run,
+            overlap=args.overlap, interval=args.interval)

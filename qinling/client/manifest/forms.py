@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import dataclasses
 import typing
 
+from qinling.client.manifest import schedules
 from qinling.client import units
 from qinling import suggestions
 
@@ -243,6 +244,14 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         'pattern': Form(read_text, TEXT, 'pattern'),
         'timezone': Form(read_text, TEXT, 'timezone'),
         'misfire': Form(read_text, TEXT, 'misfire'),
+        'overlap': Form(read_text, TEXT, 'overlap'),
+        'start_at': Form(schedules.read_time, TEXT, 'start_at'),
+        'end_at': Form(schedules.read_time, TEXT, 'end_at'),
+        'jitter': Form(_accept_units(units.parse_duration), _TIME, 'jitter'),
+        'max_failures': Form(read_number, NUMBER, 'max_failures'),
+        'exclusions': Form(
+            schedules.read_list, {'type': 'array', 'items': TEXT},
+            'exclusions'),
         'count': Form(read_number, NUMBER, 'count'),
         'first_execution_time': Form(read_text, TEXT,
                                      'first_execution_time'),

@@ -11,7 +11,9 @@ class Jobs(base.Collection):
     """Jobs.
 
     Fields of an update: ``name``, ``status``, ``pattern``,
-    ``next_execution_time``, ``function_input``, ``timezone``, ``misfire``.
+    ``next_execution_time``, ``function_input``, ``timezone``, ``misfire``,
+    ``overlap``, ``start_at``, ``end_at``, ``jitter``, ``max_failures``,
+    ``exclusions``.
     """
 
     path = 'jobs'
@@ -23,8 +25,8 @@ class Jobs(base.Collection):
 
         :param fields: ``function_id`` and ``function_version``, or
             ``function_alias``; ``name``, ``first_execution_time``,
-            ``pattern``, ``function_input``, ``count``, ``timezone``,
-            ``misfire``.
+            ``pattern``, ``function_input``, ``count``, and fields of an
+            update from ``timezone`` on.
         """
         return self._call('POST', json=http.drop_none(fields))
 
@@ -43,13 +45,16 @@ class Jobs(base.Collection):
             {'since': since, 'until': until}))['fires']
 
     def backfill(self, id: str, since: str, until: str | None = None,
-                 dry_run: bool = False) -> base.Rows:
+                 dry_run: bool = False, **options: typing.Any) -> base.Rows:
         """Run a job for the fire times that it missed, and return them.
 
         :param until: time in UTC, by default now.
+        :param options: ``overlap``, by default the policy of the job, and
+            ``interval``, the seconds between the starts of two executions.
         """
         return self._call('POST', id, 'backfill', json=http.drop_none({
-            'since': since, 'until': until, 'dry_run': dry_run}))['fires']
+            'since': since, 'until': until, 'dry_run': dry_run,
+            **options}))['fires']
 
     def list_fire_times(self, id: str, count: int | None = None) -> list[str]:
         """Return the next fire times of a job."""

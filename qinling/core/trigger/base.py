@@ -121,12 +121,15 @@ def new_row(request: records.ExecutionRequest, target: targets.Target,
 
 
 def write(tx: session.Connection, conf: cfg.ConfigOpts, project_id: str,
-          request: records.ExecutionRequest) -> records.NewExecution:
+          request: records.ExecutionRequest,
+          start: datetime.datetime | None = None) -> records.NewExecution:
     """Write an asynchronous execution of a project within a transaction.
 
     The caller hands the result to an engine after the commit; if the process
     dies before, the reaper of any engine finds the row.
 
+    :param start: time at which the reaper starts the execution, if that is
+        to come; the caller then hands nothing to an engine.
     :raises NotFound: the project has no such function, version or alias.
     :raises QuotaExceeded: the project has no execution left.
     :raises InputRefused: the input does not fit the schema of the function.
@@ -138,5 +141,7 @@ def write(tx: session.Connection, conf: cfg.ConfigOpts, project_id: str,
         request, target, id, conf.engine.queue_timeout), target)
     if target.schema_digest is not None:
         contracts.check_input_within(tx, target, new.row.input)
+    if start is not None and start > new.row.created_at:
+        new.row.lease_until = new.row.next_attempt_at = start
     lifecycle.insert(tx, new)
     return new

@@ -9,23 +9,19 @@ import itertools
 import typing
 
 from oslo_config import cfg
-from oslo_log import log
 
 from qinling import context
 from qinling.core import collection
 from qinling.core import engine_client
-from qinling.core.execution import records
-from qinling.core.trigger import base
-from qinling.core.trigger import jobs as jobs_module
-from qinling.core.trigger import ledger
+from qinling.core.trigger import backfills
+from qinling.core.trigger import patterns
 from qinling.core.trigger import schedule
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
 from qinling.states import FireStatus
-
-LOG = log.getLogger(__name__)
+from qinling.states import Overlap
 
 _TABLE = models.JobFire
 #: Fire times of one answer, and of one backfill.
@@ -34,11 +30,10 @@ MAX_FIRES = 1000
 MAX_SKIPPED = 5 * MAX_FIRES
 #: Range of an answer by default, before and after now.
 DEFAULT_RANGE = datetime.timedelta(days=1)
-#: Executions of one transaction of a backfill.
-_BATCH_ROWS = 50
 #: Statuses of times without an execution.
 MISSED = (FireStatus.SKIPPED.value, FireStatus.REFUSED.value,
           FireStatus.PAUSED.value)
+_PASSED_OVER = (*MISSED, FireStatus.EXCLUDED.value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +56,7 @@ class Fires(collection.Collection):
     def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
                  engine: engine_client.EngineClient) -> None:
         super().__init__(db)
-        self._conf = conf
-        self._engine = engine
+        self._backfiller = backfills.Backfiller(conf, db, engine)
 
     def list_range(self, ctx: context.RequestContext, id: str,
                    since: datetime.datetime | None = None,
@@ -106,66 +100,38 @@ class Fires(collection.Collection):
             for time in itertools.islice(
                     _expand(row, since, until), MAX_FIRES + 1):
                 # A backfill follows what was missed.
-                if time not in fires or fires[time].status in MISSED:
+                if time not in fires or fires[time].status in _PASSED_OVER:
                     fires[time] = _create(row, time)
         return [fires[time] for time in sorted(fires)]
 
     def backfill(self, ctx: context.RequestContext, id: str,
-                 since: datetime.datetime,
-                 until: datetime.datetime | None = None,
-                 dry_run: bool = False) -> Sequence[Fire]:
+                 since: datetime.datetime, until: datetime.datetime | None,
+                 options: backfills.Options = backfills.Options()
+                 ) -> Sequence[Fire]:
         """Run a job for the fire times that it missed in a range.
 
         Each time runs once, however often a backfill is asked for.
 
         :param until: by default now.
-        :param dry_run: only return the times.
         :returns: the times, with their executions.
+        :raises Invalid: an option is not valid.
         """
         job = self.get(ctx, id)
+        policy = options.check(job)
         # Times to come are no business of a backfill.
         until = min(until or models.now(), models.now())
-        missed = [fire for fire in self.list_range(ctx, id, since, until)
+        missed = [fire.scheduled_at for fire
+                  in self.list_range(ctx, id, since, until)
                   if fire.status in MISSED]
-        if dry_run:
-            return missed
-        done: list[Fire] = []
-        for start in range(0, len(missed), _BATCH_ROWS):
-            batch = missed[start:start + _BATCH_ROWS]
-            written = self._db.write(
-                lambda tx: list(self._write(tx, job, batch)))
-            for fire, new in written:
-                done.append(fire)
-                try:
-                    self._engine.start(new.message(), new.target)
-                except exception.Unavailable as e:
-                    LOG.warning('Could not queue execution %s; the reaper '
-                                'will requeue the execution: %s', new.row.id,
-                                e)
-        return done
-
-    def _write(self, tx: session.Connection, job: typing.Any,
-               batch: Sequence[Fire]
-               ) -> Iterator[tuple[Fire, records.NewExecution]]:
-        """Write the executions of times without an execution."""
-        # Two backfills of a job follow one another.
-        if crud.get(tx, context.admin(), models.Job, lock=True,
-                    id=job.id) is None:
-            raise exception.JobNotFound(id=job.id)
-        for fire in batch:
-            if crud.exists(tx, models.Execution,
-                           models.Execution.job_id == job.id,
-                           models.Execution.scheduled_at
-                           == fire.scheduled_at):
-                continue
-            new = base.write(
-                tx, self._conf, job.project_id,
-                jobs_module.create_request(job, fire.scheduled_at))
-            ledger.note(tx, job, FireStatus.BACKFILLED, fire.scheduled_at,
-                        execution_id=new.row.id)
-            yield dataclasses.replace(
-                fire, status=FireStatus.BACKFILLED.value,
-                execution_id=new.row.id), new
+        if policy == Overlap.CANCEL_OTHER:
+            # Later times would cancel all but the last.
+            missed = missed[-1:]
+        if not options.dry_run:
+            missed = self._backfiller.run(id, missed, policy,
+                                          options.interval)
+        times = set(missed)
+        return [fire for fire in self.list_range(ctx, id, since, until)
+                if fire.scheduled_at in times] if times else []
 
 
 def _skip(times: Iterator[datetime.datetime], since: datetime.datetime
@@ -191,12 +157,12 @@ def _expand(row: typing.Any, since: datetime.datetime,
         return
     time = row.scheduled_at
     if time < since:
-        time = schedule.next_fire_time(
+        time = patterns.next_fire_time(
             row.pattern, row.timezone,
             since - datetime.timedelta(microseconds=1))
     while time is not None and time <= min(row.until, until):
         yield time
-        time = schedule.next_fire_time(row.pattern, row.timezone, time)
+        time = patterns.next_fire_time(row.pattern, row.timezone, time)
 
 
 def _create(row: typing.Any, time: datetime.datetime) -> Fire:

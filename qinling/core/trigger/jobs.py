@@ -5,7 +5,7 @@ A job stores a reference; each fire time resolves the reference.
 :mod:`qinling.engine.periodic.scheduler` fires jobs.
 """
 
-from collections.abc import Mapping
+import dataclasses
 import datetime
 import typing
 
@@ -18,24 +18,24 @@ from qinling.core import idempotency
 from qinling.core import preconditions
 from qinling.core import quotas as quotas_module
 from qinling.core import targets
+from qinling.core.trigger import job_fields
 from qinling.core.trigger import ledger
+from qinling.core.trigger import plans
 from qinling.core.trigger import schedule
-from qinling.core import validation
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
 from qinling import states
+from qinling.states import FireStatus
 from qinling.states import JobStatus
 from qinling.states import Trigger
 
 _MODEL = models.Job
-#: Fields stored without conversion.
-_PLAIN_FIELDS = ('name', 'function_input', 'pattern', 'timezone', 'misfire')
 #: Fire times of one preview.
 MAX_PREVIEW = 100
 
-_Values = Mapping[str, typing.Any]
+_Values = job_fields.Values
 
 
 class Jobs(collection.Collection):
@@ -56,15 +56,19 @@ class Jobs(collection.Collection):
 
         :param values: ``function_id`` and ``function_version`` or
             ``function_alias``; optional ``name``, ``function_input``,
-            ``pattern``, ``timezone``, ``misfire``, ``count`` and
-            ``first_execution_time`` (text).
+            ``pattern``, ``timezone``, ``misfire``, ``overlap``, ``count``,
+            ``first_execution_time``, ``start_at``, ``end_at`` (texts),
+            ``jitter``, ``max_failures`` and ``exclusions``.
         :param request: key of a request that must not repeat.
         :raises Invalid, QuotaExceeded, NotFound: the job is not valid.
         """
         if not (values.get('function_id') or values.get('function_alias')):
             raise exception.Invalid(
                 'Either function_alias or function_id must be provided.')
-        row = dict(_validate(values), **_first_schedule(values, models.now()))
+        columns = job_fields.read(values, models.now())
+        schedule_columns, segments = _first_schedule(
+            columns, values, models.now())
+        row = {**columns, **schedule_columns}
         row['function_version'] = values.get('function_version', 0)
         alias = row['function_alias'] = values.get('function_alias') or None
         row['function_id'] = None if alias else values['function_id']
@@ -78,6 +82,8 @@ class Jobs(collection.Collection):
             id = crud.insert(
                 tx, _MODEL, project_id=ctx.project_id,
                 status=JobStatus.RUNNING.value, **row)
+            ledger.note_segments(
+                tx, _create_plan(id, row), segments)
             idempotency.reserve(tx, request, id)
             return id
         return self.get(ctx, idempotency.run(
@@ -87,23 +93,31 @@ class Jobs(collection.Collection):
                match: preconditions.Match = None) -> typing.Any:
         """Change a job that has not ended, or end a job.
 
-        A new pattern or time zone, and a resume after a pause, recompute the
+        Changes of the schedule, and a resume after a pause, recompute the
         next fire time.
         """
-        columns = _validate(values)
+        columns = job_fields.read(values, models.now())
 
         def change(tx: session.Connection) -> None:
-            row = self._lock(tx, ctx, id, match)
+            row, now = self._lock(tx, ctx, id, match), models.now()
             if row.status not in states.LIVE_JOBS:
                 raise exception.Invalid('Can not update a finished job.')
-            status, changes = _changes(row, dict(columns), values,
-                                       models.now())
+            status, changes, segments = _changes(
+                row, dict(columns), values, now)
             if 'function_input' in columns:
                 _check_input(tx, context.project_owner(row.project_id), {
                     **row._mapping, **columns})
             crud.change_status(tx, _MODEL, id, status, **changes)
             if row.status == JobStatus.PAUSED and status != row.status:
-                ledger.note_pause(tx, row, models.now())
+                ledger.note_pause(tx, row, now)
+            if segments is not None:
+                ledger.replace_exclusions(
+                    tx, _create_plan(id, changes), segments, now)
+            if status != JobStatus.RUNNING:
+                ledger.end_queue(
+                    tx, row, FireStatus.PAUSED
+                    if status == JobStatus.PAUSED else FireStatus.SKIPPED,
+                    f'The job is {status}.')
         self._db.write(change)
         return self.get(ctx, id)
 
@@ -154,83 +168,97 @@ def create_request(job: typing.Any,
         description=f'Created by Job {job.id}')
 
 
-def _validate(values: _Values) -> dict[str, typing.Any]:
-    """Return the columns of the plain fields.
+def _first_schedule(columns: dict[str, typing.Any], values: _Values,
+                    now: datetime.datetime
+                    ) -> tuple[dict[str, typing.Any], list[plans.Segment]]:
+    """Return the columns with the schedule of a new job.
 
-    :raises Invalid: a field is not valid.
+    :returns: the columns, and the excluded times before the first fire time.
     """
-    columns = {name: values[name] for name in _PLAIN_FIELDS if name in values}
-    for name in ('name', 'pattern', 'timezone'):
-        validation.text(name, columns.get(name))
-    validation.text('function_alias', values.get('function_alias'))
-    value = columns.get('function_input')
-    if isinstance(value, str) and '\0' in value:
-        raise exception.Invalid(
-            'function_input must not contain a NUL character.')
-    stored = inputs.normalise(value)
-    if value is not None and not isinstance(value, str):
-        columns['function_input'] = stored
-    policies = [policy.value for policy in states.Misfire]
-    if columns.get('misfire', policies[0]) not in policies:
-        raise exception.Invalid(
-            f'misfire must be one of: {", ".join(policies)}.')
-    return columns
-
-
-def _first_schedule(values: _Values, now: datetime.datetime
-                    ) -> dict[str, typing.Any]:
-    """Return the columns with the schedule of a new job."""
     pattern, count = values.get('pattern') or None, values.get('count')
-    first = values.get('first_execution_time')
-    timezone = values.get('timezone')
+    first, start = values.get('first_execution_time'), now
     if pattern is None and not first:
         raise exception.Invalid(
             'pattern or first_execution_time must be specified.')
+    plan = _create_plan(models.new_id(), dict(columns, pattern=pattern))
+    segments: list[plans.Segment] = []
     if first:
         first = schedule.parse_datetime(first, now)
+        start = first - datetime.timedelta(minutes=1)
     if pattern is None:
         if count is not None and count > 1:
             raise exception.Invalid(
                 'pattern must be provided if count is greater than 1.')
         count = count or 1
+        job_fields.require_pattern(columns)
         # An unknown zone is an error now, not only with a later pattern.
-        schedule.first_fire_time('@hourly', timezone, now)
+        schedule.require_zone(plan.timezone, now)
     else:
-        start = first - datetime.timedelta(minutes=1) if first else now
-        first = schedule.first_fire_time(pattern, timezone, start)
+        if first and columns.get('start_at'):
+            raise exception.Invalid(
+                'Send start_at or first_execution_time, not both.')
+        first, segments = schedule.first_fire_time(
+            plan, _start(start, columns.get('start_at')))
     if count is not None and count < 1:
         raise exception.Invalid('count must be at least 1.')
-    return {'pattern': pattern, 'count': count,
-            'first_execution_time': first, 'next_execution_time': first}
+    return {'id': plan.id, 'pattern': pattern, 'count': count,
+            'first_execution_time': first, **plan.build_columns(first)
+            }, segments
+
+
+def _create_plan(id: str, columns: _Values) -> plans.Plan:
+    names = [field.name for field in dataclasses.fields(plans.Plan)]
+    return plans.Plan(**{'timezone': None, **{
+        name: columns[name] for name in names if name in columns}, 'id': id})
+
+
+def _start(now: datetime.datetime, start_at: datetime.datetime | None
+           ) -> datetime.datetime:
+    """Return the time after which a job may fire."""
+    if start_at is None or start_at <= now:
+        return now
+    return start_at - plans.RESOLUTION
 
 
 def _changes(row: typing.Any, columns: dict[str, typing.Any],
              values: _Values, now: datetime.datetime
-             ) -> tuple[str, dict[str, typing.Any]]:
-    """Return the status and the columns after an update."""
-    pattern = columns.get('pattern', row.pattern) or None
-    timezone = columns.get('timezone', row.timezone)
+             ) -> tuple[str, dict[str, typing.Any],
+                        list[plans.Segment] | None]:
+    """Return the status and the columns after an update.
+
+    :returns: also the excluded times before the next fire time, if the
+        schedule changes.
+    """
+    columns = {**{name: getattr(row, name) for name in job_fields.SCHEDULE},
+               **columns}
+    columns['pattern'] = pattern = columns['pattern'] or None
     if (pattern is None) != (row.pattern is None):
         raise exception.Invalid('Can not change job type.')
-    columns['pattern'] = pattern
     status = values.get('status', row.status)
     if status not in [choice.value for choice in JobStatus]:
         raise exception.Invalid('Invalid status.')
     is_resumed = (row.status == JobStatus.PAUSED
                   and status == JobStatus.RUNNING)
-    is_rescheduled = (pattern, timezone) != (row.pattern, row.timezone)
-    next_time = row.next_execution_time
+    is_rescheduled = any(columns[name] != getattr(row, name)
+                         for name in job_fields.SCHEDULE)
+    plan, segments = _create_plan(row.id, columns), None
+    times = {'next_execution_time': row.next_execution_time,
+             'next_fire_time': row.next_fire_time}
     if pattern is None:
-        schedule.first_fire_time('@hourly', timezone, now)
+        job_fields.require_pattern(columns)
+        schedule.require_zone(plan.timezone, now)
     elif is_rescheduled or is_resumed:
-        next_time = schedule.first_fire_time(pattern, timezone, now)
+        time, segments = schedule.first_fire_time(
+            plan, _start(now, columns['start_at']))
+        times = plan.build_columns(time)
     if values.get('next_execution_time'):
-        next_time = schedule.parse_datetime(
-            values['next_execution_time'], now)
+        times = {'next_fire_time': None,
+                 'next_execution_time': schedule.parse_datetime(
+                     values['next_execution_time'], now)}
     elif pattern is None and is_resumed:
-        schedule.require_future(next_time, now)
+        schedule.require_future(row.next_execution_time, now)
     if status not in states.LIVE_JOBS:
-        next_time = None
+        times = plan.build_columns(None)
     if is_resumed:
-        columns['status_reason'] = None
-    return status, dict(columns, next_execution_time=next_time)
+        columns.update(status_reason=None, failures=0)
+    return status, {**columns, **times}, segments

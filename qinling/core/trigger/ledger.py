@@ -6,9 +6,12 @@ Missed times in a row are one row with their range; the schedule at that time
 gives the times.
 """
 
+from collections.abc import Iterable
+from collections.abc import Sequence
 import datetime
 import typing
 
+from qinling.core.trigger import plans
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
@@ -33,24 +36,73 @@ def note(tx: session.Connection, job: typing.Any, status: FireStatus,
                     status=status.value, **values)
 
 
+def note_segments(tx: session.Connection, job: typing.Any,
+                  segments: Iterable[plans.Segment]) -> None:
+    """Write ranges of fire times that nothing runs for."""
+    for segment in segments:
+        note(tx, job, segment.status, segment.first, until=segment.last)
+
+
 def note_pause(tx: session.Connection, job: typing.Any,
                now: datetime.datetime) -> None:
     """Write the fire times that passed while a job was paused."""
-    first = job.next_execution_time
+    first = plans.read_fire_time(job)
     if first is not None and first <= now:
-        note(tx, job, FireStatus.PAUSED, first, until=now)
+        note_segments(tx, job, plans.Plan.create(job).split(
+            FireStatus.PAUSED, first, now))
+
+
+def replace_exclusions(tx: session.Connection, job: typing.Any,
+                       segments: Iterable[plans.Segment],
+                       now: datetime.datetime) -> None:
+    """Write the excluded times before the next fire time of a job."""
+    is_excluded = (_TABLE.job_id == job.id,
+                   _TABLE.status == FireStatus.EXCLUDED.value)
+    crud.delete_all(tx, _TABLE, *is_excluded, _TABLE.scheduled_at > now)
+    crud.update_all(tx, _TABLE, {'until': now}, *is_excluded,
+                    _TABLE.until > now)
+    note_segments(tx, job, segments)
+
+
+def list_queue(tx: session.Connection, job_id: str
+               ) -> Sequence[typing.Any]:
+    """Return the fire times of a job that wait, the first first."""
+    return crud.select(tx, _TABLE, *_is_queued(job_id))
+
+
+def count_queue(tx: session.Connection, job_id: str) -> int:
+    """Return the number of fire times of a job that wait."""
+    return crud.count(tx, _TABLE, *_is_queued(job_id))
+
+
+def _is_queued(job_id: str) -> tuple[typing.Any, ...]:
+    return (_TABLE.job_id == job_id,
+            _TABLE.status == FireStatus.QUEUED.value)
+
+
+def end_queue(tx: session.Connection, job: typing.Any, status: FireStatus,
+              reason: str) -> None:
+    """Change the status of the fire times of a job that wait."""
+    for row in list_queue(tx, job.id):
+        remove(tx, row)
+        note(tx, job, status, row.scheduled_at, reason=reason)
+
+
+def remove(tx: session.Connection, row: typing.Any) -> None:
+    """Delete a row of the ledger."""
+    crud.delete_all(
+        tx, _TABLE, _TABLE.job_id == row.job_id,
+        _TABLE.scheduled_at == row.scheduled_at, _TABLE.status == row.status)
 
 
 def purge(db: session.Database, before: datetime.datetime, limit: int) -> int:
     """Delete old rows; return their number."""
     def delete(tx: session.Connection) -> int:
         rows = crud.select(
-            tx, _TABLE, _TABLE.decided_at < before, limit=limit,
+            tx, _TABLE, _TABLE.decided_at < before,
+            _TABLE.status != FireStatus.QUEUED.value, limit=limit,
             only=(_TABLE.job_id, _TABLE.scheduled_at, _TABLE.status))
         for row in rows:
-            crud.delete_all(
-                tx, _TABLE, _TABLE.job_id == row.job_id,
-                _TABLE.scheduled_at == row.scheduled_at,
-                _TABLE.status == row.status)
+            remove(tx, row)
         return len(rows)
     return db.write(delete, durable=False)

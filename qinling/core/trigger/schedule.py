@@ -2,9 +2,9 @@
 """Schedules of jobs: datetimes from users, cron patterns, fire times.
 
 A pattern has the five fields minute, hour, day of the month, month and day of
-the week, with ``*``, lists, ranges, steps and English names, and optionally a
-sixth field for seconds.  Times in and out are as the database has them: UTC
-without a zone.
+the week, optionally a sixth field for seconds, or a form of
+:mod:`qinling.core.trigger.patterns`.  Times in and out are as the database has
+them: UTC without a zone.
 
 Clock changes follow Debian's cron.  A pattern with a number as minute and hour
 means times on the clock: a skipped time fires after the gap, and a repeated
@@ -15,56 +15,49 @@ time.
 from collections.abc import Iterator
 import dataclasses
 import datetime
-import functools
 import itertools
-import re
 import typing
-import zoneinfo
 
 import cronsim
 from dateutil import parser
 
+from qinling.core.trigger import plans
+from qinling.core.trigger import zones
 from qinling import exception
+from qinling.states import FireStatus
 from qinling.states import JobStatus
 from qinling.states import Misfire
 
-NAMED_PATTERNS = {
-    '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *',
-    '@monthly': '0 0 1 * *', '@weekly': '0 0 * * 0', '@daily': '0 0 * * *',
-    '@midnight': '0 0 * * *', '@hourly': '0 * * * *'}
-#: Sunday is the day 0 and the day 7 of the week, so a range may end with it.
-_SUNDAY_LAST = re.compile(r'\b(?!sun)([a-z0-6]{1,3})-sun\b', re.IGNORECASE)
-_WEEKDAYS = ('sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat')
-#: Range of weekdays, without a step.
-_WEEKDAY_RANGE = re.compile(
-    rf'\b({"|".join(_WEEKDAYS)})-({"|".join(_WEEKDAYS)})\b(?!/)',
-    re.ASCII | re.IGNORECASE)
 #: Least distance of a time that a user names.
 MIN_AHEAD = datetime.timedelta(minutes=1)
 MAX_DATETIME_LENGTH = 64
 #: Leaves room for other zones and for the next fire times.
 MAX_YEAR = datetime.MAXYEAR - 1
-#: Python searches a zone as a module, too, whose name may be anything.
-_ZONE_NAME = re.compile('[A-Za-z0-9_+/-]{1,64}')
-#: Files beside the zones: the zone of this machine, and copies of the zones,
-#: also with leap seconds, which shift each fire time.
-_NO_ZONES = re.compile('localtime|posixrules|posix/.*|right/.*')
 #: The library reports some odd patterns by the last two.
 _BAD_PATTERN = (cronsim.CronSimError, AssertionError, TypeError)
 
 
 def parse_datetime(text: str, now: datetime.datetime) -> datetime.datetime:
-    """Return a datetime from a user, in any usual form; UTC by default.
+    """Return a datetime in the future from a user; see :func:`parse_time`.
 
     :raises Invalid: the text is no datetime, or not in the future.
+    """
+    return require_future(parse_time(text, now), now)
+
+
+def parse_time(text: str, now: datetime.datetime) -> datetime.datetime:
+    """Return a datetime from a user, in any usual form; UTC by default.
+
+    :raises Invalid: the text is no datetime.
     """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     try:
         if len(text) > MAX_DATETIME_LENGTH:
             raise ValueError
-        time = parser.parse(text, default=midnight, tzinfos=_offset)
+        time: datetime.datetime = parser.parse(
+            text, default=midnight, tzinfos=_offset)
         if time.tzinfo is not None:
-            time = _to_utc(time)
+            time = zones.to_utc(time)
         if time.year > MAX_YEAR:
             raise ValueError
     # The parser raises errors of many kinds.
@@ -72,7 +65,7 @@ def parse_datetime(text: str, now: datetime.datetime) -> datetime.datetime:
         raise exception.Invalid(
             f'{text[:MAX_DATETIME_LENGTH]!r} is not a time; send one such '
             'as 2030-01-31T12:00:00Z.')
-    return require_future(time, now)
+    return time
 
 
 def _offset(name: str | None, seconds: int | None) -> datetime.tzinfo | None:
@@ -95,125 +88,38 @@ def require_future(time: datetime.datetime, now: datetime.datetime
     return time
 
 
-def first_fire_time(pattern: str, timezone: str | None,
-                    start: datetime.datetime) -> datetime.datetime:
-    """Return the first fire time after ``start``.
+def first_fire_time(plan: plans.Plan, start: datetime.datetime
+                    ) -> tuple[datetime.datetime, list[plans.Segment]]:
+    """Return the first fire time after ``start``; see ``Plan.following``.
 
     :raises Invalid: the pattern or the zone is not valid, or the pattern
         never fires.
     """
-    if timezone is not None and _NO_ZONES.fullmatch(timezone):
-        raise _no_zone(timezone)
+    zones.require_zone(plan.timezone)
     reason = 'it has no time to come'
+    segments: list[plans.Segment] = []
     try:
-        time = next_fire_time(pattern, timezone, start)
+        time, segments = plan.following(start)
     except _BAD_PATTERN as e:
         time, reason = None, str(e)
-    if time is None:
+    if time is not None:
+        return time, segments
+    if plan.end_at is not None or segments:
         raise exception.Invalid(
-            f'The specified pattern is not valid: {reason}. Send five '
-            'fields, such as "*/5 * * * *", or six with the seconds at the '
-            'end.')
-    return time
+            'The job would never fire: no fire time is before end_at and '
+            'outside of exclusions.')
+    raise exception.Invalid(
+        f'The specified pattern is not valid: {reason}. Send five '
+        'fields, such as "*/5 * * * *", or six with the seconds at the '
+        'end.')
 
 
-def _zone(name: str | None) -> datetime.tzinfo:
-    if name is None or name == 'UTC':
-        return datetime.timezone.utc
-    if not _ZONE_NAME.fullmatch(name):
-        raise _no_zone(name)
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise _no_zone(name)
+def require_zone(timezone: str | None, now: datetime.datetime) -> None:
+    """Check the zone of a job without a pattern.
 
-
-def _no_zone(name: str) -> exception.Invalid:
-    return exception.Invalid(
-        f'{name[:MAX_DATETIME_LENGTH]!r} is not a time zone; send one such '
-        'as Europe/Paris.')
-
-
-def _to_utc(time: datetime.datetime) -> datetime.datetime:
-    return time.astimezone(datetime.timezone.utc).replace(tzinfo=None)
-
-
-def next_fire_time(pattern: str, timezone: str | None,
-                   time: datetime.datetime) -> datetime.datetime | None:
-    """Return the first fire time after a time, or ``None``."""
-    fields, seconds = _parse_fields(pattern)
-    zone = _zone(timezone)
-    try:
-        # The first minute with a second after the time.
-        start = time - datetime.timedelta(seconds=seconds[-1])
-        local = start.replace(tzinfo=datetime.timezone.utc).astimezone(zone)
-        for fire_time in cronsim.CronSim(fields, local):
-            # In a repeated hour the library may step back.
-            if (minute := _to_utc(fire_time)) > start:
-                return next(at for second in seconds if (
-                    at := minute + datetime.timedelta(seconds=second)) > time)
-    except (OverflowError, ValueError):
-        # Beyond the last year of ``datetime``.
-        pass
-    return None
-
-
-def _parse_fields(pattern: str) -> tuple[str, tuple[int, ...]]:
-    """Return the five fields of a pattern, and the seconds of a minute.
-
-    :raises CronSimError: the pattern has another number of fields, or the
-        seconds are not valid.
+    :raises Invalid: the zone is not valid.
     """
-    fields = NAMED_PATTERNS.get(pattern.strip().lower(), pattern).split()
-    seconds = _parse_seconds(fields.pop()) if len(fields) == 6 else (0,)
-    if len(fields) != 5:
-        raise cronsim.CronSimError('it must have five or six fields')
-    weekdays = _SUNDAY_LAST.sub(r'\1-7', fields.pop())
-    weekdays = _WEEKDAY_RANGE.sub(_unroll_weekdays, weekdays)
-    return ' '.join((*fields, weekdays)), seconds
-
-
-@functools.lru_cache(maxsize=128)
-def _parse_seconds(field: str) -> tuple[int, ...]:
-    """Return the seconds of a field, in order."""
-    try:
-        expression = cronsim.CronSim(
-            f'{field} * * * * *', datetime.datetime.min)
-    except ValueError:  # a number of thousands of digits
-        raise cronsim.CronSimError('Bad second')
-    return tuple(sorted(expression.seconds))
-
-
-def _unroll_weekdays(match: re.Match[str]) -> str:
-    """Return a range of weekdays that may go beyond the end of a week."""
-    first, last = (_WEEKDAYS.index(name.lower()) for name in match.groups())
-    if first <= last:
-        return match[0]
-    return f'{first}-7,0-{last}'
-
-
-def latest_fire_time(pattern: str, timezone: str | None,
-                     time: datetime.datetime, now: datetime.datetime
-                     ) -> datetime.datetime:
-    """Return the last fire time up to ``now``.
-
-    The search doubles its distance from ``now``, so a gap of a year takes as
-    long as a gap of a day.
-
-    :param time: a fire time before ``now``.
-    """
-    distance = MIN_AHEAD
-    while now - distance > time:
-        candidate = next_fire_time(pattern, timezone, now - distance)
-        if candidate is not None and candidate <= now:
-            time = candidate
-            break
-        distance *= 2
-    while (candidate := next_fire_time(pattern, timezone, time)) is not None:
-        if candidate > now:
-            break
-        time = candidate
-    return time
+    first_fire_time(plans.Plan('', '@hourly', timezone), now)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,13 +127,13 @@ class FireDecision:
     """Decision about a due job.
 
     The job fires for ``fire_time``, or not if ``None``, and then has this
-    status and these columns.  ``skipped`` has the first and the last of the
-    fire times that nothing runs for.
+    status and these columns.  Nothing runs for the fire times of
+    ``segments``.
     """
 
     fire_time: datetime.datetime | None
     status: str
-    skipped: tuple[datetime.datetime, datetime.datetime] | None
+    segments: list[plans.Segment]
     values: dict[str, typing.Any]
 
 
@@ -239,61 +145,58 @@ def decide(job: typing.Any, now: datetime.datetime, grace: float
     :param grace: seconds of delay before ``misfire`` "skip" skips a fire
         time.
     """
-    first = fire_time = job.next_execution_time
-    next_time = reason = skipped = None
-    if job.pattern:
-        if job.misfire != Misfire.ALL:
-            fire_time = latest_fire_time(
-                job.pattern, job.timezone, fire_time, now)
-        next_time = next_fire_time(job.pattern, job.timezone, fire_time)
+    plan = plans.Plan.create(job)
+    first = latest = plans.read_fire_time(job) or now
+    reason, skipped_until = None, None
+    if job.misfire != Misfire.ALL:
+        latest = plan.latest_due(first, now)
+        if latest > first:
+            skipped_until = latest - plans.RESOLUTION
+    next_time, excluded = plan.following(latest)
+    due = (job.next_execution_time if latest == first
+           else plan.due_time(latest))
+    fire_time: datetime.datetime | None = latest
     count = job.count
-    if fire_time > first and job.misfire != Misfire.ALL:
-        skipped = first, fire_time - datetime.timedelta(microseconds=1)
     if (job.misfire == Misfire.SKIP
-            and (now - fire_time).total_seconds() > grace):
-        reason = (f'The fire time {fire_time.isoformat()}Z was missed and '
+            and (now - due).total_seconds() > grace):
+        reason = (f'The fire time {latest.isoformat()}Z was missed and '
                   'skipped.')
-        skipped = first, fire_time
-        fire_time = None
+        skipped_until, fire_time = latest, None
     elif count is not None:
         count -= 1
     is_done = next_time is None or count == 0
-    status = JobStatus.DONE if is_done else JobStatus.RUNNING
-    return FireDecision(fire_time, status.value, skipped, {
-        'status_reason': reason, 'count': count,
-        'next_execution_time': None if is_done else next_time})
+    segments = [] if skipped_until is None else plan.split(
+        FireStatus.SKIPPED, first, skipped_until)
+    return FireDecision(
+        fire_time, (JobStatus.DONE if is_done else JobStatus.RUNNING).value,
+        segments + ([] if is_done else excluded),
+        {'status_reason': reason, 'count': count,
+         **plan.build_columns(None if is_done else next_time)})
 
 
 def preview(job: typing.Any, now: datetime.datetime, count: int
             ) -> list[datetime.datetime]:
-    """Return at most ``count`` fire times of a job to come.
+    """Return at most ``count`` times at which a job is due.
 
-    For a paused job, return the fire times after a resume at ``now``.
+    For a paused job, return the times after a resume at ``now``.
     """
-    return list(itertools.islice(iterate(job, now), count))
+    plan, first = plans.Plan.create(job), plans.read_fire_time(job)
+    return [job.next_execution_time if time == first else plan.due_time(time)
+            for time in itertools.islice(iterate(job, now), count)]
 
 
 def iterate(job: typing.Any, now: datetime.datetime,
             since: datetime.datetime | None = None
             ) -> Iterator[datetime.datetime]:
-    """Yield the fire times of a job to come, like :func:`preview`.
+    """Yield the fire times of a job to come.
 
     :param since: a job without ``count`` skips the times before; the times
         of other jobs are counted one by one.
     """
-    first = job.next_execution_time
+    plan, first = plans.Plan.create(job), plans.read_fire_time(job)
     if first is not None and job.pattern:
         if job.status == JobStatus.PAUSED:
-            first = next_fire_time(job.pattern, job.timezone, now)
+            first, _excluded = plan.following(now)
         if first and since and first < since and job.count is None:
-            first = next_fire_time(job.pattern, job.timezone,
-                                   since - datetime.timedelta.resolution)
-    yield from itertools.islice(_fire_times(job, first), job.count)
-
-
-def _fire_times(job: typing.Any, time: datetime.datetime | None
-                ) -> Iterator[datetime.datetime]:
-    while time is not None:
-        yield time
-        time = (next_fire_time(job.pattern, job.timezone, time)
-                if job.pattern else None)
+            first, _excluded = plan.following(since - plans.RESOLUTION)
+    yield from itertools.islice(plan.iterate(first), job.count)

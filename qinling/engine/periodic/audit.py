@@ -17,11 +17,20 @@ LOG = log.getLogger(__name__)
 WARNINGS = (RolloutStatus.ROLLED_BACK, RolloutStatus.PAUSED)
 
 
-class RolloutReporter:
-    """Reports steps and ends of rollouts to the log and the audit trail."""
+class _Reporter:
+    """Base of the reporters: their notifier."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
+
+    @functools.cached_property
+    def _notifier(self) -> typing.Any:
+        # Each notifier has connections of its own.
+        return message_bus.create_notifier(self._conf)
+
+
+class RolloutReporter(_Reporter):
+    """Reports steps and ends of rollouts to the log and the audit trail."""
 
     def report(self, row: typing.Any, decision: turns.Decision) -> None:
         """Log a decision, and send a notification about the decision.
@@ -38,11 +47,6 @@ class RolloutReporter:
             LOG.exception('Could not send a notification about rollout %s.',
                           row.id)
 
-    @functools.cached_property
-    def _notifier(self) -> typing.Any:
-        # Each notifier has connections of its own.
-        return message_bus.create_notifier(self._conf)
-
     def _notify(self, row: typing.Any, decision: turns.Decision, action: str
                 ) -> None:
         if self._notifier is None:
@@ -58,3 +62,24 @@ class RolloutReporter:
             'step': (row.step if decision.step is None
                      else decision.step) + 1,
             'reason': decision.reason})
+
+
+class JobReporter(_Reporter):
+    """Reports pauses of jobs to the log and the audit trail."""
+
+    def report_pause(self, job: typing.Any, reason: str) -> None:
+        """Log a pause, and send a notification about the pause.
+
+        A fault of the bus never stops a scheduler.
+        """
+        LOG.warning('Pausing job %s: %s', job.id, reason)
+        try:
+            if self._notifier is not None:
+                self._notifier.warn({}, 'job.pause', {
+                    'target': {'type': 'job', 'id': job.id},
+                    'project_id': job.project_id, 'name': job.name,
+                    'function_id': job.function_id,
+                    'function_alias': job.function_alias, 'reason': reason})
+        except Exception:
+            LOG.exception('Could not send a notification about job %s.',
+                          job.id)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns that every engine takes: rollouts, operations and budgets."""
+"""Turns that every engine takes: rollouts, operations, jobs and budgets."""
 
 from collections.abc import Callable
 
@@ -10,9 +10,12 @@ from qinling.core.rollout import turns as rollouts
 from qinling.db import session
 from qinling.engine.periodic import audit
 from qinling.engine.periodic import budgets
+from qinling.engine.periodic import job_runs
 
 #: Seconds between two looks at the rollouts, and at the operations.
 ROLLOUT_SECONDS, OPERATION_SECONDS = 2, 1
+#: Seconds between two looks at the watched executions of jobs.
+JOB_RUN_SECONDS = 1
 #: Seconds between two comparisons of budgets.
 BUDGET_SECONDS = 30
 
@@ -25,5 +28,7 @@ def list_turns(conf: cfg.ConfigOpts, db: session.Database,
              rollouts.Turns(db, audit.RolloutReporter(conf)).run),
             ('operations', OPERATION_SECONDS,
              operations.Turns(conf, db, engine).run),
+            ('jobs', JOB_RUN_SECONDS,
+             job_runs.JobRuns(conf, db, engine).run),
             # Receivers of warnings may be slow.
             ('budgets', BUDGET_SECONDS, budgets.BudgetTask(conf, db).run)]

@@ -20,18 +20,15 @@ import typing
 from oslo_config import cfg
 from oslo_log import log
 
-from qinling.core.execution import records
-from qinling.core.trigger import base as trigger
-from qinling.core.trigger import jobs
 from qinling.core.trigger import ledger
+from qinling.core.trigger import overlap
 from qinling.core.trigger import schedule
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
 from qinling.engine import background as background_module
-from qinling.engine.run import completion
+from qinling.engine.periodic import job_runs
 from qinling import exception
-from qinling.states import FireStatus
 from qinling.states import JobStatus
 from qinling.telemetry import metrics
 
@@ -66,11 +63,11 @@ class Scheduler:
     resumer: Resumer
 
     def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
-                 submitter: completion.Submitter,
+                 engine: job_runs.Engine,
                  background: background_module.Background) -> None:
         self._conf = conf
         self._db = db
-        self._submitter = submitter
+        self._consequences = job_runs.Consequences(conf, engine)
         self._background = background
         self._attempts: list[tuple[datetime.datetime, str]] = []
         self._lock = threading.Lock()
@@ -202,63 +199,34 @@ class Scheduler:
         if is_fired:
             decisions = [(job, dataclasses.replace(decision, fire_time=None))
                          for job, decision in decisions]
-        new, is_behind = self._db.write(
+        effects, is_behind = self._db.write(
             lambda tx: self._write(tx, decisions, now))
-        metrics.fire_times_fired.inc(len(new))
-        for execution in new:
-            try:
-                self._submitter.start(execution.message(), execution.target)
-            except exception.Unavailable as e:
-                LOG.warning('Could not queue execution %s; the reaper will '
-                            'requeue the execution: %s', execution.row.id, e)
+        metrics.fire_times_fired.inc(len(effects.new))
+        self._consequences.carry_out(effects)
         return is_behind
 
     def _write(self, tx: session.Connection, decisions: _Decisions,
                now: datetime.datetime
-               ) -> tuple[list[records.NewExecution], bool]:
+               ) -> tuple[overlap.Effects, bool]:
         """Move the unchanged jobs and write their executions.
 
-        :returns: the executions, and whether a job is due again.
+        :returns: what remains to do, and whether a job is due again.
         """
         moved = [(job, decision) for job, decision in decisions
                  if crud.change_status(
             tx, _MODEL, job.id, decision.status, _UNCHANGED,
             params={'read_revision': job.revision},
             updated_at=_MODEL.updated_at, **decision.values)]
-        new = []
+        effects = overlap.Effects()
         for job, decision in moved:
-            if decision.skipped is not None:
-                first, last = decision.skipped
-                ledger.note(tx, job, FireStatus.SKIPPED, first, until=last)
+            ledger.note_segments(tx, job, decision.segments)
             if decision.fire_time is not None:
-                new += self._write_execution(tx, job, decision.fire_time)
+                overlap.Turn(tx, self._conf, job, effects).fire(
+                    decision.fire_time, decision.status)
         times = [decision.values['next_execution_time']
                  for _, decision in moved]
-        return new, any(time is not None and time <= now for time in times)
-
-    def _write_execution(self, tx: session.Connection, job: typing.Any,
-                         fire_time: datetime.datetime
-                         ) -> list[records.NewExecution]:
-        """Return the execution of a fire time, nothing if refused."""
-        try:
-            new = trigger.write(tx, self._conf, job.project_id,
-                                jobs.create_request(job, fire_time))
-        except (exception.NotFound, exception.QuotaExceeded,
-                exception.InputRefused) as e:
-            self._explain(tx, job, f'The fire time {fire_time.isoformat()}Z '
-                                   f'could not be run: {e}')
-            ledger.note(tx, job, FireStatus.REFUSED, fire_time, reason=str(e))
-            return []
-        ledger.note(tx, job, FireStatus.FIRED, fire_time,
-                    execution_id=new.row.id)
-        return [new]
-
-    def _explain(self, tx: session.Connection, job: typing.Any,
-                 reason: str) -> None:
-        LOG.warning('Could not fire job %s: %s', job.id, reason)
-        metrics.fire_times_refused.inc()
-        crud.update(tx, _MODEL, job.id, {
-            'status_reason': reason, 'updated_at': _MODEL.updated_at})
+        return effects, any(
+            time is not None and time <= now for time in times)
 
     def _pause(self, job: typing.Any, error: Exception) -> None:
         """Pause a faulty job, so that users see the fault."""

@@ -5,6 +5,7 @@ import datetime
 
 from oslotest import base
 
+from qinling.core.trigger import backfills
 from qinling.core.trigger import ledger
 from qinling.db import models
 from qinling import exception
@@ -42,7 +43,7 @@ class Fires(test_scheduler.Scheduling):
 
     def backfill(self, id, **values):
         return self.fires.backfill(self.ctx, id, self.at(10), self.tick,
-                                   **values)
+                                   backfills.Options(**values))
 
     def test_fired(self):
         id = self.job(misfire='all', **self.missed)

@@ -64,6 +64,8 @@ def minutes_ago(number):
 class Killing:
     """Tests of randomly killed schedulers over the database ``backend``."""
 
+    program = PROGRAM
+
     def setUp(self):
         super().setUp()
         self.database = self.useFixture(databases.Database(self.backend))
@@ -73,7 +75,7 @@ class Killing:
 
     def start(self):
         process = subprocess.Popen(
-            [sys.executable, '-c', PROGRAM, self.database.connection],
+            [sys.executable, '-c', self.program, self.database.connection],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.processes.append(process)
         return process

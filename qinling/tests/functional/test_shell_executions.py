@@ -169,6 +169,17 @@ class TestJobs(shells.Case):
         self.assertEqual([run['id']], [row['Id'] for row in self.shell.json(
             'function execution list', '--job', 'nightly')])
         self.assertEqual(3, self.shell.json('job show', 'nightly')['count'])
+        row = self.shell.json(
+            'job update', 'nightly', '--overlap', 'queue_one', '--jitter',
+            '5m', '--max-failures', 4, '--end-at', '2099-01-01', '--exclude',
+            '2098-12-25', '--exclude', '2098-12-31/2099-01-01')
+        self.assertEqual(
+            ('queue_one', 300, 4, '2099-01-01T00:00:00Z',
+             ['2098-12-25', '2098-12-31/2099-01-01']),
+            (row['overlap'], row['jitter'], row['max_failures'],
+             row['end_at'], row['exclusions']))
+        row = self.shell.json('job update', 'nightly', '--exclude', '')
+        self.assertIsNone(row['exclusions'])
         text = self.shell.run('job list')
         self.assertIn('Europe/Berlin (', text)
         self.assertIn(' UTC)', text)

@@ -39,6 +39,10 @@ class TestFires(shells.Case):
         self.assertIn('missed no fire time', self.shell.fails(
             'job backfill', 'daily', '--since', '24h', '--dry-run',
             code=0))
+        self.assertIn('interval needs the overlap policy allow',
+                      self.shell.fails(
+                          'job backfill', 'daily', '--since', '24h',
+                          '--overlap', 'skip', '--interval', '30s'))
         self.shell.run('job delete', 'daily')
 
 

@@ -35,6 +35,7 @@ from qinling.core.function import environment
 from qinling.core.function import routing
 from qinling.core.function import tools
 from qinling.core.trigger import origins
+from qinling.core.trigger import patterns
 from qinling.core.trigger import payloads
 from qinling.core.trigger import schedule
 from qinling.core.trigger import signatures
@@ -137,10 +138,10 @@ PARSERS = {
     'signatures': verify,
     'secret': lambda text: signatures.check_secret('standard', text),
     'datetime': lambda text: schedule.parse_datetime(text, NOW),
-    'pattern': lambda text: schedule.next_fire_time(text, None, NOW),
-    'fields': lambda text: schedule.next_fire_time(
+    'pattern': lambda text: patterns.next_fire_time(text, None, NOW),
+    'fields': lambda text: patterns.next_fire_time(
         f'{text} * * * *'.replace('\n', ' '), None, NOW),
-    'seconds': lambda text: schedule.next_fire_time(
+    'seconds': lambda text: patterns.next_fire_time(
         f'* * * * * {text}'.replace('\n', ' '), None, NOW),
     'alias': aliases.NAME.fullmatch, 'tool': tools.NAME.fullmatch,
     'origin': origins._ORIGIN.fullmatch,
@@ -175,7 +176,8 @@ KNOWN = {
     'client/http.py', 'client/units.py', 'client/manifest/export.py',
     'client/commands/failures.py', 'client/v1/base.py',
     'core/trigger/signatures.py',
-    'core/trigger/schedule.py', 'core/trigger/origins.py',
+    'core/trigger/zones.py', 'core/trigger/patterns.py',
+    'core/trigger/origins.py',
     'core/trigger/multipart_form.py',
     'core/function/aliases.py', 'core/function/environment.py',
     'core/function/routing.py', 'core/function/tags.py',

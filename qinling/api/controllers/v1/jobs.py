@@ -14,6 +14,7 @@ from qinling.api.route import route
 from qinling.api import types
 from qinling import context
 from qinling.core import services as services_module
+from qinling.core.trigger import backfills
 from qinling.core.trigger import jobs
 from qinling import exception
 
@@ -41,6 +42,13 @@ class Job(types.Resource):
     pattern = types.Text
     timezone = types.Text
     misfire = types.Text
+    overlap = types.Text
+    start_at = types.DateTime()
+    end_at = types.DateTime()
+    jitter = types.Integer()
+    max_failures = types.Integer()
+    failures = wsme.wsattr(int, readonly=True)
+    exclusions = [types.Text]
     count = types.Integer()
     first_execution_time = types.DateTime()
     next_execution_time = types.DateTime()
@@ -80,6 +88,15 @@ class Backfill(types.Type):
     since = types.Text
     until = types.Text
     dry_run = wsme.wsattr(bool, default=False)
+    overlap = types.Text
+    interval = types.Integer()
+
+
+class Backfilled(types.Type):
+    """Fire times of a backfill, and their number."""
+
+    count = int
+    fires = [Fire]
 
 
 class Controller:
@@ -144,13 +161,14 @@ class Controller:
         return types.View(fires=self._fires.list_range(req.ctx, id, **query))
 
     @route('POST', ITEM_PATH + '/backfill', policy='job:backfill',
-           result=Fires, body=Backfill)
+           result=Backfilled, body=Backfill)
     def backfill(self, req: pecan_patches.Request, id: str, body: Backfill
                  ) -> types.View:
         values = types.get_fields(body)
         if 'since' not in values:
             raise exception.Invalid('A backfill needs since.')
-        until = values.get('until')
-        return types.View(fires=self._fires.backfill(
-            req.ctx, id, types.parse_time(values['since']),
-            until and types.parse_time(until), values['dry_run']))
+        since, until = values.pop('since'), values.pop('until', None)
+        fires = self._fires.backfill(
+            req.ctx, id, types.parse_time(since),
+            until and types.parse_time(until), backfills.Options(**values))
+        return types.View(count=len(fires), fires=fires)

@@ -8,7 +8,8 @@ from qinling.tests.unit.api import cases
 
 KEYS = {'id', 'name', 'count', 'status', 'status_reason', 'function_alias',
         'function_id', 'function_version', 'function_input', 'pattern',
-        'timezone', 'misfire', 'first_execution_time',
+        'timezone', 'misfire', 'overlap', 'start_at', 'end_at', 'jitter',
+        'max_failures', 'failures', 'exclusions', 'first_execution_time',
         'next_execution_time', 'project_id', 'created_at', 'updated_at'}
 ALL = '/v1/jobs'
 
@@ -40,6 +41,9 @@ class TestCreate(JobTest):
              'function_id': self.function, 'function_version': 0,
              'function_input': None, 'pattern': '0 0 1 1 *',
              'timezone': None, 'misfire': 'once',
+             'overlap': 'allow', 'start_at': None, 'end_at': None,
+             'jitter': None, 'max_failures': None, 'failures': 0,
+             'exclusions': None,
              'first_execution_time': f'{year}-01-01T00:00:00Z',
              'next_execution_time': f'{year}-01-01T00:00:00Z',
              'project_id': 'default', 'updated_at': None},

@@ -44,7 +44,9 @@ WRITABLE = {
     replays.ReplayResult: set(),
     jobs.Job: {'name', 'function_id', 'function_version', 'function_alias',
                'function_input', 'status', 'pattern', 'timezone', 'misfire',
-               'count', 'first_execution_time', 'next_execution_time'},
+               'overlap', 'start_at', 'end_at', 'jitter', 'max_failures',
+               'exclusions', 'count', 'first_execution_time',
+               'next_execution_time'},
     rollouts.Rollout: {'function_version', 'steps', 'guards', 'on_breach'},
 }
 #: Attributes computed from other columns.
@@ -92,7 +94,8 @@ HIDDEN = {
     models.Operation: {
         'revision': TAG, 'owner': OWNER, 'lease_until': OWNER,
         'ready_at': OWNER, 'position_at': POSITION, 'position_id': POSITION},
-    models.Job: {'revision': TAG},
+    models.Job: {'revision': TAG, 'next_fire_time':
+                 'next_execution_time has the jitter, as users expect'},
 }
 
 

@@ -178,6 +178,31 @@ class TestPlan(Files):
             text % 'a', {'functions': []},
             {'jobs': [dict(job, status='done')]})[0])
 
+    def test_limits_of_a_job(self):
+        job = {'id': ID, 'name': 'j', 'status': 'running',
+               'function_alias': 'a', 'function_id': None,
+               'end_at': '2031-01-01T00:00:00Z', 'jitter': 300,
+               'exclusions': ['2030-12-24', '2030-12-31/2031-01-01']}
+        text = ('jobs: {j: {alias: a, pattern: "@daily", end_at: %s, '
+                'jitter: %s, exclusions: [2030-12-31/2031-01-01, %s]}}')
+        job['pattern'] = '@daily'
+        for values, expected in (
+                (('2031-01-01', '5m', '2030-12-24'), []),
+                (('2031-01-01T01:00:00+01:00', 300, '"2030-12-24"'), []),
+                (('2031-01-02', 60, '2030-12-25'), [
+                    '~ job j', '    end_at: 2031-01-01T00:00:00Z -> '
+                    '2031-01-02T00:00:00Z', '    jitter: 300 -> 60'])):
+            self.assertEqual(expected, self.plan(
+                text % values, {'functions': []}, {'jobs': [job]})[:3])
+        for field, sentence in (
+                ('end_at: x', 'is no time such as 2030-01-31T12:00:00Z'),
+                ('exclusions: x', 'is no list of texts'),
+                ('exclusions: [1]', 'is no list of texts')):
+            error = self.assertRaises(
+                exceptions.ClientError, self.load,
+                'jobs: {j: {alias: a, %s}}' % field)
+            self.assertIn(sentence, str(error))
+
     def test_rotation_of_a_webhook(self):
         webhook = {'id': ID, 'description': 'w', 'function_alias': 'a',
                    'function_id': None, 'signature': 'github'}

@@ -111,6 +111,7 @@ export function Job({ id }) {
         ${' '}${data.timezone || 'UTC'}</dd>
       <dt>Next</dt><dd>${time(data.next_execution_time, data.timezone)}</dd>
       <dt>Missed times</dt><dd>${data.misfire}</dd>
+      <dt>Overlap</dt><dd>${data.overlap}</dd>
       <dt>Input</dt><dd><code>${pretty(data.function_input) || '–'}</code></dd>
       <dt>Executions</dt><dd><a href="#/executions?job_id=${id}">all of the
         job</a></dd></dl>

@@ -6,8 +6,10 @@ from unittest import mock
 from oslotest import base as test_base
 
 from qinling.core.rollout import turns
+from qinling.db import models
 from qinling.engine.periodic import audit
 from qinling import message_bus
+from qinling.tests import fixtures
 from qinling.tests.unit.core.rollout import base
 
 
@@ -87,3 +89,33 @@ class TestRolloutReporter(base.Rollouts, test_base.BaseTestCase):
         self.end(2, 6)
         self.turns.run()
         self.assertEqual(2, len(self.history()) - 1)
+
+
+class TestJobReporter(test_base.BaseTestCase):
+    """Notifications about paused jobs."""
+
+    def report(self, notifier):
+        """Report a pause to a notifier."""
+        core = self.useFixture(fixtures.Core())
+        self.patch(message_bus, 'create_notifier', lambda _: notifier)
+        job = core.row(models.Job, core.insert(
+            models.Job, name='n', function_id='f', project_id='p'))
+        audit.JobReporter(core.conf).report_pause(job, 'It failed.')
+        return job
+
+    def test_pause(self):
+        notifier = mock.Mock()
+        job = self.report(notifier)
+        notifier.warn.assert_called_once_with({}, 'job.pause', {
+            'target': {'type': 'job', 'id': job.id}, 'project_id': 'p',
+            'name': 'n', 'function_id': 'f', 'function_alias': None,
+            'reason': 'It failed.'})
+
+    def test_faults_of_the_bus(self):
+        notifier = mock.Mock()
+        notifier.warn.side_effect = OSError('no bus')
+        self.report(notifier)
+        notifier.warn.assert_called_once()
+
+    def test_no_notifier(self):
+        self.assertEqual('n', self.report(None).name)

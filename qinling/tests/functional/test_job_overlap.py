@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Overlap policies with randomly killed engines."""
+
+import collections
+import datetime
+import random
+
+from oslotest import base
+
+from qinling.core.execution import lifecycle
+from qinling.core.execution import records
+from qinling.db import crud
+from qinling.db import models
+from qinling.states import ExecutionStatus
+from qinling.tests.functional import base as servers
+from qinling.tests.functional import test_jobs
+
+ENGINES = 3
+JOBS = 4
+#: Fire times that each job has missed.
+TICKS = 12
+#: A process is killed after this number of ends.
+ENDS_PER_KILL = 3
+PROGRAM = test_jobs.PROGRAM.replace(
+    "print('started'", '''
+from qinling.engine.periodic import job_runs, tasks
+tasks.PeriodicTasks(threading.Event(), lambda: None, 'jobs', 0.05,
+                    job_runs.JobRuns(conf, session.Database(conf),
+                                     Queue()).run).start()
+print('started\'''')
+
+
+class Killing(test_jobs.Killing):
+    """Tests of randomly killed engines over the database ``backend``."""
+
+    program = PROGRAM
+    test_each_fire_time_has_one_execution = None
+
+    def running(self):
+        """Return the running executions."""
+        return self.db.read(lambda tx: crud.select(
+            tx, models.Execution, models.Execution.status == 'running'))
+
+    def add_jobs(self, policy):
+        """Return the ids of due jobs, and their fire times."""
+        function = self.insert(models.Function)
+        start = test_jobs.minutes_ago(TICKS - 1)
+        return [self.insert(
+            models.Job, function_id=function, pattern='* * * * *',
+            misfire='all', count=TICKS, next_execution_time=start,
+            overlap=policy) for _ in range(JOBS)], [
+                start + datetime.timedelta(minutes=number)
+                for number in range(TICKS)]
+
+    def list_fires(self, id):
+        return self.db.read(lambda tx: crud.select(
+            tx, models.JobFire, models.JobFire.job_id == id))
+
+    def has_work(self, ids):
+        """Return whether any fire time waits for a decision or a start."""
+        return self.db.read(lambda tx: crud.exists(
+            tx, models.Job, models.Job.status == 'running') or crud.exists(
+                tx, models.JobFire, models.JobFire.status == 'queued'))
+
+    def drive(self, ids):
+        """End executions, and kill engines; return the order of the times."""
+        order = collections.defaultdict(list)
+        for _ in range(ENGINES):
+            self.start()
+        ends = 0
+        while (rows := self.running()) or self.has_work(ids):
+            self.assertLessEqual(len(rows), JOBS)
+            self.assertEqual(len(rows), len({row.job_id for row in rows}))
+            if not rows:
+                servers.wait_for(lambda: self.running() or not self.has_work(
+                    ids), 'an execution', 60)
+                continue
+            row = random.choice(rows)
+            order[row.job_id].append(row.scheduled_at)
+            lifecycle.finish(self.db, row.id, records.Outcome(
+                ExecutionStatus.SUCCESS, '{}'))
+            ends += 1
+            if ends % ENDS_PER_KILL == 0:
+                self.kill(random.choice(self.processes))
+                self.start()
+        return order
+
+    def test_queue(self):
+        """Run all times in order, never two at once."""
+        ids, times = self.add_jobs('queue_all')
+        order = self.drive(ids)
+        for id in ids:
+            self.assertEqual(times, order[id])
+            self.assertEqual([(time, 'fired') for time in times], [
+                (row.scheduled_at, row.status) for row
+                in self.list_fires(id)])
+
+    def test_skip(self):
+        """Run or skip each time, never two at once."""
+        ids, times = self.add_jobs('skip')
+        order = self.drive(ids)
+        for id in ids:
+            rows = self.list_fires(id)
+            self.assertEqual(times, [row.scheduled_at for row in rows])
+            self.assertEqual(order[id], [
+                row.scheduled_at for row in rows if row.status == 'fired'])
+            self.assertEqual({'fired', 'skipped'},
+                             {row.status for row in rows})
+
+
+class TestKillingOnSqlite(Killing, base.BaseTestCase):
+    backend = 'sqlite'
+
+
+class TestKillingOnPostgresql(Killing, base.BaseTestCase):
+    backend = 'postgresql'
+
+
+class TestKillingOnMariadb(Killing, base.BaseTestCase):
+    backend = 'mariadb'
