@@ -7,7 +7,7 @@ from sqlalchemy.dialects import mysql
 
 from qinling.db import online_ddl
 
-revision = '026'
+revision = '025'
 down_revision = '024'
 
 TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
