@@ -25,6 +25,14 @@ def main(order=1, slow=0, **kwargs):
 '''
 EVIL = '<img src=x onerror=window.attacked=1>'
 EVIL_CODE = f'def main(**kwargs):\n    print({EVIL!r})\n    return {EVIL!r}\n'
+SCHEMA = {
+    'type': 'object', 'required': ['item'], 'properties': {
+        'item': {'type': 'string', 'title': 'Item'},
+        'count': {'type': 'integer', 'minimum': 1},
+        'size': {'enum': ['small', 'large']},
+        'gift': {'type': 'boolean', 'description': 'Wrap it.'},
+        'currency': {'type': 'string', 'default': 'EUR'},
+        'tags': {'type': 'array', 'items': {'type': 'string'}}}}
 
 
 class BrowserTest(servers.Shared, unittest.TestCase):
@@ -164,6 +172,27 @@ class DashboardTest(BrowserTest):
         self.press(page, 'Run')
         expect(page.locator('.result')).to_have_text('42')
         expect(page.locator('.log')).to_contain_text('log')
+
+    def test_form(self):
+        id = self.client.create(
+            'def main(**kwargs):\n    return sorted(kwargs.items())\n',
+            name='form', input_schema=json.dumps(SCHEMA))['id']
+        page = self.open(f'functions/{id}')
+        page.get_by_label('Item (required)').fill('tea')
+        page.get_by_label('count').fill('3')
+        page.get_by_label('size').select_option('large')
+        page.get_by_label('gift').select_option('yes')
+        tags = page.get_by_label('tags')
+        tags.fill('["hot"]')
+        tags.blur()
+        expect(page.get_by_label('Input (JSON)')).to_have_value(
+            '{"currency":"EUR","item":"tea","count":3,"size":"large",'
+            '"gift":true,"tags":["hot"]}')
+        self.press(page, 'Run')
+        expect(page.locator('.result')).to_contain_text('"tea"')
+        page.get_by_label('count').fill('0')
+        self.press(page, 'Run')
+        expect(page.get_by_text('/count')).to_be_visible()
 
     def test_publish(self):
         id = self.client.create(CODE, name='published')['id']

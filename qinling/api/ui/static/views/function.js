@@ -7,6 +7,7 @@ import { Action, Badge, Card, Commands, Editor, Field, Figure, Header, Tabs,
   toast, Waiting } from '../components.js';
 import { bytes, output, percent, seconds } from '../format.js';
 import { unzip, zip } from '../zip.js';
+import { defaults, InputForm, properties } from './form.js';
 
 const FINAL = ['success', 'failed', 'error', 'cancelled'];
 
@@ -45,7 +46,8 @@ export function FunctionView({ id }) {
         note=${`timeout ${data.timeout} s, CPU ${data.cpu / 1000}`} />
       </div>` : ''}
     <div class="grid"><${Code} id=${id} row=${data} reload=${reload} />
-    <${Run} id=${id} latest=${data.latest_version} /></div>
+    <${Run} id=${id} latest=${data.latest_version}
+      schema=${data.input_schema} /></div>
     <${Commands} actions=${[
     ['Run', `function invoke ${id} --input '{}'`, 'POST', '/executions',
       { function_id: id, input: {} }],
@@ -122,9 +124,13 @@ function Code({ id, row, reload }) {
   (value) => setEdits({ ...edits, [name]: value })} /><//>`;
 }
 
-function Run({ id, latest }) {
-  const [input, setInput] = useState('{}');
+function Run({ id, latest, schema: latestSchema }) {
   const [version, setVersion] = useState(0);
+  const chosen = usePoll(version ? `/functions/${id}/versions/${version}`
+    : null, { every: 0 });
+  const schema = version ? chosen.data?.input_schema : latestSchema;
+  const [input, setInput] = useState(() => JSON.stringify(
+    defaults(latestSchema)));
   const [execution, setExecution] = useState(null);
   const run = async () => {
     setExecution(await call('POST', '/executions', { function_id: id,
@@ -132,8 +138,14 @@ function Run({ id, latest }) {
     { policy: 'execution:create' }));
   };
   let fault = '';
-  try { JSON.parse(input); } catch (error) { fault = error.message; }
+  let value = null;
+  try { value = JSON.parse(input); } catch (error) { fault = error.message; }
+  const isObject = value && typeof value === 'object'
+    && !Array.isArray(value);
   return html`<${Card} title="Run"><div class="stack">
+    ${properties(schema) && isObject ? html`<${InputForm} schema=${schema}
+      value=${value} onChange=${(next) => setInput(JSON.stringify(next))} />`
+    : ''}
     <${Field} label="Input (JSON)" hint=${fault}><textarea rows="4"
       spellcheck=${false} value=${input}
       onInput=${(event) => setInput(event.target.value)}></textarea><//>
