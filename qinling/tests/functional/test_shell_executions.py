@@ -238,3 +238,27 @@ class TestWebhooks(shells.Case):
         secret = text.split('| secret')[1].split('|')[1].strip()
         self.assertNotIn(secret, self.shell.errors)
         self.shell.run('webhook secret delete', 'outside')
+
+
+class TestTriggers(shells.Case):
+    def test_triggers(self):
+        self.shell.run('function trigger list')
+        self.assertIn('Nothing runs functions by itself', self.shell.errors)
+        job = self.shell.json(
+            'job create', '--function', 'greeter', '--name', 'nightly',
+            '--pattern', '0 3 * * *', '--function-input',
+            '{"name": "broken"}')
+        hook = self.shell.json('webhook create', '--function', 'greeter',
+                               '--description', 'outside')
+        self.shell.fails('job run', 'nightly', '--wait')
+        rows = self.shell.json('function trigger list')
+        self.assertEqual(
+            [('job', job['id'], 'nightly', 'running', 'user_error'),
+             ('webhook', hook['id'], 'outside', 'open', None)],
+            [tuple(row[name] for name in (
+                'Kind', 'Id', 'Name', 'Status', 'Outcome')) for row in rows])
+        self.assertEqual(job['next_execution_time'],
+                         rows[0]['Next_execution_time'])
+        self.assertIn('See the log of', rows[0]['Problem'])
+        text = self.shell.run('trigger list')
+        self.assertIn('| nightly | greeter  | running |', text)
