@@ -46,9 +46,9 @@ class CommandManager(commandmanager.CommandManager):
 
     #: Nouns that the shell accepts without the word "function".
     SHORT = ('alias', 'apply', 'budget', 'build', 'describe', 'dev',
-             'diff', 'execution', 'export', 'failure', 'init', 'invoke',
-             'logs', 'operation', 'quota', 'replay', 'rollout', 'stats',
-             'trigger', 'version', 'worker')
+             'diff', 'doctor', 'execution', 'export', 'failure', 'init',
+             'invoke', 'logs', 'operation', 'quota', 'replay', 'rollout',
+             'stats', 'trigger', 'version', 'worker')
 
     def load_commands(self, namespace: str) -> None:
         """Load the commands of the distribution."""

@@ -8,6 +8,8 @@ line belong to ``qinling.client.commands``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from email import utils
+import time
 import typing
 
 from qinling.client import exceptions
@@ -73,6 +75,23 @@ class Client:
         document: dict[str, typing.Any] = http.read_json(
             self._transport.request('GET', '/v1/openapi.json'))
         return document
+
+    def ping(self) -> tuple[float, float | None]:
+        """Return the seconds of a request, and the lead of the other clock.
+
+        The lead, in seconds, is that of the server before this machine;
+        ``None`` if a proxy hides the time.
+        """
+        self._transport.request('GET', '/')  # opens the connection
+        before = time.time()
+        response = self._transport.request('GET', '/')
+        seconds = time.time() - before
+        try:
+            date = utils.parsedate_to_datetime(response.headers['Date'])
+        except (KeyError, TypeError, ValueError):
+            return seconds, None
+        # The header has whole seconds.
+        return seconds, date.timestamp() + 0.5 - before - seconds / 2
 
     def explain(self, action: Callable[[Client], object]
                 ) -> dict[str, typing.Any]:

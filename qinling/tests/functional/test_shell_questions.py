@@ -55,3 +55,12 @@ class TestBudgets(shells.Case):
                       ['function budget delete', 'default']):
             self.assertIn('Project default has no budget',
                           self.shell.fails(*words))
+
+
+class TestDoctor(shells.Case):
+    def test_doctor(self):
+        text = self.shell.run('function doctor')
+        self.assertIn('ok       clock      Server and this machine agree.',
+                      text)
+        self.assertIn('free workers of', text)
+        self.assertIn('No problem was found.', self.shell.errors)
