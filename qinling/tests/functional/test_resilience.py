@@ -104,7 +104,10 @@ class Servers(Chaos):
         with load:
             load.wait_for_accepted(self.total // 3)
             server.kill()
-            servers.wait_for(lambda: load.rejections[503], 'a refusal')
+            # Synchronous executions wait for the database, perhaps all.
+            servers.wait_for(lambda: load.rejections[503] or 503 in [
+                client.call('GET', '/v1/functions?limit=1')[0]
+                for client in self.clients], 'a refusal')
             server.start()
             load.wait_for_accepted(self.total * 2 // 3)
         rows = self.check_load(load)
