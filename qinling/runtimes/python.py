@@ -30,7 +30,7 @@ RESERVE_BYTES = 1 << 20  # to report a lack of memory
 
 # Copies, since the code of the user may replace the originals.
 _getpid, _exit, _dup2 = os.getpid, os._exit, os.dup2
-_perf_counter = time.perf_counter
+_perf_counter, _process_time = time.perf_counter, time.process_time
 
 
 class Neighbours:
@@ -109,7 +109,7 @@ class Executor:
                     self._execute(request)
 
     def _import(self) -> None:
-        started = _perf_counter()
+        started, used = _perf_counter(), _process_time()
         watch = python_template.ImportWatch(self._settings['code'])
         try:
             with watch:
@@ -121,7 +121,8 @@ class Executor:
         self._process_state.save()
         milliseconds = (_perf_counter() - started) * 1000
         is_forkable = (self._failure is None
-                       and milliseconds >= python_template.MIN_IMPORT_MS
+                       and (_process_time() - used) * 1000
+                       >= python_template.MIN_IMPORT_MS
                        and watch.is_forkable())
         if not is_forkable:
             self._function.prepare()

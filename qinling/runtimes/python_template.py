@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-MIN_IMPORT_MS = 25  # a fork is faster
+MIN_IMPORT_MS = 25  # of processor time; a fork is faster
 MAX_DESCRIPTORS = 4
 RETRY_SECONDS = 0.0002
 RESTRICT_SELF = 446  # landlock_restrict_self(2), on all machines

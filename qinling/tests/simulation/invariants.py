@@ -5,7 +5,7 @@ import collections
 import datetime
 import json
 
-from qinling.core.trigger import schedule
+from qinling.core.trigger import patterns
 from qinling.tests.simulation import database
 from qinling.tests.simulation import faults
 from qinling.tests.simulation import workload
@@ -188,7 +188,7 @@ def _check_ledger(result, job):
         if time not in covered and not any(
                 start <= time <= until for start, until in ranges):
             yield f'Nothing accounts for {time} of job {job["id"]}.'
-        time = schedule.next_fire_time(job['pattern'], None, time)
+        time = patterns.next_fire_time(job['pattern'], None, time)
     if (job['status'] == RUNNING
             and end + datetime.timedelta(seconds=10)
             < result.cloud.scheduler.time()

@@ -16,7 +16,8 @@ from qinling.tests.unit.runtimes import agents
 from qinling.tests.unit.runtimes import executions
 
 # The import takes longer than the least time of a template.
-SLOW = 'import time; time.sleep(0.03)\n'
+SLOW = ('import time\nend = time.process_time() + 0.03\n'
+        'while time.process_time() < end: pass\n')
 MAIN = SLOW + '''
 import os
 IMPORTED_BY = [os.stat('/proc/self').st_ino]
@@ -139,7 +140,7 @@ class TestForks(TemplateTest):
         listing = 'def value(): return sorted(os.listdir("/proc/self/fd"))\n'
         first, second = self.check_forks(MAIN + listing)
         self.assertEqual(first['output'][2], second['output'][2])
-        self.load((MAIN + listing).replace('time.sleep(0.03)', ''))
+        self.load((MAIN + listing).replace(SLOW, 'import time\n'))
         self.assertEqual(first['output'][2],
                          self.client.execute()['output'][2])
 
