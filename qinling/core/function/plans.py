@@ -62,7 +62,8 @@ class Plan:
 
     def is_empty(self) -> bool:
         """Return whether the row stays as it is."""
-        return not (self.values or self.new_environment)
+        return (not self.values and self.new_environment is None
+                and self.trust is None)
 
 
 class Planner:

@@ -50,7 +50,8 @@ class Load:
         self.slowest = 0
         self.faults = []
         self.threads = threads
-        self._threads = [threading.Thread(target=self._run)
+        self._is_given_up = False
+        self._threads = [threading.Thread(target=self._run, daemon=True)
                          for _ in range(threads)]
 
     def __enter__(self):
@@ -59,10 +60,12 @@ class Load:
             thread.start()
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, kind, *error):
+        # After an error, nothing is worth a wait.
+        self._is_given_up = kind is not None
         for thread in self._threads:
-            thread.join(300)
-        assert not any(thread.is_alive() for thread in self._threads)
+            thread.join(0 if self._is_given_up else 300)
+        assert self._is_given_up or not self.is_running()
 
     def is_running(self):
         """Return whether executions are still created."""
@@ -86,6 +89,8 @@ class Load:
                     time.sleep(max(0, self._start_time + number / self._rate
                                    - time.monotonic()))
                 while not self._send(number):
+                    if self._is_given_up:
+                        return
                     time.sleep(0.05 + random.random() / 10)
         except Exception as e:
             self.faults.append(repr(e))

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Creation and deletion of trusts."""
 
+import contextlib
 import types
+from unittest import mock
 
 from oslotest import base
 
@@ -164,3 +166,20 @@ class TestTrusts(base.BaseTestCase):
                                        self.keystone)
         self.assertNotEqual(self.trusts._database_id(),
                             other_database._database_id())
+
+
+class TestUpdate(base.BaseTestCase):
+    def test_change_of_the_trust_alone(self):
+        core = self.useFixture(fixtures.Core())
+        functions, ctx = core.services.functions, fixtures.caller('mine')
+        function = core.function(ctx)
+        keeper = functions._backends.trusts
+        for planned, id in ((True, 'a trust'), (False, None)):
+            with mock.patch.object(keeper, 'plan_update',
+                                   return_value=planned), \
+                    mock.patch.object(keeper, 'created', return_value=(
+                        contextlib.nullcontext(id))), \
+                    mock.patch.object(keeper, 'drop'):
+                row = functions.update(
+                    ctx, function.id, {'trust': planned}, None)
+            self.assertEqual(id, row.trust_id)
