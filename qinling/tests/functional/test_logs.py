@@ -50,9 +50,11 @@ class LiveLogs:
         self.assertEqual([f'Start execution: {id}\n', 'h\u00e9llo\n'], lines)
         self.assertEqual(''.join(lines), self.client.log(id))
         self.cancel(id)
-        # The log of a cancelled execution is what was read of it.
+        # The row ends before the engine has stopped the function, and stores
+        # its log afterwards.
         rest = stream.read().decode()
-        self.assertEqual(self.client.log(id)[len(''.join(lines)):], rest)
+        self.assertTrue(self.client.log(id)[len(''.join(lines)):].startswith(
+            rest), rest)
 
     def test_events(self):
         id = self.run_waiter()
