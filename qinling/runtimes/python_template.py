@@ -56,6 +56,8 @@ class ImportWatch:
         self._originals = {name: getattr(os, name)
                            for name in ('urandom', 'getpid')}
         self._watches: dict[str, Callable[..., Any]] = {}
+        #: Top names of libraries beside the code of the user.
+        self._installed: set[str] = set()
         #: Top names of the modules that asked for bytes or the pid.
         self._callers: set[str] = set()
 
@@ -107,9 +109,10 @@ class ImportWatch:
     def is_forkable(self) -> bool:
         """Return whether a fork of this process is as good as an import."""
         try:
+            self._installed = self._list_installed()
             return (not has_threads_or_children()
                     and not self._has_new_files() and not has_shared_memory()
-                    and not self._callers - self._list_installed()
+                    and not self._callers - self._installed
                     and not any(map(self._has_unique_value,
                                     self._own_modules()))
                     and not self._has_private_generators())
@@ -134,10 +137,10 @@ class ImportWatch:
 
     def _own_modules(self) -> Iterator[ModuleType]:
         """Return the modules of the user, without dependencies."""
-        installed = self._list_installed()
         for module in list(sys.modules.values()):
             path = getattr(module, '__file__', None) or ''
-            if self._is_own(path) and self._top_name(path) not in installed:
+            if (self._is_own(path)
+                    and self._top_name(path) not in self._installed):
                 yield module
 
     def _has_unique_value(self, module: ModuleType) -> bool:
@@ -183,7 +186,7 @@ class ImportWatch:
         return name == 'tempfile' or '-packages/' in path or (
             path.startswith(self._directory) and (
                 not self._is_own(path)
-                or self._top_name(path) in self._list_installed()))
+                or self._top_name(path) in self._installed))
 
 
 def list_open_files() -> dict[str, str]:
