@@ -10,6 +10,7 @@ from qinling.api import pecan_patches
 from qinling.api import stream
 from qinling.api import types
 from qinling.core.execution import log_stream
+from qinling.core.execution import waits as waits_module
 from qinling import exception
 
 TEXT, EVENTS = 'text/plain', 'text/event-stream'
@@ -37,9 +38,8 @@ def create_text(log: str) -> stream.Response:
                            charset='utf-8')
 
 
-def create_stream(streams: log_stream.LogStreams,
-                  req: pecan_patches.Request, id: str, offset: int
-                  ) -> stream.Response:
+def create_stream(waits: waits_module.Waits, req: pecan_patches.Request,
+                  id: str, offset: int) -> stream.Response:
     """Return the answer with a growing log, as text or as events.
 
     :raises ExecutionNotFound: the caller sees no such execution.
@@ -49,7 +49,7 @@ def create_stream(streams: log_stream.LogStreams,
     text = req.environ.get(LAST_EVENT_ID, '')
     if has_events and text.isdecimal():
         offset = types.parse_integer(text)
-    parts = streams.follow(req.ctx, id, offset)
+    parts = waits.follow_log(req.ctx, id, offset)
     encode = encode_events if has_events else encode_texts
     return stream.Response(
         Body(parts, encode(parts)), charset='utf-8', cache_control='no-store',

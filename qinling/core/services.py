@@ -12,7 +12,6 @@ from qinling.core.execution import budgets
 from qinling.core.execution import dispatch
 from qinling.core.execution import executions
 from qinling.core.execution import failures
-from qinling.core.execution import log_stream
 from qinling.core.execution import statistics
 from qinling.core.execution import waits
 from qinling.core import explain
@@ -67,7 +66,6 @@ class Services:
     operations: operations.Operations
     replays: replays.Replays
     waits: waits.Waits
-    log_streams: log_stream.LogStreams
     triggers: trigger.Triggers
     reruns: reruns.Reruns
     batches: batches.Batches
@@ -165,8 +163,6 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
         failures=failures.Failures(db), operations=tasks,
         replays=replays.Replays(db, aliases_core, tasks),
         waits=waits.Waits(conf, dispatcher.admission, existing),
-        log_streams=log_stream.LogStreams(
-            conf, dispatcher.admission, existing),
         triggers=triggers, reruns=reruns.Reruns(existing, triggers),
         batches=batches.Batches(db, triggers, dispatcher, existing),
         jobs=jobs.Jobs(db, limits),

@@ -3,10 +3,7 @@
 
 import time
 
-from oslo_config import cfg
-
 from qinling import context
-from qinling.core.execution import admission as admission_module
 from qinling.core.execution import concurrency
 from qinling.core.execution import executions
 
@@ -14,35 +11,6 @@ from qinling.core.execution import executions
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.1, 0.5
 #: Seconds of silence until an empty part, which finds clients that left.
 SILENCE_SECONDS = 10
-
-
-class LogStreams:
-    """Streams in one process.
-
-    A stream occupies a thread, so streams share the threads with synchronous
-    executions, under the same limits for a function and a project.
-    """
-
-    def __init__(self, conf: cfg.ConfigOpts,
-                 admission: admission_module.Admission,
-                 existing: executions.Executions) -> None:
-        self._options = conf.api
-        self._admission = admission
-        self._executions = existing
-
-    def follow(self, ctx: context.RequestContext, id: str, offset: int
-               ) -> 'LogStream':
-        """Return a stream of the log of an execution.
-
-        :param offset: characters to leave out.
-        :raises ExecutionNotFound: the caller sees no such execution.
-        :raises TooManyExecutions: no thread is free for a stream.
-        """
-        row = self._executions.get(ctx, id)
-        slot = self._admission.thread(row)
-        slot.__enter__()
-        return LogStream(ctx, self._executions, id, offset, slot,
-                         self._options.max_wait)
 
 
 class LogStream:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waits of requests for the end of asynchronous executions."""
+"""Waits of requests for the end of executions, and for their output."""
 
 from oslo_config import cfg
 
 from qinling import context
 from qinling.core.execution import admission as admission_module
 from qinling.core.execution import executions
+from qinling.core.execution import log_stream
 from qinling.core.execution import records
 from qinling import exception
 
@@ -40,3 +41,17 @@ class Waits:
                     seconds) or row, seconds
         except exception.TooManyExecutions:
             return row, None
+
+    def follow_log(self, ctx: context.RequestContext, id: str, offset: int
+                   ) -> log_stream.LogStream:
+        """Return a stream of the log of an execution.
+
+        :param offset: characters to leave out.
+        :raises ExecutionNotFound: the caller sees no such execution.
+        :raises TooManyExecutions: no thread is free for a stream.
+        """
+        row = self._executions.get(ctx, id)
+        slot = self._admission.thread(row)
+        slot.__enter__()
+        return log_stream.LogStream(ctx, self._executions, id, offset, slot,
+                                    self._options.max_wait)

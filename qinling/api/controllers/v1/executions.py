@@ -142,7 +142,6 @@ class Controller:
     def __init__(self, services: services_module.Services) -> None:
         self._core = services.executions
         self._waits = services.waits
-        self._log_streams = services.log_streams
         self._triggers = services.triggers
         self._reruns = services.reruns
         self._batches = services.batches
@@ -202,8 +201,7 @@ class Controller:
             follow: bool = False) -> stream.Response:
         offset = log_answers.check_offset(offset)
         if follow:
-            return log_answers.create_stream(
-                self._log_streams, req, id, offset)
+            return log_answers.create_stream(self._waits, req, id, offset)
         return log_answers.create_text(self._core.log(req.ctx, id, offset))
 
     @route('POST', ITEM_PATH + '/cancel', policy='execution:cancel',

@@ -18,7 +18,7 @@ LOG = 'begin\none\ntwo\nend\n'
 class TestLogStream(test_executions.ExecutionTest):
     def setUp(self):
         super().setUp()
-        self.streams = self.core.services.log_streams
+        self.waits = self.core.services.waits
         self.execution_id = self.create(sync=False).id
         self.claim()
         self.enterContext(mock.patch.object(
@@ -28,7 +28,7 @@ class TestLogStream(test_executions.ExecutionTest):
         self.pauses = []
 
     def follow(self, offset=0):
-        return self.streams.follow(MINE, self.execution_id, offset)
+        return self.waits.follow_log(MINE, self.execution_id, offset)
 
     def claim(self):
         self.core.db.write(lambda tx: tx.execute(
@@ -95,7 +95,7 @@ class TestLogStream(test_executions.ExecutionTest):
                           self.follow())
 
     def test_unknown_execution(self):
-        self.assertRaises(exception.ExecutionNotFound, self.streams.follow,
+        self.assertRaises(exception.ExecutionNotFound, self.waits.follow_log,
                           MINE, 'unknown', 0)
 
     def test_threads(self):
@@ -109,5 +109,5 @@ class TestLogStream(test_executions.ExecutionTest):
         for _number in range(2):
             streams[0].close()
         self.follow()
-        self.assertRaises(exception.TooManyExecutions, self.streams.follow,
+        self.assertRaises(exception.TooManyExecutions, self.waits.follow_log,
                           MINE, self.execution_id, 0)
