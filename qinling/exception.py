@@ -140,6 +140,13 @@ class Unavailable(QinlingError):
     msg_fmt = 'The service cannot do this at the moment: {reason}'
 
 
+class OrchestratorUnavailable(Unavailable):
+    """No engine started the execution, since no worker can start."""
+
+    msg_fmt = ('No worker of the function is running, and none can start at '
+               'the moment: {reason} Try again later.')
+
+
 class OriginRefused(Forbidden):
     msg_fmt = ('The webhook does not allow {method} requests of pages of '
                '{origin}; its owner can change methods and origins.')
@@ -259,6 +266,33 @@ class WebhookNotFound(NotFound):
     msg_fmt = 'Webhook not found [id={id}]'
 
 
+class DeliveryNotFound(NotFound):
+    msg_fmt = 'Delivery not found [id={id}]'
+
+
+class BodyNotKept(Conflict):
+    msg_fmt = ('The body of delivery {id} is not on record, since it was too '
+               'large or was not read; let the sender send it again.')
+
+
+class EventSourceNotFound(NotFound):
+    msg_fmt = 'Event source not found [id={id}]'
+
+
+class EventSourcesDisabled(Forbidden):
+    msg_fmt = ('Operation not allowed: the operator of the service has '
+               'disabled event sources.')
+
+
+class DeadLetterNotFound(NotFound):
+    msg_fmt = 'Dead letter not found [id={id}]'
+
+
+class PayloadNotKept(Conflict):
+    msg_fmt = ('The payload of dead letter {id} was too large to keep; let '
+               'the sender send it again.')
+
+
 class SignatureRefused(Unauthorized):
     msg_fmt = 'The delivery is refused: {reason}'
 
@@ -273,11 +307,15 @@ class TemporaryError(Exception):
 
 
 class NoRoom(TemporaryError):
-    """No worker may start at the moment, since other workers take the room.
+    """No worker may start now; only this is a reason to end another one."""
 
-    Another worker has to end first; other failures of a driver are no reason
-    to end a worker.
-    """
+
+class OutOfReach(TemporaryError):
+    """The orchestrator does not answer; its workers still may."""
+
+
+class Disrupted(TemporaryError):
+    """The platform ended an execution, which may start again elsewhere."""
 
 
 class PermanentError(Exception):

@@ -76,6 +76,11 @@ FUNCTION = (
           hidden=True),
     Field('secret_modes', Kind.OBJECT, example='{"PASSWORD": "latest"}',
           hidden=True),
+    Field('flow_control', Kind.OBJECT,
+          example='{"key": "$.customer", "concurrency": 1}',
+          help='Which executions may start, and when: a JSON object, such as '
+               '{"key": "$.customer", "concurrency": 1}, or {} for no flow '
+               'control.'),
     Field('trust', Kind.FLAG,
           help='Let the function act for you in the cloud.'),
     Field('keep_versions', Kind.COUNT, maximum='max_versions',

@@ -69,6 +69,8 @@ class ExecutionReason(str, enum.Enum):
     OUTPUT_REFUSED = 'output_refused'
     #: A user cancelled the execution.
     CANCELLED = 'cancelled'
+    #: Another execution with the same key runs instead.
+    SUPERSEDED = 'superseded'
     #: The execution did not start within ``max_age``.
     EXPIRED = 'expired'
     #: The dependencies are not installed.
@@ -88,11 +90,9 @@ class ExecutionReason(str, enum.Enum):
 
 
 #: Reasons of failures that say nothing about the code of a function.
-FOREIGN_REASONS = frozenset(reason.value for reason in (
-    ExecutionReason.CANCELLED, ExecutionReason.EXPIRED,
-    ExecutionReason.NO_TOKEN, ExecutionReason.NO_WORKER,
-    ExecutionReason.WORKER_LOST, ExecutionReason.ENGINE_LOST,
-    ExecutionReason.STOPPED, ExecutionReason.PLATFORM))
+FOREIGN_REASONS = frozenset(ExecutionReason[name].value for name in (
+    'CANCELLED', 'SUPERSEDED', 'EXPIRED', 'NO_TOKEN', 'NO_WORKER',
+    'WORKER_LOST', 'ENGINE_LOST', 'STOPPED', 'PLATFORM'))
 
 
 class Trigger(str, enum.Enum):
@@ -110,6 +110,10 @@ class Trigger(str, enum.Enum):
     RERUN = 'rerun'
     #: A comparison of a version with recorded executions.
     REPLAY = 'replay'
+    #: Events of an event source.
+    EVENT_SOURCE = 'event_source'
+    #: A request to run the payload of a dead letter.
+    REDRIVE = 'redrive'
 
 
 class JobStatus(str, enum.Enum):
@@ -268,10 +272,8 @@ MOVES: dict[str, dict[str, tuple[str, ...]]] = {
                      'deleting'),
     },
     'Execution': {
-        'success': ('running',),
-        'failed': ('running',),
-        'error': ('running',),
-        'cancelled': ('running',),
+        'success': ('running',), 'failed': ('running',),
+        'error': ('running',), 'cancelled': ('running',),
     },
     'Job': {
         'running': ('running', 'paused'),
@@ -293,8 +295,6 @@ MOVES: dict[str, dict[str, tuple[str, ...]]] = {
         'done': ('running',),
         'cancelled': ('running', 'paused'),
     },
-    'Build': {
-        'ready': ('building',),
-        'failed': ('building',),
-    },
+    'EventSource': {'running': ('paused',), 'paused': ('running',)},
+    'Build': {'ready': ('building',), 'failed': ('building',)},
 }

@@ -38,9 +38,8 @@ Options:
   --failed             only what failed in the last run
   --seed N             seed of everything random in the tests (default: a new
                        one, printed at the start)
-  -c, --concurrency N  test processes (default: one for each CPU, and two
-                       for each CPU where tests mainly wait for programs:
-                       contract and functional)
+  -c, --concurrency N  test processes (default: two for each CPU; tempest
+                       has one for each CPU)
   --venv DIR           the environment (default: \$QINLING_TEST_VENV, else
                        .venv-tests in the checkout)
   -h, --help           this text
@@ -126,9 +125,8 @@ run_stage() {
     local stage=$1 directory=$1 repository=.stestr/$1 code load=()
     local processes=$CONCURRENCY
     [ "$stage" != contract ] || directory=contracts
-    [ "$stage" = unit ] || [ "$processes" != 0 ] ||
-        processes=$("$BIN/python" -c \
-            'import os; print(2 * len(os.sched_getaffinity(0)))')
+    [ "$processes" != 0 ] || processes=$("$BIN/python" -c \
+        'import os; print(2 * len(os.sched_getaffinity(0)))')
     if [ -n "$FAILED_ONLY" ]; then
         cp ".stestr/failed/$stage" ".stestr/failed/$stage.list"
         load=(--load-list ".stestr/failed/$stage.list")

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """WSGI application of the REST API."""
 
+from wsgiref import types as wsgi_types
+
 import pecan
 
 from qinling.api import audit as audit_module
+from qinling.api import compression
 from qinling.api import hooks
 from qinling.api import identity
 from qinling.api.mcp import application as mcp
@@ -35,11 +38,11 @@ def create_app(services: services_module.Services,
     identify = identify or identity.load(conf)
     router = root.Root(services)
     hook = hooks.ContextHook(identify, conf.api)
-    app = pecan.make_app(
+    app: wsgi_types.WSGIApplication = compression.Compression(pecan.make_app(
         router, debug=False, force_canonical=False,
         guess_content_type_from_ext=False, use_context_locals=False,
         request_cls=pecan_patches.Request,
-        hooks=[hook, hooks.ErrorHook()])
+        hooks=[hook, hooks.ErrorHook()]))
     if conf.api.ui:
         app = ui.WebInterface(app, conf)
     app = mcp.ToolServer(short_path.ShortPath(app, router, hook), conf)

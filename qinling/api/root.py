@@ -12,6 +12,9 @@ import webob.exc
 
 from qinling.api.controllers.v1 import aliases
 from qinling.api.controllers.v1 import budgets
+from qinling.api.controllers.v1 import dead_letters
+from qinling.api.controllers.v1 import deliveries
+from qinling.api.controllers.v1 import event_sources
 from qinling.api.controllers.v1 import executions
 from qinling.api.controllers.v1 import explanations
 from qinling.api.controllers.v1 import failures
@@ -34,7 +37,9 @@ from qinling.core import services as services_module
 NOUNS = (runtimes.Controller, functions.Controller, versions.Controller,
          aliases.Controller, rollouts.Controller, executions.Controller,
          failures.Controller, operations.Controller, replays.Controller,
-         jobs.Controller, webhooks.Controller, quotas.Controller,
+         jobs.Controller, webhooks.Controller, deliveries.Controller,
+         event_sources.Controller, dead_letters.Controller,
+         quotas.Controller,
          budgets.Controller, explanations.Controller,
          statistics.Controller)
 
@@ -106,6 +111,9 @@ class Root:
         # A literal word takes precedence over a variable.
         self._handlers = dict(sorted(self._handlers.items(),
                                      key=_count_variables))
+        self._with_suffix = {
+            pattern: methods for pattern, methods in self._handlers.items()
+            if any(handler.route.has_suffix for handler in methods.values())}
 
     def find_handler(self, method: str, words: _Pattern) -> _Handler:
         """Return the handler of a path without variables."""
@@ -147,6 +155,16 @@ class Root:
             return methods
         for pattern, methods in self._handlers.items():
             if len(pattern) == len(words) and all(
+                    literal in (None, word)
+                    for literal, word in zip(pattern, words)):
+                return methods
+        return self._match_suffix(words)
+
+    def _match_suffix(self, words: tuple[str, ...]
+                      ) -> Mapping[str, _Handler] | None:
+        """Return the handlers of the path that words may follow."""
+        for pattern, methods in self._with_suffix.items():
+            if len(pattern) < len(words) and all(
                     literal in (None, word)
                     for literal, word in zip(pattern, words)):
                 return methods

@@ -59,6 +59,7 @@ class route:
     :param any_id: a malformed UUID in the path is passed to the method, and
         so answers 404 instead of 400.
     :param other_methods: further HTTP methods of the route.
+    :param has_suffix: any words may follow the path.
     :param public: the route needs no identity.
     :param raw: foreign clients choose the request, so the query and the
         accepted types are ignored.
@@ -71,6 +72,7 @@ class route:
         ``req.preference`` after a wait.
     :param sets_etag: the method returns an answer with an ETag.
     :param media_types: media types of the answer.
+    :param conflicts: a GET may be refused with 409 for what is stored.
     :param dry_run: WSME type of an answer with 200 that changes nothing.
     """
 
@@ -86,6 +88,7 @@ class route:
         default_factory=dict)
     any_id: bool = False
     other_methods: Sequence[str] = ()
+    has_suffix: bool = False
     public: bool = False
     raw: bool = False
     idempotent: bool = False
@@ -94,6 +97,7 @@ class route:
     waits: bool = False
     sets_etag: bool = False
     media_types: Sequence[str] = (body_module.JSON,)
+    conflicts: bool = False
     dry_run: typing.Any = None
 
     @property

@@ -12,6 +12,7 @@ import http
 import typing
 from wsgiref import types as wsgi_types
 
+import webob
 import webob.headers
 
 from qinling.api import hooks
@@ -78,10 +79,11 @@ class ShortPath:
         request, response = _Request(environ), _Response()
         try:
             self._hook.authorize(request, handler)
-            body: bytes = handler(request, response)
+            body: typing.Any = handler(request, response)
         except Exception as e:
-            answer: Iterable[bytes] = hooks.create_response(e, environ)(
-                environ, start_response)
+            body = hooks.create_response(e, environ)
+        if body.__class__ is not bytes:
+            answer: Iterable[bytes] = body(environ, start_response)
             return answer
         start_response(_STATUS_LINES[response.status_int], [
             ('Content-Type', 'application/json'),

@@ -9,6 +9,7 @@ the service.
 import base64
 import binascii
 from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Iterator
 import functools
 import itertools
@@ -27,6 +28,7 @@ from qinling.core.trigger import methods as webhook_methods
 from qinling.core.trigger import payloads
 from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
+from qinling.web import request as web_request
 from qinling.web import response as web_response
 
 #: Methods that can run a webhook beside POST, and HEAD and OPTIONS, which run
@@ -69,11 +71,13 @@ class InvalidOutput(Exception):
 
 
 def create_delivery(req: pecan_patches.Request, max_size: int,
-                    passed: Collection[str] = ()) -> payloads.Delivery:
+                    passed: Collection[str] = (), endpoint: str | None = None
+                    ) -> payloads.Delivery:
     """Return the delivery in a request.
 
     :param max_size: bytes of the body, which is read on demand.
     :param passed: headers of :data:`CREDENTIALS` that functions receive.
+    :param endpoint: start of the URL for senders, if configured.
     """
     headers = {name[5:].replace('_', '-').lower(): value
                for name, value in req.environ.items()
@@ -83,9 +87,42 @@ def create_delivery(req: pecan_patches.Request, max_size: int,
     content_type = body.content_type(req)
     if content_type:
         headers['content-type'] = content_type
+    environ = req.environ
     return payloads.Delivery(
         req.method, headers, req.query_string,
-        functools.partial(body.read_raw, req, max_size))
+        functools.partial(body.read_raw, req, max_size),
+        _read_suffix(environ['PATH_INFO']), _build_url(req, endpoint),
+        environ.get('REMOTE_ADDR'),
+        # Other servers have one value for each name.
+        environ.get(web_request.HEADERS) or list(headers.items()), max_size)
+
+
+def _read_suffix(path: str) -> str:
+    """Return what follows ``invoke`` in a path."""
+    words = path.split('/')
+    # The words before are those of a route.
+    suffix = words[words.index('invoke') + 1:]
+    if not any(suffix):
+        return ''
+    return '/'.join(['', *suffix]).encode('latin-1').decode(
+        'utf-8', 'replace')
+
+
+def _build_url(req: pecan_patches.Request, endpoint: str | None) -> str:
+    """Return the URL of a delivery as its sender sees the URL."""
+    if endpoint is None:
+        return str(req.url)
+    query = f'?{req.query_string}' if req.query_string else ''
+    return f'{endpoint.rstrip("/")}{req.path}{query}'
+
+
+def create_challenge_response(text: str) -> webob.Response:
+    """Return the answer to a challenge of a sender."""
+    response = webob.Response(status=200, body=text.encode(
+        'utf-8', 'replace'), content_type='text/plain', charset='utf-8')
+    response.headers['Content-Security-Policy'] = SANDBOX
+    response.headers['X-Content-Type-Options'] = 'nosniff'
+    return response
 
 
 def create_head_response() -> webob.Response:
@@ -103,7 +140,13 @@ def create_response(row: records.ExecutionRow, repeated: bool
     """
     response = (_result_response(row) if row.sync
                 else _json_response(202, {'execution_id': row.id}))
-    response.headers[EXECUTION_HEADER] = row.id
+    return mark(response, row.id, repeated)
+
+
+def mark(response: webob.Response, id: str, repeated: bool
+         ) -> webob.Response:
+    """Return the answer of an execution with the id."""
+    response.headers[EXECUTION_HEADER] = id
     if repeated:
         response.headers[idempotency.REPLAYED] = 'true'
     return response
@@ -130,8 +173,34 @@ def _result_response(row: records.ExecutionRow) -> webob.Response:
     try:
         response = _output_response(output)
     except InvalidOutput as e:
-        return _fault_response(
-            502, f'Execution {row.id} returned no HTTP answer: {e}')
+        return create_refusal(row, e)
+    return _protect(response)
+
+
+def create_refusal(row: records.ExecutionRow, error: InvalidOutput
+                   ) -> webob.Response:
+    """Return the answer for an output that is no HTTP answer."""
+    return _fault_response(
+        502, f'Execution {row.id} returned no HTTP answer: {error}')
+
+
+def create_streamed_response(chunks: Iterable[bytes],
+                             head: dict[str, typing.Any], content_type: str
+                             ) -> webob.Response:
+    """Return an answer whose body grows.
+
+    :param head: status and headers that the function has yielded.
+    :raises InvalidOutput: the head is not valid.
+    """
+    response = stream.Response(
+        chunks, status=_parse_status(head.get('status_code', 200)),
+        cache_control='no-store')
+    response.headers['Content-Type'] = content_type
+    _add_headers(response, head.get('headers'))
+    return _protect(response)
+
+
+def _protect(response: webob.Response) -> webob.Response:
     response.headers['Content-Security-Policy'] = SANDBOX
     response.headers['X-Content-Type-Options'] = 'nosniff'
     return response
@@ -151,16 +220,25 @@ def _output_response(output: typing.Any) -> webob.Response:
     if not (isinstance(output, dict) and 'status_code' in output
             and output.keys() <= RESPONSE_KEYS):
         return _json_response(200, output)
-    status = output['status_code']
-    if not isinstance(status, int) or not 200 <= status <= 599:
-        raise InvalidOutput('status_code must be a number from 200 to 599.')
+    status = _parse_status(output['status_code'])
     data, content_type = _decode_body(output.get('body'),
                                       output.get('is_base64'))
     if status in (204, 205, 304):
         data = b''
     response = stream.Response([data], len(data), status=status,
                                content_type=content_type)
-    headers = list(_headers(output.get('headers')))
+    _add_headers(response, output.get('headers'))
+    return response
+
+
+def _parse_status(status: typing.Any) -> int:
+    if not isinstance(status, int) or not 200 <= status <= 599:
+        raise InvalidOutput('status_code must be a number from 200 to 599.')
+    return status
+
+
+def _add_headers(response: webob.Response, value: typing.Any) -> None:
+    headers = list(_headers(value))
     if len(headers) > MAX_HEADERS or sum(
             map(len, itertools.chain(*headers))) > MAX_HEADERS_LENGTH:
         raise InvalidOutput(
@@ -171,7 +249,6 @@ def _output_response(output: typing.Any) -> webob.Response:
             response.headers['Content-Type'] = value
         else:
             response.headers.add(name, value)
-    return response
 
 
 def _decode_body(value: typing.Any, is_base64: typing.Any

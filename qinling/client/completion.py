@@ -56,7 +56,8 @@ MAX_NAMES = 200
 COLLECTIONS = {
     'function': 'functions', 'function_id': 'functions',
     'runtime': 'runtimes', 'alias': 'aliases', 'function_alias': 'aliases',
-    'job': 'jobs', 'webhook': 'webhooks', 'execution': 'executions',
+    'job': 'jobs', 'webhook': 'webhooks',
+    'event_source': 'event_sources', 'execution': 'executions',
     'executions': 'executions'}
 
 

@@ -146,5 +146,7 @@ def _encode_body(options: dict[str, typing.Any]
 
 def _log_request(method: str, url: str, body: typing.Any) -> None:
     if LOG.isEnabledFor(logging.DEBUG):
-        text = f" -d '{body.decode()}'" if isinstance(body, bytes) else ''
+        data = body if isinstance(body, bytes) else b''
+        text = data.decode('utf-8', 'replace')
+        text = f" -d '{text}'" if text else ''
         LOG.debug('REQ: curl -X %s %s%s', method, url, text)

@@ -42,7 +42,9 @@ def read_archive(path: str | os.PathLike[str]) -> bytes:
 
 
 def create_archive(paths: Sequence[str | os.PathLike[str]],
-                   report: Callable[[str], None] | None = None) -> bytes:
+                   report: Callable[[str], None] | None = None,
+                   include: Sequence[str] = (), compress: bool = True
+                   ) -> bytes:
     """Return the bytes of a package.
 
     One directory stands for its content.  Of several paths, files are in the
@@ -51,11 +53,15 @@ def create_archive(paths: Sequence[str | os.PathLike[str]],
 
     :param report: receives a sentence about each link to a file outside of
         the paths, whose content is packed.
+    :param include: patterns of files to pack though a project leaves them
+        out.
+    :param compress: make a small package; for a server on this machine, a
+        large one is faster.
     :raises ClientError: if a file cannot be read or packed.
     """
     try:
         trees = _find_trees([pathlib.Path(path) for path in paths])
-        return _pack(_collect_members(trees, report))
+        return _pack(_collect_members(trees, report, include), compress)
     except OSError as e:
         raise exceptions.ClientError(f'Cannot create the package: {e}')
 
@@ -99,12 +105,12 @@ def _find_trees(paths: list[pathlib.Path]) -> list[Tree]:
 
 
 def _collect_members(trees: list[Tree],
-                     report: Callable[[str], None] | None
-                     ) -> dict[str, Member]:
+                     report: Callable[[str], None] | None,
+                     include: Sequence[str]) -> dict[str, Member]:
     """Return {name in the package: member}."""
     members: dict[str, Member] = {}
     for tree in trees:
-        entries = (_walk(tree.path) if tree.path.is_dir()
+        entries = (_walk(tree.path, include) if tree.path.is_dir()
                    else iter([('', tree.path)]))
         for name, path in entries:
             name = posixpath.normpath(posixpath.join(tree.name, name))
@@ -116,9 +122,10 @@ def _collect_members(trees: list[Tree],
     return members
 
 
-def _walk(root: pathlib.Path) -> Iterator[tuple[str, pathlib.Path]]:
+def _walk(root: pathlib.Path, include: Sequence[str]
+          ) -> Iterator[tuple[str, pathlib.Path]]:
     """Yield names and paths of files and of links to directories."""
-    is_ignored = _load_ignore_rules(root)
+    is_ignored = _load_ignore_rules(root, include)
     for parent, directories, files in os.walk(root, onerror=_raise):
         directory = pathlib.Path(parent)
         directories.sort()
@@ -161,7 +168,8 @@ def _follow_link(name: str, path: pathlib.Path, trees: list[Tree],
     return posixpath.relpath(names[0], posixpath.dirname(name) or '.')
 
 
-def _load_ignore_rules(root: pathlib.Path) -> Callable[[str], bool | None]:
+def _load_ignore_rules(root: pathlib.Path, include: Sequence[str]
+                       ) -> Callable[[str], bool | None]:
     """Return a function that checks whether a name is left out."""
     # Only the commands depend on pathspec, not the Python client.
     import pathspec
@@ -169,6 +177,7 @@ def _load_ignore_rules(root: pathlib.Path) -> Callable[[str], bool | None]:
     lines = list(ALWAYS_IGNORED)
     if (root / IGNORE).is_file():
         lines += (root / IGNORE).read_text('utf-8').splitlines()
+    lines += [f'!{pattern}' for pattern in include]
     match = pathspec.GitIgnoreSpec.from_lines(lines).match_file
 
     def is_ignored(name: str) -> bool | None:
@@ -181,17 +190,18 @@ def _raise(error: OSError) -> typing.NoReturn:
     raise error
 
 
-def _pack(members: dict[str, Member]) -> bytes:
+def _pack(members: dict[str, Member], compress: bool) -> bytes:
     packed = io.BytesIO()
+    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     size = 0
-    with zipfile.ZipFile(packed, 'w', zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(packed, 'w', method) as archive:
         for name, member in sorted(members.items()):
             _check_name(name, member.path)
             mode, data = _read_member(member, MAX_SIZE_BYTES - size)
             size += len(data)
             # ZipInfo() sets the time to 1980: the bytes stay the same.
             info = zipfile.ZipInfo(name)
-            info.compress_type = zipfile.ZIP_DEFLATED
+            info.compress_type = method
             info.external_attr = mode << 16
             archive.writestr(info, data)
     return packed.getvalue()

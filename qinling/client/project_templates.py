@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import typing
 
 from qinling.client import package
+from qinling.client import program_templates as programs
 
 APPLICATION, EVENT = 'app.yaml', 'event.json'
 
@@ -15,9 +18,9 @@ _APPLICATION = '''\
 # publishes them on a server.
 functions:
   {name}:
-    code: .
+    code: {code}
     entry: {entry}
-    runtime: {runtime}
+    runtime: {runtime}{command}
     timeout: 10s
     publish: true
 aliases:
@@ -66,23 +69,22 @@ test('greeting', async () => {
   assert.strictEqual(await main({ name: 'Ada' }), 'Hello, Ada');
 });
 '''
-_BASH = '''\
-#!/bin/bash
-# Each line of the input is one execution, and needs one line of JSON.
-while read -r line; do
-    name=world
-    if [[ $line =~ \\"name\\":\\ *\\"([^\\"]*)\\" ]]; then
-        name=${BASH_REMATCH[1]}
-    fi
-    echo "Greeting $name" >&2
-    echo "\\"Hello, $name\\""
-done
-'''
-_BASH_TEST = '''\
-#!/bin/bash
-answer=$(echo '{"input": {"name": "Ada"}}' | ./main 2>/dev/null)
-[[ $answer == '"Hello, Ada"' ]] || { echo "wrong: $answer"; exit 1; }
-'''
+_LAUNCH = '.vscode/launch.json'
+#: Configurations of VS Code that attach to a waiting function.
+_PYTHON_LAUNCH = {
+    'type': 'debugpy', 'connect': {'host': '127.0.0.1', 'port': 5678},
+    'pathMappings': [{'localRoot': '${workspaceFolder}',
+                      'remoteRoot': '/code'}]}
+_NODEJS_LAUNCH = {
+    'type': 'node', 'address': '127.0.0.1', 'port': 9229,
+    'localRoot': '${workspaceFolder}', 'remoteRoot': '/code'}
+
+
+def _render_launch(configuration: dict[str, typing.Any]) -> str:
+    """Return the launch configuration of VS Code."""
+    return json.dumps({'version': '0.2.0', 'configurations': [{
+        'name': 'Attach to qinling dev --debug', 'request': 'attach',
+        **configuration}]}, indent=2) + '\n'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +93,8 @@ class Template:
 
     :ivar files: name -> text.
     :ivar programs: names of the files that can be executed.
-    :ivar test: command that tests the project.
+    :ivar test: command that tests the project without the sandbox.
+    :ivar command: compiles the program ``main``.
     """
 
     runtime: str
@@ -100,26 +103,53 @@ class Template:
     test: str
     ignored: str
     programs: tuple[str, ...] = ()
+    command: str = ''
+    outputs: str = ''
 
     def render(self, name: str) -> dict[str, str]:
         """Return all files of a project: name -> text."""
         return {
             APPLICATION: _APPLICATION.format(
-                name=name, entry=self.entry, runtime=self.runtime),
+                name=name, entry=self.entry, runtime=self.runtime,
+                code='main' if self.command else '.', command=self.command
+                and f'\n    compile: {self.command}'),
             EVENT: _EVENT, package.IGNORE: _IGNORE + self.ignored,
-            '.gitignore': f'{package.STATE}/\n', **self.files}
+            '.gitignore': f'{package.STATE}/\n{self.outputs}', **self.files}
 
 
 #: Language -> template.
 TEMPLATES = {
     'python': Template(
         'python3', 'main.main',
-        {'main.py': _PYTHON, 'test_main.py': _PYTHON_TEST},
+        {'main.py': _PYTHON, 'test_main.py': _PYTHON_TEST,
+         _LAUNCH: _render_launch(_PYTHON_LAUNCH)},
         'python3 -m unittest', 'test_*.py\n'),
     'nodejs': Template(
         'nodejs', 'main.main',
-        {'main.js': _NODEJS, 'main.test.js': _NODEJS_TEST},
+        {'main.js': _NODEJS, 'main.test.js': _NODEJS_TEST,
+         _LAUNCH: _render_launch(_NODEJS_LAUNCH)},
         'node --test', '*.test.js\n'),
+    'go': Template(
+        'command', 'main',
+        {'main.go': programs.GO, 'main_test.go': programs.GO_TEST,
+         'go.mod': programs.GO_MODULE, 'test.sh': programs.TEST},
+        'go test ./...', 'test.sh\n*.go\ngo.*\n', ('test.sh',),
+        programs.GO_COMPILE, 'main\n'),
+    'rust': Template(
+        'command', 'main',
+        {'src/main.rs': programs.RUST, 'Cargo.toml': programs.RUST_MODULE,
+         'build.sh': programs.RUST_BUILD, 'test.sh': programs.TEST},
+        'cargo test', 'build.sh\ntest.sh\nsrc/\ntarget/\nCargo.*\n',
+        ('build.sh', 'test.sh'), programs.RUST_COMPILE,
+        'main\ntarget/\n'),
     'bash': Template(
-        'command', 'main', {'main': _BASH, 'test.sh': _BASH_TEST},
+        'command', 'main',
+        {'main': programs.BASH, 'test.sh': programs.TEST},
         './test.sh', 'test.sh\n', ('main', 'test.sh'))}
+
+
+def create_name(directory: str) -> str:
+    """Return the name of a function for the name of a directory."""
+    words = ''.join(character if character.isalnum() or character in '-_'
+                    else ' ' for character in directory).split()
+    return '-'.join(words) or 'function'

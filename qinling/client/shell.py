@@ -24,6 +24,9 @@ DESCRIPTION = (f'Manage Qinling functions. Connects to {access.DEFAULT_URL} '
 INTERRUPTED = 128 + signal.SIGINT
 BROKEN_PIPE = 128 + signal.SIGPIPE
 
+#: Commands that run functions in a debugger.
+DEBUGGED = ('dev', 'replay')
+
 
 class Shell(app.App):
     """Application of the commands.
@@ -74,7 +77,7 @@ class Shell(app.App):
         """Run one command, the commands on standard input, or the overview.
         """
         try:
-            code = super().run(_rename_version(argv))
+            code = super().run(_rename_debug(_rename_version(argv)))
         except BrokenPipeError:
             return BROKEN_PIPE
         except KeyboardInterrupt:
@@ -132,6 +135,19 @@ def _rename_version(argv: list[str]) -> list[str]:
             word = f'--function-version{sign}{value}'
         words.append(word)
     return words
+
+
+def _rename_debug(argv: list[str]) -> list[str]:
+    """Return the words with ``--debug`` of a command that has a debugger under
+    another name: the program has an option of that name."""
+    for place, word in enumerate(argv):
+        if word in DEBUGGED and (
+                not place or argv[place - 1] == 'function'
+                or argv[max(place - 2, 0)].startswith('-')):
+            return [*argv[:place], *(
+                '--debugger' if word == '--debug' else word
+                for word in argv[place:])]
+    return argv
 
 
 def main(argv: list[str]) -> int:

@@ -70,6 +70,14 @@ def format_size(size: int) -> str:
     return f'{number:.4g}{unit}'
 
 
+def format_figure(number: float, digits: int = 3) -> str:
+    """Return a number with some digits, and never with an exponent."""
+    if abs(number) >= 10 ** (digits - 1):
+        return f'{number:.0f}'
+    text = f'{float(f"{number:.{digits}g}"):.12f}'
+    return text.rstrip('0').rstrip('.')
+
+
 def format_duration(seconds: float) -> str:
     """Return seconds with units, such as ``12ms``, ``2.5s`` or ``1h30m``."""
     if seconds < 1:

@@ -13,6 +13,7 @@ from sqlalchemy import exc
 from qinling.cmd import process
 from qinling.core import rotation
 from qinling.core import secrets
+from qinling.db import errors
 from qinling.db import migration
 from qinling.db import session
 from qinling import exception
@@ -107,7 +108,7 @@ def main() -> None:
     except util.CommandError as e:
         process.fail(f'{e}; "qinling-db-manage history" lists them all.')
     except (db_exc.DBError, exc.DBAPIError) as e:
-        if not session.is_transient(e):
+        if not errors.is_transient(e):
             raise
         process.fail(f'The database does not answer: {e}')
 

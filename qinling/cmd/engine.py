@@ -18,6 +18,7 @@ from oslo_log import log
 from qinling.cmd import direct_service
 from qinling.cmd import process
 from qinling.cmd import supervisor
+from qinling.core.runtime import runtimes
 from qinling.core import services
 from qinling.db import session
 from qinling.engine import endpoint
@@ -87,6 +88,8 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
         tracer = process.construct(
             tracing.create_tracer, conf, 'qinling-engine')
         engine = service.Engine(conf, db, orchestrator, backends, tracer)
+        process.construct(runtimes.Runtimes(db, engine).register_defaults,
+                          conf.engine.default_runtimes)
         bus = message_bus.create_transport(conf)
         receiver = endpoint.Endpoint(engine, conf.engine.threads)
         rpc_server = message_bus.create_server(

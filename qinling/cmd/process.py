@@ -183,6 +183,7 @@ def register_runtimes(conf: cfg.ConfigOpts, core: services.Services,
     """Create the first runtimes of a server on one machine."""
     core.runtimes.register({name: name for name in conf.runtimes
                             or orchestrator.languages()})
+    construct(core.runtimes.register_defaults, conf.engine.default_runtimes)
 
 
 def create_services(conf: cfg.ConfigOpts, db: session.Database,

@@ -10,13 +10,12 @@ import sys
 from oslo_config import cfg
 
 from qinling.cmd import backup
+from qinling.cmd import host_maxima
 from qinling.cmd import process
 from qinling.cmd import standalone_processes
 from qinling.cmd import state_directory
 from qinling.telemetry import metrics
 from qinling.web import server
-
-MIB = 1 << 20
 
 
 def _default_state_dir() -> str:
@@ -70,25 +69,13 @@ def main() -> None:
                      group='storage')
     conf.set_default('encryption_keys', [state_directory.ensure_key(state)],
                      group='secrets')
-    for name, value in list_host_maxima().items():
+    for name, value in host_maxima.list_host_maxima().items():
         conf.set_default(name, value, group='resource_limits')
     (state / state_directory.WORKERS).mkdir(exist_ok=True, mode=0o700)
     identify = process.load_identity(conf, conf.host, '--host')
     standalone_processes.Processes(
         conf, _listen(conf), state, identify).run(stop)
     lock.close()
-
-
-def list_host_maxima() -> dict[str, int]:
-    """Return the maximum resources of a function on this machine.
-
-    Half of the memory, all cores, and 15 minutes; at least the maxima of a
-    cloud.
-    """
-    memory = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
-    return {'max_memory': max(128 * MIB, memory // 2 // MIB * MIB),
-            'max_cpu': max(300, 1000 * (os.cpu_count() or 1)),
-            'max_timeout': 900}
 
 
 def _share_metrics(conf: cfg.ConfigOpts, state: pathlib.Path) -> None:

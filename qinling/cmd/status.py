@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``qinling-status upgrade check``: checks of an installation."""
 
+from collections.abc import Iterator
+import contextlib
 import sys
 import tempfile
 
@@ -12,6 +14,7 @@ from qinling.db import migration
 from qinling.db import session
 from qinling import drivers
 from qinling import exception
+from qinling.orchestrators import base
 
 #: Values of ``isolation`` that cause a warning.
 WEAK_ISOLATION = ('none', 'landlock')
@@ -44,16 +47,39 @@ class Checks(upgradecheck.UpgradeCommands):  # type: ignore[misc]
             f'It is at {present or "nothing"}, this release needs {head}: '
             'run qinling-db-manage upgrade.')
 
-    def _check_isolation(self) -> upgradecheck.Result:
-        conf = self._conf
+    @contextlib.contextmanager
+    def _create_orchestrator(self) -> Iterator[base.Orchestrator]:
+        """Yield an orchestrator, closed afterwards.
+
+        :raises PermanentError: the host lacks requirements.
+        """
         with tempfile.TemporaryDirectory() as directory:
-            try:
-                orchestrator = drivers.load(
-                    'orchestrators', conf.engine.orchestrator)(conf, directory)
-            except exception.PermanentError as e:
-                return upgradecheck.Result(upgradecheck.Code.FAILURE, str(e))
-            description = orchestrator.describe()
-            orchestrator.close()
+            orchestrator = drivers.load(
+                'orchestrators', self._conf.engine.orchestrator)(
+                    self._conf, directory)
+            with contextlib.closing(orchestrator):
+                yield orchestrator
+
+    def _check_permissions(self) -> upgradecheck.Result:
+        try:
+            with self._create_orchestrator() as orchestrator:
+                missing = orchestrator.find_missing_permissions()
+        except (exception.PermanentError, exception.TemporaryError) as e:
+            return upgradecheck.Result(upgradecheck.Code.FAILURE, str(e))
+        if not missing:
+            return upgradecheck.Result(upgradecheck.Code.SUCCESS,
+                                       'None is missing.')
+        return upgradecheck.Result(
+            upgradecheck.Code.FAILURE,
+            'Engines may not: ' + ', '.join(missing) + '. Apply the Role of '
+            'this release in the namespace of the workers.')
+
+    def _check_isolation(self) -> upgradecheck.Result:
+        try:
+            with self._create_orchestrator() as orchestrator:
+                description = orchestrator.describe()
+        except exception.PermanentError as e:
+            return upgradecheck.Result(upgradecheck.Code.FAILURE, str(e))
         code = (upgradecheck.Code.WARNING
                 if description.get('isolation', 'none').startswith(
                     WEAK_ISOLATION)
@@ -63,7 +89,8 @@ class Checks(upgradecheck.UpgradeCommands):  # type: ignore[misc]
             f'{name}: {value}' for name, value in description.items()))
 
     _upgrade_checks = (('Database schema', _check_schema),
-                       ('Isolation of workers', _check_isolation))
+                       ('Isolation of workers', _check_isolation),
+                       ('Permissions of engines', _check_permissions))
 
 
 def main() -> None:

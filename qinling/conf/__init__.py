@@ -13,8 +13,6 @@ import importlib
 import pkgutil
 
 from oslo_config import cfg
-from oslo_db import options as db_options
-from oslo_log import log
 
 from qinling import version
 
@@ -25,19 +23,24 @@ DB_POOL_SIZE = 16
 
 def groups() -> list[tuple[cfg.OptGroup | None, list[cfg.Opt]]]:
     """Return all option groups of the service with their options."""
-    result = []
-    for module_info in pkgutil.iter_modules(__path__):
-        if module_info.name == 'opts':
-            continue
-        module = importlib.import_module(f'{__name__}.{module_info.name}')
-        group = module.GROUP and cfg.OptGroup(
-            module.GROUP, title=module.GROUP, help=module.GROUP_HELP)
-        result.append((group, module.OPTS))
-    return result
+    return [_load_group(module_info.name)
+            for module_info in pkgutil.iter_modules(__path__)
+            if module_info.name != 'opts']
+
+
+def _load_group(name: str) -> tuple[cfg.OptGroup | None, list[cfg.Opt]]:
+    module = importlib.import_module(f'{__name__}.{name}')
+    group = module.GROUP and cfg.OptGroup(
+        module.GROUP, title=module.GROUP, help=module.GROUP_HELP)
+    return group, module.OPTS
 
 
 def register(conf: cfg.ConfigOpts) -> cfg.ConfigOpts:
     """Register every option of the service; return the configuration."""
+    # The programs that load a part are without database and log.
+    from oslo_db import options as db_options
+    from oslo_log import log
+
     for group, opts in groups():
         conf.register_opts(opts, group=group)
     conf.register_opts(db_options.database_opts, group='database')
@@ -60,6 +63,21 @@ def load(args: Iterable[str] = (), files: list[str] | None = None,
     conf.register_cli_opts(cli_opts)
     conf(list(args), project='qinling', prog=prog, version=version.release(),
          default_config_files=files, description=description)
+    return conf
+
+
+def load_part(*names: str) -> cfg.ConfigOpts:
+    """Return a new configuration of some groups, without files.
+
+    Environment variables such as ``OS_BUILD__INDEX_URL`` apply.
+
+    :param names: modules of this package.
+    """
+    conf = cfg.ConfigOpts()
+    for group, opts in map(_load_group, names):
+        conf.register_opts(opts, group=group)
+    conf([], project='qinling', default_config_files=[],
+         default_config_dirs=[])
     return conf
 
 

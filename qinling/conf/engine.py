@@ -15,13 +15,21 @@ OPTS = [
         help='Orchestrator of workers: "process" for sandboxed processes on '
              'the host, "kubernetes" for pods, or the name of a driver in '
              'the entry point group qinling.orchestrators.'),
+    cfg.MultiStrOpt(
+        'default_runtimes', default=[],
+        help='Runtime that the engine creates at its start, for all '
+             'projects: a name and an image, separated by a space. Give the '
+             'option once for each runtime. A runtime that exists stays as '
+             'it is, also if its image differs; a deleted runtime returns at '
+             'the next start.'),
     cfg.IntOpt(
         'function_concurrency', default=3, min=1,
         help='Number of concurrent executions of one worker.'),
     cfg.IntOpt(
         'function_service_expiration', default=3600, min=1, mutable=True,
         help='Seconds without executions after which a worker is '
-             'destroyed.'),
+             'destroyed. While idle workers have to give way to others, the '
+             'time shrinks down to a minute.'),
     cfg.IntOpt(
         'threads', default=64, min=1,
         help='Number of concurrent asynchronous executions of one engine '

@@ -56,7 +56,7 @@ OPTS = [
         'request_timeout', default=20, min=1,
         help='Timeout of one call of the API server in seconds.'),
     cfg.IntOpt(
-        'engine_lease', default=40, min=2,
+        'engine_lease', default=10, min=2,
         help='Seconds without a heartbeat after which other engines take '
              'over the workers of an engine. Engines send heartbeats four '
              'times as often.'),
@@ -72,11 +72,13 @@ OPTS = [
                       'engine outside of the network')],
         help='Transport between engine and workers.'),
     cfg.IntOpt(
-        'idle_cpu', default=20, min=1,
-        help='CPU request of an idle worker in thousandths of a core.'),
+        'idle_cpu', default=10, min=1,
+        help='CPU request of an idle worker in thousandths of a core. A '
+             'worker of a function that was idle for a minute requests as '
+             'little, until its next execution.'),
     cfg.IntOpt(
-        'idle_memory', default=64, min=16,
-        help='Memory request of an idle worker in MiB.'),
+        'idle_memory', default=48, min=16,
+        help='Memory request of an idle worker in MiB, as for idle_cpu.'),
     cfg.IntOpt(
         'overhead_memory', default=64, min=32,
         help='Memory of a worker in MiB, in addition to the memory limit of '
@@ -131,6 +133,10 @@ OPTS = [
     cfg.DictOpt(
         'node_selector', default={},
         help='Labels of the nodes that run workers.'),
+    cfg.StrOpt(
+        'priority_class',
+        help='PriorityClass of the pods of functions, which should be lower '
+             'than that of other pods.'),
     cfg.StrOpt(
         'engine_namespace', default='qinling',
         help='Namespace of the engines, the only clients of workers that '

@@ -19,5 +19,6 @@ OPTS = [
     _limit('storage_bytes', 'Size of all packages in bytes'),
     _limit('jobs', 'Number of jobs that have not ended'),
     _limit('webhooks', 'Number of webhooks'),
+    _limit('event_sources', 'Number of event sources'),
     _limit('concurrent_executions', 'Number of concurrent executions'),
 ]

@@ -10,7 +10,8 @@ OPTS = [
     cfg.BoolOpt(
         'check_syntax', default=True, mutable=True,
         help='Reject a package at the upload if the module of the entry is '
-             'not valid Python. The check needs a runtime with the minor '
-             'version of Python of the API; packages of other runtimes are '
+             'not valid Python or JavaScript. The check needs a runtime with '
+             'the minor version of Python of the API, or the major version '
+             'of Node.js on its host; packages of other runtimes are '
              'accepted, and fail in a worker.'),
 ]

@@ -40,4 +40,26 @@ OPTS = [
              'deliveries are not limited. Set a timeout in seconds for Redis, '
              'so that deliveries do not wait for a silent server: '
              'redis://host:6379?socket_timeout=1&socket_connect_timeout=1.'),
+    cfg.IntOpt(
+        'delivery_retention', default=3 * 24 * 3600, min=0, mutable=True,
+        help='Time that deliveries stay on record, in seconds. 0 records '
+             'none.'),
+    cfg.IntOpt(
+        'max_deliveries', default=1000, min=1, mutable=True,
+        help='Number of accepted deliveries that each webhook keeps; older '
+             'ones are deleted within some minutes.'),
+    cfg.IntOpt(
+        'max_refused_deliveries', default=100, min=1, mutable=True,
+        help='Number of refused, and of repeated deliveries that each '
+             'webhook keeps. A flood of either is recorded in samples.'),
+    cfg.IntOpt(
+        'max_delivery_bytes', default=64 * 1024 * 1024, min=1024,
+        mutable=True,
+        help='Bytes of the bodies that each webhook keeps; older deliveries '
+             'are deleted within some minutes.'),
+    cfg.IntOpt(
+        'kept_body_size', default=1024 * 1024, min=0, mutable=True,
+        help='Maximum size of the body of a delivery on record, in bytes. '
+             'A delivery with a larger body is recorded without the body, '
+             'and cannot be replayed.'),
 ]

@@ -14,6 +14,7 @@ from oslo_config import cfg
 
 from qinling import context
 from qinling.core.execution import records
+from qinling.core import explain_flow
 from qinling.core import explain_targets
 from qinling.core.function import aliases
 from qinling.core.function import diffs
@@ -23,6 +24,7 @@ from qinling.core.function import versions
 from qinling.core import quotas
 from qinling.core import secrets
 from qinling.core import targets
+from qinling.core.trigger import event_sources
 from qinling.core.trigger import jobs
 from qinling.core.trigger import schedule
 from qinling.core.trigger import webhooks
@@ -75,7 +77,8 @@ class Explainer:
     def execution(self, ctx: context.RequestContext,
                   request: records.ExecutionRequest) -> Explanation:
         """Explain the start of an execution."""
-        explanation = self._explain(ctx, request, lambda _db: [])
+        explanation = self._explain(ctx, request, lambda db: db.write(
+            lambda tx: explain_flow.arrive(tx, ctx, request)))
         problems = [problem for target in explanation.targets
                     for problem in target.problems]
         if explanation.allowed and problems:
@@ -196,6 +199,23 @@ class Explainer:
             return [f'Deliveries need a signature of the form '
                     f'{row.signature}.' if row.signature else
                     'Every sender who knows the URL can run the function.']
+        return self._explain(ctx, _reference(values), create)
+
+    def event_source(self, ctx: context.RequestContext, values: _Values
+                     ) -> Explanation:
+        """Explain the creation of an event source; none is opened."""
+        def create(db: rehearsal.Rehearsal) -> _Effects:
+            row = event_sources.EventSources(
+                self._conf, db, secrets.Secrets(self._conf),
+                quotas.Quotas(self._conf, db)).create(ctx, values)
+            events, fits = (
+                ('a single event', 'fits') if row.batch_size == 1
+                else (f'up to {row.batch_size} events', 'fit'))
+            condition = f' that {fits} the filter' if row.filter else ''
+            return [
+                f'An execution gets {events}{condition}.',
+                'Whether the source can be reached shows only the first '
+                'connection of an engine.']
         return self._explain(ctx, _reference(values), create)
 
     def _explain(self, ctx: context.RequestContext,

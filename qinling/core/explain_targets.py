@@ -10,6 +10,7 @@ from oslo_config import cfg
 from qinling import context
 from qinling.core.execution import admission
 from qinling.core.execution import records
+from qinling.core import explain_flow
 from qinling.core.function import aliases
 from qinling.core.function import builds
 from qinling.core.function import routing
@@ -59,9 +60,19 @@ class TargetExplainer:
         :raises NotFound: the reference has no target.
         """
         if request.function_alias is None:
-            return [self._target(
-                db, ctx, request, request.function_version, 1)], []
+            row = self._target(db, ctx, request, request.function_version, 1)
+            return [row], explain_flow.describe(
+                _read_function(db, row.function_id).flow_control)
         alias = aliases.Aliases(db).get(ctx, request.function_alias)
+        rows, reasons = self._choose(db, ctx, request, alias)
+        return rows, [*reasons, *explain_flow.describe(
+            alias.flow_control or _read_function(
+                db, alias.function_id).flow_control)]
+
+    def _choose(self, db: session.Database, ctx: context.RequestContext,
+                request: records.ExecutionRequest, alias: typing.Any
+                ) -> tuple[list[ExplainedTarget], list[str]]:
+        """Return the targets of an alias, and why they are chosen."""
         request = dataclasses.replace(request, function_id=alias.function_id)
         if request.chosen_version:
             return [self._target(
@@ -96,11 +107,9 @@ class TargetExplainer:
                 ) -> ExplainedTarget:
         target = db.read(targets.resolve, ctx.visible_scope(),
                          request.function_id, version)
-        function, runtime = db.read(lambda tx: (
-            crud.get(tx, context.admin(), models.Function,
-                     id=target.function_id),
-            crud.get(tx, context.admin(), models.Runtime,
-                     id=target.runtime_id)))
+        function = _read_function(db, target.function_id)
+        runtime = db.read(crud.get, context.admin(), models.Runtime,
+                          id=target.runtime_id)
         build, is_failure = _describe_build(db, target)
         problems = [*_runtime_problems(runtime),
                     *self._limit_problems(db, target, request.sync)]
@@ -126,6 +135,10 @@ class TargetExplainer:
                 return
         except exception.QinlingError as e:
             yield str(e)
+
+
+def _read_function(db: session.Database, id: str) -> typing.Any:
+    return db.read(crud.get, context.admin(), models.Function, id=id)
 
 
 def describe_version(number: int) -> str:

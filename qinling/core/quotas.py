@@ -211,5 +211,6 @@ _COUNTED: dict[str, tuple[typing.Any, ...]] = {
     'versions': (models.FunctionVersion,),
     'jobs': (models.Job, models.Job.status.in_(states.LIVE_JOBS)),
     'webhooks': (models.Webhook,),
+    'event_sources': (models.EventSource,),
     EXECUTIONS: (models.Execution, models.Execution.status == _RUNNING),
 }

@@ -13,6 +13,7 @@ from qinling.db import session
 MAX_BATCH_ROWS = 100
 _WEBHOOK = models.Webhook
 _ENVIRONMENT = models.FunctionSettings
+_SOURCE = models.EventSource
 
 
 def rotate(db: session.Database, secrets: secrets_module.Secrets) -> int:
@@ -23,8 +24,13 @@ def rotate(db: session.Database, secrets: secrets_module.Secrets) -> int:
     :returns: the number of secrets encrypted again.
     :raises Unavailable: no configured key fits a secret.
     """
-    return (sum(_rotate_webhook(db, secrets, row) for row in _read_rows(
-                db, _WEBHOOK, _WEBHOOK.secret.is_not(None)))
+    return (sum(_rotate_row(
+                db, secrets, _WEBHOOK, ('secret', 'previous_secret'), row)
+                for row in _read_rows(
+                    db, _WEBHOOK, _WEBHOOK.secret.is_not(None)))
+            + sum(_rotate_row(db, secrets, _SOURCE, ('credentials',), row)
+                  for row in _read_rows(
+                      db, _SOURCE, _SOURCE.credentials.is_not(None)))
             + sum(_rotate_environment(db, secrets, row)
                   for row in _read_rows(db, _ENVIRONMENT)))
 
@@ -38,17 +44,18 @@ def _read_rows(db: session.Database, model: typing.Any,
         last_id = rows[-1].id
 
 
-def _rotate_webhook(db: session.Database, secrets: secrets_module.Secrets,
-                    row: typing.Any) -> int:
+def _rotate_row(db: session.Database, secrets: secrets_module.Secrets,
+                model: typing.Any, names: tuple[str, ...],
+                row: typing.Any) -> int:
     values = {name: secrets.reencrypt(getattr(row, name))
-              for name in ('secret', 'previous_secret')
+              for name in names
               if getattr(row, name)}
     # The conditions keep a concurrent change by the owner; the revision
     # stays, since nothing changes for the owner.
     written = db.write(lambda tx: crud.update_all(
-        tx, _WEBHOOK, dict(values, updated_at=_WEBHOOK.updated_at),
-        _WEBHOOK.id == row.id, *(
-            getattr(_WEBHOOK, name) == getattr(row, name)
+        tx, model, dict(values, updated_at=model.updated_at),
+        model.id == row.id, *(
+            getattr(model, name) == getattr(row, name)
             for name in values)))
     return len(values) if written else 0
 

@@ -32,7 +32,10 @@ from qinling.core.runtime import runtimes
 from qinling.core import secrets
 from qinling.core.trigger import base as trigger
 from qinling.core.trigger import batches
+from qinling.core.trigger import dead_letters
 from qinling.core.trigger import deliveries
+from qinling.core.trigger import delivery_records
+from qinling.core.trigger import event_sources
 from qinling.core.trigger import fires
 from qinling.core.trigger import jobs
 from qinling.core.trigger import rate_limit
@@ -73,6 +76,9 @@ class Services:
     fires: fires.Fires
     webhooks: webhooks.Webhooks
     deliveries: deliveries.Deliveries
+    delivery_records: delivery_records.DeliveryRecords
+    event_sources: event_sources.EventSources
+    dead_letters: dead_letters.DeadLetters
     quotas: quotas.Quotas
     environments: environment.Environments
     builds: builds.Builds
@@ -153,25 +159,27 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
                                     backends.environments)
     tasks = operations.Operations(conf, db)
     crypt = secrets.Secrets(conf)
+    webhooks_core = webhooks.Webhooks(db, crypt, limits)
+    receiver = deliveries.Deliveries(
+        conf, db, triggers, crypt, limit or create_limit(conf))
     return Services(
         conf=conf, runtimes=runtimes.Runtimes(db, engine),
         functions=functions_core,
         workers=scaling.WorkerScaling(db, engine, backends.sources),
         versions=versions_core, differences=differences, aliases=aliases_core,
         rollouts=rollouts.Rollouts(db, aliases_core),
-        executions=existing,
-        failures=failures.Failures(db), operations=tasks,
-        replays=replays.Replays(db, aliases_core, tasks),
+        executions=existing, failures=failures.Failures(db),
+        operations=tasks, replays=replays.Replays(db, aliases_core, tasks),
         waits=waits.Waits(conf, dispatcher.admission, existing),
         triggers=triggers, reruns=reruns.Reruns(existing, triggers),
         batches=batches.Batches(db, triggers, dispatcher, existing),
-        jobs=jobs.Jobs(db, limits),
-        fires=fires.Fires(conf, db, engine),
-        webhooks=webhooks.Webhooks(db, crypt, limits),
-        deliveries=deliveries.Deliveries(
-            conf, db, triggers, crypt, limit or create_limit(conf)),
-        quotas=limits,
-        environments=backends.environments,
+        jobs=jobs.Jobs(db, limits), fires=fires.Fires(conf, db, engine),
+        webhooks=webhooks_core, deliveries=receiver,
+        delivery_records=delivery_records.DeliveryRecords(
+            conf, db, webhooks_core, triggers, receiver.log),
+        event_sources=event_sources.EventSources(conf, db, crypt, limits),
+        dead_letters=dead_letters.DeadLetters(conf, db, engine),
+        quotas=limits, environments=backends.environments,
         builds=builds.Builds(db, engine),
         statistics=statistics.StatisticsReader(
             conf, db, functions_core, versions_core, aliases_core),

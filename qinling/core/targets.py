@@ -19,9 +19,10 @@ from qinling import states
 _VERSION = models.FunctionVersion
 #: Triggers that refer to functions.
 _TRIGGERS: tuple[tuple[str, typing.Any], ...] = (
-    ('job', models.Job), ('webhook', models.Webhook))
+    ('job', models.Job), ('webhook', models.Webhook),
+    ('event_source', models.EventSource))
 #: Fields of a target that engines do not need.
-RECORDED = ('digest', 'secret_numbers')
+RECORDED = ('digest', 'secret_numbers', 'flow_control', 'flow_scope')
 #: References of one kind in a message.
 MAX_REFERENCES = 10
 
@@ -35,7 +36,8 @@ class Target:
     running executions of the project, ``None`` for the default.  Executions
     record ``digest`` and ``secret_numbers`` (name -> number of the value).
     ``schema_digest`` is that of the schemas of input and output, if any;
-    ``offline`` targets run on workers without a network.
+    ``offline`` targets run on workers without a network.  ``flow_scope`` is
+    the id of the function or alias that has the ``flow_control``.
     """
 
     project_id: str
@@ -58,6 +60,8 @@ class Target:
     secret_numbers: dict[str, int] | None = None
     schema_digest: str | None = None
     offline: bool = False
+    flow_control: dict[str, typing.Any] | None = None
+    flow_scope: str | None = None
 
     @functools.cached_property
     def function_key(self) -> tuple[typing.Hashable, ...]:
@@ -114,17 +118,27 @@ def resolve(tx: session.Connection, ctx: context.RequestContext,
         if row is None:
             raise exception.FunctionAliasNotFound(name=alias)
         if version:
-            function_id = row.id
-            row = queries.by_id(tx, function_id, version)
-            if row is None:
-                raise exception.FunctionNotFound(id=function_id)
-        else:
-            version = row.routed_version
+            return _resolve_chosen(tx, row, version, alias)
+        version = row.routed_version
     else:
         row = queries.by_id(tx, function_id, version)
         if row is None or not (ctx.sees_all
                                or row.project_id == ctx.project_id):
             raise exception.FunctionNotFound(id=function_id)
+    return _derive(row, version, alias)
+
+
+def _resolve_chosen(tx: session.Connection, alias_row: typing.Any,
+                    version: int, alias: str) -> Target:
+    """Return the target of an alias whose choice a version replaces."""
+    row = queries.by_id(tx, alias_row.id, version)
+    if row is None:
+        raise exception.FunctionNotFound(id=alias_row.id)
+    return dataclasses.replace(_derive(row, version, alias),
+                               **_read_flow(alias_row))
+
+
+def _derive(row: typing.Any, version: int, alias: str | None) -> Target:
     if version and row.version_number is None:
         raise exception.FunctionVersionNotFound(id=row.id, version=version)
     try:
@@ -141,7 +155,17 @@ def _create(row: typing.Any, version: int, alias: str | None) -> Target:
         alias=alias, runtime_status=row.runtime_status,
         trust_id=row.trust_id, execution_quota=row.execution_quota,
         digest=row.digest, secret_numbers=row.secret_numbers,
+        **_read_flow(row),
         **{name: getattr(row, prefix + name) for name in models.SNAPSHOT})
+
+
+def _read_flow(row: typing.Any) -> dict[str, typing.Any]:
+    """Return the flow control, and the id of the function or alias."""
+    control = getattr(row, 'alias_flow_control', None)
+    if control is not None:
+        return {'flow_control': control, 'flow_scope': row.alias_id}
+    return {'flow_control': row.flow_control,
+            'flow_scope': row.flow_control and row.id}
 
 
 def current_runtime_id(tx: session.Connection, target: Target) -> str | None:
@@ -192,8 +216,8 @@ def lock_reference(tx: session.Connection, ctx: context.RequestContext,
 class Reference:
     """A resource that refers to a function, a version or an alias.
 
-    ``kind`` is alias, job, webhook or execution; ``id`` of an alias is its
-    name; ``alias`` names the alias between both, if any.
+    ``kind`` is alias, job, webhook, event_source or execution; ``id`` of an
+    alias is its name; ``alias`` names the alias between both, if any.
     """
 
     kind: str
@@ -237,9 +261,9 @@ def references(tx: session.Connection, function_id: str,
 
 def count_references(tx: session.Connection, function_id: str, version: int
                      ) -> dict[str, int]:
-    """Return the numbers of aliases, jobs and webhooks of a version.
+    """Return the numbers of aliases and of triggers of a version.
 
-    Jobs and webhooks count also through an alias.
+    Triggers count also through an alias.
     """
     aliases = queries.aliases_of(tx, function_id, version)
     counts = {'aliases': len(aliases)}

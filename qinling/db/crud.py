@@ -116,8 +116,7 @@ def select_page(tx: sa.Connection, ctx: context.RequestContext, model: Model,
     if page.marker and marker is None:
         raise exception.Invalid(
             reason=f'marker {page.marker} names nothing in this list.')
-    keys = [getattr(model, key) for key in dict.fromkeys(
-        [page.sort_key, 'created_at', 'id'])]
+    keys = [getattr(model, key) for key in paging.list_keys(page.sort_key)]
     if marker:
         statement = statement.where(paging.behind(marker, keys, page.sort_dir))
     return tx.execute(statement.order_by(
@@ -238,11 +237,22 @@ def select_values(tx: sa.Connection, column: Clause, *conditions: Clause
     return tx.execute(sa.select(column).where(*conditions)).scalars().all()
 
 
+def select_distinct(tx: sa.Connection, column: Clause, *conditions: Clause
+                    ) -> Sequence[typing.Any]:
+    """Return the different values of a column in rows of any project."""
+    return tx.execute(
+        sa.select(column).where(*conditions).distinct()).scalars().all()
+
+
 def max_value(tx: sa.Connection, column: Clause, *conditions: Clause
               ) -> typing.Any:
     """Return the greatest value of a column, ``None`` without rows."""
-    return tx.execute(
-        sa.select(sa.func.max(column)).where(*conditions)).scalar()
+    return tx.scalar(sa.select(sa.func.max(column)).where(*conditions))
+
+
+def min_value(tx: sa.Connection, column: Clause) -> typing.Any:
+    """Return the smallest value of a column, ``None`` without rows."""
+    return tx.execute(sa.select(sa.func.min(column))).scalar()
 
 
 def count(tx: sa.Connection, model: Model, *conditions: Clause) -> int:

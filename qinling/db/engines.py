@@ -8,6 +8,7 @@ share the workers, as pods, the table of heartbeats is empty.
 from collections.abc import Sequence
 import dataclasses
 import datetime
+import hashlib
 import os
 import socket
 import typing
@@ -85,8 +86,29 @@ def withdraw_address(db: session.Database, owner: str) -> None:
 
 def list_addresses(db: session.Database, seconds: float) -> list[Address]:
     """Return the addresses of engines seen within ``seconds``."""
-    return [Address(row.id, row.host, row.port, row.secret, row.tls)
-            for row in _select_alive(db, _ADDRESS, seconds)]
+    return [_read_address(row) for row in _select_alive(db, _ADDRESS, seconds)]
+
+
+def list_heartbeats(db: session.Database
+                    ) -> list[tuple[Address, datetime.datetime]]:
+    """Return the address of each engine, and its clock at the heartbeat."""
+    rows: Sequence[typing.Any] = db.read(
+        crud.select, _ADDRESS, order=(_ADDRESS.id,))
+    return [(_read_address(row), row.seen_at) for row in rows]
+
+
+def _read_address(row: typing.Any) -> Address:
+    return Address(row.id, row.host, row.port, row.secret, row.tls)
+
+
+def rank(owner: str, function_id: str, version: int) -> bytes:
+    """Return the place of an engine in the order of a function.
+
+    The first engine runs the executions, as long as it is not much busier
+    than the others (rendezvous hashing).
+    """
+    return hashlib.sha256(
+        f'{function_id} {version} {owner}'.encode()).digest()
 
 
 def _record(db: session.Database, model: typing.Any, id: str,

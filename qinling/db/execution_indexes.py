@@ -36,6 +36,7 @@ OWNERS = ('function_id', 'job_id', 'group_id')
 _EQUALITY_INDEXES: dict[str, tuple[str, ...]] = {
     'by_group': ('group_id',), 'by_job': ('job_id',),
     'by_description': ('description',), 'by_fingerprint': ('fingerprint',),
+    'by_flow_key': ('flow_key',),
     'by_version': ('function_id', 'function_version'),
     'by_failure': ('function_id', 'status'),
     'by_alias': ('function_alias',), 'by_reason': ('reason',),

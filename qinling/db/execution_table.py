@@ -27,6 +27,7 @@ LIST_INDEXES: dict[str, tuple[tuple[str, ...], str | None]] = {
         ('by_alias', ('project_id', 'function_alias')),
         ('by_reason', ('project_id', 'reason')),
         ('by_fingerprint', ('project_id', 'fingerprint')),
+        ('by_flow_key', ('project_id', 'flow_key')),
         ('by_description', ('project_id', 'description')),
         ('by_job', ('job_id',)), ('by_group', ('group_id',)))}}
 
@@ -112,3 +113,5 @@ class Execution(columns.Common, Base):
     digest = _column(sa.String(71))
     #: Name of a secret -> number of the value that the run received.
     secrets = _column(sa.JSON(none_as_null=True))
+    #: Key of the flow control, ``None`` without.
+    flow_key = _column(Exact)

@@ -10,13 +10,18 @@ from sqlalchemy import orm
 
 from qinling.db import budget_table
 from qinling.db import columns
+from qinling.db import delivery_table
 from qinling.db import engine_table
+from qinling.db import event_table
 from qinling.db import execution_table
 from qinling.db import failure_table
+from qinling.db import flow_table
 from qinling.db import job_fire_table
 from qinling.db import operation_table
 from qinling.db import rollout_table
 from qinling.db import statistics_table
+from qinling.db import trust_table
+from qinling.db import webhook_table
 
 Time, Long, Id, Exact = columns.Time, columns.Long, columns.Id, columns.Exact
 Base = columns.Base
@@ -26,14 +31,22 @@ Engine = engine_table.Engine
 EngineAddress = engine_table.EngineAddress
 Execution = execution_table.Execution
 ExecutionStatistics = statistics_table.ExecutionStatistics
+DailyStatistics = statistics_table.DailyStatistics
 StatisticsProgress = statistics_table.StatisticsProgress
 Rollout = rollout_table.Rollout
 Budget = budget_table.Budget
 JobFire = job_fire_table.JobFire
+Delivery = delivery_table.Delivery
 JobRun = job_fire_table.JobRun
 Failure = failure_table.Failure
+EventSource = event_table.EventSource
+DeadLetter = event_table.DeadLetter
+FlowEntry = flow_table.FlowEntry
+FlowLock = flow_table.FlowLock
 Operation = operation_table.Operation
 ReplayResult = operation_table.ReplayResult
+ReplacedTrust = trust_table.ReplacedTrust
+Webhook = webhook_table.Webhook
 ALL_VERSIONS = statistics_table.ALL_VERSIONS
 ALL_FUNCTIONS = statistics_table.ALL_FUNCTIONS
 now, new_id = columns.now, columns.new_id
@@ -92,7 +105,7 @@ class Snapshot:
 class Warm:
     """Function or version with provisioned workers."""
 
-    #: Workers that each engine keeps warm.
+    #: Workers that the engines keep warm together.
     min_workers = _column(sa.Integer, nullable=False, default=0,
                           server_default='0')
 
@@ -131,6 +144,7 @@ class Function(Common, Snapshot, Warm, Revised, Base):
     #: Newest versions to keep, 0 for all.
     keep_versions = _column(sa.Integer, nullable=False, default=0,
                             server_default='0')
+    flow_control = _column(sa.JSON(none_as_null=True))
 
 
 class FunctionVersion(Common, Snapshot, Warm, Revised, Base):
@@ -176,6 +190,7 @@ class FunctionAlias(Common, Revised, Base):
     tool = _column(columns.Tool)
     #: Version text -> weight; ``alias_routes`` has a form for joins.
     routing = _column(sa.JSON(none_as_null=True))
+    flow_control = _column(sa.JSON(none_as_null=True))
 
 
 class AliasRoute(Base):
@@ -265,44 +280,6 @@ class Job(Common, Revised, Base):
                        server_default='0')
 
 
-class Webhook(Common, Revised, Base):
-    """URL that runs a function.
-
-    The secrets are encrypted; see :mod:`qinling.core.secrets`.  The previous
-    secret is valid until ``previous_until``.
-    """
-
-    __tablename__ = 'webhooks'
-    __table_args__ = (
-        sa.Index('ix_webhooks_project', 'project_id', 'created_at', 'id'),
-        sa.Index('ix_webhooks_function', 'function_id', 'function_version'),
-        sa.Index('ix_webhooks_alias', 'project_id', 'function_alias'),
-        Base.__table_args__)
-
-    function_id = _column(Id)
-    function_alias = _column(Exact)
-    function_version = _column(sa.Integer)
-    description = _column(sa.String(255))
-    sync = _column(sa.Boolean, nullable=False, default=False,
-                   server_default='0')
-    payload = _column(sa.String(32), nullable=False, default='merged',
-                      server_default='merged')
-    signature = _column(sa.String(32))
-    secret = _column(sa.Text)
-    previous_secret = _column(sa.Text)
-    previous_until = _column(Time)
-    #: HTTP methods that run the function, ``None`` for POST alone.
-    methods = _column(sa.JSON(none_as_null=True))
-    #: Origins of pages that may use the webhook, ``None`` for none.
-    origins = _column(sa.JSON(none_as_null=True))
-    #: Whether the URL has variants for versions and aliases.
-    previews = _column(sa.Boolean, nullable=False, default=False,
-                       server_default='0')
-    #: Number of rejected deliveries.
-    refused = _column(sa.BigInteger, nullable=False, default=0,
-                      server_default='0')
-
-
 class IdempotencyKey(Base):
     """Resource of the first request with an ``Idempotency-Key``.
 
@@ -332,9 +309,8 @@ class Installation(Base):
     id = _column(Id, nullable=False, default=new_id)
 
 
-#: Limited resources of a project.
 QUOTAS = ('functions', 'versions', 'storage_bytes', 'jobs', 'webhooks',
-          'concurrent_executions')
+          'event_sources', 'concurrent_executions')
 
 
 class Build(Base):
@@ -378,6 +354,7 @@ class Quota(Base):
     storage_bytes = _column(sa.BigInteger)
     jobs = _column(sa.BigInteger)
     webhooks = _column(sa.BigInteger)
+    event_sources = _column(sa.BigInteger)
     concurrent_executions = _column(sa.BigInteger)
     updated_at = _column(Time, onupdate=now)
 

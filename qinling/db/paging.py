@@ -19,6 +19,13 @@ class Page:
     sort_dir: str = 'asc'
 
 
+def list_keys(sort_key: str) -> list[str]:
+    """Return the columns of the order of a list, which is stable."""
+    if sort_key == 'id':
+        return ['id']
+    return list(dict.fromkeys([sort_key, 'created_at', 'id']))
+
+
 def order(keys: Iterable[typing.Any], direction: str) -> Iterator[typing.Any]:
     """Yield the sort expressions; NULL comes first on every database."""
     for key in keys:

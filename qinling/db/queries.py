@@ -33,7 +33,7 @@ def _select(*columns: typing.Any) -> sa.Select[typing.Any]:
         _R.status.label('runtime_status'),
         sa.case((_B.project_id.is_not(None), BUDGET_IS_USED_UP),
                 else_=_Q.concurrent_executions).label('execution_quota'),
-        _V.digest, _S.secret_numbers, *snapshots, *columns)
+        _V.digest, _S.secret_numbers, _F.flow_control, *snapshots, *columns)
 
 
 def _join(statement: sa.Select[typing.Any], version: typing.Any
@@ -56,7 +56,8 @@ _BY_ID = prepared.Prepared(_join(
 ).where(_F.id == sa.bindparam('function_id')))
 _ROUTED = sa.func.coalesce(_ROUTE.function_version, _A.function_version)
 _BY_ALIAS = prepared.Prepared(_join(
-    _select(_ROUTED.label('routed_version')).select_from(_A).join(
+    _select(_ROUTED.label('routed_version'), _A.id.label('alias_id'),
+            _A.flow_control.label('alias_flow_control')).select_from(_A).join(
         _F, _F.id == _A.function_id
     ).outerjoin(
         _ROUTE, (_ROUTE.alias_id == _A.id)
@@ -112,12 +113,14 @@ class _RowCache:
 def _names(*additional: str) -> list[str]:
     return ['project_id', 'id', 'trust_id', 'version_number',
             'runtime_status', 'execution_quota', 'digest', 'secret_numbers',
+            'flow_control',
             *(f'{prefix}_{name}' for prefix in 'fv'
               for name in models.SNAPSHOT), *additional]
 
 
 _ROWS_BY_ID = _RowCache(_BY_ID, _names())
-_ROWS_BY_ALIAS = _RowCache(_BY_ALIAS, _names('routed_version'))
+_ROWS_BY_ALIAS = _RowCache(_BY_ALIAS, _names(
+    'routed_version', 'alias_id', 'alias_flow_control'))
 
 
 def by_id(tx: sa.Connection, function_id: str | None, version: int
@@ -126,9 +129,9 @@ def by_id(tx: sa.Connection, function_id: str | None, version: int
 
     :returns: ``id``, ``project_id``, ``trust_id``, ``version_number``,
         ``runtime_status``, ``execution_quota``, ``digest``,
-        ``secret_numbers`` and the columns of a snapshot twice: of the
-        function with the prefix ``f_``, of the version with ``v_``; ``None``
-        without such a function.
+        ``secret_numbers``, ``flow_control`` and the columns of a snapshot
+        twice: of the function with the prefix ``f_``, of the version with
+        ``v_``; ``None`` without such a function.
     """
     return _ROWS_BY_ID.first(tx, {'function_id': function_id,
                                   'version': version})
@@ -139,7 +142,7 @@ def by_alias(tx: sa.Connection, project_id: str, name: str, point: int
     """Return the same for an alias of a project.
 
     :returns: also ``routed_version``, the version whose range contains the
-        routing point.
+        routing point, ``alias_id`` and ``alias_flow_control``.
     """
     return _ROWS_BY_ALIAS.first(tx, {'name': name, 'project': project_id,
                                      'point': point})
@@ -240,31 +243,6 @@ def stored_bytes(tx: sa.Connection, project_id: str) -> int:
     return int(tx.execute(sa.select(sa.func.coalesce(
         sa.func.sum(size), 0)).where(
             models.Package.project_id == project_id)).scalar_one())
-
-
-def statistics(tx: sa.Connection, key: typing.Any, *conditions: typing.Any
-               ) -> Sequence[typing.Any]:
-    """Return the figures of executions for the conditions, in any order.
-
-    :returns: also ``key``, the value of a column.  ``failures`` is ``None``
-        without failures, which saves the parsing of most values.
-    """
-    table = models.ExecutionStatistics
-    return tx.execute(sa.select(
-        key.label('key'), table.count, table.cold_starts, table.gb_seconds,
-        table.max_duration, table.duration_sketch, sa.case(
-            (sa.cast(table.failures, sa.Text) != '{}', table.failures)
-        ).label('failures')).where(*conditions)).all()
-
-
-def sum_statistics(tx: sa.Connection, *conditions: typing.Any
-                   ) -> tuple[int, float]:
-    """Return the number and the GB-seconds of executions."""
-    table = models.ExecutionStatistics
-    count, gb_seconds = tx.execute(sa.select(
-        sa.func.sum(table.count), sa.func.sum(table.gb_seconds)
-    ).where(*conditions)).one()
-    return int(count or 0), float(gb_seconds or 0)
 
 
 def count_by(tx: sa.Connection, columns: Sequence[typing.Any],

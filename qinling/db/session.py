@@ -35,8 +35,6 @@ CONNECT_TIMEOUT_SECONDS = 5
 SILENCE_TIMEOUT_SECONDS = 10
 DEFAULT_POOL_SIZE, DEFAULT_POOL_OVERFLOW = 5, 50
 MAX_IDLE_READERS = 5
-_TRANSIENT = (db_exc.DBDeadlock, db_exc.DBConnectionError,
-              db_exc.RetryRequest, sqlalchemy.exc.TimeoutError)
 
 _T = typing.TypeVar('_T')
 _P = typing.ParamSpec('_P')
@@ -251,50 +249,26 @@ def _retry(attempt: Callable[..., _T], *args: typing.Any) -> _T:
                   | tenacity.stop_after_delay(MAX_RETRY_SECONDS)),
             before_sleep=_log_retry, reraise=True)(attempt, *args)
     except (db_exc.DBError, sqlalchemy.exc.SQLAlchemyError) as e:
-        if is_transient(e):
+        if errors.is_transient(e):
             raise errors.unavailable(e)
         raise
 
 
 def _check_retry(error: Exception) -> None:
     """Raise the final error unless a retry may succeed."""
-    if not is_transient(error):
+    if not errors.is_transient(error):
         raise error
-    if _timed_out(error):
+    if errors.timed_out(error):
         raise errors.unavailable(error)
     LOG.warning('Repeating a transaction after an error: %s',
                 type(error).__name__)
 
 
 def _may_succeed(error: BaseException) -> bool:
-    return is_transient(error) and not _timed_out(error)
-
-
-def _timed_out(error: BaseException | None) -> bool:
-    """Return whether a time limit caused an error.
-
-    The database is silent, or the statement slow: another try would take as
-    long, and load the database again.
-    """
-    while error is not None:
-        if isinstance(error, TimeoutError | sqlalchemy.exc.TimeoutError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    return errors.is_transient(error) and not errors.timed_out(error)
 
 
 def _log_retry(state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     LOG.warning('Repeating a transaction after an error: %s',
                 type(error).__name__)
-
-
-def is_transient(error: BaseException) -> bool:
-    """Return whether a transaction may succeed when repeated.
-
-    A lock or connection was lost, or no connection was free.  oslo.db
-    classifies the errors of the drivers with filters, SQLAlchemy the others.
-    """
-    return isinstance(error, _TRANSIENT) or (
-        isinstance(error, sqlalchemy.exc.DBAPIError)
-        and (error.connection_invalidated or error.statement is None))

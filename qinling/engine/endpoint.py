@@ -5,6 +5,7 @@ import typing
 
 from qinling import context
 from qinling.core.execution import concurrency
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling.engine import service
@@ -46,15 +47,17 @@ class Endpoint:
             try:
                 return forms.encode_ended(self.run_message(
                     forms.decode_message(message), targets.Target(**target)))
-            except verbs.NotAnswered as e:
+            except (verbs.NotAnswered,
+                    exception.OrchestratorUnavailable) as e:
                 # The other side knows the general error only.
                 raise exception.Unavailable(str(e))
 
     def run_message(self, message: records.ExecutionMessage,
-                    target: targets.Target) -> records.Ended | None:
+                    target: targets.Target) -> outcomes.Ended | None:
         """Run a synchronous execution.
 
         :raises NotAnswered: the engine has too many executions.
+        :raises OrchestratorUnavailable: no worker can start.
         """
         context.log_context(message.trace, target.project_id).use_in_log()
         if self._limiter is None:
@@ -66,6 +69,28 @@ class Endpoint:
         """Queue an asynchronous execution."""
         self._engine.start(forms.decode_message(message),
                            targets.Target(**target))
+
+    def start_if_room(self, ctx: _Json, message: _Json, target: _Json
+                      ) -> None:
+        """Start an asynchronous execution that need not wait.
+
+        :raises NotAnswered: the engine has no thread for the function now.
+        """
+        if not self._engine.has_room(targets.Target(**target)):
+            raise verbs.NotAnswered(
+                reason='the engine has no thread for the function now.')
+        self.start(ctx, message, target)
+
+    def start_stream(self, _ctx: _Json, message: _Json, target: _Json) -> str:
+        """Start a streamed execution; return the name of the engine."""
+        return self._engine.start_stream(
+            forms.decode_message(message), targets.Target(**target))
+
+    def read_stream(self, _ctx: _Json, id: str, owner: str, offset: int,
+                    seconds: float) -> _Json | None:
+        """Return the next part of an output that is streamed here."""
+        part = self._engine.read_stream(id, owner, offset, seconds)
+        return None if part is None else vars(part)
 
     def is_alive(self, _ctx: _Json, owner: str) -> bool:
         """Return whether this engine is the named owner."""
@@ -93,10 +118,10 @@ class Endpoint:
         """Return the capacity of a pool."""
         return self._engine.pool_capacity(id)
 
-    def list_workers(self, _ctx: _Json, function_id: str, version: int
-                     ) -> list[str]:
+    def list_workers(self, _ctx: _Json, function_id: str, version: int,
+                     local: bool = False) -> list[str]:
         """Return the names of the workers of a function."""
-        return self._engine.list_workers(function_id, version)
+        return self._engine.list_workers(function_id, version, local)
 
     def has_workers(self, _ctx: _Json, runtime_id: str) -> bool:
         """Answer the probes of circuit breakers.
@@ -110,9 +135,10 @@ class Endpoint:
         """Start workers."""
         self._engine.scale_up(targets.Target(**target), count)
 
-    def scale_down(self, _ctx: _Json, target: _Json, count: int) -> None:
+    def scale_down(self, _ctx: _Json, target: _Json, count: int,
+                   keep: int = 1) -> None:
         """Retire workers."""
-        self._engine.scale_down(targets.Target(**target), count)
+        self._engine.scale_down(targets.Target(**target), count, keep)
 
     def install(self, _ctx: _Json, target: _Json) -> None:
         """Install the dependencies of a function."""

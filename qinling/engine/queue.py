@@ -67,6 +67,14 @@ class FairQueue:
                                  daemon=True).start()
             self._changed.notify()
 
+    def has_room(self, target: targets.Target) -> bool:
+        """Return whether an execution would start at once."""
+        with self._changed:
+            items = self._items.get(target.project_id, {}).get(
+                target.function_id, ())
+            return self._limiter.has_room(
+                target.project_id, target.function_id, len(items))
+
     def close(self) -> None:
         """Start no further execution, and forget the queued ones."""
         with self._changed:

@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Engine of one process.
 
-The public methods are the verbs of the engine, as declared by
-:class:`qinling.core.engine_client.EngineClient`.  A process that runs the API
-as well hands the engine to core as engine client; other processes reach the
-verbs through :mod:`qinling.rpc` and :mod:`qinling.engine.endpoint`.
+The public methods are the verbs of :mod:`qinling.core.engine_client`.  Other
+processes reach them by :mod:`qinling.rpc` and :mod:`qinling.engine.endpoint`.
 """
 
-from collections.abc import Iterator
-from concurrent import futures
 import functools
 import threading
 import time
@@ -17,6 +13,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from qinling import context
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import services
 from qinling.core import targets
@@ -26,6 +23,7 @@ from qinling.engine import background
 from qinling.engine import metrics_collector
 from qinling.engine.periodic import decisions
 from qinling.engine.periodic import heartbeat
+from qinling.engine.periodic import peers
 from qinling.engine.periodic import reaper
 from qinling.engine.periodic import retention
 from qinling.engine.periodic import scheduler
@@ -37,22 +35,22 @@ from qinling.engine.run import attempts
 from qinling.engine.run import completion
 from qinling.engine.run import images
 from qinling.engine.run import runner
+from qinling.engine.run import streams
 from qinling.engine.workers import builds
 from qinling.engine.workers import growth
+from qinling.engine.workers import idleness
 from qinling.engine.workers import invoker
 from qinling.engine.workers import loader
 from qinling.engine.workers import pools
 from qinling.engine.workers import provision
 from qinling.engine.workers import scaling
 from qinling.engine.workers import tokens
+from qinling.engine.workers import upkeep
 from qinling import exception
 from qinling.orchestrators import base
 from qinling.telemetry import tracing
 
 LOG = log.getLogger(__name__)
-
-#: Seconds after which an engine starts with the pools that are ready.
-RESTORE_SECONDS = 30
 
 
 class Engine:
@@ -68,25 +66,23 @@ class Engine:
         self._db = db
         self._orchestrator = orchestrator
         self._backends = backends
-        #: Name of the engine in the column ``owner``.
-        self.owner = engines.create_owner()
+        self.owner = engines.create_owner()  # in the column ``owner``
         self._stopped = threading.Event()
         self._background = background.Background()
-        #: id -> time of ``time.monotonic()`` at which it was queued
-        self._queued: dict[str, float] = {}
+        self._queued: dict[str, float] = {}  # id -> time.monotonic()
         self._create_workers()
         self._create_runner(tracer)
         self._create_periodic_tasks()
-        orchestrator.on_lost = self._worker_lost
-        orchestrator.on_full = self._scaling.evict
+        orchestrator.on_full, orchestrator.on_leaving, orchestrator.on_lost = (
+            self._scaling.evict, self._scaling.retire, self._worker_lost)
 
     def _create_workers(self) -> None:
         conf, db, orchestrator = self._conf, self._db, self._orchestrator
         self._invoker = invoker.Invoker()
-        self._tokens = tokens.Tokens(self._backends.keystone,
-                                     self._background)
-        self._builds = builds.Builds(conf, db, orchestrator, self._invoker,
-                                     self._backends, self.owner)
+        self._tokens = tokens.Tokens(
+            self._backends.keystone, self._background)
+        self._builds = builds.Builds(
+            conf, db, orchestrator, self._invoker, self._backends, self.owner)
         self._pools = pools.Pools(db, orchestrator)
         self._workers = loader.Loader(
             conf, orchestrator, self._invoker, self._backends, self._tokens,
@@ -95,45 +91,56 @@ class Engine:
             conf.engine.function_concurrency,
             pools.PoolCreatingSource(self._workers, self._pools))
         self._builds.use_evictor(self._scaling)
-        self._provision = provision.Provision(db, self._scaling,
-                                              self._background)
+        self._provision = provision.Provision(
+            db, self._scaling, self._background)
+        self._upkeep = upkeep.Upkeep(idleness.Idleness(
+            conf, orchestrator, self._scaling, self._workers), self._scaling,
+            self._pools, self._workers, self._background)
 
     def _create_runner(self, tracer: tracing.Tracer | None) -> None:
         conf, db = self._conf, self._db
-        self._scheduler = scheduler.Scheduler(conf, db, self,
-                                              self._background)
-        self._completion = completion.Completion(conf, db, self,
-                                                 self._scheduler)
+        self._scheduler = scheduler.Scheduler(
+            conf, db, self, self._background)
+        self._completion = completion.Completion(
+            conf, db, self, self._scheduler)
         self._attempts = attempts.Attempts(
             conf, self._scaling, self._invoker, self._tokens,
             images.Images(conf, self._orchestrator, self._scaling), tracer)
         self._runner = runner.Runner(conf, db, self.owner, self._attempts,
                                      self._completion, self._builds)
-        self._reaper = reaper.Reaper(conf, db, self.owner, self._completion,
-                                     self)
+        self._streams = streams.Streams(self._runner, conf.engine.threads)
+        self._reaper = reaper.Reaper(
+            conf, db, self.owner, self._completion, self)
         self._scheduler.resumer = self._reaper
         self._queue = queue.FairQueue(conf.engine.threads, self)
+        self.has_room = self._queue.has_room
+        self.collect_metrics = metrics_collector.MetricsCollector(
+            self._queued, self._runner, self._scaling,
+            self._orchestrator).collect
 
     def _create_periodic_tasks(self) -> None:
         conf, db = self._conf, self._db
         self.heartbeat = heartbeat.Heartbeat(
             conf, db, self.owner, not self._orchestrator.shared)
+        self._peers = peers.Peers(
+            conf, db, self.heartbeat, self._reaper, self.owner)
+        self._provision.is_home = self._peers.is_home
         interval = conf.engine.lease / 3
-        create = functools.partial(tasks.PeriodicTasks, self._stopped,
-                                   self._reaper)
+        create = functools.partial(
+            tasks.PeriodicTasks, self._stopped, self._reaper)
         self._tasks = [
-            # Alone in its thread, since housekeeping may be slow.
             create('heartbeat', interval, self._renew_leases,
                    self.heartbeat.beat),
             create('housekeeping', min(interval, conf.engine.sweep_interval),
-                   self._reaper.run, self.heartbeat.prune, self._tend_workers,
+                   self._reaper.run, self.heartbeat.prune, self._upkeep.run,
                    self._provision.tend, statistics.StatisticsTask(db).run,
                    *retention.create_purges(conf, db, self._stopped,
                                             self._backends, self),
                    sweeps.Sweeps(
                        self._backends, self._builds, self._background).run),
-            *(create(*turn)
-              for turn in decisions.list_turns(conf, db, self))]
+            *(create(*turn) for turn in (
+                *self._peers.list_turns(),
+                *decisions.list_turns(conf, db, self, self._stopped)))]
 
     def start_service(self, alone: bool = False) -> None:
         """Create the pools and start to recover executions.
@@ -144,7 +151,7 @@ class Engine:
         LOG.info('Starting engine %s; workers: %s', self.owner,
                  self._orchestrator.describe())
         self._builds.start(alone)
-        futures.wait(self._pools.restore(self._background), RESTORE_SECONDS)
+        self._pools.restore(self._background)
         if alone:
             self._reaper.recover()
         else:
@@ -167,7 +174,9 @@ class Engine:
         self._stopped.set()
         self._scheduler.stop()
         self._queue.close()
-        self._release_queued()
+        waiting = set(self._queued) - set(self._runner.claimed_ids())
+        self._queued.clear()
+        self._reaper.release(list(waiting))
         self._runner.wait_idle(
             self._conf.engine.stop_timeout if timeout is None else timeout)
         self._attempts.stopping = True
@@ -184,27 +193,13 @@ class Engine:
             task.join()
         self.heartbeat.stop()
 
-    def _release_queued(self) -> None:
-        waiting = set(self._queued) - set(self._runner.claimed_ids())
-        self._queued.clear()
-        self._reaper.release(list(waiting))
-
     def _renew_leases(self) -> None:
         age = self._conf.engine.lease / 4
-        limit = time.monotonic() - age
         for id in self.heartbeat.renew({
                 *self._runner.leased_ids(age),
                 *(id for id, since in list(self._queued.items())
-                  if since <= limit)}):
+                  if since <= time.monotonic() - age)}):
             self.cancel(id)
-
-    def _tend_workers(self) -> None:
-        lifetime = self._conf.engine.function_service_expiration
-        self._scaling.expire_idle(lifetime)
-        self._pools.tend(self._background)
-        self._pools.retire_outdated(self._scaling)
-        for worker in self._pools.orphaned_workers():
-            self._background.submit(self._workers.release, worker)
 
     def local_ids(self) -> list[str]:
         """Return the ids of executions queued or claimed here."""
@@ -216,17 +211,16 @@ class Engine:
         self._background.submit(self._scaling.retire, worker)
 
     def run(self, message: records.ExecutionMessage, target: targets.Target
-            ) -> records.Ended | None:
-        """Run an execution and wait for its end.
-
-        :returns: ``None`` when another engine owns the execution.
-        """
+            ) -> outcomes.Ended | None:
+        """Run an execution; return its end, ``None`` if another owns it."""
         end = self._runner.run(message, target)
-        return end if isinstance(end, records.Ended) else None
+        return end if isinstance(end, outcomes.Ended) else None
 
     def start(self, message: records.ExecutionMessage,
               target: targets.Target) -> None:
         """Queue an execution and return immediately."""
+        if message.start_at is not None:
+            return self._scheduler.schedule(message.start_at, message.id)
         self._queued[message.id] = time.monotonic()
         try:
             self._queue.put(message, target)
@@ -258,11 +252,22 @@ class Engine:
         """Return the log of an execution that runs here, if any."""
         return self._runner.read_log(id, offset)
 
+    def start_stream(self, message: records.ExecutionMessage,
+                     target: targets.Target) -> str:
+        """Start a streamed execution; return the name of this engine."""
+        self._streams.start(message, target)
+        return self.owner
+
+    def read_stream(self, id: str, owner: str, offset: int, seconds: float
+                    ) -> outcomes.OutputPart | None:
+        """Return the next part of an output that is streamed here."""
+        return self._streams.read(id, offset, seconds)
+
     def ensure_runtime(self, id: str,
                        previous_image: str | None = None) -> None:
         """Create or change the pool of a runtime; return immediately."""
-        self._background.submit(self._pools.change, id, previous_image,
-                                self._scaling)
+        self._background.submit(
+            self._pools.change, id, previous_image, self._scaling)
 
     def delete_runtime(self, id: str) -> None:
         """Destroy the pool of a runtime, then delete the row."""
@@ -272,17 +277,19 @@ class Engine:
         """Return ``{"total", "available"}``, ``None`` without a pool."""
         return self._pools.capacity(id)
 
-    def list_workers(self, function_id: str, version: int) -> list[str]:
+    def list_workers(self, function_id: str, version: int,
+                     local: bool = False) -> list[str]:
         """Return the names of the workers of a function."""
-        return self._pools.list_workers(function_id, version)
+        return self._pools.list_workers(function_id, version, local)
 
     def scale_up(self, target: targets.Target, count: int) -> None:
         """Start ``count`` more workers; return immediately."""
         growth.Growth(self._scaling, target, count).start(self._background)
 
-    def scale_down(self, target: targets.Target, count: int) -> None:
-        """Retire ``count`` workers; at least one remains."""
-        self._background.submit(self._scaling.scale_down, target, count)
+    def scale_down(self, target: targets.Target, count: int,
+                   keep: int = 1) -> None:
+        """Retire ``count`` workers; ``keep`` workers remain here."""
+        self._background.submit(self._scaling.scale_down, target, count, keep)
 
     def install(self, target: targets.Target) -> None:
         """Install the dependencies of a function; return immediately."""
@@ -291,10 +298,3 @@ class Engine:
     def detach(self, function_id: str, version: int | None) -> None:
         """Retire the workers of a version, of all versions if ``None``."""
         self._background.submit(self._scaling.detach, function_id, version)
-
-    def collect_metrics(self) -> Iterator[
-            tuple[str, str, dict[str, str], float]]:
-        """Yield the gauges of this engine for Prometheus."""
-        return metrics_collector.MetricsCollector(
-            self._queued, self._runner, self._scaling,
-            self._orchestrator).collect()

@@ -116,11 +116,13 @@ class NoPool(exception.PermanentError):
 class ExitReason:
     """Cause of the death of a worker.
 
-    ``own_fault`` means that the function exceeded the memory of the worker.
+    ``own_fault`` means that the function exceeded the memory of the worker,
+    ``disrupted`` that the platform ended the worker for its own reasons.
     """
 
     sentence: str
     own_fault: bool = False
+    disrupted: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,10 +171,10 @@ class ImageOutcome:
 
 
 class LostListener(typing.Protocol):
-    """Receiver of dead claimed workers."""
+    """Receiver of claimed workers that end without a release."""
 
     def __call__(self, worker: Worker) -> None:
-        """Handle a dead or dying worker."""
+        """Handle a dead or ending worker."""
 
 
 def ignore_lost(worker: Worker) -> None:
@@ -193,6 +195,10 @@ class Orchestrator(abc.ABC):
 
     #: Receiver of dead workers, set by the engine.
     on_lost: LostListener = staticmethod(ignore_lost)
+
+    #: Receiver of workers that the platform ends soon, set by the engine:
+    #: their executions may finish, but no more may start.
+    on_leaving: LostListener = staticmethod(ignore_lost)
 
     #: Destroys an idle worker, set by the engine: a new worker has no room.
     on_full: Callable[[], object] = bool
@@ -253,6 +259,20 @@ class Orchestrator(abc.ABC):
     @abc.abstractmethod
     def describe(self) -> Mapping[str, str]:
         """Return the isolation and limits in force, as texts."""
+
+    def reserve(self, worker: Worker, limits: Limits, is_idle: bool) -> None:
+        """Change what a claimed worker reserves; return immediately.
+
+        :param limits: those of the claim, which stay.
+        :param is_idle: reserve little, as an idle worker of a pool.
+        """
+
+    def find_missing_permissions(self) -> Sequence[str]:
+        """Return the permissions that an engine needs, but does not have.
+
+        :raises TemporaryError, PermanentError: the driver cannot find out.
+        """
+        return ()
 
     def languages(self) -> Mapping[str, tuple[str, str | None]]:
         """Return the built-in images: image -> (language, version)."""

@@ -23,4 +23,8 @@ RULES = [
     base.create_rule(
         'webhook:explain', base.MEMBER, 'Explain the creation of a webhook.',
         'POST', '/v1/webhooks/explain'),
+    base.create_rule(
+        'event_source:explain', base.MEMBER,
+        'Explain the creation of an event source.', 'POST',
+        '/v1/event_sources/explain'),
 ]

@@ -7,6 +7,7 @@ execution row decides.
 """
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent import futures
 import random
 import time
@@ -23,12 +24,14 @@ import oslo_messaging  # noqa: H306
 from qinling import circuit_breaker
 from qinling.core import engine_client
 from qinling.core.execution import lifecycle
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling.db import engines
 from qinling.db import session
 from qinling import exception
 from qinling.rpc import channel
+from qinling.rpc import direct_calls
 from qinling.rpc import forms
 from qinling.rpc import router
 from qinling.rpc import verbs
@@ -84,34 +87,29 @@ class EngineClient(verbs.Verbs):
             self._router.close()
 
     def run(self, message: records.ExecutionMessage,
-            target: targets.Target) -> records.Ended | None:
+            target: targets.Target) -> outcomes.Ended | None:
         """Run an execution on any engine and wait for the end.
 
         :raises EngineLost: the execution may run, or have ended.
         :raises RowNeeded: no engine could be reached directly.
         """
         if self._router is not None:
-            request = forms.encode_run(message, target)
-            for engine in self._router.choose(target):
-                try:
-                    return forms.decode_end(
-                        engine.channel.exchange(request, 'run'))
-                except channel.Silent:
-                    # The engine may start later, unless the row is claimed.
-                    self._router.give_up(engine)
-                    break
-                except verbs.NotAnswered as e:
-                    if not isinstance(e, channel.Busy):
-                        self._router.give_up(engine)
-                except engine_client.EngineLost:
-                    self._router.give_up(engine)
+            try:
+                return direct_calls.run(self._router, message, target)
+            except engine_client.RowNeeded:
+                if message.unwritten is not None:
                     raise
-        if message.unwritten is not None:
-            raise engine_client.RowNeeded()
         return self._run_over_bus(message, target)
 
+    def start(self, message: records.ExecutionMessage,
+              target: targets.Target) -> None:
+        """Notify an engine: that with the workers of the function, if any."""
+        if self._router is None or not direct_calls.start(
+                self._router, message, target):
+            super().start(message, target)
+
     def _run_over_bus(self, message: records.ExecutionMessage,
-                      target: targets.Target) -> records.Ended | None:
+                      target: targets.Target) -> outcomes.Ended | None:
         """Run an execution that has a row.
 
         An engine that refuses, or is silent, does not decide for all: as long
@@ -130,6 +128,10 @@ class EngineClient(verbs.Verbs):
                 'run', timeout, **arguments))
         except verbs.NotAnswered as e:
             error = e
+            if isinstance(e, channel.Silent) and self._router is not None and (
+                    not self._router.has_engines()):
+                # Each further silence would only take time.
+                raise
         for server in self._other_servers():
             if time.monotonic() > end or not lifecycle.is_unclaimed(
                     self._db, message.id):
@@ -140,6 +142,41 @@ class EngineClient(verbs.Verbs):
             except verbs.NotAnswered as e:
                 error = e
         raise error
+
+    def start_stream(self, message: records.ExecutionMessage,
+                     target: targets.Target) -> str:
+        """Start a streamed execution, directly where that is possible."""
+        if self._router is not None and self._router.has_engines():
+            for engine in self._router.choose(target):
+                try:
+                    return str(engine.channel.call(
+                        'start_stream', message=forms.encode_message(message),
+                        target=forms.encode_target(target)))
+                except exception.Unavailable as e:
+                    self._give_up(engine, e)
+        return super().start_stream(message, target)
+
+    def read_stream(self, id: str, owner: str, offset: int, seconds: float
+                    ) -> outcomes.OutputPart | None:
+        """Return the next part of an output from its engine."""
+        engine = (None if self._router is None else
+                  self._router.find(owner))
+        if engine is not None:
+            try:
+                return forms.decode_part(engine.channel.call(
+                    'read_stream', id=id, owner=owner, offset=offset,
+                    seconds=seconds))
+            except exception.Unavailable as e:
+                self._give_up(engine, e)
+        return super().read_stream(id, owner, offset, seconds)
+
+    def _give_up(self, engine: router.Engine, error: exception.Unavailable
+                 ) -> None:
+        """Use an engine no more that does not answer directly."""
+        if self._router is not None and isinstance(
+                error, verbs.NotAnswered) and not isinstance(
+                    error, channel.Busy):
+            self._router.give_up(engine)
 
     def _other_servers(self) -> list[str | None]:
         """Return the servers to ask after the first one, in a random order.
@@ -153,6 +190,10 @@ class EngineClient(verbs.Verbs):
 
     def is_alive(self, owner: str) -> bool | None:
         """Return whether an engine answers, ``None`` without a bus."""
+        if self._router is not None:
+            is_listening = self._router.is_listening(owner)
+            if is_listening is not None:
+                return is_listening
         try:
             return bool(self._call(
                 'is_alive', verbs.GATHER_TIMEOUT_SECONDS,
@@ -166,8 +207,23 @@ class EngineClient(verbs.Verbs):
 
         Engines with shared workers answer together, under ``None``.
         """
-        names: list[str | None] = [*engines.list_alive(
-            self._db, self._conf.engine.lease)] or [None]
+        return self._ask([*engines.list_alive(
+            self._db, self._conf.engine.lease)] or [None], method, arguments)
+
+    def _gather_all(self, method: str, **arguments: typing.Any
+                    ) -> dict[str | None, typing.Any]:
+        seconds = self._conf.engine.lease
+        return self._ask([*engines.list_alive(self._db, seconds)] or [
+            engines.bus_name(address.owner) for address in
+            engines.list_addresses(self._db, seconds)] or [None],
+            method, arguments)
+
+    def _ask(self, names: Sequence[str | None], method: str, arguments: _Json
+             ) -> dict[str | None, typing.Any]:
+        """Return the answers of engines by name.
+
+        :raises NotAnswered: no engine answers.
+        """
         with futures.ThreadPoolExecutor(len(names)) as pool:
             calls = {name: pool.submit(
                 self._call, method, verbs.GATHER_TIMEOUT_SECONDS, server=name,
@@ -213,6 +269,6 @@ class EngineClient(verbs.Verbs):
                 reason = f'an engine failed ({e.exc_type}).'
             except oslo_messaging.MessagingException as e:
                 metrics.rpc_failures.labels(method).inc()
-                raise verbs.NotAnswered(
+                raise channel.Silent(
                     reason=f'no engine answers ({type(e).__name__}).')
             raise exception.Unavailable(reason=reason)

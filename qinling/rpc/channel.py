@@ -3,6 +3,7 @@
 
 import collections
 import contextlib
+import json
 import socket
 import threading
 import typing
@@ -102,6 +103,17 @@ class Channel:
             raise Busy(str(forms.decode_error(answer[1:])))
         raise forms.decode_error(answer[1:])
 
+    def call(self, method: str, **arguments: typing.Any) -> typing.Any:
+        """Return the answer of a method of the endpoint.
+
+        :raises NotAnswered: the engine does not answer.
+        """
+        request = forms.encode_call(method, arguments)
+        try:
+            return json.loads(self.exchange(request, method))
+        except engine_client.EngineLost:
+            raise verbs.NotAnswered(reason='the engine does not answer.')
+
     def _report(self, method: str, error: Exception) -> None:
         metrics.rpc_failures.labels(method).inc()
         LOG.warning('Lost the engine during "%s": %s', method, error)
@@ -137,7 +149,7 @@ class Channel:
             lines.limit_silence(connection, SILENCE_SECONDS)
             lines.sleep_through_marks(connection)
         except OSError as e:
-            raise _unavailable(e)
+            raise _unavailable(e) from e
         with self._lock:
             self._opened += 1
         return connection

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Client of the only engine, without a message bus."""
 
-import json
 import typing
 
 from qinling.core import engine_client
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling import exception
@@ -26,6 +26,7 @@ class EngineClient(verbs.Verbs):
         self._channel = channel.Channel(roads.UnixRoad(path))
         self.connect = self._channel.connect
         self.close = self._channel.close
+        self.call = self._channel.call
 
     @property
     def owner(self) -> str | None:
@@ -35,7 +36,7 @@ class EngineClient(verbs.Verbs):
         return self._channel.owner
 
     def run(self, message: records.ExecutionMessage,
-            target: targets.Target) -> records.Ended | None:
+            target: targets.Target) -> outcomes.Ended | None:
         """Run an execution and wait for the end."""
         try:
             return forms.decode_end(self._channel.exchange(
@@ -43,14 +44,6 @@ class EngineClient(verbs.Verbs):
         except channel.Silent as e:
             # The engine may start later, unless the row has an end.
             raise engine_client.EngineLost(str(e))
-
-    def call(self, method: str, **arguments: typing.Any) -> typing.Any:
-        """Return the answer of a method of the endpoint."""
-        request = forms.encode_call(method, arguments)
-        try:
-            return json.loads(self._channel.exchange(request, method))
-        except engine_client.EngineLost:
-            raise verbs.NotAnswered(reason='the engine does not answer.')
 
     def is_alive(self, owner: str) -> bool | None:
         """Return whether the engine answers."""
@@ -72,3 +65,7 @@ class EngineClient(verbs.Verbs):
     def _gather(self, method: str, **arguments: typing.Any
                 ) -> dict[str | None, typing.Any]:
         return {None: self.call(method, **arguments)}
+
+    def _gather_all(self, method: str, **arguments: typing.Any
+                    ) -> dict[str | None, typing.Any]:
+        return self._gather(method, **arguments)

@@ -16,6 +16,7 @@ import typing
 
 from oslo_log import log
 
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling.db import models
@@ -39,7 +40,7 @@ class Endpoint(typing.Protocol):
     """Receiver of the messages: the verbs of the engine, and this one."""
 
     def run_message(self, message: records.ExecutionMessage,
-                    target: targets.Target) -> records.Ended | None:
+                    target: targets.Target) -> outcomes.Ended | None:
         """Run a synchronous execution."""
 
 

@@ -15,6 +15,7 @@ import orjson
 from oslo_log import log
 
 from qinling import context
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling import exception
@@ -23,7 +24,7 @@ from qinling.rpc import lines
 LOG = log.getLogger(__name__)
 
 _Json = dict[str, typing.Any]
-#: Times of :class:`.records.Ended`.
+#: Times of :class:`.outcomes.Ended`.
 _TIMES = ('updated_at', 'started_at')
 #: Times of a new :class:`.records.ExecutionRow`.
 _ROW_TIMES = ('created_at', 'lease_until', 'scheduled_at')
@@ -42,7 +43,7 @@ _targets: dict[bytes, targets.Target] = {}
 FORMAT = hashlib.sha256(repr([
     [field.name for field in dataclasses.fields(kind)] for kind in (
         targets.Target, context.TraceContext, records.ExecutionRow,
-        records.Ended)]).encode()).hexdigest()
+        outcomes.Ended)]).encode()).hexdigest()
 
 
 def encode_message(message: records.ExecutionMessage) -> _Json:
@@ -54,13 +55,20 @@ def encode_message(message: records.ExecutionMessage) -> _Json:
     values = dataclasses.asdict(message)
     for name in ('is_replay', 'unwritten', 'write_first'):
         del values[name]
+    start_at = values.pop('start_at')
+    if start_at is not None:
+        values['start_at'] = start_at.isoformat()
+    if not message.is_controlled:
+        del values['is_controlled']
     return values
 
 
 def decode_message(value: _Json) -> records.ExecutionMessage:
     """Return the execution message of plain data."""
+    start_at = value.get('start_at')
     return records.ExecutionMessage(**dict(
-        value, trace=context.TraceContext(**value['trace'])))
+        value, trace=context.TraceContext(**value['trace']),
+        start_at=start_at and datetime.datetime.fromisoformat(start_at)))
 
 
 def encode_target(target: targets.Target) -> _Json:
@@ -79,26 +87,32 @@ def encode_target(target: targets.Target) -> _Json:
     return value
 
 
-def encode_ended(ended: records.Ended | None) -> _Json | None:
+def encode_ended(ended: outcomes.Ended | None) -> _Json | None:
     """Return the end of an execution as plain data."""
     if ended is None:
         return None
     times = {name: value.isoformat() for name in _TIMES
              if (value := getattr(ended, name))}
     values = {**vars(ended), **times}
+    del values['starts']
     if ended.fingerprint is None:
         # API processes of the last release do not know fingerprints.
         del values['fingerprint']
     return values
 
 
-def decode_ended(value: _Json | None) -> records.Ended | None:
+def decode_ended(value: _Json | None) -> outcomes.Ended | None:
     """Return the end of an execution of plain data."""
     if value is None:
         return None
     times = {name: datetime.datetime.fromisoformat(value[name])
              for name in _TIMES if value.get(name)}
-    return records.Ended(**{**value, **times})
+    return outcomes.Ended(**{**value, **times})
+
+
+def decode_part(value: _Json | None) -> outcomes.OutputPart | None:
+    """Return a part of an output, ``None`` if the engine has no more."""
+    return None if value is None else outcomes.OutputPart(**value)
 
 
 def encode_run(message: records.ExecutionMessage, target: targets.Target
@@ -108,7 +122,7 @@ def encode_run(message: records.ExecutionMessage, target: targets.Target
     body = orjson.dumps(
         (message.trace, new.row) if new is not None else
         (message.trace, None, message.id, message.input, message.owner,
-         message.is_replay))
+         message.is_replay, message.is_controlled))
     return RUN + target.encoded + _SEPARATOR + body + lines.END
 
 
@@ -126,9 +140,10 @@ def decode_run(request: bytes, owner: str
     trace_fields, row_fields, *written = orjson.loads(body)
     trace = context.TraceContext(**trace_fields)
     if row_fields is None:
-        id, input, message_owner, is_replay = written
+        id, input, message_owner, is_replay, is_controlled = written
         return records.ExecutionMessage(
-            id, input, True, message_owner, trace, is_replay), target
+            id, input, True, message_owner, trace, is_replay,
+            is_controlled=is_controlled), target
     for name in _ROW_TIMES:
         if row_fields[name] is not None:
             row_fields[name] = datetime.datetime.fromisoformat(
@@ -147,12 +162,12 @@ def _decode_target(encoded: bytes) -> targets.Target:
     return target
 
 
-def encode_end(ended: records.Ended | None) -> bytes:
+def encode_end(ended: outcomes.Ended | None) -> bytes:
     """Return the answer to :func:`encode_run`."""
     return RESULT + orjson.dumps(ended) + lines.END
 
 
-def decode_end(data: bytes) -> records.Ended | None:
+def decode_end(data: bytes) -> outcomes.Ended | None:
     """Return the end of an execution."""
     fields = orjson.loads(data)
     if fields is None:
@@ -160,7 +175,9 @@ def decode_end(data: bytes) -> records.Ended | None:
     for name in _TIMES:
         if fields[name] is not None:
             fields[name] = datetime.datetime.fromisoformat(fields[name])
-    return records.Ended(**fields)
+    # The engine has started them.
+    fields['starts'] = ()
+    return outcomes.Ended(**fields)
 
 
 def encode_call(method: str, arguments: _Json) -> bytes:

@@ -6,7 +6,6 @@ executions meet the workers that are warm, as long as the first engine is not
 much busier than the others.
 """
 
-import hashlib
 import ssl
 import threading
 import time
@@ -32,6 +31,9 @@ MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1, 60
 #: Requests of this process that an engine may have in any case, and in
 #: relation to the mean of all engines.
 MIN_BUSY, BUSY_RATIO = 8, 1.25
+#: Seconds in which one engine gets at most MIN_BUSY asynchronous executions
+#: of a function, before others get more.
+RECENT_SECONDS = 1
 #: Orders of engines to keep, one for each version of a function.
 MAX_ORDERS = 4096
 
@@ -54,9 +56,20 @@ class Engine:
 
     def rank(self, target: targets.Target) -> bytes:
         """Return the place of the engine in the order of a function."""
-        return hashlib.sha256(
-            f'{target.function_id} {target.version} {self.address.owner}'
-            .encode()).digest()
+        return engines.rank(self.address.owner, target.function_id,
+                            target.version)
+
+    def is_listening(self) -> bool | None:
+        """Return whether the engine answers; ``None`` if that is not known.
+
+        A road may be closed although the engine lives.
+        """
+        try:
+            self.channel.connect()
+        except verbs.NotAnswered as e:
+            return False if isinstance(
+                e.__cause__, ConnectionError) else None
+        return True
 
     def connect(self) -> None:
         """Connect in the background, as often as necessary."""
@@ -111,6 +124,7 @@ class Router:
         self._lock = threading.Lock()
         self._engines: dict[engines.Address, Engine] = {}
         self._orders: dict[tuple[str, int], list[Engine]] = {}
+        self._recent: dict[tuple[str, int], tuple[float, int]] = {}
         self._refresh_at = 0.0
 
     def has_engines(self) -> bool:
@@ -141,6 +155,43 @@ class Router:
         if len(able) > 1:
             able.sort(key=self._find_busy(able).__contains__)
         return able
+
+    def is_listening(self, owner: str) -> bool | None:
+        """Return whether an engine answers; ``None`` if that is not known."""
+        engine = self._find(owner)
+        return None if engine is None else engine.is_listening()
+
+    def prefer(self, target: targets.Target) -> list[Engine]:
+        """Return the engines for an asynchronous execution, best first.
+
+        :returns: empty if any engine may run it, since the function has
+            more executions than one engine should run.
+        :raises Unavailable: the database is away.
+        """
+        if not self.has_engines() or not self._count_recent(target):
+            return []
+        return self.choose(target)
+
+    def _count_recent(self, target: targets.Target) -> bool:
+        """Count an execution; return whether there are few per second."""
+        key, now = (target.function_id, target.version), time.monotonic()
+        since, count = self._recent.get(key, (now, 0))
+        if now - since >= RECENT_SECONDS:
+            since, count = now, 0
+            if len(self._recent) >= MAX_ORDERS:
+                self._recent.clear()
+        self._recent[key] = since, count + 1
+        return count < MIN_BUSY
+
+    def find(self, owner: str) -> Engine | None:
+        """Return an engine by its name, if the engine is reached."""
+        engine = self._find(owner)
+        return engine if engine is not None and engine.is_reached else None
+
+    def _find(self, owner: str) -> Engine | None:
+        # The list is a copy, since a thread adds and removes engines.
+        return next((engine for engine in list(self._engines.values())
+                     if engine.address.owner == owner), None)
 
     def give_up(self, engine: Engine) -> None:
         """Use an engine no more until it is reached again."""

@@ -5,6 +5,7 @@ import abc
 import collections
 import typing
 
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling.db import engines
@@ -51,11 +52,33 @@ class Verbs(abc.ABC):
         Engines with shared workers answer together, under ``None``.
         """
 
+    @abc.abstractmethod
+    def _gather_all(self, method: str, **arguments: typing.Any
+                    ) -> dict[str | None, typing.Any]:
+        """Return the answer of each engine, even with shared workers."""
+
     def start(self, message: records.ExecutionMessage,
               target: targets.Target) -> None:
         """Notify an engine of an asynchronous execution."""
         self._cast('start', message=forms.encode_message(message),
                    target=forms.encode_target(target))
+
+    def start_stream(self, message: records.ExecutionMessage,
+                     target: targets.Target) -> str:
+        """Start a streamed execution; return the name of the engine."""
+        owner: str = self._call(
+            'start_stream', GATHER_TIMEOUT_SECONDS,
+            message=forms.encode_message(message),
+            target=forms.encode_target(target))
+        return owner
+
+    def read_stream(self, id: str, owner: str, offset: int, seconds: float
+                    ) -> outcomes.OutputPart | None:
+        """Return the next part of an output from its engine."""
+        return forms.decode_part(self._call(
+            'read_stream', GATHER_TIMEOUT_SECONDS + seconds,
+            server=engines.bus_name(owner), id=id, owner=owner,
+            offset=offset, seconds=seconds))
 
     def read_log(self, id: str, owner: str, offset: int) -> str | None:
         """Return the log of an execution that its engine runs."""
@@ -86,10 +109,13 @@ class Verbs(abc.ABC):
         return {name: sum(capacity[name] for capacity in capacities)
                 for name in ('total', 'available')} if capacities else None
 
-    def list_workers(self, function_id: str, version: int) -> list[str]:
+    def list_workers(self, function_id: str, version: int,
+                     local: bool = False) -> list[str]:
         """Return the names of the workers of a function."""
+        # Engines of earlier releases do not know the argument.
+        extra = {'local': True} if local else {}
         answers = self._gather('list_workers', function_id=function_id,
-                               version=version)
+                               version=version, **extra)
         return [name for names in answers.values() for name in names]
 
     def scale_up(self, target: targets.Target, count: int) -> None:
@@ -97,21 +123,26 @@ class Verbs(abc.ABC):
         self._cast('scale_up', target=forms.encode_target(target),
                    count=count)
 
-    def scale_down(self, target: targets.Target, count: int) -> None:
+    def scale_down(self, target: targets.Target, count: int,
+                   keep: int = 1) -> None:
         """Retire ``count`` workers.
 
-        The engines with most workers retire first, and each keeps one.
+        The engines with most workers retire first.
+
+        :param keep: workers of all engines together that remain.
         """
-        answers = self._gather('list_workers', function_id=target.function_id,
-                               version=target.version)
-        spare = {name: len(workers) - 1 for name, workers in answers.items()}
+        answers = self._gather_all(
+            'list_workers', function_id=target.function_id,
+            version=target.version, local=True)
+        numbers = {name: len(workers) for name, workers in answers.items()}
         counts: collections.Counter[str | None] = collections.Counter()
-        for _ in range(count):
-            name = max(spare, key=lambda name: spare[name])
-            spare[name] -= 1
+        for _ in range(min(count, sum(numbers.values()) - keep)):
+            name = max(numbers, key=lambda name: numbers[name])
+            numbers[name] -= 1
             counts[name] += 1
         for name, number in counts.items():
             self._cast('scale_down', server=name, count=number,
+                       keep=numbers[name],
                        target=forms.encode_target(target))
 
     def install(self, target: targets.Target) -> None:

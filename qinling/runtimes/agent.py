@@ -19,6 +19,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 
 # Isolated mode omits this directory.  The last position prevents conflicts
 # with modules of the standard library.
@@ -147,6 +148,29 @@ def announce_ready() -> None:
         os.dup2(null.fileno(), 1)
 
 
+def stop(tree: agent_processes.ProcessTree) -> None:
+    """End the agent at once."""
+    # The kernel kills a pid namespace with its first process.
+    if os.getpid() != 1:
+        tree.stop()
+    os._exit(0)
+
+
+def drain_at_sigterm(tree: agent_processes.ProcessTree,
+                     worker: agent_worker.Worker, server: agent_http.Server
+                     ) -> None:
+    """Let running executions end before a SIGTERM ends the agent."""
+    def finish() -> None:
+        server.wait_for_clients(worker.is_busy)
+        stop(tree)
+
+    def drain(_number: Any, _frame: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        worker.drain()
+        threading.Thread(target=finish, daemon=True).start()
+    signal.signal(signal.SIGTERM, drain)
+
+
 def main(arguments: list[str]) -> None:
     """Run the agent."""
     path = arguments[0] if arguments else None
@@ -162,30 +186,25 @@ def main(arguments: list[str]) -> None:
         settings['seccomp'], settings['landlock']), settings['executors'])
     worker = agent_worker.Worker(tree, settings)
 
-    def stop(_number: Any = None, _frame: Any = None) -> None:
-        # The kernel kills a pid namespace with its first process.
-        if os.getpid() != 1:
-            tree.stop()
-        os._exit(0)
-
     # The code of the user may send signals.  The kernel ignores signals
     # without a handler for the first process of a pid namespace; a container
     # runtime needs SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if path is not None or os.getpid() != 1:
-        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGTERM, lambda _number, _frame: stop(tree))
     try:
         worker.start(settings['start_timeout'])
     except (OSError, RuntimeError) as error:
         sys.exit('The first executor failed: %s' % error)
     # A client that can connect has a ready worker.
     listener = listen(settings['listen'])
+    server = agent_http.Server(listener, settings['secret'], worker.routes(),
+                               settings['max_body_size'])
+    if path is not None:
+        drain_at_sigterm(tree, worker, server)
     announce_ready()
-    agent_http.Server(
-        listener, settings['secret'], worker.routes(),
-        settings['max_body_size'],
-    ).serve(LIFELINE if path is None else None)
-    stop()
+    server.serve(LIFELINE if path is None else None)
+    stop(tree)
 
 
 if __name__ == '__main__':

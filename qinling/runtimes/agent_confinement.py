@@ -102,8 +102,9 @@ def filter_calls(program: bytes) -> None:
 
 def landlock_version() -> int:
     """Return the version of the Landlock interface, 0 without Landlock."""
-    return max(0, libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0),
-                               VERSION))
+    version: int = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0),
+                                VERSION)
+    return max(0, version)
 
 
 def create_ruleset(rules: Iterable[Sequence[str]]) -> int | None:

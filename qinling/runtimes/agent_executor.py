@@ -4,8 +4,9 @@
 Agent and executor exchange frames over a socket: four bytes of length, big
 endian, then as many bytes of JSON.  The executor sends ``{}`` when ready, and
 receives one load frame.  After the import of the function, the executor sends
-``{"import_ms": <number>}``, then a result for each execution frame.  A failed
-import is the result of the first execution.
+``{"import_ms": <number>}``, then a result for each execution frame, after
+frames ``{"chunk": <part>}`` if the execution frame has ``"stream": true``.  A
+failed import is the result of the first execution.
 
 ``{"import_ms": <number>, "forkable": true}`` says that the process may become
 a template: the parent of further executors, which need no import.  The frame
@@ -31,6 +32,8 @@ import agent_processes
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import agent_parts
 
 HEADER = struct.Struct('>I')
 CHUNK_BYTES = 65536  # of a read from the channel
@@ -82,6 +85,7 @@ class Executor:
         self.cancelled = False
         self.executions = 0
         self.max_frame = FRAME_OVERHEAD_BYTES
+        self._parts: agent_parts.Parts | None = None
         self._channel, remote = socket.socketpair()
         self._channel.setblocking(False)
         self._log = Pipe()
@@ -187,14 +191,16 @@ class Executor:
             output.add(self._log.read_all())
         return None
 
-    def run(self, frame: bytes | bytearray, timeout: float, output: Output
-            ) -> Ending:
+    def run(self, frame: bytes | bytearray, timeout: float, output: Output,
+            parts: agent_parts.Parts | None = None) -> Ending:
         """Run an execution.
 
         :param frame: bytes to send.
         :param timeout: seconds.
         :param output: receives the output.
+        :param parts: receives the parts of a streamed result.
         """
+        self._parts = parts
         if self._late_output:
             output.add_late(self._late_output)
             self._late_output = b''
@@ -322,6 +328,8 @@ class Executor:
             self._imported = True
             if self.memory_watch is not None:
                 self.memory_watch.set_soft_limit(self.pid, lower=True)
+            frame = self._next_frame()
+        while frame and self._parts and self._parts.take(frame):
             frame = self._next_frame()
         if frame is not None and self._received:
             raise Broken(GARBLED)

@@ -13,6 +13,7 @@ import select
 import socket
 import struct
 import threading
+import time
 
 TYPE_CHECKING = False
 # The agent is no package.
@@ -24,18 +25,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping
 
-    Handler = Callable[[bytes | bytearray], bytes]
+    Handler = Callable[[bytes | bytearray], 'bytes | StreamedAnswer']
 
 MAX_HEAD_BYTES = 8192  # of request line and headers
 MAX_CONNECTIONS = 64
+SEND_TIMEOUT_SECONDS = 10  # of a part of a streamed answer
 SECRET_TIMEOUT_SECONDS = 30  # until a connection must send the secret
 CHUNK_BYTES = 65536
+DRAIN_SECONDS = 5  # in which a draining agent still answers idle clients
 
 REASONS = {200: 'OK', 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found',
            409: 'Conflict', 411: 'Length Required', 413: 'Content Too Large',
            431: 'Request Header Fields Too Large',
            500: 'Internal Server Error', 501: 'Not Implemented',
            503: 'Service Unavailable'}
+
+STREAM_HEAD = (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n'
+               b'Content-Type: application/x-ndjson\r\n\r\n')
 
 # The implementation of hmac.compare_digest, without the OpenSSL of "hmac".
 is_same_text = _operator._compare_digest  # type: ignore[attr-defined]
@@ -50,14 +56,26 @@ class RequestError(Exception):
         self.reason = reason
 
 
+class StreamedAnswer:
+    """Answer 200 of several lines.
+
+    :param run: receives a function that sends a line, and returns the last
+        line.
+    """
+
+    def __init__(self, run: Callable[[Callable[[bytes], None]], bytes]
+                 ) -> None:
+        self.run = run
+
+
 class Server:
     """Server of routes for clients with the secret.
 
     :param listener: listening socket.
     :param secret: value of the header X-Qinling-Secret.
     :param routes: ``{(method, path): handler}`` with bytes as keys; a handler
-        takes the body and returns the body of a 200 answer, or raises
-        :class:`RequestError`.
+        takes the body and returns the body of a 200 answer, or a
+        :class:`StreamedAnswer`, or raises :class:`RequestError`.
     :param max_body: maximum number of bytes of a body.
     """
 
@@ -69,6 +87,9 @@ class Server:
         self.routes = routes
         self.max_body = max_body
         self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        #: number of connections with the secret
+        self._clients = 0
+        self._changed = threading.Condition()
 
     def serve(self, lifeline: int | None = None) -> None:
         """Accept connections until an event on the lifeline.
@@ -85,6 +106,27 @@ class Server:
                 if number == lifeline:
                     return
                 self._accept()
+
+    def count_clients(self, change: int) -> None:
+        """Count a client that proved itself, or that left."""
+        with self._changed:
+            self._clients += change
+            self._changed.notify_all()
+
+    def wait_for_clients(self, is_busy: Callable[[], bool]) -> None:
+        """Wait until the clients have left.
+
+        Clients keep connections.  An idle client only learns from an answer
+        that the agent drains, so the agent stays for a while.
+        """
+        deadline = time.monotonic() + DRAIN_SECONDS
+        with self._changed:
+            while self._clients:
+                if is_busy():
+                    deadline = time.monotonic() + DRAIN_SECONDS
+                if time.monotonic() >= deadline:
+                    return
+                self._changed.wait(1)
 
     def _accept(self) -> None:
         try:
@@ -104,13 +146,16 @@ class Server:
             self._free.release()
 
     def _serve_connection(self, connection: socket.socket) -> None:
+        client = Connection(self, connection)
         try:
-            Connection(self, connection).run()
+            client.run()
         except OSError:
             pass  # the client has disconnected, or sent no secret in time
         finally:
             connection.close()
             self._free.release()
+            if client.is_trusted:
+                self.count_clients(-1)
 
 
 class Connection:
@@ -120,7 +165,7 @@ class Connection:
         self._server = server
         self._connection = connection
         self._buffer = b''
-        self._trusted = False
+        self.is_trusted = False
         self._set_timeout(SECRET_TIMEOUT_SECONDS)
 
     def run(self) -> None:
@@ -145,7 +190,11 @@ class Connection:
         try:
             if handler is None:
                 raise RequestError(404, 'There is no such call.')
-            status, reply = 200, handler(body)
+            answer = handler(body)
+            if isinstance(answer, StreamedAnswer):
+                self._stream(answer)
+                return True
+            status, reply = 200, answer
         except RequestError as error:
             status, reply = (error.status,
                              agent_outcome.render_error(error.reason))
@@ -155,11 +204,41 @@ class Connection:
         self._reply(status, reply)
         return headers.get(b'connection', b'').lower() != b'close'
 
+    def _stream(self, answer: StreamedAnswer) -> None:
+        """Send a streamed answer; its execution outlives the client."""
+        connection, is_broken = self._connection, False
+
+        def send(data: bytes) -> None:
+            nonlocal is_broken
+            if not is_broken:
+                try:
+                    connection.sendall(data)
+                except OSError:
+                    is_broken = True
+
+        def send_line(line: bytes) -> None:
+            send(b'%x\r\n%b\n\r\n' % (len(line) + 1, line))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO,
+                              struct.pack('ll', SEND_TIMEOUT_SECONDS, 0))
+        send(STREAM_HEAD)
+        try:
+            # Between values of JSON, a line feed is white space.
+            send_line(answer.run(send_line).replace(b'\n', b' '))
+        except Exception as error:
+            send_line(agent_outcome.render_error(
+                'The agent failed: %r' % error))
+        send(b'0\r\n\r\n')
+        if is_broken:
+            raise ConnectionError('the client reads too slowly, or left')
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO,
+                              struct.pack('ll', 0, 0))
+
     def _check_secret(self, secret: bytes) -> None:
         if not is_same_text(secret, self._server.secret):
             raise RequestError(403, 'The secret is wrong.')
-        if not self._trusted:
-            self._trusted = True
+        if not self.is_trusted:
+            self.is_trusted = True
+            self._server.count_clients(1)
             self._set_timeout(0)
 
     def _set_timeout(self, seconds: int) -> None:

@@ -15,9 +15,15 @@ import resource
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     import agent_processes
 
+# Memory of the kernel and priorities, which functions do not need.
+FIXED_LIMITS = {resource.RLIMIT_CORE: 0, resource.RLIMIT_MEMLOCK: 1 << 16,
+                resource.RLIMIT_MSGQUEUE: 1 << 16,
+                resource.RLIMIT_SIGPENDING: 1024,
+                resource.RLIMIT_RTPRIO: 0, resource.RLIMIT_NICE: 0}
 # Seconds between measurements: short at first, then with little overhead.
 MIN_INTERVAL_SECONDS, MAX_INTERVAL_SECONDS = 0.02, 0.1
 PAGE_BYTES = resource.getpagesize()
@@ -255,3 +261,18 @@ def prefer_for_kill(pid: int) -> None:
             file.write(b'1000')
     except OSError:
         pass  # the process has ended
+
+
+def create_limits(settings: dict[str, Any], memory: int) -> dict[int, int]:
+    """Return the rlimits of executors.
+
+    :param memory: bytes of data.
+    """
+    limits = {resource.RLIMIT_DATA: memory + settings['memory_reserve'],
+              **FIXED_LIMITS}
+    for name, kind in (('processes', resource.RLIMIT_NPROC),
+                       ('open_files', resource.RLIMIT_NOFILE),
+                       ('file_size', resource.RLIMIT_FSIZE)):
+        if settings[name]:
+            limits[kind] = settings[name]
+    return limits

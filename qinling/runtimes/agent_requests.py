@@ -24,7 +24,8 @@ LOAD_KEYS: dict[str, Any] = {
 # the execution that waits for the import; thousandths of a core.
 LOAD_DEFAULTS = {'import_timeout': 60, 'cpu': 1000}
 
-Request = collections.namedtuple('Request', ('id', 'timeout', 'frame'))
+Request = collections.namedtuple('Request', ('id', 'timeout', 'frame',
+                                             'is_streamed'))
 
 
 def parse_object(text: bytes | bytearray) -> dict[str, Any]:
@@ -102,4 +103,4 @@ def parse_execution(body: bytes | bytearray) -> Request:
             or not isinstance(fields.get('context', {}), dict)):
         raise RequestError(
             400, 'args must be a list, kwargs and context objects.')
-    return Request(execution_id, timeout, body)
+    return Request(execution_id, timeout, body, fields.get('stream') is True)

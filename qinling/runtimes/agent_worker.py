@@ -5,34 +5,30 @@ from __future__ import annotations
 
 import itertools
 import json
-import resource
 import threading
 import time
 
 import agent_environment
 import agent_executor
+import agent_http
 from agent_http import RequestError
 import agent_memory
 import agent_outcome as outcome
 from agent_output import Output
 import agent_package
+import agent_parts
 import agent_processes
 import agent_requests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from agent_http import Handler
     from agent_requests import Request
 
 IDLE, LOADING, LOADED, SPOILED = 'idle', 'loading', 'loaded', 'spoiled'
-
-# Memory of the kernel and priorities, which functions do not need.
-FIXED_LIMITS = {resource.RLIMIT_CORE: 0, resource.RLIMIT_MEMLOCK: 1 << 16,
-                resource.RLIMIT_MSGQUEUE: 1 << 16,
-                resource.RLIMIT_SIGPENDING: 1024,
-                resource.RLIMIT_RTPRIO: 0, resource.RLIMIT_NICE: 0}
 
 
 class Worker:
@@ -48,6 +44,7 @@ class Worker:
         self._settings = settings
         self._lock = threading.Lock()
         self._state = IDLE
+        self._is_draining = False
         self._load: dict[str, Any] = {}
         self._load_frame: bytes | None = None
         self._environment: dict[str, str] = settings['environment']
@@ -91,6 +88,14 @@ class Worker:
         self._used_baseline = agent_memory.read_anonymous(executor.pid)
         self._idle.append(executor)
 
+    def drain(self) -> None:
+        """Let running executions end, and refuse further ones."""
+        self._is_draining = True
+
+    def is_busy(self) -> bool:
+        """Return whether a load or an execution is running."""
+        return bool(self._running) or self._state == LOADING
+
     def ping(self, _body: bytes | bytearray) -> bytes:
         """Answer /ping."""
         return b'pong'
@@ -119,6 +124,7 @@ class Worker:
         """Answer /load: a line of settings, then the packages."""
         settings, packages = agent_requests.parse_load(body)
         with self._lock:
+            self._check_draining()
             if self._state != IDLE:
                 raise RequestError(
                     409, 'The worker is %s already.' % self._state)
@@ -131,7 +137,8 @@ class Worker:
             self._state = SPOILED
             raise RequestError(400, str(error)) from error
         self._load = settings
-        self._limits = self._create_limits(settings['memory_size'])
+        self._limits = agent_memory.create_limits(
+            self._settings, self._data_baseline + settings['memory_size'])
         if self._settings['memory_reserve']:
             self._memory_watch = agent_memory.MemoryWatch(
                 self._tree, self._used_baseline + settings['memory_size'],
@@ -166,12 +173,22 @@ class Worker:
                 self._idle.append(self._create_executor())
             self._state = LOADED
 
-    def execute(self, body: bytes | bytearray) -> bytes:
+    def execute(self, body: bytes | bytearray
+                ) -> bytes | agent_http.StreamedAnswer:
         """Answer /execute: run an execution."""
         request = agent_requests.parse_execution(body)
         executor = self._acquire_executor(request.id)
+        if request.is_streamed:
+            return agent_http.StreamedAnswer(
+                lambda send_part: self._serve(executor, request, send_part))
+        return self._serve(executor, request)
+
+    def _serve(self, executor: agent_executor.Executor, request: Request,
+               send_part: Callable[[bytes], None] | None = None) -> bytes:
+        parts = None if send_part is None else agent_parts.Parts(
+            send_part, self._load['max_result_size'])
         try:
-            return self._run(executor, request)
+            return self._run(executor, request, parts)
         finally:
             with self._lock:
                 del self._running[request.id]
@@ -196,9 +213,15 @@ class Worker:
         executor.cancel()
         return b'{}'
 
+    def _check_draining(self) -> None:
+        if self._is_draining:
+            raise RequestError(503, 'The worker takes no more executions: '
+                                    'its platform stops it.')
+
     def _acquire_executor(self, execution_id: str) -> agent_executor.Executor:
         """Return an executor, registered for an execution."""
         with self._lock:
+            self._check_draining()
             if self._state != LOADED:
                 raise RequestError(
                     409, 'No function is loaded: the worker is %s.'
@@ -224,15 +247,16 @@ class Worker:
             self._running[execution_id] = executor
         return executor
 
-    def _run(self, executor: agent_executor.Executor, request: Request
-             ) -> bytes:
+    def _run(self, executor: agent_executor.Executor, request: Request,
+             parts: agent_parts.Parts | None) -> bytes:
         self._outputs[request.id] = output = Output(
             self._load['max_log_size'])
         ending = executor.finish_import(self._load['import_timeout'], output)
         if ending is None:
             if executor.is_forkable:
                 executor = self._fork_first(executor, request.id)
-            ending = executor.run(request.frame, request.timeout, output)
+            ending = executor.run(request.frame, request.timeout, output,
+                                  parts)
         # Before the process may be replaced.
         peak = executor.peak_meter.read()
         result = None
@@ -367,14 +391,3 @@ class Worker:
         executor.memory_watch = self._memory_watch
         executor.max_frame = (self._load['max_result_size']
                               + agent_executor.FRAME_OVERHEAD_BYTES)
-
-    def _create_limits(self, memory_size: int) -> dict[int, int]:
-        """Return the rlimits of executors."""
-        limits = {resource.RLIMIT_DATA: self._data_baseline + memory_size
-                  + self._settings['memory_reserve'], **FIXED_LIMITS}
-        for name, kind in (('processes', resource.RLIMIT_NPROC),
-                           ('open_files', resource.RLIMIT_NOFILE),
-                           ('file_size', resource.RLIMIT_FSIZE)):
-            if self._settings[name]:
-                limits[kind] = self._settings[name]
-        return limits

@@ -16,6 +16,7 @@ const { pathToFileURL } = require('node:url');
 const util = require('node:util');
 
 const { parseExactly, stringifyExactly } = require('./nodejs_json.js');
+const { OutputStream, isStream } = require('./nodejs_output.js');
 const {
   keepsLog, pause, saveEnvironment, saveStreams, writeAll, writeLog,
 } = require('./nodejs_streams.js');
@@ -263,14 +264,31 @@ class Executor {
       );
     })).finally(() => {
       this.fail = null;
+      this.running = null;
     });
   }
 
   async run(loading, request) {
     await loading;
     const output = await this.userFunction.call(request);
+    const text = isStream(output) ? await this.join(output, request) : null;
     await nextTurn(); // Node.js now reports unhandled rejections
-    return this.encode(output);
+    return text ?? this.encode(output);
+  }
+
+  // Return a promise of the JSON of a streamed output.
+  join(output, request) {
+    const send = (frame) => {
+      if (this.running === request.execution_id) this.channel.send(frame);
+    };
+    return new OutputStream({
+      encode: (item) => this.encode(item),
+      send: request.stream === true ? send : null,
+      fail: (sentence, reason) => {
+        throw new Fault(sentence, { reason });
+      },
+      limit: this.settings.max_result_size,
+    }).join(output);
   }
 
   // Handle an uncaught error, unless the user has a listener.

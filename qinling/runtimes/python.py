@@ -61,6 +61,7 @@ python_failures = neighbours.load('python_failures')
 python_function = neighbours.load('python_function')
 python_library = neighbours.load('python_library')
 python_process_state = neighbours.load('python_process_state')
+python_stream = neighbours.load('python_stream')
 python_template = neighbours.load('python_template')
 
 
@@ -161,8 +162,22 @@ class Executor:
     def _call(self, request: dict[str, Any]) -> str:
         """Return the result of the function as JSON."""
         output = self._function.call(request)
+        limit = self._settings['max_result_size']
+        if python_stream.is_stream(output):
+            send = self._send if request.get('stream') else None
+            return str(python_stream.Stream(
+                self._encode_output, send, python_failures.Fault, limit,
+                ).join(output, self._function.run_coroutine))
+        text = self._encode_output(output)
+        if len(text) > limit:
+            raise python_failures.Fault(
+                'The result of the function is %d bytes long, the limit is '
+                '%d bytes.' % (len(text), limit), 'output_too_large')
+        return text
+
+    def _encode_output(self, output: Any) -> str:
         try:
-            text = self._encode(output)
+            return self._encode(output)
         except RecursionError:
             raise python_failures.Fault(self._settings['too_deep'],
                                         'invalid_output') from None
@@ -171,12 +186,6 @@ class Executor:
                 'The result of the function, of type %s, cannot be written '
                 'as JSON: %s' % (type(output).__name__, error),
                 'invalid_output') from None
-        limit = self._settings['max_result_size']
-        if len(text) > limit:
-            raise python_failures.Fault(
-                'The result of the function is %d bytes long, the limit is '
-                '%d bytes.' % (len(text), limit), 'output_too_large')
-        return text
 
     def _explain(self, error: BaseException) -> dict[str, Any]:
         if isinstance(error, MemoryError):

@@ -103,8 +103,12 @@ class Function:
                 request.get('context') or {})
         result = self._function(*request.get('args') or (), **kwargs)
         if hasattr(result, '__await__'):
-            return self._create_loop().run_until_complete(wait_for(result))
+            return self.run_coroutine(wait_for(result))
         return result
+
+    def run_coroutine(self, coroutine: Any) -> Any:
+        """Return the result of a coroutine."""
+        return self._create_loop().run_until_complete(coroutine)
 
     def _import_asyncio(self) -> None:
         if self._asyncio is None:

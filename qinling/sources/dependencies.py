@@ -8,18 +8,14 @@ import typing
 
 from qinling import exception
 from qinling.runtimes import agent_archive
-from qinling.sources import npm_files
-from qinling.sources import pip_files
-from qinling.sources import wheels
 
 #: Installer -> files for the installer, all in the root of a package.
 KINDS = {'pip': ('requirements.txt',),
          'npm': ('package.json', 'package-lock.json')}
 MAX_FILE_BYTES = 1024 * 1024
-#: Installer -> function that checks the content of its files, and returns the
-#: texts that the installer gets.
-_READERS: dict[str, Callable[[dict[str, bytes]], dict[str, str]]] = {
-    'pip': pip_files.read, 'npm': npm_files.read}
+#: Function that checks the content of the files for an installer, and returns
+#: the texts that the installer gets.
+_Reader = Callable[[dict[str, bytes]], dict[str, str]]
 
 
 def find_dependencies(archive: agent_archive.Archive
@@ -66,13 +62,28 @@ def read_files(package: typing.BinaryIO, kind: str, max_size: int
 def _read_wheels(archive: agent_archive.Archive, texts: dict[str, str]
                  ) -> dict[str, bytes]:
     """Return path -> content of the wheels that requirements.txt names."""
+    if 'requirements.txt' not in texts:
+        return {}
+    from qinling.sources import pip_files
+    from qinling.sources import wheels
+
     return wheels.read(archive, pip_files.find_wheels(
-        texts.get('requirements.txt', '')))
+        texts['requirements.txt']))
 
 
 def _read_texts(archive: agent_archive.Archive, kind: str) -> dict[str, str]:
-    return _READERS[kind]({name: _read_file(archive, name)
-                           for name in KINDS[kind]})
+    return _load_reader(kind)({name: _read_file(archive, name)
+                               for name in KINDS[kind]})
+
+
+def _load_reader(kind: str) -> _Reader:
+    # Most packages have no such files, and the import takes long.
+    from qinling.sources import npm_files
+    from qinling.sources import pip_files
+
+    readers: dict[str, _Reader] = {
+        'pip': pip_files.read, 'npm': npm_files.read}
+    return readers[kind]
 
 
 def _read_file(archive: agent_archive.Archive, name: str) -> bytes:

@@ -75,22 +75,7 @@ class Driver(base.Source):
 
         :raises Invalid, TooLarge: the package is not valid.
         """
-        limits = self._limits
-        size = upload.seek(0, 2)
-        if size > limits.max_package_size:
-            raise exception.TooLarge(
-                f'Package is too large: it has {size} bytes, at most '
-                f'{limits.max_package_size} are allowed.')
-        try:
-            archive = agent_archive.Archive(upload, agent_archive.Limits(
-                limits.max_package_files, limits.max_unpacked_size,
-                limits.max_package_ratio))
-            archive.check_content()
-        except agent_archive.ArchiveTooLarge as error:
-            raise exception.TooLarge(str(error))
-        except agent_archive.BadArchive as error:
-            raise exception.Invalid(str(error))
-        return self._find_dependencies(archive)
+        return self._find_dependencies(open_archive(upload, self._limits))
 
     def _find_dependencies(self, archive: agent_archive.Archive
                            ) -> dict[str, str] | None:
@@ -102,6 +87,30 @@ class Driver(base.Source):
                 'function needs into the package, and leave out '
                 f'{" and ".join(dependencies.KINDS[needs["kind"]])}.')
         return needs
+
+
+def open_archive(upload: typing.BinaryIO,
+                 limits: cfg.ConfigOpts.GroupAttr) -> agent_archive.Archive:
+    """Return the content of a package, checked.
+
+    :param limits: the configuration group ``resource_limits``.
+    :raises Invalid, TooLarge: the package is not valid.
+    """
+    size = upload.seek(0, 2)
+    if size > limits.max_package_size:
+        raise exception.TooLarge(
+            f'Package is too large: it has {size} bytes, at most '
+            f'{limits.max_package_size} are allowed.')
+    try:
+        archive = agent_archive.Archive(upload, agent_archive.Limits(
+            limits.max_package_files, limits.max_unpacked_size,
+            limits.max_package_ratio))
+        archive.check_content()
+    except agent_archive.ArchiveTooLarge as error:
+        raise exception.TooLarge(str(error))
+    except agent_archive.BadArchive as error:
+        raise exception.Invalid(str(error))
+    return archive
 
 
 def _compute_digest(upload: typing.BinaryIO) -> str:

@@ -15,12 +15,8 @@ import typing
 from oslo_config import cfg
 
 from qinling import exception
-from qinling.runtimes import agent_archive
+from qinling.sources import entry_module
 
-#: Larger modules are not checked.
-MAX_SOURCE_BYTES = 1 << 18
-TIMEOUT_SECONDS = 2
-MAX_MESSAGE_LENGTH = 200
 #: First bytes of a file and the encoding; a mark of UTF-32 begins like one of
 #: UTF-16.
 ENCODINGS = ((codecs.BOM_UTF32_LE, 'UTF-32'), (codecs.BOM_UTF32_BE, 'UTF-32'),
@@ -52,22 +48,16 @@ def check(upload: typing.BinaryIO, entry: str,
     :raises Invalid: the module has a syntax error, or an encoding that Python
         does not read.
     """
-    if upload.seek(0, 2) > limits.max_package_size:
+    path = entry.rpartition('.')[0].replace('.', '/')
+    module = entry_module.read(
+        upload, limits, (f'{path}/__init__.py', f'{path}.py'))
+    if module is None:
         return
-    try:
-        name, source = _read_module(agent_archive.Archive(
-            upload, agent_archive.Limits(
-                limits.max_package_files, limits.max_unpacked_size,
-                limits.max_package_ratio)), entry)
-    except agent_archive.BadArchive:
-        return
+    name, source = module
     _check_encoding(name, source)
     error = _compile(source) if source else None
     if error is not None:
-        line, message = error
-        raise exception.Invalid(
-            f'{name} has a syntax error in line {line}: '
-            f'{message[:MAX_MESSAGE_LENGTH]}.')
+        entry_module.reject(name, *error)
 
 
 def _check_encoding(name: str, source: bytes) -> None:
@@ -79,26 +69,13 @@ def _check_encoding(name: str, source: bytes) -> None:
                 'the file in UTF-8.')
 
 
-def _read_module(archive: agent_archive.Archive, entry: str
-                 ) -> tuple[str, bytes]:
-    """Return name and content of the module, empty if there is no module."""
-    path = entry.rpartition('.')[0].replace('.', '/')
-    for name in (f'{path}/__init__.py', f'{path}.py'):
-        member = archive.tree.get(name)
-        if member is not None and member.kind == agent_archive.FILE:
-            is_small = member.size <= MAX_SOURCE_BYTES
-            return name, (b''.join(archive.read_chunks(member)) if is_small
-                          else b'')
-    return path, b''
-
-
 def _compile(source: bytes) -> tuple[int, str] | None:
     """Return line and message of a syntax error."""
     try:
         ran = subprocess.run(
             [sys.executable, '-I', '-S', '-W', 'ignore', '-c', _PROGRAM],
             input=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            timeout=TIMEOUT_SECONDS)
+            timeout=entry_module.TIMEOUT_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return None
     if ran.returncode or not ran.stdout:

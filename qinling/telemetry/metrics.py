@@ -76,6 +76,18 @@ leases_lost = _counter(
 fire_times = _counter(
     'qinling_scheduler_ticks_total',
     'Fire times of jobs, by outcome.', 'outcome')
+event_source_events = _counter(
+    'qinling_event_source_events_total',
+    'Events that this engine has read from event sources, by kind.', 'kind')
+event_source_lag = client.Gauge(
+    'qinling_event_source_lag_events',
+    'Events that wait in the sources which this engine reads, by kind.',
+    ['kind'], registry=REGISTRY, multiprocess_mode='livesum')
+event_source_lag_seconds = client.Gauge(
+    'qinling_event_source_lag_seconds',
+    'Age of the oldest event that waits in the sources which this engine '
+    'reads, by kind.', ['kind'], registry=REGISTRY,
+    multiprocess_mode='livemax')
 notifications_dropped = _counter(
     'qinling_notifications_dropped_total',
     'Notifications of the audit trail that the bus did not accept in time.')

@@ -54,6 +54,13 @@ SAMPLES = {
     models.Execution: {'function_id': 'f', 'status': 'running'},
     models.Job: {'status': 'running'},
     models.Webhook: {},
+    models.EventSource: {'kind': 'rabbitmq', 'settings': {},
+                         'status': 'running'},
+    models.DeadLetter: {'trigger': 'event_source', 'reason': 'Malformed.'},
+    models.Delivery: {
+        'webhook_id': 'w', 'status': 'accepted', 'signature': 'valid',
+        'method': 'POST', 'path': '', 'query': '', 'headers': [],
+        'has_body': True, 'body': b'{}', 'size': 2},
     models.Operation: {'action': 'rerun', 'filter': {}, 'status': 'running',
                        'function_version': 'original', 'total': 0,
                        'skip_reasons': {}},

@@ -14,6 +14,7 @@ from qinling.api import app
 from qinling import conf as qinling_conf
 from qinling import context
 from qinling.core.execution import lifecycle
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import services
 from qinling.db import crud
@@ -22,6 +23,7 @@ from qinling.db import prepared
 from qinling import policy
 from qinling.states import ExecutionStatus
 from qinling.tests import databases
+from qinling.tests import described_statuses
 
 PROJECT = 'default'
 JSON = 'application/json'
@@ -105,6 +107,10 @@ class FakeEngine:
     def __init__(self):
         self.calls = []
         self.answers = {'list_workers': []}
+        self.is_full = False
+
+    def has_room(self, _target):
+        return not self.is_full
 
     def verbs(self):
         """Return the called verbs."""
@@ -122,6 +128,12 @@ class FakeEngine:
 
     def start(self, message, target):
         return self._answer('start', message, target)
+
+    def start_stream(self, message, target):
+        return self._answer('start_stream', message, target)
+
+    def read_stream(self, id, owner, offset, seconds):
+        return self._answer('read_stream', id, owner, offset, seconds)
 
     def is_alive(self, owner):
         return self._answer('is_alive', owner)
@@ -141,13 +153,13 @@ class FakeEngine:
     def pool_capacity(self, id):
         return self._answer('pool_capacity', id)
 
-    def list_workers(self, function_id, version):
+    def list_workers(self, function_id, version, local=False):
         return self._answer('list_workers', function_id, version)
 
     def scale_up(self, target, count):
         return self._answer('scale_up', target, count)
 
-    def scale_down(self, target, count):
+    def scale_down(self, target, count, keep=1):
         return self._answer('scale_down', target, count)
 
     def install(self, target):
@@ -188,8 +200,11 @@ class Core(databases.Fixture):
 
     def succeed(self, message, _target, result='{"output": 1}', logs='a log'):
         """Finish an execution as the engine does."""
-        return lifecycle.finish(self.db, message.id, records.Outcome(
-            ExecutionStatus.SUCCESS, result, logs))
+        # Some tests pass a row, or an object with an id.
+        is_controlled = getattr(message, 'is_controlled', None) is True
+        return lifecycle.finish(self.db, message.id, outcomes.Outcome(
+            ExecutionStatus.SUCCESS, result, logs,
+            is_controlled=is_controlled))
 
     def insert(self, model, **values):
         """Return the id of a new row."""
@@ -283,4 +298,6 @@ class Api(Core):
             request.content_type = kind
         request.headers.update({name.replace('_', '-'): value
                                 for name, value in headers.items()})
-        return request.get_response(self.app)
+        answer = request.get_response(self.app)
+        described_statuses.check(method, path, answer.status_int)
+        return answer

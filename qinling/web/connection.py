@@ -34,6 +34,8 @@ KEEP_ALIVE_SECONDS = 75
 #: sending and reads the answer: a reset would discard the answer.
 LINGER_SECONDS = 5
 CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
+#: Key of the WSGI environment: returns whether the client is connected.
+IS_CONNECTED = 'qinling.is_connected'
 _TOO_LARGE = '431 Request Header Fields Too Large'
 
 
@@ -247,6 +249,12 @@ class Connection:
         poll.register(self.fileno, event)
         timeout = max(0, deadline - time.monotonic())
         return bool(poll.poll(timeout * 1000))
+
+    def is_connected(self) -> bool:
+        """Return whether the client has not ended the connection."""
+        poll = select.poll()
+        poll.register(self.fileno, select.POLLRDHUP)
+        return not poll.poll(0)
 
     def receive(self) -> bytes | None:
         """Return bytes of the client, ``None`` when none has arrived.

@@ -193,6 +193,7 @@ class Server:
             return
         environ.update(self._environ, REMOTE_ADDR=connection.address[0],
                        REMOTE_PORT=str(connection.address[1]))
+        environ[connection_module.IS_CONNECTED] = connection.is_connected
         if request.is_complete:
             environ['wsgi.input'] = request.read_buffered()
             self._call(connection, environ, response)

@@ -41,7 +41,7 @@ from qinling.rpc import direct_server
 
 WARM_UP_EXECUTIONS, EXECUTIONS = 20, 50
 #: Calls with API and engine in one process, and over a socket.
-BUDGET, DIRECT_BUDGET = 480, 535
+BUDGET, DIRECT_BUDGET = 495, 550
 BOUNDARY = 'boundary'
 SOURCE = 'def main(name="", **_):\n    return f"hello {name}"\n'
 

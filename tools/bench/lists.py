@@ -78,6 +78,7 @@ def create_row(number: int, count: int) -> dict[str, typing.Any]:
         'job_id': create_id(7) if kind == 'job' else None,
         'scheduled_at': created if kind == 'job' else None,
         'group_id': create_id(number // 500) if number % 10 == 0 else None,
+        'flow_key': f'tenant-{number % 999}' if number % 3 == 1 else None,
         'started_at': started, 'import_ms': 0,
         'duration': None if is_running else duration,
         'memory_peak': 9000000,
@@ -149,6 +150,7 @@ FILTERS = (
     f'group_id={create_id(5)}&status=failed&duration=gt:0.1',
     f'function_id={create_id(12)}&{HOUR}&status=success',
     f'status=cancelled&function_id={create_id(0)}',
+    'flow_key=tenant-7', f'flow_key=in:tenant-7,tenant-8&{HOUR}',
     'description=has:nothing', 'trigger=webhook', 'sync=true',
     f'function_id={create_id(0)}&status=failed')
 ORDERS = (

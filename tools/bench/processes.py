@@ -29,6 +29,18 @@ def list_descendants(pid: int) -> list[int]:
     return pids
 
 
+def list_service_processes(pid: int) -> list[int]:
+    """Return the ids of a server and of its forks, without the workers.
+
+    Workers are other programs; forks have the command line of the server.
+    """
+    def read_command(pid: int) -> bytes:
+        return pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()
+    command = read_command(pid)
+    return [pid, *(child for child in list_descendants(pid)
+                   if read_command(child) == command)]
+
+
 def read_private_kib(pid: int) -> int:
     """Return the private memory of a process in KiB."""
     text = pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text()

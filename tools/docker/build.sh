@@ -133,20 +133,21 @@ build() {
         -t "$REGISTRY/$1:$TAG" .
 }
 
-# start PORT WORD...: start a container as confined as a pod.
+# start PORT WORD...: start a container as confined as a pod. Like the volumes
+# of a pod, the writable directories are mounted directories: runc 1.1 gives a
+# tmpfs the mode of the directory below, but the owner root.
 start() {
     local port=$1
     shift
     CONTAINER=$("$RUNNER" run -d --read-only --cap-drop ALL \
         --security-opt no-new-privileges --pids-limit 256 \
-        --tmpfs /tmp:mode=1777 \
-        --tmpfs /var/lib/qinling/code:exec,mode=1777 \
+        --volume /tmp --volume /var/lib/qinling/code \
         -p "127.0.0.1::$port" "$@") &&
         ADDRESS=$("$RUNNER" port "$CONTAINER" "$port/tcp")
 }
 
 stop() {
-    [ -z "$CONTAINER" ] || "$RUNNER" rm -f "$CONTAINER" >/dev/null
+    [ -z "$CONTAINER" ] || "$RUNNER" rm -f -v "$CONTAINER" >/dev/null
     CONTAINER=
 }
 trap stop EXIT

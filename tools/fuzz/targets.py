@@ -9,16 +9,23 @@ import argparse
 from collections.abc import Callable
 import dataclasses
 import datetime
+import gzip
 import io
 import socket
 import typing
 import zipfile
+import zlib
 
 from qinling.api import body as body_module
 from qinling.api import types
 from qinling.client import units
+from qinling.core.execution import flow_keys
 from qinling.core.execution import inputs
 from qinling.core.execution import statistics
+from qinling.core.function import flow_control
+from qinling.core.json_schema import compiler
+from qinling.core.json_schema import evaluation
+from qinling.core.trigger import content_codings
 from qinling.core.trigger import multipart_form
 from qinling.core.trigger import payloads
 from qinling.core.trigger import plans
@@ -28,6 +35,7 @@ from qinling.core.trigger import texts
 from qinling.db import filtering
 from qinling.db import models
 from qinling.engine.workers import agent_http as worker_http
+from qinling.engine.workers import agent_stream
 from qinling import exception
 from qinling.runtimes import agent_archive
 from qinling.runtimes import agent_http
@@ -83,17 +91,48 @@ def _signature(data: bytes) -> None:
     if form in signatures.FORMS:
         headers = dict(line.split(':', 1) for line in lines[1:]
                        if ':' in line)
-        signatures.verify(form, [SECRET], headers, data, 300)
+        signatures.verify(form, [SECRET], signatures.Message(
+            headers, data, 'https://host/path'), 300)
 
 
-def _agent_answer(data: bytes) -> None:
+def _agent_answer(data: bytes, read: Callable[..., typing.Any] =
+                  worker_http.read_answer) -> None:
     """Read the answer of a worker, as the engine does."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.settimeout(5)
         theirs.sendall(data[:MAX_BYTES // 16])
         theirs.close()
-        worker_http.read_answer(ours, 5, MAX_BYTES)
+        read(ours, 5, MAX_BYTES)
+
+
+def _agent_stream(data: bytes) -> None:
+    _agent_answer(data, agent_stream.create_reader(lambda _part: None))
+
+
+def _coding(data: bytes) -> None:
+    for coding in ('gzip', 'deflate'):
+        _try(content_codings.decode, data, coding, MAX_BYTES)
+
+
+def _schema(data: bytes) -> None:
+    """Compile a schema, and check a value."""
+    first, _, second = data.partition(b'\n')
+    compiler.compile_document(strict_json.loads(first)).validate(
+        strict_json.loads(second))
+
+
+def _flow(data: bytes) -> None:
+    """Read the settings of a flow control, and the key of an input."""
+    first, _, second = data.partition(b'\n')
+    settings = flow_control.parse(strict_json.loads(first)) or {}
+    value = strict_json.loads(second)
+    for name, read in (('key', flow_keys.format_key),
+                       ('priority', flow_keys.parse_priority)):
+        path = settings.get(name, '')
+        if path.startswith('$'):
+            read(flow_keys.follow_path(
+                value, flow_control.split_path(path) or []))
 
 
 def _agent_request(data: bytes) -> None:
@@ -175,6 +214,23 @@ TARGETS: dict[str, Target] = {
         b'application/json; charset=utf-16?a=1\n{"b": 2}',
         b'application/x-www-form-urlencoded?\na=%ff&b=\xe9',
         b'multipart/form-data; boundary=B?\n--B--'), (exception.Invalid,)),
+    'coding': Target(_coding, (
+        gzip.compress(b'a') + gzip.compress(b''), zlib.compress(b'a' * 99)),
+        (exception.TooLarge,)),
+    'schema': Target(_schema, (
+        b'{"$defs": {"a": {"type": ["string", "null"], "pattern": "^a+$"}}, '
+        b'"properties": {"b": {"$ref": "#/$defs/a"}}, "required": ["b"], '
+        b'"unevaluatedProperties": false}\n{"b": "aa", "c": [1.5]}',
+        b'{"items": {"oneOf": [{"multipleOf": 0.1}, {"enum": [1, "x"]}]}, '
+        b'"uniqueItems": true, "contains": {"const": 1}}\n[1, 0.3, "x"]',
+        b'{"if": {"format": "date-time"}, "then": {"maxLength": 3}}\n"1"'),
+        (ValueError, evaluation.TooExpensive)),
+    'flow': Target(_flow, (
+        b'{"key": "$.a[0][\'b\']", "concurrency": 1, "priority": "$.p"}\n'
+        b'{"a": [{"b": 1e400}], "p": "12"}',
+        b'{"key": "header:X-A", "rate": {"limit": 1, "period": 60}}\n1',
+        b'{"key": "routing_key", "debounce": {"period": 5}}\n[]'),
+        (ValueError, exception.Invalid)),
     'cron': Target(lambda data: schedule.first_fire_time(plans.Plan(
         'job', data.decode('latin-1')[:255], 'Europe/Berlin'), _NOW), (
             b'*/5 0-23/2 1,15 jan-DEC MON-SUN', b'@daily',
@@ -192,11 +248,18 @@ TARGETS: dict[str, Target] = {
     'signature': Target(_signature, (
         b'github\nx-hub-signature-256:sha256=00', b'stripe\nstripe-signature'
         b':t=1,v1=00', b'slack\nx-slack-request-timestamp:1',
-        b'standard\nwebhook-id:1\nwebhook-timestamp:1'),
+        b'standard\nwebhook-id:1\nwebhook-timestamp:1',
+        b'twilio\nx-twilio-signature:AA==\ncontent-type:'
+        b'application/x-www-form-urlencoded\na=1&b=%C3%A9',
+        b'shopify\nx-shopify-hmac-sha256:AA==', b'gitlab\nx-gitlab-token:a'),
         (exception.SignatureRefused,)),
     'agent_answer': Target(_agent_answer, (
         b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"status": 1}',),
         (OSError, ValueError, RecursionError)),
+    'agent_stream': Target(_agent_stream, (
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+        b'f\r\n{"chunk": "a"}\n\r\n16\r\n{"status": "success"}\n\r\n'
+        b'0\r\n\r\n',), (OSError, ValueError, RecursionError)),
     'agent_request': Target(_agent_request, (
         f'POST /x HTTP/1.1\r\nX-Qinling-Secret: {SECRET}\r\n'
         'Content-Length: 2\r\n\r\n{}'.encode(),), (OSError,)),

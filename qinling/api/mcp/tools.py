@@ -21,7 +21,8 @@ from qinling import printable
 from qinling import suggestions
 
 #: Operations for developers and operators.  Uploads and scaling are missing:
-#: packages have no place in JSON, and models rarely need the rest.
+#: packages have no place in JSON, and models rarely need the rest.  Event
+#: sources need passwords, which models must not handle.
 OPERATIONS = (
     'runtimes_get_all',
     'functions_get_all', 'functions_get', 'functions_create',
@@ -36,8 +37,11 @@ OPERATIONS = (
     'failures_get_all', 'failures_get',
     'jobs_get_all', 'jobs_get', 'jobs_create', 'jobs_update', 'jobs_run',
     'jobs_delete', 'webhooks_get_all', 'webhooks_get',
+    'event_sources_get_all', 'event_sources_get', 'event_sources_pause',
+    'event_sources_resume', 'dead_letters_get_all', 'dead_letters_get',
+    'dead_letters_redrive',
     'explanations_execution', 'explanations_alias', 'explanations_version',
-    'explanations_job', 'explanations_webhook',
+    'explanations_job', 'explanations_webhook', 'explanations_event_source',
     'statistics_of_project', 'statistics_of_function', 'quotas_get_own')
 #: Argument with the attributes of the JSON body.
 BODY = 'body'

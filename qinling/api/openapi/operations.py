@@ -32,9 +32,12 @@ def list_errors(route: route_module.route) -> list[int]:
     if not route.raw:
         codes |= {400, 406}
     if not route.public:
-        codes |= {401, 403, 404}
+        # 429: guesses of passwords are slowed down.
+        codes |= {401, 403, 404, 429}
     if route.method != 'GET':
         codes |= {409, 413, 429}
+    if route.conflicts:
+        codes.add(409)
     if route.body is not None or route.form is not None:
         codes.add(415)
     if route.idempotent:

@@ -7,6 +7,7 @@ import typing
 
 from qinling.client.commands import base
 from qinling.client.commands import dry_run
+from qinling.client.commands import flow_control
 from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import rollouts
@@ -44,7 +45,7 @@ class Alias(base.Noun):
     columns: base.Columns = (
         'name', 'function_id', 'description', 'function_version', 'project_id',
         'created_at', 'updated_at')
-    detail_columns: base.Columns = ('routing', 'id', 'tool')
+    detail_columns: base.Columns = ('routing', 'id', 'tool', 'flow_control')
     brief: base.Briefs = (
         tables.NAME, base.Brief('Function', show_function),
         base.Brief('Version', show_routing), tables.DESCRIPTION,
@@ -93,7 +94,8 @@ class Write(Alias, base.Addressed, dry_run.DryRun):
     def build_fields(self, args: argparse.Namespace) -> dict[str, typing.Any]:
         """Return the target of the alias, as fields of the API."""
         fields = {'function_version': args.function_version,
-                  'description': args.description, 'tool': args.tool}
+                  'description': args.description, 'tool': args.tool,
+                  'flow_control': args.flow_control}
         if args.function:
             fields['function_id'] = self.client.functions.find_id(
                 args.function)
@@ -111,7 +113,7 @@ def _declare_target(required: bool, version: int | None,
         options.Argument(
             '--function-version', type=int, default=version, metavar='N',
             help='Number of the version; 0 is the latest code.'),
-        options.describe('alias', default=description),
+        options.describe('alias', default=description), flow_control.OPTION,
         options.Argument(
             '--tool', metavar='NAME',
             help='Name of the function as a tool for assistants; the version '

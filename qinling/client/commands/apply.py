@@ -22,8 +22,9 @@ FILE = options.Argument(
     help='Application file; default is app.yaml.')
 PRUNE = options.Argument(
     '--prune', action='store_true',
-    help='Also delete the functions, aliases, jobs and webhooks of the '
-         'project that the file does not have, of the nouns in the file.')
+    help='Also delete the functions, aliases, jobs, webhooks and event '
+         'sources of the project that the file does not have, of the nouns '
+         'in the file.')
 SECRETS = options.Argument(
     '--update-secrets', action='store_true',
     help='Set all secrets again; without this, only those that the server '

@@ -202,13 +202,17 @@ class Show(Display, show.ShowOne):
                  *(name for name in self.detail_columns if name in row)]
         values = [row.get(name) for name in names]
         if args.formatter == 'table':
-            zone = row.get('timezone')
-            values = [cells.format_field(name, value, zone)
-                      for name, value in zip(names, values)]
+            values = self.format_for_people(row, names, args)
         if etag := getattr(row, 'etag', None):
             names.append('etag')
             values.append(etag)
         return names, values
+
+    def format_for_people(self, row: Row, names: Sequence[str],
+                          args: argparse.Namespace) -> list[typing.Any]:
+        """Return values for people."""
+        return [cells.format_field(name, row.get(name), row.get('timezone'))
+                for name in names]
 
 
 class Get(Addressed, Show):
@@ -217,6 +221,17 @@ class Get(Addressed, Show):
     def fetch(self, args: argparse.Namespace) -> Row:
         """Return the resource."""
         return self.resources.get(*self.locate(args))
+
+    def format_for_people(self, row: Row, names: Sequence[str],
+                          args: argparse.Namespace) -> list[typing.Any]:
+        """Return values with names beside ids; ``-c`` selects bare ids."""
+        values = super().format_for_people(row, names, args)
+        if args.columns:
+            return values
+        lookup = names_module.Names(self.client, [row])
+        return [lookup.describe(name, value)
+                if value and name in names_module.COLLECTIONS else value
+                for name, value in zip(names, values)]
 
 
 class Batch(Noun):

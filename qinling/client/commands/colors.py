@@ -24,5 +24,11 @@ class Style:
         """Return a text about a success."""
         return self._paint('32', text)
 
+    @staticmethod
+    def strip(text: str) -> str:
+        """Return a text without colours."""
+        return text.replace('\033[31m', '').replace(
+            '\033[32m', '').replace('\033[0m', '')
+
     def _paint(self, code: str, text: str) -> str:
         return f'\033[{code}m{text}\033[0m' if self._is_on and text else text

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
+import urllib.parse
 
 from qinling.client.commands import base
 from qinling.client.commands import content
@@ -50,13 +52,15 @@ class Invoke(webhooks.Webhook, base.Addressed, base.Show):
     def fetch(self, args: argparse.Namespace) -> base.Row:
         id, = self.locate(args)
         body = _read_body(args)
-        headers = {}
-        if args.content_type:
-            headers['Content-Type'] = args.content_type
+        request = signatures.Request(
+            body, content_type=args.content_type or 'application/json')
         if args.sign or args.secret:
-            headers.update(self.sign(id, body, args))
-        row = self.resources.invoke(id, body=body, headers=headers,
-                                    preview=_build_preview(args))
+            request = self.sign(id, request, args)
+        row = self.resources.deliver(id, api.Delivery(
+            request.body, {'Content-Type': request.content_type,
+                           **request.headers},
+            (*_build_preview(args), 'invoke'),
+            query=urllib.parse.urlsplit(request.url).query))
         data = row.pop('content', None)
         if args.output and data is not None:
             content.write(self, args.output, data)
@@ -72,10 +76,11 @@ class Invoke(webhooks.Webhook, base.Addressed, base.Show):
                               f'{row["execution_id"]}')
         return row
 
-    def sign(self, id: str | int, body: bytes, args: argparse.Namespace
-             ) -> dict[str, str]:
-        """Return the headers with the signature."""
-        form = self.resources.get(id).get('signature')
+    def sign(self, id: str | int, request: signatures.Request,
+             args: argparse.Namespace) -> signatures.Request:
+        """Return the request with a signature."""
+        webhook = self.resources.get(id)
+        form = webhook.get('signature')
         if not form:
             raise exceptions.ClientError(
                 f'Webhook {args.webhook} accepts unsigned deliveries only; '
@@ -87,7 +92,10 @@ class Invoke(webhooks.Webhook, base.Addressed, base.Show):
             raise exceptions.ClientError(
                 'A signature needs the secret of the webhook: --secret '
                 f'@FILE, or the variable {SECRET_VARIABLE}.')
-        return signatures.sign(form, secret, body)
+        url = webhook['webhook_url'].removesuffix('invoke') + '/'.join(
+            map(str, (*_build_preview(args), 'invoke')))
+        return signatures.sign(form, secret, dataclasses.replace(
+            request, url=url))
 
 
 def _build_preview(args: argparse.Namespace) -> tuple[str | int, ...]:

@@ -10,11 +10,14 @@ from qinling.client.commands import base
 from qinling.client.commands import colors
 from qinling.client.commands import dry_run
 from qinling.client.commands import functions
+from qinling.client.commands import names
 from qinling.client import units
 
 #: Versions and aliases on the screen.
 MAX_ROWS = 5
 DAY = '24h'
+#: Start of the one effect of an execution that depends on no input.
+FLOW_CONTROL = 'Flow control'
 
 
 class Describe(functions.Function, base.Addressed):
@@ -25,8 +28,10 @@ class Describe(functions.Function, base.Addressed):
         id = self.resolve(args.function)
         style = colors.Style(self.app.stdout)
         function = self.resources.get(id)
+        # A flow control may refuse synchronous executions, or have no room.
         explanation = self.client.explain(
-            lambda client: client.executions.create(function_id=id))
+            lambda client: client.executions.create(
+                function_id=id, sync=False))
         self.print_line(f'{function["name"] or id}  ({id})')
         if explanation['allowed']:
             self.print_line(style.green('It can run.'))
@@ -35,6 +40,9 @@ class Describe(functions.Function, base.Addressed):
                 f'It cannot run: {explanation["refusal"]}'))
         for target in explanation['targets']:
             self.print_line(dry_run.describe_target(target))
+        for effect in explanation['effects']:
+            if effect.startswith(FLOW_CONTROL):
+                self.print_line(f'  {effect}')
         for title, lines in (
                 ('Versions', self.list_versions(id)),
                 ('Aliases', self.list_aliases(id)),
@@ -72,11 +80,17 @@ class Describe(functions.Function, base.Addressed):
 
     def list_users(self, id: str) -> Iterator[str]:
         """Yield what refers to the function, except aliases."""
-        for row in self.resources.list_references(id):
-            if row['kind'] != 'alias':
-                through = (f' through alias {row["alias"]}'
-                           if row.get('alias') else '')
-                yield f'{row["kind"]} {row["id"]}{through}'
+        rows = [row for row in self.resources.list_references(id)
+                if row['kind'] != 'alias']
+        fields = [f'{row["kind"]}_id' for row in rows]
+        lookup = names.Names(self.client, [
+            {field: row['id']} for field, row in zip(fields, rows)])
+        for field, row in zip(fields, rows):
+            name = (lookup.describe(field, row['id'])
+                    if field in names.COLLECTIONS else row['id'])
+            through = (f' through alias {row["alias"]}'
+                       if row.get('alias') else '')
+            yield f'{row["kind"].replace("_", " ")} {name}{through}'
 
     def list_figures(self, id: str) -> Iterator[str]:
         """Yield the figures of the last day."""
@@ -84,4 +98,4 @@ class Describe(functions.Function, base.Addressed):
             function_id=id, since=units.parse_moment(DAY))
         if stats['count']:
             yield (f'{stats["count"]} executions, {stats["failures"]} failed, '
-                   f'{stats["gb_seconds"]:.3g} GB-seconds')
+                   f'{units.format_figure(stats["gb_seconds"])} GB-seconds')

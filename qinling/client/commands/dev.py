@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 import contextlib
-import dataclasses
 import getpass
 import json
 import pathlib
@@ -16,12 +15,16 @@ import typing
 
 from qinling.client.commands import base
 from qinling.client.commands import colors
+from qinling.client.commands import debugger
 from qinling.client.commands import failures
+from qinling.client.commands import local_runs
 from qinling.client.commands import options
+from qinling.client.commands import recorded
+from qinling.client import debugging
 from qinling.client import dev_server
 from qinling.client import exceptions
+from qinling.client import local_project
 from qinling.client.manifest import model
-from qinling.client.manifest import plan as plans
 from qinling.client import package
 from qinling.client import project_templates
 from qinling.client import tracebacks
@@ -29,8 +32,6 @@ from qinling.client import v1
 
 #: Milliseconds in which the changes of one save are collected.
 SETTLE_MS = 30
-#: Fields of a function that matter for publication only.
-_PUBLICATION = ('publish', 'versions')
 
 
 class Dev(base.Command):
@@ -53,6 +54,7 @@ class Dev(base.Command):
             '--on-server', action='store_true',
             help='Use the server of the other commands, with functions of '
                  'your own: their names end with -dev and your name.'),
+        debugger.OPTION, debugger.PORT,
         options.Argument(
             '--once', action='store_true',
             help='Run once and end; the exit code is 1 after a failure.'))
@@ -63,8 +65,7 @@ class Dev(base.Command):
         # The end of the command must also end the server.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with self.connect(args, directory) as client:
-            session = Session(self, client, directory, args.function,
-                              self.build_suffix(args))
+            session = Session(self, client, directory, args)
             is_good = session.run()
             if args.once:
                 if not is_good:
@@ -80,30 +81,37 @@ class Dev(base.Command):
                 ) -> Iterator[v1.Client]:
         """Yield a client of the server that runs the functions."""
         if args.on_server:
+            if args.debugger:
+                raise exceptions.ClientError(
+                    'A debugger needs a function on this machine; omit '
+                    '--on-server.')
             yield self.client
             return
-        from qinling.client import direct
-
         state = directory.resolve() / package.STATE
-        with dev_server.run(state) as url:
-            yield v1.Client(sender=direct.Sender(url, True, None))
-
-    def build_suffix(self, args: argparse.Namespace) -> str:
-        """Return the end of the names of functions."""
-        return f'-dev-{getpass.getuser()}' if args.on_server else ''
+        if args.debugger:
+            with dev_server.debug(state) as client:
+                yield client
+            return
+        if args.once:
+            with dev_server.connect(state) as client:
+                yield client
+            return
+        with dev_server.run(state, shared=True) as url:
+            yield dev_server.create_client(url)
 
 
 class Session:
     """Functions of a project, on a server."""
 
     def __init__(self, command: base.Command, client: v1.Client,
-                 directory: pathlib.Path, function: str | None,
-                 suffix: str) -> None:
+                 directory: pathlib.Path, args: argparse.Namespace) -> None:
         self._command = command
         self._client = client
         self._directory = directory
-        self._function = function
-        self._suffix = suffix
+        self._function = args.function
+        #: End of the names of functions.
+        self._suffix = f'-dev-{getpass.getuser()}' if args.on_server else ''
+        self._has_debugger, self._port = args.debugger, args.port
         self._style = colors.Style(command.app.stdout)
 
     def run(self) -> bool:
@@ -113,33 +121,39 @@ class Session:
         """
         started = time.monotonic()
         try:
-            names = self._update()
-            results = [self._invoke(name, started) for name in names]
+            functions = self._load()
+            if self._has_debugger:
+                return all([self._debug(function) for function in functions])
+            local_project.deploy(self._client, functions[0].manifest, {
+                function.name + self._suffix: function.fields
+                for function in functions}, is_local=not self._suffix)
+            results = [self._invoke(function.name, started)
+                       for function in functions]
         except exceptions.ClientError as e:
             self._print(self._style.red(str(e)))
             return False
         return all(results)
 
-    def _update(self) -> list[str]:
-        """Bring the functions to the state of the files; return names."""
-        manifest = model.load(
-            str(self._directory / project_templates.APPLICATION))
-        functions = manifest.objects.get('functions', {})
-        if self._function is not None:
-            if self._function not in functions:
-                raise exceptions.ClientError(
-                    f'{project_templates.APPLICATION} has no function '
-                    f'{self._function}.')
-            functions = {self._function: functions[self._function]}
-        unpublished = {
-            name + self._suffix: {key: value for key, value in fields.items()
-                                  if key not in _PUBLICATION}
-            for name, fields in functions.items()}
-        planner = plans.Planner(self._client, dataclasses.replace(
-            manifest, objects={'functions': unpublished}))
-        for change in list(planner.plan()):
-            change.apply()
-        return list(functions)
+    def _load(self) -> list[local_project.LocalFunction]:
+        """Return the functions of the application file."""
+        names = [self._function] if self._function else model.load(str(
+            self._directory / project_templates.APPLICATION)
+        ).objects.get('functions', {})
+        functions = [local_project.find(str(self._directory), name)
+                     for name in names]
+        if not functions:
+            raise exceptions.ClientError(
+                f'{project_templates.APPLICATION} has no function.')
+        return functions
+
+    def _debug(self, function: local_project.LocalFunction) -> bool:
+        """Run a function in a debugger, and print the outcome."""
+        with debugging.prepare(function, self._port) as replaced:
+            execution = local_runs.run(
+                self._client, replaced.deploy(self._client),
+                self._read_event(function.name), self._command.app.stderr)
+        recorded.print_outcome(self._command, execution, self._client)
+        return True
 
     def _invoke(self, name: str, started: float) -> bool:
         """Run a function and print the outcome."""
@@ -188,11 +202,29 @@ class Session:
 
 
 def watch(directory: pathlib.Path) -> Iterator[None]:
-    """Yield after each change of a file in a directory."""
+    """Yield after each change of a file in a directory.
+
+    The files that a run itself creates are no changes.
+    """
     import watchfiles
 
-    state = directory.resolve() / package.STATE
+    names = watchfiles.DefaultFilter.ignore_dirs
     for _changes in watchfiles.watch(
             directory, step=SETTLE_MS, raise_interrupt=True,
-            watch_filter=watchfiles.DefaultFilter(ignore_paths=[state])):
+            watch_filter=watchfiles.DefaultFilter(
+                ignore_dirs=(*names, 'target'),
+                ignore_paths=list_outputs(directory))):
         yield
+
+
+def list_outputs(directory: pathlib.Path) -> list[pathlib.Path]:
+    """Return the paths that commands write: the state, and programs."""
+    root = directory.resolve()
+    try:
+        functions = model.load(str(
+            root / project_templates.APPLICATION)).objects['functions']
+    except (exceptions.ClientError, KeyError):
+        functions = {}
+    return [root / package.STATE, *(
+        root / path for fields in functions.values() if 'compile' in fields
+        for path in fields['code'])]

@@ -49,7 +49,8 @@ class Execution(base.Noun):
         'reason', 'fingerprint', 'attempt', 'next_attempt_at', 'job_id',
         'scheduled_at', 'rerun_of', 'failed_id', 'started_at', 'ended_at',
         'duration', 'queue_ms', 'import_ms', 'cold', 'memory_peak',
-        'trigger', 'group_id', 'digest', 'secrets', 'version_chosen')
+        'trigger', 'group_id', 'digest', 'secrets', 'version_chosen',
+        'flow_key', 'waiting_for')
     brief: base.Briefs = (
         base.Brief('Id', tables.show_field('id')), tables.TARGET,
         base.Brief('Status', show_status),

@@ -73,7 +73,8 @@ class List(Failure, tables.List):
 
     default_limit = 20
     sortable = ('created_at', 'updated_at', 'id', 'last_seen_at', 'count')
-    empty = 'No execution has failed.'
+    empty = ('No failures; a failed execution appears here a few seconds '
+             'after its end.')
     arguments = (
         options.Argument('function', nargs='?', metavar='FUNCTION',
                          help='Only failures of the function with this id or '

@@ -17,8 +17,11 @@ def explain(command: base.Command, execution: base.Row,
             client: v1.Client | None = None) -> str:
     """Return why an execution failed, and the command for the log.
 
+    :param execution: with its ``log`` if no server has the execution.
     :param client: of another server than the commands use.
     """
+    if 'log' in execution:
+        return str(tracebacks.explain(execution, execution['log']))
     id = execution['id']
     try:
         log = (client or command.client).executions.get_log(id)

@@ -10,6 +10,7 @@ import typing
 from qinling.client.commands import base
 from qinling.client.commands import download
 from qinling.client.commands import environment
+from qinling.client.commands import flow_control
 from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import progress
@@ -21,7 +22,7 @@ from qinling.client import units
 #: Options with the name and value of a field of the API.
 FIELDS = ('name', 'description', 'entry', 'cpu', 'memory_size', 'timeout',
           'async_policy', 'trust', 'keep_versions', 'input_schema',
-          'output_schema')
+          'output_schema', 'flow_control')
 #: Seconds; a creation always contains a timeout.
 DEFAULT_TIMEOUT = 5
 NO_CODE = '''Cannot create function with the parameters given.
@@ -48,7 +49,7 @@ class Function(base.Noun):
     detail_columns: base.Columns = (
         'latest_version', 'async_policy', 'min_workers', 'trust',
         'environment', 'secret_names', 'keep_versions', 'input_schema',
-        'output_schema')
+        'output_schema', 'flow_control')
     brief: base.Briefs = (
         tables.NAME, base.Brief('Runtime', names.show_runtime),
         base.Brief('Memory', tables.show_field('memory_size')),
@@ -73,7 +74,7 @@ def _declare_fields() -> tuple[options.Declaration, ...]:
     argument = options.Argument
     return (
         argument('--name', help='Name of the function.'),
-        options.describe('function'),
+        options.describe('function'), flow_control.OPTION,
         argument('--entry', help='Entry point: MODULE.FUNCTION, or the path '
                                  'of a program.'),
         options.Exclusive(

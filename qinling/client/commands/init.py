@@ -38,7 +38,8 @@ class Init(base.Command):
         """Write the files, and print what to do next."""
         directory = pathlib.Path(args.directory)
         template = project_templates.TEMPLATES[args.language]
-        name = args.name or create_name(directory.resolve().name)
+        name = args.name or project_templates.create_name(
+            directory.resolve().name)
         files = template.render(name)
         present = [file for file in files if (directory / file).exists()]
         if present:
@@ -49,6 +50,7 @@ class Init(base.Command):
             directory.mkdir(parents=True, exist_ok=True)
             for file, text in files.items():
                 path = directory / file
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(text, 'utf-8')
                 if file in template.programs:
                     path.chmod(0o755)
@@ -63,13 +65,7 @@ class Init(base.Command):
             f'  cd {directory}']
         lines += [
             f'  {test:32}test the function',
+            f'  {self.describe_command("test"):32}test it in the sandbox',
             f'  {self.describe_command("dev"):32}run it after each change',
             f'  {self.describe_command("apply"):32}publish it on a server']
         self.note('\n'.join(['Next:', *lines]))
-
-
-def create_name(directory: str) -> str:
-    """Return the name of a function for the name of a directory."""
-    words = ''.join(character if character.isalnum() or character in '-_'
-                    else ' ' for character in directory).split()
-    return '-'.join(words) or 'function'

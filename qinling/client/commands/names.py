@@ -13,12 +13,19 @@ from qinling.client import v1
 #: More names than that are read with one request for the whole list.
 MAX_SINGLE_REQUESTS = 3
 ID_LENGTH = 8
+#: End of the name of a resource that exists no more.
+DELETED = ' (deleted)'
+#: Field -> collection of the Python client, and the field with the name.
+COLLECTIONS = {'function_id': ('functions', 'name'),
+               'runtime_id': ('runtimes', 'name'), 'job_id': ('jobs', 'name'),
+               'webhook_id': ('webhooks', 'description'),
+               'event_source_id': ('event_sources', 'name')}
 
 Row = Mapping[str, typing.Any]
 
 
 class Names:
-    """Names of the functions and runtimes of a table.
+    """Names of what the rows of a table refer to.
 
     :param rows: the rows of the table.
     """
@@ -30,15 +37,29 @@ class Names:
         self._names: dict[str, dict[str, str]] = {}
 
     def get(self, field: str, id: str | None) -> str:
-        """Return the name of a function or a runtime.
+        """Return the name of a resource.
 
-        :param field: ``function_id`` or ``runtime_id``.
+        :param field: one of :data:`COLLECTIONS`.
         """
         if id is None:
             return ''
         if field not in self._names:
             self._names[field] = self._read_names(field)
         return self._names[field].get(id) or id
+
+    def describe(self, field: str, id: str) -> str:
+        """Return the name and the id; the id alone without a name.
+
+        A name is a comfort: no failure to read the name, such as a policy,
+        stops a command.
+        """
+        try:
+            name = self.get(field, id)
+        except exceptions.ClientError:
+            return id
+        if name.endswith(DELETED):
+            return f'{id}{DELETED}'
+        return id if name == id else f'{name} ({id})'
 
     def is_shared(self, name: str) -> bool:
         """Return whether several rows of the table have a name."""
@@ -55,19 +76,18 @@ class Names:
         return f'{name} ({alias})' if alias else name
 
     def _read_names(self, field: str) -> dict[str, str]:
-        collection: typing.Any = (
-            self._client.functions if field == 'function_id'
-            else self._client.runtimes)
+        attribute, key = COLLECTIONS[field]
+        collection: typing.Any = getattr(self._client, attribute)
         ids = {row[field] for row in self._rows if row.get(field)}
         names = {}
         if len(ids) > MAX_SINGLE_REQUESTS:
-            names = {row['id']: row['name'] for row in collection.list()
+            names = {row['id']: row[key] for row in collection.list()
                      if row['id'] in ids}
         for id in ids - set(names):
             try:
-                names[id] = collection.get(id)['name']
+                names[id] = collection.get(id)[key]
             except exceptions.NotFound:
-                names[id] = f'{id[:ID_LENGTH]} (deleted)'
+                names[id] = f'{id[:ID_LENGTH]}{DELETED}'
         return names
 
 

@@ -14,7 +14,7 @@ from qinling.client import units
 
 #: Resources with a limit.
 RESOURCES = ('functions', 'versions', 'storage_bytes', 'jobs', 'webhooks',
-             'concurrent_executions')
+             'event_sources', 'concurrent_executions')
 
 
 #: Resource with a limit in bytes.

@@ -4,16 +4,22 @@
 import argparse
 from collections.abc import Iterable
 import itertools
+import re
 import typing
 
 from qinling.client.commands import base
+from qinling.client.commands import debugger
 from qinling.client.commands import names
 from qinling.client.commands import operations
 from qinling.client.commands import options
+from qinling.client.commands import recorded
 from qinling.client.commands import tables
+from qinling.client import exceptions
 
 #: Different executions that a command prints.
 MAX_PRINTED = 10
+UUID = re.compile('[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-'
+                  '[0-9a-f]{12}')
 
 
 def show_differences(row: base.Row, _lookup: names.Names) -> str:
@@ -33,18 +39,29 @@ def show_value(value: str | None) -> str:
 
 
 class Replay(operations.Watch):
-    """Run recorded executions of an alias on another version, and compare.
+    """Repeat an execution; or run those of an alias on another version.
 
-    The exit code is 1 if any execution has another status or output.
+    An execution runs again on the server, or with --local on this machine,
+    with the same input, code and settings. The executions of an alias are
+    compared: the exit code is 1 if any has another status or output.
     """
 
     arguments = (
-        options.Argument('function_alias', help='Name of the alias.'),
+        options.Argument('reference', metavar='EXECUTION|ALIAS',
+                         help='Id of an execution, or name of an alias.'),
         options.Argument(
-            '--function-version', required=True, metavar='N',
-            type=options.parse_positive,
-            help='Number of the version to try. The program qinling accepts '
-                 '--version N, too.'),
+            '--function-version', metavar='N', type=options.parse_positive,
+            help='Number of the version to try the executions of the alias '
+                 'on. The program qinling accepts --version N, too.'),
+        options.Argument(
+            '--local', action='store_true',
+            help='Run the execution on this machine, in the sandbox of '
+                 'production.'),
+        debugger.OPTION, debugger.PORT,
+        options.Argument(
+            '--secret', metavar='NAME', action='append', default=[],
+            help='Secret of the function, read from the environment variable '
+                 'with this name, for --local. Can be repeated.'),
         options.Argument('--last', type=options.parse_positive, metavar='N',
                          help='The last N executions through the alias; '
                               'default 100.'),
@@ -64,13 +81,34 @@ class Replay(operations.Watch):
                  'no network otherwise.'),
         options.add_wait('until the replay has ended'))
 
+    def run(self, args: argparse.Namespace) -> int:
+        """Repeat an execution, or replay those of an alias.
+
+        :raises ClientError: if the options exclude each other.
+        """
+        is_local = args.local or args.debugger or args.port or args.secret
+        if args.function_version is not None:
+            if is_local:
+                raise exceptions.ClientError(
+                    '--local is for one execution; omit --function-version.')
+            return super().run(args)
+        if not UUID.fullmatch(args.reference):
+            raise exceptions.ClientError(
+                f'{args.reference} is no id of an execution; add '
+                '--function-version to replay the executions of an alias.')
+        if is_local and not args.local:
+            raise exceptions.ClientError(
+                'Debuggers and --secret need --local.')
+        recorded.repeat(self, args)
+        return 0
+
     def fetch(self, args: argparse.Namespace) -> base.Row:
         conditions: dict[str, list[str]] = {}
         for text in args.filters:
             key, value = options.parse_pair(text, 'filter')
             conditions.setdefault(key, []).append(value)
         row: base.Row = self.resources.replay(
-            args.function_alias, args.function_version, last=args.last,
+            args.reference, args.function_version, last=args.last,
             filter=conditions or None, ignore=args.ignore, rate=args.rate,
             network=args.network)
         if not args.wait:

@@ -15,8 +15,9 @@ from qinling.client import v1
 
 FILTERS = ('function_id', 'function_alias', 'function_version', 'status',
            'reason', 'fingerprint', 'trigger', 'sync', 'description',
-           'job_id', 'group_id', 'duration', 'created_at', 'updated_at',
-           'started_at', 'ended_at', 'all_projects', 'project_id')
+           'job_id', 'group_id', 'flow_key', 'duration', 'created_at',
+           'updated_at', 'started_at', 'ended_at', 'all_projects',
+           'project_id')
 SORTABLE = ('created_at', 'updated_at', 'id', 'status', 'started_at',
             'ended_at', 'duration')
 FAILED = 'in:failed,error'

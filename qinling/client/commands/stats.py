@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 import typing
 
+from cliff import utils
+
 from qinling.client.commands import base
 from qinling.client.commands import colors
 from qinling.client.commands import names
@@ -15,12 +17,17 @@ from qinling.client.commands import tables
 from qinling.client import exceptions
 from qinling.client import units
 
-#: Characters of the longest bar.
-BAR_LENGTH = 30
+#: Characters of the longest bar on a wide terminal, and of the shortest that
+#: says something; the columns of a wide terminal.
+BAR_LENGTH, MIN_BAR_LENGTH, MAX_WIDTH = 30, 5, 200
+GAP = '  '
 #: Characters of bars: successes and failures, and in ASCII.
 BARS = '█░'
 ASCII_BARS = '#!'
 GROUPS = ('version', 'alias', 'hour', 'day', 'function', 'project')
+#: Group -> text for people in place of a key.
+SPECIAL_NAMES = {'alias': {'': '(no alias)'},
+                 'version': {'0': '0 (latest code)'}}
 FIGURES = ('count', 'failures', 'cold_starts', 'gb_seconds', 'cost')
 BRIEF_PERCENTILES = ('p50', 'p95')
 PERCENTILES = ('p50', 'p95', 'p99', 'max')
@@ -89,35 +96,58 @@ class Stats(tables.Lister):
             self.print_line('No executions in this time.')
             return
         style = colors.Style(self.app.stdout)
-        encoding = self.app.stdout.encoding or ''
-        bars = BARS if 'utf' in encoding.lower() else ASCII_BARS
         self.print_line(_summarise(stats, style, PERCENTILES))
         cost = _format_cost(stats, stats.get('currency'))
-        self.print_line(f'{stats["cold_starts"]} cold starts, '
-                        f'{stats["gb_seconds"]:.3g} GB-seconds{cost}')
+        cold = stats['cold_starts']
+        self.print_line(f'{cold} cold start{"s" if cold != 1 else ""}, '
+                        f'{units.format_figure(stats["gb_seconds"])} '
+                        f'GB-seconds{cost}')
         for reason, count in sorted(stats['failures_by_reason'].items()):
             self.print_line(f'  {reason}: {count}')
         groups = stats.get('groups') or []
-        keys = [str(group['key']) for group in groups]
-        if args.by == 'function':
-            lookup = names.Names(self.client, [
-                {'function_id': key} for key in keys])
-            keys = [lookup.get('function_id', key) for key in keys]
+        keys = self._list_names([str(group['key']) for group in groups],
+                                args.by)
+        self._print_groups(keys, groups, [
+            _summarise(group, style, BRIEF_PERCENTILES)
+            + _format_cost(group, stats.get('currency')) for group in groups])
+
+    def _print_groups(self, keys: list[str], groups: typing.Sequence[base.Row],
+                      summaries: list[str]) -> None:
+        """Print a line per group; bars shrink on a narrow terminal."""
+        style = colors.Style(self.app.stdout)
+        bars = BARS if 'utf' in (
+            self.app.stdout.encoding or '').lower() else ASCII_BARS
         longest = max((group['count'] for group in groups), default=0)
         width = max(map(len, keys), default=0)
-        for key, group in zip(keys, groups):
-            good, bad = _measure_bar(group, longest)
+        rest = (utils.terminal_width() or MAX_WIDTH) - width - max(
+            (len(style.strip(text)) for text in summaries),
+            default=0) - len(GAP) * 2
+        bar_length = min(max(rest, 0), BAR_LENGTH)
+        for key, group, summary in zip(keys, groups, summaries):
+            if bar_length < MIN_BAR_LENGTH:
+                self.print_line(f'{key}\n{GAP}{summary}')
+                continue
+            good, bad = _measure_bar(group, longest, bar_length)
             self.print_line(
-                f'{key:<{width}}  {bars[0] * good}{style.red(bars[1] * bad)}'
-                f'{" " * (BAR_LENGTH - good - bad)}  '
-                f'{_summarise(group, style, BRIEF_PERCENTILES)}'
-                f'{_format_cost(group, stats.get("currency"))}')
+                f'{key:<{width}}{GAP}{bars[0] * good}'
+                f'{style.red(bars[1] * bad)}'
+                f'{" " * (bar_length - good - bad)}{GAP}{summary}')
+
+    def _list_names(self, keys: list[str], by: str | None) -> list[str]:
+        """Return the texts for the keys of groups."""
+        if by == 'function':
+            lookup = names.Names(self.client, [
+                {'function_id': key} for key in keys])
+            return [lookup.get('function_id', key) for key in keys]
+        special = SPECIAL_NAMES.get(by or '', {})
+        return [special.get(key, key) for key in keys]
 
 
 def _format_cost(row: base.Row, currency: str | None) -> str:
     """Return the cost behind other figures, empty without prices."""
     cost = row.get('cost')
-    return '' if cost is None else f', {cost:.4g} {currency}'
+    return '' if cost is None else (
+        f', {units.format_figure(cost, 4)} {currency}')
 
 
 def _list_figures(row: base.Row) -> list[typing.Any]:
@@ -141,9 +171,10 @@ def _summarise(row: base.Row, style: colors.Style,
     return ', '.join(words)
 
 
-def _measure_bar(row: base.Row, longest: int) -> tuple[int, int]:
+def _measure_bar(row: base.Row, longest: int, bar_length: int
+                 ) -> tuple[int, int]:
     """Return the characters for successes and for failures."""
-    length = max(round(row['count'] / longest * BAR_LENGTH), 1)
+    length = max(round(row['count'] / longest * bar_length), 1)
     failed = 0
     if row['failures']:
         failed = max(round(row['failures'] / row['count'] * length), 1)

@@ -18,6 +18,7 @@ from cliff import lister
 from qinling.client.commands import base
 from qinling.client.commands import cells
 from qinling.client.commands import names
+from qinling.client.commands import narrow
 from qinling.client.commands import options
 from qinling.client import exceptions
 from qinling.client import units
@@ -106,6 +107,13 @@ class Lister(base.Display, lister.Lister):
                 self.note(f'{self.empty} {self.describe_command(self.hint)}'
                           if self.hint else self.empty)
                 return 0
+            width = narrow.read_width(args)
+            lines = width and not args.columns and narrow.list_lines(
+                column_names, data, width)
+            if lines:
+                for line in lines:
+                    self.print_line(line)
+                return 0
         return super().produce_output(args, column_names, data)
 
 
@@ -161,9 +169,9 @@ class List(Lister):
         """Print how to see the rows after the limit."""
         if len(rows) > limit:
             self.note(
-                f'These are {limit} of more {self.word}s. Show the next ones '
-                f'with --marker {rows[limit - 1]["id"]}, or more with '
-                f'--limit {limit * 5}.')
+                f'There are more than these {limit} {self.word}s. Show the '
+                f'next ones with --marker {rows[limit - 1]["id"]}, or more '
+                f'with --limit {limit * 5}.')
 
 
 class Table(Lister):

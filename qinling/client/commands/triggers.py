@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Command for all triggers: jobs, webhooks and on-failure calls."""
+"""Command for all triggers: jobs, webhooks, event sources and others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FAILED = ('failed', 'error')
 
 
 class List(tables.Table):
-    """List what runs functions: jobs, webhooks and on-failure calls.
+    """List what runs functions: jobs, webhooks, event sources, failures.
 
     A trigger with a problem says what is wrong.
     """
@@ -49,6 +49,7 @@ class List(tables.Table):
 
     def list_rows(self, args: argparse.Namespace) -> Iterable[base.Row]:
         return [*self.list_jobs(args.limit), *self.list_webhooks(args.limit),
+                *self.list_event_sources(args.limit),
                 *self.list_failure_calls(args.limit)]
 
     def list_jobs(self, limit: int) -> Iterator[base.Row]:
@@ -72,6 +73,19 @@ class List(tables.Table):
                 kind='webhook', name=row.get('description'), status='open',
                 problem=f'{refused} deliveries were refused.'
                 if refused else None)
+
+    def list_event_sources(self, limit: int) -> Iterator[base.Row]:
+        """Return the event sources."""
+        rows = self.client.event_sources.list(limit=PAGE)
+        for row in itertools.islice(rows, limit):
+            problem = row.get('state_reason')
+            if problem is None and row.get('dead'):
+                problem = f'{row["dead"]} events became dead letters.'
+            yield self.describe(
+                row, {'group_id': row['id']}, kind=row['kind'],
+                name=row.get('name'), problem=problem,
+                status=row['status'] if row['status'] == 'paused'
+                else row['state'])
 
     def list_failure_calls(self, limit: int) -> Iterator[base.Row]:
         """Return the functions whose failures call a function."""

@@ -146,7 +146,7 @@ class Usage(Version, base.Addressed, base.Show):
     """Show what still uses a version of a function."""
 
     columns = ('state', 'running', 'queued', 'scheduled', 'aliases', 'jobs',
-               'webhooks')
+               'webhooks', 'event_sources')
     detail_columns = ()
 
     def fetch(self, args: argparse.Namespace) -> base.Row:

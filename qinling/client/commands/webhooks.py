@@ -31,11 +31,20 @@ BEHAVIOUR = (
     options.Argument(
         '--previews', action=argparse.BooleanOptionalAction,
         help='Whether the URL has variants that run any version or alias of '
-             'the function.'))
+             'the function.'),
+    options.Argument(
+        '--keep-deliveries', action=argparse.BooleanOptionalAction,
+        help='Whether deliveries stay on record, with their bytes.'),
+    options.Argument(
+        '--stream', metavar='MODE',
+        help='Whether a sender of a synchronous webhook gets the output as '
+             'the function yields it: "off", the default; "continue", and '
+             'the function goes on if the sender leaves; or "cancel".'))
 SECRET = (
     options.Argument(
         '--signature', metavar='FORM',
-        help='How senders sign: github, standard, stripe or slack.'),
+        help='How senders sign: github, gitlab, mailgun, meta, microsoft, '
+             'shopify, slack, standard, stripe or twilio.'),
     options.Argument(
         '--secret', help='Secret of the sender, random by default. @FILE '
                          'reads a file, - reads standard input.'))
@@ -67,7 +76,8 @@ class Webhook(base.Noun):
         'description', 'project_id', 'created_at', 'updated_at', 'webhook_url')
     detail_columns: base.Columns = (
         'sync', 'payload', 'signature', 'secret', 'previous_until', 'refused',
-        'methods', 'origins', 'previews', 'preview_urls')
+        'methods', 'origins', 'previews', 'preview_urls', 'stream',
+        'keep_deliveries')
     brief: base.Briefs = (
         base.Brief('Webhook', show_webhook), tables.TARGET,
         base.Brief('Signature', tables.show_field('signature')),
@@ -97,7 +107,8 @@ class Create(Webhook, dry_run.DryRun):
             **options.build_target(self.client, args), sync=args.sync,
             description=args.description, payload=args.payload,
             methods=args.methods, origins=args.origins,
-            previews=args.previews, signature=args.signature,
+            previews=args.previews, stream=args.stream,
+            keep_deliveries=args.keep_deliveries, signature=args.signature,
             secret=read_secret(args))
         sign = ' --sign' if row.get('signature') else ''
         self.next_step = (
@@ -127,7 +138,8 @@ class Update(Webhook, base.Addressed, base.Show):
             function_alias=args.function_alias, sync=args.sync,
             description=args.description, payload=args.payload,
             methods=args.methods, origins=args.origins,
-            previews=args.previews)
+            previews=args.previews, stream=args.stream,
+            keep_deliveries=args.keep_deliveries)
 
 
 class Rotate(Webhook, base.Addressed, base.Show):

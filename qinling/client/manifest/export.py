@@ -18,6 +18,10 @@ from qinling.client import v1
 
 PACKAGES = 'packages'
 FILE = 'app.yaml'
+#: Names of the credentials of event sources, which the server never shows.
+LOGIN = ('username', 'password')
+CREDENTIALS = {'swift': ('application_credential_id',
+                         'application_credential_secret')}
 #: Characters of a name in the name of a file.
 MAX_NAME_LENGTH = 200
 _Fields = dict[str, typing.Any]
@@ -51,7 +55,8 @@ class Exporter:
             'functions': dict(self._list_functions()),
             'aliases': dict(self._list_aliases()),
             'jobs': dict(self._list_jobs()),
-            'webhooks': dict(self._list_webhooks())}
+            'webhooks': dict(self._list_webhooks()),
+            'event_sources': dict(self._list_event_sources())}
         path = self._directory / FILE
         path.write_text(yaml.safe_dump(
             {noun: objects for noun, objects in document.items() if objects},
@@ -78,6 +83,8 @@ class Exporter:
             fields['runtime'] = self._runtimes[row['runtime_id']]
         if row.get('trust'):
             fields['trust'] = True
+        if row.get('flow_control'):
+            fields['flow_control'] = row['flow_control']
         if row.get('secret_names'):
             fields['secrets'] = {secret: {'env': secret}
                                  for secret in row['secret_names']}
@@ -116,7 +123,7 @@ class Exporter:
                 continue
             fields = {'function': self._names[row['function_id']],
                       **_describe_target(row)}
-            for field in ('description', 'tool'):
+            for field in ('description', 'tool', 'flow_control'):
                 if row.get(field):
                     fields[field] = row[field]
             versions = {0, *(version['version_number'] for version in
@@ -149,6 +156,19 @@ class Exporter:
             fields = self._describe_trigger(row, 'webhooks')
             if row.get('signature'):
                 fields['secret'] = {'env': _variable(name)}
+            yield name, fields
+
+    def _list_event_sources(self) -> Iterable[tuple[str, _Fields]]:
+        for row in self._client.event_sources.list():
+            if not self._is_exported(row):
+                continue
+            name = row['name'] or row['id']
+            fields = self._describe_trigger(row, 'event_sources')
+            if row['has_credentials']:
+                fields['credentials'] = {
+                    place: {'env': f'{_variable(name, "SOURCE")}_'
+                                   f'{place.upper()}'}
+                    for place in CREDENTIALS.get(row['kind'], LOGIN)}
             yield name, fields
 
     def _is_exported(self, row: changes.Row) -> bool:
@@ -189,6 +209,6 @@ def _file_name(name: str) -> str:
             else hashlib.sha256(name.encode()).hexdigest())
 
 
-def _variable(name: str) -> str:
-    """Return the environment variable with the secret of a webhook."""
-    return 'WEBHOOK_' + re.sub(r'[^A-Z0-9]', '_', name.upper())
+def _variable(name: str, noun: str = 'WEBHOOK') -> str:
+    """Return the environment variable with the secret of a trigger."""
+    return f'{noun}_' + re.sub(r'[^A-Z0-9]', '_', name.upper())

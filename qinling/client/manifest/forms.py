@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import dataclasses
 import typing
 
+from qinling.client.manifest import credentials
 from qinling.client.manifest import schedules
 from qinling.client import units
 from qinling import suggestions
@@ -114,22 +115,6 @@ def read_routing(value: typing.Any) -> dict[int | str, float]:
     return weights
 
 
-def read_secret(value: typing.Any) -> dict[str, str]:
-    """Return where a secret comes from: ``env`` or ``file``, and ``mode``."""
-    places = read_texts(value)
-    if set(places) - {'env', 'file', 'mode'} or (
-            ('env' in places) == ('file' in places)):
-        raise ValueError('names no secret; write {env: VARIABLE} or {file: '
-                         'PATH}, and optionally mode: latest')
-    return places
-
-
-def read_secrets(value: typing.Any) -> dict[str, dict[str, str]]:
-    """Return where secrets come from, by name."""
-    return {name: read_secret(item)
-            for name, item in read_object(value).items()}
-
-
 def _accept_units(parse: Callable[[str], int]
                   ) -> Callable[[typing.Any], int]:
     """Return a reader of numbers that also accepts texts with units."""
@@ -160,8 +145,8 @@ _SIZE = {'oneOf': [NUMBER, TEXT], 'description': 'bytes, or 128M or 1GiB'}
 _TIME = {'oneOf': [NUMBER, TEXT], 'description': 'seconds, or 30s or 5m'}
 _PATHS = {'oneOf': [TEXT, {'type': 'array', 'items': TEXT}],
           'description': 'file, directory or ZIP file, or a list'}
-_SECRET = {'type': 'object', 'additionalProperties': False, 'properties': {
-    'env': TEXT, 'file': TEXT, 'mode': {'enum': ['pinned', 'latest']}}}
+_COMPILE = {'type': 'string',
+            'description': 'command that creates the code on this machine'}
 _METHODS = {'type': 'array', 'minItems': 1, 'items': {'enum': list(METHODS)}}
 _TEXTS = {'type': 'array', 'items': TEXT}
 _TARGET = {'function': Form(read_text, TEXT),
@@ -225,10 +210,11 @@ _TARGETS = {'version': Form(read_version, VERSION),
 _FUNCTION = {
     **FROZEN,
     'runtime': Form(read_text, TEXT),
+    'compile': Form(read_text, _COMPILE),
     'versions': Form(read_versions, OBJECT),
-    'secrets': Form(
-        read_secrets, {'type': 'object', 'additionalProperties': _SECRET}),
+    'secrets': Form(credentials.read_secrets, credentials.SECRETS),
     'trust': Form(read_flag, FLAG, 'trust'),
+    'flow_control': Form(read_object, OBJECT, 'flow_control'),
     'publish': Form(read_flag, FLAG)}
 #: Noun -> name of a field -> form.
 FORMS: Mapping[str, Mapping[str, Form]] = {
@@ -238,6 +224,7 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         **_TARGETS,
         'history': Form(read_history, {'type': 'array', 'items': OBJECT}),
         'tool': Form(read_text, TEXT, 'tool'),
+        'flow_control': Form(read_object, OBJECT, 'flow_control'),
         'description': Form(read_text, TEXT, 'description')},
     'jobs': {
         **_TARGET,
@@ -263,8 +250,20 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
         'methods': Form(read_methods, _METHODS, 'methods'),
         'origins': Form(read_origins, _TEXTS, 'origins'),
         'previews': Form(read_flag, FLAG, 'previews'),
+        'keep_deliveries': Form(read_flag, FLAG, 'keep_deliveries'),
+        'stream': Form(read_text, TEXT, 'stream'),
         'signature': Form(read_text, TEXT, 'signature'),
-        'secret': Form(read_secret, _SECRET)}}
+        'secret': Form(credentials.read_secret, credentials.SECRET)},
+    'event_sources': {
+        **_TARGET,
+        'kind': Form(read_text, TEXT, 'kind'),
+        'settings': Form(read_object, OBJECT, 'settings'),
+        'filter': Form(read_object, OBJECT, 'filter'),
+        'batch_size': Form(read_number, NUMBER, 'batch_size'),
+        'batch_window': Form(_accept_units(units.parse_duration), _TIME,
+                             'batch_window'),
+        'credentials': Form(credentials.read_credentials,
+                            credentials.CREDENTIALS)}}
 
 
 def build_schema() -> dict[str, typing.Any]:

@@ -227,14 +227,15 @@ class Functions:
         """Return the field ``code`` and the package."""
         if 'image' in fields:
             return {'source': 'image', 'image': fields['image']}, None
+        self._manifest.compile(name, fields)
         paths = [self._manifest.locate(path) for path in fields['code']]
         if len(paths) == 1 and paths[0].suffix == '.zip':
             return {'source': 'package'}, package.read_archive(paths[0])
-        for path in paths:
-            if not path.exists():
-                raise exceptions.ClientError(
-                    f'functions.{name}.code: there is no {path}.')
-        return {'source': 'package'}, package.create_archive(paths)
+        if missing := [str(path) for path in paths if not path.exists()]:
+            raise exceptions.ClientError(
+                f'functions.{name}.code: there is no {missing[0]}.')
+        return {'source': 'package'}, package.create_archive(
+            paths, compress=not self._manifest.is_local)
 
     def _find_runtime(self, name: str, fields: model.Fields) -> str | None:
         if 'image' in fields:
@@ -252,8 +253,9 @@ class Functions:
         stored = row['code']
         if archive is None or stored['source'] != 'package':
             return {**stored, **code} == dict(stored)
-        if hashlib.sha256(archive).hexdigest() == stored.get('sha256'):
-            return True
+        digest = hashlib.sha256(archive).hexdigest()
+        if digest == stored.get('sha256') or self._manifest.is_local:
+            return bool(digest == stored.get('sha256'))
         # The same files may be packed in another way.
         data = b''.join(self._client.functions.download(row['id']))
         return _list_members(data) == _list_members(archive)
@@ -283,9 +285,8 @@ def _build_plain(fields: model.Fields) -> _Desired:
 
 def _hide_secrets(fields: _Desired) -> _Desired:
     """Return the fields with names in place of secrets."""
-    if 'secrets' not in fields:
-        return fields
-    return {**fields, 'secrets': ', '.join(fields['secrets'])}
+    return fields | {'secrets': ', '.join(fields['secrets'])} if (
+        'secrets' in fields) else fields
 
 
 def _list_members(data: bytes) -> dict[str, tuple[int, int, int]] | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import dataclasses
 import os
 import pathlib
+import subprocess
 import typing
 
 from qinling.client import exceptions
@@ -23,14 +24,34 @@ class Manifest:
 
     :ivar directory: of the file; paths in the file begin there.
     :ivar objects: noun -> name -> fields.
+    :ivar is_local: the server is on this machine: speed counts more than the
+        size of packages.
     """
 
     directory: pathlib.Path
     objects: Mapping[str, Mapping[str, Fields]]
+    is_local: bool = False
 
     def locate(self, path: str) -> pathlib.Path:
         """Return the place of a path in the file."""
         return self.directory / path
+
+    def compile(self, name: str, fields: Fields) -> None:
+        """Run the command that creates the code of a function, if any.
+
+        :raises ClientError: the command fails.
+        """
+        if 'compile' not in fields:
+            return
+        result = subprocess.run(
+            fields['compile'], shell=True, cwd=self.directory,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+        if result.returncode:
+            output = result.stdout.decode(errors='replace')
+            raise exceptions.ClientError(
+                f'functions.{name}.compile ended with exit code '
+                f'{result.returncode}:\n{output.rstrip()}')
 
     def read_secret(self, place: Mapping[str, str], name: str) -> str:
         """Return a secret.
@@ -49,6 +70,16 @@ class Manifest:
         except (OSError, UnicodeDecodeError) as e:
             raise exceptions.ClientError(f'{name}: {e}')
         return text.removesuffix('\n')
+
+    def read_credentials(self, credentials: Mapping[str, typing.Any],
+                         name: str) -> dict[str, str]:
+        """Return the values of credentials.
+
+        :raises ClientError: a variable or a file does not exist.
+        """
+        return {key: place if isinstance(place, str)
+                else self.read_secret(place, f'{name}.{key}')
+                for key, place in credentials.items()}
 
 
 def load(path: str) -> Manifest:
@@ -114,8 +145,16 @@ def _check_targets(manifest: Manifest) -> None:
             raise exceptions.ClientError(
                 f'aliases.{name} needs a function, and either version or '
                 'routing.')
-    for noun in ('jobs', 'webhooks'):
+    _check_triggers(manifest)
+
+
+def _check_triggers(manifest: Manifest) -> None:
+    for noun in ('jobs', 'webhooks', 'event_sources'):
         for name, fields in manifest.objects.get(noun, {}).items():
             if ('function' in fields) == ('alias' in fields):
                 raise exceptions.ClientError(
                     f'{noun}.{name} needs either function or alias.')
+    for name, fields in manifest.objects.get('event_sources', {}).items():
+        if 'kind' not in fields or not fields.get('settings'):
+            raise exceptions.ClientError(
+                f'event_sources.{name} needs kind and settings.')

@@ -41,6 +41,7 @@ class Planner:
         yield from self._plan_noun('aliases', self._plan_alias)
         yield from self._plan_noun('jobs', self._plan_job)
         yield from self._plan_noun('webhooks', self._plan_webhook)
+        yield from self._plan_noun('event_sources', self._plan_event_source)
 
     def plan_deletions(self) -> Iterator[changes.Change]:
         """Yield the deletions of what the file does not have.
@@ -48,7 +49,8 @@ class Planner:
         Only nouns in the file count: a file without ``jobs`` deletes no
         job.
         """
-        for noun, word in (('webhooks', 'webhook'), ('jobs', 'job'),
+        for noun, word in (('event_sources', 'event source'),
+                           ('webhooks', 'webhook'), ('jobs', 'job'),
                            ('aliases', 'alias')):
             if noun not in self._manifest.objects:
                 continue
@@ -194,6 +196,67 @@ class Planner:
                        **desired: typing.Any) -> None:
         # Not before: an earlier change may create the function.
         write(*args, **desired, **self._resolve_target(fields))
+
+    def _plan_event_source(self, name: str, fields: model.Fields,
+                           row: changes.Row | None
+                           ) -> Iterator[changes.Change]:
+        desired = self._build_fields('event_sources', fields)
+        subject = f'event source {name}'
+        create = changes.Change(
+            changes.CREATE, subject, changes.list_fields(desired),
+            functools.partial(self._write_event_source,
+                              self._client.event_sources.create, fields,
+                              name=name, **desired))
+        if row is None:
+            yield create
+            return
+        if row['kind'] != desired['kind']:
+            # The kind of a source cannot change.
+            yield changes.Change(
+                changes.DELETE, subject,
+                (f'kind: {row["kind"]} -> {desired["kind"]}',),
+                functools.partial(self._client.event_sources.delete,
+                                  row['id']))
+            yield create
+            return
+        changed, details = changes.compare(row, {
+            **desired, **self._resolve_target(fields),
+            # The server adds the defaults of the kind.
+            'settings': {**row['settings'], **desired['settings']},
+            **({'filter': _list_values(desired['filter'])}
+               if desired.get('filter') else {})})
+        if 'credentials' in fields and (
+                self._update_secrets or not row['has_credentials']):
+            details += ('credentials: replaced',)
+        if details:
+            # A change of the URL needs the credentials again.
+            del desired['kind']
+            yield changes.Change(
+                changes.UPDATE, subject, details, functools.partial(
+                    self._write_event_source,
+                    self._client.event_sources.update, fields, row['id'],
+                    needs_credentials='settings' in changed or (
+                        details[-1] == 'credentials: replaced'), **desired))
+
+    def _write_event_source(self, write: Callable[..., object],
+                            fields: model.Fields, *args: typing.Any,
+                            needs_credentials: bool = True,
+                            **desired: typing.Any) -> None:
+        if needs_credentials and 'credentials' in fields:
+            desired['credentials'] = self._manifest.read_credentials(
+                fields['credentials'], 'event_sources.credentials')
+        # Not before: an earlier change may create the function.
+        write(*args, **desired, **self._resolve_target(fields))
+
+
+def _list_values(filter: Mapping[str, typing.Any]) -> _Desired:
+    """Return a filter as the server shows it: all values in lists."""
+    result = {name: value for name, value in filter.items() if value}
+    if isinstance(result.get('match'), dict):
+        result['match'] = {
+            path: value if isinstance(value, list) else [value]
+            for path, value in result['match'].items()}
+    return result
 
 
 def summarise(plan: list[changes.Change]) -> Mapping[str, int]:

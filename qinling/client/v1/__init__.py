@@ -16,6 +16,9 @@ from qinling.client import exceptions
 from qinling.client import http
 from qinling.client.v1 import aliases
 from qinling.client.v1 import budgets
+from qinling.client.v1 import dead_letters
+from qinling.client.v1 import deliveries
+from qinling.client.v1 import event_sources
 from qinling.client.v1 import executions
 from qinling.client.v1 import explanations
 from qinling.client.v1 import failures
@@ -66,6 +69,9 @@ class Client:
         self.operations = operations.Operations(transport)
         self.jobs = jobs.Jobs(transport)
         self.webhooks = webhooks.Webhooks(transport)
+        self.deliveries = deliveries.Deliveries(transport)
+        self.event_sources = event_sources.EventSources(transport)
+        self.dead_letters = dead_letters.DeadLetters(transport)
         self.quotas = quotas.Quotas(transport)
         self.budgets = budgets.Budgets(transport)
         self.stats = stats.Stats(transport)

@@ -11,8 +11,9 @@ class Aliases(base.Collection):
     """Aliases.
 
     Fields of an update: ``function_id``, ``function_version``,
-    ``description``, ``routing`` and ``tool``; an empty ``routing`` removes the
-    weights, an empty ``tool`` the tool.
+    ``description``, ``routing``, ``tool`` and ``flow_control``; an empty
+    ``routing`` removes the weights, an empty ``tool`` the tool, an empty
+    ``flow_control`` the flow control.
     """
 
     path = 'aliases'
@@ -24,7 +25,7 @@ class Aliases(base.Collection):
         """Create an alias.
 
         :param fields: ``function_version``, ``routing`` (weights by version
-            number), ``description`` and ``tool``.
+            number), ``description``, ``tool`` and ``flow_control``.
         """
         return self._call('POST', json=http.drop_none(
             dict(fields, name=name, function_id=function_id)))

@@ -6,8 +6,14 @@ from collections.abc import Iterator
 import time
 import typing
 
+from qinling.client import events
+from qinling.client import exceptions
 from qinling.client import http
 from qinling.client.v1 import base
+
+
+#: Bytes of the largest piece to read at once.
+CHUNK_BYTES = 1 << 16
 
 
 class Executions(base.Collection):
@@ -32,6 +38,26 @@ class Executions(base.Collection):
         headers = http.drop_none({'Idempotency-Key': idempotency_key})
         return self._call('POST', json=http.drop_none(fields),
                           headers=headers)
+
+    def stream(self, **fields: typing.Any) -> Iterator[events.Event]:
+        """Run a function, and yield events while the function yields.
+
+        The events are ``start`` with the ``id`` of the execution, ``output``
+        with a ``text`` or a ``value``, perhaps ``head`` before, and ``end``
+        with ``status``, and for a failure ``reason`` and ``output``.
+
+        :param fields: as in :meth:`create`, and ``cancel_on_disconnect``.
+        :raises ClientError: if the connection ends before the execution.
+        """
+        response = self._send('POST', json=http.drop_none(fields), headers={
+            'Accept': 'text/event-stream'}, stream=True)
+        name = None
+        for name, data in events.parse(response.iter_content(CHUNK_BYTES)):
+            yield name, data
+        if name != 'end':
+            raise exceptions.ClientError(
+                'The connection ended before the execution; show its state '
+                'with "function execution show".')
 
     def create_batch(self, **fields: typing.Any) -> base.Resource:
         """Run functions many times, asynchronously.
@@ -63,6 +89,21 @@ class Executions(base.Collection):
         return self._send(
             'GET', id, 'log', params={'offset': offset} if offset else None
         ).content.decode('utf-8', 'replace')
+
+    def follow_log(self, id: str) -> Iterator[str]:
+        """Yield the output of the function until the end of the execution."""
+        offset, status = 0, None
+        while status is None:
+            response = self._send(
+                'GET', id, 'log', params={'follow': 'true', 'offset': offset},
+                headers={'Accept': 'text/event-stream'}, stream=True)
+            for name, data in events.parse(
+                    response.iter_content(CHUNK_BYTES)):
+                if name == 'log':
+                    offset += len(data['text'])
+                    yield data['text']
+                else:
+                    status = data['status']
 
     def cancel(self, id: str) -> base.Resource:
         """Stop a running or waiting execution."""

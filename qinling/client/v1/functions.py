@@ -12,7 +12,7 @@ from qinling.client.v1 import code as codes
 
 #: Fields that a form holds as JSON.
 JSON_FIELDS = {'code', 'async_policy', 'environment', 'secrets',
-               'secret_modes', 'input_schema', 'output_schema'}
+               'secret_modes', 'input_schema', 'output_schema', 'flow_control'}
 #: Receiver of the number of uploaded bytes and of the total.
 Progress = Callable[[int, int], None]
 
@@ -39,10 +39,11 @@ class Functions(codes.CodeCollection):
             secrets, as ``secret_names``, and ``None`` removes a secret),
             ``secret_modes`` (name -> ``pinned`` or ``latest``),
             ``input_schema`` and ``output_schema`` (JSON Schema; ``{}``
-            removes a schema),
+            removes a schema), ``flow_control`` (which executions may start,
+            and when; ``{}`` for none),
             ``keep_versions`` (0 for all).
         """
-        return self._call('POST', **_build_form(
+        return self._call('POST', **build_form(
             dict(fields, code=code), package, progress))
 
     def update(self, *address: str | int, if_match: str | None = None,
@@ -51,7 +52,7 @@ class Functions(codes.CodeCollection):
                **fields: typing.Any) -> base.Resource:
         """Change a function; parameters as in :meth:`create`."""
         return self._call('PUT', *address, if_match=if_match,
-                          **_build_form(fields, package, progress))
+                          **build_form(fields, package, progress))
 
     def get_build(self, id: str, version: int = 0) -> base.Resource:
         """Return the installed dependencies of a function or version."""
@@ -93,8 +94,8 @@ class Upload:
         self.progress(len(self.data), len(self.data))
 
 
-def _build_form(fields: dict[str, typing.Any], package: bytes | None,
-                progress: Progress | None) -> dict[str, typing.Any]:
+def build_form(fields: dict[str, typing.Any], package: bytes | None,
+               progress: Progress | None = None) -> dict[str, typing.Any]:
     """Return the arguments of a request with a form."""
     fields = http.drop_none(fields)
     for name in JSON_FIELDS.intersection(fields):

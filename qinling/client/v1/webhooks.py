@@ -1,15 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Webhooks: URLs that run functions."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence
+import dataclasses
 import json
 import typing
+import urllib.parse
 
 from qinling.client import http
 from qinling.client.v1 import base
 
 #: Header with the id of the execution that a webhook started.
 EXECUTION = 'X-Qinling-Execution-Id'
+
+
+@dataclasses.dataclass(frozen=True)
+class Delivery:
+    """Request to a webhook.
+
+    :ivar words: of the path behind the id of the webhook.
+    """
+
+    body: bytes
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    words: Sequence[str | int] = ('invoke',)
+    method: str = 'POST'
+    query: str = ''
 
 
 class Webhooks(base.Collection):
@@ -30,8 +47,9 @@ class Webhooks(base.Collection):
 
         :param fields: ``function_id`` and ``function_version``, or
             ``function_alias``; ``description``, ``sync``, ``payload``,
-            ``methods``, ``origins``, ``previews``, ``signature``,
-            ``secret``.
+            ``methods``, ``origins``, ``previews``, ``keep_deliveries``,
+            ``stream``,
+            ``signature``, ``secret``.
         """
         return self._call('POST', json=http.drop_none(fields), log=False)
 
@@ -67,11 +85,18 @@ class Webhooks(base.Collection):
         :raises HttpError: if the execution fails, or the function answers
             with an error.
         """
-        headers = {'Content-Type': 'application/json', **(headers or {})}
-        if body is None:
-            body = encode_input(input)
-        response = self._send('POST', id, *preview, 'invoke', data=body,
-                              headers=headers)
+        return self.deliver(id, Delivery(
+            encode_input(input) if body is None else body, headers or {},
+            (*preview, 'invoke')))
+
+    def deliver(self, id: str, delivery: 'Delivery'
+                ) -> dict[str, typing.Any]:
+        """Send a request to a webhook; see :meth:`invoke`."""
+        response = self._send(
+            delivery.method, id, *delivery.words, data=delivery.body,
+            headers={'Content-Type': 'application/json', **delivery.headers},
+            params=urllib.parse.parse_qsl(delivery.query,
+                                          keep_blank_values=True))
         execution = response.headers.get(EXECUTION)
         answer: dict[str, typing.Any] = {'status_code': response.status_code}
         if response.status_code == 202:

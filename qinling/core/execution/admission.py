@@ -12,6 +12,7 @@ from oslo_config import cfg
 from qinling.core.execution import concurrency
 from qinling.core.execution import records
 from qinling.core import targets
+from qinling.db import flow_queries
 from qinling.db import models
 from qinling.db import queries
 from qinling.db import session
@@ -136,6 +137,8 @@ class Admission:
         rows = self._db.read(lambda tx: queries.count_by(
             tx, (_MODEL.project_id, _MODEL.function_id, _IS_QUEUED),
             *_IS_ACTIVE))
+        if self._options.queue_length:
+            counts[_QUEUE] += self._db.read(flow_queries.count_waiting)
         for project_id, function_id, is_queued, number in rows:
             counts[_project_key(project_id)] += number
             counts[_function_key(function_id)] += number

@@ -18,14 +18,13 @@ from qinling.core.execution import pricing
 from qinling.core import validation
 from qinling.db import crud
 from qinling.db import models
-from qinling.db import queries
 from qinling.db import session
+from qinling.db import statistics_queries
 from qinling import exception
 from qinling import states
 from qinling.states import BudgetLevel
 
 _MODEL = models.Budget
-_STATISTICS = models.ExecutionStatistics
 DEFAULT_WARN_AT = 0.8
 #: Budgets of one turn of an engine.
 MAX_BUDGETS = 1000
@@ -130,11 +129,7 @@ def refresh(tx: session.Connection, conf: cfg.ConfigOpts, project_id: str
 
 def _read_cost(tx: session.Connection, conf: cfg.ConfigOpts, project_id: str,
                start: datetime.datetime) -> float:
-    count, gb_seconds = queries.sum_statistics(
-        tx, _STATISTICS.project_id == project_id,
-        _STATISTICS.function_version == models.ALL_VERSIONS,
-        _STATISTICS.function_id == models.ALL_FUNCTIONS,
-        _STATISTICS.hour >= start)
+    count, gb_seconds = statistics_queries.sum_costs(tx, project_id, start)
     return pricing.read_prices(conf).cost(count, gb_seconds)
 
 

@@ -25,9 +25,17 @@ class ConcurrencyLimiter:
             collections.Counter())
         self._lock = threading.Lock()
 
-    def has_room(self, project_id: str) -> bool:
-        """Return whether a project may hold one more slot."""
-        return self._acquired[project_id] < PROJECT_RATIO * self._free
+    def has_room(self, project_id: str, function_id: str | None = None,
+                 waiting: int = 0) -> bool:
+        """Return whether a project, and a function, may hold a slot more.
+
+        :param waiting: slots that the function will acquire before.
+        """
+        free = self._free - waiting
+        return (self._acquired[project_id] + waiting < PROJECT_RATIO * free
+                and (function_id is None or self._acquired[
+                    project_id, function_id] + waiting
+                    < FUNCTION_RATIO * free))
 
     def acquire(self, project_id: str, function_id: str) -> bool:
         """Acquire a slot.
@@ -36,8 +44,7 @@ class ConcurrencyLimiter:
         """
         with self._lock:
             key = project_id, function_id
-            if not (self.has_room(project_id)
-                    and self._acquired[key] < FUNCTION_RATIO * self._free):
+            if not self.has_room(project_id, function_id):
                 return False
             self._free -= 1
             self._acquired[key] += 1

@@ -13,7 +13,9 @@ from qinling import context
 from qinling.core import engine_client
 from qinling.core.execution import admission
 from qinling.core.execution import executions
+from qinling.core.execution import flow_queue
 from qinling.core.execution import lifecycle
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import idempotency
 from qinling.core import quotas
@@ -27,12 +29,12 @@ LOG = log.getLogger(__name__)
 
 _MODEL = models.Execution
 #: Seconds between two questions to an engine whether it is alive.
-PROBE_INTERVAL_SECONDS = 5
+PROBE_INTERVAL_SECONDS = 1
 #: Unanswered questions after which an engine counts as dead.  One silence
 #: may be an engine that reconnects to a bus.
 MAX_SILENT_PROBES = 2
 #: End of an execution whose engine is lost.
-LOST = records.platform_fault(
+LOST = outcomes.platform_fault(
     'The engine that ran the execution does not answer.',
     ExecutionReason.ENGINE_LOST)
 
@@ -62,10 +64,44 @@ class Dispatch:
                   else contextlib.nullcontext())
         with thread:
             is_written = self._write(new, request)
-            if new.row.sync:
+            if new.row.sync and new.row.is_running:
                 return self._run(new, request, is_written)
-            self._start(new)
+            notify(self._engine, new)
             return new.row
+
+    def accept_stream(self, new: records.NewExecution,
+                      request: idempotency.IdempotentRequest | None = None
+                      ) -> str | None:
+        """Write a synchronous execution, and start to stream the output.
+
+        The caller occupies a thread of :attr:`admission`.
+
+        :returns: name of the engine, ``None`` if unknown: an engine may have
+            the execution, but does not answer.
+        :raises TooManyExecutions, QuotaExceeded, Unavailable: the execution
+            was not accepted, and nothing has run.
+        """
+        with self.admission.admit(new.target, sync=True):
+            self._insert(new, request, self._quotas.guard_execution(
+                new.target))
+        self._stop_superseded(new)
+        try:
+            return self._engine.start_stream(new.message(), new.target)
+        except exception.Unavailable as e:
+            LOG.warning('Could not hand over execution %s: %s', new.row.id, e)
+            if lifecycle.withdraw(self._db, new, request):
+                raise
+        return None
+
+    def watch(self, row: records.ExecutionRow, timeout: float
+              ) -> records.ExecutionRow | None:
+        """Wait for the end of an execution, also if its engine dies.
+
+        :param timeout: seconds allowed for the function.
+        :returns: the row, ``None`` if it was deleted.
+        """
+        watch = _Watch(self._db, self._engine, row.id)
+        return executions.wait_until_ended(self._conf, watch.read, timeout)
 
     def _write(self, new: records.NewExecution,
                request: idempotency.IdempotentRequest | None) -> bool:
@@ -79,7 +115,8 @@ class Dispatch:
         with limits:
             guard = self._quotas.guard_execution(new.target)
             if new.row.sync and guard is None and request is None and (
-                    limits is admission.NO_LIMITS
+                    limits is admission.NO_LIMITS and new.companion is None
+                    and new.flow is None
                     and self._engine.writes_rows):
                 return False
             self._insert(new, request, guard)
@@ -95,9 +132,9 @@ class Dispatch:
         try:
             # The client learns of a synchronous execution only after its
             # end, so the insert need not survive a power loss.  A guard
-            # waits for a lock, which others must not wait for.
+            # and a line wait for a lock, which others must not wait for.
             self._db.write(insert, durable=not new.row.sync,
-                           batch=guard is None)
+                           batch=guard is None and new.flow is None)
         except crud.DuplicateEntry:
             # When the database dies between commit and answer, the insert
             # runs again and meets its own row.
@@ -126,7 +163,7 @@ class Dispatch:
             self._insert_batch(batch, group_id, request)
         for new in batch:
             if isinstance(new, records.NewExecution):
-                self._start(new)
+                notify(self._engine, new)
 
     def _insert_batch(self, batch: list[typing.Any], group_id: str,
                       request: idempotency.IdempotentRequest | None) -> None:
@@ -140,6 +177,9 @@ class Dispatch:
 
         def insert(tx: session.Connection) -> list[int]:
             idempotency.reserve(tx, request, group_id)
+            flow_queue.lock(tx, [batch[place] for project_places
+                                 in places.values()
+                                 for place in project_places])
             rejected = []
             for project_places in places.values():
                 allowed = quotas.count_allowed_executions(
@@ -156,6 +196,7 @@ class Dispatch:
     def _run(self, new: records.NewExecution,
              request: idempotency.IdempotentRequest | None,
              is_written: bool) -> records.ExecutionRow:
+        self._stop_superseded(new)
         if not is_written:
             try:
                 return self._run_unwritten(new)
@@ -173,7 +214,14 @@ class Dispatch:
                 raise exception.Unavailable(reason=str(e))
             # An engine owns the execution: the answer may be lost, the row
             # keeps the result.
-        return self._watch(new)
+        return self.watch(new.row, new.target.timeout) or new.row
+
+    def _stop_superseded(self, new: records.NewExecution) -> None:
+        try:
+            engine_client.stop_superseded(self._engine, new)
+        except exception.Unavailable as e:
+            LOG.warning('Could not stop the executions that execution %s '
+                        'replaces: %s', new.row.id, e)
 
     def _run_unwritten(self, new: records.NewExecution
                        ) -> records.ExecutionRow:
@@ -195,22 +243,19 @@ class Dispatch:
             new.row.attempt = 1
             ended = lifecycle.insert_ended(self._db, new, LOST)
         if ended is None:
-            return self._watch(new)
+            return self.watch(new.row, new.target.timeout) or new.row
         ended.apply_to(new.row)
         new.row.attempt = 1
         return new.row
 
-    def _watch(self, new: records.NewExecution) -> records.ExecutionRow:
-        watch = _Watch(self._db, self._engine, new.row.id)
-        return executions.wait_until_ended(
-            self._conf, watch.read, new.target.timeout) or new.row
 
-    def _start(self, new: records.NewExecution) -> None:
-        try:
-            self._engine.start(new.message(), new.target)
-        except exception.Unavailable as e:
-            LOG.warning('Could not notify an engine; the reaper will requeue '
-                        'execution %s: %s', new.row.id, e)
+def notify(engine: engine_client.Starter, new: records.NewExecution) -> None:
+    """Notify an engine of a stored execution, if one can be reached."""
+    try:
+        engine_client.hand_over(engine, new)
+    except exception.Unavailable as e:
+        LOG.warning('Could not notify an engine; the reaper will requeue '
+                    'execution %s: %s', new.row.id, e)
 
 
 class _Watch:
@@ -230,9 +275,9 @@ class _Watch:
         if (row is not None and row.is_running and row.owner
                 and self._is_dead(row.owner)):
             lifecycle.finish(
-                self._db, self._id, records.platform_fault(
+                self._db, self._id, outcomes.platform_fault(
                     'The engine that ran the execution does not answer.',
-                    ExecutionReason.ENGINE_LOST),
+                    ExecutionReason.ENGINE_LOST, row.flow_key is not None),
                 _MODEL.owner == row.owner)
             row = self._read()
         return row

@@ -15,6 +15,8 @@ from oslo_log import log
 
 from qinling import context
 from qinling.core import engine_client
+from qinling.core.execution import flow_queue
+from qinling.core.execution import flow_records
 from qinling.core.execution import lifecycle
 from qinling.core.execution import records
 from qinling.db import crud
@@ -33,6 +35,13 @@ _COLUMNS = {'ended_at': 'updated_at'}
 _LARGE_COLUMNS = ('logs',)
 #: Seconds between two polls of an execution that another process runs.
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.02, 0.5
+
+
+@dataclasses.dataclass(kw_only=True)
+class WaitingRow(records.ExecutionRow):
+    """Execution that waits in a line."""
+
+    waiting_for: flow_records.FlowPlace | None = None
 
 
 class Executions:
@@ -55,6 +64,21 @@ class Executions:
         if row is None:
             raise exception.ExecutionNotFound(id=id)
         return row
+
+    def describe_wait(self, row: records.ExecutionRow
+                      ) -> records.ExecutionRow:
+        """Return an execution with what it waits for, if in a line.
+
+        See :func:`.flow_queue.describe_wait`.
+        """
+        if row.flow_key is None or not row.is_running or row.attempt:
+            return row
+        wait = self._db.read(flow_queue.describe_wait, row.id)
+        if wait is None:
+            return row
+        # The ticket of a line is no time of an attempt.
+        return WaitingRow(**{
+            **vars(row), 'next_attempt_at': None, 'waiting_for': wait})
 
     def list(self, ctx: context.RequestContext,
              filters: Iterable[tuple[str, str]], page: crud.Page
@@ -104,8 +128,9 @@ class Executions:
 
         :raises ExecutionEnded: the execution has ended in another way.
         """
-        self.get(ctx, id)
-        self._db.write(lambda tx: lifecycle.cancel(tx, id), batch=True)
+        row = self.get(ctx, id)
+        self._db.write(lambda tx: lifecycle.cancel(tx, id),
+                       batch=row.flow_key is None)
         row = self.get(ctx, id)
         if row.status != ExecutionStatus.CANCELLED:
             raise exception.ExecutionEnded(id=id, status=row.status)

@@ -14,7 +14,7 @@ import typing
 
 from qinling import context
 from qinling.core.execution import fingerprints
-from qinling.core.execution import records
+from qinling.core.execution import outcomes
 from qinling.db import crud
 from qinling.db import filtering
 from qinling.db import models
@@ -67,7 +67,7 @@ def read_versions(row: typing.Any) -> list[int]:
 
 
 def read_fingerprint(tx: session.Connection, id: str,
-                     outcome: records.Outcome) -> str | None:
+                     outcome: outcomes.Outcome) -> str | None:
     """Return the fingerprint of an execution with an outcome.
 
     :returns: ``None`` if the execution did not fail, or was deleted.
@@ -79,7 +79,7 @@ def read_fingerprint(tx: session.Connection, id: str,
     return create_fingerprint(rows[0].function_id, outcome) if rows else None
 
 
-def create_fingerprint(function_id: str, outcome: records.Outcome
+def create_fingerprint(function_id: str, outcome: outcomes.Outcome
                        ) -> str | None:
     """Return the fingerprint of a failed run of a function.
 

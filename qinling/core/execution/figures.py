@@ -42,6 +42,29 @@ class Figures:
                 'max': self.max_duration}
 
 
+@dataclasses.dataclass(frozen=True)
+class ClosedFigures(Figures):
+    """Figures that do not change, with the quantiles computed already."""
+
+    quantiles: Mapping[str, float] | None
+
+    def durations_by_quantile(self) -> dict[str, float] | None:
+        """Return the seconds by name, ``None`` without a run."""
+        return None if self.quantiles is None else dict(self.quantiles)
+
+
+def close(figures: Figures, *, keep_sketch: bool) -> ClosedFigures:
+    """Return the figures with their quantiles.
+
+    :param keep_sketch: keep what the addition to further figures needs.
+    """
+    return ClosedFigures(
+        figures.count, figures.cold_starts, figures.gb_seconds,
+        figures.max_duration, figures.failures,
+        figures.duration_sketch if keep_sketch else sketch.EMPTY,
+        figures.durations_by_quantile())
+
+
 def of_executions(rows: Sequence[typing.Any]) -> Figures:
     """Return the figures of rows of executions."""
     runs = [row for row in rows if row.duration is not None]

@@ -12,7 +12,7 @@ import json
 import string
 import typing
 
-from qinling.core.execution import records
+from qinling.core.execution import outcomes
 from qinling import stack_frames
 
 #: Reasons whose logs may have a traceback.
@@ -81,7 +81,7 @@ def _read_message(result: str | None) -> str:
     except (ValueError, KeyError, TypeError):
         output = ''
     text = output if isinstance(output, str) else json.dumps(output)
-    return records.storable_text(text[:MAX_MESSAGE_LENGTH]) or ''
+    return outcomes.storable_text(text[:MAX_MESSAGE_LENGTH]) or ''
 
 
 def _first_line(message: str) -> str:

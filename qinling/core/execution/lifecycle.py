@@ -3,18 +3,22 @@
 
 The row is the truth, and the message bus only a wake-up.  Each write after
 the insert is a compare-and-swap, so two engines never own an execution, and
-no result is overwritten.  Functions of ``tx`` are part of a transaction of
-the caller; functions of ``db`` commit.
+no result is overwritten.  :mod:`.flow_queue` also writes the executions of a
+line, :mod:`.log_writes` later logs.  Functions of ``tx`` are part of a
+transaction of the caller; functions of ``db`` commit.
 """
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+import dataclasses
 import datetime
 import typing
 
 from qinling import context
 from qinling.core.execution import counters
 from qinling.core.execution import failures
+from qinling.core.execution import flow_queue
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core.execution import rollup
 from qinling.core import idempotency
@@ -31,11 +35,12 @@ _RUNNING = _MODEL.status == ExecutionStatus.RUNNING.value
 #: Condition: the engine in the parameter ``me`` owns the row.
 OWNED_BY_ME = crud.equals_parameter(_MODEL.owner, 'me')
 #: Conditions: no engine has claimed the row, and any may.  A late message must
-#: not start an execution that waits for its next attempt.
+#: not start an execution that waits for its next attempt, or in a line.
 UNCLAIMED = (_MODEL.owner.is_(None), _RUNNING,
-             _MODEL.next_attempt_at.is_(None))
+             _MODEL.next_attempt_at.is_(None),
+             _MODEL.lease_until.is_not(None))
 #: Columns of a claim beside the owner and the lease.
-_CLAIMED = {'attempt': _MODEL.attempt + 1, 'updated_at': _MODEL.updated_at}
+CLAIMED = {'attempt': _MODEL.attempt + 1, 'updated_at': _MODEL.updated_at}
 
 
 def read(tx: session.Connection, ctx: context.RequestContext, id: str
@@ -52,31 +57,33 @@ def insert(tx: session.Connection, new: records.NewExecution,
     :raises DuplicateEntry: another request with the same key was first.
     :raises FunctionNotFound, FunctionVersionNotFound: the target was deleted
         after its resolution.
+    :raises TooManyExecutions, Invalid: see :func:`.flow_queue.enter`.
     """
     idempotency.reserve(tx, request, new.row.id)
+    flow_queue.enter(tx, new)
     _insert(tx, vars(new.row))
+    new.write_companion(tx)
     counters.count(tx, new.target, 1)
 
 
-def _insert(tx: session.Connection, columns: Mapping[str, typing.Any]
-            ) -> None:
+def _insert(tx: session.Connection, columns: Mapping[str, typing.Any]) -> None:
     # Leaving out the columns that are NULL saves time.
     crud.insert_whole(tx, _MODEL, {
         name: value for name, value in columns.items() if value is not None})
 
 
 def insert_ended(db: session.Database, new: records.NewExecution,
-                 outcome: records.Outcome) -> records.Ended | None:
+                 outcome: outcomes.Outcome) -> outcomes.Ended | None:
     """Commit an execution together with its end.
 
     :returns: ``None`` if the row exists already.
     """
-    def insert_counted(tx: session.Connection) -> records.Ended:
+    def insert_counted(tx: session.Connection) -> outcomes.Ended:
         ended = insert_row(tx)
         counters.count(tx, new.target, 1)
         return ended
 
-    def insert_row(tx: session.Connection) -> records.Ended:
+    def insert_row(tx: session.Connection) -> outcomes.Ended:
         ended = outcome.end(models.now(), failures.create_fingerprint(
             new.row.function_id, outcome))
         _insert(tx, {**vars(new.row), **ended.columns(),
@@ -95,15 +102,16 @@ def insert_ended(db: session.Database, new: records.NewExecution,
 
 def withdraw(db: session.Database, new: records.NewExecution,
              request: idempotency.IdempotentRequest | None) -> bool:
-    """Delete an execution that no engine has claimed.
-
-    :returns: whether no engine had claimed the execution.
+    """Delete an execution unless an engine has claimed it; return success.
     """
     def delete_unclaimed(tx: session.Connection) -> bool:
+        entries = flow_queue.lock_entries(tx, [new.row.id]) if new.flow else ()
         if not crud.delete_all(tx, _MODEL, _MODEL.id == new.row.id,
                                *UNCLAIMED):
             return False
+        flow_queue.leave(tx, entries)
         idempotency.release(tx, request)
+        new.withdraw_companion(tx)
         counters.count(tx, new.target, -1)
         return True
     return db.write(delete_unclaimed)
@@ -111,8 +119,10 @@ def withdraw(db: session.Database, new: records.NewExecution,
 
 def delete(tx: session.Connection, ids: Sequence[str]) -> None:
     """Delete executions; the results of running ones are lost."""
+    entries = flow_queue.lock_entries(tx, ids)
     rollup.count_before_deletion(tx, ids)
     crud.delete_all(tx, _MODEL, _MODEL.id.in_(ids))
+    flow_queue.leave(tx, entries)
 
 
 def claim(db: session.Database, id: str, owner: str,
@@ -121,7 +131,7 @@ def claim(db: session.Database, id: str, owner: str,
 
     :returns: whether the engine owns the execution now.
     """
-    values = dict(_CLAIMED, owner=owner, lease_until=lease_until,
+    values = dict(CLAIMED, owner=owner, lease_until=lease_until,
                   started_at=models.now())
     # When the database dies between commit and answer, the statement runs
     # again and changes nothing: the row is already ours.
@@ -140,23 +150,6 @@ def is_unclaimed(db: session.Database, id: str) -> bool:
     """Return whether an execution waits for an engine."""
     return db.read(lambda tx: crud.exists(
         tx, _MODEL, _MODEL.id == id, *UNCLAIMED))
-
-
-def release_claim(db: session.Database, id: str, owner: str) -> None:
-    """Give up a claim, so that the next sweep starts the execution again."""
-    values = {'owner': None, 'lease_until': models.now(),
-              'updated_at': _MODEL.updated_at}
-    db.write(lambda tx: crud.update(tx, _MODEL, id, values, OWNED_BY_ME,
-                                    params={'me': owner}))
-
-
-def release_queued(db: session.Database, ids: Sequence[str]) -> None:
-    """End the leases of unclaimed executions for other engines."""
-    db.write(lambda tx: crud.update_all(
-        tx, _MODEL, {'lease_until': models.now(),
-                     'updated_at': _MODEL.updated_at},
-        _MODEL.id.in_(ids), _MODEL.owner.is_(None),
-        _MODEL.lease_until.is_not(None), _MODEL.next_attempt_at.is_(None)))
 
 
 def renew_leases(db: session.Database, owner: str, ids: Sequence[str],
@@ -229,9 +222,9 @@ def schedule_retry(tx: session.Connection, row: records.ExecutionRow,
         _RUNNING, *conditions, params=params))
 
 
-def end(tx: session.Connection, id: str, outcome: records.Outcome,
+def end(tx: session.Connection, id: str, outcome: outcomes.Outcome,
         *conditions: typing.Any, params: dict[str, typing.Any] | None = None
-        ) -> records.Ended | None:
+        ) -> outcomes.Ended | None:
     """Write the end of an execution: the only writer of results.
 
     :param conditions: what must hold for the row, for instance
@@ -239,23 +232,28 @@ def end(tx: session.Connection, id: str, outcome: records.Outcome,
     :returns: ``None`` when the execution had ended already, was deleted, or
         a condition did not hold.
     """
+    entries = (flow_queue.lock_entries(tx, [id]) if outcome.is_controlled
+               else ())
     ended = outcome.end(models.now(), failures.read_fingerprint(
         tx, id, outcome))
     values = ended.columns()
     moved = crud.change_status(
         tx, _MODEL, id, values.pop('status'), *conditions, params=params,
         logs=outcome.logs, **values)
-    return ended if moved else None
+    if not moved:
+        return None
+    return dataclasses.replace(ended, starts=flow_queue.leave(
+        tx, entries)) if entries else ended
 
 
-def finish(db: session.Database, id: str, outcome: records.Outcome,
+def finish(db: session.Database, id: str, outcome: outcomes.Outcome,
            *conditions: typing.Any,
            params: dict[str, typing.Any] | None = None
-           ) -> records.Ended | None:
+           ) -> outcomes.Ended | None:
     """Commit the end of an execution; see :func:`end`."""
     return db.write(
         lambda tx: end(tx, id, outcome, *conditions, params=params),
-        batch=True)
+        batch=not outcome.is_controlled)
 
 
 def cancel(tx: session.Connection, id: str) -> bool:
@@ -263,23 +261,10 @@ def cancel(tx: session.Connection, id: str) -> bool:
 
     :returns: ``False`` if the execution has ended in another way.
     """
-    return end(tx, id, records.Outcome(
+    return end(tx, id, outcomes.Outcome(
         ExecutionStatus.CANCELLED,
         '{"output": "The execution was cancelled."}',
-        reason=ExecutionReason.CANCELLED)) is not None
-
-
-def store_log(db: session.Database, id: str, logs: str | None) -> None:
-    """Store the output of a function that was cancelled."""
-    db.write(lambda tx: crud.update(
-        tx, _MODEL, id, {'logs': logs, 'updated_at': _MODEL.updated_at},
-        _MODEL.status == ExecutionStatus.CANCELLED.value))
-
-
-def replace_log(tx: session.Connection, id: str, logs: str) -> None:
-    """Replace the log of an execution in any status."""
-    crud.update(tx, _MODEL, id,
-                {'logs': logs, 'updated_at': _MODEL.updated_at})
+        reason=ExecutionReason.CANCELLED, is_controlled=True)) is not None
 
 
 def purge_ended(db: session.Database, before: datetime.datetime,

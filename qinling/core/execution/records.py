@@ -6,16 +6,17 @@ writes a :class:`NewExecution`; the engine receives an
 :class:`ExecutionMessage` and writes an :class:`Outcome`.
 """
 
+from collections.abc import Mapping
 import dataclasses
 import datetime
-import json
-import time
 import typing
 
 from qinling import context
+from qinling.core.execution import flow_records
+from qinling.core.execution import outcomes
 from qinling.core import targets
 from qinling.db import models
-from qinling.states import ExecutionReason
+from qinling.db import session
 from qinling.states import ExecutionStatus
 from qinling.states import Trigger
 
@@ -30,7 +31,8 @@ class ExecutionRequest:
 
     ``routing_key`` decides which version of a weighted alias runs, the id of
     the execution by default; ``chosen_version`` replaces the choice of an
-    alias.  The fields behind name the origin.
+    alias.  ``headers`` are those of a webhook, for a key of a flow control.
+    The other fields behind name the origin.
     """
 
     function_id: str | None = None
@@ -47,6 +49,7 @@ class ExecutionRequest:
     failed_id: str | None = None
     trigger: str = Trigger.API.value
     group_id: str | None = None
+    headers: Mapping[str, str] | None = None
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -87,11 +90,17 @@ class ExecutionRow:
     version_chosen: bool | None = None
     digest: str | None = None
     secrets: dict[str, int] | None = None
+    flow_key: str | None = None
 
     @property
     def is_running(self) -> bool:
         """Return whether the execution has not ended."""
         return self.status == _RUNNING
+
+    @property
+    def waiting_for(self) -> flow_records.FlowPlace | None:
+        """Return the place in a line; see :mod:`.executions`."""
+        return None
 
     @property
     def is_replay(self) -> bool:
@@ -130,7 +139,8 @@ class ExecutionMessage:
     """What an engine needs beside the target to run an execution.
 
     ``unwritten`` is a synchronous execution whose row the engine has to
-    write, with ``write_first`` before anything runs.
+    write, with ``write_first`` before anything runs.  With a flow control,
+    ``is_controlled`` is set, and ``start_at`` if the execution has to wait.
     """
 
     id: str
@@ -141,6 +151,23 @@ class ExecutionMessage:
     is_replay: bool = False
     unwritten: 'NewExecution | None' = None
     write_first: bool = False
+    is_controlled: bool = False
+    start_at: datetime.datetime | None = None
+
+    def mark(self, outcome: outcomes.Outcome) -> outcomes.Outcome:
+        """Return the outcome; its end leaves the line of the execution."""
+        return (dataclasses.replace(outcome, is_controlled=True)
+                if self.is_controlled else outcome)
+
+
+class Companion(typing.Protocol):
+    """Row of a trigger that exists exactly if an execution does."""
+
+    def write(self, tx: session.Connection, execution_id: str) -> None:
+        """Write the row in the transaction of an execution."""
+
+    def withdraw(self, tx: session.Connection) -> None:
+        """Delete the row in the transaction that deletes the execution."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,110 +177,35 @@ class NewExecution:
     row: ExecutionRow
     target: targets.Target
     trace: context.TraceContext = context.TraceContext()
+    companion: Companion | None = None
+    flow: flow_records.Flow | None = None
+
+    def write_companion(self, tx: session.Connection) -> None:
+        """Write the row of the trigger, if the trigger has one."""
+        if self.companion is not None:
+            self.companion.write(tx, self.row.id)
+
+    def withdraw_companion(self, tx: session.Connection) -> None:
+        """Delete the row of the trigger, if the trigger has one."""
+        if self.companion is not None:
+            self.companion.withdraw(tx)
+
+    @property
+    def has_message(self) -> bool:
+        """Return whether an engine has to learn of the execution.
+
+        Others wait behind executions whose end starts them, or have ended.
+        """
+        return self.flow is None or self.flow.start_at is not None or (
+            self.row.lease_until is not None
+            and self.row.next_attempt_at is None)
 
     def message(self, is_written: bool = True) -> ExecutionMessage:
         """Return the message for the engine."""
         return ExecutionMessage(self.row.id, self.row.input, self.row.sync,
                                 self.row.owner, self.trace,
                                 self.row.trigger == _REPLAY,
-                                None if is_written else self)
-
-
-def storable_text(text: str | None) -> str | None:
-    """Return a text that every database stores.
-
-    PostgreSQL refuses NUL, and no database stores half a surrogate pair.
-    """
-    if not text:
-        return text
-    if '\0' in text:
-        text = text.replace('\0', '\ufffd')
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode('utf-8', 'backslashreplace').decode()
-    return text
-
-
-class Run(typing.NamedTuple):
-    """Figures of a run of the function.
-
-    ``started`` is a time of ``time.perf_counter()``, ``duration`` in seconds;
-    ``memory_peak`` is in bytes.
-    """
-
-    started: float
-    duration: float | None
-    import_ms: float | None = None
-    memory_peak: int | None = None
-
-
-#: Figures of an attempt that reached no worker.
-NOT_RUN = Run(0, None)
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """End of an attempt: ``result`` is the JSON text to show."""
-
-    status: ExecutionStatus
-    result: str
-    logs: str | None = None
-    reason: ExecutionReason | None = None
-    run: Run = NOT_RUN
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, 'logs', storable_text(self.logs))
-
-    def end(self, now: datetime.datetime, fingerprint: str | None
-            ) -> 'Ended':
-        """Return the end of an execution with this outcome.
-
-        :param fingerprint: see :mod:`.failures`.
-        """
-        run = self.run
-        started_at = (None if run.duration is None else
-                      now - datetime.timedelta(
-                          seconds=time.perf_counter() - run.started))
-        return Ended(
-            self.status.value, self.result,
-            self.reason and self.reason.value, now, started_at,
-            run.duration, run.import_ms, run.memory_peak, fingerprint)
-
-
-@dataclasses.dataclass(frozen=True)
-class Ended:
-    """Columns written at the end of an execution."""
-
-    status: str
-    result: str | None
-    reason: str | None
-    updated_at: datetime.datetime
-    started_at: datetime.datetime | None = None
-    duration: float | None = None
-    import_ms: float | None = None
-    memory_peak: int | None = None
-    fingerprint: str | None = None
-
-    def columns(self) -> dict[str, typing.Any]:
-        """Return all columns that the end of an execution changes."""
-        return {**vars(self), 'owner': None, 'lease_until': None,
-                'next_attempt_at': None}
-
-    def apply_to(self, row: ExecutionRow) -> None:
-        """Write the columns into a row held in memory."""
-        vars(row).update(self.columns())
-
-
-@dataclasses.dataclass(frozen=True)
-class RetryScheduled:
-    """A failed attempt whose successor starts at a given time."""
-
-    next_attempt_at: datetime.datetime
-
-
-def platform_fault(sentence: str, reason: ExecutionReason
-                   = ExecutionReason.PLATFORM) -> Outcome:
-    """Return the outcome of an execution that the platform could not run."""
-    return Outcome(ExecutionStatus.ERROR, json.dumps({'output': sentence}),
-                   reason=reason)
+                                None if is_written else self,
+                                is_controlled=self.flow is not None,
+                                start_at=(self.flow.start_at if self.flow
+                                          else None))

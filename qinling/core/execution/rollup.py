@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import datetime
 import typing
 
+from qinling.core.execution import daily
 from qinling.core.execution import failures
 from qinling.core.execution import figures
 from qinling.db import crud
@@ -53,7 +54,7 @@ def _count_batch(tx: session.Connection, seconds: float) -> int:
     rows = crud.select(
         tx, _MODEL, _MODEL.updated_at < until, *_is_uncounted(progress),
         limit=MAX_BATCH_ROWS, order=(_MODEL.updated_at,), only=_COLUMNS)
-    _add(tx, rows)
+    _add(tx, progress, rows)
     position = {}
     if rows:
         position = {'ended_at': rows[-1].updated_at, 'id': rows[-1].id}
@@ -80,20 +81,39 @@ def _is_uncounted(progress: typing.Any) -> tuple[typing.Any, ...]:
 
 def read_as_of(db: session.Database) -> datetime.datetime:
     """Return the time before which all ended executions are counted."""
-    rows = db.read(crud.select, _PROGRESS)
-    return rows[0].as_of if rows else models.now()
+    progress = read_progress(db)
+    return progress.as_of if progress else models.now()
+
+
+def read_progress(db: session.Database) -> typing.Any:
+    """Return the progress, ``None`` before the first turn."""
+    return next(iter(db.read(crud.select, _PROGRESS)), None)
 
 
 def count_before_deletion(tx: session.Connection, ids: Sequence[str]
                           ) -> None:
     """Count executions that the same transaction deletes."""
     progress = _lock_progress(tx)
-    _add(tx, crud.select(tx, _MODEL, _MODEL.id.in_(ids),
-                         *_is_uncounted(progress),
-                         order=(_MODEL.updated_at,), only=_COLUMNS))
+    _add(tx, progress, crud.select(
+        tx, _MODEL, _MODEL.id.in_(ids), *_is_uncounted(progress),
+        order=(_MODEL.updated_at,), only=_COLUMNS))
 
 
-def _add(tx: session.Connection, rows: Sequence[typing.Any]) -> None:
+def add_up_days(db: session.Database) -> datetime.datetime | None:
+    """Add up hours of the next day that has passed.
+
+    :returns: ``None`` when more is to be added up, else the time of the next
+        sum.
+    """
+    def add_up_some(tx: session.Connection) -> datetime.datetime | None:
+        progress = _lock_progress(tx)
+        return (None if daily.add_up(tx, progress)
+                else daily.due_at(progress))
+    return db.write(add_up_some, durable=False)
+
+
+def _add(tx: session.Connection, progress: typing.Any,
+         rows: Sequence[typing.Any]) -> None:
     """Add executions to the rows of their hour."""
     groups: dict[_Key, list[typing.Any]] = collections.defaultdict(list)
     for row in rows:
@@ -106,6 +126,7 @@ def _add(tx: session.Connection, rows: Sequence[typing.Any]) -> None:
             groups[row.project_id, *key, hour].append(row)
     for key in sorted(groups):
         _add_group(tx, key, groups[key])
+        daily.add_late(tx, progress, key, groups[key])
     failures.add(tx, rows)
 
 

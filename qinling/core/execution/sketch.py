@@ -12,6 +12,7 @@ so one addition merges all buckets of two sketches.
 
 import bisect
 from collections.abc import Iterable
+from collections.abc import Sequence
 import itertools
 import math
 import struct
@@ -54,9 +55,10 @@ def encode(counts: dict[int, int]) -> Sketch:
 
 def merge(sketches: Iterable[Sketch]) -> Sketch:
     """Return the sketch of the values of all sketches."""
-    parts = [_load(sketch) for sketch in sketches if sketch]
-    if not parts:
-        return EMPTY
+    present = [sketch for sketch in sketches if sketch]
+    if len(present) < 2:
+        return present[0] if present else EMPTY
+    parts = [_load(sketch) for sketch in present]
     lowest = min(part[0] for part in parts)
     total = sum(counts << 8 * _COUNT.size * (bucket - lowest)
                 for bucket, counts in parts)
@@ -65,10 +67,10 @@ def merge(sketches: Iterable[Sketch]) -> Sketch:
 
 def quantiles(sketch: Sketch, fractions: Iterable[float]) -> list[float]:
     """Return the values below which the fractions of all values are."""
-    lowest, counts = _load(sketch)
-    passed = list(itertools.accumulate(_split(counts)))
-    return [2 * GAMMA ** (lowest + bisect.bisect_right(
-        passed, math.ceil(fraction * (passed[-1] - 1)))) / (GAMMA + 1)
+    buckets, counts = _read_buckets(sketch)
+    passed = list(itertools.accumulate(counts))
+    return [2 * GAMMA ** buckets[bisect.bisect_right(
+        passed, math.ceil(fraction * (passed[-1] - 1)))] / (GAMMA + 1)
         for fraction in fractions]
 
 
@@ -84,16 +86,28 @@ def _dump(lowest: int, counts: list[int] | tuple[int, ...]) -> Sketch:
     return _HEADER.pack(lowest, is_sparse) + body
 
 
+def _read_buckets(sketch: Sketch) -> tuple[Sequence[int], Sequence[int]]:
+    """Return the numbers of the buckets, and their counts."""
+    lowest, is_sparse = _HEADER.unpack_from(sketch)
+    size = len(sketch) - _HEADER.size
+    if is_sparse:
+        pairs = struct.unpack_from(
+            '<' + 'HQ' * (size // _PAIR.size), sketch, _HEADER.size)
+        return [lowest + distance for distance in pairs[::2]], pairs[1::2]
+    counts = struct.unpack_from(
+        f'<{size // _COUNT.size}Q', sketch, _HEADER.size)
+    return range(lowest, lowest + len(counts)), counts
+
+
 def _load(sketch: Sketch) -> tuple[int, int]:
     """Return the number of the lowest bucket, and the counts."""
     lowest, is_sparse = _HEADER.unpack_from(sketch)
-    body = sketch[_HEADER.size:]
     if not is_sparse:
-        return lowest, int.from_bytes(body, 'little')
-    distance, _ = _PAIR.unpack_from(body, len(body) - _PAIR.size)
-    counts = bytearray(_COUNT.size * (distance + 1))
-    for distance, count in _PAIR.iter_unpack(body):
-        _COUNT.pack_into(counts, _COUNT.size * distance, count)
+        return lowest, int.from_bytes(sketch[_HEADER.size:], 'little')
+    buckets, numbers = _read_buckets(sketch)
+    counts = bytearray(_COUNT.size * (buckets[-1] - lowest + 1))
+    for bucket, number in zip(buckets, numbers):
+        _COUNT.pack_into(counts, _COUNT.size * (bucket - lowest), number)
     return lowest, int.from_bytes(counts, 'little')
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statistics of projects, functions, versions and aliases."""
 
-import collections
 from collections.abc import Sequence
 import dataclasses
 import datetime
@@ -12,16 +11,16 @@ from oslo_config import cfg
 from qinling import context
 from qinling.core.execution import figures
 from qinling.core.execution import pricing
-from qinling.core.execution import rollup
+from qinling.core.execution import sums as sums_module
 from qinling.core.function import aliases
 from qinling.core.function import functions
 from qinling.core.function import versions
 from qinling.db import models
-from qinling.db import queries
 from qinling.db import session
+from qinling.db import statistics_queries as queries
+from qinling.db.statistics_table import Level
 from qinling import exception
 
-_TABLE = models.ExecutionStatistics
 _HOUR = datetime.timedelta(hours=1)
 DEFAULT_RANGE = datetime.timedelta(hours=24)
 MAX_RANGE_DAYS = 92
@@ -32,12 +31,6 @@ PROJECT_GROUPS = ('function', 'alias', 'hour', 'day')
 FUNCTION_GROUPS = ('version', 'alias', 'hour', 'day')
 VERSION_GROUPS = ('alias', 'hour', 'day')
 ALIAS_GROUPS = ('function', 'version', 'hour', 'day')
-#: Group -> column.
-_COLUMNS = {'project': _TABLE.project_id,
-            'function': _TABLE.function_id,
-            'version': _TABLE.function_version,
-            'alias': _TABLE.function_alias}
-_FORMATS = {'hour': '%Y-%m-%dT%H:00:00Z', 'day': '%Y-%m-%d'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +62,7 @@ class StatisticsReader:
                  versions_core: versions.Versions,
                  aliases_core: aliases.Aliases) -> None:
         self._conf = conf
-        self._db = db
+        self._sums = sums_module.SumsReader(db)
         self._functions = functions_core
         self._versions = versions_core
         self._aliases = aliases_core
@@ -77,25 +70,15 @@ class StatisticsReader:
     def of_all_projects(self, query: Query) -> Statistics:
         """Return the statistics of all projects."""
         _check_group(query.by, ALL_GROUPS)
-        return self._read(
-            query, _TABLE.function_version == models.ALL_VERSIONS,
-            _TABLE.function_id == models.ALL_FUNCTIONS)
+        return self._read(query, (Level.PROJECT,))
 
     def of_project(self, ctx: context.RequestContext, query: Query
                    ) -> Statistics:
         """Return the statistics of the project of the caller."""
         _check_group(query.by, PROJECT_GROUPS)
-        conditions = [_TABLE.project_id == ctx.project_id]
-        if query.by == 'function':
-            conditions += [_TABLE.function_version == models.ALL_VERSIONS,
-                           _TABLE.function_id != models.ALL_FUNCTIONS]
-        elif query.by == 'alias':
-            conditions += [_TABLE.function_version != models.ALL_VERSIONS,
-                           _TABLE.function_alias != '']
-        else:
-            conditions += [_TABLE.function_version == models.ALL_VERSIONS,
-                           _TABLE.function_id == models.ALL_FUNCTIONS]
-        return self._read(query, *conditions)
+        levels = {'function': (Level.FUNCTION,), 'alias': (Level.ALIAS,)}
+        return self._read(query, levels.get(query.by or '', (Level.PROJECT,)),
+                          project_id=ctx.project_id)
 
     def of_function(self, ctx: context.RequestContext, id: str, query: Query
                     ) -> Statistics:
@@ -105,11 +88,10 @@ class StatisticsReader:
         """
         _check_group(query.by, FUNCTION_GROUPS)
         function = self._functions.get(ctx, id)
-        is_total = _TABLE.function_version == models.ALL_VERSIONS
-        return self._read(
-            query, _TABLE.project_id == function.project_id,
-            _TABLE.function_id == id,
-            ~is_total if query.by in ('version', 'alias') else is_total)
+        levels = (queries.PARTS if query.by in ('version', 'alias')
+                  else (Level.FUNCTION,))
+        return self._read(query, levels, project_id=function.project_id,
+                          function_id=id)
 
     def of_version(self, ctx: context.RequestContext, id: str, number: int,
                    query: Query) -> Statistics:
@@ -120,8 +102,8 @@ class StatisticsReader:
         _check_group(query.by, VERSION_GROUPS)
         version = self._versions.get(ctx, id, number)
         return self._read(
-            query, _TABLE.project_id == version.project_id,
-            _TABLE.function_id == id, _TABLE.function_version == number)
+            query, queries.PARTS, project_id=version.project_id,
+            function_id=id, function_version=number)
 
     def of_alias(self, ctx: context.RequestContext, name: str, query: Query
                  ) -> Statistics:
@@ -131,24 +113,20 @@ class StatisticsReader:
         """
         _check_group(query.by, ALIAS_GROUPS)
         alias = self._aliases.get(ctx, name)
-        return self._read(
-            query, _TABLE.project_id == alias.project_id,
-            _TABLE.function_alias == name)
+        return self._read(query, (Level.ALIAS,), function_alias=name,
+                          project_id=alias.project_id)
 
-    def _read(self, query: Query, *conditions: typing.Any) -> Statistics:
-        since, until = _whole_hours(query)
-        as_of = rollup.read_as_of(self._db)
-        rows = self._db.read(lambda tx: queries.statistics(
-            tx, _COLUMNS.get(query.by or '', _TABLE.hour), *conditions,
-            _TABLE.hour >= since, _TABLE.hour < until))
-        groups = None
-        if query.by is None:
-            total = figures.add_up(rows)
-        else:
-            groups = _group(rows, query.by)
-            total = figures.add_up(group for _, group in groups)
-        return Statistics(since, until, as_of,
-                          pricing.read_prices(self._conf), total, groups)
+    def _read(self, query: Query, levels: tuple[Level, ...],
+              **values: typing.Any) -> Statistics:
+        period = _whole_hours(query)
+        progress, sums = self._sums.read(
+            queries.Selection(levels, values), period, query.by)
+        return Statistics(
+            period.since, period.until,
+            progress.as_of if progress else models.now(),
+            pricing.read_prices(self._conf), sums.total,
+            None if query.by is None else [
+                (str(key), group) for key, group in sums.groups])
 
 
 def _check_group(by: str | None, groups: Sequence[str]) -> None:
@@ -156,7 +134,7 @@ def _check_group(by: str | None, groups: Sequence[str]) -> None:
         raise exception.Invalid(f'by must be one of: {", ".join(groups)}.')
 
 
-def _whole_hours(query: Query) -> tuple[datetime.datetime, datetime.datetime]:
+def _whole_hours(query: Query) -> queries.Period:
     """Return the whole hours that contain the range of a query."""
     until = query.until or models.now()
     since = query.since or until - DEFAULT_RANGE
@@ -169,17 +147,4 @@ def _whole_hours(query: Query) -> tuple[datetime.datetime, datetime.datetime]:
         raise exception.Invalid(
             f'The range is longer than {MAX_RANGE_DAYS} days; ask for a '
             'shorter range.')
-    return since, until
-
-
-def _group(rows: Sequence[typing.Any], by: str
-           ) -> list[tuple[str, figures.Figures]]:
-    """Return the sum of the rows with the same key."""
-    groups: dict[typing.Any, list[typing.Any]] = collections.defaultdict(list)
-    for row in rows:
-        groups[row.key].append(row)
-    if by in _FORMATS:
-        hours, groups = groups, collections.defaultdict(list)
-        for hour, rows in hours.items():
-            groups[hour.strftime(_FORMATS[by])] += rows
-    return [(str(key), figures.add_up(groups[key])) for key in sorted(groups)]
+    return queries.Period(since, until)

@@ -7,6 +7,7 @@ import re
 import typing
 
 from qinling import context
+from qinling.core.function import flow_control
 from qinling.core.function import routing
 from qinling.core.function import tools
 from qinling.core import preconditions
@@ -14,6 +15,7 @@ from qinling.core import targets
 from qinling.core import validation
 from qinling.db import crud
 from qinling.db import filtering
+from qinling.db import flow_queries
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
@@ -42,7 +44,8 @@ class Aliases:
         """Create an alias.
 
         :param values: ``name`` and ``function_id``; optional
-            ``function_version``, ``routing``, ``description`` and ``tool``.
+            ``function_version``, ``routing``, ``description``, ``tool`` and
+            ``flow_control``.
         :raises FunctionAliasExists: the project has such an alias.
         """
         for field in ('name', 'function_id'):
@@ -66,6 +69,7 @@ class Aliases:
         columns['routing'] = columns['routing'] or None
         _lock_target(tx, ctx, columns)
         columns['tool'] = tools.parse(columns.get('tool'))
+        columns |= flow_control.plan(columns)
         tools.check(tx, ctx, columns)
         id = crud.insert(tx, _MODEL, project_id=ctx.project_id, **columns)
         _record_target(tx, ctx, id, 1, columns)
@@ -97,8 +101,10 @@ class Aliases:
                 'The name of an alias cannot change; create an alias with '
                 'the new name, then delete this one.')
         columns = {field: values[field]
-                   for field in (*TARGET_FIELDS, 'description', 'tool')
+                   for field in (*TARGET_FIELDS, 'description', 'tool',
+                                 'flow_control')
                    if field in values}
+        columns |= flow_control.plan(columns)
         if {'function_id', 'function_version'} & set(columns):
             columns.setdefault('routing', None)
         if 'routing' in columns:
@@ -125,6 +131,8 @@ class Aliases:
             columns = {**columns, 'tool': tools.parse(columns['tool'])}
             tools.check(tx, ctx, {**row._mapping, **columns})
         crud.update(tx, _MODEL, row.id, columns)
+        if 'flow_control' in columns:
+            flow_queries.wake(tx, row.id)
         if is_moved:
             _supersede_rollout(tx, row.id)
             _record_target(tx, ctx, row.id, row.revision + 1, target)
@@ -182,6 +190,7 @@ class Aliases:
                     name=name,
                     blockers=targets.describe_references(references))
             crud.delete(tx, _MODEL, row.id)
+            flow_queries.wake(tx, row.id)
         self._db.write(delete)
 
 

@@ -21,11 +21,13 @@ from qinling.core.function import builds
 from qinling.core.function import environment
 from qinling.core.function import plans
 from qinling.core.function import scaling
+from qinling.core.function import trusts
 from qinling.core import preconditions
 from qinling.core import quotas as quotas_module
 from qinling.core.runtime import runtimes
 from qinling.core import targets
 from qinling.db import crud
+from qinling.db import flow_queries
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
@@ -122,6 +124,8 @@ class Functions(collection.Collection):
             return source.open(row.code, row.package,
                                self._backends.trusts.auth(ctx))
         except FileNotFoundError:
+            if self.get(ctx, id).package != row.package:
+                return self.download(ctx, id)
             LOG.error('Could not find the package %s of function %s.',
                       row.package, id)
             raise exception.NotFound(
@@ -195,6 +199,10 @@ class Functions(collection.Collection):
                 values['settings_id'] = environment.insert(
                     tx, row.project_id, plan.new_environment)
             crud.update(tx, _MODEL, row.id, values)
+            if 'flow_control' in values:
+                flow_queries.wake(tx, row.id)
+            if plan.trust:
+                trusts.replace(tx, present)
             self._backends.packages.record_size(
                 tx, values.get('package'), row.project_id, plan.package_size)
             if plan.new_environment is not None:
@@ -208,7 +216,8 @@ class Functions(collection.Collection):
         """Drop package and trust that the new values replace."""
         if 'package' in values:
             self._backends.packages.drop(row.package)
-        if 'trust_id' in values:
+        # Running executions use a trust until the sweep deletes it.
+        if 'trust_id' in values and not values['trust_id']:
             self._backends.trusts.drop(row.trust_id)
 
     def delete(self, ctx: context.RequestContext, id: str,
@@ -223,18 +232,19 @@ class Functions(collection.Collection):
         if self.get(ctx, id).project_id != ctx.project_id:
             raise exception.Forbidden(
                 reason=f'function {id} belongs to another project.')
-        packages, trust_id = self._db.write(
+        packages, trust_ids = self._db.write(
             lambda tx: self._delete_rows(tx, ctx, id, match))
         scaling.retire(self._engine, id, None)
         for package in packages:
             self._backends.packages.drop(package)
-        self._backends.trusts.drop(trust_id)
+        for trust_id in trust_ids:
+            self._backends.trusts.drop(trust_id)
 
     def _delete_rows(self, tx: session.Connection,
                      ctx: context.RequestContext, id: str,
                      match: preconditions.Match
-                     ) -> tuple[set[str | None], str | None]:
-        """Delete the rows; return packages and trust."""
+                     ) -> tuple[set[str | None], list[str | None]]:
+        """Delete the rows; return packages and trusts."""
         row = crud.get(tx, ctx, _MODEL, lock=True, id=id)
         if row is None:
             raise exception.FunctionNotFound(id=id)
@@ -246,8 +256,11 @@ class Functions(collection.Collection):
         version = models.FunctionVersion
         rows = [row, *crud.select(tx, version, version.function_id == id)]
         crud.delete(tx, _MODEL, id)
+        if row.flow_control:
+            flow_queries.wake(tx, id)
         environment.drop(tx, *(deleted.settings_id for deleted in rows))
-        return {deleted.package for deleted in rows}, row.trust_id
+        return ({deleted.package for deleted in rows},
+                trusts.release(tx, row))
 
     def references(self, ctx: context.RequestContext, id: str
                    ) -> Sequence[targets.Reference]:

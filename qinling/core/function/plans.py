@@ -8,6 +8,7 @@ import typing
 from oslo_config import cfg
 
 from qinling import context
+from qinling.core.function import flow_control
 from qinling.core.function import retry_policy
 from qinling.core.function import schemas
 from qinling.core.runtime import runtimes
@@ -18,6 +19,7 @@ from qinling.db import session
 from qinling import exception
 from qinling import fields as declared
 from qinling.sources import base as sources_base
+from qinling.sources import javascript_syntax
 from qinling.sources import python_syntax
 
 if typing.TYPE_CHECKING:
@@ -95,7 +97,7 @@ class Planner:
         else:
             del values['entry']
         values |= resources | self._parse_policy(ctx.project_id, fields)
-        values |= schemas.plan(None, fields)
+        values |= schemas.plan(None, fields) | flow_control.plan(fields)
         now = models.now()
         values.update(project_id=ctx.project_id, runtime_id=runtime_id,
                       created_at=now, updated_at=now)
@@ -135,6 +137,7 @@ class Planner:
             values['entry'] = DEFAULT_ENTRY
         values |= self._parse_numbers(fields)
         values |= self._parse_policy(row.project_id, fields)
+        values |= flow_control.plan(fields)
         values |= schemas.plan(row, fields)
         code = fields.get('code')
         if (code is not None and code.get('source', row.code['source'])
@@ -166,9 +169,10 @@ class Planner:
             return
         rows = self._db.read(crud.select, models.Runtime,
                              models.Runtime.id == runtime_id)
-        if rows and python_syntax.is_checkable(
-                rows[0].language, rows[0].language_version):
-            python_syntax.check(upload, entry, self._conf.resource_limits)
+        for module in (python_syntax, javascript_syntax):
+            if rows and module.is_checkable(
+                    rows[0].language, rows[0].language_version):
+                module.check(upload, entry, self._conf.resource_limits)
 
     def find_source(self, name: typing.Any) -> sources_base.Source:
         """Return the source of this name.

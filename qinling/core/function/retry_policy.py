@@ -9,6 +9,9 @@ The ``async_policy`` of a function is ``None``, or a dict with all of:
 * ``max_age``: seconds after which no attempt starts, or ``None``
 * ``on_failure``: reference to call, a dict with ``function_alias`` or with
   ``function_id`` and ``function_version``, or ``None``
+
+and, only if true, ``dead_letters``: whether a payload whose last attempt
+failed becomes a dead letter.
 """
 
 import datetime
@@ -26,6 +29,7 @@ from qinling import exception
 NUMBERS = {'retries': (0, 100, 0), 'delay': (1, 3600, 1),
            'max_age': (1, 30 * 86400, None)}
 REFERENCE_FIELDS = ('function_id', 'function_version', 'function_alias')
+_OTHERS = ('on_failure', 'dead_letters')
 MAX_DELAY_SECONDS = 3600
 #: Jitter: share of the delay that an attempt waits.
 MIN_DELAY_SHARE, MAX_DELAY_SHARE = 0.5, 1
@@ -41,16 +45,18 @@ def parse(value: typing.Any) -> Policy | None:
     if not isinstance(value, dict):
         raise exception.Invalid(
             'async_policy must be a JSON object, such as {"retries": 2}.')
-    unknown = sorted(set(value) - set(NUMBERS) - {'on_failure'})
+    unknown = sorted(set(value) - set(NUMBERS) - set(_OTHERS))
     if unknown:
         raise exception.Invalid(
             f'async_policy has no {unknown[0]!r}; it may have: '
-            f'{", ".join([*NUMBERS, "on_failure"])}.')
+            f'{", ".join([*NUMBERS, *_OTHERS])}.')
     policy: Policy = {name: _parse_number(name, value.get(name))
                       for name in NUMBERS}
     policy['on_failure'] = _parse_reference(value.get('on_failure'))
-    is_default = not any(
-        policy[name] for name in ('retries', 'max_age', 'on_failure'))
+    if _parse_flag('dead_letters', value.get('dead_letters')):
+        policy['dead_letters'] = True
+    is_default = not any(policy.get(name) for name in (
+        'retries', 'max_age', 'on_failure', 'dead_letters'))
     return None if is_default else policy
 
 
@@ -63,6 +69,13 @@ def _parse_number(name: str, value: typing.Any) -> int | None:
             f'{name} of async_policy must be a whole number from {minimum} '
             f'to {maximum}.')
     return value
+
+
+def _parse_flag(name: str, value: typing.Any) -> bool:
+    if value is not None and type(value) is not bool:
+        raise exception.Invalid(
+            f'{name} of async_policy must be true or false.')
+    return bool(value)
 
 
 def _parse_reference(value: typing.Any) -> dict[str, typing.Any] | None:

@@ -82,7 +82,7 @@ class WorkerScaling:
 
     def provision(self, ctx: context.RequestContext, id: str, version: int,
                   count: int) -> None:
-        """Keep ``count`` warm workers on each engine, 0 for no minimum."""
+        """Keep ``count`` warm workers, 0 for no minimum."""
         if not 0 <= count <= MAX_COUNT:
             raise exception.Invalid(
                 f'count must be at least 0 and at most {MAX_COUNT}.')

@@ -3,14 +3,17 @@
 
 The token of the caller creates a trust before the row with its id is written;
 the trust is deleted after the row.  The sweep deletes trusts left
-behind by dead processes or by Keystone.  A trust carries the id
-of the database, so services with one account never delete each other's trusts.
+behind by dead processes or by Keystone, and those that an update has replaced:
+executions that started before the update use them to their end.  A trust
+carries the id of the database, so services with one account never delete each
+other's trusts.
 """
 
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
+import datetime
 import typing
 
 from oslo_config import cfg
@@ -28,8 +31,11 @@ if typing.TYPE_CHECKING:
 
 LOG = log.getLogger(__name__)
 
-#: Seconds that a trust may be without a row, while its function is written.
+#: Seconds that a trust may be without a row, while its function is written or
+#: executions of an earlier state of the function run.
 GRACE_SECONDS = 3600
+
+_REPLACED = models.ReplacedTrust
 
 
 class Trusts:
@@ -162,15 +168,38 @@ class Trusts:
         """
         if self._keystone is None:
             return 0
+        self._db.write(lambda tx: crud.delete_all(
+            tx, _REPLACED, _REPLACED.replaced_at
+            <= models.now() - datetime.timedelta(seconds=older_than)))
         # In this order, every listed trust has its row by now.
         trusts = self._keystone.list_trusts(self._database_id(), older_than)
-        used_ids = self._db.read(crud.select_values, models.Function.trust_id,
-                                 models.Function.trust_id.is_not(None))
-        orphans = set(trusts) - set(used_ids)
+        orphans = set(trusts) - set(self._db.read(_read_used))
         for id in orphans:
             LOG.warning('Deleting orphaned trust %s.', id)
             self.drop(id)
         return len(orphans)
+
+
+def replace(tx: session.Connection, function: typing.Any) -> None:
+    """Leave the trust of a function, if any, to a later sweep."""
+    if function.trust_id is not None:
+        crud.insert(tx, _REPLACED, id=function.trust_id,
+                    function_id=function.id)
+
+
+def release(tx: session.Connection, function: typing.Any) -> list[str | None]:
+    """Return the trusts of a deleted function, and delete their rows."""
+    is_former = _REPLACED.function_id == function.id
+    former = crud.select_values(tx, _REPLACED.id, is_former)
+    crud.delete_all(tx, _REPLACED, is_former)
+    return [function.trust_id, *former]
+
+
+def _read_used(tx: session.Connection) -> list[str]:
+    function = models.Function
+    return [*crud.select_values(tx, function.trust_id,
+                                function.trust_id.is_not(None)),
+            *crud.select_values(tx, _REPLACED.id)]
 
 
 def _read_installation(tx: session.Connection) -> Sequence[typing.Any]:

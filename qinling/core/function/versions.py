@@ -55,6 +55,7 @@ class Usage:
     aliases: int
     jobs: int
     webhooks: int
+    event_sources: int
 
 
 class Versions:
@@ -93,8 +94,8 @@ class Versions:
         :raises: see :meth:`prepare` and :meth:`insert`.
         """
         for _ in range(MAX_PUBLISH_TRIES):
-            draft = self.prepare(ctx, function_id, values)
             with contextlib.suppress(exception.FunctionChanged):
+                draft = self.prepare(ctx, function_id, values)
                 row, result = self.insert(ctx, function_id, draft)
                 self._retention.clean_up(function_id, result)
                 return row, result
@@ -106,6 +107,7 @@ class Versions:
 
         :param values: optional ``description``, ``message`` and ``tags``.
         :raises Forbidden: the code can have no versions.
+        :raises FunctionChanged: another request changed the code meanwhile.
         """
         columns = drafts.validate(values or {})
         row = self._db.read(_get_function, ctx, function_id)
@@ -113,7 +115,14 @@ class Versions:
             raise exception.Forbidden(
                 reason='only functions of source package have versions, '
                        f'{function_id} is of source {row.code["source"]}.')
-        return drafts.Draft(row.package, self._seals.hash_code(row), columns)
+        try:
+            code = self._seals.hash_code(row)
+        except exception.NotFound:
+            latest = self._db.read(_get_function, ctx, function_id)
+            if latest.package != row.package:
+                raise exception.FunctionChanged(id=function_id)
+            raise
+        return drafts.Draft(row.package, code, columns)
 
     def insert(self, ctx: context.RequestContext, function_id: str,
                draft: drafts.Draft) -> tuple[typing.Any, retention.Retention]:

@@ -11,6 +11,7 @@ from qinling.core.execution import records
 from qinling.core.operation import effects as effects_module
 from qinling.core.operation import plans
 from qinling.core.operation import replays
+from qinling.core import targets
 from qinling.core.trigger import base as trigger
 from qinling.core.trigger import reruns
 from qinling.db import execution_scans
@@ -24,6 +25,9 @@ _MODEL = models.Execution
 MAX_UNFINISHED = 1000
 ENDED = 'The execution had ended.'
 NOT_ENDED = 'The execution had not ended.'
+
+#: Function and version -> target.
+_Targets = dict[tuple[str | None, int], targets.Target]
 
 
 def columns(action: str) -> Sequence[typing.Any]:
@@ -63,8 +67,7 @@ def _rerun(tx: session.Connection, conf: cfg.ConfigOpts,
            ) -> effects_module.Effects:
     effects = effects_module.Effects(0)
     room = _count_room(tx, conf, operation.project_id)
-    create = (replays.create if operation.action == OperationAction.REPLAY
-              else _create_rerun)
+    resolved: _Targets = {}
     for row in rows:
         if len(effects.reruns) >= room:
             effects.wait = ('The project has many executions without an '
@@ -76,7 +79,8 @@ def _rerun(tx: session.Connection, conf: cfg.ConfigOpts,
             if source.is_running:
                 effects.skipped[NOT_ENDED] += 1
             else:
-                effects.reruns.append(create(tx, conf, operation, source))
+                effects.reruns.append(_create(tx, conf, operation, source,
+                                              resolved))
         except (exception.NotFound, exception.InputRefused) as e:
             effects.skipped[str(e)] += 1
         except exception.QuotaExceeded as e:
@@ -87,13 +91,24 @@ def _rerun(tx: session.Connection, conf: cfg.ConfigOpts,
     return effects
 
 
-def _create_rerun(tx: session.Connection, conf: cfg.ConfigOpts,
-                  operation: typing.Any, source: records.ExecutionRow
-                  ) -> records.NewExecution:
-    return trigger.write(tx, conf, operation.project_id,
-                         reruns.create_request(
-                             source, plans.read_version(operation), False,
-                             operation.id))
+def _create(tx: session.Connection, conf: cfg.ConfigOpts,
+            operation: typing.Any, source: records.ExecutionRow,
+            resolved: _Targets) -> records.NewExecution:
+    """Write the next execution of an operation.
+
+    :param resolved: targets of the batch, which saves most queries.
+    """
+    if operation.action == OperationAction.REPLAY:
+        return replays.create(tx, conf, operation, source)
+    request = reruns.create_request(
+        source, plans.read_version(operation), False, operation.id)
+    key = request.function_id, request.function_version
+    target = None if request.function_alias else resolved.get(key)
+    new = trigger.write(tx, conf, operation.project_id, request,
+                        target=target)
+    if not request.function_alias:
+        resolved[key] = new.target
+    return new
 
 
 def _count_room(tx: session.Connection, conf: cfg.ConfigOpts,

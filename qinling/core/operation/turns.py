@@ -17,6 +17,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from qinling import context
+from qinling.core import engine_client
 from qinling.core.execution import records
 from qinling.core.operation import actions
 from qinling.core.operation import effects as effects_module
@@ -237,7 +238,7 @@ class Turns:
         """
         for new in effects.reruns:
             try:
-                self._engine.start(new.message(), new.target)
+                engine_client.hand_over(self._engine, new)
             except exception.Unavailable as e:
                 LOG.warning('Could not queue execution %s; the reaper will '
                             'requeue the execution: %s', new.row.id, e)

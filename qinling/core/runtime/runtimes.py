@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runtimes: pools of warm workers that operators provide."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
+import functools
 import typing
+import uuid
 
 from qinling import context
 from qinling.core import digests
@@ -23,6 +26,9 @@ _MODEL = models.Runtime
 _VERSION = models.FunctionVersion
 #: Characters of a name that leave room for a time behind it.
 MAX_BASE_NAME_LENGTH = 220
+
+#: Namespace of the ids of default runtimes.
+_DEFAULTS = uuid.UUID('5b1e4a55-30a4-4e07-9a3c-5c9ad0e2b6d1')
 
 #: Columns unknown for a new image.
 _UNKNOWN_LANGUAGE = {'language': None, 'language_version': None}
@@ -81,6 +87,18 @@ class Runtimes:
                                 project_id=ctx.project_id,
                                 status=RuntimeStatus.CREATING.value)
         self._db.write(insert_missing)
+
+    def register_defaults(self, entries: Iterable[str]) -> None:
+        """Write the missing runtimes of ``[engine] default_runtimes``.
+
+        Several engines may do so at once: the id derives from the name.
+
+        :param entries: a name and an image each, separated by spaces.
+        :raises ValueError: an entry is something else.
+        """
+        for name, image in [_parse_default(entry) for entry in entries]:
+            with contextlib.suppress(crud.DuplicateEntry):
+                self._db.write(functools.partial(_insert_default, name, image))
 
     def get(self, ctx: context.RequestContext, id: str) -> typing.Any:
         """Return a runtime of the caller, or a public one."""
@@ -171,6 +189,29 @@ class Runtimes:
         if capacity is None:
             raise exception.RuntimeNotFound(id=id)
         return {'name': id, 'capacity': capacity}
+
+
+def _parse_default(entry: str) -> tuple[str, str]:
+    words = entry.split()
+    if len(words) != 2:
+        raise ValueError(
+            f'"{entry}" in [engine] default_runtimes is not a name and an '
+            'image, separated by a space.')
+    name, image = words
+    try:
+        _validate({'name': name, 'image': image})
+    except exception.Invalid as e:
+        raise ValueError(f'[engine] default_runtimes: {e}') from e
+    return name, image
+
+
+def _insert_default(name: str, image: str, tx: session.Connection) -> None:
+    id = str(uuid.uuid5(_DEFAULTS, name))
+    if not (crud.exists(tx, _MODEL, _MODEL.id == id)
+            or crud.exists(tx, _MODEL, _MODEL.name == name)):
+        crud.insert(tx, _MODEL, id=id, name=name, image=image,
+                    project_id=context.admin().project_id,
+                    status=RuntimeStatus.CREATING.value)
 
 
 def _copy_for_versions(tx: session.Connection, row: typing.Any

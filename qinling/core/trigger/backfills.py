@@ -114,8 +114,8 @@ class Backfiller:
             for id in effects.cancelled_ids:
                 self._engine.cancel(id)
             for new in effects.new:
-                if not new.row.next_attempt_at:
-                    self._engine.start(new.message(), new.target)
+                if new.flow or not new.row.next_attempt_at:
+                    engine_client.hand_over(self._engine, new)
         except exception.Unavailable as e:
             LOG.warning('Could not notify an engine of a backfill; the '
                         'reaper will requeue its executions: %s', e)

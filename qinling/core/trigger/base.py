@@ -8,7 +8,9 @@ calls :func:`write`, and hands the result to an engine after the commit.  A
 new event source is a module in this package.
 """
 
+from collections.abc import Callable
 import datetime
+import functools
 
 from oslo_config import cfg
 
@@ -17,8 +19,10 @@ from qinling.core import engine_client
 from qinling.core.execution import contracts
 from qinling.core.execution import dispatch
 from qinling.core.execution import executions
+from qinling.core.execution import flow_keys
 from qinling.core.execution import inputs
 from qinling.core.execution import lifecycle
+from qinling.core.execution import output_stream
 from qinling.core.execution import records
 from qinling.core import idempotency
 from qinling.core import quotas
@@ -37,6 +41,7 @@ class Triggers:
                  dispatcher: dispatch.Dispatch,
                  existing: executions.Executions) -> None:
         self._options = conf.engine
+        self._max_timeout = conf.resource_limits.max_timeout
         self._db = db
         self._engine = engine
         self._dispatch = dispatcher
@@ -44,11 +49,13 @@ class Triggers:
 
     def fire(self, ctx: context.RequestContext,
              request: records.ExecutionRequest,
-             idempotent: idempotency.IdempotentRequest | None = None
+             idempotent: idempotency.IdempotentRequest | None = None,
+             companion: records.Companion | None = None
              ) -> records.ExecutionRow:
         """Create an execution and hand it to an engine.
 
         :param idempotent: key of a request that must not run twice.
+        :param companion: row to write in the same transaction.
         :returns: the row, ended if the execution is synchronous.
         :raises InputRefused: the input does not fit the schema.
         :raises RuntimeNotAvailable: the runtime of the function cannot serve.
@@ -56,17 +63,60 @@ class Triggers:
         :raises Unavailable: no engine can be reached; nothing has run.
         """
         return idempotency.run(
-            self._db, idempotent, lambda: self._fire(ctx, request, idempotent),
+            self._db, idempotent,
+            lambda: self._fire(ctx, request, idempotent, companion),
             lambda id: self._executions.wait(ctx, id))
+
+    def open_stream(self, ctx: context.RequestContext,
+                    request: records.ExecutionRequest,
+                    idempotent: idempotency.IdempotentRequest | None = None,
+                    cancels: bool = False,
+                    companion: records.Companion | None = None
+                    ) -> output_stream.OutputStream:
+        """Create a synchronous execution, and return its growing output.
+
+        See :meth:`fire`.  The caller closes the stream.
+
+        :param cancels: closing the stream cancels a running execution.
+        """
+        def open_stream(row: records.ExecutionRow, timeout: float,
+                        start: Callable[[], str | None]
+                        ) -> output_stream.OutputStream:
+            slot = self._dispatch.admission.thread(row)
+            slot.__enter__()
+            try:
+                owner = start()
+            except BaseException:
+                slot.__exit__()
+                raise
+            return output_stream.OutputStream(
+                self._engine, row, owner,
+                lambda: self._dispatch.watch(row, timeout), slot,
+                functools.partial(self._executions.cancel, ctx, row.id)
+                if cancels else None)
+
+        def create() -> output_stream.OutputStream:
+            new = self.prepare(ctx, request, companion)
+            return open_stream(
+                new.row, new.target.timeout,
+                lambda: self._dispatch.accept_stream(new, idempotent))
+
+        def repeat(id: str) -> output_stream.OutputStream:
+            row = self._executions.get(ctx, id)
+            return open_stream(row, self._max_timeout, lambda: row.owner)
+        return idempotency.run(self._db, idempotent, create, repeat)
 
     def _fire(self, ctx: context.RequestContext,
               request: records.ExecutionRequest,
-              idempotent: idempotency.IdempotentRequest | None
-              ) -> records.ExecutionRow:
-        return self._dispatch.accept(self.prepare(ctx, request), idempotent)
+              idempotent: idempotency.IdempotentRequest | None,
+              companion: records.Companion | None) -> records.ExecutionRow:
+        return self._dispatch.accept(
+            self.prepare(ctx, request, companion), idempotent)
 
     def prepare(self, ctx: context.RequestContext,
-                request: records.ExecutionRequest) -> records.NewExecution:
+                request: records.ExecutionRequest,
+                companion: records.Companion | None = None
+                ) -> records.NewExecution:
         """Return an execution that is not written yet.
 
         :raises NotFound, RuntimeNotAvailable, Invalid: see :meth:`fire`.
@@ -87,7 +137,9 @@ class Triggers:
             contracts.check_input(self._db, target, row.input)
         if owner:
             row.owner, row.attempt = owner, 1
-        return records.NewExecution(row, target, ctx.trace_context())
+        return records.NewExecution(
+            row, target, ctx.trace_context(), companion,
+            flow_keys.create_flow(request, target, row))
 
 
 def resolve(tx: session.Connection, ctx: context.RequestContext,
@@ -122,7 +174,8 @@ def new_row(request: records.ExecutionRequest, target: targets.Target,
 
 def write(tx: session.Connection, conf: cfg.ConfigOpts, project_id: str,
           request: records.ExecutionRequest,
-          start: datetime.datetime | None = None) -> records.NewExecution:
+          start: datetime.datetime | None = None,
+          target: targets.Target | None = None) -> records.NewExecution:
     """Write an asynchronous execution of a project within a transaction.
 
     The caller hands the result to an engine after the commit; if the process
@@ -130,15 +183,18 @@ def write(tx: session.Connection, conf: cfg.ConfigOpts, project_id: str,
 
     :param start: time at which the reaper starts the execution, if that is
         to come; the caller then hands nothing to an engine.
+    :param target: target of an earlier request of the same transaction.
     :raises NotFound: the project has no such function, version or alias.
     :raises QuotaExceeded: the project has no execution left.
     :raises InputRefused: the input does not fit the schema of the function.
     """
     id = models.new_id()
-    target = resolve(tx, context.project_owner(project_id), request, id)
+    if target is None:
+        target = resolve(tx, context.project_owner(project_id), request, id)
     quotas.check_execution(tx, conf, target)
-    new = records.NewExecution(new_row(
-        request, target, id, conf.engine.queue_timeout), target)
+    row = new_row(request, target, id, conf.engine.queue_timeout)
+    new = records.NewExecution(row, target, flow=flow_keys.create_flow(
+        request, target, row))
     if target.schema_digest is not None:
         contracts.check_input_within(tx, target, new.row.input)
     if start is not None and start > new.row.created_at:

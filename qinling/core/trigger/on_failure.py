@@ -5,6 +5,7 @@ import typing
 
 from oslo_config import cfg
 
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core.trigger import base
 from qinling.db import session
@@ -17,7 +18,7 @@ _COLUMNS = ('id', 'project_id', 'function_id', 'function_version',
 
 def write(tx: session.Connection, conf: cfg.ConfigOpts,
           reference: dict[str, typing.Any], row: records.ExecutionRow,
-          outcome: records.Outcome) -> records.NewExecution:
+          outcome: outcomes.Outcome) -> records.NewExecution:
     """Write the execution that a failed one calls.
 
     :param reference: ``on_failure`` of the ``async_policy``.

@@ -3,13 +3,16 @@
 
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 import contextlib
 import dataclasses
 import functools
 import typing
 
+from qinling.core.trigger import content_codings
 from qinling.core.trigger import multipart_form
 from qinling.core.trigger import rate_limit
+from qinling.core.trigger import signature_forms
 from qinling.core.trigger import texts
 from qinling import exception
 from qinling import strict_json
@@ -18,11 +21,14 @@ FORM = 'application/x-www-form-urlencoded'
 MULTIPART = 'multipart/form-data'
 KEY = 'idempotency-key'
 #: Headers with the id of a delivery.
-_ID_HEADERS = (KEY, 'webhook-id', 'x-github-delivery')
+_ID_HEADERS = (KEY, 'webhook-id', 'x-github-delivery', 'x-shopify-webhook-id',
+               'i-twilio-idempotency-token')
 #: Form of the sender -> signed place of the id, where anything is signed: a
 #: header, or a member of the body.
 _SIGNED_IDS = {'github': 'x-github-delivery', 'standard': 'webhook-id',
-               'stripe': 'id', 'slack': 'event_id'}
+               'stripe': 'id', 'slack': 'event_id',
+               'shopify': 'x-shopify-webhook-id',
+               'twilio': 'i-twilio-idempotency-token'}
 #: Headers that reveal the form of a sender without verification.
 _FORM_HEADERS = {'stripe-signature': 'stripe', 'x-slack-signature': 'slack'}
 
@@ -36,21 +42,54 @@ class Delivery:
     :param headers: dict with lower-case names.
     :param query: text behind the question mark.
     :param read: reads the body, or raises the error that rejects the body.
+    :param path: what follows the URL of the webhook, with a slash.
+    :param url: the URL as the sender sees the URL.
+    :param pairs: (name, value) of each header as sent.
+    :param max_size: bytes of a decompressed body.
     :ivar is_signed: a signature covers the body, and not the query.
     :ivar usage: of the rate limit, after the delivery was counted.
+    :ivar verdict: result of the check of the signature.
+    :ivar entry: row of the delivery on record, if the delivery is kept.
     """
 
     method: str
     headers: dict[str, str]
     query: str
     read: Callable[[], bytes]
+    path: str = ''
+    url: str = ''
+    source_address: str | None = None
+    pairs: Sequence[tuple[str, str]] = ()
+    max_size: int = 6 << 20
     is_signed: bool = False
     usage: rate_limit.Usage | None = None
+    verdict: str = 'unchecked'
+    entry: typing.Any = None
 
     @functools.cached_property
     def body(self) -> bytes:
         """Return the body."""
         return self.read()
+
+    @property
+    def body_if_read(self) -> bytes | None:
+        """Return the body, ``None`` if nothing has read the body."""
+        return self.__dict__.get('body')
+
+    @functools.cached_property
+    def content(self) -> bytes:
+        """Return the body without its compression.
+
+        :raises Invalid, TooLarge: the body cannot be decompressed.
+        """
+        return content_codings.decode(
+            self.body, self.headers.get('content-encoding', ''),
+            self.max_size)
+
+    @property
+    def message(self) -> signature_forms.Message:
+        """Return the parts that senders sign."""
+        return signature_forms.Message(self.headers, self.body, self.url)
 
     @functools.cached_property
     def json(self) -> _Json:
@@ -60,7 +99,7 @@ class Delivery:
         """
         try:
             value = strict_json.loads(texts.decode_json(
-                self.body, self.headers.get('content-type', '')),
+                self.content, self.headers.get('content-type', '')),
                 any_unicode=True, rounded=True)
         except strict_json.NotStorable as e:
             raise exception.Invalid(f'The body cannot be stored. {e}')
@@ -96,33 +135,47 @@ def _pairs(delivery: Delivery) -> Iterator[tuple[str, typing.Any]]:
     if not delivery.is_signed:
         yield from texts.parse_urlencoded(delivery.query.encode('latin-1'))
     media_type = delivery.media_type
-    encoding = delivery.headers.get('content-encoding', '').strip().lower()
-    if encoding not in ('', 'identity'):
-        raise exception.Invalid(
-            f'The body has the Content-Encoding {encoding}; send the body '
-            'unencoded, or give the webhook the payload "request".')
     if media_type == FORM:
         yield from texts.parse_urlencoded(
-            delivery.body, delivery.headers['content-type'])
+            delivery.content, delivery.headers['content-type'])
     elif media_type == MULTIPART:
         yield from multipart_form.parse(
-            delivery.body, delivery.headers['content-type'])
+            delivery.content, delivery.headers['content-type'])
     elif media_type == 'application/json' or media_type.endswith('+json'):
         yield from delivery.json.items()
+    else:
+        # A damaged body of any type is refused.
+        _ = delivery.content
 
 
 def request(delivery: Delivery) -> _Json:
     """Return the whole request.
 
     :returns: ``method``, ``headers``, ``query`` (name -> list of texts),
-        ``body`` and ``is_base64``.
+        ``body`` and ``is_base64``; ``path`` if the URL has a suffix, and
+        ``repeated_headers`` (name -> list of texts) if a header is repeated.
     """
     query: dict[str, list[str]] = {}
     for name, value in texts.parse_urlencoded(
             delivery.query.encode('latin-1')):
         query.setdefault(name, []).append(value)
-    return {'method': delivery.method, 'headers': delivery.headers,
-            'query': query, **texts.content(delivery.body)}
+    values = {'method': delivery.method, 'headers': delivery.headers,
+              'query': query, **texts.content(delivery.body)}
+    if delivery.path:
+        values['path'] = delivery.path
+    repeated = _list_repeated(delivery)
+    if repeated:
+        values['repeated_headers'] = repeated
+    return values
+
+
+def _list_repeated(delivery: Delivery) -> dict[str, list[str]]:
+    """Return the values of headers that a request has several times."""
+    lists: dict[str, list[str]] = {}
+    for name, value in delivery.pairs:
+        lists.setdefault(name.lower(), []).append(value)
+    return {name: values for name, values in lists.items()
+            if len(values) > 1 and name in delivery.headers}
 
 
 #: Name -> function that returns the input of the execution.
@@ -143,6 +196,9 @@ def sender_id(form: str | None, delivery: Delivery
     if form is None:
         form = next((_FORM_HEADERS[name] for name in _FORM_HEADERS
                      if name in delivery.headers), None)
+    if form == 'mailgun':
+        # The signature covers only the token, not the body.
+        return form, signature_forms.read_mailgun_token(delivery.message)
     signed = _SIGNED_IDS.get(form) if form else None
     if signed and signed not in _ID_HEADERS:
         with contextlib.suppress(exception.Invalid):

@@ -4,6 +4,7 @@
 :mod:`.deliveries` handles the requests to such a URL.
 """
 
+from collections.abc import Collection
 from collections.abc import Mapping
 import datetime
 import typing
@@ -18,6 +19,7 @@ from qinling.core.trigger import methods
 from qinling.core.trigger import origins
 from qinling.core.trigger import payloads
 from qinling.core.trigger import signatures
+from qinling.core.trigger import stream_modes
 from qinling.core import validation
 from qinling.db import crud
 from qinling.db import models
@@ -28,7 +30,7 @@ _MODEL = models.Webhook
 #: The target: an alias alone, or a function with a version.
 TARGET_FIELDS = ('function_id', 'function_version', 'function_alias')
 _CHANGEABLE_FIELDS = ('description', 'sync', 'payload', 'methods', 'origins',
-                      'previews')
+                      'previews', 'keep_deliveries', 'stream')
 #: Lists, as they are stored.
 _LISTS = {'methods': methods.parse, 'origins': origins.parse}
 #: Seconds that a rotated secret stays valid: default and maximum.
@@ -59,7 +61,7 @@ class Webhooks(collection.Collection):
         :param values: ``function_id`` and ``function_version`` or
             ``function_alias``; optional ``description``, ``sync``,
             ``payload``, ``methods``, ``origins``, ``previews``,
-            ``signature`` and ``secret``.
+            ``keep_deliveries``, ``stream``, ``signature`` and ``secret``.
         :returns: the webhook, and the secret, which is never shown again.
         """
         _validate(values)
@@ -161,9 +163,15 @@ class Webhooks(collection.Collection):
                match: preconditions.Match = None) -> None:
         """Delete a webhook.
 
-        Its URL stops working immediately; running executions continue.
+        Its URL stops working immediately; running executions continue.  The
+        record of the deliveries is deleted, too.
         """
-        self._delete_row(ctx, id, match)
+        def delete(tx: session.Connection) -> None:
+            self._lock(tx, ctx, id, match)
+            crud.delete(tx, _MODEL, id)
+            crud.delete_all(tx, models.Delivery,
+                            models.Delivery.webhook_id == id)
+        self._db.write(delete)
 
 
 def _lock_own(tx: session.Connection, ctx: context.RequestContext, id: str,
@@ -220,8 +228,9 @@ def _parse_lists(values: _Values) -> dict[str, typing.Any]:
 def _validate(values: _Values) -> None:
     for name in ('description', 'function_alias'):
         validation.text(name, values.get(name))
-    choices: tuple[tuple[str, Mapping[str, typing.Any]], ...] = (
-        ('payload', payloads.PAYLOADS), ('signature', signatures.FORMS))
+    choices: tuple[tuple[str, Collection[str]], ...] = (
+        ('payload', payloads.PAYLOADS), ('signature', signatures.FORMS),
+        ('stream', stream_modes.MODES))
     for name, options in choices:
         if name in values and values[name] not in options:
             raise exception.Invalid(

@@ -56,10 +56,19 @@ class Heartbeat:
         with contextlib.suppress(exception.Unavailable):
             engines.withdraw_address(self._db, self._owner)
 
+    @property
+    def is_published(self) -> bool:
+        """Return whether the API may connect to this engine."""
+        return self._address is not None
+
     def beat(self) -> None:
         """Record that the engine is alive."""
         if self._name:
             engines.heartbeat(self._db, self._name)
+        self.announce()
+
+    def announce(self) -> None:
+        """Record that the engine listens at its address."""
         if self._address is not None:
             engines.publish_address(self._db, self._address)
 

@@ -13,6 +13,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from qinling import context
+from qinling.core import engine_client
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling.core.trigger import overlap
@@ -61,7 +62,7 @@ class Consequences:
             self._engine.cancel(id)
         for execution in effects.new:
             try:
-                self._engine.start(execution.message(), execution.target)
+                engine_client.hand_over(self._engine, execution)
             except exception.Unavailable as e:
                 LOG.warning('Could not queue execution %s; the reaper will '
                             'requeue the execution: %s', execution.row.id, e)

@@ -9,7 +9,6 @@ execution ends, since no client waits.
 from collections.abc import Iterable
 import datetime
 import functools
-import logging
 import time
 import typing
 
@@ -17,8 +16,11 @@ from oslo_config import cfg
 from oslo_log import log
 
 from qinling import context
+from qinling.core.execution import flow_queue
 from qinling.core.execution import lifecycle
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
+from qinling.core.execution import releases
 from qinling.core.operation import replays
 from qinling.core import targets
 from qinling.db import crud
@@ -77,7 +79,7 @@ class Reaper:
         """
         try:
             for start in range(0, len(ids), MAX_BATCH_ROWS):
-                lifecycle.release_queued(
+                releases.release_queued(
                     self._db, ids[start:start + MAX_BATCH_ROWS])
         except exception.Unavailable as e:
             LOG.warning('Could not release queued executions before their '
@@ -106,6 +108,28 @@ class Reaper:
         rows = self._read_rows(_MODEL.lease_until < models.now())
         self._is_behind = len(rows) == MAX_BATCH_ROWS
         return self._recover_rows(rows)
+
+    def take_over(self, owner: str, died_at: datetime.datetime) -> bool:
+        """Recover executions that a dead engine ran or had queued.
+
+        Nothing tells which engine has queued an unclaimed execution; to queue
+        one twice is harmless.
+
+        :param died_at: older unclaimed executions may be of that engine.
+        :returns: whether more may remain.
+        """
+        rows = self._read_rows(_MODEL.lease_until.is_not(None),
+                               _MODEL.owner == owner)
+        room = MAX_LOCAL_EXECUTIONS - len(list(self._local.local_ids()))
+        if room > 0:
+            # A new lease keeps an execution from being read again.
+            lease = datetime.timedelta(seconds=self._conf.engine.lease)
+            rows += self._read_rows(
+                _MODEL.lease_until < died_at + lease,
+                _MODEL.owner.is_(None), _MODEL.sync.is_(False),
+                _MODEL.next_attempt_at.is_(None))
+        self._recover_rows(rows)
+        return len(rows) >= MAX_BATCH_ROWS
 
     def recover(self) -> None:
         """Recover all executions of other owners, overdue or not.
@@ -143,6 +167,7 @@ class Reaper:
 
     def _recover_rows(self, rows: list[records.ExecutionRow]) -> int:
         """End or requeue executions; return the number still as read."""
+        rows = self._take_turns(rows)
         local_ids = set(self._local.local_ids())
         resolve = functools.cache(self._resolve)
         ended = 0
@@ -166,14 +191,37 @@ class Reaper:
             self._lease_until(), overdue) if overdue else []
         for row in requeued:
             metrics.reaped_requeued.inc()
-            LOG.log(logging.INFO if row.next_attempt_at else logging.WARNING,
-                    'Requeueing execution %s of engine %s.', row.id,
-                    row.owner)
+            if row.next_attempt_at is not None:
+                LOG.debug('Starting execution %s after its wait.', row.id)
+            else:
+                LOG.warning('Requeueing execution %s%s.', row.id,
+                            f' of engine {row.owner}' if row.owner
+                            else ', which no engine had claimed')
             self._completion.submit(
-                records.ExecutionMessage(row.id, row.input, False,
-                                         is_replay=row.is_replay),
+                records.ExecutionMessage(
+                    row.id, row.input, False, is_replay=row.is_replay,
+                    is_controlled=row.flow_key is not None),
                 overdue[row.id])
         return ended + len(requeued)
+
+    def _take_turns(self, rows: list[records.ExecutionRow]
+                    ) -> list[records.ExecutionRow]:
+        """Take turns for lines whose tickets are due.
+
+        :returns: the rows that are no tickets.
+        """
+        rest = []
+        for row in rows:
+            # An execution that was claimed has left the waiting line.
+            if (row.flow_key is None or row.next_attempt_at is None
+                    or row.attempt
+                    or not flow_queue.is_waiting(self._db, row.id)):
+                rest.append(row)
+                continue
+            for at, id in self._db.write(functools.partial(
+                    flow_queue.use_ticket, id=row.id)):
+                self._completion.schedule_retry(at, id)
+        return rest
 
     def _resolve(self, function_id: str, version: int
                  ) -> targets.Target | exception.NotFound:
@@ -187,10 +235,11 @@ class Reaper:
                  ) -> bool:
         """End an execution whose engines died too often."""
         return self._completion.conclude(
-            row.id, records.platform_fault(
+            row.id, outcomes.platform_fault(
                 'The engines that ran the execution died, '
                 f'{row.attempt - row.retry} in all.',
-                ExecutionReason.ENGINE_LOST), target,
+                ExecutionReason.ENGINE_LOST, row.flow_key is not None),
+            target,
             *lifecycle.unchanged(row), final=True) is not None
 
     def _end(self, row: records.ExecutionRow, sentence: str) -> bool:
@@ -198,5 +247,6 @@ class Reaper:
         metrics.reaped_ended.inc()
         return lifecycle.finish(
             self._db, row.id,
-            records.platform_fault(sentence, ExecutionReason.ENGINE_LOST),
+            outcomes.platform_fault(sentence, ExecutionReason.ENGINE_LOST,
+                                    row.flow_key is not None),
             *lifecycle.unchanged(row)) is not None

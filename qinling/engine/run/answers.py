@@ -4,7 +4,7 @@
 import json
 import typing
 
-from qinling.core.execution import records
+from qinling.core.execution import outcomes
 from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
 
@@ -21,10 +21,10 @@ class InvalidAnswer(Exception):
 
 
 def parse(answer: dict[str, typing.Any], started: float
-          ) -> records.Outcome:
+          ) -> outcomes.Outcome:
     """Return the outcome that an agent reports.
 
-    :param started: see :class:`.records.Run`.
+    :param started: see :class:`.outcomes.Run`.
     :raises InvalidAnswer: the answer is not that of an agent.
     """
     try:
@@ -46,5 +46,5 @@ def parse(answer: dict[str, typing.Any], started: float
     except (KeyError, TypeError, ValueError, RecursionError) as e:
         raise InvalidAnswer(
             f'the answer of the worker is not valid: {e!r}') from e
-    return records.Outcome(status, result, log, reason, records.Run(
+    return outcomes.Outcome(status, result, log, reason, outcomes.Run(
         started, duration, import_ms, memory_peak))

@@ -11,11 +11,13 @@ import typing
 from oslo_config import cfg
 from oslo_log import log
 
-from qinling.core.execution import inputs
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling.engine.run import answers
 from qinling.engine.run import images as images_module
+from qinling.engine.run import output_buffer
+from qinling.engine.run import requests
 from qinling.engine.workers import builds as builds_module
 from qinling.engine.workers import invoker as invoker_module
 from qinling.engine.workers import scaling as scaling_module
@@ -33,14 +35,12 @@ LOG = log.getLogger(__name__)
 #: function, to kill the function and to hand over a large result.
 AGENT_MARGIN_SECONDS = 15
 #: Answers of an agent that has not started the execution: no code is
-#: loaded, or no slot is free.
-NOT_STARTED = (409, 503)
+#: loaded; no slot is free, or the platform stops the worker.
+NOT_LOADED, DRAINING = 409, 503
 #: Seconds between two tries to cancel an execution on its way to a worker,
 #: and the number of tries.
 CANCEL_INTERVAL_SECONDS = 0.1
 MAX_CANCEL_TRIES = 50
-#: Additions to the context of a function.
-_REPLAY_CONTEXT, _NO_CONTEXT = {'replay': True}, dict[str, bool]()
 STOPPED = 'The service was stopped.'
 #: Bytes of an answer beside output and log.  JSON may escape a byte of the
 #: log as six, and a byte of the output as two.
@@ -60,8 +60,11 @@ class ClaimedExecution:
 
     since: float
     worker: orchestrators.Worker | None = None
+    stream: output_buffer.OutputBuffer | None = None
     has_image: bool = False
     cancelled: bool = False
+    #: The platform ended the worker, or the container.
+    disrupted: bool = False
     ended: threading.Event = dataclasses.field(
         default_factory=threading.Event)
 
@@ -79,25 +82,7 @@ class WorkerDied(Exception):
         self.sentence = (exit_reason.sentence if exit_reason else
                          'The worker died while it ran the function.')
         self.is_own_fault = bool(exit_reason and exit_reason.own_fault)
-
-
-@dataclasses.dataclass(frozen=True)
-class InvokeRequest:
-    """What an agent receives for one execution.
-
-    See :mod:`qinling.runtimes.agent` for the protocol.
-    """
-
-    execution_id: str
-    args: list[typing.Any]
-    kwargs: dict[str, typing.Any]
-    context: dict[str, typing.Any]
-    timeout: int
-
-    def payload(self, traceparent: str | None) -> dict[str, typing.Any]:
-        """Return the JSON object for the agent."""
-        return dict(vars(self),
-                    context=dict(self.context, traceparent=traceparent))
+        self.is_disrupted = bool(exit_reason and exit_reason.disrupted)
 
 
 class Attempts:
@@ -120,11 +105,12 @@ class Attempts:
         self.stopping = False
 
     def run(self, message: records.ExecutionMessage, target: targets.Target,
-            claimed: ClaimedExecution) -> records.Outcome:
+            claimed: ClaimedExecution) -> outcomes.Outcome:
         """Make one attempt.
 
         :raises TargetReplaced, TrustLost: the code or the trust of the
             target is gone; nothing has started.
+        :raises OutOfReach: no worker can start now; nothing has started.
         """
         if LOG.isEnabledFor(logging.DEBUG):
             LOG.debug('Starting execution %s.', message.id)
@@ -132,52 +118,59 @@ class Attempts:
                 self._tracer, 'execution', message.trace.traceparent,
                 execution_id=message.id, function_id=target.function_id,
                 function_version=target.version) as traceparent:
-            request = _invoke_request(message, target, traceparent)
+            request = requests.create_request(message, target, traceparent)
             return self._attempt(request, target, claimed)
 
-    def _attempt(self, request: InvokeRequest, target: targets.Target,
-                 claimed: ClaimedExecution) -> records.Outcome:
+    def _attempt(self, request: requests.InvokeRequest,
+                 target: targets.Target, claimed: ClaimedExecution
+                 ) -> outcomes.Outcome:
         id = request.execution_id
         try:
             request.context.update(self._tokens.context(target))
             return self._serve(request, target, claimed)
-        except (exception.TargetReplaced, tokens_module.TrustLost):
+        except (exception.TargetReplaced, exception.OutOfReach,
+                tokens_module.TrustLost):
             raise
         except Cancelled:
-            return records.platform_fault('The execution was cancelled.',
-                                          ExecutionReason.CANCELLED)
+            return outcomes.platform_fault('The execution was cancelled.',
+                                           ExecutionReason.CANCELLED)
         except tokens_module.NoToken as e:
-            return records.platform_fault(str(e), ExecutionReason.NO_TOKEN)
+            return outcomes.platform_fault(str(e), ExecutionReason.NO_TOKEN)
         except scaling_module.NoWorker as e:
-            return records.platform_fault(
+            return outcomes.platform_fault(
                 f'No worker was free in time: {str(e).rstrip(".")}.',
                 ExecutionReason.NO_WORKER)
         except WorkerDied as e:
             LOG.warning('Lost the worker of execution %s: %s', id, e)
+            claimed.disrupted = e.is_disrupted
             return self._worker_died(e)
+        except exception.Disrupted as e:
+            claimed.disrupted = True
+            return outcomes.platform_fault(str(e),
+                                           ExecutionReason.WORKER_LOST)
         except (exception.PermanentError, exception.TemporaryError) as e:
             reason = (ExecutionReason.DEPENDENCIES
                       if isinstance(e, builds_module.NotInstalled)
                       else ExecutionReason.NO_WORKER)
-            return records.platform_fault(
+            return outcomes.platform_fault(
                 f'No worker can run the function: {e}', reason)
         except Exception:
             LOG.exception('Could not run execution %s.', id)
-            return records.platform_fault(
+            return outcomes.platform_fault(
                 'An internal fault of the service; see its log.')
 
-    def _worker_died(self, error: WorkerDied) -> records.Outcome:
+    def _worker_died(self, error: WorkerDied) -> outcomes.Outcome:
         if error.is_own_fault:
-            return records.Outcome(
+            return outcomes.Outcome(
                 ExecutionStatus.FAILED, json.dumps({'output': error.sentence}),
                 reason=ExecutionReason.OUT_OF_MEMORY)
         if self.stopping:
-            return records.platform_fault(STOPPED, ExecutionReason.STOPPED)
-        return records.platform_fault(error.sentence,
-                                      ExecutionReason.WORKER_LOST)
+            return outcomes.platform_fault(STOPPED, ExecutionReason.STOPPED)
+        return outcomes.platform_fault(error.sentence,
+                                       ExecutionReason.WORKER_LOST)
 
-    def _serve(self, request: InvokeRequest, target: targets.Target,
-               claimed: ClaimedExecution) -> records.Outcome:
+    def _serve(self, request: requests.InvokeRequest, target: targets.Target,
+               claimed: ClaimedExecution) -> outcomes.Outcome:
         if target.code['source'] == 'image':
             claimed.has_image = True
             if claimed.cancelled:
@@ -189,11 +182,11 @@ class Attempts:
             outcome = self._call(request, target, deadline, claimed)
             if outcome is not None:
                 return outcome
-        return records.platform_fault(STOPPED, ExecutionReason.STOPPED)
+        return outcomes.platform_fault(STOPPED, ExecutionReason.STOPPED)
 
-    def _call(self, request: InvokeRequest, target: targets.Target,
+    def _call(self, request: requests.InvokeRequest, target: targets.Target,
               deadline: float, claimed: ClaimedExecution
-              ) -> records.Outcome | None:
+              ) -> outcomes.Outcome | None:
         """Return the outcome that the agent reports.
 
         :returns: ``None`` when the worker had not started the execution, so
@@ -209,11 +202,16 @@ class Attempts:
             if claimed.cancelled:
                 is_broken = False
                 raise Cancelled()
-            status, answer = self._send(slot.worker, request, target)
+            status, answer = self._send(slot.worker, request, target,
+                                        claimed.stream)
             if status == 200:
                 outcome = answers.parse(answer, started)
                 is_broken = False
-            elif status not in NOT_STARTED:
+            elif status == DRAINING:
+                # Executions in its slots may finish.
+                self._scaling.retire(slot.worker)
+                is_broken = False
+            elif status != NOT_LOADED:
                 error = str(answer.get('error', status))
         except invoker_module.NotSent as e:
             LOG.info('Replacing worker %s: %s', slot.worker.name, e)
@@ -230,11 +228,18 @@ class Attempts:
                         slot.worker.name, answer)
         return outcome
 
-    def _send(self, worker: orchestrators.Worker, request: InvokeRequest,
-              target: targets.Target) -> tuple[int, dict[str, typing.Any]]:
+    def _send(self, worker: orchestrators.Worker,
+              request: requests.InvokeRequest, target: targets.Target,
+              stream: output_buffer.OutputBuffer | None
+              ) -> tuple[int, dict[str, typing.Any]]:
         with tracing.start_span(self._tracer, 'worker',
                                 request.context['traceparent'],
                                 worker=worker.name) as traceparent:
+            if stream is not None:
+                return self._invoker.execute_streamed(
+                    worker, request.payload(traceparent),
+                    target.timeout + self._margin_seconds,
+                    self._max_answer_bytes, stream.add)
             return self._invoker.execute(
                 worker, request.payload(traceparent),
                 target.timeout + self._margin_seconds, self._max_answer_bytes)
@@ -277,22 +282,10 @@ class Attempts:
 
 def describe_lost_target(
         error: exception.TargetReplaced | tokens_module.TrustLost
-        ) -> records.Outcome:
+        ) -> outcomes.Outcome:
     """Return the outcome if the latest target is no better."""
     if isinstance(error, tokens_module.TrustLost):
-        return records.platform_fault(str(error), ExecutionReason.NO_TOKEN)
-    return records.platform_fault(
+        return outcomes.platform_fault(str(error), ExecutionReason.NO_TOKEN)
+    return outcomes.platform_fault(
         f'No worker can run the function: {error}',
         ExecutionReason.NO_WORKER)
-
-
-def _invoke_request(message: records.ExecutionMessage, target: targets.Target,
-                    traceparent: str | None) -> InvokeRequest:
-    args, kwargs = inputs.arguments(message.input)
-    replay = _REPLAY_CONTEXT if message.is_replay else _NO_CONTEXT
-    return InvokeRequest(message.id, args, kwargs, {
-        'execution_id': message.id, 'function_id': target.function_id,
-        'function_version': target.version,
-        'project_id': target.project_id,
-        'request_id': message.trace.request_id,
-        'traceparent': traceparent, **replay}, target.timeout)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """End of an attempt: the result, another attempt, or an on-failure call."""
 
+import dataclasses
 import datetime
 import typing
 
@@ -9,9 +10,12 @@ from oslo_log import log
 
 from qinling import context
 from qinling.core.execution import lifecycle
+from qinling.core.execution import log_writes
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core.function import retry_policy
 from qinling.core import targets
+from qinling.core.trigger import dead_letters
 from qinling.core.trigger import on_failure
 from qinling.db import models
 from qinling.db import session
@@ -19,6 +23,8 @@ from qinling import exception
 from qinling.states import ExecutionStatus
 
 LOG = log.getLogger(__name__)
+
+End = outcomes.Ended | outcomes.RetryScheduled | None
 
 
 class Submitter(typing.Protocol):
@@ -61,11 +67,11 @@ class Completion:
         """Start the next attempt of an execution at a time."""
         self._timer.schedule(at, id)
 
-    def conclude(self, id: str, outcome: records.Outcome,
+    def conclude(self, id: str, outcome: outcomes.Outcome,
                  target: targets.Target, *conditions: typing.Any,
                  params: dict[str, typing.Any] | None = None,
                  final: bool = False
-                 ) -> records.Ended | records.RetryScheduled | None:
+                 ) -> End:
         """Write the end of an attempt with all consequences at once.
 
         :param conditions: see :func:`.lifecycle.end`.
@@ -80,13 +86,26 @@ class Completion:
                            final)
         end = self._db.write(
             lambda tx: failure.conclude(tx, conditions, params))
-        if isinstance(end, records.RetryScheduled):
+        if isinstance(end, outcomes.RetryScheduled):
             self.schedule_retry(end.next_attempt_at, id)
         if failure.call is not None:
             self._submit_call(failure.call)
         return end
 
+    def start_next(self, end: End) -> End:
+        """Start the executions that waited for an end.
+
+        :returns: the end for the client.
+        """
+        if not isinstance(end, outcomes.Ended) or not end.starts:
+            return end
+        for at, id in end.starts:
+            self.schedule_retry(at, id)
+        return dataclasses.replace(end, starts=())
+
     def _submit_call(self, call: records.NewExecution) -> None:
+        if not call.has_message:
+            return
         try:
             self.submit(call.message(), call.target)
         except exception.Unavailable as e:
@@ -101,7 +120,7 @@ class _Failure:
     """
 
     def __init__(self, conf: cfg.ConfigOpts, id: str,
-                 outcome: records.Outcome, policy: dict[str, typing.Any],
+                 outcome: outcomes.Outcome, policy: dict[str, typing.Any],
                  final: bool) -> None:
         self._conf = conf
         self._id = id
@@ -112,8 +131,7 @@ class _Failure:
 
     def conclude(self, tx: session.Connection,
                  conditions: tuple[typing.Any, ...],
-                 params: dict[str, typing.Any] | None
-                 ) -> records.Ended | records.RetryScheduled | None:
+                 params: dict[str, typing.Any] | None) -> End:
         """Write what follows from the failure within a transaction."""
         # The database may run the transaction again from its start.
         self.call = None
@@ -127,7 +145,7 @@ class _Failure:
         if at is not None:
             scheduled = lifecycle.schedule_retry(
                 tx, row, at, self._outcome.logs, *conditions, params=params)
-            return records.RetryScheduled(at) if scheduled else None
+            return outcomes.RetryScheduled(at) if scheduled else None
         ended = lifecycle.end(tx, self._id, self._outcome, *conditions,
                               params=params)
         # An on-failure call calls nothing on its own failure: the call could
@@ -135,6 +153,8 @@ class _Failure:
         if (ended and self._policy['on_failure']
                 and not row.failed_id and not row.is_replay):
             self._write_call(tx, row)
+        if ended and self._policy.get('dead_letters') and not row.is_replay:
+            dead_letters.record_failure(tx, row, self._outcome)
         return ended
 
     def _write_call(self, tx: session.Connection,
@@ -147,6 +167,6 @@ class _Failure:
                 exception.InputRefused) as e:
             LOG.warning('Could not call anything about the failure of '
                         'execution %s: %s', row.id, e)
-            lifecycle.replace_log(
+            log_writes.replace_log(
                 tx, row.id, f'{self._outcome.logs or ""}\n'
                             f'The on-failure call was not made: {e}\n')

@@ -7,7 +7,7 @@ import typing
 
 from oslo_config import cfg
 
-from qinling.core.execution import records
+from qinling.core.execution import outcomes
 from qinling.core import targets
 from qinling.engine.workers import installer
 from qinling import exception
@@ -41,7 +41,7 @@ class Images:
 
     def run(self, id: str, args: list[typing.Any],
             kwargs: dict[str, typing.Any], target: targets.Target,
-            claimed: Cancellable) -> records.Outcome:
+            claimed: Cancellable) -> outcomes.Outcome:
         """Run one execution.
 
         Text input is split at white space, as a shell would, into the
@@ -73,8 +73,8 @@ class Images:
         output = logs if end.success else end.sentence
         result = {'output': output[:self._conf.engine.max_result_size],
                   'duration': end.duration}
-        return records.Outcome(status, json.dumps(result), logs, reason,
-                               records.Run(started, end.duration))
+        return outcomes.Outcome(status, json.dumps(result), logs, reason,
+                                outcomes.Run(started, end.duration))
 
     def _run_with_room(self, claimed: Cancellable, runner: base.ImageRunner,
                        run: base.ImageRun) -> base.ImageOutcome:

@@ -13,6 +13,7 @@ import time
 from oslo_log import log
 
 from qinling.core.execution import lifecycle
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.db import crud
 from qinling.db import models
@@ -64,13 +65,25 @@ class LateRows:
         """Forget an execution."""
         self._rows.pop(id, None)
 
+    def drop(self, id: str) -> bool:
+        """Never write the row of an execution that has not started.
+
+        :returns: whether there is no row.
+        """
+        row = self._rows.get(id)
+        if row is None:
+            return False
+        with row.lock:
+            row.is_ending = True
+        return not row.is_written
+
     def is_unwritten(self, id: str) -> bool:
         """Return whether an execution has no row."""
         row = self._rows.get(id)
         return row is not None and not row.is_written
 
-    def end(self, id: str, outcome: records.Outcome
-            ) -> records.Ended | None:
+    def end(self, id: str, outcome: outcomes.Outcome
+            ) -> outcomes.Ended | None:
         """Write the row of an execution with its end.
 
         After an error, the caller may try again.

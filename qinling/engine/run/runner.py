@@ -7,7 +7,6 @@ import datetime
 import functools
 import threading
 import time
-import typing
 
 from oslo_config import cfg
 from oslo_log import log
@@ -15,7 +14,10 @@ from oslo_log import log
 from qinling import context
 from qinling.core.execution import contracts
 from qinling.core.execution import lifecycle
+from qinling.core.execution import log_writes
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
+from qinling.core.execution import releases
 from qinling.core.function import retry_policy
 from qinling.core.function import schemas
 from qinling.core import targets
@@ -24,23 +26,24 @@ from qinling.db import models
 from qinling.db import session
 from qinling.engine.run import attempts as attempts_module
 from qinling.engine.run import completion as completion_module
+from qinling.engine.run import durations
 from qinling.engine.run import late_rows
+from qinling.engine.run import unreachable
 from qinling.engine.run import write_retries
 from qinling.engine.workers import builds as builds_module
 from qinling.engine.workers import tokens
 from qinling import exception
 from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
-from qinling.telemetry import metrics
 
 LOG = log.getLogger(__name__)
 
 _MODEL = models.Execution
 #: End of an execution whose outcome the database refuses.
-UNWRITABLE = records.platform_fault(
+UNWRITABLE = outcomes.platform_fault(
     'The execution has ended, but its outcome could not be stored.')
 
-_End = records.Ended | records.RetryScheduled | None
+_End = completion_module.End
 
 
 class Runner:
@@ -61,26 +64,29 @@ class Runner:
         self._builds = builds
         self._retries = write_retries.WriteRetries(attempts)
         self._late_rows = late_rows.LateRows(db, conf.engine.lease)
+        self._unreachable = unreachable.Unreachable(
+            db, owner, self._late_rows, completion, self._retries)
         self._lock = threading.Lock()
         self._claimed: dict[str, attempts_module.ClaimedExecution] = {}
-        self._durations: dict[tuple[bool, str], typing.Any] = {}
+        self._durations = durations.Durations(conf)
         self._idle = threading.Condition(self._lock)
         self._is_awaited = False
-        self._has_function_labels = conf.metrics.function_labels
 
-    def run(self, message: records.ExecutionMessage, target: targets.Target
-            ) -> _End:
+    def run(self, message: records.ExecutionMessage, target: targets.Target,
+            claimed: attempts_module.ClaimedExecution | None = None) -> _End:
         """Run an execution to its end.
 
         The runner first claims an execution of another owner.
 
+        :param claimed: state of a streamed execution.
         :returns: ``None`` when another engine owns the execution.
+        :raises OrchestratorUnavailable: nothing has started.
         """
         id = message.id
-        claimed = attempts_module.ClaimedExecution(time.monotonic())
+        if claimed is None:
+            claimed = attempts_module.ClaimedExecution(time.monotonic())
         with self._lock:
-            if id in self._claimed:
-                # The bus delivered the message twice.
+            if id in self._claimed:  # the bus delivered the message twice
                 return None
             self._claimed[id] = claimed
         try:
@@ -88,15 +94,18 @@ class Runner:
                 self._late_rows.add(message.unwritten)
                 if message.write_first and not self._late_rows.claim(id):
                     return None
-            # Without the retry, a claim whose answer is lost would wait for
-            # a sweep as if this engine had died.
+            # Without the retry, a claim whose answer is lost would wait.
             elif message.owner != self._owner and not self._retries.write(
                     lambda: self._claim(id),
                     self._conf.engine.queue_timeout):
                 return None
-            end = (self._run_sync if message.sync else
-                   self._run_async)(message, target, claimed)
-            self._measure(message, target, end, claimed)
+            try:
+                end = (self._run_sync if message.sync else
+                       self._run_async)(message, target, claimed)
+            except exception.OutOfReach as e:
+                end = self._unreachable.take_back(message, e)
+            self._durations.observe(
+                message, target, end, time.monotonic() - claimed.since)
             return end
         finally:
             claimed.ended.set()
@@ -127,31 +136,14 @@ class Runner:
             self._db, id, self._owner, models.now() + datetime.timedelta(
                 seconds=self._conf.engine.lease))
 
-    def _measure(self, message: records.ExecutionMessage,
-                 target: targets.Target, end: _End,
-                 claimed: attempts_module.ClaimedExecution) -> None:
-        if end is None:
-            return
-        status = end.status if isinstance(end, records.Ended) else 'retried'
-        key = message.sync, status
-        duration = self._durations.get(key)
-        if duration is None:
-            duration = self._durations[key] = metrics.executions.labels(
-                'sync' if message.sync else 'async', status)
-        seconds = time.monotonic() - claimed.since
-        duration.observe(seconds)
-        if self._has_function_labels:
-            metrics.function_executions.labels(
-                target.function_id, status).observe(seconds)
-
     def _run_sync(self, message: records.ExecutionMessage,
                   target: targets.Target,
                   claimed: attempts_module.ClaimedExecution) -> _End:
-        outcome = self._attempt(message, target, claimed)
-        return self._write_end(message, claimed, outcome, lambda: (
-            self._finish(message.id, outcome)))
+        outcome = message.mark(self._attempt(message, target, claimed))
+        return self._write_end(message, claimed, outcome, functools.partial(
+            self._finish, message.id, outcome))
 
-    def _finish(self, id: str, outcome: records.Outcome) -> _End:
+    def _finish(self, id: str, outcome: outcomes.Outcome) -> _End:
         return self._late_rows.end(id, outcome) or lifecycle.finish(
             self._db, id, outcome, lifecycle.OWNED_BY_ME,
             params={'me': self._owner})
@@ -159,22 +151,33 @@ class Runner:
     def _run_async(self, message: records.ExecutionMessage,
                    target: targets.Target,
                    claimed: attempts_module.ClaimedExecution) -> _End:
-        expired = self._expired(message.id, target)
-        outcome = expired or self._attempt(message, target, claimed)
+        while True:
+            claimed.disrupted = False
+            expired = self._expired(message.id, target)
+            outcome = expired or self._attempt(message, target, claimed)
+            if not (claimed.disrupted and self._start_again(message.id)):
+                break
+        outcome = message.mark(outcome)
         if (self._attempts.stopping
                 and outcome.status is ExecutionStatus.ERROR):
             # The engine stops, not the function.
-            lifecycle.release_claim(self._db, message.id, self._owner)
+            releases.release_claim(self._db, message.id, self._owner)
             return None
         return self._write_end(message, claimed, outcome, lambda: (
             self._completion.conclude(
                 message.id, outcome, target, lifecycle.OWNED_BY_ME,
                 params={'me': self._owner}, final=expired is not None)))
 
+    def _start_again(self, id: str) -> bool:
+        """Count another attempt, if the platform may still try."""
+        return not self._attempts.stopping and self._retries.write(
+            lambda: releases.start_again(
+                self._db, id, self._owner, self._conf.engine.max_attempts))
+
     def _attempt(self, message: records.ExecutionMessage,
                  target: targets.Target,
                  claimed: attempts_module.ClaimedExecution
-                 ) -> records.Outcome:
+                 ) -> outcomes.Outcome:
         """Make one attempt, with the latest code if the target is gone."""
         while True:
             if not message.sync:
@@ -186,7 +189,7 @@ class Runner:
                 return self._run_checked(message, target, claimed)
             except (exception.TargetReplaced, tokens.TrustLost) as e:
                 latest = self._latest(target)
-                if isinstance(latest, records.Outcome):
+                if isinstance(latest, outcomes.Outcome):
                     return latest
                 if (latest.fingerprint == target.fingerprint
                         and latest.trust_id == target.trust_id):
@@ -198,14 +201,14 @@ class Runner:
     def _run_checked(self, message: records.ExecutionMessage,
                      target: targets.Target,
                      claimed: attempts_module.ClaimedExecution
-                     ) -> records.Outcome:
+                     ) -> outcomes.Outcome:
         """Make one attempt, and check the output."""
         try:
             # Before the run, since the code may change meanwhile.
             pair = self._retries.write(
                 lambda: schemas.find(self._db, target))
         except exception.Conflict as e:
-            return records.platform_fault(str(e))
+            return outcomes.platform_fault(str(e))
         return contracts.check_output(
             pair, self._attempts.run(message, target, claimed))
 
@@ -214,7 +217,7 @@ class Runner:
         lifecycle.record_target(self._db, id, target)
 
     def _latest(self, target: targets.Target
-                ) -> targets.Target | records.Outcome:
+                ) -> targets.Target | outcomes.Outcome:
         """Return the target of the same reference at this moment."""
         try:
             latest = self._retries.write(lambda: self._db.read(
@@ -222,7 +225,7 @@ class Runner:
                     tx, context.admin(), target.function_id,
                     target.version)))
         except exception.NotFound:
-            return records.platform_fault(
+            return outcomes.platform_fault(
                 'The function was deleted before the execution started.',
                 ExecutionReason.NO_WORKER)
         return dataclasses.replace(latest, alias=target.alias,
@@ -230,7 +233,7 @@ class Runner:
 
     def _write_end(self, message: records.ExecutionMessage,
                    claimed: attempts_module.ClaimedExecution,
-                   outcome: records.Outcome,
+                   outcome: outcomes.Outcome,
                    write: Callable[[], _End]) -> _End:
         try:
             end = self._retries.write(write)
@@ -241,13 +244,13 @@ class Runner:
             LOG.exception('Could not write the outcome of execution %s.',
                           message.id)
             end = self._retries.write(lambda: self._finish(
-                message.id, UNWRITABLE))
+                message.id, message.mark(UNWRITABLE)))
         if end is None and claimed.cancelled:
-            lifecycle.store_log(self._db, message.id, outcome.logs)
-        return end
+            log_writes.store_log(self._db, message.id, outcome.logs)
+        return self._completion.start_next(end)
 
     def _expired(self, id: str, target: targets.Target
-                 ) -> records.Outcome | None:
+                 ) -> outcomes.Outcome | None:
         """Return the outcome of an execution that is older than allowed."""
         policy = target.async_policy
         if policy is None or policy['max_age'] is None:
@@ -257,7 +260,7 @@ class Runner:
         if not rows or not retry_policy.is_too_old(
                 policy, rows[0].created_at, models.now()):
             return None
-        return records.platform_fault(
+        return outcomes.platform_fault(
             'The execution did not start within its max_age of '
             f'{policy["max_age"]} s.', ExecutionReason.EXPIRED)
 
@@ -287,10 +290,9 @@ class Runner:
 
     def leased_ids(self, older_than: float) -> list[str]:
         """Return the ids of executions with a lease of so many seconds."""
-        limit = time.monotonic() - older_than
         with self._lock:
             return [id for id, claimed in self._claimed.items()
-                    if claimed.since <= limit
+                    if claimed.since <= time.monotonic() - older_than
                     and not self._late_rows.is_unwritten(id)]
 
     def close(self) -> None:

@@ -58,19 +58,19 @@ def read_answer(connection: socket.socket, timeout: float, max_bytes: int
             raise ValueError('the answer of the worker has a long head')
         if not data:
             raise ValueError('the worker closed the connection')
-        data += _read_more(connection, HEAD_CHUNK_BYTES, deadline)
+        data += read_more(connection, HEAD_CHUNK_BYTES, deadline)
     head, _, body = data.partition(b'\r\n\r\n')
-    status, length = _parse_head(head.split(b'\r\n'))
+    status, length = parse_head(head.split(b'\r\n'))
     if not 0 <= length <= max_bytes:
         raise ValueError(f'the answer of the worker has {length} bytes')
     chunks, missing = [body], length - len(body)
     while missing > 0:
-        chunks.append(_read_more(
+        chunks.append(read_more(
             connection, min(missing, BODY_CHUNK_BYTES), deadline))
         missing -= len(chunks[-1])
     # The decoder alone takes fewer calls than its method for white space.
     text = b''.join(chunks).decode().strip()
-    answer, end = _DECODER.raw_decode(text)
+    answer, end = DECODER.raw_decode(text)
     if end != len(text):
         raise ValueError('the answer of the worker is no JSON')
     if not isinstance(answer, dict):
@@ -78,8 +78,8 @@ def read_answer(connection: socket.socket, timeout: float, max_bytes: int
     return status, answer
 
 
-def _read_more(connection: socket.socket, size: int, deadline: float
-               ) -> bytes:
+def read_more(connection: socket.socket, size: int, deadline: float
+              ) -> bytes:
     """Return at least one byte before the deadline."""
     remaining = deadline - time.monotonic()
     if remaining <= 0:
@@ -95,10 +95,10 @@ def _refuse_constant(name: str) -> typing.NoReturn:
     raise ValueError(f'the answer of the worker contains {name}')
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def _parse_head(lines: Sequence[bytes]) -> tuple[int, int]:
+def parse_head(lines: Sequence[bytes]) -> tuple[int, int]:
     """Return status and body length.
 
     :raises ValueError: the head has no status or no length.

@@ -20,6 +20,7 @@ from qinling.core import targets
 from qinling.db import session
 from qinling.engine.workers import installer as installer_module
 from qinling.engine.workers import invoker as invoker_module
+from qinling.engine.workers import package_installer
 from qinling import exception
 from qinling.orchestrators import base
 from qinling.states import BuildStatus
@@ -199,8 +200,9 @@ class Builds:
             return self._running[id]
 
     def _id(self, target: targets.Target) -> str:
-        return installer_module.fingerprint(
-            self._conf.build, self._orchestrator.describe(), target)
+        return package_installer.fingerprint(
+            self._conf.build, self._orchestrator.describe(),
+            target.code['dependencies'])
 
     def _build(self, id: str, target: targets.Target) -> None:
         try:
@@ -222,7 +224,7 @@ class Builds:
         """Run a build and write its end."""
         try:
             package, text = self._install(id, target)
-        except installer_module.Failed as e:
+        except package_installer.Failed as e:
             self._write_failure(id, str(e), e.log)
         except exception.TargetReplaced:
             build_rows.forget(self._db, id, BuildStatus.BUILDING)
@@ -268,7 +270,7 @@ class Builds:
 
     def _lease_seconds(self) -> float:
         return float(self._conf.build.timeout
-                     + installer_module.MARGIN_SECONDS)
+                     + package_installer.MARGIN_SECONDS)
 
     def _write_failure(self, id: str, sentence: str, text: str) -> None:
         LOG.warning('Build %s failed: %s', id, sentence)

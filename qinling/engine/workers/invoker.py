@@ -5,6 +5,7 @@ The client is a socket and a few lines, since a general HTTP client costs ten
 times as much as the call.  :mod:`qinling.runtimes.agent` has the protocol.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterable
 import contextlib
 import json
@@ -13,6 +14,7 @@ import threading
 import typing
 
 from qinling.engine.workers import agent_http
+from qinling.engine.workers import agent_stream
 from qinling.orchestrators import base
 
 #: Options that end the connections to a vanished host after about 25
@@ -32,6 +34,7 @@ MAX_LOG_BYTES = 8 << 20
 
 _Json = dict[str, typing.Any]
 _Answer = agent_http.Answer
+_Reader = Callable[[socket.socket, float, int], _Answer]
 _ENCODER = json.JSONEncoder()
 
 
@@ -85,6 +88,22 @@ class Invoker:
         :returns: HTTP status and answer.
         """
         return self._post(worker, '/execute', request, timeout, max_bytes)
+
+    def execute_streamed(self, worker: base.Worker, request: _Json,
+                         timeout: float, max_bytes: int,
+                         add: agent_stream.AddPart) -> _Answer:
+        """Run the function of a worker once; see :meth:`execute`.
+
+        :param add: receives each part of the result as soon as the function
+            has yielded the part.
+        """
+        connection = self._connect(worker)
+        connection.settimeout(timeout)
+        body = _ENCODER.encode({**request, 'stream': True}).encode()
+        self._send(worker, connection, _head(
+            worker, 'POST', '/execute', len(body)) + body)
+        return self._receive(worker, connection, timeout, max_bytes,
+                             agent_stream.create_reader(add))
 
     def cancel(self, worker: base.Worker, id: str) -> _Answer:
         """Stop an execution on a worker.
@@ -145,8 +164,11 @@ class Invoker:
     def _connect(self, worker: base.Worker) -> socket.socket:
         with self._lock:
             connections = self._idle.get(worker.name)
-            if connections:
-                return connections.pop()
+            while connections:
+                connection = connections.pop()
+                if worker.transport is not None or is_open(connection):
+                    return connection
+                connection.close()
         try:
             if worker.transport is not None:
                 return worker.transport.connect(self.call_timeout)
@@ -179,10 +201,10 @@ class Invoker:
             del self._busy[worker.name]
 
     def _receive(self, worker: base.Worker, connection: socket.socket,
-                 timeout: float, max_bytes: int = MAX_SHORT_BYTES) -> _Answer:
+                 timeout: float, max_bytes: int = MAX_SHORT_BYTES,
+                 read: _Reader = agent_http.read_answer) -> _Answer:
         try:
-            status, body = agent_http.read_answer(
-                connection, timeout, max_bytes)
+            status, body = read(connection, timeout, max_bytes)
         except (OSError, ValueError, RecursionError) as e:
             self._close(worker, connection)
             raise Lost(str(e) or type(e).__name__)
@@ -218,6 +240,23 @@ def connect(address: str, timeout: float) -> socket.socket:
     for level, name, value in TCP_OPTIONS:
         connection.setsockopt(level, name, value)
     return connection
+
+
+def is_open(connection: socket.socket) -> bool:
+    """Return whether a worker has left an idle connection open.
+
+    A request on a closed connection would count as lost with its worker.
+    """
+    if connection.gettimeout() is not None:
+        # Python would wait for data before it calls recv(2).
+        connection.settimeout(0)
+    try:
+        connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _head(worker: base.Worker, method: str, path: str, length: int) -> bytes:

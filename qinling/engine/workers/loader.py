@@ -100,15 +100,19 @@ class Loader:
                 return worker, state == 'loaded'
             self.release(worker)
 
+    def limits_of(self, target: targets.Target) -> base.Limits:
+        """Return the limits of the workers of a target."""
+        return base.Limits(target.cpu, target.memory_size,
+                           self._conf.engine.function_concurrency,
+                           offline=target.offline)
+
     def _claim(self, target: targets.Target) -> base.Worker:
         digest = hashlib.sha256(repr(
             (target.function_key, target.fingerprint)).encode()).hexdigest()
         worker = self._orchestrator.claim(
             target.runtime_id,
             base.FunctionKey(target.function_id, target.version),
-            base.Limits(target.cpu, target.memory_size,
-                        self._conf.engine.function_concurrency,
-                        offline=target.offline),
+            self.limits_of(target),
             digest[:FINGERPRINT_LENGTH])
         # After the claim: an upgrade first moves the versions to another
         # runtime, then replaces the workers.
@@ -144,6 +148,8 @@ class Loader:
         except invoker_module.Lost as e:
             raise exception.TemporaryError(
                 f'worker {worker.name} did not load the package: {e}')
+        if status == 503:
+            raise invoker_module.NotSent(answer.get('error', status))
         if status != 200:
             raise exception.PermanentError(answer.get('error', status))
 

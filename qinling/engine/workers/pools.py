@@ -23,6 +23,7 @@ from qinling.states import RuntimeStatus
 LOG = log.getLogger(__name__)
 
 _MODEL = models.Runtime
+RESTORE_SECONDS = 30
 #: Statuses of a runtime whose pool has to be created or destroyed.
 _UNSETTLED = (RuntimeStatus.CREATING, RuntimeStatus.DELETING)
 
@@ -36,12 +37,16 @@ class Pools:
         self._orchestrator = orchestrator
         self._in_progress: collections.Counter[str] = collections.Counter()
 
-    def restore(self, background: background_module.Background
-                ) -> 'list[futures.Future[None]]':
-        """Bring every pool to its row at the start of an engine."""
+    def restore(self, background: background_module.Background) -> None:
+        """Bring every pool to its row at the start of an engine.
+
+        After RESTORE_SECONDS, the engine starts with the pools that are
+        ready.
+        """
         rows = self._db.read(lambda tx: crud.select(
             tx, _MODEL, _MODEL.status != RuntimeStatus.ERROR.value))
-        return [self._settle(background, row) for row in rows]
+        futures.wait([self._settle(background, row) for row in rows],
+                     RESTORE_SECONDS)
 
     def tend(self, background: background_module.Background) -> None:
         """Settle pools whose message was lost, and delete orphaned pools."""
@@ -152,11 +157,15 @@ class Pools:
             return None
         return {'total': capacity.total, 'available': capacity.available}
 
-    def list_workers(self, function_id: str, version: int) -> list[str]:
-        """Return the names of the workers of a function."""
+    def list_workers(self, function_id: str, version: int, local: bool
+                     ) -> list[str]:
+        """Return the names of the workers of a function.
+
+        :param local: only those of this engine, whose secrets it knows.
+        """
         key = base.FunctionKey(function_id, version)
         return [worker.name for worker in self._orchestrator.claimed()
-                if worker.function == key]
+                if worker.function == key and (worker.secret or not local)]
 
     def _move(self, row: typing.Any, status: RuntimeStatus,
               **values: typing.Any) -> None:

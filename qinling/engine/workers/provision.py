@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Provisioned workers: kept warm for functions and versions."""
 
+from collections.abc import Callable
 import dataclasses
 import time
 import typing
@@ -36,7 +37,13 @@ class _Try:
 
 
 class Provision:
-    """Keeps ``min_workers`` of functions and versions on one engine."""
+    """Keeps ``min_workers`` of functions and versions on one engine.
+
+    Of all engines, the first one of a function keeps its workers, since it
+    runs the executions; ``is_home`` tells whether this engine is the one.
+    """
+
+    is_home: Callable[[targets.Target], bool] = staticmethod(bool)
 
     def __init__(self, db: session.Database,
                  scaling: scaling_module.Scaling,
@@ -48,7 +55,10 @@ class Provision:
 
     def tend(self) -> None:
         """Start the missing workers."""
-        minimums = self._db.read(_read_minimums)
+        minimums = [
+            (target, minimum)
+            for target, minimum in self._db.read(_read_minimums)
+            if self.is_home(target)]
         missing: dict[typing.Hashable, list[targets.Target]] = {}
         for target in self._scaling.set_minimums(minimums):
             missing.setdefault(target.function_key + target.fingerprint,

@@ -21,10 +21,9 @@ from qinling.orchestrators import base
 
 LOG = log.getLogger(__name__)
 
-#: Seconds between two tries to get a worker from an exhausted orchestrator.
-RETRY_SECONDS = 1
-#: Seconds to wait for starting workers before a set shrinks.
-SETTLE_SECONDS = 60
+#: Seconds between two tries of an exhausted orchestrator, and to wait for
+#: starting workers before a set shrinks.
+RETRY_SECONDS, SETTLE_SECONDS = 1, 60
 
 
 class NoWorker(Exception):
@@ -38,11 +37,11 @@ class Scaling:
     """
 
     def __init__(self, slots: int, source: worker_set.WorkerSource) -> None:
-        self._slots = slots
-        self._source = source
+        self._slots, self._source = slots, source
         self._lock = threading.Lock()
         self._sets: dict[typing.Hashable, worker_set.WorkerSet] = {}
         self._starving: set[worker_set.WorkerSet] = set()
+        self.evictions = 0
 
     def acquire_slot(self, target: targets.Target, deadline: float
                      ) -> worker_set.LoadedWorker:
@@ -52,6 +51,7 @@ class Scaling:
 
         :param deadline: time of ``time.monotonic()``.
         :raises NoWorker: no worker was free in time.
+        :raises OutOfReach: there is no worker, and none can start now.
         :raises PermanentError: the target can have no worker.
         """
         reason = 'all workers of the function are busy'
@@ -67,6 +67,9 @@ class Scaling:
             except exception.TemporaryError as e:
                 reason = str(e)
                 has_room = not isinstance(e, exception.NoRoom)
+                if (isinstance(e, exception.OutOfReach)
+                        and not workers.count_ready()):
+                    raise
             if has_room or not self.evict(target):
                 self._starve(workers, deadline)
 
@@ -120,11 +123,10 @@ class Scaling:
             worker is idle: work that waits goes first.
         :returns: whether any worker was idle.
         """
-        own_key = target and _key(target)
         with self._lock:
             idle = [loaded for key, workers in self._sets.items()
-                    for loaded in workers.workers
-                    if not loaded.busy_slots and key != own_key]
+                    for loaded in workers.workers if not loaded.busy_slots
+                    and not (target and key == _key(target))]
             surplus = [loaded for loaded in idle
                        if len(loaded.worker_set.workers)
                        > loaded.worker_set.minimum]
@@ -134,6 +136,7 @@ class Scaling:
                 return False
             loaded = min(idle, key=operator.attrgetter('idle_since'))
             self._remove(loaded)
+            self.evictions += 1
         LOG.info('Evicting idle worker %s.', loaded.worker.name)
         self._source.release(loaded.worker)
         return True
@@ -177,15 +180,14 @@ class Scaling:
 
     def retire(self, worker: base.Worker) -> None:
         """Retire a worker that is dead or outdated."""
-        self._retire([loaded for loaded in self._all_workers()
+        self._retire([loaded for loaded in self.list_workers()
                       if loaded.worker.name == worker.name])
 
     def busy_workers(self) -> list[base.Worker]:
         """Return the workers that run executions."""
-        return [loaded.worker for loaded in self._all_workers()
-                if loaded.busy_slots]
+        return [row.worker for row in self.list_workers() if row.busy_slots]
 
-    def _all_workers(self) -> list[worker_set.LoadedWorker]:
+    def list_workers(self) -> list[worker_set.LoadedWorker]:
         with self._lock:
             return [loaded for workers in self._sets.values()
                     for loaded in workers.workers]
@@ -211,8 +213,7 @@ class Scaling:
         return workers
 
     def scale_up(self, target: targets.Target) -> None:
-        """Add one worker; idle workers of other functions make room, unless
-        they are provisioned.
+        """Add one worker; idle workers, unless provisioned, make room.
 
         :raises TemporaryError: no worker is free at the moment.
         """
@@ -228,8 +229,9 @@ class Scaling:
                 if not self.evict(target, provisioned=False):
                     raise
 
-    def scale_down(self, target: targets.Target, count: int) -> None:
-        """Retire up to ``count`` workers, idle workers first, but the last.
+    def scale_down(self, target: targets.Target, count: int, keep: int = 1
+                   ) -> None:
+        """Retire up to ``count`` workers, idle ones first; ``keep`` remain.
 
         Wait for starting workers, which users see already.
         """
@@ -237,10 +239,10 @@ class Scaling:
             workers = self._set_of(target)
             workers.settled.wait_for(lambda: not workers.starting,
                                      SETTLE_SECONDS)
-            ready = [loaded for loaded in workers.workers
-                     if not loaded.retiring]
-            ready.sort(key=operator.attrgetter('busy_slots', 'idle_since'))
-            retired = ready[:max(0, min(count, len(ready) - 1))]
+            ready = sorted(
+                (loaded for loaded in workers.workers if not loaded.retiring),
+                key=operator.attrgetter('busy_slots', 'idle_since'))
+            retired = ready[:max(0, min(count, len(ready) - keep))]
         self._retire(retired)
 
     def detach(self, function_id: str, version: int | None) -> None:

@@ -40,6 +40,8 @@ class LoadedWorker:
     idle_since: float = 0.0
     #: A retiring worker takes no execution, and ends with its last one.
     retiring: bool = False
+    #: An idle worker whose reservation was lowered.
+    resting: bool = False
 
 
 class WorkerSet:

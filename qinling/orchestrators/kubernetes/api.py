@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import contextlib
 import json
 import logging
+import threading
 import typing
 
 from kubernetes import client
@@ -18,13 +19,18 @@ from oslo_config import cfg
 import urllib3
 
 from qinling import exception
+from qinling.orchestrators.kubernetes import outages
 
 LOG = logging.getLogger(__name__)
 
 NOT_FOUND, CONFLICT, GONE = 404, 409, 410
 CONNECT_TIMEOUT_SECONDS = 5
+PROMPT_SECONDS = 5        # for an answer that an execution waits for
+PROBE_SECONDS = 2
 MAX_DELAY_SECONDS = 10    # between retries, despite Retry-After
 OVERLOADED = (429, 500, 502, 503, 504)
+UNREADY = (401, 403)      # also while the server starts
+RELEASE_SECONDS = 1       # of a pod without work, until it is killed
 MERGE_PATCH = 'application/merge-patch+json'
 
 #: Object of the API server.
@@ -32,12 +38,16 @@ Resource = dict[str, typing.Any]
 
 
 class Rejected(Exception):
-    """Error of the API server: HTTP ``status``, ``reason`` in a word."""
+    """Error of the API server: HTTP ``status``, ``reason`` in a word.
+
+    After a ``temporary`` error, another try may help.
+    """
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
+        self.temporary = status in OVERLOADED
 
 
 class Unreachable(Exception):
@@ -47,24 +57,31 @@ class Unreachable(Exception):
 class Api:
     """Calls of an API server.
 
-    ``core``, ``apps``, ``policy``, ``networking`` and ``coordination`` are
-    arguments for :meth:`call`, and retry calls of an overloaded server;
-    ``prompt`` is a ``core`` without these retries.
+    ``core``, ``apps``, ``policy``, ``networking`` and ``authorization`` are
+    arguments for :meth:`call`, and retry calls of an overloaded server, or of
+    one that is away for a moment.  ``prompt``, ``prompt_apps`` and
+    ``coordination`` are without these retries.
 
     :param options: the configuration group ``kubernetes``.
+    :param changed: condition to notify of the begin of an outage.
     :raises PermanentError: the options do not identify a cluster.
     """
 
-    def __init__(self, options: cfg.ConfigOpts.GroupAttr) -> None:
+    def __init__(self, options: cfg.ConfigOpts.GroupAttr,
+                 changed: threading.Condition) -> None:
         self.namespace: str = options.namespace
+        self.outages = outages.Outages(changed, self._probe)
         self._timeout = (CONNECT_TIMEOUT_SECONDS, options.request_timeout)
+        self._prompt_timeout = (PROBE_SECONDS, min(
+            PROMPT_SECONDS, options.request_timeout))
         # Retries are safe: every change has a name or a resourceVersion.
         self.configuration = _create_configuration(options, urllib3.Retry(
             total=5, backoff_factor=0.2, backoff_max=MAX_DELAY_SECONDS,
             retry_after_max=MAX_DELAY_SECONDS, status_forcelist=OVERLOADED,
             allowed_methods=None, raise_on_status=False))
         prompt = _create_configuration(options, urllib3.Retry(
-            total=2, status=0, allowed_methods=None, raise_on_status=False,
+            total=2, connect=0, status=0, allowed_methods=None,
+            raise_on_status=False,
             respect_retry_after_header=False))
         self._clients = [client.ApiClient(configuration)
                          for configuration in (self.configuration, prompt)]
@@ -73,8 +90,11 @@ class Api:
         self.apps = client.AppsV1Api(patient_client)
         self.policy = client.PolicyV1Api(patient_client)
         self.networking = client.NetworkingV1Api(patient_client)
-        self.coordination = client.CoordinationV1Api(patient_client)
+        self.authorization = client.AuthorizationV1Api(patient_client)
+        self._prompt_client = prompt_client
+        self.coordination = client.CoordinationV1Api(prompt_client)
         self.prompt = client.CoreV1Api(prompt_client)
+        self.prompt_apps = client.AppsV1Api(prompt_client)
 
     def call(self, function: Callable[..., typing.Any], *args: typing.Any,
              **kwargs: typing.Any) -> Resource:
@@ -91,11 +111,15 @@ class Api:
 
         :raises Rejected, Unreachable: see :meth:`call`.
         """
-        kwargs.setdefault('_request_timeout', self._timeout)
+        is_prompt = (getattr(function, '__self__', None)
+                     in (self.prompt, self.coordination))
+        kwargs.setdefault('_request_timeout', self._prompt_timeout
+                          if is_prompt else self._timeout)
         with self.open(function, *args, **kwargs) as response:
             try:
                 return response.data
             except urllib3.exceptions.HTTPError as e:
+                self.outages.begin(e)
                 raise Unreachable(str(e)) from e
 
     @contextlib.contextmanager
@@ -108,25 +132,60 @@ class Api:
         try:
             response = function(*args, _preload_content=False, **kwargs)
         except (urllib3.exceptions.HTTPError, OSError) as e:
+            self.outages.begin(e)
             raise Unreachable(str(e)) from e
         except client.ApiException as e:
             if not e.status:
+                self.outages.begin(e)
                 raise Unreachable(str(e.reason)) from e
-            raise _create_error(e.status, e.reason, e.body) from e
+            raise self._reject(e.status, e.reason, e.body) from e
+        self.outages.end()
         response = getattr(response, 'response', response)
         try:
             if response.status >= 400:
-                raise _create_error(response.status, response.reason,
-                                    response.data)
+                raise self._reject(response.status, response.reason,
+                                   response.data)
             yield response
         finally:
             response.release_conn()
+
+    def _reject(self, status: int, reason: str, body: typing.Any
+                ) -> Rejected:
+        error = _create_error(status, reason, body)
+        if status in UNREADY and self.outages.is_recovering:
+            error.temporary = True
+        return error
+
+    def check(self, seconds: float = 0) -> None:
+        """Return if the server answers, as far as known.
+
+        :param seconds: time to wait for the end of an outage.
+        :raises Unreachable: there is an outage.
+        """
+        if not self.outages.wait(seconds):
+            raise Unreachable('it has not answered the last calls.')
+
+    def _probe(self) -> bool:
+        """Return whether the server answers."""
+        try:
+            client.VersionApi(self._prompt_client).get_code(
+                _request_timeout=(PROBE_SECONDS, PROBE_SECONDS))
+        except client.ApiException as e:
+            # Without a right to ask, the answer itself is a proof.
+            return bool(e.status) and e.status not in OVERLOADED
+        except (urllib3.exceptions.HTTPError, OSError):
+            return False
+        return True
 
     def delete_pod(self, name: str, **options: typing.Any) -> None:
         """Delete a pod; ignore an absent pod.
 
         After an error, the sweep deletes the pod later.
         """
+        if self.outages.is_present:
+            LOG.info('Deleting pod %s after the outage', name)
+            return
+        options.setdefault('grace_period_seconds', RELEASE_SECONDS)
         try:
             with ignore_status(NOT_FOUND):
                 self.call(self.core.delete_namespaced_pod, name,
@@ -149,12 +208,12 @@ def translate_errors(failure: str) -> Iterator[None]:
     try:
         yield
     except Unreachable as e:
-        raise exception.TemporaryError(
+        raise exception.OutOfReach(
             f'{failure}: the API server of Kubernetes does not answer: {e}')
     except Rejected as e:
         if 'exceeded quota' in str(e):
             raise exception.NoRoom(f'{failure}: {e}')
-        if e.status in OVERLOADED:
+        if e.temporary:
             raise exception.TemporaryError(f'{failure}: {e}')
         raise exception.PermanentError(f'{failure}: {e}')
 

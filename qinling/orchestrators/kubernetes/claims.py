@@ -68,6 +68,7 @@ class Claims:
         if limits.offline:
             new_labels[labels.NETWORK] = labels.OFFLINE
         with apis.translate_errors('No worker can be claimed'):
+            self._api.check()
             key = self._find_pool_key(runtime_id)
             pod = self._adopt_orphan(runtime_id, new_labels)
             used = pod is not None
@@ -78,8 +79,7 @@ class Claims:
             self._workers[worker.name] = worker
             self._restarts[worker.name] = pods.count_restarts(pod)
             self._reserved.discard(worker.name)
-        if not used:
-            self._resizes.request(worker.name, limits)
+        self._resizes.request(worker.name, limits)
         return worker
 
     def _find_pool_key(self, runtime_id: str | None) -> bytes:
@@ -95,7 +95,7 @@ class Claims:
         secret = hmac.new(key, name.encode(), 'sha256').hexdigest()
         return base.Worker(
             name, pods.get_label(pod, labels.RUNTIME), pods.get_address(pod),
-            secret, _read_function(pod), used,
+            secret, pods.get_function(pod), used,
             self._proxy.create_transport(name) if self._proxy else None)
 
     def _adopt_orphan(self, runtime_id: str | None, new_labels: dict[str, str]
@@ -263,6 +263,7 @@ class Claims:
         :raises TemporaryError: the new pod has a permanent problem, or the
             deadline has passed.
         """
+        self._api.check()
         with self._view.changed:
             pod = self._view.pods.get(created)
             problem = pod and pods.find_problem(pod)
@@ -297,10 +298,7 @@ class Claims:
         return reason
 
     def _diagnose(self, name: str) -> base.ExitReason | None:
-        """Return why a pod died.
-
-        Connections break before the cluster reports the end of the pod.
-        """
+        """Return why a pod died; the cluster reports the end a bit late."""
         deadline = time.monotonic() + DIAGNOSIS_SECONDS
         with self._view.changed:
             reason = self._exit_reasons.get(name)
@@ -342,15 +340,21 @@ class Claims:
         worker = self._workers.get(name)
         if worker is None:
             return None
-        if (new is not None and not pods.is_leaving(new)
+        if (new is not None and not pods.has_ended(new)
                 and not pods.get_termination_since(new, restarts)
                 and not self._is_adopted(new)):
             return None
         del self._workers[name]
         self._exit_reasons[name] = pods.find_exit_reason(
-            pod, restarts) or base.ExitReason(
-                'The pod of the worker was deleted.')
+            pod, restarts) or pods.DELETED
         return worker
+
+    def find_leaving(self, old: apis.Resource | None, new: apis.Resource
+                     ) -> base.Worker | None:
+        """Return the worker that begins to leave, see :meth:`remove_lost`."""
+        if not pods.is_leaving(new) or old and pods.is_leaving(old):
+            return None
+        return self._workers.get(pods.get_name(new))
 
     def _is_adopted(self, pod: apis.Resource) -> bool:
         """Return whether another engine claimed a pod of this engine.
@@ -373,7 +377,7 @@ class Claims:
             return [*self._workers.values(), *(
                 base.Worker(pods.get_name(pod),
                             pods.get_label(pod, labels.RUNTIME),
-                            pods.get_address(pod), '', _read_function(pod))
+                            pods.get_address(pod), '', pods.get_function(pod))
                 for pod in other_pods)]
 
     def list_owned(self) -> set[str]:
@@ -391,8 +395,3 @@ class Claims:
                     self._view.pods) - names:
                 del self._exit_reasons[name]
                 self._restarts.pop(name, None)
-
-
-def _read_function(pod: apis.Resource) -> base.FunctionKey:
-    return base.FunctionKey(pods.get_label(pod, labels.FUNCTION),
-                            int(pods.get_label(pod, labels.VERSION) or 0))

@@ -20,6 +20,7 @@ from qinling.orchestrators.kubernetes import images
 from qinling.orchestrators.kubernetes import labels
 from qinling.orchestrators.kubernetes import manifests
 from qinling.orchestrators.kubernetes import network
+from qinling.orchestrators.kubernetes import permissions
 from qinling.orchestrators.kubernetes import pods
 from qinling.orchestrators.kubernetes import pools
 from qinling.orchestrators.kubernetes import resizes
@@ -28,6 +29,8 @@ from qinling.orchestrators.kubernetes import transport
 from qinling.orchestrators.kubernetes import view
 
 LOG = logging.getLogger(__name__)
+
+START_SECONDS = 1.0  # to wait for the end of an outage at the first use
 
 
 class Driver(base.ImageRunner, base.Orchestrator):
@@ -51,7 +54,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
         self._stopped = threading.Event()
         self._starting = threading.Lock()
         self._started = False
-        self._api = api = apis.Api(options)
+        self._api = api = apis.Api(options, self._changed)
         self._background = background.Background()
         self._view = view.View(api, self._changed, self)
         self._engines = engines.Engines(api, options.engine_lease)
@@ -62,7 +65,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
         parts = cluster.Cluster(
             api, self._background, creator, self._view, self._engines,
             self._pools,
-            room.Room(self, self._background, self._changed),
+            room.Room(self, self._background, self._changed, api.outages),
             self._resizes,
             transport.Proxy(api) if options.reach == 'proxy' else None)
         self._claims = claims.Claims(options, parts)
@@ -140,6 +143,14 @@ class Driver(base.ImageRunner, base.Orchestrator):
                 options.untrusted_runtime_class or 'like trusted ones',
             'reach': options.reach}
 
+    def reserve(self, worker: base.Worker, limits: base.Limits, is_idle: bool
+                ) -> None:
+        self._resizes.request(worker.name, limits, is_idle)
+
+    def find_missing_permissions(self) -> Sequence[str]:
+        with apis.translate_errors('The permissions cannot be checked'):
+            return permissions.find_missing(self._api, self._options)
+
     def close(self) -> None:
         """Leave the workers to other engines.
 
@@ -149,6 +160,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
             if self._stopped.is_set():
                 return
             self._stopped.set()
+            self._api.outages.stop()
             started = self._started
         with self._changed:
             self._changed.notify_all()
@@ -174,9 +186,16 @@ class Driver(base.ImageRunner, base.Orchestrator):
             LOG.warning('Removing lost worker %s of function %s', worker.name,
                         worker.function)
             self._background.submit(self.on_lost, worker)
-        elif new is not None and (
-                pods.get_label(new, labels.ENGINE) == self._engines.name):
+        elif new is None:
+            if old is not None:
+                self._images.record_removal(old)
+        elif pods.get_label(new, labels.ENGINE) == self._engines.name:
             self._resizes.handle_change(old, new)
+            worker = self._claims.find_leaving(old, new)
+            if worker is not None:
+                LOG.info('Draining worker %s, which the cluster ends',
+                         worker.name)
+                self._background.submit(self.on_leaving, worker)
 
     def make_room(self) -> None:
         """Ask the engine to destroy an idle worker."""
@@ -197,6 +216,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
             if self._started:
                 return
             with apis.translate_errors('The cluster cannot be used'):
+                self._api.check(START_SECONDS)
                 self._prepare()
             self._started = True
             self._lease_thread.start()
@@ -223,7 +243,10 @@ class Driver(base.ImageRunner, base.Orchestrator):
                 with self._changed:
                     names = set(self._view.pods)
                 self._claims.forget_pods(names)
-            except (apis.Rejected, apis.Unreachable) as e:
-                LOG.warning('Could not renew the lease of this engine: %s', e)
+            except apis.Rejected as e:
+                LOG.log(logging.INFO if e.temporary else logging.WARNING,
+                        'Could not renew the lease of this engine: %s', e)
+            except apis.Unreachable as e:
+                LOG.info('Could not renew the lease of this engine: %s', e)
             except Exception:
                 LOG.exception('Could not complete the sweep of pods')

@@ -43,6 +43,7 @@ class Engines:
         self._leases: dict[str, tuple[str | None, float]] = {}
         #: engines without a Lease
         self._dead: set[str] = set()
+        self._read_at = time.monotonic()
 
     def start(self) -> None:
         """Create the Lease of this engine, and read the other Leases."""
@@ -76,6 +77,10 @@ class Engines:
         now = time.monotonic()
         with self._lock:
             previous, self._leases = self._leases, {}
+            if now - self._read_at > self._duration / 2:
+                # After an outage, engines need time to renew their Leases.
+                previous = {}
+            self._read_at = now
             for lease in answer.get('items') or ():
                 name = lease['metadata']['name']
                 renewed = lease['spec'].get('renewTime')
@@ -110,7 +115,9 @@ class Engines:
             if name not in self._leases:
                 return name in self._dead
             _renewed, since = self._leases[name]
-        return time.monotonic() - since > self._duration
+            # Without news, an engine is as alive as it was.
+            return min(time.monotonic(), self._read_at
+                       ) - since > self._duration
 
     def _create_lease(self) -> None:
         self._api.call(

@@ -16,6 +16,7 @@ from qinling.states import ExecutionReason
 
 LOG = logging.getLogger(__name__)
 
+OUTAGE_SECONDS = 0.5  # between two checks for the end of an outage
 TIMEOUT = 'Function execution timeout.'
 
 
@@ -34,6 +35,8 @@ class Images:
         self._start_timeout = start_timeout
         #: name of the pod -> id of the execution
         self._execution_ids: dict[str, str] = {}
+        #: name -> last state of a pod that the cluster removed
+        self._removed: dict[str, apis.Resource] = {}
 
     def run(self, run: base.ImageRun) -> base.ImageOutcome:
         """Run an image, see :meth:`..base.ImageRunner.run_image`."""
@@ -43,8 +46,9 @@ class Images:
         try:
             with apis.translate_errors(
                     f'The image {run.image} cannot be run'):
+                self._api.check()
                 self._api.call(
-                    self._api.core.create_namespaced_pod,
+                    self._api.prompt.create_namespaced_pod,
                     self._api.namespace, self._manifests.create_image_pod(
                         name, run, self._engines.name,
                         # The deadline includes the pull of the image, and
@@ -65,12 +69,20 @@ class Images:
             names = [name for name, id in self._execution_ids.items()
                      if id == execution_id]
         for name in names:
-            self._delete(name)
+            self._api.delete_pod(name, grace_period_seconds=0)
 
     def list_owned(self) -> set[str]:
         """Return the names of the pods of this engine."""
         with self._view.changed:
             return set(self._execution_ids)
+
+    def record_removal(self, pod: apis.Resource) -> None:
+        """Keep the last state of a pod, which tells how its program ended.
+
+        The caller holds the condition.
+        """
+        if pods.get_name(pod) in self._execution_ids:
+            self._removed[pods.get_name(pod)] = pod
 
     def _wait_pod(self, name: str, condition: Callable[[apis.Resource], bool],
                   seconds: float) -> bool:
@@ -78,24 +90,24 @@ class Images:
 
         :returns: whether the condition is true in time.
         :raises PermanentError: the condition can never be true.
-        :raises TemporaryError: the pod was deleted.
+        :raises Disrupted: the cluster ended the pod.
         """
         deadline = time.monotonic() + seconds
-        existed = False
         with self._view.changed:
             while True:
-                pod = self._view.pods.get(name)
-                existed = existed or pod is not None
+                removed = self._removed.get(name)
+                pod = removed or self._view.pods.get(name)
                 if pod is not None and condition(pod):
                     return True
-                if existed and (pod is None or pods.is_leaving(pod)):
-                    reason = pod and pods.find_exit_reason(pod)
-                    raise exception.TemporaryError(
-                        reason.sentence if reason else 'its pod was deleted')
+                if pod is not None and (removed or pods.has_ended(pod)):
+                    raise exception.Disrupted(
+                        (pods.find_exit_reason(pod) or pods.DELETED).sentence)
                 remaining = deadline - time.monotonic()
-                if remaining <= 0:
+                if remaining <= 0 and self._api.outages.is_settled:
                     return False
-                self._room.wait(pod, remaining)
+                # In an outage, the pod may have ended unnoticed.
+                self._room.wait(pod, remaining if remaining > 0
+                                else OUTAGE_SECONDS)
 
     def _raise_not_started(self, name: str) -> None:
         with self._view.changed:
@@ -112,8 +124,12 @@ class Images:
         :param duration: seconds, measured here.
         """
         with self._view.changed:
-            pod = self._view.pods.get(name, {'metadata': {}, 'status': {}})
+            pod = (self._removed.get(name) or self._view.pods.get(name)
+                   or {'metadata': {}, 'status': {}})
         termination = pods.get_termination(pod)
+        disruption = pods.find_disruption(pod)
+        if disruption is not None:
+            raise exception.Disrupted(disruption.sentence)
         log = self._read_log(name, run.max_log_size)
         if not in_time or not termination:
             return base.ImageOutcome(False, log, round(duration, 3), TIMEOUT,
@@ -151,6 +167,7 @@ class Images:
         self._api.delete_pod(name, grace_period_seconds=0)
         with self._view.changed:
             self._execution_ids.pop(name, None)
+            self._removed.pop(name, None)
 
 
 def _has_started(pod: apis.Resource) -> bool:

@@ -20,6 +20,7 @@ MIB = 1 << 20
 USER = 65532            # an unprivileged user, as in distroless images
 CODE = '/var/lib/qinling/code'
 AGENT_PROCESSES = 80
+GRACE_SECONDS = 20      # to hand over the result of an execution
 UNREACHABLE_SECONDS = 15  # of a node, until the eviction of its pods
 KEY = 'key'
 
@@ -37,6 +38,9 @@ class Manifests:
         self._slots = conf.engine.function_concurrency
         self._max_cpu = conf.resource_limits.max_cpu
         self._max_memory = conf.resource_limits.max_memory
+        # An execution finishes before the cluster may end its worker.
+        self._grace_seconds = (conf.resource_limits.max_timeout
+                               + conf.engine.import_timeout + GRACE_SECONDS)
 
     # Pools
 
@@ -114,6 +118,7 @@ class Manifests:
             resources=self._create_idle_resources(),
             termination_message_policy='FallbackToLogsOnError'),
             code=(CODE, options.code_size))
+        spec.termination_grace_period_seconds = self._grace_seconds
         if not runtime.trusted and options.untrusted_runtime_class:
             spec.runtime_class_name = options.untrusted_runtime_class
         return spec
@@ -149,14 +154,22 @@ class Manifests:
             self._slots * self._max_memory
             + options.overhead_memory * MIB)
 
-    def create_resize(self, limits: base.Limits) -> apis.Resource:
-        """Return the body of a resize of a pod to the limits of a claim."""
+    def create_resize(self, limits: base.Limits, is_idle: bool = False
+                      ) -> apis.Resource:
+        """Return the body of a resize of a pod to the limits of a claim.
+
+        :param is_idle: request little, as an idle worker.
+        """
         memory = self._options.overhead_memory * MIB
         cpu = limits.cpu * limits.slots
+        # Below the limits, since the QoS class of a pod cannot change.
+        requests = (max(1, cpu // 2), memory + limits.memory_size)
+        if is_idle:
+            requests = (min(requests[0], self._options.idle_cpu),
+                        min(requests[1], self._options.idle_memory * MIB))
         resources = self._create_resources(
-            # Below the limit, since the QoS class of a pod cannot change.
-            max(1, cpu // 2), memory + limits.memory_size,
-            cpu, memory + limits.memory_size * limits.slots, disk=False)
+            *requests, cpu, memory + limits.memory_size * limits.slots,
+            disk=False)
         return {'spec': {'containers': [{
             'name': 'worker', 'resources': {
                 'limits': resources.limits,
@@ -196,6 +209,7 @@ class Manifests:
             termination_message_policy='File'))
         spec.restart_policy = 'Never'
         spec.active_deadline_seconds = deadline
+        spec.termination_grace_period_seconds = run.timeout + GRACE_SECONDS
         return client.V1Pod(
             api_version='v1', kind='Pod',
             metadata=client.V1ObjectMeta(name=name, labels={
@@ -234,6 +248,7 @@ class Manifests:
                 fs_group=USER, seccomp_profile=client.V1SeccompProfile(
                     type='RuntimeDefault')),
             runtime_class_name=options.runtime_class,
+            priority_class_name=options.priority_class,
             node_selector=options.node_selector or None,
             image_pull_secrets=[
                 client.V1LocalObjectReference(name=name)
@@ -243,8 +258,7 @@ class Manifests:
                     key=f'node.kubernetes.io/{key}', operator='Exists',
                     effect='NoExecute',
                     toleration_seconds=UNREACHABLE_SECONDS)
-                for key in ('not-ready', 'unreachable')],
-            termination_grace_period_seconds=1)
+                for key in ('not-ready', 'unreachable')])
 
 
 def _compute_digest(spec: client.V1PodSpec) -> str:

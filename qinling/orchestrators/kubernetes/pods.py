@@ -15,6 +15,8 @@ HOPELESS = ('ImagePullBackOff', 'InvalidImageName', 'ImageInspectError',
             'ErrImageNeverPull', 'CreateContainerConfigError',
             'CreateContainerError', 'RunContainerError')
 MAX_RESTARTS = 2  # of a container that ends by itself
+DELETED = base.ExitReason('The pod of the worker was deleted.',
+                          disrupted=True)
 
 
 class Problem(typing.NamedTuple):
@@ -39,6 +41,12 @@ def get_state(pod: apis.Resource) -> str:
     return get_label(pod, labels.STATE)
 
 
+def get_function(pod: apis.Resource) -> base.FunctionKey:
+    """Return function and version of a claimed pod."""
+    return base.FunctionKey(get_label(pod, labels.FUNCTION),
+                            int(get_label(pod, labels.VERSION) or 0))
+
+
 def get_conditions(resource: apis.Resource) -> dict[str, apis.Resource]:
     """Return type -> condition of a pod or a Deployment."""
     conditions = resource.get('status', {}).get('conditions') or ()
@@ -51,6 +59,19 @@ def is_leaving(pod: apis.Resource) -> bool:
             or pod.get('status', {}).get('phase') in ('Failed', 'Succeeded')
             or get_conditions(pod).get('DisruptionTarget', {}).get(
                 'status') == 'True')
+
+
+def has_ended(pod: apis.Resource) -> bool:
+    """Return whether nothing in a pod can finish any more.
+
+    The containers of a pod that leaves run until they end, for at most the
+    grace period, unless their node is lost.
+    """
+    conditions = get_conditions(pod)
+    return (pod.get('status', {}).get('phase') in ('Failed', 'Succeeded')
+            or conditions.get('DisruptionTarget', {}).get('reason')
+            == 'DeletionByTaintManager'
+            and conditions.get('Ready', {}).get('status') != 'True')
 
 
 def is_ready(pod: apis.Resource) -> bool:
@@ -111,14 +132,25 @@ def find_exit_reason(pod: apis.Resource, restarts: int = 0
     if status.get('reason') or disruption.get('status') == 'True':
         reason = status.get('reason') or disruption.get('reason')
         message = status.get('message') or disruption.get('message') or ''
-        return base.ExitReason('The worker was taken away by the cluster: '
-                               f'{reason}. {message}'.strip())
+        return base.ExitReason(
+            'The worker was taken away by the cluster: '
+            f'{reason}. {message}'.strip(),
+            # Without it, the pod exceeded a limit.
+            disrupted=disruption.get('status') == 'True'
+            or 'deletionTimestamp' in pod['metadata'])
+    if 'deletionTimestamp' in pod['metadata']:
+        return DELETED
     if termination:
         return base.ExitReason(
             'The worker died: ' + _describe_termination(termination))
-    if 'deletionTimestamp' in pod['metadata']:
-        return base.ExitReason('The pod of the worker was deleted.')
     return None
+
+
+def find_disruption(pod: apis.Resource) -> base.ExitReason | None:
+    """Return why the cluster ended the program of a pod early, if it did."""
+    termination = get_termination(pod) or {}
+    reason = find_exit_reason(pod) if termination.get('exitCode') else None
+    return reason if reason and reason.disrupted else None
 
 
 def has_no_node(pod: apis.Resource) -> bool:

@@ -29,11 +29,13 @@ class Resizes:
         #: Whether the cluster can resize pods, and may.
         self.can_resize = False
 
-    def request(self, name: str, limits: base.Limits) -> None:
+    def request(self, name: str, limits: base.Limits, is_idle: bool = False
+                ) -> None:
         """Ask for the size of a function; return immediately."""
         if self.can_resize:
             self._background.submit(
-                self._patch, name, self._manifests.create_resize(limits))
+                self._patch, name,
+                self._manifests.create_resize(limits, is_idle))
 
     def handle_change(self, old: apis.Resource | None, new: apis.Resource
                       ) -> None:

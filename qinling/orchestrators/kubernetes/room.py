@@ -7,6 +7,7 @@ import typing
 
 from qinling.orchestrators.kubernetes import api as apis
 from qinling.orchestrators.kubernetes import background as backgrounds
+from qinling.orchestrators.kubernetes import outages
 from qinling.orchestrators.kubernetes import pods
 
 #: Seconds between two workers that give way: the scheduler needs a moment to
@@ -27,19 +28,23 @@ class Room:
     The pod stays, so that an autoscaler of the cluster sees it.
 
     :param owner: asks the engine to destroy an idle worker.
+    :param current: the outages, in which nothing gives way.
     """
 
     def __init__(self, owner: Owner,
                  background: backgrounds.Background,
-                 changed: threading.Condition) -> None:
+                 changed: threading.Condition,
+                 current: outages.Outages) -> None:
         self._owner = owner
         self._background = background
         self._changed = changed
+        self._outages = current
         self._next = 0.0
 
     def wait(self, pod: apis.Resource | None, seconds: float) -> None:
         """Wait for a change of the view; the caller holds the condition."""
-        if pod is not None and pods.has_no_node(pod):
+        if (pod is not None and pods.has_no_node(pod)
+                and not self._outages.is_present):
             seconds = min(seconds, INTERVAL_SECONDS)
             if time.monotonic() >= self._next:
                 self._next = time.monotonic() + INTERVAL_SECONDS

@@ -106,21 +106,27 @@ class Informer:
                 # Avoid a tight loop with a server that closes every watch.
                 if time.monotonic() - started_at > 1:
                     continue
-            except apis.Rejected as e:
-                if e.status == apis.GONE:
-                    LOG.info('Listing objects again: %s', e)
-                    self._version = None
-                    delay = MIN_DELAY_SECONDS
-                else:
-                    LOG.warning('Could not watch the cluster: %s', e)
-            except apis.Unreachable as e:
-                if not self._stopped.is_set():
-                    LOG.info('Could not continue a watch: %s', e)
-            except Exception:
-                LOG.exception('Restarting a watch after an error')
-                self._version = None
+            except Exception as e:
+                self._report(e)
+            if self._api.outages.is_present:
+                self._api.outages.wait(MAX_DELAY_SECONDS)
+                delay = MIN_DELAY_SECONDS
             self._stopped.wait(delay * random.uniform(0.5, 1))
             delay = min(delay * 2, MAX_DELAY_SECONDS)
+
+    def _report(self, error: Exception) -> None:
+        """Log why a list or a watch ended early."""
+        if isinstance(error, apis.Unreachable):
+            LOG.info('Could not continue a watch: %s', error)
+        elif not isinstance(error, apis.Rejected):
+            LOG.error('Restarting a watch after an error', exc_info=error)
+            self._version = None
+        elif error.status == apis.GONE:
+            LOG.info('Listing objects again: %s', error)
+            self._version = None
+        else:
+            LOG.log(logging.INFO if error.temporary else logging.WARNING,
+                    'Could not watch the cluster: %s', error)
 
     def _list(self) -> None:
         resources: dict[str, apis.Resource] = {}
@@ -196,10 +202,10 @@ class View:
     def __init__(self, api: apis.Api, changed: threading.Condition,
                  listener: ChangeListener) -> None:
         self.changed = changed
-        self._pods = Informer(api, api.core.list_namespaced_pod, changed,
+        self._pods = Informer(api, api.prompt.list_namespaced_pod, changed,
                               listener)
         self._deployments = Informer(
-            api, api.apps.list_namespaced_deployment, changed)
+            api, api.prompt_apps.list_namespaced_deployment, changed)
         self._informers = (self._pods, self._deployments)
         self.pods = self._pods.objects
         self.deployments = self._deployments.objects

@@ -22,11 +22,10 @@ from qinling.orchestrators.process import pool as pool_module
 from qinling.orchestrators.process import sandbox_selection
 from qinling.orchestrators.process import sandbox_spec
 from qinling.orchestrators.process import worker as workers
-from qinling.runtimes import agent_outcome
+from qinling.orchestrators.process import worker_end
 
 LOG = logging.getLogger(__name__)
 
-STOP_TIMEOUT_SECONDS = 3.0
 STABLE_SECONDS = 5.0        # age of an idle worker whose start succeeded
 #: Delays between failed starts.
 MIN_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.25, 30.0
@@ -144,16 +143,11 @@ class Driver(base.Orchestrator):
             _worker, process = self._claimed.pop(worker.name, (None, None))
         if process is None:
             return None
-        reason = None
-        if disconnected and process.group.has_oom_kills():
-            reason = base.ExitReason(agent_outcome.out_of_memory(
-                process.memory_size), own_fault=True)
-        process.group.set_idle(False)  # the end takes processor time
-        process.destroy(STOP_TIMEOUT_SECONDS)
+        reason = worker_end.destroy(process, disconnected)
         with self._changed:
             # The next claim may need the place of the worker.
             self._changed.wait_for(lambda: process not in self._processes,
-                                   STOP_TIMEOUT_SECONDS)
+                                   worker_end.STOP_TIMEOUT_SECONDS)
         return reason
 
     def claimed(self) -> Sequence[base.Worker]:
@@ -202,7 +196,7 @@ class Driver(base.Orchestrator):
                 process.stop()
             self._wait_empty()
         for process in processes:
-            process.destroy(STOP_TIMEOUT_SECONDS)
+            process.destroy(worker_end.STOP_TIMEOUT_SECONDS)
         with self._changed:
             self._wait_empty()
         if self._proxy is not None:
@@ -217,7 +211,8 @@ class Driver(base.Orchestrator):
 
     def _wait_empty(self) -> None:
         """Wait until no process is left; the caller holds the lock."""
-        self._changed.wait_for(lambda: not self._total, STOP_TIMEOUT_SECONDS)
+        self._changed.wait_for(lambda: not self._total,
+                               worker_end.STOP_TIMEOUT_SECONDS)
 
     def _check_open(self) -> None:
         if self._closing.is_set():

@@ -5,6 +5,7 @@ To add a language, add a declaration to :data:`LANGUAGES` and a bootstrap to
 ``qinling/runtimes``.
 """
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 import json
@@ -149,15 +150,18 @@ def find_language(image: str) -> Language:
     return LANGUAGES[image]
 
 
-def find_interpreters(options: cfg.ConfigOpts.GroupAttr) -> Interpreters:
+def find_interpreters(options: cfg.ConfigOpts.GroupAttr,
+                      images: Iterable[str] = tuple(LANGUAGES)
+                      ) -> Interpreters:
     """Return the interpreters of this machine.
 
     :param options: the configuration group ``process``.
+    :param images: images to search executables for.
     :raises PermanentError: a configured interpreter does not work.
     """
     executables = {
-        image: interpreter for image, language in LANGUAGES.items()
-        if language.executables
+        image: interpreter for image in images
+        if (language := find_language(image)).executables
         if (interpreter := find_executable(
             language, language.option and options[language.option]))}
     return Interpreters(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Selection of the sandbox backend that works on this machine."""
 
+from collections.abc import Iterator
 import logging
 import os
 
@@ -30,15 +31,12 @@ def select_starter(options: cfg.ConfigOpts.GroupAttr,
         better backends do not work.
     :raises PermanentError: no backend gives the configured isolation.
     """
-    reasons = []
-    root = os.path.join(directory.path, 'root')
-    os.makedirs(root, exist_ok=True)
-    for backend in sandbox_backends.list_candidates(
-            options.isolation, interpreters.python.path, root):
-        starter = worker.Starter(
-            options, directory, backend, spec, interpreters, groups)
+    reasons: list[str] = []
+    for starter in create_starters(options, directory, spec, interpreters,
+                                   groups):
+        backend = starter.backend
         try:
-            _check_start(starter, options.start_timeout)
+            check_start(starter, options.start_timeout)
         except (worker.StartFailed, OSError) as error:
             reasons.append(f'{backend.name} does not work: {error}')
             continue
@@ -54,7 +52,22 @@ def select_starter(options: cfg.ConfigOpts.GroupAttr,
         'Workers cannot be started here: ' + '; '.join(reasons))
 
 
-def _check_start(starter: worker.Starter, timeout: float) -> None:
+def create_starters(options: cfg.ConfigOpts.GroupAttr,
+                    directory: worker.Directory,
+                    spec: sandbox_spec.SandboxSpec,
+                    interpreters: languages.Interpreters,
+                    groups: cgroups.Cgroups | cgroups.NoCgroups
+                    ) -> Iterator[worker.Starter]:
+    """Yield a starter for each backend that may work, the best one first."""
+    root = os.path.join(directory.path, 'root')
+    os.makedirs(root, exist_ok=True)
+    for backend in sandbox_backends.list_candidates(
+            options.isolation, interpreters.python.path, root):
+        yield worker.Starter(
+            options, directory, backend, spec, interpreters, groups)
+
+
+def check_start(starter: worker.Starter, timeout: float) -> None:
     """Start and stop a worker.
 
     :raises StartFailed, OSError: the worker did not become ready.

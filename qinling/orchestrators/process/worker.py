@@ -273,7 +273,8 @@ class Process:
     @property
     def secret(self) -> str:
         """Return the secret of calls to the agent."""
-        return self.settings['secret']
+        secret: str = self.settings['secret']
+        return secret
 
     def wait_ready(self, timeout: float) -> None:
         """Send the settings to the agent, and wait until the agent is ready.
@@ -316,7 +317,8 @@ class Process:
         if data != line:
             raise StartFailed(
                 self.read_stderr_tail() or 'It ended without a message.')
-        return CREDENTIALS.unpack(ancillary[0][2][:CREDENTIALS.size])[0]
+        pid: int = CREDENTIALS.unpack(ancillary[0][2][:CREDENTIALS.size])[0]
+        return pid
 
     def read_stderr_tail(self) -> str:
         """Return the end of the standard error."""

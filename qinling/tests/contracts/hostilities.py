@@ -42,10 +42,10 @@ class Hostile(process_drivers.ProcessDriverMixin):
         self.driver = self.make_driver(**options)
         self.driver.ensure_pool(orchestrators.RuntimeSpec('r', 'python3'))
         self.worker, self.process, self.client = self.claim(
-            entry if '.' in entry else 'main.' + entry, cpu, slots,
+            entry if '.' in entry else 'hostile_alone.' + entry, cpu, slots,
             memory_size)
 
-    def claim(self, entry='main.main', cpu=1000, slots=2,
+    def claim(self, entry='hostile_alone.main', cpu=1000, slots=2,
               memory_size=64 * MIB, archive=None):
         """Return a loaded worker, the process of the worker, and a client."""
         worker = self.driver.claim(

@@ -3,11 +3,13 @@
 
 import contextlib
 import dataclasses
+import datetime
 import threading
 
 import kombu
 from oslotest import base
 
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling.db import crud
@@ -20,7 +22,7 @@ from qinling.rpc import bus as bus_client
 from qinling.tests.contracts import relays
 from qinling.tests import databases
 from qinling.tests import fixtures
-from qinling.tests.functional import base as servers
+from qinling.tests import virtual_hosts
 
 TARGET = targets.Target(
     project_id='p', function_id='f', version=0, alias=None, runtime_id='r',
@@ -32,9 +34,12 @@ MESSAGE = records.ExecutionMessage('e', None, True)
 class BusTest(base.BaseTestCase):
     """Servers next to the bus, and a client behind a relay."""
 
+    is_direct = True
+
     def setUp(self):
         super().setUp()
-        self.url = self.useFixture(servers.VirtualHost()).url
+        self.url = self.useFixture(virtual_hosts.VirtualHost()).url
+        self.topic = virtual_hosts.create_topic()
         self.relay = self.useFixture(relays.Relay(5672))
         self.db = self.useFixture(databases.Database()).db
 
@@ -43,6 +48,7 @@ class BusTest(base.BaseTestCase):
         conf.register_opts(
             message_bus.oslo_messaging.transport._transport_opts)
         conf.set_override('transport_url', url)
+        conf.set_override('topic', self.topic, group='engine')
         transport = message_bus.create_transport(conf)
         self.addCleanup(transport.cleanup)
         return conf, transport
@@ -65,6 +71,7 @@ class BusTest(base.BaseTestCase):
     def client(self):
         conf, bus = self.bus(
             self.url.replace(':5672', f':{self.relay.port}'))
+        conf.set_override('enabled', self.is_direct, 'direct')
         client = bus_client.EngineClient(conf, bus, self.db)
         self.addCleanup(client.close)
         return client
@@ -132,19 +139,24 @@ class TestOutages(BusTest):
 class TestOtherEngines(BusTest):
     """Executions that one engine refuses or does not answer."""
 
+    is_direct = False
+
     def setUp(self):
         super().setUp()
         for name in 'ab':
-            engines.heartbeat(self.db, name)
-        self.ended = records.Ended(
+            # The engines stay alive, however slow the test is.
+            self.db.write(lambda tx, name=name: crud.insert(
+                tx, models.Engine, id=name,
+                seen_at=models.now() + datetime.timedelta(hours=1)))
+        self.ended = outcomes.Ended(
             status='success', result='{}', reason=None,
             updated_at=models.now())
 
     def add(self, **values):
         """Return the message of a new execution."""
         id = self.db.write(lambda tx: crud.insert(
-            tx, models.Execution, project_id='p', function_id='f',
-            status='running', **values))
+            tx, models.Execution, **databases.sample(
+                models.Execution, **values)))
         return dataclasses.replace(MESSAGE, id=id)
 
     def test_refusal(self):

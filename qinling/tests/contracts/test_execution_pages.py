@@ -24,6 +24,7 @@ VALUES = {
     'function_alias': (None, 'a', 'b'), 'job_id': (None, None, 'j'),
     'group_id': (None, 'x', 'y'), 'description': (None, 'one', 'two'),
     'trigger': (None, 'api', 'job'), 'sync': (True, False),
+    'flow_key': (None, '', 'ada'),
     'reason': (None, 'timeout', 'crashed', 'no_worker'),
     'status': ('running', 'success', 'failed', 'error', 'cancelled'),
     'duration': (None, 0.5, 1.5, 2.5)}
@@ -42,6 +43,7 @@ QUERIES = (
     ['function_id=f', 'status=success'], ['function_version=2'],
     ['function_alias=a'], ['function_alias=a', 'status=in:failed,success'],
     ['job_id=j'], ['group_id=x'], ['group_id=x', 'duration=gt:1'],
+    ['flow_key=ada'], ['flow_key=in:,ada', 'duration=gt:1'],
     ['description=one'], ['description=has:o'], ['trigger=job'],
     ['sync=true'], ['sync=false', 'trigger=api'],
     ['created_at=gte:2026-01-01T12:31:00'],

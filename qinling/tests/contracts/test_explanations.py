@@ -142,6 +142,15 @@ class Explanations:
         self.check(lambda: self.explainer.webhook(
             self.ctx, {'function_id': self.function}),
             'Every sender who knows the URL can run the function.')
+        source = {'function_id': self.function, 'kind': 'redis', 'settings': {
+            'url': 'redis://redis.test', 'stream': 's'}}
+        self.check(lambda: self.explainer.event_source(self.ctx, source),
+                   'An execution gets a single event.')
+        self.check(lambda: self.explainer.event_source(self.ctx, {
+            **source, 'batch_size': 5, 'filter': {'types': ['a']}}),
+            'An execution gets up to 5 events that fit the filter.')
+        self.assertIn('needs url', self.explainer.event_source(
+            self.ctx, {**source, 'settings': {}}).refusal)
         self.services.quotas.update(self.ctx.project_id,
                                     {'jobs': 0, 'webhooks': 0})
         for create in (self.explainer.job, self.explainer.webhook):
@@ -171,6 +180,63 @@ class Explanations:
             target.function_version for target in explanation.targets])
         self.assertIn("Routing key 'me' is at 15.3% of alias prod; version 1 "
                       'has 0.0% to 50.0%.', explanation.effects)
+
+    def control(self, **settings):
+        """Return the id of a function with a flow control."""
+        return self.core.function(
+            self.ctx, flow_control={'key': '$.who', **settings}).id
+
+    def start(self, function):
+        self.services.triggers.fire(self.ctx, fixtures.execution_request(
+            function_id=function, input='{"who": "ada"}', sync=False))
+        self.core.engine.calls.clear()
+
+    def test_flow_control_with_a_line(self):
+        function = self.control(concurrency=1, rate={'limit': 9, 'period': 60})
+        request = {'function_id': function, 'input': '{"who": "ada"}',
+                   'sync': False}
+        limits = ('Flow control for each $.who: at most 1 at a time; at most '
+                  '9 starts in 60 s.')
+        self.check(lambda: self.execute(**request), limits,
+                   "The execution starts at once in the line of the key "
+                   "'ada'.")
+        self.start(function)
+        self.check(lambda: self.execute(**request), limits,
+                   'The execution waits for concurrency, at place 1 of the '
+                   "line of the key 'ada'.")
+        self.assertIn('try again', self.execute(
+            **dict(request, sync=True)).refusal)
+        self.services.aliases.create(self.ctx, {
+            'name': 'alone', 'function_id': function,
+            'flow_control': {'concurrency': 2}})
+        self.check(lambda: self.execute(function_alias='alone', sync=False),
+                   'Flow control: at most 2 at a time.',
+                   "The execution starts at once in the line of the key ''.")
+        self.check(lambda: self.explainer.job(self.ctx, {
+            'function_id': function, 'pattern': '0 * * * *'}), limits)
+
+    def test_flow_control_that_cancels(self):
+        request = {'input': '{"who": "ada"}', 'sync': False}
+        oldest = self.control(singleton='oldest')
+        self.start(oldest)
+        self.check(lambda: self.execute(function_id=oldest, **request),
+                   'Flow control for each $.who: one at a time, and later '
+                   'ones are cancelled.',
+                   'The execution ends as cancelled at once, since an earlier '
+                   "one in the line of the key 'ada' has not ended.")
+        newest = self.control(singleton='newest')
+        self.start(newest)
+        self.check(lambda: self.execute(function_id=newest, **request),
+                   "Earlier executions in the line of the key 'ada' end as "
+                   'cancelled: 1.')
+        last = self.control(debounce={'period': 5})
+        effects = self.check(
+            lambda: self.execute(function_id=last, **request),
+            'Flow control for each $.who: the last one starts after 5 s '
+            'without another, at most 50 s after the first.').effects
+        self.assertIn('waits for debounce, at place 1', effects[0])
+        self.assertIn('omit sync', self.execute(
+            function_id=last).refusal)
 
     def test_problems(self):
         self.services.quotas.update(

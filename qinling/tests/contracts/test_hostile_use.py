@@ -218,7 +218,7 @@ class Exhausting(hostilities.Hostile):
     def test_others_are_served(self):
         self.start(slots=1, pool_size=2)
         _worker, _process, victim = self.claim(
-            archive=agents.package('hello'))
+            entry='main.main', archive=agents.package('hello'))
         for name, *args in (('floods.spin_in_processes', 30),
                             ('floods.print_for_ever',),
                             ('floods.memory_of_children',),

@@ -8,7 +8,7 @@ import random
 from oslotest import base
 
 from qinling.core.execution import lifecycle
-from qinling.core.execution import records
+from qinling.core.execution import outcomes
 from qinling.core.trigger import backfills
 from qinling.db import crud
 from qinling.db import models
@@ -51,7 +51,7 @@ class Overlaps(test_scheduler.Scheduling):
 
     def end(self, id, status=ExecutionStatus.SUCCESS):
         """End an execution as an engine does."""
-        lifecycle.finish(self.db, id, records.Outcome(status, '{}'))
+        lifecycle.finish(self.db, id, outcomes.Outcome(status, '{}'))
 
     def running(self, id):
         return [row for row in self.executions()

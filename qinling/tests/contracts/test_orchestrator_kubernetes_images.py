@@ -8,6 +8,7 @@ from oslotest import base
 from qinling import exception
 from qinling.orchestrators import base as orchestrators
 from qinling.tests.contracts import kubernetes_drivers
+from qinling.tests.kubernetes import images
 
 
 class TestImages(kubernetes_drivers.StandIn, base.BaseTestCase):
@@ -44,6 +45,40 @@ class TestImages(kubernetes_drivers.StandIn, base.BaseTestCase):
         self.assertEqual((False, 'It sleeps.\n'),
                          (outcome.success, outcome.log))
         self.assertIn('timeout', outcome.sentence)
+
+    def test_image_finishes_on_a_drained_node(self):
+        self.check_drain('import signal; signal.signal(15, signal.SIG_IGN)')
+        self.assertTrue(self.outcomes[0].success, self.outcomes)
+
+    def test_image_ends_early_on_a_drained_node(self):
+        self.check_drain('')
+        self.assertIsInstance(self.outcomes[0], exception.Disrupted)
+        self.assertIn('EvictionByEvictionAPI', str(self.outcomes[0]))
+
+    def check_drain(self, code):
+        """Drain the node of a running image."""
+        self.cluster.kubelet.images['example/slow:1'] = images.script(
+            f'{code}\nimport time; print("It starts.");'
+            'time.sleep(2); print("It ends.")')
+        self.outcomes = []
+
+        def run():
+            try:
+                self.outcomes.append(self.driver.run_image(
+                    self.image_run('example/slow:1', timeout=60)))
+            except exception.TemporaryError as error:
+                self.outcomes.append(error)
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.wait_until(lambda: [
+            pod for pod in self.cluster.pods()
+            if pod['status'].get('phase') == 'Running'])
+        name = self.cluster.pods()[0]['metadata']['name']
+        core = self.admin()
+        self.wait_until(lambda: 'starts' in core.read_namespaced_pod_log(
+            name, self.cluster.namespace))
+        self.cluster.start_drain(self.cluster.pods()[0]['spec']['nodeName'])
+        thread.join(self.patience)
 
     def test_memory(self):
         outcome = self.run_image('example/hog:1')

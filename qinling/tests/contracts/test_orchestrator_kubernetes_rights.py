@@ -7,8 +7,10 @@ import pathlib
 from oslotest import base
 import yaml
 
+from qinling.cmd import status
 from qinling import exception
 from qinling.orchestrators import base as orchestrators
+from qinling.orchestrators.kubernetes import permissions
 from qinling.tests.contracts import kubernetes_drivers
 from qinling.tests.contracts import test_orchestrator
 
@@ -82,6 +84,53 @@ class TestRights(kubernetes_drivers.StandIn, base.BaseTestCase):
             exception.PermanentError, driver.ensure_pool,
             orchestrators.RuntimeSpec('r', self.images[0]))
         self.assertIn('cannot create resource "leases"', str(error))
+
+    def test_check_knows_the_role(self):
+        self.assertEqual(list_rights(role()['rules']), {
+            (group, resource, verb)
+            for (group, resource), verbs in permissions.REQUIRED.items()
+            for verb in verbs})
+        driver = self.make_driver()
+        self.assertEqual([], driver.find_missing_permissions())
+        self.assertEqual(
+            ['get pods/proxy', 'create pods/proxy'],
+            self.make_driver(reach='proxy').find_missing_permissions())
+
+    def test_check_finds_each_missing_permission(self):
+        rules = role()['rules']
+        for group, resource, verb in sorted(list_rights(rules)):
+            self.cluster.access.rules = [
+                {**rule, 'verbs': set(rule['verbs']) - {verb}}
+                if resource in rule['resources'] and group in rule['apiGroups']
+                else rule for rule in rules]
+            missing, = self.make_driver().find_missing_permissions()
+            self.assertEqual(
+                f'{verb} {resource}' + (group and f'.{group}'), missing)
+
+    def test_resize_is_optional(self):
+        self.cluster.access.rules = [
+            rule for rule in role()['rules']
+            if rule['resources'] != ['pods/resize']]
+        self.assertEqual(['patch pods/resize'],
+                         self.make_driver().find_missing_permissions())
+        self.assertEqual(
+            [], self.make_driver(resize='off').find_missing_permissions())
+
+    def test_upgrade_check(self):
+        conf = kubernetes_drivers.configuration(
+            self.cluster.kubeconfig, self.cluster.namespace)
+        conf.set_override('orchestrator', 'kubernetes', group='engine')
+        checks = status.Checks(conf)
+        self.assertEqual('SUCCESS', checks._check_permissions().code.name)
+        self.cluster.access.rules = role()['rules'][1:]
+        result = checks._check_permissions()
+        self.assertEqual('FAILURE', result.code.name)
+        self.assertIn('may not: list pods, watch pods, ', result.details)
+        self.assertIn('Apply the Role of this release', result.details)
+        self.cluster.access.tokens.clear()
+        result = checks._check_permissions()
+        self.assertEqual('FAILURE', result.code.name)
+        self.assertIn('The permissions cannot be checked', result.details)
 
     def test_without_resize(self):
         self.cluster.service.without = ('pods/resize',)

@@ -6,6 +6,7 @@ from oslotest import base
 from qinling import exception
 from qinling.orchestrators.kubernetes import pods
 from qinling.tests.contracts import kubernetes_drivers
+from qinling.tests.contracts import test_orchestrator
 from qinling.tests.kubernetes import resources
 
 RUNTIME = kubernetes_drivers.RUNTIME
@@ -40,7 +41,7 @@ class TestFullNode(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.wait_until(lambda: [
             call for call in self.cluster.calls
             if call.subresource == 'resize'][1:])
-        self.wait_until(lambda: self.requested_cpu(worker.name) == '20m')
+        self.wait_until(lambda: self.requested_cpu(worker.name) == '10m')
         self.wait_until(lambda: pods.find_pending_resize(
             self.read(worker.name)) is None)
         self.ping(worker)
@@ -58,6 +59,24 @@ class TestFullNode(kubernetes_drivers.Troubled, base.BaseTestCase):
             'resources']['requests']['cpu'] == '500m')
         self.check_resize_is_taken_back(self.claim(driver))
         self.assertEqual('500m', self.requested_cpu(first.name))
+
+    def test_idle_functions_make_room(self):
+        # Each function requests half a core until it rests.
+        driver = self.make_pool()
+        self.limit_node(cpu='700m')
+        for _number in range(5):
+            worker = self.claim(driver)
+            self.await_size(worker, '500m')
+            driver.reserve(worker, test_orchestrator.LIMITS, True)
+            self.await_size(worker, '10m')
+            self.ping(worker)
+        driver.reserve(worker, test_orchestrator.LIMITS, False)
+        self.await_size(worker, '500m')
+
+    def await_size(self, worker, cpu):
+        """Wait until a CPU request is in force."""
+        self.wait_until(lambda: pods.get_container(self.read(worker.name))[
+            'resources']['requests']['cpu'] == cpu)
 
     def test_idle_worker_gives_way(self):
         driver = self.make_pool(claim_timeout=60)

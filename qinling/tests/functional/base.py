@@ -8,21 +8,19 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
-import sys
 import time
-import unittest
 import urllib.parse
-import uuid
 import zipfile
 
 import fixtures
 import sqlalchemy
 
 from qinling.tests import databases
+from qinling.tests.functional import preloaded
 from qinling.tests.functional import processes
+from qinling.tests import virtual_hosts
 
 #: Maximum wait in seconds, long enough for a slow and busy machine.
 PATIENCE = 120
@@ -185,17 +183,11 @@ class Program(fixtures.Fixture):
 
     def start(self):
         """Start the process, also after a stop."""
-        script = ('import sys; from qinling.cmd import '
-                  f'{self.name} as program; sys.argv[0] = "{self.name}"; '
-                  'sys.exit(program.main())')
         self.starts += 1
         with self.log.open('ab') as log:
-            self.process = subprocess.Popen(
-                [sys.executable, '-c', script, '--config-file',
-                 str(self.file), *self.words], stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, start_new_session=True,
-                env=dict(os.environ, TMPDIR=str(self.directory),
-                         PYTHONFAULTHANDLER='1'))
+            self.process = preloaded.launcher().start(
+                self.name, ['--config-file', str(self.file), *self.words],
+                log, dict(os.environ, TMPDIR=str(self.directory)))
 
     def stop(self, patience=PATIENCE):
         """Stop the process and return the exit code."""
@@ -284,12 +276,14 @@ class Cloud(fixtures.Fixture):
     def _setUp(self):
         state = self.useFixture(fixtures.TempDir()).path
         self.database = self.database or self.useFixture(Database())
-        self.bus = self.bus or self.useFixture(VirtualHost()).url
+        self.bus = self.bus or self.useFixture(virtual_hosts.VirtualHost()).url
+        topic = virtual_hosts.create_topic()
         config = {
-            'DEFAULT': {'transport_url': self.bus},
+            'DEFAULT': {'transport_url': self.bus, 'control_exchange': topic},
             'database': {'connection': self.database.url},
             'storage': {'file_system_dir': f'{state}/packages'},
             'api': {'host': '127.0.0.1', 'port': 0},
+            'engine': {'topic': topic},
         }
         for group, options in self.config.items():
             config.setdefault(group, {}).update(options)
@@ -304,8 +298,9 @@ class Cloud(fixtures.Fixture):
             in (('engine', self.engine_count), ('api', self.api_count))]
         self.api = self.apis[0]
         self.client = self.client_of(self.api)
-        _, row = self.client.call(
+        status, row = self.client.call(
             'POST', '/v1/runtimes', {'image': 'python3', 'name': 'python3'})
+        assert status == 201, row
         wait_for(lambda: self._available(row['id']), 'the runtime')
 
     def program(self, name, config):
@@ -342,25 +337,6 @@ class Cloud(fixtures.Fixture):
         return self.database.execute(
             'SELECT count(*) FROM executions WHERE owner LIKE '
             f"'%%:{engine.process.pid}:%%'").scalar()
-
-
-class VirtualHost(fixtures.Fixture):
-    """Virtual host on the local RabbitMQ."""
-
-    def _setUp(self):
-        tool = shutil.which('rabbitmqctl') or '/usr/sbin/rabbitmqctl'
-        if not os.path.exists(tool):
-            raise unittest.SkipTest('There is no rabbitmqctl here.')
-        name = f'qinling-{uuid.uuid4().hex[:8]}'
-        result = subprocess.run([tool, 'add_vhost', name], capture_output=True)
-        if result.returncode:
-            raise unittest.SkipTest(
-                'RabbitMQ does not run on this machine.')
-        self.addCleanup(subprocess.run, [tool, 'delete_vhost', name],
-                        capture_output=True)
-        subprocess.run([tool, 'set_permissions', '-p', name, 'guest',
-                        '.*', '.*', '.*'], check=True, capture_output=True)
-        self.url = f'rabbit://guest:guest@127.0.0.1:5672/{name}'
 
 
 class Database(databases.Fixture):

@@ -2,10 +2,13 @@
 """Base of the tests of the ``qinling`` commands."""
 
 import pathlib
+import subprocess
+import threading
 
 import fixtures
 from oslotest import base
 
+from qinling.tests import databases
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import terminal
 
@@ -48,3 +51,29 @@ class Case(servers.Shared, base.BaseTestCase):
         cls.function = cls.shell.value(
             'id', 'function create', '--name', 'greeter', '--runtime',
             'python3', '--file', 'main.py', '--timeout', 70)
+
+
+class Watched:
+    """Mixin for tests of a command that runs until its end is asked for."""
+
+    def start_command(self, *words):
+        """Start a command in the directory of the test."""
+        self.process = subprocess.Popen(
+            [*self.shell.words, *words], cwd=self.directory,
+            env=self.shell.environ, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+        guard = threading.Timer(databases.PATIENCE, self.process.kill)
+        guard.daemon = True
+        guard.start()
+        for action in (self.process.stdout.close, self.process.wait,
+                       self.process.kill, guard.cancel):
+            self.addCleanup(action)
+
+    def read_until(self, text):
+        """Return the output up to a line with a text."""
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line)
+            if text in line:
+                return ''.join(lines)
+        self.fail(f'{text} did not come: {"".join(lines)}')

@@ -172,6 +172,46 @@ class TestProjects(servers.Shared, SecretTest):
         for path in ('/v1/functions', path, '/v1/runtimes'):
             self.assertEqual(403, service.call('GET', path)[0])
 
+    def test_releases(self):
+        """Check releases and repairs by member, reader and stranger."""
+        account, member = self.server.create_client('member')
+        function = member.create(HELLO)['id']
+        for _ in range(2):
+            member.call('POST', f'/v1/functions/{function}/versions', {})
+        member.call('POST', '/v1/aliases', {
+            'name': 'a', 'function_id': function, 'function_version': 1})
+        for _ in range(2):
+            self.assertEqual(201, member.call('POST', '/v1/executions', {
+                'function_alias': 'a', 'input': {'name': 'Ada'}})[0])
+        project = {'id': account.project_id, 'name': account.project_name}
+        _, reader = self.server.create_client('reader', project=project)
+        _, stranger = self.server.create_client('member')
+        version = {'function_version': 2}
+        for path, body, status in (
+                ('/v1/aliases/a/rollout', version, 201),
+                ('/v1/aliases/a/rollout/pause', None, 200),
+                ('/v1/aliases/a/rollout/abort', None, 200),
+                ('/v1/aliases/a/replay', version, 202),
+                ('/v1/operations', {'action': 'rerun', 'filter': {
+                    'function_id': function}}, 202)):
+            self.assertEqual(403, reader.call('POST', path, body)[0], path)
+            expected = 404 if 'aliases' in path else 202
+            status_there, answer = stranger.call('POST', path, body)
+            self.assertEqual(expected, status_there, path)
+            if expected == 202:
+                # The executions of another project are not met.
+                self.assertEqual(0, answer['total'])
+            received, answer = member.call('POST', path, body)
+            self.assertEqual(status, received, answer)
+        rows = reader.get('/v1/operations')['operations']
+        self.assertEqual({'replay', 'rerun'}, {row['action'] for row in rows})
+        for row in rows:
+            path = f'/v1/operations/{row["id"]}'
+            self.assertEqual(404, stranger.call('GET', path)[0])
+            servers.wait_for(
+                lambda path=path: reader.get(path)['status'] == 'done',
+                'the operation')
+
     def test_another_project(self):
         _, mine = self.server.create_client('member')
         function = mine.create(HELLO)
@@ -282,10 +322,14 @@ class TestExpiry(base.BaseTestCase):
         identity = self.useFixture(keystone.Keystone(expiration=8))
         server = self.useFixture(servers.Standalone(**options(identity)))
         account = identity.user(identity.project(), 'member')
+
+        def log_in():
+            # On a slow machine a token may end before its first use.
+            client = servers.Client(server.client.url, headers(account))
+            return client.call('GET', '/v1/functions')[0] == 200 and client
         for _ in range(2):
             # The service must renew its own token, too.
-            client = servers.Client(server.client.url, headers(account))
-            self.assertEqual(200, client.call('GET', '/v1/functions')[0])
+            client = servers.wait_for(log_in, 'a token that is valid')
             servers.wait_for(
                 lambda client=client: client.call(
                     'GET', '/v1/functions')[0] == 401,

@@ -12,11 +12,13 @@ from oslotest import base as test_base
 
 from qinling.tests.functional import base
 from qinling.tests.kubernetes import cluster
+from qinling.tests.kubernetes import resources
 from qinling.tests import runtime_images
 
 HELLO = 'def main(name="you"):\n    print("log")\n    return "hello " + name\n'
 SLOW = ('import time\n'
         'def main(seconds):\n    time.sleep(seconds)\n    return "done"\n')
+PODS = resources.PODS
 #: Calls that come by themselves, however little is done.
 STANDING = {'leases'}
 

@@ -12,6 +12,7 @@ from qinling.tests.contracts import relays
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import daemons
 from qinling.tests.functional import loads
+from qinling.tests import virtual_hosts
 
 #: Short, so that what a dead engine held is found soon; a slow machine may
 #: let the leases of living ones end, too.
@@ -158,7 +159,7 @@ class TestRestart(base.BaseTestCase):
     """Tests of daemons, stopped as by an operator."""
 
     def test_without_a_bus(self):
-        url = self.useFixture(servers.VirtualHost()).url
+        url = self.useFixture(virtual_hosts.VirtualHost()).url
         relay = self.useFixture(relays.Relay(5672))
         cloud = self.useFixture(servers.Cloud(
             bus=url.replace(':5672', f':{relay.port}'), engine=ENGINE,

@@ -3,6 +3,9 @@
 
 import threading
 
+from oslotest import base
+
+from qinling.tests.functional import base as servers
 from qinling.tests.functional import shells
 
 BAD = ('import random\n'
@@ -82,3 +85,54 @@ class TestRollouts(shells.Case):
         self.assertEqual('succeeded', status('function rollout show'))
         self.assertIn('is succeeded', self.shell.fails(
             'function rollout abort', 'decided'))
+
+
+class TestKilledServer(base.BaseTestCase):
+    """Test of a rollout whose server is killed."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.useFixture(servers.Standalone())
+        self.client = self.server.client
+        function = self.client.create('def main(**kwargs): return 1\n')['id']
+        for _ in range(2):
+            self.post(f'/v1/functions/{function}/versions', {})
+        self.post('/v1/aliases', {'name': 'prod', 'function_id': function,
+                                  'function_version': 1})
+
+    def post(self, path, value):
+        status, answer = self.client.call('POST', path, value)
+        self.assertEqual(201, status, answer)
+        return answer
+
+    def run_until(self, condition):
+        """Run executions until a condition holds for the rollout."""
+        def run():
+            self.post('/v1/executions', {'function_alias': 'prod'})
+            rollout = self.client.get('/v1/aliases/prod/rollout')
+            return condition(rollout) and rollout
+        return servers.wait_for(run, 'the rollout')
+
+    def test_rollout_continues_after_a_kill(self):
+        self.post('/v1/aliases/prod/rollout', {
+            'function_version': 2, 'steps': [
+                {'weight': weight, 'min_executions': 5, 'min_time': 1}
+                for weight in (0.3, 0.6)]})
+        before = self.run_until(lambda rollout: rollout['step'] >= 2)
+        self.server.program.kill()
+        self.server.restart()
+        self.client = self.server.client
+        after = self.client.get('/v1/aliases/prod/rollout')
+        self.assertGreaterEqual(after['step'], before['step'])
+        for version in ('old', 'new'):
+            self.assertGreaterEqual(after['errors'][version]['count'],
+                                    before['errors'][version]['count'])
+        self.run_until(lambda rollout: rollout['status'] == 'succeeded')
+        self.assertEqual(2, self.client.get('/v1/aliases/prod')[
+            'function_version'])
+        # Each step was taken once.
+        self.assertEqual(
+            ['succeeded', 'step 2 of 2', 'step 1 of 2'],
+            [entry['reason'].split('.')[0].split(', ')[1]
+             for entry in self.client.get('/v1/aliases/prod/history')[
+                 'history'] if entry['reason']])

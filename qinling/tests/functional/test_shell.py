@@ -11,17 +11,21 @@ from qinling.tests.functional import terminal
 from qinling.tests.functional import test_operations
 from qinling.tests.functional import test_rollouts
 from qinling.tests.functional import test_shell_apps
+from qinling.tests.functional import test_shell_events
 from qinling.tests.functional import test_shell_executions
 from qinling.tests.functional import test_shell_functions
+from qinling.tests.functional import test_shell_loop
 from qinling.tests.functional import test_shell_projects
 from qinling.tests.functional import test_shell_questions
 from qinling.tests.functional import test_shell_versions
+from qinling.tests.functional import test_shell_webhooks
 
 GROUP = 'openstack.function_engine.v1'
 #: Where the tests of the commands are.
 MODULES = (test_operations, test_rollouts, test_shell_apps,
-           test_shell_executions, test_shell_functions, test_shell_projects,
-           test_shell_questions, test_shell_versions)
+           test_shell_events, test_shell_executions, test_shell_functions,
+           test_shell_loop, test_shell_projects, test_shell_questions,
+           test_shell_versions, test_shell_webhooks)
 
 
 class TestAll(shells.Case):

@@ -6,7 +6,6 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import threading
 
 import fixtures
 from oslotest import base
@@ -61,7 +60,7 @@ class TestInit(ProjectTest):
         self.assertIn('\n  f1:\n', application.read_text())
 
 
-class TestDev(ProjectTest):
+class TestDev(shells.Watched, ProjectTest):
     def setUp(self):
         super().setUp()
         self.shell.run('init', 'python', '.', '--name', 'greeter')
@@ -69,27 +68,8 @@ class TestDev(ProjectTest):
 
     def start(self):
         """Start the command, and wait for its first run."""
-        self.process = subprocess.Popen(
-            [*self.shell.words, 'dev'], cwd=self.directory,
-            env=self.shell.environ, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True)
-        self.addCleanup(self.process.stdout.close)
-        self.addCleanup(self.process.wait)
-        self.addCleanup(self.process.kill)
-        guard = threading.Timer(databases.PATIENCE, self.process.kill)
-        guard.daemon = True
-        guard.start()
-        self.addCleanup(guard.cancel)
+        self.start_command('dev')
         self.read_until('Waiting for changes')
-
-    def read_until(self, text):
-        """Return the output up to a line with a text."""
-        lines = []
-        for line in self.process.stdout:
-            lines.append(line)
-            if text in line:
-                return ''.join(lines)
-        self.fail(f'{text} did not come: {"".join(lines)}')
 
     def test_changes_run_at_once(self):
         self.start()
@@ -135,9 +115,11 @@ class TestDev(ProjectTest):
 
     def test_occupied_directory(self):
         self.start()
-        error = self.shell.fails('dev', '--once')
-        self.assertIn('The private server does not start', error)
-        self.assertIn('server.log', error)
+        self.assertIn('Another command uses', self.shell.fails('dev'))
+        # Commands that run once use the server that runs.
+        self.assertIn('Hello, Ada\n', self.shell.run('dev', '--once'))
+        self.assertEqual('Hello, Eve\n', self.shell.run(
+            'invoke', '--local', 'name=Eve'))
 
 
 class TestOnServer(shells.Case):

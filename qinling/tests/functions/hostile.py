@@ -12,6 +12,10 @@ import subprocess
 import threading
 import time
 
+# A function that asks for its pid has an executor without a template, however
+# slow the import is: the tests count processes.
+PID = os.getpid()
+
 
 def attempt(function, *args):
     try:

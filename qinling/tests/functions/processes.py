@@ -5,6 +5,8 @@ import os
 import subprocess
 import time
 
+PID = os.getpid()  # no template, however slow the import is
+
 
 def daemon():
     """A daemon by the book; returns its pid."""

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import secrets
+import threading
 
 import fixtures
 import trustme
@@ -197,6 +198,28 @@ class Cluster(fixtures.Fixture):
         the status of the answer."""
         self.service.compacted_as_status = as_status
         self.store.compact()
+
+    def start_drain(self, node):
+        """Drain a node; return the thread, which ends with the pods."""
+        thread = threading.Thread(target=self._disruptions.drain,
+                                  args=(node,), daemon=True)
+        thread.start()
+        return thread
+
+    def begin_outage(self):
+        """Let the API server answer nothing, from now on."""
+        self._outage = self.faults.reset(times=None)
+        self.cut_all()
+
+    def end_outage(self, forbidden=0):
+        """Let the API server answer again.
+
+        :param forbidden: number of calls that the server refuses first, since
+            it has not read its rules yet.
+        """
+        self.faults.remove(self._outage)
+        if forbidden:
+            self.faults.status(403, times=forbidden)
 
     def pods(self, **labels):
         """Return the pods of the namespace with these labels."""

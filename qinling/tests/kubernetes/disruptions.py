@@ -8,6 +8,8 @@ from qinling.tests.kubernetes import errors
 from qinling.tests.kubernetes import resources
 from qinling.tests.kubernetes import selectors
 
+DRAIN_INTERVAL = 0.5  # seconds between two tries of a drain
+
 
 class Disruptions:
     """Controller of budgets."""
@@ -109,6 +111,31 @@ class Disruptions:
             self._registry.change(resources.PODS, namespace, name, mark,
                                   subresource='status')
             self._registry.delete(resources.PODS, namespace, name, options)
+
+    def drain(self, node):
+        """Close a node and evict its pods, as "kubectl drain" does.
+
+        Wait for the end of the pods.
+        """
+        def close(value):
+            value['spec']['unschedulable'] = True
+        self._registry.change(resources.NODES, '', node, close)
+        store = self._registry.store
+        while not store.closed:
+            with store.changed:
+                remaining = [pod for pod in store.list(resources.PODS)
+                             if pod['spec'].get('nodeName') == node]
+                if not remaining:
+                    return
+            for pod in filter(conditions.active, remaining):
+                try:
+                    self.evict(pod['metadata']['namespace'],
+                               pod['metadata']['name'])
+                except errors.ApiError as error:
+                    if error.code not in (404, 429):
+                        raise
+            with store.changed:
+                store.changed.wait(DRAIN_INTERVAL)
 
     def _check_budgets(self, pod):
         self.sync()

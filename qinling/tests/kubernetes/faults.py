@@ -59,6 +59,11 @@ class Faults:
         """Delay the answer."""
         return self._add(Fault('delay', match, seconds=seconds, times=times))
 
+    def remove(self, fault):
+        """End one fault."""
+        with self._lock:
+            self._faults.remove(fault)
+
     def clear(self):
         with self._lock:
             self._faults.clear()

@@ -8,6 +8,7 @@ from qinling.states import Misfire
 from qinling.tests.models import direct
 from qinling.tests.models import executions
 from qinling.tests.models import explorer
+from qinling.tests.models import flow
 from qinling.tests.models import idempotency
 from qinling.tests.models import limits
 from qinling.tests.models import references
@@ -46,6 +47,11 @@ MODELS: dict[str, Entry] = {
         'lock', 'lock_first')),
     'quota of jobs': (functools.partial(limits.create_jobs, LEVEL), (
         'lock', 'lock_first')),
+    'flow control': (flow.create, (
+        'lock', 'together', 'ticket')),
+    'flow control with a rate': (
+        functools.partial(flow.create, rate=1), (
+            'lock', 'together', 'pass_on', 'first', 'renew', 'ticket')),
     'concurrency limiter': (limits.create_limiter, ('mutex', 'released')),
 }
 

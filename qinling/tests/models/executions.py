@@ -220,7 +220,7 @@ class Execution:
                 owner=None, lease=row.lease + 1, expired=True,
                 retry=row.retry + 1))
         if not self.sync and row.owner == me and state.crashes:
-            # lifecycle.release_claim: the engine stops.
+            # releases.release_claim: the engine stops.
             yield 'release', self.put(state._replace(
                 crashes=state.crashes - 1, row=row._replace(
                     owner=None, lease=row.lease + 1, expired=True)),

@@ -31,6 +31,8 @@ OPTIONS = {
     'api': {'threads': 16}}
 #: Functions: without a policy, and with retries.
 PLAIN, RETRIED = 'plain', 'retried'
+#: Function with a flow control, and its concurrency.
+CONTROLLED, MAX_CONTROLLED = 'controlled', 1
 ALIAS = 'live'
 TIMEOUT = 8
 #: APIs, and engines.
@@ -101,14 +103,16 @@ def _fill(conf):
     runtime = db.write(lambda tx: crud.insert(
         tx, models.Runtime, project_id=PROJECT, image='python3',
         status='available'))
-    for name, policy in ((PLAIN, None), (RETRIED, {
-            'retries': MAX_RETRIES, 'delay': 2, 'max_age': None,
-            'on_failure': None})):
+    policy = {'retries': MAX_RETRIES, 'delay': 2, 'max_age': None,
+              'on_failure': None}
+    for name, policy, control in (
+            (PLAIN, None, None), (RETRIED, policy, None),
+            (CONTROLLED, policy, {'concurrency': MAX_CONTROLLED})):
         id = db.write(lambda tx: crud.insert(
             tx, models.Function, project_id=PROJECT, name=name,
             code={'source': 'package'}, package='key', entry='main.main',
             cpu=100, memory_size=1 << 20, timeout=TIMEOUT,
-            async_policy=policy, runtime_id=runtime))
+            async_policy=policy, runtime_id=runtime, flow_control=control))
         core.versions.insert(ctx, id, core.versions.prepare(ctx, id))
         if name == PLAIN:
             core.aliases.create(ctx, {

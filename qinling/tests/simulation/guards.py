@@ -11,6 +11,8 @@ from unittest import mock
 import sqlalchemy
 
 from qinling.core.execution import concurrency
+from qinling.core.execution import flow_queue
+from qinling.core.execution import flow_turns
 from qinling.core.execution import lifecycle
 from qinling.core.function import versions
 from qinling.core import quotas
@@ -123,6 +125,10 @@ GUARDS = {
         quotas.Quotas, 'guard', _check_early),
     'limiter: a share of the threads': _replace(
         concurrency.ConcurrencyLimiter, 'acquire', _acquire),
+    'line: room for few executions': _replace(
+        flow_turns.Turn, 'read_room', lambda turn: flow_turns.Room(9)),
+    'line: a ticket is no start': _replace(
+        flow_queue, 'is_waiting', lambda db, id: False),
     'worker: a number of slots': _replace(
         worker_set.WorkerSet, 'busiest_with_free_slot', _busiest_of_all),
     'version: a counter of numbers': _replace(

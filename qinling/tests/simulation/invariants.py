@@ -6,6 +6,7 @@ import datetime
 import json
 
 from qinling.core.trigger import patterns
+from qinling.tests.simulation import cloud
 from qinling.tests.simulation import database
 from qinling.tests.simulation import faults
 from qinling.tests.simulation import workload
@@ -213,6 +214,24 @@ def check_limits(result):
             yield f'{" ".join(map(str, key))} had {number} executions.'
 
 
+def check_lines(result):
+    """Yield executions of a line that overlapped, and tickets left over."""
+    controlled = {record.value for record in result.select(workload.EXECUTE)
+                  if record.request.function == cloud.CONTROLLED}
+    started = set()
+    for row in result.log:
+        if row['id'] not in controlled:
+            continue
+        if row['status'] != RUNNING:
+            started.discard(row['id'])
+        elif row['owner'] is not None:
+            started.add(row['id'])
+        if len(started) > cloud.MAX_CONTROLLED:
+            yield f'{len(started)} executions of a line ran at once.'
+    for row in database.FILE.select('SELECT * FROM flow_entries'):
+        yield f'Execution {row["execution_id"]} is still in its line.'
+
+
 def check_versions(result):
     """Yield version numbers that are used twice, or do not grow."""
     records = [record for record in result.select(workload.PUBLISH)
@@ -265,7 +284,7 @@ def check_references(_result):
 
 CHECKS = (check_end, check_accepted, check_refused, check_statuses,
           check_runs, check_keys, check_fires, check_limits, check_versions,
-          check_aliases, check_references)
+          check_aliases, check_references, check_lines)
 
 
 def check(result):

@@ -177,7 +177,7 @@ class _NoTurns:
     """No turns of rollouts, operations and budgets."""
 
     @staticmethod
-    def list_turns(conf, db, engine):
+    def list_turns(conf, db, engine, stopped):
         """Return no turns."""
         return []
 

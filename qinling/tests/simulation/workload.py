@@ -19,11 +19,12 @@ DELETE_VERSION, DELETE_ALIAS, CREATE_ALIAS = (
 _SCENARIOS = {
     'executions': ((EXECUTE, 8), (CANCEL, 1), (DELETE, 0.5)),
     'burst': ((EXECUTE, 1),),
+    'lines': ((EXECUTE, 8), (CANCEL, 1), (DELETE, 0.5)),
     'jobs': ((JOB, 4), (CHANGE_JOB, 3), (EXECUTE, 1)),
     'references': ((PUBLISH, 3), (MOVE, 3), (READ, 3), (DELETE_VERSION, 2),
                    (DELETE_ALIAS, 1), (CREATE_ALIAS, 1), (EXECUTE, 2),
                    (JOB, 2))}
-_SCENARIO_WEIGHTS = (5, 1, 2, 2)
+_SCENARIO_WEIGHTS = (5, 1, 2, 2, 2)
 _PATTERNS = ('* * * * *', '*/2 * * * *')
 
 
@@ -67,11 +68,16 @@ def create_requests(source, setup):
     number = source.randint(7, 12) if is_burst else source.randint(1, 9)
     moment = source.uniform(1, 10)
     is_close = source.random() < 0.5
-    return tuple(_create_request(
+    requests = tuple(_create_request(
         source, setup, source.choices(kinds, weights)[0], index,
         moment + source.random() * (0.1 if is_burst else 1)
         if is_burst or is_close else source.uniform(0.2, faults.SECONDS))
         for index in range(number))
+    if scenario == 'lines':
+        return tuple(dataclasses.replace(
+            request, function=cloud_module.CONTROLLED)
+            for request in requests)
+    return requests
 
 
 def _create_request(source, setup, kind, index, at):

@@ -41,7 +41,7 @@ import webob
 
 from qinling.core.execution import inputs
 from qinling.core.execution import lifecycle
-from qinling.core.execution import records
+from qinling.core.execution import outcomes
 from qinling.db import crud
 from qinling.db import models
 from qinling.runtimes import agent_outcome
@@ -178,10 +178,10 @@ class InProcessEngine:
         except Exception as e:
             status, output = states.ExecutionStatus.FAILED, str(e)
             reason = states.ExecutionReason.USER_ERROR
-        return lifecycle.finish(self._api.db, message.id, records.Outcome(
+        return lifecycle.finish(self._api.db, message.id, outcomes.Outcome(
             status, json.dumps({'output': output, 'duration': 0.000123}),
             agent_outcome.format_log(message.id, printed.getvalue()),
-            reason, records.Run(started, 0.000123, 0., 9437184)))
+            reason, outcomes.Run(started, 0.000123, 0., 9437184)))
 
     def _load(self, target):
         source = self._api.backends.sources[target.code['source']]
@@ -206,8 +206,18 @@ class SampleRunner:
     def __init__(self, api):
         self._api = api
         self._engine = InProcessEngine(api)
-        self._ids = {}
+        self.ids = {}
         self._packages = {}
+
+    def insert_dead_letters(self):
+        """Insert what the samples of dead letters show."""
+        for name, project, payload, trigger in (
+                ('letter_id', 'default', '{"events": []}', 'event_source'),
+                ('big_id', 'default', None, 'job'),
+                ('other_id', 'default', '{}', 'job')):
+            self.ids[name] = self._api.insert(
+                models.DeadLetter, project_id=project, payload=payload,
+                reason='The body is no JSON.', size=14, trigger=trigger)
 
     def run(self, page):
         """Run a page.
@@ -223,7 +233,7 @@ class SampleRunner:
             elif answer.status_int >= 300:
                 raise Difference(f'Line {request.line}: {answer.body!r}')
             elif request.setup:
-                self._ids[request.setup] = answer.json['id']
+                self.ids[request.setup] = answer.json['id']
 
     def _check(self, sample, answer):
         if wrong := list(self._differences(sample, answer)):
@@ -247,7 +257,7 @@ class SampleRunner:
         return request.get_response(self._api.app)
 
     def _fill(self, text):
-        return ID.sub(lambda match: self._ids[match[1]], text)
+        return ID.sub(lambda match: self.ids[match[1]], text)
 
     def _form(self, body):
         """Return name -> text, or (name of a file, bytes)."""
@@ -305,11 +315,11 @@ class SampleRunner:
         pattern = ''
         for part in re.split(r'(\{\w+_id\}|\.\.\.)', expected):
             name = ID.fullmatch(part)
-            if name and name[1] not in self._ids:
+            if name and name[1] not in self.ids:
                 pattern += rf'(?P<{name[1]}>[\w-]+)'
             else:
                 pattern += ('.+' if part == '...'
                             else re.escape(self._fill(part)))
         match = re.fullmatch(pattern, actual, re.DOTALL)
-        self._ids.update(match.groupdict() if match else {})
+        self.ids.update(match.groupdict() if match else {})
         return bool(match)

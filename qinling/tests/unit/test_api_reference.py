@@ -108,6 +108,18 @@ class TestSamples(base.BaseTestCase):
     def test_webhooks(self):
         self.run_page(PAGES['webhooks.rst'])
 
+    def test_deliveries(self):
+        self.run_page(PAGES['deliveries.rst'])
+
+    def test_event_sources(self):
+        self.run_page(PAGES['event_sources.rst'])
+
+    def test_dead_letters(self):
+        api = self.useFixture(fixtures.Api())
+        runner = reference.SampleRunner(api)
+        runner.insert_dead_letters()
+        runner.run(PAGES['dead_letters.rst'])
+
     def test_quotas(self):
         self.run_page(PAGES['quotas.rst'])
 
@@ -328,6 +340,7 @@ class TestDeclarations(base.BaseTestCase):
                     'trust': {'boolean'}, 'environment': {'object'},
                     'secrets': {'object'}, 'secret_modes': {'object'},
                     'input_schema': {'object'}, 'output_schema': {'object'},
+                    'flow_control': {'object'},
                     'package': {'file'}}
             else:
                 attributes = {}

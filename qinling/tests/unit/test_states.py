@@ -3,13 +3,15 @@
 
 from oslotest import base
 
+from qinling import event_states
 from qinling import states
 
 STATUSES = {'Runtime': states.RuntimeStatus, 'Job': states.JobStatus,
             'Execution': states.ExecutionStatus,
             'Build': states.BuildStatus,
             'Rollout': states.RolloutStatus,
-            'Operation': states.OperationStatus}
+            'Operation': states.OperationStatus,
+            'EventSource': event_states.EventSourceStatus}
 #: noun -> initial status, final statuses.
 ENDS = {'Runtime': ('creating', set()),
         'Execution': ('running', {'success', 'failed', 'error',
@@ -18,7 +20,8 @@ ENDS = {'Runtime': ('creating', set()),
         'Build': ('building', {'ready', 'failed'}),
         'Rollout': ('running', {'succeeded', 'rolled_back', 'aborted',
                                 'superseded'}),
-        'Operation': ('running', {'done', 'cancelled'})}
+        'Operation': ('running', {'done', 'cancelled'}),
+        'EventSource': ('running', set())}
 
 
 class TestStates(base.BaseTestCase):

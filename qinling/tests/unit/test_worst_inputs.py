@@ -10,8 +10,10 @@ import ast
 import base64
 import datetime
 import encodings
+import gzip
 import importlib
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -34,13 +36,14 @@ from qinling.core.function import aliases
 from qinling.core.function import environment
 from qinling.core.function import routing
 from qinling.core.function import tools
+from qinling.core.trigger import content_codings
 from qinling.core.trigger import origins
 from qinling.core.trigger import patterns
 from qinling.core.trigger import payloads
 from qinling.core.trigger import schedule
 from qinling.core.trigger import signatures
 from qinling.core.trigger import texts
-from qinling.engine.workers import installer
+from qinling.engine.workers import package_installer
 from qinling import exception
 from qinling.orchestrators.process import cgroups
 from qinling.runtimes import agent_archive
@@ -76,7 +79,8 @@ def headers(text):
     return {name: text for name in (
         'content-type', 'x-hub-signature-256', 'stripe-signature',
         'x-slack-signature', 'x-slack-request-timestamp', 'webhook-id',
-        'webhook-timestamp', 'webhook-signature', 'idempotency-key')}
+        'webhook-timestamp', 'webhook-signature', 'idempotency-key',
+        'x-gitlab-token', 'x-shopify-hmac-sha256', 'x-twilio-signature')}
 
 
 def deliver(text, kind):
@@ -89,10 +93,14 @@ def deliver(text, kind):
 
 
 def verify(text):
-    for form in signatures.FORMS:
+    for form, kind in itertools.product(signatures.FORMS, (
+            'application/x-www-form-urlencoded', 'multipart/form-data',
+            'application/json')):
         try:
             signatures.verify(form, ['x' * 32, base64.b64encode(
-                b'x' * 32).decode()], headers(text), b'', 300)
+                b'x' * 32).decode()], signatures.Message(
+                    headers(text) | {'content-type': kind}, text.encode(),
+                    f'https://h/{text}'), 300)
         except exception.SignatureRefused:
             pass
 
@@ -160,26 +168,28 @@ PARSERS = {
     'client': lambda text: [pattern.fullmatch(text) for pattern in (
         units._SIZE, units._DURATION, client_base.UUID)]
     + [failures.BUILD.search(text)],
-    'log of a build': installer.scrub,
+    'log of a build': package_installer.scrub,
     'cgroup': cgroups.WORKER_NAME.fullmatch,
 }
 #: Modules whose patterns no text of a user reaches, or which are covered by
 #: their functions above.
 KNOWN = {
     'orchestrators/process/languages.py', 'orchestrators/process/cgroups.py',
-    'engine/workers/installer.py', 'api/request_middleware.py',
+    'engine/workers/package_installer.py', 'api/request_middleware.py',
     'api/webhook_cors.py', 'api/webhook_http.py', 'api/etag.py',
     'api/types.py', 'printable.py',
     'api/identity/login_throttle.py', 'api/identity/password_file.py',
-    'sources/image.py', 'sources/pip_files.py', 'sources/npm_files.py',
-    'sources/wheels.py',
+    'sources/image.py', 'sources/javascript_syntax.py',
+    'sources/pip_files.py', 'sources/npm_files.py', 'sources/wheels.py',
     'client/http.py', 'client/units.py', 'client/manifest/export.py',
-    'client/commands/failures.py', 'client/v1/base.py',
+    'client/commands/failures.py', 'client/commands/replays.py',
+    'client/v1/base.py',
     'core/trigger/signatures.py',
     'core/trigger/zones.py', 'core/trigger/patterns.py',
     'core/trigger/origins.py',
     'core/trigger/multipart_form.py',
     'core/function/aliases.py', 'core/function/environment.py',
+    'core/function/flow_control.py',
     'core/function/routing.py', 'core/function/tags.py',
     'core/function/tools.py'}
 
@@ -244,6 +254,11 @@ class TestTime(base.BaseTestCase):
             % (number, number + 1) for number in range(2000))
         self.assertEqual(0, run_bounded(lambda: deliver(
             data.decode(), 'multipart/form-data; boundary=a0')))
+
+    def test_many_compressed_members(self):
+        data = gzip.compress(b'') * (10 * MIB // 20)
+        self.assertEqual(0, run_bounded(
+            lambda: content_codings.decode(data, 'gzip', MIB)))
 
     def test_names_of_encodings_are_not_cached(self):
         size = len(encodings._cache)

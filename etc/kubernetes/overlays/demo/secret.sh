@@ -14,6 +14,9 @@ password() {
     od -An -N24 -tx1 /dev/urandom | tr -d ' \n'
 }
 
+# 32 random bytes in URL-safe base64.
+key=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_')
+
 database=$(password)
 bus=$(password)
 
@@ -33,4 +36,11 @@ stringData:
 
     [database]
     connection = mysql+pymysql://qinling:$database@mariadb/qinling?charset=utf8mb4
+
+    [secrets]
+    encryption_keys = $key
+
+    [engine]
+    default_runtimes = python-3.13 localhost/qinling/python-3.13:6.0.0
+    default_runtimes = nodejs-24 localhost/qinling/nodejs-24:6.0.0
 END

@@ -21,7 +21,8 @@ class Alias(types.Resource):
     """Name for a version, or for several versions with weights.
 
     ``routing`` is an object of version numbers and weights that sum to 1;
-    ``tool`` is the name of the function as a tool for assistants.
+    ``tool`` is the name of the function as a tool for assistants;
+    ``flow_control`` replaces that of the function.
     """
 
     name = types.Text
@@ -30,6 +31,7 @@ class Alias(types.Resource):
     function_version = types.Version()
     routing = types.AnyJson()
     tool = types.Text
+    flow_control = types.AnyJson()
 
 
 class Aliases(listing.Collection):

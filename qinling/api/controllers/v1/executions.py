@@ -12,6 +12,7 @@ import wsme
 from qinling.api import execution_requests
 from qinling.api import listing
 from qinling.api import log_answers
+from qinling.api import output_answers
 from qinling.api import pecan_patches
 from qinling.api import preferences
 from qinling.api.route import parse_values
@@ -36,8 +37,17 @@ FILTERS: Mapping[str, Callable[[str], typing.Any]] = {
        for name in ('function_id', 'job_id', 'group_id')},
     **{name: types.Several(str) for name in (
         'status', 'reason', 'fingerprint', 'description', 'trigger', 'sync',
-        'function_version', 'function_alias', 'created_at', 'updated_at',
-        'started_at', 'ended_at', 'duration')}}
+        'function_version', 'function_alias', 'flow_key', 'created_at',
+        'updated_at', 'started_at', 'ended_at', 'duration')}}
+
+
+class FlowWait(types.Type):
+    """Limit that an execution waits for; ``until`` is the start, if known."""
+
+    reason = types.Text
+    key = types.Text
+    place = int
+    until = datetime.datetime
 
 
 class Execution(types.Resource):
@@ -71,6 +81,8 @@ class Execution(types.Resource):
     version_chosen = wsme.wsattr(bool, readonly=True)
     digest = wsme.wsattr(types.Text, readonly=True)
     secrets = wsme.wsattr(types.AnyJson(), readonly=True)
+    flow_key = wsme.wsattr(types.Text, readonly=True)
+    waiting_for = wsme.wsattr(FlowWait, readonly=True)
 
 
 class ExecutionCreate(Execution):
@@ -78,9 +90,11 @@ class ExecutionCreate(Execution):
 
     A weighted alias runs the same version for equal ``routing_key``; with an
     alias, ``function_version`` replaces the choice of the alias.
+    ``cancel_on_disconnect`` is for streamed outputs.
     """
 
     routing_key = types.Text
+    cancel_on_disconnect = bool
 
 
 class Rerun(types.Type):
@@ -147,15 +161,22 @@ class Controller:
         self._batches = services.batches
 
     @route('POST', LIST_PATH, policy='execution:create', result=Execution,
-           status=201, body=ExecutionCreate, idempotent=True, waits=True)
+           status=201, body=ExecutionCreate, idempotent=True, waits=True,
+           media_types=output_answers.MEDIA_TYPES)
     def create(self, req: pecan_patches.Request, body: ExecutionCreate
                ) -> typing.Any:
         values = types.get_fields(body)
         if (text := req.environ.get(version_choice.HEADER)) is not None:
             values = version_choice.add_version(values, text)
-        row = self._triggers.fire(
-            req.ctx, execution_requests.create(req.ctx, values),
-            req.idempotent)
+        cancels = (output_answers.parse_wish(req, values)
+                   if output_answers.CANCEL in values or 'text/' in
+                   req.environ.get('HTTP_ACCEPT', '') else None)
+        request = execution_requests.create(req.ctx, values)
+        if cancels is not None:
+            return output_answers.create_response(
+                req, self._triggers.open_stream(
+                    req.ctx, request, req.idempotent, cancels))
+        row = self._triggers.fire(req.ctx, request, req.idempotent)
         return create_view(row if row.sync else self._wait(req, row))
 
     @route('POST', LIST_PATH + '/batch', policy='execution:create_batch',
@@ -181,7 +202,8 @@ class Controller:
     @route('GET', ITEM_PATH, policy='execution:get', result=Execution,
            query=types.FIELDS, waits=True)
     def get(self, req: pecan_patches.Request, id: str) -> typing.Any:
-        return create_view(self._wait(req, self._core.get(req.ctx, id)))
+        row = self._wait(req, self._core.get(req.ctx, id))
+        return create_view(self._core.describe_wait(row))
 
     def _wait(self, req: pecan_patches.Request, row: typing.Any
               ) -> typing.Any:

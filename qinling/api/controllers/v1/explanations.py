@@ -4,6 +4,7 @@
 import typing
 
 from qinling.api.controllers.v1 import aliases
+from qinling.api.controllers.v1 import event_sources
 from qinling.api.controllers.v1 import executions
 from qinling.api.controllers.v1 import jobs
 from qinling.api.controllers.v1 import versions
@@ -87,3 +88,10 @@ class Controller:
     def webhook(self, req: pecan_patches.Request, body: webhooks.Webhook
                 ) -> typing.Any:
         return self._core.webhook(req.ctx, types.get_fields(body))
+
+    @route('POST', event_sources.LIST_PATH + '/explain',
+           policy='event_source:explain', result=Explanation,
+           body=event_sources.EventSource)
+    def event_source(self, req: pecan_patches.Request,
+                     body: event_sources.EventSource) -> typing.Any:
+        return self._core.event_source(req.ctx, types.get_fields(body))

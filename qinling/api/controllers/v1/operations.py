@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations on many executions: ``/v1/operations``."""
 
+from collections.abc import Callable
+from collections.abc import Mapping
 import typing
 
 import webob
@@ -125,15 +127,18 @@ def _parse_request(values: dict[str, typing.Any]) -> dict[str, typing.Any]:
     return values
 
 
-def parse_filter(selection: typing.Any) -> dict[str, list[str]]:
-    """Return a list of texts for each filter of a list of executions.
+def parse_filter(selection: typing.Any,
+                 allowed: Mapping[str, Callable[[str], typing.Any]]
+                 = executions.FILTERS) -> dict[str, list[str]]:
+    """Return a list of texts for each filter of a list.
+
+    :param allowed: filters of the list, by default of executions.
 
     :raises Invalid: a filter is unknown, or has no text.
     """
     if not isinstance(selection, dict):
         raise exception.Invalid(
             'filter must be an object, such as {"status": "failed"}.')
-    allowed = executions.FILTERS
     result = {}
     for name, value in selection.items():
         if name not in allowed:

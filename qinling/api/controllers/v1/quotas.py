@@ -47,6 +47,7 @@ class Amounts(types.Type):
     storage_bytes = Amount()
     jobs = Amount()
     webhooks = Amount()
+    event_sources = Amount()
     concurrent_executions = Amount()
 
 

@@ -21,7 +21,8 @@ LIST_PATH = functions.ITEM_PATH + '/versions'
 ITEM_PATH = LIST_PATH + '/{version}'
 SORTABLE = ('version_number', 'created_at', 'updated_at', 'id')
 #: Fields of a function that no version freezes.
-UNVERSIONED = ('name', 'description', 'trust', 'keep_versions')
+UNVERSIONED = ('name', 'description', 'trust', 'keep_versions',
+               'flow_control')
 
 
 class UsedVersion(types.Type):
@@ -96,6 +97,7 @@ class Usage(types.Type):
     aliases = int
     jobs = int
     webhooks = int
+    event_sources = int
 
 
 class FileChange(types.Type):
@@ -153,8 +155,8 @@ class Controller:
         return listing.create_list(req, 'function_versions', views, page)
 
     @route('GET', LIST_PATH + '/diff', policy='function_version:get',
-           result=Difference, query={'from': types.parse_version,
-                                     'to': types.parse_version})
+           result=Difference, conflicts=True,
+           query={'from': types.parse_version, 'to': types.parse_version})
     def compare(self, req: pecan_patches.Request, id: str,
                 **numbers: int) -> typing.Any:
         return self._differences.compare(
@@ -198,7 +200,7 @@ class Controller:
         return self._core.usage(req.ctx, id, version)
 
     @route('GET', ITEM_PATH + '/verify', policy='function_version:verify',
-           result=Verification)
+           result=Verification, conflicts=True)
     def verify(self, req: pecan_patches.Request, id: str, version: int
                ) -> typing.Any:
         return self._core.verify(req.ctx, id, version)

@@ -16,6 +16,8 @@ from qinling.api.route import route
 from qinling.api import types
 from qinling.api import webhook_cors
 from qinling.api import webhook_http
+from qinling.api import webhook_streams
+from qinling.core.execution import output_stream
 from qinling.core import services as services_module
 from qinling.core.trigger import methods
 from qinling.core.trigger import previews
@@ -37,6 +39,8 @@ class Change(types.Resource):
     methods = [types.Text]
     origins = [types.Text]
     previews = bool
+    keep_deliveries = bool
+    stream = types.Text
     preview_urls = wsme.wsattr([types.Text], readonly=True)
     previous_until = wsme.wsattr(datetime.datetime, readonly=True)
     refused = wsme.wsattr(int, readonly=True)
@@ -124,14 +128,14 @@ class Controller:
 
     @route('POST', ITEM_PATH + '/invoke', policy='webhook:invoke',
            status=202, other_methods=webhook_http.OTHER_METHODS, public=True,
-           raw=True, any_id=True)
+           raw=True, any_id=True, has_suffix=True)
     def invoke(self, req: pecan_patches.Request, id: str) -> webob.Response:
         return self._deliver(req, id)
 
     @route('POST', ITEM_PATH + '/versions/{version}/invoke',
            policy='webhook:invoke', status=202,
            other_methods=webhook_http.OTHER_METHODS, public=True, raw=True,
-           any_id=True)
+           any_id=True, has_suffix=True)
     def invoke_version(self, req: pecan_patches.Request, id: str,
                        version: int) -> webob.Response:
         return self._deliver(req, id, previews.Preview(version=version))
@@ -139,7 +143,7 @@ class Controller:
     @route('POST', ITEM_PATH + '/aliases/{name}/invoke',
            policy='webhook:invoke', status=202,
            other_methods=webhook_http.OTHER_METHODS, public=True, raw=True,
-           any_id=True)
+           any_id=True, has_suffix=True)
     def invoke_alias(self, req: pecan_patches.Request, id: str, name: str
                      ) -> webob.Response:
         return self._deliver(req, id, previews.Preview(alias=name))
@@ -163,9 +167,16 @@ class Controller:
             return webhook_http.create_head_response()
         delivery = webhook_http.create_delivery(
             req, self._options.max_body_size,
-            self._options.passed_credentials)
-        response = webhook_http.create_response(*self._deliveries.accept(
-            webhook, delivery, req.ctx, preview))
+            self._options.passed_credentials, self._endpoint)
+        challenge = self._deliveries.answer_challenge(webhook, delivery)
+        if challenge is not None:
+            return webhook_http.create_challenge_response(challenge)
+        execution, repeated = self._deliveries.accept(
+            webhook, delivery, req.ctx, preview)
+        response = (webhook_streams.create_response(req, execution, repeated)
+                    if isinstance(execution, output_stream.OutputStream)
+                    else webhook_http.create_response(execution, repeated))
+        self._deliveries.record_answer(delivery, response.status_int)
         if delivery.usage is not None:
             response.headers.update(limit_headers.create(
                 **vars(delivery.usage)))

@@ -23,6 +23,8 @@ export class ApiError extends Error {
 const session = { options: null, headers: {}, user: '' };
 const cache = new Map();
 const denied = new Map();
+/** Path of a read that the policy refuses -> sentence of the API. */
+const refusals = new Map();
 const listeners = new Set();
 export const connection = { down: false, needsLogin: false };
 
@@ -42,6 +44,18 @@ function notify(changes) {
 /** Return why the policy refuses an action, or undefined. */
 export function reasonDenied(policy) {
   return denied.get(policy);
+}
+
+/** Return the sentences about what the present view may not read. */
+export function listRefusals() {
+  return [...new Set(refusals.values())].sort();
+}
+
+function setRefusal(path, sentence) {
+  if (refusals.get(path) === sentence) return;
+  if (sentence) refusals.set(path, sentence);
+  else refusals.delete(path);
+  listeners.forEach((listener) => listener());
 }
 
 export function getOptions() { return session.options; }
@@ -102,6 +116,7 @@ export function logout() {
   session.user = '';
   cache.clear();
   denied.clear();
+  refusals.clear();
   notify({ needsLogin: true });
 }
 
@@ -178,11 +193,17 @@ export function usePoll(path, { every = POLL_MS, as, until } = {}) {
       try {
         next = { path, data: await call('GET', path, undefined, { as }),
           error: null };
-        if (!stopped) setState((last) => (last.path === path && !last.error
-          && last.data === next.data ? last : next));
+        if (!stopped) {
+          setRefusal(path);
+          setState((last) => (last.path === path && !last.error
+            && last.data === next.data ? last : next));
+        }
       } catch (error) {
-        if (!stopped) setState((last) => ({ path,
-          data: last.path === path ? last.data : null, error }));
+        if (!stopped) {
+          setRefusal(path, error.status === 403 ? error.message : undefined);
+          setState((last) => ({ path,
+            data: last.path === path ? last.data : null, error }));
+        }
       }
       const isFinal = next && until && until(next.data);
       if (!stopped && every && !isFinal) timer = setTimeout(tick, every);
@@ -194,6 +215,7 @@ export function usePoll(path, { every = POLL_MS, as, until } = {}) {
     document.addEventListener('visibilitychange', wake);
     return () => {
       stopped = true;
+      setRefusal(path);
       clearTimeout(timer);
       document.removeEventListener('visibilitychange', wake);
     };

@@ -6,7 +6,8 @@
  *            numeric: ?boolean, sort: ?string}} Column
  */
 import { html, useEffect, useRef, useState } from './vendor/htm-preact.js';
-import { connection, getOptions, reasonDenied, subscribe } from './api.js';
+import { connection, getOptions, listRefusals, reasonDenied, subscribe }
+  from './api.js';
 import { ago, curl, time } from './format.js';
 
 const KINDS = {
@@ -40,11 +41,15 @@ export function Id({ value }) {
   </code>`;
 }
 
-/** Title of a view with its actions. */
+/** Title of a view with its actions, and what the caller may not see. */
 export function Header({ title, parent, children, badge, sub }) {
+  useSession();
+  const refusals = listRefusals();
   return html`<header class="view-head"><div>
     ${parent ? html`<a class="crumb" href=${parent[1]}>${parent[0]}</a>` : ''}
     <h1>${title} ${badge}</h1>${sub ? html`<p class="sub">${sub}</p>` : ''}
+    ${refusals.length ? html`<p class="denied" role="note">Not shown:
+      ${` ${refusals.join(' ')}`}</p>` : ''}
     </div><div class="actions">${children}</div></header>`;
 }
 

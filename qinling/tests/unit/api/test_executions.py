@@ -15,7 +15,7 @@ KEYS = {'id', 'function_id', 'function_version', 'function_alias',
         'next_attempt_at', 'job_id', 'scheduled_at', 'rerun_of', 'failed_id',
         'trigger', 'group_id', 'started_at', 'ended_at', 'queue_ms',
         'import_ms', 'duration', 'cold', 'memory_peak', 'version_chosen',
-        'digest', 'secrets', 'fingerprint'}
+        'digest', 'secrets', 'fingerprint', 'flow_key', 'waiting_for'}
 ALL = '/v1/executions'
 
 

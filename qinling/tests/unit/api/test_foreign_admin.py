@@ -36,7 +36,8 @@ REFUSED = {
 #: The execution still runs and cannot run again.
 RERUN = ('POST', '/v1/executions/{id}/rerun')
 #: Routes that depend on what earlier requests did to the status.
-DEPENDENT = {RERUN, ('POST', '/v1/operations/{id}/pause'),
+DEPENDENT = {RERUN, ('DELETE', '/v1/dead_letters/{id}'),
+             ('POST', '/v1/operations/{id}/pause'),
              ('POST', '/v1/operations/{id}/resume')}
 
 

@@ -12,7 +12,7 @@ from qinling.tests.unit.api import cases
 KEYS = {'id', 'name', 'description', 'cpu', 'memory_size', 'timeout',
         'runtime_id', 'code', 'entry', 'count', 'latest_version',
         'async_policy', 'min_workers', 'trust', 'keep_versions',
-        'environment', 'input_schema', 'output_schema',
+        'environment', 'input_schema', 'output_schema', 'flow_control',
         'secret_names', 'secret_references',
         'project_id', 'created_at', 'updated_at'}
 ALL = '/v1/functions'
@@ -54,6 +54,7 @@ class TestCreate(FunctionTest):
              'entry': 'main.main', 'count': 0, 'latest_version': 0,
              'async_policy': None, 'min_workers': 0, 'trust': False,
              'keep_versions': 0, 'input_schema': None, 'output_schema': None,
+             'flow_control': None,
              'environment': {}, 'secret_names': [], 'secret_references': [],
              'project_id': 'default', 'updated_at': row['created_at']},
             {key: row[key] for key in KEYS - {'id', 'created_at'}})

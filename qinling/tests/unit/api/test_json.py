@@ -19,7 +19,9 @@ OPTIONAL = {'/v1/functions/{id}/scale_up', '/v1/functions/{id}/scale_down',
             '/v1/functions/{id}/versions/{version}/scale_up',
             '/v1/functions/{id}/versions/{version}/scale_down',
             '/v1/aliases/{name}/rollback', '/v1/executions/{id}/rerun',
-            '/v1/webhooks/{id}/secret'}
+            '/v1/webhooks/{id}/secret', '/v1/dead_letters/{id}/redrive',
+            '/v1/webhooks/{id}/deliveries/replay',
+            '/v1/webhooks/{id}/deliveries/{delivery_id}/replay'}
 
 
 class JsonTest(cases.ApiTest):

@@ -15,10 +15,17 @@ NOUNS = {'runtimes': models.Runtime, 'functions': models.Function,
          'aliases': models.FunctionAlias, 'executions': models.Execution,
          'versions': models.FunctionVersion, 'jobs': models.Job,
          'webhooks': models.Webhook, 'failures': models.Failure,
-         'operations': models.Operation, 'results': models.ReplayResult}
+         'operations': models.Operation, 'results': models.ReplayResult,
+         'deliveries': models.Delivery,
+         'event_sources': models.EventSource,
+         'dead_letters': models.DeadLetter}
 #: Paths of lists below a resource.
 PATHS = {'versions': '/v1/functions/{id}/versions',
-         'results': '/v1/operations/{id}/results'}
+         'results': '/v1/operations/{id}/results',
+         'deliveries': '/v1/webhooks/{id}/deliveries'}
+#: Keys of the order; deliveries never change.
+ORDERS = {noun: ('created_at', 'id') if noun == 'deliveries'
+          else ('created_at', 'updated_at', 'id') for noun in NOUNS}
 KEYS = {'aliases': 'function_aliases', 'versions': 'function_versions'}
 
 
@@ -29,14 +36,18 @@ class ListTest(cases.ApiTest):
                                         project_id='unused')
         self.operation = self.api.insert(models.Operation,
                                          project_id='unused')
+        self.webhook = self.api.insert(
+            models.Webhook, function_id=self.function, project_id='unused')
         for noun, model in NOUNS.items():
             for number in range(COUNT):
                 self.insert(noun, model, number)
 
     def insert(self, noun, model, number):
         values = {'created_at': START + datetime.timedelta(number // 2)}
-        if number % 3:
+        if number % 3 and noun != 'deliveries':
             values['updated_at'] = START
+        if noun == 'deliveries':
+            values['webhook_id'] = self.webhook
         if noun in ('runtimes', 'functions', 'aliases'):
             values['name'] = f'n{number}'
         if noun in ('aliases', 'versions'):
@@ -53,6 +64,8 @@ class ListTest(cases.ApiTest):
             return f'/v1/functions/{self.function}/versions'
         if noun == 'results':
             return f'/v1/operations/{self.operation}/results'
+        if noun == 'deliveries':
+            return f'/v1/webhooks/{self.webhook}/deliveries'
         return f'/v1/{noun}'
 
     def page(self, noun, query=''):
@@ -101,9 +114,9 @@ class TestPages(ListTest):
                 self.assertEqual(whole, self.walk(noun, f'?limit={limit}'))
 
     def test_sorted_pages(self):
-        keys = ('created_at', 'updated_at', 'id')
-        for noun, key, direction in itertools.product(
-                NOUNS, keys, ('asc', 'desc')):
+        orders = [(noun, key) for noun in NOUNS for key in ORDERS[noun]]
+        for (noun, key), direction in itertools.product(
+                orders, ('asc', 'desc')):
             order = f'sort_key={key}&sort_dir={direction}'
             whole, _ = self.page(noun, f'?{order}')
             self.assertEqual(COUNT, len(set(whole)))
@@ -111,7 +124,7 @@ class TestPages(ListTest):
 
     def test_desc_reverses_asc(self):
         for noun in NOUNS:
-            for key in ('created_at', 'updated_at', 'id'):
+            for key in ORDERS[noun]:
                 ascending, _ = self.page(noun, f'?sort_key={key}')
                 descending, _ = self.page(noun,
                                           f'?sort_key={key}&sort_dir=desc')

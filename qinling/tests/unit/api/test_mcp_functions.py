@@ -11,7 +11,7 @@ from qinling.api.mcp import functions
 from qinling.api.mcp import results
 from qinling.api.mcp import tools
 from qinling.core.execution import lifecycle
-from qinling.core.execution import records
+from qinling.core.execution import outcomes
 from qinling.core.execution import waits
 from qinling import states
 from qinling.tests.unit.api import cases
@@ -43,7 +43,7 @@ class TestFunctions(test_mcp.McpTest):
     def answer(self, status='success', output=None, reason=None):
         """Let the next execution end."""
         def run(message, target):
-            return lifecycle.finish(self.api.db, message.id, records.Outcome(
+            return lifecycle.finish(self.api.db, message.id, outcomes.Outcome(
                 states.ExecutionStatus(status),
                 json.dumps({'output': output, 'duration': 1}),
                 reason=reason and states.ExecutionReason(reason)))
@@ -156,7 +156,7 @@ class TestFunctions(test_mcp.McpTest):
             event['method'], event['params']['progressToken'],
             event['params']['progress']))
         row, = self.call('GET', '/v1/executions')['executions']
-        lifecycle.finish(self.api.db, row['id'], records.Outcome(
+        lifecycle.finish(self.api.db, row['id'], outcomes.Outcome(
             states.ExecutionStatus.SUCCESS, '{"output": {"city": "Oslo"}}'))
         last, = events
         self.assertEqual((7, {'city': 'Oslo'}), (

@@ -28,6 +28,8 @@ INVOKE = {('POST', f'/v1/webhooks/{{id}}{variant}/invoke')
           for variant in ('', '/versions/{version}', '/aliases/{name}')}
 #: Rules of a part of a request.
 PARTS = {'execution:choose_version'}
+SOURCE = {'kind': 'rabbitmq', 'settings': {
+    'url': 'amqp://192.0.2.1', 'queue': 'q'}}
 
 
 class WalkTest(cases.ApiTest):
@@ -62,20 +64,33 @@ class WalkTest(cases.ApiTest):
                         models.Operation, project_id='mine'),
                     'webhooks': services.webhooks.create(mine, {
                         'function_alias': 'some', 'previews': True})[0].id}
+        self.insert_events(function.id)
+        self.delivery = self.api.insert(
+            models.Delivery, project_id='mine',
+            webhook_id=self.ids['webhooks'])
         self.body = {'runtimes': {'image': 'python3'},
                      'executions': {'function_id': function.id},
                      'operations': {'action': 'cancel', 'all': True},
                      'aliases': {'name': 'other', 'function_id': function.id},
                      'jobs': {'function_id': function.id,
                               'pattern': '@daily'},
-                     'webhooks': {'function_id': function.id}}
+                     'webhooks': {'function_id': function.id},
+                     'event_sources': {'function_id': function.id, **SOURCE}}
+
+    def insert_events(self, function_id):
+        self.ids['event_sources'] = self.api.services.event_sources.create(
+            fixtures.caller('mine'),
+            {'function_id': function_id, **SOURCE}).id
+        self.ids['dead_letters'] = self.api.insert(
+            models.DeadLetter, project_id='mine', function_id=function_id,
+            payload='{}')
 
     def path(self, route):
         """Return the path of a resource of the project ``mine``."""
         words = route.path.split('/')
         path = route.path.replace('{version}', '1').replace('{name}', 'some')
         path = path.replace('{project_id}', 'mine').replace(
-            '{fingerprint}', '{id}')
+            '{fingerprint}', '{id}').replace('{delivery_id}', self.delivery)
         return path.replace('{id}', self.ids.get(
             words[2] if len(words) > 2 else '', ''))
 
@@ -93,6 +108,7 @@ class WalkTest(cases.ApiTest):
                 body = ({'name': 'n'} if path.startswith('/v1/jobs')
                         else {'jobs': 5} if path.startswith('/v1/quotas')
                         else {'amount': 5} if path.startswith('/v1/budgets')
+                        else {'name': 'n'} if 'event_sources' in path
                         else {'description': 'd'})
         return self.api.request(
             route.method, path, body, X_Project_Id=project, X_Roles=role)
@@ -337,7 +353,7 @@ class TestRules(WalkTest):
 
     def test_rules_for_admins(self):
         nouns = ('function', 'execution', 'failure', 'function_alias', 'job',
-                 'operation', 'webhook')
+                 'operation', 'webhook', 'event_source', 'dead_letter')
         self.assertEqual(
             ADMINS | {'statistics:get_project:all_projects'}
             | {f'{noun}:get_all:all_projects' for noun in nouns},

@@ -47,6 +47,39 @@ class StatisticsTest(cases.ApiTest):
                 in self.get(path, f'&by={by}')['groups']}
 
 
+class TestDays(StatisticsTest):
+    """Tests of answers that contain whole days."""
+
+    def add_up_days(self):
+        self.api.db.write(lambda tx: crud.update_all(
+            tx, models.StatisticsProgress, {
+                'as_of': HOUR + datetime.timedelta(days=3)}))
+        while rollup.add_up_days(self.api.db) is None:
+            continue
+
+    def test_answers_stay_the_same(self):
+        function = f'/v1/functions/{self.function}/stats'
+        before = {}
+        days = '?since=2026-01-30T13:00:00&until=2026-02-02T05:30:00'
+        for path, groups in (
+                ('/v1/stats', ('function', 'alias', 'hour', 'day')),
+                ('/v1/aliases/prod/stats', ('function', 'version', 'day')),
+                (f'/v1/functions/{self.function}/versions/1/stats',
+                 ('alias', 'day')),
+                (function, ('version', 'alias', 'hour', 'day'))):
+            for query in (days, *(f'{days}&by={by}' for by in groups)):
+                before[path, query] = self.call('GET', path + query)
+        self.add_up_days()
+        self.assertTrue(self.api.db.read(
+            crud.exists, models.DailyStatistics))
+        for (path, query), answer in before.items():
+            answer.pop('as_of')
+            after = self.call('GET', path + query)
+            after.pop('as_of')
+            self.assertLess(0, after['count'])
+            self.assertEqual(answer, after, query)
+
+
 class TestStatistics(StatisticsTest):
     def test_project(self):
         answer = self.get('/v1/stats')

@@ -5,6 +5,9 @@ from oslotest import base
 from wsme import types as wtypes
 
 from qinling.api.controllers.v1 import aliases
+from qinling.api.controllers.v1 import dead_letters
+from qinling.api.controllers.v1 import deliveries
+from qinling.api.controllers.v1 import event_sources
 from qinling.api.controllers.v1 import executions
 from qinling.api.controllers.v1 import failures
 from qinling.api.controllers.v1 import functions
@@ -26,7 +29,9 @@ RESOURCES = {models.Runtime: runtimes.Runtime,
              models.Failure: failures.Failure,
              models.Operation: operations.Operation,
              models.ReplayResult: replays.ReplayResult,
-             models.Job: jobs.Job,
+             models.Job: jobs.Job, models.Delivery: deliveries.Delivery,
+             models.EventSource: event_sources.EventSource,
+             models.DeadLetter: dead_letters.DeadLetter,
              models.Rollout: rollouts.Rollout}
 #: Writable attributes of JSON bodies; functions use forms.
 WRITABLE = {
@@ -36,10 +41,18 @@ WRITABLE = {
     versions.Version: {'description', 'tags'},
     versions.VersionCreate: {'description', 'tags', 'message'},
     aliases.Alias: {'name', 'description', 'function_id', 'function_version',
-                    'routing', 'tool'},
+                    'routing', 'tool', 'flow_control'},
     executions.Execution: {'function_id', 'function_version',
                            'function_alias', 'description', 'sync', 'input'},
-    failures.Failure: set(),
+    failures.Failure: set(), deliveries.Delivery: set(),
+    dead_letters.DeadLetter: set(),
+    dead_letters.Redrive: {'function_id', 'function_version',
+                           'function_alias', 'dry_run'},
+    event_sources.EventSource: {
+        'name', 'kind', 'function_id', 'function_version', 'function_alias',
+        'settings', 'credentials', 'filter', 'batch_size', 'batch_window'},
+    deliveries.ReplayRequest: {'function_id', 'function_version',
+                               'function_alias'},
     operations.Operation: {'action', 'filter', 'function_version', 'rate'},
     replays.ReplayResult: set(),
     jobs.Job: {'name', 'function_id', 'function_version', 'function_alias',
@@ -54,8 +67,11 @@ COMPUTED = {models.Function: {'trust', 'environment', 'secret_names',
                               'secret_references'},
             models.FunctionVersion: {'environment', 'secret_names',
                                      'secret_references', 'retention'},
-            models.Execution: {'cold', 'ended_at', 'queue_ms'},
+            models.Execution: {'cold', 'ended_at', 'queue_ms',
+                               'waiting_for'},
             models.Failure: {'function_versions'},
+            models.EventSource: {'has_credentials'},
+            models.Delivery: {'execution_status', 'attempts'},
             models.Rollout: {'alias', 'function_version', 'step_executions',
                              'errors', 'latency'}}
 TAG = 'shown as the ETag'
@@ -89,6 +105,10 @@ HIDDEN = {
         'owner': OWNER, 'lease_until': OWNER,
         'retry': 'a part of the attempts, which are shown',
         'memory_size': 'for the statistics; a limit of the function'},
+    models.Delivery: {'body': 'shown by /body, since it is binary'},
+    models.EventSource: {'revision': TAG, 'owner': OWNER,
+                         'lease_until': OWNER, 'position': POSITION},
+    models.DeadLetter: {},
     models.Failure: {'version_list': 'shown as function_versions'},
     models.ReplayResult: {},
     models.Operation: {

@@ -4,7 +4,7 @@
 import json
 
 from qinling.core.execution import lifecycle
-from qinling.core.execution import records
+from qinling.core.execution import outcomes
 from qinling.states import ExecutionStatus
 from qinling.tests.unit.api import test_webhook_http as webhook_http
 
@@ -141,7 +141,7 @@ class TestAnswers(CorsTest):
             'access-control-allow-origin': '*', 'Vary': 'Accept',
             'Access-Control-Allow-Credentials': ['true', 'false']}}})
         self.engine.answers['run'] = lambda message, _: lifecycle.finish(
-            self.api.db, message.id, records.Outcome(
+            self.api.db, message.id, outcomes.Outcome(
                 ExecutionStatus.SUCCESS, output))
         path = self.webhook(sync=True, origins=[PAGE])
         answer = self.api.request('POST', path, Origin=PAGE)

@@ -6,7 +6,7 @@ import json
 
 from qinling.api import body
 from qinling.core.execution import lifecycle
-from qinling.core.execution import records
+from qinling.core.execution import outcomes
 from qinling.core import secrets
 from qinling.db import crud
 from qinling.db import models
@@ -215,7 +215,7 @@ class TestSync(DeliveryTest):
     def finish_with(self, status, output, reason=None, **members):
         """Let executions finish with a status and an output."""
         self.engine.answers['run'] = lambda message, _: lifecycle.finish(
-            self.api.db, message.id, records.Outcome(
+            self.api.db, message.id, outcomes.Outcome(
                 status, json.dumps({'output': output, **members}),
                 reason=reason))
 

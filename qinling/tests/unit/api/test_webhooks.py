@@ -13,8 +13,8 @@ OLD_KEYS = {'id', 'function_alias', 'function_id', 'function_version',
             'description', 'project_id', 'created_at', 'updated_at',
             'webhook_url'}
 KEYS = OLD_KEYS | {'sync', 'payload', 'signature', 'previous_until',
-                   'refused', 'methods', 'origins', 'previews',
-                   'preview_urls'}
+                   'refused', 'methods', 'origins', 'previews', 'stream',
+                   'preview_urls', 'keep_deliveries'}
 SECRET = 'a secret of a sender'
 
 

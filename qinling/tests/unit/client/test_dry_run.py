@@ -33,6 +33,8 @@ class TestDryRun(test_runs.Case):
                 (f'job create --function {ID} --pattern @daily',
                  '/v1/jobs'),
                 ('webhook create --function-alias prod', '/v1/webhooks'),
+                ('event source create --function-alias prod --kind redis '
+                 '--setting url=redis://r', '/v1/event_sources'),
                 (f'function execution create --function {ID} '
                  '--idempotency-key k', '/v1/executions')):
             out = self.run_command(f'{command} --dry-run', EXPLANATION)
@@ -82,20 +84,33 @@ class TestDescribe(test_runs.Case):
                  'routing': None, 'function_version': 1}]},
             {'references': [
                 {'kind': 'alias', 'id': 'prod', 'alias': None},
-                {'kind': 'job', 'id': 'j', 'alias': 'prod'}]},
-            test_runs.STATS, code=code)
+                {'kind': 'job', 'id': 'j', 'alias': 'prod'},
+                {'kind': 'webhook', 'id': 'w', 'alias': None}]},
+            {'id': 'j', 'name': 'nightly'},
+            {'id': 'w', 'description': None}, test_runs.STATS, code=code)
 
     def test_function_that_can_run(self):
         out = self.describe(EXPLANATION)
         for line in (f'greeter  ({ID})\n', 'It can run.\n',
                      'Aliases:\n  prod: version 2\n'
                      '  beta: version 1 (0.75), version 2 (0.25)\n',
-                     'Used by:\n  job j through alias prod\n',
+                     'Used by:\n  job nightly (j) through alias prod\n'
+                     '  webhook w\n',
                      'Last day:\n  10 executions, 1 failed, '):
             self.assertIn(line, out)
         self.assertRegex(out, 'Versions:\n  3, published .*: Charge once\n'
                               '  2, published .*: better\n')
         self.assertNotIn('foreign', out)
+
+    def test_flow_control(self):
+        limits = 'Flow control for each $.who: at most 1 at a time.'
+        out = self.describe(dict(EXPLANATION, effects=[
+            "The execution starts at once in the line of the key ''.",
+            limits]))
+        self.assertIn(f'\n  {limits}\n', out)
+        self.assertNotIn('starts at once', out)
+        # A synchronous execution might be refused where others wait.
+        self.assertIs(False, self.body(1)['sync'])
 
     def test_empty_lists(self):
         out = self.run_command(

@@ -31,7 +31,9 @@ class TestFailures(test_runs.Case):
             self.assertIn(text, self.paths[0])
 
     def test_show(self):
-        out = self.run_command(f'failure show {ID}', failure())
+        out = self.run_command(f'failure show {ID}', failure(),
+                               {'id': test_runs.ID, 'name': 'greeter'})
+        self.assertIn(f'greeter ({test_runs.ID})', out)
         self.assertIn('"function": "main"', out.replace("'", '"'))
         self.assertIn('Next: qinling function execution list --filter '
                       f'fingerprint={ID}', self.errors)

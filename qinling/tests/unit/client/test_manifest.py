@@ -19,6 +19,8 @@ from qinling.tests.unit.client import test_runs
 
 ID = test_runs.ID
 FUNCTION = 'functions: {f: {code: main.py, runtime: python3%s}}'
+SOURCE = ('event_sources: {e: {alias: a, kind: redis, settings: {stream: s, '
+          'start: %s}}}')
 
 
 class Files(base.BaseTestCase):
@@ -83,6 +85,19 @@ class TestModel(Files):
             self.assertIn(sentence, str(error), text)
         self.assertRaises(exceptions.ClientError, model.load,
                           str(self.place / 'none'))
+
+    def test_mistakes_in_event_sources(self):
+        for text, sentence in (
+                ('event_sources: {e: {alias: a, kind: redis}}',
+                 'event_sources.e needs kind and settings'),
+                (SOURCE % 'oldest}, password: {',
+                 'event_sources.e has an unknown field'),
+                (SOURCE % 'oldest}, credentials: {password: x',
+                 'event_sources.e.credentials has a password in the file'),
+                (SOURCE % 'oldest}, credentials: {username: {}',
+                 'event_sources.e.credentials names no secret')):
+            error = self.assertRaises(exceptions.ClientError, self.load, text)
+            self.assertIn(sentence, str(error), text)
 
     def test_secrets(self):
         manifest = self.load('functions: {}')
@@ -215,6 +230,57 @@ class TestPlan(Files):
                       self.plan(text % 'github', *answers,
                                 update_secrets=True)):
             self.assertEqual(['~ webhook w', '    secret: rotated'], lines)
+
+    def source(self, **fields):
+        return {'id': ID, 'name': 'e', 'kind': 'redis', 'settings': {
+            'stream': 's', 'start': 'new', 'group': 'qinling'},
+            'function_alias': 'a', 'function_id': None, 'filter': {
+                'match': {'$.x': [1]}}, 'batch_size': 1, 'batch_window': 5,
+            'has_credentials': False, **fields}
+
+    def test_event_source(self):
+        for text, row, expected in (
+                (SOURCE % 'new', {}, []),
+                (SOURCE % 'new}, batch_window: 5s, filter: {match: {$.x: 1}',
+                 {}, []),
+                (SOURCE % 'new', {'kind': 'rabbitmq'}, [
+                    '- event source e', '    kind: rabbitmq -> redis',
+                    '+ event source e', '    kind: redis',
+                    '    settings: {"stream": "s", "start": "new"}']),
+                (SOURCE % 'oldest', None, [
+                    '+ event source e', '    kind: redis',
+                    '    settings: {"stream": "s", "start": "oldest"}']),
+                (SOURCE % 'new}, filter: {types: [a]', {}, [
+                    '~ event source e',
+                    '    filter: {"match": {"$.x": [1]}} -> {"types": ["a"]}'
+                ])):
+            rows = [] if row is None else [self.source(**row)]
+            self.assertEqual(expected, self.plan(
+                text, {'functions': []}, {'event_sources': rows}), text)
+        self.assertEqual(['- event source e'], self.plan(
+            'event_sources: {}', {'functions': []},
+            {'event_sources': [self.source()]},
+            method='plan_deletions'))
+
+    def test_credentials_of_an_event_source(self):
+        self.useFixture(fixtures.EnvironmentVariable('PASSWORD', 'secret'))
+        text = SOURCE % ('%s}, credentials: {username: u, password: '
+                         '{env: PASSWORD}')
+        for start, has_credentials, update_secrets, is_sent in (
+                ('new', True, False, None), ('new', False, False, True),
+                ('new', True, True, True), ('oldest', True, False, True)):
+            server = stub.Server(*(stub.answer(body=body) for body in (
+                {'functions': []}, {'event_sources': [self.source(
+                    has_credentials=has_credentials)]}, {})))
+            planned = list(plan.Planner(
+                server.client(), self.load(text % start),
+                update_secrets).plan())
+            self.assertEqual(is_sent is not None, bool(planned))
+            for change in planned:
+                change.apply()
+                self.assertEqual(
+                    {'username': 'u', 'password': 'secret'},
+                    json.loads(server.requests[-1].body)['credentials'])
 
     def test_deletions_of_nouns_in_the_file(self):
         self.assertEqual(['- job j'], self.plan(

@@ -96,10 +96,14 @@ class TestRollouts(test_runs.Case):
 
     def test_alias_shows_its_rollout(self):
         alias = {'name': 'prod', 'function_id': ID, 'function_version': 1}
-        out = self.run_command('function alias show prod', alias, rollout())
+        function = {'id': ID, 'name': 'greeter'}
+        out = self.run_command('function alias show prod', alias, function,
+                               rollout())
+        self.assertIn(f'greeter ({ID})', out)
         self.assertIn('prod: version 1 to 2, running', out)
         for answer in (stub.answer(404), rollout(status='succeeded')):
-            out = self.run_command('function alias show prod', alias, answer)
+            out = self.run_command('function alias show prod', alias,
+                                   function, answer)
             self.assertNotIn('version 1 to 2', out)
         self.run_command('function alias show prod -f json', alias)
 

@@ -4,6 +4,7 @@
 import base64
 import json
 import pathlib
+from unittest import mock
 
 import fixtures
 from oslotest import base
@@ -192,7 +193,7 @@ class TestWebhooks(Case):
     def test_signed(self):
         self.useFixture(fixtures.EnvironmentVariable(
             'QINLING_WEBHOOK_SECRET', 'a secret'))
-        answers = ({'signature': 'github'},
+        answers = ({'signature': 'github', 'webhook_url': 'http://h/w'},
                    stub.answer(202, {'execution_id': ID}))
         self.run_command(f'webhook invoke {OTHER} --sign a=1', *answers)
         self.assertIn('X-Hub-Signature-256', self.requests[1].headers)
@@ -305,6 +306,32 @@ class TestStats(Case):
             'stats --by version -f json', dict(STATS, groups=groups)))[1]
         self.assertEqual(('10', 5, 0.012), (row['Version'], row['Count'],
                                             row['P50']))
+
+    def test_narrow_terminals(self):
+        groups = [dict(STATS, key='1', failures=0),
+                  dict(STATS, key='10', count=5)]
+        for width, bar in ((200, 30), (80, 23), (60, 0)):
+            with mock.patch('cliff.utils.terminal_width',
+                            return_value=width):
+                lines = self.run_command(
+                    'stats --by version', dict(STATS, groups=groups)
+                ).splitlines()[4:]
+            self.assertLessEqual(max(map(len, lines)), width)
+            self.assertEqual(bar, lines[0].count('#'))
+        self.assertEqual(['1', '  10 executions, p50 12ms, p95 500ms'],
+                         lines[:2])
+
+    def test_special_keys(self):
+        for by, key, text in (('alias', '', '(no alias)'),
+                              ('version', '0', '0 (latest code)')):
+            groups = [dict(STATS, key=key, cold_starts=1)]
+            out = self.run_command(f'stats --by {by}', dict(
+                STATS, groups=groups, cold_starts=1))
+            self.assertIn('\n1 cold start, ', out)
+            self.assertTrue(out.splitlines()[-1].startswith(text + '  #'))
+            self.assertEqual(key, json.loads(self.run_command(
+                f'stats --by {by} -f json', dict(STATS, groups=groups)))[0][
+                    by.capitalize()])
 
     def test_functions(self):
         out = self.run_command(

@@ -2,6 +2,7 @@
 """Tests of lists as tables, and in machine formats."""
 
 import json
+from unittest import mock
 
 from oslotest import base
 
@@ -115,8 +116,10 @@ class TestTables(base.BaseTestCase):
             self.assertEqual([], self.paths)
 
     def test_show(self):
-        out = self.run_command(f'function show {ID}',
-                               stub.answer(body=FUNCTION))
+        out = self.run_command(
+            f'function show {ID}', stub.answer(body=FUNCTION),
+            stub.answer(body={'id': RUNTIME, 'name': 'python3'}))
+        self.assertIn(f'python3 ({RUNTIME})', out)
         self.assertIn('128MiB', out)
         self.assertIn('2026-01-01T12:00:00Z (', out)
         self.assertNotIn('sha256', out)
@@ -124,6 +127,20 @@ class TestTables(base.BaseTestCase):
             f'function show {ID} -f json', stub.answer(body=FUNCTION)))
         self.assertEqual((FUNCTION['code'], 90), (row['code'],
                                                   row['timeout']))
+
+    def test_names_that_cannot_be_read(self):
+        for status, text in ((403, f' {RUNTIME} '),
+                             (404, f' {RUNTIME} (deleted) ')):
+            out = self.run_command(
+                f'function show {ID}', stub.answer(body=FUNCTION),
+                stub.answer(status, {'faultstring': 'No'}))
+            self.assertIn(text, out)
+
+    def test_bare_ids_of_columns(self):
+        out = self.run_command(f'function show {ID} -c runtime_id',
+                               stub.answer(body=FUNCTION))
+        self.assertIn(f' {RUNTIME} ', out)
+        self.assertEqual(1, len(self.paths))
 
     def test_executions(self):
         rows = [dict(EXECUTION, id=f'{number:08}{RUNTIME[8:]}')
@@ -192,6 +209,38 @@ class TestTables(base.BaseTestCase):
             stub.answer(body=FUNCTION))
         self.assertIn('3 | greeter  | 2 ', out)
 
+    def list_narrow(self, width, words=''):
+        """Return the lines of two executions on a terminal."""
+        rows = [EXECUTION, dict(EXECUTION, id=ID, status='success',
+                                reason=None)]
+        with mock.patch('cliff.utils.terminal_width', return_value=width):
+            return self.run_command(
+                f'function execution list {words}',
+                answer_list('executions', *rows),
+                stub.answer(body=FUNCTION)).splitlines()
+
+    def test_narrow_terminals(self):
+        wide = self.list_narrow(200)
+        self.assertTrue(wide[0].startswith('+---'), wide)
+        width = len(wide[0])
+        self.assertEqual(wide, self.list_narrow(width))
+        lines = self.list_narrow(width - 1)
+        self.assertEqual(3, len(lines))
+        self.assertTrue(lines[1].startswith(
+            f'{RUNTIME}  greeter:2 (prod)  failed: timeout  2.5s '), lines)
+        for width in (80, 60, 40):
+            lines = self.list_narrow(width)
+            self.assertLessEqual(max(map(len, lines)), width)
+            self.assertEqual([RUNTIME, ID], [
+                line for line in lines if not line.startswith(' ')])
+            for text in ('Function: greeter:2 (prod)', 'Duration: 2.5s',
+                         'Status: failed: timeout'):
+                self.assertIn(text, '\n'.join(lines))
+
+    def test_options_for_the_width(self):
+        lines = self.list_narrow(60, '--max-width 70')
+        self.assertTrue(lines[0].startswith('+---'), lines)
+
     def test_every_table(self):
         """Prove that no table for people needs a field of another noun."""
         texts = {'code': {}, 'routing': None, 'limit': 1, 'usage': 1,
@@ -214,7 +263,7 @@ class TestTables(base.BaseTestCase):
 
     def test_quota(self):
         amounts = dict.fromkeys(('functions', 'versions', 'storage_bytes',
-                                 'jobs', 'webhooks',
+                                 'jobs', 'webhooks', 'event_sources',
                                  'concurrent_executions'), 1024)
         body = {'limits': dict(amounts, jobs=-1), 'usage': amounts}
         out = self.run_command('quota show', stub.answer(body=body))

@@ -14,17 +14,22 @@ JOB = {'id': ID, 'name': 'nightly', 'status': 'running',
        'function_version': 0, 'next_execution_time': '2026-01-02T03:00:00Z'}
 HOOK = {'id': ID, 'description': 'shop', 'function_id': None,
         'function_alias': 'prod', 'function_version': 0, 'refused': 3}
+SOURCE = {'id': ID, 'name': 'orders', 'kind': 'rabbitmq', 'function_id': None,
+          'function_alias': 'prod', 'function_version': 0, 'dead': 2,
+          'status': 'running', 'state': 'connected', 'state_reason': None}
 FUNCTION = {'id': ID, 'name': 'orders', 'async_policy': {
     'retries': 1, 'on_failure': {'function_id': TARGET}}}
 EXECUTION = {'id': TARGET, 'status': 'failed', 'reason': 'timeout',
              'created_at': '2026-01-01T03:00:00Z'}
 
 
-def answers(jobs=(), webhooks=(), functions=(), executions=()):
+def answers(jobs=(), webhooks=(), event_sources=(), functions=(),
+            executions=()):
     """Return the answers of the lists; each trigger asks for executions."""
     last = stub.answer(body={'executions': executions})
     rows = []
     for name, items in (('jobs', jobs), ('webhooks', webhooks),
+                        ('event_sources', event_sources),
                         ('functions', functions)):
         rows.append(stub.answer(body={name: items}))
         rows += [last] * len([item for item in items if item.get(
@@ -71,6 +76,20 @@ class TestTriggers(base.BaseTestCase):
         for part in ('trigger=webhook', 'function_alias=prod', 'limit=1'):
             self.assertIn(part, self.server.paths[2])
 
+    def test_event_source(self):
+        broken = dict(SOURCE, state='error', state_reason='No answer.')
+        rows = self.list_rows(event_sources=[
+            SOURCE, broken, dict(SOURCE, status='paused')])
+        self.assertEqual(
+            [('rabbitmq', 'orders', 'connected',
+              '2 events became dead letters.'),
+             ('rabbitmq', 'orders', 'error', 'No answer.'),
+             ('rabbitmq', 'orders', 'paused',
+              '2 events became dead letters.')],
+            [(row['Kind'], row['Name'], row['Status'], row['Problem'])
+             for row in rows])
+        self.assertIn(f'group_id={ID}', self.server.paths[3])
+
     def test_failure_call(self):
         row, = self.list_rows(functions=[
             FUNCTION, dict(FUNCTION, async_policy=None)],
@@ -79,7 +98,7 @@ class TestTriggers(base.BaseTestCase):
             ('on-failure', 'failures of orders', TARGET, 'success', None),
             (row['Kind'], row['Name'], row['Function_id'], row['Outcome'],
              row['Problem']))
-        self.assertIn('trigger=on_failure', self.server.paths[3])
+        self.assertIn('trigger=on_failure', self.server.paths[4])
 
     def test_limit(self):
         out = self.run_command('--limit', '1', '-f', 'value', '-c', 'Name',

@@ -46,6 +46,13 @@ class TestUnits(base.BaseTestCase):
                               (86400, '1d')):
             self.assertEqual(text, units.format_duration(seconds))
 
+    def test_figures(self):
+        for number, text in ((0, '0'), (1.5, '1.5'), (12.54, '12.5'),
+                             (999.96, '1000'), (1234567.8, '1234568'),
+                             (0.0000123456, '0.0000123'), (99.99, '100')):
+            self.assertEqual(text, units.format_figure(number))
+        self.assertEqual('12.54', units.format_figure(12.541, 4))
+
     def test_moments(self):
         self.assertEqual('2026-03-01T11:00:00', units.parse_moment('1h'))
         self.assertEqual('2026-01-31T12:00:00',

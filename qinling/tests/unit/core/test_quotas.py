@@ -46,6 +46,9 @@ class TestWalk(QuotaTest):
                 'function_id': self.function, 'pattern': '@daily'}),
             'webhooks': lambda: self.services.webhooks.create(
                 self.ctx, {'function_id': self.function}),
+            'event_sources': lambda: self.services.event_sources.create(
+                self.ctx, {'kind': 'rabbitmq', 'function_id': self.function,
+                           'settings': {'url': 'amqp://h', 'queue': 'q'}}),
             'concurrent_executions': self.fire,
         }
         self.assertEqual(set(quotas.RESOURCES), set(requests))

@@ -89,6 +89,28 @@ class TestSqlite(base.BaseTestCase):
         self.db.write(add('b'))
         self.assertEqual(['b'], self.names())
 
+    def test_locked_files_are_unavailable(self):
+        connection = sqlite3.connect(self.database.db.engine.url.database,
+                                     isolation_level=None)
+        self.addCleanup(connection.close)
+        connection.execute('BEGIN IMMEDIATE')
+
+        def lock(tx):
+            tx.exec_driver_sql('PRAGMA busy_timeout = 0')
+            tx.exec_driver_sql('BEGIN IMMEDIATE')
+        self.assertRaises(exception.Unavailable, self.db.read, lock)
+
+    def test_lost_races_are_repeated(self):
+        errors = []
+
+        def read(_tx):
+            if not errors:
+                errors.append(sqlite3.OperationalError('locking protocol'))
+                errors[0].sqlite_errorcode = sqlite3.SQLITE_PROTOCOL
+                raise sa.exc.OperationalError('SELECT 1', {}, errors[0])
+            return 'value'
+        self.assertEqual('value', self.db.read(read))
+
     def test_rows_survive_a_close(self):
         self.db.write(add('a'))
         self.db.close()

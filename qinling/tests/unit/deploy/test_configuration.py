@@ -7,6 +7,7 @@ import subprocess
 import sys
 from urllib import request
 
+from cryptography import fernet
 import fixtures
 from oslotest import base
 import yaml
@@ -101,6 +102,12 @@ class ConfigurationTest(base.BaseTestCase):
                          self.conf.database.connection)
         self.assertIn('transport_url = rabbit://qinling:%s@rabbitmq:5672/'
                       % data['bus-password'], data['connections.conf'])
+
+    def test_secrets_can_be_encrypted(self):
+        key, = self.conf.secrets.encryption_keys
+        fernet.Fernet(key)
+        for entry in self.conf.engine.default_runtimes:
+            self.assertRegex(entry, r'^[a-z0-9.-]+ localhost/qinling/\S+$')
 
     def test_passwords_are_new_each_time(self):
         ours, theirs = self.secret['stringData'], secret()['stringData']

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Database, rows and fakes of the engine tests."""
 
+from concurrent import futures
 import datetime
 import threading
 
@@ -130,11 +131,14 @@ class Background:
         self.calls = []
 
     def submit(self, action, *args):
-        """Run or record a call."""
+        """Run or record a call; return an ended future."""
+        future = futures.Future()
+        future.set_result(None)
         if self.runs:
             action(*args)
         else:
             self.calls.append((action, *args))
+        return future
 
 
 class NoBuilds:

@@ -7,6 +7,7 @@ from oslotest import base as test_base
 from qinling.core.execution import records
 from qinling.engine import queue
 from qinling import exception
+from qinling.tests import databases
 from qinling.tests.unit.engine import base
 
 PATIENCE = 90
@@ -44,6 +45,21 @@ class TestFairQueue(test_base.BaseTestCase):
     def wait_for(self, condition):
         with self.changed:
             self.assertTrue(self.changed.wait_for(condition, PATIENCE))
+
+    def test_room(self):
+        fair_queue = self.queue(9)
+        target = base.target(project_id='p', function_id='slow')
+        for number in range(6):
+            self.assertTrue(fair_queue.has_room(target))
+            self.put(fair_queue, 'p', 'slow', number)
+        self.assertFalse(fair_queue.has_room(target))
+        self.assertTrue(fair_queue.has_room(
+            base.target(project_id='q', function_id='other')))
+        self.put(fair_queue, 'p', 'slow', 'waits', False)
+        self.assertFalse(fair_queue.has_room(target))
+        self.gate.set()
+        self.wait_for(lambda: 'waits' in self.started)
+        databases.wait_until(lambda: fair_queue.has_room(target))
 
     def test_floods_leave_threads_to_others(self):
         fair_queue = self.queue(9)

@@ -155,6 +155,25 @@ class TestPools(ManifestTest):
             self.assertEqual(str((64 + 32 * slots) << 20),
                              amounts['limits']['memory'])
 
+    def test_thousand_idle_functions_fit_on_a_node(self):
+        # 16 cores and 64 GiB, without what the system takes.
+        body = manifests.Manifests(self.conf).create_resize(
+            orchestrators.Limits(300, 128 << 20, 3), is_idle=True)
+        resources = body['spec']['containers'][0]['resources']
+        self.assertLess(1000 * int(resources['requests']['cpu'][:-1]), 15000)
+        self.assertLess(1000 * int(resources['requests']['memory']),
+                        60 << 30)
+        self.assertEqual('900m', resources['limits']['cpu'])
+        self.assertEqual(str((64 + 3 * 128) << 20),
+                         resources['limits']['memory'])
+
+    def test_small_functions_rest_within_their_limits(self):
+        self.conf.set_override('idle_cpu', 500, group='kubernetes')
+        body = manifests.Manifests(self.conf).create_resize(
+            orchestrators.Limits(10, 16 << 20, 1), is_idle=True)
+        resources = body['spec']['containers'][0]['resources']
+        self.assertEqual('5m', resources['requests']['cpu'])
+
     def test_largest_function_fits_into_the_pool(self):
         limits = self.worker()['containers'][0]['resources']['limits']
         self.assertEqual(str((64 + 3 * 128) << 20), limits['memory'])

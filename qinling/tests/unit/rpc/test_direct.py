@@ -12,6 +12,7 @@ from oslotest import base
 
 from qinling import context
 from qinling.core import engine_client
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.db import models
 from qinling.engine import endpoint
@@ -25,8 +26,8 @@ from qinling.tests import fixtures
 from qinling.tests.unit.engine import base as engine_base
 
 TIME = datetime.datetime(2026, 1, 1, 12, 30, 15, 250000)
-ENDED = records.Ended('success', '{"output": "\u00e9"}', None, TIME, TIME,
-                      1.5, 0, 9)
+ENDED = outcomes.Ended('success', '{"output": "\u00e9"}', None, TIME, TIME,
+                       1.5, 0, 9)
 TRACE = context.TraceContext('req-1', None, '00-1-2-01')
 
 

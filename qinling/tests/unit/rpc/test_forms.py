@@ -6,7 +6,7 @@ import json
 
 from oslotest import base
 
-from qinling.core.execution import records
+from qinling.core.execution import outcomes
 from qinling.core import targets
 from qinling.rpc import forms
 from qinling.tests.unit.engine import base as engine_base
@@ -20,13 +20,13 @@ class TestEnded(base.BaseTestCase):
 
     def test_all_figures_arrive(self):
         for ended in (
-                records.Ended('success', '1', None, TIME, TIME, 1.5, 0, 9),
-                records.Ended('error', None, 'platform', TIME), None):
+                outcomes.Ended('success', '1', None, TIME, TIME, 1.5, 0, 9),
+                outcomes.Ended('error', None, 'platform', TIME), None):
             self.assertEqual(ended, self.send(forms.encode_ended(ended)))
 
     def test_engines_of_the_last_release_send_no_figures(self):
         self.assertEqual(
-            records.Ended('success', '1', None, TIME),
+            outcomes.Ended('success', '1', None, TIME),
             self.send({'status': 'success', 'result': '1', 'reason': None,
                        'updated_at': TIME.isoformat()}))
 

@@ -117,6 +117,23 @@ class Client:
         body, self._buffer = self._buffer[:size], self._buffer[size:]
         return Reply(int(lines[0].split()[1]), body)
 
+    def stream(self, path, body):
+        """Return the lines of a streamed answer."""
+        self.socket.sendall((
+            'POST %s HTTP/1.1\r\nX-Qinling-Secret: %s\r\n'
+            'Content-Length: %d\r\n\r\n' % (
+                path, self.secret, len(body))).encode() + body)
+        head = self._read_until(b'\r\n\r\n')
+        assert b'chunked' in head, head
+        data = b''
+        while size := int(self._read_until(b'\r\n'), 16):
+            while len(self._buffer) < size + 2:
+                self._receive()
+            data += self._buffer[:size]
+            self._buffer = self._buffer[size + 2:]
+        self._read_until(b'\r\n')
+        return [json.loads(line) for line in data.splitlines()]
+
     def _read_until(self, end):
         while end not in self._buffer:
             self._receive()

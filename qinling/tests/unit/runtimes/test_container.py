@@ -4,8 +4,10 @@
 import hmac
 import json
 import os
+import pathlib
 import subprocess
 import sys
+import threading
 
 import fixtures
 from oslotest import base
@@ -76,9 +78,57 @@ class TestContainer(base.BaseTestCase):
         client.load(HELLO)
         self.assertEqual('Hello, you', client.execute('you')['output'])
         pid = client.status()['executors'][0]['pid']
+        client.close()
         process.terminate()
         self.assertEqual(0, process.wait(agents.PATIENCE))
         self.assertFalse(agents.alive(pid))
+
+    def wait_until(self, condition):
+        self.assertTrue(agents.wait_until(condition))
+
+    def connect(self, port):
+        client = agents.Client(('127.0.0.1', port), 's')
+        self.addCleanup(client.close)
+        return client
+
+    def test_sigterm_lets_executions_finish(self):
+        port = ports.free()
+        process = self.start('tcp:127.0.0.1:%d' % port)
+        process.stdout.readline()
+        first, second = self.connect(port), self.connect(port)
+        first.load(agents.zipped({'main.py': (
+            'import os, pathlib, time\n'
+            'def main(path):\n'
+            '    pathlib.Path(path, "started").touch()\n'
+            '    while not os.path.exists(path + "/go"):\n'
+            '        time.sleep(0.01)\n'
+            '    return "done"\n')}), slots=2)
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(
+            first.execute(self.directory)))
+        thread.start()
+        self.wait_until(lambda: os.path.exists(self.directory + '/started'))
+        process.terminate()
+        self.wait_until(lambda: second.load(
+            HELLO).status == 503)
+        pathlib.Path(self.directory, 'go').touch()
+        thread.join(agents.PATIENCE)
+        self.assertEqual('done', answers[0]['output'])
+        first.close()
+        second.close()
+        self.assertEqual(0, process.wait(agents.PATIENCE))
+
+    def test_sigterm_with_an_idle_client(self):
+        port = ports.free()
+        process = self.start('tcp:127.0.0.1:%d' % port)
+        process.stdout.readline()
+        client = self.connect(port)
+        client.load(HELLO)
+        process.terminate()
+        self.wait_until(lambda: client.load(
+            HELLO).status == 503)
+        # The client stays; the agent waits only for a while.
+        self.assertEqual(0, process.wait(agents.PATIENCE))
 
     def test_unusable_address(self):
         process = self.start('tcp:256.0.0.1:1')

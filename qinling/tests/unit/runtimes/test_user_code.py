@@ -317,13 +317,6 @@ class TestInterpreter(UserCodeTest):
         self.load('def main(): breakpoint(); return 1\n')
         self.check_fails('no terminal for a debugger')
 
-    def test_generators_are_no_result(self):
-        for source in ('def main():\n    yield 1\n',
-                       'async def main():\n    yield 1\n',
-                       'def main(): return map(str, [1])\n'):
-            self.load(source)
-            self.check_fails('cannot be written as JSON')
-
     def test_nested_values_keep_their_content_or_fail(self):
         imports = 'import collections, dataclasses, datetime, decimal, enum\n'
         for value in (

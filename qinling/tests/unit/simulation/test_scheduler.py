@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Threads in virtual time, their ends and freezes."""
 
+import gc
+
 from oslotest import base
 
 from qinling.tests.simulation import scheduler as scheduler_module
@@ -10,6 +12,7 @@ from qinling.tests.simulation import threads
 class SchedulerTest(base.BaseTestCase):
     def setUp(self):
         super().setUp()
+        self.addCleanup(gc.collect)  # of greenlets
         self.scheduler = scheduler_module.Scheduler(1)
         threads.use(self.scheduler)
         self.addCleanup(threads.use, None)

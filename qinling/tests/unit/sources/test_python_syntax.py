@@ -7,6 +7,7 @@ import sys
 from qinling.db import crud
 from qinling.db import models
 from qinling import exception
+from qinling.sources import entry_module
 from qinling.sources import python_syntax
 from qinling.tests import fixtures
 from qinling.tests.unit.core.function import test_functions
@@ -43,7 +44,7 @@ class TestCheck(test_functions.FunctionTest):
 
     def test_other_code_is_left_to_workers(self):
         for code in ('x = 1\n', '', '# coding: latin-1\nx = "é"\n',
-                     BAD + '#' * python_syntax.MAX_SOURCE_BYTES,
+                     BAD + '#' * entry_module.MAX_SOURCE_BYTES,
                      '-' * 100_000 + '1', 'x' + '.x' * 100_000,
                      'not ' * 60_000 + 'x', 'lambda:' * 30_000 + '1'):
             self.check({'main.py': code.encode()})
@@ -53,7 +54,7 @@ class TestCheck(test_functions.FunctionTest):
                             self.core.conf.resource_limits)
 
     def test_slow_code_is_left_to_workers(self):
-        self.patch(python_syntax, 'TIMEOUT_SECONDS', 0.0001)
+        self.patch(entry_module, 'TIMEOUT_SECONDS', 0.0001)
         self.check({'main.py': BAD})
 
     def test_runtimes(self):

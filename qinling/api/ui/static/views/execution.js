@@ -9,6 +9,10 @@ import { bytes, output, pretty, seconds } from '../format.js';
 import { useNames } from './functions.js';
 
 const FINAL = ['success', 'failed', 'error', 'cancelled'];
+/** What an execution in a line of the flow control waits for. */
+const WAITS = { concurrency: 'the end of other executions',
+  rate: 'the rate of starts', debounce: 'the last of several executions',
+  start: 'the time of a backfill' };
 const isFinal = (row) => FINAL.includes(row.status);
 
 export function Execution({ id }) {
@@ -56,6 +60,12 @@ export function Execution({ id }) {
       ${data.reason ? html`<dt>Reason</dt><dd class="error">${data.reason}
         ${data.fingerprint ? html` (<a href="#/executions?fingerprint=${
     data.fingerprint}">same failures</a>)` : ''}</dd>` : ''}
+      ${data.waiting_for ? html`<dt>Waits for</dt>
+        <dd>${WAITS[data.waiting_for.reason]}, place ${data.waiting_for.place}
+        ${data.waiting_for.key ? html` of the key
+          <code>${data.waiting_for.key}</code>` : ''}${data.waiting_for.until
+    ? html`, until <${Time} value=${data.waiting_for.until} />` : ''}</dd>`
+    : ''}
       <dt>Attempt</dt><dd>${data.attempt || 1}${data.next_attempt_at
     ? html`, next <${Time} value=${data.next_attempt_at} />` : ''}</dd>
       <dt>Memory</dt><dd>${bytes(data.memory_peak)} at most</dd></dl><//>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** View of all functions, and the form of a new one. */
-import { html, useState } from '../vendor/htm-preact.js';
+import { html, useEffect, useState } from '../vendor/htm-preact.js';
 import { call, useList, usePoll } from '../api.js';
 import { Sparkline } from '../charts.js';
 import { Action, Badge, Card, Commands, Editor, Empty, Field, Figure, Header,
@@ -19,24 +19,28 @@ export function useNames() {
   return new Map((data?.functions || []).map((row) => [row.id, row.name]));
 }
 
-function Hours({ id, name }) {
+/** Bars of a visible row; its other cells get the figures, too. */
+function Hours({ id, name, onData }) {
   const { data } = usePoll(`/functions/${id}/stats?by=hour`,
     { every: SLOW_MS });
+  useEffect(() => { if (data) onData(id, data); }, [id, data]);
   return html`<${Sparkline} groups=${data?.groups} label=${name} />`;
 }
 
 export function Functions() {
-  const list = useList('/functions?limit=200&sort_key=name&sort_dir=asc',
+  const list = useList('/functions?limit=100&sort_key=name&sort_dir=asc',
     'functions');
   const aliases = usePoll('/aliases?limit=1000', { every: 10000 });
-  const stats = usePoll('/stats?by=function', { every: 10000 });
+  const stats = usePoll('/stats', { every: 10000 });
+  // The figures of all functions would be most of the page.
+  const [figures, setFigures] = useState(new Map());
+  const addFigures = (id, data) => setFigures(
+    (last) => new Map(last).set(id, data));
   const failures = usePoll(
     '/failures?sort_key=last_seen_at&sort_dir=desc&limit=200',
     { every: 10000 });
   const [search, setSearch] = useState('');
   const [isNew, setNew] = useState(false);
-  const figures = new Map((stats.data?.groups || []).map(
-    (group) => [group.key, group]));
   const errors = new Map([...(failures.data?.failures || [])].reverse().map(
     (failure) => [failure.function_id, failure]));
   const aliasesOf = (id) => (aliases.data?.function_aliases || []).filter(
@@ -51,12 +55,12 @@ export function Functions() {
       ${row.latest_version ? '' : html`<span class="muted">latest code</span>`}
       </span>` },
     { title: 'Last 24 hours', cell: (row) => html`<${Hours} id=${row.id}
-      name=${row.name} />` },
+      name=${row.name} onData=${addFigures} />` },
     { title: 'Runs', numeric: true,
-      cell: (row) => figures.get(row.id)?.count ?? 0 },
+      cell: (row) => figures.get(row.id)?.count ?? '–' },
     { title: 'Failed', numeric: true, cell: (row) => {
       const group = figures.get(row.id);
-      return group ? html`<span class=${group.failures ? 'error' : ''}>
+      return group?.count ? html`<span class=${group.failures ? 'error' : ''}>
         ${percent(group.failures / group.count)}</span>` : '–';
     } },
     { title: 'p50', numeric: true,

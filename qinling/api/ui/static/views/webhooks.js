@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Views of webhooks: URL, secret, test sender, executions. */
+/** Views of webhooks: URL, secret, test sender, deliveries. */
 import { html, useState } from '../vendor/htm-preact.js';
 import { call, useList, usePoll } from '../api.js';
-import { Action, Badge, Card, Commands, Copy, Empty, Field, Header, Id, Table,
+import { Action, Badge, Card, Commands, Copy, Empty, Field, Header, Table,
   Time, toast, Waiting } from '../components.js';
-import { seconds, time } from '../format.js';
+import { time } from '../format.js';
+import { Deliveries, Delivery } from './deliveries.js';
 import { useNames } from './functions.js';
 
-const SIGNATURES = ['github', 'stripe', 'slack', 'standard'];
+const SIGNATURES = ['github', 'gitlab', 'mailgun', 'meta', 'microsoft',
+  'shopify', 'slack', 'standard', 'stripe', 'twilio'];
 
 /** Return what a webhook calls. */
 function target(row, names) {
@@ -77,10 +79,14 @@ function Create({ names }) {
       disabled=${!values.function_id} run=${run} /></div><//>`;
 }
 
-export function Webhook({ id }) {
+export function Webhook({ id, query }) {
   const { data, error, reload } = usePoll(`/webhooks/${id}`);
   const names = useNames();
   if (!data) return html`<${Waiting} error=${error} reload=${reload} />`;
+  if (query.delivery) {
+    return html`<${Delivery} key=${query.delivery} row=${data}
+      id=${query.delivery} />`;
+  }
   const remove = async () => {
     await call('DELETE', `/webhooks/${id}`, undefined,
       { policy: 'webhook:delete' });
@@ -172,25 +178,4 @@ function Sender({ row }) {
     ? 'good' : 'bad'}>${answer.status}<//><pre class="code" tabindex="0"
       aria-label="Answer">${answer.headers}${'\n\n'}${answer.body}</pre>
       </div>` : ''}</div><//>`;
-}
-
-function Deliveries({ row }) {
-  const filter = row.function_alias ? `function_alias=${row.function_alias}`
-    : `function_id=${row.function_id}`;
-  const list = useList(`/executions?trigger=webhook&${filter}&limit=50`
-    + '&sort_key=created_at&sort_dir=desc', 'executions');
-  const columns = [
-    { title: 'Execution', cell: (item) => html`<${Id} value=${item.id} />` },
-    { title: 'Status', cell: (item) => html`<${Badge}
-      status=${item.status} />` },
-    { title: 'When', cell: (item) => html`<${Time}
-      value=${item.created_at} />` },
-    { title: 'Duration', numeric: true,
-      cell: (item) => seconds(item.duration) }];
-  return html`<${Card} title="Executions through webhooks of this target">
-    ${!list.data ? html`<${Waiting} ...${list} />` : list.rows.length
-    ? html`<${Table} label="Deliveries" columns=${columns} rows=${list.rows}
-      href=${(item) => `#/executions/${item.id}`} />`
-    : html`<p class="muted">No delivery has arrived yet; send a test.</p>`}
-    <//>`;
 }

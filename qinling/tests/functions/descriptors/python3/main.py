@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+# A template would have a channel of its own, so ask for what forbids one.
+PID = os.getpid()
 CODE = '''
 import json, sys
 sys.path.insert(0, %r)

@@ -8,6 +8,7 @@ from oslotest import base
 
 from qinling.core.execution import dispatch
 from qinling.core.execution import lifecycle
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.db import crud
 from qinling.db import models
@@ -76,7 +77,7 @@ class TestSync(ExecutionTest):
 
     def test_failed_functions_return_failed_executions(self):
         self.engine.answers['run'] = lambda message, target: lifecycle.finish(
-            self.core.db, message.id, records.Outcome(
+            self.core.db, message.id, outcomes.Outcome(
                 ExecutionStatus.FAILED, '{"output": "x"}', 'traceback'))
         self.assertEqual('failed', self.create().status)
 
@@ -359,16 +360,16 @@ class TestExisting(ExecutionTest):
         self.assertRaises(exception.ExecutionNotFound,
                           self.executions.delete, MINE, id)
         self.assertIsNone(lifecycle.finish(
-            self.core.db, id, records.platform_fault('late')))
+            self.core.db, id, outcomes.platform_fault('late')))
 
     def test_executions_end_once(self):
         id = self.create(sync=False).id
-        first = lifecycle.finish(self.core.db, id, records.Outcome(
+        first = lifecycle.finish(self.core.db, id, outcomes.Outcome(
             ExecutionStatus.FAILED, 'r', 'l'))
         self.assertEqual(('failed', 'r', None),
                          (first.status, first.result, first.reason))
         self.assertIsNone(lifecycle.finish(
-            self.core.db, id, records.platform_fault('late')))
+            self.core.db, id, outcomes.platform_fault('late')))
         row = self.row(id)
         self.assertEqual(('failed', 'r', 'l', first.updated_at),
                          (row.status, row.result, row.logs, row.updated_at))
@@ -378,7 +379,7 @@ class TestExisting(ExecutionTest):
 
         def finish(owner):
             return lifecycle.finish(
-                self.core.db, id, records.platform_fault(
+                self.core.db, id, outcomes.platform_fault(
                     'it'), lifecycle.OWNED_BY_ME,
                 params={'me': owner})
         self.assertIsNone(finish('you'))

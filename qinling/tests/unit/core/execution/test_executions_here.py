@@ -5,7 +5,7 @@ import dataclasses
 
 from qinling.core import engine_client
 from qinling.core.execution import lifecycle
-from qinling.core.execution import records
+from qinling.core.execution import outcomes
 from qinling import exception
 from qinling.states import ExecutionStatus
 from qinling.tests.unit.core.execution import test_executions
@@ -21,7 +21,7 @@ class TestSync(test_executions.ExecutionTest):
             if new is None:
                 return self.core.succeed(message, target)
             return lifecycle.insert_ended(
-                self.core.db, new, records.Outcome(
+                self.core.db, new, outcomes.Outcome(
                     ExecutionStatus.SUCCESS, '{"output": 1}'))
         received = []
         self.engine.owner, self.engine.writes_rows = 'me', True
@@ -98,14 +98,14 @@ class TestElsewhere(test_executions.ExecutionTest):
         self.engine.answers['run'] = run
         self.create()
         self.assertIsNone(lifecycle.insert_ended(
-            self.core.db, late[0], records.Outcome(
+            self.core.db, late[0], outcomes.Outcome(
                 ExecutionStatus.SUCCESS, '{"output": 1}')))
         self.assertEqual('error', self.list_rows()[0].status)
 
     def test_end_written_by_a_lost_engine_is_returned(self):
         def run(message, target):
             lifecycle.insert_ended(
-                self.core.db, message.unwritten, records.Outcome(
+                self.core.db, message.unwritten, outcomes.Outcome(
                     ExecutionStatus.SUCCESS, '{"output": 1}'))
             raise engine_client.EngineLost('silence')
         self.engine.answers['run'] = run

@@ -8,7 +8,7 @@ from oslotest import base
 from qinling.core.execution import failures
 from qinling.core.execution import fingerprints
 from qinling.core.execution import lifecycle
-from qinling.core.execution import records
+from qinling.core.execution import outcomes
 from qinling.core.execution import rollup
 from qinling.db import crud
 from qinling.db import models
@@ -108,7 +108,7 @@ class TestGroups(base.BaseTestCase):
             function_version=version, project_id=self.ctx.project_id)
         values = {'reason': ExecutionReason.USER_ERROR, 'logs': PYTHON.format(
             line=8, file='lib.py', type='ValueError', text=text), **values}
-        lifecycle.finish(self.core.db, id, records.Outcome(
+        lifecycle.finish(self.core.db, id, outcomes.Outcome(
             ExecutionStatus.FAILED, json.dumps({'output': text}), **values))
         return id
 
@@ -145,7 +145,7 @@ class TestGroups(base.BaseTestCase):
         for status in (ExecutionStatus.SUCCESS, ExecutionStatus.CANCELLED):
             id = self.core.insert(models.Execution,
                                   function_id=self.function)
-            lifecycle.finish(self.core.db, id, records.Outcome(status, '1'))
+            lifecycle.finish(self.core.db, id, outcomes.Outcome(status, '1'))
             self.assertIsNone(self.core.row(models.Execution, id).fingerprint)
         self.count()
         self.assertEqual([], self.list())

@@ -5,7 +5,7 @@ from unittest import mock
 
 from qinling.core.execution import lifecycle
 from qinling.core.execution import log_stream
-from qinling.core.execution import records
+from qinling.core.execution import outcomes
 from qinling.db import models
 from qinling import exception
 from qinling.states import ExecutionStatus
@@ -46,7 +46,7 @@ class TestLogStream(test_executions.ExecutionTest):
 
     def end(self):
         self.core.engine.answers['read_log'] = None
-        lifecycle.finish(self.core.db, self.execution_id, records.Outcome(
+        lifecycle.finish(self.core.db, self.execution_id, outcomes.Outcome(
             ExecutionStatus.SUCCESS, '{"output": 1}', LOG))
 
     def test_parts(self):

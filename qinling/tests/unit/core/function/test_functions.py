@@ -167,6 +167,20 @@ class TestShow(FunctionTest):
         with self.functions.download(MINE, row.id) as stream:
             self.assertEqual(fixtures.PACKAGE, stream.read())
 
+    def test_download_during_an_update(self):
+        row = self.create()
+        storage = self.core.backends.packages._storage
+        open_package = storage.open
+
+        def replace(key):
+            storage.open = open_package
+            self.functions.update(MINE, row.id, {}, io.BytesIO(
+                fixtures.archive({'main.py': 'x = 1\n'})))
+            return open_package(key)
+        storage.open = replace
+        with self.functions.download(MINE, row.id) as stream:
+            self.assertNotEqual(fixtures.PACKAGE, stream.read())
+
     def test_download_of_a_lost_package(self):
         row = self.create()
         self.core.backends.packages._storage.delete(row.package)

@@ -2,6 +2,7 @@
 """Digests of versions: publication, verification and upgrades."""
 
 import io
+import itertools
 from unittest import mock
 
 from qinling.db import crud
@@ -77,18 +78,38 @@ class TestVerification(SealTest):
         error = self.assertRaises(exception.NotFound, self.verify, row)
         self.assertIn('the package is gone', str(error))
 
-    def test_changed_during_the_publication(self):
+    def test_publication_during_an_update(self):
+        id = self.create().id
+        storage = self.core.backends.packages._storage
+        open_package = storage.open
+
+        def replace(key):
+            storage.open = open_package
+            self.functions.update(MINE, id, {}, io.BytesIO(OTHER))
+            return open_package(key)
+        storage.open = replace
+        row = self.versions.create(MINE, id)
+        self.assertEqual(self.functions.get(MINE, id).package, row.package)
+        self.assertTrue(self.verify(row).valid)
+
+    def test_publication_of_a_lost_package(self):
+        row = self.create()
+        self.core.backends.packages._storage.delete(row.package)
+        self.assertRaises(exception.NotFound, self.versions.create, MINE,
+                          row.id)
+
+    def test_changed_during_each_try(self):
         id = self.create().id
         versions = self.versions
-        original = versions._seals.hash_code
+        original, numbers = versions._seals.hash_code, itertools.count()
 
         def change(row):
-            self.functions.update(MINE, id, {}, io.BytesIO(OTHER))
+            self.functions.update(MINE, id, {}, io.BytesIO(fixtures.archive(
+                {'main.py': f'number = {next(numbers)}\n'})))
             return original(row)
         with mock.patch.object(versions._seals, 'hash_code', change):
-            error = self.assertRaises(
-                exception.QinlingError, versions.create, MINE, id)
-        self.assertIn(error.http_code, (404, 409))
+            self.assertRaises(
+                exception.FunctionChanged, versions.create, MINE, id)
 
 
 class TestSecrets(SealTest):

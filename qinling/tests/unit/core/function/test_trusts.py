@@ -2,12 +2,15 @@
 """Creation and deletion of trusts."""
 
 import contextlib
+import datetime
+import functools
 import types
 from unittest import mock
 
 from oslotest import base
 
 from qinling.core.function import trusts
+from qinling.db import crud
 from qinling.db import models
 from qinling import exception
 from qinling.sources import image
@@ -156,6 +159,28 @@ class TestTrusts(base.BaseTestCase):
         self.assertEqual({'t0', 'young', 'foreign'},
                          set(self.keystone.trusts))
 
+    def test_executions_keep_a_replaced_trust(self):
+        for _ in range(2):
+            with self.trusts.created(self.ctx, True):
+                continue
+        self.core.insert(models.Function, trust_id='t1')
+        for id in ('t0', None):
+            self.core.db.write(functools.partial(
+                trusts.replace,
+                function=types.SimpleNamespace(id='f', trust_id=id)))
+        self.keystone.trusts = {
+            id: (roles, mark, 9999)
+            for id, (roles, mark, _) in self.keystone.trusts.items()}
+        self.assertEqual(0, self.trusts.sweep())
+        self.assertEqual({'t0', 't1'}, set(self.keystone.trusts))
+        self.core.db.write(lambda tx: crud.update_all(
+            tx, models.ReplacedTrust, {
+                'replaced_at': models.now() - datetime.timedelta(hours=2)}))
+        self.assertEqual(1, self.trusts.sweep())
+        self.assertEqual({'t1'}, set(self.keystone.trusts))
+        self.assertEqual(0, self.core.db.read(
+            crud.count, models.ReplacedTrust))
+
     def test_mark_is_unique_per_database(self):
         same_database = trusts.Trusts(self.core.conf, self.core.db,
                                       self.keystone)
@@ -179,7 +204,29 @@ class TestUpdate(base.BaseTestCase):
                                    return_value=planned), \
                     mock.patch.object(keeper, 'created', return_value=(
                         contextlib.nullcontext(id))), \
-                    mock.patch.object(keeper, 'drop'):
+                    mock.patch.object(keeper, 'drop') as drop:
                 row = functions.update(
                     ctx, function.id, {'trust': planned}, None)
             self.assertEqual(id, row.trust_id)
+        drop.assert_called_once_with('a trust')
+
+    def test_a_former_trust_is_left_to_the_sweep(self):
+        core = self.useFixture(fixtures.Core())
+        functions, ctx = core.services.functions, fixtures.caller('mine')
+        function = core.function(ctx)
+        keeper = functions._backends.trusts
+        for id in ('first', 'second'):
+            with mock.patch.object(keeper, 'plan_update',
+                                   return_value=True), \
+                    mock.patch.object(keeper, 'created', return_value=(
+                        contextlib.nullcontext(id))), \
+                    mock.patch.object(keeper, 'drop') as drop:
+                functions.update(ctx, function.id, {'trust': True}, None)
+            drop.assert_not_called()
+        self.assertEqual(['first'], core.db.read(
+            crud.select_values, models.ReplacedTrust.id))
+        with mock.patch.object(keeper, 'drop') as drop:
+            functions.delete(ctx, function.id)
+        self.assertEqual([mock.call('second'), mock.call('first')],
+                         drop.call_args_list)
+        self.assertEqual(0, core.db.read(crud.count, models.ReplacedTrust))

@@ -9,6 +9,7 @@ from oslotest import base as test_base
 from qinling.core.operation import actions
 from qinling.core.operation import turns
 from qinling.db import models
+from qinling.db import prepared
 from qinling import exception
 from qinling.tests import fixtures
 from qinling.tests.unit.core.operation import base
@@ -138,6 +139,23 @@ class TestActions(OperationTest):
              for rerun in reruns})
         self.assertEqual([row.id for row in reruns], [
             message.id for message, _ in self.engine.started])
+
+    def test_reruns_need_one_query_for_all(self):
+        self.add(20)
+        statements = []
+        execute = prepared._execute
+
+        def watch(tx, form, params):
+            statements.append(form.sql)
+            return execute(tx, form, params)
+        with (mock.patch.object(turns, 'MAX_BATCH_ROWS', 100),
+              mock.patch.object(prepared, '_execute', watch)):
+            self.finish('rerun')
+        for statement, count in (('SELECT functions', 1),
+                                 ('INSERT INTO executions', 20),
+                                 ('UPDATE functions', 1)):
+            self.assertEqual(count, sum(
+                text.startswith(statement) for text in statements), statement)
 
     def test_rerun_onto_another_version(self):
         self.add(2)

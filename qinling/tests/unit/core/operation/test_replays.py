@@ -7,6 +7,7 @@ import json
 from oslotest import base as test_base
 
 from qinling.core.execution import lifecycle
+from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core.operation import replays
 from qinling.db import crud
@@ -48,9 +49,9 @@ class Replays(base.Operations):
             output = json.loads(source.result)['output']
             if change:
                 output = change(output)
-            lifecycle.finish(self.core.db, row.id, records.Outcome(
+            lifecycle.finish(self.core.db, row.id, outcomes.Outcome(
                 ExecutionStatus.SUCCESS, json.dumps({'output': output}),
-                'longer log', run=records.Run(0, 1.0)))
+                'longer log', run=outcomes.Run(0, 1.0)))
 
     def finish_replay(self, row, change=None):
         """Return the operation after its end."""
@@ -105,7 +106,7 @@ class TestReplays(Replays, test_base.BaseTestCase):
         row = self.start()
         self.turns.run()
         lifecycle.finish(self.core.db, self.reruns()[0].id,
-                         records.platform_fault('Sad.'))
+                         outcomes.platform_fault('Sad.'))
         row = self.finish_replay(row)
         self.assertEqual((1, 0, {'Sad.': 1}), (
             row.done, row.different, row.skip_reasons))
@@ -163,7 +164,7 @@ class TestReplays(Replays, test_base.BaseTestCase):
             look()
         # Nothing has ended, so the next look is later each time.
         self.assertEqual((0.01, 0.02, 0.5), (*times[:2], times[-1]))
-        lifecycle.finish(self.core.db, self.reruns()[0].id, records.Outcome(
+        lifecycle.finish(self.core.db, self.reruns()[0].id, outcomes.Outcome(
             ExecutionStatus.SUCCESS, '{"output": 0}'))
         look()
         self.assertEqual(0.01, times[-1])
@@ -171,7 +172,7 @@ class TestReplays(Replays, test_base.BaseTestCase):
     def test_short_executions_need_one_turn(self):
         ids = self.record(*range(3 * replays.MAX_RUNNING))
         self.engine.start = lambda message, target: lifecycle.finish(
-            self.core.db, message.id, records.Outcome(
+            self.core.db, message.id, outcomes.Outcome(
                 ExecutionStatus.SUCCESS, '{"output": 0}'))
         row = self.start()
         self.turns.run()

@@ -83,6 +83,35 @@ class TestRuntimes(base.BaseTestCase):
             {(row.name, row.image, row.status) for row in rows})
         self.assertEqual([], self.engine.calls)
 
+    def test_default_runtimes(self):
+        self.core.runtime(name='manual', image='theirs')
+        for _ in range(2):
+            self.runtimes.register_defaults(
+                ['python a:1', 'nodejs b@sha256:1', 'manual c'])
+        self.runtimes.register_defaults(['python changed:2'])
+        rows = self.runtimes.list(fixtures.caller(), crud.Page())
+        self.assertEqual(
+            {('manual', 'theirs'), ('python', 'a:1'),
+             ('nodejs', 'b@sha256:1')},
+            {(row.name, row.image) for row in rows})
+        self.assertEqual([], self.engine.calls)
+
+    def test_renamed_default_runtimes_stay(self):
+        self.runtimes.register_defaults(['python a:1'])
+        row, = self.runtimes.list(MINE, crud.Page())
+        self.runtimes.update(MINE.elevated(), row.id, {'name': 'new'})
+        self.runtimes.register_defaults(['python a:1'])
+        self.assertEqual(1, len(self.runtimes.list(MINE, crud.Page())))
+
+    def test_wrong_default_runtimes(self):
+        for entry, text in (('python', 'is not a name and an image'),
+                            ('a b c', 'is not a name and an image'),
+                            ('n ' + 'i' * 256, 'default_runtimes: ')):
+            error = self.assertRaises(
+                ValueError, self.runtimes.register_defaults, ['a b', entry])
+            self.assertIn(text, str(error))
+        self.assertEqual([], self.runtimes.list(MINE, crud.Page()))
+
     def test_update_of_texts(self):
         id = self.core.runtime(status='creating')
         row = self.runtimes.update(MINE, id, {

@@ -4,8 +4,10 @@
 import base64
 import hashlib
 import hmac
+import json
 import time
 from unittest import mock
+import urllib.parse
 
 from oslotest import base
 
@@ -37,6 +39,27 @@ STANDARD = (
     {'webhook-id': 'msg_p5jXN8AQM9LWM0D4loKWxJek',
      'webhook-timestamp': str(STANDARD_TIME),
      'webhook-signature': 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE='})
+#: The tests of the function sqlpage.hmac of SQLPage.
+SHOPIFY = (
+    'test-webhook-secret',
+    b'{"id":1234567890,"email":"customer@example.com",'
+    b'"total_price":"123.45"}',
+    {'x-shopify-hmac-sha256': 'QNyObTlKbMx2qDlPF/ZOZcBqg5OgPg+2oky3zldc0Gw='})
+#: Twilio, "Security", and the tests of its library for Python.
+TWILIO_FORM = (
+    'twilio', '12345', b'CallSid=CA1234567890ABCDE&Caller=%2B12349013030&'
+    b'Digits=1234&From=%2B12349013030&To=%2B18005551212',
+    {'x-twilio-signature': '0/KCTR6DLpKmkAf8muzZqo1nDgQ=',
+     'content-type': 'application/x-www-form-urlencoded'},
+    'https://mycompany.com/myapp.php?foo=1&bar=2')
+TWILIO_JSON = (
+    'twilio', '12345', b'{"property": "value", "boolean": true}',
+    {'x-twilio-signature': 'a9nBmqA0ju/hNViExpshrM61xv4='},
+    'https://mycompany.com/myapp.php?foo=1&bar=2&bodySHA256=0a1ff7634d9ab3b95'
+    'db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620')
+#: "Securing webhooks" of Mailgun has time and token, and no key.
+MAILGUN_TIME = 1529006854
+MAILGUN_TOKEN = 'a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0'
 #: Stripe publishes the algorithm without an example.
 STRIPE_TIME = 1492774577
 SECRET = 'whsec_of-stripe-is-taken-as-it-is'
@@ -56,6 +79,15 @@ def stripe(body, secret=SECRET, timestamp=STRIPE_TIME):
     return {'stripe-signature': f't={timestamp},v0={"6" * 64},v1={hexdigest}'}
 
 
+def mailgun():
+    """Return the body of a delivery of Mailgun."""
+    mac = digest(SECRET, str(MAILGUN_TIME).encode(), MAILGUN_TOKEN.encode())
+    fields = {'timestamp': str(MAILGUN_TIME), 'token': MAILGUN_TOKEN,
+              'signature': mac.hexdigest()}
+    return json.dumps({'signature': fields,
+                       'event-data': {'event': 'opened'}}).encode()
+
+
 class SignatureTest(base.BaseTestCase):
     def set_time(self, now):
         """Set the clock."""
@@ -63,84 +95,151 @@ class SignatureTest(base.BaseTestCase):
             'qinling.core.trigger.signatures.time', mock.Mock(spec=time)))
         clock.new_value.time.return_value = now
 
-    def check_refused(self, words, form, secrets, headers, body):
+    def check_refused(self, words, form, secrets, headers, body, url=''):
         error = self.assertRaises(
             exception.SignatureRefused, signatures.verify, form, secrets,
-            headers, body, TOLERANCE)
+            signatures.Message(headers, body, url), TOLERANCE)
         self.assertIn(words, str(error))
         self.assertEqual(401, error.http_code)
         for secret in secrets:
             self.assertNotIn(secret, str(error))
 
-    def check_accepted(self, form, secrets, headers, body):
-        signatures.verify(form, secrets, headers, body, TOLERANCE)
+    def check_accepted(self, form, secrets, headers, body, url=''):
+        signatures.verify(form, secrets, signatures.Message(
+            headers, body, url), TOLERANCE)
+
+
+def examples():
+    """Yield form, time, secret, body, headers and URL."""
+    for form, now, example in (
+            ('github', 0, GITHUB), ('meta', 0, GITHUB),
+            ('slack', SLACK_TIME, SLACK),
+            ('standard', STANDARD_TIME, STANDARD), ('shopify', 0, SHOPIFY)):
+        yield form, now, *example, ''
+    body = b'{"id": "evt_1"}'
+    yield 'stripe', STRIPE_TIME, SECRET, body, stripe(body), ''
+    for form, *example in TWILIO_FORM, TWILIO_JSON:
+        yield form, 0, *example
+    yield ('mailgun', MAILGUN_TIME, SECRET, mailgun(), {}, '')
+    yield 'gitlab', 0, SECRET, b'{}', {'x-gitlab-token': SECRET}, ''
+    yield 'microsoft', 0, SECRET, json.dumps({'value': [
+        {'clientState': SECRET}, {'clientState': SECRET}]}).encode(), {}, ''
+
+
+#: Forms whose signature does not cover the body.
+UNCOVERED = ('gitlab', 'mailgun', 'microsoft')
 
 
 class TestPublished(SignatureTest):
-    def examples(self):
-        body = b'{"id": "evt_1"}'
-        return (('github', 0, *GITHUB), ('slack', SLACK_TIME, *SLACK),
-                ('standard', STANDARD_TIME, *STANDARD),
-                ('stripe', STRIPE_TIME, SECRET, body, stripe(body)))
-
     def test_examples(self):
-        for form, now, secret, body, headers in self.examples():
+        for form, now, secret, body, headers, url in examples():
             self.set_time(now)
-            self.check_accepted(form, [secret], headers, body)
+            self.check_accepted(form, [secret], headers, body, url)
 
     def test_every_form_has_an_example(self):
         self.assertEqual(set(signatures.FORMS),
-                         {form for form, *_ in self.examples()})
+                         {form for form, *_ in examples()})
 
     def test_changed_bodies_are_refused(self):
-        for form, now, secret, body, headers in self.examples():
+        for form, now, secret, body, headers, url in examples():
+            if form in UNCOVERED:
+                continue
             self.set_time(now)
             for changed in (b'', body + b' ', body[:-1], body.upper()):
                 if changed != body:
                     self.check_refused('signature', form, [secret], headers,
-                                       changed)
+                                       changed, url)
 
     def test_other_secrets_are_refused(self):
         wrong = STANDARD[0].replace('M', 'N')
-        for form, now, _, body, headers in self.examples():
+        for form, now, _, body, headers, url in examples():
             self.set_time(now)
-            self.check_refused('signature', form, [wrong], headers, body)
+            self.check_refused('signature', form, [wrong], headers, body, url)
 
     def test_any_of_two_secrets_is_accepted(self):
         wrong = STANDARD[0].replace('M', 'N')
-        for form, now, secret, body, headers in self.examples():
+        for form, now, secret, body, headers, url in examples():
             self.set_time(now)
-            self.check_accepted(form, [wrong, secret], headers, body)
-            self.check_accepted(form, [secret, wrong], headers, body)
+            self.check_accepted(form, [wrong, secret], headers, body, url)
+            self.check_accepted(form, [secret, wrong], headers, body, url)
 
     def test_missing_headers_are_refused(self):
-        for form, now, secret, body, headers in self.examples():
+        for form, now, secret, body, headers, url in examples():
             self.set_time(now)
             for name in headers:
                 less = {key: value for key, value in headers.items()
                         if key != name}
-                self.check_refused('', form, [secret], less, body)
-            self.check_refused(f'no signature of the form {form}', form,
-                               [secret], {}, body)
+                self.check_refused('', form, [secret], less, body, url)
+            if headers:
+                self.check_refused(f'no signature of the form {form}', form,
+                                   [secret], {}, body, url)
 
     def test_invalid_headers_are_refused(self):
-        for form, now, secret, body, headers in self.examples():
+        for form, now, secret, body, headers, url in examples():
             self.set_time(now)
             for name, value in headers.items():
+                if name == 'content-type':
+                    continue
                 for wrong in ('', ' ', ',', '=', 'v1', 'sha256=', value[:-1],
                               value.upper() + 'A', '\xff', value + 'é',
                               'v0=' + value, '9' * 5000, '-1', '1e9', '0x1',
                               '١٥', value + 'x'):
                     self.check_refused('', form, [secret],
-                                       dict(headers, **{name: wrong}), body)
+                                       dict(headers, **{name: wrong}), body,
+                                       url)
 
     def test_signatures_of_other_forms_are_refused(self):
-        for form, now, secret, body, _ in self.examples():
+        for form, now, secret, body, _, url in examples():
             self.set_time(now)
-            for other_form, _, _, _, headers in self.examples():
-                if other_form != form:
+            for other_form, _, _, _, headers, _ in examples():
+                # Meta signs as GitHub does; two forms sign in the body.
+                if other_form != form and {form, other_form} != {
+                        'github', 'meta'} and form not in UNCOVERED:
                     self.check_refused('no signature', form, [secret], headers,
-                                       body)
+                                       body, url)
+
+
+class TestTwilio(SignatureTest):
+    def test_other_urls_are_refused(self):
+        for form, secret, body, headers, url in TWILIO_FORM, TWILIO_JSON:
+            for wrong in ('', url + '&x=1', url.replace('foo', 'Foo'),
+                          url.replace('https', 'http'), 'https://['):
+                self.check_refused('signature', form, [secret], headers, body,
+                                   wrong)
+
+    def test_ports_may_be_left_out(self):
+        form, secret, body, headers, url = TWILIO_FORM
+        for host in ('mycompany.com:443', 'mycompany.com:8443'):
+            self.check_accepted(form, [secret], headers, body,
+                                url.replace('mycompany.com', host))
+
+
+class TestBodies(SignatureTest):
+    """Signatures in the body."""
+
+    def test_mailgun_forms(self):
+        self.set_time(MAILGUN_TIME)
+        fields = json.loads(mailgun())['signature']
+        urlencoded = 'application/x-www-form-urlencoded'
+        self.check_accepted(
+            'mailgun', [SECRET], {'content-type': urlencoded},
+            urllib.parse.urlencode(dict(fields, a='b')).encode())
+        for wrong in (dict(fields, token='x'), dict(fields, timestamp='1'),
+                      dict(fields, signature=''), {}, dict(fields, token=1)):
+            self.check_refused('', 'mailgun', [SECRET], {}, json.dumps(
+                {'signature': wrong}).encode())
+        for body in (b'', b'[]', b'{', b'{"signature": []}', b'[' * 10000):
+            self.check_refused('no signature', 'mailgun', [SECRET], {}, body)
+
+    def test_every_notification_of_microsoft_counts(self):
+        for states in ([], [SECRET, 'x'], [SECRET, None], [None], [[]]):
+            body = json.dumps({'value': [
+                {'clientState': state} for state in states]}).encode()
+            self.check_refused('no signature', 'microsoft', [SECRET], {},
+                               body)
+        for body in (b'', b'{"value": 1}', b'{"value": [1]}'):
+            self.check_refused('no signature', 'microsoft', [SECRET], {},
+                               body)
 
 
 class TestTimes(SignatureTest):

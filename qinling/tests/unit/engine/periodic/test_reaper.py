@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Executions without a living owner."""
 
+import datetime
+
 from qinling.core.execution import records
 from qinling.db import models
 from qinling.engine.periodic import reaper
@@ -43,6 +45,45 @@ class TestReaper(base.TestCase):
         row = self.execution(id)
         # The next attempt runs what the function is now.
         self.assertEqual((None, None), (row.owner, row.secrets))
+
+    def test_take_over_before_the_end_of_the_leases(self):
+        taken_over = [
+            self.add_expired(owner='dead', attempt=1, lease=base.FUTURE),
+            self.add_expired(lease=datetime.timedelta(seconds=50))]
+        ended = self.add_expired(owner='dead', sync=True, lease=base.FUTURE)
+        untouched = [
+            self.add_expired(owner='alive', attempt=1, lease=base.FUTURE),
+            # Its client still asks other engines.
+            self.add_expired(sync=True, lease=datetime.timedelta(seconds=50)),
+            self.add_expired(lease=base.FUTURE,
+                             next_attempt_at=models.now() + base.FUTURE)]
+        before = [self.execution(id) for id in untouched]
+        died_at = models.now()
+        self.assertFalse(self.reaper.take_over('dead', died_at))
+        self.assertEqual(set(taken_over),
+                         {message.id for message, _ in self.submitted})
+        self.assertEqual(('error', 'engine_lost'), (
+            self.execution(ended).status, self.execution(ended).reason))
+        self.assertEqual(before, [self.execution(id) for id in untouched])
+        # The same executions are not queued again.
+        self.assertFalse(self.reaper.take_over('dead', died_at))
+        self.assertEqual(2, len(self.submitted))
+
+    def test_take_over_works_in_batches(self):
+        self.patch(reaper, 'MAX_BATCH_ROWS', 2)
+        for _ in range(3):
+            self.add_expired(owner='dead', attempt=1, lease=base.FUTURE)
+        died_at = models.now()
+        self.assertTrue(self.reaper.take_over('dead', died_at))
+        self.assertFalse(self.reaper.take_over('dead', died_at))
+        self.assertEqual(3, len(self.submitted))
+
+    def test_a_full_engine_leaves_queued_executions_to_others(self):
+        self.patch(reaper, 'MAX_LOCAL_EXECUTIONS', 2)
+        self.local_ids += ['a', 'b']
+        self.add_expired(lease=datetime.timedelta(seconds=50))
+        self.assertFalse(self.reaper.take_over('dead', models.now()))
+        self.assertEqual([], self.submitted)
 
     def test_attempts_are_limited(self):
         id = self.add_expired(owner='dead',

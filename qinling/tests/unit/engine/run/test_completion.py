@@ -5,7 +5,7 @@ import datetime
 import json
 
 from qinling.core.execution import lifecycle
-from qinling.core.execution import records
+from qinling.core.execution import outcomes
 from qinling.core.function import retry_policy as policies
 from qinling.db import crud
 from qinling.db import models
@@ -16,9 +16,9 @@ from qinling import exception
 from qinling.states import ExecutionStatus
 from qinling.tests.unit.engine import base
 
-FAILED = records.Outcome(ExecutionStatus.FAILED, '{"output": "why"}',
-                         'a log')
-DONE = records.Outcome(ExecutionStatus.SUCCESS, '{"output": 1}', 'a log')
+FAILED = outcomes.Outcome(ExecutionStatus.FAILED, '{"output": "why"}',
+                          'a log')
+DONE = outcomes.Outcome(ExecutionStatus.SUCCESS, '{"output": 1}', 'a log')
 
 
 class RetriesTest(base.TestCase):
@@ -95,7 +95,7 @@ class TestAttempts(RetriesTest):
 
     def test_platform_errors_are_retried(self):
         id = self.add_claimed()
-        self.conclude(id, records.platform_fault('no worker'), retries=1)
+        self.conclude(id, outcomes.platform_fault('no worker'), retries=1)
         self.assertEqual('running', self.execution(id).status)
 
     def test_successful_executions_are_not_retried(self):
@@ -207,7 +207,7 @@ class TestWaiting(RetriesTest):
 
     def test_cancelled_executions_are_not_resumed(self):
         id, at = self.add_waiting()
-        lifecycle.finish(self.db, id, records.Outcome(
+        lifecycle.finish(self.db, id, outcomes.Outcome(
             ExecutionStatus.CANCELLED, '{}'))
         self.reaper.resume(id, at)
         self.reaper.sweep()

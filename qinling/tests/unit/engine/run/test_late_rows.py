@@ -65,7 +65,7 @@ class TestLateRows(test_runner.RunnerTest):
             ('success', 1, 'why', '{"x": 1}', None, None, 1),
             (row.status, row.attempt, row.description, row.input, row.owner,
              row.lease_until, self.count()))
-        for name, value in vars(result).items():
+        for name, value in result.columns().items():
             self.assertEqual(value, getattr(row, name), name)
 
     def test_failure_has_a_fingerprint(self):

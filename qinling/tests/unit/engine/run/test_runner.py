@@ -38,17 +38,21 @@ class Script:
         self.events = list(events)
         self.requests = []
         self.releases = []
+        self.retired = []
         self.exit_reason = None
 
     def acquire_slot(self, target, deadline):
         if isinstance(self.events[0], scaling.NoWorker | TypeError
-                      | exception.PermanentError):
+                      | exception.PermanentError | exception.OutOfReach):
             raise self.events.pop(0)
         return worker_set.LoadedWorker(base.worker(), None)
 
     def release_slot(self, loaded, is_broken=False, is_lost=False):
         self.releases.append(is_broken)
         return self.exit_reason if is_lost else None
+
+    def retire(self, worker):
+        self.retired.append(worker.name)
 
     def cancel(self, worker, id):
         self.cancelled = getattr(self, 'cancelled', []) + [(worker.name, id)]
@@ -74,8 +78,9 @@ class RunnerTest(base.TestCase):
     def create_runner(self, *events):
         self.script = Script(*events)
         self.script.exit_reason = self.exit_reason
+        self.timer = base.Timer()
         completer = completion.Completion(
-            self.conf, self.db, base.Queue(), base.Timer())
+            self.conf, self.db, base.Queue(), self.timer)
         self.attempts = attempts.Attempts(
             self.conf, self.script, self.script,
             tokens.Tokens(None, None), self.images)
@@ -104,7 +109,7 @@ class TestRunner(RunnerTest):
         self.assertEqual('a\ufffdb', row.logs)
         self.assertIsNone(row.owner)
         self.assertIsNone(row.lease_until)
-        for name, value in vars(result).items():
+        for name, value in result.columns().items():
             self.assertEqual(value, getattr(row, name), name)
         request, timeout = self.script.requests[0]
         self.assertEqual(([], {'x': 1}, 5),
@@ -125,9 +130,15 @@ class TestRunner(RunnerTest):
         self.assertEqual([True, False], self.script.releases)
 
     def test_busy_workers_are_replaced(self):
-        _, row = self.run_execution((503, {'error': 'busy'}), GOOD)
+        _, row = self.run_execution((409, {'error': 'idle'}), GOOD)
         self.assertEqual('success', row.status)
         self.assertEqual([True, False], self.script.releases)
+
+    def test_draining_workers_finish_their_executions(self):
+        _, row = self.run_execution((503, {'error': 'busy'}), GOOD)
+        self.assertEqual('success', row.status)
+        self.assertEqual(['w'], self.script.retired)
+        self.assertEqual([False, False], self.script.releases)
 
     def test_lost_executions_are_not_repeated(self):
         _, row = self.run_execution(invoker.Lost('reset'), GOOD)

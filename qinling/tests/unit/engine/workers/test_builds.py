@@ -12,8 +12,8 @@ from qinling.core.function import builds as rows
 from qinling.db import crud
 from qinling.db import models
 from qinling.engine.workers import builds
-from qinling.engine.workers import installer
 from qinling.engine.workers import invoker
+from qinling.engine.workers import package_installer
 from qinling import exception
 from qinling.orchestrators import base as orchestrators
 from qinling.states import BuildStatus
@@ -252,7 +252,7 @@ class TestTogether(BuildsTest):
         self.assertRaises(ValueError, self.row)
         self.conf.set_override('timeout', 1, group='build')
         self.useFixture(patches.MockPatchObject(
-            installer, 'MARGIN_SECONDS', -1))
+            package_installer, 'MARGIN_SECONDS', -1))
         engine.settle(self.target, lambda: False)
         self.assertRaises(ValueError, self.row)
 

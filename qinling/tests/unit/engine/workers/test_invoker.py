@@ -138,6 +138,25 @@ class TestInvoker(InvokerTest):
             {'x': 'y' * 1000000}, 5)
         self.assertIsInstance(error, invoker.NotSent)
 
+    def test_open_connections_with_a_timeout_are_reused(self):
+        ours, theirs = socket.socketpair()
+        self.addCleanup(ours.close)
+        self.addCleanup(theirs.close)
+        for seconds in (None, 0, 0.001):
+            ours.settimeout(seconds)
+            self.assertTrue(invoker.is_open(ours))
+        theirs.close()
+        for seconds in (None, 0, 0.001):
+            ours.settimeout(seconds)
+            self.assertFalse(invoker.is_open(ours))
+
+    def test_run_after_a_load_uses_the_same_connection(self):
+        worker = self.worker(answer({}), answer({}))
+        self.invoker.call_timeout = 5
+        self.invoker.load(worker, {}, io.BytesIO())
+        self.invoker.execute(worker, {}, 60)
+        self.assertEqual(1, self.peer.connections)
+
     def test_connection_closed_after_the_request(self):
         worker = self.worker(None)
         self.assertRaises(invoker.Lost, self.invoker.execute, worker, {}, 60)

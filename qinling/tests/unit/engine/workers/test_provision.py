@@ -127,3 +127,10 @@ class TestProvision(base.TestCase):
                  status='error')
         self.provision.tend()
         self.assertEqual([], self.scaling.minimums)
+
+    def test_workers_of_other_engines(self):
+        id = self.add_function()
+        self.set(models.Function, id, min_workers=2)
+        self.provision.is_home = lambda target: False
+        self.provision.tend()
+        self.assertEqual([], self.scaling.minimums)

@@ -304,3 +304,19 @@ class TestScaling(base.BaseTestCase):
                           target())
         self.assertRaises(scaling.NoWorker, self.acquire, target(), 0)
         self.assertEqual(['w1'], self.workers.alive)
+
+    def test_functions_without_workers_are_refused_at_once(self):
+        self.workers.error = exception.OutOfReach('away')
+        self.assertRaises(exception.OutOfReach, self.acquire, target())
+
+    def test_functions_with_workers_wait_for_slots(self):
+        slots = [self.acquire(target()) for _ in range(3)]
+        self.acquire(target('idle'))
+        self.workers.error = exception.OutOfReach('away')
+        _, results = self.start_thread(lambda: self.acquire(target()))
+        self.workers.calls.acquire(timeout=PATIENCE)
+        self.scaling.release_slot(slots[0])
+        databases.wait_until(lambda: results)
+        self.assertEqual(slots[0], results[0])
+        # Nothing gave way.
+        self.assertEqual(2, len(self.workers.alive))

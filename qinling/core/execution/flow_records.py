@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Types of the flow control of an execution."""
+
+from collections.abc import Sequence
+import dataclasses
+import datetime
+import typing
+
+#: Times and ids of executions in lines that an engine has to look at.
+Starts = Sequence[tuple[datetime.datetime, str]]
+
+
+@dataclasses.dataclass
+class Flow:
+    """Flow control of a new execution.
+
+    :ivar sort_at: place in the line.
+    :ivar untouched: columns of the row before the decision of the line,
+        which a repeated transaction takes again.
+    :ivar superseded: ids of the executions that the new one replaces.
+    :ivar start_at: time at which the execution may start, if it waits for a
+        time.
+    """
+
+    scope_id: str
+    settings: dict[str, typing.Any]
+    sort_at: datetime.datetime
+    untouched: dict[str, typing.Any] | None = None
+    superseded: list[str] = dataclasses.field(default_factory=list)
+    start_at: datetime.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class FlowPlace:
+    """Place of an execution in the line of its key.
+
+    ``until`` is the time of the start, if that is known.
+    """
+
+    reason: str
+    key: str
+    place: int
+    until: datetime.datetime | None

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Queries on the lines of the flow control.
+
+A transaction that changes a line holds its lock; see :func:`lock`.  Statements
+that each controlled execution needs are prepared.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+import dataclasses
+import datetime
+import typing
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.dialects import postgresql
+
+from qinling.db import crud
+from qinling.db import models
+from qinling.db import prepared
+from qinling import flow_states
+from qinling import states
+
+_ENTRY, _LOCK, _E = models.FlowEntry, models.FlowLock, models.Execution
+_RUNNING = states.ExecutionStatus.RUNNING.value
+_WAITING = flow_states.FlowStatus.WAITING.value
+_ORDER = (_ENTRY.sort_at, _ENTRY.execution_id)
+_LINE = (_ENTRY.scope_id == sa.bindparam('scope_id'),
+         _ENTRY.flow_key == sa.bindparam('flow_key'))
+_COUNT_RUNNING = prepared.Prepared(
+    sa.select(sa.func.count()).select_from(_ENTRY).where(
+        *_LINE, _ENTRY.status == flow_states.FlowStatus.RUNNING.value))
+_READY = prepared.Prepared(sa.select(_ENTRY.execution_id).where(
+    *_LINE, _ENTRY.status == _WAITING,
+    _ENTRY.ready_at.is_(None) | (_ENTRY.ready_at <= sa.bindparam('now'))
+).limit(sa.literal_column('1')))
+_LOCK_ROW = prepared.Prepared(sa.select(_LOCK.number).where(
+    _LOCK.number == sa.bindparam('number')).with_for_update())
+_PRESENT = prepared.Prepared(sa.select(
+    _ENTRY.execution_id, _ENTRY.scope_id, _ENTRY.flow_key, _ENTRY.status,
+    _ENTRY.ready_at, _ENTRY.started_at).where(
+        _ENTRY.execution_id == sa.bindparam('execution_id'),
+        _ENTRY.status != flow_states.FlowStatus.ENDED.value))
+_SETTINGS = [prepared.Prepared(sa.select(model.flow_control).where(
+    model.id == sa.bindparam('scope_id')))
+    for model in (models.Function, models.FunctionAlias)]
+_DELETE = prepared.Prepared(sa.delete(_ENTRY).where(
+    _ENTRY.execution_id == sa.bindparam('execution_id')))
+#: Executions that one answer counts before an execution in its line.
+MAX_PLACE = 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """Columns of an entry that has not ended."""
+
+    execution_id: str
+    scope_id: str
+    flow_key: str
+    status: str
+    ready_at: datetime.datetime | None
+    started_at: datetime.datetime | None
+
+
+def lock(tx: sa.Connection, numbers: Iterable[int]) -> bool:
+    """Lock lines until the end of the transaction, all in one order.
+
+    SQLite has one writer, and needs no lock.
+
+    :returns: whether the lines may have changed since earlier reads of the
+        transaction.
+    """
+    if tx.dialect.name == 'sqlite':
+        return False
+    for number in sorted(set(numbers)):
+        while _LOCK_ROW.first_raw(tx, {'number': number}) is None:
+            _create_lock(tx, number)
+    return True
+
+
+def _create_lock(tx: sa.Connection, number: int) -> None:
+    """Write the row of a lock, unless another transaction is faster."""
+    if tx.dialect.name == 'postgresql':
+        tx.execute(postgresql.insert(_LOCK).values(
+            number=number).on_conflict_do_nothing())
+    else:
+        tx.execute(mysql.insert(_LOCK).values(
+            number=number).prefix_with('IGNORE'))
+
+
+def is_in(scope_id: str, key: str, *statuses: flow_states.FlowStatus
+          ) -> list[typing.Any]:
+    """Return the conditions of the entries of a line."""
+    return [_ENTRY.scope_id == scope_id, _ENTRY.flow_key == key,
+            _ENTRY.status.in_([status.value for status in statuses])]
+
+
+def list_present(tx: sa.Connection, ids: Sequence[str]) -> list[Entry]:
+    """Return the entries of executions without an end."""
+    if len(ids) == 1:
+        row = _PRESENT.first_raw(tx, {'execution_id': ids[0]})
+        return [] if row is None else [Entry(*_PRESENT.convert(tx, row))]
+    names = [field.name for field in dataclasses.fields(Entry)]
+    return [Entry(*(getattr(row, name) for name in names))
+            for row in crud.select(
+                tx, _ENTRY, _ENTRY.execution_id.in_(ids),
+                _ENTRY.status != flow_states.FlowStatus.ENDED.value)]
+
+
+def count_running(tx: sa.Connection, scope_id: str, key: str) -> int:
+    """Return the number of executions of a line that run."""
+    row = _COUNT_RUNNING.first_raw(
+        tx, {'scope_id': scope_id, 'flow_key': key})
+    return int(row[0]) if row else 0
+
+
+def has_ready(tx: sa.Connection, scope_id: str, key: str,
+              now: datetime.datetime) -> bool:
+    """Return whether an execution of a line waits that may start."""
+    return _READY.first_raw(tx, {
+        'scope_id': scope_id, 'flow_key': key, 'now': now}) is not None
+
+
+def delete(tx: sa.Connection, id: str) -> None:
+    """Delete the entry of an execution."""
+    _DELETE.change(tx, {'execution_id': id})
+
+
+def list_starts(tx: sa.Connection, scope_id: str, key: str,
+                since: datetime.datetime, limit: int
+                ) -> Sequence[datetime.datetime]:
+    """Return the latest starts in a line since a time, the latest first."""
+    return tx.execute(sa.select(_ENTRY.started_at).where(
+        *is_in(scope_id, key, flow_states.FlowStatus.RUNNING,
+               flow_states.FlowStatus.ENDED), _ENTRY.started_at > since
+    ).order_by(_ENTRY.started_at.desc()).limit(limit)).scalars().all()
+
+
+def list_waiting(tx: sa.Connection, scope_id: str, key: str,
+                 now: datetime.datetime, limit: int) -> Sequence[typing.Any]:
+    """Return the first executions of a line that may start.
+
+    :returns: ``execution_id``, and ``status``, ``owner`` and
+        ``lease_until`` of the execution, ``None`` if it was deleted.
+    """
+    return tx.execute(sa.select(
+        _ENTRY.execution_id, _E.status, _E.owner, _E.lease_until
+    ).outerjoin(_E, _E.id == _ENTRY.execution_id).where(
+        *is_in(scope_id, key, flow_states.FlowStatus.WAITING),
+        _ENTRY.ready_at.is_(None) | (_ENTRY.ready_at <= now)
+    ).order_by(*_ORDER).limit(limit)).all()
+
+
+def count_waiting(tx: sa.Connection) -> int:
+    """Return the number of executions that wait in all lines."""
+    return crud.count(tx, _ENTRY, _ENTRY.status == _WAITING)
+
+
+def count_before(tx: sa.Connection, entry: typing.Any) -> int:
+    """Return the executions that wait before another, at most MAX_PLACE."""
+    rows = sa.select(_ENTRY.execution_id).where(
+        *is_in(entry.scope_id, entry.flow_key, flow_states.FlowStatus.WAITING),
+        (_ENTRY.sort_at < entry.sort_at)
+        | (_ENTRY.sort_at == entry.sort_at)
+        & (_ENTRY.execution_id < entry.execution_id)
+    ).limit(MAX_PLACE).subquery()
+    return tx.execute(sa.select(
+        sa.func.count()).select_from(rows)).scalar_one()
+
+
+def delete_stale(tx: sa.Connection, scope_id: str, key: str) -> None:
+    """Delete the running entries of a line whose executions have ended.
+
+    None exist, unless an operator has changed or deleted executions by hand.
+    """
+    ended = tx.execute(sa.select(_ENTRY.execution_id).outerjoin(
+        _E, _E.id == _ENTRY.execution_id).where(
+            *is_in(scope_id, key, flow_states.FlowStatus.RUNNING),
+            _E.id.is_(None) | (_E.status != _RUNNING))).scalars().all()
+    if ended:
+        crud.delete_all(tx, _ENTRY, _ENTRY.execution_id.in_(ended))
+
+
+def read_settings(tx: sa.Connection, scope_id: str) -> dict[str, typing.Any]:
+    """Return the flow control of a function or alias, empty without."""
+    for statement in _SETTINGS:
+        row = statement.first_raw(tx, {'scope_id': scope_id})
+        if row is not None:
+            settings: dict[str, typing.Any] | None = (
+                statement.convert(tx, row)[0])
+            return settings or {}
+    return {}
+
+
+def wake(tx: sa.Connection, scope_id: str) -> None:
+    """Take a turn soon for all lines of a function or alias.
+
+    Its flow control has changed, or was deleted.
+    """
+    waiting = sa.select(_ENTRY.execution_id).where(
+        _ENTRY.scope_id == scope_id, _ENTRY.status == _WAITING)
+    now = models.now()
+    crud.update_all(
+        tx, _E, {'lease_until': now, 'next_attempt_at': now,
+                 'updated_at': _E.updated_at},
+        _E.id.in_(waiting), _E.lease_until.is_not(None),
+        _E.owner.is_(None), _E.status == _RUNNING)
+
+
+def purge(tx: sa.Connection, before: datetime.datetime, limit: int) -> int:
+    """Delete starts that no rate counts any more; return their number."""
+    ids = tx.execute(sa.select(_ENTRY.execution_id).where(
+        _ENTRY.status == flow_states.FlowStatus.ENDED.value,
+        _ENTRY.started_at < before).limit(limit)).scalars().all()
+    return crud.delete_all(
+        tx, _ENTRY, _ENTRY.execution_id.in_(ids)) if ids else 0
