@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 LIFELINE = 0  # the standard input
 MAX_SETTINGS_BYTES = 1 << 16
+MAX_NICENESS = 19
 
 DEFAULTS: dict[str, Any] = {
     'uid': None,
@@ -183,7 +184,9 @@ def main(arguments: list[str]) -> None:
     agent_confinement.limit_inodes(settings['inodes'])
     agent_processes.harden(settings['uid'])
     tree = agent_processes.ProcessTree(agent_confinement.Confinement(
-        settings['seccomp'], settings['landlock']), settings['executors'])
+        settings['seccomp'], settings['landlock']), settings['executors'],
+        # Only within a control group, beside nothing else of the machine.
+        MAX_NICENESS if path or settings['executors'] is not None else 0)
     worker = agent_worker.Worker(tree, settings)
 
     # The code of the user may send signals.  The kernel ignores signals

@@ -81,7 +81,6 @@ class Executor:
         self.memory_watch: agent_memory.MemoryWatch | None = None
         self._check_at = self._check_interval = 0.0
         self._poller, self._reply_poller = select.poll(), select.poll()
-        self._pidfd: int | None = None
         self.cancelled = False
         self.executions = 0
         self.max_frame = FRAME_OVERHEAD_BYTES
@@ -106,13 +105,14 @@ class Executor:
         self._poller.register(self._channel, select.POLLIN)
         self._reply_poller.register(self._channel, select.POLLIN)
         self._poller.register(self._log.reader, select.POLLIN)
+        self._pidfd: int | None = None
         try:
             # The channel does not report every death: children of the user
             # may have the channel open.
             self._pidfd = os.pidfd_open(self.pid)
             self._poller.register(self._pidfd, select.POLLIN)
         except (AttributeError, OSError):
-            self._pidfd = None
+            pass  # another system, or an old kernel
 
     @property
     def is_imported(self) -> bool:
@@ -237,25 +237,25 @@ class Executor:
     def _start_checks(self) -> None:
         """Plan the first measurement of memory."""
         self._check_interval = agent_memory.MIN_INTERVAL_SECONDS
-        self._check_at = float('inf')
-        if self.memory_watch is not None:
-            self._check_at = time.monotonic() + self._check_interval
+        self._check_at = float('inf') if self.memory_watch is None else (
+            time.monotonic() + self._check_interval)
 
     def _poll(self, deadline: float) -> dict[int, int]:
         """Wait for events, and measure the memory at intervals.
 
         :raises Broken: MEMORY.
         """
-        until = min(deadline, self._check_at)
-        events = dict(self._poller.poll(_milliseconds_until(until)))
-        if self.memory_watch is None or time.monotonic() < self._check_at:
+        events = dict(self._poller.poll(_milliseconds_until(
+            min(deadline, self._check_at))))
+        if self.memory_watch is None or (
+                now := time.monotonic()) < self._check_at:
             return events
-        if self.memory_watch.is_exceeded(self.pid):
+        if self.memory_watch.is_exceeded(self.pid, deadline):
             raise Broken(MEMORY)
         if self._imported:
             self.memory_watch.set_soft_limit(self.pid, lower=False)
-        self._check_interval = min(2 * self._check_interval,
-                                   agent_memory.MAX_INTERVAL_SECONDS)
+        self._check_interval = agent_memory.next_interval(
+            self._check_interval, time.monotonic() - now)
         self._check_at = time.monotonic() + self._check_interval
         return events
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 import resource
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     import agent_processes
@@ -26,6 +27,7 @@ FIXED_LIMITS = {resource.RLIMIT_CORE: 0, resource.RLIMIT_MEMLOCK: 1 << 16,
                 resource.RLIMIT_RTPRIO: 0, resource.RLIMIT_NICE: 0}
 # Seconds between measurements: short at first, then with little overhead.
 MIN_INTERVAL_SECONDS, MAX_INTERVAL_SECONDS = 0.02, 0.1
+COST_FACTOR = 4  # least interval, in durations of the last measurement
 PAGE_BYTES = resource.getpagesize()
 INSPECTED_PAGES = (8 << 20) // PAGE_BYTES  # growth until an inspection
 ANONYMOUS_SHARED = b'/dev/zero (deleted)'  # name of a mapping
@@ -55,15 +57,21 @@ class MemoryWatch:
         #: at the last inspection.
         self._shared: dict[int, tuple[int, int]] = {}
 
-    def is_exceeded(self, pid: int) -> bool:
-        """Return whether an executor exceeds its memory."""
+    def is_exceeded(self, pid: int, deadline: float) -> bool:
+        """Return whether an executor exceeds its memory.
+
+        :param deadline: monotonic seconds, after which the measurement ends:
+            many processes may keep the agent from the processor.
+        """
         pids = self._tree.list_descendants(pid, MAX_PROCESSES)
-        used = memory_files(pids) + sum(map(self._read_shared, pids))
-        if used + sum(map(read_anonymous, pids)) <= self._limit:
+        used = memory_files(take_before(deadline, pids)) + sum(
+            map(self._read_shared, take_before(deadline, pids)))
+        if used + sum(map(read_anonymous, take_before(deadline, pids))
+                      ) <= self._limit:
             return False
         # Processes share pages after a fork.
-        return (len(pids) == 1
-                or used + sum(map(read_proportional, pids)) > self._limit)
+        return len(pids) == 1 or used + sum(map(
+            read_proportional, take_before(deadline, pids))) > self._limit
 
     def set_soft_limit(self, pid: int, lower: bool) -> None:
         """Limit the reserved memory of an executor.
@@ -94,6 +102,22 @@ class MemoryWatch:
             size = inspect_shared(pid)
             self._shared[pid] = (pages, size)
         return size
+
+
+def next_interval(interval: float, duration: float) -> float:
+    """Return the seconds until the next measurement.
+
+    :param duration: seconds of the last measurement.
+    """
+    return max(COST_FACTOR * duration, min(2 * interval, MAX_INTERVAL_SECONDS))
+
+
+def take_before(deadline: float, pids: Iterable[int]) -> Iterator[int]:
+    """Yield pids until a monotonic time."""
+    for pid in pids:
+        if time.monotonic() > deadline:
+            return
+        yield pid
 
 
 def read_pages(pid: int) -> tuple[int, int, int]:

@@ -120,12 +120,15 @@ class ProcessTree:
     :param confinement: starts confined processes.
     :param group: descriptor of ``cgroup.procs`` of the group of started
         processes.
+    :param niceness: of started processes.  Many busy processes would keep the
+        agent from the processor for seconds.
     """
 
     def __init__(self, confinement: agent_confinement.Confinement,
-                 group: int | None = None) -> None:
+                 group: int | None = None, niceness: int = 0) -> None:
         self._confinement = confinement
         self._group = group
+        self._niceness = niceness
         self._lock = threading.Lock()
         self._started: set[int] = set()
         self._stopped = False
@@ -154,8 +157,10 @@ class ProcessTree:
                 file_actions=actions, setsid=True, setsigmask=(),
                 setsigdef=(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT)))
             self._started.add(pid)
+        # A new process runs no code of the user yet.
+        if self._niceness:
+            os.setpriority(os.PRIO_PROCESS, pid, self._niceness)
         if self._group is not None:
-            # A new process runs no code of the user yet.
             try:
                 os.write(self._group, b'%d' % pid)
             except OSError:
@@ -247,7 +252,10 @@ class ProcessTree:
         # A process forks faster than the agent kills.  The kernel can kill a
         # whole pid namespace at once, including other executions.
         if os.getpid() == 1:
-            os.kill(-1, signal.SIGKILL)
+            try:
+                os.kill(-1, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # the last process has ended
 
     def _list_children(self) -> set[int]:
         if self._children_file is None:

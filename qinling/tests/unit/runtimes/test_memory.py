@@ -2,6 +2,7 @@
 """Tests of the limit of used memory."""
 
 import os
+from unittest import mock
 
 from oslotest import base
 
@@ -28,6 +29,14 @@ class TestUsage(base.BaseTestCase):
             file.flush()
             self.assertEqual(before + MIB, agent_memory.memory_files(
                 [os.getpid(), os.getpid()]))
+
+    def test_measurements_of_many_processes_leave_time(self):
+        with mock.patch('time.monotonic', side_effect=[1.0, 2.0, 3.0]):
+            self.assertEqual(
+                [7, 8], list(agent_memory.take_before(2.5, [7, 8, 9])))
+        self.assertEqual(0.04, agent_memory.next_interval(0.02, 0.001))
+        self.assertEqual(0.1, agent_memory.next_interval(0.1, 0.001))
+        self.assertEqual(2.0, agent_memory.next_interval(0.1, 0.5))
 
     def test_threads_of_libraries(self):
         for cpu, number in ((1, '1'), (100, '1'), (1000, '1'), (1001, '2'),

@@ -77,6 +77,16 @@ class TestProcesses(base.BaseTestCase):
             with mock.patch('os.getpid', return_value=1):
                 tree._clear_sandbox()
             kill.assert_called_once_with(-1, signal.SIGKILL)
+            # The last process may end by itself.
+            kill.side_effect = ProcessLookupError
+            with mock.patch('os.getpid', return_value=1):
+                tree._clear_sandbox()
+
+    def test_programs_are_nicer_than_the_agent(self):
+        tree = agent_processes.ProcessTree(CONFINEMENT, niceness=19)
+        pid = tree.spawn(['/bin/sleep', '600'], {}, ())
+        self.addCleanup(tree.destroy, pid)
+        self.assertEqual(19, os.getpriority(os.PRIO_PROCESS, pid))
 
     def test_dead_processes_are_no_error(self):
         process = self.sleeper()
