@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import contextlib
 import os
 import pathlib
+import shutil
 import sqlite3
 import sys
 import tarfile
@@ -135,7 +136,7 @@ def restore(file: pathlib.Path, state: pathlib.Path) -> str:
         place = pathlib.Path(directory, 'state')
         place.mkdir(mode=0o700)
         with tarfile.open(file) as archive:
-            archive.extractall(place, filter='data')
+            _unpack(archive, place)
         count = _check(place, file)
         for path in place.rglob('*'):
             path.chmod(0o700 if path.is_dir() else 0o600)
@@ -143,6 +144,23 @@ def restore(file: pathlib.Path, state: pathlib.Path) -> str:
             state.rmdir()
         place.rename(state)
     return f'{count} packages'
+
+
+def _unpack(archive: tarfile.TarFile, place: pathlib.Path) -> None:
+    """Write the files of a backup; safe also with early Python 3.11.
+
+    :raises TarError: the archive has something else.
+    """
+    for member in archive:
+        path = pathlib.Path(os.path.normpath(place / member.name))
+        content = archive.extractfile(member) if member.isfile() else None
+        if not path.is_relative_to(place) or not (
+                content or member.isdir()):
+            raise tarfile.ExtractError(f'{member.name} is not expected')
+        if content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with content, path.open('xb') as file:
+                shutil.copyfileobj(content, file)
 
 
 def _check(place: pathlib.Path, file: pathlib.Path) -> int:

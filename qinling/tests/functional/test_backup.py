@@ -96,6 +96,15 @@ class TestBackup(base.BaseTestCase):
             'restore', self.file, '--state-dir', server.state, code=1))
         with tarfile.open(self.place / 'other.tgz', 'w:gz') as archive:
             archive.add(__file__, 'file')
+        link = tarfile.TarInfo('link')
+        link.type, link.linkname = tarfile.SYMTYPE, '/etc/passwd'
+        for member in (tarfile.TarInfo('../outside'), link):
+            with tarfile.open(self.place / 'hostile.tgz', 'w:gz') as archive:
+                archive.addfile(member)
+            self.assertIn(f'{member.name} is not expected', run(
+                'restore', self.place / 'hostile.tgz', '--state-dir',
+                self.place / 'new', code=1))
+        (self.place / 'hostile.tgz').unlink()
         for name, sentence in (('none.tgz', 'No such file'),
                                ('other.tgz', 'is no backup')):
             self.assertIn(sentence, run(
