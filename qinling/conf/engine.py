@@ -45,6 +45,11 @@ OPTS = [
              'engine. With more than one process, dead processes are '
              'restarted.'),
     cfg.IntOpt(
+        'queue_size', default=64, min=1,
+        help='MiB of memory for the queued asynchronous executions of one '
+             'engine process. Further executions wait in the database, and '
+             'are queued when fewer than 300 executions are left here.'),
+    cfg.IntOpt(
         'queue_timeout', default=30, min=1, mutable=True,
         help='Seconds that an execution waits for a free worker, before the '
              'execution ends in status error.'),

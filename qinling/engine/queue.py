@@ -3,6 +3,7 @@
 
 import collections
 import threading
+import time
 import typing
 
 from oslo_log import log
@@ -15,6 +16,9 @@ from qinling import exception
 LOG = log.getLogger(__name__)
 
 Item = tuple[records.ExecutionMessage, targets.Target]
+
+#: Memory of a waiting execution beside the input.
+ITEM_BYTES = 4096
 
 
 class Consumer(typing.Protocol):
@@ -33,15 +37,22 @@ class FairQueue:
     without a thread.
 
     :param max_threads: threads at most; threads start on demand.
+    :param max_bytes: memory of the waiting executions, with their inputs.
     """
 
-    def __init__(self, max_threads: int, consumer: Consumer) -> None:
+    def __init__(self, max_threads: int, max_bytes: int, consumer: Consumer
+                 ) -> None:
         self._max_threads = max_threads
+        #: Memory left for waiting executions; the first one always fits.
+        self.free_bytes = max_bytes
         self._consumer = consumer
         self._limiter = concurrency.ConcurrencyLimiter(max_threads)
         self._changed = threading.Condition()
         #: project id -> function id -> items, both in the order of turns
         self._items: dict[str, dict[str, collections.deque[Item]]] = {}
+        #: id -> ``time.monotonic()`` of each execution, waiting or running
+        self.since: dict[str, float] = {}
+        self._rejected: list[str] = []
         self._size = 0
         self._threads = 0
         self._idle_threads = 0
@@ -49,13 +60,19 @@ class FairQueue:
 
     def put(self, message: records.ExecutionMessage, target: targets.Target
             ) -> None:
-        """Queue an execution.
+        """Queue an execution, or reject the message of a full queue.
 
         :raises Unavailable: the queue was closed.
         """
+        size = _count_bytes(message)
         with self._changed:
             if self._closed:
                 raise exception.Unavailable(reason='the engine is stopping.')
+            if size > self.free_bytes and self._size:
+                self._rejected.append(message.id)
+                return
+            self.free_bytes -= size
+            self.since[message.id] = time.monotonic()
             self._items.setdefault(target.project_id, {}).setdefault(
                 target.function_id, collections.deque()).append(
                     (message, target))
@@ -75,12 +92,27 @@ class FairQueue:
             return self._limiter.has_room(
                 target.project_id, target.function_id, len(items))
 
-    def close(self) -> None:
-        """Start no further execution, and forget the queued ones."""
+    def take_rejected(self) -> list[str]:
+        """Return the ids of rejected executions, each once.
+
+        The rows wait for the sweep of any engine.
+        """
+        with self._changed:
+            rejected, self._rejected = self._rejected, []
+        return rejected
+
+    def close(self) -> list[str]:
+        """Start no further execution, and forget all.
+
+        :returns: ids of the waiting and running executions.
+        """
         with self._changed:
             self._closed = True
             self._items.clear()
             self._changed.notify_all()
+            ids = list(self.since)
+            self.since.clear()
+        return ids
 
     def _consume(self) -> None:
         while (item := self._wait_for_item()) is not None:
@@ -92,6 +124,7 @@ class FairQueue:
                               'requeue the execution.', message.id)
             finally:
                 with self._changed:
+                    self.since.pop(message.id, None)
                     self._limiter.release(target.project_id,
                                           target.function_id)
                     # An execution over its limit may start now.
@@ -120,6 +153,7 @@ class FairQueue:
                 if self._limiter.acquire(project_id, function_id):
                     item = items.popleft()
                     self._size -= 1
+                    self.free_bytes += _count_bytes(item[0])
                     del self._items[project_id], functions[function_id]
                     if items:
                         functions[function_id] = items
@@ -127,3 +161,7 @@ class FairQueue:
                         self._items[project_id] = functions
                     return item
         return None
+
+
+def _count_bytes(message: records.ExecutionMessage) -> int:
+    return ITEM_BYTES + len(message.input or '')

@@ -69,7 +69,6 @@ class Engine:
         self.owner = engines.create_owner()  # in the column ``owner``
         self._stopped = threading.Event()
         self._background = background.Background()
-        self._queued: dict[str, float] = {}  # id -> time.monotonic()
         self._create_workers()
         self._create_runner(tracer)
         self._create_periodic_tasks()
@@ -112,10 +111,11 @@ class Engine:
         self._reaper = reaper.Reaper(
             conf, db, self.owner, self._completion, self)
         self._scheduler.resumer = self._reaper
-        self._queue = queue.FairQueue(conf.engine.threads, self)
+        self._queue = queue.FairQueue(
+            conf.engine.threads, conf.engine.queue_size << 20, self)
         self.has_room = self._queue.has_room
         self.collect_metrics = metrics_collector.MetricsCollector(
-            self._queued, self._runner, self._scaling,
+            self._queue.since, self._runner, self._scaling,
             self._orchestrator).collect
 
     def _create_periodic_tasks(self) -> None:
@@ -132,7 +132,8 @@ class Engine:
             create('heartbeat', interval, self._renew_leases,
                    self.heartbeat.beat),
             create('housekeeping', min(interval, conf.engine.sweep_interval),
-                   self._reaper.run, self.heartbeat.prune, self._upkeep.run,
+                   self._release_rejected, self._reaper.run,
+                   self.heartbeat.prune, self._upkeep.run,
                    self._provision.tend, statistics.StatisticsTask(db).run,
                    *retention.create_purges(conf, db, self._stopped,
                                             self._backends, self),
@@ -173,10 +174,8 @@ class Engine:
         """
         self._stopped.set()
         self._scheduler.stop()
-        self._queue.close()
-        waiting = set(self._queued) - set(self._runner.claimed_ids())
-        self._queued.clear()
-        self._reaper.release(list(waiting))
+        waiting = set(self._queue.close()) - set(self._runner.claimed_ids())
+        self._reaper.release([*waiting, *self._queue.take_rejected()])
         self._runner.wait_idle(
             self._conf.engine.stop_timeout if timeout is None else timeout)
         self._attempts.stopping = True
@@ -197,13 +196,20 @@ class Engine:
         age = self._conf.engine.lease / 4
         for id in self.heartbeat.renew({
                 *self._runner.leased_ids(age),
-                *(id for id, since in list(self._queued.items())
+                *(id for id, since in list(self._queue.since.items())
                   if since <= time.monotonic() - age)}):
             self.cancel(id)
 
+    def _release_rejected(self) -> None:
+        self._reaper.release(self._queue.take_rejected())
+
     def local_ids(self) -> list[str]:
         """Return the ids of executions queued or claimed here."""
-        return list(self._queued) + self._runner.claimed_ids()
+        return list(self._queue.since) + self._runner.claimed_ids()
+
+    def count_free_bytes(self) -> int:
+        """Return the free memory for queued executions."""
+        return self._queue.free_bytes
 
     def _worker_lost(self, worker: base.Worker) -> None:
         """Handle the death of a worker that the orchestrator noticed."""
@@ -221,12 +227,7 @@ class Engine:
         """Queue an execution and return immediately."""
         if message.start_at is not None:
             return self._scheduler.schedule(message.start_at, message.id)
-        self._queued[message.id] = time.monotonic()
-        try:
-            self._queue.put(message, target)
-        except exception.Unavailable:
-            self._queued.pop(message.id, None)
-            raise
+        self._queue.put(message, target)
 
     def run_queued(self, message: records.ExecutionMessage,
                    target: targets.Target) -> None:
@@ -237,8 +238,6 @@ class Engine:
         except exception.Unavailable as e:
             LOG.warning('Could not write the end of execution %s; the reaper '
                         'will requeue the execution: %s', message.id, e)
-        finally:
-            self._queued.pop(message.id, None)
 
     def is_alive(self, owner: str) -> bool:
         """Return whether this engine is the named owner."""

@@ -14,6 +14,7 @@ import typing
 
 from oslo_config import cfg
 from oslo_log import log
+import sqlalchemy as sa
 
 from qinling import context
 from qinling.core.execution import flow_queue
@@ -36,6 +37,8 @@ LOG = log.getLogger(__name__)
 _MODEL = models.Execution
 #: Rows of one sweep, so that engines share a large backlog.
 MAX_BATCH_ROWS = 100
+#: Part of the memory for queued executions that the inputs of a batch fill.
+BATCH_RATIO = 4
 #: Executions of this engine above which the backlog stays for others.
 MAX_LOCAL_EXECUTIONS = 300
 DIED = 'The engine that ran the execution died or was stopped.'
@@ -47,6 +50,9 @@ class LocalExecutions(typing.Protocol):
 
     def local_ids(self) -> Iterable[str]:
         """Return the ids of the executions."""
+
+    def count_free_bytes(self) -> int:
+        """Return the free memory for queued executions."""
 
 
 class Reaper:
@@ -60,6 +66,7 @@ class Reaper:
         self._owner = owner
         self._completion = completion
         self._local = local
+        self._batch_bytes = (conf.engine.queue_size << 20) // BATCH_RATIO
         #: Time of the next sweep, of ``time.monotonic()``.
         self._next_sweep = 0.0
         #: Whether the last sweep left overdue executions.
@@ -92,8 +99,7 @@ class Reaper:
     def run(self) -> bool:
         """Sweep; return whether a backlog is left that this engine can take.
         """
-        if self._is_behind and len(list(self._local.local_ids())) > (
-                MAX_LOCAL_EXECUTIONS):
+        if self._is_behind and not self._count_room():
             return True
         self.sweep()
         return self._is_behind
@@ -105,8 +111,8 @@ class Reaper:
         """
         if time.monotonic() < self._next_sweep:
             return 0
-        rows = self._read_rows(_MODEL.lease_until < models.now())
-        self._is_behind = len(rows) == MAX_BATCH_ROWS
+        rows, self._is_behind = self._read_batch(
+            _MODEL.lease_until < models.now())
         return self._recover_rows(rows)
 
     def take_over(self, owner: str, died_at: datetime.datetime) -> bool:
@@ -118,18 +124,18 @@ class Reaper:
         :param died_at: older unclaimed executions may be of that engine.
         :returns: whether more may remain.
         """
-        rows = self._read_rows(_MODEL.lease_until.is_not(None),
-                               _MODEL.owner == owner)
-        room = MAX_LOCAL_EXECUTIONS - len(list(self._local.local_ids()))
-        if room > 0:
+        rows, is_cut = self._read_batch(_MODEL.lease_until.is_not(None),
+                                        _MODEL.owner == owner)
+        if self._count_room():
             # A new lease keeps an execution from being read again.
             lease = datetime.timedelta(seconds=self._conf.engine.lease)
-            rows += self._read_rows(
+            queued, is_queue_cut = self._read_batch(
                 _MODEL.lease_until < died_at + lease,
                 _MODEL.owner.is_(None), _MODEL.sync.is_(False),
                 _MODEL.next_attempt_at.is_(None))
+            rows, is_cut = rows + queued, is_cut or is_queue_cut
         self._recover_rows(rows)
-        return len(rows) >= MAX_BATCH_ROWS
+        return is_cut
 
     def recover(self) -> None:
         """Recover all executions of other owners, overdue or not.
@@ -139,7 +145,7 @@ class Reaper:
         left_behind = (_MODEL.lease_until.is_not(None)
                        & (_MODEL.owner.is_(None)
                           | (_MODEL.owner != self._owner)))
-        rows = self._read_rows(left_behind)
+        rows, _more = self._read_batch(left_behind)
         while rows:
             overdue = []
             for row in rows:
@@ -149,21 +155,31 @@ class Reaper:
                 else:
                     overdue.append(row)
             self._recover_rows(overdue)
-            rows = self._read_rows(left_behind, _MODEL.id > rows[-1].id)
+            rows, _more = self._read_batch(
+                left_behind, _MODEL.id > rows[-1].id)
 
     def resume(self, id: str, at: datetime.datetime) -> None:
         """Start the attempt that waited until ``at``.
 
         Another engine may have started the attempt already.
         """
-        self._recover_rows(self._read_rows(
-            _MODEL.id == id, _MODEL.next_attempt_at == at))
+        self._recover_rows(self._db.read(
+            _read_rows, _MODEL.id == id, _MODEL.next_attempt_at == at))
 
-    def _read_rows(self, *conditions: typing.Any
-                   ) -> list[records.ExecutionRow]:
-        return [records.from_database(row) for row in self._db.read(
-            lambda tx: crud.select(tx, _MODEL, *conditions,
-                                   limit=MAX_BATCH_ROWS))]
+    def _count_room(self) -> int:
+        """Return how many executions this engine can queue."""
+        if self._local.count_free_bytes() < self._batch_bytes:
+            return 0
+        return max(0, MAX_LOCAL_EXECUTIONS - len(
+            list(self._local.local_ids())))
+
+    def _read_batch(self, *conditions: typing.Any
+                    ) -> tuple[list[records.ExecutionRow], bool]:
+        """Return the first rows by id, and whether more may remain.
+
+        The number and the inputs of the rows are bounded.
+        """
+        return self._db.read(_read_batch, self._batch_bytes, *conditions)
 
     def _recover_rows(self, rows: list[records.ExecutionRow]) -> int:
         """End or requeue executions; return the number still as read."""
@@ -250,3 +266,24 @@ class Reaper:
             outcomes.platform_fault(sentence, ExecutionReason.ENGINE_LOST,
                                     row.flow_key is not None),
             *lifecycle.unchanged(row)) is not None
+
+
+def _read_rows(tx: sa.Connection, *conditions: typing.Any
+               ) -> list[records.ExecutionRow]:
+    return [records.from_database(row)
+            for row in crud.select(tx, _MODEL, *conditions)]
+
+
+def _read_batch(tx: sa.Connection, max_bytes: int, *conditions: typing.Any
+                ) -> tuple[list[records.ExecutionRow], bool]:
+    sizes = crud.select(tx, _MODEL, *conditions, limit=MAX_BATCH_ROWS, only=(
+        _MODEL.id, sa.func.length(_MODEL.input).label('size')))
+    ids: list[str] = []
+    for row in sizes:
+        max_bytes -= row.size or 0
+        if max_bytes < 0 and ids:
+            break
+        ids.append(row.id)
+    is_cut = len(ids) == MAX_BATCH_ROWS or len(ids) < len(sizes)
+    return (_read_rows(tx, _MODEL.id.in_(ids), *conditions)
+            if ids else []), is_cut

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the verbs of the database, and of row ownership."""
 
+import datetime
 import itertools
 
 from oslotest import base
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 
 from qinling.db import crud
 from qinling.db import models
+from qinling.engine.periodic import reaper
 from qinling import exception
 from qinling import states
 from qinling.tests.contracts import database
@@ -296,6 +298,41 @@ class Moves(database.OnDatabase):
             for status in ends])
         self.assertEqual([self.get(models.Execution, id).status],
                          [status for status in won if status])
+
+
+class Sweeps(database.OnDatabase):
+    """Tests of what a sweep reads."""
+
+    def test_batches_are_bounded_by_their_inputs(self):
+        past = models.now() - datetime.timedelta(seconds=9)
+        for input in (None, 'x' * 40, 'x' * 40, 'x' * 99):
+            self.insert(models.Execution, input=input, lease_until=past)
+        self.insert(models.Execution, lease_until=None)
+        conditions = [models.Execution.lease_until.is_not(None)]
+        read = []
+        is_cut = True
+        while is_cut:
+            rows, is_cut = self.db.read(
+                reaper._read_batch, 90, *conditions,
+                *(models.Execution.id > row.id for row in read[-1:]))
+            self.assertTrue(rows)
+            sizes = [len(row.input or '') for row in rows]
+            self.assertTrue(sum(sizes) <= 90 or len(sizes) == 1, sizes)
+            read += rows
+        self.assertEqual([0, 40, 40, 99], sorted(
+            len(row.input or '') for row in read))
+
+
+class TestSweepsOnSqlite(Sweeps, base.BaseTestCase):
+    backend = 'sqlite'
+
+
+class TestSweepsOnPostgresql(Sweeps, base.BaseTestCase):
+    backend = 'postgresql'
+
+
+class TestSweepsOnMariadb(Sweeps, base.BaseTestCase):
+    backend = 'mariadb'
 
 
 class TestTenancyOnSqlite(Tenancy, base.BaseTestCase):

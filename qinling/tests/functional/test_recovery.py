@@ -49,6 +49,21 @@ class TestStandalone(base.BaseTestCase):
         row = self.server.client.wait_for_end(execution['id'])
         self.assertEqual('success', row['status'], row)
 
+    def test_more_executions_than_the_memory_of_the_queue(self):
+        server = self.useFixture(servers.Standalone(engine={
+            'queue_size': 1, 'threads': 1, 'sweep_interval': 1}))
+        client = server.client
+        function = client.create(SLEEPER, timeout=300)['id']
+        first = client.run(function, {'seconds': 290}, sync=False)
+        rows = [client.run(function, {'seconds': 0, 'rest': 'x' * 400000},
+                           sync=False) for _ in range(6)]
+        client.call('POST', f'/v1/executions/{first["id"]}/cancel')
+        for row in rows:
+            row = client.wait_for_end(row['id'])
+            self.assertEqual('success', row['status'], row)
+        self.assertIn('which no engine had claimed',
+                      server.program.log.read_text())
+
     def test_kill_in_mid_load_loses_nothing(self):
         function = self.client.create(SLEEPER)['id']
         accepted, lock = {}, threading.Lock()

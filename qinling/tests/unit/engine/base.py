@@ -117,10 +117,15 @@ class Local:
 
     def __init__(self):
         self.ids = []
+        self.free_bytes = 1 << 30
 
     def local_ids(self):
         """Return the ids."""
         return self.ids
+
+    def count_free_bytes(self):
+        """Return the memory left for queued executions."""
+        return self.free_bytes
 
 
 class Background:

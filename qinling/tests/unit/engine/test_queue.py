@@ -23,12 +23,12 @@ class TestFairQueue(test_base.BaseTestCase):
         self.gate = threading.Event()
         self.addCleanup(self.gate.set)
 
-    def queue(self, threads):
-        fair_queue = queue.FairQueue(threads, self)
+    def queue(self, threads, max_bytes=1 << 30):
+        fair_queue = queue.FairQueue(threads, max_bytes, self)
         self.addCleanup(fair_queue.close)
         return fair_queue
 
-    def put(self, fair_queue, project, function, name, waits=True):
+    def put(self, fair_queue, project, function, name, waits='waits'):
         fair_queue.put(records.ExecutionMessage(name, waits, False),
                        base.target(project_id=project, function_id=function))
 
@@ -55,7 +55,7 @@ class TestFairQueue(test_base.BaseTestCase):
         self.assertFalse(fair_queue.has_room(target))
         self.assertTrue(fair_queue.has_room(
             base.target(project_id='q', function_id='other')))
-        self.put(fair_queue, 'p', 'slow', 'waits', False)
+        self.put(fair_queue, 'p', 'slow', 'waits', None)
         self.assertFalse(fair_queue.has_room(target))
         self.gate.set()
         self.wait_for(lambda: 'waits' in self.started)
@@ -66,9 +66,9 @@ class TestFairQueue(test_base.BaseTestCase):
         for number in range(50):
             self.put(fair_queue, 'p', 'slow', number)
         self.wait_for(lambda: len(self.started) == 6)
-        self.put(fair_queue, 'p', 'other', 'other', False)
+        self.put(fair_queue, 'p', 'other', 'other', None)
         self.wait_for(lambda: 'other' in self.started)
-        self.put(fair_queue, 'q', 'slow', 'another project', False)
+        self.put(fair_queue, 'q', 'slow', 'another project', None)
         self.wait_for(lambda: 'another project' in self.started)
         self.assertEqual(8, len(self.started))
         self.gate.set()
@@ -93,12 +93,28 @@ class TestFairQueue(test_base.BaseTestCase):
         self.wait_for(lambda: self.started == [0, 1, 2])
         fair_queue.close()
 
+    def test_full_queue_rejects(self):
+        item = queue.ITEM_BYTES
+        fair_queue = self.queue(1, max_bytes=2 * item + 20)
+        self.put(fair_queue, 'p', 'f', 'runs', 'x' * 10)
+        self.wait_for(lambda: self.started)
+        # The first execution fits in any case.
+        self.put(fair_queue, 'p', 'f', 'long', 'x' * 3 * item)
+        self.put(fair_queue, 'p', 'f', 'rejected', '')
+        self.assertEqual(['rejected'], fair_queue.take_rejected())
+        self.assertEqual([], fair_queue.take_rejected())
+        self.assertEqual({'runs', 'long'}, set(fair_queue.since))
+        self.gate.set()
+        self.wait_for(lambda: len(self.started) == 2)
+        databases.wait_until(lambda: not fair_queue.since)
+        self.assertEqual(2 * item + 20, fair_queue.free_bytes)
+
     def test_closed_queue_starts_no_execution(self):
         fair_queue = self.queue(1)
         self.put(fair_queue, 'p', 'f', 1)
         self.put(fair_queue, 'p', 'f', 2)
         self.wait_for(lambda: self.started)
-        fair_queue.close()
+        self.assertEqual([1, 2], fair_queue.close())
         self.assertRaises(exception.Unavailable, self.put, fair_queue,
                           'p', 'f', 3)
         self.gate.set()

@@ -17,7 +17,7 @@ from qinling.tests.unit.engine import base as engine_base
 
 #: Methods of the engine without RPC: life cycle and local queries.
 LOCAL_METHODS = {'start_service', 'stop_service', 'collect_metrics',
-                 'run_queued', 'local_ids'}
+                 'run_queued', 'local_ids', 'count_free_bytes'}
 
 
 def list_methods(kind):

@@ -15,12 +15,13 @@ class TestReaper(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        queue, timer, local = base.Queue(), base.Timer(), base.Local()
+        self.conf.set_override('queue_size', 1, group='engine')
+        queue, timer, self.local = base.Queue(), base.Timer(), base.Local()
         self.submitted, self.scheduled = queue.submitted, timer.waiting
-        self.local_ids = local.ids
+        self.local_ids = self.local.ids
         self.reaper = reaper.Reaper(
             self.conf, self.db, 'me', completion.Completion(
-                self.conf, self.db, queue, timer), local)
+                self.conf, self.db, queue, timer), self.local)
         self.function = self.add_function()
 
     def add_expired(self, **values):
@@ -174,5 +175,25 @@ class TestReaper(base.TestCase):
         self.assertTrue(self.reaper.run())
         self.assertEqual(3, len(self.submitted))
         del self.local_ids[:]
+        self.local.free_bytes = self.batch_bytes() - 1
+        self.assertTrue(self.reaper.run())
+        self.assertEqual(3, len(self.submitted))
+        self.local.free_bytes += 1
         self.assertTrue(self.reaper.run())
         self.assertEqual(6, len(self.submitted))
+
+    def batch_bytes(self):
+        return (self.conf.engine.queue_size << 20) // reaper.BATCH_RATIO
+
+    def test_inputs_of_a_sweep_are_bounded(self):
+        size = self.batch_bytes() // 2
+        for _ in range(5):
+            self.add_expired(input='x' * size)
+        for count, is_behind in ((2, True), (4, True), (5, False)):
+            self.assertEqual(is_behind, self.reaper.run())
+            self.assertEqual(count, len(self.submitted))
+
+    def test_one_input_always_fits(self):
+        self.add_expired(input='x' * (self.batch_bytes() + 1))
+        self.assertFalse(self.reaper.run())
+        self.assertEqual(1, len(self.submitted))
