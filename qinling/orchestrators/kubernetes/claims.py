@@ -25,7 +25,7 @@ from qinling.orchestrators.kubernetes import pods
 
 LOG = logging.getLogger(__name__)
 
-DIAGNOSIS_SECONDS = 3.0   # until the cluster reports the end of a pod
+DIAGNOSIS_SECONDS = 10.0  # until the cluster reports the end of a pod
 # Ask the cluster autoscaler not to move busy pods.
 ANNOTATIONS = {'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false'}
 

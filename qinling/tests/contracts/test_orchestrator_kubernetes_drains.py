@@ -86,8 +86,8 @@ class TestDrains(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.addCleanup((self.path / 'go').touch)
         self.wait_until(lambda: [self.worker] == self.driver.lost)
         reason = self.driver.release(self.worker, disconnected=True)
-        self.assertTrue(reason.disrupted)
-        self.assertFalse(reason.own_fault)
+        self.assertTrue(reason.disrupted, reason)
+        self.assertFalse(reason.own_fault, reason)
 
     def test_grace_period_is_that_of_the_longest_function(self):
         self.start()
