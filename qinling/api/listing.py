@@ -13,13 +13,15 @@ from qinling.api import pecan_patches
 from qinling.api import types
 from qinling import context
 from qinling.db import crud
+from qinling.db import paging
 from qinling import exception
 
 #: Converters of the query keys of a list.  Times are filters of the form
 #: ``[operator:]value``.
 PAGE: Mapping[str, Callable[[str], typing.Any]] = {
     'limit': types.parse_integer, 'marker': types.parse_uuid,
-    'sort_key': str, 'sort_dir': str, **types.FIELDS,
+    'sort_key': str, 'sort_dir': str, 'with_count': types.parse_boolean,
+    **types.FIELDS,
     'created_at': types.Several(str), 'updated_at': types.Several(str)}
 #: Converter of a filter by the status.
 STATUS: Mapping[str, Callable[[str], typing.Any]] = {
@@ -30,9 +32,15 @@ OWNED: Mapping[str, Callable[[str], typing.Any]] = dict(
 
 
 class Collection(types.Type):
-    """List; ``next`` is set only when more rows follow."""
+    """List; ``next`` is set only when more rows follow.
+
+    ``count`` has the number of rows on all pages, at most
+    :data:`.paging.MAX_COUNT`; ``count_is_exact`` is false for longer lists.
+    """
 
     next = types.Text
+    count = int
+    count_is_exact = bool
     _has_etag = False
 
 
@@ -65,8 +73,7 @@ def pop_filters(query: dict[str, typing.Any]) -> Filters:
 
 def parse_page(req: pecan_patches.Request, sortable: Sequence[str],
                limit: int | None = None, marker: str | None = None,
-               sort_key: str = 'created_at', sort_dir: str = 'asc'
-               ) -> crud.Page:
+               with_count: bool = False, **order: str) -> crud.Page:
     """Return the page that a query selects.
 
     The page has one additional row, by which :func:`create_list` detects
@@ -77,15 +84,22 @@ def parse_page(req: pecan_patches.Request, sortable: Sequence[str],
     """
     if limit is not None and limit < 1:
         raise exception.Invalid('limit must be at least 1.')
+    sort_key, sort_dir = _parse_order(sortable, **order)
+    max_page_size = req.limits.max_page_size
+    if max_page_size:
+        limit = min(limit or max_page_size, max_page_size)
+    return crud.Page(limit and limit + 1, marker, sort_key, sort_dir,
+                     paging.Count() if with_count else None)
+
+
+def _parse_order(sortable: Sequence[str], sort_key: str = 'created_at',
+                 sort_dir: str = 'asc') -> tuple[str, str]:
     if sort_key not in sortable:
         raise exception.Invalid(
             f'sort_key must be one of: {", ".join(sortable)}.')
     if sort_dir not in ('asc', 'desc'):
         raise exception.Invalid('sort_dir must be asc or desc.')
-    max_page_size = req.limits.max_page_size
-    if max_page_size:
-        limit = min(limit or max_page_size, max_page_size)
-    return crud.Page(limit and limit + 1, marker, sort_key, sort_dir)
+    return sort_key, sort_dir
 
 
 def resolve_scope(req: pecan_patches.Request, noun: str,
@@ -120,4 +134,9 @@ def create_list(req: pecan_patches.Request, name: str,
             query.append(('limit', str(page.limit - 1)))
         query.append(('marker', rows[-1].id))
         url = f'{req.path_url}?{urllib.parse.urlencode(query)}'
-    return types.View(**{name: rows, 'next': url})
+    count = page.count.value if page.count else None
+    return types.View(
+        **{name: rows}, next=url,
+        count=wsme.Unset if count is None else min(count, paging.MAX_COUNT),
+        count_is_exact=(wsme.Unset if count is None
+                        else count <= paging.MAX_COUNT))

@@ -73,8 +73,7 @@ def _select_one(model: Model, names: tuple[str, ...], sees_all: bool,
 
 
 def lock_first(tx: sa.Connection, model: Model) -> Row | None:
-    """Return the row of a table with a single row, if any, and lock the row.
-    """
+    """Return the row of a table with one row, if any, and lock the row."""
     return tx.execute(sa.select(*model.__table__.columns).with_for_update()
                       ).first()
 
@@ -116,6 +115,8 @@ def select_page(tx: sa.Connection, ctx: context.RequestContext, model: Model,
     if page.marker and marker is None:
         raise exception.Invalid(
             reason=f'marker {page.marker} names nothing in this list.')
+    if page.count:
+        page.count.read(tx, [statement])
     keys = [getattr(model, key) for key in paging.list_keys(page.sort_key)]
     if marker:
         statement = statement.where(paging.behind(marker, keys, page.sort_dir))

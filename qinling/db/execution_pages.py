@@ -12,6 +12,7 @@ page.
 A list in the order of ``duration`` omits the executions without a duration.
 """
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
@@ -82,11 +83,13 @@ class _Search:
             filters = [self._drop_foreign(item, project_id)
                        for item in filters]
         if not all(item.values for item in filters):
+            self._count_rows([])
             return []
         planner = indexes.Planner(project_id, filters)
         parts = planner.ordered_parts(self._page.sort_key)
         if parts is None:
             return self._read_narrowed(planner, filters)
+        self._count_rows(part.select([_MODEL.id]) for part in parts)
         if self._page.sort_key == 'created_at':
             return self._merge(parts)
         return self._chain(parts)
@@ -174,18 +177,23 @@ class _Search:
 
         :raises Invalid: no part is small enough.
         """
-        conditions = (*planner.scope(), *(item.condition(_MODEL)
-                                          for item in filters))
+        conditions = [*planner.scope(), *(item.condition(_MODEL)
+                                          for item in filters)]
+        if self._page.sort_key == 'duration':
+            conditions.append(_MODEL.duration.is_not(None))
         candidates = [parts for parts, _ in planner.equality_parts()]
         for parts in (*candidates, *planner.range_parts()):
             narrow = _select_ids(parts).subquery('narrow')
             if self._count(narrow) <= MAX_SEARCHED_ROWS:
+                self._count_rows([_join(narrow, [_MODEL.id], conditions)])
                 return self._search(narrow, conditions)
         for parts in candidates:
             rows = self._search_start(parts, conditions)
             if rows is not None:
                 return rows
         if self._page.sort_key == 'id' and not filters:
+            self._count_rows(part.select([_MODEL.id])
+                             for part in planner.id_parts())
             return self._chain(planner.id_parts())
         names = ', '.join(sorted({item.name for item in filters})) or 'none'
         raise exception.Invalid(
@@ -193,6 +201,12 @@ class _Search:
             f'search more than {MAX_SEARCHED_ROWS} executions; add a filter '
             'that selects fewer, for instance created_at=gte:TIME, job_id or '
             'group_id.')
+
+    def _count_rows(self, statements: Iterable[sa.Select[typing.Any]]
+                    ) -> None:
+        """Count the rows of all pages, for a page with a count."""
+        if self._page.count:
+            self._page.count.read(self._tx, statements)
 
     def _count(self, rows: sa.Subquery) -> int:
         return self._tx.execute(sa.select(
@@ -219,16 +233,19 @@ class _Search:
                 ) -> Rows:
         keys = [getattr(_MODEL, key) for key in dict.fromkeys(
             [self._page.sort_key, 'created_at', 'id'])]
-        if self._page.sort_key == 'duration':
-            conditions = [*conditions, _MODEL.duration.is_not(None)]
         direction = self._page.sort_dir
-        statement = sa.select(*self._columns).select_from(narrow).join(
-            _TABLE, narrow.c.id == _MODEL.id).where(*conditions)
+        statement = _join(narrow, self._columns, conditions)
         if self._marker is not None:
             statement = statement.where(paging.behind(
                 self._marker, keys, direction))
         return self._tx.execute(statement.order_by(
             *paging.order(keys, direction)).limit(self._page.limit)).all()
+
+
+def _join(narrow: sa.Subquery, columns: Sequence[typing.Any],
+          conditions: Sequence[typing.Any]) -> sa.Select[typing.Any]:
+    return sa.select(*columns).select_from(narrow).join(
+        _TABLE, narrow.c.id == _MODEL.id).where(*conditions)
 
 
 def _select_ids(parts: list[indexes.Part]) -> typing.Any:

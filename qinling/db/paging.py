@@ -9,14 +9,44 @@ import typing
 import sqlalchemy as sa
 
 
+#: Rows that a count reads, so that counting takes a bounded time.
+MAX_COUNT = 10_000
+
+
+@dataclasses.dataclass
+class Count:
+    """Number of the rows of a list on all pages.
+
+    A long list has a ``value`` above ``MAX_COUNT``.  The value is ``None`` if
+    counting would search too many rows.
+    """
+
+    value: int | None = None
+
+    def read(self, tx: sa.Connection,
+             statements: Iterable[sa.Select[typing.Any]]) -> None:
+        """Count the rows of statements without common rows."""
+        self.value = 0
+        for statement in statements:
+            rows = statement.limit(MAX_COUNT + 1 - self.value).subquery()
+            self.value += tx.execute(sa.select(
+                sa.func.count()).select_from(rows)).scalar_one()
+            if self.value > MAX_COUNT:
+                break
+
+
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """Part of a list; by default the whole list."""
+    """Part of a list; by default the whole list.
+
+    ``count`` receives the number of rows on all pages.
+    """
 
     limit: int | None = None
     marker: str | None = None
     sort_key: str = 'created_at'
     sort_dir: str = 'asc'
+    count: Count | None = None
 
 
 def list_keys(sort_key: str) -> list[str]:

@@ -25,6 +25,7 @@ _DESCRIPTIONS = {
     'marker': 'Id of the last item of the page before.',
     'sort_key': 'Attribute to sort by.',
     'sort_dir': 'Direction of the order.',
+    'with_count': 'Answer also with the number of items on all pages.',
     'all_projects': 'List the resources of all projects (admin).',
     'project_id': 'List the resources of a project (admin).',
     'fields': 'Attributes to answer with, separated by commas.',

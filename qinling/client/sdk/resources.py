@@ -18,7 +18,8 @@ from qinling.client.v1 import functions
 raise_from_response = exceptions.raise_from_response
 
 #: Query keys of all lists; the SDK adds "limit" and "marker".
-_COMMON = ('sort_key', 'sort_dir', 'fields', 'created_at', 'updated_at')
+_COMMON = ('sort_key', 'sort_dir', 'fields', 'with_count', 'created_at',
+           'updated_at')
 _OWNED = (*_COMMON, 'all_projects', 'project_id')
 
 

@@ -13,6 +13,7 @@ from qinling.db import crud
 from qinling.db import execution_pages
 from qinling.db import filtering
 from qinling.db import models
+from qinling.db import paging
 from qinling import exception
 from qinling.tests.contracts import database
 from qinling.tests import fixtures
@@ -121,13 +122,22 @@ class ExecutionPages(database.OnDatabase):
             rows, key=sort_value(key), reverse=direction == 'desc')]
 
     def check_lists(self):
-        """Compare all lists; return the number of rejected lists."""
-        rejected = 0
+        """Compare all lists with their counts.
+
+        :returns: the number of rejected lists, and whether lists were
+            counted.
+        """
+        rejected, counted = 0, set()
         for query, key, direction in itertools.product(
                 QUERIES, SORT_KEYS, ('asc', 'desc')):
             page = {'sort_key': key, 'sort_dir': direction}
+            count = paging.Count()
             expected = self.expected(query, key, direction)
             try:
+                rows = self.page(query, limit=2, count=count, **page)
+                counted.add(count.value is not None)
+                if count.value is not None:
+                    self.assertEqual(len(expected), count.value, (query, page))
                 rows = self.page(query, **page)
             except exception.Invalid as e:
                 self.assertIn(f'A list by {key} with the filters ', str(e))
@@ -137,16 +147,28 @@ class ExecutionPages(database.OnDatabase):
                              (query, page))
             self.assertEqual(expected, self.walk(query, 25, **page),
                              (query, page))
-        return rejected
+        return rejected, counted
 
     def test_small_projects_have_all_lists(self):
-        self.assertEqual(0, self.check_lists())
+        self.assertEqual((0, {True}), self.check_lists())
+
+    def test_counts_are_bounded(self):
+        self.useFixture(fixtures_library.MockPatchObject(
+            paging, 'MAX_COUNT', 20))
+        for query in ([], ['status=in:success,failed,error,running'],
+                      ['function_id=f', 'sync=true']):
+            count = paging.Count()
+            self.page(query, count=count, limit=1)
+            self.assertEqual(21, count.value, query)
 
     def test_lists_of_large_projects_are_right_or_rejected(self):
         self.useFixture(fixtures_library.MockPatchObject(
             execution_pages, 'MAX_SEARCHED_ROWS', 10))
         lists = 2 * len(QUERIES) * len(SORT_KEYS)
-        self.assertLess(lists / 4, self.check_lists())
+        rejected, counted = self.check_lists()
+        self.assertLess(lists / 4, rejected)
+        # Some pages are full before the search ends.
+        self.assertEqual({True, False}, counted)
         for query in (['status=failed'], ['function_id=f', 'status=error'],
                       ['reason=nin:crashed'], ['job_id=j'], ['group_id=x'],
                       ['function_alias=b'], ['description=two']):

@@ -3,10 +3,12 @@
 
 import datetime
 import itertools
+from unittest import mock
 import urllib.parse
 
 from qinling.api import root
 from qinling.db import models
+from qinling.db import paging
 from qinling.tests.unit.api import cases
 
 START = datetime.datetime(2026, 1, 1)
@@ -142,6 +144,27 @@ class TestPages(ListTest):
                              self.page(noun, f'?marker={whole[2]}'))
             self.assertEqual(([], None),
                              self.page(noun, f'?marker={whole[-1]}'))
+
+    def test_counts(self):
+        for noun in NOUNS:
+            whole, _ = self.page(noun)
+            for query in ('limit=2', f'limit=1&marker={whole[-1]}'):
+                body = self.call(
+                    'GET', f'{self.path(noun)}?{query}&with_count=true')
+                self.assertEqual((COUNT, True), (
+                    body['count'], body['count_is_exact']))
+        path = self.path('functions')
+        first_day = START + datetime.timedelta(1)
+        body = self.call(
+            'GET', f'{path}?with_count=1&fields=id'
+            f'&created_at=lt:{first_day.isoformat()}')
+        self.assertEqual((2, True), (body['count'], body['count_is_exact']))
+        with mock.patch.object(paging, 'MAX_COUNT', 3):
+            for noun in NOUNS:
+                body = self.call(
+                    'GET', f'{self.path(noun)}?limit=1&with_count=true')
+                self.assertEqual((3, False), (
+                    body['count'], body['count_is_exact']))
 
     def test_next_link_keeps_the_query(self):
         _, next_url = self.page(
