@@ -49,33 +49,35 @@ class Kafka(databases.Fixture):
         self._program = find_program(self.useFixture(
             environments.Environment(
                 'kafka-broker', PACKAGE, prepare=find_program)).directory)
-        self.start()
-        self.addCleanup(self.stop)
+        self._start()
+        self._connect()
 
     @property
     def url(self):
         """Return the URL in the settings of a source."""
         return f'kafka://127.0.0.1:{self.port}'
 
-    def start(self):
-        """Start the empty broker and create the topic."""
+    def _start(self):
         self._process = subprocess.Popen([
             str(self._program), 'broker', '--silent', '--listener-url',
             f'tcp://127.0.0.1:{self.port}', '--advertised-listener-url',
             f'tcp://{self.server}', '--storage-engine',
             'memory://tansu/'], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.stop)
+
+    def _connect(self):
         # The library logs every step.
         logging.getLogger('kafka').setLevel(logging.CRITICAL)
         # Waits until the broker listens.
         self.admin = admin.KafkaAdminClient(**self._options)
+        self.addCleanup(self.admin.close)
         self._producer = kafka.KafkaProducer(**self._options)
+        self.addCleanup(self._producer.close, timeout=0)
         self.create_topic(self.topic, 3)
 
     def stop(self):
         """Kill the broker; all records are lost."""
-        self._producer.close(timeout=0)
-        self.admin.close()
         self._process.kill()
         self._process.wait()
 
