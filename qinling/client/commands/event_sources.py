@@ -126,8 +126,8 @@ class Create(EventSource, dry_run.DryRun):
     arguments = (
         *options.TARGET,
         options.Argument('--kind', required=True, metavar='KIND',
-                         help='Kind: notifications, rabbitmq, redis or '
-                              'swift.'),
+                         help='Kind: kafka, notifications, rabbitmq, redis '
+                              'or swift.'),
         *BEHAVIOUR)
 
     def fetch(self, args: argparse.Namespace) -> base.Row:

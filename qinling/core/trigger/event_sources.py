@@ -36,7 +36,8 @@ from qinling import exception
 _MODEL = models.EventSource
 FAMILY = 'event_sources'
 #: Modules of the drivers that are no kinds.
-_SHARED_MODULES = ('addresses', 'amqp', 'base', 'web')
+_SHARED_MODULES = ('addresses', 'amqp', 'base', 'kafka_client',
+                   'kafka_codecs', 'web')
 _TARGET_FIELDS = ('function_id', 'function_version', 'function_alias')
 #: Most seconds to wait for a full batch, and characters of a credential.
 MAX_WINDOW_SECONDS, MAX_CREDENTIAL_LENGTH = 300, 4096

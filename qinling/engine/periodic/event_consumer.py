@@ -150,6 +150,7 @@ class Consumer:
         with contextlib.closing(core.load_driver(row.kind).open(base.Access(
                 row.id, row.settings, credentials, tools.guard,
                 self._position, row.batch_size))) as reader:
+            self._accept((), reader)
             self._measure(reader)
             while not self._is_ending:
                 if self._is_engine_full():
@@ -165,20 +166,23 @@ class Consumer:
 
     def _take_batch(self, reader: base.Reader) -> None:
         batch = reader.receive(self.row.batch_window)
-        if batch:
-            self._accept(batch, reader.position)
-            self._position = reader.position
-            metrics.event_source_events.labels(self.row.kind).inc(len(batch))
+        self._accept(batch, reader)
+        metrics.event_source_events.labels(self.row.kind).inc(len(batch))
         reader.acknowledge()
 
-    def _accept(self, batch: Sequence[base.Event], position: str | None
+    def _accept(self, batch: Sequence[base.Event], reader: base.Reader
                 ) -> None:
-        for new in self._acceptance.accept(self._source, batch, position):
+        """Write executions, and the place where another engine goes on."""
+        if not batch and reader.position == self._position:
+            return
+        for new in self._acceptance.accept(self._source, batch,
+                                           reader.position):
             try:
                 engine_client.hand_over(self._tools.engine, new)
             except exception.Unavailable as e:
                 LOG.warning('Could not queue execution %s; the reaper will '
                             'requeue the execution: %s', new.row.id, e)
+        self._position = reader.position
 
     def _measure(self, reader: base.Reader) -> None:
         self.lag = reader.measure()

@@ -97,7 +97,9 @@ class Listener(databases.Fixture):
                 thread.start()
 
     def _serve(self, client):
-        with client, socket.create_connection(self._broker) as broker:
+        # The broker may not listen yet.
+        with client, contextlib.suppress(OSError), socket.create_connection(
+                self._broker) as broker:
             try:
                 client = self._context.wrap_socket(client, server_side=True)
             except OSError:

@@ -9,6 +9,7 @@ from oslotest import base
 
 from qinling.core import secrets
 from qinling.tests.contracts import brokers
+from qinling.tests.contracts import kafka_brokers
 from qinling.tests.contracts import test_event_sources
 from qinling.tests.functional import base as servers
 
@@ -102,6 +103,18 @@ class TestKills(base.BaseTestCase):
         self.run_events(id, lambda number: stream.send(number=str(number)),
                         stream.count)
 
+    def test_kafka(self):
+        kafka = self.useFixture(kafka_brokers.Kafka())
+        id = self.create('kafka', {'url': kafka.url, 'topic': kafka.topic})
+
+        def count():
+            position = self.cloud.database.execute(
+                'SELECT position FROM event_sources '
+                f"WHERE id = '{id}'").scalar()
+            return COUNT - sum(json.loads(position).values())
+        self.run_events(id, lambda number: kafka.send(
+            b'{"number": %d}' % number, number % 3), count)
+
     def test_notifications(self):
         rabbit = self.useFixture(brokers.Rabbit())
         id = self.create(
@@ -120,6 +133,44 @@ class TestKills(base.BaseTestCase):
         self.run_events(
             id, lambda number: notifier.info({}, 'volume.create.end', {
                 'number': number}), count)
+
+
+class TestPoison(servers.Shared, base.BaseTestCase):
+    """Malformed record of Kafka, up to the redrive."""
+
+    make_server = servers.Standalone
+
+    def test_from_record_to_redrive(self):
+        kafka = self.useFixture(kafka_brokers.Kafka())
+        function = self.client.create(CODE)['id']
+        _, source = self.client.call('POST', '/v1/event_sources', {
+            'kind': 'kafka', 'function_id': function, 'batch_size': 10,
+            'settings': {'url': kafka.url, 'topic': kafka.topic,
+                         'start': 'oldest'}})
+        names = [kafka.send(value) for value in (b'1', b'{', b'3')]
+        path = f'/v1/event_sources/{source["id"]}'
+        servers.wait_for(lambda: self.client.get(path)['dead'] == 1,
+                         'the dead letter')
+        servers.wait_for(lambda: self.client.get(path)['accepted'] == 2,
+                         'the other records')
+        letters = f'/v1/dead_letters?source_id={source["id"]}'
+        letter, = self.client.get(letters)['dead_letters']
+        self.assertIn('is no JSON', letter['reason'])
+        status, row = self.client.call(
+            'POST', f'/v1/dead_letters/{letter["id"]}/redrive', {})
+        self.assertEqual(201, status, row)
+        self.assertEqual(
+            [names[1]], json.loads(self.client.wait_for_end(
+                row['id'])['result'])['output'])
+        self.assertEqual([], self.client.get(letters)['dead_letters'])
+        # Records wait while the source is paused.
+        self.assertEqual(200, self.client.call(
+            'POST', f'{path}/pause')[0])
+        names.append(kafka.send(b'4'))
+        self.assertEqual(200, self.client.call(
+            'POST', f'{path}/resume')[0])
+        servers.wait_for(lambda: self.client.get(path)['accepted'] == 3,
+                         'the record after the pause')
 
 
 class TestService(servers.Shared, base.BaseTestCase):

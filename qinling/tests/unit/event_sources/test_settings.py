@@ -3,6 +3,7 @@
 
 from oslotest import base
 
+from qinling.event_sources import kafka
 from qinling.event_sources import notifications
 from qinling.event_sources import rabbitmq
 from qinling.event_sources import redis
@@ -39,6 +40,26 @@ class TestSettings(base.BaseTestCase):
         self.check_refused(notifications, dict(settings, topics='x'),
                            'a list of texts')
         self.check_refused(notifications, {'url': 'amqp://h'}, 'exchange')
+
+    def test_kafka(self):
+        settings = {'url': 'kafkas://a:9093,[::1]:9093', 'topic': 'a.b_c-1'}
+        self.assertEqual(
+            {'start': 'new', 'format': 'json', 'mechanism': 'SCRAM-SHA-512',
+             **settings}, kafka.Driver.parse(settings))
+        for url in ('kafka://h', 'kafka://h:1,', 'kafka://h:1,g', 'kafka://,',
+                    'kafka://u:p@h:1', 'kafka://a:1,u:p@h:1', 'kafka://h:1/x',
+                    'kafka://h:0', 'http://h:1', 'kafka:h:1', 'h:1',
+                    'kafka://h:1?x=1', 'kafka://a:1,kafka://b:1'):
+            self.assertRaises(ValueError, kafka.Driver.parse,
+                              dict(settings, url=url))
+        self.check_refused(kafka, dict(settings, url='kafka://h:1,g'),
+                           'needs the port of each server')
+        for topic in ('', '.', '..', 'a/b', 'ä', 'a b', 'x' * 250, 1):
+            self.assertRaises(ValueError, kafka.Driver.parse,
+                              dict(settings, topic=topic))
+        for name in ('start', 'format', 'mechanism'):
+            self.check_refused(kafka, dict(settings, **{name: 'x'}),
+                               f'{name} of settings must be one of')
 
     def test_redis(self):
         settings = {'url': 'rediss://h/3', 'stream': 's'}

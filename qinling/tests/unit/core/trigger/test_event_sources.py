@@ -36,7 +36,8 @@ class TestEventSources(base.BaseTestCase):
 
     def test_wrong_values(self):
         for text, values in (
-                ('kind must be one of: notifications, rabbitmq, redis, swift',
+                ('kind must be one of: kafka, notifications, rabbitmq, redis, '
+                 'swift',
                  {'kind': 'amqp'}), ('kind must', {'kind': None}),
                 ('settings must be', {'settings': 'x'}),
                 ('needs url', {'settings': {}}),
@@ -49,8 +50,8 @@ class TestEventSources(base.BaseTestCase):
             self.refuse(text, self.create, **values)
 
     def test_kinds_are_the_modules_of_drivers(self):
-        self.assertEqual(['notifications', 'rabbitmq', 'redis', 'swift'],
-                         event_sources.list_kinds())
+        self.assertEqual(['kafka', 'notifications', 'rabbitmq', 'redis',
+                          'swift'], event_sources.list_kinds())
 
     def test_credentials_are_encrypted(self):
         row = self.create(credentials=LOGIN)
