@@ -23,7 +23,7 @@ class Alias(base.Resource):
     entity = 'aliases'
     properties_schema = {
         'name': base.declare(
-            base.TEXT, 'Name, unique in the project.', most=255,
+            base.TEXT, 'Name, unique in the project.', max_length=255,
             replaces=True),
         'function': base.declare_function(required=True),
         'function_version': base.declare_version(),
@@ -32,11 +32,11 @@ class Alias(base.Resource):
             schema=properties.Schema(base.OBJECT, schema=_SHARE)),
         'tool': base.declare(
             base.TEXT, 'Name of the function as a tool for assistants.',
-            most=64),
+            max_length=64),
         'flow_control': base.declare(
             base.OBJECT, 'Flow control in place of that of the function.'),
         'description': base.declare(
-            base.TEXT, 'Description of the alias.', most=255)}
+            base.TEXT, 'Description of the alias.', max_length=255)}
     attributes_schema = {
         'function': base.declare_attribute('Id of the function.'),
         'function_version': base.declare_attribute(

@@ -134,18 +134,18 @@ def declare(kind: str, description: str, **options: typing.Any
     """Return the declaration of a property that can be changed in place.
 
     :param options: ``replaces``, true if a change replaces the resource,
-        ``most`` for the number of characters, ``choices``, ``custom``, the
-        name of a constraint, and options of Heat.
+        ``max_length``, ``minimum``, ``choices``, ``custom``, the name of a
+        constraint, and options of Heat.
     """
     checks = []
-    if most := options.pop('most', None):
-        checks.append(constraints.Length(max=most))
+    if max_length := options.pop('max_length', None):
+        checks.append(constraints.Length(max=max_length))
     if choices := options.pop('choices', None):
         checks.append(constraints.AllowedValues(choices))
     if custom := options.pop('custom', None):
         checks.append(constraints.CustomConstraint(custom))
-    if (least := options.pop('least', None)) is not None:
-        checks.append(constraints.Range(min=least))
+    if (minimum := options.pop('minimum', None)) is not None:
+        checks.append(constraints.Range(min=minimum))
     return properties.Schema(
         kind, description, constraints=checks,
         update_allowed=not options.pop('replaces', False), **options)
@@ -167,4 +167,4 @@ def declare_version() -> properties.Schema:
     """Return the declaration of a property with the number of a version."""
     return declare(WHOLE_NUMBER, 'Number of a version of the function, such '
                    'as the attribute number of OS::Qinling::Version; 0 for '
-                   'the latest code.', least=0)
+                   'the latest code.', minimum=0)

@@ -70,7 +70,7 @@ def _declare_fields() -> dict[str, properties.Schema]:
         if field.kind in _KINDS:
             schema[field.name] = base.declare(
                 _KINDS[field.kind], _DESCRIPTIONS.get(field.name, field.help),
-                most=field.max_length)
+                max_length=field.max_length)
     return schema
 
 

@@ -11,27 +11,27 @@ class Job(base.Trigger):
 
     entity = 'jobs'
     properties_schema = {
-        'name': base.declare(base.TEXT, 'Name of the job.', most=255),
+        'name': base.declare(base.TEXT, 'Name of the job.', max_length=255),
         'function': base.declare_function(replaces=True),
         'function_version': base.declare(
             base.WHOLE_NUMBER, 'Number of a version, 0 for the latest code.',
-            least=0, replaces=True),
+            minimum=0, replaces=True),
         'function_alias': base.declare(
-            base.TEXT, 'Alias to run, in place of function.', most=255,
+            base.TEXT, 'Alias to run, in place of function.', max_length=255,
             replaces=True),
         'function_input': base.declare(
             base.ANYTHING, 'Input of each execution.'),
         'pattern': base.declare(
-            base.TEXT, 'Cron pattern, such as "30 2 * * *".', most=255),
+            base.TEXT, 'Cron pattern, such as "30 2 * * *".', max_length=255),
         'first_execution_time': base.declare(
             base.TEXT, 'Time of the first execution; of a job without a '
             'pattern, the only time.', replaces=True),
         'count': base.declare(
-            base.WHOLE_NUMBER, 'Number of fire times.', least=1,
+            base.WHOLE_NUMBER, 'Number of fire times.', minimum=1,
             replaces=True),
         'timezone': base.declare(
             base.TEXT, 'Time zone of the pattern, such as Europe/Paris.',
-            most=64),
+            max_length=64),
         'misfire': base.declare(
             base.TEXT, 'What becomes of missed fire times.',
             choices=['skip', 'once', 'all']),
@@ -43,10 +43,10 @@ class Job(base.Trigger):
         'end_at': base.declare(base.TEXT, 'No fire time is after.'),
         'jitter': base.declare(
             base.WHOLE_NUMBER, 'Random delay of at most these seconds.',
-            least=0),
+            minimum=0),
         'max_failures': base.declare(
             base.WHOLE_NUMBER, 'Failures in a row that pause the job.',
-            least=0),
+            minimum=0),
         'exclusions': base.declare(
             base.LIST, 'Dates, and ranges of dates, without fire times.'),
         'status': base.declare(

@@ -14,14 +14,15 @@ class Runtime(base.Resource):
     properties_schema = {
         'image': base.declare(
             base.TEXT, 'Image of the workers; on a single machine, the name '
-            'of a language.', most=255, required=True),
-        'name': base.declare(base.TEXT, 'Name of the runtime.', most=255),
+            'of a language.', max_length=255, required=True),
+        'name': base.declare(
+            base.TEXT, 'Name of the runtime.', max_length=255),
         'description': base.declare(
-            base.TEXT, 'Description of the runtime.', most=255),
+            base.TEXT, 'Description of the runtime.', max_length=255),
         'language': base.declare(
-            base.TEXT, 'Language of the image.', most=64),
+            base.TEXT, 'Language of the image.', max_length=64),
         'language_version': base.declare(
-            base.TEXT, 'Version of the language.', most=64),
+            base.TEXT, 'Version of the language.', max_length=64),
         'is_public': base.declare(
             base.FLAG, 'Whether all projects can use the runtime.',
             replaces=True),

@@ -20,9 +20,9 @@ class Version(base.Resource):
             'place of this one. Use {get_attr: [my_function, digest]}.',
             replaces=True),
         'description': base.declare(
-            base.TEXT, 'Description of the version.', most=255),
+            base.TEXT, 'Description of the version.', max_length=255),
         'message': base.declare(
-            base.TEXT, 'Why the version is published.', most=4000,
+            base.TEXT, 'Why the version is published.', max_length=4000,
             replaces=True),
         'tags': base.declare(
             base.LIST, 'Short names, such as reviewed.')}

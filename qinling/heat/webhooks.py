@@ -14,9 +14,9 @@ class Webhook(base.Trigger):
         'function': base.declare_function(),
         'function_version': base.declare_version(),
         'function_alias': base.declare(
-            base.TEXT, 'Alias to run, in place of function.', most=255),
+            base.TEXT, 'Alias to run, in place of function.', max_length=255),
         'description': base.declare(
-            base.TEXT, 'Description of the webhook.', most=255),
+            base.TEXT, 'Description of the webhook.', max_length=255),
         'sync': base.declare(
             base.FLAG, 'Whether the sender waits for the answer of the '
             'function.'),
@@ -38,7 +38,7 @@ class Webhook(base.Trigger):
             base.TEXT, 'Signature scheme of the senders.'),
         'secret': base.declare(
             base.TEXT, 'Secret of the signatures, by default a random one; '
-            'take the value from a hidden parameter.', most=255)}
+            'take the value from a hidden parameter.', max_length=255)}
     attributes_schema = {
         'url': base.declare_attribute('URL for senders.'),
         'preview_urls': base.declare_attribute(

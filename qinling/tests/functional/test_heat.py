@@ -259,7 +259,7 @@ class TestStacks(Case):
         document = self.client.get('/v1/openapi.json')
         types = self.heat.call(action='types', names=[
             f'OS::Qinling::{name}' for name in PATHS])
-        for name, (path, more, fewer) in PATHS.items():
+        for name, (path, additions, omissions) in PATHS.items():
             content = document['paths'][path]['post']['requestBody']['content']
             schema = next(iter(content.values()))['schema']
             while '$ref' in schema:
@@ -267,7 +267,7 @@ class TestStacks(Case):
                     schema['$ref'].rpartition('/')[2]]
             properties = types[f'OS::Qinling::{name}']['properties']
             self.assertEqual(
-                {*schema['properties'], *more} - {*fewer},
+                {*schema['properties'], *additions} - {*omissions},
                 {API_NAMES.get(key, key) for key in properties}, name)
             for key, declared in properties.items():
                 self.assertTrue(declared['description'], (name, key))
