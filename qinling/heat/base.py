@@ -34,10 +34,13 @@ class Resource(resource.Resource):
     :cvar entity: name of the collection.
     :cvar removed: property -> value for the API after the removal of the
         property from the template; others keep their value.
+    :cvar once: properties that an update sends only if they change.
     """
 
     default_client_name = clients.CLIENT_NAME
     removed: Mapping[str, typing.Any] = {}
+    once: frozenset[str] = frozenset()
+    _repair: Mapping[str, typing.Any] | None = None
 
     def api(self) -> v1.Client:
         """Return the Python client for the owner of the stack."""
@@ -70,10 +73,29 @@ class Resource(resource.Resource):
     def handle_update(self, json_snippet: typing.Any,
                       tmpl_diff: typing.Any, prop_diff: Values) -> typing.Any:
         """Change the resource in place."""
+        if self._repair is not None:
+            prop_diff = {**self._repair, **prop_diff}
         values = self.changed_values(prop_diff)
         if values:
             self.update_fields(self.build_fields(values))
         return values
+
+    def _needs_update(self, after: typing.Any, before: typing.Any,
+                      after_props: typing.Any, *rest: typing.Any,
+                      **options: typing.Any) -> bool:
+        """Return whether to update; always after a failure.
+
+        The failed update may have changed the resource, but Heat compares
+        the template with the one before.
+        """
+        self._repair = {
+            name: after_props[name] for name in self.properties_schema
+            if name in self._update_allowed_properties
+            and name not in self.once and after_props[name] is not None
+        } if self.status == self.FAILED else None
+        return bool(super()._needs_update(
+            after, before, after_props, *rest, **options)
+            or self._repair is not None)
 
     def changed_values(self, prop_diff: Values) -> Values:
         """Return values for the API of changed and of removed properties."""

@@ -117,8 +117,8 @@ class Function(base.Resource):
 
     def build_fields(self, values: base.Values) -> base.Values:
         """Return the fields of the API, and ``package`` with new code."""
-        code = values.pop('code', None)
         result = super().build_fields(values)
+        code = result.pop('code', None)
         if code is None:
             return result
         result['code'] = {'source': _find_source(code)}

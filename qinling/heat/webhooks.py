@@ -48,6 +48,7 @@ class Webhook(base.Trigger):
     removed = {'function_version': 0, 'description': '', 'sync': False,
                'payload': 'merged', 'methods': ['POST'], 'origins': [],
                'previews': False, 'keep_deliveries': True, 'stream': 'off'}
+    once = frozenset(['signature', 'secret'])
 
     def handle_create(self) -> typing.Any:
         """Create the webhook, and keep a generated secret."""
@@ -59,15 +60,20 @@ class Webhook(base.Trigger):
                       tmpl_diff: typing.Any, prop_diff: base.Values
                       ) -> typing.Any:
         """Change the webhook, and rotate the secret if the template does."""
-        signed = {'signature', 'secret'}.intersection(prop_diff)
-        changes = {name: value for name, value in prop_diff.items()
-                   if name not in signed}
-        if changes.get('function_alias'):
-            changes.pop('function_version', None)
-        super().handle_update(json_snippet, tmpl_diff, changes)
+        signed = self.once.intersection(prop_diff)
+        super().handle_update(json_snippet, tmpl_diff, {
+            name: value for name, value in prop_diff.items()
+            if name not in signed})
         if signed:
             self._rotate(json_snippet.properties(
                 self.properties_schema, self.context))
+
+    def changed_values(self, prop_diff: base.Values) -> base.Values:
+        """Return the changes; a webhook with an alias has no version."""
+        values = super().changed_values(prop_diff)
+        if values.get('function_alias'):
+            values.pop('function_version', None)
+        return values
 
     def _rotate(self, after: typing.Any) -> None:
         if after['signature'] is None:

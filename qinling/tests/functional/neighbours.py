@@ -75,7 +75,7 @@ class Mistral(Engine):
     """Engine of Mistral that may call services on this machine."""
 
     def __init__(self):
-        super().__init__('mistral', ['mistral>=20.0.0'], {
+        super().__init__('mistral', ['mistral>=23.0.0'], {
             'DEFAULT': {'transport_url': 'fake:/'},
             'database': {'connection': 'sqlite:///{state}/mistral.db'},
             'pecan': {'auth_enable': 'false'},
@@ -93,7 +93,7 @@ class Heat(Engine):
     """
 
     def __init__(self, account):
-        super().__init__('heat', ['openstack-heat>=24.0.0'], {
+        super().__init__('heat', ['openstack-heat>=27.0.0'], {
             'DEFAULT': {'plugin_dirs': plugins.__path__[0],
                         'deferred_auth_method': 'password',
                         'region_name_for_services': keystone.REGION,

@@ -3,10 +3,12 @@
 
 import base64
 import json
+import uuid
 
 from oslotest import base
 
 from qinling.tests.functional import base as servers
+from qinling.tests.functional import indexes
 from qinling.tests.functional import neighbours
 from qinling.tests.functional import openstack
 from qinling.tests.functional import pages
@@ -65,7 +67,7 @@ class Case(servers.Shared, base.BaseTestCase):
 
     def request(self, action, text, id=None, **parameters):
         return self.heat.call(
-            action=action, id=id, template=text, stack=self._testMethodName,
+            action=action, id=id, template=text, stack=f'stack-{uuid.uuid4()}',
             files={'hello.py': FILES['hello.py']},
             environment={'parameters': parameters})
 
@@ -273,10 +275,15 @@ class TestStacks(Case):
                 self.assertTrue(declared['description'], (name, key))
 
 
-class TestSwift(Case):
-    """Code in an object store."""
+class TestCode(Case):
+    """Code in an object store, and code with dependencies."""
 
-    make_server = openstack.OpenStack
+    @classmethod
+    def make_server(cls):
+        cls.index = indexes.Index()
+        cls.index.setUp()
+        cls.addClassCleanup(cls.index.cleanUp)
+        return openstack.OpenStack(build={'index_url': cls.index.url})
 
     @classmethod
     def find_account(cls):
@@ -296,3 +303,28 @@ class TestSwift(Case):
         self.assertEqual(2, servers.output(self.client.run(id)))
         stack = self.update(stack, build(f=function()))
         self.assertNotEqual(id, self.ids(stack)['f'])
+
+    def test_dependencies_are_awaited(self):
+        self.index.wheel('first', 'WORD = "installed"\n')
+        self.index.wheel('second', 'WORD = "again"\n')
+
+        def text(name):
+            return build(f=function(timeout=60, trust=False, code={'files': {
+                'main.py': f'import {name}\n'
+                           f'def main():\n    return {name}.WORD\n',
+                'requirements.txt': f'{name}\n'}}))
+        stack = self.create(text('first'))
+        id = self.ids(stack)['f']
+        self.assertEqual(
+            'ready', self.show('functions', id, 'build')['status'])
+        self.update(stack, text('second'))
+        self.assertEqual(
+            'ready', self.show('functions', id, 'build')['status'])
+        self.assertEqual('again', servers.output(self.client.run(id)))
+        stack = self.update(stack, text('absent'), 'UPDATE_FAILED')
+        self.assertIn('The installation of dependencies failed',
+                      stack['reason'])
+        # The stack returns to the former code, although the template has not
+        # changed since the last success.
+        self.update(stack, text('second'))
+        self.assertEqual('again', servers.output(self.client.run(id)))
