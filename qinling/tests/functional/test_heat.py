@@ -49,21 +49,31 @@ def function(**properties):
     return 'Function', {'runtime': 'python3', 'code': CODE, **properties}
 
 
-class Case(servers.Shared, base.BaseTestCase):
-    """Base of tests with stacks."""
+class Cloud(openstack.OpenStack):
+    """Cloud with Qinling in the catalog, and ``client`` of an account."""
+
+    def _setUp(self):
+        super()._setUp()
+        self.identity.register(test_keystone.TYPE, self.server.client.url)
+        self.account, self.client = self.create_client('admin', 'member')
+
+
+class TestStacks(servers.Shared, base.BaseTestCase):
+    """Stacks of a user with Keystone, Swift and an index of packages."""
+
+    @classmethod
+    def make_server(cls):
+        cls.index = indexes.Index()
+        cls.index.setUp()
+        cls.addClassCleanup(cls.index.cleanUp)
+        return Cloud(build={'index_url': cls.index.url})
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.account = cls.find_account()
-        cls.heat = neighbours.Heat(cls.account)
+        cls.heat = neighbours.Heat(cls.server.account)
         cls.heat.setUp()
         cls.addClassCleanup(cls.heat.cleanUp)
-
-    @classmethod
-    def find_account(cls):
-        """Return the owner of the stacks."""
-        return cls.server.identity.admin
 
     def request(self, action, text, id=None, **parameters):
         return self.heat.call(
@@ -97,11 +107,6 @@ class Case(servers.Shared, base.BaseTestCase):
 
     def show(self, path, *words):
         return self.client.get(f'/v1/{path}/' + '/'.join(words))
-
-
-class TestStacks(Case):
-
-    make_server = test_keystone.Secured
 
     def call_live(self):
         return servers.output(self.client.call(
@@ -274,25 +279,10 @@ class TestStacks(Case):
             for key, declared in properties.items():
                 self.assertTrue(declared['description'], (name, key))
 
-
-class TestCode(Case):
-    """Code in an object store, and code with dependencies."""
-
-    @classmethod
-    def make_server(cls):
-        cls.index = indexes.Index()
-        cls.index.setUp()
-        cls.addClassCleanup(cls.index.cleanUp)
-        return openstack.OpenStack(build={'index_url': cls.index.url})
-
-    @classmethod
-    def find_account(cls):
-        account, cls.client = cls.server.create_client('member')
-        return account
-
     def test_code_in_swift(self):
-        self.server.upload(self.account, 'def main(): return "stored"')
-        self.server.upload(self.account, 'def main(): return 2', 'b.zip')
+        account = self.server.account
+        self.server.upload(account, 'def main(): return "stored"')
+        self.server.upload(account, 'def main(): return 2', 'b.zip')
         stack = self.create(build(f=function(
             code={'container': 'code', 'object': 'main.zip'}, timeout=60)))
         id = self.ids(stack)['f']
