@@ -150,6 +150,8 @@ def encode_texts(parts: output_stream.OutputStream) -> Iterator[bytes]:
 
     :raises Incomplete: the execution has not succeeded.
     """
+    # Sends the head with the id of the execution, also before a failure.
+    yield b''
     for part in parts:
         yield encode_part(part)
     if parts.row.status != ExecutionStatus.SUCCESS:

@@ -285,8 +285,9 @@ def _send(connection: connection_module.Connection,
     for chunk in chunks:
         # The time of the application is not that of the client.
         started_at += time.monotonic() - waited_since
-        if chunk:
-            data += response.encode_chunk(chunk)
+        if chunk or data:
+            # An empty chunk sends the head.
+            data += response.encode_chunk(chunk) if chunk else b''
             connection.send_all(data, connection_module.transfer_deadline(
                 started_at, size))
             size += len(data)

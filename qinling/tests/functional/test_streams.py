@@ -114,6 +114,12 @@ class Streams(servers.Shared):
         error = self.assertRaises(http.client.IncompleteRead, answer.read)
         self.assertEqual(b'0 1 2 ', error.partial)
 
+    def test_text_of_a_failure_before_the_first_part(self):
+        answer = self.open(TEXTS, accept=TEXT, input={
+            'count': 0, 'fails': True})
+        self.assertRaises(http.client.IncompleteRead, answer.read)
+        self.assertEqual('too bad', servers.output(self.row()))
+
     def test_large_output(self):
         answer = self.open(TEXTS, accept=TEXT, input={'count': 20000})
         expected = ''.join(f'{number} ' for number in range(20000))
