@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recovery of executions with an expired lease.
 
-No engine ever claimed such an execution, since the message was lost, or the
-claiming engine died.  An asynchronous execution starts again; a synchronous
-execution ends, since no client waits.
+No engine ever claimed such an execution, since the message was lost or met a
+full queue, or the claiming engine died.  An asynchronous execution starts
+again; a synchronous execution ends, since no client waits.
 """
 
 from collections.abc import Iterable
