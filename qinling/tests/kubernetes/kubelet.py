@@ -188,10 +188,6 @@ class Kubelet:
         memory."""
         self._worker(namespace, name).kill(oom)
 
-    def worker_directory(self, namespace, name):
-        """Return the directory with the files of a pod."""
-        return self._worker(namespace, name).directory
-
     def _worker(self, namespace, name):
         pod = self.registry.get(resources.PODS, namespace, name)
         with self._lock:
