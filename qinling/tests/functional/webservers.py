@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 import unittest
+import zlib
 
 import fixtures
 
@@ -22,15 +23,16 @@ def install_packages(name='web-servers', packages=PACKAGES):
 
     Without the packages the test is skipped.
     """
-    version = '.'.join(map(str, sys.version_info[:2]))
-    directory = CACHE / f'{name}-{version}'
+    # uWSGI contains the interpreter, also of another build of a version.
+    interpreter = zlib.crc32(f'{sys.version} {sys.base_prefix}'.encode())
+    directory = CACHE / f'{name}-{interpreter:08x}'
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / 'lock', 'a') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (directory / 'ready').exists():
             result = subprocess.run(
                 [sys.executable, '-m', 'pip', 'install', '--quiet',
-                 '--target', str(directory), *packages],
+                 '--no-cache-dir', '--target', str(directory), *packages],
                 capture_output=True, text=True)
             if result.returncode:
                 raise unittest.SkipTest(
