@@ -15,6 +15,7 @@ import typing
 
 import sqlalchemy as sa
 
+from qinling.db import crud
 from qinling.db import execution_indexes as indexes
 from qinling.db import execution_table
 from qinling.db import filtering
@@ -127,3 +128,23 @@ def count_unfinished(tx: sa.Connection, project_id: str, limit: int) -> int:
     ).limit(limit).subquery()
     return tx.execute(sa.select(
         sa.func.count()).select_from(rows)).scalar_one()
+
+
+def select_batch(tx: sa.Connection, max_rows: int, max_bytes: int,
+                 conditions: Sequence[typing.Any]
+                 ) -> tuple[Sequence[typing.Any], bool]:
+    """Return the first executions by id, and whether more may remain.
+
+    :param max_bytes: characters of all inputs; one input always fits.
+    """
+    sizes = crud.select(tx, _MODEL, *conditions, limit=max_rows, only=(
+        _MODEL.id, sa.func.length(_MODEL.input).label('size')))
+    ids: list[str] = []
+    for row in sizes:
+        max_bytes -= row.size or 0
+        if max_bytes < 0 and ids:
+            break
+        ids.append(row.id)
+    is_cut = len(ids) == max_rows or len(ids) < len(sizes)
+    return (crud.select(tx, _MODEL, _MODEL.id.in_(ids), *conditions)
+            if ids else []), is_cut

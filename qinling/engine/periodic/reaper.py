@@ -14,7 +14,6 @@ import typing
 
 from oslo_config import cfg
 from oslo_log import log
-import sqlalchemy as sa
 
 from qinling import context
 from qinling.core.execution import flow_queue
@@ -25,6 +24,7 @@ from qinling.core.execution import releases
 from qinling.core.operation import replays
 from qinling.core import targets
 from qinling.db import crud
+from qinling.db import execution_scans
 from qinling.db import models
 from qinling.db import session
 from qinling.engine.run import completion as completion_module
@@ -268,22 +268,15 @@ class Reaper:
             *lifecycle.unchanged(row)) is not None
 
 
-def _read_rows(tx: sa.Connection, *conditions: typing.Any
+def _read_rows(tx: session.Connection, *conditions: typing.Any
                ) -> list[records.ExecutionRow]:
     return [records.from_database(row)
             for row in crud.select(tx, _MODEL, *conditions)]
 
 
-def _read_batch(tx: sa.Connection, max_bytes: int, *conditions: typing.Any
+def _read_batch(tx: session.Connection, max_bytes: int,
+                *conditions: typing.Any
                 ) -> tuple[list[records.ExecutionRow], bool]:
-    sizes = crud.select(tx, _MODEL, *conditions, limit=MAX_BATCH_ROWS, only=(
-        _MODEL.id, sa.func.length(_MODEL.input).label('size')))
-    ids: list[str] = []
-    for row in sizes:
-        max_bytes -= row.size or 0
-        if max_bytes < 0 and ids:
-            break
-        ids.append(row.id)
-    is_cut = len(ids) == MAX_BATCH_ROWS or len(ids) < len(sizes)
-    return (_read_rows(tx, _MODEL.id.in_(ids), *conditions)
-            if ids else []), is_cut
+    rows, is_cut = execution_scans.select_batch(
+        tx, MAX_BATCH_ROWS, max_bytes, conditions)
+    return [records.from_database(row) for row in rows], is_cut

@@ -174,9 +174,11 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.wait_until(lambda: not self.cluster.pods())
 
     def test_new_image_never_ready(self):
-        driver = self.make_pool(ready_timeout=2)
+        self.make_pool()
         self.kubelet.never_ready(self.images[1])
-        self.assertRaises(exception.PermanentError, self.ensure, driver, 1)
+        self.assertRaises(exception.PermanentError, self.ensure,
+                          self.make_driver(ready_timeout=2), 1)
+        driver = self.make_driver()
         # The old workers were kept, and the engine can go back.
         self.ensure(driver)
         self.assertEqual(self.images[0], self.image(self.claim(driver)))
