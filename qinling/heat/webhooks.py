@@ -68,6 +68,15 @@ class Webhook(base.Trigger):
             self._rotate(json_snippet.properties(
                 self.properties_schema, self.context))
 
+    def handle_delete(self) -> typing.Any:
+        """Delete the webhook and the kept secret.
+
+        SQLite would give the secret to the next resource of the same number.
+        """
+        answer = super().handle_delete()
+        self.data_delete('secret')
+        return answer
+
     def changed_values(self, prop_diff: base.Values) -> base.Values:
         """Return the changes; a webhook with an alias has no version."""
         values = super().changed_values(prop_diff)

@@ -245,6 +245,9 @@ class TestStacks(servers.Shared, base.BaseTestCase):
             return build(outputs, f=function(), a=(
                 'Alias', {'name': 'hooked', 'function': f}),
                 h=('Webhook', fields))
+        stack = self.request('create', text(function=f, signature='github'))
+        self.assertTrue(stack['outputs']['secret'])
+        self.delete(stack)
         stack = self.create(text(function=f))
         self.assertIsNone(stack['outputs']['secret'])
         id = self.ids(stack)['h']

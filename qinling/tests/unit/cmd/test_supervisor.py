@@ -12,7 +12,8 @@ from oslotest import base
 from qinling.tests import databases
 from qinling.tests.functional import processes
 
-#: Each role writes its process id, and ends as a file says.
+#: Each role adds its process id to a file, and ends as another file says,
+#: which one process reads.
 PROGRAM = '''
 import functools, os, pathlib, sys, threading
 from qinling.cmd import process, supervisor
@@ -20,11 +21,13 @@ from qinling.cmd import process, supervisor
 directory = pathlib.Path(sys.argv[1])
 
 def run(name, stop):
-    (directory / (name + '.started')).write_text(str(os.getpid()))
-    (directory / (name + '.started')).rename(directory / (name + '.pid'))
-    mode = directory / (name + '.mode')
-    if mode.exists():
-        if mode.read_text() == 'refuse':
+    with open(directory / (name + '.pids'), 'a') as f:
+        print(os.getpid(), file=f)
+    path = directory / (name + '.mode')
+    if path.exists():
+        mode = path.read_text()
+        path.unlink()
+        if mode == 'refuse':
             process.fail('The option is wrong.')
         raise KeyError('bug')
     while not stop.wait(0.05):
@@ -55,14 +58,14 @@ class TestSupervisor(base.BaseTestCase):
         self.addCleanup(self.process.wait)
         self.addCleanup(self.process.kill)
 
-    def pid(self, name, previous=None):
-        """Return the process of a role, after the previous one."""
-        path = self.directory / f'{name}.pid'
+    def pid(self, name, number=1):
+        """Return the process that is the first, second, … of a role."""
+        path = self.directory / f'{name}.pids'
 
         def read():
-            return path.exists() and path.read_text() != str(previous)
-        databases.wait_until(read)
-        return int(path.read_text())
+            return path.read_text().split('\n')[:-1] if path.exists() else []
+        databases.wait_until(lambda: len(read()) >= number)
+        return int(read()[number - 1])
 
     def test_a_signal_stops_all(self):
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -70,8 +73,8 @@ class TestSupervisor(base.BaseTestCase):
             pids = [self.pid('a'), self.pid('b')]
             self.process.send_signal(number)
             self.assertEqual(0, self.process.wait(databases.PATIENCE))
-            for name in ('a.stopped', 'b.stopped', 'closed', 'a.pid',
-                         'b.pid'):
+            for name in ('a.stopped', 'b.stopped', 'closed', 'a.pids',
+                         'b.pids'):
                 (self.directory / name).unlink()
             self.assertFalse([pid for pid in pids if processes.alive(pid)])
 
@@ -79,15 +82,13 @@ class TestSupervisor(base.BaseTestCase):
         self.start()
         first, second = self.pid('a'), self.pid('b')
         os.kill(first, signal.SIGKILL)
-        self.assertTrue(processes.alive(self.pid('a', first)))
+        self.assertTrue(processes.alive(self.pid('a', 2)))
         self.assertTrue(processes.alive(second))
 
     def test_a_process_with_an_error_is_restarted(self):
         (self.directory / 'a.mode').write_text('crash')
         self.start()
-        first = self.pid('a')
-        (self.directory / 'a.mode').unlink()
-        self.assertTrue(processes.alive(self.pid('a', first)))
+        self.assertTrue(processes.alive(self.pid('a', 2)))
         self.process.terminate()
         self.assertEqual(0, self.process.wait(databases.PATIENCE))
         self.assertIn("KeyError: 'bug'", self.process.stderr.read())
@@ -104,9 +105,7 @@ class TestSupervisor(base.BaseTestCase):
         first, second = self.pid('a'), self.pid('b')
         (self.directory / 'a.mode').write_text('refuse')
         os.kill(first, signal.SIGKILL)
-        refused = self.pid('a', first)
-        (self.directory / 'a.mode').unlink()
-        self.assertTrue(processes.alive(self.pid('a', refused)))
+        self.assertTrue(processes.alive(self.pid('a', 3)))
         self.assertTrue(processes.alive(second))
 
     def test_no_process_outlives_a_killed_supervisor(self):
