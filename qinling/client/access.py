@@ -81,10 +81,15 @@ def _find_auth_type(argv: list[str]) -> str:
 
 class ClientManager:
     """Provider of the Python client, with the interface of the client
-    manager of OpenStackClient."""
+    manager of OpenStackClient.
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    :param waiting: shows that the user waits for the server.
+    """
+
+    def __init__(self, options: argparse.Namespace, waiting: http.Waiting
+                 ) -> None:
         self._options = options
+        self._waiting = waiting
 
     @functools.cached_property
     def function_engine(self) -> v1.Client:
@@ -92,7 +97,8 @@ class ClientManager:
 
         :raises ClientError: if the options do not suffice to authenticate.
         """
-        return v1.Client(sender=self._create_sender())
+        return v1.Client(
+            sender=self._create_sender(), waiting=self._waiting)
 
     @property
     def url(self) -> str | None:

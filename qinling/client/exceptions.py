@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors of the client; the text of each is a sentence for users."""
 
+from qinling import suggestions
+
 
 class ClientError(Exception):
     """Failure to send a request, or to use the answer."""
@@ -45,3 +47,12 @@ class NameNotFound(NotFound):
         super().__init__(sentence)
         self.name = name
         self.names = names
+
+
+def explain(error: ClientError) -> str:
+    """Return the sentence of an error, with names in place of an unknown
+    name."""
+    hint = ''
+    if isinstance(error, NameNotFound):
+        hint = suggestions.suggest(error.names, error.name)
+    return f'{error}.{hint}' if hint else str(error)

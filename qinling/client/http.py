@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+import contextlib
 import http
 import re
 import typing
@@ -14,6 +16,8 @@ from qinling.client import exceptions
 
 #: Beginning of the sentence about a path that the server does not know.
 NO_PATH = 'There is nothing at '
+#: Factory of contexts around the time in which a caller waits.
+Waiting = Callable[[], contextlib.AbstractContextManager[None]]
 #: Type of the service in the catalog of Keystone.
 SERVICE_TYPE = 'function-engine'
 
@@ -66,10 +70,15 @@ class Sender(typing.Protocol):
 
 
 class Transport:
-    """Interpreter of the answers of a sender."""
+    """Interpreter of the answers of a sender.
 
-    def __init__(self, sender: Sender) -> None:
+    :param waiting: shows that the caller waits.
+    """
+
+    def __init__(self, sender: Sender,
+                 waiting: Waiting = contextlib.nullcontext) -> None:
         self._sender = sender
+        self.waiting = waiting
 
     def request(self, method: str, path: str,
                 **options: typing.Any) -> Response:
@@ -81,7 +90,8 @@ class Transport:
         :raises ClientError: if the request cannot be sent, for instance
             because of a rejection by Keystone.
         """
-        response = self._sender.send(method, path, **options)
+        with self.waiting():
+            response = self._sender.send(method, path, **options)
         if response.status_code >= 400:
             raise _create_error(response)
         return response

@@ -2,10 +2,12 @@
 """Plugin of OpenStackClient."""
 
 import argparse
+import sys
 import typing
 
 from osc_lib import utils
 
+from qinling.client.commands import progress
 from qinling.client import http
 from qinling.client import v1
 
@@ -25,7 +27,8 @@ def make_client(instance: typing.Any) -> v1.Client:
         interface=instance.interface)
     return client_class(
         endpoint, instance.session, interface=instance.interface,
-        region_name=instance.region_name)
+        region_name=instance.region_name,
+        waiting=progress.Spinner(sys.stderr))
 
 
 def build_option_parser(

@@ -34,11 +34,12 @@ def list_entry_points(distribution: str, group: str
 
 
 def load_formatters(group: str) -> extension.ExtensionManager[typing.Any]:
-    """Return the output formats of cliff."""
+    """Return the output formats of cliff, and JSON lines."""
+    points = [*list_entry_points('cliff', group), metadata.EntryPoint(
+        'jsonl', 'qinling.client.commands.json_lines:Formatter', group)]
     return extension.ExtensionManager.make_test_instance([
         extension.Extension(point.name, point, plugin, plugin())
-        for point in list_entry_points('cliff', group)
-        for plugin in [point.load()]], namespace=group)
+        for point in points for plugin in [point.load()]], namespace=group)
 
 
 class CommandManager(commandmanager.CommandManager):

@@ -11,6 +11,7 @@ import typing
 from cliff import app
 
 from qinling.client import access
+from qinling.client.commands import progress
 from qinling.client import help
 from qinling.client import plugins
 from qinling import version
@@ -71,7 +72,8 @@ class Shell(app.App):
 
     def initialize_app(self, argv: list[str]) -> None:
         """Create the client manager of the commands."""
-        self.client_manager = access.ClientManager(self.options)
+        self.client_manager = access.ClientManager(
+            self.options, progress.Spinner(self.stderr))
 
     def run(self, argv: list[str]) -> int:
         """Run one command, the commands on standard input, or the overview.

@@ -7,19 +7,22 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
+import functools
 import typing
 
 from cliff import command
 from cliff import show
 
 from qinling.client.commands import cells
+from qinling.client.commands import json_lines
 from qinling.client.commands import names as names_module
 from qinling.client.commands import options
+from qinling.client.commands import progress
+from qinling.client.commands import watch
 from qinling.client import exceptions
 from qinling.client import help
 from qinling.client import plugins
 from qinling.client import v1
-from qinling import suggestions
 
 Row = Mapping[str, typing.Any]
 Columns = tuple[str, ...]
@@ -48,15 +51,6 @@ def define(description: str, *bases: type, **attributes: typing.Any) -> type:
     """
     return type(bases[-1].__name__, bases, dict(
         attributes, __doc__=description, __module__=bases[0].__module__))
-
-
-def explain(error: exceptions.ClientError) -> str:
-    """Return the sentence of an error, with names in place of an unknown
-    name."""
-    hint = ''
-    if isinstance(error, exceptions.NameNotFound):
-        hint = suggestions.suggest(error.names, error.name)
-    return f'{error}.{hint}' if hint else str(error)
 
 
 class Command(command.Command):
@@ -94,7 +88,7 @@ class Command(command.Command):
         try:
             return super().run(args)
         except exceptions.NameNotFound as e:
-            raise exceptions.ClientError(explain(e)) from e
+            raise exceptions.ClientError(exceptions.explain(e)) from e
 
     @property
     def client(self) -> v1.Client:
@@ -108,7 +102,7 @@ class Command(command.Command):
 
     def note(self, text: str) -> None:
         """Print a sentence for people on standard error."""
-        print(text, file=self.app.stderr)
+        progress.print_note(text, self.app.stderr)
 
     def print_line(self, text: str) -> None:
         """Print a line on standard output."""
@@ -166,6 +160,25 @@ class Display(Noun):
 
     #: Entry points of the formats.
     formatter_namespace: str
+    _formatter_group: argparse._ArgumentGroup
+    #: Whether the command changes nothing, so that it can be repeated.
+    is_watchable = False
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Return the parser, with ``-o json`` and perhaps ``--watch``."""
+        parser = super().get_parser(prog_name)
+        if '-o' not in parser._option_string_actions:
+            json_lines.OPTION.add_to(self._formatter_group)
+        if self.is_watchable:
+            watch.OPTION.add_to(parser)
+        return parser
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Run the command once, or with ``--watch`` until an interrupt."""
+        run = functools.partial(super().run, args)
+        if self.is_watchable and args.watch is not None:
+            watch.repeat(self.app, args, run)
+        return run()
 
     def _load_formatter_plugins(self) -> typing.Any:
         return plugins.load_formatters(self.formatter_namespace)
@@ -218,6 +231,8 @@ class Show(Display, show.ShowOne):
 class Get(Addressed, Show):
     """Fields of a stored resource."""
 
+    is_watchable = True
+
     def fetch(self, args: argparse.Namespace) -> Row:
         """Return the resource."""
         return self.resources.get(*self.locate(args))
@@ -246,17 +261,14 @@ class Batch(Noun):
 
     def process(self, references: Iterable[str],
                 args: argparse.Namespace) -> None:
-        """Send the request about every resource.
-
-        :raises ClientError: if any request fails.
-        """
+        """Send all requests; raise ``ClientError`` if any fails."""
         failed = False
         for reference in references:
             try:
                 self.send_request(reference, args)
             except exceptions.ClientError as e:
                 failed = True
-                self.note(explain(e))
+                self.note(exceptions.explain(e))
             else:
                 self.print_line(f'Request to {self.verb} {self.word} '
                                 f'{reference} has been accepted.')

@@ -73,6 +73,7 @@ class Show(Row):
 class Set(Row):
     """Set the budget of a project for each month (administrators only)."""
 
+    is_watchable = False
     arguments = (
         options.Argument('--amount', type=float, metavar='AMOUNT',
                          help='Budget of a month, in the currency of the '

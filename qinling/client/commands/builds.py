@@ -26,6 +26,8 @@ class Build(base.Addressed):
 class Show(Build, base.Show):
     """Show the progress of the installation of dependencies."""
 
+    is_watchable = True
+
     def fetch(self, args: argparse.Namespace) -> base.Row:
         return self.resources.get_build(*self.locate(args))
 

@@ -76,7 +76,7 @@ class Doctor(base.Command):
                 break
             except exceptions.ClientError as e:
                 yield Finding(PROBLEM, check.__name__.partition('_')[2],
-                              base.explain(e))
+                              exceptions.explain(e))
         yield from check_machine()
 
     def check_server(self) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import time
 import typing
 
 from qinling.client.commands import base
+from qinling.client.commands import json_lines
 from qinling.client.commands import options
 from qinling.client.commands import webhooks
 from qinling.client import exceptions
@@ -42,7 +43,8 @@ class Listen(webhooks.Webhook, base.Addressed):
                              help='Run the latest code of this function with '
                                   'the same request.')),
         options.Argument('--count', type=options.parse_positive, metavar='N',
-                         help='End after N deliveries.'))
+                         help='End after N deliveries.'),
+        json_lines.OPTION)
 
     def take_action(self, args: argparse.Namespace) -> None:
         if args.forward:
@@ -59,14 +61,19 @@ class Listen(webhooks.Webhook, base.Addressed):
             # The replay itself is a delivery, too.
             rows = (row for row in rows if not row['replay_of'])
         for row in itertools.islice(rows, args.count):
-            self.print_line(_describe(row))
+            result = None
             if row['status'] == 'accepted':
-                self.pass_on(row, args.forward, function)
+                result = self.pass_on(row, args.forward, function)
+            self.print_line(json_lines.encode(dict(row, result=result))
+                            if args.formatter else _describe(row, result))
             self.app.stdout.flush()
 
     def pass_on(self, row: base.Row, url: str | None, function: str | None
-                ) -> None:
-        """Send a delivery to the URL or to the function; print the result."""
+                ) -> str | None:
+        """Send a delivery to the URL or to the function.
+
+        :returns: the result, ``None`` if there is neither.
+        """
         start = time.monotonic()
         try:
             if function:
@@ -78,12 +85,11 @@ class Listen(webhooks.Webhook, base.Addressed):
             elif url:
                 result = str(self.forward(row, url).status)
             else:
-                return
+                return None
         except exceptions.ClientError as e:
-            self.print_line(f'  -> {base.explain(e)}')
-            return
+            return exceptions.explain(e)
         seconds = time.monotonic() - start
-        self.print_line(f'  -> {result} {units.format_duration(seconds)}')
+        return f'{result} {units.format_duration(seconds)}'
 
     def forward(self, row: base.Row, url: str) -> raw_http.Answer:
         """Send the bytes and headers of a delivery to a URL.
@@ -151,9 +157,10 @@ class Feed:
         self._latest = max(self._latest, at)
 
 
-def _describe(row: base.Row) -> str:
-    """Return a line about a delivery."""
+def _describe(row: base.Row, result: str | None) -> str:
+    """Return lines about a delivery and the result."""
     words = [row['created_at'], row['id'], row['method'], row['path'] or '/',
              row['status'], row['signature'],
              units.format_size(row['size'] or 0), row['reason']]
-    return '  '.join(filter(None, words))
+    text = '  '.join(filter(None, words))
+    return text if result is None else f'{text}\n  -> {result}'

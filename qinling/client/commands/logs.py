@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 import itertools
@@ -11,6 +12,7 @@ import time
 import typing
 
 from qinling.client.commands import base
+from qinling.client.commands import json_lines
 from qinling.client.commands import options
 from qinling.client.commands import selection
 from qinling.client import exceptions
@@ -23,6 +25,8 @@ MAX_SEARCHED = 1000
 FOLLOW_SECONDS = 1.0
 #: Newest executions that a poll reads.
 FOLLOW_LIMIT = 100
+#: Fields of an execution beside a line of the log in JSON.
+FIELDS = ('created_at', 'function_id', 'function_version', 'status', 'reason')
 #: Lines of the service around the output of a function.
 FRAMES = ('Start execution: ', 'Finished execution: ')
 
@@ -43,7 +47,8 @@ class Logs(base.Command):
         options.Argument('--limit', type=options.parse_positive, metavar='N',
                          default=DEFAULT_LIMIT,
                          help='Show the logs of at most N executions, '
-                              f'default {DEFAULT_LIMIT}.'))
+                              f'default {DEFAULT_LIMIT}.'),
+        json_lines.OPTION)
 
     def take_action(self, args: argparse.Namespace) -> None:
         if not (args.function or args.alias):
@@ -54,7 +59,8 @@ class Logs(base.Command):
         rows = self.select_rows(args, query)
         has_older = len(rows) > args.limit
         rows = rows[:args.limit][::-1]
-        printer = Printer(self, args.grep)
+        printer = Printer(self, args.grep, _describe_in_json if args.formatter
+                          else _describe)
         for row in rows:
             printer.print_log(row)
         if args.follow:
@@ -118,11 +124,16 @@ class Printer:
     """Printer of logs, each line once.
 
     :param text: print only lines that contain this text.
+    :param describe: returns the lines about an execution with the new part
+        of the log.
     """
 
-    def __init__(self, command: base.Command, text: str | None) -> None:
+    def __init__(self, command: base.Command, text: str | None,
+                 describe: Callable[[base.Row, list[str]], list[str]]
+                 ) -> None:
         self._command = command
         self._text = text
+        self._describe = describe
         #: Execution -> number of printed lines.
         self._counts: dict[str, int] = {}
 
@@ -135,17 +146,23 @@ class Printer:
         if self._text is not None:
             lines = [line for line in lines if self._text in line]
         if lines or count is None and self._text is None:
-            self._command.print_line(_describe(row))
-        for line in lines:
-            self._command.print_line(f'  {line}')
+            for line in self._describe(row, lines):
+                self._command.print_line(line)
         self._command.app.stdout.flush()
 
 
-def _describe(row: base.Row) -> str:
-    """Return a line about an execution."""
+def _describe_in_json(row: base.Row, lines: list[str]) -> list[str]:
+    """Return an object for each line of a log."""
+    fields = {name: row.get(name) for name in FIELDS}
+    return [json_lines.encode({
+        'execution_id': row['id'], **fields, 'line': line}) for line in lines]
+
+
+def _describe(row: base.Row, lines: list[str]) -> list[str]:
+    """Return a line about an execution, and the lines of the log."""
     seconds = selection.read_duration(row)
     version = row.get('function_version')
     words = [row['created_at'], row['id'], f'version {version}' if version
              else '', row.get('reason') or row['status'],
              '' if seconds is None else units.format_duration(seconds)]
-    return '  '.join(filter(None, words))
+    return ['  '.join(filter(None, words)), *(f'  {line}' for line in lines)]

@@ -1,10 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress bars."""
+"""Progress bars, and a spinner while the server works."""
 
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
+import itertools
+import threading
+import time
 import typing
+
+from qinling.client import units
+
+#: Seconds until a spinner appears, and between two pictures of a spinner.
+SPINNER_DELAY, SPINNER_INTERVAL = 0.3, 0.1
+#: Pictures of a spinner, and those in ASCII.
+PICTURES, ASCII_PICTURES = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏', '|/-\\'
+#: Return to the begin of the line, and delete the line.
+CLEAR = '\r\033[K'
+#: Held by the bar or spinner on the last line of the terminal.
+_LINE = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -20,9 +34,69 @@ def show_bar(stream: typing.TextIO, title: str = 'Uploading',
         return
     import tqdm
 
-    with tqdm.tqdm(desc=title, unit=unit, unit_scale=True, leave=False,
-                   file=stream) as bar:
+    with _LINE, tqdm.tqdm(desc=title, unit=unit, unit_scale=True, leave=False,
+                          file=stream) as bar:
         def update(position: int, total: int) -> None:
             bar.total = total
             bar.update(position - bar.n)
         yield update
+
+
+def print_note(text: str, stream: typing.TextIO) -> None:
+    """Print a line in place of a spinner, which goes on below the line."""
+    clear = CLEAR if _LINE.locked() and stream.isatty() else ''
+    print(clear + text, file=stream)
+
+
+class Spinner:
+    """Moving picture on a terminal during a request to the server.
+
+    Every call returns a context, in which the picture appears after a moment.
+    A context within another context, or within a progress bar, shows nothing.
+    """
+
+    def __init__(self, stream: typing.TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self) -> contextlib.AbstractContextManager[None]:
+        if not self._stream.isatty():
+            return contextlib.nullcontext()
+        return self._spin()
+
+    @contextlib.contextmanager
+    def _spin(self) -> Iterator[None]:
+        if not _LINE.acquire(blocking=False):
+            yield
+            return
+        end = threading.Event()
+        thread = threading.Thread(target=self._draw, args=(end,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join()
+            _LINE.release()
+
+    def _draw(self, end: threading.Event) -> None:
+        start = time.monotonic()
+        if end.wait(SPINNER_DELAY):
+            return
+        for picture in itertools.cycle(self._list_pictures()):
+            seconds = int(time.monotonic() - start)
+            age = f' ({units.format_duration(seconds)})' if seconds else ''
+            self._write(f'{CLEAR}{picture} Waiting for the server{age}')
+            if end.wait(SPINNER_INTERVAL):
+                break
+        self._write(CLEAR)
+
+    def _list_pictures(self) -> str:
+        try:
+            PICTURES.encode(self._stream.encoding or 'ascii')
+        except UnicodeEncodeError:
+            return ASCII_PICTURES
+        return PICTURES
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()

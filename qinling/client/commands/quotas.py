@@ -92,6 +92,7 @@ class Show(Limits):
 class Set(Limits):
     """Set limits of a project (administrators only)."""
 
+    is_watchable = False
     arguments = tuple(
         options.Argument(
             f'--{name.replace("_", "-")}', metavar='N',

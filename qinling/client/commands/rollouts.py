@@ -64,6 +64,8 @@ class ShowRollout(Rollout, base.Show):
 class Show(ShowRollout):
     """Show the latest rollout of an alias, with the figures of its guards."""
 
+    is_watchable = True
+
 
 class Start(ShowRollout):
     """Move an alias to another version in steps, under guards.
@@ -121,12 +123,13 @@ class Start(ShowRollout):
     def wait(self, alias: str) -> typing.Any:
         """Return the rollout after its end; print each step."""
         step = None
-        for row in self.resources.poll(alias):
-            if row['step'] != step and row['status'] == 'running':
-                step = row['step']
-                self.note(f'Step {step} of {len(row["steps"])}: '
-                          f'{_weight(row):.0%} of the executions run version '
-                          f'{row["function_version"]}.')
+        with self.client.waiting():
+            for row in self.resources.poll(alias):
+                if row['step'] != step and row['status'] == 'running':
+                    step = row['step']
+                    self.note(f'Step {step} of {len(row["steps"])}: '
+                              f'{_weight(row):.0%} of the executions run '
+                              f'version {row["function_version"]}.')
         if row['status'] in _STOPPED:
             self.failure = (f'The rollout is {row["status"]}: '
                             f'{row["status_reason"]}')

@@ -112,6 +112,7 @@ class Update(base.Addressed, Write):
 class Pool(Runtime, base.Addressed, base.Show):
     """Show the pool of a runtime (administrators only)."""
 
+    is_watchable = True
     columns: base.Columns = ('name', 'capacity')
     detail_columns: base.Columns = ()
 

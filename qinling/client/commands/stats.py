@@ -36,6 +36,8 @@ PERCENTILES = ('p50', 'p95', 'p99', 'max')
 class Stats(tables.Lister):
     """Show counts, failures and durations of executions."""
 
+    is_watchable = True
+
     arguments = (
         options.Argument('function', metavar='FUNCTION', nargs='?',
                          help='Id or name of the function; default is the '

@@ -17,6 +17,7 @@ from cliff import lister
 
 from qinling.client.commands import base
 from qinling.client.commands import cells
+from qinling.client.commands import json_lines
 from qinling.client.commands import names
 from qinling.client.commands import narrow
 from qinling.client.commands import options
@@ -64,7 +65,7 @@ class Lister(base.Display, lister.Lister):
             return ([column.heading for column in self.brief],
                     [[column.read(row, lookup) for column in self.brief]
                      for row in rows])
-        if args.columns:
+        if args.columns or args.formatter == json_lines.NAME:
             columns += tuple(name for name in self.detail_columns
                              if name not in columns)
         headings = [column.capitalize() for column in columns]
@@ -119,6 +120,8 @@ class Lister(base.Display, lister.Lister):
 
 class List(Lister):
     """Table of the resources that match the options."""
+
+    is_watchable = True
 
     #: Rows that people see by default, the newest first.
     default_limit: int | None = None
@@ -176,6 +179,8 @@ class List(Lister):
 
 class Table(Lister):
     """Table of one short answer."""
+
+    is_watchable = True
 
     def list_rows(self, args: argparse.Namespace) -> Iterable[base.Row]:
         """Return the rows of the table."""

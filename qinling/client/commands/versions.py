@@ -145,6 +145,7 @@ class Delete(Version, base.Addressed):
 class Usage(Version, base.Addressed, base.Show):
     """Show what still uses a version of a function."""
 
+    is_watchable = True
     columns = ('state', 'running', 'queued', 'scheduled', 'aliases', 'jobs',
                'webhooks', 'event_sources')
     detail_columns = ()

@@ -8,6 +8,7 @@ line belong to ``qinling.client.commands``.
 from __future__ import annotations
 
 from collections.abc import Callable
+import contextlib
 from email import utils
 import time
 import typing
@@ -49,16 +50,20 @@ class Client:
     :param region_name: region of the catalog entry.
     :param interface: interface of the catalog entry.
     :param sender: replaces all parameters above.
+    :param waiting: factory of contexts around requests and waits.
     """
 
     def __init__(self, endpoint: str | None = None,
                  session: sessions.Session | None = None,
                  region_name: str | None = None,
                  interface: str | list[str] | None = None,
-                 sender: http.Sender | None = None) -> None:
+                 sender: http.Sender | None = None,
+                 waiting: http.Waiting = contextlib.nullcontext) -> None:
         self._sender = sender or _create_sender(
             endpoint, session, region_name, interface)
-        self._transport = transport = http.Transport(self._sender)
+        self.waiting = waiting
+        self._transport = transport = http.Transport(
+            self._sender, waiting)
         self.runtimes = runtimes.Runtimes(transport)
         self.functions = functions.Functions(transport)
         self.versions = versions.Versions(transport)

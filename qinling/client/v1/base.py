@@ -121,11 +121,12 @@ class Collection:
         :raises ClientError: if the time runs out.
         """
         deadline = time.monotonic() + timeout if timeout else float('inf')
-        for row in self.poll(id):
-            if row['status'] in self.busy and time.monotonic() > deadline:
-                raise exceptions.ClientError(
-                    f'{self.noun} {id} is still {row["status"]} after '
-                    f'{timeout:.3g} seconds.')
+        with self._transport.waiting():
+            for row in self.poll(id):
+                if row['status'] in self.busy and time.monotonic() > deadline:
+                    raise exceptions.ClientError(
+                        f'{self.noun} {id} is still {row["status"]} after '
+                        f'{timeout:.3g} seconds.')
         return row
 
     def _locate(self, *address: str | int) -> tuple[str | int, ...]:

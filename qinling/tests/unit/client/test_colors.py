@@ -12,6 +12,12 @@ from qinling.client.commands import colors
 class Terminal(io.StringIO):
     """Stream to a terminal."""
 
+    encoding_name = 'utf-8'
+
+    @property
+    def encoding(self):
+        return self.encoding_name
+
     def isatty(self):
         return True
 
