@@ -5,7 +5,22 @@ from qinling.core import secrets
 from qinling.tests.contracts import brokers
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import shells
+from qinling.tests.functional import terminal
 
+APP = """\
+functions:
+  greeter: {{code: main.py, runtime: python3, publish: true}}
+aliases:
+  live: {{function: greeter, version: latest}}
+event_sources:
+  orders:
+    alias: live
+    kind: rabbitmq
+    settings: {{url: {url}, queue: {queue}}}
+    batch_size: {size}
+    credentials: {{username: guest, password: {{file: password}}}}
+"""
+NOTHING = 'Nothing to do: the project is as the file says.\n'
 STRICT = ('{"properties": {"events": {"items": {"properties": {"body": '
           '{"type": "integer"}}}}}}')
 
@@ -57,6 +72,62 @@ class TestEvents(shells.Case):
         self.check_letters(source['id'])
         self.shell.run('event source delete', 'orders')
         self.assertEqual([], self.shell.json('event source list'))
+
+    def write_app(self, size):
+        (self.directory / 'app.yaml').write_text(APP.format(
+            url=self.queue.url, queue=self.queue.name, size=size))
+
+    def check_events(self, shell, text):
+        """Check that a server runs the function for a new event."""
+        servers.wait_for(lambda: shell.json('event source show', 'orders')[
+            'state'] == 'connected', 'the connection')
+        self.queue.send(text)
+        servers.wait_for(lambda: any(
+            text in row['Input'] and row['Status'] == 'success'
+            for row in shell.json('execution list', '--filter',
+                                  'trigger=event_source')), text)
+
+    def test_sources_of_an_application(self):
+        (self.directory / 'password').write_text('guest\n')
+        self.write_app(2)
+        plan = self.shell.run('function apply', '--dry-run')
+        self.assertIn('+ event source orders\n', plan)
+        self.assertNotIn('guest', plan)
+        self.shell.run('function apply')
+        self.check_events(self.shell, 'first')
+        self.assertEqual(NOTHING, self.shell.run('function apply'))
+        id = self.show('orders')['id']
+        self.write_app(3)
+        self.assertIn('    batch_size: 2 -> 3\n', self.shell.run(
+            'function diff', code=1))
+        self.shell.run('function apply')
+        row = self.show('orders')
+        self.assertEqual((id, 3), (row['id'], row['batch_size']))
+        self.check_events(self.shell, 'second')
+        self.check_move()
+        self.write_app(3)
+        path = self.directory / 'app.yaml'
+        text = path.read_text()
+        path.write_text(text[:text.index('  orders')])
+        self.assertIn('- event source orders\n', self.shell.run(
+            'function apply', '--prune', '--yes'))
+        self.assertEqual([], self.shell.json('event source list'))
+
+    def check_move(self):
+        """Check that an exported source runs on another server."""
+        self.shell.run('function export', 'moved')
+        self.assertNotIn('password: guest', (
+            self.directory / 'moved' / 'app.yaml').read_text())
+        self.shell.run('event source pause', 'orders')
+        server = self.useFixture(self.make_server())
+        shell = terminal.Terminal(
+            terminal.BIN / 'qinling', self.directory,
+            QINLING_URL=server.client.url, PYTHONUTF8='1',
+            SOURCE_ORDERS_USERNAME='guest', SOURCE_ORDERS_PASSWORD='guest')
+        shell.run('function apply', '--file', 'moved/app.yaml')
+        self.check_events(shell, 'third')
+        self.assertEqual(NOTHING, shell.run(
+            'function apply', '--file', 'moved/app.yaml'))
 
     def check_letters(self, source):
         letter, = self.shell.json('dead letter list', '--filter',
