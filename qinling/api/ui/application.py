@@ -79,7 +79,7 @@ class WebInterface:
         return _send(req, asset, {'Cache-Control': _IMMUTABLE})
 
     def _show_page(self, req: pecan_patches.Request) -> webob.Response:
-        page = self._assets.page
+        page = self._assets.create_page(self._build_options(req))
         tag = etag.create_etag(page.content)
         headers = {'ETag': tag, 'Cache-Control': 'no-cache'}
         if etag.is_unchanged(req, tag):
@@ -88,13 +88,17 @@ class WebInterface:
         return _send(req, page, headers)
 
     def _show_options(self, req: pecan_patches.Request) -> webob.Response:
-        """Return the options that a page needs before the login."""
-        content = orjson.dumps({
+        """Return the options, for a page that asks whether the API answers."""
+        return webob.Response(
+            self._build_options(req), content_type='application/json',
+            cache_control='no-store')
+
+    def _build_options(self, req: pecan_patches.Request) -> bytes:
+        """Return what a page needs before the login, in JSON."""
+        return orjson.dumps({
             'auth': self._conf.api.auth_strategy,
             'version': version.release(),
             'api_url': req.application_url})
-        return webob.Response(content, content_type='application/json',
-                              cache_control='no-store')
 
 
 def _send(req: pecan_patches.Request, asset: assets_module.Asset,

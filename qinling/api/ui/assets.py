@@ -5,13 +5,18 @@ import dataclasses
 import functools
 import gzip
 import hashlib
+import html
+import os
 import pathlib
+import re
 
 DIRECTORY = pathlib.Path(__file__).parent / 'static'
 _MEDIA_TYPES = {'.js': 'text/javascript; charset=utf-8',
                 '.css': 'text/css; charset=utf-8',
                 '.svg': 'image/svg+xml', '.txt': 'text/plain; charset=utf-8'}
-_PAGE = 'index.html'
+_PAGE, _PROGRAM = 'index.html', 'app.js'
+#: Import at the beginning of a module.
+_IMPORT = re.compile(r"^(?:import |  )[^;()]*from '(\.[^']*)';$", re.MULTILINE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,21 +52,40 @@ class Assets:
     @functools.cached_property
     def files(self) -> dict[str, Asset]:
         """Return the files by name."""
-        return {name: _create_asset(
+        return {name: create_asset(
             content, _MEDIA_TYPES[pathlib.PurePath(name).suffix])
             for name, content in self._contents.items() if name != _PAGE}
 
     @functools.cached_property
-    def page(self) -> Asset:
-        """Return the page, which loads all modules at once."""
+    def _page(self) -> str:
+        """Return the page without options."""
         preloads = ''.join(
             f'<link rel="modulepreload" href="{self.digest}/{name}">\n'
-            for name in self._contents if name.endswith('.js'))
-        text = self._contents[_PAGE].decode().replace(
+            for name in self.list_imports(_PROGRAM))
+        return self._contents[_PAGE].decode().replace(
             '{digest}', self.digest).replace('{preloads}', preloads)
-        return _create_asset(text.encode(), 'text/html; charset=utf-8')
+
+    def create_page(self, options: bytes) -> Asset:
+        """Return the page, which loads the modules of the first view at once.
+
+        :param options: JSON of what the page needs before a login.
+        """
+        text = self._page.replace('{options}', html.escape(options.decode()))
+        return create_asset(text.encode(), 'text/html; charset=utf-8')
+
+    def list_imports(self, name: str) -> list[str]:
+        """Return a module and the modules that the module needs to run."""
+        names = [name]
+        for name in names:
+            directory = pathlib.PurePosixPath(name).parent
+            names += [path for path in (
+                os.path.normpath(directory / reference) for reference
+                in _IMPORT.findall(self._contents[name].decode()))
+                if path not in names]
+        return names
 
 
-def _create_asset(content: bytes, media_type: str) -> Asset:
+def create_asset(content: bytes, media_type: str) -> Asset:
+    """Return the content and the compressed content."""
     # Without a time, the same content gives the same bytes.
     return Asset(media_type, content, gzip.compress(content, 9, mtime=0))

@@ -5,7 +5,7 @@
  * @typedef {{auth: string, version: string, api_url: string}} Options
  * @typedef {{data: any, error: ?ApiError, reload: function(): Promise}} Poll
  */
-import { useEffect, useRef, useState } from './vendor/htm-preact.js';
+import { useEffect, useLayoutEffect, useRef, useState } from './vendor/htm-preact.js';
 
 export const ROOT = '../v1';
 const POLL_MS = 2500;
@@ -20,13 +20,15 @@ export class ApiError extends Error {
   }
 }
 
-const session = { options: null, headers: {}, user: '' };
+const session = { options: JSON.parse(document.querySelector(
+  'meta[name=qinling-options]').content), headers: {}, user: '' };
 const cache = new Map();
 const denied = new Map();
 /** Path of a read that the policy refuses -> sentence of the API. */
 const refusals = new Map();
 const listeners = new Set();
-export const connection = { down: false, needsLogin: false };
+export const connection = { down: false,
+  needsLogin: session.options.auth !== 'noauth' };
 
 /** Call a function after each change of the connection or the rights. */
 export function subscribe(listener) {
@@ -61,12 +63,9 @@ function setRefusal(path, sentence) {
 export function getOptions() { return session.options; }
 export function getUser() { return session.user; }
 
-/** Load the options that the page needs before a login. */
-export async function loadOptions() {
-  const answer = await fetchOrFail('config.json', {});
-  session.options = await answer.json();
-  notify({ needsLogin: session.options.auth !== 'noauth' });
-  return session.options;
+/** Ask whether the API answers again; the banner says the answer. */
+export function probe() {
+  return fetchOrFail('config.json', {}).catch(() => {});
 }
 
 async function fetchOrFail(url, init) {
@@ -178,12 +177,15 @@ async function refuse(answer, method, policy) {
  * last data remain.
  *
  * @param {?string} path `null` reads nothing
+ * @param {boolean} isLate whether the page is painted before the first read
  * @return {Poll}
  */
-export function usePoll(path, { every = POLL_MS, as, until } = {}) {
+export function usePoll(path, { every = POLL_MS, as, until, isLate } = {}) {
   const [state, setState] = useState({ path: null, data: null, error: null });
   const load = useRef(null);
-  useEffect(() => {
+  // An ordinary effect asks the API only after the page is painted.
+  const run = isLate ? useEffect : useLayoutEffect;
+  run(() => {
     if (!path) return undefined;
     let timer = null;
     let stopped = false;

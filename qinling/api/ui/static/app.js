@@ -1,38 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Shell of the page: navigation, login, theme, and the choice of a view. */
 import { html, render, useEffect, useState } from './vendor/htm-preact.js';
-import { getOptions, getUser, loadOptions, login, logout } from './api.js';
+import { getOptions, getUser, login, logout, probe } from './api.js';
 import { Field, Toasts, useSession } from './components.js';
 import { parseHash } from './format.js';
-import { Admin } from './views/admin.js';
-import { Alias, Aliases } from './views/aliases.js';
-import { Execution } from './views/execution.js';
-import { Executions } from './views/executions.js';
-import { FunctionView } from './views/function.js';
-import { Functions } from './views/functions.js';
-import { Job, Jobs } from './views/jobs.js';
-import { Versions } from './views/versions.js';
-import { Webhook, Webhooks } from './views/webhooks.js';
+import * as functions from './views/functions.js';
 
 const NAVIGATION = [['functions', 'Functions'], ['aliases', 'Aliases'],
   ['executions', 'Executions'], ['jobs', 'Jobs'], ['webhooks', 'Webhooks'],
   ['admin', 'Admin']];
-const LISTS = { functions: Functions, aliases: Aliases,
-  executions: Executions, jobs: Jobs, webhooks: Webhooks, admin: Admin };
-const DETAILS = { functions: FunctionView, aliases: Alias,
-  executions: Execution, jobs: Job, webhooks: Webhook };
+/** Route -> module below views/, and the component in the module. */
+const VIEWS = { functions: ['functions', 'Functions'],
+  'functions/id': ['function', 'FunctionView'],
+  'functions/id/versions': ['versions', 'Versions'],
+  aliases: ['aliases', 'Aliases'], 'aliases/id': ['aliases', 'Alias'],
+  executions: ['executions', 'Executions'],
+  'executions/id': ['execution', 'Execution'],
+  jobs: ['jobs', 'Jobs'], 'jobs/id': ['jobs', 'Job'],
+  webhooks: ['webhooks', 'Webhooks'], 'webhooks/id': ['webhooks', 'Webhook'],
+  admin: ['admin', 'Admin'] };
+const modules = new Map([['functions', functions]]);
 
-function View({ words, query }) {
+async function loadModule(name) {
+  if (!modules.has(name)) modules.set(name, await import(`./views/${name}.js`));
+}
+
+/** Load the other views early, so that these work while the API is away. */
+function loadModules() {
+  Object.values(VIEWS).forEach(([name]) => loadModule(name).catch(() => {}));
+}
+
+/** Return the module of a view, or undefined until the module is there. */
+function useModule(name, isDown) {
+  const [, setLoaded] = useState(null);
+  useEffect(() => {
+    if (name) loadModule(name).then(() => setLoaded(name), () => {});
+  }, [name, isDown]);
+  return modules.get(name);
+}
+
+function View({ words, query, isDown }) {
   const [noun = 'functions', id, part] = words;
-  if (noun === 'functions' && part === 'versions') {
-    return html`<${Versions} key=${id} id=${id} query=${query} />`;
-  }
-  const Kind = id ? DETAILS[noun] : LISTS[noun];
-  if (!Kind) {
+  const route = `${noun}${id ? '/id' : ''}${
+    part === 'versions' ? '/versions' : ''}`;
+  const [name, component] = VIEWS[route] || [];
+  const module = useModule(name, isDown);
+  if (!name) {
     return html`<div class="empty"><h2>There is no such view</h2>
       <p><a href="#/functions">Go to the functions</a></p></div>`;
   }
-  return html`<${Kind} key=${id} id=${id} query=${query} />`;
+  return module ? html`<${module[component]} key=${id} id=${id}
+    query=${query} />` : '';
 }
 
 function useHash() {
@@ -113,9 +131,7 @@ function App() {
   const session = useSession();
   const { words, query } = useHash();
   const [theme, toggleTheme] = useTheme();
-  const [isReady, setReady] = useState(false);
-  const start = () => loadOptions().then(() => setReady(true), () => {});
-  useEffect(() => { start(); }, []);
+  useEffect(() => { setTimeout(loadModules, 1000); }, []);
   useEffect(() => {
     document.title = `${words.slice(0, 2).join(' ') || 'functions'} – Qinling`;
     document.querySelector('main')?.scrollTo(0, 0);
@@ -124,15 +140,15 @@ function App() {
     role="alert">
     <span>The API does not answer. What you see is the last state; the page
     tries again by itself.</span>
-    <button onClick=${start}>Try again</button></div>` : '';
-  if (!isReady) return html`${banner}`;
+    <button onClick=${probe}>Try again</button></div>` : '';
   // The views stay while a session has ended: nothing typed is lost.
   return html`${banner}<div class="shell" key="shell"
     hidden=${session.needsLogin}>
     <${Sidebar} current=${words[0] || 'functions'} theme=${theme}
       toggleTheme=${toggleTheme} />
     <main class="content">${session.needsLogin && !getUser() ? ''
-    : html`<${View} words=${words} query=${query} />`}</main></div>
+    : html`<${View} words=${words} query=${query}
+      isDown=${session.down} />`}</main></div>
     ${session.needsLogin ? html`<${Login} />` : ''}<${Toasts} />`;
 }
 

@@ -176,14 +176,16 @@ export function Toasts() {
  */
 export function Table({ columns, rows, href, onEnd, label, height = 44 }) {
   const box = useRef(null);
-  const [view, setView] = useState({ top: 0, size: 20 });
+  // The first picture has the rows that are seen, and none beyond.
+  const [view, setView] = useState(
+    { top: 0, size: Math.ceil(window.innerHeight / height / 2), spare: 0 });
   const measure = () => {
     if (!box.current) return;
     const { scrollTop, clientHeight, scrollHeight } = box.current;
     const top = Math.floor(scrollTop / height);
     const size = Math.ceil(clientHeight / height) || 20;
-    setView((last) => (last.top === top && last.size === size
-      ? last : { top, size }));
+    setView((last) => (last.spare && last.top === top && last.size === size
+      ? last : { top, size, spare: 10 }));
     if (onEnd && scrollTop + clientHeight > scrollHeight - 20 * height) {
       onEnd();
     }
@@ -193,8 +195,8 @@ export function Table({ columns, rows, href, onEnd, label, height = 44 }) {
     window.addEventListener('resize', measure);
     return () => window.removeEventListener('resize', measure);
   }, [rows.length]);
-  const first = Math.max(0, Math.min(view.top, rows.length) - 10);
-  const last = Math.min(rows.length, view.top + view.size + 10);
+  const first = Math.max(0, Math.min(view.top, rows.length) - view.spare);
+  const last = Math.min(rows.length, view.top + view.size + view.spare);
   const filler = (count) => (count > 0 ? html`<tr aria-hidden="true"
     class="filler" style=${{ height: `${count * height}px` }}></tr>` : '');
   return html`<div class="table" ref=${box} onScroll=${measure} tabindex="0"

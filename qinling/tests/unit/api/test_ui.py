@@ -2,6 +2,7 @@
 """The web interface: files, protection and login."""
 
 import gzip
+import html
 import json
 import pathlib
 import re
@@ -56,11 +57,29 @@ class TestFiles(UiTest):
             self.assertEqual(200, answer.status_int, name)
             self.assertIn('immutable', answer.headers['Cache-Control'], name)
 
-    def test_imports_are_preloaded(self):
+    def test_imports_of_the_first_view_are_preloaded(self):
         names = {name.partition('/')[2] for name in self.list_files()}
-        modules = {path.relative_to(assets.DIRECTORY).as_posix()
-                   for path in assets.DIRECTORY.rglob('*.js')}
-        self.assertEqual(set(), modules - names)
+        self.assertEqual(
+            {'app.js', 'api.js', 'components.js', 'format.js', 'charts.js',
+             'zip.js', 'vendor/htm-preact.js', 'views/functions.js'},
+            {name for name in names if name.endswith('.js')})
+
+    def test_other_views_are_routed(self):
+        program = (assets.DIRECTORY / 'app.js').read_text()
+        routed = set(re.findall(r": \['(\w+)', '\w+'\]", program))
+        imported = {pathlib.PurePath(name).stem for view in routed
+                    for name in assets.Assets().list_imports(
+                        f'views/{view}.js')}
+        views = {path.stem
+                 for path in (assets.DIRECTORY / 'views').glob('*.js')}
+        self.assertEqual(set(), views - imported)
+        self.assertEqual(set(), routed - views)
+
+    def test_page_has_the_options(self):
+        text = re.search('name="qinling-options" content="([^"]+)"',
+                         self.send(PAGE).text)[1]
+        self.assertEqual(self.send('/ui/config.json').json,
+                         json.loads(html.unescape(text)))
 
     def test_compression(self):
         name = PAGE + next(name for name in self.list_files()

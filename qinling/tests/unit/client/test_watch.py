@@ -212,13 +212,13 @@ class TestSpinner(base.BaseTestCase):
         self.assertEqual('Done.\n', stream.getvalue())
 
     def test_within_a_bar_and_within_another(self):
-        other = test_colors.Terminal()
-        with self.spinner(), progress.Spinner(other)():
+        terminal = test_colors.Terminal()
+        with self.spinner(), progress.Spinner(terminal)():
             self.wait_for('Waiting')
         with progress.show_bar(self.stream) as update:
-            with progress.Spinner(other)():
+            with progress.Spinner(terminal)():
                 update(1, 2)
-        self.assertEqual('', other.getvalue())
+        self.assertEqual('', terminal.getvalue())
 
     def test_ascii(self):
         self.stream.encoding_name = 'ascii'

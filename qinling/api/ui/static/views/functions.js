@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** View of all functions, and the form of a new one. */
-import { html, useEffect, useState } from '../vendor/htm-preact.js';
+import { html, useEffect, useRef, useState } from '../vendor/htm-preact.js';
 import { call, useList, usePoll } from '../api.js';
 import { Sparkline } from '../charts.js';
 import { Action, Badge, Card, Commands, Editor, Empty, Field, Figure, Header,
@@ -11,6 +11,7 @@ import { zip } from '../zip.js';
 const SAMPLE = "def main(name='world', **kwargs):\n"
   + "    print('Greeting', name)\n    return f'Hello, {name}'\n";
 const SLOW_MS = 30000;
+const FIGURES_MS = 50;
 
 /** Return a map from the id of a function to its name. */
 export function useNames() {
@@ -22,7 +23,7 @@ export function useNames() {
 /** Bars of a visible row; its other cells get the figures, too. */
 function Hours({ id, name, onData }) {
   const { data } = usePoll(`/functions/${id}/stats?by=hour`,
-    { every: SLOW_MS });
+    { every: SLOW_MS, isLate: true });
   useEffect(() => { if (data) onData(id, data); }, [id, data]);
   return html`<${Sparkline} groups=${data?.groups} label=${name} />`;
 }
@@ -34,8 +35,18 @@ export function Functions() {
   const stats = usePoll('/stats', { every: 10000 });
   // The figures of all functions would be most of the page.
   const [figures, setFigures] = useState(new Map());
-  const addFigures = (id, data) => setFigures(
-    (last) => new Map(last).set(id, data));
+  const arrived = useRef(new Map());
+  const addFigures = (id, data) => {
+    // One picture for the figures of many rows.
+    if (!arrived.current.size) {
+      setTimeout(() => {
+        const added = arrived.current;
+        arrived.current = new Map();
+        setFigures((last) => new Map([...last, ...added]));
+      }, FIGURES_MS);
+    }
+    arrived.current.set(id, data);
+  };
   const failures = usePoll(
     '/failures?sort_key=last_seen_at&sort_dir=desc&limit=200',
     { every: 10000 });
