@@ -19,6 +19,7 @@ from qinling.client.commands import debugger
 from qinling.client.commands import failures
 from qinling.client.commands import local_runs
 from qinling.client.commands import options
+from qinling.client.commands import progress
 from qinling.client.commands import recorded
 from qinling.client import debugging
 from qinling.client import dev_server
@@ -64,7 +65,9 @@ class Dev(base.Command):
         directory = pathlib.Path(args.directory)
         # The end of the command must also end the server.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with self.connect(args, directory) as client:
+        with contextlib.ExitStack() as stack:
+            with progress.Spinner(self.app.stderr, 'Starting the server')():
+                client = stack.enter_context(self.connect(args, directory))
             session = Session(self, client, directory, args)
             is_good = session.run()
             if args.once:

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+import sys
 import typing
 
 from qinling.client.commands import base
 from qinling.client.commands import logs
+from qinling.client.commands import progress
 from qinling.client import local_project
 from qinling.client import local_runner
 from qinling.client import v1
@@ -27,8 +29,10 @@ def run_once(runner: local_runner.Runner,
     :returns: the execution, with its ``log``.
     """
     execution: base.Row = {}
-    for name, value in runner.run(function, input, local_runner.Options(
-            streams=add_part is not None)):
+    messages = runner.run(function, input, local_runner.Options(
+        streams=add_part is not None))
+    # A spinner would delete a part without an end of the line.
+    for name, value in messages if add_part else _show_waits(messages):
         if name == 'part' and add_part is not None:
             add_part(value)
         elif name == 'execution':
@@ -50,7 +54,7 @@ def run_followed(runner: local_runner.Runner,
 
     def read_parts() -> Iterator[str]:
         length = 0
-        for name, value in runner.run(function, input, options):
+        for name, value in _show_waits(runner.run(function, input, options)):
             if name == 'log':
                 length += len(value)
                 yield value
@@ -59,6 +63,18 @@ def run_followed(runner: local_runner.Runner,
                 yield value['log'][length:]
     _print_lines(options.id, read_parts(), output)
     return execution
+
+
+def _show_waits(messages: Iterator[local_runner.Message]
+                ) -> Iterator[local_runner.Message]:
+    """Yield messages, with a spinner before each."""
+    spinner = progress.Spinner(sys.stderr, 'Running in the sandbox')
+    while True:
+        with spinner():
+            message = next(messages, None)
+        if message is None:
+            return
+        yield message
 
 
 def run(client: v1.Client, id: str, input: typing.Any,

@@ -49,14 +49,18 @@ def print_note(text: str, stream: typing.TextIO) -> None:
 
 
 class Spinner:
-    """Moving picture on a terminal during a request to the server.
+    """Moving picture on a terminal while a user waits.
 
     Every call returns a context, in which the picture appears after a moment.
     A context within another context, or within a progress bar, shows nothing.
+
+    :param text: tells what the user waits for.
     """
 
-    def __init__(self, stream: typing.TextIO) -> None:
+    def __init__(self, stream: typing.TextIO,
+                 text: str = 'Waiting for the server') -> None:
         self._stream = stream
+        self._text = text
 
     def __call__(self) -> contextlib.AbstractContextManager[None]:
         if not self._stream.isatty():
@@ -85,7 +89,7 @@ class Spinner:
         for picture in itertools.cycle(self._list_pictures()):
             seconds = int(time.monotonic() - start)
             age = f' ({units.format_duration(seconds)})' if seconds else ''
-            self._write(f'{CLEAR}{picture} Waiting for the server{age}')
+            self._write(f'{CLEAR}{picture} {self._text}{age}')
             if end.wait(SPINNER_INTERVAL):
                 break
         self._write(CLEAR)
