@@ -2,11 +2,12 @@
 """Tests of the commands for executions, jobs and webhooks."""
 
 import json
+import signal
 
 from qinling.tests.functional import shells
 
 
-class TestExecutions(shells.Case):
+class TestExecutions(shells.Watched, shells.Case):
     def test_invoke(self):
         self.assertEqual(
             {'greetings': ['Hello, Ada', 'Hello, Ada']},
@@ -55,6 +56,16 @@ class TestExecutions(shells.Case):
         self.assertIn('Greeting broken', text)
         self.assertNotIn('Greeting first', text)
         self.assertNotIn('Traceback', text)
+
+    def test_watch(self):
+        self.start_command('execution', 'list', '--watch', '1s', '-o', 'json')
+        for name, status in (('first', 'success'), ('broken', 'failed')):
+            self.shell.run('function invoke', 'greeter', f'name={name}',
+                           code=int(status == 'failed'))
+            line = self.read_until(name).splitlines()[-1]
+            self.assertEqual(status, json.loads(line)['status'])
+        self.process.send_signal(signal.SIGINT)
+        self.assertEqual(130, self.process.wait())
 
     def test_wait(self):
         ids = [self.shell.run('function invoke', 'greeter', '--async',
