@@ -62,8 +62,8 @@ class TestExecutions(shells.Watched, shells.Case):
         for name, status in (('first', 'success'), ('broken', 'failed')):
             self.shell.run('function invoke', 'greeter', f'name={name}',
                            code=int(status == 'failed'))
-            line = self.read_until(name).splitlines()[-1]
-            self.assertEqual(status, json.loads(line)['status'])
+            line = self.read_until(f'"status": "{status}"').splitlines()[-1]
+            self.assertIn(name, json.loads(line)['input'])
         self.process.send_signal(signal.SIGINT)
         self.assertEqual(130, self.process.wait())
 
