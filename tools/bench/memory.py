@@ -3,8 +3,8 @@
 """Memory of a server over many different requests.
 
 Starts a server, sends a random mix of requests over a few connections, and
-prints the memory of the server process at regular intervals, and the growth
-in the second half::
+prints the private memory of all processes of the server at regular intervals,
+and the growth in the second half::
 
     python tools/bench/memory.py [--requests 50000] [--tracemalloc]
 
@@ -29,6 +29,7 @@ import time
 import typing
 import uuid
 
+import processes
 import service
 
 #: The limit would reject most deliveries.
@@ -163,12 +164,6 @@ class Mix:
         client.call('DELETE', f'/v1/aliases/{name}')
 
 
-def read_rss_kib(pid: int) -> int:
-    """Return the resident memory of a process in KiB."""
-    pages = pathlib.Path(f'/proc/{pid}/statm').read_text().split()[1]
-    return int(pages) * os.sysconf('SC_PAGE_SIZE') // 1024
-
-
 class CountingClient(service.Client):
     """Client that counts the answers by status."""
 
@@ -238,9 +233,11 @@ def run(server: service.Server, args: argparse.Namespace
             for thread in threads:
                 thread.join()
         wait_for_executions(server.url)
-        samples.append((done, read_rss_kib(server.pid)))
-        print(f'{done:8} requests {samples[-1][1] / 1024:8.1f} MiB',
-              flush=True)
+        sizes = [processes.read_private_kib(pid) for pid
+                 in processes.list_service_processes(server.pid)]
+        samples.append((done, sum(sizes)))
+        print(f'{done:8} requests {sum(sizes) / 1024:8.1f} MiB:', ' + '.join(
+            f'{size / 1024:.1f}' for size in sizes), flush=True)
         if args.tracemalloc and done in (args.every, args.requests):
             os.kill(server.pid, signal.SIGUSR1)
             time.sleep(10)

@@ -2,6 +2,7 @@
 """Processor time and memory of processes, from ``/proc``."""
 
 from collections.abc import Iterable
+import contextlib
 import os
 import pathlib
 
@@ -23,9 +24,13 @@ def read_cpu_ms(pids: Iterable[int]) -> float:
 def list_descendants(pid: int) -> list[int]:
     """Return the ids of all processes below a process."""
     pids: list[int] = []
-    for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
-        for child in map(int, (task / 'children').read_text().split()):
-            pids += [child, *list_descendants(child)]
+    # Threads and processes may end meanwhile.
+    with contextlib.suppress(FileNotFoundError):
+        for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
+            with contextlib.suppress(OSError):
+                children = (task / 'children').read_text().split()
+                for child in map(int, children):
+                    pids += [child, *list_descendants(child)]
     return pids
 
 
@@ -35,7 +40,10 @@ def list_service_processes(pid: int) -> list[int]:
     Workers are other programs; forks have the command line of the server.
     """
     def read_command(pid: int) -> bytes:
-        return pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()
+        try:
+            return pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()
+        except OSError:
+            return b''
     command = read_command(pid)
     return [pid, *(child for child in list_descendants(pid)
                    if read_command(child) == command)]
