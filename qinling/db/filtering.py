@@ -3,20 +3,35 @@
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Sequence
 import dataclasses
 import datetime
+import enum
 import math
 import typing
 
 from qinling import exception
 from qinling import printable
+from qinling import states
 from qinling import strict_json
+from qinling import suggestions
 
 #: Pairs of a column and a text of the API.
 Texts = Iterable[tuple[str, str]]
 OPERATORS = ('eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'has', 'in', 'nin')
 TRUE_WORDS = ('1', 't', 'true', 'y', 'yes', 'on')
 FALSE_WORDS = ('0', 'f', 'false', 'n', 'no', 'off')
+#: Operators that compare with whole values.
+_EXACT = frozenset(('eq', 'neq', 'in', 'nin'))
+#: Table and column -> all values of the column.
+CHOICES: dict[tuple[str, str], type[enum.Enum]] = {
+    ('executions', 'status'): states.ExecutionStatus,
+    ('executions', 'reason'): states.ExecutionReason,
+    ('executions', 'trigger'): states.Trigger,
+    ('jobs', 'status'): states.JobStatus,
+    ('runtimes', 'status'): states.RuntimeStatus,
+    ('operations', 'status'): states.OperationStatus,
+    ('operations', 'action'): states.OperationAction}
 #: Integers have to fit a signed column of 64 bits.
 MAX_INTEGER = 2 ** 63
 
@@ -68,8 +83,24 @@ def parse(model: typing.Any, name: str, text: str) -> Filter:
             f'{name} is no text, so has: cannot search it; compare it by '
             'eq, neq, gt, gte, lt, lte, in or nin.')
     texts = value.split(',') if operator in ('in', 'nin') else [value]
+    choices = CHOICES.get((model.__tablename__, name))
+    if choices and operator in _EXACT:
+        _check_choices(name, [choice.value for choice in choices], texts)
     return Filter(name, operator, tuple(
         _convert(name, kind, item) for item in texts))
+
+
+def _check_choices(name: str, choices: Sequence[str], texts: Iterable[str]
+                   ) -> None:
+    """Check texts; an empty list would hide a mistyped one.
+
+    :raises Invalid: a text is no value of the column.
+    """
+    for text in texts:
+        if text and text not in choices:
+            raise exception.Invalid(
+                f'{name}: {printable.shorten(repr(text), 100)} is not one of '
+                f'{", ".join(choices)}.{suggestions.suggest(choices, text)}')
 
 
 def list_conditions(model: typing.Any, filters: Texts) -> list[typing.Any]:

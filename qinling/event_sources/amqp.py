@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reader of a queue of an AMQP 0-9-1 broker; two kinds of sources use it."""
 
-from collections.abc import Callable
+import abc
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -91,24 +91,16 @@ def close(connection: kombu.Connection) -> None:
 
 
 class Reader(base.Reader):
-    """Open queue.
+    """Open queue."""
 
-    :param declare: checks or declares the queue on a channel; returns its
-        name.
-    :param read: makes an event of a message.
-    """
-
-    def __init__(self, access: base.Access,
-                 declare: Callable[[Channel], str],
-                 read: Callable[[Message], base.Event]) -> None:
+    def __init__(self, access: base.Access) -> None:
         self._limit = access.limit
-        self._read = read
         self._messages: list[Message] = []
         self._connection = connect(access)
         try:
             with translate_errors():
                 self._channel = self._connection.channel()
-                self._queue = declare(self._channel)
+                self._queue = self.declare(access, self._channel)
                 self._channel.basic_qos(0, self._limit, False)
                 self._consumer = kombu.Consumer(
                     self._channel, [kombu.Queue(self._queue,
@@ -120,6 +112,14 @@ class Reader(base.Reader):
             self.close()
             raise
 
+    @abc.abstractmethod
+    def declare(self, access: base.Access, channel: Channel) -> str:
+        """Check or declare the queue of a source; return its name."""
+
+    @abc.abstractmethod
+    def read_event(self, message: Message) -> base.Event:
+        """Return the event of a message."""
+
     def receive(self, seconds: float) -> Sequence[base.Event]:
         """Return the next messages as events."""
         with translate_errors():
@@ -128,7 +128,7 @@ class Reader(base.Reader):
             if self._messages:
                 self._drain(time.monotonic() + max(seconds, DRAIN_SECONDS),
                             self._limit)
-        return [self._read(message) for message in self._messages]
+        return [self.read_event(message) for message in self._messages]
 
     def _drain(self, deadline: float, number: int) -> None:
         """Receive until a number of messages is here, or to a time."""

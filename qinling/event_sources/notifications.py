@@ -37,37 +37,39 @@ class Driver(base.Driver):
     @staticmethod
     def open(access: base.Access) -> base.Reader:
         """Return the reader of the queue of the source."""
+        return Reader(access)
+
+
+class Reader(amqp.Reader):
+    """Open queue that belongs to the source."""
+
+    def declare(self, access: base.Access, channel: amqp.Channel) -> str:
+        """Declare and bind the queue; return its name."""
         settings = access.settings
         queue = f'qinling.{access.source_id}'
+        # Services declare the exchange with options of their own, which must
+        # not be declared in another way before.
+        channel.exchange_declare(settings['exchange'], 'topic', passive=True)
+        channel.queue_declare(queue, durable=True, auto_delete=False,
+                              arguments={'x-expires': EXPIRY_MS})
+        for topic in settings['topics']:
+            for priority in settings['priorities']:
+                channel.queue_bind(queue, settings['exchange'],
+                                   f'{topic}.{priority}')
+        return queue
 
-        def declare(channel: amqp.Channel) -> str:
-            # Services declare the exchange with options of their own, which
-            # must not be declared in another way before.
-            channel.exchange_declare(settings['exchange'], 'topic',
-                                     passive=True)
-            channel.queue_declare(
-                queue, durable=True, auto_delete=False,
-                arguments={'x-expires': EXPIRY_MS})
-            for topic in settings['topics']:
-                for priority in settings['priorities']:
-                    channel.queue_bind(queue, settings['exchange'],
-                                       f'{topic}.{priority}')
-            return queue
-        return amqp.Reader(access, declare, read_event)
-
-
-def read_event(message: amqp.Message) -> base.Event:
-    """Return the event of a notification."""
-    data = amqp.read_bytes(message)
-    body, fault = base.decode_body(data, is_json=True)
-    if fault is None:
-        body, fault = _open_envelope(body)
-    if fault is not None:
-        return base.Event(body, len(data), fault=fault)
-    return base.Event(
-        body['payload'], len(data), _text(body.get('message_id')),
-        body['event_type'], _text(body.get('timestamp')),
-        {name: body.get(name) for name in _ATTRIBUTES})
+    def read_event(self, message: amqp.Message) -> base.Event:
+        """Return the event of a notification."""
+        data = amqp.read_bytes(message)
+        body, fault = base.decode_body(data, is_json=True)
+        if fault is None:
+            body, fault = _open_envelope(body)
+        if fault is not None:
+            return base.Event(body, len(data), fault=fault)
+        return base.Event(
+            body['payload'], len(data), _text(body.get('message_id')),
+            body['event_type'], _text(body.get('timestamp')),
+            {name: body.get(name) for name in _ATTRIBUTES})
 
 
 def _open_envelope(body: typing.Any) -> tuple[typing.Any, str | None]:

@@ -27,29 +27,33 @@ class Driver(base.Driver):
     @staticmethod
     def open(access: base.Access) -> base.Reader:
         """Return the reader of the queue."""
-        queue = access.settings['queue']
-
-        def declare(channel: amqp.Channel) -> str:
-            channel.queue_declare(queue, passive=True)
-            return str(queue)
-        return amqp.Reader(access, declare, read_event)
+        return Reader(access)
 
 
-def read_event(message: amqp.Message) -> base.Event:
-    """Return the event of a message."""
-    data = amqp.read_bytes(message)
-    properties = message.properties
-    media_type = (message.content_type or '').partition(';')[0].strip()
-    body, fault = base.decode_body(data, media_type == 'application/json'
-                                   or media_type.endswith('+json'))
-    info = message.delivery_info or {}
-    return base.Event(
-        body, len(data), properties.get('message_id') or None,
-        properties.get('type') or None, _format_time(
-            properties.get('timestamp')),
-        {'exchange': info.get('exchange'),
-         'routing_key': info.get('routing_key'),
-         'headers': amqp.read_headers(message)}, fault)
+class Reader(amqp.Reader):
+    """Open queue that exists."""
+
+    def declare(self, access: base.Access, channel: amqp.Channel) -> str:
+        """Check the queue; return its name."""
+        queue: str = access.settings['queue']
+        channel.queue_declare(queue, passive=True)
+        return queue
+
+    def read_event(self, message: amqp.Message) -> base.Event:
+        """Return the event of a message."""
+        data = amqp.read_bytes(message)
+        properties = message.properties
+        media_type = (message.content_type or '').partition(';')[0].strip()
+        body, fault = base.decode_body(data, media_type == 'application/json'
+                                       or media_type.endswith('+json'))
+        info = message.delivery_info or {}
+        return base.Event(
+            body, len(data), properties.get('message_id') or None,
+            properties.get('type') or None, _format_time(
+                properties.get('timestamp')),
+            {'exchange': info.get('exchange'),
+             'routing_key': info.get('routing_key'),
+             'headers': amqp.read_headers(message)}, fault)
 
 
 def _format_time(value: typing.Any) -> str | None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 import itertools
@@ -59,8 +58,8 @@ class Logs(base.Command):
         rows = self.select_rows(args, query)
         has_older = len(rows) > args.limit
         rows = rows[:args.limit][::-1]
-        printer = Printer(self, args.grep, _describe_in_json if args.formatter
-                          else _describe)
+        printer = (JsonPrinter if args.formatter else Printer)(
+            self, args.grep)
         for row in rows:
             printer.print_log(row)
         if args.follow:
@@ -124,16 +123,11 @@ class Printer:
     """Printer of logs, each line once.
 
     :param text: print only lines that contain this text.
-    :param describe: returns the lines about an execution with the new part
-        of the log.
     """
 
-    def __init__(self, command: base.Command, text: str | None,
-                 describe: Callable[[base.Row, list[str]], list[str]]
-                 ) -> None:
+    def __init__(self, command: base.Command, text: str | None) -> None:
         self._command = command
         self._text = text
-        self._describe = describe
         #: Execution -> number of printed lines.
         self._counts: dict[str, int] = {}
 
@@ -146,23 +140,27 @@ class Printer:
         if self._text is not None:
             lines = [line for line in lines if self._text in line]
         if lines or count is None and self._text is None:
-            for line in self._describe(row, lines):
+            for line in self.describe(row, lines):
                 self._command.print_line(line)
         self._command.app.stdout.flush()
 
+    def describe(self, row: base.Row, lines: list[str]) -> list[str]:
+        """Return a line about an execution, and the lines of the log."""
+        seconds = selection.read_duration(row)
+        version = row.get('function_version')
+        words = [row['created_at'], row['id'], f'version {version}' if version
+                 else '', row.get('reason') or row['status'],
+                 '' if seconds is None else units.format_duration(seconds)]
+        return ['  '.join(filter(None, words)),
+                *(f'  {line}' for line in lines)]
 
-def _describe_in_json(row: base.Row, lines: list[str]) -> list[str]:
-    """Return an object for each line of a log."""
-    fields = {name: row.get(name) for name in FIELDS}
-    return [json_lines.encode({
-        'execution_id': row['id'], **fields, 'line': line}) for line in lines]
 
+class JsonPrinter(Printer):
+    """Printer of logs as JSON lines."""
 
-def _describe(row: base.Row, lines: list[str]) -> list[str]:
-    """Return a line about an execution, and the lines of the log."""
-    seconds = selection.read_duration(row)
-    version = row.get('function_version')
-    words = [row['created_at'], row['id'], f'version {version}' if version
-             else '', row.get('reason') or row['status'],
-             '' if seconds is None else units.format_duration(seconds)]
-    return ['  '.join(filter(None, words)), *(f'  {line}' for line in lines)]
+    def describe(self, row: base.Row, lines: list[str]) -> list[str]:
+        """Return an object for each line of a log."""
+        fields = {name: row.get(name) for name in FIELDS}
+        return [json_lines.encode({
+            'execution_id': row['id'], **fields, 'line': line})
+            for line in lines]

@@ -130,7 +130,7 @@ def _level(function_id: str, version: int, alias: str) -> Level:
 
 
 def add_late(tx: session.Connection, progress: typing.Any,
-             key: Sequence[typing.Any], rows: Sequence[typing.Any]) -> None:
+             key: Sequence[typing.Any], added: figures.Figures) -> None:
     """Add executions to a day that was added up already, if so.
 
     :param key: project, function, version, alias and hour.
@@ -147,7 +147,7 @@ def add_late(tx: session.Connection, progress: typing.Any,
               _DAYS.function_version == version,
               _DAYS.function_alias == alias]
     present = crud.select(tx, _DAYS, *where)
-    parts = [*present, figures.of_executions(rows)]
+    parts = [*present, added]
     if present:
         crud.update_all(tx, _DAYS, vars(figures.add_up(parts)), *where)
     else:

@@ -115,29 +115,39 @@ def add_up_days(db: session.Database) -> datetime.datetime | None:
 def _add(tx: session.Connection, progress: typing.Any,
          rows: Sequence[typing.Any]) -> None:
     """Add executions to the rows of their hour."""
-    groups: dict[_Key, list[typing.Any]] = collections.defaultdict(list)
-    for row in rows:
-        hour = row.updated_at.replace(minute=0, second=0, microsecond=0)
-        for key in (
-                (models.ALL_FUNCTIONS, models.ALL_VERSIONS, ''),
-                (row.function_id, models.ALL_VERSIONS, ''),
-                (row.function_id, row.function_version,
-                 row.function_alias or '')):
-            groups[row.project_id, *key, hour].append(row)
-    for key in sorted(groups):
-        _add_group(tx, key, groups[key])
-        daily.add_late(tx, progress, key, groups[key])
+    parts: dict[_Key, list[figures.Figures]] = collections.defaultdict(list)
+    for (project_id, function_id, version, alias, hour), members in (
+            _group(rows).items()):
+        part = figures.of_executions(members)
+        for key in ((models.ALL_FUNCTIONS, models.ALL_VERSIONS, ''),
+                    (function_id, models.ALL_VERSIONS, ''),
+                    (function_id, version, alias)):
+            parts[project_id, *key, hour].append(part)
+    for group in sorted(parts):
+        added = figures.add_up(parts[group])
+        _add_group(tx, group, added)
+        daily.add_late(tx, progress, group, added)
     failures.add(tx, rows)
 
 
-def _add_group(tx: session.Connection, key: _Key, rows: list[typing.Any]
+def _group(rows: Sequence[typing.Any]) -> dict[_Key, list[typing.Any]]:
+    """Return the executions by alias of a version and hour of the end."""
+    groups: dict[_Key, list[typing.Any]] = collections.defaultdict(list)
+    for row in rows:
+        groups[row.project_id, row.function_id, row.function_version,
+               row.function_alias or '', row.updated_at.replace(
+                   minute=0, second=0, microsecond=0)].append(row)
+    return groups
+
+
+def _add_group(tx: session.Connection, key: _Key, added: figures.Figures
                ) -> None:
     names = ('project_id', 'function_id', 'function_version',
              'function_alias', 'hour')
     conditions = [getattr(_TABLE, name) == value
                   for name, value in zip(names, key)]
     present = crud.select(tx, _TABLE, *conditions)
-    total = vars(figures.add_up([*present, figures.of_executions(rows)]))
+    total = vars(figures.add_up([*present, added]))
     if present:
         crud.update_all(tx, _TABLE, total, *conditions)
     else:

@@ -141,7 +141,7 @@ class _Compiler:
             raise nodes.BadSchema(
                 pointer, f'must have at most {MAX_DEPTH} nested schemas and '
                          'references')
-        source = nodes.Source(schema, pointer, self.compile, self._resolve)
+        source = nodes.Source(schema, pointer, self)
         self._check_annotations(source, is_root=not pointer)
         checks: dict[type, list[tuple[int, evaluation.Check]]] = {}
         for keyword, (kinds, create) in _KEYWORDS:
@@ -174,7 +174,7 @@ class _Compiler:
         if 'contentSchema' in source.schema:
             source.node('contentSchema')
 
-    def _resolve(self, reference: str, pointer: str) -> nodes.Node:
+    def resolve(self, reference: str, pointer: str) -> nodes.Node:
         """Return the node of a reference.
 
         :param pointer: place of the reference.

@@ -126,20 +126,24 @@ def _add(run: evaluation.Run, target: evaluation.Evaluated,
         target.add(evaluated)
 
 
+class Compiler(typing.Protocol):
+    """Compilation of the document that a schema belongs to."""
+
+    def compile(self, schema: typing.Any, pointer: str) -> Node:
+        """Return the node of the schema at a place."""
+
+    def resolve(self, reference: str, pointer: str) -> Node:
+        """Return the node of the reference at a place."""
+
+
 class Source:
-    """One schema in its document, for the keywords.
+    """One schema in its document, for the keywords."""
 
-    :param compile: returns the node of a schema at a place.
-    :param resolve: returns the node of a reference at a place.
-    """
-
-    def __init__(self, schema: Schema, pointer: str,
-                 compile: Callable[[typing.Any, str], Node],
-                 resolve: Callable[[str, str], Node]) -> None:
+    def __init__(self, schema: Schema, pointer: str, compiler: Compiler
+                 ) -> None:
         self.schema = schema
         self._pointer = pointer
-        self._compile = compile
-        self._resolve = resolve
+        self._compiler = compiler
         #: Schemas that this one consists of.
         self.children: list[Node] = []
 
@@ -210,13 +214,13 @@ class Source:
 
     def reference(self, keyword: str) -> Node:
         """Return the schema that a keyword refers to."""
-        node = self._resolve(self.text(keyword),
-                             f'{self._pointer}/{keyword}')
+        node = self._compiler.resolve(
+            self.text(keyword), f'{self._pointer}/{keyword}')
         self.children.append(node)
         return node
 
     def _child(self, schema: typing.Any, path: str) -> Node:
-        node = self._compile(schema, f'{self._pointer}/{path}')
+        node = self._compiler.compile(schema, f'{self._pointer}/{path}')
         self.children.append(node)
         return node
 

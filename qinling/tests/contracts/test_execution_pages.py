@@ -51,7 +51,7 @@ QUERIES = (
     ['created_at=gt:2026-01-01T12:31:00', 'created_at=lt:2026-01-01T12:32:00',
      'status=success'], ['duration=gt:0.5', 'duration=lte:2.5'],
     ['duration=1.5', 'status=success'], ['started_at=lt:2026-01-01T12:31:00'],
-    ['updated_at=gte:2026-01-01T12:31:00'], ['status=nothing'],
+    ['updated_at=gte:2026-01-01T12:31:00'], ['function_version=99'],
     ['function_id=f', 'function_id=in:g,f'])
 
 

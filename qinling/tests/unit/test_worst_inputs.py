@@ -177,6 +177,7 @@ KNOWN = {
     'orchestrators/process/languages.py', 'orchestrators/process/cgroups.py',
     'engine/workers/package_installer.py', 'api/request_middleware.py',
     'api/webhook_cors.py', 'api/webhook_http.py', 'api/etag.py',
+    'api/ui/assets.py',
     'api/types.py', 'printable.py',
     'api/identity/login_throttle.py', 'api/identity/password_file.py',
     'sources/image.py', 'sources/javascript_syntax.py',

@@ -10,7 +10,8 @@ import { useNames } from './functions.js';
 const FIELDS = 'id,function_id,function_version,function_alias,status,reason,'
   + 'created_at,duration,trigger,cold';
 const STATUSES = ['success', 'failed', 'error', 'running', 'cancelled'];
-const TRIGGERS = ['api', 'job', 'webhook', 'rerun', 'on_failure'];
+const TRIGGERS = ['api', 'job', 'webhook', 'event_source', 'rerun', 'replay',
+  'redrive', 'on_failure'];
 const FILTERS = ['function_id', 'function_version', 'function_alias',
   'status', 'trigger', 'job_id', 'fingerprint', 'group_id', 'reason'];
 const HOURS = { 1: 'last hour', 24: 'last 24 hours', 168: 'last 7 days' };
