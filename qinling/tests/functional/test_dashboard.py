@@ -372,6 +372,18 @@ class DashboardTest(BrowserTest):
         self.assertLess(30_000, size)
         self.assertLess(size, 150_000)
 
+    def test_search_finds_functions_beyond_the_first_page(self):
+        for number in range(60):
+            row = self.client.create(CODE, name=f'report-{number:02}')
+            self.addCleanup(self.client.call, 'DELETE',
+                            f'/v1/functions/{row["id"]}')
+        page = self.open('functions')
+        name = page.get_by_role('link', name='report-59')
+        expect(name).to_have_count(0)
+        page.get_by_label('Search').fill('PORT-59')
+        expect(name).to_be_visible()
+        expect(page.get_by_label('Search')).to_be_focused()
+
     def test_api_down(self):
         page = self.open('functions')
         expect(page.get_by_text('orders').first).to_be_visible()

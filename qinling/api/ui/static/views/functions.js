@@ -10,6 +10,8 @@ import { zip } from '../zip.js';
 
 const SAMPLE = "def main(name='world', **kwargs):\n"
   + "    print('Greeting', name)\n    return f'Hello, {name}'\n";
+const LIST = '/functions?fields=id,name,description,latest_version'
+  + '&sort_key=name&sort_dir=asc';
 const SLOW_MS = 30000;
 const FIGURES_MS = 50;
 
@@ -29,8 +31,10 @@ function Hours({ id, name, onData }) {
 }
 
 export function Functions() {
-  const list = useList('/functions?limit=100&sort_key=name&sort_dir=asc',
-    'functions');
+  const [search, setSearch] = useState('');
+  const list = useList(`${LIST}&limit=50`, 'functions');
+  const searched = useList(search ? `${LIST}&limit=1000` : null, 'functions');
+  const shown = searched.data ? searched : list;
   const aliases = usePoll('/aliases?limit=1000', { every: 10000 });
   const stats = usePoll('/stats', { every: 10000 });
   // The figures of all functions would be most of the page.
@@ -50,13 +54,12 @@ export function Functions() {
   const failures = usePoll(
     '/failures?sort_key=last_seen_at&sort_dir=desc&limit=200',
     { every: 10000 });
-  const [search, setSearch] = useState('');
   const [isNew, setNew] = useState(false);
   const errors = new Map([...(failures.data?.failures || [])].reverse().map(
     (failure) => [failure.function_id, failure]));
   const aliasesOf = (id) => (aliases.data?.function_aliases || []).filter(
     (alias) => alias.function_id === id);
-  const rows = list.rows.filter((row) => `${row.name} ${row.description}`
+  const rows = shown.rows.filter((row) => `${row.name} ${row.description}`
     .toLowerCase().includes(search.toLowerCase()));
   const columns = [
     { title: 'Function', cell: (row) => row.name || row.id.slice(0, 8) },
@@ -106,7 +109,7 @@ export function Functions() {
         type="search" value=${search} onInput=${
   (event) => setSearch(event.target.value)} /><//></div>
       <${Table} label="Functions" columns=${columns} rows=${rows}
-        onEnd=${list.loadMore} href=${(row) => `#/functions/${row.id}`} />`}
+        onEnd=${shown.loadMore} href=${(row) => `#/functions/${row.id}`} />`}
     <${Commands} actions=${[
     ['List the functions', 'function list', 'GET', '/functions'],
     ['Statistics of the project', 'function stats --by function', 'GET',
