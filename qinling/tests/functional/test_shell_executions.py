@@ -60,10 +60,13 @@ class TestExecutions(shells.Watched, shells.Case):
     def test_watch(self):
         self.start_command('execution', 'list', '--watch', '1s', '-o', 'json')
         for name, status in (('first', 'success'), ('broken', 'failed')):
+            mark = f'{name} while watched'
             self.shell.run('function invoke', 'greeter', f'name={name}',
-                           code=int(status == 'failed'))
-            line = self.read_until(f'"status": "{status}"').splitlines()[-1]
-            self.assertIn(name, json.loads(line)['input'])
+                           f'mark={mark}', code=int(status == 'failed'))
+            row = {'status': 'running'}
+            while row['status'] == 'running':
+                row = json.loads(self.read_until(mark).splitlines()[-1])
+            self.assertEqual(status, row['status'])
         self.process.send_signal(signal.SIGINT)
         self.assertEqual(130, self.process.wait())
 
