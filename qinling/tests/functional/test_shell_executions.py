@@ -91,7 +91,7 @@ class TestExecutions(shells.Watched, shells.Case):
         text = self.shell.run('function execution list', '--limit', 1)
         self.assertIn('| greeter  | success |', text)
         self.assertNotIn(self.function, text)
-        self.shell.run('function execution list', '--filter', 'reason=none')
+        self.shell.run('function execution list', '--filter', 'group_id=none')
         self.assertIn('No execution matches.', self.shell.errors)
 
     def test_executions(self):
