@@ -196,8 +196,8 @@ def update_all(tx: sa.Connection, model: Model,
 
     :returns: the number of rows.
     """
-    return tx.execute(
-        sa.update(model).where(*conditions).values(values)).rowcount
+    return tx.execute(sa.update(model.__table__).where(
+        *conditions).values(values)).rowcount
 
 
 def increment(tx: sa.Connection, model: Model, column: str, amount: int,

@@ -105,9 +105,10 @@ class Arrival(flow_turns.Turn):
 
     def _insert(self, status: FlowStatus, **times: datetime.datetime
                 ) -> None:
-        crud.insert(self._tx, _ENTRY, execution_id=self._row.id,
-                    scope_id=self._line.scope_id, flow_key=self._line.key,
-                    status=status.value, sort_at=self._flow.sort_at, **times)
+        crud.insert_whole(self._tx, _ENTRY, {
+            'execution_id': self._row.id, 'scope_id': self._line.scope_id,
+            'flow_key': self._line.key, 'status': status.value,
+            'sort_at': self._flow.sort_at, **times})
 
     def _create_rejection(self, room: flow_turns.Room, at: datetime.datetime
                           ) -> exception.TooManyExecutions:
