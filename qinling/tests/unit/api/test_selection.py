@@ -61,12 +61,15 @@ class TestFilters(cases.ApiTest):
                 'GET', f'{path}?created_at={text}')['function_versions']))
 
     def test_statuses(self):
-        for noun in ('jobs', 'runtimes', 'executions'):
+        for noun, choice in (('jobs', 'done'), ('runtimes', 'error'),
+                             ('executions', 'error')):
             rows = self.call('GET', f'/v1/{noun}')[LISTS[noun]]
             status = rows[0]['status']
             self.assertEqual(self.ids[noun], self.list_ids(
-                noun, f'status=in:{status},other'))
+                noun, f'status=in:{status},{choice}'))
             self.assertEqual([], self.list_ids(noun, f'status=nin:{status}'))
+            self.fault(400, "status: 'ot' is not one of ", 'GET',
+                       f'/v1/{noun}?status={status}&status=ot')
 
 
 class TestFields(cases.ApiTest):
