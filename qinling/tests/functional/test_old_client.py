@@ -18,6 +18,8 @@ from qinling.tests.functional import environments
 from qinling.tests.functional import terminal
 
 GROUP = 'openstack.function_engine.v1'
+#: Default of the option pool_size.
+POOL_SIZE = 3
 PACKAGES = ('python-qinlingclient==5.1.1', 'python-openstackclient')
 CODE = """\
 def main(name='world', **kwargs):
@@ -115,6 +117,10 @@ class TestRuntimes(Case):
             == 'available', 'the runtime')
         self.assertEqual('one more',
                          self.show_item('runtime show', id)['description'])
+        # Both clients are to see the same pool.
+        servers.wait_for(lambda: self.client.get(
+            f'/v1/runtimes/{id}/pool')['capacity'] == {
+                'total': POOL_SIZE, 'available': POOL_SIZE}, 'the full pool')
         pool = self.show_item('runtime pool show', id)
         self.assertEqual({'total', 'available'}, set(pool['capacity']))
         self.deleted('runtime', id)
