@@ -22,6 +22,17 @@ _LINE = threading.Lock()
 
 
 @contextlib.contextmanager
+def _hold_line() -> Iterator[bool]:
+    """Hold the last line of the terminal, or yield that another one does."""
+    is_free = _LINE.acquire(blocking=False)
+    try:
+        yield is_free
+    finally:
+        if is_free:
+            _LINE.release()
+
+
+@contextlib.contextmanager
 def show_bar(stream: typing.TextIO, title: str = 'Uploading',
              unit: str = 'B') -> Iterator[Callable[[int, int], None] | None]:
     """Show a progress bar on a terminal.
@@ -34,8 +45,8 @@ def show_bar(stream: typing.TextIO, title: str = 'Uploading',
         return
     import tqdm
 
-    with _LINE, tqdm.tqdm(desc=title, unit=unit, unit_scale=True, leave=False,
-                          file=stream) as bar:
+    with _hold_line(), tqdm.tqdm(desc=title, unit=unit, unit_scale=True,
+                                 leave=False, file=stream) as bar:
         def update(position: int, total: int) -> None:
             bar.total = total
             bar.update(position - bar.n)
@@ -69,18 +80,19 @@ class Spinner:
 
     @contextlib.contextmanager
     def _spin(self) -> Iterator[None]:
-        if not _LINE.acquire(blocking=False):
-            yield
-            return
-        end = threading.Event()
-        thread = threading.Thread(target=self._draw, args=(end,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            end.set()
-            thread.join()
-            _LINE.release()
+        with _hold_line() as is_free:
+            if not is_free:
+                yield
+                return
+            end = threading.Event()
+            thread = threading.Thread(
+                target=self._draw, args=(end,), daemon=True)
+            thread.start()
+            try:
+                yield
+            finally:
+                end.set()
+                thread.join()
 
     def _draw(self, end: threading.Event) -> None:
         start = time.monotonic()

@@ -220,6 +220,12 @@ class TestSpinner(base.BaseTestCase):
                 update(1, 2)
         self.assertEqual('', terminal.getvalue())
 
+    def test_a_bar_within_a_spinner(self):
+        with self.spinner(), progress.show_bar(self.stream) as update:
+            update(1, 2)
+        with self.spinner():
+            self.wait_for('Waiting')
+
     def test_ascii(self):
         self.stream.encoding_name = 'ascii'
         with self.spinner():
