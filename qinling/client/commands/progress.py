@@ -86,7 +86,7 @@ class Spinner:
                 return
             end = threading.Event()
             thread = threading.Thread(
-                target=self._draw, args=(end,), daemon=True)
+                target=self._draw, args=(end,), name='spinner', daemon=True)
             thread.start()
             try:
                 yield
