@@ -45,8 +45,10 @@ TURN_SECONDS = 0.05
 #: Time between the ends of two runs of a turn, so that kills meet runs.
 RUN_SECONDS = 0.02
 BATCH = 500
-#: No bus announces the executions, so engines look for them soon.
-OPTIONS = {'engine': {'max_attempts': 1000, 'lease': LEASE_SECONDS,
+#: No bus announces the executions, so engines look for them soon. Creation
+#: fills the line faster than the engines empty it.
+OPTIONS = {'resource_limits': {'queue_length': 1_000_000},
+           'engine': {'max_attempts': 1000, 'lease': LEASE_SECONDS,
                       'queue_timeout': 1}}
 START_SECONDS = 60
 #: Engines are forked from a process that has imported all modules: imports
