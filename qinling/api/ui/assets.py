@@ -15,6 +15,8 @@ _MEDIA_TYPES = {'.js': 'text/javascript; charset=utf-8',
                 '.css': 'text/css; charset=utf-8',
                 '.svg': 'image/svg+xml', '.txt': 'text/plain; charset=utf-8'}
 _PAGE, _PROGRAM = 'index.html', 'app.js'
+#: Pages to keep; options have the URL by which a client reaches the API.
+_MAX_PAGES = 8
 #: Import at the beginning of a module.
 _IMPORT = re.compile(r"^(?:import |  )[^;()]*from '(\.[^']*)';$", re.MULTILINE)
 
@@ -52,7 +54,7 @@ class Assets:
     @functools.cached_property
     def files(self) -> dict[str, Asset]:
         """Return the files by name."""
-        return {name: create_asset(
+        return {name: _create_asset(
             content, _MEDIA_TYPES[pathlib.PurePath(name).suffix])
             for name, content in self._contents.items() if name != _PAGE}
 
@@ -65,13 +67,14 @@ class Assets:
         return self._contents[_PAGE].decode().replace(
             '{digest}', self.digest).replace('{preloads}', preloads)
 
+    @functools.lru_cache(maxsize=_MAX_PAGES)
     def create_page(self, options: bytes) -> Asset:
         """Return the page, which loads the modules of the first view at once.
 
         :param options: JSON of what the page needs before a login.
         """
         text = self._page.replace('{options}', html.escape(options.decode()))
-        return create_asset(text.encode(), 'text/html; charset=utf-8')
+        return _create_asset(text.encode(), 'text/html; charset=utf-8')
 
     def list_imports(self, name: str) -> list[str]:
         """Return a module and the modules that the module needs to run."""
@@ -85,7 +88,6 @@ class Assets:
         return names
 
 
-def create_asset(content: bytes, media_type: str) -> Asset:
-    """Return the content and the compressed content."""
+def _create_asset(content: bytes, media_type: str) -> Asset:
     # Without a time, the same content gives the same bytes.
     return Asset(media_type, content, gzip.compress(content, 9, mtime=0))

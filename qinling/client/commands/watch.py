@@ -42,13 +42,16 @@ def repeat(app: typing.Any, args: argparse.Namespace,
         texts = [Buffer(stream.isatty()) for stream in streams]
         # A screen shows one text.
         app.stdout, app.stderr = texts[0], texts[len(views) - 1]
+        outputs = list(zip(views, texts))
         try:
             run()
         except exceptions.Unreachable as e:
             print(f'{e} Waiting for the server.', file=app.stderr)
+            # Output that ends in the middle tells nothing about changes.
+            del outputs[:-1]
         finally:
             app.stdout, app.stderr = streams
-        for view, text in zip(views, texts):
+        for view, text in outputs:
             view.show(text.getvalue())
         time.sleep(args.watch)
 

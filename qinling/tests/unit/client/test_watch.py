@@ -91,6 +91,14 @@ class TestWatch(base.BaseTestCase):
         self.assertEqual('running\nfailed\n', out)
         self.assertIn('Waiting for the server.', errors)
 
+    def test_outage_without_a_change(self):
+        for option in ('-o json', '-f value -c Status'):
+            out, errors, _ = self.watch(
+                f'execution list {option}', self.answer(RUNNING),
+                requests.ConnectionError('refused'), self.answer(RUNNING))
+            self.assertEqual(1, out.count('\n'), out)
+            self.assertIn('Waiting for the server.', errors)
+
     def test_error(self):
         server = stub.Server(stub.answer(403, {'faultstring': 'No.'}))
         code, _, errors = server.run('execution', 'list', '--watch')
