@@ -45,12 +45,17 @@ class Case(servers.Shared, base.BaseTestCase):
         cls.addClassCleanup(place.cleanUp)
         cls.directory = pathlib.Path(place.path)
         (cls.directory / 'main.py').write_text(CODE)
-        cls.shell = terminal.Terminal(
-            terminal.BIN / 'qinling', cls.directory,
-            QINLING_URL=cls.client.url, PYTHONUTF8='1')
+        cls.shell = cls.create_shell(cls.client.url)
         cls.function = cls.shell.value(
             'id', 'function create', '--name', 'greeter', '--runtime',
             'python3', '--file', 'main.py', '--timeout', 70)
+
+    @classmethod
+    def create_shell(cls, url, **environ):
+        """Return a shell for a server, in the directory of the tests."""
+        return terminal.Terminal(
+            terminal.BIN / 'qinling', cls.directory, QINLING_URL=url,
+            PYTHONUTF8='1', **environ)
 
 
 class Watched:

@@ -7,7 +7,6 @@ import fixtures
 
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import shells
-from qinling.tests.functional import terminal
 
 APP = """\
 functions:
@@ -118,9 +117,8 @@ class TestMove(shells.Case):
         """Return the shell of another server with the exported project."""
         self.shell.run('function export', 'moved')
         server = self.useFixture(servers.Standalone())
-        shell = terminal.Terminal(
-            terminal.BIN / 'qinling', self.directory,
-            QINLING_URL=server.client.url, PYTHONUTF8='1',
+        shell = self.create_shell(
+            server.client.url,
             WEBHOOK_ORDERS='a-secret-of-32-characters-or-more')
         shell.run('function apply', '--file', 'moved/app.yaml')
         self.assertEqual(NOTHING + '\n', shell.run(

@@ -5,7 +5,7 @@ from qinling.core import secrets
 from qinling.tests.contracts import brokers
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import shells
-from qinling.tests.functional import terminal
+from qinling.tests.functional import test_shell_apps
 
 APP = """\
 functions:
@@ -20,7 +20,6 @@ event_sources:
     batch_size: {size}
     credentials: {{username: guest, password: {{file: password}}}}
 """
-NOTHING = 'Nothing to do: the project is as the file says.\n'
 STRICT = ('{"properties": {"events": {"items": {"properties": {"body": '
           '{"type": "integer"}}}}}}')
 
@@ -95,7 +94,8 @@ class TestEvents(shells.Case):
         self.assertNotIn('guest', plan)
         self.shell.run('function apply')
         self.check_events(self.shell, 'first')
-        self.assertEqual(NOTHING, self.shell.run('function apply'))
+        self.assertEqual(f'{test_shell_apps.NOTHING}\n',
+                         self.shell.run('function apply'))
         id = self.show('orders')['id']
         self.write_app(3)
         self.assertIn('    batch_size: 2 -> 3\n', self.shell.run(
@@ -120,13 +120,12 @@ class TestEvents(shells.Case):
             self.directory / 'moved' / 'app.yaml').read_text())
         self.shell.run('event source pause', 'orders')
         server = self.useFixture(self.make_server())
-        shell = terminal.Terminal(
-            terminal.BIN / 'qinling', self.directory,
-            QINLING_URL=server.client.url, PYTHONUTF8='1',
-            SOURCE_ORDERS_USERNAME='guest', SOURCE_ORDERS_PASSWORD='guest')
+        shell = self.create_shell(
+            server.client.url, SOURCE_ORDERS_USERNAME='guest',
+            SOURCE_ORDERS_PASSWORD='guest')
         shell.run('function apply', '--file', 'moved/app.yaml')
         self.check_events(shell, 'third')
-        self.assertEqual(NOTHING, shell.run(
+        self.assertEqual(f'{test_shell_apps.NOTHING}\n', shell.run(
             'function apply', '--file', 'moved/app.yaml'))
 
     def check_letters(self, source):
