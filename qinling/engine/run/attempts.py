@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One attempt to run an execution on a worker, or in a container."""
 
-import dataclasses
 import json
 import logging
-import threading
 import time
 import typing
 
@@ -15,6 +13,7 @@ from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling.engine.run import answers
+from qinling.engine.run import claims
 from qinling.engine.run import images as images_module
 from qinling.engine.run import output_buffer
 from qinling.engine.run import requests
@@ -49,24 +48,6 @@ ENVELOPE_BYTES, LOG_FACTOR, OUTPUT_FACTOR = 1 << 16, 6, 2
 
 class Cancelled(Exception):
     """The execution was cancelled before a worker received the execution."""
-
-
-@dataclasses.dataclass(eq=False)
-class ClaimedExecution:
-    """State of an execution that this engine has claimed.
-
-    ``since`` is a time of ``time.monotonic()``.
-    """
-
-    since: float
-    worker: orchestrators.Worker | None = None
-    stream: output_buffer.OutputBuffer | None = None
-    has_image: bool = False
-    cancelled: bool = False
-    #: The platform ended the worker, or the container.
-    disrupted: bool = False
-    ended: threading.Event = dataclasses.field(
-        default_factory=threading.Event)
 
 
 class WorkerDied(Exception):
@@ -105,7 +86,7 @@ class Attempts:
         self.stopping = False
 
     def run(self, message: records.ExecutionMessage, target: targets.Target,
-            claimed: ClaimedExecution) -> outcomes.Outcome:
+            claimed: claims.ClaimedExecution) -> outcomes.Outcome:
         """Make one attempt.
 
         :raises TargetReplaced, TrustLost: the code or the trust of the
@@ -122,7 +103,7 @@ class Attempts:
             return self._attempt(request, target, claimed)
 
     def _attempt(self, request: requests.InvokeRequest,
-                 target: targets.Target, claimed: ClaimedExecution
+                 target: targets.Target, claimed: claims.ClaimedExecution
                  ) -> outcomes.Outcome:
         id = request.execution_id
         try:
@@ -170,7 +151,7 @@ class Attempts:
                                        ExecutionReason.WORKER_LOST)
 
     def _serve(self, request: requests.InvokeRequest, target: targets.Target,
-               claimed: ClaimedExecution) -> outcomes.Outcome:
+               claimed: claims.ClaimedExecution) -> outcomes.Outcome:
         if target.code['source'] == 'image':
             claimed.has_image = True
             if claimed.cancelled:
@@ -185,7 +166,7 @@ class Attempts:
         return outcomes.platform_fault(STOPPED, ExecutionReason.STOPPED)
 
     def _call(self, request: requests.InvokeRequest, target: targets.Target,
-              deadline: float, claimed: ClaimedExecution
+              deadline: float, claimed: claims.ClaimedExecution
               ) -> outcomes.Outcome | None:
         """Return the outcome that the agent reports.
 
@@ -252,7 +233,7 @@ class Attempts:
             ENVELOPE_BYTES + LOG_FACTOR * self._options.max_log_size
             + OUTPUT_FACTOR * self._options.max_result_size)
 
-    def read_log(self, id: str, claimed: ClaimedExecution, offset: int
+    def read_log(self, id: str, claimed: claims.ClaimedExecution, offset: int
                  ) -> str | None:
         """Return the log of an execution on its worker, if there is one."""
         if claimed.worker is None:
@@ -263,7 +244,7 @@ class Attempts:
             LOG.info('Could not read the log of execution %s: %s', id, e)
             return None
 
-    def cancel(self, id: str, claimed: ClaimedExecution) -> None:
+    def cancel(self, id: str, claimed: claims.ClaimedExecution) -> None:
         """Stop an execution on its worker or in its container."""
         claimed.cancelled = True
         for _ in range(MAX_CANCEL_TRIES):
@@ -276,7 +257,7 @@ class Attempts:
                 except (invoker_module.NotSent, invoker_module.Lost) as e:
                     LOG.info('Could not cancel execution %s: %s', id, e)
                     return
-            if claimed.ended.wait(CANCEL_INTERVAL_SECONDS):
+            if claimed.wait_ended(CANCEL_INTERVAL_SECONDS):
                 return
 
 

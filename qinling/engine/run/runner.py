@@ -25,6 +25,7 @@ from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
 from qinling.engine.run import attempts as attempts_module
+from qinling.engine.run import claims
 from qinling.engine.run import completion as completion_module
 from qinling.engine.run import durations
 from qinling.engine.run import late_rows
@@ -67,13 +68,13 @@ class Runner:
         self._unreachable = unreachable.Unreachable(
             db, owner, self._late_rows, completion, self._retries)
         self._lock = threading.Lock()
-        self._claimed: dict[str, attempts_module.ClaimedExecution] = {}
+        self._claimed: dict[str, claims.ClaimedExecution] = {}
         self._durations = durations.Durations(conf)
         self._idle = threading.Condition(self._lock)
         self._is_awaited = False
 
     def run(self, message: records.ExecutionMessage, target: targets.Target,
-            claimed: attempts_module.ClaimedExecution | None = None) -> _End:
+            claimed: claims.ClaimedExecution | None = None) -> _End:
         """Run an execution to its end.
 
         The runner first claims an execution of another owner.
@@ -83,8 +84,7 @@ class Runner:
         :raises OrchestratorUnavailable: nothing has started.
         """
         id = message.id
-        if claimed is None:
-            claimed = attempts_module.ClaimedExecution(time.monotonic())
+        claimed = claimed or claims.ClaimedExecution(time.monotonic())
         with self._lock:
             if id in self._claimed:  # the bus delivered the message twice
                 return None
@@ -108,7 +108,7 @@ class Runner:
                 message, target, end, time.monotonic() - claimed.since)
             return end
         finally:
-            claimed.ended.set()
+            claimed.mark_ended()
             if message.unwritten is not None:
                 self._late_rows.discard(id)
             with self._lock:
@@ -138,7 +138,7 @@ class Runner:
 
     def _run_sync(self, message: records.ExecutionMessage,
                   target: targets.Target,
-                  claimed: attempts_module.ClaimedExecution) -> _End:
+                  claimed: claims.ClaimedExecution) -> _End:
         outcome = message.mark(self._attempt(message, target, claimed))
         return self._write_end(message, claimed, outcome, functools.partial(
             self._finish, message.id, outcome))
@@ -150,7 +150,7 @@ class Runner:
 
     def _run_async(self, message: records.ExecutionMessage,
                    target: targets.Target,
-                   claimed: attempts_module.ClaimedExecution) -> _End:
+                   claimed: claims.ClaimedExecution) -> _End:
         while True:
             claimed.disrupted = False
             expired = self._expired(message.id, target)
@@ -176,7 +176,7 @@ class Runner:
 
     def _attempt(self, message: records.ExecutionMessage,
                  target: targets.Target,
-                 claimed: attempts_module.ClaimedExecution
+                 claimed: claims.ClaimedExecution
                  ) -> outcomes.Outcome:
         """Make one attempt, with the latest code if the target is gone."""
         while True:
@@ -200,7 +200,7 @@ class Runner:
 
     def _run_checked(self, message: records.ExecutionMessage,
                      target: targets.Target,
-                     claimed: attempts_module.ClaimedExecution
+                     claimed: claims.ClaimedExecution
                      ) -> outcomes.Outcome:
         """Make one attempt, and check the output."""
         try:
@@ -232,7 +232,7 @@ class Runner:
                                    offline=target.offline)
 
     def _write_end(self, message: records.ExecutionMessage,
-                   claimed: attempts_module.ClaimedExecution,
+                   claimed: claims.ClaimedExecution,
                    outcome: outcomes.Outcome,
                    write: Callable[[], _End]) -> _End:
         try:

@@ -15,7 +15,7 @@ from qinling.core.execution import concurrency
 from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import targets
-from qinling.engine.run import attempts
+from qinling.engine.run import claims
 from qinling.engine.run import output_buffer
 from qinling.engine.run import runner as runner_module
 from qinling import exception
@@ -73,7 +73,7 @@ class Streams:
              buffer: output_buffer.OutputBuffer, slot: Slot) -> None:
         context.log_context(message.trace, target.project_id).use_in_log()
         try:
-            self._runner.run(message, target, attempts.ClaimedExecution(
+            self._runner.run(message, target, claims.ClaimedExecution(
                 time.monotonic(), stream=buffer))
         except exception.Unavailable as e:
             LOG.warning('Could not write the end of execution %s; the reaper '

@@ -2,7 +2,6 @@
 """Answers of agents: HTTP from a worker that may lie."""
 
 from collections.abc import Sequence
-import functools
 import json
 import socket
 import struct
@@ -20,23 +19,34 @@ WRITE_TIMEOUT_SECONDS = 30
 Answer = tuple[int, dict[str, typing.Any]]
 
 
-@functools.lru_cache(maxsize=1024)
 def _timeval(seconds: float) -> bytes:
     return struct.pack('ll', int(seconds), int(seconds % 1 * 1e6))
 
 
-def limit_silence(connection: socket.socket, seconds: float) -> None:
-    """Let the kernel limit how long a read, or a write, waits.
+class Connection(socket.socket):
+    """Connection to an agent."""
 
-    A timeout of Python would wait for the socket in calls of its own, and
-    each of them would release the interpreter to another thread.
-    """
-    if connection.gettimeout() is not None:
-        connection.settimeout(None)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO,
-                              _timeval(WRITE_TIMEOUT_SECONDS))
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO,
-                          _timeval(seconds))
+    #: Seconds set by :meth:`limit_silence`, ``None`` after ``settimeout``.
+    silence: float | None = None
+
+    def limit_silence(self, seconds: float) -> None:
+        """Let the kernel limit how long a read, or a write, waits.
+
+        A timeout of Python would wait for the socket in calls of its own, and
+        each of them would release the interpreter to another thread.
+        """
+        if seconds == self.silence:
+            return
+        self.settimeout(None)
+        for option, limit in ((socket.SO_SNDTIMEO, WRITE_TIMEOUT_SECONDS),
+                              (socket.SO_RCVTIMEO, seconds)):
+            self.setsockopt(socket.SOL_SOCKET, option, _timeval(limit))
+        self.silence = seconds
+
+    def settimeout(self, value: float | None) -> None:
+        """Set a timeout of Python."""
+        self.silence = None
+        super().settimeout(value)
 
 
 def read_answer(connection: socket.socket, timeout: float, max_bytes: int

@@ -27,6 +27,7 @@ TCP_OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 25000),  # milliseconds
 )
+PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 #: Bytes of the body of a short answer.
 MAX_SHORT_BYTES = 1 << 20
 #: Bytes of a log: the largest one with every character escaped.
@@ -131,8 +132,8 @@ class Invoker:
               timeout: float, max_bytes: int = MAX_SHORT_BYTES) -> _Answer:
         body = _ENCODER.encode(value).encode()
         connection = self._connect(worker)
-        if worker.transport is None:
-            agent_http.limit_silence(connection, timeout)
+        if isinstance(connection, agent_http.Connection):
+            connection.limit_silence(timeout)
         else:
             connection.settimeout(timeout)
         self._send(worker, connection, _head(
@@ -166,7 +167,10 @@ class Invoker:
             connections = self._idle.get(worker.name)
             while connections:
                 connection = connections.pop()
-                if worker.transport is not None or is_open(connection):
+                # A write to a closed Unix socket fails.
+                if (worker.transport is not None
+                        or worker.address.startswith('unix:')
+                        or is_open(connection)):
                     return connection
                 connection.close()
         try:
@@ -226,7 +230,7 @@ def connect(address: str, timeout: float) -> socket.socket:
     """
     kind, _, location = address.partition(':')
     if kind == 'unix':
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection = agent_http.Connection(socket.AF_UNIX)
         connection.settimeout(timeout)
         try:
             connection.connect(location)
@@ -235,8 +239,9 @@ def connect(address: str, timeout: float) -> socket.socket:
             raise
         return connection
     host, _, port = location.rpartition(':')
-    connection = socket.create_connection(
-        (host.strip('[]'), int(port)), timeout)
+    with socket.create_connection((host.strip('[]'), int(port)), timeout
+                                  ) as plain:
+        connection = agent_http.Connection(fileno=plain.detach())
     for level, name, value in TCP_OPTIONS:
         connection.setsockopt(level, name, value)
     return connection
@@ -251,7 +256,7 @@ def is_open(connection: socket.socket) -> bool:
         # Python would wait for data before it calls recv(2).
         connection.settimeout(0)
     try:
-        connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        connection.recv(1, PEEK)
     except BlockingIOError:
         return True
     except OSError:

@@ -21,7 +21,6 @@ from qinling.db import engines
 from qinling.db import session
 from qinling.db import sqlite
 from qinling import engine
-from qinling.engine.run import attempts
 from qinling.engine import service
 from qinling import rpc
 from qinling.rpc import bus
@@ -40,13 +39,6 @@ _MODULES = {id(threading): threads.threading, id(time): threads.time,
 #: Packages whose modules are patched.
 _PACKAGES = (core, engine, rpc)
 _SINGLE = ('qinling.circuit_breaker', 'qinling.db.batch_writer')
-
-
-class ClaimedExecution(attempts.ClaimedExecution):
-    """State of an execution, with a simulated event."""
-
-    def __init__(self, since):
-        super().__init__(since, ended=threads.Event())
 
 
 def _list_modules():
@@ -85,7 +77,6 @@ def _patch_all(stack):
             (engines, 'os', types.SimpleNamespace(getpid=lambda: 1)),
             (sqlite, 'fcntl', database.fcntl),
             (session, '_create_engine', database.FILE.create_engine),
-            (attempts, 'ClaimedExecution', ClaimedExecution),
             (service.invoker, 'Invoker', workers.Invoker),
             (roads, 'socket', network.socket),
             # Takes as long as a quarter of a run.

@@ -4,11 +4,13 @@
 import io
 import json
 import socket
+import struct
 import threading
 
 import fixtures
 from oslotest import base
 
+from qinling.engine.workers import agent_http
 from qinling.engine.workers import invoker
 from qinling.orchestrators import base as orchestrators
 from qinling.tests.unit.runtimes import agents
@@ -149,6 +151,23 @@ class TestInvoker(InvokerTest):
         for seconds in (None, 0, 0.001):
             ours.settimeout(seconds)
             self.assertFalse(invoker.is_open(ours))
+
+    def test_kept_connections_get_the_timeout_of_each_call(self):
+        ours, theirs = socket.socketpair()
+        self.addCleanup(theirs.close)
+        connection = agent_http.Connection(fileno=ours.detach())
+        self.addCleanup(connection.close)
+
+        def read_seconds():
+            return struct.unpack('ll', connection.getsockopt(
+                socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16))[0]
+        for seconds in (60, 60, 5):
+            connection.limit_silence(seconds)
+            self.assertEqual((seconds, None),
+                             (read_seconds(), connection.gettimeout()))
+        connection.settimeout(30)
+        connection.limit_silence(5)
+        self.assertIsNone(connection.gettimeout())
 
     def test_run_after_a_load_uses_the_same_connection(self):
         worker = self.worker(answer({}), answer({}))
