@@ -114,7 +114,7 @@ def main() -> None:
 
 
 def _run(conf: cfg.ConfigOpts) -> None:
-    db = session.Database(conf, patient=True)
+    db = process.construct(session.Database, conf, patient=True)
     try:
         conf.command.action(db, conf)
     finally:

@@ -81,7 +81,7 @@ def _run_worker(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
 
 def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
     """Run an engine until the event ``stop``."""
-    db = session.Database(conf)
+    db = process.construct(session.Database, conf)
     backends = process.construct(services.create_backends, conf, db)
     with tempfile.TemporaryDirectory(prefix='qinling-engine-') as directory:
         orchestrator = process.create_orchestrator(conf, directory)

@@ -198,11 +198,16 @@ def create_services(conf: cfg.ConfigOpts, db: session.Database,
 
 def construct(factory: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
               ) -> _T:
-    """Return the result of a factory; exit when an option is wrong."""
+    """Return the result of a factory; exit when an option is wrong.
+
+    A database that cannot be reached ends the program, too.
+    """
     try:
         return factory(*args, **kwargs)
     except ValueError as e:
         fail(f'The configuration cannot be used: {e}')
+    except exception.Unavailable as e:
+        fail(str(e))
 
 
 def close_bus(disconnect: Callable[[], None]) -> None:

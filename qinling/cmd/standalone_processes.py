@@ -65,7 +65,7 @@ class Processes:
 
         Exit when a process cannot use its configuration.
         """
-        db = session.Database(self._conf)
+        db = process.construct(session.Database, self._conf)
         migration.upgrade(db)
         db.close()
         if self._is_shared:
@@ -98,7 +98,8 @@ class Processes:
     def _run_main(self, stop: threading.Event) -> None:
         """Run the engine, and serve the API with it."""
         conf = self._conf
-        db = session.Database(conf, shared=self._is_shared)
+        db = process.construct(session.Database, conf,
+                               shared=self._is_shared)
         backends = process.construct(services.create_backends, conf, db)
         orchestrator = process.create_orchestrator(
             conf, str(self._state / state_directory.WORKERS))
@@ -179,7 +180,7 @@ class Processes:
         address = self._listener.getsockname()
         self._listener.close()
         conf = self._conf
-        db = session.Database(conf, shared=True)
+        db = process.construct(session.Database, conf, shared=True)
         engine = direct.EngineClient(self._path)
         core = process.create_services(
             conf, db, engine,

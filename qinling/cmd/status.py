@@ -34,7 +34,10 @@ class Checks(upgradecheck.UpgradeCommands):  # type: ignore[misc]
             return upgradecheck.Result(
                 upgradecheck.Code.FAILURE,
                 'There is no [database] connection in the configuration.')
-        db = session.Database(self._conf)
+        try:
+            db = session.Database(self._conf)
+        except (ValueError, exception.Unavailable) as e:
+            return upgradecheck.Result(upgradecheck.Code.FAILURE, str(e))
         try:
             present, head = migration.current(db), migration.head(db)
         finally:

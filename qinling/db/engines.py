@@ -6,6 +6,7 @@ share the workers, as pods, the table of heartbeats is empty.
 """
 
 from collections.abc import Sequence
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -13,6 +14,8 @@ import os
 import socket
 import typing
 import uuid
+
+from oslo_db import exception as db_exc
 
 from qinling.db import crud
 from qinling.db import models
@@ -118,7 +121,9 @@ def _record(db: session.Database, model: typing.Any, id: str,
         now = models.now()
         if not crud.update_all(tx, model, {'seen_at': now}, model.id == id):
             crud.insert(tx, model, id=id, seen_at=now, **columns)
-    db.write(write, durable=False)
+    # Another thread of the engine may insert the row first.
+    with contextlib.suppress(db_exc.DBDuplicateEntry):
+        db.write(write, durable=False)
 
 
 def _select_alive(db: session.Database, model: typing.Any, seconds: float

@@ -19,6 +19,7 @@ import tenacity
 
 from qinling.db import batch_writer
 from qinling.db import errors
+from qinling.db import first_connection
 from qinling.db import idle_limit
 from qinling.db import postgresql
 from qinling.db import sqlite
@@ -48,6 +49,7 @@ class Database:
     :param patient: wait for answers without a limit, as changes of the
         schema need.
     :param shared: several processes write to a file of SQLite.
+    :raises ValueError, Unavailable: see :func:`.first_connection.wait`.
     """
 
     def __init__(self, conf: cfg.ConfigOpts, patient: bool = False,
@@ -64,6 +66,7 @@ class Database:
         #: Connections of :attr:`_reader` that no thread uses.
         self._idle_readers = collections.deque[Connection]()
         self.engine = _create_engine(url, options, timeouts)
+        first_connection.wait(options, self.engine)
         if url.get_driver_name() == 'psycopg' and not patient:
             for engine in (self._reader, self.engine):
                 postgresql.limit_silence(engine, SILENCE_TIMEOUT_SECONDS)
@@ -225,9 +228,8 @@ def _create_engine(url: sqlalchemy.URL, options: typing.Any,
         mysql_sql_mode=options.mysql_sql_mode,
         connection_recycle_time=options.connection_recycle_time,
         max_pool_size=options.max_pool_size,
-        max_overflow=options.max_overflow,
-        max_retries=options.max_retries,
-        retry_interval=options.retry_interval, thread_checkin=False,
+        max_overflow=options.max_overflow, thread_checkin=False,
+        max_retries=0,  # see first_connection
         _engine_target=create)
     return engine
 

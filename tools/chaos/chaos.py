@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check the guarantees of a cloud while its processes fail.
 
-Starts two APIs and two engines over a database and a message bus of this
-machine, sends random requests, injects faults, heals all faults, and checks
-the history::
+Starts a database server, two APIs and two engines over it and the RabbitMQ of
+this machine, sends random requests, injects faults, heals them, and checks the
+history::
 
     python tools/chaos/chaos.py --database mariadb --seconds 1800
 
@@ -30,6 +30,7 @@ import checks  # noqa: E402
 import deployment  # noqa: E402
 import history as histories  # noqa: E402
 import nemesis as nemesis_module  # noqa: E402
+import servers as chaos_servers  # noqa: E402
 import workload as workload_module  # noqa: E402
 
 from qinling.tests.functional import base as servers  # noqa: E402
@@ -47,14 +48,16 @@ class Report:
     seed: int
     violations: list[str]
     faults: list[str]
+    skipped: list[str]
     counts: collections.Counter[str]
     statuses: collections.Counter[str]
     recovery_seconds: float
     errors: list[str]
+    tracebacks: collections.Counter[str]
 
     def __str__(self) -> str:
         lines = [f'Seed {self.seed}', 'Faults:', *self.faults,
-                 'Not injected:', *nemesis_module.SKIPPED,
+                 'Not injected:', *self.skipped,
                  'Requests:', *(f'{number:7} {name}' for name, number
                                 in sorted(self.counts.items())),
                  'Executions at the end:',
@@ -62,6 +65,9 @@ class Report:
                    in sorted(self.statuses.items())),
                  f'Recovered in {self.recovery_seconds:.1f} s',
                  *self.errors,
+                 'Tracebacks in the logs:',
+                 *(f'{number:7} {text}' for text, number
+                   in sorted(self.tracebacks.items())),
                  *(self.violations or ['All guarantees hold.'])]
         return '\n'.join(lines)
 
@@ -83,30 +89,39 @@ def run(cloud: deployment.Deployment, seconds: float, seed: int,
     recovery = time.monotonic() - healed
     if history_path:
         history.save(history_path)
-    return create_report(seed, history, final, nemesis.log, recovery,
-                         workload.errors)
+    return Report(
+        seed, find_violations(history, final), nemesis.log, nemesis.skipped,
+        count_requests(history), count_executions(final), recovery,
+        workload.errors, collections.Counter(cloud.list_tracebacks()))
 
 
-def create_report(seed: int, history: histories.History,
-                  final: histories.Final, faults: list[str],
-                  recovery: float, errors: list[str]) -> Report:
-    """Return the report of a history."""
-    violations = [sentence for check in (
+def find_violations(history: histories.History, final: histories.Final
+                    ) -> list[str]:
+    """Return a sentence for each broken guarantee."""
+    return [sentence for check in (
         *checks.CHECKS, checks.check_quota(QUOTA))
         for sentence in check(history, final)]
-    counts = collections.Counter(
+
+
+def count_requests(history: histories.History) -> collections.Counter[str]:
+    """Return the number of requests by kind and outcome."""
+    return collections.Counter(
         f'{operation.kind} {operation.outcome}' for operation in
         history.select('execute', 'observe', 'cancel', 'read', 'write',
                        'publish', 'create', 'delete', 'count'))
+
+
+def count_executions(final: histories.Final) -> collections.Counter[str]:
+    """Return the number of executions by status, and of further kinds."""
     statuses = collections.Counter(
-        f'{row["status"]} {row["reason"] or ""}'
+        row['status'] if row['status'] == 'success' else
+        f'{row["status"]} {row["reason"]}: {row["output"]}'
         for row in final.executions.values())
     statuses['of fire times'] = sum(
         row['job_id'] is not None for row in final.executions.values())
     statuses['after more than one attempt'] = sum(
         row['attempt'] > 1 for row in final.executions.values())
-    return Report(seed, violations, faults, counts, statuses, recovery,
-                  errors)
+    return statuses
 
 
 def read_final(cloud: deployment.Deployment) -> histories.Final:
@@ -145,7 +160,7 @@ def _describe(row: histories.Row) -> histories.Row:
 def main() -> int:
     """Run as the arguments say, and print the report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--database', choices=sorted(deployment.PORTS),
+    parser.add_argument('--database', choices=sorted(chaos_servers.DATABASES),
                         default='mariadb')
     parser.add_argument('--seconds', type=float, default=60)
     parser.add_argument('--seed', type=int,

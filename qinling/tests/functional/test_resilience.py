@@ -158,6 +158,26 @@ class TestPostgres(Servers):
 class TestRestart(base.BaseTestCase):
     """Tests of daemons, stopped as by an operator."""
 
+    def test_daemons_start_before_their_database(self):
+        server = self.useFixture(daemons.Postgres())
+        cloud = servers.Cloud(database=server)
+        cloud.config['database'] = {'retry_interval': 1}
+        self.useFixture(cloud)
+        programs = [*cloud.engines, *cloud.apis]
+        for program in programs:
+            program.stop()
+        server.kill()
+        for program in programs:
+            program.start()
+        for program in programs:
+            servers.wait_for(lambda: 'Waiting for the database' in
+                             program.log.read_text(), 'a try')
+        server.start()
+        client = cloud.client_of(cloud.api)
+        row = client.run(client.create(loads.FUNCTION)['id'],
+                         {'number': 1, 'seconds': 0})
+        self.assertEqual('success', row['status'])
+
     def test_without_a_bus(self):
         url = self.useFixture(virtual_hosts.VirtualHost()).url
         relay = self.useFixture(relays.Relay(5672))

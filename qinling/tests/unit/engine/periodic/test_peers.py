@@ -2,7 +2,9 @@
 """Detection of dead engines."""
 
 import socket
+from unittest import mock
 
+from qinling.db import crud
 from qinling.db import engines
 from qinling.db import models
 from qinling.engine.periodic import heartbeat
@@ -77,6 +79,11 @@ class TestPeers(base.TestCase):
     def test_living_engines(self):
         self.pass_seconds(60, beats=True)
         self.assertEqual([], self.reaper.dead)
+
+    def test_another_thread_inserts_the_row(self):
+        with mock.patch.object(crud, 'update_all', return_value=0):
+            self.beat()
+        self.assertEqual({'me', 'other'}, self.owners())
 
     def test_nothing_listens(self):
         self.pass_seconds(peers.REFUSED_SECONDS - 1)
