@@ -87,8 +87,8 @@ def describe_error(values: Mapping[str, typing.Any], datatype: typing.Any,
             continue
         try:
             wsme_json.fromjson(attribute.datatype, values[attribute.name])
-        except (ValueError, TypeError, AttributeError, exception.Invalid
-                ) as e:
+        except (ValueError, TypeError, AttributeError, OverflowError,
+                exception.Invalid) as e:
             noun = _NOUNS.get(attribute.datatype)
             value = printable.shorten(repr(values[attribute.name]), 100)
             return exception.Invalid(

@@ -278,5 +278,6 @@ def parse_values(values: Mapping[str, typing.Any], datatype: typing.Any
     except wsme.exc.UnknownAttribute as e:
         e.add_fieldname('body')
         raise
-    except (ValueError, TypeError, AttributeError, exception.Invalid) as e:
+    except (ValueError, TypeError, AttributeError, OverflowError,
+            exception.Invalid) as e:
         raise decoding.describe_error(values, datatype, e)

@@ -7,6 +7,7 @@ For bootstraps in Python; ``agent_executor.py`` describes the frames.
 from __future__ import annotations
 
 import json
+import json.scanner
 import os
 import select
 import struct
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
 HEADER = struct.Struct('>I')
 # Copies, since the code of the user may replace the originals.
-_read, _write, _exit, _loads = os.read, os.write, os._exit, json.loads
+_read, _write, _exit, _close = os.read, os.write, os._exit, os.close
 _poll = select.poll
+_scan_value = json.scanner.make_scanner(
+    json.JSONDecoder())  # type: ignore[arg-type]
 
 
 # Numbers stay texts: only the ends of values matter.
@@ -71,12 +74,19 @@ class Channel:
 
     def receive(self) -> Any:
         """Return the object in the next frame; exit if the agent is gone."""
-        return _loads(self.receive_text())
+        return _scan_value(self.receive_text().decode(), 0)[0]
 
     def receive_text(self) -> bytes | bytearray:
         """Return the next frame; exit if the agent is gone."""
         size, = HEADER.unpack(self._read(HEADER.size))
         return self._read(size)
+
+    def close(self) -> None:
+        """Close the channel, if the user has not closed it."""
+        try:
+            _close(self.number)
+        except OSError:
+            pass
 
     def send(self, text: str) -> None:
         """Send a frame of JSON."""

@@ -16,7 +16,6 @@ a template: the parent of further executors, which need no import.  The frame
 from __future__ import annotations
 
 import collections
-import json
 import os
 import select
 import socket
@@ -28,6 +27,7 @@ import agent_memory
 from agent_output import Output
 from agent_output import Pipe
 import agent_processes
+import agent_requests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ HEADER = struct.Struct('>I')
 CHUNK_BYTES = 65536  # of a read from the channel
 FRAME_OVERHEAD_BYTES = 1 << 19  # of a frame, beside the result
 FORK_FRAME = b'{"fork": true}'
-MAX_IMPORT_MS = 1e9
 QUIET_MS = 5  # in which the output may wait for the result
 EXIT_SECONDS = 2  # from the end of the channel to the end of the process
 
-RETURNED, DIED, CLOSED, GARBLED, TIMEOUT, IMPORTING, MEMORY = (
-    'returned', 'died', 'closed', 'garbled', 'timeout', 'importing', 'memory')
+RETURNED, DIED, CLOSED, GARBLED, TIMEOUT, IMPORTING, MEMORY, UNREAD = (
+    'returned', 'died', 'closed', 'garbled', 'timeout', 'importing', 'memory',
+    'unread')  # unread: the process did not read the execution frame
 
 # End of an execution: a cause from above, the frame if it returned, and
 # seconds without the import.
@@ -302,7 +302,7 @@ class Executor:
         except BlockingIOError:
             pass
         except OSError:
-            raise Broken(self._find_close_cause()) from None
+            raise Broken(UNREAD) from None
         if bool(data) != self._blocked:
             self._blocked = bool(data)
             self._poller.modify(self._channel, select.POLLIN
@@ -313,6 +313,8 @@ class Executor:
         """Return the next complete result, if any."""
         try:
             data = self._channel.recv(CHUNK_BYTES)
+        except ConnectionResetError:
+            raise Broken(UNREAD) from None
         except OSError:
             data = b''
         if not data:
@@ -324,7 +326,7 @@ class Executor:
             self._loaded_at = time.monotonic()
             frame = self._next_frame()
         if frame is not None and not self._imported:
-            self.import_ms, self.is_forkable = parse_import(frame)
+            self._take_import(frame)
             self._imported = True
             if self.memory_watch is not None:
                 self.memory_watch.set_soft_limit(self.pid, lower=True)
@@ -334,6 +336,13 @@ class Executor:
         if frame is not None and self._received:
             raise Broken(GARBLED)
         return frame
+
+    def _take_import(self, frame: bytes) -> None:
+        try:
+            self.import_ms, self.is_forkable = agent_requests.parse_import(
+                frame)
+        except ValueError:
+            raise Broken(GARBLED) from None
 
     def _next_frame(self) -> bytes | None:
         if len(self._received) < HEADER.size:
@@ -380,19 +389,6 @@ class Executor:
         if self._pidfd is not None:
             os.close(self._pidfd)
         return status
-
-
-def parse_import(frame: bytes) -> tuple[float, bool]:
-    """Return the milliseconds in an import frame, and whether to fork.
-
-    :raises Broken: the frame is not valid.
-    """
-    try:
-        fields = json.loads(frame)
-        return (round(min(max(0.0, fields['import_ms']), MAX_IMPORT_MS), 3),
-                fields.get('forkable') is True)
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise Broken(GARBLED) from None
 
 
 def _milliseconds_until(deadline: float) -> int:

@@ -41,6 +41,7 @@ NO_CHANNEL = ('Function execution failed: the function closed the channel '
 # Cause of an ending, see agent_executor.py -> sentence and reason.
 ENDINGS = {'timeout': (TIMEOUT, 'timeout'),
            'closed': (NO_CHANNEL, 'crashed'),
+           'cancelled': (CANCELLED, 'cancelled'),
            'returned': (FAULTY_RESULT, 'invalid_output'),
            'garbled': (FAULTY_RESULT, 'invalid_output')}
 # Seconds of the run, milliseconds of the import before the first run of a
@@ -117,6 +118,26 @@ def explain_status(status: int, memory_size: int, output_tail: bytes = b'',
         sentence += (', perhaps by the kernel for lack of memory (the limit '
                      'is %g MiB)' % round(memory_size / (1 << 20), 1))
     return sentence + '.', 'crashed'
+
+
+def explain_ending(cause: str, load: dict[str, Any]) -> dict[str, Any]:
+    """Return the failure of an execution that the agent ended.
+
+    :param cause: of an ending, or ``cancelled``.
+    :param load: settings of the load.
+    """
+    if cause == 'memory':
+        return create_failure(out_of_memory(load['memory_size']),
+                              'out_of_memory')
+    if cause == 'importing':
+        return create_failure(import_timeout(load['import_timeout']),
+                              'timeout')
+    return create_failure(*ENDINGS[cause])
+
+
+def create_failure(sentence: str, reason: str) -> dict[str, Any]:
+    """Return the result of a failure."""
+    return {'status': FAILED, 'output': sentence, 'reason': reason}
 
 
 # Folds brackets into one kind, and deletes everything else.

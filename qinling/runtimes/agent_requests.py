@@ -24,6 +24,8 @@ LOAD_KEYS: dict[str, Any] = {
 # the execution that waits for the import; thousandths of a core.
 LOAD_DEFAULTS = {'import_timeout': 60, 'cpu': 1000}
 
+MAX_IMPORT_MS = 1e9
+
 Request = collections.namedtuple('Request', ('id', 'timeout', 'frame',
                                              'is_streamed'))
 
@@ -104,3 +106,16 @@ def parse_execution(body: bytes | bytearray) -> Request:
         raise RequestError(
             400, 'args must be a list, kwargs and context objects.')
     return Request(execution_id, timeout, body, fields.get('stream') is True)
+
+
+def parse_import(frame: bytes) -> tuple[float, bool]:
+    """Return the milliseconds in an import frame, and whether to fork.
+
+    :raises ValueError: the frame is not valid.
+    """
+    try:
+        fields = json.loads(frame)
+        return (round(min(max(0.0, fields['import_ms']), MAX_IMPORT_MS), 3),
+                fields.get('forkable') is True)
+    except (TypeError, KeyError, RecursionError) as error:
+        raise ValueError(error) from None

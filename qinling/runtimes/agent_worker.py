@@ -236,13 +236,19 @@ class Worker:
         if executor is not None and executor.prepare_execution():
             return executor
         try:
-            if executor is not None:
-                executor.destroy(Output(0))
-            executor = self._create_executor()
+            return self._exchange_executor(executor, execution_id, Output(0))
         except BaseException:
             with self._lock:
                 del self._running[execution_id]
             raise
+
+    def _exchange_executor(
+            self, executor: agent_executor.Executor | None, execution_id: str,
+            output: Output) -> agent_executor.Executor:
+        """Return a new executor for an execution that did not start."""
+        if executor is not None:
+            executor.destroy(output)
+        executor = self._create_executor()
         with self._lock:
             self._running[execution_id] = executor
         return executor
@@ -251,12 +257,12 @@ class Worker:
              parts: agent_parts.Parts | None) -> bytes:
         self._outputs[request.id] = output = Output(
             self._load['max_log_size'])
-        ending = executor.finish_import(self._load['import_timeout'], output)
-        if ending is None:
-            if executor.is_forkable:
-                executor = self._fork_first(executor, request.id)
-            ending = executor.run(request.frame, request.timeout, output,
-                                  parts)
+        executor, ending = self._begin(executor, request, output, parts)
+        if (ending.cause == agent_executor.UNREAD and executor.executions > 1
+                and not executor.cancelled):
+            # What the previous execution left ended the process.
+            executor = self._exchange_executor(executor, request.id, output)
+            executor, ending = self._begin(executor, request, output, parts)
         # Before the process may be replaced.
         peak = executor.peak_meter.read()
         result = None
@@ -284,6 +290,18 @@ class Worker:
             return outcome.render_frame(ending.frame, usage, log)
         return outcome.render_answer(request.id, result, usage, log)
 
+    def _begin(self, executor: agent_executor.Executor, request: Request,
+               output: Output, parts: agent_parts.Parts | None
+               ) -> tuple[agent_executor.Executor, agent_executor.Ending]:
+        """Run an execution after the import, perhaps in a fork."""
+        ending = executor.finish_import(self._load['import_timeout'], output)
+        if ending is None:
+            if executor.is_forkable:
+                executor = self._fork_first(executor, request.id)
+            ending = executor.run(request.frame, request.timeout, output,
+                                  parts)
+        return executor, ending
+
     def _replace_executor(self, executor: agent_executor.Executor,
                           output: Output) -> int:
         """Replace a spoiled executor, and return its wait status."""
@@ -301,22 +319,13 @@ class Worker:
                  status: int, output_tail: bytes) -> dict[str, Any]:
         """Return the failure of an execution without a result."""
         if executor.cancelled:
-            sentence, reason = outcome.CANCELLED, 'cancelled'
-        elif cause == agent_executor.DIED:
-            sentence, reason = outcome.explain_status(
+            cause = 'cancelled'
+        elif cause in (agent_executor.DIED, agent_executor.UNREAD):
+            return outcome.create_failure(*outcome.explain_status(
                 status, self._load['memory_size'], output_tail,
                 self._oom_events.has_new() if self._oom_events.is_known()
-                else None, executor.is_imported)
-        elif cause == agent_executor.MEMORY:
-            sentence, reason = outcome.out_of_memory(
-                self._load['memory_size']), 'out_of_memory'
-        elif cause == agent_executor.IMPORTING:
-            sentence, reason = outcome.import_timeout(
-                self._load['import_timeout']), 'timeout'
-        else:
-            sentence, reason = outcome.ENDINGS[cause]
-        return {'status': outcome.FAILED, 'output': sentence,
-                'reason': reason}
+                else None, executor.is_imported))
+        return outcome.explain_ending(cause, self._load)
 
     def _fork_first(self, executor: agent_executor.Executor,
                     execution_id: str) -> agent_executor.Executor:
@@ -343,10 +352,7 @@ class Worker:
 
     def _fork(self, template: agent_executor.Executor
               ) -> agent_executor.Executor:
-        """Return an executor that has imported the function.
-
-        :raises OSError: the template cannot fork.
-        """
+        """Return an imported executor, or raise ``OSError``."""
         child = agent_executor.Executor(self._tree, template)
         self._set_checks(child)
         return child

@@ -22,11 +22,15 @@ const {
 } = require('./nodejs_streams.js');
 
 // Copies, since the code of the user may replace the originals.
-const { Buffer, Promise } = globalThis;
-const { readSync } = fs;
+const {
+  Error, Promise, RangeError, String, SyntaxError, TypeError,
+} = globalThis;
+const { allocUnsafe, byteLength } = Buffer;
+const { readUInt32BE, toString, write, writeUInt32BE } = Buffer.prototype;
+const { closeSync, readSync } = fs;
 const { stringify } = JSON;
 const { keys } = Object;
-const { chdir, exit } = process;
+const { chdir, exit, listenerCount, listeners, on } = process;
 const setImmediateOriginal = setImmediate;
 const now = performance.now.bind(performance);
 
@@ -36,6 +40,7 @@ const CALLBACK_PARAMETERS = 3; // input, context and callback
 const SUFFIXES = ['', '.js', '.mjs', '.cjs', '/index.js'];
 const LACKS_MEMORY = /^Array buffer allocation failed/;
 const NO_STACK = /^Maximum call stack size exceeded/;
+const UNCAUGHT = ['uncaughtException', 'unhandledRejection'];
 const RETIRE = { retire: true }; // replaces this process
 const NO_MODULE = new Set(['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND']);
 
@@ -55,20 +60,30 @@ class Channel {
 
   // Return the object in the next frame; exit if the agent is gone.
   receive() {
-    const size = this.read(HEADER_BYTES).readUInt32BE(0);
-    return parseExactly(this.read(size).toString());
+    const size = readUInt32BE.call(this.read(HEADER_BYTES), 0);
+    return parseExactly(toString.call(this.read(size)));
   }
 
   // Send a frame of JSON.
   send(text) {
-    const body = Buffer.from(text);
-    const header = Buffer.alloc(HEADER_BYTES);
-    header.writeUInt32BE(body.length);
-    writeAll(this.number, Buffer.concat([header, body]));
+    const size = byteLength(text);
+    const data = allocUnsafe(HEADER_BYTES + size);
+    writeUInt32BE.call(data, size, 0);
+    write.call(data, text, HEADER_BYTES);
+    writeAll(this.number, data);
+  }
+
+  // Close the channel, so that the agent takes another process, and exit.
+  leave() {
+    try {
+      closeSync(this.number);
+    } finally {
+      exit.call(process, 0);
+    }
   }
 
   read(size) {
-    const data = Buffer.allocUnsafe(size);
+    const data = allocUnsafe(size);
     for (let done = 0; done < size;) {
       const more = this.readPart(data, done, size - done);
       if (more === 0) exit.call(process, 0);
@@ -93,6 +108,9 @@ class Channel {
 
 // Id of the execution to which asynchronous work belongs.
 const executions = new AsyncLocalStorage();
+for (const name of Object.getOwnPropertyNames(AsyncLocalStorage.prototype)) {
+  executions[name] = executions[name]; // the user may replace the prototype's
+}
 
 // Function of the user: entry is "module.function", with the module as path in
 // the directory of the package.
@@ -181,8 +199,10 @@ class UserFunction {
     const { loaded } = this; // called without "this"
     const input = findInput(request);
     const context = createContext(request.context ?? {});
-    if (loaded.length < CALLBACK_PARAMETERS) return loaded(input, context);
-    return callWithCallback(loaded, input, context);
+    // "await" uses no method of a promise that the user may have replaced.
+    const output = await (loaded.length < CALLBACK_PARAMETERS
+      ? loaded(input, context) : callWithCallback(loaded, input, context));
+    return output;
   }
 }
 
@@ -224,52 +244,68 @@ class Executor {
     Object.assign(process.env, settings.environment);
     this.restoreStreams = saveStreams();
     this.restoreEnvironment = () => {};
-    process.on('uncaughtException',
-      (error) => this.handleUncaught('uncaughtException', error));
-    process.on('unhandledRejection',
-      (reason) => this.handleUncaught('unhandledRejection', reason));
+    this.importFailure = null; // an object with the error
+    this.listeners = UNCAUGHT.map((event) => [
+      event, (error) => this.handleUncaught(event, error)]);
     this.reset();
   }
 
-  // Import the function, then run executions.
+  // Import the function, then run executions. No step between executions
+  // depends on promises, whose methods the user may have replaced.
   async serve() {
     const started = now();
-    const loading = this.userFunction.load();
-    await loading.catch(() => {}); // the first execution reports the error
+    try {
+      await this.userFunction.load();
+    } catch (error) {
+      this.importFailure = { error }; // the first execution reports the error
+    }
     this.restoreStreams = saveStreams();
     this.restoreEnvironment = saveEnvironment();
     this.channel.send(`{"import_ms": ${now() - started}}`);
-    for (;;) {
-      const request = this.channel.receive();
-      this.channel.send(await this.execute(loading, request));
-      this.reset();
-      await nextTurn();
+    this.serveNext();
+  }
+
+  serveNext() {
+    const request = this.channel.receive();
+    this.running = request.execution_id;
+    executions.run(this.running, () => this.execute(request));
+  }
+
+  // Run an execution.
+  async execute(request) {
+    this.fail = (error, fields) => this.finish(stringify({
+      execution_id: request.execution_id, status: 'failed',
+      ...this.explain(error), ...fields, ...(keepsLog() ? {} : RETIRE),
+    }));
+    try {
+      const output = await this.findOutput(request);
+      if (this.running !== request.execution_id) return; // it has failed
+      this.finish(`{"execution_id": ${stringify(request.execution_id)}, `
+        + `"status": "success", "output": ${output}`
+        + `${keepsLog() ? '' : ', "retire": true'}}`);
+    } catch (error) {
+      if (this.running !== request.execution_id) return;
+      // The next process loads a failed module again.
+      this.fail(error, this.userFunction.loaded ? {} : RETIRE);
     }
   }
 
-  // Return a promise of the frame with the outcome.
-  execute(loading, request) {
-    const id = stringify(request.execution_id);
-    this.running = request.execution_id;
-    return executions.run(this.running, () => new Promise((resolve) => {
-      this.fail = (error, fields) => resolve(stringify({
-        execution_id: request.execution_id, status: 'failed',
-        ...this.explain(error), ...fields, ...(keepsLog() ? {} : RETIRE),
-      }));
-      this.run(loading, request).then(
-        (output) => resolve(`{"execution_id": ${id}, "status": "success", `
-          + `"output": ${output}${keepsLog() ? '' : ', "retire": true'}}`),
-        // The next process loads a failed module again.
-        (error) => this.fail(error, this.userFunction.loaded ? {} : RETIRE),
-      );
-    })).finally(() => {
-      this.fail = null;
-      this.running = null;
-    });
+  // Send the outcome of an execution, and take the next.
+  finish(frame) {
+    this.fail = null;
+    this.running = null;
+    this.channel.send(frame);
+    try {
+      this.reset();
+    } catch {
+      this.channel.leave(); // the user froze an object
+    }
+    executions.run(undefined,
+      () => setImmediateOriginal(() => this.serveNext()));
   }
 
-  async run(loading, request) {
-    await loading;
+  async findOutput(request) {
+    if (this.importFailure) throw this.importFailure.error;
     const output = await this.userFunction.call(request);
     const text = isStream(output) ? await this.join(output, request) : null;
     await nextTurn(); // Node.js now reports unhandled rejections
@@ -293,7 +329,7 @@ class Executor {
 
   // Handle an uncaught error, unless the user has a listener.
   handleUncaught(event, error) {
-    if (process.listenerCount(event) > 1) return;
+    if (listenerCount.call(process, event) > 1) return;
     const owner = executions.getStore();
     if (owner !== undefined && !(this.fail && owner === this.running)) {
       // What an execution leaves must not fail another execution.
@@ -309,6 +345,11 @@ class Executor {
 
   // Restore the state that an execution may have changed.
   reset() {
+    for (const [event, listener] of this.listeners) {
+      if (!listeners.call(process, event).includes(listener)) {
+        on.call(process, event, listener);
+      }
+    }
     this.restoreStreams();
     this.restoreEnvironment();
     try {
@@ -332,7 +373,7 @@ class Executor {
         + `cannot be written as JSON: ${describeError(error)}`,
       { reason: 'invalid_output' });
     }
-    const size = Buffer.byteLength(text);
+    const size = byteLength(text);
     const limit = this.settings.max_result_size;
     if (size > limit) {
       throw new Fault(`The result of the function is ${size} bytes long, the `
@@ -344,6 +385,18 @@ class Executor {
   // Return output and traceback of a failure, and retire to replace this
   // process.
   explain(error) {
+    try {
+      return this.explainError(error);
+    } catch {
+      // A method of the error, or one that the user replaced.
+      return {
+        output: 'Error', traceback: '',
+        reason: this.userFunction.loaded ? 'user_error' : 'load_error',
+      };
+    }
+  }
+
+  explainError(error) {
     const traceback = this.formatTraceback(error);
     if (error instanceof RangeError && LACKS_MEMORY.test(error.message)) {
       return {

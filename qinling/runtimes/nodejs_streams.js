@@ -9,6 +9,7 @@ const { fstatSync, writeSync } = require('node:fs');
 const { Writable } = require('node:stream');
 
 // Copies, since the code of the user may replace the originals.
+const { from } = Buffer;
 const { umask } = process;
 const {
   defineProperty, entries, getOwnPropertyDescriptor, hasOwn, keys,
@@ -35,7 +36,7 @@ function writeAll(number, data) {
 // Write a text to the log, if the user has not closed it.
 function writeLog(text) {
   try {
-    writeAll(2, Buffer.from(text));
+    writeAll(2, from(text));
   } catch {
     // No further log.
   }
@@ -69,14 +70,16 @@ function openStream(number) {
 
 // Return which files the log is, to compare.
 function statLog() {
-  return [1, 2].map((number) => {
-    try {
-      const { dev, ino } = fstatSync(number);
-      return `${dev}:${ino}`;
-    } catch {
-      return 'closed';
-    }
-  }).join();
+  return `${statFile(1)},${statFile(2)}`;
+}
+
+function statFile(number) {
+  try {
+    const { dev, ino } = fstatSync(number);
+    return `${dev}:${ino}`;
+  } catch {
+    return 'closed';
+  }
 }
 
 // Properties of an object that its next state may lack.

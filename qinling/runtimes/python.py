@@ -9,7 +9,13 @@ idle in every worker.
 
 from __future__ import annotations
 
+import builtins
 import sys
+
+# Copies, since the code of the user may replace the originals.  Functions of
+# this program use these built-in functions.
+BUILTINS = dict(vars(builtins))
+__builtins__ = BUILTINS  # type: ignore[assignment]
 
 #: Modules that a package cannot replace, as in any program of Python.
 LOADED_BY_PYTHON = frozenset(sys.modules) | {
@@ -22,15 +28,24 @@ import time  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
     from typing import Any
+    from typing import NoReturn
 
 DIRECTORY = os.path.dirname(os.path.abspath(__file__))
 RESERVE_BYTES = 1 << 20  # to report a lack of memory
 
-# Copies, since the code of the user may replace the originals.
+MAX_INTERRUPTIONS = 100  # by hooks and handlers of the user
+RECURSION_LIMIT = sys.getrecursionlimit()
+
 _getpid, _exit, _dup2 = os.getpid, os._exit, os.dup2
 _perf_counter, _process_time = time.perf_counter, time.process_time
+_gettrace, _settrace = sys.gettrace, sys.settrace
+_getprofile, _setprofile = sys.getprofile, sys.setprofile
+_getrecursionlimit, _setrecursionlimit = (sys.getrecursionlimit,
+                                          sys.setrecursionlimit)
+_quote = json.encoder.encode_basestring_ascii
 
 
 class Neighbours:
@@ -50,6 +65,7 @@ class Neighbours:
             'qinling.' + name, os.path.join(DIRECTORY, name + '.py'))
         module = type(sys)(loader.name)
         module.__file__ = loader.path
+        module.__builtins__ = BUILTINS  # type: ignore[attr-defined]
         loader.exec_module(module)
         self._modules[name] = module
         return module
@@ -61,6 +77,7 @@ python_failures = neighbours.load('python_failures')
 python_function = neighbours.load('python_function')
 python_library = neighbours.load('python_library')
 python_process_state = neighbours.load('python_process_state')
+python_results = neighbours.load('python_results')
 python_stream = neighbours.load('python_stream')
 python_template = neighbours.load('python_template')
 
@@ -81,6 +98,8 @@ class Executor:
         self._pid = _getpid()
         self._failure: dict[str, Any] | None = None  # of the import
         self._template: Any = None
+        #: Trace and profile functions that the import set.
+        self._hooks: tuple[Any, Any] = (None, None)
         os.environ.update(settings['environment'])
         if 'TZ' in settings['environment']:
             time.tzset()
@@ -112,10 +131,8 @@ class Executor:
     def _import(self) -> None:
         started, used = _perf_counter(), _process_time()
         watch = python_template.ImportWatch(self._settings['code'])
-        try:
-            with watch:
-                self._function.load()
-        except BaseException as error:
+        _result, error = self._attempt(self._load, watch)
+        if error is not None:
             # The first execution reports the error; the next process
             # imports again.
             self._failure = dict(self._explain(error), retire=True)
@@ -130,6 +147,40 @@ class Executor:
         self._send('{"import_ms": %.3f%s}' % (
             milliseconds, ', "forkable": true' if is_forkable else ''))
 
+    def _load(self, watch: Any) -> None:
+        with watch:
+            self._function.load()
+        self._hooks = _gettrace(), _getprofile()
+
+    def _attempt(self, call: Callable[..., Any], *arguments: Any
+                 ) -> tuple[Any, BaseException | None]:
+        """Return the result and the exception of a call of user code.
+
+        Afterwards, hooks, timers and signals do not interrupt this program.
+        """
+        result = error = None
+        try:
+            result = call(*arguments)
+        except BaseException as raised:
+            error = raised
+        # Hooks and handlers of the user may raise here, too.  The interpreter
+        # removes hooks that raise.
+        for _number in range(MAX_INTERRUPTIONS):
+            try:
+                if _getprofile() is not None:
+                    _setprofile(None)
+                if _gettrace() is not None:
+                    _settrace(None)
+                if _getrecursionlimit() < RECURSION_LIMIT:
+                    _setrecursionlimit(RECURSION_LIMIT)
+                self._process_state.disarm()
+                break
+            except MemoryError:
+                self._reserve = None
+            except BaseException:
+                pass
+        return result, error
+
     def _fork(self) -> None:
         """Start an executor on behalf of the agent."""
         if self._template is None:
@@ -143,24 +194,44 @@ class Executor:
         _dup2(channel, self._channel.number, False)
 
     def _execute(self, request: dict[str, Any]) -> None:
-        execution_id = self._encode(request['execution_id'])
-        try:
-            fields = self._failure or {
-                'status': 'success', 'output': self._call(request)}
-        except BaseException as error:
-            fields = self._explain(error)
-        if 'status' in fields:
+        execution_id = _quote(request['execution_id'])
+        fields, output = self._failure, None
+        if fields is None:
+            try:
+                output, error = self._attempt(self._call, request)
+            except BaseException as raised:  # by a signal between two steps
+                output, error = self._attempt(throw, raised)
+            if error is not None:
+                fields = self._explain(error)
+        if fields is None:
             reply = ('{"execution_id": %s, "status": "success", "output": %s}'
-                     % (execution_id, fields['output']))
+                     % (execution_id, output))
         else:
-            reply = ('{"execution_id": %s, "status": "failed", %s'
-                     % (execution_id, self._encode(fields)[1:]))
-        self._process_state.flush()
+            reply = '{"execution_id": %s, "status": "failed", %s}' % (
+                execution_id, ', '.join(
+                    '%s: %s' % (_quote(name), 'true' if value is True
+                                else _quote(value))
+                    for name, value in fields.items()))
         self._send(reply)
-        self._process_state.restore()
+        try:
+            self._process_state.restore()
+        except BaseException:
+            self._channel.close()  # the agent takes another process
+            _exit(0)
 
     def _call(self, request: dict[str, Any]) -> str:
         """Return the result of the function as JSON."""
+        trace, profile = self._hooks
+        if trace is not None:
+            _settrace(trace)
+        if profile is not None:
+            _setprofile(profile)
+        try:
+            return self._find_result(request)
+        finally:
+            self._process_state.flush()
+
+    def _find_result(self, request: dict[str, Any]) -> str:
         output = self._function.call(request)
         limit = self._settings['max_result_size']
         if python_stream.is_stream(output):
@@ -177,7 +248,8 @@ class Executor:
 
     def _encode_output(self, output: Any) -> str:
         try:
-            return self._encode(output)
+            text = self._encode(output)
+            key = python_results.find_repeated_key(output)
         except RecursionError:
             raise python_failures.Fault(self._settings['too_deep'],
                                         'invalid_output') from None
@@ -186,11 +258,24 @@ class Executor:
                 'The result of the function, of type %s, cannot be written '
                 'as JSON: %s' % (type(output).__name__, error),
                 'invalid_output') from None
+        if key is not None:
+            raise python_failures.Fault(
+                python_results.REPEATED_KEY % (type(output).__name__, key),
+                'invalid_output')
+        return text
 
     def _explain(self, error: BaseException) -> dict[str, Any]:
-        if isinstance(error, MemoryError):
+        """Return the result fields of an error."""
+        if issubclass(type(error), MemoryError):
             self._reserve = None
-        return self._failures.explain(error, self._function.is_loaded())
+        is_loaded = self._function.is_loaded()
+        # Texts of exceptions come from methods of the user.
+        fields, failure = self._attempt(self._failures.explain, error,
+                                        is_loaded)
+        if failure is None:
+            return dict(fields)
+        return {'output': type(error).__name__, 'traceback': '',
+                'reason': 'user_error' if is_loaded else 'load_error'}
 
     def _send(self, text: str) -> None:
         if _getpid() != self._pid:
@@ -199,6 +284,11 @@ class Executor:
             self._channel.send(text)
         except OSError:
             signal.pause()  # the user closed the channel: the agent kills us
+
+
+def throw(error: BaseException) -> NoReturn:
+    """Raise an exception."""
+    raise error
 
 
 def main() -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MAX_TEXT_LENGTH = 1 << 15  # of a sentence or a traceback
 DEFAULT_STACK_BYTES = 8 << 20  # of a thread, if stacks are unlimited
 DIRECTORY = os.path.dirname(os.path.abspath(__file__)) + '/'
+# A class of the user may replace the property.
+get_traceback: Any = BaseException.__dict__['__traceback__'].__get__
 
 
 class Fault(Exception):
@@ -47,14 +49,16 @@ class Failures:
         :returns: ``output``, ``reason``, ``traceback``, and ``retire`` to
             replace this process.
         """
-        if isinstance(error, MemoryError):
-            clear_frames(error.__traceback__)
+        # Exceptions of the user may have any methods and properties.
+        kind = type(error)
+        if issubclass(kind, MemoryError):
+            clear_frames(get_traceback(error))
             return {'output': self._settings['out_of_memory'],
                     'reason': 'out_of_memory',
                     'traceback': self._format_traceback(error),
                     'retire': True}
-        if isinstance(error, Fault):
-            reason = error.reason
+        if kind is Fault:
+            reason: str = error.reason  # type: ignore[attr-defined]
         else:
             reason = 'user_error' if is_loaded else 'load_error'
         fields: dict[str, Any] = {
@@ -70,7 +74,7 @@ class Failures:
 
     def _format_traceback(self, error: BaseException) -> str:
         """Return the traceback without frames of this program."""
-        if isinstance(error, Fault):
+        if type(error) is Fault:
             if error.__cause__ is None:
                 return '%s\n' % error
             error = error.__cause__
@@ -78,7 +82,7 @@ class Failures:
             with self._library:
                 lines = traceback.format_exception(
                     type(error), error, skip_own_frames(
-                        error.__traceback__, self._settings['code']))
+                        get_traceback(error), self._settings['code']))
             return ''.join(lines)[-MAX_TEXT_LENGTH:]
         except BaseException:
             return ''  # out of memory, or str() of the exception fails
@@ -86,15 +90,17 @@ class Failures:
 
 def describe_error(error: BaseException) -> str:
     """Return the sentence of an exception."""
-    if isinstance(error, SystemExit):
-        return ('Function execution failed: the function ended the '
-                'interpreter (SystemExit: %s).' % error)
-    if isinstance(error, KeyboardInterrupt):
+    kind = type(error)
+    if issubclass(kind, KeyboardInterrupt):
         return 'Function execution failed: KeyboardInterrupt was raised.'
     try:
-        text = str(error) or repr(error)
+        text = str.__str__(str(error))  # without methods of a subclass
+        if issubclass(kind, SystemExit):
+            text = ('Function execution failed: the function ended the '
+                    'interpreter (SystemExit: %s).' % text)
+        text = text or str.__str__(repr(error))
     except BaseException:
-        return type(error).__name__
+        return kind.__name__
     if len(text) > MAX_TEXT_LENGTH:
         text = text[:MAX_TEXT_LENGTH] + '...'
     return text
@@ -102,13 +108,13 @@ def describe_error(error: BaseException) -> str:
 
 def lacks_processes(error: BaseException) -> bool:
     """Return whether the limit of processes caused an exception."""
-    if isinstance(error, RuntimeError):
+    if type(error) is RuntimeError:
         return str(error) == "can't start new thread"
-    if getattr(error, 'errno', None) != errno.EAGAIN:
+    if type(error) is not BlockingIOError or error.errno != errno.EAGAIN:
         return False
     # Reads from an empty pipe raise the same error; only a fork has "fork" or
     # "spawn" in the names of the innermost function.
-    frame: Any = error.__traceback__
+    frame: Any = get_traceback(error)
     while frame.tb_next is not None:
         frame = frame.tb_next
     return any('fork' in name or 'spawn' in name

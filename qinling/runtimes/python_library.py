@@ -51,10 +51,10 @@ class StandardLibrary:
         # The user may have extended the search path.
         checked_names = self._names | self._other_names
         for name, module in list(sys.modules.items()):
-            if '.' in name or name in checked_names:
+            if (type(name) is not str or '.' in name
+                    or name in checked_names):
                 continue
-            file = getattr(module, '__file__', None) or ''
-            if file.startswith(self._directory):
+            if find_file(module).startswith(self._directory):
                 (self._names if self._is_library(name)
                  else self._other_names).add(name)
         self._user_path, sys.path = sys.path, list(self._path)
@@ -79,10 +79,23 @@ class StandardLibrary:
         if not self._names:
             return {}
         modules = {name: module for name, module in list(sys.modules.items())
-                   if name.partition('.')[0] in self._names}
+                   if type(name) is str
+                   and name.partition('.')[0] in self._names}
         for name in modules:
             del sys.modules[name]
         return modules
+
+
+def find_file(module: object) -> str:
+    """Return the path of a module, empty if unknown.
+
+    The user may store any object as a module.
+    """
+    try:
+        path = getattr(module, '__file__', None)
+    except BaseException:
+        return ''
+    return path if type(path) is str else ''
 
 
 def list_modules(directory: str) -> list[str]:

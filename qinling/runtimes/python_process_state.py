@@ -31,6 +31,8 @@ open_file, close_file = os.open, os.close
 putenv, unsetenv, setlocale = os.putenv, os.unsetenv, _locale.setlocale
 samestat, poll = os.path.samestat, select.poll
 tzset, localtime = time.tzset, time.localtime
+getsignal, set_handler = _signal.getsignal, _signal.signal
+setitimer, set_signal_mask = _signal.setitimer, _signal.pthread_sigmask
 
 
 class ProcessState:
@@ -43,6 +45,15 @@ class ProcessState:
         self._directory = directory
         self._streams = Streams()
         self.flush: Callable[[], None] = self._streams.flush
+        # Python cannot restore a handler that is not from Python.
+        self._signals = [
+            number for number in _signal.valid_signals()
+            if number not in (_signal.SIGKILL, _signal.SIGSTOP)
+            and getsignal(number) is not None]
+        self._handlers: list[Any] = []
+        self._handler_ids: list[int] = []
+        #: Signal number -> handler in Python, which may raise.
+        self._functions: dict[int, Any] = {}
         chdir(directory)
 
     def save(self) -> None:
@@ -54,12 +65,12 @@ class ProcessState:
         self._raw_variables = dict(raw_variables(os.environ))
         self._zone = describe_zone()
         self._locale = setlocale(_locale.LC_ALL)
-        # Python cannot restore a handler that is not from Python.
-        self._signals = [
-            number for number in _signal.valid_signals()
-            if number not in (_signal.SIGKILL, _signal.SIGSTOP)
-            and _signal.getsignal(number) is not None]
-        self._handlers = self._list_handlers()
+        self._handlers = list(map(getsignal, self._signals))
+        self._handler_ids = list(map(id, self._handlers))
+        self._functions = {
+            number: handler
+            for number, handler in zip(self._signals, self._handlers)
+            if callable(handler)}
         self._streams.save()
         self.restore()
 
@@ -67,17 +78,23 @@ class ProcessState:
         """Write output to another descriptor, in a new process."""
         self._streams.replace_log(number)
 
-    def _list_handlers(self) -> list[Any]:
-        return list(map(_signal.getsignal, self._signals))
+    def disarm(self) -> None:
+        """Stop timers and signal handlers, which may raise at any time."""
+        for timer in TIMERS:
+            setitimer(timer, 0)
+        # Objects, since handlers of the user may have any comparison.
+        if list(map(id, map(getsignal, self._signals))) != self._handler_ids:
+            for number, handler in zip(self._signals, self._handlers):
+                if getsignal(number) is not handler:
+                    set_handler(number, handler)
+        for number in self._functions:
+            set_handler(number, ignore_signal)
 
     def restore(self) -> None:
         """Restore the saved state."""
-        for timer in TIMERS:
-            _signal.setitimer(timer, 0)
-        if self._list_handlers() != self._handlers:
-            for number, handler in zip(self._signals, self._handlers):
-                _signal.signal(number, handler)
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+        for number, handler in self._functions.items():
+            set_handler(number, handler)
+        set_signal_mask(_signal.SIG_SETMASK, ())
         umask(self._umask)
         os.environ = self._environ
         if raw_variables(os.environ) != self._raw_variables:
@@ -104,6 +121,10 @@ class ProcessState:
             tzset()
         except BaseException:
             pass  # it imports a module, by a function that the user may set
+
+
+def ignore_signal(_number: int, _frame: object) -> None:
+    """Ignore a signal; children that start meanwhile get the default."""
 
 
 def describe_zone() -> tuple[Any, ...]:
@@ -155,7 +176,8 @@ class Streams:
     def flush(self) -> None:
         """Flush the streams of the user."""
         own_streams = self._own.values()
-        for stream in (sys.stdout, sys.stderr):
+        for _number, name in STREAMS:
+            stream = getattr(sys, name, None)
             if stream not in own_streams and stream is not None:
                 try:
                     stream.flush()

@@ -43,6 +43,7 @@ class TestBudgets(cases.ApiTest):
         for values, sentence in (
                 ({'amount': 0}, 'amount must be greater than 0'),
                 ({'amount': 'x'}, "amount: 'x' is not a number."),
+                ({'amount': 10 ** 400}, 'is not a number.'),
                 ({'amount': 1, 'warn_at': 0}, 'warn_at must be'),
                 ({'amount': 1, 'warn_at': 1.1}, 'warn_at must be'),
                 ({'amount': 1, 'on_exceeded': 'x'}, 'one of: warn, refuse'),

@@ -241,6 +241,49 @@ class TestLanguage(test_nodejs.Cases):
         for _number in range(2):
             self.assertEqual(1, client.execute()['output'])
 
+    def test_replaced_methods(self):
+        for statement in (
+                'Promise.prototype.then = Promise.prototype.finally = null',
+                'Buffer.from = Buffer.alloc = Buffer.concat = null',
+                'Buffer.byteLength = Buffer.allocUnsafe = null',
+                'Array.prototype.map = Array.prototype.join = null',
+                'const { AsyncLocalStorage: storage } = require("async_hooks")'
+                '; storage.prototype.run = storage.prototype.getStore = null',
+                'globalThis.Error = globalThis.RangeError = 5',
+                'Object.freeze(process)'):
+            client = self.load("""
+                exports.main = async ({ error }) => {
+                  %s;
+                  if (error) throw error;
+                  return 1;
+                };""" % statement)
+            for _number in range(3):
+                self.assertEqual(1, client.execute()['output'], statement)
+            self.assertEqual('own', self.check_failed(
+                client.execute(error='own')), statement)
+
+    def test_removed_listeners(self):
+        client = self.load("""
+            exports.main = async ({ first }) => {
+              if (first) {
+                process.removeAllListeners();
+                setTimeout(() => { throw new Error('late'); }, 20);
+              } else await new Promise((done) => setTimeout(done, 100));
+              return 1;
+            };""")
+        for number in range(4):
+            result = client.execute(first=number % 2 == 0,
+                                    execution_id=str(number))
+            self.assertEqual(1, result['output'], result)
+
+    def test_errors_without_a_text(self):
+        for source in ('new Proxy({}, { getPrototypeOf() { throw 1; } })',
+                       'new Proxy(new Error("a"), { get() { throw 1; } })',
+                       'new Proxy({}, { get() { throw 1; } })'):
+            client = self.load('exports.main = () => { throw (%s); }' % source)
+            for _number in range(2):
+                self.assertEqual('Error', self.check_failed(client.execute()))
+
     def test_process_pool_follows_the_cpu(self):
         source = 'exports.main = () => process.env.UV_THREADPOOL_SIZE;'
         for cpu, size in ((100, '4'), (4000, '4'), (6000, '6')):
