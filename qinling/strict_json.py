@@ -10,6 +10,8 @@ from collections.abc import Callable
 import json
 import typing
 
+import orjson
+
 from qinling import printable
 from qinling.runtimes import agent_numbers
 
@@ -50,6 +52,22 @@ def loads(data: str | bytes, any_unicode: bool = False,
     if not any_unicode and '\\u' in text:
         _check_unicode(value)
     return value
+
+
+def dumps(value: typing.Any) -> bytes:
+    """Return the JSON of a value, also of one that :func:`loads` returns.
+
+    Integers may have more than 64 bits, and texts half surrogate pairs.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, separators=(',', ':'), allow_nan=False,
+                          default=_convert).encode()
+
+
+def _convert(value: typing.Any) -> typing.Any:
+    return orjson.loads(orjson.dumps(value))
 
 
 def _decode(text: str, decoder: json.JSONDecoder) -> typing.Any:

@@ -21,7 +21,6 @@ import operator
 import typing
 import urllib.parse
 
-import orjson
 import pecan.core
 import pecan.decorators
 import pecan.rest
@@ -35,6 +34,7 @@ from wsme import types as wtypes
 
 from qinling.api import types
 from qinling import exception
+from qinling import strict_json
 
 if typing.TYPE_CHECKING:
     from qinling.core import idempotency
@@ -177,4 +177,4 @@ def _create_list_encoder(encode_item: _Encoder | None) -> _Encoder | None:
 def encode(datatype: typing.Any, value: typing.Any) -> bytes:
     """Return the JSON of a value of a complex WSME type."""
     encoder = create_encoder(datatype)
-    return orjson.dumps(encoder(value) if encoder else value)
+    return strict_json.dumps(encoder(value) if encoder else value)

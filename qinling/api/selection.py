@@ -3,12 +3,12 @@
 
 import typing
 
-import orjson
 from wsme import types as wtypes
 
 from qinling.api import pecan_patches
 from qinling import exception
 from qinling import printable
+from qinling import strict_json
 from qinling import suggestions
 
 
@@ -46,7 +46,7 @@ def encode(datatype: typing.Any, answer: typing.Any, names: frozenset[str]
     else:
         value[items.name] = [_select(item, names)
                              for item in value[items.name]]
-    return orjson.dumps(value)
+    return strict_json.dumps(value)
 
 
 def _find_items(datatype: typing.Any) -> typing.Any:

@@ -111,7 +111,11 @@ class Connection:
                 current.length = None
         if parser.should_upgrade():
             current.keep_alive = False
-            if current.length != 0 or current.method == 'CONNECT':
+            if current.method == 'CONNECT':
+                raise request_module.HTTPError(
+                    '501 Not Implemented',
+                    'The server is no proxy, and has no method CONNECT.')
+            if current.length != 0:
                 raise request_module.HTTPError(
                     '501 Not Implemented',
                     'The server speaks HTTP/1.1 only; send the request '

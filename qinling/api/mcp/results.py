@@ -4,12 +4,12 @@
 import json
 import typing
 
-import orjson
 import webob
 
 from qinling.api import body
 from qinling.api import problems
 from qinling.states import ExecutionStatus
+from qinling import strict_json
 
 #: Key of the metadata of a result: the id of the execution.
 EXECUTION_KEY = 'qinling/executionId'
@@ -51,4 +51,4 @@ def describe_execution(row: Result) -> Result:
 
 def encode(message: Result) -> bytes:
     """Return a message of JSON-RPC."""
-    return orjson.dumps({'jsonrpc': '2.0', **message})
+    return strict_json.dumps({'jsonrpc': '2.0', **message})

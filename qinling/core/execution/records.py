@@ -114,10 +114,13 @@ class ExecutionRow:
 
     @property
     def queue_ms(self) -> float | None:
-        """Return the milliseconds from the acceptance to the start."""
+        """Return the milliseconds from the acceptance to the start.
+
+        The two times may come from the clocks of two machines.
+        """
         if self.started_at is None:
             return None
-        return (self.started_at - self.created_at) / _MILLISECOND
+        return max(0.0, (self.started_at - self.created_at) / _MILLISECOND)
 
     @property
     def cold(self) -> bool | None:

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of JSON from outside."""
 
+import datetime
+import json
+
 from oslotest import base
 
 from qinling import strict_json
@@ -68,3 +71,13 @@ class TestLoads(base.BaseTestCase):
 
     def test_half_surrogate_pairs_may_be_accepted(self):
         self.assertEqual('\ud800', strict_json.loads('"\\ud800"', True))
+
+    def test_written_values_keep_their_content(self):
+        moment = datetime.datetime(2026, 1, 31, 12)
+        for value in (None, [1, 'a'], {'a': 10 ** 4000}, ['\ud800', '\0'],
+                      [-2 ** 63 - 1, 0.1]):
+            self.assertEqual(value, json.loads(strict_json.dumps(value)))
+        self.assertEqual(['2026-01-31T12:00:00', 2 ** 70], json.loads(
+            strict_json.dumps([moment, 2 ** 70])))
+        for value in (object(), [2 ** 70, object()]):
+            self.assertRaises(TypeError, strict_json.dumps, value)

@@ -127,6 +127,12 @@ class TestFunctions(test_mcp.McpTest):
         self.assertEqual(('prod', 1, '{"city": "Oslo"}'), (
             row['function_alias'], row['function_version'], row['input']))
 
+    def test_odd_values_keep_their_content(self):
+        for value in (10 ** 30, -2 ** 63 - 1, '\ud800', '\0', 0.5):
+            self.answer(output={'value': value})
+            result = self.call_tool('forecast', city='Oslo')
+            self.assertEqual({'value': value}, result['structuredContent'])
+
     def test_failure(self):
         self.answer('failed', 'It rains.', 'user_error')
         result = self.fault_of_tool('It rains.', 'forecast', city='Oslo')

@@ -46,6 +46,16 @@ class TestFields(SchemaTest):
                          list(row['input_schema']['properties']))
         self.assertNotIn('schema_digest', row)
 
+    def test_numbers_keep_their_value(self):
+        schema = {'properties': {'a': {'minimum': -10 ** 30,
+                                       'const': 2 ** 64}}}
+        for _number in range(2):
+            self.decode(self.update(input_schema=schema), 200)
+            for row in (self.call('GET', self.url),
+                        self.call('GET', self.url + '?fields=input_schema'),
+                        *self.call('GET', FUNCTIONS)['functions']):
+                self.assertEqual(schema, row['input_schema'])
+
     def test_change_and_removal(self):
         row = self.decode(self.update(output_schema={'type': 'string'}), 200)
         self.assertEqual((SCHEMA, {'type': 'string'}),

@@ -2,6 +2,7 @@
 """Outcomes that are not what an agent reports, and targets that change."""
 
 import dataclasses
+import datetime
 import json
 from unittest import mock
 
@@ -54,6 +55,13 @@ class TestOutcomes(test_runner.RunnerTest):
         self.assertEqual(
             (row.started_at - row.created_at).total_seconds(),
             round(row.queue_ms / 1000, 6))
+
+    def test_clocks_that_differ_give_no_negative_time(self):
+        _, row = self.run_execution(self.report())
+        row = records.from_database(row)
+        row = dataclasses.replace(
+            row, started_at=row.created_at - datetime.timedelta(seconds=1))
+        self.assertEqual(0, row.queue_ms)
 
     def test_later_runs_of_a_process_have_no_import(self):
         for values in ({'import_ms': None, 'memory_peak': None}, {}):
