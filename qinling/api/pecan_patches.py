@@ -21,6 +21,7 @@ import operator
 import typing
 import urllib.parse
 
+import orjson
 import pecan.core
 import pecan.decorators
 import pecan.rest
@@ -177,4 +178,8 @@ def _create_list_encoder(encode_item: _Encoder | None) -> _Encoder | None:
 def encode(datatype: typing.Any, value: typing.Any) -> bytes:
     """Return the JSON of a value of a complex WSME type."""
     encoder = create_encoder(datatype)
-    return strict_json.dumps(encoder(value) if encoder else value)
+    fields = encoder(value) if encoder else value
+    try:
+        return orjson.dumps(fields)
+    except TypeError:
+        return strict_json.dumps(fields)

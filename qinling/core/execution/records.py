@@ -22,6 +22,7 @@ from qinling.states import Trigger
 
 _RUNNING = ExecutionStatus.RUNNING.value
 _REPLAY = Trigger.REPLAY.value
+_NO_TIME = datetime.timedelta()
 _MILLISECOND = datetime.timedelta(milliseconds=1)
 
 
@@ -120,7 +121,8 @@ class ExecutionRow:
         """
         if self.started_at is None:
             return None
-        return max(0.0, (self.started_at - self.created_at) / _MILLISECOND)
+        waited = self.started_at - self.created_at
+        return waited / _MILLISECOND if waited > _NO_TIME else 0.0
 
     @property
     def cold(self) -> bool | None:
