@@ -30,7 +30,8 @@ class Target:
 @dataclasses.dataclass
 class Call:
     """Received request, for tests to count: ``code`` is the status of the
-    answer, ``None`` before the answer (or for good, after a cut connection).
+    answer, ``None`` before the answer (or for good, after a cut connection);
+    ``sent_bytes`` is the size of the answer so far.
     """
 
     verb: str
@@ -42,6 +43,7 @@ class Call:
     user: str = ''
     agent: str = ''
     code: int = None
+    sent_bytes: int = 0
 
     @property
     def path(self):

@@ -117,7 +117,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status, answer = self._answer(request, call, target)
             self._apply_fault(fault, True)
             call.code = status
-            self._send(status, answer)
+            self._send(status, answer, call=call)
         except errors.ApiError as error:
             if call is not None:
                 call.code = error.code
@@ -199,7 +199,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         status, answer = service.answer(request, call.verb, target)
         return status, answer
 
-    def _send(self, status, answer, headers=()):
+    def _send(self, status, answer, headers=(), call=None):
         if isinstance(answer, (dict, services.Raw)):
             headers = dict(headers)
             if isinstance(answer, services.Raw):
@@ -216,10 +216,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if self.command != 'HEAD':
                 self.wfile.write(body)
             self.wfile.flush()
+            if call is not None:
+                call.sent_bytes += len(body)
         else:
-            self._stream(answer)
+            self._stream(answer, call)
 
-    def _stream(self, events):
+    def _stream(self, events, call):
         """Send the events of a watch."""
         self.watching = True
         self.send_response(200)
@@ -234,6 +236,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             line = orjson.dumps(event) + b'\n'
             self.wfile.write(b'%x\r\n%s\r\n' % (len(line), line))
             self.wfile.flush()
+            call.sent_bytes += len(line)
         self.wfile.write(b'0\r\n\r\n')
         self.wfile.flush()
         self.watching = False
