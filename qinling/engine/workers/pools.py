@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pools of the runtimes: created, changed and destroyed."""
 
+import bisect
 import collections
 from concurrent import futures
 import typing
@@ -24,6 +25,8 @@ LOG = log.getLogger(__name__)
 
 _MODEL = models.Runtime
 RESTORE_SECONDS = 30
+#: Functions with workers that are looked up in one turn.
+MAX_CHECKED_FUNCTIONS = 200
 #: Statuses of a runtime whose pool has to be created or destroyed.
 _UNSETTLED = (RuntimeStatus.CREATING, RuntimeStatus.DELETING)
 
@@ -36,6 +39,8 @@ class Pools:
         self._db = db
         self._orchestrator = orchestrator
         self._in_progress: collections.Counter[str] = collections.Counter()
+        #: last function whose existence was checked
+        self._checked_id = ''
 
     def restore(self, background: background_module.Background) -> None:
         """Bring every pool to its row at the start of an engine.
@@ -66,16 +71,25 @@ class Pools:
         return background.submit(self.ensure, row.id)
 
     def orphaned_workers(self) -> list[base.Worker]:
-        """Return the claimed workers whose function was deleted."""
+        """Return claimed workers whose function was deleted.
+
+        Each call checks the next MAX_CHECKED_FUNCTIONS functions: all engines
+        check the workers of all engines, of which there may be thousands.
+        """
         workers = list(self._orchestrator.claimed())
-        ids = {worker.function.function_id for worker in workers
-               if worker.function}
+        ids = sorted({worker.function.function_id for worker in workers
+                      if worker.function})
         if not ids:
             return []
-        existing = {row.id for row in self._db.read(lambda tx: crud.select(
-            tx, models.Function, models.Function.id.in_(ids)))}
+        first = bisect.bisect_right(ids, self._checked_id)
+        checked = (ids[first:] + ids[:first])[:MAX_CHECKED_FUNCTIONS]
+        self._checked_id = checked[-1]
+        missing = set(checked) - {row.id for row in self._db.read(
+            lambda tx: crud.select(
+                tx, models.Function, models.Function.id.in_(checked),
+                only=[models.Function.id]))}
         return [worker for worker in workers if worker.function
-                and worker.function.function_id not in existing]
+                and worker.function.function_id in missing]
 
     def ensure(self, id: str, previous_image: str | None = None) -> None:
         """Create or change the pool of a runtime.
@@ -96,8 +110,9 @@ class Pools:
 
     def retire_outdated(self, scaling: scaling_module.Scaling) -> None:
         """Replace the workers of earlier images as they fall idle."""
-        for worker in self._orchestrator.outdated():
-            scaling.retire(worker)
+        outdated = self._orchestrator.outdated()
+        if outdated:
+            scaling.retire(*outdated)
 
     def _ensure(self, id: str, previous_image: str | None) -> None:
         row = self._db.read(

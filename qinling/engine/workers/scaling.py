@@ -21,8 +21,8 @@ from qinling.orchestrators import base
 
 LOG = log.getLogger(__name__)
 
-#: Seconds between two tries of an exhausted orchestrator, and to wait for
-#: starting workers before a set shrinks.
+#: Seconds between two tries of an exhausted orchestrator, and for workers to
+#: start before a set shrinks.
 RETRY_SECONDS, SETTLE_SECONDS = 1, 60
 
 
@@ -124,12 +124,11 @@ class Scaling:
         :returns: whether any worker was idle.
         """
         with self._lock:
-            idle = [loaded for key, workers in self._sets.items()
-                    for loaded in workers.workers if not loaded.busy_slots
+            idle = [row for key, workers in self._sets.items()
+                    for row in workers.workers if not row.busy_slots
                     and not (target and key == _key(target))]
-            surplus = [loaded for loaded in idle
-                       if len(loaded.worker_set.workers)
-                       > loaded.worker_set.minimum]
+            surplus = [row for row in idle if len(row.worker_set.workers)
+                       > row.worker_set.minimum]
             if surplus or not provisioned:
                 idle = surplus
             if not idle:
@@ -178,10 +177,11 @@ class Scaling:
             self._source.release(loaded.worker)
         return None
 
-    def retire(self, worker: base.Worker) -> None:
-        """Retire a worker that is dead or outdated."""
-        self._retire([loaded for loaded in self.list_workers()
-                      if loaded.worker.name == worker.name])
+    def retire(self, worker: base.Worker, *workers: base.Worker) -> None:
+        """Retire workers that are dead or outdated."""
+        names = {row.name for row in (worker, *workers)}
+        self._retire([row for row in self.list_workers()
+                      if row.worker.name in names])
 
     def busy_workers(self) -> list[base.Worker]:
         """Return the workers that run executions."""

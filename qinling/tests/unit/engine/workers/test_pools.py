@@ -108,11 +108,36 @@ class TestPools(base.TestCase):
         retired = []
 
         class Scaling:
-            retire = retired.append
+            def retire(*workers):
+                retired.append(workers)
 
         self.orchestrator.old = ['w1', 'w2']
         self.pools.change(self.add_runtime('upgrading'), 'old', Scaling)
-        self.assertEqual(['w1', 'w2'], retired)
+        # In one call: each call looks at all workers of the engine.
+        self.assertEqual([('w1', 'w2')], retired)
+
+    def test_orphaned_workers_of_many_functions(self):
+        existing = self.add_function()
+        self.orchestrator.alive = [
+            base.worker(f'w-{id}', orchestrators.FunctionKey(id))
+            for id in ('a', 'b', existing, 'd', 'e')]
+        names = []
+        statements = []
+        select = crud.select
+
+        def record(*args, **kwargs):
+            rows = select(*args, **kwargs)
+            statements.append(rows)
+            return rows
+
+        with mock.patch.object(pools, 'MAX_CHECKED_FUNCTIONS', 2), \
+                mock.patch.object(crud, 'select', record):
+            for _ in range(3):
+                orphans = self.pools.orphaned_workers()
+                self.assertGreaterEqual(2, len(orphans))
+                names += [worker.name for worker in orphans]
+        self.assertEqual({'w-a', 'w-b', 'w-d', 'w-e'}, set(names))
+        self.assertEqual(3, len(statements))
 
     def test_unknown_and_deleted_runtimes_are_ignored(self):
         self.pools.ensure('unknown')
