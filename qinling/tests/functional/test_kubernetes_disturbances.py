@@ -14,14 +14,19 @@ THREADS = 24
 
 
 class Load:
-    """Synchronous executions at a rate, in threads.
+    """Executions at a rate, in threads.
 
     :param rate: executions per second.
+    :param sync: wait for the end of each execution, else at the end of all.
     """
 
-    def __init__(self, client, function, rate, **input):
+    def __init__(self, client, function, rate, sync=True, **input):
         self._client = client
-        self._body = {'function_id': function, 'input': json.dumps(input)}
+        self._body = {'function_id': function, 'input': json.dumps(input),
+                      'sync': sync}
+        self._sync = sync
+        #: ids of asynchronous executions
+        self.ids = []
         self._interval = THREADS / rate
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -39,7 +44,13 @@ class Load:
                                             self._body)
             result = row['status'] if status == 201 else status
             with self._lock:
-                self.results[result] = self.results.get(result, 0) + 1
+                if status == 201 and not self._sync:
+                    self.ids.append(row['id'])
+                else:
+                    self._count(result)
+
+    def _count(self, result):
+        self.results[result] = self.results.get(result, 0) + 1
 
     def wait_for(self, number):
         """Wait for further successful executions."""
@@ -53,6 +64,8 @@ class Load:
         self._pool.shutdown()
         for loop in self._loops:
             loop.result()
+        while self.ids:
+            self._count(self._client.wait_for_end(self.ids.pop())['status'])
         return self.results
 
 
@@ -78,6 +91,24 @@ class TestDrains(test_kubernetes.Clustered):
             pod for pod in self.cluster.pods(**{FUNCTION: function})
             if pod['spec']['nodeName'] == node])
         self.assertNotEqual(before, self.workers(function))
+
+    def test_drain_of_both_nodes_under_mixed_load(self):
+        self.serve(replicas=2)
+        function = self.function(test_kubernetes.SLOW)
+        loads = [Load(self.client, function, 25, sync, seconds=0.1)
+                 for sync in (True, False)]
+        for load in loads:
+            self.addCleanup(load.stop)
+        for node in ('node-1', 'node-2'):
+            loads[0].wait_for(50)
+            drain = self.cluster.start_drain(node)
+            drain.join(base.PATIENCE)
+            self.assertFalse(drain.is_alive())
+            loads[0].wait_for(25)
+            self.cluster.uncordon(node)
+        for load in loads:
+            self.assertEqual({'success'}, set(load.stop()), load.results)
+            self.assertLess(50, load.results['success'])
 
     def test_execution_that_cannot_finish_runs_again(self):
         self.serve()

@@ -206,6 +206,12 @@ class Cluster(fixtures.Fixture):
         thread.start()
         return thread
 
+    def uncordon(self, node):
+        """Let a drained node accept pods again."""
+        def open_node(value):
+            value['spec'].pop('unschedulable')
+        self.registry.change(resources.NODES, '', node, open_node)
+
     def begin_outage(self):
         """Let the API server answer nothing, from now on."""
         self._outage = self.faults.reset(times=None)
