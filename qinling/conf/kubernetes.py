@@ -41,6 +41,12 @@ OPTS = [
         'replicas', default=3, min=1,
         help='Number of idle workers in the pool of each runtime.'),
     cfg.IntOpt(
+        'max_replicas', default=12, min=0,
+        help='Number of idle workers up to which a pool grows while workers '
+             'are claimed faster than the cluster replaces them. A minute '
+             'later, the pool has the size of replicas again. A number that '
+             'does not exceed replicas keeps the size of all pools.'),
+    cfg.IntOpt(
         'max_workers', default=0, min=0,
         help='Maximum number of claimed workers of all runtimes; 0 for no '
              'limit except the capacity of the cluster.'),

@@ -7,9 +7,9 @@ creates another pod.  Without an idle pod, a claim creates a claimed pod, so
 that concurrent claims do not wait for each other.
 """
 
-import copy
 import hmac
 import logging
+import random
 import secrets
 import time
 
@@ -19,9 +19,11 @@ from qinling import exception
 from qinling.orchestrators import base
 from qinling.orchestrators.kubernetes import api as apis
 from qinling.orchestrators.kubernetes import cluster as clusters
+from qinling.orchestrators.kubernetes import index
 from qinling.orchestrators.kubernetes import labels
 from qinling.orchestrators.kubernetes import manifests
 from qinling.orchestrators.kubernetes import pods
+from qinling.orchestrators.kubernetes import room
 
 LOG = logging.getLogger(__name__)
 
@@ -101,16 +103,19 @@ class Claims:
     def _adopt_orphan(self, runtime_id: str | None, new_labels: dict[str, str]
                       ) -> apis.Resource | None:
         """Claim a pod of a dead engine with the same fingerprint, if any."""
+        code = index.get_code(new_labels)
+        if not code.build:
+            return None
+        same_code = self._view.index.codes
         with self._view.changed:
-            engines = {pods.get_label(pod, labels.ENGINE) for pod in
-                       self._view.list_pods(runtime_id, labels.CLAIMED)}
+            engines = {pods.get_label(pod, labels.ENGINE)
+                       for pod in same_code.get(code).values()}
         self._engines.refresh(engines)
         while True:
             with self._view.changed:
                 pod = next(
-                    (pod for pod in self._view.list_pods(
-                        runtime_id, labels.CLAIMED)
-                     if self._is_orphan_of(pod, new_labels)), None)
+                    (pod for pod in same_code.get(code).values()
+                     if self._is_orphan(pod, runtime_id)), None)
                 if pod is None:
                     return None
                 self._reserved.add(pods.get_name(pod))
@@ -119,14 +124,11 @@ class Claims:
                 LOG.info('Adopted worker %s', pods.get_name(pod))
                 return pod
 
-    def _is_orphan_of(self, pod: apis.Resource, new_labels: dict[str, str]
-                      ) -> bool:
-        """Return whether a dead engine used a pod for the same labels."""
-        return bool(
-            new_labels[labels.BUILD] and self._is_free(pod)
-            and all(pods.get_label(pod, key) == new_labels[key]
-                    for key in (labels.FUNCTION, labels.VERSION, labels.BUILD))
-            and self._engines.is_dead(pods.get_label(pod, labels.ENGINE)))
+    def _is_orphan(self, pod: apis.Resource, runtime_id: str | None) -> bool:
+        """Return whether a dead engine used a pod of a runtime."""
+        return (pods.get_label(pod, labels.RUNTIME) == runtime_id
+                and self._is_free(pod) and self._engines.is_dead(
+                    pods.get_label(pod, labels.ENGINE)))
 
     def _acquire_pod(self, runtime_id: str | None,
                      new_labels: dict[str, str]) -> apis.Resource:
@@ -178,8 +180,12 @@ class Claims:
     def _find_idle(self, runtime_id: str | None, new_labels: dict[str, str]
                    ) -> apis.Resource | None:
         """Return a free idle pod; a pod without a network is always new."""
-        idle = ([] if labels.NETWORK in new_labels
-                else self._view.list_pods(runtime_id, labels.IDLE))
+        if labels.NETWORK in new_labels:
+            return None
+        idle = self._view.list_pods(runtime_id, labels.IDLE)
+        # Engines see the pods in the same order: if all of them took the
+        # first pod, all but one of them would have to try again.
+        random.shuffle(idle)
         return next(filter(self._is_free, idle), None)
 
     def _is_free(self, pod: apis.Resource) -> bool:
@@ -192,17 +198,12 @@ class Claims:
 
     def _check_maximum(self, created: str | None) -> None:
         """Raise ``NoRoom`` if no further worker is permitted."""
-        maximum = self._options.max_workers
-        if not maximum:
-            return
-        claimed = {name for name, pod in self._view.pods.items()
-                   if pods.get_state(pod) == labels.CLAIMED
-                   and name not in self._exit_reasons}
-        claimed |= self._reserved | set(self._workers)
-        if len(claimed - {created}) >= maximum:
-            raise exception.NoRoom(
-                f'There are {maximum} workers already, the most that '
-                '[kubernetes] max_workers allows.')
+        if self._options.max_workers:
+            room.check_maximum(
+                self._options.max_workers,
+                self._view.index.states.get(labels.CLAIMED),
+                (self._reserved | set(self._workers)) - {created},
+                self._exit_reasons.keys() | {created or ''})
 
     def _relabel(self, pod: apis.Resource, new_labels: dict[str, str]
                  ) -> apis.Resource | None:
@@ -241,15 +242,11 @@ class Claims:
                 manifests.pool_name(runtime_id or ''))
             if pool is None:
                 raise exception.TemporaryError('Its pool was deleted.')
-            template = copy.deepcopy(pool['spec']['template'])
+            pod = pods.create_from_pool(pool, name, new_labels, ANNOTATIONS)
             self._reserved.add(name)
-        template['metadata']['name'] = name
-        template['metadata'].setdefault('annotations', {}).update(ANNOTATIONS)
-        template['metadata']['labels'].update(new_labels)
         try:
             self._api.call(self._api.prompt.create_namespaced_pod,
-                           self._api.namespace, {
-                               'apiVersion': 'v1', 'kind': 'Pod', **template})
+                           self._api.namespace, pod)
         except BaseException:
             # The pod may exist if only the answer failed.
             self._background.submit(self._delete, name)
@@ -368,17 +365,23 @@ class Claims:
     def list_claimed(self) -> list[base.Worker]:
         """Return the claimed workers of all engines."""
         with self._view.changed:
-            other_pods = [
-                pod for name, pod in self._view.pods.items()
-                if pods.get_state(pod) == labels.CLAIMED
-                and name not in self._workers
-                and name not in self._exit_reasons
-                and name not in self._reserved and pods.is_ready(pod)]
-            return [*self._workers.values(), *(
-                base.Worker(pods.get_name(pod),
-                            pods.get_label(pod, labels.RUNTIME),
-                            pods.get_address(pod), '', pods.get_function(pod))
-                for pod in other_pods)]
+            own_workers = list(self._workers.values())
+            claimed = self._view.index.states.get(labels.CLAIMED)
+            other_pods = [pod for name, pod in claimed.items()
+                          if name not in self._workers
+                          and name not in self._exit_reasons
+                          and name not in self._reserved]
+        # Without the condition: claims do not wait for thousands of pods.
+        return own_workers + [pods.create_worker(pod) for pod in other_pods
+                              if pods.is_ready(pod)]
+
+    def list_outdated(self) -> list[base.Worker]:
+        """Return the workers of this engine with an earlier image."""
+        with self._view.changed:
+            return [self._workers[name]
+                    for key, group in self._view.index.specs.items()
+                    if self._pools.is_outdated(*key)
+                    for name in group if name in self._workers]
 
     def list_owned(self) -> set[str]:
         """Return the names of the pods that this engine uses or claims."""
@@ -391,7 +394,7 @@ class Claims:
         :param names: names of all pods.
         """
         with self._view.changed:
-            for name in set(self._exit_reasons) - set(
-                    self._view.pods) - names:
+            for name in self._exit_reasons.keys() - names - (
+                    self._view.pods.keys()):
                 del self._exit_reasons[name]
                 self._restarts.pop(name, None)

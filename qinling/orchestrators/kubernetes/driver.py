@@ -14,6 +14,7 @@ from qinling.orchestrators.kubernetes import api as apis
 from qinling.orchestrators.kubernetes import background
 from qinling.orchestrators.kubernetes import claims
 from qinling.orchestrators.kubernetes import cluster
+from qinling.orchestrators.kubernetes import demand
 from qinling.orchestrators.kubernetes import enforcement
 from qinling.orchestrators.kubernetes import engines
 from qinling.orchestrators.kubernetes import images
@@ -60,8 +61,13 @@ class Driver(base.ImageRunner, base.Orchestrator):
         self._engines = engines.Engines(api, options.engine_lease)
         creator = manifests.Manifests(conf)
         self._pools = pools.Pools(api, self._view, creator,
-                                  options.ready_timeout)
-        self._resizes = resizes.Resizes(api, self._background, creator)
+                                  options.ready_timeout,
+                                  options.max_replicas)
+        self._demand = demand.Demand(api, self._view, self._background,
+                                     options)
+        # Thousands of resizes must not delay the handling of lost workers.
+        self._slow_background = background.Background(background.SLOW_THREADS)
+        self._resizes = resizes.Resizes(api, self._slow_background, creator)
         parts = cluster.Cluster(
             api, self._background, creator, self._view, self._engines,
             self._pools,
@@ -111,9 +117,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
         return self._claims.list_claimed()
 
     def outdated(self) -> Sequence[base.Worker]:
-        with self._changed:
-            return [worker for worker in self._claims.list_claimed()
-                    if self._pools.is_outdated(worker)]
+        return self._claims.list_outdated()
 
     def run_image(self, run: base.ImageRun) -> base.ImageOutcome:
         self._start()
@@ -174,6 +178,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
                 LOG.warning('Could not delete the lease of this engine: %s',
                             e)
         self._background.close()
+        self._slow_background.close(cancel=True)
         self._api.close()
 
     # Changes
@@ -181,6 +186,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
     def handle_change(self, old: apis.Resource | None,
                       new: apis.Resource | None) -> None:
         """Handle a change of a pod, see :class:`.view.ChangeListener`."""
+        self._demand.handle_change(old, new)
         worker = self._claims.remove_lost(old, new)
         if worker is not None:
             LOG.warning('Removing lost worker %s of function %s', worker.name,
@@ -243,6 +249,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
                 with self._changed:
                     names = set(self._view.pods)
                 self._claims.forget_pods(names)
+                self._demand.shrink()
             except apis.Rejected as e:
                 LOG.log(logging.INFO if e.temporary else logging.WARNING,
                         'Could not renew the lease of this engine: %s', e)

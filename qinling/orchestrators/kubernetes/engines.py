@@ -7,6 +7,7 @@ its Lease did not change for the duration of a lease on the local clock.
 """
 
 from collections.abc import Collection
+from collections.abc import Iterator
 import datetime
 import logging
 import threading
@@ -165,18 +166,17 @@ class Sweep:
     def run(self) -> list[str]:
         """Delete the orphaned pods that are due, and return their names."""
         with self._view.changed:
-            engines = {pods.get_label(pod, labels.ENGINE)
-                       for pod in self._view.pods.values()}
+            engines = {name for name, _group
+                       in self._view.index.engines.items()}
         self._engines.refresh(engines)
         now = time.monotonic()
         owned = set[str]().union(
             *(owner.list_owned() for owner in self._owners))
         with self._view.changed:
             orphans = {name: self._grace_seconds(pod)
-                       for name, pod in self._view.pods.items()
+                       for name, pod in self._list_orphaned()
                        if name not in owned
-                       and 'deletionTimestamp' not in pod['metadata']
-                       and self._is_orphaned(pod)}
+                       and 'deletionTimestamp' not in pod['metadata']}
         self._orphaned_at = {
             name: self._orphaned_at.get(name, now) for name in orphans}
         due = [name for name, grace in orphans.items()
@@ -186,12 +186,19 @@ class Sweep:
             self._api.delete_pod(name)
         return due
 
-    def _is_orphaned(self, pod: apis.Resource) -> bool:
-        if pods.get_state(pod) == labels.IDLE:
+    def _list_orphaned(self) -> Iterator[tuple[str, apis.Resource]]:
+        """Yield pods without an owner; the caller holds the condition.
+
+        The pods of other living engines are not even counted.
+        """
+        index = self._view.index
+        for name, pod in index.states.get(labels.IDLE).items():
             # The ReplicaSet replaces a failed pod without deleting the pod.
-            return pod.get('status', {}).get('phase') == 'Failed'
-        engine = pods.get_label(pod, labels.ENGINE)
-        return engine == self._engines.name or self._engines.is_dead(engine)
+            if pod.get('status', {}).get('phase') == 'Failed':
+                yield name, pod
+        for engine, group in index.engines.items():
+            if engine == self._engines.name or self._engines.is_dead(engine):
+                yield from group.items()
 
     def _grace_seconds(self, pod: apis.Resource) -> float:
         if (pods.get_state(pod) == labels.CLAIMED and pods.is_ready(pod)

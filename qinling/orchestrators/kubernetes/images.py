@@ -28,6 +28,7 @@ class Images:
 
     def __init__(self, cluster: clusters.Cluster, start_timeout: int) -> None:
         self._api = cluster.api
+        self._background = cluster.background
         self._view = cluster.view
         self._manifests = cluster.manifests
         self._engines = cluster.engines
@@ -61,7 +62,8 @@ class Images:
             return self._create_outcome(name, run, in_time,
                                         time.monotonic() - started_at)
         finally:
-            self._delete(name)
+            # The caller does not wait for the end of the pod.
+            self._background.submit(self._delete, name)
 
     def cancel(self, execution_id: str) -> None:
         """Stop an execution, see :meth:`..base.ImageRunner.cancel_image`."""

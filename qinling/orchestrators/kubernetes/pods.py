@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Readers of pods, as described by the API server."""
 
+import copy
 import typing
 
 from qinling.orchestrators import base
@@ -85,6 +86,12 @@ def get_address(pod: apis.Resource) -> str:
     """Return the address of the agent."""
     ip = pod['status']['podIP']
     return f'tcp:[{ip}]:{PORT}' if ':' in ip else f'tcp:{ip}:{PORT}'
+
+
+def create_worker(pod: apis.Resource, secret: str = '') -> base.Worker:
+    """Return the worker of a claimed pod, for engines in the network."""
+    return base.Worker(get_name(pod), get_label(pod, labels.RUNTIME),
+                       get_address(pod), secret, get_function(pod))
 
 
 def get_container(pod: apis.Resource) -> apis.Resource:
@@ -175,6 +182,17 @@ def create_resize_back(pod: apis.Resource) -> apis.Resource | None:
             kind: {name: in_force[kind][name] for name in ('cpu', 'memory')
                    if name in in_force.get(kind, {})}
             for kind in ('requests', 'limits')}}]}}
+
+
+def create_from_pool(pool: apis.Resource, name: str,
+                     extra_labels: dict[str, str],
+                     annotations: dict[str, str]) -> apis.Resource:
+    """Return a pod like those of a Deployment."""
+    pod = copy.deepcopy(pool['spec']['template'])
+    pod['metadata']['name'] = name
+    pod['metadata'].setdefault('annotations', {}).update(annotations)
+    pod['metadata']['labels'].update(extra_labels)
+    return {'apiVersion': 'v1', 'kind': 'Pod', **pod}
 
 
 def find_problem(pod: apis.Resource) -> Problem | None:

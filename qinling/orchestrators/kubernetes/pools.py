@@ -27,14 +27,18 @@ class Pools:
     """Pools of a namespace.
 
     :param timeout: seconds for a pool to become ready.
+    :param maximum: idle workers of a pool at most.
     """
 
     def __init__(self, api: apis.Api, view: views.View,
-                 manifests: manifests_module.Manifests, timeout: int) -> None:
+                 manifests: manifests_module.Manifests, timeout: int,
+                 maximum: int) -> None:
         self._api = api
         self._view = view
         self._manifests = manifests
         self._timeout = timeout
+        #: largest number of idle workers, see :mod:`.demand`
+        self._maximum = maximum
         self._keys: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
@@ -73,7 +77,7 @@ class Pools:
                 if e.status == apis.NOT_FOUND:
                     continue  # deleted concurrently
                 raise
-            if not _differ(present, deployment):
+            if not self._differ(present, deployment):
                 return present, False
             metadata.resource_version = present['metadata'][
                 'resourceVersion']
@@ -85,6 +89,16 @@ class Pools:
         raise exception.TemporaryError(
             f'The Deployment {metadata.name} changes all the '
             'time.')
+
+    def _differ(self, present: apis.Resource,
+                deployment: client.V1Deployment) -> bool:
+        metadata: typing.Any = deployment.metadata
+        spec: typing.Any = deployment.spec
+        return (present['metadata'].get('labels', {}).get(labels.SPEC)
+                != metadata.labels[labels.SPEC]
+                # A pool that has grown shrinks later.
+                or not spec.replicas <= present['spec']['replicas']
+                <= max(spec.replicas, self._maximum))
 
     def _wait_ready(self, runtime: base.RuntimeSpec,
                     deployment: apis.Resource) -> None:
@@ -177,23 +191,21 @@ class Pools:
                 if id is None or 'deletionTimestamp' in pool['metadata']:
                     continue
                 idle = self._view.list_pods(id, labels.IDLE)
-                busy = self._view.list_pods(id, labels.CLAIMED)
+                busy = self._view.index.pools.get((id, labels.CLAIMED))
                 capacities[id] = base.Capacity(
                     pool['spec']['replicas'] + len(busy),
                     sum(map(pods.is_ready, idle)))
         return capacities
 
-    def is_outdated(self, worker: base.Worker) -> bool:
-        """Return whether a pool has replaced the pods like a worker's.
+    def is_outdated(self, runtime_id: str, spec: str) -> bool:
+        """Return whether a pool has replaced its pods of a specification.
 
         The caller holds the condition.
         """
-        pod = self._view.pods.get(worker.name)
         pool = self._view.deployments.get(
-            manifests_module.pool_name(worker.runtime_id))
-        return (pod is not None and pool is not None and _is_settled(pool)
-                and pods.get_label(pod, labels.SPEC)
-                != pods.get_label(pool, labels.SPEC))
+            manifests_module.pool_name(runtime_id))
+        return (pool is not None and _is_settled(pool)
+                and spec != pods.get_label(pool, labels.SPEC))
 
     def fetch_key(self, runtime_id: str) -> bytes:
         """Return the key of a pool, from which secrets of workers derive."""
@@ -217,14 +229,6 @@ class Pools:
                 self._api.core.create_namespaced_secret, self._api.namespace,
                 self._manifests.create_key(runtime_id, secrets.token_hex(32)))
         self.fetch_key(runtime_id)
-
-
-def _differ(present: apis.Resource, deployment: client.V1Deployment) -> bool:
-    metadata: typing.Any = deployment.metadata
-    spec: typing.Any = deployment.spec
-    return (present['metadata'].get('labels', {}).get(labels.SPEC)
-            != metadata.labels[labels.SPEC]
-            or present['spec']['replicas'] != spec.replicas)
 
 
 def _is_settled(deployment: apis.Resource) -> bool:

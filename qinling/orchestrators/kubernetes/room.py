@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Room for pods on a full cluster."""
 
+from collections.abc import Collection
 import threading
 import time
 import typing
 
+from qinling import exception
 from qinling.orchestrators.kubernetes import api as apis
 from qinling.orchestrators.kubernetes import background as backgrounds
 from qinling.orchestrators.kubernetes import outages
@@ -13,6 +15,25 @@ from qinling.orchestrators.kubernetes import pods
 #: Seconds between two workers that give way: the scheduler needs a moment to
 #: see the room of the first.
 INTERVAL_SECONDS = 0.5
+
+
+def check_maximum(maximum: int, claimed: Collection[str],
+                  own_names: set[str], ended: Collection[str]) -> None:
+    """Refuse a further worker if there are too many.
+
+    :param claimed: names of the claimed pods in the view.
+    :param own_names: pods that this engine claims or has claimed.
+    :param ended: names of pods in the view that do not count, unless in
+        ``own_names``.
+    :raises NoRoom: there are ``maximum`` workers.
+    """
+    count = (len(claimed) + sum(name not in claimed for name in own_names)
+             - sum(name in claimed and name not in own_names
+                   for name in ended))
+    if count >= maximum:
+        raise exception.NoRoom(
+            f'There are {maximum} workers already, the most that '
+            '[kubernetes] max_workers allows.')
 
 
 class Owner(typing.Protocol):

@@ -19,8 +19,9 @@ from kubernetes.watch import watch
 import urllib3
 
 from qinling.orchestrators.kubernetes import api as apis
+from qinling.orchestrators.kubernetes import index as indexes
 from qinling.orchestrators.kubernetes import labels
-from qinling.orchestrators.kubernetes import pods
+from qinling.orchestrators.kubernetes import trimming
 
 LOG = logging.getLogger(__name__)
 
@@ -49,21 +50,25 @@ class Informer:
         namespace.
     :param changed: condition that guards the objects, notified of changes.
     :param listener: receiver of changes.
+    :param trim: returns the part of an object to keep.
     """
 
     def __init__(self, api: apis.Api, list_objects: Callable[..., typing.Any],
                  changed: threading.Condition,
-                 listener: ChangeListener | None = None) -> None:
+                 listener: ChangeListener | None = None,
+                 trim: Callable[[apis.Resource], apis.Resource] | None = None
+                 ) -> None:
         self._api = api
         self._list_objects = list_objects
         self._changed = changed
         self._listener = listener
+        self._trim = trim or _keep
         self._stopped = threading.Event()
         self._response: urllib3.HTTPResponse | None = None
         self._version: str | None = None
         self._listed_at = 0.0
         self.synced = threading.Event()
-        #: name -> object, as sent by the server
+        #: name -> kept part of an object
         self.objects: dict[str, apis.Resource] = {}
         self._thread = threading.Thread(
             target=self._run, name='informer', daemon=True)
@@ -91,7 +96,8 @@ class Informer:
     def record_object(self, resource: apis.Resource) -> None:
         """Add the answer of a call, ahead of the watch."""
         with self._changed:
-            self._replace(resource['metadata']['name'], resource)
+            self._replace(resource['metadata']['name'],
+                          self._trim(resource))
 
     def _run(self) -> None:
         delay = MIN_DELAY_SECONDS
@@ -135,7 +141,8 @@ class Informer:
             page = self._api.call(
                 self._list_objects, self._api.namespace,
                 label_selector=labels.SELECTOR, limit=PAGE, **position)
-            resources.update((resource['metadata']['name'], resource)
+            resources.update((resource['metadata']['name'],
+                              self._trim(resource))
                              for resource in page.get('items') or ())
             position = {'_continue': page['metadata'].get('continue')}
             if not position['_continue']:
@@ -178,10 +185,10 @@ class Informer:
             raise apis.Rejected(resource.get('code'), resource.get('reason'),
                                 resource.get('message'))
         if event['type'] != 'BOOKMARK':
+            trimmed = (None if event['type'] == 'DELETED'
+                       else self._trim(resource))
             with self._changed:
-                self._replace(
-                    resource['metadata']['name'],
-                    None if event['type'] == 'DELETED' else resource)
+                self._replace(resource['metadata']['name'], trimmed)
                 self._changed.notify_all()
         self._version = resource['metadata']['resourceVersion']
 
@@ -193,8 +200,14 @@ class Informer:
             self._listener.handle_change(old, resource)
 
 
+def _keep(resource: apis.Resource) -> apis.Resource:
+    return resource
+
+
 class View:
     """Mirror of pods and Deployments, guarded by the condition ``changed``.
+
+    Pods have only the fields of :mod:`.trimming`.
 
     :param listener: receiver of changes of pods.
     """
@@ -202,8 +215,10 @@ class View:
     def __init__(self, api: apis.Api, changed: threading.Condition,
                  listener: ChangeListener) -> None:
         self.changed = changed
+        self._listener = listener
         self._pods = Informer(api, api.prompt.list_namespaced_pod, changed,
-                              listener)
+                              self, trimming.trim)
+        self.index = indexes.Index()
         self._deployments = Informer(
             api, api.prompt_apps.list_namespaced_deployment, changed)
         self._informers = (self._pods, self._deployments)
@@ -231,12 +246,20 @@ class View:
         """Add a pod from the answer of a call, ahead of the watch."""
         self._pods.record_object(pod)
 
+    def record_deployment(self, deployment: apis.Resource) -> None:
+        """Add a Deployment from the answer of a call."""
+        self._deployments.record_object(deployment)
+
     def list_pods(self, runtime_id: str | None, state: str
                   ) -> list[apis.Resource]:
         """Return the pods of a runtime in a state.
 
         The caller holds the condition.
         """
-        return [pod for pod in self.pods.values()
-                if pods.get_label(pod, labels.RUNTIME) == runtime_id
-                and pods.get_state(pod) == state]
+        return list(self.index.pools.get((runtime_id or '', state)).values())
+
+    def handle_change(self, old: apis.Resource | None,
+                      new: apis.Resource | None) -> None:
+        """Update the index, then notify the listener of a changed pod."""
+        self.index.replace(old, new)
+        self._listener.handle_change(old, new)

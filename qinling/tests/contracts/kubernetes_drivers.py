@@ -26,9 +26,11 @@ PATIENCE = 120  # seconds that a real cluster may take for anything
 RUNTIME = 'runtime-1'
 IMAGES = runtime_images.NAMES
 
-#: Short periods, so that the driver notices changes soon.
+#: Short periods, so that the driver notices changes soon; pools keep their
+#: size, so that tests can wait for it.
 FAST = {'ready_timeout': 90, 'claim_timeout': 60, 'request_timeout': 20,
-        'engine_lease': 2, 'orphan_timeout': 2, 'network_policy_probe': 'off'}
+        'engine_lease': 2, 'orphan_timeout': 2, 'network_policy_probe': 'off',
+        'max_replicas': 0}
 
 
 def configuration(kubeconfig, namespace, **values):
@@ -235,6 +237,7 @@ class Real(KubernetesDriverMixin):
     """
 
     options = {'ready_timeout': PATIENCE, 'claim_timeout': 60,
+               'max_replicas': 0,
                'reach': 'proxy', 'network_policy_probe': 'off'}
 
     def setUp(self):

@@ -34,6 +34,18 @@ class TestImages(kubernetes_drivers.StandIn, base.BaseTestCase):
         self.assertEqual((True, 'a $(HOME) $x \n', ''),
                          (outcome.success, outcome.log, outcome.sentence))
 
+    def test_the_caller_does_not_wait_for_the_deletion(self):
+        self.cluster.faults.delay(5, verb='delete', resource='pods')
+        outcome = self.driver.run_image(self.image_run('example/echo:1', 'a'))
+        self.assertEqual('a \n', outcome.log)
+        self.assertEqual(1, len(self.cluster.pods()))
+        # The watches see start and end; nothing is polled.
+        self.assertEqual(['create pods', 'get pods/log'], [
+            f'{call.verb} {call.path}' for call in self.cluster.calls
+            if call.resource == 'pods' and call.code
+            and call.verb not in ('list', 'watch')])
+        self.wait_until(lambda: not self.cluster.pods())
+
     def test_failure(self):
         outcome = self.run_image('example/fail:1')
         self.assertEqual((False, 'It fails.\n'),
