@@ -4,7 +4,7 @@
 A claim takes a pod out of its pool, and the ReplicaSet needs some seconds to
 replace the pod.  A pool therefore has one more pod for each recent claim, so
 that the next claims find idle workers.  All engines see all claims, and
-come to the same size.
+the engine of a claim grows the pool.
 """
 
 import collections
@@ -42,14 +42,16 @@ class Demand:
     """Sizes of the pools of a namespace.
 
     :param options: the configuration group ``kubernetes``.
+    :param engine: name of this engine, which grows pools for its claims.
     """
 
     def __init__(self, api: apis.Api, view: views.View,
                  background: backgrounds.Background,
-                 options: cfg.ConfigOpts.GroupAttr) -> None:
+                 options: cfg.ConfigOpts.GroupAttr, engine: str) -> None:
         self._api = api
         self._view = view
         self._background = background
+        self._engine = engine
         self._minimum: int = options.replicas
         self._maximum: int = max(options.replicas, options.max_replicas)
         #: runtime -> times of recent claims
@@ -74,7 +76,8 @@ class Demand:
         peak = self._peaks.setdefault(runtime_id, _Peak(size, now))
         if size >= peak.size:
             peak.size, peak.time = size, now
-        if self._can_grow(runtime_id, size):
+        if (pods.get_label(new, labels.ENGINE) == self._engine
+                and self._can_grow(runtime_id, size)):
             self._submit(runtime_id, size)
 
     def _can_grow(self, runtime_id: str, size: int) -> bool:

@@ -64,7 +64,7 @@ class Driver(base.ImageRunner, base.Orchestrator):
                                   options.ready_timeout,
                                   options.max_replicas)
         self._demand = demand.Demand(api, self._view, self._background,
-                                     options)
+                                     options, self._engines.name)
         # Thousands of resizes must not delay the handling of lost workers.
         self._slow_background = background.Background(background.SLOW_THREADS)
         self._resizes = resizes.Resizes(api, self._slow_background, creator)

@@ -37,7 +37,7 @@ class TestImages(kubernetes_drivers.StandIn, base.BaseTestCase):
     def test_the_caller_does_not_wait_for_the_deletion(self):
         self.cluster.faults.delay(5, verb='delete', resource='pods')
         outcome = self.driver.run_image(self.image_run('example/echo:1', 'a'))
-        self.assertEqual('a \n', outcome.log)
+        self.assertEqual('a\n', outcome.log)
         self.assertEqual(1, len(self.cluster.pods()))
         # The watches see start and end; nothing is polled.
         self.assertEqual(['create pods', 'get pods/log'], [

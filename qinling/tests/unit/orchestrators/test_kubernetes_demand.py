@@ -18,9 +18,10 @@ UNSCHEDULABLE = {'conditions': [{
     'type': 'PodScheduled', 'status': 'False', 'reason': 'Unschedulable'}]}
 
 
-def create_pod(name, state=labels.IDLE, status=None):
+def create_pod(name, state=labels.IDLE, status=None, engine='me'):
     return {'metadata': {'name': name, 'resourceVersion': '1', 'labels': {
-        labels.STATE: state, labels.RUNTIME: 'r'}}, 'status': status or {}}
+        labels.STATE: state, labels.RUNTIME: 'r', labels.ENGINE: engine}},
+        'status': status or {}}
 
 
 def create_pool(size):
@@ -46,7 +47,7 @@ class TestDemand(base.BaseTestCase):
         self.submitted = []
         self.demand = demand.Demand(
             self, self.view, self,
-            mock.Mock(replicas=2, max_replicas=maximum))
+            mock.Mock(replicas=2, max_replicas=maximum), 'me')
 
     def patch_time(self):
         self.now = 100.0
@@ -84,10 +85,11 @@ class TestDemand(base.BaseTestCase):
         for action, args in submitted:
             action(*args)
 
-    def claim(self, count=1):
+    def claim(self, count=1, engine='me'):
         for _ in range(count):
             self.view.record_pod(create_pod('p'))
-            self.view.record_pod(create_pod('p', labels.CLAIMED))
+            self.view.record_pod(create_pod(
+                'p', labels.CLAIMED, engine=engine))
 
     def test_each_claim_adds_a_worker(self):
         self.claim()
@@ -122,6 +124,14 @@ class TestDemand(base.BaseTestCase):
             self.work()
             self.now += demand.REFILL_SECONDS + 1
         self.assertEqual([3], self.sizes)
+
+    def test_claims_of_other_engines(self):
+        self.claim(2, engine='other')
+        # The other engine grows the pool.
+        self.assertEqual([], self.submitted)
+        self.claim()
+        self.work()
+        self.assertEqual([5], self.sizes)
 
     def test_off(self):
         self.create(maximum=0)
