@@ -156,7 +156,8 @@ class Images:
         try:
             data = self._api.read(
                 self._api.core.read_namespaced_pod_log, name,
-                self._api.namespace, limit_bytes=max_size + 1)
+                self._api.namespace, container=pods.FUNCTION,
+                limit_bytes=max_size + 1)
         except (apis.Rejected, apis.Unreachable) as e:
             LOG.warning('Could not read the log of pod %s: %s', name, e)
             return f'The log cannot be read: {e}'

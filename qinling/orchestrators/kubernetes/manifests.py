@@ -106,8 +106,8 @@ class Manifests:
                             ) -> client.V1PodSpec:
         options = self._options
         spec = self._create_pod_spec(client.V1Container(
-            name='worker', image=runtime.image, env=self._create_environment(
-                runtime.id),
+            name=pods.WORKER, image=runtime.image,
+            env=self._create_environment(runtime.id),
             ports=[client.V1ContainerPort(
                 name='agent', container_port=pods.PORT)],
             # The kernel accepts connections even if the agent has no CPU
@@ -171,7 +171,7 @@ class Manifests:
             *requests, cpu, memory + limits.memory_size * limits.slots,
             disk=False)
         return {'spec': {'containers': [{
-            'name': 'worker', 'resources': {
+            'name': pods.WORKER, 'resources': {
                 'limits': resources.limits,
                 'requests': resources.requests}}]}}
 
@@ -200,7 +200,7 @@ class Manifests:
         :param deadline: seconds until the cluster stops the pod.
         """
         spec = self._create_pod_spec(client.V1Container(
-            name='function', image=run.image,
+            name=pods.FUNCTION, image=run.image,
             command=list(run.command) or None,
             # A single dollar sign starts a variable.
             args=[argument.replace('$', '$$') for argument in run.args],

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import logging
 import threading
 import time
+import typing
 
 LOG = logging.getLogger(__name__)
 
@@ -19,6 +20,13 @@ PROBE_INTERVAL_SECONDS = 0.5
 RECOVERY_SECONDS = 60
 #: Seconds after an outage until the watches have caught up.
 SETTLE_SECONDS = 5
+
+
+class RecoveryListener(typing.Protocol):
+    """Component with connections that may not have survived an outage."""
+
+    def handle_recovery(self) -> None:
+        """Handle the end of an outage."""
 
 
 class Outages:
@@ -38,6 +46,7 @@ class Outages:
         self._stopped = threading.Event()
         self._began_at = 0.0
         self._ended_at: float | None = None
+        self._listeners: list[RecoveryListener] = []
 
     @property
     def is_present(self) -> bool:
@@ -59,6 +68,10 @@ class Outages:
         ended_at = self._ended_at
         return (RECOVERY_SECONDS + SETTLE_SECONDS if ended_at is None
                 else time.monotonic() - ended_at)
+
+    def add_listener(self, listener: RecoveryListener) -> None:
+        """Notify a listener of the end of each outage."""
+        self._listeners.append(listener)
 
     def begin(self, error: Exception) -> None:
         """Begin an outage, unless there is one."""
@@ -82,6 +95,8 @@ class Outages:
         if not self._stopped.is_set():
             LOG.warning('The API server answers again after %.1f s',
                         time.monotonic() - self._began_at)
+            for listener in self._listeners:
+                listener.handle_recovery()
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end of the outage; return whether it has ended."""

@@ -9,6 +9,8 @@ from qinling.orchestrators.kubernetes import api as apis
 from qinling.orchestrators.kubernetes import labels
 
 PORT = 9090
+#: Names of containers.
+WORKER, FUNCTION = 'worker', 'function'
 
 #: Reasons of a waiting container that waiting does not resolve.  ErrImagePull
 #: precedes ImagePullBackOff and can still resolve.
@@ -95,9 +97,13 @@ def create_worker(pod: apis.Resource, secret: str = '') -> base.Worker:
 
 
 def get_container(pod: apis.Resource) -> apis.Resource:
-    """Return the status of the only container, ``{}`` before its creation."""
-    return next(iter(pod.get('status', {}).get('containerStatuses') or ()),
-                {})
+    """Return the status of our container, ``{}`` before its creation.
+
+    Others may be there: an admission webhook can add containers.
+    """
+    statuses = pod.get('status', {}).get('containerStatuses') or ()
+    return next((status for status in statuses
+                 if status.get('name', WORKER) in (WORKER, FUNCTION)), {})
 
 
 def get_termination(pod: apis.Resource) -> apis.Resource | None:
@@ -178,7 +184,7 @@ def create_resize_back(pod: apis.Resource) -> apis.Resource | None:
     """Return the body of a resize to the size in force, if known."""
     in_force = get_container(pod).get('resources')
     return in_force and {'spec': {'containers': [{
-        'name': 'worker', 'resources': {
+        'name': WORKER, 'resources': {
             kind: {name: in_force[kind][name] for name in ('cpu', 'memory')
                    if name in in_force.get(kind, {})}
             for kind in ('requests', 'limits')}}]}}

@@ -13,6 +13,7 @@ import sys
 import typing
 
 from qinling.orchestrators.kubernetes import api as apis
+from qinling.orchestrators.kubernetes import pods
 
 #: Conditions of pods that :mod:`.pods` reads.
 CONDITIONS = frozenset(('Ready', 'PodScheduled', 'DisruptionTarget',
@@ -39,9 +40,9 @@ def trim(pod: apis.Resource) -> apis.Resource:
         if condition['type'] in CONDITIONS)
     if conditions:
         trimmed['conditions'] = conditions
-    containers = status.get('containerStatuses')
-    if containers:
-        trimmed['containerStatuses'] = (_trim_container(containers[0]),)
+    container = pods.get_container(pod)
+    if container:
+        trimmed['containerStatuses'] = (_trim_container(container),)
     return {'metadata': metadata, 'status': trimmed}
 
 

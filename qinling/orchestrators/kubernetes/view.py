@@ -28,8 +28,15 @@ LOG = logging.getLogger(__name__)
 PAGE = 500              # objects per answer of a list
 WATCH_SECONDS = 300     # lifetime of a watch
 RESYNC_SECONDS = 1800   # interval of lists
+#: Seconds without an event until a watch starts again: the server sends a
+#: bookmark in every minute, unless the connection is dead.
+SILENCE_SECONDS = 120
 #: Delays between tries.
 MIN_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.1, 10.0
+
+
+#: In the message of a server that was restored from a backup.
+TOO_LARGE = 'Too large resource version'
 
 
 class ChangeListener(typing.Protocol):
@@ -127,7 +134,7 @@ class Informer:
         elif not isinstance(error, apis.Rejected):
             LOG.error('Restarting a watch after an error', exc_info=error)
             self._version = None
-        elif error.status == apis.GONE:
+        elif error.status == apis.GONE or TOO_LARGE in str(error):
             LOG.info('Listing objects again: %s', error)
             self._version = None
         else:
@@ -163,8 +170,8 @@ class Informer:
                 self._list_objects, self._api.namespace, watch=True,
                 label_selector=labels.SELECTOR, allow_watch_bookmarks=True,
                 resource_version=self._version, timeout_seconds=seconds,
-                _request_timeout=(apis.CONNECT_TIMEOUT_SECONDS, seconds + 30),
-                ) as response:
+                _request_timeout=(apis.CONNECT_TIMEOUT_SECONDS,
+                                  SILENCE_SECONDS)) as response:
             self._response = response
             try:
                 for line in watch.iter_resp_lines(response):
@@ -222,6 +229,7 @@ class View:
         self._deployments = Informer(
             api, api.prompt_apps.list_namespaced_deployment, changed)
         self._informers = (self._pods, self._deployments)
+        api.outages.add_listener(self)
         self.pods = self._pods.objects
         self.deployments = self._deployments.objects
 
@@ -241,6 +249,11 @@ class View:
         """Stop all watches."""
         for informer in self._informers:
             informer.stop()
+
+    def handle_recovery(self) -> None:
+        """Watch on new connections: a proxy may keep dead ones open."""
+        for informer in self._informers:
+            informer.close_connection()
 
     def record_pod(self, pod: apis.Resource) -> None:
         """Add a pod from the answer of a call, ahead of the watch."""

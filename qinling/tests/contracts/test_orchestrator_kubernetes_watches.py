@@ -5,6 +5,7 @@ from unittest import mock
 
 from oslotest import base
 
+from qinling.orchestrators.kubernetes import view
 from qinling.tests.contracts import kubernetes_drivers
 
 RUNTIME = kubernetes_drivers.RUNTIME
@@ -25,6 +26,33 @@ class TestWatches(kubernetes_drivers.Troubled, base.BaseTestCase):
     def test_interrupted_watch(self):
         driver = self.make_pool()
         self.cluster.cut_watches()
+        self.check_changes_are_seen(driver)
+
+    def test_silent_watch(self):
+        with mock.patch.object(view, 'SILENCE_SECONDS', 3):
+            driver = self.make_pool()
+            self.cluster.mute_watches()
+            self.check_changes_are_seen(driver)
+
+    def test_watch_that_does_not_survive_an_outage(self):
+        driver = self.make_pool()
+        self.cluster.mute_watches()
+        outage = self.faults.reset(times=None)
+        self.wait_until(lambda: outage.met
+                        and driver._api.outages.is_present)
+        self.faults.remove(outage)
+        self.wait_until(lambda: not driver._api.outages.is_present)
+        self.check_changes_are_seen(driver)
+
+    def test_server_restored_from_a_backup(self):
+        driver = self.make_pool()
+        lists = self.count(200, verb='list', resource='pods')
+        for informer in driver._view._informers:
+            # Of an event that the server has forgotten.
+            informer._version = str(self.cluster.store.version + 10 ** 6)
+        self.cluster.cut_watches()
+        self.wait_until(lambda: self.count(
+            200, verb='list', resource='pods') > lists)
         self.check_changes_are_seen(driver)
 
     def test_changes_during_an_interruption(self):

@@ -189,6 +189,11 @@ class Cluster(fixtures.Fixture):
         """End the connections of all watches."""
         self._server.cut()
 
+    def mute_watches(self):
+        """Let the present watches send nothing any more, like those through a
+        proxy that has lost the API server."""
+        self._server.mute()
+
     def cut_all(self):
         """End all connections."""
         self._server.cut(lambda _connection: True)

@@ -70,6 +70,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
     watching = False
+    muted = False
 
     def setup(self):
         self.raw = self.request
@@ -232,6 +233,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for event in events:
             if event is None:
                 self._check_alive()
+            if event is None or self.muted:
                 continue
             line = orjson.dumps(event) + b'\n'
             self.wfile.write(b'%x\r\n%s\r\n' % (len(line), line))
@@ -308,6 +310,11 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         for connection in list(self.connections):
             if selects(connection):
                 connection.shut()
+
+    def mute(self):
+        """Send nothing on the connections of the present watches."""
+        for connection in list(self.connections):
+            connection.muted = connection.watching
 
     def server_bind(self):
         # Without the look-up of a name, which may take long.

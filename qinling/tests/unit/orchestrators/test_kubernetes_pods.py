@@ -20,6 +20,8 @@ def condition(type, status, **fields):
     return {'type': type, 'status': status, **fields}
 
 
+SIDECAR = {'name': 'istio-proxy', 'restartCount': 7, 'state': {
+    'terminated': {'reason': 'Error', 'exitCode': 1}}}
 OOM = {'terminated': {'reason': 'OOMKilled', 'exitCode': 137}}
 READY = {'phase': 'Running', 'podIP': '10.1.2.3',
          'conditions': [condition('Ready', 'True')]}
@@ -143,3 +145,20 @@ class TestComplaint(base.BaseTestCase):
         self.check(pod({'phase': 'Failed', 'reason': 'OutOfcpu',
                         'message': 'Node has no CPU'}), True,
                    'OutOfcpu: Node has no CPU')
+
+
+class TestSidecars(base.BaseTestCase):
+    """Tests of a container that an admission webhook added."""
+
+    def test_only_our_container_counts(self):
+        for name in ('worker', 'function'):
+            subject = pod(dict(READY, containerStatuses=[
+                SIDECAR, {'name': name, 'restartCount': 0,
+                          'state': {'running': {}}}]))
+            self.assertEqual(0, pods.count_restarts(subject))
+            self.assertIsNone(pods.find_exit_reason(subject))
+            self.assertIsNone(pods.find_problem(subject))
+
+    def test_our_container_is_not_there_yet(self):
+        subject = pod(dict(READY, containerStatuses=[SIDECAR]))
+        self.assertEqual({}, pods.get_container(subject))

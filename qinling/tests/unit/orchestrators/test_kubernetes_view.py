@@ -30,8 +30,10 @@ STATUSES = (
         READY, {'type': 'Initialized', 'status': 'True'},
         {'type': 'PodResizePending', 'status': 'True', 'reason': 'Deferred',
          'message': 'm'}],
-     'containerStatuses': [{'name': 'worker', 'restartCount': 0, 'state': {
-         'running': {'startedAt': 't'}}, 'resources': RESOURCES}]},
+     'containerStatuses': [
+         {'name': 'istio-proxy', 'state': {'terminated': TERMINATED}},
+         {'name': 'worker', 'restartCount': 0, 'state': {
+             'running': {'startedAt': 't'}}, 'resources': RESOURCES}]},
     {'phase': 'Running', 'podIP': 'fd00::1', 'conditions': [
         dict(READY, status='False'),
         {'type': 'DisruptionTarget', 'status': 'True',
