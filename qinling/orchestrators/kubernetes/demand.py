@@ -82,8 +82,10 @@ class Demand:
 
     def _can_grow(self, runtime_id: str, size: int) -> bool:
         pool = self._view.deployments.get(manifests.pool_name(runtime_id))
-        # On a full cluster, functions need the room.
+        # On a full cluster, and within a full quota, functions need the room.
         return (pool is not None and pool['spec']['replicas'] < size
+                and pods.get_conditions(pool).get('ReplicaFailure', {}).get(
+                    'status') != 'True'
                 and not any(map(pods.has_no_node, self._view.list_pods(
                     runtime_id, labels.IDLE))))
 

@@ -10,6 +10,7 @@ import threading
 from oslotest import base
 
 from qinling import exception
+from qinling.orchestrators import base as orchestrators
 from qinling.orchestrators.kubernetes import labels
 from qinling.tests.contracts import kubernetes_drivers
 from qinling.tests.kubernetes import resources
@@ -267,6 +268,27 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.ping(self.claim(driver))
         error = self.assertRaises(exception.NoRoom, self.claim, driver)
         self.assertIn('exceeded quota', str(error))
+
+    def test_concurrent_use_of_a_quota(self):
+        driver = self.make_pool()
+        self.ping(self.claim(driver))
+        self.kubelet.slow_ready(1)
+        fault = self.faults.status(409, verb='create', resource='pods')
+        error = self.assertRaises(exception.TemporaryError, self.claim,
+                                  driver)
+        self.assertEqual(1, fault.met)
+        self.assertNotIsInstance(error, exception.NoRoom)
+        self.ping(self.claim(driver))
+
+    def test_terminating_namespace(self):
+        driver = self.make_pool()
+        self.admin().delete_namespace(self.cluster.namespace)
+        self.wait_until(lambda: not driver.pools())
+        self.assertRaises(orchestrators.NoPool, self.claim, driver)
+        # As the engine does then.
+        error = self.assertRaises(exception.PermanentError, self.ensure,
+                                  driver)
+        self.assertIn('it is being terminated', str(error))
 
     def test_no_room(self):
         for number in (1, 2):

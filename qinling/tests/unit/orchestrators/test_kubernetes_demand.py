@@ -155,6 +155,14 @@ class TestDemand(base.BaseTestCase):
         self.claim()
         self.assertEqual([], self.submitted)
 
+    def test_a_full_quota_has_no_room_for_growth(self):
+        pool = create_pool(2)
+        pool['status'] = {'conditions': [
+            {'type': 'ReplicaFailure', 'status': 'True'}]}
+        self.view.record_deployment(pool)
+        self.claim()
+        self.assertEqual([], self.submitted)
+
     def test_another_engine_is_first(self):
         self.errors = [apis.Rejected(409, 'Conflict', 'changed')]
         self.present = 3
