@@ -12,19 +12,52 @@ from cliff import command
 
 from qinling import suggestions
 
+#: Frequent wrong name of an option -> the name.
+SYNONYMS = {'--cron': '--pattern', '--input': '--function-input',
+            '--alias': '--function-alias', '--schedule': '--pattern'}
+
 
 def explain_options(parser: argparse.ArgumentParser) -> None:
-    """Let a parser suggest options in place of unknown options."""
-    report = parser.error
+    """Let a parser suggest what to write in place of unknown words.
+
+    Errors name the command with the help, and leave out the usage, which
+    would fill the screen.
+    """
+    find_abbreviations = parser._get_option_tuples  # type: ignore
 
     def error(message: str) -> typing.NoReturn:
-        for word in message.split():
-            if word.startswith('--') and 'unrecognized' in message:
-                message += '.' + suggestions.suggest(
-                    parser._option_string_actions, word.partition('=')[0])
-                break
-        report(message)
+        unknown = message.partition('unrecognized arguments: ')[2]
+        if unknown:
+            message = f'{message}.{_suggest_words(parser, unknown)}'
+        parser.exit(2, f'{parser.prog}: error: {message}\n'
+                       f'Options: {parser.prog} --help\n')
+
+    def match(text: str) -> typing.Any:
+        # --function could be an abbreviation of --function-version.
+        name = text.partition('=')[0]
+        for action in parser._get_positional_actions():
+            if name == f'--{action.dest.replace("_", "-")}':
+                parser.error(f'there is no option {name}; write '
+                             f'{action.metavar} without an option')
+        return find_abbreviations(text)
     setattr(parser, 'error', error)
+    setattr(parser, '_get_option_tuples', match)
+
+
+def _suggest_words(parser: argparse.ArgumentParser, unknown: str) -> str:
+    """Return a sentence with the options for unknown words, or nothing."""
+    names = parser._option_string_actions
+    word = unknown.split()[0]
+    if word.startswith('-'):
+        name = word.partition('=')[0]
+        return suggestions.suggest(names, SYNONYMS.get(name, name), name)
+    inputs = [name for name in ('--function-input', '--input')
+              if name in names]
+    if '=' in word and inputs:
+        return (f' The input is an option: {inputs[0]} '
+                "'{\"KEY\": \"VALUE\"}'")
+    return (f' Did you mean: --function {word}?' if '--function' in names
+            else '')
 
 
 def run_help(app: typing.Any, words: list[str]) -> int:
@@ -63,7 +96,10 @@ def explain_unknown(app: typing.Any, argv: list[str],
     text = ' '.join(words) or argv[0]
     hints = (suggestions.suggest(names, ' '.join(words[:count]))
              for count in range(len(words), 0, -1))
-    hint = next(filter(None, hints), ' List the commands: qinling help')
+    likely = f'function {text}', f'{text.removesuffix("s")} list'
+    hint = next((f' Did you mean: {name}?' for name in likely
+                 if name in names), None) or next(
+        filter(None, hints), ' List the commands: qinling help')
     app.stderr.write(f'{text!r} is not a command.{hint}\n')
     return 2
 

@@ -49,7 +49,7 @@ class CommandManager(commandmanager.CommandManager):
     SHORT = ('alias', 'apply', 'budget', 'build', 'describe', 'dev',
              'diff', 'doctor', 'execution', 'export', 'failure', 'init',
              'invoke', 'logs', 'operation', 'quota', 'replay', 'rollout',
-             'stats', 'test', 'trigger', 'version', 'worker')
+             'secret', 'stats', 'test', 'trigger', 'version', 'worker')
 
     def load_commands(self, namespace: str) -> None:
         """Load the commands of the distribution."""

@@ -39,7 +39,8 @@ class Overview(base.Command):
             return
         count, failures = self.count_executions()
         failed = f'{failures} failed'
-        self.print_line(f'Last day    {count} executions, '
+        noun = 'execution' if str(count) == '1' else 'executions'
+        self.print_line(f'Last day    {count} {noun}, '
                         f'{style.red(failed) if failures else failed}')
         if failures:
             self.print_failures(style)

@@ -69,6 +69,9 @@ class TestHelp(base.BaseTestCase):
                 ('fnction list', 'Did you mean: function list'),
                 ('invok greeter', 'Did you mean: invoke'),
                 ('exec', 'Did you mean: execution '),
+                ('list', 'Did you mean: function list?'),
+                ('functions', 'Did you mean: function list?'),
+                ('executions', 'Did you mean: execution list?'),
                 ('zzz', 'qinling help')):
             self.run_command(*words.split(), code=2)
             self.assertIn(hint, self.errors)
@@ -80,6 +83,24 @@ class TestHelp(base.BaseTestCase):
              '--runtme', 'python3'], capture_output=True, text=True)
         self.assertEqual(2, ran.returncode)
         self.assertIn('Did you mean: --runtime', ran.stderr)
+
+    def test_errors_without_usage(self):
+        for words, sentence in (
+                ('job create --cron 1', '--cron 1. Did you mean: --pattern'),
+                ('job create name=x', "option: --function-input '{"),
+                ('webhook create --alias a', 'mean: --function-alias'),
+                ('execution create work', 'Did you mean: --function work?'),
+                ('logs --function work', 'no option --function; write '
+                                         'FUNCTION without an option'),
+                ('alias update --function-alias=a', 'write FUNCTION_ALIAS'),
+                ('secret list', 'are required: FUNCTION')):
+            ran = subprocess.run(
+                [sys.executable, '-m', 'qinling.client', *words.split()],
+                capture_output=True, text=True)
+            self.assertEqual(2, ran.returncode)
+            self.assertIn(sentence, ran.stderr)
+            self.assertNotIn('usage:', ran.stderr)
+            self.assertRegex(ran.stderr, 'Options: qinling .* --help\n$')
 
     def test_unknown_names(self):
         server = stub.Server(list_functions('greeter', 'resizer'))
@@ -133,7 +154,7 @@ class TestInput(base.BaseTestCase):
                     {'created_at': '2020-01-01T00:00:00Z',
                      'status': 'error'}]}))
             self.assertEqual(0, code)
-            self.assertIn('1 executions, 0 failed', out)
+            self.assertIn('1 execution, 0 failed', out)
 
     def test_first_overview(self):
         code, out, _errors = self.run_lines('', list_functions())
