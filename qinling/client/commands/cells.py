@@ -29,7 +29,19 @@ def format_field(name: str, value: typing.Any, zone: str | None = None
     if name.endswith(TIMES):
         return _describe_time(value)
     form = _FORMS.get(name)
-    return value if form is None else form(value)
+    if form is None:
+        return _describe_value(value)
+    return form(value)
+
+
+def _describe_value(value: typing.Any) -> typing.Any:
+    """Return lists of words as text, and other structures as JSON."""
+    if isinstance(value, list) and not any(
+            isinstance(item, dict | list) for item in value):
+        return ', '.join(map(str, value))
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False) if value else ''
+    return value
 
 
 def _describe_time(text: str) -> str:
@@ -41,10 +53,15 @@ def _describe_time(text: str) -> str:
 
 def _describe_code(code: Mapping[str, typing.Any]) -> str:
     """Return the source of the code, without checksums."""
-    if not isinstance(code, Mapping):
-        return str(code)
-    return json.dumps({name: value for name, value in code.items()
-                       if name not in _CHECKSUMS})
+    return json.dumps(_drop_checksums(code)) if isinstance(
+        code, Mapping) else str(code)
+
+
+def _drop_checksums(value: typing.Any) -> typing.Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {name: _drop_checksums(item) for name, item in value.items()
+            if name not in _CHECKSUMS}
 
 
 _FORMS: dict[str, Callable[[typing.Any], str]] = {

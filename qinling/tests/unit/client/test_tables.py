@@ -128,6 +128,18 @@ class TestTables(base.BaseTestCase):
         self.assertEqual((FUNCTION['code'], 90), (row['code'],
                                                   row['timeout']))
 
+    def test_values_with_structure(self):
+        function = dict(
+            FUNCTION, environment={'A': 'ä'}, secret_names=['KEY', 'PIN'],
+            input_schema={}, code={'source': 'package', 'dependencies': {
+                'kind': 'pip', 'sha256': 'a' * 64}})
+        out = self.run_command(
+            f'function show {ID}', stub.answer(body=function),
+            stub.answer(body={'id': RUNTIME, 'name': 'python3'}))
+        for text in ('{"A": "ä"}', '| KEY, PIN', '{"kind": "pip"}}'):
+            self.assertIn(text, out)
+        self.assertNotIn('{}', out)
+
     def test_names_that_cannot_be_read(self):
         for status, text in ((403, f' {RUNTIME} '),
                              (404, f' {RUNTIME} (deleted) ')):
