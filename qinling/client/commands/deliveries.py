@@ -56,11 +56,14 @@ class Invoke(webhooks.Webhook, base.Addressed, base.Show):
             body, content_type=args.content_type or 'application/json')
         if args.sign or args.secret:
             request = self.sign(id, request, args)
-        row = self.resources.deliver(id, api.Delivery(
-            request.body, {'Content-Type': request.content_type,
-                           **request.headers},
-            (*_build_preview(args), 'invoke'),
-            query=urllib.parse.urlsplit(request.url).query))
+        try:
+            row = self.resources.deliver(id, api.Delivery(
+                request.body, {'Content-Type': request.content_type,
+                               **request.headers},
+                (*_build_preview(args), 'invoke'),
+                query=urllib.parse.urlsplit(request.url).query))
+        except exceptions.HttpError as e:
+            raise failures.explain_delivery(self, e) from e
         data = row.pop('content', None)
         if args.output and data is not None:
             content.write(self, args.output, data)

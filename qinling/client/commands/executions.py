@@ -3,6 +3,7 @@
 
 import argparse
 from collections.abc import Iterable
+from collections.abc import Sequence
 import typing
 
 from qinling.client.commands import base
@@ -85,7 +86,14 @@ class List(Execution, tables.List):
         return super().list_rows(args, **query)
 
 
-Show = base.define('Show an execution.', Execution, base.Get)
+class Show(Execution, base.Get):
+    """Show an execution."""
+
+    def format_for_people(self, row: base.Row, names: Sequence[str],
+                          args: argparse.Namespace) -> list[typing.Any]:
+        """Return values with commands in place of REST paths."""
+        return failures.format_fields(
+            self, names, super().format_for_people(row, names, args))
 
 
 class Started(Execution, base.Show):
@@ -131,7 +139,9 @@ class Create(Started, dry_run.DryRun):
         summary = batch.run(self, args)
         self.failure = summary.failure
         self.next_step = (
-            f'function execution list --filter group_id={summary.group_id}')
+            f'function execution list --filter group_id={summary.group_id}'
+            if args.wait else
+            f'function execution wait --group {summary.group_id}')
         return summary.build_output(args.formatter == 'table')
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
@@ -189,7 +199,10 @@ class Wait(Execution, tables.Lister):
         base.Brief('Status', show_status),
         base.Brief('Duration', show_duration))
     arguments = (
-        _declare_ids('+'),
+        _declare_ids('*'),
+        options.Argument('--group', metavar='GROUP',
+                         help='All executions of this group, such as those '
+                              'of a batch.'),
         options.Argument('--timeout', type=units.parse_duration,
                          metavar='TIME', help='Give up after this time, such '
                                               'as 90s or 1h30m.'))
@@ -201,7 +214,14 @@ class Wait(Execution, tables.Lister):
 
     def take_action(self, args: argparse.Namespace) -> base.Output:
         """Return the executions after their end."""
-        rows = list(self.resources.wait_all(args.executions, args.timeout))
+        ids = list(args.executions)
+        if args.group:
+            ids += [row['id'] for row in
+                    self.resources.list(group_id=args.group)]
+        elif not ids:
+            raise exceptions.ClientError(
+                'Specify what to wait for: ids of executions, or --group.')
+        rows = list(self.resources.wait_all(ids, args.timeout))
         self._failed = any(row['status'] != 'success' for row in rows)
         return self.build_table(args, self.columns, rows)
 

@@ -3,9 +3,11 @@
 
 import argparse
 from collections.abc import Iterable
+from collections.abc import Sequence
 import typing
 
 from qinling.client.commands import base
+from qinling.client.commands import failures
 from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import selection
@@ -105,3 +107,9 @@ class Show(Failure, base.Get):
         self.next_step = ('function execution list --filter '
                           f'fingerprint={args.failure}')
         return super().fetch(args)
+
+    def format_for_people(self, row: base.Row, names: Sequence[str],
+                          args: argparse.Namespace) -> list[typing.Any]:
+        """Return values with commands in place of REST paths."""
+        return failures.format_fields(
+            self, names, super().format_for_people(row, names, args))

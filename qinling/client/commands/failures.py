@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Explanations of failed executions."""
 
+from collections.abc import Sequence
 import re
+import typing
 
 from qinling.client.commands import base
 from qinling.client import exceptions
@@ -11,6 +13,28 @@ from qinling.client import v1
 #: Request of the API in a sentence of the service.
 BUILD = re.compile('GET /v1/functions/([0-9a-f-]{36})'
                    '(?:/versions/([0-9]{1,9}))?/build')
+#: Sentence of the answer to a delivery.
+FAILED = re.compile('Execution ([0-9a-f-]{36}) has failed')
+#: Fields with sentences of the service.
+SENTENCES = ('result', 'message')
+
+
+def name_commands(command: base.Command, text: str) -> str:
+    """Return a text with commands in place of REST paths."""
+    def name_command(match: re.Match[str]) -> str:
+        words = ['function build log show', match[1]]
+        if match[2]:
+            words += '--function-version', match[2]
+        return command.describe_command(*words)
+    return BUILD.sub(name_command, text)
+
+
+def format_fields(command: base.Command, names: Sequence[str],
+                  values: Sequence[typing.Any]) -> list[typing.Any]:
+    """Return values, with commands in sentences of the service."""
+    return [name_commands(command, value)
+            if name in SENTENCES and isinstance(value, str) else value
+            for name, value in zip(names, values)]
 
 
 def explain(command: base.Command, execution: base.Row,
@@ -28,15 +52,22 @@ def explain(command: base.Command, execution: base.Row,
     except exceptions.HttpError:
         log = ''  # the policy may hide logs
 
-    def name_command(match: re.Match[str]) -> str:
-        words = ['function build log show', match[1]]
-        if match[2]:
-            words += '--function-version', match[2]
-        return command.describe_command(*words)
     show = command.describe_command('function execution log show', id)
-    failure = BUILD.sub(
-        name_command, str(tracebacks.explain(execution, log)))
+    failure = name_commands(command, str(tracebacks.explain(execution, log)))
     if client is not None:
         # A server that ends with the command.
         return failure
     return f'{failure}\nExecution {id}; show the log: {show}'
+
+
+def explain_delivery(command: base.Command, error: exceptions.HttpError
+                     ) -> exceptions.ClientError:
+    """Return the error of a delivery, with the reason of its execution."""
+    match = FAILED.match(error.sentence)
+    if not match:
+        return error
+    try:
+        execution = command.client.executions.get(match[1])
+    except exceptions.HttpError:
+        return error  # the sender may not be the owner
+    return exceptions.ClientError(f'{error}\n{explain(command, execution)}')

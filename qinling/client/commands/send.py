@@ -10,6 +10,7 @@ import urllib.parse
 
 from qinling.client.commands import base
 from qinling.client.commands import deliveries
+from qinling.client.commands import failures
 from qinling.client.commands import options
 from qinling.client.commands import webhooks
 from qinling.client import exceptions
@@ -67,9 +68,12 @@ class Send(webhooks.Webhook, base.Show):
                                    request.body)
             return {'status_code': answer.status,
                     'output': answer.body.decode('utf-8', 'replace')}
-        result = self.resources.deliver(row['id'], api.Delivery(
-            request.body, headers, ('invoke', *path.split('/')[1:]),
-            args.method, urllib.parse.urlsplit(request.url).query))
+        try:
+            result = self.resources.deliver(row['id'], api.Delivery(
+                request.body, headers, ('invoke', *path.split('/')[1:]),
+                args.method, urllib.parse.urlsplit(request.url).query))
+        except exceptions.HttpError as e:
+            raise failures.explain_delivery(self, e) from e
         result.pop('content', None)
         self.next_step = f'webhook delivery list {args.webhook}'
         return result

@@ -92,11 +92,13 @@ def _find_type(lines: list[str], message: str) -> str | None:
     """Return the type before the message of the exception, if known."""
     for line in reversed(lines):
         name, colon, rest = line.partition(': ')
-        if not name or name.startswith(' '):
+        # Node.js writes "MyError [Error]: message".
+        name = name.partition(' [')[0]
+        if not name or ' ' in name:
+            # Indented lines, and sentences of the service.
             continue
         if rest.startswith(message) if colon else line == message:
-            # Node.js writes "MyError [Error]: message".
-            return name.partition(' [')[0][:MAX_NAME_LENGTH]
+            return name[:MAX_NAME_LENGTH]
     return None
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the commands for failures."""
 
+from qinling.tests.unit.client import stub
 from qinling.tests.unit.client import test_runs
 
 ID = '0123456789abcdef'
@@ -34,6 +35,39 @@ class TestFailures(test_runs.Case):
         out = self.run_command(f'failure show {ID}', failure(),
                                {'id': test_runs.ID, 'name': 'greeter'})
         self.assertIn(f'greeter ({test_runs.ID})', out)
-        self.assertIn('"function": "main"', out.replace("'", '"'))
+        self.assertIn('"function": "main"', out)
         self.assertIn('Next: qinling function execution list --filter '
                       f'fingerprint={ID}', self.errors)
+
+    def test_sentences_name_commands(self):
+        row = failure(reason='dependencies', message='No worker; GET '
+                      f'/v1/functions/{test_runs.ID}/build says more')
+        out = self.run_command(f'failure show {ID}', row,
+                               {'id': test_runs.ID, 'name': 'greeter'})
+        self.assertIn(f'; qinling function build log show {test_runs.ID} '
+                      'says more', out)
+
+    def test_deliveries(self):
+        id, webhook = test_runs.ID, test_runs.OTHER
+        fault = stub.answer(502, {
+            'faultstring': f'Execution {id} has failed.'})
+        failed = test_runs.execution(
+            status='failed', reason='user_error',
+            result='{"output": "it broke"}')
+        log = stub.answer(200, 'ValueError: it broke\n')
+        sentence = (f'Execution {id} has failed. (HTTP 502)\n'
+                    'ValueError: it broke\n'
+                    f'Execution {id}; show the log: qinling function '
+                    f'execution log show {id}\n')
+        self.run_command(f'webhook invoke {webhook}', fault, failed, log,
+                         code=1)
+        self.assertEqual(sentence, self.errors)
+        self.run_command(
+            f'webhook send {webhook} /dev/null',
+            {'id': webhook, 'webhook_url': 'http://h/w'}, fault, failed, log,
+            code=1)
+        self.assertEqual(sentence, self.errors)
+        self.run_command(
+            f'webhook invoke {webhook}', fault,
+            stub.answer(404, {'faultstring': 'No execution.'}), code=1)
+        self.assertIn('has failed. (HTTP 502)', self.errors)

@@ -53,6 +53,12 @@ class TestFingerprints(base.BaseTestCase):
             (failure.reason, failure.exception_type, failure.message,
              failure.frames))
 
+    def test_sentences_of_the_service(self):
+        text = 'The package has no module main (entry main.main).'
+        self.assertIsNone(explain(text, text).exception_type)
+        text = 'KeyError'
+        self.assertEqual(text, explain(text, text).exception_type)
+
     def test_nodejs(self):
         failure = explain(NODEJS.format(text='it broke', line=4))
         self.assertEqual('MyError', failure.exception_type)
