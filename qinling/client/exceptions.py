@@ -49,6 +49,16 @@ class NameNotFound(NotFound):
         self.names = names
 
 
+def describe_failure(error: Exception) -> str:
+    """Return why a file cannot be read or written."""
+    if isinstance(error, UnicodeDecodeError):
+        return ('the content is not text in UTF-8; encode binary data as '
+                'base64.')
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f'{error.filename}: {error.strerror}.'
+    return str(error)
+
+
 def explain(error: ClientError) -> str:
     """Return the sentence of an error, with names in place of an unknown
     name."""

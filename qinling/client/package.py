@@ -38,7 +38,8 @@ def read_archive(path: str | os.PathLike[str]) -> bytes:
                     f'Package {path} is not a valid ZIP file.')
         return pathlib.Path(path).read_bytes()
     except OSError as e:
-        raise exceptions.ClientError(f'Cannot read package {path}: {e}')
+        raise exceptions.ClientError(
+            f'Cannot read package {exceptions.describe_failure(e)}')
 
 
 def create_archive(paths: Sequence[str | os.PathLike[str]],
@@ -63,7 +64,21 @@ def create_archive(paths: Sequence[str | os.PathLike[str]],
         trees = _find_trees([pathlib.Path(path) for path in paths])
         return _pack(_collect_members(trees, report, include), compress)
     except OSError as e:
-        raise exceptions.ClientError(f'Cannot create the package: {e}')
+        raise exceptions.ClientError(
+            f'Cannot create the package: {exceptions.describe_failure(e)}')
+
+
+def has_entry(archive: bytes, entry: str) -> bool:
+    """Return whether a package has a file that an entry may mean.
+
+    :param entry: ``MODULE.FUNCTION``, or the path of a program.
+    """
+    module = entry.rpartition('.')[0].replace('.', '/')
+    paths = {entry, entry.partition('.')[0], module}
+    with zipfile.ZipFile(io.BytesIO(archive)) as packed:
+        return any(name in paths or posixpath.splitext(name)[0] in paths
+                   or name.startswith(f'{module}/')
+                   for name in packed.namelist())
 
 
 @dataclasses.dataclass(frozen=True)

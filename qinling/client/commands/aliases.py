@@ -179,7 +179,11 @@ class History(Alias, base.Addressed, tables.Table):
 def _parse_weight(text: str) -> tuple[str, float]:
     version, _, weight = text.partition('=')
     try:
-        return str(int(version)), float(weight)
+        share = float(weight)
+        if 0 <= share <= 1:
+            return str(int(version)), share
     except ValueError:
-        raise exceptions.ClientError(
-            f'Invalid weight: {text}; write VERSION=WEIGHT, such as 2=0.1.')
+        pass
+    raise exceptions.ClientError(
+        f'Invalid weight: {text}; write VERSION=WEIGHT with a weight from 0 '
+        'to 1, such as 2=0.1.')

@@ -139,7 +139,8 @@ class Export(base.Command):
                 self.client, pathlib.Path(args.directory))
             path = exporter.export()
         except OSError as e:
-            raise exceptions.ClientError(f'Cannot write: {e}')
+            raise exceptions.ClientError(
+                f'Cannot write {exceptions.describe_failure(e)}')
         for sentence in exporter.omissions:
             self.note(sentence)
         self.print_line(f'Wrote {path}')

@@ -284,8 +284,8 @@ class Delete(Batch):
         """Return one argument for all references, and ``--if-match``."""
         return (options.Argument(
             'references', metavar=self.word.upper(), nargs='+',
-            help=f'{self.naming} of the {self.word}; can be repeated.'),
-            options.IF_MATCH)
+            help=f'{self.naming} of the {self.word.replace("_", " ")}; can '
+                 'be repeated.'), options.IF_MATCH)
 
     def take_action(self, args: argparse.Namespace) -> None:
         """Delete every resource."""

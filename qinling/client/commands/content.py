@@ -68,4 +68,5 @@ def write_chunks(command: base.Command, name: str,
                 os.unlink(path)
                 raise
     except OSError as e:
-        raise exceptions.ClientError(f'Cannot write {path}: {e}')
+        raise exceptions.ClientError(
+            f'Cannot write {exceptions.describe_failure(e)}')

@@ -25,6 +25,8 @@ FIELDS = ('name', 'description', 'entry', 'cpu', 'memory_size', 'timeout',
           'output_schema', 'flow_control')
 #: Seconds; a creation always contains a timeout.
 DEFAULT_TIMEOUT = 5
+#: The API's entry of a function without one.
+DEFAULT_ENTRY = 'main.main'
 NO_CODE = '''Cannot create function with the parameters given.
 Must provide required parameters for different type of functions:
     - for package type function, either --file or --package is required,
@@ -161,6 +163,8 @@ class Create(Write):
             raise exceptions.ClientError('--replace needs --name.')
         packed = self.pack(args)
         code = self.describe_code(args, packed)
+        if args.file and packed:
+            self.check_entry(packed, args.entry or DEFAULT_ENTRY)
         runtime = self.find_runtime(args, code['source'])
         namesakes = self.resources.find_ids(args.name) if args.name else []
         if args.replace and namesakes:
@@ -177,6 +181,13 @@ class Create(Write):
                   'by its id; --replace updates a function instead.',
                   file=self.app.stderr)
         return row
+
+    def check_entry(self, packed: bytes, entry: str) -> None:
+        """Warn if the package has no file of an entry."""
+        if not package.has_entry(packed, entry):
+            self.note('Warning: no file of the package fits the entry '
+                      f'{entry}; set --entry, such as hello.main for the '
+                      'function main in hello.py.')
 
     def find_runtime(self, args: argparse.Namespace, source: str
                      ) -> str | None:

@@ -56,7 +56,9 @@ class Init(base.Command):
                     path.chmod(0o755)
                 self.print_line(f'Wrote {path}')
         except OSError as e:
-            raise exceptions.ClientError(f'Cannot write the project: {e}')
+            raise exceptions.ClientError(
+                'Cannot write the project: '
+                f'{exceptions.describe_failure(e)}')
         self.explain(directory, template.test)
 
     def explain(self, directory: pathlib.Path, test: str) -> None:

@@ -31,7 +31,7 @@ SCHEDULE = (
     options.Argument('--end-at', metavar='TIME',
                      help='No fire time is after; UTC.'),
     options.Argument(
-        '--jitter', type=units.parse_duration, metavar='SECONDS',
+        '--jitter', type=units.parse_duration, metavar='TIME',
         help='Spread of the executions after each fire time, such as 5m; 0 '
              'for none.'),
     options.Argument(

@@ -231,7 +231,8 @@ def read_file(path: str, noun: str) -> str:
         with open(path, encoding='utf-8') as source:
             return source.read()
     except (OSError, UnicodeDecodeError) as e:
-        raise exceptions.ClientError(f'Cannot read the {noun}: {e}')
+        raise exceptions.ClientError(
+            f'Cannot read the {noun}: {exceptions.describe_failure(e)}')
 
 
 def read_text(value: str | None) -> str | None:
@@ -256,7 +257,8 @@ def read_bytes(value: str | None) -> bytes:
             with open(value[1:], 'rb') as source:
                 return source.read()
     except OSError as e:
-        raise exceptions.ClientError(f'Cannot read the input: {e}')
+        raise exceptions.ClientError(
+            f'Cannot read the input: {exceptions.describe_failure(e)}')
     return (value or '').encode()
 
 

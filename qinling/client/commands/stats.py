@@ -25,6 +25,8 @@ GAP = '  '
 BARS = '█░'
 ASCII_BARS = '#!'
 GROUPS = ('version', 'alias', 'hour', 'day', 'function', 'project')
+#: Groups that people see in the order of the counts.
+RANKED = ('alias', 'function', 'project')
 #: Group -> text for people in place of a key.
 SPECIAL_NAMES = {'alias': {'': '(no alias)'},
                  'version': {'0': '0 (latest code)'}}
@@ -107,6 +109,8 @@ class Stats(tables.Lister):
         for reason, count in sorted(stats['failures_by_reason'].items()):
             self.print_line(f'  {reason}: {count}')
         groups = stats.get('groups') or []
+        if args.by in RANKED:
+            groups = sorted(groups, key=lambda group: -group['count'])
         keys = self._list_names([str(group['key']) for group in groups],
                                 args.by)
         self._print_groups(keys, groups, [

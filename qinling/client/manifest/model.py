@@ -94,7 +94,8 @@ def load(path: str) -> Manifest:
         text = pathlib.Path(path).read_text('utf-8')
         document = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
-        raise exceptions.ClientError(f'Cannot read {path}: {e}')
+        raise exceptions.ClientError(
+            f'Cannot read {path}: {exceptions.describe_failure(e)}')
     if not isinstance(document, dict):
         raise exceptions.ClientError(
             f'{path} is no application; it has at least one of: '

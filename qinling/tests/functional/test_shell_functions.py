@@ -77,6 +77,16 @@ class TestFunctions(shells.Case):
             self.assertIn(sentence,
                           self.shell.fails('function create', *words))
 
+    def test_entry_without_a_file(self):
+        (self.directory / 'other.py').write_text('def main():\n    pass\n')
+        words = ('function create', '--name', 'other', '--replace',
+                 '--runtime', 'python3', '--file', 'other.py')
+        self.shell.run(*words)
+        self.assertIn('no file of the package fits the entry main.main',
+                      self.shell.errors)
+        self.shell.run(*words, '--entry', 'other.main')
+        self.assertNotIn('Warning', self.shell.errors)
+
     def test_changes(self):
         etag = self.shell.value('etag', 'function show', 'greeter')
         self.shell.run('function update', 'greeter', '--description', 'new',
@@ -301,7 +311,8 @@ class TestAliases(shells.Case):
         self.check_invocation()
         etag = self.shell.value('etag', 'function alias show', 'prod')
         run('function alias delete', 'prod', '--if-match', etag)
-        for words in (('--weight', '1'), ('--weight', 'one=1')):
+        for words in (('--weight', '1'), ('--weight', 'one=1'),
+                      ('--weight', '1=10')):
             self.assertIn('write VERSION=WEIGHT', self.shell.fails(
                 'function alias create', 'other', '--function', 'greeter',
                 *words))

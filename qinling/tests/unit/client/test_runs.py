@@ -121,6 +121,17 @@ class TestExecutions(Case):
         self.assertIn('| failed: timeout', out)
         self.run_command(f'execution wait {ID} -f json', execution())
 
+    def test_wait_for_a_group(self):
+        self.run_command(
+            f'execution wait --group {OTHER}', {'executions': [
+                execution(), execution(id=OTHER)]},
+            execution(), execution(id=OTHER, status='failed'),
+            {'id': OTHER, 'name': 'greeter'}, code=1)
+        self.assertEqual([f'GET /v1/executions?group_id={OTHER}',
+                          f'GET /v1/executions/{ID}'], self.paths[:2])
+        self.run_command('execution wait', code=1)
+        self.assertIn('or --group', self.errors)
+
     def test_wait_too_long(self):
         self.useFixture(fixtures.MonkeyPatch(
             'qinling.client.v1.base.POLL_SECONDS', (0.6, 0.6)))
@@ -216,6 +227,12 @@ class TestWebhooks(Case):
         self.assertEqual((b'\xff\x00', 'image/png'), (
             request.body, request.headers['Content-Type']))
         self.assertEqual('ä', (directory / 'out').read_text('utf-8'))
+        self.run_command(f'webhook invoke {OTHER} --input @{directory}/in',
+                         code=1)
+        self.assertIn('not text in UTF-8; encode', self.errors)
+        self.run_command(f'webhook invoke {OTHER} --input @/no/file', code=1)
+        self.assertEqual('Cannot read the input: /no/file: No such file or '
+                         'directory.\n', self.errors)
 
 
 class TestLogs(Case):
@@ -340,6 +357,12 @@ class TestStats(Case):
             {'id': OTHER, 'name': 'greeter'})
         self.assertTrue(out.splitlines()[-1].startswith('greeter  ###'))
         self.assertTrue(out.endswith('10 executions, p50 12ms, p95 500ms\n'))
+
+    def test_order(self):
+        out = self.run_command('stats --by alias', dict(STATS, groups=[
+            dict(STATS, key='rare', count=3), dict(STATS, key='frequent')]))
+        self.assertEqual(['frequent', 'rare'], [
+            line.split()[0] for line in out.splitlines()[-2:]])
 
     def test_empty(self):
         out = self.run_command('stats', dict(
