@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import typing
 
 from qinling.client.commands import base
+from qinling.client.commands import cells
 from qinling.client.commands import colors
 from qinling.client.commands import download
 from qinling.client.commands import dry_run
@@ -172,9 +173,12 @@ class Diff(Version):
                                      args.new)
         style = colors.Style(self.app.stdout)
         for name, values in row['settings'].items():
-            self.print_line(f'{name}:')
-            self.print_line(style.red(f'- {values["old"]}'))
-            self.print_line(style.green(f'+ {values["new"]}'))
+            old, new = (cells.format_field(name, values[side])
+                        for side in ('old', 'new'))
+            if old != new:
+                self.print_line(f'{name}:')
+                self.print_line(style.red(f'- {old}'))
+                self.print_line(style.green(f'+ {new}'))
         for file in row['files']:
             self.print_line(f'{file["path"]}: {file["change"]}'
                             f'{_describe_sizes(file)}')

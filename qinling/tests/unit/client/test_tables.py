@@ -140,6 +140,16 @@ class TestTables(base.BaseTestCase):
             self.assertIn(text, out)
         self.assertNotIn('{}', out)
 
+    def test_differences_of_versions(self):
+        code = {'source': 'package', 'sha256': 'a' * 64}
+        out = self.run_command(
+            f'version diff {ID} 1 2', stub.answer(body={
+                'settings': {
+                    'code': {'old': code, 'new': dict(code, sha256='b')},
+                    'environment': {'old': {}, 'new': {'A': 'ä'}}},
+                'files': [], 'truncated': False}))
+        self.assertEqual('environment:\n- \n+ {"A": "ä"}\n', out)
+
     def test_names_that_cannot_be_read(self):
         for status, text in ((403, f' {RUNTIME} '),
                              (404, f' {RUNTIME} (deleted) ')):
