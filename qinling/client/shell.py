@@ -19,8 +19,8 @@ from qinling import version
 DESCRIPTION = (f'Manage Qinling functions. Connects to {access.DEFAULT_URL} '
                'without authentication by default. Without a command, show '
                'the state of the server, or run the commands on standard '
-               'input. The word "function" may be left out: "qinling '
-               'invoke" is "qinling function invoke".')
+               'input. Most commands also work without the word '
+               '"function": "qinling logs" is "qinling function logs".')
 
 #: Exit codes of a process that a signal ends.
 INTERRUPTED = 128 + signal.SIGINT
