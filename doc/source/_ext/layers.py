@@ -17,6 +17,8 @@ from sphinx import application
 CONTRACTS = pathlib.Path(__file__).parents[3] / '.importlinter'
 #: Pixels.
 WIDTH, ROW_HEIGHT, GAP, FONT_SIZE = 640, 30, 6, 13
+#: Boxes beside each other; the others of a row are below.
+MAX_COLUMNS = 5
 #: Width of a monospace character, relative to the font size.
 CHARACTER_EM = 0.62
 
@@ -38,7 +40,7 @@ def read_layers(contract: str, path: pathlib.Path = CONTRACTS
 
 def draw_box(name: str, x: float, y: float, width: float) -> str:
     """Return the SVG elements of one module; long names are smaller."""
-    size = min(FONT_SIZE, width / (CHARACTER_EM * len(name) + 1))
+    size = min(FONT_SIZE, width / (CHARACTER_EM * (len(name) + 1)))
     return (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
         f'height="{ROW_HEIGHT}" rx="4" fill="none" stroke="currentColor"/>'
@@ -52,6 +54,8 @@ def draw_box(name: str, x: float, y: float, width: float) -> str:
 def draw_layers(rows: list[list[str]]) -> str:
     """Return an SVG picture of layers; a row may import from rows below."""
     boxes = []
+    rows = [row[start:start + MAX_COLUMNS] for row in rows
+            for start in range(0, len(row), MAX_COLUMNS)]
     for number, row in enumerate(rows):
         width = (WIDTH - GAP * (len(row) - 1)) / len(row)
         boxes += [draw_box(name, column * (width + GAP),
