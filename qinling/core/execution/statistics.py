@@ -97,12 +97,14 @@ class StatisticsReader:
                    query: Query) -> Statistics:
         """Return the statistics of a version.
 
+        :param number: 0 for the latest code.
         :raises FunctionVersionNotFound: the caller sees no such version.
         """
         _check_group(query.by, VERSION_GROUPS)
-        version = self._versions.get(ctx, id, number)
+        owner = (self._versions.get(ctx, id, number) if number
+                 else self._functions.get(ctx, id))
         return self._read(
-            query, queries.PARTS, project_id=version.project_id,
+            query, queries.PARTS, project_id=owner.project_id,
             function_id=id, function_version=number)
 
     def of_alias(self, ctx: context.RequestContext, name: str, query: Query

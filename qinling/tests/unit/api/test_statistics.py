@@ -107,6 +107,7 @@ class TestStatistics(StatisticsTest):
                 (function, 'alias', {'': 3, 'prod': 1}),
                 (function, 'day', {'2026-01-31': 3, '2026-02-01': 1}),
                 (function + '/versions/1', 'alias', {'': 1, 'prod': 1}),
+                (function + '/versions/0', 'alias', {'': 2}),
                 ('/v1/aliases/prod', 'version', {'1': 1}),
                 ('/v1/aliases/prod', 'function', {self.function: 1})):
             path = path if path == '/v1/stats' else path + '/stats'
