@@ -20,8 +20,9 @@ usage() {
 Usage: tools/quickstart.sh [options]
 
 Installs Qinling with its command line into a virtual environment, starts the
-server, uploads and runs a sample function, and prints the next steps. The server continues to run.
-A second run uses the existing environment, server and function.
+server, uploads and runs a sample function, and prints the next steps. The
+server continues to run. A second run uses the existing environment, server
+and function.
 
 Options:
   --stop           stop the server of an earlier run

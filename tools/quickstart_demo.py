@@ -214,12 +214,12 @@ def print_next_steps(url: str, stop_command: str) -> None:
   # Find the program, and the server.
   export PATH={programs}:"$PATH" QINLING_URL={url}
 
-  qinling function list -c Name -c Count -c Entry
+  qinling function list
   qinling function invoke {NAME} name=you --show-log
-  qinling function execution list --function {NAME} --limit 5 \\
-      --sort created_at:desc -c Status -c Function_version -c Created_at
+  qinling execution list --function {NAME} --limit 5
+  qinling stats {NAME} --by version
 
-  # Run the present version of the alias.
+  # Run the version that the alias selects.
   qinling function invoke {NAME} --alias {versions.ALIAS} name=you
   qinling function alias history {versions.ALIAS}
 
