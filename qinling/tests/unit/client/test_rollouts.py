@@ -118,7 +118,7 @@ class TestRollouts(test_runs.Case):
                      'new_size': 1, 'diff': None}],
                 'truncated': True})
         self.assertIn('from=1&to=0', self.paths[0])
-        self.assertEqual('timeout:\n- 5\n+ 7\nmain.py: changed\n'
+        self.assertEqual('timeout:\n- 5s\n+ 7s\nmain.py: changed\n'
                          '--- old/main.py\n-a\n+b\n'
                          'data: changed (2KiB to 1B)\n', out)
         self.assertIn('More files changed', self.errors)
