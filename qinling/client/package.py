@@ -69,7 +69,7 @@ def create_archive(paths: Sequence[str | os.PathLike[str]],
 
 
 def has_entry(archive: bytes, entry: str) -> bool:
-    """Return whether a package has a file that an entry may mean.
+    """Return whether a package has a file for an entry.
 
     :param entry: ``MODULE.FUNCTION``, or the path of a program.
     """

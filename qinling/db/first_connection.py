@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""First connection of a process, which may start before its database."""
+"""First connection of a process, perhaps before the start of the database."""
 
 import re
 

@@ -82,7 +82,7 @@ class Channel:
         return self._read(size)
 
     def close(self) -> None:
-        """Close the channel, if the user has not closed it."""
+        """Close the channel, unless the user has."""
         try:
             _close(self.number)
         except OSError:

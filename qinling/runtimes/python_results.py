@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Results of functions in Python that JSON cannot represent."""
+"""Results of functions in Python without a form in JSON."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class EngineProcess:
 
 
 class EngineCommands:
-    """Commands of the benchmark to an engine in this process."""
+    """Commands of the benchmark to the engine of the process."""
 
     def __init__(self, config: str) -> None:
         conf = qinling_conf.load([], [config])
@@ -76,7 +76,7 @@ class EngineCommands:
         return round(self._seconds, 2)
 
     def count_pods(self) -> int:
-        """Return the number of pods that the engine knows."""
+        """Return the number of pods known to the engine."""
         return len(self._orchestrator._view.pods)
 
     def start_workers(self, ids: list[str]) -> list[float]:

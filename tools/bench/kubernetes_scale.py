@@ -118,7 +118,7 @@ class Scale:
             engine.kill()
 
     def _wait_quiet(self) -> None:
-        """Wait for the resizes of workers that have become idle."""
+        """Wait for the resizes of idle workers."""
         time.sleep(REST_SECONDS)
         count = -1
         while count != (count := self._count_calls()['patch pods/resize']):

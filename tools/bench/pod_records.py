@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cluster whose pods are records without processes."""
+"""Cluster with records instead of pods."""
 
 import asyncio
 import contextlib
@@ -113,7 +113,7 @@ class PodMaker:
 
 
 class Cluster(clusters.Cluster):
-    """API server with pods that are records."""
+    """API server with records instead of pods."""
 
     def _control(self) -> None:
         self.kubelet = kubelet.Kubelet(self.registry, '', self.network, 1)

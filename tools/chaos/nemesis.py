@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults of the processes of a cloud, and of its database server."""
+"""Faults of the processes and the database server of a cloud."""
 
 from collections.abc import Callable
 import random

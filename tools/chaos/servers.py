@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers and programs of a cloud that faults reach."""
+"""Servers and programs of a cloud within reach of faults."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ CLOCK = pathlib.Path(__file__).parent / 'clock.py'
 
 
 class _Disk(daemons.Sql):
-    """Database server with a file system of its own, as root."""
+    """Database server with a separate file system, as root."""
 
     name = 'database'
 
@@ -53,7 +53,7 @@ class _Disk(daemons.Sql):
                         file.fileno(), file.seek(0, os.SEEK_END), free)
 
     def empty(self) -> None:
-        """Give the space back; restart a server that has ended without."""
+        """Give the space back; restart the server after an end."""
         (self.data / FILLER).unlink()
         process = self.process
         if process is not None and process.poll() is not None:
@@ -83,7 +83,7 @@ DATABASES: dict[str, type[_Disk]] = {
 
 
 class Program(base.Program):
-    """Program with a clock of its own."""
+    """Program with a separate clock."""
 
     def start(self) -> None:
         """Start the process, also after a stop."""
@@ -97,7 +97,7 @@ class Program(base.Program):
                 env=dict(os.environ, TMPDIR=str(self.directory)))
 
     def set_clock(self, seconds: float) -> pathlib.Path:
-        """Move the clock away from the right time; return its file."""
+        """Move the clock away from the right time; return the file."""
         path: pathlib.Path = self.directory / 'clock'
         new = path.with_suffix('.new')
         new.write_text(str(seconds))

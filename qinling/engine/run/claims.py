@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""State of the executions that an engine has claimed."""
+"""State of the claimed executions of an engine."""
 
 import dataclasses
 import threading
@@ -10,7 +10,7 @@ from qinling.orchestrators import base as orchestrators
 
 @dataclasses.dataclass(eq=False)
 class ClaimedExecution:
-    """State of an execution that this engine has claimed.
+    """State of a claimed execution.
 
     ``since`` is a time of ``time.monotonic()``.
     """
@@ -26,7 +26,7 @@ class ClaimedExecution:
     _end: threading.Event | None = None
 
     def mark_ended(self) -> None:
-        """Wake those who wait for the end."""
+        """Wake the threads in :meth:`wait_ended`."""
         self.has_ended = True
         if self._end is not None:
             self._end.set()

@@ -178,7 +178,7 @@ class Scaling:
         return None
 
     def retire(self, worker: base.Worker, *workers: base.Worker) -> None:
-        """Retire workers that are dead or outdated."""
+        """Retire dead and outdated workers."""
         names = {row.name for row in (worker, *workers)}
         self._retire([row for row in self.list_workers()
                       if row.worker.name in names])

@@ -376,7 +376,7 @@ class Claims:
                               if pods.is_ready(pod)]
 
     def list_outdated(self) -> list[base.Worker]:
-        """Return the workers of this engine with an earlier image."""
+        """Return the own workers with an earlier image."""
         with self._view.changed:
             return [self._workers[name]
                     for key, group in self._view.index.specs.items()

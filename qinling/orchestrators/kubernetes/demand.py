@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Growth of pools while their workers are claimed quickly.
+"""Growth of pools during quick claims of workers.
 
 A claim takes a pod out of its pool, and the ReplicaSet needs some seconds to
 replace the pod.  A pool therefore has one more pod for each recent claim, so

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reduction of pods to the fields that this driver reads.
+"""Reduction of pods to the fields read by the driver.
 
 The API server sends 7 kB for a pod, mostly a specification that the driver
 wrote, and the managers of its fields.  An engine keeps all pods of the
@@ -27,7 +27,7 @@ _STATES = {'running': (), 'waiting': ('reason', 'message'),
 
 
 def trim(pod: apis.Resource) -> apis.Resource:
-    """Return the part of a pod that this driver reads."""
+    """Return the part of a pod read by the driver."""
     metadata = _select(pod['metadata'], _METADATA)
     metadata['labels'] = {
         sys.intern(name): sys.intern(value) for name, value

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of pools whose workers are claimed quickly."""
+"""Tests of pools with quick claims of workers."""
 
 from unittest import mock
 

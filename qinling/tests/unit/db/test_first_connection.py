@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that start before their database."""
+"""Starts of processes before the start of the database."""
 
 import types
 from unittest import mock

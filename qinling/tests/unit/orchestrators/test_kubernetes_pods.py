@@ -148,7 +148,7 @@ class TestComplaint(base.BaseTestCase):
 
 
 class TestSidecars(base.BaseTestCase):
-    """Tests of a container that an admission webhook added."""
+    """Tests of a container added by an admission webhook."""
 
     def test_only_our_container_counts(self):
         for name in ('worker', 'function'):

@@ -18,7 +18,7 @@ BUILT_IN = ('len', 'isinstance', 'issubclass', 'str', 'type', 'hasattr',
 
 
 class TestExceptions(test_user_code.UserCodeTest):
-    """Exceptions whose methods and properties fail."""
+    """Exceptions with broken methods and properties."""
 
     def fails_twice(self, source, sentence, reason='user_error'):
         self.load(source)
