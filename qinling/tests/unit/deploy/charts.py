@@ -69,7 +69,7 @@ def render(values, **options):
     """Return the objects of a release."""
     return [item for name, text in render_files(values, **options).items()
             if name.endswith('.yaml')
-            for item in yaml.safe_load_all(text) if item]
+            for item in manifests.load_all(text) if item]
 
 
 def lint(values):

@@ -19,6 +19,12 @@ SECRET = 'qinling-connections'
 CLUSTER = {'Namespace', 'ClusterRole', 'ClusterRoleBinding'}
 
 
+def load_all(text):
+    """Return the objects of a text; the parser in C is ten times as fast."""
+    return list(yaml.load_all(
+        text, Loader=getattr(yaml, 'CSafeLoader', yaml.SafeLoader)))
+
+
 def kustomization(directory):
     """Return the content of a kustomization file."""
     return yaml.safe_load((directory / 'kustomization.yaml').read_text())
@@ -37,7 +43,7 @@ def files(directory):
 def written(directory):
     """Return the objects from the files, before kustomize."""
     return [item for path in files(directory)
-            for item in yaml.safe_load_all(path.read_text())]
+            for item in load_all(path.read_text())]
 
 
 def built(directory):
@@ -49,7 +55,7 @@ def built(directory):
         raise unittest.SkipTest('There is no kubectl on this machine.')
     text = subprocess.run(['kubectl', 'kustomize', str(directory)],
                           check=True, capture_output=True, text=True).stdout
-    return list(yaml.safe_load_all(text))
+    return load_all(text)
 
 
 def of_kind(objects, *kinds):
