@@ -23,6 +23,7 @@ from qinling.core import services
 from qinling.db import session
 from qinling.engine import endpoint
 from qinling.engine import service
+from qinling import exception
 from qinling import message_bus
 from qinling.telemetry import listener
 from qinling.telemetry import metrics
@@ -42,11 +43,14 @@ def main() -> None:
     if conf.engine.workers == 1:
         try:
             _run_worker(conf, stop)
-        except Exception:
+        except Exception as e:
             # Remaining threads would keep the process alive.
-            LOG.exception('Could not run the engine.')
+            is_stopped = stop.is_set() and isinstance(
+                e, exception.Unavailable)
+            if not is_stopped:
+                LOG.exception('Could not run the engine.')
             logging.shutdown()
-            os._exit(1)
+            os._exit(not is_stopped)
         return
     _check_orchestrator(conf)
     roles = [supervisor.Role(f'engine-{number}',
@@ -88,8 +92,9 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
         tracer = process.construct(
             tracing.create_tracer, conf, 'qinling-engine')
         engine = service.Engine(conf, db, orchestrator, backends, tracer)
-        process.construct(runtimes.Runtimes(db, engine).register_defaults,
-                          conf.engine.default_runtimes)
+        process.construct(
+            process.insist, stop, runtimes.Runtimes(db, engine)
+            .register_defaults, conf.engine.default_runtimes)
         bus = message_bus.create_transport(conf)
         receiver = endpoint.Endpoint(engine, conf.engine.threads)
         rpc_server = message_bus.create_server(
@@ -101,7 +106,7 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
             {'database': db.ping,
              'message bus': functools.partial(message_bus.ping, conf)},
             metrics.GaugeCollector(engine))
-        engine.start_service()
+        process.insist(stop, engine.start_service)
         if connections is not None:
             connections.start()
         # Without a bus the call blocks; meanwhile the engine runs executions

@@ -38,6 +38,9 @@ LOG = log.getLogger(__name__)
 #: Seconds until a signal that another thread received is handled.
 SIGNAL_SECONDS = 0.5
 
+#: Seconds until a program that starts tries the database again.
+RETRY_SECONDS = 2
+
 #: Seconds to disconnect from the message bus.
 DISCONNECT_TIMEOUT_SECONDS = 5
 
@@ -208,6 +211,21 @@ def construct(factory: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
         fail(f'The configuration cannot be used: {e}')
     except exception.Unavailable as e:
         fail(str(e))
+
+
+def insist(stop: threading.Event, action: Callable[_P, _T],
+           *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Return the result of an action, repeated while the database is away.
+
+    :raises Unavailable: the program has to stop.
+    """
+    while True:
+        try:
+            return action(*args, **kwargs)
+        except exception.Unavailable as e:
+            LOG.warning('Waiting for the database: %s', e)
+            if stop.wait(RETRY_SECONDS):
+                raise
 
 
 def close_bus(disconnect: Callable[[], None]) -> None:

@@ -66,7 +66,8 @@ class Database:
         #: Connections of :attr:`_reader` that no thread uses.
         self._idle_readers = collections.deque[Connection]()
         self.engine = _create_engine(url, options, timeouts)
-        first_connection.wait(options, self.engine)
+        for engine in (self._reader, self.engine):
+            first_connection.wait(options, engine)
         if url.get_driver_name() == 'psycopg' and not patient:
             for engine in (self._reader, self.engine):
                 postgresql.limit_silence(engine, SILENCE_TIMEOUT_SECONDS)

@@ -148,6 +148,7 @@ class Engine:
 
         :param alone: no other engine uses the database, so this engine
             recovers everything that another owner left behind.
+        :raises Unavailable: nothing has started; callers may try again.
         """
         LOG.info('Starting engine %s; workers: %s', self.owner,
                  self._orchestrator.describe())

@@ -49,12 +49,13 @@ class Heartbeat:
     def publish(self, address: engines.Address | None) -> None:
         """Let the API connect to this engine, to an end if ``None``."""
         self._address = address
-        if address is not None:
-            self.beat()
-            return
-        # Without the database, the row becomes too old.
+        # Without the database, a later beat writes the row, or the row
+        # becomes too old.
         with contextlib.suppress(exception.Unavailable):
-            engines.withdraw_address(self._db, self._owner)
+            if address is None:
+                engines.withdraw_address(self._db, self._owner)
+            else:
+                self.beat()
 
     @property
     def is_published(self) -> bool:

@@ -192,7 +192,7 @@ KNOWN = {
     'core/function/aliases.py', 'core/function/environment.py',
     'core/function/flow_control.py',
     'core/function/routing.py', 'core/function/tags.py',
-    'core/function/tools.py'}
+    'core/function/tools.py', 'db/first_connection.py'}
 
 
 def run_bounded(action, seconds=CPU_SECONDS):

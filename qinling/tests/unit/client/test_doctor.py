@@ -8,6 +8,7 @@ from unittest import mock
 
 from oslotest import base
 import requests
+import time_machine
 
 from qinling.client.commands import doctor
 from qinling.tests.unit.client import stub
@@ -58,6 +59,7 @@ class TestDoctor(base.BaseTestCase):
         self.assertIn('python3 has 3 free workers of 3.', out)
         self.assertIn('No problem', self.errors)
 
+    @time_machine.travel(time.time(), tick=False)
     def test_clock(self):
         for lead, words in ((30, '30 s ahead of this machine'),
                             (-30, '30 s behind this machine')):

@@ -9,6 +9,7 @@ from qinling.db import engines
 from qinling.db import models
 from qinling.engine.periodic import heartbeat
 from qinling.engine.periodic import peers
+from qinling import exception
 from qinling.rpc import roads
 from qinling.tests.unit.engine import base
 
@@ -83,6 +84,15 @@ class TestPeers(base.TestCase):
     def test_another_thread_inserts_the_row(self):
         with mock.patch.object(crud, 'update_all', return_value=0):
             self.beat()
+        self.assertEqual({'me', 'other'}, self.owners())
+
+    def test_addresses_are_published_after_an_outage(self):
+        engines.withdraw_address(self.db, 'me')
+        away = exception.Unavailable(reason='the database does not answer.')
+        with mock.patch.object(self.db, 'write', side_effect=away):
+            self.heartbeat.publish(self.address('me'))
+        self.assertEqual({'other'}, self.owners())
+        self.heartbeat.beat()
         self.assertEqual({'me', 'other'}, self.owners())
 
     def test_nothing_listens(self):
