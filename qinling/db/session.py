@@ -66,12 +66,12 @@ class Database:
         #: Connections of :attr:`_reader` that no thread uses.
         self._idle_readers = collections.deque[Connection]()
         self.engine = _create_engine(url, options, timeouts)
-        for engine in (self._reader, self.engine):
-            first_connection.wait(options, engine)
         if url.get_driver_name() == 'psycopg' and not patient:
             for engine in (self._reader, self.engine):
                 postgresql.limit_silence(engine, SILENCE_TIMEOUT_SECONDS)
         idle_limit.end_idle_transactions(self.engine, patient)
+        for engine in (self._reader, self.engine):
+            first_connection.wait(options, engine)
         self._sqlite_writer = None
         if self.is_sqlite:
             self._sqlite_writer = sqlite.Writer(

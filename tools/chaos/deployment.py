@@ -11,6 +11,8 @@ from qinling.tests.contracts import relays
 from qinling.tests.functional import base as servers
 
 BUS_PORT = 5672
+#: Length of the end of a log in an error.
+LOG_CHARACTERS = 8000
 #: Line of a traceback in a log, and line before a traceback.
 TRACEBACK = re.compile(r'[^\[]* (?:ERROR|CRITICAL) qinling\S* (?!\[)(.*)')
 ERROR = re.compile(r'[^\[]* (?:ERROR|CRITICAL) qinling\S* \[[^\]]*\] (.*)')
@@ -80,7 +82,12 @@ class Deployment(servers.Cloud):
     def restart(self, program: typing.Any) -> None:
         """Start a program after its end, and wait until the program serves."""
         program.start()
-        if program in self.apis:
-            self.clients[program] = self.client_of(program)
-        else:
-            servers.wait_for(lambda: self.listening(program), 'the engine')
+        try:
+            if program in self.apis:
+                self.clients[program] = self.client_of(program)
+            else:
+                servers.wait_for(lambda: self.listening(program),
+                                 'the engine')
+        except AssertionError as e:
+            raise AssertionError(
+                f'{e}\n{program.log.read_text()[-LOG_CHARACTERS:]}')

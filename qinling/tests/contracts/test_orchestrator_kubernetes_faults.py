@@ -282,6 +282,10 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
 
     def test_terminating_namespace(self):
         driver = self.make_pool()
+        # The namespace exists until its last object is gone.
+        self.admin().create_namespaced_service_account(
+            self.cluster.namespace, {'metadata': {
+                'name': 'kept', 'finalizers': ['example.com/kept']}})
         self.admin().delete_namespace(self.cluster.namespace)
         self.wait_until(lambda: not driver.pools())
         self.assertRaises(orchestrators.NoPool, self.claim, driver)
