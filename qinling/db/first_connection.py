@@ -42,13 +42,13 @@ def wait(options: cfg.ConfigOpts.GroupAttr, engine: sqlalchemy.Engine
     except (db_exc.DBError, sqlalchemy.exc.DBAPIError) as e:
         if _is_refusal(e):
             raise ValueError(
-                f'The database refuses the [database] connection: '
+                'The database refuses the [database] connection: '
                 f'{_describe(e)}')
         if not errors.is_transient(e):
             raise
         raise exception.Unavailable(
-            reason=f'the database of [database] connection cannot be '
-                   f'reached: {_describe(e)}')
+            reason='the database of [database] connection does not answer: '
+                   f'{_describe(e)}')
 
 
 def _connect(engine: sqlalchemy.Engine) -> None:

@@ -124,7 +124,8 @@ class LoginTest(BrowserTest):
         expect(note).to_contain_text(
             f'Not shown: Operation not allowed: it needs the policy {DENIED}.')
         page.evaluate('location.hash = "#/jobs"')
-        expect(page.get_by_role('heading', name='Jobs')).to_be_visible()
+        expect(page.get_by_role('heading', name='Jobs', exact=True)
+               ).to_be_visible()
         expect(note).to_have_count(0)
 
     def test_log_out(self):
