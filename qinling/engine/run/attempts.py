@@ -100,7 +100,11 @@ class Attempts:
                 execution_id=message.id, function_id=target.function_id,
                 function_version=target.version) as traceparent:
             request = requests.create_request(message, target, traceparent)
-            return self._attempt(request, target, claimed)
+            try:
+                return self._attempt(request, target, claimed)
+            except exception.Unavailable as e:
+                # Only the way to a worker needs the database or the store.
+                raise exception.OutOfReach(str(e))
 
     def _attempt(self, request: requests.InvokeRequest,
                  target: targets.Target, claimed: claims.ClaimedExecution
@@ -110,7 +114,7 @@ class Attempts:
             request.context.update(self._tokens.context(target))
             return self._serve(request, target, claimed)
         except (exception.TargetReplaced, exception.OutOfReach,
-                tokens_module.TrustLost):
+                exception.Unavailable, tokens_module.TrustLost):
             raise
         except Cancelled:
             return outcomes.platform_fault('The execution was cancelled.',

@@ -75,6 +75,16 @@ class TestOutOfReach(test_runner.RunnerTest):
         self.assertIsNone(result)
         self.assertEqual(('running', None, 0),
                          (row.status, row.owner, row.attempt))
+        self.check_wait(row)
+
+    def test_executions_wait_for_the_database(self):
+        result, row = self.run_execution(
+            exception.Unavailable(reason='the database does not answer.'),
+            sync=False, attempt=1)
+        self.assertEqual((None, 'running'), (result, row.status))
+        self.check_wait(row)
+
+    def check_wait(self, row):
         self.assertEqual([(row.next_attempt_at, row.id)], self.timer.waiting)
         self.assertEqual(row.lease_until, row.next_attempt_at)
         self.assertGreater(row.next_attempt_at, models.now())

@@ -43,7 +43,8 @@ class Script:
 
     def acquire_slot(self, target, deadline):
         if isinstance(self.events[0], scaling.NoWorker | TypeError
-                      | exception.PermanentError | exception.OutOfReach):
+                      | exception.PermanentError | exception.OutOfReach
+                      | exception.Unavailable):
             raise self.events.pop(0)
         return worker_set.LoadedWorker(base.worker(), None)
 
