@@ -21,7 +21,6 @@ import operator
 import typing
 import urllib.parse
 
-import orjson
 import pecan.core
 import pecan.decorators
 import pecan.rest
@@ -178,8 +177,4 @@ def _create_list_encoder(encode_item: _Encoder | None) -> _Encoder | None:
 def encode(datatype: typing.Any, value: typing.Any) -> bytes:
     """Return the JSON of a value of a complex WSME type."""
     encoder = create_encoder(datatype)
-    fields = encoder(value) if encoder else value
-    try:
-        return orjson.dumps(fields)
-    except TypeError:
-        return strict_json.dumps(fields)
+    return strict_json.dumps(encoder(value) if encoder else value)

@@ -50,7 +50,7 @@ def main() -> None:
             if not is_stopped:
                 LOG.exception('Could not run the engine.')
             logging.shutdown()
-            os._exit(not is_stopped)
+            os._exit(0 if is_stopped else 1)
         return
     _check_orchestrator(conf)
     roles = [supervisor.Role(f'engine-{number}',

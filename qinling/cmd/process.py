@@ -18,6 +18,7 @@ import typing
 
 from oslo_config import cfg
 from oslo_log import log
+import tenacity
 
 from qinling.api import identity
 from qinling.api.identity import noauth
@@ -219,13 +220,17 @@ def insist(stop: threading.Event, action: Callable[_P, _T],
 
     :raises Unavailable: the program has to stop.
     """
-    while True:
-        try:
-            return action(*args, **kwargs)
-        except exception.Unavailable as e:
-            LOG.warning('Waiting for the database: %s', e)
-            if stop.wait(RETRY_SECONDS):
-                raise
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(exception.Unavailable),
+        wait=tenacity.wait_fixed(RETRY_SECONDS),
+        stop=tenacity.stop_when_event_set(stop),
+        sleep=tenacity.sleep_using_event(stop),
+        before_sleep=_log_retry, reraise=True)(action, *args, **kwargs)
+
+
+def _log_retry(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    LOG.warning('Waiting for the database: %s', error)
 
 
 def close_bus(disconnect: Callable[[], None]) -> None:

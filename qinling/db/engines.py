@@ -15,8 +15,6 @@ import socket
 import typing
 import uuid
 
-from oslo_db import exception as db_exc
-
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
@@ -122,7 +120,7 @@ def _record(db: session.Database, model: typing.Any, id: str,
         if not crud.update_all(tx, model, {'seen_at': now}, model.id == id):
             crud.insert(tx, model, id=id, seen_at=now, **columns)
     # Another thread of the engine may insert the row first.
-    with contextlib.suppress(db_exc.DBDuplicateEntry):
+    with contextlib.suppress(crud.DuplicateEntry):
         db.write(write, durable=False)
 
 

@@ -56,14 +56,11 @@ class Invoke(webhooks.Webhook, base.Addressed, base.Show):
             body, content_type=args.content_type or 'application/json')
         if args.sign or args.secret:
             request = self.sign(id, request, args)
-        try:
-            row = self.resources.deliver(id, api.Delivery(
-                request.body, {'Content-Type': request.content_type,
-                               **request.headers},
-                (*_build_preview(args), 'invoke'),
-                query=urllib.parse.urlsplit(request.url).query))
-        except exceptions.HttpError as e:
-            raise failures.explain_delivery(self, e) from e
+        row = failures.deliver(self, id, api.Delivery(
+            request.body, {'Content-Type': request.content_type,
+                           **request.headers},
+            (*_build_preview(args), 'invoke'),
+            query=urllib.parse.urlsplit(request.url).query))
         data = row.pop('content', None)
         if args.output and data is not None:
             content.write(self, args.output, data)

@@ -10,6 +10,9 @@ from qinling.client import exceptions
 from qinling.client import tracebacks
 from qinling.client import v1
 
+if typing.TYPE_CHECKING:
+    from qinling.client.v1 import webhooks as api
+
 #: Request of the API in a sentence of the service.
 BUILD = re.compile('GET /v1/functions/([0-9a-f-]{36})'
                    '(?:/versions/([0-9]{1,9}))?/build')
@@ -60,8 +63,17 @@ def explain(command: base.Command, execution: base.Row,
     return f'{failure}\nExecution {id}; show the log: {show}'
 
 
-def explain_delivery(command: base.Command, error: exceptions.HttpError
-                     ) -> exceptions.ClientError:
+def deliver(command: base.Command, id: str | int, delivery: 'api.Delivery'
+            ) -> dict[str, typing.Any]:
+    """Return the answer to a delivery; explain an execution that failed."""
+    try:
+        return command.client.webhooks.deliver(str(id), delivery)
+    except exceptions.HttpError as e:
+        raise _explain_delivery(command, e) from e
+
+
+def _explain_delivery(command: base.Command, error: exceptions.HttpError
+                      ) -> exceptions.ClientError:
     """Return the error of a delivery, with the reason of its execution."""
     match = FAILED.match(error.sentence)
     if not match:

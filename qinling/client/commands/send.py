@@ -68,12 +68,9 @@ class Send(webhooks.Webhook, base.Show):
                                    request.body)
             return {'status_code': answer.status,
                     'output': answer.body.decode('utf-8', 'replace')}
-        try:
-            result = self.resources.deliver(row['id'], api.Delivery(
-                request.body, headers, ('invoke', *path.split('/')[1:]),
-                args.method, urllib.parse.urlsplit(request.url).query))
-        except exceptions.HttpError as e:
-            raise failures.explain_delivery(self, e) from e
+        result = failures.deliver(self, row['id'], api.Delivery(
+            request.body, headers, ('invoke', *path.split('/')[1:]),
+            args.method, urllib.parse.urlsplit(request.url).query))
         result.pop('content', None)
         self.next_step = f'webhook delivery list {args.webhook}'
         return result

@@ -187,15 +187,19 @@ class TestDemand(base.BaseTestCase):
         self.work()
         self.assertEqual([4], self.sizes)
 
-    def test_pools_shrink_after_a_quiet_time(self):
-        self.claim(2)
-        self.work()
-        self.now += demand.QUIET_SECONDS - 1
+    def shrink_in_a_second(self):
+        """Shrink the pool, which is not due before."""
         self.demand.shrink()
         self.assertEqual([], self.submitted)
         self.now += 1
         self.demand.shrink()
         self.work()
+
+    def test_pools_shrink_after_a_quiet_time(self):
+        self.claim(2)
+        self.work()
+        self.now += demand.QUIET_SECONDS - 1
+        self.shrink_in_a_second()
         self.assertEqual([4, 2], self.sizes)
         self.demand.shrink()
         self.assertEqual([], self.submitted)
@@ -204,11 +208,7 @@ class TestDemand(base.BaseTestCase):
         self.record(5)
         self.demand.shrink()
         self.now += demand.QUIET_SECONDS - 1
-        self.demand.shrink()
-        self.assertEqual([], self.submitted)
-        self.now += 1
-        self.demand.shrink()
-        self.work()
+        self.shrink_in_a_second()
         self.assertEqual([2], self.sizes)
 
     def test_a_deleted_pool(self):
