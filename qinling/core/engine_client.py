@@ -110,12 +110,8 @@ class EngineClient(typing.Protocol):
     def cancel(self, id: str) -> None:
         """Stop an execution whose row has ended."""
 
-    def ensure_runtime(self, id: str,
-                       previous_image: str | None = None) -> None:
-        """Create or change the pool of a runtime.
-
-        :param previous_image: image to restore when the new image fails.
-        """
+    def ensure_runtime(self, id: str) -> None:
+        """Create or change the pool of a runtime."""
 
     def delete_runtime(self, id: str) -> None:
         """Destroy the pool of a runtime, then delete the row."""

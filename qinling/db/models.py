@@ -67,6 +67,10 @@ class Runtime(Common, Revised, Base):
     trusted = _column(sa.Boolean, nullable=False, default=True)
     status = _column(sa.String(32), nullable=False)
     status_reason = _column(sa.Text)
+    #: Image to restore while ``upgrading``.
+    previous_image = _column(sa.String(255))
+    #: Runtime that the versions moved to, while ``upgrading``.
+    versions_runtime_id = _column(Id)
 
 
 #: Columns that a version copies from its function.

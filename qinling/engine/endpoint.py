@@ -105,10 +105,9 @@ class Endpoint:
         """Stop an execution."""
         self._engine.cancel(id)
 
-    def ensure_runtime(self, _ctx: _Json, id: str,
-                       previous_image: str | None) -> None:
+    def ensure_runtime(self, _ctx: _Json, id: str) -> None:
         """Create or change a pool."""
-        self._engine.ensure_runtime(id, previous_image)
+        self._engine.ensure_runtime(id)
 
     def delete_runtime(self, _ctx: _Json, id: str) -> None:
         """Destroy a pool."""

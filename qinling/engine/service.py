@@ -263,11 +263,9 @@ class Engine:
         """Return the next part of an output that is streamed here."""
         return self._streams.read(id, offset, seconds)
 
-    def ensure_runtime(self, id: str,
-                       previous_image: str | None = None) -> None:
+    def ensure_runtime(self, id: str) -> None:
         """Create or change the pool of a runtime; return immediately."""
-        self._background.submit(
-            self._pools.change, id, previous_image, self._scaling)
+        self._background.submit(self._pools.change, id, self._scaling)
 
     def delete_runtime(self, id: str) -> None:
         """Destroy the pool of a runtime, then delete the row."""

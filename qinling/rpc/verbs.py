@@ -91,11 +91,9 @@ class Verbs(abc.ABC):
         """Stop an execution on the engine that runs it."""
         self._cast('cancel', fanout=True, id=id)
 
-    def ensure_runtime(self, id: str,
-                       previous_image: str | None = None) -> None:
+    def ensure_runtime(self, id: str) -> None:
         """Create or change a pool on all engines."""
-        self._cast('ensure_runtime', fanout=True, id=id,
-                   previous_image=previous_image)
+        self._cast('ensure_runtime', fanout=True, id=id)
 
     def delete_runtime(self, id: str) -> None:
         """Destroy a pool on all engines."""

@@ -144,8 +144,8 @@ class FakeEngine:
     def cancel(self, id):
         return self._answer('cancel', id)
 
-    def ensure_runtime(self, id, previous_image=None):
-        return self._answer('ensure_runtime', id, previous_image)
+    def ensure_runtime(self, id):
+        return self._answer('ensure_runtime', id)
 
     def delete_runtime(self, id):
         return self._answer('delete_runtime', id)

@@ -10,9 +10,9 @@ import typing
 import uuid
 
 from qinling import context
-from qinling.core import digests
 from qinling.core import engine_client
 from qinling.core import preconditions
+from qinling.core.runtime import upgrades
 from qinling.core import validation
 from qinling.db import crud
 from qinling.db import filtering
@@ -24,17 +24,11 @@ from qinling.states import USABLE_RUNTIMES
 
 _MODEL = models.Runtime
 _VERSION = models.FunctionVersion
-#: Characters of a name that leave room for a time behind it.
-MAX_BASE_NAME_LENGTH = 220
 
 #: Namespace of the ids of default runtimes.
 _DEFAULTS = uuid.UUID('5b1e4a55-30a4-4e07-9a3c-5c9ad0e2b6d1')
 
-#: Columns unknown for a new image.
-_UNKNOWN_LANGUAGE = {'language': None, 'language_version': None}
-_TEXT_FIELDS = ('name', 'description', 'image', *_UNKNOWN_LANGUAGE)
-_COPIED_FIELDS = ('image', 'language', 'language_version', 'is_public',
-                  'trusted', 'project_id')
+_TEXT_FIELDS = ('name', 'description', 'image', *upgrades.LANGUAGE)
 
 _Values = Mapping[str, typing.Any]
 
@@ -122,16 +116,17 @@ class Runtimes:
         unless ``values`` has ``upgrade_versions``.
         """
         row = self.get(ctx, id)
-        columns = {name: value for name, value in values.items()
-                   if name in _TEXT_FIELDS}
+        columns: dict[str, typing.Any] = {
+            name: value for name, value in values.items()
+            if name in _TEXT_FIELDS}
         _validate(columns)
         if columns.get('image') == '':
             raise exception.Invalid('image must not be empty.')
         image = columns.pop('image', row.image)
         preconditions.check(row, match)
         if image != row.image:
-            self._upgrade(row, dict(_UNKNOWN_LANGUAGE, **columns,
-                                    image=image), match,
+            self._upgrade(row, {**dict.fromkeys(upgrades.LANGUAGE), **columns,
+                                'image': image}, match,
                           bool(values.get('upgrade_versions')))
         elif columns and not self._db.write(lambda tx: crud.update(
                 tx, _MODEL, id, columns,
@@ -139,24 +134,15 @@ class Runtimes:
             preconditions.check(self.get(ctx, id), match)
         return self.get(ctx, id)
 
-    def _upgrade(self, row: typing.Any, columns: _Values,
+    def _upgrade(self, row: typing.Any, columns: dict[str, typing.Any],
                  match: preconditions.Match, with_versions: bool) -> None:
-        def begin(tx: session.Connection) -> str | None:
-            if not crud.change_status(tx, _MODEL, row.id,
-                                      RuntimeStatus.UPGRADING.value,
-                                      *preconditions.condition(_MODEL, match),
-                                      **columns):
-                raise exception.RuntimeNotAvailable(id=row.id,
-                                                    status=row.status)
-            if not with_versions:
-                return _copy_for_versions(tx, row)
-            digests.change_image(tx, row.id, columns['image'])
-            return None
-        copy_id = self._db.write(begin)
+        copy_id = self._db.write(functools.partial(
+            upgrades.begin, row, columns,
+            preconditions.condition(_MODEL, match), with_versions))
         try:
-            self._engine.ensure_runtime(row.id, previous_image=row.image)
+            self._engine.ensure_runtime(row.id)
         except exception.Unavailable:
-            self._db.write(lambda tx: _undo_upgrade(tx, row, copy_id))
+            self._db.write(functools.partial(upgrades.undo, row, copy_id))
             raise
         if copy_id:
             # Without this message, an engine finds the row later.
@@ -212,44 +198,6 @@ def _insert_default(name: str, image: str, tx: session.Connection) -> None:
         crud.insert(tx, _MODEL, id=id, name=name, image=image,
                     project_id=context.admin().project_id,
                     status=RuntimeStatus.CREATING.value)
-
-
-def _copy_for_versions(tx: session.Connection, row: typing.Any
-                       ) -> str | None:
-    """Move the versions to a copy of a runtime with the old image.
-
-    :returns: the id of the copy, ``None`` without versions.
-    """
-    if not crud.exists(tx, _VERSION, _VERSION.runtime_id == row.id):
-        return None
-    now = models.now().isoformat(' ', 'seconds')
-    name = (row.name or row.id)[:MAX_BASE_NAME_LENGTH]
-    copy_id = crud.insert(
-        tx, _MODEL, name=f'{name} until {now}',
-        description='What versions run on that were published before.',
-        status=RuntimeStatus.CREATING.value,
-        **{field: getattr(row, field) for field in _COPIED_FIELDS})
-    _move_versions(tx, row.id, copy_id)
-    return copy_id
-
-
-def _move_versions(tx: session.Connection, source_id: str, target_id: str
-                   ) -> None:
-    crud.update_all(tx, _VERSION, {
-        'runtime_id': target_id, 'revision': _VERSION.revision + 1},
-        _VERSION.runtime_id == source_id)
-
-
-def _undo_upgrade(tx: session.Connection, row: typing.Any,
-                  copy_id: str | None) -> None:
-    """Undo an upgrade that no engine has started."""
-    crud.change_status(tx, _MODEL, row.id, RuntimeStatus.AVAILABLE.value,
-                       **{field: getattr(row, field)
-                          for field in ('image', *_UNKNOWN_LANGUAGE)})
-    if copy_id:
-        _move_versions(tx, copy_id, row.id)
-        crud.delete(tx, _MODEL, copy_id)
-    digests.change_image(tx, row.id, row.image)
 
 
 def _validate(values: _Values) -> None:

@@ -4,12 +4,14 @@
 import bisect
 import collections
 from concurrent import futures
+import datetime
+import functools
 import typing
 
 from oslo_log import log
 
 from qinling import context
-from qinling.core import digests
+from qinling.core.runtime import upgrades
 from qinling.core import targets
 from qinling.db import crud
 from qinling.db import models
@@ -25,10 +27,13 @@ LOG = log.getLogger(__name__)
 
 _MODEL = models.Runtime
 RESTORE_SECONDS = 30
+#: Time after which any engine carries out a change or a deletion.  Before, a
+#: message is on the way, or accepted calls may still claim a worker.
+SETTLE_DELAY = datetime.timedelta(seconds=60)
 #: Functions with workers that are looked up in one turn.
 MAX_CHECKED_FUNCTIONS = 200
-#: Statuses of a runtime whose pool has to be created or destroyed.
-_UNSETTLED = (RuntimeStatus.CREATING, RuntimeStatus.DELETING)
+#: Statuses of a runtime that any engine ends after ``SETTLE_DELAY``.
+_LATER = (RuntimeStatus.UPGRADING, RuntimeStatus.DELETING)
 
 
 class Pools:
@@ -50,8 +55,9 @@ class Pools:
         """
         rows = self._db.read(lambda tx: crud.select(
             tx, _MODEL, _MODEL.status != RuntimeStatus.ERROR.value))
-        futures.wait([self._settle(background, row) for row in rows],
-                     RESTORE_SECONDS)
+        futures.wait([self._settle(background, row) for row in rows
+                      if not (row.status == RuntimeStatus.DELETING
+                              and _is_recent(row))], RESTORE_SECONDS)
 
     def tend(self, background: background_module.Background) -> None:
         """Settle pools whose message was lost, and delete orphaned pools."""
@@ -61,14 +67,16 @@ class Pools:
             LOG.warning('Deleting orphaned pool %s.', id)
             background.submit(self._orchestrator.delete_pool, id)
         for row in rows:
-            if row.status in _UNSETTLED and not self._in_progress[row.id]:
+            is_due = (row.status == RuntimeStatus.CREATING
+                      or row.status in _LATER and not _is_recent(row))
+            if is_due and not self._in_progress[row.id]:
                 self._settle(background, row)
 
     def _settle(self, background: background_module.Background,
                 row: typing.Any) -> 'futures.Future[None]':
-        if row.status == RuntimeStatus.DELETING:
-            return background.submit(self.delete, row.id)
-        return background.submit(self.ensure, row.id)
+        action = (self.delete if row.status == RuntimeStatus.DELETING
+                  else self.ensure)
+        return background.submit(action, row.id)
 
     def orphaned_workers(self) -> list[base.Worker]:
         """Return claimed workers whose function was deleted.
@@ -91,21 +99,17 @@ class Pools:
         return [worker for worker in workers if worker.function
                 and worker.function.function_id in missing]
 
-    def ensure(self, id: str, previous_image: str | None = None) -> None:
-        """Create or change the pool of a runtime.
-
-        :param previous_image: image to restore when the new image fails.
-        """
+    def ensure(self, id: str) -> None:
+        """Create or change the pool of a runtime."""
         self._in_progress[id] += 1
         try:
-            self._ensure(id, previous_image)
+            self._ensure(id)
         finally:
             self._in_progress[id] -= 1
 
-    def change(self, id: str, previous_image: str | None,
-               scaling: scaling_module.Scaling) -> None:
+    def change(self, id: str, scaling: scaling_module.Scaling) -> None:
         """Create or change a pool, then retire workers of earlier images."""
-        self.ensure(id, previous_image)
+        self.ensure(id)
         self.retire_outdated(scaling)
 
     def retire_outdated(self, scaling: scaling_module.Scaling) -> None:
@@ -114,7 +118,7 @@ class Pools:
         if outdated:
             scaling.retire(*outdated)
 
-    def _ensure(self, id: str, previous_image: str | None) -> None:
+    def _ensure(self, id: str) -> None:
         row = self._db.read(
             lambda tx: crud.get(tx, context.admin(), _MODEL, id=id))
         if row is None or row.status == RuntimeStatus.DELETING:
@@ -124,12 +128,11 @@ class Pools:
                 base.RuntimeSpec(row.id, row.image, row.trusted))
         except (exception.PermanentError, exception.TemporaryError) as e:
             LOG.error('Could not create the pool of runtime %s: %s', id, e)
-            self._handle_error(row, e, previous_image)
+            self._handle_error(row, e)
             return
         language = self._language(row.image)
         if row.status != RuntimeStatus.AVAILABLE:
-            self._move(row, RuntimeStatus.AVAILABLE, status_reason=None,
-                       **language)
+            self._db.write(functools.partial(upgrades.finish, row, language))
         elif any(getattr(row, name) != language[name] for name in language):
             self._db.write(lambda tx: crud.update(
                 tx, _MODEL, id, language, _MODEL.image == row.image))
@@ -139,8 +142,7 @@ class Pools:
         names = self._orchestrator.languages().get(image)
         return dict(zip(('language', 'language_version'), names or ()))
 
-    def _handle_error(self, row: typing.Any, error: Exception,
-                      previous_image: str | None) -> None:
+    def _handle_error(self, row: typing.Any, error: Exception) -> None:
         reason = str(error)
         if (row.status == RuntimeStatus.CREATING
                 and isinstance(error, exception.TemporaryError)):
@@ -150,15 +152,18 @@ class Pools:
         elif row.status == RuntimeStatus.AVAILABLE:
             # Other engines may still serve the runtime.
             return
-        elif previous_image:
-            LOG.warning('Rolling runtime %s back to image %s.', row.id,
-                        previous_image)
+        elif row.previous_image:
+            image = row.previous_image
+            LOG.warning('Rolling runtime %s back to image %s.', row.id, image)
             self._orchestrator.ensure_pool(
-                base.RuntimeSpec(row.id, previous_image, row.trusted))
-            self._move(row, RuntimeStatus.AVAILABLE, image=previous_image,
-                       status_reason=reason, **self._language(previous_image))
+                base.RuntimeSpec(row.id, image, row.trusted))
+            self._db.write(functools.partial(
+                upgrades.roll_back, row, reason, self._language(image)))
         else:
-            self._move(row, RuntimeStatus.ERROR, status_reason=reason)
+            # The image may have changed since the row was read.
+            self._db.write(lambda tx: crud.change_status(
+                tx, _MODEL, row.id, RuntimeStatus.ERROR.value,
+                _MODEL.image == row.image, status_reason=reason))
 
     def delete(self, id: str) -> None:
         """Destroy the pool and delete the row."""
@@ -182,16 +187,10 @@ class Pools:
         return [worker.name for worker in self._orchestrator.claimed()
                 if worker.function == key and (worker.secret or not local)]
 
-    def _move(self, row: typing.Any, status: RuntimeStatus,
-              **values: typing.Any) -> None:
-        # The image may have changed since the row was read.
-        unchanged = _MODEL.image == row.image
 
-        def change(tx: session.Connection) -> None:
-            if crud.change_status(tx, _MODEL, row.id, status.value,
-                                  unchanged, **values) and 'image' in values:
-                digests.change_image(tx, row.id, values['image'])
-        self._db.write(change)
+def _is_recent(row: typing.Any) -> bool:
+    return bool(row.updated_at
+                and row.updated_at > models.now() - SETTLE_DELAY)
 
 
 class PoolCreatingSource:

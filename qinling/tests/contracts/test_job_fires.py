@@ -21,7 +21,6 @@ class Fires(test_scheduler.Scheduling):
     def setUp(self):
         super().setUp()
         self.fires = self.core.services.fires
-        self.tick = models.now().replace(second=0, microsecond=0)
         # No fire time between the start of the test and the next hour.
         minutes = ','.join(str(self.at(number).minute) for number in (3, 2, 1))
         self.missed = {'pattern': f'{minutes} * * * *', 'minutes': 3}

@@ -23,6 +23,8 @@ class Scheduling:
 
     def setUp(self):
         super().setUp()
+        # The minute may end during a test.
+        self.tick = models.now().replace(second=0, microsecond=0)
         self.core = self.useFixture(fixtures.Core(self.backend))
         self.db = self.core.db
         self.ctx = fixtures.caller()
@@ -40,11 +42,10 @@ class Scheduling:
 
     def job(self, minutes=0, **values):
         """Return the id of a job, due some minutes ago."""
-        tick = models.now().replace(second=0, microsecond=0)
         return self.core.insert(models.Job, **{
             'function_id': self.function, 'pattern': '* * * * *',
             'next_execution_time':
-            tick - datetime.timedelta(minutes=minutes), **values})
+            self.tick - datetime.timedelta(minutes=minutes), **values})
 
     def executions(self):
         return self.db.read(lambda tx: crud.select(tx, models.Execution))

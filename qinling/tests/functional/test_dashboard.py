@@ -367,11 +367,13 @@ class DashboardTest(BrowserTest):
     def test_first_page(self):
         page = self.open('functions')
         expect(page.get_by_role('table')).to_be_visible()
-        size = page.evaluate(
-            "performance.getEntriesByType('resource').reduce("
-            '(sum, entry) => sum + entry.encodedBodySize, 0)')
-        self.assertLess(30_000, size)
-        self.assertLess(size, 150_000)
+        sizes = dict(page.evaluate(
+            "performance.getEntriesByType('resource').map("
+            '(entry) => [entry.name, entry.encodedBodySize])'))
+        for part in ('/app.js', '/style.css', '/v1/functions?'):
+            self.assertLess(0, sum(size for name, size in sizes.items()
+                                   if part in name), part)
+        self.assertLess(sum(sizes.values()), 150_000)
 
     def test_search_finds_functions_beyond_the_first_page(self):
         for number in range(60):

@@ -90,15 +90,23 @@ class TestImageChanges(test_kubernetes.Clustered):
         self.assertEqual([], load.failures())
         self.assertEqual({OLD}, self.images(1))
 
+    def names(self):
+        """Return the names of the workers of the current code."""
+        return self.workers(self.hello, version=0)
+
     def test_bad_image_changes_nothing(self):
-        before = None
+        version = f'/v1/functions/{self.hello}/versions/1'
+        before = self.client.get(version)
         with self.load as load:
             load.wait_for(20)
-            before = self.workers(self.hello)
+            workers = self.names()
             row = self.change('example/missing:1')
             load.wait_for(20)
+            self.assertLessEqual(workers, self.names())
         self.assertEqual([], load.failures())
+        after = self.client.get(version)
+        for field in ('runtime_id', 'digest'):
+            self.assertEqual(before[field], after[field])
         self.assertEqual(OLD, row['image'])
         self.assertIn('ErrImagePull', row['status_reason'].replace(
             'ImagePullBackOff', 'ErrImagePull'))
-        self.assertLessEqual(before, self.workers(self.hello))

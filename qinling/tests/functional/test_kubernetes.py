@@ -57,10 +57,14 @@ class Clustered(test_base.BaseTestCase):
         self.assertEqual('success', row['status'], row)
         return base.output(row)
 
-    def workers(self, function):
-        """Return the names of the pods of a function."""
+    def workers(self, function, **values):
+        """Return the names of the pods of a function.
+
+        :param values: further labels of the pods.
+        """
         return {pod['metadata']['name'] for pod in self.cluster.pods(**{
-            'qinling.openstack.org/function': function})
+            f'qinling.openstack.org/{name}': str(value)
+            for name, value in dict(values, function=function).items()})
             if 'deletionTimestamp' not in pod['metadata']}
 
 

@@ -143,7 +143,7 @@ class InProcessEngine:
             run=self._run,
             pool_capacity=lambda id: {'total': 3, 'available': 3},
             start=self._start,
-            ensure_runtime=lambda id, _: self._pending.append(
+            ensure_runtime=lambda id: self._pending.append(
                 lambda: self._move(id, states.RuntimeStatus.AVAILABLE)),
             list_workers=lambda *key: self._workers[key],
             scale_up=self._scale_up)

@@ -31,7 +31,7 @@ class TestRuntimes(cases.ApiTest):
              'language': None, 'language_version': None},
             {key: row[key] for key in KEYS - {'id', 'created_at'}})
         self.assertEqual(row, self.call('GET', self.url(row['id'])))
-        self.assertEqual([('ensure_runtime', row['id'], None)],
+        self.assertEqual([('ensure_runtime', row['id'])],
                          self.engine.calls)
 
     def test_create_by_the_old_client(self):
@@ -143,7 +143,7 @@ class TestRuntimes(cases.ApiTest):
         row = self.call('PUT', self.url(id), {'image': 'new'})
         self.assertEqual(('new', 'upgrading'), (row['image'],
                                                 row['status']))
-        self.assertIn(('ensure_runtime', id, 'python3'), self.engine.calls)
+        self.assertIn(('ensure_runtime', id), self.engine.calls)
         self.fault(409, 'its status is upgrading', 'PUT', self.url(id),
                    {'image': 'newer'})
 

@@ -80,11 +80,14 @@ SETTINGS = 'refers to the environment and names, which are shown'
 KEY = 'a key of the storage; users see the sums of the package instead'
 OWNER = 'how engines share work; the status is what users see'
 ALIAS = 'the API identifies an alias by its name'
+UPGRADE = 'state of an upgrade; status and image are what users see'
 POSITION = 'where engines go on; done and skipped are what users see'
 FIGURES = 'state of the comparison; errors and latency show the figures'
 #: Hidden columns: model -> column -> reason.
 HIDDEN = {
-    models.Runtime: {'revision': TAG},
+    models.Runtime: {
+        'revision': TAG, 'previous_image': UPGRADE,
+        'versions_runtime_id': UPGRADE},
     models.Function: {
         'revision': TAG, 'package': KEY, 'settings_id': SETTINGS,
         'schema_digest': SCHEMA,

@@ -45,12 +45,12 @@ class TestCase(base.BaseTestCase):
         """Return the id of a new runtime."""
         return self.add(models.Runtime, image=image, status=status)
 
-    def add_function(self):
+    def add_function(self, runtime_id=None):
         """Return the id of a new function."""
         return self.add(
             models.Function, code={'source': 'package'}, package='key',
             entry='main.main', cpu=100, memory_size=1, timeout=5,
-            runtime_id=self.add_runtime())
+            runtime_id=runtime_id or self.add_runtime())
 
     def add_execution(self, function='f', lease=FUTURE, **values):
         """Return the id of a new execution."""

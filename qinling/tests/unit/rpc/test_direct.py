@@ -101,7 +101,7 @@ class TestDirect(base.BaseTestCase):
         message = new_execution().message()
         self.client.start(message, target)
         self.client.cancel('e')
-        self.client.ensure_runtime('r', 'old')
+        self.client.ensure_runtime('r')
         self.client.delete_runtime('r')
         self.client.scale_up(target, 2)
         self.client.scale_down(target, 2)

@@ -81,7 +81,7 @@ class TestMethods(base.BaseTestCase):
         self.assertIsNone(engine.ensure_runtime('r'))
         self.assertEqual(
             [('pool_capacity', 'r'), ('list_workers', 'f', 0),
-             ('detach', 'f', 1), ('ensure_runtime', 'r', None)], engine.calls)
+             ('detach', 'f', 1), ('ensure_runtime', 'r')], engine.calls)
 
 
 class TestTimeouts(base.BaseTestCase):

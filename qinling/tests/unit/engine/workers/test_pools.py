@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pools of runtimes."""
 
+import datetime
 from unittest import mock
 
 from qinling.core import digests
@@ -60,37 +61,74 @@ class TestPools(base.TestCase):
         self.assertEqual('no image cobol',
                          self.row(models.Runtime, id).status_reason)
 
+    def upgrade(self, image='cobol', copy_id=None):
+        """Return the id of a runtime with an image that does not exist."""
+        return self.add(models.Runtime, image=image, status='upgrading',
+                        previous_image='python3',
+                        versions_runtime_id=copy_id)
+
     def test_upgrade(self):
-        id = self.add_runtime('upgrading')
-        self.pools.ensure(id, previous_image='old')
-        self.assertEqual('available', self.status(id))
+        id = self.upgrade('python3', 'copy')
+        self.pools.ensure(id)
+        row = self.row(models.Runtime, id)
+        self.assertEqual(('available', None, None), (
+            row.status, row.previous_image, row.versions_runtime_id))
 
     def test_failed_upgrade_restores_the_image(self):
-        id = self.add_runtime('upgrading', image='cobol')
-        self.pools.ensure(id, previous_image='python3')
+        id = self.upgrade()
+        self.pools.ensure(id)
         row = self.row(models.Runtime, id)
-        self.assertEqual(('available', 'python3', 'no image cobol'),
-                         (row.status, row.image, row.status_reason))
+        self.assertEqual(('available', 'python3', 'no image cobol', None),
+                         (row.status, row.image, row.status_reason,
+                          row.previous_image))
         self.assertEqual('python3', self.orchestrator.images[id])
 
-    def test_failed_upgrade_restores_the_digests(self):
-        id = self.add_runtime('upgrading', image='cobol')
+    def add_version(self, runtime_id):
         parts = {name: digests.hash_json(name) for name in digests.PARTS}
-        version = self.add(
+        return parts, self.add(
             models.FunctionVersion, function_id=self.add_function(),
             version_number=1, code={'source': 'package'}, cpu=100,
-            memory_size=1, timeout=5, runtime_id=id, digest_parts=parts,
-            digest=digests.combine(parts))
-        self.pools.ensure(id, previous_image='python3')
+            memory_size=1, timeout=5, runtime_id=runtime_id,
+            digest_parts=parts, digest=digests.combine(parts))
+
+    def test_failed_upgrade_restores_the_digests(self):
+        id = self.upgrade()
+        parts, version = self.add_version(id)
+        self.pools.ensure(id)
         expected = dict(parts, runtime=digests.hash_json('python3'))
         row = self.row(models.FunctionVersion, version)
         self.assertEqual((expected, digests.combine(expected)),
                          (row.digest_parts, row.digest))
 
-    def test_restore_ends_interrupted_upgrades(self):
-        id = self.add_runtime('upgrading', image='cobol')
+    def test_failed_upgrade_returns_the_versions(self):
+        copy_id = self.add_runtime()
+        _parts, version = self.add_version(copy_id)
+        id = self.upgrade(copy_id=copy_id)
+        self.pools.ensure(id)
+        self.assertEqual(id, self.row(models.FunctionVersion,
+                                      version).runtime_id)
+        # Calls that were accepted before still have a pool for a while.
+        self.pools.ensure(copy_id)
+        self.pools.tend(background)
         self.pools.restore(background)
-        self.assertEqual('error', self.status(id))
+        self.assertEqual('deleting', self.status(copy_id))
+        with mock.patch.object(pools, 'SETTLE_DELAY',
+                               datetime.timedelta()):
+            self.pools.tend(background)
+        self.assertIsNone(self.status(copy_id))
+        self.assertEqual('available', self.status(id))
+
+    def test_failed_upgrade_keeps_a_copy_with_functions(self):
+        copy_id = self.add_runtime()
+        self.add_function(runtime_id=copy_id)
+        self.pools.ensure(self.upgrade(copy_id=copy_id))
+        self.assertEqual('available', self.status(copy_id))
+
+    def test_restore_ends_interrupted_upgrades(self):
+        id = self.upgrade()
+        self.pools.restore(background)
+        row = self.row(models.Runtime, id)
+        self.assertEqual(('available', 'python3'), (row.status, row.image))
 
     def test_local_failures_do_not_change_available_runtimes(self):
         id = self.add_runtime('available', image='cobol')
@@ -112,7 +150,7 @@ class TestPools(base.TestCase):
                 retired.append(workers)
 
         self.orchestrator.old = ['w1', 'w2']
-        self.pools.change(self.add_runtime('upgrading'), 'old', Scaling)
+        self.pools.change(self.add_runtime('upgrading'), Scaling)
         # In one call: each call looks at all workers of the engine.
         self.assertEqual([('w1', 'w2')], retired)
 
@@ -155,15 +193,26 @@ class TestPools(base.TestCase):
         self.assertEqual({ids['creating'], ids['available'],
                           ids['upgrading']}, set(self.orchestrator.images))
 
-    def test_tend_creates_and_deletes_missed_pools(self):
+    def test_tend_ends_what_messages_missed(self):
         ids = {status: self.add_runtime(status) for status in (
             'creating', 'available', 'upgrading', 'error', 'deleting')}
         self.pools.tend(background)
         self.assertEqual(
             {'creating': 'available', 'available': 'available',
-             'upgrading': 'upgrading', 'error': 'error', 'deleting': None},
+             'upgrading': 'available', 'error': 'error', 'deleting': None},
             {status: self.status(id) for status, id in ids.items()})
-        self.assertEqual({ids['creating']}, set(self.orchestrator.images))
+        self.assertEqual({ids['creating'], ids['upgrading']},
+                         set(self.orchestrator.images))
+
+    def test_rollback_continues_after_an_outage(self):
+        id = self.upgrade()
+        outage = exception.TemporaryError('the cluster sleeps')
+        with mock.patch.object(self.orchestrator, 'ensure_pool',
+                               side_effect=outage):
+            self.assertRaises(exception.TemporaryError, self.pools.ensure, id)
+        self.pools.tend(background)
+        row = self.row(models.Runtime, id)
+        self.assertEqual(('available', 'python3'), (row.status, row.image))
 
     def test_missing_pools_are_created_on_demand(self):
         id, started = self.add_runtime(), []
@@ -213,7 +262,7 @@ class TestPools(base.TestCase):
         self.assertEqual('available', self.status(id))
 
     def test_concurrent_updates_are_kept(self):
-        id = self.add_runtime('upgrading', image='cobol')
+        id = self.upgrade()
 
         def update_and_fail(runtime):
             if runtime.image == 'cobol':
@@ -222,7 +271,7 @@ class TestPools(base.TestCase):
                 raise exception.PermanentError('no image cobol')
         with mock.patch.object(self.orchestrator, 'ensure_pool',
                                update_and_fail):
-            self.pools.ensure(id, previous_image='python3')
+            self.pools.ensure(id)
         row = self.row(models.Runtime, id)
         self.assertEqual(('upgrading', 'newer'), (row.status, row.image))
 
