@@ -6,7 +6,6 @@ import dataclasses
 import typing
 
 from oslo_context import context
-from oslo_policy import policy
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -21,6 +20,14 @@ class TraceContext:
     traceparent: str | None = None
 
 
+class Enforcer(typing.Protocol):
+    """Decides what callers may do, see :mod:`qinling.policy`."""
+
+    def permits(self, rule: str, target: collections.abc.Mapping[
+            str, typing.Any], caller: context.RequestContext) -> bool:
+        """Return whether a rule permits a caller to act on a target."""
+
+
 class RequestContext(context.RequestContext):
     """OpenStack request context with the permissions of the caller.
 
@@ -32,7 +39,7 @@ class RequestContext(context.RequestContext):
     #: Every authenticated caller has a project.
     project_id: str
 
-    def __init__(self, enforcer: policy.Enforcer | None = None,
+    def __init__(self, enforcer: Enforcer | None = None,
                  sees_all: bool = False, **kwargs: typing.Any) -> None:
         super().__init__(**kwargs)
         self.enforcer = enforcer
@@ -71,8 +78,7 @@ class RequestContext(context.RequestContext):
             return True
         if target is None:
             target = {'project_id': self.project_id}
-        return bool(self.enforcer.authorize(
-            rule, target, self.to_policy_values(), do_raise=False))
+        return self.enforcer.permits(rule, target, self)
 
     def visible_scope(self) -> 'RequestContext':
         """Return the context for a resource addressed by id.

@@ -262,7 +262,7 @@ class Api(Core):
         super()._setUp()
         identify = None
         if self._enforcing:
-            self.enforcer = policy.create_enforcer(self.conf)
+            self.enforcer = policy.Enforcer(self.conf)
             identify = identify_by_headers(self.enforcer)
         self.app = app.create_app(self.services, identify)
 

@@ -14,7 +14,7 @@ from qinling.tests import fixtures
 class TestContext(base.BaseTestCase):
     def setUp(self):
         super().setUp()
-        self.enforcer = policy.create_enforcer(
+        self.enforcer = policy.Enforcer(
             self.useFixture(fixtures.Conf()).conf)
 
     def caller(self, *roles):
@@ -33,6 +33,39 @@ class TestContext(base.BaseTestCase):
             self.assertEqual(expected, {
                 role for role in ('reader', 'member', 'admin', 'other')
                 if self.caller(role).can(rule)})
+
+    def test_decisions_hold_for_a_moment(self):
+        decided = []
+        authorize = self.enforcer.authorize
+        self.patch(self.enforcer, 'authorize', lambda rule, *args, **kwargs: (
+            decided.append(rule), authorize(rule, *args, **kwargs))[1])
+        for _ in range(3):
+            self.assertTrue(self.caller('member').can('function:create'))
+            self.assertFalse(self.caller('reader').can('function:create'))
+            self.assertFalse(self.caller('member').can(
+                'function:create', {'project_id': 'q'}))
+            self.assertTrue(self.caller('member').can('function:get'))
+        self.assertEqual(4, len(decided))
+        self.patch(policy.time, 'monotonic',
+                   lambda: self.enforcer._decisions_end)
+        self.assertTrue(self.caller('member').can('function:create'))
+        self.assertEqual(5, len(decided))
+
+    def test_decisions_depend_on_all_that_policies_see(self):
+        """A library with a further value must not share decisions."""
+        values = dict(fixtures.caller().to_policy_values())
+        self.assertEqual({*policy.CALLER_ATTRIBUTES, 'roles',
+                          'service_roles'}, set(values))
+        for name in policy.CALLER_ATTRIBUTES:
+            caller = self.caller('admin')
+            setattr(caller, name, 'all')
+            self.assertTrue(self.caller('admin').can('runtime:create'))
+            self.assertTrue(caller.can('runtime:create'))
+        self.assertEqual(1 + len(policy.CALLER_ATTRIBUTES),
+                         len(self.enforcer._decisions))
+        service = self.caller('reader')
+        service.service_roles = ['admin']
+        self.assertFalse(service.can('runtime:create'))
 
     def test_projects(self):
         member = self.caller('member', 'reader')

@@ -53,7 +53,7 @@ class TestPolicyFile(base.BaseTestCase):
         """Return a caller with a role under a policy file."""
         options['policy_file'] = self.create_tempfiles(
             [('policy', text)], '.yaml')[0]
-        enforcer = policy.create_enforcer(
+        enforcer = policy.Enforcer(
             fixtures.configured(self, oslo_policy=options))
         return fixtures.caller(project, role, enforcer=enforcer)
 

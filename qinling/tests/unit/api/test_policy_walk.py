@@ -199,7 +199,7 @@ class TestRoles(WalkTest):
         self.api.conf.set_override('policy_file', path, group='oslo_policy')
         self.api.app = app.create_app(
             self.api.services, fixtures.identify_by_headers(
-                policy.create_enforcer(self.api.conf)))
+                policy.Enforcer(self.api.conf)))
         for role, status in (('other', 200), ('reader', 403)):
             self.call('GET', '/v1/runtimes', status=status, X_Roles=role)
 
@@ -314,7 +314,7 @@ class TestRules(WalkTest):
         class Recorder:
             """Enforcer that records and allows every rule."""
 
-            def authorize(self, rule, *_args, **_kwargs):
+            def permits(self, rule, *_args):
                 used.add(rule)
                 return True
 

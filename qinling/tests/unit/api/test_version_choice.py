@@ -97,7 +97,7 @@ class TestPolicy(ChoiceTest):
         self.api.conf.set_override('policy_file', path, group='oslo_policy')
         self.api.app = app.create_app(
             self.api.services, fixtures.identify_by_headers(
-                policy.create_enforcer(self.api.conf)))
+                policy.Enforcer(self.api.conf)))
         member = {'X_Project_Id': self.ctx.project_id, 'X_Roles': 'member'}
         for version, headers in ((2, {}), (None, {'X_Qinling_Version': '2'})):
             answer = self.run_alias(version, 403, **member, **headers)

@@ -16,7 +16,7 @@ MINE, THEIRS = fixtures.caller('mine'), fixtures.caller('theirs')
 class DenyAll:
     """Enforcer that denies every elevated access."""
 
-    def authorize(self, *_args, **_kwargs):
+    def permits(self, *_args):
         return False
 
 

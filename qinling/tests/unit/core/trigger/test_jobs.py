@@ -293,7 +293,7 @@ class TestUpdate(JobTest):
 class DenyAll:
     """Enforcer without access to other projects."""
 
-    def authorize(self, *_args, **_kwargs):
+    def permits(self, *_args):
         return False
 
 
