@@ -7,6 +7,7 @@ reach the engine over a Unix socket in the state directory.  A supervisor
 restarts processes that end.
 """
 
+import contextlib
 import functools
 import os
 import pathlib
@@ -16,6 +17,7 @@ import threading
 import time
 
 from oslo_config import cfg
+from oslo_db import exception as db_exc
 from oslo_log import log
 
 from qinling.api import app
@@ -26,6 +28,7 @@ from qinling.cmd import state_directory
 from qinling.cmd import supervisor
 from qinling.core import services
 from qinling.db import migration
+from qinling.db import queries
 from qinling.db import session
 from qinling.engine import service
 from qinling import exception
@@ -129,6 +132,8 @@ class Processes:
                        ) -> server.Server:
         """Return the web server of a process."""
         conf = self._conf
+        with contextlib.suppress(db_exc.DBError, exception.Unavailable):
+            db.read(queries.compile_all)
         return server.Server(
             app.create_app(core, self._identify,
                            health.Health(conf, {'database': db.ping}),

@@ -9,6 +9,7 @@ still writes the SQL, converts the types and translates the errors.
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+import threading
 import typing
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from sqlalchemy import types as sa_types
 
 _Processor = Callable[[typing.Any], typing.Any]
 _Params = Mapping[str, typing.Any]
+_compiling = threading.Lock()
 _EXPRESSIONS = (sa.ClauseElement, sa.orm.QueryableAttribute)
 
 
@@ -78,8 +80,12 @@ class Prepared:
         try:
             return self._forms[tx.dialect.name]
         except KeyError:
-            form = _Form(self._statement, tx.dialect)
-            return self._forms.setdefault(tx.dialect.name, form)
+            # The threads of a new process want the same statements at once.
+            with _compiling:
+                if tx.dialect.name not in self._forms:
+                    self._forms[tx.dialect.name] = _Form(
+                        self._statement, tx.dialect)
+            return self._forms[tx.dialect.name]
 
     def change(self, tx: sa.Connection, params: _Params) -> int:
         """Return the number of rows that the statement changed."""

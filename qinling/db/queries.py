@@ -123,6 +123,12 @@ _ROWS_BY_ALIAS = _RowCache(_BY_ALIAS, _names(
     'routed_version', 'alias_id', 'alias_flow_control'))
 
 
+def compile_all(tx: sa.Connection) -> None:
+    """Compile the statements before the first request needs them."""
+    by_id(tx, '', 0)
+    by_alias(tx, '', '', 0)
+
+
 def by_id(tx: sa.Connection, function_id: str | None, version: int
           ) -> typing.Any:
     """Return a function of any project, with a version and its runtime.

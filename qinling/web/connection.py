@@ -30,6 +30,8 @@ MIN_TRANSFER_RATE = 8 * 1024
 #: Seconds until an idle connection is closed: longer than the timeouts of
 #: common load balancers, so that the load balancer closes first.
 KEEP_ALIVE_SECONDS = 75
+#: Seconds from an answer to the next request of a prompt client.
+PROMPT_SECONDS = 0.002
 #: Seconds that a closing connection reads, so that the client can finish
 #: sending and reads the answer: a reset would discard the answer.
 LINGER_SECONDS = 5
@@ -67,6 +69,8 @@ class Connection:
         self.unsent: memoryview | None = None
         self.is_lingering = self._has_ended = False
         self.deadline = math.inf
+        #: Whether the client sends the next request soon after an answer.
+        self.is_prompt = True
         self._poll: select.poll | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._current = request_module.Request()
@@ -212,6 +216,11 @@ class Connection:
         else:
             self.deadline = transfer_deadline(
                 self._current.started_at, self._current.received)
+
+    def update_prompt(self) -> None:
+        """Notice a client that was silent for a short time only."""
+        silent_since = self.deadline - KEEP_ALIVE_SECONDS
+        self.is_prompt = time.monotonic() < silent_since + PROMPT_SECONDS
 
     def linger(self) -> None:
         """Send no further answer, and read until the client ends."""

@@ -76,7 +76,10 @@ class Poller:
 
     def take(self, descriptor: int) -> _Connection | None:
         """Own a waiting connection; ``None`` if another thread was first."""
-        return self._waiting.pop(descriptor, None)
+        connection = self._waiting.pop(descriptor, None)
+        if connection is not None and not connection.is_prompt:
+            connection.update_prompt()
+        return connection
 
     def wait(self, connection: _Connection) -> None:
         """Give up a connection until its socket is ready."""

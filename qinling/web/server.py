@@ -27,12 +27,10 @@ LOG = log.getLogger(__name__)
 
 #: Seconds between two checks of deadlines.
 SWEEP_SECONDS = 1
-#: Seconds that a stopping server keeps idle connections: a client may have
-#: sent a request just now.
+#: Seconds that a stopping server keeps idle connections, for late requests.
 LAME_DUCK_SECONDS = 0.3
-#: Milliseconds that a thread waits for the next request of its client, and the
-#: share of the threads that may wait so.  Clients in a loop send at once, and
-#: a change of the thread would cost more than the wait.
+#: Milliseconds that a thread waits for the next request of a prompt client,
+#: and the share of such threads.  A change of the thread would cost more.
 STAY_MS, STAY_SHARE = 1, 0.5
 #: Bytes of a body that are discarded to reuse the connection.
 MAX_DRAIN_BYTES = 64 * 1024
@@ -159,13 +157,15 @@ class Server:
 
     def _stay(self, connection: connection_module.Connection) -> bool:
         """Wait briefly; return whether the client has sent more."""
-        if self._is_stopping or len(self._staying) >= self._max_staying:
+        if (self._is_stopping or not connection.is_prompt
+                or len(self._staying) >= self._max_staying):
             return False
         self._staying.add(connection)
         try:
-            return connection.has_data(STAY_MS)
+            connection.is_prompt = connection.has_data(STAY_MS)
         finally:
             self._staying.discard(connection)
+        return connection.is_prompt
 
     def _receive(self, connection: connection_module.Connection) -> None:
         if data := connection.receive():

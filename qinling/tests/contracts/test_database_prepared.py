@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of prepared statements, on every database."""
 
+import contextlib
 import datetime
+import threading
 
 from oslo_db import exception as db_exc
 from oslotest import base
@@ -77,6 +79,21 @@ class Prepared(database.OnDatabase):
                 errors.append((type(e), e.args[0]))
         self.assertEqual(errors[0], errors[1])
         self.insert_whole(self.execution())
+
+    def test_threads_compile_a_statement_once(self):
+        compiled, meeting = [], threading.Barrier(2)
+
+        def compile_form(*args):
+            compiled.append(args)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                meeting.wait(0.2)
+            return form(*args)
+        form = prepared._Form
+        self.patch(prepared, '_Form', compile_form)
+        statement = prepared.Prepared(sa.select(models.Execution.id))
+        database.run_together(*[
+            lambda: self.db.read(statement.first_raw, {})] * 4)
+        self.assertEqual(1, len(compiled))
 
     def test_lists_of_values_are_expanded(self):
         ids = [self.insert_whole(self.execution()).id for _ in range(2)]

@@ -154,6 +154,24 @@ class TestStaying(cases.ServerTest):
         self.assertEqual(1, len(set(self.threads)))
         sock.close()
 
+    def test_threads_wait_for_prompt_clients_only(self):
+        waits = []
+        has_data = connection_module.Connection.has_data
+
+        def wait(connection, _milliseconds):
+            waits.append(connection.address)
+            return has_data(connection, 0)
+        self.patch(connection_module.Connection, has_data=wait)
+        prompt, slow = self.connect(), self.connect()
+        for sock, seconds in ((prompt, databases.PATIENCE), (slow, 0)):
+            self.patch(connection_module, PROMPT_SECONDS=seconds)
+            for _ in range(3):
+                self.request(sock)
+                databases.wait_until(
+                    lambda: len(self.server._poller._waiting) == 2)
+        self.assertEqual([prompt.getsockname()] * 3 + [slow.getsockname()],
+                         waits)
+
     def test_half_of_the_threads_serve_all_others(self):
         sockets = [self.connect() for _ in range(4)]
         for _ in range(3):
