@@ -6,12 +6,14 @@ of C, does not.  One thread runs the whole service of ``qinling-standalone``
 without the web server: the API, the engine and the database.  The worker is
 another process, and does not count.  With ``--direct``, the API reaches the
 engine over a socket, as the further processes of a server do; the calls of
-both sides count.
+both sides count.  With ``--password``, the caller has a name and a password,
+and policies are checked.
 
 Exit with code 1 if an execution takes more calls than ``--max``.
 """
 
 import argparse
+import base64
 import cProfile
 import http
 import io
@@ -25,6 +27,8 @@ import threading
 import typing
 import zipfile
 
+import bcrypt
+from oslo_config import cfg
 import webob
 
 from qinling.api import app
@@ -42,6 +46,9 @@ from qinling.rpc import direct_server
 WARM_UP_EXECUTIONS, EXECUTIONS = 20, 50
 #: Calls with API and engine in one process, and over a socket.
 BUDGET, DIRECT_BUDGET = 495, 550
+#: Further calls with a password.
+PASSWORD_BUDGET = 60
+USER = PASSWORD = 'bench'
 BOUNDARY = 'boundary'
 SOURCE = 'def main(name="", **_):\n    return f"hello {name}"\n'
 
@@ -50,15 +57,20 @@ class Service:
     """API and engine of one process, in a temporary directory.
 
     :param direct: the API reaches the engine over a socket.
+    :param password: callers need a password.
     """
 
-    def __init__(self, state: pathlib.Path, direct: bool) -> None:
+    def __init__(self, state: pathlib.Path, direct: bool, password: bool
+                 ) -> None:
         conf = process.configure([], 'qinling-standalone', '',
                                  standalone.OPTS)
         for group, name, value in (
                 ('database', 'connection', f'sqlite:///{state}/qinling.db'),
                 ('storage', 'file_system_dir', str(state / 'packages'))):
             conf.set_override(name, value, group=group)
+        self._authorization = ''
+        if password:
+            self._authorization = _require_password(conf, state)
         db = session.Database(conf)
         migration.upgrade(db)
         backends = services.create_backends(conf, db)
@@ -81,6 +93,7 @@ class Service:
         """Return the JSON answer to a request."""
         request = webob.Request.blank(path, method=method, body=body,
                                       content_type=content_type)
+        request.headers['Authorization'] = self._authorization
         response = request.get_response(self.app)
         if response.status_int >= http.HTTPStatus.BAD_REQUEST:
             sys.exit(f'{method} {path}: {response.text}')
@@ -112,6 +125,7 @@ class Service:
             'CONTENT_LENGTH': str(len(body)), 'HTTP_HOST': 'localhost',
             'SERVER_NAME': 'localhost', 'SERVER_PORT': '7070',
             'SCRIPT_NAME': '', 'wsgi.url_scheme': 'http',
+            'HTTP_AUTHORIZATION': self._authorization,
             'wsgi.input': io.BytesIO(body)}
 
         def start_response(status: str, _headers: typing.Any,
@@ -120,6 +134,18 @@ class Service:
         b''.join(self.app(environ, start_response))
         if not statuses[0].startswith('201'):
             sys.exit(f'The execution ended with status {statuses[0]}.')
+
+
+def _require_password(conf: cfg.ConfigOpts, state: pathlib.Path) -> str:
+    """Return the header of the only user."""
+    users = state / 'users'
+    users.write_bytes(b'%b:%b\n' % (USER.encode(), bcrypt.hashpw(
+        PASSWORD.encode(), bcrypt.gensalt(4))))
+    users.chmod(0o600)
+    conf.set_override('auth_strategy', 'http_basic', group='api')
+    conf.set_override('user_file', str(users), group='http_basic')
+    return 'Basic ' + base64.b64encode(
+        f'{USER}:{PASSWORD}'.encode()).decode()
 
 
 def _connect(state: pathlib.Path, engine: service.Engine
@@ -187,10 +213,15 @@ def main() -> None:
                         help='calls that an execution may take')
     parser.add_argument('--direct', action='store_true',
                         help='reach the engine over a socket')
+    parser.add_argument('--password', action='store_true',
+                        help='check a password and policies')
     arguments = parser.parse_args()
-    budget = arguments.max or (DIRECT_BUDGET if arguments.direct else BUDGET)
+    budget = arguments.max or (
+        (DIRECT_BUDGET if arguments.direct else BUDGET)
+        + (PASSWORD_BUDGET if arguments.password else 0))
     with tempfile.TemporaryDirectory() as directory:
-        running = Service(pathlib.Path(directory), arguments.direct)
+        running = Service(pathlib.Path(directory), arguments.direct,
+                          arguments.password)
         try:
             calls = count_calls(running)
         finally:
