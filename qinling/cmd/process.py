@@ -7,14 +7,17 @@ exit with a sentence for the user.
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import contextlib
 import logging
 import os
+import select
 import signal
 import socket
 import sys
 import threading
 import time
 import typing
+import weakref
 
 from oslo_config import cfg
 from oslo_log import log
@@ -78,9 +81,36 @@ def load_identity(conf: cfg.ConfigOpts, host: str, option: str
         fail(str(e))
 
 
-def create_stop_event() -> threading.Event:
+class StopEvent(threading.Event):
+    """Event that the handler of a signal may set.
+
+    A handler interrupts the main thread anywhere, also within the methods of
+    an ordinary event, whose lock the handler would never get.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._descriptor = os.eventfd(0)
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def set(self) -> None:
+        """End all present and future waits."""
+        os.eventfd_write(self._descriptor, 1)
+
+    def is_set(self) -> bool:
+        """Return whether the event is set."""
+        return self.wait(0)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait up to some seconds; return whether the event is set."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        return bool(poll.poll(None if timeout is None else timeout * 1000))
+
+
+def create_stop_event() -> StopEvent:
     """Return an event that SIGTERM and SIGINT set."""
-    stop = threading.Event()
+    stop = StopEvent()
 
     def set_event(_number: int, _frame: typing.Any) -> None:
         stop.set()
@@ -113,12 +143,23 @@ def handle_reload(conf: cfg.ConfigOpts, notifies: bool = True) -> None:
     In a terminal, SIGHUP keeps the default action: the program ends with the
     terminal.
     """
-    # In a thread, since a handler may interrupt the owner of a lock.
-    def start_reload(_number: int, _frame: typing.Any) -> None:
-        threading.Thread(target=reload, args=(conf, notifies), name='reload',
-                         daemon=True).start()
+    # Another thread reloads, and exists before the signal: a handler may
+    # interrupt the owner of any lock, also of one that a new thread needs.
+    latch = threading.Lock()
+    latch.acquire()
+
+    def reload_again() -> None:
+        while True:
+            latch.acquire()
+            reload(conf, notifies)
+
+    def release(_number: int, _frame: typing.Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the thread will see both
+            latch.release()
     if not os.isatty(0):
-        signal.signal(signal.SIGHUP, start_reload)
+        threading.Thread(target=reload_again, name='reload', daemon=True
+                         ).start()
+        signal.signal(signal.SIGHUP, release)
 
 
 _reload_lock = threading.Lock()

@@ -14,6 +14,7 @@ the death of the service, and stops the worker.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -32,6 +33,7 @@ import agent_worker  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping
     from typing import Any
 
@@ -161,15 +163,30 @@ def drain_at_sigterm(tree: agent_processes.ProcessTree,
                      worker: agent_worker.Worker, server: agent_http.Server
                      ) -> None:
     """Let running executions end before a SIGTERM ends the agent."""
-    def finish() -> None:
+    def drain() -> None:
+        worker.drain()
         server.wait_for_clients(worker.is_busy)
         stop(tree)
+    act_at_sigterm(drain)
 
-    def drain(_number: Any, _frame: Any) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        worker.drain()
-        threading.Thread(target=finish, daemon=True).start()
-    signal.signal(signal.SIGTERM, drain)
+
+def act_at_sigterm(action: Callable[[], None]) -> None:
+    """Call an action in a thread at the first SIGTERM.
+
+    A handler may interrupt the owner of a lock, and must not want the lock.
+    """
+    latch = threading.Lock()
+    latch.acquire()
+
+    def act() -> None:
+        latch.acquire()
+        action()
+
+    def release(_number: Any, _frame: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # a further signal
+            latch.release()
+    threading.Thread(target=act, daemon=True).start()
+    signal.signal(signal.SIGTERM, release)
 
 
 def main(arguments: list[str]) -> None:
@@ -194,7 +211,7 @@ def main(arguments: list[str]) -> None:
     # runtime needs SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if path is not None or os.getpid() != 1:
-        signal.signal(signal.SIGTERM, lambda _number, _frame: stop(tree))
+        act_at_sigterm(lambda: stop(tree))
     try:
         worker.start(settings['start_timeout'])
     except (OSError, RuntimeError) as error:

@@ -52,7 +52,7 @@ class TestContext(base.BaseTestCase):
         self.assertEqual(5, len(decided))
 
     def test_decisions_depend_on_all_that_policies_see(self):
-        """A library with a further value must not share decisions."""
+        """Notice a further value of the library, which keys would lack."""
         values = dict(fixtures.caller().to_policy_values())
         self.assertEqual({*policy.CALLER_ATTRIBUTES, 'roles',
                           'service_roles'}, set(values))

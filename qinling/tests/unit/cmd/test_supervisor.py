@@ -9,6 +9,7 @@ import sys
 
 from oslotest import base
 
+from qinling.cmd import process
 from qinling.tests import databases
 from qinling.tests.functional import processes
 
@@ -42,6 +43,43 @@ sys.exit(supervisor.Supervisor([
     supervisor.Role(name, functools.partial(run, name))
     for name in ('a', 'b')], 20).run(stop, close))
 '''
+
+
+#: The signals interrupt all lines of the methods of the event.
+STORM = '''
+import sys, threading
+from qinling.cmd import process
+
+stop = process.create_stop_event()
+ended = threading.Thread(target=sys.stdin.read)
+ended.start()
+print(flush=True)
+while ended.is_alive():
+    stop.wait(0.0001)
+assert stop.is_set()
+'''
+
+
+class TestStopEvent(base.BaseTestCase):
+    def test_many_signals(self):
+        with subprocess.Popen(
+                [sys.executable, '-c', STORM], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE) as program:
+            self.addCleanup(program.kill)
+            program.stdout.readline()
+            for _ in range(5000):
+                program.send_signal(signal.SIGTERM)
+                program.send_signal(signal.SIGINT)
+            program.stdin.close()
+            self.assertEqual(0, program.wait(databases.PATIENCE))
+
+    def test_timeout(self):
+        stop = process.StopEvent()
+        self.assertFalse(stop.wait(0.01))
+        self.assertFalse(stop.is_set())
+        stop.set()
+        stop.set()
+        self.assertTrue(stop.wait())
 
 
 class TestSupervisor(base.BaseTestCase):
