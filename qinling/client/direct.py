@@ -97,7 +97,9 @@ class Sender:
                 f'Invalid URL {self.endpoint!r}: No scheme supplied. Write '
                 f'http://{self.endpoint}.')
         query = options.get('params')
-        target = f'{url}?{urllib.parse.urlencode(query)}' if query else url
+        target = url
+        if query:
+            target += f'?{urllib.parse.urlencode(query, doseq=True)}'
         body, headers = _encode_body(options)
         headers = {**self.headers, **headers}
         log = options.get('log', True)

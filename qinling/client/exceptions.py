@@ -4,6 +4,10 @@
 from qinling import suggestions
 
 
+LOGIN = (' Set OS_AUTH_TYPE=http_basic, OS_USERNAME and OS_PASSWORD; or for '
+         'Keystone OS_CLOUD, or OS_AUTH_URL and so on.')
+
+
 class ClientError(Exception):
     """Failure to send a request, or to use the answer."""
 
@@ -27,6 +31,13 @@ class HttpError(ClientError):
         super().__init__(f'{sentence} (HTTP {status})')
         self.status = status
         self.sentence = sentence
+
+
+class Unauthorized(HttpError):
+    """Request without a valid identity."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(401, sentence)
 
 
 class NotFound(HttpError):
@@ -60,9 +71,10 @@ def describe_failure(error: Exception) -> str:
 
 
 def explain(error: ClientError) -> str:
-    """Return the sentence of an error, with names in place of an unknown
-    name."""
+    """Return the sentence of an error, with what to do about the error."""
     hint = ''
     if isinstance(error, NameNotFound):
         hint = suggestions.suggest(error.names, error.name)
+    elif isinstance(error, Unauthorized):
+        hint = LOGIN
     return f'{error}.{hint}' if hint else str(error)

@@ -15,6 +15,16 @@ from qinling import suggestions
 #: Frequent wrong name of an option -> the name.
 SYNONYMS = {'--cron': '--pattern', '--input': '--function-input',
             '--alias': '--function-alias', '--schedule': '--pattern'}
+#: Words for which people look -> command.
+COMMANDS = {
+    'call': 'invoke', 'cost': 'stats', 'costs': 'stats', 'cron': 'job create',
+    'deploy': 'apply', 'edit': 'function update', 'errors': 'failure list',
+    'events': 'event source list', 'exec': 'invoke', 'hook': 'webhook create',
+    'ls': 'function list', 'price': 'stats', 'promote': 'rollout promote',
+    'publish': 'version create', 'push': 'apply', 'rm': 'function delete',
+    'run': 'invoke', 'schedule': 'job create', 'serve': 'dev',
+    'status': 'doctor', 'update': 'function update',
+    'upload': 'function create'}
 
 
 def explain_options(parser: argparse.ArgumentParser) -> None:
@@ -94,12 +104,14 @@ def explain_unknown(app: typing.Any, argv: list[str],
               if (short := name.removeprefix('function ')).split()[0]
               in app.command_manager.SHORT]
     text = ' '.join(words) or argv[0]
+    synonyms = (f' Did you mean: {COMMANDS[word]}?'
+                for word in words[:2] if word in COMMANDS)
     hints = (suggestions.suggest(names, ' '.join(words[:count]))
              for count in range(len(words), 0, -1))
     likely = f'function {text}', f'{text.removesuffix("s")} list'
-    hint = next((f' Did you mean: {name}?' for name in likely
-                 if name in names), None) or next(
-        filter(None, hints), ' List the commands: qinling help')
+    near = (f' Did you mean: {name}?' for name in likely if name in names)
+    hint = next(filter(None, itertools.chain(near, synonyms, hints)),
+                ' List the commands: qinling help')
     app.stderr.write(f'{text!r} is not a command.{hint}\n')
     return 2
 

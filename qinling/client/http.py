@@ -152,6 +152,7 @@ def _create_error(response: Response) -> exceptions.HttpError:
     if sentence.startswith(NO_PATH):
         sentence = ('The server does not know this operation; it may be older '
                     'than the client')
-    if response.status_code == 404:
-        return exceptions.NotFound(sentence)
+    if create := {401: exceptions.Unauthorized,
+                  404: exceptions.NotFound}.get(response.status_code):
+        return create(sentence)
     return exceptions.HttpError(response.status_code, sentence)

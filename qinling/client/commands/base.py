@@ -84,10 +84,10 @@ class Command(command.Command):
         return self.arguments
 
     def run(self, args: argparse.Namespace) -> int:
-        """Run the command; suggest names in place of an unknown name."""
+        """Run the command; say what to do about an error."""
         try:
             return super().run(args)
-        except exceptions.NameNotFound as e:
+        except (exceptions.NameNotFound, exceptions.Unauthorized) as e:
             raise exceptions.ClientError(exceptions.explain(e)) from e
 
     @property

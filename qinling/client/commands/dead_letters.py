@@ -5,6 +5,7 @@ import argparse
 import typing
 
 from qinling.client.commands import base
+from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import tables
 from qinling.client import exceptions
@@ -92,8 +93,7 @@ class Redrive(DeadLetter, base.Show):
     def redrive_all(self, args: argparse.Namespace,
                     target: dict[str, typing.Any]) -> base.Row:
         """Redrive the letters that the filters select, in parts."""
-        filters = dict(options.parse_pair(text, 'filter')
-                       for text in args.filters)
+        filters = names.parse_filters(self.client, args.filters)
         total = self.resources.redrive_all(True, target, **filters)
         redriven = 0
         while not args.dry_run and redriven < total['count']:

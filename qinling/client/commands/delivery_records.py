@@ -10,6 +10,7 @@ import typing
 
 from qinling.client.commands import base
 from qinling.client.commands import content
+from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import tables
 from qinling.client import exceptions
@@ -150,10 +151,7 @@ class Replay(Delivery, tables.Lister):
     def replay_selected(self, webhook: str, target: dict[str, typing.Any],
                         args: argparse.Namespace) -> Iterator[base.Row]:
         """Yield the results of replays of all matching deliveries."""
-        filters: dict[str, list[str]] = {}
-        for text in args.filters:
-            key, value = options.parse_pair(text, 'filter')
-            filters.setdefault(key, []).append(value)
+        filters = names.parse_filters(self.client, args.filters)
         marker = None
         while True:
             page = self.resources.replay_many(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import typing
 
+from qinling.client.commands import options
 from qinling.client import exceptions
 from qinling.client import v1
 
@@ -22,6 +23,36 @@ COLLECTIONS = {'function_id': ('functions', 'name'),
                'event_source_id': ('event_sources', 'name')}
 
 Row = Mapping[str, typing.Any]
+
+
+def parse_filters(client: v1.Client, texts: Sequence[str]
+                  ) -> dict[str, list[str]]:
+    """Return the values of each key of options ``KEY=VALUE``.
+
+    The name of a function, a runtime, a job or an event source becomes the id.
+
+    :raises ClientError: a text is no pair, or no resource has the name.
+    """
+    filters: dict[str, list[str]] = {}
+    for text in texts:
+        key, value = options.parse_pair(text, 'filter')
+        attribute, field = COLLECTIONS.get(key, ('', ''))
+        if field == 'name' and value:
+            value = _find_ids(getattr(client, attribute), value)
+        filters.setdefault(key, []).append(value)
+    return filters
+
+
+def _find_ids(collection: typing.Any, value: str) -> str:
+    """Return the value of a filter with ids in place of names."""
+    operator, _, names = value.partition(':')
+    if operator in ('in', 'nin'):
+        ids = ','.join(map(collection.find_id, names.split(',')))
+    elif operator in ('eq', 'neq'):
+        ids = collection.find_id(names)
+    else:
+        return str(collection.find_id(value))
+    return f'{operator}:{ids}'
 
 
 class Names:

@@ -131,11 +131,9 @@ class Create(Watch):
 
     def build_fields(self, args: argparse.Namespace) -> dict[str, typing.Any]:
         """Return the fields of the operation."""
-        conditions: dict[str, list[str]] = {}
-        for text in args.filters:
-            key, value = options.parse_pair(text, 'filter')
+        conditions = names.parse_filters(self.client, args.filters)
+        for key in conditions:
             tables.check_key('filter', key, FILTERS)
-            conditions.setdefault(key, []).append(value)
         for key, value in selection.build_query(self.client, args).items():
             conditions.setdefault(key, []).append(str(value))
         return {'action': args.action, 'filter': conditions,

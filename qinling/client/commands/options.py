@@ -174,15 +174,15 @@ def build_listing(filters: Iterable[str], has_details: bool,
             '--filter', dest='filters', action='append', metavar='KEY=VALUE',
             default=[], help='Show the rows with this value. An operator may '
             'precede the value: eq, neq, gt, gte, lt, lte, has, in or nin '
-            f'and a colon. Can be repeated. Keys: {keys}.'),
+            'and a colon. Can be repeated, also with the same key; a name '
+            f'may stand for an id. Keys: {keys}.'),
         *LIMITS, *((long,) if has_details else ()),
         *(PROJECTS if owned else ()))
 
 
 def build_query(args: argparse.Namespace) -> dict[str, typing.Any]:
-    """Return the query of a list."""
-    query: dict[str, typing.Any] = dict(
-        parse_pair(text, 'filter') for text in args.filters)
+    """Return the query of a list, without filters."""
+    query: dict[str, typing.Any] = {}
     key, _, direction = (args.sort or '').partition(':')
     query.update(limit=args.limit, marker=args.marker,
                  sort_key=key or None, sort_dir=direction or None)

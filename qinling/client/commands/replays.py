@@ -103,10 +103,7 @@ class Replay(operations.Watch):
         return 0
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
-        conditions: dict[str, list[str]] = {}
-        for text in args.filters:
-            key, value = options.parse_pair(text, 'filter')
-            conditions.setdefault(key, []).append(value)
+        conditions = names.parse_filters(self.client, args.filters)
         row: base.Row = self.resources.replay(
             args.reference, args.function_version, last=args.last,
             filter=conditions or None, ignore=args.ignore, rate=args.rate,

@@ -147,7 +147,7 @@ class List(Lister):
         check_key('sort', query['sort_key'], self.sortable)
         for text in args.filters:
             check_key('filter', text.partition('=')[0], self.filters)
-        return query
+        return {**names.parse_filters(self.client, args.filters), **query}
 
     def take_action(self, args: argparse.Namespace) -> base.Output:
         """Return the columns and rows of the table."""

@@ -171,7 +171,7 @@ class Judgement:
         if name == 'latency':
             if self.threshold is None:
                 return 'p95 of the old version not known yet'
-            subject = f'runs above {self.threshold:.3g} s'
+            subject = f'runs above {self.threshold * 1000:.3g} ms'
         return (f'{subject}: {_share(comparison.candidate)} of the new '
                 f'version, {_share(comparison.baseline)} of the old version')
 

@@ -10,10 +10,13 @@ from unittest import mock
 import fixtures
 from oslotest import base
 
+from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client import exceptions
+from qinling.tests.unit.client import stub
 
 GROUP = 'openstack.function_engine.v1'
+ID = '11111111-2222-4333-8444-555555555555'
 #: Columns of python-qinlingclient 5.1.1, in order.
 COLUMNS = {
     'runtime': 'id name image status description is_public trusted '
@@ -139,12 +142,28 @@ class TestOptions(base.BaseTestCase):
     def test_listing(self):
         self.assertEqual({}, self.query())
         self.assertEqual(
-            {'status': 'in:a,b', 'description': 'has:a=b & c', 'limit': 3,
-             'sort_key': 'name', 'sort_dir': 'desc', 'all_projects': True,
-             'project_id': 'p', 'marker': 'm'},
-            self.query('--filter', 'status=in:a,b', '--filter',
-                       'description=has:a=b & c', '--limit', '3', '--sort',
-                       'name:desc', '--all-projects', '--project-id', 'p',
-                       '--marker', 'm'))
-        self.assertRaises(exceptions.ClientError, self.query, '--filter',
-                          'status')
+            {'limit': 3, 'sort_key': 'name', 'sort_dir': 'desc',
+             'all_projects': True, 'project_id': 'p', 'marker': 'm'},
+            self.query('--limit', '3', '--sort', 'name:desc',
+                       '--all-projects', '--project-id', 'p', '--marker',
+                       'm'))
+
+    def test_filters(self):
+        server = stub.Server(*[stub.answer(body={'functions': [
+            {'id': ID, 'name': 'a'}, {'id': 'x', 'name': 'ns:b'}]})
+            for _ in range(5)])
+        client = server.client()
+        for text, expected in (
+                ('status=in:a,b', 'in:a,b'),
+                ('description=has:a=b & c', 'has:a=b & c'),
+                (f'function_id={ID}', ID), ('function_id=a', ID),
+                ('function_id=ns:b', 'x'), ('function_id=neq:a', f'neq:{ID}'),
+                ('function_id=in:a,ns:b', f'in:{ID},x')):
+            values, = names.parse_filters(client, [text]).values()
+            self.assertEqual([expected], values, text)
+        self.assertEqual(
+            {'duration': ['gt:1', 'lt:2'], 'status': ['failed']},
+            names.parse_filters(client, ['duration=gt:1', 'status=failed',
+                                         'duration=lt:2']))
+        self.assertRaises(exceptions.ClientError, names.parse_filters,
+                          client, ['status'])

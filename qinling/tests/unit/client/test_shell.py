@@ -7,6 +7,7 @@ import sys
 
 from oslotest import base
 
+from qinling.client import help
 from qinling.tests.unit.client import stub
 
 ID = '11111111-2222-4333-8444-555555555555'
@@ -68,7 +69,8 @@ class TestHelp(base.BaseTestCase):
                 ('function lst', 'Did you mean: function list'),
                 ('fnction list', 'Did you mean: function list'),
                 ('invok greeter', 'Did you mean: invoke'),
-                ('exec', 'Did you mean: execution '),
+                ('exec', 'Did you mean: invoke?'),
+                ('function publish', 'Did you mean: version create?'),
                 ('list', 'Did you mean: function list?'),
                 ('functions', 'Did you mean: function list?'),
                 ('executions', 'Did you mean: execution list?'),
@@ -76,6 +78,16 @@ class TestHelp(base.BaseTestCase):
             self.run_command(*words.split(), code=2)
             self.assertIn(hint, self.errors)
             self.assertLess(self.errors.count(','), 3)
+
+    def test_words_for_commands_name_commands(self):
+        for command in set(help.COMMANDS.values()):
+            self.run_command(*command.split(), '--help')
+
+    def test_unauthorized(self):
+        server = stub.Server(stub.answer(401, {'faultstring': 'Who?'}))
+        code, _out, errors = server.run('function', 'list')
+        self.assertEqual(1, code)
+        self.assertIn('Who? (HTTP 401). Set OS_AUTH_TYPE', errors)
 
     def test_unknown_options(self):
         ran = subprocess.run(

@@ -195,10 +195,12 @@ class TestTables(base.BaseTestCase):
         self.run_command(
             f'execution list --function {ID} --alias prod --failed --since '
             '2026-01-01T00:00:00 --version 2 --reason timeout --sort '
-            'duration:desc --filter duration=gt:2.5 -f json',
+            'duration:desc --filter duration=gt:2.5 --filter duration=lt:3 '
+            '-f json',
             answer_list('executions'))
         self.assertEqual(
-            'GET /v1/executions?duration=gt%3A2.5&sort_key=duration'
+            'GET /v1/executions?duration=gt%3A2.5&duration=lt%3A3'
+            '&sort_key=duration'
             '&sort_dir=desc&'
             f'function_id={ID}&function_alias=prod&function_version=2'
             '&created_at=gte%3A2026-01-01T00%3A00%3A00'

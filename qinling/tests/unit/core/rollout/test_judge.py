@@ -83,7 +83,7 @@ class TestJudgement(base.BaseTestCase):
             judgement.add(observe(execution(1, duration=duration),
                                   execution(2, duration=2 * duration)),
                           GUARDS)
-        self.assertIn('latency does not hold: runs above 0.108 s: 40.0%',
+        self.assertIn('latency does not hold: runs above 108 ms: 40.0%',
                       judgement.find_breach(GUARDS))
 
     def test_threshold_without_earlier_executions(self):
