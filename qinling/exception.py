@@ -8,11 +8,13 @@ which a retry may succeed, and :class:`PermanentError`.
 
 import typing
 
+#: What users see of an unexpected error.
+INTERNAL_FAULT = 'An internal fault of the service; see its log.'
+
 
 def _to_snake_case(name: str) -> str:
     return ''.join(f'_{letter.lower()}' if letter.isupper() else letter
                    for letter in name).lstrip('_')
-
 
 class QinlingError(Exception):
     """Base of all errors; ``http_code`` is the status of the answer.

@@ -34,8 +34,11 @@ Clause = typing.Any
 Row = typing.Any
 Params = Mapping[str, typing.Any]
 
-
 Page = paging.Page
+_insert: typing.Any = functools.cache(
+    lambda model: sa.insert(model.__table__))
+_select: typing.Any = functools.cache(
+    lambda model: sa.select(model.__table__))
 
 
 def visible(ctx: context.RequestContext, model: Model) -> Clause:
@@ -74,8 +77,7 @@ def _select_one(model: Model, names: tuple[str, ...], sees_all: bool,
 
 def lock_first(tx: sa.Connection, model: Model) -> Row | None:
     """Return the row of a table with one row, if any, and lock the row."""
-    return tx.execute(sa.select(*model.__table__.columns).with_for_update()
-                      ).first()
+    return tx.execute(_select(model).with_for_update()).first()
 
 
 def exists(tx: sa.Connection, model: Model, *conditions: Clause) -> bool:
@@ -92,9 +94,9 @@ def select(tx: sa.Connection, model: Model, *conditions: Clause,
     :param order: columns to sort by, before the primary key.
     :param only: columns to read, by default all.
     """
-    columns = only or model.__table__.columns
+    statement = sa.select(*only) if only else _select(model)
     keys = model.__table__.primary_key.columns
-    return tx.execute(sa.select(*columns).where(*conditions).order_by(
+    return tx.execute(statement.where(*conditions).order_by(
         *order, *keys).limit(limit)).all()
 
 
@@ -134,11 +136,6 @@ def insert(tx: sa.Connection, model: Model, **values: typing.Any) -> str:
         values.setdefault('id', models.new_id())
     tx.execute(_insert(model), values)
     return str(values.get('id', ''))
-
-
-@functools.lru_cache(maxsize=None)
-def _insert(model: Model) -> sa.Insert:
-    return sa.insert(model.__table__)
 
 
 def insert_whole(tx: sa.Connection, model: Model, values: Params) -> None:

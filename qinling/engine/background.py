@@ -31,7 +31,8 @@ class Background:
         name = getattr(action, '__qualname__', repr(action))
         try:
             action(*args)
-        except (exception.TemporaryError, exception.PermanentError) as e:
+        except (exception.TemporaryError, exception.PermanentError,
+                exception.Unavailable) as e:
             LOG.warning('Could not finish %s: %s', name, e)
         except Exception:
             LOG.exception('Could not finish %s.', name)

@@ -15,6 +15,9 @@ from qinling import exception
 
 LOG = log.getLogger(__name__)
 
+REQUEUED = ('Could not run execution %s; the reaper will requeue the '
+            'execution: %s')
+
 Item = tuple[records.ExecutionMessage, targets.Target]
 
 #: Memory of a waiting execution beside the input.
@@ -119,9 +122,10 @@ class FairQueue:
             message, target = item
             try:
                 self._consumer.run_queued(message, target)
-            except Exception:
-                LOG.exception('Could not run execution %s; the reaper will '
-                              'requeue the execution.', message.id)
+            except exception.Unavailable as e:
+                LOG.warning(REQUEUED, message.id, e)
+            except Exception as e:
+                LOG.exception(REQUEUED, message.id, e)
             finally:
                 with self._changed:
                     self.since.pop(message.id, None)

@@ -252,7 +252,7 @@ class Turns:
         else:
             LOG.error('Could not work at operation %s.', row.id,
                       exc_info=error)
-            reason = 'An internal fault of the service; see its log.'
+            reason = exception.INTERNAL_FAULT
         LOG.warning('Pausing operation %s: %s', row.id, reason)
         self._db.write(lambda tx: crud.change_status(
             tx, _MODEL, row.id, OperationStatus.PAUSED.value, owner=None,

@@ -208,6 +208,8 @@ class DeliveryLog:
         try:
             self._db.write(lambda tx: _write(tx, rows, answers),
                            durable=False)
+        except exception.Unavailable as e:
+            LOG.warning('Could not record deliveries: %s', e)
         except Exception:
             LOG.exception('Could not record deliveries.')
 

@@ -13,6 +13,7 @@ from oslo_log import log
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
+from qinling import exception
 
 LOG = log.getLogger(__name__)
 
@@ -88,5 +89,7 @@ class RejectionCounter:
                                id=id)
         try:
             self._db.write(increment, durable=False)
+        except exception.Unavailable as e:
+            LOG.warning('Could not count rejected deliveries: %s', e)
         except Exception:
             LOG.exception('Could not count rejected deliveries.')

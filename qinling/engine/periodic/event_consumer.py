@@ -200,7 +200,7 @@ class Consumer:
             LOG.warning('Could not read event source %s: %s', self.row.id,
                         reason)
         else:
-            reason = 'An internal fault of the service; see its log.'
+            reason = exception.INTERNAL_FAULT
             LOG.error('Could not read event source %s.', self.row.id,
                       exc_info=error)
         self._try(lambda: self._report(

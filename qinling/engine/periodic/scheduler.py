@@ -234,7 +234,7 @@ class Scheduler:
             reason = str(error)
         else:
             LOG.error('Could not fire job %s.', job.id, exc_info=error)
-            reason = 'An internal fault of the service; see its log.'
+            reason = exception.INTERNAL_FAULT
         reason = f'The job cannot be fired, and is paused: {reason}'
         LOG.warning('Pausing job %s: %s', job.id, reason)
         self._db.write(lambda tx: crud.change_status(

@@ -141,8 +141,7 @@ class Attempts:
                 f'No worker can run the function: {e}', reason)
         except Exception:
             LOG.exception('Could not run execution %s.', id)
-            return outcomes.platform_fault(
-                'An internal fault of the service; see its log.')
+            return outcomes.platform_fault(exception.INTERNAL_FAULT)
 
     def _worker_died(self, error: WorkerDied) -> outcomes.Outcome:
         if error.is_own_fault:

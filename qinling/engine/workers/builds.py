@@ -210,8 +210,7 @@ class Builds:
                     self._db, id, target.code['dependencies'], self._owner,
                     self._lease_seconds()):
                 return
-            LOG.info('Starting build %s (%s).', id,
-                     target.code['dependencies']['kind'])
+            LOG.info('Starting build %s.', id)
             self._run(id, target)
         except exception.Unavailable as e:
             LOG.warning('Could not write build %s; another engine takes over '
@@ -235,10 +234,11 @@ class Builds:
             # The next execution that needs the build tries again.
             LOG.warning('Could not run build %s: %s', id, e)
             build_rows.forget(self._db, id, BuildStatus.BUILDING)
+        except exception.Unavailable:
+            raise
         except Exception:
             LOG.exception('Could not run build %s.', id)
-            self._write_failure(
-                id, 'An internal fault of the service; see its log.', '')
+            self._write_failure(id, exception.INTERNAL_FAULT, '')
         else:
             self._write_success(id, package, text)
 

@@ -138,6 +138,8 @@ class Cloud:
         database.FILE.fate = fates.choose_commit_fate
         #: Place -> process, and place -> core of an API.
         self.processes = {}
+        #: Processes that will start again.
+        self.restarts = 0
         self.cores = {}
         #: Name of an engine -> time of its end, if it ended.
         self.ends = {}
@@ -178,12 +180,14 @@ class Cloud:
         """End a process now, and start its successor after a time."""
         self.scheduler.end(process)
         self.scheduler.log(f'{process.name} ends')
+        self.restarts += 1
         self.scheduler.spawn(self.world, 'restart', self._restart, process,
                              seconds)
 
     def _restart(self, process, seconds):
         self.scheduler.sleep(seconds)
         self.scheduler.log(f'{process.name} starts again')
+        self.restarts -= 1
         self.start_process(process.name, process.skew)
 
     def _run(self, process):

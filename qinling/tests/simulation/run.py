@@ -159,14 +159,16 @@ class Simulation:
     def _settle(self, cloud, load):
         """Let time go on until everything has ended."""
         scheduler = cloud.scheduler
-        start = scheduler.now
+        start = quiet_since = scheduler.now
         while scheduler.now < start + MAX_QUIET_SECONDS:
             target = scheduler.now + CHECK_SECONDS
             scheduler.run(target)
             scheduler.now = max(scheduler.now, target)
             for process in cloud.processes.values():
                 process.skew = cloud.final_skew
-            if scheduler.now >= start + MIN_QUIET_SECONDS and (
+            if cloud.restarts:
+                quiet_since = scheduler.now
+            if scheduler.now >= quiet_since + MIN_QUIET_SECONDS and (
                     not load.waiting and not database.FILE.select(
                         "SELECT 1 FROM executions WHERE status = 'running' "
                         'LIMIT 1')):
