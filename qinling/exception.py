@@ -16,6 +16,7 @@ def _to_snake_case(name: str) -> str:
     return ''.join(f'_{letter.lower()}' if letter.isupper() else letter
                    for letter in name).lstrip('_')
 
+
 class QinlingError(Exception):
     """Base of all errors; ``http_code`` is the status of the answer.
 
