@@ -116,7 +116,7 @@ class Root:
             if any(handler.route.has_suffix for handler in methods.values())}
 
     def find_handler(self, method: str, words: _Pattern) -> _Handler:
-        """Return the handler of a path without variables."""
+        """Return the handler of a path; ``None`` stands for a variable."""
         return self._handlers[words][method]
 
     @property

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Short path of the busiest route around Pecan.
+"""Short path of the busiest routes around Pecan.
 
-Pecan finds a route and builds an answer at 250 calls.  The creation of an
-execution has a fixed path and a JSON answer, so the middleware calls the
-handler of the route itself.  Checks, handler and errors are those of every
-route.
+Pecan finds a route and builds an answer at 250 calls.  So the middleware calls
+the handlers of two routes itself: the creation of an execution has a fixed
+path and a JSON answer, the delivery to a webhook one variable, and an answer
+of its own.  Checks, handlers and errors are those of every route.
 """
 
 from collections.abc import Iterable
 import http
+import re
 import typing
 from wsgiref import types as wsgi_types
 
@@ -20,7 +21,8 @@ from qinling.api import pecan_patches
 from qinling.api import root as root_module
 from qinling.core import idempotency
 
-_ROUTES = (('POST', ('v1', 'executions')),)
+_EXECUTION = ('POST', '/v1/executions')
+_DELIVERY = re.compile('/v1/webhooks/([0-9a-f-]{36})/invoke')
 _STATUS_LINES = {status.value: f'{status.value} {status.phrase}'
                  for status in http.HTTPStatus}
 
@@ -65,21 +67,32 @@ class ShortPath:
                  root: root_module.Root, hook: hooks.ContextHook) -> None:
         self._app = app
         self._hook = hook
-        self._handlers = {
-            (method, '/' + '/'.join(words)): root.find_handler(method, words)
-            for method, words in _ROUTES}
+        self._create_execution = root.find_handler('POST', (
+            'v1', 'executions'))
+        self._deliver = root.find_handler('POST', (
+            'v1', 'webhooks', None, 'invoke'))
 
     def __call__(self, environ: wsgi_types.WSGIEnvironment,
                  start_response: wsgi_types.StartResponse
                  ) -> Iterable[bytes]:
-        handler = self._handlers.get(
-            (environ['REQUEST_METHOD'], environ['PATH_INFO']))
-        if handler is None:
-            return self._app(environ, start_response)
-        request, response = _Request(environ), _Response()
+        method, path = environ['REQUEST_METHOD'], environ['PATH_INFO']
+        if (method, path) == _EXECUTION:
+            return self._call(environ, start_response, _Request(environ),
+                              self._create_execution)
+        if method == 'POST' and (match := _DELIVERY.fullmatch(path)):
+            return self._call(environ, start_response,
+                              pecan_patches.Request(environ), self._deliver,
+                              match[1])
+        return self._app(environ, start_response)
+
+    def _call(self, environ: wsgi_types.WSGIEnvironment,
+              start_response: wsgi_types.StartResponse, request: typing.Any,
+              handler: typing.Any, *subject: str) -> Iterable[bytes]:
+        """Return the answer of a handler."""
+        response = _Response()
         try:
-            self._hook.authorize(request, handler)
-            body: typing.Any = handler(request, response)
+            self._hook.authorize(request, handler, *subject)
+            body: typing.Any = handler(request, response, *subject)
         except Exception as e:
             body = hooks.create_response(e, environ)
         if body.__class__ is not bytes:

@@ -123,10 +123,23 @@ _ROWS_BY_ALIAS = _RowCache(_BY_ALIAS, _names(
     'routed_version', 'alias_id', 'alias_flow_control'))
 
 
+_WEBHOOK_COLUMNS = models.Webhook.__table__.columns
+_WEBHOOKS = _RowCache(prepared.Prepared(
+    sa.select(*_WEBHOOK_COLUMNS).where(
+        _WEBHOOK_COLUMNS.id == sa.bindparam('webhook_id'))),
+    [column.name for column in _WEBHOOK_COLUMNS])
+
+
 def compile_all(tx: sa.Connection) -> None:
     """Compile the statements before the first request needs them."""
     by_id(tx, '', 0)
     by_alias(tx, '', '', 0)
+    webhook_by_id(tx, '')
+
+
+def webhook_by_id(tx: sa.Connection, id: str) -> typing.Any:
+    """Return a webhook of any project, or ``None``."""
+    return _WEBHOOKS.first(tx, {'webhook_id': id})
 
 
 def by_id(tx: sa.Connection, function_id: str | None, version: int

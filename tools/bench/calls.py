@@ -7,7 +7,8 @@ without the web server: the API, the engine and the database.  The worker is
 another process, and does not count.  With ``--direct``, the API reaches the
 engine over a socket, as the further processes of a server do; the calls of
 both sides count.  With ``--password``, the caller has a name and a password,
-and policies are checked.
+and policies are checked.  With ``--webhook``, a delivery to a synchronous
+webhook runs the function.
 
 Exit with code 1 if an execution takes more calls than ``--max``.
 """
@@ -48,6 +49,8 @@ WARM_UP_EXECUTIONS, EXECUTIONS = 20, 50
 BUDGET, DIRECT_BUDGET = 495, 550
 #: Further calls with a password.
 PASSWORD_BUDGET = 60
+#: Calls of a delivery to a webhook.
+WEBHOOK_BUDGET = 1020
 USER = PASSWORD = 'bench'
 BOUNDARY = 'boundary'
 SOURCE = 'def main(name="", **_):\n    return f"hello {name}"\n'
@@ -116,11 +119,17 @@ class Service:
             f'multipart/form-data; boundary={BOUNDARY}')['id']
         return id
 
-    def execute(self, body: bytes) -> None:
+    def create_webhook(self, function: str) -> str:
+        """Return the path of a new webhook."""
+        id: str = self.request('POST', '/v1/webhooks', json.dumps(
+            {'function_id': function, 'sync': True}).encode())['id']
+        return f'/v1/webhooks/{id}/invoke'
+
+    def execute(self, body: bytes, path: str) -> None:
         """Run an execution as the web server would."""
         statuses: list[str] = []
         environ: typing.Any = {
-            'REQUEST_METHOD': 'POST', 'PATH_INFO': '/v1/executions',
+            'REQUEST_METHOD': 'POST', 'PATH_INFO': path,
             'QUERY_STRING': '', 'CONTENT_TYPE': 'application/json',
             'CONTENT_LENGTH': str(len(body)), 'HTTP_HOST': 'localhost',
             'SERVER_NAME': 'localhost', 'SERVER_PORT': '7070',
@@ -132,7 +141,7 @@ class Service:
                            _error: typing.Any = None) -> typing.Any:
             statuses.append(status)
         b''.join(self.app(environ, start_response))
-        if not statuses[0].startswith('201'):
+        if not statuses[0].startswith('20'):
             sys.exit(f'The execution ended with status {statuses[0]}.')
 
 
@@ -183,22 +192,30 @@ class EngineThreads:
             self.calls += 1
 
 
-def count_calls(running: Service) -> float:
-    """Return the number of calls of one warm execution."""
+def count_calls(running: Service, webhook: bool) -> float:
+    """Return the number of calls of one warm execution.
+
+    :param webhook: a webhook runs the function.
+    """
+    function, values = running.create_function(), {'name': 'you'}
     with EngineThreads() as threads:
-        return _count_calls(running, threads)
+        if webhook:
+            return _count_calls(running, threads,
+                                running.create_webhook(function), values)
+        return _count_calls(running, threads, '/v1/executions', {
+            'function_id': function, 'input': values})
 
 
-def _count_calls(running: Service, threads: EngineThreads) -> float:
-    body = json.dumps({'function_id': running.create_function(),
-                       'input': {'name': 'you'}}).encode()
+def _count_calls(running: Service, threads: EngineThreads, path: str,
+                 values: dict[str, typing.Any]) -> float:
+    body = json.dumps(values).encode()
     for _ in range(WARM_UP_EXECUTIONS):
-        running.execute(body)
+        running.execute(body, path)
     profile = cProfile.Profile()
     threads.is_counting = True
     profile.enable()
     for _ in range(EXECUTIONS):
-        running.execute(body)
+        running.execute(body, path)
     profile.disable()
     threads.is_counting = False
     statistics: typing.Any = pstats.Stats(profile)
@@ -215,15 +232,18 @@ def main() -> None:
                         help='reach the engine over a socket')
     parser.add_argument('--password', action='store_true',
                         help='check a password and policies')
+    parser.add_argument('--webhook', action='store_true',
+                        help='run the function by a webhook')
     arguments = parser.parse_args()
     budget = arguments.max or (
-        (DIRECT_BUDGET if arguments.direct else BUDGET)
+        (WEBHOOK_BUDGET if arguments.webhook
+         else DIRECT_BUDGET if arguments.direct else BUDGET)
         + (PASSWORD_BUDGET if arguments.password else 0))
     with tempfile.TemporaryDirectory() as directory:
         running = Service(pathlib.Path(directory), arguments.direct,
                           arguments.password)
         try:
-            calls = count_calls(running)
+            calls = count_calls(running, arguments.webhook)
         finally:
             running.engine.stop_service()
     print(f'{calls:.0f} calls per execution, at most {budget} allowed')

@@ -25,13 +25,12 @@ from qinling.core.trigger import rejection_counter
 from qinling.core.trigger import signature_forms
 from qinling.core.trigger import signatures
 from qinling.core.trigger import stream_modes
-from qinling.db import crud
 from qinling.db import models
+from qinling.db import queries
 from qinling.db import session
 from qinling import exception
 from qinling.states import Trigger
 
-_MODEL = models.Webhook
 _Execution = records.ExecutionRow | output_stream.OutputStream
 DeliveryStatus = delivery_log.DeliveryStatus
 Verdict = delivery_log.Verdict
@@ -58,7 +57,7 @@ class Deliveries:
         :raises WebhookNotFound: no such webhook exists, or the webhook has
             no previews.
         """
-        row = self._db.read(crud.get, context.admin(), _MODEL, id=id)
+        row = self._db.read(queries.webhook_by_id, id)
         if row is None or preview is not None and not row.previews:
             raise exception.WebhookNotFound(id=id)
         return row

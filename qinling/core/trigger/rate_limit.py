@@ -3,6 +3,7 @@
 
 import dataclasses
 import math
+import threading
 import time
 import typing
 
@@ -15,6 +16,9 @@ from oslo_log import log
 from qinling import exception
 
 LOG = log.getLogger(__name__)
+
+#: Seconds between two removals of old counters from the memory.
+EXPIRY_SECONDS = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +58,10 @@ class RateLimit:
     def __init__(self, limit: str, url: str) -> None:
         self._limit = limits.parse(limit) if limit else None
         try:
+            self._storage = storage.storage_from_string(
+                url, wrap_exceptions=True)
             self._limiter = strategies.SlidingWindowCounterRateLimiter(
-                storage.storage_from_string(url, wrap_exceptions=True))
+                self._storage)
         except errors.ConfigurationError as e:
             raise ValueError(f'The storage of a rate limit: {e}')
 
@@ -68,6 +74,8 @@ class RateLimit:
         """
         if self._limit is None:
             return None
+        if isinstance(self._storage, storage.MemoryStorage):
+            _postpone_expiry(self._storage)
         try:
             is_admitted = self._limiter.hit(self._limit, key)
             stats = self._limiter.get_window_stats(self._limit, key)
@@ -82,3 +90,17 @@ class RateLimit:
                 limit=str(self._limit), retry_after=usage.reset,
                 **dataclasses.asdict(usage))
         return usage
+
+
+def _postpone_expiry(memory: storage.MemoryStorage) -> None:
+    """Let the library remove old counters once in a while.
+
+    It would start a thread for almost every request.
+    """
+    if memory.timer.is_alive():
+        return
+    timer = threading.Timer(EXPIRY_SECONDS, memory.timer.function)
+    # A thread that waits must not delay the end of the process.
+    timer.daemon = True
+    timer.start()
+    memory.timer = timer

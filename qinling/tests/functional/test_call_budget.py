@@ -14,7 +14,7 @@ PROGRAM = (pathlib.Path(__file__).parents[3] / 'tools' / 'bench' / 'calls.py')
 
 class TestCallBudget(base.BaseTestCase):
     def test_execution_stays_within_the_budget(self):
-        for options in ([], ['--direct'], ['--password']):
+        for options in ([], ['--direct'], ['--password'], ['--webhook']):
             result = subprocess.run(
                 [sys.executable, PROGRAM, *options], capture_output=True,
                 text=True, timeout=databases.PATIENCE)

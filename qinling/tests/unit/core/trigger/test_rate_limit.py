@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rate limits."""
 
+import threading
+import time
 from unittest import mock
 
 from limits import errors
@@ -44,6 +46,31 @@ class TestRateLimit(base.BaseTestCase):
         self.assertEqual((3, 60, 0), tuple(
             self.error.fields[name]
             for name in ('quota', 'window', 'remaining')))
+
+    def test_counters_expire_in_one_thread(self):
+        rate = rate_limit.RateLimit('3/second', 'memory://')
+        memory = rate._storage
+        memory.timer.join()
+        with mock.patch.object(rate_limit, 'EXPIRY_SECONDS', 0.01), \
+                mock.patch.object(threading, 'Timer',
+                                  wraps=threading.Timer) as timer:
+            rate.hit('one')
+            first = memory.timer
+            first.join()
+        # The library alone would begin with a timer, too.
+        self.assertEqual(1, timer.call_count)
+        rate.hit('two')
+        self.addCleanup(memory.timer.cancel)
+        later = memory.timer
+        self.assertTrue(later.daemon)
+        with mock.patch.object(threading, 'Timer') as timer:
+            for number in range(50):
+                rate.hit(str(number))
+        timer.assert_not_called()
+        self.assertTrue(memory.storage)
+        with mock.patch('time.time', return_value=time.time() + 60):
+            later.function()
+        self.assertFalse(memory.storage)
 
     def test_keys_have_separate_limits(self):
         rate = rate_limit.RateLimit('2/hour', 'memory://')
