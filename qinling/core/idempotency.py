@@ -14,12 +14,14 @@ import datetime
 import hashlib
 import typing
 
+from qinling import context
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
 
 _MODEL = models.IdempotencyKey
+_ANYONE = context.admin()
 RETENTION = datetime.timedelta(hours=24)
 #: Tries of a request whose first request is withdrawn meanwhile.
 MAX_TRIES = 3
@@ -114,10 +116,9 @@ def release(tx: session.Connection, request: IdempotentRequest | None
 def _find_resource(db: session.Database, request: IdempotentRequest
                    ) -> str | None:
     """Return the id of the resource of the first request, or ``None``."""
-    rows = db.read(crud.select, _MODEL, _MODEL.id == request.id)
-    if not rows:
+    row = db.read(crud.get, _ANYONE, _MODEL, id=request.id)
+    if row is None:
         return None
-    row = rows[0]
     if row.created_at <= models.now() - RETENTION:
         # An expired key that is not purged yet must not block the request.
         db.write(lambda tx: crud.delete_all(
