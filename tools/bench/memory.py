@@ -34,9 +34,10 @@ import service
 
 #: The limit would reject most deliveries.
 CONFIG = '[webhooks]\nrate_limit = 1000000/second\n'
-#: Code in the server that writes the growth of objects at SIGUSR1.
+#: Code in the server and its forks: each process writes the growth of objects
+#: at SIGUSR1 into a file with the process id, the first time nothing.
 TRACE = """
-import signal, tracemalloc
+import os, signal, tracemalloc
 tracemalloc.start(3)
 baseline = []
 def report(*_args):
@@ -44,15 +45,16 @@ def report(*_args):
     gc.collect()
     now = tracemalloc.take_snapshot().filter_traces([
         tracemalloc.Filter(False, tracemalloc.__file__)])
-    if baseline:
-        with open({path!r}, 'w') as stream:
-            for item in now.compare_to(baseline[0], 'traceback')[:15]:
-                print(item, *item.traceback.format(), sep='\\n', file=stream)
-            print(file=stream)
-    else:
-        baseline.append(now)
+    path = os.path.join({directory!r}, str(os.getpid()))
+    with open(path + '.part', 'w') as stream:
+        for item in baseline and now.compare_to(
+                baseline[0], 'traceback')[:15]:
+            print(item, *item.traceback.format(), sep='\\n', file=stream)
+    baseline[:] = [now]
+    os.rename(path + '.part', path)
 signal.signal(signal.SIGUSR1, report)
 """
+TRACE_SECONDS = 60
 RUN_SECONDS = 120
 #: Requests of a connection until the next connection.
 REQUESTS_PER_CONNECTION = 1000
@@ -239,11 +241,21 @@ def run(server: service.Server, args: argparse.Namespace
         print(f'{done:8} requests {sum(sizes) / 1024:8.1f} MiB:', ' + '.join(
             f'{size / 1024:.1f}' for size in sizes), flush=True)
         if args.tracemalloc and done in (args.every, args.requests):
-            os.kill(server.pid, signal.SIGUSR1)
-            time.sleep(10)
+            trace(processes.list_service_processes(server.pid), args.traces)
     print('answers:', ', '.join(f'{status}: {count}' for status, count
                                 in sorted(statuses.items())))
     return samples
+
+
+def trace(pids: list[int], directory: pathlib.Path) -> None:
+    """Let processes write what grew, and wait for them."""
+    for pid in pids:
+        (directory / str(pid)).unlink(missing_ok=True)
+        os.kill(pid, signal.SIGUSR1)
+    end = time.monotonic() + TRACE_SECONDS
+    while time.monotonic() < end and not all(
+            (directory / str(pid)).exists() for pid in pids):
+        time.sleep(0.1)
 
 
 def main() -> None:
@@ -256,17 +268,17 @@ def main() -> None:
     parser.add_argument('--seed', default='1')
     parser.add_argument('--tracemalloc', action='store_true')
     args = parser.parse_args()
-    trace = pathlib.Path(tempfile.gettempdir(),
-                         f'qinling-memory-{os.getpid()}.txt')
-    prelude = TRACE.format(path=str(trace)) if args.tracemalloc else ''
-    with service.run_server(CONFIG, prelude) as server:
-        samples = run(server, args)
-    half = samples[len(samples) // 2:]
-    print(f'growth in the second half: {measure_growth(half):.1f} KiB per '
-          '1000 requests')
-    if args.tracemalloc:
-        print(trace.read_text())
-        trace.unlink()
+    with tempfile.TemporaryDirectory() as directory:
+        args.traces = pathlib.Path(directory)
+        prelude = (TRACE.format(directory=directory) if args.tracemalloc
+                   else '')
+        with service.run_server(CONFIG, prelude) as server:
+            samples = run(server, args)
+        half = samples[len(samples) // 2:]
+        print(f'growth in the second half: {measure_growth(half):.1f} KiB '
+              'per 1000 requests')
+        for path in sorted(args.traces.iterdir()):
+            print(f'process {path.name}:\n{path.read_text()}')
 
 
 if __name__ == '__main__':
