@@ -26,6 +26,7 @@ from oslotest import base
 
 from qinling.api import etag
 from qinling.api import request_middleware
+from qinling.api import short_path
 from qinling.api import webhook_cors
 from qinling.api import webhook_http
 from qinling.client.commands import failures
@@ -163,6 +164,8 @@ PARSERS = {
         request_middleware._GLOBAL_ID, request_middleware._TRACEPARENT)],
     'headers': lambda text: [pattern.fullmatch(text) for pattern in (
         webhook_http._HEADER_NAME, webhook_http._HEADER_VALUE)],
+    'path': lambda text: short_path._DELIVERY.fullmatch(
+        f'/v1/webhooks/{text}'),
     'error page': answer,
     'wheel': wheels.parse_path,
     'client': lambda text: [pattern.fullmatch(text) for pattern in (
@@ -176,8 +179,8 @@ PARSERS = {
 KNOWN = {
     'orchestrators/process/languages.py', 'orchestrators/process/cgroups.py',
     'engine/workers/package_installer.py', 'api/request_middleware.py',
-    'api/webhook_cors.py', 'api/webhook_http.py', 'api/etag.py',
-    'api/ui/assets.py',
+    'api/short_path.py', 'api/webhook_cors.py', 'api/webhook_http.py',
+    'api/etag.py', 'api/ui/assets.py',
     'api/types.py', 'printable.py',
     'api/identity/login_throttle.py', 'api/identity/password_file.py',
     'sources/image.py', 'sources/javascript_syntax.py',
