@@ -15,7 +15,7 @@ from qinling import policies
 
 #: Seconds that a decision holds: about 200 calls, and a look at the policy
 #: files, make a new decision.
-DECISION_SECONDS = 1
+DECISION_SECONDS = 1.0
 #: What policies may ask about a caller, as ``to_policy_values`` has it.
 CALLER_ATTRIBUTES = (
     'user_id', 'user_domain_id', 'system_scope', 'domain_id', 'project_id',

@@ -19,6 +19,7 @@ import cProfile
 import http
 import io
 import json
+import math
 import pathlib
 import pstats
 import socket
@@ -41,6 +42,7 @@ from qinling.db import migration
 from qinling.db import session
 from qinling.engine import endpoint
 from qinling.engine import service
+from qinling import policy
 from qinling.rpc import direct as direct_module
 from qinling.rpc import direct_server
 
@@ -146,7 +148,11 @@ class Service:
 
 
 def _require_password(conf: cfg.ConfigOpts, state: pathlib.Path) -> str:
-    """Return the header of the only user."""
+    """Return the header of the only user.
+
+    No decision of a policy expires, so the count does not depend on time.
+    """
+    policy.DECISION_SECONDS = math.inf
     users = state / 'users'
     users.write_bytes(b'%b:%b\n' % (USER.encode(), bcrypt.hashpw(
         PASSWORD.encode(), bcrypt.gensalt(4))))
