@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import itertools
+import os
 import typing
 
 from cliff import command
@@ -66,8 +67,11 @@ def _suggest_words(parser: argparse.ArgumentParser, unknown: str) -> str:
     if '=' in word and inputs:
         return (f' The input is an option: {inputs[0]} '
                 "'{\"KEY\": \"VALUE\"}'")
-    return (f' Did you mean: --function {word}?' if '--function' in names
-            else '')
+    likely = ['--function', '--name']
+    if os.path.exists(word):
+        likely.insert(0, '--file')
+    return next((f' Did you mean: {name} {word}?' for name in likely
+                 if name in names), '')
 
 
 def run_help(app: typing.Any, words: list[str]) -> int:

@@ -102,6 +102,9 @@ class TestHelp(base.BaseTestCase):
                 ('job create name=x', "option: --function-input '{"),
                 ('webhook create --alias a', 'mean: --function-alias'),
                 ('execution create work', 'Did you mean: --function work?'),
+                ('function create work', 'Did you mean: --name work?'),
+                (f'function create {__file__}',
+                 f'Did you mean: --file {__file__}?'),
                 ('logs --function work', 'no option --function; write '
                                          'FUNCTION without an option'),
                 ('alias update --function-alias=a', 'write FUNCTION_ALIAS'),
