@@ -152,7 +152,9 @@ def _create_error(response: Response) -> exceptions.HttpError:
     if sentence.startswith(NO_PATH):
         sentence = ('The server does not know this operation; it may be older '
                     'than the client')
-    if create := {401: exceptions.Unauthorized,
-                  404: exceptions.NotFound}.get(response.status_code):
-        return create(sentence)
+    if response.status_code == 404:
+        return exceptions.NotFound(sentence)
+    # A signature that is not valid is 401, too.
+    if response.status_code == 401 and 'WWW-Authenticate' in response.headers:
+        return exceptions.Unauthorized(sentence)
     return exceptions.HttpError(response.status_code, sentence)

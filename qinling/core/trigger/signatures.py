@@ -86,4 +86,7 @@ def new_secret(form: str) -> str:
     if form == 'standard':
         key = base64.b64encode(random.token_bytes(GENERATED_BYTES))
         return signature_forms.PREFIX + key.decode()
-    return random.token_urlsafe(GENERATED_BYTES)
+    # A program would take a hyphen in front for the beginning of an option.
+    while (secret := random.token_urlsafe(GENERATED_BYTES))[0] == '-':
+        continue
+    return secret

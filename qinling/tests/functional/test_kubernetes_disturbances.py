@@ -115,8 +115,8 @@ class TestDrains(test_kubernetes.Clustered):
         function = self.function(test_kubernetes.SLOW)
         row = self.client.run(function, '{"seconds": 5}', sync=False)
         name, = base.wait_for(lambda: self.workers(function), 'a worker')
-        base.wait_for(lambda: self.client.get(
-            f'/v1/executions/{row["id"]}')['attempt'] == 1, 'the attempt')
+        base.wait_for(lambda: 'running' in self.client.log(row['id']),
+                      'the function')
         base.wait_for(lambda: self.cluster.kubelet.kill(
             self.cluster.namespace, name) or True, 'the end')
         self.cluster.registry.delete(

@@ -84,10 +84,14 @@ class TestHelp(base.BaseTestCase):
             self.run_command(*command.split(), '--help')
 
     def test_unauthorized(self):
-        server = stub.Server(stub.answer(401, {'faultstring': 'Who?'}))
-        code, _out, errors = server.run('function', 'list')
-        self.assertEqual(1, code)
-        self.assertIn('Who? (HTTP 401). Set OS_AUTH_TYPE', errors)
+        server = stub.Server(*[
+            stub.answer(401, {'faultstring': 'Who?'}, **headers)
+            for headers in ({'WWW-Authenticate': 'Basic'}, {})])
+        for hint in ('. Set OS_AUTH_TYPE', ''):
+            code, _out, errors = server.run('function', 'list')
+            self.assertEqual(1, code)
+            self.assertRegex(errors, rf'Who\? \(HTTP 401\){hint}')
+            self.assertEqual(bool(hint), 'OS_AUTH_TYPE' in errors)
 
     def test_unknown_options(self):
         ran = subprocess.run(

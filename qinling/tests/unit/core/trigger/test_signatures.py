@@ -292,6 +292,12 @@ class TestSeveral(SignatureTest):
 
 
 class TestSecrets(base.BaseTestCase):
+    def test_generated_secrets_are_no_options(self):
+        """Choose secrets that commands accept behind ``--secret``."""
+        with mock.patch.object(signatures.random, 'token_urlsafe',
+                               side_effect=['-a', '--', 'b-']):
+            self.assertEqual('b-', signatures.new_secret('github'))
+
     def test_generated_secrets_are_valid(self):
         for form in signatures.FORMS:
             new_secrets = {signatures.new_secret(form) for _ in range(10)}
