@@ -97,7 +97,8 @@ class Demand:
                 runtime_id = pods.get_label(pool, labels.RUNTIME)
                 size = pool['spec']['replicas']
                 if size <= self._minimum:
-                    self._peaks.pop(runtime_id, None)
+                    if runtime_id not in self._resizing:
+                        self._peaks.pop(runtime_id, None)
                     continue
                 # A new engine does not know the claims before its start.
                 peak = self._peaks.setdefault(runtime_id, _Peak(size, now))
@@ -116,11 +117,14 @@ class Demand:
                 LOG.info('Resizing the pool of runtime %s to %d idle workers',
                          runtime_id, pool['spec']['replicas'])
                 self._view.record_deployment(self._write(pool))
-        except (apis.Rejected, apis.Unreachable) as e:
-            LOG.info('Could not resize the pool of runtime %s: %s',
-                     runtime_id, e)
+        except BaseException as e:
+            # Otherwise the pool would keep its size from now on.
             with self._view.changed:
                 self._resizing.discard(runtime_id)
+            if not isinstance(e, (apis.Rejected, apis.Unreachable)):
+                raise
+            LOG.info('Could not resize the pool of runtime %s: %s',
+                     runtime_id, e)
 
     def _find_pool(self, runtime_id: str, size: int) -> apis.Resource | None:
         """Return the Deployment to write; ``None`` ends the resize."""

@@ -40,6 +40,30 @@ class TestDemand(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.assertEqual(0, self.count(201, verb='create', resource='pods'))
         self.assertEqual(5, self.read_size())
 
+    def test_a_pool_grows_although_the_sweep_comes_first(self):
+        driver = self.make_pool(pool_size=1, max_replicas=5)
+        self.wait_available(driver, 1)
+        growth = driver._demand
+        submit = growth._background.submit
+
+        def sweep_first(*args):
+            growth.shrink()
+            submit(*args)
+        with mock.patch.object(growth._background, 'submit', sweep_first):
+            self.claim(driver)
+            self.wait_available(driver, 2)
+
+    def test_a_pool_grows_after_an_unexpected_error(self):
+        driver = self.make_pool(pool_size=1, max_replicas=5)
+        self.wait_available(driver, 1)
+        growth = driver._demand
+        with mock.patch.object(growth, '_write', side_effect=KeyError) as (
+                write):
+            self.claim(driver)
+            self.wait_until(lambda: write.called and not growth._resizing)
+        self.claim(driver)
+        self.wait_until(lambda: self.read_size() == 3)
+
     def test_a_pool_shrinks(self):
         driver = self.make_pool(pool_size=1, max_replicas=5)
         with mock.patch.object(demand, 'QUIET_SECONDS', 3600):
