@@ -13,7 +13,7 @@ from oslo_policy import policy
 from qinling import conf as qinling_conf
 from qinling import policies
 
-#: Seconds that a decision holds: about 200 calls, and a look at the policy
+#: Seconds that a decision holds: about 900 calls, and a look at the policy
 #: files, make a new decision.
 DECISION_SECONDS = 1.0
 #: What policies may ask about a caller, as ``to_policy_values`` has it.

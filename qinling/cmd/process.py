@@ -162,18 +162,14 @@ def handle_reload(conf: cfg.ConfigOpts, notifies: bool = True) -> None:
         signal.signal(signal.SIGHUP, release)
 
 
-_reload_lock = threading.Lock()
-
-
-def reload(conf: cfg.ConfigOpts, notifies: bool = True) -> None:
+def reload(conf: cfg.ConfigOpts, notifies: bool) -> None:
     """Apply changes of mutable options in the configuration files."""
-    with _reload_lock:
-        if notifies:
-            notify_systemd('RELOADING=1\nMONOTONIC_USEC='
-                           f'{time.monotonic_ns() // 1000}')
-        _reload(conf)
-        if notifies:
-            notify_systemd('READY=1')
+    if notifies:
+        notify_systemd('RELOADING=1\nMONOTONIC_USEC='
+                       f'{time.monotonic_ns() // 1000}')
+    _reload(conf)
+    if notifies:
+        notify_systemd('READY=1')
 
 
 def _reload(conf: cfg.ConfigOpts) -> None:

@@ -182,10 +182,9 @@ def build_listing(filters: Iterable[str], has_details: bool,
 
 def build_query(args: argparse.Namespace) -> dict[str, typing.Any]:
     """Return the query of a list, without filters."""
-    query: dict[str, typing.Any] = {}
     key, _, direction = (args.sort or '').partition(':')
-    query.update(limit=args.limit, marker=args.marker,
-                 sort_key=key or None, sort_dir=direction or None)
+    query = {'limit': args.limit, 'marker': args.marker,
+             'sort_key': key or None, 'sort_dir': direction or None}
     for name in ('all_projects', 'project_id'):
         if getattr(args, name, None):
             query[name] = getattr(args, name)
