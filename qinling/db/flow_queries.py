@@ -14,6 +14,7 @@ import typing
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects import postgresql
+from sqlalchemy import orm
 
 from qinling.db import crud
 from qinling.db import models
@@ -22,37 +23,53 @@ from qinling import flow_states
 from qinling import states
 
 _ENTRY, _LOCK, _E = models.FlowEntry, models.FlowLock, models.Execution
+_FUNCTION, _ALIAS = models.Function, models.FunctionAlias
 _RUNNING = states.ExecutionStatus.RUNNING.value
 _WAITING = flow_states.FlowStatus.WAITING.value
 _ORDER = (_ENTRY.sort_at, _ENTRY.execution_id)
 _LINE = (_ENTRY.scope_id == sa.bindparam('scope_id'),
          _ENTRY.flow_key == sa.bindparam('flow_key'))
-_COUNT_RUNNING = prepared.Prepared(
-    sa.select(sa.func.count()).select_from(_ENTRY).where(
-        *_LINE, _ENTRY.status == flow_states.FlowStatus.RUNNING.value))
+_COUNT = sa.select(sa.func.count()).select_from(_ENTRY).where(
+    *_LINE, _ENTRY.status == flow_states.FlowStatus.RUNNING.value)
+_COUNT_RUNNING = prepared.Prepared(_COUNT)
+_NOW: typing.Any = sa.bindparam('now')
 _READY = prepared.Prepared(sa.select(_ENTRY.execution_id).where(
     *_LINE, _ENTRY.status == _WAITING,
-    _ENTRY.ready_at.is_(None) | (_ENTRY.ready_at <= sa.bindparam('now'))
+    _ENTRY.ready_at.is_(None) | (_ENTRY.ready_at <= _NOW)
 ).limit(sa.literal_column('1')))
+_STATE = prepared.Prepared(sa.select(
+    _COUNT.scalar_subquery(), sa.exists().where(
+        *_LINE, _ENTRY.status == _WAITING,
+        _ENTRY.ready_at.is_(None) | (_ENTRY.ready_at <= _NOW))))
 _LOCK_ROW = prepared.Prepared(sa.select(_LOCK.number).where(
     _LOCK.number == sa.bindparam('number')).with_for_update())
+_NEXT = orm.aliased(_ENTRY)
 _PRESENT = prepared.Prepared(sa.select(
     _ENTRY.execution_id, _ENTRY.scope_id, _ENTRY.flow_key, _ENTRY.status,
-    _ENTRY.ready_at, _ENTRY.started_at).where(
-        _ENTRY.execution_id == sa.bindparam('execution_id'),
-        _ENTRY.status != flow_states.FlowStatus.ENDED.value))
-_SETTINGS = [prepared.Prepared(sa.select(model.flow_control).where(
-    model.id == sa.bindparam('scope_id')))
-    for model in (models.Function, models.FunctionAlias)]
+    _ENTRY.ready_at, _ENTRY.started_at,
+    sa.func.coalesce(_FUNCTION.flow_control, _ALIAS.flow_control),
+    sa.exists().where(
+        _NEXT.scope_id == _ENTRY.scope_id, _NEXT.flow_key == _ENTRY.flow_key,
+        _NEXT.status == _WAITING, _NEXT.execution_id != _ENTRY.execution_id,
+        _NEXT.ready_at.is_(None) | (_NEXT.ready_at <= _NOW))
+).outerjoin(_FUNCTION, _FUNCTION.id == _ENTRY.scope_id
+            ).outerjoin(_ALIAS, _ALIAS.id == _ENTRY.scope_id).where(
+    _ENTRY.execution_id == sa.bindparam('execution_id'),
+    _ENTRY.status != flow_states.FlowStatus.ENDED.value))
 _DELETE = prepared.Prepared(sa.delete(_ENTRY).where(
     _ENTRY.execution_id == sa.bindparam('execution_id')))
+_SETTINGS_PLACE = 6
 #: Executions that one answer counts before an execution in its line.
 MAX_PLACE = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """Columns of an entry that has not ended."""
+    """Entry that has not ended.
+
+    :ivar settings: flow control of the function or alias, empty without.
+    :ivar is_followed: whether another execution of the line may start.
+    """
 
     execution_id: str
     scope_id: str
@@ -60,6 +77,8 @@ class Entry:
     status: str
     ready_at: datetime.datetime | None
     started_at: datetime.datetime | None
+    settings: dict[str, typing.Any]
+    is_followed: bool
 
 
 def lock(tx: sa.Connection, numbers: Iterable[int]) -> bool:
@@ -97,14 +116,22 @@ def is_in(scope_id: str, key: str, *statuses: flow_states.FlowStatus
 
 def list_present(tx: sa.Connection, ids: Sequence[str]) -> list[Entry]:
     """Return the entries of executions without an end."""
-    if len(ids) == 1:
-        row = _PRESENT.first_raw(tx, {'execution_id': ids[0]})
-        return [] if row is None else [Entry(*_PRESENT.convert(tx, row))]
-    names = [field.name for field in dataclasses.fields(Entry)]
-    return [Entry(*(getattr(row, name) for name in names))
-            for row in crud.select(
-                tx, _ENTRY, _ENTRY.execution_id.in_(ids),
-                _ENTRY.status != flow_states.FlowStatus.ENDED.value)]
+    if len(ids) > 1:
+        ids = [row.execution_id for row in crud.select(
+            tx, _ENTRY, _ENTRY.execution_id.in_(ids),
+            _ENTRY.status != flow_states.FlowStatus.ENDED.value)]
+    now = models.now()
+    return [entry for id in ids if (entry := _read_present(tx, id, now))]
+
+
+def _read_present(tx: sa.Connection, id: str, now: datetime.datetime
+                  ) -> Entry | None:
+    row = _PRESENT.first_raw(tx, {'execution_id': id, 'now': now})
+    if row is None:
+        return None
+    values = _PRESENT.convert(tx, row)
+    values[_SETTINGS_PLACE] = values[_SETTINGS_PLACE] or {}
+    return Entry(*values)
 
 
 def count_running(tx: sa.Connection, scope_id: str, key: str) -> int:
@@ -112,6 +139,14 @@ def count_running(tx: sa.Connection, scope_id: str, key: str) -> int:
     row = _COUNT_RUNNING.first_raw(
         tx, {'scope_id': scope_id, 'flow_key': key})
     return int(row[0]) if row else 0
+
+
+def read_state(tx: sa.Connection, scope_id: str, key: str,
+               now: datetime.datetime) -> tuple[int, bool]:
+    """Return the results of :func:`count_running` and :func:`has_ready`."""
+    running, is_ready = _STATE.first_raw(tx, {
+        'scope_id': scope_id, 'flow_key': key, 'now': now}) or (0, 0)
+    return int(running), bool(is_ready)
 
 
 def has_ready(tx: sa.Connection, scope_id: str, key: str,
@@ -183,12 +218,11 @@ def delete_stale(tx: sa.Connection, scope_id: str, key: str) -> None:
 
 def read_settings(tx: sa.Connection, scope_id: str) -> dict[str, typing.Any]:
     """Return the flow control of a function or alias, empty without."""
-    for statement in _SETTINGS:
-        row = statement.first_raw(tx, {'scope_id': scope_id})
+    for model in (_FUNCTION, _ALIAS):
+        row = tx.execute(sa.select(model.flow_control).where(
+            model.id == scope_id)).first()
         if row is not None:
-            settings: dict[str, typing.Any] | None = (
-                statement.convert(tx, row)[0])
-            return settings or {}
+            return row[0] or {}
     return {}
 
 

@@ -234,6 +234,19 @@ class Core(databases.Fixture):
         return self.services.functions.create(
             ctx or caller(), fields, io.BytesIO(package))
 
+    def watch_statements(self, callback):
+        """Pass each later SQL statement to ``callback``."""
+        for engine in (self.db.engine, self.db._reader):
+            sqlalchemy.event.listen(
+                engine, 'before_cursor_execute',
+                lambda _c, _u, statement, *_: callback(statement))
+        execute = prepared._execute
+
+        def watch(tx, form, params):
+            callback(form.sql)
+            return execute(tx, form, params)
+        self.useFixture(fixtures.MockPatchObject(prepared, '_execute', watch))
+
 
 def identify_by_headers(enforcer):
     """Return a function to identify callers by headers in tests.
@@ -271,19 +284,6 @@ class Api(Core):
         self.services = services.create_services(
             self.conf, self.db, self.engine, self.backends)
         self.app = app.create_app(self.services)
-
-    def watch_statements(self, callback):
-        """Pass each later SQL statement to ``callback``."""
-        for engine in (self.db.engine, self.db._reader):
-            sqlalchemy.event.listen(
-                engine, 'before_cursor_execute',
-                lambda _c, _u, statement, *_: callback(statement))
-        execute = prepared._execute
-
-        def watch(tx, form, params):
-            callback(form.sql)
-            return execute(tx, form, params)
-        self.useFixture(fixtures.MockPatchObject(prepared, '_execute', watch))
 
     def request(self, method, path, body=None, kind=JSON, **headers):
         """Return the response to a request.

@@ -12,6 +12,7 @@ from qinling.core.execution import flow_turns
 from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.db import crud
+from qinling.db import flow_queries
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
@@ -58,8 +59,9 @@ class Arrival(flow_turns.Turn):
             self._start_or_wait()
 
     def _start_or_wait(self) -> None:
-        room = self.read_room()
-        is_behind = self.has_ready()
+        running, is_behind = flow_queries.read_state(
+            self._tx, self._line.scope_id, self._line.key, self.now)
+        room = self.read_room(running)
         if room.count and not is_behind:
             self._insert(FlowStatus.RUNNING, started_at=self.now)
             return

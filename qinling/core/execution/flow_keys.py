@@ -5,6 +5,7 @@ The value of a key is a text, or any JSON value in its JSON form.  Executions
 without the value are in one line, whose key is empty.
 """
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 import datetime
@@ -82,10 +83,10 @@ class _Values:
         if place.startswith(flow_control.HEADER):
             headers: Mapping[str, str] = self._request.headers or {}
             return headers.get(place[len(flow_control.HEADER):])
-        return follow_path(self._input, flow_control.split_path(place) or [])
+        return follow_path(self._input, flow_control.split_path(place) or ())
 
 
-def follow_path(value: typing.Any, steps: list[str | int]) -> typing.Any:
+def follow_path(value: typing.Any, steps: Iterable[str | int]) -> typing.Any:
     """Return the value at a path, ``None`` if the path leads nowhere."""
     for step in steps:
         if isinstance(step, int):

@@ -36,8 +36,8 @@ _DECIDED = ('status', 'reason', 'result', 'owner', 'attempt', 'lease_until',
 def lock(tx: session.Connection, new: Iterable[records.NewExecution]
          ) -> None:
     """Lock the lines of new executions, in the order of all transactions."""
-    flow_queries.lock(tx, [_create_line(execution).lock_number
-                           for execution in new if execution.flow])
+    flow_queries.lock(tx, (_create_line(execution).lock_number
+                           for execution in new if execution.flow))
 
 
 def _create_line(new: records.NewExecution) -> flow_keys.Line:
@@ -61,7 +61,7 @@ def enter(tx: session.Connection, new: records.NewExecution) -> None:
     flow.superseded.clear()
     flow.start_at = row.next_attempt_at
     line = _create_line(new)
-    flow_queries.lock(tx, [line.lock_number])
+    flow_queries.lock(tx, (line.lock_number for line in [line]))
     flow_arrivals.Arrival(tx, line, flow, row).enter()
 
 
@@ -69,8 +69,8 @@ def lock_entries(tx: session.Connection, ids: Sequence[str]
                  ) -> Sequence[flow_queries.Entry]:
     """Return the entries of executions without an end; lock their lines."""
     entries = flow_queries.list_present(tx, ids)
-    if entries and flow_queries.lock(tx, [_read_line(entry).lock_number
-                                          for entry in entries]):
+    if entries and flow_queries.lock(tx, (_read_line(entry).lock_number
+                                          for entry in entries)):
         return flow_queries.list_present(tx, ids)
     return entries
 
@@ -87,10 +87,10 @@ def leave(tx: session.Connection, entries: Sequence[flow_queries.Entry]
     """
     lines: dict[flow_keys.Line, dict[str, typing.Any]] = {}
     for entry in entries:
-        line = _read_line(entry)
-        if line not in lines:
-            lines[line] = flow_queries.read_settings(tx, entry.scope_id)
-        flow_turns.close(tx, entry, lines[line])
+        flow_turns.close(tx, entry, entry.settings)
+        # A line whose last execution ends needs no turn.
+        if entry.is_followed or 'rate' in entry.settings:
+            lines[_read_line(entry)] = entry.settings
     return [start for line, settings in lines.items() for start in
             flow_turns.Turn(tx, line, settings).start_next()]
 
@@ -110,8 +110,7 @@ def use_ticket(tx: session.Connection, id: str) -> flow_records.Starts:
         return []
     entry, line = entries[0], _read_line(entries[0])
     flow_queries.delete_stale(tx, line.scope_id, line.key)
-    turn = flow_turns.Turn(tx, line, flow_queries.read_settings(
-        tx, line.scope_id))
+    turn = flow_turns.Turn(tx, line, entry.settings)
     is_ready = entry.ready_at is None or entry.ready_at <= turn.now
     # The turn gives a ticket to the first one, perhaps to this one again.
     turn.set_time(id, None if is_ready else entry.ready_at)

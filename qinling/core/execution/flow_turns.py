@@ -56,14 +56,18 @@ class Turn:
         return flow_queries.is_in(self._line.scope_id, self._line.key,
                                   *statuses)
 
-    def read_room(self) -> Room:
-        """Return how many executions may start now."""
+    def read_room(self, running: int | None = None) -> Room:
+        """Return how many executions may start now.
+
+        :param running: executions that run, if the caller has counted.
+        """
         room = Room(MAX_TURN_STARTS)
         limit = (1 if 'singleton' in self._settings
                  else self._settings.get('concurrency'))
         if limit is not None:
-            running = flow_queries.count_running(
-                self._tx, self._line.scope_id, self._line.key)
+            if running is None:
+                running = flow_queries.count_running(
+                    self._tx, self._line.scope_id, self._line.key)
             room = Room(max(0, min(room.count, limit - running)),
                         FlowWait.CONCURRENCY)
         rate = self._settings.get('rate')

@@ -242,8 +242,8 @@ def end(tx: session.Connection, id: str, outcome: outcomes.Outcome,
         logs=outcome.logs, **values)
     if not moved:
         return None
-    return dataclasses.replace(ended, starts=flow_queue.leave(
-        tx, entries)) if entries else ended
+    starts = flow_queue.leave(tx, entries)
+    return dataclasses.replace(ended, starts=starts) if starts else ended
 
 
 def finish(db: session.Database, id: str, outcome: outcomes.Outcome,

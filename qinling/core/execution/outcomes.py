@@ -62,6 +62,11 @@ class Outcome:
     def __post_init__(self) -> None:
         object.__setattr__(self, 'logs', storable_text(self.logs))
 
+    def leave_line(self) -> 'Outcome':
+        """Return the outcome of an execution in a line."""
+        return Outcome(self.status, self.result, self.logs, self.reason,
+                       self.run, is_controlled=True)
+
     def end(self, now: datetime.datetime, fingerprint: str | None
             ) -> 'Ended':
         """Return the end of an execution with this outcome.

@@ -161,8 +161,7 @@ class ExecutionMessage:
 
     def mark(self, outcome: outcomes.Outcome) -> outcomes.Outcome:
         """Return the outcome; its end leaves the line of the execution."""
-        return (dataclasses.replace(outcome, is_controlled=True)
-                if self.is_controlled else outcome)
+        return outcome.leave_line() if self.is_controlled else outcome
 
 
 class Companion(typing.Protocol):

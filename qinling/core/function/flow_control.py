@@ -20,6 +20,7 @@ no digest contains them.
 """
 
 from collections.abc import Mapping
+import functools
 import re
 import typing
 
@@ -166,7 +167,8 @@ def _parse_place(name: str, value: typing.Any, choice: str = '') -> str:
         f'header:X-Tenant{choice}.')
 
 
-def split_path(path: str) -> list[str | int] | None:
+@functools.lru_cache
+def split_path(path: str) -> tuple[str | int, ...] | None:
     """Return the steps of a path, ``None`` if the path is not valid."""
     steps: list[str | int] = []
     position = 1
@@ -177,7 +179,7 @@ def split_path(path: str) -> list[str | int] | None:
         name, quoted, index = match.groups()
         steps.append(int(index) if index is not None else name or quoted)
         position = match.end()
-    return steps
+    return tuple(steps)
 
 
 _PARSERS = {'key': _parse_key, 'concurrency': _parse_concurrency,

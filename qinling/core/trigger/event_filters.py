@@ -81,7 +81,7 @@ def is_wanted(filter: Filter | None, event: base.Event) -> bool:
         return False
     match: Mapping[str, list[typing.Any]] = filter.get('match') or {}
     return all(_is_one(flow_keys.follow_path(
-        event.body, flow_control.split_path(path) or []), values)
+        event.body, flow_control.split_path(path) or ()), values)
         for path, values in match.items())
 
 

@@ -61,9 +61,9 @@ class TestSettings(base.BaseTestCase):
             self.assertIn(sentence, str(error))
 
     def test_path(self):
-        self.assertEqual(['a', 0, 'b.c', 'd_1'], flow_control.split_path(
+        self.assertEqual(('a', 0, 'b.c', 'd_1'), flow_control.split_path(
             "$.a[0]['b.c'].d_1"))
-        self.assertEqual([], flow_control.split_path('$'))
+        self.assertEqual((), flow_control.split_path('$'))
 
 
 class TestKeys(base.BaseTestCase):
