@@ -23,11 +23,10 @@ from qinling import version
 
 PREFIX = '/ui'
 #: The page loads only files of its own, and talks only to its own API.
-POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; "
+POLICY = ("default-src 'none'; script-src 'self' {}; style-src 'self'; "
           "img-src 'self'; connect-src 'self'; base-uri 'none'; "
           "form-action 'none'; frame-ancestors 'none'")
-_PROTECTION = {'Content-Security-Policy': POLICY,
-               'X-Content-Type-Options': 'nosniff',
+_PROTECTION = {'X-Content-Type-Options': 'nosniff',
                'Referrer-Policy': 'no-referrer'}
 #: Seconds that clients keep a file: a year.
 _IMMUTABLE = 'public, max-age=31536000, immutable'
@@ -41,6 +40,9 @@ class WebInterface:
         self._app = app
         self._conf = conf
         self._assets = assets_module.Assets()
+        self._protection = {
+            'Content-Security-Policy': POLICY.format(
+                self._assets.early_digest), **_PROTECTION}
         self._login = login_module.create(conf)
 
     def __call__(self, environ: wsgi_types.WSGIEnvironment,
@@ -51,7 +53,7 @@ class WebInterface:
             return self._app(environ, start_response)
         answer = self._answer(pecan_patches.Request(environ),
                               path[len(PREFIX):])
-        answer.headers.update(_PROTECTION)
+        answer.headers.update(self._protection)
         result: Iterable[bytes] = answer(environ, start_response)
         return result
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of the web interface, read and compressed once per process."""
 
+import base64
 import dataclasses
 import functools
 import gzip
@@ -15,6 +16,8 @@ _MEDIA_TYPES = {'.js': 'text/javascript; charset=utf-8',
                 '.css': 'text/css; charset=utf-8',
                 '.svg': 'image/svg+xml', '.txt': 'text/plain; charset=utf-8'}
 _PAGE, _PROGRAM = 'index.html', 'app.js'
+#: Code within the page, which asks for data before the program is there.
+_EARLY = 'early.js'
 #: Pages to keep; options have the URL by which a client reaches the API.
 _MAX_PAGES = 8
 #: Import at the beginning of a module.
@@ -65,7 +68,14 @@ class Assets:
             f'<link rel="modulepreload" href="{self.digest}/{name}">\n'
             for name in self.list_imports(_PROGRAM))
         return self._contents[_PAGE].decode().replace(
-            '{digest}', self.digest).replace('{preloads}', preloads)
+            '{digest}', self.digest).replace('{preloads}', preloads).replace(
+                '{early}', self._contents[_EARLY].decode())
+
+    @functools.cached_property
+    def early_digest(self) -> str:
+        """Return the digest of the code within the page, for its policy."""
+        digest = hashlib.sha256(self._contents[_EARLY]).digest()
+        return f"'sha256-{base64.b64encode(digest).decode()}'"
 
     @functools.lru_cache(maxsize=_MAX_PAGES)
     def create_page(self, options: bytes) -> Asset:

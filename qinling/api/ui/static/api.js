@@ -8,8 +8,13 @@
 import { useEffect, useLayoutEffect, useRef, useState } from './vendor/htm-preact.js';
 
 export const ROOT = '../v1';
+/** Paths of the lists that the page may ask for early. */
+export const LISTS = window.early.lists;
 const POLL_MS = 2500;
 const MAX_CACHED = 300;
+const EARLY_MS = 150;
+/** What was read within this time is not read again for another view. */
+const FRESH_MS = 300;
 
 /** Error with the sentence of the API; `status` 0 means no answer. */
 export class ApiError extends Error {
@@ -20,6 +25,8 @@ export class ApiError extends Error {
   }
 }
 
+/** What the page asked for before this module, once. */
+const early = window.early;
 const session = { options: JSON.parse(document.querySelector(
   'meta[name=qinling-options]').content), headers: {}, user: '' };
 const cache = new Map();
@@ -68,10 +75,11 @@ export function probe() {
   return fetchOrFail('config.json', {}).catch(() => {});
 }
 
-async function fetchOrFail(url, init) {
+async function fetchOrFail(url, init, started) {
   try {
     // Without credentials, the browser never asks for a password itself.
-    const answer = await fetch(url, { credentials: 'omit', ...init });
+    const answer = await started || await fetch(
+      url, { credentials: 'omit', ...init });
     if (answer.status !== 502 && answer.status !== 504) {
       notify({ down: false });
       return answer;
@@ -143,8 +151,9 @@ export async function call(method, path, body, { policy, headers, as } = {}) {
     }
   }
   const known = method === 'GET' && !as ? cache.get(path) : null;
-  if (known) init.headers['If-None-Match'] = known.tag;
-  const answer = await fetchOrFail(ROOT + path, init);
+  if (known?.tag) init.headers['If-None-Match'] = known.tag;
+  const answer = await fetchOrFail(ROOT + path, init,
+    method === 'GET' ? takeEarly(path) : null);
   if (answer.status === 304) return known.data;
   if (!answer.ok) await refuse(answer, method, policy);
   if (as === 'bytes') return new Uint8Array(await answer.arrayBuffer());
@@ -153,11 +162,24 @@ export async function call(method, path, body, { policy, headers, as } = {}) {
   const text = await answer.text();
   const data = text ? JSON.parse(text) : null;
   const tag = answer.headers.get('ETag');
-  if (method === 'GET' && tag && !as) {
+  if (method === 'GET' && !as) {
     if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value);
-    cache.set(path, { tag, data });
+    cache.set(path, { tag, data, at: Date.now() });
   }
   return data;
+}
+
+function takeEarly(path) {
+  if (early.path !== path) return null;
+  early.path = null;
+  return early.answer;
+}
+
+/** Wait shortly for the first rows: one picture instead of two. */
+export async function waitForRows() {
+  if (!early.path) return;
+  await Promise.race([call('GET', early.path).catch(() => {}),
+    new Promise((resolve) => setTimeout(resolve, EARLY_MS))]);
 }
 
 async function refuse(answer, method, policy) {
@@ -174,14 +196,15 @@ async function refuse(answer, method, policy) {
 
 /**
  * Read a path now and again while the page is visible.  After an error the
- * last data remain.
+ * last data remain; what an earlier view has read is there at once.
  *
  * @param {?string} path `null` reads nothing
  * @param {boolean} isLate whether the page is painted before the first read
  * @return {Poll}
  */
 export function usePoll(path, { every = POLL_MS, as, until, isLate } = {}) {
-  const [state, setState] = useState({ path: null, data: null, error: null });
+  const [state, setState] = useState(() => ({ path, error: null,
+    data: (!as && cache.get(path)?.data) || null }));
   const load = useRef(null);
   // An ordinary effect asks the API only after the page is painted.
   const run = isLate ? useEffect : useLayoutEffect;
@@ -213,7 +236,9 @@ export function usePoll(path, { every = POLL_MS, as, until, isLate } = {}) {
     const tick = () => (document.hidden ? null : read());
     const wake = () => (document.hidden ? null : read());
     load.current = read;
-    read();
+    if (!as && cache.get(path)?.at > Date.now() - FRESH_MS) {
+      timer = setTimeout(tick, every || FRESH_MS);
+    } else read();
     document.addEventListener('visibilitychange', wake);
     return () => {
       stopped = true;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Shell of the page: navigation, login, theme, and the choice of a view. */
 import { html, render, useEffect, useState } from './vendor/htm-preact.js';
-import { getOptions, getUser, login, logout, probe } from './api.js';
+import { getOptions, getUser, login, logout, probe, waitForRows }
+  from './api.js';
 import { Field, Toasts, useSession } from './components.js';
 import { parseHash } from './format.js';
 import * as functions from './views/functions.js';
@@ -39,11 +40,15 @@ function useModule(name, isDown) {
   return modules.get(name);
 }
 
+/** Return the module and the component of a route, or an empty list. */
+function findView([noun = 'functions', id, part]) {
+  return VIEWS[`${noun}${id ? '/id' : ''}${
+    part === 'versions' ? '/versions' : ''}`] || [];
+}
+
 function View({ words, query, isDown }) {
-  const [noun = 'functions', id, part] = words;
-  const route = `${noun}${id ? '/id' : ''}${
-    part === 'versions' ? '/versions' : ''}`;
-  const [name, component] = VIEWS[route] || [];
+  const [name, component] = findView(words);
+  const id = words[1];
   const module = useModule(name, isDown);
   if (!name) {
     return html`<div class="empty"><h2>There is no such view</h2>
@@ -153,5 +158,7 @@ function App() {
 }
 
 const root = document.getElementById('app');
+const [first] = findView(parseHash(location.hash).words);
+await Promise.all([waitForRows(), first && loadModule(first).catch(() => {})]);
 root.textContent = '';
 render(html`<${App} />`, root);

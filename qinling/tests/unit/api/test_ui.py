@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The web interface: files, protection and login."""
 
+import base64
 import gzip
+import hashlib
 import html
 import json
 import pathlib
@@ -36,8 +38,9 @@ class TestFiles(UiTest):
     def test_page_is_protected_and_checked_for_changes(self):
         answer = self.send(PAGE)
         self.assertEqual('text/html', answer.content_type)
-        self.assertEqual(application.POLICY,
-                         answer.headers['Content-Security-Policy'])
+        self.assertEqual(
+            application.POLICY.format(assets.Assets().early_digest),
+            answer.headers['Content-Security-Policy'])
         self.assertNotIn('unsafe', application.POLICY)
         self.assertEqual('nosniff', answer.headers['X-Content-Type-Options'])
         self.assertEqual('no-cache', answer.headers['Cache-Control'])
@@ -45,13 +48,27 @@ class TestFiles(UiTest):
             'If-None-Match': answer.headers['ETag']})
         self.assertEqual((304, b''), (again.status_int, again.body))
 
-    def test_page_has_no_inline_code(self):
-        text = self.send(PAGE).text
-        self.assertNotRegex(text, r'<script(?![^>]*src=)|<style|\son\w+=')
+    def test_page_has_no_inline_code_but_that_of_the_policy(self):
+        answer = self.send(PAGE)
+        scripts = re.findall(r'<script>(.*?)</script>', answer.text, re.DOTALL)
+        self.assertEqual(1, len(scripts))
+        digest = base64.b64encode(hashlib.sha256(
+            scripts[0].encode()).digest()).decode()
+        self.assertIn(f"script-src 'self' 'sha256-{digest}';",
+                      answer.headers['Content-Security-Policy'])
+        self.assertNotRegex(answer.text.replace(scripts[0], '', 1),
+                            r'<script(?!>|[^>]*src=)|<style|\son\w+=')
+
+    def test_page_asks_for_the_lists_of_the_views(self):
+        early = (assets.DIRECTORY / 'early.js').read_text()
+        for noun in ('functions', 'executions'):
+            self.assertIn(f"{noun}: '/{noun}?", early)
+            self.assertIn(f'LISTS.{noun}', (
+                assets.DIRECTORY / 'views' / f'{noun}.js').read_text())
 
     def test_named_files_exist_and_stay(self):
         names = self.list_files()
-        self.assertGreater(len(names), 10)
+        self.assertGreater(len(names), 9)
         for name in names:
             answer = self.send(PAGE + name)
             self.assertEqual(200, answer.status_int, name)
@@ -61,7 +78,7 @@ class TestFiles(UiTest):
         names = {name.partition('/')[2] for name in self.list_files()}
         self.assertEqual(
             {'app.js', 'api.js', 'components.js', 'format.js', 'charts.js',
-             'zip.js', 'vendor/htm-preact.js', 'views/functions.js'},
+             'vendor/htm-preact.js', 'views/functions.js'},
             {name for name in names if name.endswith('.js')})
 
     def test_other_views_are_routed(self):

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** View of executions: filters in the URL, failures, actions on many. */
 import { html, useState } from '../vendor/htm-preact.js';
-import { call, useList, usePoll } from '../api.js';
+import { call, LISTS, useList, usePoll } from '../api.js';
 import { Action, Badge, Card, Commands, Empty, Field, Header, Id, Table, Tabs,
   Time, toast, Waiting } from '../components.js';
 import { query as makeQuery, quote, seconds } from '../format.js';
 import { useNames } from './functions.js';
 
-const FIELDS = 'id,function_id,function_version,function_alias,status,reason,'
-  + 'created_at,duration,trigger,cold';
 const STATUSES = ['success', 'failed', 'error', 'running', 'cancelled'];
 const TRIGGERS = ['api', 'job', 'webhook', 'event_source', 'rerun', 'replay',
   'redrive', 'on_failure'];
@@ -60,9 +58,8 @@ export function Executions({ query }) {
 
 function List({ query, names }) {
   const filter = conditions(query);
-  const path = `/executions${makeQuery({ limit: 200, fields: FIELDS,
-    ...filter, ...(query.sort ? { sort_key: query.sort } : {}),
-    sort_dir: 'desc' })}`;
+  const path = LISTS.executions + makeQuery({ ...filter,
+    ...(query.sort ? { sort_key: query.sort } : {}) }).replace('?', '&');
   const list = useList(path, 'executions');
   const columns = [
     { title: 'Execution', cell: (row) => html`<${Id} value=${row.id} />` },

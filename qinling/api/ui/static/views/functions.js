@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /** View of all functions, and the form of a new one. */
 import { html, useEffect, useRef, useState } from '../vendor/htm-preact.js';
-import { call, useList, usePoll } from '../api.js';
+import { call, LISTS, useList, usePoll } from '../api.js';
 import { Sparkline } from '../charts.js';
 import { Action, Badge, Card, Commands, Editor, Empty, Field, Figure, Header,
   Table, Waiting } from '../components.js';
 import { describeTraffic, percent, seconds } from '../format.js';
-import { zip } from '../zip.js';
 
 const SAMPLE = "def main(name='world', **kwargs):\n"
   + "    print('Greeting', name)\n    return f'Hello, {name}'\n";
-const LIST = '/functions?fields=id,name,description,latest_version'
-  + '&sort_key=name&sort_dir=asc';
 const SLOW_MS = 30000;
+const TOTALS = { every: 10000 };
 const FIGURES_MS = 50;
 
 /** Return a map from the id of a function to its name. */
@@ -32,11 +30,12 @@ function Hours({ id, name, onData }) {
 
 export function Functions() {
   const [search, setSearch] = useState('');
-  const list = useList(`${LIST}&limit=50`, 'functions');
-  const searched = useList(search ? `${LIST}&limit=1000` : null, 'functions');
+  const list = useList(LISTS.functions, 'functions');
+  const searched = useList(search
+    ? LISTS.functions.replace('limit=50', 'limit=1000') : null, 'functions');
   const shown = searched.data ? searched : list;
-  const aliases = usePoll('/aliases?limit=1000', { every: 10000 });
-  const stats = usePoll('/stats', { every: 10000 });
+  const aliases = usePoll('/aliases?limit=1000', TOTALS);
+  const stats = usePoll('/stats', TOTALS);
   // The figures of all functions would be most of the page.
   const [figures, setFigures] = useState(new Map());
   const arrived = useRef(new Map());
@@ -53,7 +52,7 @@ export function Functions() {
   };
   const failures = usePoll(
     '/failures?sort_key=last_seen_at&sort_dir=desc&limit=200',
-    { every: 10000 });
+    TOTALS);
   const [isNew, setNew] = useState(false);
   const errors = new Map([...(failures.data?.failures || [])].reverse().map(
     (failure) => [failure.function_id, failure]));
@@ -93,13 +92,14 @@ export function Functions() {
     <button class="primary" onClick=${() => setNew(!isNew)}
       aria-expanded=${isNew}>New function</button><//>
     ${isNew ? html`<${Create} />` : ''}
-    ${total ? html`<div class="figures">
-      <${Figure} label="Runs in 24 hours" value=${total.count} />
-      <${Figure} label="Failed" value=${percent(total.count
-    ? total.failures / total.count : 0)} />
-      <${Figure} label="p50" value=${seconds(total.duration?.p50)} />
-      <${Figure} label="p95" value=${seconds(total.duration?.p95)} />
-      <${Figure} label="Cold starts" value=${total.cold_starts} /></div>` : ''}
+    ${stats.error ? '' : html`<div class="figures">
+      <${Figure} label="Runs in 24 hours" value=${total?.count ?? '–'} />
+      <${Figure} label="Failed" value=${percent(total?.count
+    ? total.failures / total.count : total && 0)} />
+      <${Figure} label="p50" value=${seconds(total?.duration?.p50)} />
+      <${Figure} label="p95" value=${seconds(total?.duration?.p95)} />
+      <${Figure} label="Cold starts" value=${total?.cold_starts ?? '–'}
+      /></div>`}
     ${!list.data ? html`<${Waiting} ...${list} />`
     : !list.rows.length ? html`<${Empty} title="No functions yet"
       command="qinling function create --name greeter --runtime python3 --file main.py"
@@ -125,6 +125,7 @@ function Create() {
   const python = runtimes.find((runtime) => runtime.name === 'python3');
   const runtime = values.runtime_id || (python || runtimes[0])?.id;
   const run = async () => {
+    const { zip } = await import('../zip.js');
     const form = new FormData();
     form.append('name', values.name);
     form.append('runtime_id', runtime);
