@@ -23,6 +23,7 @@ import struct
 import threading
 import time
 
+import agent_allowances
 import agent_memory
 from agent_output import Output
 from agent_output import Pipe
@@ -81,8 +82,8 @@ class Executor:
         self.memory_watch: agent_memory.MemoryWatch | None = None
         self._check_at = self._check_interval = 0.0
         self._poller, self._reply_poller = select.poll(), select.poll()
-        self.cancelled = False
-        self.executions = 0
+        self.cancelled, self.executions = False, 0
+        self._allowance: agent_allowances.Allowance | None = None
         self.max_frame = FRAME_OVERHEAD_BYTES
         self._parts: agent_parts.Parts | None = None
         self._channel, remote = socket.socketpair()
@@ -157,7 +158,7 @@ class Executor:
         if self._log.reader in events and self.executions:
             self._late_output = self._log.read_all()
         self._log.restore()
-        return True
+        return self._allowance is None or self._allowance.restore()
 
     def load(self, frame: bytes) -> None:
         """Send the load frame, which fits into the buffer of the socket."""
@@ -205,6 +206,8 @@ class Executor:
             output.add_late(self._late_output)
             self._late_output = b''
         self.executions += 1
+        self._allowance = self._allowance or agent_allowances.Allowance(
+            self.pid)
         started_at = time.monotonic()
         try:
             cause, reply = RETURNED, self._exchange(
