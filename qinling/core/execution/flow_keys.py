@@ -57,9 +57,11 @@ def create_flow(request: records.ExecutionRequest,
         return None
     values = _Values(request, row)
     row.flow_key = format_key(values.read(settings.get('key')))
-    head_start = parse_priority(values.read(settings.get('priority')))
+    sort_at = row.created_at
+    if 'priority' in settings:
+        sort_at -= parse_priority(values.read(settings['priority']))
     return flow_records.Flow(target.flow_scope or row.function_id, settings,
-                             row.created_at - head_start)
+                             sort_at)
 
 
 class _Values:
@@ -70,8 +72,10 @@ class _Values:
         self._request = request
         self._row = row
 
-    @functools.cached_property
     def _input(self) -> typing.Any:
+        value = self._request.input
+        if isinstance(value, dict) and inputs.POSITIONAL not in value:
+            return value
         return inputs.argument(self._row.input)
 
     def read(self, place: str | None) -> typing.Any:
@@ -83,7 +87,7 @@ class _Values:
         if place.startswith(flow_control.HEADER):
             headers: Mapping[str, str] = self._request.headers or {}
             return headers.get(place[len(flow_control.HEADER):])
-        return follow_path(self._input, flow_control.split_path(place) or ())
+        return follow_path(self._input(), flow_control.split_path(place) or ())
 
 
 def follow_path(value: typing.Any, steps: Iterable[str | int]) -> typing.Any:

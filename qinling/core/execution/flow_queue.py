@@ -56,9 +56,10 @@ def enter(tx: session.Connection, new: records.NewExecution) -> None:
         return
     if flow.untouched is None:
         flow.untouched = {name: getattr(row, name) for name in _DECIDED}
-    # The database may run the transaction again from its start.
-    vars(row).update(flow.untouched)
-    flow.superseded.clear()
+    else:
+        # The database runs the transaction again from its start.
+        vars(row).update(flow.untouched)
+        flow.superseded.clear()
     flow.start_at = row.next_attempt_at
     line = _create_line(new)
     flow_queries.lock(tx, (line.lock_number for line in [line]))
