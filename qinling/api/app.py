@@ -7,6 +7,7 @@ import pecan
 
 from qinling.api import audit as audit_module
 from qinling.api import compression
+from qinling.api import decoding
 from qinling.api import hooks
 from qinling.api import identity
 from qinling.api.mcp import application as mcp
@@ -35,6 +36,7 @@ def create_app(services: services_module.Services,
     """
     conf = services.conf
     pecan_patches.cache_signatures()
+    decoding.resolve_types()
     identify = identify or identity.load(conf)
     router = root.Root(services)
     hook = hooks.ContextHook(identify, conf.api)

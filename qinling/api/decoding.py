@@ -76,6 +76,16 @@ def create_decoder(datatype: typing.Any) -> Decoder:
     return Decoder(datatype)
 
 
+def resolve_types() -> None:
+    """Resolve the types of all attributes, before threads use them.
+
+    WSME does so at the first use, in a way that fails in two threads at once.
+    """
+    for datatype in wtypes.registry.complex_types:
+        for attribute in wtypes.list_attributes(datatype):
+            getattr(attribute, 'datatype')
+
+
 def describe_error(values: Mapping[str, typing.Any], datatype: typing.Any,
                    error: Exception) -> exception.Invalid:
     """Return an error that names the attribute with the wrong value.

@@ -20,6 +20,7 @@ from qinling.api.controllers.v1 import versions
 from qinling.api import types
 from qinling.db import models
 from qinling import exception
+from qinling.tests.unit.api import cases
 
 RESOURCES = {models.Runtime: runtimes.Runtime,
              models.Function: functions.Function,
@@ -191,3 +192,13 @@ class TestValues(base.BaseTestCase):
         body = runtimes.Runtime(image='i', name=None, is_public=False)
         self.assertEqual({'image': 'i', 'is_public': False},
                          types.get_fields(body))
+
+
+class TestResolution(cases.ApiTest):
+    def test_types_are_resolved_before_the_first_request(self):
+        unresolved = [
+            f'{datatype.__name__}.{attribute.name}'
+            for datatype in wtypes.registry.complex_types
+            for attribute in wtypes.list_attributes(datatype)
+            if isinstance(getattr(attribute, '_datatype', None), tuple)]
+        self.assertEqual([], unresolved)
