@@ -25,6 +25,8 @@ _SCENARIOS = {
                    (DELETE_ALIAS, 1), (CREATE_ALIAS, 1), (EXECUTE, 2),
                    (JOB, 2))}
 _SCENARIO_WEIGHTS = (5, 1, 2, 2, 2)
+#: Requests with a key that a client sends twice at the same time.
+TWIN_SHARE = 0.5
 _PATTERNS = ('* * * * *', '*/2 * * * *')
 
 
@@ -74,10 +76,17 @@ def create_requests(source, setup):
         if is_burst or is_close else source.uniform(0.2, faults.SECONDS))
         for index in range(number))
     if scenario == 'lines':
-        return tuple(dataclasses.replace(
+        requests = tuple(dataclasses.replace(
             request, function=cloud_module.CONTROLLED)
             for request in requests)
-    return requests
+    return requests + tuple(
+        dataclasses.replace(request, place=_choose_api(source, setup))
+        for request in requests
+        if request.key and source.random() < TWIN_SHARE)
+
+
+def _choose_api(source, setup):
+    return f'api{source.randrange(setup.apis)}'
 
 
 def _create_request(source, setup, kind, index, at):
@@ -90,7 +99,7 @@ def _create_request(source, setup, kind, index, at):
         sync = key == 'k'
         token = f'{"s" if sync else "a"}{key}'
     return Request(
-        at, f'api{source.randrange(setup.apis)}', kind, token, sync,
+        at, _choose_api(source, setup), kind, token, sync,
         cloud_module.ALIAS if key else source.choice((
             cloud_module.PLAIN, cloud_module.RETRIED, cloud_module.ALIAS)),
         key, source.random() < 0.2, source.randint(0, 3),

@@ -193,6 +193,42 @@ class TestLinearizability(ChaosTest):
         accesses[place] = (*accesses[place][:3], 4)
         self.assertFalse(self.register(*accesses))
 
+    def test_long_histories_with_unknown_writes(self):
+        rng = random.Random(7)
+        value, effects, accesses = 0, [], []
+        for moment in range(2500):
+            now = moment / 10
+            while effects and effects[0][0] <= now:
+                value = effects.pop(0)[1]
+            times = now - rng.random() / 5, now + rng.random() / 5
+            kind = rng.choices('rwu', (70, 25, 5))[0]
+            if kind == 'u' and rng.random() < 0.5:
+                # Takes effect some seconds after the client has given up.
+                effects.append((now + rng.randint(0, 20), rng.randint(1, 3)))
+                accesses.append((*times, 'u', effects[-1][1]))
+                effects.sort()
+            elif kind == 'u':
+                accesses.append((*times, 'u', rng.randint(1, 3)))
+            else:
+                if kind == 'w':
+                    value = rng.randint(1, 3)
+                accesses.append((*times, kind, value))
+        self.assertTrue(self.register(*accesses))
+        place = next(place for place, access in enumerate(accesses)
+                     if access[2] == 'r' and place > 1500)
+        accesses[place] = (*accesses[place][:3], 4)
+        self.assertFalse(self.register(*accesses))
+
+    def test_unknown_write_has_no_effect_after_minutes(self):
+        self.assertTrue(self.register(
+            (0, 1, 'u', 1), (29, 30, 'r', 0), (40, 41, 'r', 1)))
+        self.assertFalse(self.register(
+            (0, 1, 'u', 1), (38, 39, 'r', 0), (40, 41, 'r', 1)))
+        # The write that a read would forbid may come before another read.
+        self.assertTrue(self.register(
+            (0, 1, 'u', 2), (30, 50, 'r', 2), (40, 60, 'r', 0),
+            (30, 55, 'w', 0)))
+
     def test_too_many_accesses(self):
         self.patch(self.linearizability, 'MAX_STATES', 5)
         self.assertRaises(RuntimeError, self.register, *[
