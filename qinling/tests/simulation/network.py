@@ -21,6 +21,8 @@ class Socket:
         self.timeout = None
         self._chunks = []
         self._is_ended = self.is_closed = False
+        #: Whether a write to a closed connection has succeeded.
+        self._is_deaf = False
         self._reader = None
 
     def settimeout(self, timeout):
@@ -37,12 +39,19 @@ class Socket:
         scheduler = threads.current()
         scheduler.pause('write')
         if self.is_closed or self.peer.is_closed or self._is_ended:
-            raise BrokenPipeError('the other side is gone')
+            self._write_to_nobody(scheduler)
+            return
         delay = NETWORK.delay()
         if delay is None:
             self.shutdown(real_socket.SHUT_RDWR)
             raise ConnectionResetError('cut')
         self.peer.receive(bytes(data), delay)
+
+    def _write_to_nobody(self, scheduler):
+        """Write after the end of the other side: TCP learns of it late."""
+        if self.is_closed or self._is_deaf or scheduler.random.random() < 0.5:
+            raise BrokenPipeError('the other side is gone')
+        self._is_deaf = True
 
     def receive(self, data, delay):
         """Take data from the other end after a time."""
