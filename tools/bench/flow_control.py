@@ -3,9 +3,9 @@
 """Benchmark of the flow control.
 
 Starts a server, and prints for asynchronous executions without and with a
-flow control the processor time of the server without the workers.  Then
-prints the delay of a synchronous execution of a quiet key, alone and while
-many executions of another key wait::
+flow control the processor time of the server, without and with the workers.
+Then prints the delay of a synchronous execution of a quiet key, alone and
+while many executions of another key wait::
 
     python tools/bench/flow_control.py [--executions 300] [--rounds 4]
 
@@ -54,14 +54,22 @@ def wait_for_executions(client: service.Client) -> None:
         time.sleep(0.05)
 
 
-def measure_cpu(pids: list[int], client: service.Client, function: str,
-                executions: int) -> float:
-    """Return the processor time of an execution in milliseconds."""
-    before = processes.read_cpu_ms(pids)
+def measure_cpu(server: service.Server, client: service.Client,
+                function: str, executions: int) -> tuple[float, float]:
+    """Return the processor time of an execution in milliseconds.
+
+    :returns: time of the server, and that of the server and its workers.
+    """
+    groups = (processes.list_service_processes(server.pid),
+              [server.pid, *processes.list_descendants(server.pid)])
+    before = [processes.read_cpu_ms(pids) for pids in groups]
     for number in range(executions):
         send(client, create_body(function, f'key {number}'))
     wait_for_executions(client)
-    return (processes.read_cpu_ms(pids) - before) / executions
+    server_ms, all_ms = (
+        (processes.read_cpu_ms(pids) - start) / executions
+        for pids, start in zip(groups, before))
+    return server_ms, all_ms
 
 
 def measure_delays(client: service.Client, function: str, executions: int
@@ -115,16 +123,16 @@ def main() -> None:
         client = service.Client(server.url)
         functions = {'no flow control': create_function(client),
                      'flow control': create_function(client, FLOW)}
-        pids = processes.list_service_processes(server.pid)
         for function in functions.values():
-            measure_cpu(pids, client, function, WARMUP)
-        figures: dict[str, list[float]] = {name: [] for name in functions}
+            measure_cpu(server, client, function, WARMUP)
+        figures: dict[str, list[tuple[float, float]]] = {
+            name: [] for name in functions}
         delays: dict[str, list[float]] = {'alone': [], 'noisy': [],
                                           'as busy': []}
         for _ in range(args.rounds):
             for name, function in functions.items():
                 figures[name].append(measure_cpu(
-                    pids, client, function, args.executions))
+                    server, client, function, args.executions))
             controlled = functions['flow control']
             delays['alone'] += measure_delays(
                 client, controlled, args.executions)
@@ -135,12 +143,14 @@ def main() -> None:
                     delays[name] += measure_delays(
                         client, controlled, args.executions)
                 wait_for_executions(client)
-        for name, values in figures.items():
-            print(f'{name:18} {statistics.median(values):6.2f} ms of CPU for '
-                  f'an execution ({min(values):.2f} to {max(values):.2f})')
-        for name, values in delays.items():
-            print(f'quiet key, {name:8} p50 {statistics.median(values):6.2f} '
-                  f'ms, p95 {percentile_95(values):6.2f} ms')
+        for name, pairs in figures.items():
+            for kind, values in zip(('', ', with workers'), zip(*pairs)):
+                print(f'{name + kind:31} {statistics.median(values):6.2f} ms '
+                      f'of CPU for an execution ({min(values):.2f} to '
+                      f'{max(values):.2f})')
+        for name, times in delays.items():
+            print(f'quiet key, {name:8} p50 {statistics.median(times):6.2f} '
+                  f'ms, p95 {percentile_95(times):6.2f} ms')
 
 
 if __name__ == '__main__':

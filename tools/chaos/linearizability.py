@@ -99,7 +99,7 @@ class _Part:
     def _visit(self, certain: int, unknown: int, value: Value) -> bool:
         """Return whether a state is new.
 
-        A state with more unknown writes explains whatever this one explains.
+        A state with more unknown writes explains all that this one explains.
         """
         present = self._visited.setdefault((certain, value), [])
         if any(unknown & larger == unknown for larger in present):

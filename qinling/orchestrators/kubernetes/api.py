@@ -72,7 +72,7 @@ class Api:
     def __init__(self, options: cfg.ConfigOpts.GroupAttr,
                  changed: threading.Condition) -> None:
         self.namespace: str = options.namespace
-        self.outages = outages.Outages(changed, self._probe)
+        self.outages = outages.Outages(changed, self)
         self._timeout = (CONNECT_TIMEOUT_SECONDS, options.request_timeout)
         self._prompt_timeout = (PROBE_SECONDS, min(
             PROMPT_SECONDS, options.request_timeout))
@@ -167,7 +167,7 @@ class Api:
         if not self.outages.wait(seconds):
             raise Unreachable('it has not answered the last calls.')
 
-    def _probe(self) -> bool:
+    def is_answering(self) -> bool:
         """Return whether the server answers."""
         try:
             client.VersionApi(self._prompt_client).get_code(

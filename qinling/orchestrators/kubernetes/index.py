@@ -5,7 +5,7 @@ Claims, sweeps and the upkeep of pools find pods without a look at all pods of
 the namespace.
 """
 
-from collections.abc import Callable
+import abc
 from collections.abc import Hashable
 from collections.abc import Mapping
 import typing
@@ -28,22 +28,24 @@ class Code(typing.NamedTuple):
     build: str
 
 
-class Grouping(typing.Generic[_Key]):
+class Grouping(abc.ABC, typing.Generic[_Key]):
     """Pods by a key; a pod whose key is ``None`` is left out.
 
     The mappings change with the pods.
     """
 
-    def __init__(self, get_key: Callable[[apis.Resource], _Key | None]
-                 ) -> None:
-        self._get_key = get_key
+    def __init__(self) -> None:
         self._groups: dict[_Key, dict[str, apis.Resource]] = {}
+
+    @abc.abstractmethod
+    def get_key(self, pod: apis.Resource) -> _Key | None:
+        """Return the key of a pod."""
 
     def replace(self, old: apis.Resource | None, new: apis.Resource | None
                 ) -> None:
         """Replace a state of a pod; ``None`` stands for an absent pod."""
-        old_key = None if old is None else self._get_key(old)
-        new_key = None if new is None else self._get_key(new)
+        old_key = None if old is None else self.get_key(old)
+        new_key = None if new is None else self.get_key(new)
         if old is not None and old_key is not None and old_key != new_key:
             group = self._groups.get(old_key, {})
             group.pop(pods.get_name(old), None)
@@ -61,6 +63,38 @@ class Grouping(typing.Generic[_Key]):
         return list(self._groups.items())
 
 
+class _States(Grouping[str]):
+    def get_key(self, pod: apis.Resource) -> str:
+        return pods.get_state(pod)
+
+
+class _Pools(Grouping[tuple[str, str]]):
+    def get_key(self, pod: apis.Resource) -> tuple[str, str]:
+        return pods.get_label(pod, labels.RUNTIME), pods.get_state(pod)
+
+
+class _Codes(Grouping[Code]):
+    def get_key(self, pod: apis.Resource) -> Code | None:
+        if pods.get_state(pod) != labels.CLAIMED:
+            return None
+        return get_code(pod['metadata']['labels'])
+
+
+class _Engines(Grouping[str]):
+    def get_key(self, pod: apis.Resource) -> str | None:
+        if pods.get_state(pod) == labels.IDLE:
+            return None
+        return pods.get_label(pod, labels.ENGINE)
+
+
+class _Specs(Grouping[tuple[str, str]]):
+    def get_key(self, pod: apis.Resource) -> tuple[str, str] | None:
+        if pods.get_state(pod) != labels.CLAIMED:
+            return None
+        return (pods.get_label(pod, labels.RUNTIME),
+                pods.get_label(pod, labels.SPEC))
+
+
 class Index:
     """Groupings of the pods, guarded by the condition of the view.
 
@@ -72,11 +106,11 @@ class Index:
     """
 
     def __init__(self) -> None:
-        self.states = Grouping(pods.get_state)
-        self.pools = Grouping(_get_pool)
-        self.codes = Grouping(_get_code)
-        self.engines = Grouping(_get_engine)
-        self.specs = Grouping(_get_spec)
+        self.states = _States()
+        self.pools = _Pools()
+        self.codes = _Codes()
+        self.engines = _Engines()
+        self.specs = _Specs()
 
     def replace(self, old: apis.Resource | None, new: apis.Resource | None
                 ) -> None:
@@ -86,30 +120,7 @@ class Index:
             grouping.replace(old, new)
 
 
-def _get_pool(pod: apis.Resource) -> tuple[str, str]:
-    return pods.get_label(pod, labels.RUNTIME), pods.get_state(pod)
-
-
 def get_code(claimed: Mapping[str, str]) -> Code:
     """Return the code of the labels of a claimed pod."""
     return Code(*(claimed.get(label, '') for label in (
         labels.FUNCTION, labels.VERSION, labels.BUILD)))
-
-
-def _get_code(pod: apis.Resource) -> Code | None:
-    if pods.get_state(pod) != labels.CLAIMED:
-        return None
-    return get_code(pod['metadata']['labels'])
-
-
-def _get_engine(pod: apis.Resource) -> str | None:
-    if pods.get_state(pod) == labels.IDLE:
-        return None
-    return pods.get_label(pod, labels.ENGINE)
-
-
-def _get_spec(pod: apis.Resource) -> tuple[str, str] | None:
-    if pods.get_state(pod) != labels.CLAIMED:
-        return None
-    return (pods.get_label(pod, labels.RUNTIME),
-            pods.get_label(pod, labels.SPEC))

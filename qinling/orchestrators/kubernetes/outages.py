@@ -5,7 +5,6 @@ A call without an answer begins an outage.  Meanwhile callers fail at once
 instead of waiting for timeouts, and a thread probes the server.
 """
 
-from collections.abc import Callable
 import logging
 import threading
 import time
@@ -29,17 +28,22 @@ class RecoveryListener(typing.Protocol):
         """Handle the end of an outage."""
 
 
+class Server(typing.Protocol):
+    """API server that a thread probes."""
+
+    def is_answering(self) -> bool:
+        """Return whether the server answers."""
+
+
 class Outages:
     """State of the connection to the API server.
 
     :param changed: condition that is notified of the begin of an outage.
-    :param probe: returns whether the server answers.
     """
 
-    def __init__(self, changed: threading.Condition,
-                 probe: Callable[[], bool]) -> None:
+    def __init__(self, changed: threading.Condition, server: Server) -> None:
         self._changed = changed
-        self._probe = probe
+        self._server = server
         self._lock = threading.Lock()
         self._answers = threading.Event()
         self._answers.set()
@@ -113,7 +117,7 @@ class Outages:
         with self._changed:
             self._changed.notify_all()
         while not self._stopped.is_set() and self.is_present:
-            if self._probe():
+            if self._server.is_answering():
                 self.end()
                 return
             self._stopped.wait(PROBE_INTERVAL_SECONDS)

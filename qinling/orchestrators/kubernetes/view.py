@@ -7,6 +7,7 @@ periodically, a watch starts again with a list.  See "Efficient detection of
 changes" in the API concepts of Kubernetes.
 """
 
+import abc
 from collections.abc import Callable
 import json
 import logging
@@ -50,26 +51,18 @@ class ChangeListener(typing.Protocol):
         """
 
 
-class Informer:
+class Informer(abc.ABC):
     """Mirror of the objects of a kind.
 
-    :param list_objects: method of the client that lists the objects in a
-        namespace.
     :param changed: condition that guards the objects, notified of changes.
     :param listener: receiver of changes.
-    :param trim: returns the part of an object to keep.
     """
 
-    def __init__(self, api: apis.Api, list_objects: Callable[..., typing.Any],
-                 changed: threading.Condition,
-                 listener: ChangeListener | None = None,
-                 trim: Callable[[apis.Resource], apis.Resource] | None = None
-                 ) -> None:
+    def __init__(self, api: apis.Api, changed: threading.Condition,
+                 listener: ChangeListener | None = None) -> None:
         self._api = api
-        self._list_objects = list_objects
         self._changed = changed
         self._listener = listener
-        self._trim = trim or _keep
         self._stopped = threading.Event()
         self._response: urllib3.HTTPResponse | None = None
         self._version: str | None = None
@@ -79,6 +72,15 @@ class Informer:
         self.objects: dict[str, apis.Resource] = {}
         self._thread = threading.Thread(
             target=self._run, name='informer', daemon=True)
+
+    @property
+    @abc.abstractmethod
+    def _list_objects(self) -> Callable[..., typing.Any]:
+        """Return the method of the client that lists the objects."""
+
+    def _trim(self, resource: apis.Resource) -> apis.Resource:
+        """Return the part of an object to keep."""
+        return resource
 
     def start(self) -> None:
         """Start to watch."""
@@ -207,8 +209,21 @@ class Informer:
             self._listener.handle_change(old, resource)
 
 
-def _keep(resource: apis.Resource) -> apis.Resource:
-    return resource
+class _Pods(Informer):
+    @property
+    def _list_objects(self) -> Callable[..., typing.Any]:
+        return typing.cast(Callable[..., typing.Any],
+                           self._api.prompt.list_namespaced_pod)
+
+    def _trim(self, resource: apis.Resource) -> apis.Resource:
+        return trimming.trim(resource)
+
+
+class _Deployments(Informer):
+    @property
+    def _list_objects(self) -> Callable[..., typing.Any]:
+        return typing.cast(Callable[..., typing.Any],
+                           self._api.prompt_apps.list_namespaced_deployment)
 
 
 class View:
@@ -223,11 +238,9 @@ class View:
                  listener: ChangeListener) -> None:
         self.changed = changed
         self._listener = listener
-        self._pods = Informer(api, api.prompt.list_namespaced_pod, changed,
-                              self, trimming.trim)
+        self._pods = _Pods(api, changed, self)
         self.index = indexes.Index()
-        self._deployments = Informer(
-            api, api.prompt_apps.list_namespaced_deployment, changed)
+        self._deployments = _Deployments(api, changed)
         self._informers = (self._pods, self._deployments)
         api.outages.add_listener(self)
         self.pods = self._pods.objects
