@@ -14,6 +14,8 @@ LOG = log.getLogger(__name__)
 _TRANSIENT = (db_exc.DBDeadlock, db_exc.DBConnectionError,
               db_exc.RetryRequest, sqlalchemy.exc.TimeoutError)
 
+#: Text of SQLAlchemy about a connection that broke while it was set up.
+_CLOSED = 'This Connection is closed'
 #: Error codes of a full disk or table.
 _SQLITE_FULL, _MARIADB_FULL, _POSTGRESQL_FULL = 13, (1021, 1114), '53100'
 #: Error codes of a lock that other processes hold too long, and of a race
@@ -69,7 +71,9 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, _TRANSIENT) or (
         isinstance(error, sqlalchemy.exc.DBAPIError)
         and (error.connection_invalidated or error.statement is None)
-    ) or is_locked(error) or is_race(error)
+    ) or is_locked(error) or is_race(error) or (
+        isinstance(error, sqlalchemy.exc.ResourceClosedError)
+        and str(error) == _CLOSED)
 
 
 def timed_out(error: BaseException | None) -> bool:

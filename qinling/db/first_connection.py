@@ -39,7 +39,7 @@ def wait(options: cfg.ConfigOpts.GroupAttr, engine: sqlalchemy.Engine
             stop=(tenacity.stop_never if options.max_retries == -1
                   else tenacity.stop_after_attempt(tries)),
             before_sleep=_log, reraise=True)(_connect, engine)
-    except (db_exc.DBError, sqlalchemy.exc.DBAPIError) as e:
+    except (db_exc.DBError, sqlalchemy.exc.SQLAlchemyError) as e:
         if _is_refusal(e):
             raise ValueError(
                 'The database refuses the [database] connection: '

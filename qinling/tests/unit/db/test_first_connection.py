@@ -10,6 +10,7 @@ import psycopg
 import pymysql
 import sqlalchemy as sa
 
+from qinling.db import errors
 from qinling.db import first_connection
 from qinling import exception
 
@@ -53,6 +54,19 @@ class TestWait(base.BaseTestCase):
         refused = db_exc.DBConnectionError(pymysql.err.OperationalError(
             2003, 'Connection refused'))
         self.assertEqual(2, self.wait(refused, mock.Mock()))
+
+    def test_connections_may_break_while_they_are_set_up(self):
+        engine = sa.create_engine('sqlite://')
+        with engine.connect() as connection:
+            pass
+        broken = self.assertRaises(
+            sa.exc.ResourceClosedError, connection.exec_driver_sql, 'SELECT 1')
+        self.assertEqual(3, self.wait(broken, broken, mock.Mock()))
+        self.assertRaises(exception.Unavailable, self.wait, broken, broken,
+                          tries=2)
+        # Statements without rows are a fault of the service.
+        self.assertFalse(errors.is_transient(sa.exc.ResourceClosedError(
+            'This result object does not return rows.')))
 
     def test_number_of_tries(self):
         for absence in ABSENCES:
