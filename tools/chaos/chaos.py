@@ -14,6 +14,7 @@ keeps the history for analysis.
 
 import argparse
 import collections
+from collections.abc import Iterator
 import dataclasses
 import datetime
 import json
@@ -36,6 +37,8 @@ import workload as workload_module  # noqa: E402
 from qinling.tests.functional import base as servers  # noqa: E402
 
 CLIENTS = 8
+#: Executions of a request.
+PAGE = 500
 #: Seconds for the recovery after the last fault.
 RECOVERY_SECONDS = 300
 QUOTA = workload_module.FIRING_JOBS + workload_module.FREE_JOBS
@@ -130,10 +133,8 @@ def read_final(cloud: deployment.Deployment) -> histories.Final:
 
     def poll() -> typing.Any:
         outcome, answer = workload_module.send(
-            client, 'GET', '/v1/executions')
-        if outcome != histories.OK or any(
-                row['status'] == 'running'
-                for row in answer['executions']):
+            client, 'GET', '/v1/executions?status=running&limit=1')
+        if outcome != histories.OK or answer['executions']:
             return None
         outcome, jobs = workload_module.send(client, 'GET', '/v1/jobs')
         firing = [row for row in jobs['jobs']
@@ -142,9 +143,20 @@ def read_final(cloud: deployment.Deployment) -> histories.Final:
             tzinfo=None)
         is_behind = any(checks.parse_time(row['next_execution_time']) <= now
                         for row in firing)
-        return not is_behind and (answer['executions'], firing)
-    rows, jobs = servers.wait_for(poll, 'the recovery', RECOVERY_SECONDS)
-    return histories.Final({row['id']: _describe(row) for row in rows}, jobs)
+        return not is_behind and firing
+    jobs = servers.wait_for(poll, 'the recovery', RECOVERY_SECONDS)
+    return histories.Final({row['id']: _describe(row)
+                            for row in _read_executions(client)}, jobs)
+
+
+def _read_executions(client: typing.Any) -> Iterator[histories.Row]:
+    """Yield all executions, page by page."""
+    path = f'/v1/executions?limit={PAGE}'
+    while path:
+        page = client.get(path)
+        yield from page['executions']
+        path = page.get('next') or ''
+        path = path[path.find('/v1/'):]
 
 
 def _describe(row: histories.Row) -> histories.Row:

@@ -166,7 +166,8 @@ class Simulation:
             scheduler.now = max(scheduler.now, target)
             for process in cloud.processes.values():
                 process.skew = cloud.final_skew
-            if cloud.restarts:
+            if cloud.restarts or any(process.is_frozen for process
+                                     in cloud.processes.values()):
                 quiet_since = scheduler.now
             if scheduler.now >= quiet_since + MIN_QUIET_SECONDS and (
                     not load.waiting and not database.FILE.select(
