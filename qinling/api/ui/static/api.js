@@ -195,8 +195,8 @@ async function refuse(answer, method, policy) {
 }
 
 /**
- * Read a path now and again while the page is visible.  After an error the
- * last data remain; what an earlier view has read is there at once.
+ * Read a path now and again while the page is visible.  While the API is away
+ * the last data remain; what an earlier view has read is there at once.
  *
  * @param {?string} path `null` reads nothing
  * @param {boolean} isLate whether the page is painted before the first read
@@ -226,8 +226,11 @@ export function usePoll(path, { every = POLL_MS, as, until, isLate } = {}) {
       } catch (error) {
         if (!stopped) {
           setRefusal(path, error.status === 403 ? error.message : undefined);
-          setState((last) => ({ path,
-            data: last.path === path ? last.data : null, error }));
+          // What is gone or refused is not shown any more.
+          const isGone = [403, 404].includes(error.status);
+          if (isGone) cache.delete(path);
+          setState((last) => ({ path, error,
+            data: last.path === path && !isGone ? last.data : null }));
         }
       }
       const isFinal = next && until && until(next.data);
