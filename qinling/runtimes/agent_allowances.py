@@ -31,7 +31,7 @@ class Allowance:
         try:
             self._granted: Any = self._read()
         except OSError:
-            self._granted = None  # the process has died
+            self._granted = None  # dead, or the sandbox forbids the calls
 
     def restore(self) -> bool:
         """Restore what an execution has reduced; return success.
@@ -39,6 +39,8 @@ class Allowance:
         A hard limit and a priority stay reduced: only another process has
         the former ones.
         """
+        if self._granted is None:
+            return True
         try:
             present = self._read()
             if present == self._granted:
@@ -48,7 +50,7 @@ class Allowance:
                 resource.prlimit(self._pid, kind, limit)
             os.sched_setaffinity(self._pid, processors)
             os.setpriority(os.PRIO_PROCESS, self._pid, priority)
-        except (OSError, TypeError, ValueError):
+        except (OSError, ValueError):
             return False
         return True
 

@@ -2,7 +2,10 @@
 """Tests that an execution reduces allowances for itself only."""
 
 import os
+import subprocess
+from unittest import mock
 
+from qinling.runtimes import agent_allowances
 from qinling.tests.unit.runtimes import agents
 from qinling.tests.unit.runtimes import executions
 
@@ -48,6 +51,20 @@ class TestAllowances(executions.ExecutionTest):
             self.assertEqual(allowances, restored, change)
             if stays is not None:
                 self.assertEqual(stays, following == process, change)
+
+    def test_unknown_allowances_are_left_alone(self):
+        with mock.patch.object(agent_allowances.Allowance, '_read',
+                               side_effect=PermissionError()):
+            self.assertTrue(agent_allowances.Allowance(
+                os.getpid()).restore())
+
+    def test_dead_process_has_no_allowances(self):
+        process = subprocess.Popen(['sleep', '60'])
+        allowance = agent_allowances.Allowance(process.pid)
+        self.assertTrue(allowance.restore())
+        process.kill()
+        process.wait()
+        self.assertFalse(allowance.restore())
 
     def test_changes_of_the_import_stay(self):
         self.client = self.useFixture(agents.Agent()).connect()
