@@ -10,7 +10,6 @@ from oslotest import base
 from qinling.orchestrators import base as orchestrators
 from qinling.orchestrators.kubernetes import claims
 from qinling.orchestrators.kubernetes import engines
-from qinling.orchestrators.kubernetes import index
 from qinling.orchestrators.kubernetes import labels
 from qinling.orchestrators.kubernetes import manifests
 from qinling.orchestrators.kubernetes import pods
@@ -138,15 +137,11 @@ class TestIndex(base.BaseTestCase):
 
     def check(self, subject):
         groupings = subject.index
-        for grouping, get_key in (
-                (groupings.states, pods.get_state),
-                (groupings.pools, index._get_pool),
-                (groupings.codes, index._get_code),
-                (groupings.engines, index._get_engine),
-                (groupings.specs, index._get_spec)):
+        for grouping in (groupings.states, groupings.pools, groupings.codes,
+                         groupings.engines, groupings.specs):
             expected = {}
             for name, pod in subject.pods.items():
-                key = get_key(pod)
+                key = grouping.get_key(pod)
                 if key is not None:
                     expected.setdefault(key, {})[name] = pod
             self.assertEqual(expected, dict(grouping.items()))
