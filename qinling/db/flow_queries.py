@@ -29,18 +29,18 @@ _WAITING = flow_states.FlowStatus.WAITING.value
 _ORDER = (_ENTRY.sort_at, _ENTRY.execution_id)
 _LINE = (_ENTRY.scope_id == sa.bindparam('scope_id'),
          _ENTRY.flow_key == sa.bindparam('flow_key'))
-_COUNT = sa.select(sa.func.count()).select_from(_ENTRY).where(
-    *_LINE, _ENTRY.status == flow_states.FlowStatus.RUNNING.value)
-_COUNT_RUNNING = prepared.Prepared(_COUNT)
 _NOW: typing.Any = sa.bindparam('now')
-_READY = prepared.Prepared(sa.select(_ENTRY.execution_id).where(
-    *_LINE, _ENTRY.status == _WAITING,
-    _ENTRY.ready_at.is_(None) | (_ENTRY.ready_at <= _NOW)
-).limit(sa.literal_column('1')))
+
+
+def _may_start(entry: typing.Any) -> typing.Any:
+    return (entry.status == _WAITING) & (
+        entry.ready_at.is_(None) | (entry.ready_at <= _NOW))
+
+
 _STATE = prepared.Prepared(sa.select(
-    _COUNT.scalar_subquery(), sa.exists().where(
-        *_LINE, _ENTRY.status == _WAITING,
-        _ENTRY.ready_at.is_(None) | (_ENTRY.ready_at <= _NOW))))
+    sa.select(sa.func.count()).select_from(_ENTRY).where(
+        *_LINE, _ENTRY.status == flow_states.FlowStatus.RUNNING.value
+    ).scalar_subquery(), sa.exists().where(*_LINE, _may_start(_ENTRY))))
 _LOCK_ROW = prepared.Prepared(sa.select(_LOCK.number).where(
     _LOCK.number == sa.bindparam('number')).with_for_update())
 _NEXT = orm.aliased(_ENTRY)
@@ -50,15 +50,13 @@ _PRESENT = prepared.Prepared(sa.select(
     sa.func.coalesce(_FUNCTION.flow_control, _ALIAS.flow_control),
     sa.exists().where(
         _NEXT.scope_id == _ENTRY.scope_id, _NEXT.flow_key == _ENTRY.flow_key,
-        _NEXT.status == _WAITING, _NEXT.execution_id != _ENTRY.execution_id,
-        _NEXT.ready_at.is_(None) | (_NEXT.ready_at <= _NOW))
+        _NEXT.execution_id != _ENTRY.execution_id, _may_start(_NEXT))
 ).outerjoin(_FUNCTION, _FUNCTION.id == _ENTRY.scope_id
             ).outerjoin(_ALIAS, _ALIAS.id == _ENTRY.scope_id).where(
     _ENTRY.execution_id == sa.bindparam('execution_id'),
     _ENTRY.status != flow_states.FlowStatus.ENDED.value))
 _DELETE = prepared.Prepared(sa.delete(_ENTRY).where(
     _ENTRY.execution_id == sa.bindparam('execution_id')))
-_SETTINGS_PLACE = 6
 #: Executions that one answer counts before an execution in its line.
 MAX_PLACE = 10_000
 
@@ -67,7 +65,7 @@ MAX_PLACE = 10_000
 class Entry:
     """Entry that has not ended.
 
-    :ivar settings: flow control of the function or alias, empty without.
+    :ivar flow_control: of the function or alias, ``None`` without.
     :ivar is_followed: whether another execution of the line may start.
     """
 
@@ -77,11 +75,24 @@ class Entry:
     status: str
     ready_at: datetime.datetime | None
     started_at: datetime.datetime | None
-    settings: dict[str, typing.Any]
+    flow_control: dict[str, typing.Any] | None
     is_followed: bool
 
+    @property
+    def settings(self) -> dict[str, typing.Any]:
+        """Return the flow control, empty without."""
+        return self.flow_control or {}
 
-def lock(tx: sa.Connection, numbers: Iterable[int]) -> bool:
+
+class Line(typing.Protocol):
+    """Line with the number of a lock."""
+
+    @property
+    def lock_number(self) -> int:
+        """Return the number, which other lines may share."""
+
+
+def lock(tx: sa.Connection, lines: Iterable[Line]) -> bool:
     """Lock lines until the end of the transaction, all in one order.
 
     SQLite has one writer, and needs no lock.
@@ -91,7 +102,7 @@ def lock(tx: sa.Connection, numbers: Iterable[int]) -> bool:
     """
     if tx.dialect.name == 'sqlite':
         return False
-    for number in sorted(set(numbers)):
+    for number in sorted({line.lock_number for line in lines}):
         while _LOCK_ROW.first_raw(tx, {'number': number}) is None:
             _create_lock(tx, number)
     return True
@@ -127,33 +138,19 @@ def list_present(tx: sa.Connection, ids: Sequence[str]) -> list[Entry]:
 def _read_present(tx: sa.Connection, id: str, now: datetime.datetime
                   ) -> Entry | None:
     row = _PRESENT.first_raw(tx, {'execution_id': id, 'now': now})
-    if row is None:
-        return None
-    values = _PRESENT.convert(tx, row)
-    values[_SETTINGS_PLACE] = values[_SETTINGS_PLACE] or {}
-    return Entry(*values)
-
-
-def count_running(tx: sa.Connection, scope_id: str, key: str) -> int:
-    """Return the number of executions of a line that run."""
-    row = _COUNT_RUNNING.first_raw(
-        tx, {'scope_id': scope_id, 'flow_key': key})
-    return int(row[0]) if row else 0
+    return None if row is None else Entry(*_PRESENT.convert(tx, row))
 
 
 def read_state(tx: sa.Connection, scope_id: str, key: str,
                now: datetime.datetime) -> tuple[int, bool]:
-    """Return the results of :func:`count_running` and :func:`has_ready`."""
+    """Return the state of a line.
+
+    :returns: the number of executions that run, and whether an execution
+        waits that may start.
+    """
     running, is_ready = _STATE.first_raw(tx, {
         'scope_id': scope_id, 'flow_key': key, 'now': now}) or (0, 0)
     return int(running), bool(is_ready)
-
-
-def has_ready(tx: sa.Connection, scope_id: str, key: str,
-              now: datetime.datetime) -> bool:
-    """Return whether an execution of a line waits that may start."""
-    return _READY.first_raw(tx, {
-        'scope_id': scope_id, 'flow_key': key, 'now': now}) is not None
 
 
 def delete(tx: sa.Connection, id: str) -> None:

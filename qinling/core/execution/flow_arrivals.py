@@ -12,7 +12,6 @@ from qinling.core.execution import flow_turns
 from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.db import crud
-from qinling.db import flow_queries
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
@@ -59,9 +58,8 @@ class Arrival(flow_turns.Turn):
             self._start_or_wait()
 
     def _start_or_wait(self) -> None:
-        running, is_behind = flow_queries.read_state(
-            self._tx, self._line.scope_id, self._line.key, self.now)
-        room = self.read_room(running)
+        running, is_behind = self.read_state()
+        room = self.find_room(running)
         if room.count and not is_behind:
             self._insert(FlowStatus.RUNNING, started_at=self.now)
             return

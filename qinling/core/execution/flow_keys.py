@@ -72,6 +72,7 @@ class _Values:
         self._request = request
         self._row = row
 
+    @functools.cached_property
     def _input(self) -> typing.Any:
         value = self._request.input
         if isinstance(value, dict) and inputs.POSITIONAL not in value:
@@ -87,7 +88,7 @@ class _Values:
         if place.startswith(flow_control.HEADER):
             headers: Mapping[str, str] = self._request.headers or {}
             return headers.get(place[len(flow_control.HEADER):])
-        return follow_path(self._input(), flow_control.split_path(place) or ())
+        return follow_path(self._input, flow_control.split_path(place) or ())
 
 
 def follow_path(value: typing.Any, steps: Iterable[str | int]) -> typing.Any:

@@ -36,7 +36,7 @@ _DECIDED = ('status', 'reason', 'result', 'owner', 'attempt', 'lease_until',
 def lock(tx: session.Connection, new: Iterable[records.NewExecution]
          ) -> None:
     """Lock the lines of new executions, in the order of all transactions."""
-    flow_queries.lock(tx, (_create_line(execution).lock_number
+    flow_queries.lock(tx, (_create_line(execution)
                            for execution in new if execution.flow))
 
 
@@ -62,7 +62,7 @@ def enter(tx: session.Connection, new: records.NewExecution) -> None:
         flow.superseded.clear()
     flow.start_at = row.next_attempt_at
     line = _create_line(new)
-    flow_queries.lock(tx, (line.lock_number for line in [line]))
+    flow_queries.lock(tx, [line])
     flow_arrivals.Arrival(tx, line, flow, row).enter()
 
 
@@ -70,8 +70,7 @@ def lock_entries(tx: session.Connection, ids: Sequence[str]
                  ) -> Sequence[flow_queries.Entry]:
     """Return the entries of executions without an end; lock their lines."""
     entries = flow_queries.list_present(tx, ids)
-    if entries and flow_queries.lock(tx, (_read_line(entry).lock_number
-                                          for entry in entries)):
+    if entries and flow_queries.lock(tx, map(_read_line, entries)):
         return flow_queries.list_present(tx, ids)
     return entries
 
@@ -133,7 +132,7 @@ def describe_wait(tx: session.Connection, id: str
         wait = FlowWait.DEBOUNCE if entry.first_at else FlowWait.START
         until: datetime.datetime | None = entry.ready_at
     else:
-        room = turn.read_room()
+        room = turn.find_room(turn.read_state()[0])
         wait = room.wait or FlowWait.CONCURRENCY
         until = room.next_at if place == 1 else None
     return flow_records.FlowPlace(wait.value, entry.flow_key, place, until)

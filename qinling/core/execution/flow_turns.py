@@ -56,29 +56,23 @@ class Turn:
         return flow_queries.is_in(self._line.scope_id, self._line.key,
                                   *statuses)
 
-    def read_room(self, running: int | None = None) -> Room:
-        """Return how many executions may start now.
+    def read_state(self) -> tuple[int, bool]:
+        """Return how many executions run, and whether one waits to start."""
+        return flow_queries.read_state(
+            self._tx, self._line.scope_id, self._line.key, self.now)
 
-        :param running: executions that run, if the caller has counted.
-        """
+    def find_room(self, running: int) -> Room:
+        """Return how many executions may start beside the running ones."""
         room = Room(MAX_TURN_STARTS)
         limit = (1 if 'singleton' in self._settings
                  else self._settings.get('concurrency'))
         if limit is not None:
-            if running is None:
-                running = flow_queries.count_running(
-                    self._tx, self._line.scope_id, self._line.key)
             room = Room(max(0, min(room.count, limit - running)),
                         FlowWait.CONCURRENCY)
         rate = self._settings.get('rate')
         if rate is not None and room.count:
             room = self._limit_rate(room, rate)
         return room
-
-    def has_ready(self) -> bool:
-        """Return whether an execution of the line waits that may start."""
-        return flow_queries.has_ready(
-            self._tx, self._line.scope_id, self._line.key, self.now)
 
     def _limit_rate(self, room: Room, rate: dict[str, int]) -> Room:
         period = datetime.timedelta(seconds=rate['period'])
@@ -98,9 +92,10 @@ class Turn:
         :returns: what an engine has to look at, and when.
         """
         self._drop_old_starts()
-        if not self.has_ready():
+        running, has_ready = self.read_state()
+        if not has_ready:
             return []
-        room = self.read_room()
+        room = self.find_room(running)
         rows = flow_queries.list_waiting(
             self._tx, self._line.scope_id, self._line.key, self.now,
             room.count + 1)

@@ -136,7 +136,7 @@ class Line:
                     crashes=state.crashes - 1)
 
     def has_room(self, state: State) -> bool:
-        """Return Turn.read_room."""
+        """Return Turn.find_room."""
         running = sum(row.entry == 2 for row in state.executions)
         return running < LIMIT and not (
             self.guards.rate and state.starts >= self.guards.rate)

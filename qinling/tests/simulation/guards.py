@@ -126,8 +126,8 @@ GUARDS = {
     'limiter: a share of the threads': _replace(
         concurrency.ConcurrencyLimiter, 'acquire', _acquire),
     'line: room for few executions': _replace(
-        flow_turns.Turn, 'read_room',
-        lambda turn, running=None: flow_turns.Room(9)),
+        flow_turns.Turn, 'find_room',
+        lambda turn, running: flow_turns.Room(9)),
     'line: a ticket is no start': _replace(
         flow_queue, 'is_waiting', lambda db, id: False),
     'worker: a number of slots': _replace(
