@@ -8,6 +8,7 @@ through the API, with the identity of the user.
 """
 
 from collections.abc import Iterable
+import functools
 from wsgiref import types as wsgi_types
 
 import orjson
@@ -22,7 +23,8 @@ from qinling.api.ui import login as login_module
 from qinling import version
 
 PREFIX = '/ui'
-#: The page loads only files of its own, and talks only to its own API.
+#: The page loads only files of its own, runs one script within itself by its
+#: digest, and talks only to its own API.
 POLICY = ("default-src 'none'; script-src 'self' {}; style-src 'self'; "
           "img-src 'self'; connect-src 'self'; base-uri 'none'; "
           "form-action 'none'; frame-ancestors 'none'")
@@ -40,10 +42,12 @@ class WebInterface:
         self._app = app
         self._conf = conf
         self._assets = assets_module.Assets()
-        self._protection = {
-            'Content-Security-Policy': POLICY.format(
-                self._assets.early_digest), **_PROTECTION}
         self._login = login_module.create(conf)
+
+    @functools.cached_property
+    def _protection(self) -> dict[str, str]:
+        return {'Content-Security-Policy': POLICY.format(
+            self._assets.early_digest), **_PROTECTION}
 
     def __call__(self, environ: wsgi_types.WSGIEnvironment,
                  start_response: wsgi_types.StartResponse

@@ -8,8 +8,10 @@
 import { useEffect, useLayoutEffect, useRef, useState } from './vendor/htm-preact.js';
 
 export const ROOT = '../v1';
+/** What the page has read and asked for before this module. */
+const { early } = window;
 /** Paths of the lists that the page may ask for early. */
-export const LISTS = window.early.lists;
+export const LISTS = early.lists;
 const POLL_MS = 2500;
 const MAX_CACHED = 300;
 const EARLY_MS = 150;
@@ -25,10 +27,7 @@ export class ApiError extends Error {
   }
 }
 
-/** What the page asked for before this module, once. */
-const early = window.early;
-const session = { options: JSON.parse(document.querySelector(
-  'meta[name=qinling-options]').content), headers: {}, user: '' };
+const session = { options: early.options, headers: {}, user: '' };
 const cache = new Map();
 const denied = new Map();
 /** Path of a read that the policy refuses -> sentence of the API. */

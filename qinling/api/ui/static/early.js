@@ -8,11 +8,11 @@ window.early = (() => {
     executions: '/executions?limit=200&fields=id,status,function_id,'
       + 'function_version,function_alias,created_at,duration,trigger,reason,'
       + 'cold&sort_dir=desc' };
-  const { auth } = JSON.parse(document.querySelector(
+  const options = JSON.parse(document.querySelector(
     'meta[name=qinling-options]').content);
   const path = lists[location.hash.replace(/^#\/?/, '') || 'functions'];
-  if (!path || auth !== 'noauth') return { lists };
-  return { lists, path, answer: fetch(`../v1${path}`, { credentials: 'omit',
+  if (!path || options.auth !== 'noauth') return { lists, options };
+  return { lists, options, path, answer: fetch(`../v1${path}`, { credentials: 'omit',
     headers: { Accept: 'application/json, application/problem+json' } })
     .catch(() => null) };
 })();
