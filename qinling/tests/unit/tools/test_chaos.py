@@ -141,6 +141,17 @@ class TestLinearizability(ChaosTest):
                 start, end, kind in 'wu', value, kind != 'u')
             for start, end, kind, value in accesses], 0)
 
+    def check_one_changed_read(self, accesses, behind):
+        """Check that accesses are accepted, but not with another value.
+
+        :param behind: number of accesses before the changed read.
+        """
+        self.assertTrue(self.register(*accesses))
+        place = next(place for place, access in enumerate(accesses)
+                     if access[2] == 'r' and place > behind)
+        accesses[place] = (*accesses[place][:3], 4)
+        self.assertFalse(self.register(*accesses))
+
     def test_good_histories(self):
         for accesses in (
                 (), [(0, 1, 'r', 0)],
@@ -187,11 +198,7 @@ class TestLinearizability(ChaosTest):
                 accesses.append((*times, 'w', value))
             else:
                 accesses.append((*times, 'r', value))
-        self.assertTrue(self.register(*accesses))
-        place = next(place for place, access in enumerate(accesses)
-                     if access[2] == 'r' and place > 200)
-        accesses[place] = (*accesses[place][:3], 4)
-        self.assertFalse(self.register(*accesses))
+        self.check_one_changed_read(accesses, 200)
 
     def test_long_histories_with_unknown_writes(self):
         rng = random.Random(7)
@@ -213,11 +220,7 @@ class TestLinearizability(ChaosTest):
                 if kind == 'w':
                     value = rng.randint(1, 3)
                 accesses.append((*times, kind, value))
-        self.assertTrue(self.register(*accesses))
-        place = next(place for place, access in enumerate(accesses)
-                     if access[2] == 'r' and place > 1500)
-        accesses[place] = (*accesses[place][:3], 4)
-        self.assertFalse(self.register(*accesses))
+        self.check_one_changed_read(accesses, 1500)
 
     def test_unknown_write_has_no_effect_after_minutes(self):
         self.assertTrue(self.register(
