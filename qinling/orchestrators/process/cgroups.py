@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import time
+import typing
 
 from oslo_config import cfg
 
@@ -37,6 +38,13 @@ AGENT_LEAF, EXECUTORS_LEAF = 'agent', 'executors'
 WORKER_NAME = re.compile(r'qinling-(\d+)-(\d+)-\w+')
 #: Tries to remove a group whose last process ends, and seconds between tries.
 REMOVE_TRIES, REMOVE_INTERVAL_SECONDS = 5, 0.02
+
+
+class Clock(typing.Protocol):
+    """Clock of the processor time of processes."""
+
+    def read_cpu_time(self) -> float:
+        """Return the processor seconds of all processes; 0 if unknown."""
 
 
 class NoGroup:
@@ -85,6 +93,10 @@ class NoCgroups:
     def create_group(self, name: str) -> NoGroup:
         """Return a group without effect."""
         return NoGroup()
+
+    def read_cpu_time(self) -> float:
+        """Return 0: unknown."""
+        return 0
 
 
 class Group(NoGroup):
@@ -142,12 +154,7 @@ class Group(NoGroup):
                     self._write(path, str(value))
 
     def read_cpu_time(self) -> float:
-        for controller, name, units in CLOCKS:
-            path = os.path.join(self._directories.get(controller, ''), name)
-            # The file is absent in the other version and after removal.
-            with contextlib.suppress(OSError), open(path) as file:
-                return int(file.readline().split()[-1]) / units
-        return 0
+        return read_clock(self._directories)
 
     def open_memory_events(self) -> int | None:
         directory = self._executors or self._directories.get('memory')
@@ -221,6 +228,10 @@ class Cgroups:
             group.remove()
             raise
         return group
+
+    def read_cpu_time(self) -> float:
+        """Return the processor seconds of this service and all workers."""
+        return read_clock(self._bases)
 
     def remove_stale(self) -> None:
         """Remove the groups of dead services."""
@@ -320,6 +331,20 @@ def delegate_controllers(parent: str | None) -> dict[str, str]:
         write_file(os.path.join(parent, 'cgroup.subtree_control'),
                    ' '.join(f'+{name}' for name in sorted(controllers)))
     return dict.fromkeys(controllers, parent)
+
+
+def read_clock(directories: Mapping[str, str]) -> float:
+    """Return the processor seconds of a group and the groups below.
+
+    :param directories: directory of the group, by controller.
+    :returns: 0 if unknown.
+    """
+    for controller, name, units in CLOCKS:
+        path = os.path.join(directories.get(controller, ''), name)
+        # The file is absent in the other version and after removal.
+        with contextlib.suppress(OSError), open(path) as file:
+            return int(file.readline().split()[-1]) / units
+    return 0
 
 
 def read_start_time(pid: int | str) -> int | None:

@@ -34,12 +34,16 @@ class CpuThrottle:
     """Periodic throttling of workers, in a thread.
 
     :param source: owner of the control groups.
+    :param total: clock of the processor time of at least all workers.
     :param closing: event that stops the thread.
     """
 
-    def __init__(self, source: GroupSource, closing: threading.Event) -> None:
+    def __init__(self, source: GroupSource, total: cgroups.Clock,
+                 closing: threading.Event) -> None:
         self._source = source
+        self._total = total
         self._closing = closing
+        self._total_time = 0.0
         self._cpu_times: dict[cgroups.NoGroup, float] = {}
         self._measured_at = time.monotonic()
         self._throttled: set[cgroups.NoGroup] = set()
@@ -55,15 +59,18 @@ class CpuThrottle:
 
     def adjust_priorities(self) -> None:
         """Throttle the heavy workers, and no other workers."""
-        now = time.monotonic()
-        cpu_times = {group: group.read_cpu_time()
-                     for group in self._source.list_claimed_groups()}
+        now, total_time = time.monotonic(), self._total.read_cpu_time()
         elapsed = max(now - self._measured_at, INTERVAL_SECONDS / 10)
+        total = (total_time - self._total_time) / elapsed
+        self._measured_at, self._total_time = now, total_time
+        # A thousand idle workers cost one measurement.
+        cpu_times = {} if total < STOP_SHARE * _count_processors() else {
+            group: group.read_cpu_time()
+            for group in self._source.list_claimed_groups()}
         usage = {group: (seconds - self._cpu_times[group]) / elapsed
                  for group, seconds in cpu_times.items()
                  if group in self._cpu_times}
-        self._cpu_times, self._measured_at = cpu_times, now
-        self._throttled &= set(usage)
+        self._cpu_times = cpu_times
         heavy = self._select_heavy(usage)
         for group in heavy ^ self._throttled:
             group.set_idle(group in heavy)
@@ -76,12 +83,16 @@ class CpuThrottle:
         :param usage: processors in use, by group.
         """
         total = sum(usage.values())
-        processors = os.cpu_count() or 1
+        processors = _count_processors()
         if total > START_SHARE * processors:
             active = [use for use in usage.values() if use > ACTIVE_PROCESSORS]
-            return self._throttled | {
+            return self._throttled & set(usage) | {
                 group for group, use in usage.items()
                 if use > HEAVY_SHARE * total / len(active)}
         if total < STOP_SHARE * processors:
             return set()
-        return self._throttled
+        return self._throttled & set(usage)
+
+
+def _count_processors() -> int:
+    return os.cpu_count() or 1

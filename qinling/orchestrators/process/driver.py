@@ -63,7 +63,8 @@ class Driver(base.Orchestrator):
             conf, self._interpreters.list_all())
         self._cgroups = cgroups.detect_cgroups(self._options, self._spec)
         self._directory = directories.open_directory(directory)
-        self._throttle = cpu_throttle.CpuThrottle(self, self._closing)
+        self._throttle = cpu_throttle.CpuThrottle(
+            self, self._cgroups, self._closing)
         try:
             self._starter, self._isolation = sandbox_selection.select_starter(
                 self._options, self._directory, self._spec,

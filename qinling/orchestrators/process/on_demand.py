@@ -50,7 +50,7 @@ class OnDemand:
             conf.process, self._directory, spec, self._interpreters, groups)
         self._starter: workers.Starter | None = None
         self._proxy: index_proxy.IndexProxy | None = None
-        cpu_throttle.CpuThrottle(self, self._closing).start()
+        cpu_throttle.CpuThrottle(self, groups, self._closing).start()
 
     def claim(self, runtime_id: str | None, function: base.FunctionKey,
               limits: base.Limits, build: str = '') -> base.Worker:

@@ -14,9 +14,10 @@ class Group:
 
     def __init__(self, use):
         self.use, self.spent, self.yielding = use, 0, False
-        self.changes = 0
+        self.changes = self.measurements = 0
 
     def read_cpu_time(self):
+        self.measurements += 1
         return self.spent
 
     def set_idle(self, idle):
@@ -38,22 +39,27 @@ class TestCpuThrottle(base.BaseTestCase):
             patch.start()
             self.addCleanup(patch.stop)
         self.closing = threading.Event()
-        self.throttle = cpu_throttle.CpuThrottle(self, self.closing)
+        self.service = Group(0)
+        self.throttle = cpu_throttle.CpuThrottle(
+            self, self, self.closing)
 
     def list_claimed_groups(self):
         return self.groups
 
+    def read_cpu_time(self):
+        """Return the processor time of the service and its workers."""
+        return sum(group.spent for group in (self.service, *self.groups))
+
     def pass_time(self, *uses):
-        """Return whether each group yields after a second with a number of
+        """Return whether each group yields after two seconds with a number of
         busy processors."""
-        new = [Group(0) for _ in uses[len(self.groups):]]
-        if new:
-            self.groups += new
+        self.groups += [Group(0) for _ in uses[len(self.groups):]]
+        for _ in range(2):
+            self.now += 1
+            for group, use in zip((self.service, *self.groups),
+                                  (self.service.use, *uses)):
+                group.spent += use
             self.throttle.adjust_priorities()
-        self.now += 1
-        for group, use in zip(self.groups, uses):
-            group.spent += use
-        self.throttle.adjust_priorities()
         return [group.yielding for group in self.groups]
 
     def test_large_groups_yield_when_processors_are_short(self):
@@ -80,6 +86,20 @@ class TestCpuThrottle(base.BaseTestCase):
         self.pass_time(1.5, 0.1)
         del self.groups[0]
         self.assertEqual([False], self.pass_time(0.1))
+
+    def test_calm_machine_costs_one_measurement(self):
+        self.pass_time(0.2, 0.2)
+        self.assertEqual([0, 0], [x.measurements for x in self.groups])
+
+    def test_service_may_use_the_processors(self):
+        self.service.use = 1.6
+        self.assertEqual([False, False], self.pass_time(0.3, 0.1))
+        self.assertEqual(2, self.groups[0].measurements)
+
+    def test_throttled_group_runs_again_when_calm(self):
+        self.pass_time(1.5, 0.1)
+        self.assertEqual([False, False], self.pass_time(0, 0))
+        self.assertEqual(2, self.groups[0].changes)
 
     def test_no_groups(self):
         self.assertEqual([False, False], self.pass_time(0, 0))
