@@ -28,7 +28,8 @@ def upgrade() -> None:
         sa.Column('first_at', columns.Time),
         sa.Column('started_at', columns.Time),
         sa.PrimaryKeyConstraint('execution_id'),
-        mysql_engine='InnoDB', mysql_charset='utf8mb4', if_not_exists=True)
+        mysql_engine='InnoDB', mysql_charset='utf8mb4',
+        sqlite_with_rowid=False, if_not_exists=True)
     op.create_index(
         'ix_flow_entries_line', 'flow_entries',
         ['scope_id', 'flow_key', 'status', 'sort_at'], if_not_exists=True)

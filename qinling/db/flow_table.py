@@ -21,7 +21,8 @@ class FlowEntry(columns.Base):
     __table_args__ = (
         sa.Index('ix_flow_entries_line', 'scope_id', 'flow_key', 'status',
                  'sort_at'),
-        columns.Base.__table_args__)
+        # One tree of pages less for SQLite to write.
+        {**columns.Base.__table_args__, 'sqlite_with_rowid': False})
 
     execution_id = _column(columns.Id, primary_key=True)
     scope_id = _column(columns.Id, nullable=False)

@@ -28,9 +28,6 @@ from qinling.flow_states import FlowStatus
 from qinling.flow_states import FlowWait
 
 _ENTRY = models.FlowEntry
-#: Columns of a new row that its line decides.
-_DECIDED = ('status', 'reason', 'result', 'owner', 'attempt', 'lease_until',
-            'next_attempt_at', 'updated_at')
 
 
 def lock(tx: session.Connection, new: Iterable[records.NewExecution]
@@ -55,7 +52,7 @@ def enter(tx: session.Connection, new: records.NewExecution) -> None:
     if flow is None:
         return
     if flow.untouched is None:
-        flow.untouched = {name: getattr(row, name) for name in _DECIDED}
+        flow.untouched = vars(row).copy()
     else:
         # The database runs the transaction again from its start.
         vars(row).update(flow.untouched)
