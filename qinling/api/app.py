@@ -23,23 +23,22 @@ from qinling.telemetry import tracing
 
 
 def create_app(services: services_module.Services,
-               identify: identity.Identify | None = None,
+               strategy: identity.Strategy | None = None,
                health: health_module.Health | None = None,
                audit: audit_module.Audit | None = None,
                tracer: tracing.Tracer | None = None
                ) -> request_middleware.RequestMiddleware:
     """Return the application over the core.
 
-    :param identify: replaces the strategy of ``[api] auth_strategy``.
+    :param strategy: replaces the one of ``[api] auth_strategy``.
     :param health: health checks; by default the process is always ready.
     :raises ValueError: the options of the strategy are not valid.
     """
     conf = services.conf
     pecan_patches.cache_signatures()
     decoding.resolve_types()
-    identify = identify or identity.load(conf)
     router = root.Root(services)
-    hook = hooks.ContextHook(identify, conf.api)
+    hook = hooks.ContextHook(strategy or identity.load(conf), conf.api)
     app: wsgi_types.WSGIApplication = compression.Compression(pecan.make_app(
         router, debug=False, force_canonical=False,
         guess_content_type_from_ext=False, use_context_locals=False,

@@ -39,9 +39,9 @@ class ContextHook(hooks.PecanHook):  # type: ignore[misc]
     identity and ignores credentials.
     """
 
-    def __init__(self, identify: identity.Identify,
+    def __init__(self, strategy: identity.Strategy,
                  limits: cfg.ConfigOpts.GroupAttr) -> None:
-        self._identify = identify
+        self._strategy = strategy
         self._limits = limits
 
     def on_route(self, state: typing.Any) -> None:
@@ -73,7 +73,7 @@ class ContextHook(hooks.PecanHook):  # type: ignore[misc]
         if route is not None and route.public:
             request.ctx = context.anonymous(route.policy)
         else:
-            request.ctx = self._identify(environ)
+            request.ctx = self._strategy.identify(environ)
         environ['qinling.ctx'] = request.ctx
         request.ctx.join_request(environ)
         request.ctx.use_in_log()

@@ -45,13 +45,13 @@ FILES, DIRECTORY = 'OS_QINLING_CONFIG_FILES', 'OS_QINLING_CONFIG_DIR'
 class Service:
     """API of one process: ``app`` over connections of the process.
 
-    :param identify: see :func:`qinling.api.app.create_app`.
+    :param strategy: see :func:`qinling.api.app.create_app`.
     :raises ValueError: an option is not valid.
     """
 
     def __init__(self, conf: cfg.ConfigOpts,
-                 identify: identity.Identify | None = None) -> None:
-        identify = identify or identity.load(conf)
+                 strategy: identity.Strategy | None = None) -> None:
+        strategy = strategy or identity.load(conf)
         self.db = session.Database(conf)
         self.bus = message_bus.create_transport(conf)
         self.engines = bus.EngineClient(conf, self.bus, self.db)
@@ -65,7 +65,7 @@ class Service:
             'database': self.db.ping,
             'message bus': functools.partial(message_bus.ping, conf)}
         self.app = app.create_app(
-            self.core, identify, health.Health(conf, checks), self.audit,
+            self.core, strategy, health.Health(conf, checks), self.audit,
             self.tracer)
         self.listener = listener.Listener(
             conf, conf.metrics.api_port, checks)

@@ -18,8 +18,8 @@ def main() -> None:
     stop = process.create_stop_event()
     conf = process.configure(sys.argv[1:], 'qinling-api',
                              'The REST API of Qinling.')
-    identify = process.load_identity(conf, conf.api.host, '[api] host')
-    service = process.construct(wsgi.Service, conf, identify)
+    strategy = process.load_strategy(conf, conf.api.host, '[api] host')
+    service = process.construct(wsgi.Service, conf, strategy)
     try:
         listener = server.listen(conf.api.host, conf.api.port)
     except OSError as e:

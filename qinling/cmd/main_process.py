@@ -19,10 +19,10 @@ _Json = dict[str, typing.Any]
 class Endpoint(endpoint.Endpoint):
     """Verbs of the engine, and methods of the main process."""
 
-    def __init__(self, engine: service.Engine, identify: identity.Identify,
+    def __init__(self, engine: service.Engine, strategy: identity.Strategy,
                  limit: rate_limit.Limit) -> None:
         super().__init__(engine, None)
-        self._identify: typing.Any = identify
+        self._strategy: typing.Any = strategy
         self._limit = limit
 
     def hit_rate_limit(self, _ctx: _Json, key: str) -> _Json | None:
@@ -40,7 +40,7 @@ class Endpoint(endpoint.Endpoint):
         :param password: in hexadecimal form.
         :raises RateLimited: after many wrong passwords.
         """
-        return bool(self._identify.verifier.verify(
+        return bool(self._strategy.verifier.verify(
             name, bytes.fromhex(password), address))
 
 
@@ -59,16 +59,16 @@ class SharedLimit:
         return None if usage is None else rate_limit.Usage(**usage)
 
 
-def share_passwords(client: direct.EngineClient, identify: identity.Identify
+def share_passwords(client: direct.EngineClient, strategy: identity.Strategy
                     ) -> None:
     """Let the main process verify new passwords, and count wrong ones.
 
-    :param identify: a strategy; only the one with passwords is changed.
+    :param strategy: only changed if callers have passwords.
     """
     def verify(name: str, password: bytes, address: str) -> bool:
         return bool(client.call('verify_password', name=name,
                                 password=password.hex(), address=address))
 
-    verifier = getattr(identify, 'verifier', None)
+    verifier = getattr(strategy, 'verifier', None)
     if verifier is not None:
         verifier.delegate = verify

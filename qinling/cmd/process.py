@@ -68,8 +68,8 @@ def configure(args: Sequence[str], prog: str, description: str,
     return conf
 
 
-def load_identity(conf: cfg.ConfigOpts, host: str, option: str
-                  ) -> identity.Identify:
+def load_strategy(conf: cfg.ConfigOpts, host: str, option: str
+                  ) -> identity.Strategy:
     """Return the authentication strategy; exit when an option is wrong.
 
     :param host: address to listen on; ``option`` names the option.

@@ -72,9 +72,9 @@ def main() -> None:
     for name, value in host_maxima.list_host_maxima().items():
         conf.set_default(name, value, group='resource_limits')
     (state / state_directory.WORKERS).mkdir(exist_ok=True, mode=0o700)
-    identify = process.load_identity(conf, conf.host, '--host')
+    strategy = process.load_strategy(conf, conf.host, '--host')
     standalone_processes.Processes(
-        conf, _listen(conf), state, identify).run(stop)
+        conf, _listen(conf), state, strategy).run(stop)
     lock.close()
 
 

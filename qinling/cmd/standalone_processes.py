@@ -21,7 +21,7 @@ from oslo_db import exception as db_exc
 from oslo_log import log
 
 from qinling.api import app
-from qinling.api import identity as identity_module
+from qinling.api import identity
 from qinling.cmd import main_process
 from qinling.cmd import process
 from qinling.cmd import state_directory
@@ -55,12 +55,12 @@ class Processes:
     """
 
     def __init__(self, conf: cfg.ConfigOpts, listener: socket.socket,
-                 state: pathlib.Path, identify: identity_module.Identify
+                 state: pathlib.Path, strategy: identity.Strategy
                  ) -> None:
         self._conf = conf
         self._listener = listener
         self._state = state
-        self._identify = identify
+        self._strategy = strategy
         self._is_shared = conf.processes > 1
 
     def run(self, stop: threading.Event) -> None:
@@ -118,7 +118,7 @@ class Processes:
             conf, conf.metrics.api_port, {'database': db.ping},
             metrics.GaugeCollector(engine))
         self._serve(engine, http, main_process.Endpoint(
-            engine, self._identify, limit), stop)
+            engine, self._strategy, limit), stop)
         metrics_listener.close()
         core.close()
         if tracer is not None:
@@ -135,7 +135,7 @@ class Processes:
         with contextlib.suppress(db_exc.DBError, exception.Unavailable):
             db.read(queries.compile_all)
         return server.Server(
-            app.create_app(core, self._identify,
+            app.create_app(core, self._strategy,
                            health.Health(conf, {'database': db.ping}),
                            tracer=tracer),
             listener, conf.api.threads, conf.api.stop_timeout, outbox)
@@ -191,7 +191,7 @@ class Processes:
             conf, db, engine,
             process.construct(services.create_backends, conf, db),
             main_process.SharedLimit(engine))
-        main_process.share_passwords(engine, self._identify)
+        main_process.share_passwords(engine, self._strategy)
         tracer = process.construct(tracing.create_tracer, conf, 'qinling')
         http = self._create_server(core, db, tracer,
                                    sharing.Inbox(receiver, address))

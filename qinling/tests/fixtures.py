@@ -248,23 +248,31 @@ class Core(databases.Fixture):
         self.useFixture(fixtures.MockPatchObject(prepared, '_execute', watch))
 
 
-def identify_by_headers(enforcer):
-    """Return a function to identify callers by headers in tests.
+class Strategy:
+    """Identification of callers by a function."""
 
-    The headers are ``X-Project-Id`` and ``X-Roles``.
-    """
-    def identify(environ):
+    def __init__(self, identify):
+        self.identify = identify
+
+
+class HeaderStrategy:
+    """Identification by the headers ``X-Project-Id`` and ``X-Roles``."""
+
+    def __init__(self, enforcer):
+        self._enforcer = enforcer
+
+    def identify(self, environ):
+        """Return the context of the caller."""
         roles = environ.get('HTTP_X_ROLES', '')
         return caller(environ.get('HTTP_X_PROJECT_ID', PROJECT),
-                      *filter(None, roles.split(',')), enforcer=enforcer)
-    return identify
+                      *filter(None, roles.split(',')), enforcer=self._enforcer)
 
 
 class Api(Core):
     """API, ``app``, over a :class:`Core`.
 
     :param enforcing: whether policies are enforced; see
-        :func:`identify_by_headers`.
+        :class:`HeaderStrategy`.
     """
 
     def __init__(self, backend='sqlite', enforcing=False, **groups):
@@ -273,11 +281,11 @@ class Api(Core):
 
     def _setUp(self):
         super()._setUp()
-        identify = None
+        strategy = None
         if self._enforcing:
             self.enforcer = policy.Enforcer(self.conf)
-            identify = identify_by_headers(self.enforcer)
-        self.app = app.create_app(self.services, identify)
+            strategy = HeaderStrategy(self.enforcer)
+        self.app = app.create_app(self.services, strategy)
 
     def restart(self):
         """Build the API again with the current options."""

@@ -89,7 +89,7 @@ class Service:
             client = _connect(state, self.engine)
         core = process.create_services(conf, db, client, backends)
         core.runtimes.register({'python3': 'python3'})
-        self.app = app.create_app(core, process.load_identity(
+        self.app = app.create_app(core, process.load_strategy(
             conf, conf.host, '--host'))
         self.engine.start_service(alone=True)
 

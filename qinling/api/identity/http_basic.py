@@ -20,7 +20,7 @@ IMPLIED_ROLES = {'admin': ['admin', 'member', 'reader'],
                  'member': ['member', 'reader'], 'reader': ['reader']}
 
 
-def create(conf: cfg.ConfigOpts) -> identity.Identify:
+def create(conf: cfg.ConfigOpts) -> identity.Strategy:
     """Return the strategy; see :mod:`qinling.api.identity`."""
     users = password_file.PasswordFile(conf.http_basic.user_file)
     users.validate()
@@ -40,8 +40,9 @@ class PasswordIdentity:
         self._enforcer = policy.Enforcer(conf)
         self.verifier = verifier
 
-    def __call__(self, environ: wsgi_types.WSGIEnvironment
+    def identify(self, environ: wsgi_types.WSGIEnvironment
                  ) -> context.RequestContext:
+        """Return the context of the caller; see the strategies."""
         try:
             name, password = basic_auth.parse_token(
                 basic_auth.parse_header(environ))

@@ -27,7 +27,7 @@ DEFAULTS = {'service_type': 'function-engine', 'http_connect_timeout': 10,
 PASSED = 204
 
 
-def create(conf: cfg.ConfigOpts) -> identity.Identify:
+def create(conf: cfg.ConfigOpts) -> identity.Strategy:
     """Return the strategy; see :mod:`qinling.api.identity`."""
     for group, opts in auth_token.list_opts():
         conf.register_opts(opts, group=group)
@@ -64,8 +64,9 @@ class TokenIdentity:
         self._challenge = (
             f'Keystone uri="{conf[GROUP].www_authenticate_uri}"')
 
-    def __call__(self, environ: wsgi_types.WSGIEnvironment
+    def identify(self, environ: wsgi_types.WSGIEnvironment
                  ) -> context.RequestContext:
+        """Return the context of the caller; see the strategies."""
         status = self._validate(environ)
         if status == 401:
             raise exception.Unauthorized(

@@ -14,9 +14,20 @@ from qinling.api import identity
 from qinling import context
 
 
-def create(_conf: cfg.ConfigOpts) -> identity.Identify:
+def create(_conf: cfg.ConfigOpts) -> identity.Strategy:
     """Return the strategy; see :mod:`qinling.api.identity`."""
-    return _identify_as_default
+    return AdminIdentity()
+
+
+class AdminIdentity:
+    """Identification of every caller as the same admin."""
+
+    def identify(self, environ: wsgi_types.WSGIEnvironment
+                 ) -> context.RequestContext:
+        """Return the context of the caller; see the strategies."""
+        return context.RequestContext(
+            project_id='default', user_id='default', is_admin=True,
+            roles=['admin'], request_id=environ.get('openstack.request_id'))
 
 
 def is_open_to_network(conf: cfg.ConfigOpts) -> bool:
@@ -53,10 +64,3 @@ def _is_loopback(host: str) -> bool:
                  for info in infos]
     return all((getattr(address, 'ipv4_mapped', None) or address).is_loopback
                for address in addresses)
-
-
-def _identify_as_default(environ: wsgi_types.WSGIEnvironment
-                         ) -> context.RequestContext:
-    return context.RequestContext(
-        project_id='default', user_id='default', is_admin=True,
-        roles=['admin'], request_id=environ.get('openstack.request_id'))

@@ -175,7 +175,8 @@ class TestFaults(cases.ApiTest):
         self.assertNotIn(SECRET, answer.text)
 
     def use(self, identify):
-        self.api.app = app.create_app(self.api.services, identify)
+        self.api.app = app.create_app(
+            self.api.services, fixtures.Strategy(identify))
 
 
 class TestNoauth(cases.ApiTest):

@@ -107,9 +107,11 @@ class TestKeystone(KeystoneTest):
 
     def test_context_of_a_token(self):
         contexts = []
-        identify = identity.load(self.conf)
-        self.api.app = app.create_app(self.api.services, lambda environ: (
-            contexts.append(identify(environ)), contexts[-1])[1])
+        strategy = identity.load(self.conf)
+        self.api.app = app.create_app(
+            self.api.services, fixtures.Strategy(lambda environ: (
+                contexts.append(strategy.identify(environ)),
+                contexts[-1])[1]))
         for role in ('member', 'admin'):
             token = self.tokens.token('p', role)
             self.call('GET', '/v1/functions', X_Auth_Token=token)
@@ -193,8 +195,8 @@ class TestBasic(cases.ApiTest):
         conf = configured(self, 'http_basic', http_basic=dict({
             'user_file': self.path, 'projects': 'bob:theirs',
             'admins': 'admin', 'readers': 'eve'}, **options))
-        self.identify = identity.load(conf)
-        self.api.app = app.create_app(self.api.services, self.identify)
+        self.strategy = identity.load(conf)
+        self.api.app = app.create_app(self.api.services, self.strategy)
 
     def write(self, **users):
         with open(self.path, 'w') as file:
@@ -295,7 +297,7 @@ class TestBasic(cases.ApiTest):
 
     def test_busy_verification_returns_503(self):
         with mock.patch.object(password_verifier, 'TURN_SECONDS', 0):
-            gate = self.identify.verifier._gate
+            gate = self.strategy.verifier._gate
             with contextlib.ExitStack() as stack:
                 for _ in range(gate.slots):
                     stack.enter_context(gate.enter())

@@ -240,7 +240,7 @@ class TestPolicies(McpTest):
     def test_audit_names_the_route_and_its_status(self):
         audit = mock.Mock()
         self.api.app = app.create_app(
-            self.api.services, fixtures.identify_by_headers(
+            self.api.services, fixtures.HeaderStrategy(
                 self.api.enforcer), audit=audit)
         self.send('tools/call', {
             'name': 'aliases_rollback', 'arguments': {

@@ -60,7 +60,8 @@ class TestCors(cases.ApiTest):
     def test_faults_have_cors_headers(self):
         def fail(_environ):
             raise ZeroDivisionError
-        self.api.app = app.create_app(self.services, fail)
+        self.api.app = app.create_app(
+            self.services, fixtures.Strategy(fail))
         answer = self.api.request('GET', '/v1/functions', Origin=HORIZON)
         self.assertEqual(500, answer.status_int)
         self.assertEqual(HORIZON,

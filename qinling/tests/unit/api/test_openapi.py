@@ -9,6 +9,7 @@ import jsonschema
 from qinling.api import app
 from qinling.api import root
 from qinling.core import secrets
+from qinling.tests import fixtures
 from qinling.tests.unit.api import cases
 from qinling.tests.unit.api import test_policy_walk
 from qinling.tests.unit import api_reference
@@ -163,7 +164,8 @@ class TestFiles(cases.ApiTest):
         for strategy, scheme in (('noauth', []), ('keystone', ['keystone']),
                                  ('http_basic', ['http_basic'])):
             self.api.conf.set_override('auth_strategy', strategy, group='api')
-            self.api.app = app.create_app(self.api.services, lambda _: None)
+            self.api.app = app.create_app(
+                self.api.services, fixtures.Strategy(None))
             document = self.call('GET', '/v1/openapi.json')
             self.assertEqual(scheme, list(
                 document['components']['securitySchemes']))

@@ -25,6 +25,7 @@ from qinling.api import pecan_patches
 from qinling.api import root
 from qinling.api import stream
 from qinling.api import types
+from qinling.tests import fixtures
 from qinling.tests.unit.api import cases
 
 #: A value for each kind of attribute.
@@ -154,10 +155,11 @@ class TestPecan(cases.ApiTest):
 
     def test_requests_use_the_patched_class(self):
         environs = []
-        identify = identity.load(self.api.conf)
+        strategy = identity.load(self.api.conf)
         self.api.app = app.create_app(
             self.api.services,
-            lambda environ: (environs.append(environ), identify(environ))[1])
+            fixtures.Strategy(lambda environ: (
+                environs.append(environ), strategy.identify(environ))[1]))
         self.call('POST', '/v1/runtimes', {'image': 'i'}, 201)
         environ, = environs
         _, kind, length = environ['qinling.body']

@@ -150,7 +150,8 @@ class TestRoles(WalkTest):
     def test_public_routes_need_no_identity(self):
         def refuse(_environ):
             raise exception.Unauthorized()
-        self.api.app = app.create_app(self.api.services, refuse)
+        self.api.app = app.create_app(
+            self.api.services, fixtures.Strategy(refuse))
         for route in self.routes:
             answer = self.send_request(route, '', '')
             if route.policy in PUBLIC:
@@ -198,7 +199,7 @@ class TestRoles(WalkTest):
             [('policy', '"runtime:get_all": "role:other"\n')], '.yaml')[0]
         self.api.conf.set_override('policy_file', path, group='oslo_policy')
         self.api.app = app.create_app(
-            self.api.services, fixtures.identify_by_headers(
+            self.api.services, fixtures.HeaderStrategy(
                 policy.Enforcer(self.api.conf)))
         for role, status in (('other', 200), ('reader', 403)):
             self.call('GET', '/v1/runtimes', status=status, X_Roles=role)
@@ -320,7 +321,8 @@ class TestRules(WalkTest):
 
         self.api.app = app.create_app(
             self.api.services,
-            lambda environ: fixtures.caller('mine', enforcer=Recorder()))
+            fixtures.Strategy(lambda environ: fixtures.caller(
+                'mine', enforcer=Recorder())))
         for route in self.routes:
             path = self.path(route)
             if 'all_projects' in route.query:

@@ -161,7 +161,7 @@ class TestAudit(cases.ApiTest):
         self.addCleanup(self.audit.close)
         self.addCleanup(self.notifier.go.set)
         self.api.app = app.create_app(
-            self.api.services, fixtures.identify_by_headers(None),
+            self.api.services, fixtures.HeaderStrategy(None),
             audit=self.audit)
 
     def next_notification(self):

@@ -96,7 +96,7 @@ class TestPolicy(ChoiceTest):
             '.yaml')[0]
         self.api.conf.set_override('policy_file', path, group='oslo_policy')
         self.api.app = app.create_app(
-            self.api.services, fixtures.identify_by_headers(
+            self.api.services, fixtures.HeaderStrategy(
                 policy.Enforcer(self.api.conf)))
         member = {'X_Project_Id': self.ctx.project_id, 'X_Roles': 'member'}
         for version, headers in ((2, {}), (None, {'X_Qinling_Version': '2'})):
