@@ -83,13 +83,13 @@ class ClientManager:
     """Provider of the Python client, with the interface of the client
     manager of OpenStackClient.
 
-    :param waiting: shows that the user waits for the server.
+    :param indicator: shown while the user waits for the server.
     """
 
-    def __init__(self, options: argparse.Namespace, waiting: http.Waiting
-                 ) -> None:
+    def __init__(self, options: argparse.Namespace,
+                 indicator: http.Indicator) -> None:
         self._options = options
-        self._waiting = waiting
+        self._indicator = indicator
 
     @functools.cached_property
     def function_engine(self) -> v1.Client:
@@ -98,7 +98,7 @@ class ClientManager:
         :raises ClientError: if the options do not suffice to authenticate.
         """
         return v1.Client(
-            sender=self._create_sender(), waiting=self._waiting)
+            sender=self._create_sender(), indicator=self._indicator)
 
     @property
     def url(self) -> str | None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
@@ -16,8 +15,6 @@ from qinling.client import exceptions
 
 #: Beginning of the sentence about a path that the server does not know.
 NO_PATH = 'There is nothing at '
-#: Factory of contexts around the time in which a caller waits.
-Waiting = Callable[[], contextlib.AbstractContextManager[None]]
 #: Type of the service in the catalog of Keystone.
 SERVICE_TYPE = 'function-engine'
 
@@ -69,16 +66,23 @@ class Sender(typing.Protocol):
         """
 
 
+class Indicator:
+    """Sign for a waiting user; invisible unless a subclass shows one."""
+
+    def show(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context around the time in which the user waits."""
+        return contextlib.nullcontext()
+
+
 class Transport:
     """Interpreter of the answers of a sender.
 
-    :param waiting: shows that the caller waits.
+    :param indicator: shown during requests and waits.
     """
 
-    def __init__(self, sender: Sender,
-                 waiting: Waiting = contextlib.nullcontext) -> None:
+    def __init__(self, sender: Sender, indicator: Indicator) -> None:
         self._sender = sender
-        self.waiting = waiting
+        self.indicator = indicator
 
     def request(self, method: str, path: str,
                 **options: typing.Any) -> Response:
@@ -90,7 +94,7 @@ class Transport:
         :raises ClientError: if the request cannot be sent, for instance
             because of a rejection by Keystone.
         """
-        with self.waiting():
+        with self.indicator.show():
             response = self._sender.send(method, path, **options)
         if response.status_code >= 400:
             raise _create_error(response)

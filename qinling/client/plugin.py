@@ -28,7 +28,7 @@ def make_client(instance: typing.Any) -> v1.Client:
     return client_class(
         endpoint, instance.session, interface=instance.interface,
         region_name=instance.region_name,
-        waiting=progress.Spinner(sys.stderr))
+        indicator=progress.Spinner(sys.stderr))
 
 
 def build_option_parser(

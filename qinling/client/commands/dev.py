@@ -66,7 +66,8 @@ class Dev(base.Command):
         # The end of the command must also end the server.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with contextlib.ExitStack() as stack:
-            with progress.Spinner(self.app.stderr, 'Starting the server')():
+            with progress.Spinner(self.app.stderr,
+                                  'Starting the server').show():
                 client = stack.enter_context(self.connect(args, directory))
             session = Session(self, client, directory, args)
             is_good = session.run()

@@ -70,7 +70,7 @@ def _show_waits(messages: Iterator[local_runner.Message]
     """Yield messages, with a spinner before each."""
     spinner = progress.Spinner(sys.stderr, 'Running in the sandbox')
     while True:
-        with spinner():
+        with spinner.show():
             message = next(messages, None)
         if message is None:
             return

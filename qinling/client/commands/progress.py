@@ -9,6 +9,7 @@ import threading
 import time
 import typing
 
+from qinling.client import http
 from qinling.client import units
 
 #: Seconds until a spinner appears, and between two pictures of a spinner.
@@ -59,11 +60,11 @@ def print_note(text: str, stream: typing.TextIO) -> None:
     print(clear + text, file=stream)
 
 
-class Spinner:
+class Spinner(http.Indicator):
     """Moving picture on a terminal while a user waits.
 
-    Every call returns a context, in which the picture appears after a moment.
-    A context within another context, or within a progress bar, shows nothing.
+    The picture appears after a moment, but neither within the context of
+    another picture nor within a progress bar.
 
     :param text: tells what the user waits for.
     """
@@ -73,9 +74,10 @@ class Spinner:
         self._stream = stream
         self._text = text
 
-    def __call__(self) -> contextlib.AbstractContextManager[None]:
+    def show(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context with the picture, if there is a terminal."""
         if not self._stream.isatty():
-            return contextlib.nullcontext()
+            return super().show()
         return self._spin()
 
     @contextlib.contextmanager

@@ -123,7 +123,7 @@ class Start(ShowRollout):
     def wait(self, alias: str) -> typing.Any:
         """Return the rollout after its end; print each step."""
         step = None
-        with self.client.waiting():
+        with self.client.indicator.show():
             for row in self.resources.poll(alias):
                 if row['step'] != step and row['status'] == 'running':
                     step = row['step']

@@ -8,7 +8,6 @@ line belong to ``qinling.client.commands``.
 from __future__ import annotations
 
 from collections.abc import Callable
-import contextlib
 from email import utils
 import time
 import typing
@@ -50,7 +49,7 @@ class Client:
     :param region_name: region of the catalog entry.
     :param interface: interface of the catalog entry.
     :param sender: replaces all parameters above.
-    :param waiting: factory of contexts around requests and waits.
+    :param indicator: shown during requests and waits.
     """
 
     def __init__(self, endpoint: str | None = None,
@@ -58,12 +57,12 @@ class Client:
                  region_name: str | None = None,
                  interface: str | list[str] | None = None,
                  sender: http.Sender | None = None,
-                 waiting: http.Waiting = contextlib.nullcontext) -> None:
+                 indicator: http.Indicator | None = None) -> None:
         self._sender = sender or _create_sender(
             endpoint, session, region_name, interface)
-        self.waiting = waiting
+        self.indicator = indicator or http.Indicator()
         self._transport = transport = http.Transport(
-            self._sender, waiting)
+            self._sender, self.indicator)
         self.runtimes = runtimes.Runtimes(transport)
         self.functions = functions.Functions(transport)
         self.versions = versions.Versions(transport)

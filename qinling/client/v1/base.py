@@ -121,7 +121,7 @@ class Collection:
         :raises ClientError: if the time runs out.
         """
         deadline = time.monotonic() + timeout if timeout else float('inf')
-        with self._transport.waiting():
+        with self._transport.indicator.show():
             for row in self.poll(id):
                 if row['status'] in self.busy and time.monotonic() > deadline:
                     raise exceptions.ClientError(

@@ -192,7 +192,7 @@ class TestSpinner(base.BaseTestCase):
         databases.wait_until(lambda: text in self.stream.getvalue())
 
     def test_terminal(self):
-        with self.spinner():
+        with self.spinner.show():
             self.wait_for(progress.PICTURES[1])
             progress.print_note('Done.', self.stream)
         out = self.stream.getvalue()
@@ -203,57 +203,58 @@ class TestSpinner(base.BaseTestCase):
             thread.name for thread in threading.enumerate()})
 
     def test_error(self):
-        with self.assertRaises(KeyboardInterrupt), self.spinner():
+        with self.assertRaises(KeyboardInterrupt), self.spinner.show():
             self.wait_for('Waiting')
             raise KeyboardInterrupt
         self.assertTrue(self.stream.getvalue().endswith(progress.CLEAR))
 
     def test_a_fast_answer_draws_nothing(self):
         progress.SPINNER_DELAY = databases.PATIENCE
-        with self.spinner():
+        with self.spinner.show():
             progress.print_note('Done.', self.stream)
         self.assertNotIn('Waiting', self.stream.getvalue())
 
     def test_no_terminal(self):
         stream = io.StringIO()
-        with progress.Spinner(stream)():
+        with progress.Spinner(stream).show():
             progress.print_note('Done.', stream)
         self.assertEqual('Done.\n', stream.getvalue())
 
     def test_within_a_bar_and_within_another(self):
         terminal = test_colors.Terminal()
-        with self.spinner(), progress.Spinner(terminal)():
+        with self.spinner.show(), progress.Spinner(terminal).show():
             self.wait_for('Waiting')
         with progress.show_bar(self.stream) as update:
-            with progress.Spinner(terminal)():
+            with progress.Spinner(terminal).show():
                 update(1, 2)
         self.assertEqual('', terminal.getvalue())
 
     def test_a_bar_within_a_spinner(self):
-        with self.spinner(), progress.show_bar(self.stream) as update:
+        with self.spinner.show(), progress.show_bar(self.stream) as update:
             update(1, 2)
-        with self.spinner():
+        with self.spinner.show():
             self.wait_for('Waiting')
 
     def test_ascii(self):
         self.stream.encoding_name = 'ascii'
-        with self.spinner():
+        with self.spinner.show():
             self.wait_for('\\ Waiting')
         self.assertTrue(self.stream.getvalue().isascii())
 
     def test_requests_and_waits(self):
         entered = []
 
-        class Waiting:
-            def __enter__(self):
+        class Indicator:
+            @contextlib.contextmanager
+            def show(self):
                 entered.append(len(server.requests))
-
-            def __exit__(self, *_):
+                yield
                 entered.append(-len(server.requests))
 
         server = stub.Server(stub.answer(body=RUNNING),
                              stub.answer(body=ENDED))
-        client = v1.Client(sender=server.client()._sender, waiting=Waiting)
+        client = v1.Client(sender=server.client()._sender,
+                           indicator=Indicator())
         with mock.patch('time.sleep'):
             client.executions.wait(ENDED['id'])
         # The wait, and within it each request.
