@@ -17,7 +17,6 @@ from oslo_config import cfg
 import webob
 
 from qinling.api import body
-from qinling.api import hooks
 from qinling.api.mcp import functions as functions_module
 from qinling.api.mcp import results
 from qinling.api.mcp import tools as tools_module
@@ -73,7 +72,7 @@ class ToolServer:
         self._methods: dict[str, Callable[[Params], Result]] = {
             'initialize': _initialize, 'server/discover': _discover,
             'ping': _answer_ping}
-        self._functions = functions_module.FunctionTools(self._send_request)
+        self._functions = functions_module.FunctionTools(app)
 
     def __call__(self, environ: wsgi_types.WSGIEnvironment,
                  start_response: wsgi_types.StartResponse
@@ -102,7 +101,7 @@ class ToolServer:
             params, modern = _check_envelope(message, req)
             if message['method'] == 'tools/call':
                 result = self._call_tool(
-                    environ, params, _Message(id, modern))
+                    environ, params, results.Message(id, modern))
             elif message['method'] == 'tools/list':
                 result = self._list_tools(environ, params)
             else:
@@ -112,7 +111,7 @@ class ToolServer:
                          404 if e.error['code'] == METHOD_NOT_FOUND else 400)
         if isinstance(result, webob.Response):
             return result
-        return _send(_Message(id, modern).finish(result))
+        return _send(results.Message(id, modern).finish(result))
 
     def _find_method(self, name: str) -> Callable[[Params], Result]:
         method = self._methods.get(name)
@@ -136,7 +135,7 @@ class ToolServer:
                 **({'nextCursor': next_cursor} if next_cursor else {})}
 
     def _call_tool(self, environ: wsgi_types.WSGIEnvironment, params: Params,
-                   message: '_Message') -> Result | webob.Response:
+                   message: results.Message) -> Result | webob.Response:
         """Return the result of a tool.
 
         A caller without an identity gets the answer of the route, so that
@@ -153,10 +152,11 @@ class ToolServer:
             tool.rewrite_request(environ, arguments)
         except exception.Invalid as e:
             return results.create_result(str(e), None, True)
-        return _convert(environ, self._send_request(environ))
+        return _convert(environ, tools_module.send_request(
+            self._app, environ))
 
     def _call_function(self, environ: wsgi_types.WSGIEnvironment, name: str,
-                       params: Params, message: '_Message'
+                       params: Params, message: results.Message
                        ) -> Result | webob.Response:
         """Run the function behind a tool.
 
@@ -185,32 +185,8 @@ class ToolServer:
         return webob.Response(
             app_iter=functions_module.Progress(
                 self._functions, message_environ, answer.json, token,
-                message.finish),
+                message),
             content_type=EVENTS, cache_control='no-store')
-
-    def _send_request(self, environ: wsgi_types.WSGIEnvironment
-                      ) -> webob.Response:
-        """Return the answer of the route of a rewritten request."""
-        try:
-            answer = webob.Request(environ).get_response(self._app)
-        except Exception as e:
-            answer = hooks.create_response(e, environ)
-        answer.charset = 'utf-8'
-        return answer
-
-
-class _Message:
-    """Request that needs an answer."""
-
-    def __init__(self, id: str | int | None, is_current: bool) -> None:
-        self._id = id
-        self._is_current = is_current
-
-    def finish(self, result: Result) -> Result:
-        """Return the answer with a result."""
-        if self._is_current:
-            result['resultType'] = 'complete'
-        return {'result': result, 'id': self._id}
 
 
 def _convert(environ: wsgi_types.WSGIEnvironment, answer: webob.Response

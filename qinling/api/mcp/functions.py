@@ -5,7 +5,6 @@ Each step is a request of the API with the identity of the caller, so the
 policies of aliases, versions and executions decide what a caller sees.
 """
 
-from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 import json
@@ -30,18 +29,16 @@ PROGRESS_SECONDS = 1
 
 _Environ = wsgi_types.WSGIEnvironment
 Result = dict[str, typing.Any]
-#: Sends a request of the API.
-Send = Callable[[_Environ], webob.Response]
 
 
 class FunctionTools:
     """Tools of the project of a caller.
 
-    :param send: returns the answer of the API to a rewritten request.
+    :param app: the API.
     """
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, app: wsgi_types.WSGIApplication) -> None:
+        self._app = app
 
     def read(self, environ: _Environ, path: str,
              query: Mapping[str, str] = {}, headers: Mapping[str, str] = {}
@@ -50,14 +47,14 @@ class FunctionTools:
         copy = dict(environ)
         tools.set_request(copy, 'GET', path, list(query.items()))
         copy.update(headers)
-        return self._send(copy)
+        return tools.send_request(self._app, copy)
 
     def write(self, environ: _Environ, path: str, content: bytes = b'',
               headers: Mapping[str, str] = {}) -> webob.Response:
         """Turn a message into a ``POST`` of the API; return the answer."""
         tools.set_request(environ, 'POST', path, content=content)
         environ.update(headers)
-        return self._send(environ)
+        return tools.send_request(self._app, environ)
 
     def list(self, environ: _Environ, cursor: str | None
              ) -> tuple[list[Result], str | None]:
@@ -130,18 +127,18 @@ def _main_version(alias: Result) -> int:
 class Progress:
     """Events about an execution until its end; closing cancels it.
 
-    :param finish: returns the last message for the result.
+    :param message: the call, which the last event answers.
     """
 
     def __init__(self, functions: FunctionTools, environ: _Environ,
-                 row: Result, token: typing.Any,
-                 finish: Callable[[Result], Result]) -> None:
+                 row: Result, token: typing.Any, message: results.Message
+                 ) -> None:
         self._functions = functions
         self._environ = dict(environ)
         self._path = f'{_EXECUTIONS}/{row["id"]}'
         self._row = row
         self._token = token
-        self._finish = finish
+        self._message = message
         self._is_running = row['status'] == ExecutionStatus.RUNNING.value
         self._events = self._create_events()
 
@@ -167,7 +164,7 @@ class Progress:
                 headers={'HTTP_PREFER': f'wait={PROGRESS_SECONDS}'})
             if answer.status_int != 200:
                 self._is_running = False
-                yield _encode_event(self._finish(
+                yield _encode_event(self._message.finish(
                     results.describe_answer(answer)))
                 return
             self._row = answer.json
@@ -177,11 +174,12 @@ class Progress:
                     answer.headers):
                 # No thread is free for waits: this one must not be either.
                 self._is_running = False
-                yield _encode_event(self._finish(results.create_result(
-                    f'The execution {self._row["id"]} goes on; read its '
-                    'result with executions_get.', None, True)))
+                yield _encode_event(self._message.finish(
+                    results.create_result(
+                        f'The execution {self._row["id"]} goes on; read its '
+                        'result with executions_get.', None, True)))
                 return
-        yield _encode_event(self._finish(
+        yield _encode_event(self._message.finish(
             results.describe_execution(self._row)))
 
 

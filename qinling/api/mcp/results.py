@@ -17,6 +17,20 @@ EXECUTION_KEY = 'qinling/executionId'
 Result = dict[str, typing.Any]
 
 
+class Message:
+    """Request that needs an answer."""
+
+    def __init__(self, id: str | int | None, is_current: bool) -> None:
+        self._id = id
+        self._is_current = is_current
+
+    def finish(self, result: Result) -> Result:
+        """Return the answer with a result."""
+        if self._is_current:
+            result['resultType'] = 'complete'
+        return {'result': result, 'id': self._id}
+
+
 def create_result(text: str, value: typing.Any, failed: bool) -> Result:
     """Return the result of a tool.
 

@@ -11,8 +11,10 @@ import urllib.parse
 from wsgiref import types as wsgi_types
 
 from oslo_config import cfg
+import webob
 
 from qinling.api import body
+from qinling.api import hooks
 from qinling.api.openapi import document
 from qinling.api import problems
 from qinling.api import root
@@ -175,6 +177,17 @@ def set_request(environ: wsgi_types.WSGIEnvironment, method: str, path: str,
         'CONTENT_TYPE': body.JSON, 'CONTENT_LENGTH': str(len(content)),
         'HTTP_ACCEPT': f'{body.JSON}, {problems.MEDIA_TYPE}',
         'wsgi.input': io.BytesIO(content)})
+
+
+def send_request(app: wsgi_types.WSGIApplication,
+                 environ: wsgi_types.WSGIEnvironment) -> webob.Response:
+    """Return the answer of the route of a rewritten request."""
+    try:
+        answer = webob.Request(environ).get_response(app)
+    except Exception as e:
+        answer = hooks.create_response(e, environ)
+    answer.charset = 'utf-8'
+    return answer
 
 
 def _describe(parameter: Mapping[str, typing.Any]) -> Schema:
