@@ -61,7 +61,7 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory(prefix='qinling-') as directory:
             local.run(conf, local_request.LocalRequest(**fields), directory,
-                      output.emit)
+                      output)
     except exception.QinlingError as e:
         output.emit({'error': str(e)})
 

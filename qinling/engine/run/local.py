@@ -4,7 +4,6 @@
 Imports little: a developer waits for each import.
 """
 
-from collections.abc import Callable
 import contextlib
 import dataclasses
 import json
@@ -43,8 +42,13 @@ PROJECT = 'local'
 CONFIGURATION = ('process', 'build', 'engine', 'resource_limits')
 
 _Json = dict[str, typing.Any]
-#: Receiver of messages: an object with one member.
-Emit = Callable[[_Json], None]
+
+
+class Output(typing.Protocol):
+    """Receiver of messages, from several threads."""
+
+    def emit(self, message: _Json) -> None:
+        """Write a message: an object with one member."""
 
 
 class NotInstalled(Exception):
@@ -56,10 +60,10 @@ class NotInstalled(Exception):
 
 
 def run(conf: cfg.ConfigOpts, request: local_request.LocalRequest,
-        directory: str, emit: Emit) -> None:
+        directory: str, output: Output) -> None:
     """Run a function once.
 
-    Report ``{"log": text}`` and ``{"part": value}`` as wanted, and at last
+    Emit ``{"log": text}`` and ``{"part": value}`` as wanted, and at last
     ``{"execution": fields}``, with the log.
 
     :param conf: with the groups of :data:`CONFIGURATION`.
@@ -70,7 +74,7 @@ def run(conf: cfg.ConfigOpts, request: local_request.LocalRequest,
     plan = local_request.Plan(conf, request)
     try:
         with on_demand.open_workers(conf, directory, request.image) as source:
-            outcome = _Run(conf, plan, source, emit).run()
+            outcome = _Run(conf, plan, source, output).run()
     except NotInstalled as e:
         outcome = dataclasses.replace(outcomes.platform_fault(
             f'Its dependencies could not be installed: {e}',
@@ -79,7 +83,7 @@ def run(conf: cfg.ConfigOpts, request: local_request.LocalRequest,
         outcome = outcomes.platform_fault(
             f'No worker can run the function: {e}', ExecutionReason.NO_WORKER)
     outcome = contract_faults.check_output(plan.output_schema, outcome)
-    emit({'execution': {
+    output.emit({'execution': {
         'id': plan.request.id, 'status': outcome.status.value,
         'reason': outcome.reason and outcome.reason.value,
         'result': outcome.result, 'log': outcome.logs or '',
@@ -90,11 +94,11 @@ class _Run:
     """Run on a worker of a source."""
 
     def __init__(self, conf: cfg.ConfigOpts, plan: local_request.Plan,
-                 source: on_demand.OnDemand, emit: Emit) -> None:
+                 source: on_demand.OnDemand, output: Output) -> None:
         self._conf = conf
         self._plan = plan
         self._source = source
-        self._emit = emit
+        self._output = output
         self._invoker = invoker_module.Invoker()
         self._ended = threading.Event()
         self._has_parts = False
@@ -213,7 +217,7 @@ class _Run:
     def _add_part(self, value: typing.Any) -> None:
         """Report a part of the output, without the head of an answer."""
         if self._has_parts or not output_buffer.is_head(value):
-            self._emit({'part': value})
+            self._output.emit({'part': value})
         self._has_parts = True
 
     def _explain(self, worker: base.Worker, error: Exception
@@ -237,5 +241,5 @@ class _Run:
             while not self._ended.wait(LOG_INTERVAL_SECONDS):
                 text = self._invoker.read_log(worker, id, offset)
                 if text:
-                    self._emit({'log': text})
+                    self._output.emit({'log': text})
                     offset += len(text)

@@ -68,6 +68,10 @@ class LocalRunCase(base.BaseTestCase):
         self.conf.set_override('start_timeout', 120, group='process')
         self.messages = []
 
+    def emit(self, message):
+        """Collect a message of a run."""
+        self.messages.append(message)
+
     def run_function(self, name='main', files=(), **fields):
         """Run a function; return the execution and its output."""
         package = self.directory / 'package.zip'
@@ -79,7 +83,7 @@ class LocalRunCase(base.BaseTestCase):
             'id': '1', 'package': str(package), 'image': 'python3',
             'entry': f'main.{name}', 'timeout': 60,
             'builds': str(self.directory / 'builds'), **fields}),
-            self.useFixture(fixtures.TempDir()).path, self.messages.append)
+            self.useFixture(fixtures.TempDir()).path, self)
         execution = self.messages.pop()['execution']
         return execution, json.loads(execution['result'])['output']
 
