@@ -267,8 +267,7 @@ def cancel(tx: session.Connection, id: str) -> bool:
         reason=ExecutionReason.CANCELLED, is_controlled=True)) is not None
 
 
-def purge_ended(db: session.Database, before: datetime.datetime,
-                limit: int) -> int:
+def purge(db: session.Database, before: datetime.datetime, limit: int) -> int:
     """Delete executions that ended before a time, and are counted.
 
     :param limit: most rows of the one transaction.

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deletion of rows that are older than their retention."""
 
+import abc
 from collections.abc import Callable
+from collections.abc import Mapping
 import datetime
-import functools
 import threading
 import time
+import typing
 
 from oslo_config import cfg
 from oslo_log import log
@@ -34,26 +36,29 @@ MAX_TURN_SECONDS = 1
 #: Seconds between two purges, and between two of the starts of lines, which
 #: turns of their lines delete as well.
 INTERVAL_SECONDS, STARTS_SECONDS = 60, 3600
-_RATE_PERIOD = datetime.timedelta(seconds=flow_control.MAX_PERIOD_SECONDS)
 
 
-class Purge:
+class Purge(abc.ABC):
     """Deletes rows in batches, a bounded number per turn.
 
-    :param delete_batch: a function of the maximum number of rows; returns
-        the number of rows deleted.
     :param stopped: event after which the remaining rows stay.
+    :cvar noun: name of the rows in the log.
     """
 
-    def __init__(self, noun: str, delete_batch: Callable[[int], int],
-                 stopped: threading.Event,
-                 interval: int = INTERVAL_SECONDS) -> None:
-        self._interval = interval
-        self._noun = noun
-        self._delete_batch = delete_batch
+    noun: str
+    interval = INTERVAL_SECONDS
+
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 stopped: threading.Event) -> None:
+        self._conf = conf
+        self._db = db
         self._stopped = stopped
         self._next = time.monotonic()
         self._total = 0
+
+    @abc.abstractmethod
+    def delete_batch(self, limit: int) -> int:
+        """Delete at most ``limit`` rows; return the number of rows."""
 
     def run(self) -> bool:
         """Delete old rows; return whether some are left for the next turn."""
@@ -61,17 +66,107 @@ class Purge:
         if now < self._next:
             return False
         while not self._stopped.is_set():
-            count = self._delete_batch(MAX_BATCH_ROWS)
+            count = self.delete_batch(MAX_BATCH_ROWS)
             self._total += count
             if count < MAX_BATCH_ROWS:
                 break
             if time.monotonic() >= now + MAX_TURN_SECONDS:
                 return True
-        self._next = time.monotonic() + self._interval
+        self._next = time.monotonic() + self.interval
         if self._total:
-            LOG.info('Deleted %d old %s.', self._total, self._noun)
+            LOG.info('Deleted %d old %s.', self._total, self.noun)
         self._total = 0
         return False
+
+
+class Record(typing.Protocol):
+    """Module of rows about executions."""
+
+    def purge(self, db: session.Database, before: datetime.datetime,
+              limit: int) -> int:
+        """Delete rows from before a time; return the number of rows."""
+
+
+#: Name -> rows with the retention of executions.
+RECORDS: Mapping[str, Record] = {
+    'executions': lifecycle, 'failures': failures, 'operations': operations,
+    'fire times': ledger}
+
+
+class _RecordPurge(Purge):
+
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 stopped: threading.Event, noun: str) -> None:
+        super().__init__(conf, db, stopped)
+        self.noun = noun
+
+    def delete_batch(self, limit: int) -> int:
+        seconds = self._conf.engine.execution_retention
+        return RECORDS[self.noun].purge(
+            self._db, _before(seconds), limit) if seconds else 0
+
+
+class _KeyPurge(Purge):
+    noun = 'idempotency keys'
+
+    def delete_batch(self, limit: int) -> int:
+        return idempotency.purge(self._db, limit)
+
+
+class _StartPurge(Purge):
+    noun = 'starts of lines'
+    interval = STARTS_SECONDS
+
+    def delete_batch(self, limit: int) -> int:
+        before = _before(flow_control.MAX_PERIOD_SECONDS)
+        return self._db.write(
+            lambda tx: flow_queries.purge(tx, before, limit))
+
+
+class _VersionPurge(Purge):
+    noun = 'versions'
+
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 stopped: threading.Event,
+                 versions: retention.VersionRetention) -> None:
+        super().__init__(conf, db, stopped)
+        self._versions = versions
+
+    def delete_batch(self, limit: int) -> int:
+        return self._versions.run()
+
+
+class _DeliveryPurge(Purge):
+    noun = 'deliveries'
+
+    def delete_batch(self, limit: int) -> int:
+        seconds = self._conf.webhooks.delivery_retention
+        return delivery_retention.purge(self._db, _before(seconds), limit)
+
+
+class _LetterPurge(Purge):
+    noun = 'dead letters'
+
+    def delete_batch(self, limit: int) -> int:
+        seconds = self._conf.event_sources.dead_letter_retention
+        return dead_letters.purge(
+            self._db, _before(seconds), limit) if seconds else 0
+
+
+class _SurplusPurge(Purge):
+    noun = 'superfluous deliveries'
+
+    def __init__(self, conf: cfg.ConfigOpts, db: session.Database,
+                 stopped: threading.Event) -> None:
+        super().__init__(conf, db, stopped)
+        self._trimmer = delivery_retention.Trimmer(conf, db)
+
+    def delete_batch(self, limit: int) -> int:
+        return self._trimmer.trim(limit)
+
+
+def _before(seconds: int) -> datetime.datetime:
+    return models.now() - datetime.timedelta(seconds=seconds)
 
 
 def create_purges(conf: cfg.ConfigOpts, db: session.Database,
@@ -83,64 +178,11 @@ def create_purges(conf: cfg.ConfigOpts, db: session.Database,
     Executions and other rows older than their retention, and versions that
     their functions do not keep.
     """
-    versions = retention.VersionRetention(db, engine, backends.packages)
-
-    def delete_executions(limit: int) -> int:
-        before = _retained_since(conf)
-        return lifecycle.purge_ended(db, before, limit) if before else 0
-
-    def delete_failures(limit: int) -> int:
-        before = _retained_since(conf)
-        return failures.purge(db, before, limit) if before else 0
-
-    def delete_operations(limit: int) -> int:
-        before = _retained_since(conf)
-        return operations.purge(db, before, limit) if before else 0
-
-    def delete_fires(limit: int) -> int:
-        before = _retained_since(conf)
-        return ledger.purge(db, before, limit) if before else 0
-
-    def delete_versions(_limit: int) -> int:
-        return versions.run()
-    return [Purge('executions', delete_executions, stopped).run,
-            Purge('failures', delete_failures, stopped).run,
-            Purge('operations', delete_operations, stopped).run,
-            Purge('idempotency keys', functools.partial(
-                idempotency.purge, db), stopped).run,
-            Purge('starts of lines', functools.partial(_delete_starts, db),
-                  stopped, STARTS_SECONDS).run,
-            Purge('versions', delete_versions, stopped).run,
-            Purge('fire times', delete_fires, stopped).run,
-            Purge('deliveries', functools.partial(
-                _delete_deliveries, conf, db), stopped).run,
-            Purge('dead letters', functools.partial(
-                _delete_letters, conf, db), stopped).run,
-            Purge('superfluous deliveries', delivery_retention.Trimmer(
-                conf, db).trim, stopped).run]
-
-
-def _delete_deliveries(conf: cfg.ConfigOpts, db: session.Database,
-                       limit: int) -> int:
-    return delivery_retention.purge(db, models.now() - datetime.timedelta(
-        seconds=conf.webhooks.delivery_retention), limit)
-
-
-def _delete_letters(conf: cfg.ConfigOpts, db: session.Database, limit: int
-                    ) -> int:
-    seconds = conf.event_sources.dead_letter_retention
-    return dead_letters.purge(db, models.now() - datetime.timedelta(
-        seconds=seconds), limit) if seconds else 0
-
-
-def _delete_starts(db: session.Database, limit: int) -> int:
-    return db.write(lambda tx: flow_queries.purge(
-        tx, models.now() - _RATE_PERIOD, limit))
-
-
-def _retained_since(conf: cfg.ConfigOpts) -> datetime.datetime | None:
-    """Return the time before which executions are deleted, if any are."""
-    seconds = conf.engine.execution_retention
-    if not seconds:
-        return None
-    return models.now() - datetime.timedelta(seconds=seconds)
+    versions = _VersionPurge(conf, db, stopped, retention.VersionRetention(
+        db, engine, backends.packages))
+    purges = [*(_RecordPurge(conf, db, stopped, noun) for noun in RECORDS),
+              versions,
+              *(kind(conf, db, stopped) for kind in (
+                  _KeyPurge, _StartPurge, _DeliveryPurge, _LetterPurge,
+                  _SurplusPurge))]
+    return [purge.run for purge in purges]

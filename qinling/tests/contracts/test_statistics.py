@@ -136,15 +136,15 @@ class Statistics(database.OnDatabase):
     def test_purges_spare_what_is_not_counted(self):
         self.insert_many()
         expected = self.expected()
-        self.assertEqual(0, lifecycle.purge_ended(
+        self.assertEqual(0, lifecycle.purge(
             self.db, models.now(), 1000))
         for _ in range(2):
             rollup.count_ended(self.db)
-        self.assertLess(0, lifecycle.purge_ended(
+        self.assertLess(0, lifecycle.purge(
             self.db, models.now(), 1000))
         self.count_all()
         self.check_counted(expected)
-        lifecycle.purge_ended(self.db, models.now(), 1000)
+        lifecycle.purge(self.db, models.now(), 1000)
         self.assertEqual(0, self.expected().count)
         self.check_counted(expected)
 
