@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Group commit: concurrent writers share one transaction."""
 
+import abc
 import collections
 from collections.abc import Callable
 import dataclasses
@@ -57,7 +58,7 @@ def run_writes(tx: sa.Connection, writes: list[QueuedWrite]) -> None:
             increment(tx, total)
 
 
-class BatchWriter:
+class BatchWriter(abc.ABC):
     """Commits the writes of concurrent callers together.
 
     The first caller leads: it commits for all waiting callers.  Writes during
@@ -65,16 +66,17 @@ class BatchWriter:
     next leader waits for the last commit, so that commits follow each other
     while the callers of earlier ones still wake up.  When a write fails, the
     writes run again in separate transactions, so only the faulty write fails.
-
-    :param commit: runs a list of writes in a transaction.
     """
 
-    def __init__(self, commit: Callable[[list[QueuedWrite]], None]) -> None:
-        self._commit = commit
+    def __init__(self) -> None:
         #: Held by the leader, who may release it in another thread.
         self._leader = threading.Lock()
         self._queue: collections.deque[QueuedWrite] = collections.deque()
         self._is_closed = False
+
+    @abc.abstractmethod
+    def commit(self, writes: list[QueuedWrite]) -> None:
+        """Run writes in a transaction."""
 
     def submit(self, action: Callable[[sa.Connection], typing.Any],
                durable: bool) -> typing.Any:
@@ -98,15 +100,10 @@ class BatchWriter:
             raise write.error
         return write.value
 
-    def close(self, close: Callable[[], None]) -> None:
-        """Call ``close`` while no commit runs, and refuse later writes.
-
-        SQLite would crash if a write used a connection that another thread
-        closes.
-        """
+    def close(self) -> None:
+        """Wait for the end of a commit, and refuse later writes."""
         with self._leader:
             self._is_closed = True
-            close()
         self._elect()
 
     def _elect(self) -> None:
@@ -139,7 +136,7 @@ class BatchWriter:
         try:
             if self._is_closed:
                 raise exception.Unavailable(reason='it is stopping.')
-            self._commit(batch)
+            self.commit(batch)
         except exception.Unavailable as e:
             # The database is away; another try would only take time.
             for write in batch:
@@ -153,6 +150,6 @@ class BatchWriter:
 
     def _commit_one(self, write: QueuedWrite) -> None:
         try:
-            self._commit([write])
+            self.commit([write])
         except BaseException as e:
             write.error = e

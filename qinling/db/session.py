@@ -72,14 +72,10 @@ class Database:
         idle_limit.end_idle_transactions(self.engine, patient)
         for engine in (self._reader, self.engine):
             first_connection.wait(options, engine)
-        self._sqlite_writer = None
-        if self.is_sqlite:
-            self._sqlite_writer = sqlite.Writer(
-                self.engine, options.sqlite_synchronous,
-                f'{url.database}-lock' if shared else None)
-        self._batches = batch_writer.BatchWriter(
-            self._sqlite_writer.commit if self._sqlite_writer
-            else self._commit)
+        self._batches: batch_writer.BatchWriter = sqlite.Writer(
+            self.engine, options.sqlite_synchronous,
+            f'{url.database}-lock' if shared else None
+            ) if self.is_sqlite else _PooledWriter(self.engine)
 
     def separate(self) -> 'Database':
         """Return the database with connections of its own.
@@ -133,11 +129,11 @@ class Database:
             short writes that wait for no lock.  SQLite always does.
         """
         try:
-            if batch or self._sqlite_writer:
+            if batch or self.is_sqlite:
                 value: _T = self._batches.submit(action, durable)
                 return value
             write = batch_writer.QueuedWrite(action, durable)
-            self._commit([write])
+            self._batches.commit([write])
         except Exception as e:
             if errors.is_full(e):
                 raise errors.unavailable(e)
@@ -145,25 +141,34 @@ class Database:
         value = write.value
         return value
 
-    def _commit(self, writes: list[batch_writer.QueuedWrite]) -> None:
-        _retry(self._run_writes, writes)
-
-    def _run_writes(self, writes: list[batch_writer.QueuedWrite]) -> None:
-        with self.engine.begin() as connection:
-            batch_writer.run_writes(connection, writes)
-
     def ping(self) -> None:
         """Raise an error when the database does not answer."""
         self.read(Connection.execute, sqlalchemy.select(1))
 
     def close(self) -> None:
         """Finish the writes in progress and drop all connections."""
-        if self._sqlite_writer:
-            self._batches.close(self._sqlite_writer.close)
+        if self.is_sqlite:
+            self._batches.close()
         while self._idle_readers:
             self._idle_readers.pop().close()
         self.engine.dispose()
         self._reader.dispose()
+
+
+class _PooledWriter(batch_writer.BatchWriter):
+    """Writer that takes a connection of the pool for each transaction."""
+
+    def __init__(self, engine: sqlalchemy.Engine) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def commit(self, writes: list[batch_writer.QueuedWrite]) -> None:
+        """Run writes in a transaction, again after transient errors."""
+        _retry(self._run, writes)
+
+    def _run(self, writes: list[batch_writer.QueuedWrite]) -> None:
+        with self._engine.begin() as connection:
+            batch_writer.run_writes(connection, writes)
 
 
 def _timeouts(url: sqlalchemy.URL, patient: bool) -> dict[str, int]:

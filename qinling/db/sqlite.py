@@ -55,7 +55,7 @@ def _skip_begin(connection: sqlalchemy.Connection) -> None:
     connection.info['in_transaction'] = True
 
 
-class Writer:
+class Writer(batch_writer.BatchWriter):
     """The single writing connection that SQLite needs.
 
     Begin and commit run on the driver: SQLAlchemy would take 120 calls.
@@ -67,6 +67,7 @@ class Writer:
 
     def __init__(self, engine: sqlalchemy.Engine, synchronous: bool,
                  lock_path: str | None = None) -> None:
+        super().__init__()
         self._connection = engine.connect()
         self._driver: typing.Any = (
             self._connection.connection.dbapi_connection)
@@ -113,7 +114,12 @@ class Writer:
             self._connection.commit()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection after the last commit.
+
+        SQLite would crash if a write used a connection that another thread
+        closes.
+        """
+        super().close()
         self._connection.close()
         if self._lock is not None:
             self._lock.close()
