@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Output of an execution, in parts while the function yields it."""
 
-from collections.abc import Callable
+import dataclasses
 import json
 import typing
 
 from oslo_log import log
 
+from qinling import context
 from qinling.core import engine_client
 from qinling.core.execution import concurrency
+from qinling.core.execution import dispatch as dispatch_module
+from qinling.core.execution import executions as executions_module
 from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling import exception
@@ -20,8 +23,20 @@ LOG = log.getLogger(__name__)
 WAIT_SECONDS = 1
 _NO_HEAD = -1
 
-#: Waits for the end of an execution; ``None`` if the row was deleted.
-Watch = Callable[[], records.ExecutionRow | None]
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """Caller that reads an output.
+
+    :ivar timeout: seconds allowed for the function.
+    :ivar cancels: leaving cancels a running execution.
+    """
+
+    ctx: context.RequestContext
+    dispatch: dispatch_module.Dispatch
+    executions: executions_module.Executions
+    timeout: float
+    cancels: bool
 
 
 class OutputStream:
@@ -32,18 +47,15 @@ class OutputStream:
     :param row: the execution.
     :param owner: name of its engine, ``None`` if unknown.
     :param slot: released by :meth:`close`.
-    :param cancel: called by :meth:`close` before the end of the execution.
     """
 
     def __init__(self, engine: engine_client.EngineClient,
-                 row: records.ExecutionRow, owner: str | None, watch: Watch,
-                 slot: concurrency.Slot,
-                 cancel: Callable[[], object] | None = None) -> None:
+                 row: records.ExecutionRow, owner: str | None, reader: Reader,
+                 slot: concurrency.Slot) -> None:
         self._engine = engine
         self._owner = owner
-        self._watch = watch
+        self._reader = reader
         self._slot: concurrency.Slot | None = slot
-        self._cancel = cancel
         self._offset = _NO_HEAD
         self._has_ended = False
         self.row = row
@@ -85,7 +97,8 @@ class OutputStream:
 
     def _read_row(self) -> None:
         if self.row.is_running:
-            self.row = self._watch() or self.row
+            self.row = self._reader.dispatch.watch(
+                self.row, self._reader.timeout) or self.row
 
     def _read_rest(self) -> outcomes.OutputPart:
         """Return what a lost engine has not streamed of the result."""
@@ -103,7 +116,7 @@ class OutputStream:
     @property
     def needs_reader(self) -> bool:
         """Return whether :meth:`close` would cancel the execution."""
-        return self._cancel is not None and self.row.is_running
+        return self._reader.cancels and self.row.is_running
 
     def close(self) -> None:
         """Release the thread, and cancel an execution without a reader."""
@@ -111,8 +124,8 @@ class OutputStream:
         if slot is None:
             return
         slot.__exit__()
-        if self._cancel is not None and self.row.is_running:
+        if self.needs_reader:
             try:
-                self._cancel()
+                self._reader.executions.cancel(self._reader.ctx, self.row.id)
             except exception.QinlingError as e:
                 LOG.info('Could not cancel execution %s: %s', self.row.id, e)

@@ -10,7 +10,6 @@ new event source is a module in this package.
 
 from collections.abc import Callable
 import datetime
-import functools
 
 from oslo_config import cfg
 
@@ -89,11 +88,10 @@ class Triggers:
             except BaseException:
                 slot.__exit__()
                 raise
+            reader = output_stream.Reader(
+                ctx, self._dispatch, self._executions, timeout, cancels)
             return output_stream.OutputStream(
-                self._engine, row, owner,
-                lambda: self._dispatch.watch(row, timeout), slot,
-                functools.partial(self._executions.cancel, ctx, row.id)
-                if cancels else None)
+                self._engine, row, owner, reader, slot)
 
         def create() -> output_stream.OutputStream:
             new = self.prepare(ctx, request, companion)
