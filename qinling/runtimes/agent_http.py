@@ -56,15 +56,33 @@ class RequestError(Exception):
         self.reason = reason
 
 
+class LineSender:
+    """Sender of the lines of an answer; silent when the client has left."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.is_broken = False
+
+    def send_line(self, line: bytes) -> None:
+        """Send a line without a line feed."""
+        self.send(b'%x\r\n%b\n\r\n' % (len(line) + 1, line))
+
+    def send(self, data: bytes) -> None:
+        """Send the head, a chunk or the end of the answer."""
+        if not self.is_broken:
+            try:
+                self._connection.sendall(data)
+            except OSError:
+                self.is_broken = True
+
+
 class StreamedAnswer:
     """Answer 200 of several lines.
 
-    :param run: receives a function that sends a line, and returns the last
-        line.
+    :param run: receives the sender of the lines, and returns the last line.
     """
 
-    def __init__(self, run: Callable[[Callable[[bytes], None]], bytes]
-                 ) -> None:
+    def __init__(self, run: Callable[[LineSender], bytes]) -> None:
         self.run = run
 
 
@@ -206,29 +224,18 @@ class Connection:
 
     def _stream(self, answer: StreamedAnswer) -> None:
         """Send a streamed answer; its execution outlives the client."""
-        connection, is_broken = self._connection, False
-
-        def send(data: bytes) -> None:
-            nonlocal is_broken
-            if not is_broken:
-                try:
-                    connection.sendall(data)
-                except OSError:
-                    is_broken = True
-
-        def send_line(line: bytes) -> None:
-            send(b'%x\r\n%b\n\r\n' % (len(line) + 1, line))
+        connection, lines = self._connection, LineSender(self._connection)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO,
                               struct.pack('ll', SEND_TIMEOUT_SECONDS, 0))
-        send(STREAM_HEAD)
+        lines.send(STREAM_HEAD)
         try:
             # Between values of JSON, a line feed is white space.
-            send_line(answer.run(send_line).replace(b'\n', b' '))
+            lines.send_line(answer.run(lines).replace(b'\n', b' '))
         except Exception as error:
-            send_line(agent_outcome.render_error(
+            lines.send_line(agent_outcome.render_error(
                 'The agent failed: %r' % error))
-        send(b'0\r\n\r\n')
-        if is_broken:
+        lines.send(b'0\r\n\r\n')
+        if lines.is_broken:
             raise ConnectionError('the client reads too slowly, or left')
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO,
                               struct.pack('ll', 0, 0))

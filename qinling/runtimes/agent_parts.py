@@ -5,7 +5,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from agent_http import LineSender
 
 BEGIN = b'{"chunk":'
 # Bytes of all parts, compared to the result: JSON may escape a byte as six.
@@ -15,13 +15,12 @@ MAX_FACTOR = 8
 class Parts:
     """Receiver of the frames with parts.
 
-    :param send: receives each frame.
+    :param lines: sends each frame.
     :param max_result_size: bytes of the whole result.
     """
 
-    def __init__(self, send: Callable[[bytes], None], max_result_size: int
-                 ) -> None:
-        self._send = send
+    def __init__(self, lines: LineSender, max_result_size: int) -> None:
+        self._lines = lines
         self._rest = MAX_FACTOR * max_result_size
 
     def take(self, frame: bytes) -> bool:
@@ -36,5 +35,5 @@ class Parts:
         if self._rest < 0:
             return False
         # Between values, a line feed is white space.
-        self._send(frame.replace(b'\n', b' '))
+        self._lines.send_line(frame.replace(b'\n', b' '))
         return True

@@ -22,7 +22,6 @@ import agent_requests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from agent_http import Handler
@@ -180,13 +179,13 @@ class Worker:
         executor = self._acquire_executor(request.id)
         if request.is_streamed:
             return agent_http.StreamedAnswer(
-                lambda send_part: self._serve(executor, request, send_part))
+                lambda lines: self._serve(executor, request, lines))
         return self._serve(executor, request)
 
     def _serve(self, executor: agent_executor.Executor, request: Request,
-               send_part: Callable[[bytes], None] | None = None) -> bytes:
-        parts = None if send_part is None else agent_parts.Parts(
-            send_part, self._load['max_result_size'])
+               lines: agent_http.LineSender | None = None) -> bytes:
+        parts = None if lines is None else agent_parts.Parts(
+            lines, self._load['max_result_size'])
         try:
             return self._run(executor, request, parts)
         finally:

@@ -121,7 +121,7 @@ class Executor:
             try:
                 request = self._channel.receive()
             except MemoryError:
-                self._send('{"out_of_memory": true}')
+                self.send('{"out_of_memory": true}')
             else:
                 if 'fork' in request:
                     self._fork()
@@ -144,7 +144,7 @@ class Executor:
                        and watch.is_forkable())
         if not is_forkable:
             self._function.prepare()
-        self._send('{"import_ms": %.3f%s}' % (
+        self.send('{"import_ms": %.3f%s}' % (
             milliseconds, ', "forkable": true' if is_forkable else ''))
 
     def _load(self, watch: Any) -> None:
@@ -212,7 +212,7 @@ class Executor:
                     '%s: %s' % (_quote(name), 'true' if value is True
                                 else _quote(value))
                     for name, value in fields.items()))
-        self._send(reply)
+        self.send(reply)
         try:
             self._process_state.restore()
         except BaseException:
@@ -235,18 +235,21 @@ class Executor:
         output = self._function.call(request)
         limit = self._settings['max_result_size']
         if python_stream.is_stream(output):
-            send = self._send if request.get('stream') else None
             return str(python_stream.Stream(
-                self._encode_output, send, python_failures.Fault, limit,
-                ).join(output, self._function.run_coroutine))
-        text = self._encode_output(output)
+                self, bool(request.get('stream')), python_failures.Fault,
+                limit).join(output, self._function.run_coroutine))
+        text = self.encode_output(output)
         if len(text) > limit:
             raise python_failures.Fault(
                 'The result of the function is %d bytes long, the limit is '
                 '%d bytes.' % (len(text), limit), 'output_too_large')
         return text
 
-    def _encode_output(self, output: Any) -> str:
+    def encode_output(self, output: Any) -> str:
+        """Return a result as JSON.
+
+        :raises Fault: the result has no form in JSON.
+        """
         try:
             text = self._encode(output)
             key = python_results.find_repeated_key(output)
@@ -277,7 +280,8 @@ class Executor:
         return {'output': type(error).__name__, 'traceback': '',
                 'reason': 'user_error' if is_loaded else 'load_error'}
 
-    def _send(self, text: str) -> None:
+    def send(self, text: str) -> None:
+        """Send a frame to the agent."""
         if _getpid() != self._pid:
             _exit(0)  # a forked child of the function
         try:

@@ -10,7 +10,6 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
     from typing import NoReturn
 
@@ -30,13 +29,13 @@ class ThreadStarter:
     The agent limits the memory that a process reserves.  The stack of a
     thread, which is hardly used, comes on top.
 
-    :param start: function of the interpreter.
+    :param name: name of the function in module _thread.
     """
 
     most_threads = 0
 
-    def __init__(self, start: Callable[..., Any]) -> None:
-        self._start = start
+    def __init__(self, name: str) -> None:
+        self._start = getattr(_thread, name)
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         number = _thread._count() + 1
@@ -85,7 +84,7 @@ def install() -> None:
     """Install the functions."""
     for name in STARTERS:
         if hasattr(_thread, name):
-            setattr(_thread, name, ThreadStarter(getattr(_thread, name)))
+            setattr(_thread, name, ThreadStarter(name))
     for name in ('exit', 'quit'):
         setattr(builtins, name, Quitter(name))
     builtins.input = refuse_input

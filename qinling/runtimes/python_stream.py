@@ -29,17 +29,17 @@ def is_stream(result: Any) -> bool:
 class Stream:
     """Items of a stream.
 
-    :param encode: returns the JSON of a value, or raises ``fault``.
-    :param send: sends the JSON of an item, ``None`` to send nothing.
+    :param executor: :class:`python.Executor`.
+    :param is_sent: whether the agent gets each item at once.
     :param fault: class of the errors.
     :param limit: bytes of the JSON of the result.
     """
 
-    def __init__(self, encode: Callable[[Any], str],
-                 send: Callable[[str], None] | None, fault: Any,
-                 limit: int) -> None:
-        self._encode = encode
-        self._send = send
+    def __init__(self, executor: Any, is_sent: bool, fault: Any, limit: int
+                 ) -> None:
+        self._encode = executor.encode_output
+        self._send = executor.send
+        self._is_sent = is_sent
         self._fault = fault
         self._limit = limit
         self._head: str | None = None
@@ -126,5 +126,5 @@ class Stream:
             raise self._fault(
                 'The result of the function is longer than the limit of %d '
                 'bytes; yield less.' % self._limit, 'output_too_large')
-        if self._send is not None:
+        if self._is_sent:
             self._send('{"chunk": %s}' % text)
