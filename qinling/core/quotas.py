@@ -29,7 +29,7 @@ RESOURCES = models.QUOTAS
 EXECUTIONS = 'concurrent_executions'
 UNLIMITED = -1
 
-Guard = Callable[[session.Connection], None]
+QuotaCheck = Callable[[session.Connection], None]
 
 
 class Quotas:
@@ -39,7 +39,7 @@ class Quotas:
         self._defaults = conf.quota
         self._db = db
 
-    def guard(self, project_id: str, **amounts: int) -> Guard:
+    def guard(self, project_id: str, **amounts: int) -> QuotaCheck:
         """Prepare the check that a project may have more resources.
 
         :param amounts: resource -> number of additional resources.
@@ -55,7 +55,7 @@ class Quotas:
         return functools.partial(
             _check, self._defaults, project_id, amounts)
 
-    def guard_execution(self, target: targets.Target) -> Guard | None:
+    def guard_execution(self, target: targets.Target) -> QuotaCheck | None:
         """Prepare the check for another execution of a project.
 
         :returns: see :meth:`guard`; ``None`` without a limit, at no cost.

@@ -124,7 +124,7 @@ class Dispatch:
 
     def _insert(self, new: records.NewExecution,
                 request: idempotency.IdempotentRequest | None,
-                guard: quotas.Guard | None) -> None:
+                guard: quotas.QuotaCheck | None) -> None:
         def insert(tx: session.Connection) -> None:
             if guard is not None:
                 guard(tx)

@@ -138,7 +138,7 @@ class Versions:
 
     def _insert_row(self, tx: session.Connection,
                     ctx: context.RequestContext, function_id: str,
-                    draft: drafts.Draft, guard: quotas_module.Guard
+                    draft: drafts.Draft, guard: quotas_module.QuotaCheck
                     ) -> tuple[int, retention.Retention]:
         guard(tx)
         row = _get_function(tx, ctx, function_id, lock=True)
