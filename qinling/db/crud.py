@@ -235,13 +235,6 @@ def select_values(tx: sa.Connection, column: Clause, *conditions: Clause
     return tx.execute(sa.select(column).where(*conditions)).scalars().all()
 
 
-def select_distinct(tx: sa.Connection, column: Clause, *conditions: Clause
-                    ) -> Sequence[typing.Any]:
-    """Return the different values of a column in rows of any project."""
-    return tx.execute(
-        sa.select(column).where(*conditions).distinct()).scalars().all()
-
-
 def max_value(tx: sa.Connection, column: Clause, *conditions: Clause
               ) -> typing.Any:
     """Return the greatest value of a column, ``None`` without rows."""

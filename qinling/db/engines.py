@@ -117,7 +117,7 @@ def _record(db: session.Database, model: typing.Any, id: str,
     """Record that an engine is alive; insert the row if necessary."""
     def write(tx: session.Connection) -> None:
         now = models.now()
-        if not crud.update_all(tx, model, {'seen_at': now}, model.id == id):
+        if not crud.update(tx, model, id, {'seen_at': now}, params={}):
             crud.insert(tx, model, id=id, seen_at=now, **columns)
     # Another thread of the engine may insert the row first.
     with contextlib.suppress(crud.DuplicateEntry):

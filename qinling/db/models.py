@@ -114,6 +114,13 @@ class Warm:
                           server_default='0')
 
 
+def _create_warm_index(table: str) -> sa.Index:
+    """Return the index of the few rows that engines look for all the time."""
+    where = sa.text('min_workers > 0')
+    return sa.Index(f'ix_{table}_warm', 'min_workers',
+                    sqlite_where=where, postgresql_where=where)
+
+
 class FunctionSettings(Base):
     """Environment with secrets; a row never changes."""
 
@@ -134,6 +141,7 @@ class Function(Common, Snapshot, Warm, Revised, Base):
     __tablename__ = 'functions'
     __table_args__ = (
         sa.Index('ix_functions_project', 'project_id', 'created_at', 'id'),
+        _create_warm_index('functions'),
         Base.__table_args__)
 
     name = _column(sa.String(255))
@@ -157,6 +165,7 @@ class FunctionVersion(Common, Snapshot, Warm, Revised, Base):
         sa.UniqueConstraint('function_id', 'version_number',
                             name='uq_function_versions_number'),
         sa.Index('ix_function_versions_project', 'project_id'),
+        _create_warm_index('function_versions'),
         Base.__table_args__)
 
     function_id = _column(

@@ -4,6 +4,7 @@
 import collections
 from collections.abc import Iterable
 from collections.abc import Sequence
+import datetime
 import typing
 
 import sqlalchemy as sa
@@ -22,6 +23,11 @@ _A, _ROUTE, _Q = models.FunctionAlias, models.AliasRoute, models.Quota
 _S, _B = models.FunctionSettings, models.Budget
 #: Limit of executions in a project whose budget is used up.
 BUDGET_IS_USED_UP = -2
+_NONE: typing.Any = sa.literal_column('0')
+_MINIMUMS = sa.union_all(
+    sa.select(_F.id, _NONE, _F.min_workers).where(_F.min_workers > _NONE),
+    sa.select(_V.function_id, _V.version_number, _V.min_workers).where(
+        _V.min_workers > _NONE))
 
 
 def _select(*columns: typing.Any) -> sa.Select[typing.Any]:
@@ -262,6 +268,20 @@ def stored_bytes(tx: sa.Connection, project_id: str) -> int:
     return int(tx.execute(sa.select(sa.func.coalesce(
         sa.func.sum(size), 0)).where(
             models.Package.project_id == project_id)).scalar_one())
+
+
+def list_minimums(tx: sa.Connection) -> Sequence[typing.Any]:
+    """Return function id, version number and ``min_workers`` above 0."""
+    return tx.execute(_MINIMUMS).all()
+
+
+def list_webhooks_since(tx: sa.Connection, since: datetime.datetime
+                        ) -> Sequence[str]:
+    """Return the ids of webhooks with deliveries since a time."""
+    hook, delivery = models.Webhook, models.Delivery
+    return tx.execute(sa.select(hook.id).where(sa.exists().where(
+        delivery.webhook_id == hook.id, delivery.created_at >= since)
+    )).scalars().all()
 
 
 def count_by(tx: sa.Connection, columns: Sequence[typing.Any],

@@ -12,6 +12,7 @@ from oslo_config import cfg
 from qinling.core.execution import concurrency
 from qinling.core.execution import records
 from qinling.core import targets
+from qinling.db import execution_scans
 from qinling.db import flow_queries
 from qinling.db import models
 from qinling.db import queries
@@ -22,8 +23,7 @@ _MODEL = models.Execution
 _IS_QUEUED = _MODEL.owner.is_(None) & _MODEL.sync.is_(False)
 #: Conditions of a queued or running execution; an execution that waits for
 #: its next attempt is neither.
-_IS_ACTIVE = (_MODEL.lease_until.is_not(None),
-              _MODEL.next_attempt_at.is_(None))
+_IS_ACTIVE = (execution_scans.HAS_LEASE, _MODEL.next_attempt_at.is_(None))
 #: Key of the count of queued executions.
 _QUEUE = ('queue', '')
 #: Seconds after which the counts are read again.
@@ -134,12 +134,14 @@ class Admission:
         start = time.monotonic()
         self._pending = +self._pending
         counts = collections.Counter(self._pending)
+        # With the project first, SQLite would read the table in the order of
+        # projects, however few executions are active.
         rows = self._db.read(lambda tx: queries.count_by(
-            tx, (_MODEL.project_id, _MODEL.function_id, _IS_QUEUED),
+            tx, (_IS_QUEUED, _MODEL.project_id, _MODEL.function_id),
             *_IS_ACTIVE))
         if self._options.queue_length:
             counts[_QUEUE] += self._db.read(flow_queries.count_waiting)
-        for project_id, function_id, is_queued, number in rows:
+        for is_queued, project_id, function_id, number in rows:
             counts[_project_key(project_id)] += number
             counts[_function_key(function_id)] += number
             if is_queued:

@@ -9,6 +9,7 @@ from oslo_config import cfg
 from qinling.core.trigger import delivery_log
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import queries
 from qinling.db import session
 
 _MODEL = models.Delivery
@@ -66,8 +67,7 @@ class Trimmer:
             self._since, self._next_since = (
                 self._next_since, models.now() - LATE_COMMIT)
             self._pending = list(self._db.read(
-                crud.select_distinct, _MODEL.webhook_id,
-                _MODEL.created_at >= self._since))
+                queries.list_webhooks_since, self._since))
         total = 0
         for _ in range(min(MAX_WEBHOOKS_READ, len(self._pending))):
             ids = self._list_superfluous(self._pending[-1])

@@ -101,6 +101,7 @@ def purge(db: session.Database, before: datetime.datetime, limit: int) -> int:
         rows = crud.select(
             tx, _TABLE, _TABLE.decided_at < before,
             _TABLE.status != FireStatus.QUEUED.value, limit=limit,
+            order=(_TABLE.decided_at,),
             only=(_TABLE.job_id, _TABLE.scheduled_at, _TABLE.status))
         for row in rows:
             remove(tx, row)

@@ -124,7 +124,7 @@ class Reaper:
         :param died_at: older unclaimed executions may be of that engine.
         :returns: whether more may remain.
         """
-        rows, is_cut = self._read_batch(_MODEL.lease_until.is_not(None),
+        rows, is_cut = self._read_batch(execution_scans.HAS_LEASE,
                                         _MODEL.owner == owner)
         if self._count_room():
             # A new lease keeps an execution from being read again.
@@ -142,21 +142,30 @@ class Reaper:
 
         Only for an engine with a database of its own.
         """
-        left_behind = (_MODEL.lease_until.is_not(None)
+        left_behind = (execution_scans.HAS_LEASE
                        & (_MODEL.owner.is_(None)
                           | (_MODEL.owner != self._owner)))
-        rows, _more = self._read_batch(left_behind)
-        while rows:
-            overdue = []
-            for row in rows:
-                at = row.next_attempt_at
-                if at is not None and at > models.now():
-                    self._completion.schedule_retry(at, row.id)
-                else:
-                    overdue.append(row)
-            self._recover_rows(overdue)
-            rows, _more = self._read_batch(
-                left_behind, _MODEL.id > rows[-1].id)
+        ids = self._db.read(lambda tx: [row.id for row in crud.select(
+            tx, _MODEL, left_behind, order=(_MODEL.lease_until,),
+            only=(_MODEL.id,))])
+        for start in range(0, len(ids), MAX_BATCH_ROWS):
+            chunk = set(ids[start:start + MAX_BATCH_ROWS])
+            while chunk:
+                rows, _more = self._read_batch(
+                    left_behind, _MODEL.id.in_(chunk))
+                self._recover_or_schedule(rows)
+                chunk = chunk - {row.id for row in rows} if rows else set()
+
+    def _recover_or_schedule(self, rows: list[records.ExecutionRow]) -> None:
+        """Recover executions; those that wait for an attempt wait on."""
+        overdue = []
+        for row in rows:
+            at = row.next_attempt_at
+            if at is not None and at > models.now():
+                self._completion.schedule_retry(at, row.id)
+            else:
+                overdue.append(row)
+        self._recover_rows(overdue)
 
     def resume(self, id: str, at: datetime.datetime) -> None:
         """Start the attempt that waited until ``at``.
@@ -175,7 +184,7 @@ class Reaper:
 
     def _read_batch(self, *conditions: typing.Any
                     ) -> tuple[list[records.ExecutionRow], bool]:
-        """Return the first rows by id, and whether more may remain.
+        """Return the first rows by lease, and whether more may remain.
 
         The number and the inputs of the rows are bounded.
         """

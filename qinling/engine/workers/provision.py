@@ -8,8 +8,7 @@ import typing
 
 from qinling import context
 from qinling.core import targets
-from qinling.db import crud
-from qinling.db import models
+from qinling.db import queries
 from qinling.db import session
 from qinling.engine import background as background_module
 from qinling.engine.workers import growth as growth_module
@@ -83,13 +82,8 @@ class Provision:
 
 def _read_minimums(tx: session.Connection
                    ) -> list[tuple[targets.Target, int]]:
-    function, version = models.Function, models.FunctionVersion
-    numbers = [(row.id, 0, row.min_workers) for row in crud.select(
-        tx, function, function.min_workers > 0)]
-    numbers += [(row.function_id, row.version_number, row.min_workers)
-                for row in crud.select(tx, version, version.min_workers > 0)]
     minimums = []
-    for id, number, minimum in numbers:
+    for id, number, minimum in queries.list_minimums(tx):
         try:
             target = targets.resolve(tx, context.admin(), id, number)
         except exception.NotFound:

@@ -13,6 +13,7 @@ import sys
 
 from oslotest import base
 
+from qinling.tests.simulation import database
 from qinling.tests.simulation import run
 from qinling.tests.simulation import workload
 
@@ -20,6 +21,10 @@ ROOT = pathlib.Path(__file__).parents[4]
 SEEDS = int(os.environ.get('QINLING_SIMULATION_SEEDS', '60'))
 #: A guard that many seeds miss.
 GUARD = 'worker: a number of slots'
+#: Tables with many rows, which nothing may read as a whole.
+LARGE = ('daily_statistics', 'deliveries', 'execution_statistics',
+         'executions', 'function_versions', 'functions', 'idempotency_keys',
+         'job_fires')
 #: Seeds that are enough by far to miss the guard.
 MAX_SEEDS = 400
 
@@ -81,3 +86,20 @@ class TestSimulation(base.BaseTestCase):
         for trace in traces:
             self.simulation.run_seed(1, trace=trace)
         self.assertEqual(*traces)
+
+    def test_no_statement_reads_a_large_table(self):
+        # SQLite plans without a look at the data.
+        trace = []
+        for seed in range(3):
+            self.simulation.run_seed(seed, trace=trace)
+        statements = set(re.findall(
+            r': ((?:SELECT|UPDATE|DELETE)\b.*)', '\0'.join(trace).replace(
+                '\n', ' ').replace('\0', '\n')))
+        self.assertGreater(len(statements), 40)
+        plans = {
+            f'{statement}: {row["detail"]}' for statement in statements
+            for row in database.FILE.select(
+                f'EXPLAIN QUERY PLAN {statement}',
+                *[None] * statement.count('?'))}
+        self.assertEqual([], [plan for plan in plans if re.search(
+            rf': SCAN ({"|".join(LARGE)})\b', plan)])
