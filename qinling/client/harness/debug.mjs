@@ -29,8 +29,9 @@ if (typeof loaded !== 'function') {
 
 // Listen for an editor, and wait until it has set its breakpoints.
 function waitForEditor() {
+  inspector.open(port, HOST);
   console.log(`Waiting for a debugger of Node.js at ${HOST}:${port}.`);
-  inspector.open(port, HOST, true);
+  inspector.waitForDebugger();
 }
 
 // Call the function after an editor has attached.
