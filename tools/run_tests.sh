@@ -38,8 +38,8 @@ Options:
   --failed             only what failed in the last run
   --seed N             seed of everything random in the tests (default: a new
                        one, printed at the start)
-  -c, --concurrency N  test processes (default: two for each CPU, three in
-                       the functional stage; tempest has one for each CPU)
+  -c, --concurrency N  test processes (default: two for each CPU; tempest
+                       has one for each CPU)
   --venv DIR           the environment (default: \$QINLING_TEST_VENV, else
                        .venv-tests in the checkout)
   -h, --help           this text
@@ -123,12 +123,10 @@ run_pep8() {
 RESULTS=()
 run_stage() {
     local stage=$1 directory=$1 repository=.stestr/$1 code load=()
-    local processes=$CONCURRENCY share=2
+    local processes=$CONCURRENCY
     [ "$stage" != contract ] || directory=contracts
-    # The programs do the work, and many tests wait for a fault to pass.
-    [ "$stage" != functional ] || share=3
     [ "$processes" != 0 ] || processes=$("$BIN/python" -c \
-        "import os; print($share * len(os.sched_getaffinity(0)))")
+        'import os; print(2 * len(os.sched_getaffinity(0)))')
     if [ -n "$FAILED_ONLY" ]; then
         cp ".stestr/failed/$stage" ".stestr/failed/$stage.list"
         load=(--load-list ".stestr/failed/$stage.list")

@@ -30,7 +30,8 @@ sys.path[:0] = [str(pathlib.Path(__file__).parents[2])]
 from qinling.tests.functional import base as servers  # noqa: E402
 from qinling.tests.functional import loads  # noqa: E402
 
-THREADS = 64
+#: Executions under way: fewer would slow the load down with the service.
+THREADS = 512
 CAPACITY_THREADS, CAPACITY_SECONDS = 8, 5
 #: Seconds of load before the first and after the last restart.
 CALM_SECONDS = 2
