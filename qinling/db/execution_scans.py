@@ -140,7 +140,6 @@ def select_batch(tx: sa.Connection, max_rows: int, max_bytes: int,
 
     By id, a database that expects many rows would read the whole table.
 
-
     :param max_bytes: characters of all inputs; one input always fits.
     :returns: rows, and whether more may remain.
     """

@@ -23,11 +23,11 @@ _A, _ROUTE, _Q = models.FunctionAlias, models.AliasRoute, models.Quota
 _S, _B = models.FunctionSettings, models.Budget
 #: Limit of executions in a project whose budget is used up.
 BUDGET_IS_USED_UP = -2
-_NONE: typing.Any = sa.literal_column('0')
+_ZERO: typing.Any = sa.literal_column('0')
 _MINIMUMS = sa.union_all(
-    sa.select(_F.id, _NONE, _F.min_workers).where(_F.min_workers > _NONE),
+    sa.select(_F.id, _ZERO, _F.min_workers).where(_F.min_workers > _ZERO),
     sa.select(_V.function_id, _V.version_number, _V.min_workers).where(
-        _V.min_workers > _NONE))
+        _V.min_workers > _ZERO))
 
 
 def _select(*columns: typing.Any) -> sa.Select[typing.Any]:
