@@ -202,11 +202,20 @@ class Informer(abc.ABC):
         self._version = resource['metadata']['resourceVersion']
 
     def _replace(self, name: str, resource: apis.Resource | None) -> None:
-        old = self.objects.pop(name, None)
+        old = self.objects.get(name)
+        if old and resource and _version_of(resource) < _version_of(old):
+            # The watch is behind the answer of a call.
+            return
+        self.objects.pop(name, None)
         if resource is not None:
             self.objects[name] = resource
         if self._listener is not None:
             self._listener.handle_change(old, resource)
+
+
+def _version_of(resource: apis.Resource) -> int:
+    """Return the version of an object: larger numbers are later."""
+    return int(resource['metadata']['resourceVersion'])
 
 
 class _Pods(Informer):

@@ -117,6 +117,36 @@ class TestTrimming(base.BaseTestCase):
         self.assertEqual('', pods.get_state(trimming.trim(pod)))
 
 
+class TestOrder(base.BaseTestCase):
+    """A watch may be behind the answers of calls."""
+
+    def setUp(self):
+        super().setUp()
+        self.changes = []
+        listener = mock.Mock(handle_change=lambda old, new: (
+            self.changes.append(pods.get_state(new))))
+        self.view = view.View(mock.Mock(), threading.Condition(), listener)
+
+    def apply(self, version, state):
+        pod = create_pod('p', state)
+        pod['metadata']['resourceVersion'] = version
+        self.view._pods._apply_event({'type': 'MODIFIED', 'object': pod})
+
+    def test_an_earlier_state_changes_nothing(self):
+        claimed = create_pod('p', labels.CLAIMED)
+        claimed['metadata']['resourceVersion'] = '10'
+        self.view.record_pod(claimed)
+        self.apply('9', labels.IDLE)
+        self.assertEqual(labels.CLAIMED, pods.get_state(self.view.pods['p']))
+        self.assertEqual([labels.CLAIMED], self.changes)
+
+    def test_the_watch_continues_after_an_earlier_state(self):
+        self.test_an_earlier_state_changes_nothing()
+        self.assertEqual('9', self.view._pods._version)
+        self.apply('11', labels.IDLE)
+        self.assertEqual(labels.IDLE, pods.get_state(self.view.pods['p']))
+
+
 class TestIndex(base.BaseTestCase):
     def test_groupings_follow_all_changes(self):
         chooser = random.Random(1)
