@@ -196,26 +196,27 @@ class Informer(abc.ABC):
         if event['type'] != 'BOOKMARK':
             trimmed = (None if event['type'] == 'DELETED'
                        else self._trim(resource))
+            name = resource['metadata']['name']
             with self._changed:
-                self._replace(resource['metadata']['name'], trimmed)
-                self._changed.notify_all()
+                # The answer of a call may have been faster.
+                if trimmed is None or not _is_earlier(
+                        trimmed, self.objects.get(name)):
+                    self._replace(name, trimmed)
+                    self._changed.notify_all()
         self._version = resource['metadata']['resourceVersion']
 
     def _replace(self, name: str, resource: apis.Resource | None) -> None:
-        old = self.objects.get(name)
-        if old and resource and _version_of(resource) < _version_of(old):
-            # The watch is behind the answer of a call.
-            return
-        self.objects.pop(name, None)
+        old = self.objects.pop(name, None)
         if resource is not None:
             self.objects[name] = resource
         if self._listener is not None:
             self._listener.handle_change(old, resource)
 
 
-def _version_of(resource: apis.Resource) -> int:
-    """Return the version of an object: larger numbers are later."""
-    return int(resource['metadata']['resourceVersion'])
+def _is_earlier(new: apis.Resource, old: apis.Resource | None) -> bool:
+    """Return whether a state is earlier; versions of an object are numbers."""
+    return old is not None and int(new['metadata']['resourceVersion']) < int(
+        old['metadata']['resourceVersion'])
 
 
 class _Pods(Informer):
