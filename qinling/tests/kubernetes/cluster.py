@@ -103,9 +103,11 @@ class Cluster(fixtures.Fixture):
                                          self.kubelet.log_path(pod)),
             self._without)
         self.service = answering
+        # Tests may seed the shared generator: two processes would take one
+        # network, whose last pods may outlive their API server.
+        rng = random.SystemRandom()
         while True:
-            self.network = (f'127.{random.randint(1, 254)}.'
-                            f'{random.randint(0, 255)}')
+            self.network = f'127.{rng.randint(1, 254)}.{rng.randint(0, 255)}'
             host = f'{self.network}.1'
             context = server.context(self._authority,
                                      self._authority.issue_cert(host))
