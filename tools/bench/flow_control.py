@@ -40,13 +40,6 @@ def create_body(function: str, name: str, sync: bool = False) -> bytes:
         function, sync=sync, input=json.dumps({'name': name}))
 
 
-def send(client: service.Client, body: bytes) -> None:
-    """Create an execution."""
-    status, answer = client.call('POST', '/v1/executions', body)
-    if status != 201:
-        raise RuntimeError(f'{status} {answer!r}')
-
-
 def wait_for_executions(client: service.Client) -> None:
     """Wait until no execution runs."""
     while client.json('GET', '/v1/executions?status=running&limit=1')[
@@ -64,7 +57,7 @@ def measure_cpu(server: service.Server, client: service.Client,
               [server.pid, *processes.list_descendants(server.pid)])
     before = [processes.read_cpu_ms(pids) for pids in groups]
     for number in range(executions):
-        send(client, create_body(function, f'key {number}'))
+        client.send(create_body(function, f'key {number}'))
     wait_for_executions(client)
     server_ms, all_ms = (
         (processes.read_cpu_ms(pids) - start) / executions
@@ -96,7 +89,7 @@ class NoisyKey:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._pause):
-            send(self._client, self._body)
+            self._client.send(self._body)
 
     def __enter__(self) -> None:
         self._thread.start()

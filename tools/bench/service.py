@@ -71,6 +71,12 @@ class Client:
         if status != 201 or b'"status":"success"' not in answer:
             raise RuntimeError(f'{status} {answer!r}')
 
+    def send(self, body: bytes) -> None:
+        """Create an execution."""
+        status, answer = self.call('POST', '/v1/executions', body)
+        if status != 201:
+            raise RuntimeError(f'{status} {answer!r}')
+
     def find_runtime(self) -> str:
         """Return the id of the first runtime."""
         return self.json('GET', '/v1/runtimes')['runtimes'][0]['id']

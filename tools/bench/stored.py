@@ -63,18 +63,11 @@ def measure_delays(client: service.Client, body: bytes, seconds: float
     times = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        times.append(timing.measure_ms(lambda: send(client, body)))
+        times.append(timing.measure_ms(lambda: client.send(body)))
         time.sleep(PAUSE_SECONDS)
     times.sort()
     return (f'p50 {times[len(times) // 2]:.1f}, '
             f'p99 {times[int(len(times) * 0.99)]:.1f}, max {times[-1]:.1f} ms')
-
-
-def send(client: service.Client, body: bytes) -> None:
-    """Create an execution."""
-    status, answer = client.call('POST', '/v1/executions', body)
-    if status != 201:
-        raise RuntimeError(f'{status} {answer!r}')
 
 
 def report(rows: int, seconds: float) -> None:
