@@ -15,6 +15,7 @@ import orjson
 from oslo_log import log
 
 from qinling import context
+from qinling.core.execution import flow_records
 from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import targets
@@ -43,7 +44,7 @@ _targets: dict[bytes, targets.Target] = {}
 FORMAT = hashlib.sha256(repr([
     [field.name for field in dataclasses.fields(kind)] for kind in (
         targets.Target, context.TraceContext, records.ExecutionRow,
-        outcomes.Ended)]).encode()).hexdigest()
+        flow_records.Flow, outcomes.Ended)]).encode()).hexdigest()
 
 
 def encode_message(message: records.ExecutionMessage) -> _Json:
@@ -120,7 +121,8 @@ def encode_run(message: records.ExecutionMessage, target: targets.Target
     """Return the request to run a synchronous execution."""
     new = message.unwritten
     body = orjson.dumps(
-        (message.trace, new.row) if new is not None else
+        (message.trace, new.row, new.flow and new.flow.sort_at)
+        if new is not None else
         (message.trace, None, message.id, message.input, message.owner,
          message.is_replay, message.is_controlled))
     return RUN + target.encoded + _SEPARATOR + body + lines.END
@@ -150,7 +152,11 @@ def decode_run(request: bytes, owner: str
                 row_fields[name])
     row_fields['owner'], row_fields['attempt'] = owner, 1
     row = records.ExecutionRow(**row_fields)
-    return records.NewExecution(row, target, trace).message(False), target
+    sort_at, = written
+    flow = None if sort_at is None else flow_records.create(
+        target, row.function_id, datetime.datetime.fromisoformat(sort_at))
+    return records.NewExecution(
+        row, target, trace, flow=flow).message(False), target
 
 
 def _decode_target(encoded: bytes) -> targets.Target:

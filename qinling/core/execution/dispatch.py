@@ -116,7 +116,7 @@ class Dispatch:
             guard = self._quotas.guard_execution(new.target)
             if new.row.sync and guard is None and request is None and (
                     limits is admission.NO_LIMITS and new.companion is None
-                    and new.flow is None
+                    and (new.flow is None or not new.flow.may_supersede)
                     and self._engine.writes_rows):
                 return False
             self._insert(new, request, guard)
@@ -137,7 +137,8 @@ class Dispatch:
                            batch=guard is None and new.flow is None)
         except crud.DuplicateEntry:
             # When the database dies between commit and answer, the insert
-            # runs again and meets its own row.
+            # runs again and meets its own row; so does the insert after
+            # that of an engine, which was silent.
             if not self._exists(new.row.id):
                 raise
 
@@ -234,7 +235,8 @@ class Dispatch:
                                      new.target)
         except exception.Unavailable as e:
             LOG.warning('Could not hand over execution %s: %s', new.row.id, e)
-            if not self._exists(new.row.id):
+            if (lifecycle.withdraw(self._db, new, None)
+                    or not self._exists(new.row.id)):
                 raise
             ended = None
         except engine_client.EngineLost as e:

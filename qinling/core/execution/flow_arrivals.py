@@ -42,7 +42,8 @@ class Arrival(flow_turns.Turn):
         """Decide whether the execution starts, and write its entry."""
         singleton = self._settings.get('singleton')
         if singleton == Singleton.OLDEST and crud.exists(
-                self._tx, _ENTRY, *self.is_in(*_PRESENT)):
+                self._tx, _ENTRY, *self.is_in(*_PRESENT),
+                _ENTRY.execution_id != self._row.id):
             vars(self._row).update(_cancelled(self.now, SKIPPED).columns())
             self._row.attempt = 0
             return
@@ -65,6 +66,11 @@ class Arrival(flow_turns.Turn):
             return
         at = self.ticket_time(room)
         if self._row.sync:
+            # A repeated transaction may meet its own entry, and must not
+            # refuse what runs.
+            if crud.exists(self._tx, _ENTRY,
+                           _ENTRY.execution_id == self._row.id):
+                raise crud.DuplicateEntry()
             raise self._create_rejection(room, at)
         # The first waiting execution has a ticket already.
         self._wait_until(None if is_behind else at)

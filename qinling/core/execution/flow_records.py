@@ -6,6 +6,8 @@ import dataclasses
 import datetime
 import typing
 
+from qinling.core import targets
+
 #: Times and ids of executions in lines that an engine has to look at.
 Starts = Sequence[tuple[datetime.datetime, str]]
 
@@ -28,6 +30,18 @@ class Flow:
     untouched: dict[str, typing.Any] | None = None
     superseded: list[str] = dataclasses.field(default_factory=list)
     start_at: datetime.datetime | None = None
+
+    @property
+    def may_supersede(self) -> bool:
+        """Return whether an execution may end others, or end unrun."""
+        return 'singleton' in self.settings or 'debounce' in self.settings
+
+
+def create(target: targets.Target, function_id: str,
+           sort_at: datetime.datetime) -> Flow:
+    """Return the flow control of a new execution of a target with one."""
+    return Flow(target.flow_scope or function_id, target.flow_control or {},
+                sort_at)
 
 
 @dataclasses.dataclass(frozen=True)

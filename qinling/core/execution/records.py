@@ -144,8 +144,9 @@ class ExecutionMessage:
     """What an engine needs beside the target to run an execution.
 
     ``unwritten`` is a synchronous execution whose row the engine has to
-    write, with ``write_first`` before anything runs.  With a flow control,
-    ``is_controlled`` is set, and ``start_at`` if the execution has to wait.
+    write, with ``write_first`` before anything runs, as a line of a flow
+    control needs.  With a flow control, ``is_controlled`` is set, and
+    ``start_at`` if the execution has to wait.
     """
 
     id: str
@@ -210,6 +211,8 @@ class NewExecution:
                                 self.row.owner, self.trace,
                                 self.row.trigger == _REPLAY,
                                 None if is_written else self,
+                                write_first=(not is_written
+                                             and self.flow is not None),
                                 is_controlled=self.flow is not None,
                                 start_at=(self.flow.start_at if self.flow
                                           else None))

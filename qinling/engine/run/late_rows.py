@@ -102,12 +102,22 @@ class LateRows:
     def claim(self, id: str) -> bool:
         """Write the row of an execution that has not started.
 
-        :returns: ``False`` if the client or another engine wrote the row.
-        :raises Unavailable: the database is away.
+        A row of the client, who gave this engine up, is claimed.
+
+        :returns: whether the engine owns the execution.
+        :raises TooManyExecutions, NotFound, Unavailable: the execution must
+            not start.
         """
-        self.write(id)
-        owner = self._rows[id].new.row.owner
-        return owner is not None and lifecycle.is_owner(self._db, id, owner)
+        row = self._rows[id]
+        with row.lock:
+            try:
+                is_new = self._insert(row)
+            except BaseException:
+                row.is_ending = True
+                raise
+        owner = row.new.row.owner
+        return is_new or owner is not None and lifecycle.claim(
+            self._db, id, owner, models.now() + self._lease)
 
     def write(self, id: str) -> None:
         """Write the row of a running execution, unless it is written.
@@ -118,15 +128,22 @@ class LateRows:
         if row is None:
             return
         with row.lock:
-            if row.is_written or row.is_ending:
-                return
-            row.new.row.lease_until = models.now() + self._lease
-            try:
-                self._db.write(lambda tx: lifecycle.insert(tx, row.new),
-                               durable=False, batch=True)
-            except crud.DuplicateEntry:
-                LOG.debug('The row of execution %s exists.', id)
-            row.is_written = True
+            if not row.is_written and not row.is_ending:
+                self._insert(row)
+
+    def _insert(self, row: _LateRow) -> bool:
+        """Write a row; return whether there was none."""
+        row.new.row.lease_until = models.now() + self._lease
+        try:
+            # Others must not wait for the lock of a line.
+            self._db.write(lambda tx: lifecycle.insert(tx, row.new),
+                           durable=False, batch=row.new.flow is None)
+            is_new = True
+        except crud.DuplicateEntry:
+            LOG.debug('The row of execution %s exists.', row.new.row.id)
+            is_new = False
+        row.is_written = True
+        return is_new
 
     def close(self) -> None:
         """Stop the thread."""

@@ -12,6 +12,7 @@ from oslotest import base
 
 from qinling import context
 from qinling.core import engine_client
+from qinling.core.execution import flow_records
 from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.db import models
@@ -69,6 +70,19 @@ class TestDirect(base.BaseTestCase):
         self.assertEqual(dataclasses.replace(
             new.message(False), write_first=True), message)
         self.assertEqual(new.target, target)
+
+    def test_an_execution_with_a_flow_control_arrives_whole(self):
+        self.serve()
+        target = engine_base.target(
+            flow_control={'concurrency': 1}, flow_scope='alias')
+        new = dataclasses.replace(
+            new_execution(flow_key='a'), target=target,
+            flow=flow_records.create(target, 'f', TIME))
+        self.client.run(new.message(is_written=False), target)
+        _, message, _ = self.engine.calls[0]
+        self.assertEqual(new, message.unwritten)
+        self.assertTrue(message.write_first)
+        self.assertTrue(message.is_controlled)
 
     def test_an_execution_with_a_row_arrives_whole(self):
         self.serve()

@@ -50,6 +50,27 @@ class TestSync(test_executions.ExecutionTest):
                              (row.status, row.owner, row.attempt), name)
             self.conf.clear_override(name, group=group)
 
+    def test_line_needs_the_row_before_the_start(self):
+        self.control(key='$.key', concurrency=1, rate={
+            'limit': 5, 'period': 60})
+        new, row = self.accept_in_process()
+        self.assertIsNone(row)
+        self.assertEqual('', new.flow_key)
+        _verb, message, _target = self.engine.calls[-1]
+        self.assertTrue(message.write_first)
+
+    def test_line_may_end_other_executions(self):
+        for singleton in ('newest', 'oldest'):
+            self.control(key='$.key', singleton=singleton)
+            new, row = self.accept_in_process()
+            self.assertIsNone(new, singleton)
+            self.assertEqual('running', row.status, singleton)
+
+    def control(self, **settings):
+        """Give the function another flow control."""
+        self.function = self.core.function(
+            test_executions.MINE, flow_control=settings)
+
     def test_stopping_engine_in_the_process(self):
         self.engine.owner, self.engine.writes_rows = 'me', True
         self.engine.answers['run'] = exception.Unavailable(reason='stopping')
@@ -80,6 +101,16 @@ class TestElsewhere(test_executions.ExecutionTest):
         self.assertIsNone(written)
         self.assertEqual((new.row.id, None, 0),
                          (row.id, row.owner, row.attempt))
+
+    def test_row_of_an_engine_that_gave_up(self):
+        """Delete the row when no engine runs the execution."""
+        def run(message, target):
+            self.core.db.write(lambda tx: lifecycle.insert(
+                tx, message.unwritten))
+            raise exception.OrchestratorUnavailable(reason='it is away.')
+        self.engine.answers['run'] = run
+        self.assertRaises(exception.OrchestratorUnavailable, self.create)
+        self.assertEqual([], self.list_rows())
 
     def test_lost_execution_ends_with_a_reason(self):
         self.engine.answers['run'] = engine_client.EngineLost('silence')

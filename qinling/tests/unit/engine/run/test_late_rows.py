@@ -17,7 +17,7 @@ from qinling.tests.unit.engine.run import test_runner
 ID = 'e1'
 
 
-class TestLateRows(test_runner.RunnerTest):
+class LateRowsTest(test_runner.RunnerTest):
     def setUp(self):
         super().setUp()
         self.target = base.target(function_id=self.add_function())
@@ -51,6 +51,8 @@ class TestLateRows(test_runner.RunnerTest):
             return write(action, **kwargs)
         self.db.write = fail_write
 
+
+class TestLateRows(LateRowsTest):
     def test_short_execution_is_one_write(self):
         writes, write = [], self.db.write
 
