@@ -80,7 +80,7 @@ class Executor:
         self._received = bytearray()
         self._late_output = b''
         self.memory_watch: agent_memory.MemoryWatch | None = None
-        self._check_at = self._check_interval = 0.0
+        self._checks = agent_memory.MemoryChecks(None, 0)
         self._poller, self._reply_poller = select.poll(), select.poll()
         self.cancelled, self.executions = False, 0
         self._allowance: agent_allowances.Allowance | None = None
@@ -239,9 +239,7 @@ class Executor:
 
     def _start_checks(self) -> None:
         """Plan the first measurement of memory."""
-        self._check_interval = agent_memory.MIN_INTERVAL_SECONDS
-        self._check_at = float('inf') if self.memory_watch is None else (
-            time.monotonic() + self._check_interval)
+        self._checks = agent_memory.MemoryChecks(self.memory_watch, self.pid)
 
     def _poll(self, deadline: float) -> dict[int, int]:
         """Wait for events, and measure the memory at intervals.
@@ -249,17 +247,9 @@ class Executor:
         :raises Broken: MEMORY.
         """
         events = dict(self._poller.poll(_milliseconds_until(
-            min(deadline, self._check_at))))
-        if self.memory_watch is None or (
-                now := time.monotonic()) < self._check_at:
-            return events
-        if self.memory_watch.is_exceeded(self.pid, deadline):
+            min(deadline, self._checks.at))))
+        if self._checks.is_exceeded(deadline, self._imported):
             raise Broken(MEMORY)
-        if self._imported:
-            self.memory_watch.set_soft_limit(self.pid, lower=False)
-        self._check_interval = agent_memory.next_interval(
-            self._check_interval, time.monotonic() - now)
-        self._check_at = time.monotonic() + self._check_interval
         return events
 
     def _receive_import(self) -> bool:

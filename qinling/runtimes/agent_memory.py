@@ -25,8 +25,10 @@ FIXED_LIMITS = {resource.RLIMIT_CORE: 0, resource.RLIMIT_MEMLOCK: 1 << 16,
                 resource.RLIMIT_MSGQUEUE: 1 << 16,
                 resource.RLIMIT_SIGPENDING: 1024,
                 resource.RLIMIT_RTPRIO: 0, resource.RLIMIT_NICE: 0}
-# Seconds between measurements: short at first, then with little overhead.
+# Seconds between measurements: short at first, then with little overhead, and
+# of a process that stands still.
 MIN_INTERVAL_SECONDS, MAX_INTERVAL_SECONDS = 0.02, 0.1
+STILL_INTERVAL_SECONDS = 0.25
 COST_FACTOR = 4  # least interval, in durations of the last measurement
 PAGE_BYTES = resource.getpagesize()
 INSPECTED_PAGES = (8 << 20) // PAGE_BYTES  # growth until an inspection
@@ -91,6 +93,20 @@ class MemoryWatch:
         except OSError:
             pass  # the process has ended
 
+    def read_activity(self, pid: int) -> list[bytes] | None:
+        """Return what changes when an executor works or grows.
+
+        :returns: processor time and pages, ``None`` with descendants.
+        """
+        if len(self._tree.list_descendants(pid, 1)) > 1:
+            return None
+        try:
+            with open('/proc/%d/stat' % pid, 'rb', 0) as file:
+                fields = file.read(STATUS_BYTES).rpartition(b')')[2].split()
+        except OSError:
+            return None  # the process has ended
+        return fields[11:13] + fields[20:22]
+
     def _read_shared(self, pid: int) -> int:
         """Return the bytes of anonymous shared memory of a process.
 
@@ -104,12 +120,54 @@ class MemoryWatch:
         return size
 
 
-def next_interval(interval: float, duration: float) -> float:
+class MemoryChecks:
+    """Measurements of an executor during one execution.
+
+    A process that waits for a network or a clock cannot grow, and costs
+    little.
+
+    :param watch: ``None`` for no measurement.
+    """
+
+    def __init__(self, watch: MemoryWatch | None, pid: int) -> None:
+        self._watch = watch
+        self._pid = pid
+        self._interval = MIN_INTERVAL_SECONDS
+        self._activity: list[bytes] | None = None
+        #: monotonic seconds of the next measurement
+        self.at = float('inf') if watch is None else (
+            time.monotonic() + self._interval)
+
+    def is_exceeded(self, deadline: float, follow: bool) -> bool:
+        """Measure if it is time; return whether the memory is exceeded.
+
+        :param deadline: monotonic seconds, after which the measurement ends.
+        :param follow: let the soft limit follow the memory.
+        """
+        if self._watch is None or (now := time.monotonic()) < self.at:
+            return False
+        activity = self._watch.read_activity(self._pid)
+        is_still = activity is not None and activity == self._activity
+        self._activity = activity
+        if not is_still:
+            if self._watch.is_exceeded(self._pid, deadline):
+                return True
+            if follow:
+                self._watch.set_soft_limit(self._pid, lower=False)
+        self._interval = next_interval(
+            self._interval, time.monotonic() - now,
+            STILL_INTERVAL_SECONDS if is_still else MAX_INTERVAL_SECONDS)
+        self.at = time.monotonic() + self._interval
+        return False
+
+
+def next_interval(interval: float, duration: float, longest: float) -> float:
     """Return the seconds until the next measurement.
 
     :param duration: seconds of the last measurement.
+    :param longest: seconds after short measurements.
     """
-    return max(COST_FACTOR * duration, min(2 * interval, MAX_INTERVAL_SECONDS))
+    return max(COST_FACTOR * duration, min(2 * interval, longest))
 
 
 def take_before(deadline: float, pids: Iterable[int]) -> Iterator[int]:
@@ -127,9 +185,9 @@ def read_pages(pid: int) -> tuple[int, int, int]:
     RLIMIT_DATA.
     """
     try:
-        with open('/proc/%d/statm' % pid, 'rb') as file:
+        with open('/proc/%d/statm' % pid, 'rb', 0) as file:
             _size, resident, shared, _text, _lib, reserved = map(
-                int, file.read().split()[:6])
+                int, file.read(STATUS_BYTES).split()[:6])
     except OSError:
         return 0, 0, 0  # the process has ended
     return resident - shared, shared, reserved

@@ -308,7 +308,7 @@ def read_children(pid: int) -> list[int]:
     pids: list[int] = []
     try:
         for thread in os.listdir(directory):
-            with open(directory + thread + '/children', 'rb') as file:
+            with open(directory + thread + '/children', 'rb', 0) as file:
                 pids += map(int, file.read().split())
     except OSError:
         pass  # the process or a thread has ended

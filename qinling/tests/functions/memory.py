@@ -18,7 +18,8 @@ def used(mebibytes):
     return memory
 
 
-def wait_with(mebibytes):
+def wait_with(mebibytes, seconds=0):
+    time.sleep(seconds)
     memory = used(mebibytes)
     print('used')
     time.sleep(600)

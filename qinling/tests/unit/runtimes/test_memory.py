@@ -34,9 +34,10 @@ class TestUsage(base.BaseTestCase):
         with mock.patch('time.monotonic', side_effect=[1.0, 2.0, 3.0]):
             self.assertEqual(
                 [7, 8], list(agent_memory.take_before(2.5, [7, 8, 9])))
-        self.assertEqual(0.04, agent_memory.next_interval(0.02, 0.001))
-        self.assertEqual(0.1, agent_memory.next_interval(0.1, 0.001))
-        self.assertEqual(2.0, agent_memory.next_interval(0.1, 0.5))
+        self.assertEqual(0.04, agent_memory.next_interval(0.02, 0.001, 0.1))
+        self.assertEqual(0.1, agent_memory.next_interval(0.1, 0.001, 0.1))
+        self.assertEqual(2.0, agent_memory.next_interval(0.1, 0.5, 0.1))
+        self.assertEqual(0.1, agent_memory.next_interval(0.25, 0.001, 0.1))
 
     def test_threads_of_libraries(self):
         for cpu, number in ((1, '1'), (100, '1'), (1000, '1'), (1001, '2'),
@@ -47,6 +48,71 @@ class TestUsage(base.BaseTestCase):
             self.assertIn('OPENBLAS_NUM_THREADS', variables)
         self.assertEqual({'9'}, set(
             agent_environment.list_thread_variables(8001).values()))
+
+
+class Watch:
+    """Watch of a process with a given activity."""
+
+    def __init__(self, *activities):
+        self._activities = list(activities)
+        self.measurements = 0
+
+    def read_activity(self, _pid):
+        return self._activities.pop(0)
+
+    def is_exceeded(self, _pid, _deadline):
+        self.measurements += 1
+        return False
+
+    def set_soft_limit(self, _pid, lower):
+        """Do nothing."""
+
+
+class TestChecks(base.BaseTestCase):
+    def list_intervals(self, watch, number):
+        """Return the seconds before each check, and the measurements."""
+        with mock.patch('time.monotonic', return_value=0.0) as clock:
+            checks, intervals = agent_memory.MemoryChecks(watch, 1), []
+            for _ in range(number):
+                self.assertFalse(checks.is_exceeded(9.0, False))
+                intervals.append(round(checks.at - clock(), 3))
+                clock.return_value = checks.at
+                checks.is_exceeded(9.0, False)
+        return intervals, watch.measurements
+
+    def test_process_that_works(self):
+        self.assertEqual(
+            ([0.02, 0.04, 0.08, 0.1, 0.1], 5),
+            self.list_intervals(Watch([1], [2], [3], [4], [5]), 5))
+
+    def test_process_that_stands_still(self):
+        self.assertEqual(
+            ([0.02, 0.04, 0.08, 0.16, 0.25, 0.25, 0.1], 2),
+            self.list_intervals(
+                Watch([1], [1], [1], [1], [1], [2], [2]), 7))
+
+    def test_process_with_descendants(self):
+        self.assertEqual(
+            ([0.02, 0.04, 0.08, 0.1], 4),
+            self.list_intervals(Watch(None, None, None, None), 4))
+
+    def test_no_watch(self):
+        checks = agent_memory.MemoryChecks(None, 1)
+        self.assertEqual(float('inf'), checks.at)
+        self.assertFalse(checks.is_exceeded(0.0, True))
+
+    def test_activity_of_a_process(self):
+        tree = mock.Mock()
+        watch = agent_memory.MemoryWatch(tree, MIB)
+        tree.list_descendants.return_value = [os.getpid()]
+        before = watch.read_activity(os.getpid())
+        self.assertEqual(before, watch.read_activity(os.getpid()))
+        memory = b'x' * (64 * MIB)
+        self.assertNotEqual(before, watch.read_activity(os.getpid()))
+        del memory
+        self.assertIsNone(watch.read_activity(1 << 29))
+        tree.list_descendants.return_value = [os.getpid(), 1]
+        self.assertIsNone(watch.read_activity(os.getpid()))
 
 
 class TestMemory(executions.ExecutionTest):
@@ -81,6 +147,10 @@ class TestMemory(executions.ExecutionTest):
     def test_used_memory(self):
         self.load('wait_with')
         self.exceeds(90)
+
+    def test_used_memory_after_a_wait(self):
+        self.load('wait_with')
+        self.exceeds(90, 0.6)
 
     def test_memory_of_children(self):
         self.load('children')
