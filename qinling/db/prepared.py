@@ -38,14 +38,24 @@ class _Form:
         self.binds = [
             (name, compiled.binds[name].type.dialect_impl(dialect)
              .bind_processor(dialect)) for name in names]
-        columns = getattr(statement, 'selected_columns', ())
-        self.processors = [_processor(column.type, dialect)
-                           for column in columns]
+        self._columns = getattr(statement, 'selected_columns', ())
+        self._dialect = dialect
+        #: Conversions of the columns, known with the first row.
+        self.processors: list[_Processor | None] | None = None
         #: The SQL depends on the length of a list, or SQLAlchemy computes
         #: defaults.
         self.is_variable = bool(
             compiled.post_compile_params or compiled.insert_prefetch
             or compiled.update_prefetch)
+
+    def find_processors(self, description: typing.Any) -> None:
+        """Set the conversions, which depend on the types of the driver.
+
+        :param description: of a cursor.
+        """
+        self.processors = [
+            _processor(column.type, self._dialect, described[1])
+            for column, described in zip(self._columns, description)]
 
     def values(self, params: _Params) -> typing.Any:
         """Return the parameters as the driver expects them."""
@@ -59,10 +69,11 @@ class _Form:
 
 
 def _processor(column_type: sa_types.TypeEngine[typing.Any],
-               dialect: sa.Dialect) -> _Processor | None:
+               dialect: sa.Dialect, driver_type: typing.Any
+               ) -> _Processor | None:
     implementation: typing.Any = column_type.dialect_impl(dialect)
     process: _Processor | None = implementation.result_processor(
-        dialect, None)
+        dialect, driver_type)
     return process
 
 
@@ -103,16 +114,20 @@ class Prepared:
 
         Equal rows are equal keys of a cache; see :meth:`convert`.
         """
-        cursor = _execute(tx, self._form(tx), params)
+        form = self._form(tx)
+        cursor = _execute(tx, form, params)
         row = cursor.fetchone()
+        if form.processors is None:
+            form.find_processors(cursor.description)
         cursor.close()
         return None if row is None else tuple(row)
 
     def convert(self, tx: sa.Connection, row: Sequence[typing.Any]
                 ) -> list[typing.Any]:
-        """Return the values of a raw row."""
+        """Return the values of a raw row of :meth:`first_raw`."""
         return [value if process is None else process(value)
-                for process, value in zip(self._form(tx).processors, row)]
+                for process, value in zip(
+                    self._form(tx).processors or (), row)]
 
 
 def _execute(tx: sa.Connection, form: _Form, params: _Params) -> typing.Any:

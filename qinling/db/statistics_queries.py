@@ -11,6 +11,7 @@ import typing
 import sqlalchemy as sa
 
 from qinling.db import models
+from qinling.db import prepared
 from qinling.db.statistics_table import Level
 
 _HOURS, _DAYS = models.ExecutionStatistics, models.DailyStatistics
@@ -26,6 +27,18 @@ _LEVELS: Mapping[tuple[Level, ...], tuple[typing.Any, ...]] = {
 PARTS = (Level.VERSION, Level.ALIAS)
 
 _Rows = Sequence[typing.Any]
+#: Columns of the key of an hour, and of its figures.
+_KEY = ('project_id', 'function_id', 'function_version', 'function_alias',
+        'hour')
+_FIGURES = ('count', 'cold_starts', 'gb_seconds', 'max_duration', 'failures',
+            'duration_sketch')
+_TABLE: typing.Any = _HOURS.__table__
+_HAS_KEY = [_TABLE.c[name] == sa.bindparam(f'key_{name}') for name in _KEY]
+_READ_HOUR = prepared.Prepared(sa.select(
+    *(_TABLE.c[name] for name in _FIGURES)).where(*_HAS_KEY))
+_CHANGE_HOUR = prepared.Prepared(sa.update(_TABLE).where(*_HAS_KEY).values(
+    {name: sa.bindparam(name, type_=_TABLE.c[name].type)
+     for name in _FIGURES}))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +113,26 @@ def _select(table: typing.Any, key: str | None, number: int
         ).label('failures')).where(
             time >= sa.bindparam(f'since_{number}'),
             time < sa.bindparam(f'until_{number}'))
+
+
+def read_hour(tx: sa.Connection, key: Sequence[typing.Any]
+              ) -> list[typing.Any] | None:
+    """Return the figures of an hour, in the order of the columns.
+
+    :param key: project, function, version, alias and hour.
+    """
+    row = _READ_HOUR.first_raw(tx, _key_params(key))
+    return None if row is None else _READ_HOUR.convert(tx, row)
+
+
+def change_hour(tx: sa.Connection, key: Sequence[typing.Any],
+                figures: Mapping[str, typing.Any]) -> None:
+    """Replace the figures of an hour."""
+    _CHANGE_HOUR.change(tx, {**_key_params(key), **figures})
+
+
+def _key_params(key: Sequence[typing.Any]) -> dict[str, typing.Any]:
+    return {f'key_{name}': value for name, value in zip(_KEY, key)}
 
 
 def sum_costs(tx: sa.Connection, project_id: str, since: datetime.datetime

@@ -17,6 +17,7 @@ from qinling.core.execution import figures
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
+from qinling.db import statistics_queries
 from qinling.states import ExecutionStatus
 
 _MODEL = models.Execution
@@ -26,9 +27,10 @@ _COLUMNS = tuple(getattr(_MODEL, name) for name in (
     'id', 'project_id', 'function_id', 'function_version', 'function_alias',
     'status', 'reason', 'updated_at', 'duration', 'import_ms',
     'memory_size', 'fingerprint'))
+_HOUR = datetime.timedelta(hours=1)
 _HAS_ENDED = _MODEL.status != ExecutionStatus.RUNNING.value
-#: Executions of one transaction.
-MAX_BATCH_ROWS = 1000
+#: Executions of one transaction, so that other writers wait briefly.
+MAX_BATCH_ROWS = 300
 #: Seconds after which no transaction with an earlier end is still open, and
 #: the allowed difference of the clocks of engines.  SQLite has one writer,
 #: which reads the clock within the transaction.
@@ -131,24 +133,30 @@ def _add(tx: session.Connection, progress: typing.Any,
 
 
 def _group(rows: Sequence[typing.Any]) -> dict[_Key, list[typing.Any]]:
-    """Return the executions by alias of a version and hour of the end."""
+    """Return the executions by alias of a version and hour of the end.
+
+    :param rows: in the order of their end.
+    """
     groups: dict[_Key, list[typing.Any]] = collections.defaultdict(list)
+    hour = next_hour = datetime.datetime.min
     for row in rows:
+        if row.updated_at >= next_hour:
+            hour = row.updated_at.replace(minute=0, second=0, microsecond=0)
+            next_hour = hour + _HOUR
         groups[row.project_id, row.function_id, row.function_version,
-               row.function_alias or '', row.updated_at.replace(
-                   minute=0, second=0, microsecond=0)].append(row)
+               row.function_alias or '', hour].append(row)
     return groups
 
 
 def _add_group(tx: session.Connection, key: _Key, added: figures.Figures
                ) -> None:
-    names = ('project_id', 'function_id', 'function_version',
-             'function_alias', 'hour')
-    conditions = [getattr(_TABLE, name) == value
-                  for name, value in zip(names, key)]
-    present = crud.select(tx, _TABLE, *conditions)
-    total = vars(figures.add_up([*present, added]))
-    if present:
-        crud.update_all(tx, _TABLE, total, *conditions)
+    present = statistics_queries.read_hour(tx, key)
+    if present is not None:
+        statistics_queries.change_hour(tx, key, vars(figures.add_up(
+            (figures.Figures(*present), added))))
     else:
-        crud.insert(tx, _TABLE, **dict(zip(names, key)), **total)
+        project_id, function_id, version, alias, hour = key
+        crud.insert(
+            tx, _TABLE, project_id=project_id, function_id=function_id,
+            function_version=version, function_alias=alias, hour=hour,
+            **vars(added))

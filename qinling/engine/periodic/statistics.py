@@ -8,7 +8,7 @@ from qinling.db import models
 from qinling.db import session
 
 #: Transactions of one turn, so that other tasks wait briefly.
-MAX_BATCHES = 10
+MAX_BATCHES = 30
 
 
 class StatisticsTask:

@@ -49,6 +49,21 @@ class TestStatisticsTask(base.BaseTestCase):
         self.run_task(DAY + 26 * HOURS)
         self.assertEqual({DAY}, self.days())
 
+    def test_statements_of_a_transaction(self):
+        """Read and write the project, the function and the version."""
+        statements = []
+        self.core.watch_statements(statements.append)
+        for hour in (5, 6):
+            self.core.insert(models.Execution, function_id='f',
+                             status='success', duration=1, memory_size=1,
+                             updated_at=DAY + 5 * HOURS + hour * HOURS / 60)
+            statements.clear()
+            self.run_task(DAY + 20 * HOURS)
+        verbs = [statement.split()[0] for statement in statements
+                 if 'statistics' in statement or 'execution' in statement]
+        self.assertEqual(
+            ['SELECT', 'SELECT', *['SELECT', 'UPDATE'] * 3, 'UPDATE'], verbs)
+
     def test_nothing_is_read_before_the_next_day(self):
         self.run_task(DAY + 20 * HOURS)
         with mock.patch.object(daily, 'add_up') as add_up:
