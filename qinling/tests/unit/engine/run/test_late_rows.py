@@ -51,15 +51,30 @@ class LateRowsTest(test_runner.RunnerTest):
             return write(action, **kwargs)
         self.db.write = fail_write
 
-
-class TestLateRows(LateRowsTest):
-    def test_short_execution_is_one_write(self):
+    def record_writes(self):
+        """Return a list of the options of all later writes."""
         writes, write = [], self.db.write
 
         def record_write(action, **kwargs):
             writes.append(kwargs)
             return write(action, **kwargs)
         self.db.write = record_write
+        return writes
+
+    def repeat_next_write(self):
+        """Run the next write twice, as if the first answer was lost."""
+        write = self.db.write
+
+        def twice(action, **kwargs):
+            self.db.write = write
+            write(action, **kwargs)
+            return write(action, **kwargs)
+        self.db.write = twice
+
+
+class TestLateRows(LateRowsTest):
+    def test_short_execution_is_one_write(self):
+        writes = self.record_writes()
         result = self.run_late(test_runner.GOOD)
         self.assertEqual([{'batch': True}], writes)
         row = self.execution(ID)
@@ -128,15 +143,8 @@ class TestLateRows(LateRowsTest):
 
     def test_lost_answer_of_the_database(self):
         """Write the end once, though the write is repeated."""
-        write = self.db.write
-
-        def twice(action, **kwargs):
-            self.db.write = write
-            write(action, **kwargs)
-            return write(action, **kwargs)
-
         def answer():
-            self.db.write = twice
+            self.repeat_next_write()
             return test_runner.GOOD
         self.patch(late_rows, 'MAX_AGE_SECONDS', base.PATIENCE)
         self.assertIsNone(self.run_late(answer))

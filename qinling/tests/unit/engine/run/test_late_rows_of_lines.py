@@ -49,12 +49,7 @@ class TestLines(test_late_rows.LateRowsTest):
                          (self.execution(ID).status, self.count()))
 
     def test_two_writes(self):
-        writes, write = [], self.db.write
-
-        def record_write(action, **kwargs):
-            writes.append(kwargs)
-            return write(action, **kwargs)
-        self.db.write = record_write
+        writes = self.record_writes()
         self.run_late(test_runner.GOOD)
         self.assertEqual([{'durable': False, 'batch': False},
                           {'batch': False}], writes)
@@ -99,13 +94,7 @@ class TestLines(test_late_rows.LateRowsTest):
 
     def test_lost_answer_of_the_database(self):
         """Meet the own entry when the write is repeated."""
-        write = self.db.write
-
-        def twice(action, **kwargs):
-            self.db.write = write
-            write(action, **kwargs)
-            return write(action, **kwargs)
-        self.db.write = twice
+        self.repeat_next_write()
         self.assertEqual('success', self.run_late(test_runner.GOOD).status)
         self.assertEqual(('success', 1), (
             self.execution(ID).status, self.execution(ID).attempt))
