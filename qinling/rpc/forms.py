@@ -154,7 +154,7 @@ def decode_run(request: bytes, owner: str
     row = records.ExecutionRow(**row_fields)
     sort_at, = written
     flow = None if sort_at is None else flow_records.create(
-        target, row.function_id, datetime.datetime.fromisoformat(sort_at))
+        target, datetime.datetime.fromisoformat(sort_at))
     return records.NewExecution(
         row, target, trace, flow=flow).message(False), target
 

@@ -98,6 +98,17 @@ def wait_until(condition):
         time.sleep(0.01)
 
 
+def repeat_next_write(db):
+    """Run the next write twice, as if the first answer was lost."""
+    write = db.write
+
+    def twice(action, **kwargs):
+        db.write = write
+        write(action, **kwargs)
+        return write(action, **kwargs)
+    db.write = twice
+
+
 class Fixture(fixtures.Fixture):
     """Fixture whose set-up may skip the test."""
 

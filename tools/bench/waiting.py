@@ -42,7 +42,7 @@ def start(client: service.Client, executions: int, seconds: float) -> None:
 
 
 def main() -> None:
-    """Measure a server of its server_ms."""
+    """Measure a server of its own."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--executions', type=int, default=16)
     parser.add_argument('--seconds', type=float, default=10)

@@ -139,11 +139,12 @@ def add_late(tx: session.Connection, progress: typing.Any,
     day = start_of_day(hour)
     if progress.next_day is None or day > progress.next_day:
         return
-    if day == progress.next_day and progress.as_of < due_at(progress):
-        return  # no function was added up yet
     where = [_DAYS.project_id == project_id, _DAYS.day == day,
              _DAYS.function_id == function_id]
-    if day == progress.next_day and not crud.exists(tx, _DAYS, *where):
+    # Before the sum is due, no function of the day was added up.
+    if day == progress.next_day and (
+            progress.as_of < due_at(progress)
+            or not crud.exists(tx, _DAYS, *where)):
         return
     where += [_DAYS.level == _level(function_id, version, alias).value,
               _DAYS.function_version == version,

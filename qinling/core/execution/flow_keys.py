@@ -60,7 +60,7 @@ def create_flow(request: records.ExecutionRequest,
     sort_at = row.created_at
     if 'priority' in settings:
         sort_at -= parse_priority(values.read(settings['priority']))
-    return flow_records.create(target, row.function_id, sort_at)
+    return flow_records.create(target, sort_at)
 
 
 class _Values:

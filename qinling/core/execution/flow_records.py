@@ -37,11 +37,10 @@ class Flow:
         return 'singleton' in self.settings or 'debounce' in self.settings
 
 
-def create(target: targets.Target, function_id: str,
-           sort_at: datetime.datetime) -> Flow:
+def create(target: targets.Target, sort_at: datetime.datetime) -> Flow:
     """Return the flow control of a new execution of a target with one."""
-    return Flow(target.flow_scope or function_id, target.flow_control or {},
-                sort_at)
+    return Flow(target.flow_scope or target.function_id,
+                target.flow_control or {}, sort_at)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -77,7 +77,7 @@ class TestDirect(base.BaseTestCase):
             flow_control={'concurrency': 1}, flow_scope='alias')
         new = dataclasses.replace(
             new_execution(flow_key='a'), target=target,
-            flow=flow_records.create(target, 'f', TIME))
+            flow=flow_records.create(target, TIME))
         self.client.run(new.message(is_written=False), target)
         _, message, _ = self.engine.calls[0]
         self.assertEqual(new, message.unwritten)
@@ -317,6 +317,8 @@ class TestDirect(base.BaseTestCase):
     def test_the_server_waits_for_its_clients(self):
         server = self.serve()
         self.client.connect()
+        # The server counts the client after the greeting.
+        databases.wait_until(lambda: server._connections)
         thread = threading.Thread(
             target=server.wait_for_clients, args=(databases.PATIENCE,))
         thread.start()

@@ -2,16 +2,27 @@
 """Tests of the limit of used memory."""
 
 import os
+import subprocess
+import sys
 from unittest import mock
 
 from oslotest import base
 
 from qinling.runtimes import agent_environment
 from qinling.runtimes import agent_memory
+from qinling.tests import databases
 from qinling.tests.unit.runtimes import agents
 from qinling.tests.unit.runtimes import executions
 
 MIB = agents.MIB
+#: Program that waits, and grows by 64 MiB.
+GROWTH = """
+import sys
+for number in (0, 64):
+    memory = b'x' * (number << 20)
+    print(flush=True)
+    sys.stdin.readline()
+"""
 RESERVE = {'memory_reserve': 1 << 30, 'memory_slack': 32 << 20}
 
 
@@ -104,15 +115,24 @@ class TestChecks(base.BaseTestCase):
     def test_activity_of_a_process(self):
         tree = mock.Mock()
         watch = agent_memory.MemoryWatch(tree, MIB)
-        tree.list_descendants.return_value = [os.getpid()]
-        before = watch.read_activity(os.getpid())
-        self.assertEqual(before, watch.read_activity(os.getpid()))
-        memory = b'x' * (64 * MIB)
-        self.assertNotEqual(before, watch.read_activity(os.getpid()))
-        del memory
+        process = subprocess.Popen(
+            [sys.executable, '-c', GROWTH], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        tree.list_descendants.return_value = [process.pid]
+        process.stdout.readline()
+        databases.wait_until(lambda: (
+            watch.read_activity(process.pid)
+            == watch.read_activity(process.pid)))
+        before = watch.read_activity(process.pid)
+        process.stdin.write(b'\n')
+        process.stdin.flush()
+        process.stdout.readline()
+        self.assertNotEqual(before, watch.read_activity(process.pid))
         self.assertIsNone(watch.read_activity(1 << 29))
-        tree.list_descendants.return_value = [os.getpid(), 1]
-        self.assertIsNone(watch.read_activity(os.getpid()))
+        tree.list_descendants.return_value = [process.pid, 1]
+        self.assertIsNone(watch.read_activity(process.pid))
 
 
 class TestMemory(executions.ExecutionTest):

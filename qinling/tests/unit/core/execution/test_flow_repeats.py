@@ -8,6 +8,7 @@ from oslotest import base
 
 from qinling.db import models
 from qinling import exception
+from qinling.tests import databases
 from qinling.tests import fixtures
 
 
@@ -20,18 +21,9 @@ class RepeatsTest(base.BaseTestCase):
         """Run a synchronous execution, written twice before the start."""
         function = self.core.function(flow_control=settings).id
         self.core.engine.answers['run'] = self.core.succeed
-        write, actions = self.core.db.write, []
-
-        def twice(action, **kwargs):
-            if not actions:
-                actions.append(action)
-                write(action, **kwargs)
-            return write(action, **kwargs)
-        self.core.db.write = twice
-        row = self.core.services.triggers.fire(
+        databases.repeat_next_write(self.core.db)
+        return self.core.services.triggers.fire(
             fixtures.caller(), fixtures.execution_request(function))
-        self.core.db.write = write
-        return row
 
     def test_own_entry_is_no_other(self):
         for settings in ({'concurrency': 1}, {'singleton': 'oldest'},

@@ -61,16 +61,6 @@ class LateRowsTest(test_runner.RunnerTest):
         self.db.write = record_write
         return writes
 
-    def repeat_next_write(self):
-        """Run the next write twice, as if the first answer was lost."""
-        write = self.db.write
-
-        def twice(action, **kwargs):
-            self.db.write = write
-            write(action, **kwargs)
-            return write(action, **kwargs)
-        self.db.write = twice
-
 
 class TestLateRows(LateRowsTest):
     def test_short_execution_is_one_write(self):
@@ -144,7 +134,7 @@ class TestLateRows(LateRowsTest):
     def test_lost_answer_of_the_database(self):
         """Write the end once, though the write is repeated."""
         def answer():
-            self.repeat_next_write()
+            databases.repeat_next_write(self.db)
             return test_runner.GOOD
         self.patch(late_rows, 'MAX_AGE_SECONDS', base.PATIENCE)
         self.assertIsNone(self.run_late(answer))

@@ -8,6 +8,7 @@ from qinling.db import crud
 from qinling.db import models
 from qinling import exception
 from qinling.flow_states import FlowStatus
+from qinling.tests import databases
 from qinling.tests.unit.engine import base
 from qinling.tests.unit.engine.run import test_late_rows
 from qinling.tests.unit.engine.run import test_runner
@@ -27,8 +28,8 @@ class TestLines(test_late_rows.LateRowsTest):
                              flow_control=settings)
         row = records.ExecutionRow(**{
             **vars(self.new.row), 'id': id, 'flow_key': '', **values})
-        return records.NewExecution(row, target, flow=flow_records.create(
-            target, row.function_id, row.created_at))
+        return records.NewExecution(
+            row, target, flow=flow_records.create(target, row.created_at))
 
     def statuses(self):
         return [(row.execution_id, row.status) for row in self.db.read(
@@ -94,7 +95,7 @@ class TestLines(test_late_rows.LateRowsTest):
 
     def test_lost_answer_of_the_database(self):
         """Meet the own entry when the write is repeated."""
-        self.repeat_next_write()
+        databases.repeat_next_write(self.db)
         self.assertEqual('success', self.run_late(test_runner.GOOD).status)
         self.assertEqual(('success', 1), (
             self.execution(ID).status, self.execution(ID).attempt))

@@ -8,6 +8,7 @@ import fixtures
 from qinling.core.execution import records
 from qinling.engine.run import write_retries
 from qinling import exception
+from qinling.tests import databases
 from qinling.tests.unit.engine import base
 from qinling.tests.unit.engine.run import test_runner
 
@@ -43,13 +44,7 @@ class TestOutages(test_runner.RunnerTest):
         self.assertEqual(1, len(self.script.requests))
 
     def test_unconfirmed_claim_is_repeated(self):
-        write = self.db.write
-
-        def twice(action, **kwargs):
-            write(action, **kwargs)
-            self.db.write = write
-            return write(action, **kwargs)
-        self.db.write = twice
+        databases.repeat_next_write(self.db)
         self.assertEqual('success', self.run_message().status)
 
     def test_claims_are_retried_during_an_outage(self):
