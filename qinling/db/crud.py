@@ -75,11 +75,6 @@ def _select_one(model: Model, names: tuple[str, ...], sees_all: bool,
     return statement.with_for_update() if lock else statement
 
 
-def lock_first(tx: sa.Connection, model: Model) -> Row | None:
-    """Return the row of a table with one row, if any, and lock the row."""
-    return tx.execute(_select(model).with_for_update()).first()
-
-
 def exists(tx: sa.Connection, model: Model, *conditions: Clause) -> bool:
     """Return whether any row of any project meets the conditions."""
     statement = sa.select(sa.literal(1)).where(*conditions).limit(1)

@@ -17,6 +17,7 @@ import uuid
 
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import periodic_queries
 from qinling.db import session
 
 _MODEL, _ADDRESS = models.Engine, models.EngineAddress
@@ -93,9 +94,8 @@ def list_addresses(db: session.Database, seconds: float) -> list[Address]:
 def list_heartbeats(db: session.Database
                     ) -> list[tuple[Address, datetime.datetime]]:
     """Return the address of each engine, and its clock at the heartbeat."""
-    rows: Sequence[typing.Any] = db.read(
-        crud.select, _ADDRESS, order=(_ADDRESS.id,))
-    return [(_read_address(row), row.seen_at) for row in rows]
+    return [(_read_address(row), row.seen_at)
+            for row in db.read(periodic_queries.list_addresses)]
 
 
 def _read_address(row: typing.Any) -> Address:

@@ -6,9 +6,11 @@ cache of compiled statements; here an execution costs about ten.  SQLAlchemy
 still writes the SQL, converts the types and translates the errors.
 """
 
+import collections
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+import functools
 import threading
 import typing
 
@@ -56,6 +58,12 @@ class _Form:
         self.processors = [
             _processor(column.type, self._dialect, described[1])
             for column, described in zip(self._columns, description)]
+
+    @functools.cached_property
+    def row_class(self) -> typing.Any:
+        """Return the class of rows, whose attributes are the columns."""
+        names = [column.key for column in self._columns]
+        return collections.namedtuple('Row', names)
 
     def values(self, params: _Params) -> typing.Any:
         """Return the parameters as the driver expects them."""
@@ -121,6 +129,16 @@ class Prepared:
             form.find_processors(cursor.description)
         cursor.close()
         return None if row is None else tuple(row)
+
+    def all(self, tx: sa.Connection, params: _Params) -> list[typing.Any]:
+        """Return all rows; their attributes are the columns."""
+        form = self._form(tx)
+        cursor = _execute(tx, form, params)
+        rows = cursor.fetchall()
+        if form.processors is None:
+            form.find_processors(cursor.description)
+        cursor.close()
+        return [form.row_class(*self.convert(tx, row)) for row in rows]
 
     def convert(self, tx: sa.Connection, row: Sequence[typing.Any]
                 ) -> list[typing.Any]:

@@ -24,10 +24,11 @@ _S, _B = models.FunctionSettings, models.Budget
 #: Limit of executions in a project whose budget is used up.
 BUDGET_IS_USED_UP = -2
 _ZERO: typing.Any = sa.literal_column('0')
-_MINIMUMS = sa.union_all(
-    sa.select(_F.id, _ZERO, _F.min_workers).where(_F.min_workers > _ZERO),
+_MINIMUMS = prepared.Prepared(sa.union_all(
+    sa.select(_F.id, _ZERO.label('version_number'), _F.min_workers).where(
+        _F.min_workers > _ZERO),
     sa.select(_V.function_id, _V.version_number, _V.min_workers).where(
-        _V.min_workers > _ZERO))
+        _V.min_workers > _ZERO)))
 
 
 def _select(*columns: typing.Any) -> sa.Select[typing.Any]:
@@ -272,7 +273,7 @@ def stored_bytes(tx: sa.Connection, project_id: str) -> int:
 
 def list_minimums(tx: sa.Connection) -> Sequence[typing.Any]:
     """Return function id, version number and ``min_workers`` above 0."""
-    return tx.execute(_MINIMUMS).all()
+    return _MINIMUMS.all(tx, {})
 
 
 def list_webhooks_since(tx: sa.Connection, since: datetime.datetime

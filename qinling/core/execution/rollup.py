@@ -16,19 +16,13 @@ from qinling.core.execution import failures
 from qinling.core.execution import figures
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import periodic_queries
 from qinling.db import session
 from qinling.db import statistics_queries
-from qinling.states import ExecutionStatus
 
-_MODEL = models.Execution
 _PROGRESS = models.StatisticsProgress
 _TABLE = models.ExecutionStatistics
-_COLUMNS = tuple(getattr(_MODEL, name) for name in (
-    'id', 'project_id', 'function_id', 'function_version', 'function_alias',
-    'status', 'reason', 'updated_at', 'duration', 'import_ms',
-    'memory_size', 'fingerprint'))
 _HOUR = datetime.timedelta(hours=1)
-_HAS_ENDED = _MODEL.status != ExecutionStatus.RUNNING.value
 #: Executions of one transaction, so that other writers wait briefly.
 MAX_BATCH_ROWS = 300
 #: Seconds after which no transaction with an earlier end is still open, and
@@ -53,32 +47,25 @@ def count_ended(db: session.Database) -> int:
 def _count_batch(tx: session.Connection, seconds: float) -> int:
     progress = _lock_progress(tx)
     until = models.now() - datetime.timedelta(seconds=seconds)
-    rows = crud.select(
-        tx, _MODEL, _MODEL.updated_at < until, *_is_uncounted(progress),
-        limit=MAX_BATCH_ROWS, order=(_MODEL.updated_at,), only=_COLUMNS)
+    rows = periodic_queries.list_uncounted(
+        tx, progress, until, MAX_BATCH_ROWS)
     _add(tx, progress, rows)
-    position = {}
+    last_end, last_id = progress.ended_at, progress.id
     if rows:
-        position = {'ended_at': rows[-1].updated_at, 'id': rows[-1].id}
-    as_of = rows[-1].updated_at if len(rows) == MAX_BATCH_ROWS else until
-    crud.update_all(tx, _PROGRESS, {
-        **position, 'as_of': max(as_of, progress.as_of)})
+        last_end, last_id = rows[-1].updated_at, rows[-1].id
+    as_of = last_end if len(rows) == MAX_BATCH_ROWS else until
+    periodic_queries.move_progress(
+        tx, last_end, last_id, max(as_of, progress.as_of))
     return len(rows)
 
 
 def _lock_progress(tx: session.Connection) -> typing.Any:
     """Return the progress, locked; statistics begin with the first call."""
-    if (progress := crud.lock_first(tx, _PROGRESS)) is None:
+    if (progress := periodic_queries.lock_progress(tx)) is None:
         now = models.now()
         crud.insert(tx, _PROGRESS, number=1, ended_at=now, id='', as_of=now)
-        progress = crud.lock_first(tx, _PROGRESS)
+        progress = periodic_queries.lock_progress(tx)
     return progress
-
-
-def _is_uncounted(progress: typing.Any) -> tuple[typing.Any, ...]:
-    ended_at = _MODEL.updated_at
-    return (_HAS_ENDED, ended_at >= progress.ended_at,
-            (ended_at > progress.ended_at) | (_MODEL.id > progress.id))
 
 
 def read_as_of(db: session.Database) -> datetime.datetime:
@@ -96,9 +83,8 @@ def count_before_deletion(tx: session.Connection, ids: Sequence[str]
                           ) -> None:
     """Count executions that the same transaction deletes."""
     progress = _lock_progress(tx)
-    _add(tx, progress, crud.select(
-        tx, _MODEL, _MODEL.id.in_(ids), *_is_uncounted(progress),
-        order=(_MODEL.updated_at,), only=_COLUMNS))
+    _add(tx, progress, periodic_queries.list_uncounted_among(
+        tx, progress, ids))
 
 
 def add_up_days(db: session.Database) -> datetime.datetime | None:

@@ -4,6 +4,8 @@
 from collections.abc import Iterable
 import contextlib
 import datetime
+import math
+import time
 
 from oslo_config import cfg
 
@@ -39,6 +41,7 @@ class Heartbeat:
         self._has_row = has_row
         self._name: str | None = None
         self._address: engines.Address | None = None
+        self._prune_at = -math.inf
 
     def start(self, name: str) -> None:
         """Register the engine under its name on the message bus."""
@@ -74,10 +77,13 @@ class Heartbeat:
             engines.publish_address(self._db, self._address)
 
     def prune(self) -> None:
-        """Delete the rows of engines that died long ago."""
-        if self._name or self._address is not None:
-            engines.prune_stalled(
-                self._db, STALLED_LEASES * self._conf.engine.lease)
+        """Delete the rows of engines that died long ago, once per lease."""
+        now = time.monotonic()
+        if now >= self._prune_at and (
+                self._name or self._address is not None):
+            lease = self._conf.engine.lease
+            engines.prune_stalled(self._db, STALLED_LEASES * lease)
+            self._prune_at = now + lease
 
     def renew(self, ids: Iterable[str]) -> list[str]:
         """Renew the leases of executions that this engine owns or queued.

@@ -26,6 +26,7 @@ from qinling.core import targets
 from qinling.db import crud
 from qinling.db import execution_scans
 from qinling.db import models
+from qinling.db import periodic_queries
 from qinling.db import session
 from qinling.engine.run import completion as completion_module
 from qinling import exception
@@ -111,9 +112,12 @@ class Reaper:
         """
         if time.monotonic() < self._next_sweep:
             return 0
-        rows, self._is_behind = self._read_batch(
-            _MODEL.lease_until < models.now())
-        return self._recover_rows(rows)
+        now = models.now()
+        rows, self._is_behind = (
+            self._read_batch(_MODEL.lease_until < now)
+            if self._db.read(periodic_queries.has_overdue, now)
+            else ([], False))
+        return self._recover_rows(rows) if rows else 0
 
     def take_over(self, owner: str, died_at: datetime.datetime) -> bool:
         """Recover executions that a dead engine ran or had queued.

@@ -25,6 +25,7 @@ from qinling.core.trigger import overlap
 from qinling.core.trigger import schedule
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import periodic_queries
 from qinling.db import session
 from qinling.engine import background as background_module
 from qinling.engine.periodic import job_runs
@@ -136,11 +137,9 @@ class Scheduler:
         """
         horizon = models.now() + datetime.timedelta(
             seconds=POLL_INTERVAL_SECONDS)
-        at = _MODEL.next_execution_time
-        rows = self._db.read(lambda tx: crud.select(
-            tx, _MODEL, _MODEL.status == JobStatus.RUNNING.value,
-            at <= horizon, limit=MAX_POLL_ROWS,
-            order=(random.choice((at.asc(), at.desc())),)))
+        rows = self._db.read(
+            periodic_queries.list_due_jobs, horizon, MAX_POLL_ROWS,
+            latest=random.choice((False, True)))
         return sorted(rows, key=_fire_time)
 
     def _seconds_to_next(self, rows: Sequence[typing.Any]) -> float:

@@ -15,6 +15,7 @@ from qinling.core.runtime import upgrades
 from qinling.core import targets
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import periodic_queries
 from qinling.db import session
 from qinling.engine import background as background_module
 from qinling.engine.workers import scaling as scaling_module
@@ -62,7 +63,7 @@ class Pools:
     def tend(self, background: background_module.Background) -> None:
         """Settle pools whose message was lost, and delete orphaned pools."""
         pools = list(self._orchestrator.pools())
-        rows = self._db.read(lambda tx: crud.select(tx, _MODEL))
+        rows = self._db.read(periodic_queries.list_runtimes)
         for id in set(pools) - {row.id for row in rows}:
             LOG.warning('Deleting orphaned pool %s.', id)
             background.submit(self._orchestrator.delete_pool, id)

@@ -104,6 +104,25 @@ class Prepared(database.OnDatabase):
         self.assertEqual(2, self.db.write(
             lambda tx: statement.change(tx, {'number': 7})))
 
+    def test_all_rows(self):
+        values = [self.execution(created_at=TIME.replace(second=second),
+                                 sync=not second) for second in range(3)]
+        for row in values:
+            self.insert_whole(row)
+        columns = models.Execution.__table__.c
+        statement = prepared.Prepared(sa.select(
+            columns.id, columns.sync, columns.created_at).where(
+                columns.created_at >= sa.bindparam('since')).order_by(
+                    columns.created_at.desc()).limit(
+                        sa.bindparam('count', type_=sa.Integer)))
+        for count, seconds in ((2, [2, 1]), (9, [2, 1, 0]), (0, [])):
+            rows = self.db.read(statement.all, {
+                'since': TIME.replace(second=0), 'count': count})
+            self.assertEqual(
+                [(values[second]['id'], not second,
+                  TIME.replace(second=second)) for second in seconds],
+                [(row.id, row.sync, row.created_at) for row in rows])
+
     def test_changed_rows_are_never_old(self):
         function = self.insert(models.Function, entry='a.b')
         for entry in ('a.b', 'c.d', 'a.b', 'e.f'):

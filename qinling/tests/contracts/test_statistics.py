@@ -12,6 +12,7 @@ from qinling.core.execution import lifecycle
 from qinling.core.execution import rollup
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import periodic_queries
 from qinling.tests.contracts import database
 
 _TABLE = models.ExecutionStatistics
@@ -101,14 +102,9 @@ class Statistics(database.OnDatabase):
 
     def test_dead_processes_count_nothing_twice(self):
         self.insert_many()
-        update = crud.update_all
-
-        def die(tx, model, *args):
-            if model is models.StatisticsProgress:
-                raise Killed()
-            return update(tx, model, *args)
         for _ in range(3):
-            with mock.patch.object(crud, 'update_all', die):
+            with mock.patch.object(periodic_queries, 'move_progress',
+                                   side_effect=Killed):
                 self.assertRaises(Killed, rollup.count_ended, self.db)
             rollup.count_ended(self.db)
         self.count_all()

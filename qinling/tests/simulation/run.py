@@ -4,6 +4,7 @@
 import contextlib
 import dataclasses
 import datetime
+import gc
 import logging
 import os
 import tempfile
@@ -94,6 +95,12 @@ class Simulation:
         database.FILE.create(path, models.Base.metadata)
         self._conf = cloud_module.create_conf(path)
         cloud_module.fill(self._conf)
+        # Collections would look at all modules many times per run.
+        gc.collect()
+        gc.freeze()
+        # Connections of ended processes go while the log is off.
+        self._stack.callback(gc.collect)
+        self._stack.callback(gc.unfreeze)
 
     def close(self):
         """Restore everything."""

@@ -45,6 +45,16 @@ class TestHeartbeat(base.TestCase):
         beat.stop()
         self.assertEqual([], engines.list_alive(self.db, 60))
 
+    def test_dead_engines_are_forgotten_once_per_lease(self):
+        beat = self.create()
+        beat.start('host-1')
+        pruned = []
+        self.patch(engines, 'prune_stalled', lambda *args: pruned.append(args))
+        for seconds, number in ((0, 1), (59, 1), (60, 2)):
+            self.patch(heartbeat.time, 'monotonic', lambda: 1000 + seconds)
+            beat.prune()
+            self.assertEqual(number, len(pruned))
+
     def test_engine_with_shared_workers_has_no_row(self):
         beat = self.create(has_row=False)
         beat.start('host-1')
