@@ -14,11 +14,15 @@ import datetime
 import hashlib
 import typing
 
+from oslo_log import log
+
 from qinling import context
 from qinling.db import crud
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
+
+LOG = log.getLogger(__name__)
 
 _MODEL = models.IdempotencyKey
 _ANYONE = context.admin()
@@ -27,6 +31,10 @@ RETENTION = datetime.timedelta(hours=24)
 MAX_TRIES = 3
 
 _T = typing.TypeVar('_T')
+
+
+class KeyTaken(crud.DuplicateEntry):  # type: ignore[misc]
+    """Another request with the key was first."""
 
 
 @dataclasses.dataclass
@@ -73,37 +81,41 @@ def run(db: session.Database, request: IdempotentRequest | None,
 
     :param request: ``None`` for a request without a key.
     :raises IdempotencyKeyReused: the first request had another content.
+    :raises Unavailable: other requests with the key begin and are withdrawn
+        again and again.
     """
     if request is None:
         return create()
-    tries = 0
-    while True:
-        tries += 1
+    for _ in range(MAX_TRIES):
         resource_id = _find_resource(db, request)
         request.repeated = resource_id is not None
         try:
             return create() if resource_id is None else repeat(resource_id)
-        except crud.DuplicateEntry:
-            # Another request with the key was first.
-            if tries == MAX_TRIES:
-                raise
+        except KeyTaken:
+            LOG.debug('Another request with the same key was first.')
         except exception.NotFound:
             # A first request that was withdrawn has run nothing, and has
             # left no key.
-            if (tries == MAX_TRIES
-                    or resource_id == _find_resource(db, request)):
+            if resource_id == _find_resource(db, request):
                 raise
+    raise exception.Unavailable(
+        reason='requests with the same key began and were withdrawn '
+               'meanwhile. Try again.')
 
 
 def reserve(tx: session.Connection, request: IdempotentRequest | None,
             resource_id: str) -> None:
     """Write the key of a request within the transaction of its resource.
 
-    :raises DuplicateEntry: another request with the key was first.
+    :raises KeyTaken: another request with the key was first.
     """
-    if request is not None:
+    if request is None:
+        return
+    try:
         crud.insert(tx, _MODEL, id=request.id,
                     fingerprint=request.fingerprint, resource_id=resource_id)
+    except crud.DuplicateEntry as e:
+        raise KeyTaken(inner_exception=e)
 
 
 def release(tx: session.Connection, request: IdempotentRequest | None

@@ -54,7 +54,7 @@ def insert(tx: session.Connection, new: records.NewExecution,
            request: idempotency.IdempotentRequest | None = None) -> None:
     """Write the row and count the execution.
 
-    :raises DuplicateEntry: another request with the same key was first.
+    :raises KeyTaken: another request with the same key was first.
     :raises FunctionNotFound, FunctionVersionNotFound: the target was deleted
         after its resolution.
     :raises TooManyExecutions, Invalid: see :func:`.flow_queue.enter`.

@@ -128,7 +128,7 @@ class TestRun(IdempotencyTest):
 
     def test_simultaneous_request_that_is_withdrawn(self):
         """Run after a duplicate key that disappears."""
-        errors = [crud.DuplicateEntry()]
+        errors = [idempotency.KeyTaken()]
 
         def create():
             if errors:
@@ -142,9 +142,13 @@ class TestRun(IdempotencyTest):
     def test_requests_that_are_always_withdrawn(self):
         def create():
             self.run_once(self.request())
-            raise crud.DuplicateEntry()
-        self.assertRaises((crud.DuplicateEntry, exception.ExecutionNotFound),
-                          self.repeat_withdrawn, self.request(), create)
+            idempotency.run(self.db, None, lambda: self.db.write(
+                lambda tx: idempotency.reserve(tx, self.request(), 'other')),
+                str)
+        error = self.assertRaises(
+            exception.Unavailable, self.repeat_withdrawn, self.request(),
+            create)
+        self.assertIn('Try again', str(error))
 
     def test_duplicates_of_other_tables_raise(self):
         def create():
