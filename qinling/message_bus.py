@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Message bus: transports, notifiers and servers of oslo.messaging."""
 
-from collections.abc import Iterator
-import contextlib
+from collections.abc import Callable
+import functools
 import socket
 import typing
 
@@ -71,7 +71,7 @@ def create_server(conf: cfg.ConfigOpts, transport: typing.Any, name: str,
     """Return a server that passes messages for engines to ``endpoint``."""
     target = oslo_messaging.Target(topic=conf.engine.topic, server=name)
     return oslo_messaging.get_rpc_server(
-        transport, target, [endpoint],
+        transport, target, [Receiver(endpoint)],
         access_policy=oslo_messaging.DefaultRPCAccessPolicy)
 
 
@@ -102,10 +102,29 @@ def _cancel_consumers(connection: typing.Any, queue: str) -> None:
             LOG.info('Could not cancel a consumer: %s', e)
 
 
-@contextlib.contextmanager
-def expected_errors() -> Iterator[None]:
-    """Send :class:`~qinling.exception.Unavailable` to the caller unlogged."""
+class Receiver:
+    """Endpoint whose refusals are answers, not failures with a traceback."""
+
+    def __init__(self, endpoint: object) -> None:
+        self._endpoint = endpoint
+
+    def __getattr__(self, name: str) -> Callable[..., typing.Any]:
+        verb = getattr(self._endpoint, name)
+
+        @functools.wraps(verb)
+        def answer(*args: typing.Any, **kwargs: typing.Any) -> typing.Any:
+            try:
+                return verb(*args, **kwargs)
+            except exception.Unavailable as e:
+                raise _expect(e)
+        return answer
+
+
+def _expect(error: exception.Unavailable) -> Exception:
+    """Return the error for the other side, which knows general errors only.
+    """
     try:
-        yield
+        raise exception.Unavailable(str(error))
     except exception.Unavailable:
-        raise oslo_messaging.ExpectedException()
+        expected: Exception = oslo_messaging.ExpectedException()
+        return expected

@@ -23,9 +23,12 @@ class Background:
                ) -> 'futures.Future[None]':
         """Call ``action(*args)`` in a thread.
 
-        :raises RuntimeError: the engine stops.
+        :raises Unavailable: the engine stops.
         """
-        return self._threads.submit(self._run, action, *args)
+        try:
+            return self._threads.submit(self._run, action, *args)
+        except RuntimeError:
+            raise exception.Unavailable(reason='the engine is stopping.')
 
     def _run(self, action: Callable[..., object], *args: object) -> None:
         name = getattr(action, '__qualname__', repr(action))

@@ -9,8 +9,6 @@ from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.core import targets
 from qinling.engine import service
-from qinling import exception
-from qinling import message_bus
 from qinling.rpc import forms
 from qinling.rpc import verbs
 
@@ -43,14 +41,8 @@ class Endpoint:
     def run(self, _ctx: _Json, message: _Json, target: _Json
             ) -> _Json | None:
         """Run a synchronous execution."""
-        with message_bus.expected_errors():
-            try:
-                return forms.encode_ended(self.run_message(
-                    forms.decode_message(message), targets.Target(**target)))
-            except (verbs.NotAnswered,
-                    exception.OrchestratorUnavailable) as e:
-                # The other side knows the general error only.
-                raise exception.Unavailable(str(e))
+        return forms.encode_ended(self.run_message(
+            forms.decode_message(message), targets.Target(**target)))
 
     def run_message(self, message: records.ExecutionMessage,
                     target: targets.Target) -> outcomes.Ended | None:

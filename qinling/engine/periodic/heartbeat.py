@@ -58,7 +58,7 @@ class Heartbeat:
             if address is None:
                 engines.withdraw_address(self._db, self._owner)
             else:
-                self.beat()
+                self.announce()
 
     @property
     def is_published(self) -> bool:
@@ -69,7 +69,6 @@ class Heartbeat:
         """Record that the engine is alive."""
         if self._name:
             engines.heartbeat(self._db, self._name)
-        self.announce()
 
     def announce(self) -> None:
         """Record that the engine listens at its address."""

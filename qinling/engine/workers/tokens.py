@@ -157,7 +157,7 @@ class Tokens:
             self._renewing.add(trust_id)
         try:
             self._background.submit(self._renew, keystone, trust_id, seconds)
-        except RuntimeError:  # the engine stops
+        except exception.Unavailable:  # the engine stops
             self._renewing.discard(trust_id)
 
     def _renew(self, keystone: 'keystone_module.Keystone', trust_id: str,

@@ -13,6 +13,7 @@ from qinling.db import session
 from qinling.engine import endpoint
 from qinling.engine import service
 from qinling import exception
+from qinling import message_bus
 from qinling.rpc import bus as bus_client
 from qinling.rpc import direct_server
 from qinling.tests.simulation import bus as bus_module
@@ -215,7 +216,8 @@ class Cloud:
         receiver = endpoint.Endpoint(engine, conf.engine.threads)
         engine.start_service()
         direct = self._listen(process, engine, receiver)
-        server = bus_module.Server(process, engine.bus_name, receiver)
+        server = bus_module.Server(
+            process, engine.bus_name, message_bus.Receiver(receiver))
         self.bus.servers.append(server)
         process.stop = threads.Event()
         process.stop.wait()

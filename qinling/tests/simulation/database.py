@@ -94,7 +94,8 @@ class File:
         self._rows = {}
         self._engines = {}
         self._connections = {}
-        self._indexes = {}
+        #: Connections without a process, which have read the schema.
+        self._idle = []
         self.fate = lambda task: None
         self._writer = None
         self._waiters = []
@@ -179,23 +180,27 @@ class File:
         return self._engines[key]
 
     def _connect(self, _dialect, _record, _args, _kwargs):
-        connection = sqlite3.connect(
-            self.path, factory=Connection, check_same_thread=False,
-            timeout=0, cached_statements=512)
-        connection.create_function('simulated_writer', 0, _writer)
+        connection = self._idle.pop() if self._idle else self._open()
         slot = threads.current().current.process.slot
         self._connections.setdefault(slot, []).append(connection)
         return connection
 
+    def _open(self):
+        connection = sqlite3.connect(
+            self.path, factory=Connection, check_same_thread=False,
+            timeout=0, cached_statements=512)
+        connection.create_function('simulated_writer', 0, _writer)
+        return connection
+
     def end(self, process):
-        """Roll back and drop the connections of a process."""
+        """Roll back the connections of a process, for use by another one."""
         if self._writer is not None and self._writer.process is process:
             self._unlock()
         for connection in self._connections.pop(process.slot, ()):
             # A process that stops has closed some.
             with contextlib.suppress(sqlite3.ProgrammingError):
                 sqlite3.Connection.rollback(connection)
-                connection.close()
+                self._idle.append(connection)
         for reading in (False, True):
             if engine := self._engines.get((process.slot, reading)):
                 engine.dispose(close=False)

@@ -20,6 +20,13 @@ ERRORS = ((exception.TemporaryError('full'), False),
           (KeyError('bug'), True))
 
 
+class TestEnd(base.BaseTestCase):
+    def test_calls_after_the_end_are_refused(self):
+        threads = background.Background()
+        threads.stop()
+        self.assertRaises(exception.Unavailable, threads.submit, str)
+
+
 class TestFailures(base.BaseTestCase):
     def check(self, act, error, has_traceback, sentence):
         """Check the log after a failure."""

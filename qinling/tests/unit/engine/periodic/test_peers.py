@@ -92,7 +92,7 @@ class TestPeers(base.TestCase):
         with mock.patch.object(self.db, 'write', side_effect=away):
             self.heartbeat.publish(self.address('me'))
         self.assertEqual({'other'}, self.owners())
-        self.heartbeat.beat()
+        self.heartbeat.announce()
         self.assertEqual({'me', 'other'}, self.owners())
 
     def test_nothing_listens(self):
