@@ -94,8 +94,6 @@ class File:
         self._rows = {}
         self._engines = {}
         self._connections = {}
-        #: Connections without a process, which have read the schema.
-        self._idle = []
         self.fate = lambda task: None
         self._writer = None
         self._waiters = []
@@ -180,27 +178,23 @@ class File:
         return self._engines[key]
 
     def _connect(self, _dialect, _record, _args, _kwargs):
-        connection = self._idle.pop() if self._idle else self._open()
-        slot = threads.current().current.process.slot
-        self._connections.setdefault(slot, []).append(connection)
-        return connection
-
-    def _open(self):
         connection = sqlite3.connect(
             self.path, factory=Connection, check_same_thread=False,
             timeout=0, cached_statements=512)
         connection.create_function('simulated_writer', 0, _writer)
+        slot = threads.current().current.process.slot
+        self._connections.setdefault(slot, []).append(connection)
         return connection
 
     def end(self, process):
-        """Roll back the connections of a process, for use by another one."""
+        """Roll back and drop the connections of a process."""
         if self._writer is not None and self._writer.process is process:
             self._unlock()
         for connection in self._connections.pop(process.slot, ()):
             # A process that stops has closed some.
             with contextlib.suppress(sqlite3.ProgrammingError):
                 sqlite3.Connection.rollback(connection)
-                self._idle.append(connection)
+                connection.close()
         for reading in (False, True):
             if engine := self._engines.get((process.slot, reading)):
                 engine.dispose(close=False)

@@ -131,6 +131,8 @@ def _explain(result, id, before, after):
         return None
     if before.ended is None or before.ended > after.started:
         return f'Execution {id} ran twice at the same time.'
+    if not before.is_ok and before.process.stop.is_set():
+        return None  # an engine that stops gives away what it kills
     row = result.executions.get(id)
     if row is not None and not row['retry']:
         return f'Execution {id} ran again after its end.'

@@ -14,6 +14,10 @@ from qinling.tests.simulation import threads
 #: Seconds that a function runs.
 DURATIONS = (0, 0, 0.01, 0.05, 0.3, 1, 3, 7)
 UNREACHABLE, LOST, BUSY = 'unreachable', 'lost', 'busy'
+#: Answer of an agent to a cancelled execution.
+CANCELLED = {'status': 'failed', 'log': '', 'duration': 0,
+             'output': 'Function execution was cancelled.',
+             'reason': 'cancelled'}
 
 
 @dataclasses.dataclass
@@ -39,6 +43,8 @@ class Hall:
         self.scheduler = scheduler
         self.choose_fate = choose_fate
         self.runs = []
+        #: Worker -> execution -> what ends the function early.
+        self.stops = collections.defaultdict(dict)
         #: Most runs of an engine, of a worker, of a function of an engine.
         self.peaks = collections.Counter()
         self._counts = collections.Counter()
@@ -48,6 +54,11 @@ class Hall:
         self.runs.append(run)
         self.count(run, function_id, 1)
 
+    def kill(self, worker):
+        """End the functions of a worker."""
+        for stop in self.stops.pop(worker.name, {}).values():
+            stop.end(LOST)
+
     def count(self, run, function_id, number):
         """Count a run."""
         for key in (('worker', run.worker),
@@ -56,6 +67,23 @@ class Hall:
                         run.token[:1] == 's')):
             self._counts[key] += number
             self.peaks[key] = max(self.peaks[key], self._counts[key])
+
+
+class Stop:
+    """Early end of a function."""
+
+    def __init__(self):
+        self._ended = threads.Event()
+        self.cause = None
+
+    def end(self, cause):
+        """End the function."""
+        self.cause = self.cause or cause
+        self._ended.set()
+
+    def wait(self, seconds):
+        """Wait for the early end."""
+        self._ended.wait(seconds)
 
 
 class Orchestrator(base.Orchestrator):
@@ -92,6 +120,7 @@ class Orchestrator(base.Orchestrator):
 
     def release(self, worker, disconnected=False):
         self._hall.scheduler.pause('release a worker')
+        self._hall.kill(worker)
         self._claimed.pop(worker.name, None)
 
     def claimed(self):
@@ -111,8 +140,6 @@ class Invoker:
     def __init__(self):
         self._process = threads.current().current.process
         self._hall = self._process.hall
-        #: Execution -> event that ends its function.
-        self._stops = {}
 
     def load(self, worker, settings, *packages):
         """Load code."""
@@ -135,18 +162,20 @@ class Invoker:
         run = Run(id, request['kwargs'].get('token', ''), self._process,
                   worker.name, scheduler.now)
         hall.start(run, function_id)
-        stop = self._stops[id] = threads.Event(), worker.name
+        stop = hall.stops[worker.name][id] = Stop()
         scheduler.log(f'function starts: {run.token}')
         try:
-            duration = scheduler.random.choice(DURATIONS)
-            is_stopped = bool(duration) and stop[0].wait(duration)
+            if duration := scheduler.random.choice(DURATIONS):
+                stop.wait(duration)
         finally:
             run.ended = scheduler.now
             hall.count(run, function_id, -1)
-            self._stops.pop(id, None)
+            hall.stops[worker.name].pop(id, None)
         scheduler.pause('function ended')
-        if is_stopped or fate == LOST:
+        if LOST in (stop.cause, fate):
             raise shipped.Lost('simulated')
+        if stop.cause:
+            return 200, CANCELLED
         is_failure = request['kwargs'].get('fails', False)
         run.is_ok = True
         return 200, {
@@ -156,9 +185,10 @@ class Invoker:
     def cancel(self, worker, id):
         """Stop a function."""
         self._hall.scheduler.pause('cancel')
-        if id not in self._stops:
+        stop = self._hall.stops[worker.name].get(id)
+        if stop is None:
             return 404, {}
-        self._stops[id][0].set()
+        stop.end('cancelled')
         return 200, {}
 
     def status(self, worker):
@@ -170,9 +200,7 @@ class Invoker:
 
     def abort(self, worker):
         """End the calls of a worker."""
-        for stop, name in list(self._stops.values()):
-            if name == worker.name:
-                stop.set()
+        self._hall.kill(worker)
 
 
 class Source:
