@@ -11,7 +11,7 @@ source tools/python_env.sh
 
 VENV=${QINLING_VENV:-.venv-quickstart}
 STATE=${XDG_DATA_HOME:-$HOME/.local/share}/qinling
-PORT=7070
+PORT=
 ACTION=start
 STOP_WITH="$CALLED --stop"
 
@@ -67,6 +67,6 @@ install_into "$VENV" -e '.[cli]' || {
 }
 echo 'Starting the server ...'
 "$VENV/bin/python" tools/quickstart_server.py start --state-dir "$STATE" \
-    --port "$PORT" --program "$VENV/bin/qinling-standalone" || exit 1
+    ${PORT:+--port "$PORT"} --program "$VENV/bin/qinling-standalone" || exit 1
 exec "$VENV/bin/python" tools/quickstart_demo.py "$(cat "$STATE/endpoint")" \
     "$STOP_WITH"

@@ -20,6 +20,7 @@ import sys
 import time
 import urllib.request
 
+DEFAULT_PORT, MAX_PORT = 7070, 65535
 START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 30
 #: Opener without a proxy: the server is on the same machine.
@@ -43,7 +44,7 @@ class Server:
         try:
             with open(self.state / 'lock') as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         except BlockingIOError:
             return True
@@ -73,7 +74,11 @@ class Server:
     def start(self, program: str, port: int) -> None:
         """Start the server, and wait for an answer."""
         _check_port(port)
-        self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as e:
+            raise Trouble(f'The state directory {self.state} cannot be '
+                          f'created: {e.strerror}.') from None
         (self.state / 'endpoint').unlink(missing_ok=True)
         with open(self.log, 'ab') as log:
             start = log.tell()
@@ -133,6 +138,14 @@ class Server:
                 'and was killed.')
 
 
+def _parse_port(text: str) -> int:
+    """Return a port; the parser reports the error."""
+    if not text.isdecimal() or int(text) > MAX_PORT:
+        raise argparse.ArgumentTypeError(
+            f'{text} is no port; choose a number from 0 to {MAX_PORT}.')
+    return int(text)
+
+
 def _check_port(port: int) -> None:
     """Raise ``Trouble`` if the port is not free."""
     with socket.socket() as probe:
@@ -148,12 +161,15 @@ def _check_port(port: int) -> None:
             ) from None
 
 
-def _start(server: Server, program: str, port: int) -> None:
+def _start(server: Server, program: str, port: int | None) -> None:
     if server.is_running():
         server.wait_for_answer(lambda: not server.is_running())
-        print(f'The server runs already, at {server.find_url()}.')
+        url = server.find_url()
+        print(f'The server runs already, at {url}.')
+        if port and not str(url).endswith(f':{port}'):
+            print(f'To use port {port}, stop the server first, with --stop.')
     else:
-        server.start(program, port)
+        server.start(program, DEFAULT_PORT if port is None else port)
         print(f'The server runs now, at {server.find_url()}; its log is '
               f'{server.log}.')
 
@@ -161,10 +177,11 @@ def _start(server: Server, program: str, port: int) -> None:
 def main(words: list[str]) -> int:
     """Start or stop the server, and return the exit code."""
     parser = argparse.ArgumentParser(
-        description='Start or stop the server of the quickstart.')
+        description='Start or stop the server of the quickstart.',
+        usage='tools/quickstart.sh [--stop] [--port N] [--state-dir DIR]')
     parser.add_argument('action', choices=('start', 'stop'))
     parser.add_argument('--state-dir', required=True, type=pathlib.Path)
-    parser.add_argument('--port', type=int, default=7070)
+    parser.add_argument('--port', type=_parse_port)
     parser.add_argument('--program', default='qinling-standalone')
     args = parser.parse_args(words)
     server = Server(args.state_dir.absolute())

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import typing
+import unicodedata
 
 from qinling.client import package
 from qinling.client import program_templates as programs
@@ -149,7 +151,8 @@ TEMPLATES = {
 
 
 def create_name(directory: str) -> str:
-    """Return the name of a function for the name of a directory."""
-    words = ''.join(character if character.isalnum() or character in '-_'
-                    else ' ' for character in directory).split()
+    """Return the name of a function, and of its alias, for a directory."""
+    plain = unicodedata.normalize('NFKD', directory).encode(
+        'ascii', 'ignore').decode()
+    words = re.sub('[^A-Za-z0-9_-]', ' ', plain).split()
     return '-'.join(words) or 'function'

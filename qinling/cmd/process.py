@@ -57,11 +57,15 @@ def configure(args: Sequence[str], prog: str, description: str,
               files: list[str] | None = None) -> cfg.ConfigOpts:
     """Set up logging; return the configuration of a program.
 
-    From now on, only the owner has access to new files. An unusable driver of
-    the database ends the program.
+    From now on, only the owner has access to new files. A wrong option, or an
+    unusable driver of the database, ends the program.
     """
     os.umask(0o077)
-    conf = qinling_conf.load(args, files, cli_opts, prog, description)
+    try:
+        conf = qinling_conf.load(args, files, cli_opts, prog, description)
+        qinling_conf.check_files(conf)
+    except (cfg.Error, ValueError) as e:
+        fail(f'The configuration cannot be used: {e}')
     log_format.setup(conf)
     if conf.database.connection:
         construct(driver.check_driver, conf.database.connection)
@@ -221,9 +225,13 @@ def create_orchestrator(conf: cfg.ConfigOpts, directory: str
 
 def register_runtimes(conf: cfg.ConfigOpts, core: services.Services,
                       orchestrator: base.Orchestrator) -> None:
-    """Create the first runtimes of a server on one machine."""
+    """Create the first runtimes of a server on one machine, or exit."""
+    languages = orchestrator.languages()
+    for name in set(conf.runtimes or ()) - set(languages):
+        fail(f'--runtimes names {name}, which this machine does not have; '
+             f'choose from {", ".join(sorted(languages))}.')
     core.runtimes.register({name: name for name in conf.runtimes
-                            or orchestrator.languages()})
+                            or languages})
     construct(core.runtimes.register_defaults, conf.engine.default_runtimes)
 
 

@@ -213,8 +213,9 @@ def watch(directory: pathlib.Path) -> Iterator[None]:
     import watchfiles
 
     names = watchfiles.DefaultFilter.ignore_dirs
+    # The paths of changes begin with the path as it is passed.
     for _changes in watchfiles.watch(
-            directory, step=SETTLE_MS, raise_interrupt=True,
+            directory.resolve(), step=SETTLE_MS, raise_interrupt=True,
             watch_filter=watchfiles.DefaultFilter(
                 ignore_dirs=(*names, 'target'),
                 ignore_paths=list_outputs(directory))):

@@ -204,9 +204,10 @@ class Fires(Fired):
     arguments = (
         options.Argument('--since', type=units.parse_moment, metavar='TIME',
                          help='First time: 1h ago, or a time in UTC such as '
-                              '2026-01-31T12:00:00; default is a day ago.'),
+                              '2026-01-31T12:00:00; default is a day ago, '
+                              'less for a job that fires often.'),
         options.Argument('--until', type=units.parse_moment, metavar='TIME',
-                         help='Last time; default is in a day.'))
+                         help='Last time; default is as far ahead.'))
 
     def list_rows(self, args: argparse.Namespace) -> Iterable[base.Row]:
         return self.resources.list_fires(

@@ -12,6 +12,7 @@ import typing
 from qinling.client.commands import base
 from qinling.client.commands import options
 from qinling.client.commands import tables
+from qinling.client import exceptions
 
 DEFAULT_LIMIT = 50
 PAGE = 100
@@ -58,19 +59,20 @@ class List(tables.Table):
                 if row['status'] in ('running', 'paused'))
         for row in itertools.islice(rows, limit):
             yield self.describe(
-                row, {'job_id': row['id']}, kind='job', name=row['name'],
-                status=row['status'], problem=row.get('status_reason'),
+                row, self.find_last(job_id=row['id']), kind='job',
+                name=row['name'], status=row['status'],
+                problem=row.get('status_reason'),
                 next_execution_time=row['next_execution_time']
                 if row['status'] == 'running' else None)
 
     def list_webhooks(self, limit: int) -> Iterator[base.Row]:
-        """Return the webhooks; the last run is that of their target."""
+        """Return the webhooks; the last run is on record for a while."""
         rows = self.client.webhooks.list(limit=PAGE)
         for row in itertools.islice(rows, limit):
             refused = row.get('refused')
             yield self.describe(
-                row, {'trigger': 'webhook', **select_target(row)},
-                kind='webhook', name=row.get('description'), status='open',
+                row, self.find_delivered(row['id']), kind='webhook',
+                name=row.get('description'), status='open',
                 problem=f'{refused} deliveries were refused.'
                 if refused else None)
 
@@ -82,7 +84,7 @@ class List(tables.Table):
             if problem is None and row.get('dead'):
                 problem = f'{row["dead"]} events became dead letters.'
             yield self.describe(
-                row, {'group_id': row['id']}, kind=row['kind'],
+                row, self.find_last(group_id=row['id']), kind=row['kind'],
                 name=row.get('name'), problem=problem,
                 status=row['status'] if row['status'] == 'paused'
                 else row['state'])
@@ -95,19 +97,33 @@ class List(tables.Table):
             target = row['async_policy']['on_failure']
             yield self.describe(
                 {**target, 'id': row['id']},
-                {'trigger': 'on_failure', **select_target(target)},
+                self.find_last(trigger='on_failure', **select_target(target)),
                 kind='on-failure', status='open', problem=None,
                 name=f'failures of {row["name"] or row["id"]}')
 
-    def describe(self, row: base.Row, query: dict[str, str],
+    def find_last(self, **query: str) -> base.Row | None:
+        """Return the newest execution that a query selects."""
+        return next(iter(self.client.executions.list(
+            limit=1, sort_key='created_at', sort_dir='desc', **query)), None)
+
+    def find_delivered(self, webhook: str) -> base.Row | None:
+        """Return the execution of the newest delivery on record."""
+        for delivery in self.client.deliveries.list_of(
+                webhook, status='accepted', limit=1):
+            try:
+                execution: base.Row = self.client.executions.get(
+                    delivery['execution_id'])
+            except exceptions.NotFound:
+                break  # deleted
+            return execution
+        return None
+
+    def describe(self, row: base.Row, last: base.Row | None,
                  **fields: typing.Any) -> base.Row:
         """Return a trigger with its last execution.
 
         :param row: id and target of the trigger.
-        :param query: selects the executions of the trigger.
         """
-        last = next(iter(self.client.executions.list(
-            limit=1, sort_key='created_at', sort_dir='desc', **query)), None)
         if last is not None:
             fields |= {'last_created_at': last['created_at'],
                        'outcome': last.get('reason') or last['status']}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 import typing
@@ -264,6 +265,17 @@ FORMS: Mapping[str, Mapping[str, Form]] = {
                              'batch_window'),
         'credentials': Form(credentials.read_credentials,
                             credentials.CREDENTIALS)}}
+
+
+def add_up(weights: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Return the sum of the weights of each version.
+
+    The latest version may have a weight by number as well.
+    """
+    sums: dict[str, float] = {}
+    for version, weight in weights:
+        sums[version] = sums.get(version, 0) + weight
+    return sums
 
 
 def build_schema() -> dict[str, typing.Any]:

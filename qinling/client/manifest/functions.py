@@ -86,9 +86,9 @@ class Functions:
     def resolve_weights(self, name: str, fields: model.Fields) -> _Desired:
         """Return the fields of the API for the target of an alias."""
         if 'routing' in fields:
-            return {'routing': {
-                str(self.resolve_version(name, version)): weight
-                for version, weight in fields['routing'].items()}}
+            return {'routing': forms.add_up(
+                (str(self.resolve_version(name, version)), weight)
+                for version, weight in fields['routing'].items())}
         return {'function_version': self.resolve_version(
             name, fields['version']), 'routing': {}}
 

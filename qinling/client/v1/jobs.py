@@ -38,8 +38,9 @@ class Jobs(base.Collection):
                    until: str | None = None) -> base.Rows:
         """Return what became of the fire times, and those to come.
 
-        :param since: time in UTC, by default a day ago.
-        :param until: time in UTC, by default in a day.
+        :param since: time in UTC, by default a day ago, less for a
+            job that fires often.
+        :param until: time in UTC, by default as far ahead.
         """
         return self._call('GET', id, 'fires', params=http.drop_none(
             {'since': since, 'until': until}))['fires']

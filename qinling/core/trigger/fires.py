@@ -26,10 +26,13 @@ from qinling.states import Overlap
 _TABLE = models.JobFire
 #: Fire times of one answer, and of one backfill.
 MAX_FIRES = 1000
+#: Fire times of an answer to a request without a range, if possible.
+MAX_DEFAULT_FIRES = 200
 #: Fire times that a job with ``count`` may skip before an answer.
 MAX_SKIPPED = 5 * MAX_FIRES
-#: Range of an answer by default, before and after now.
+#: Range of an answer by default, before and after now, and the shortest one.
 DEFAULT_RANGE = datetime.timedelta(days=1)
+MIN_DEFAULT_RANGE = datetime.timedelta(minutes=1)
 #: Statuses of times without an execution.
 MISSED = (FireStatus.SKIPPED.value, FireStatus.REFUSED.value,
           FireStatus.PAUSED.value)
@@ -64,26 +67,38 @@ class Fires(collection.Collection):
                    ) -> Sequence[Fire]:
         """Return the fire times of a job in a range, the first first.
 
-        :param since: by default a day before now.
-        :param until: by default a day after now.
+        :param since: by default a day before now, less for a job that fires
+            often.
+        :param until: by default as long after now.
         :raises Invalid: the range has more than :data:`MAX_FIRES` times.
         """
         job = self.get(ctx, id)
         now = models.now()
-        since, until = since or now - DEFAULT_RANGE, until or (
-            now + DEFAULT_RANGE)
-        if since > until:
-            raise exception.Invalid('since must not be after until.')
-        fires = self._read(job, since, until)
-        coming = _skip(schedule.iterate(job, now, since), since)
-        fires += [Fire(time, FireStatus.PLANNED.value) for time
-                  in itertools.islice(itertools.takewhile(
-                      lambda time: time <= until, coming), MAX_FIRES + 1)]
+        limit = MAX_FIRES if since or until else MAX_DEFAULT_FIRES
+        reach = DEFAULT_RANGE
+        while True:
+            fires = self._list(job, since or min(now, until or now) - reach,
+                               until or max(now, since or now) + reach, now)
+            if len(fires) <= limit or (since and until) or (
+                    reach < MIN_DEFAULT_RANGE):
+                break
+            reach /= 2
         if len(fires) > MAX_FIRES:
             raise exception.Invalid(
                 f'The range has more than {MAX_FIRES} fire times; ask for a '
                 'shorter range.')
         return fires
+
+    def _list(self, job: typing.Any, since: datetime.datetime,
+              until: datetime.datetime, now: datetime.datetime) -> list[Fire]:
+        """Return the fire times in a range, or too many of them."""
+        if since > until:
+            raise exception.Invalid('since must not be after until.')
+        coming = _skip(schedule.iterate(job, now, since), since)
+        return self._read(job, since, until) + [
+            Fire(time, FireStatus.PLANNED.value) for time
+            in itertools.islice(itertools.takewhile(
+                lambda time: time <= until, coming), MAX_FIRES + 1)]
 
     def _read(self, job: typing.Any, since: datetime.datetime,
               until: datetime.datetime) -> list[Fire]:

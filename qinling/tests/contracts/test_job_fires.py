@@ -95,6 +95,25 @@ class Fires(test_scheduler.Scheduling):
             self.assertRaises(exception.Invalid, self.fires.list_range,
                               self.ctx, endless, since, until)
 
+    def test_default_range(self):
+        hourly, often = (self.job(minutes=-1, pattern=pattern)
+                         for pattern in ('0 * * * *', '* * * * *'))
+        for id, number in ((hourly, 24), (often, 50)):
+            for status in ('running', 'paused'):
+                fires = self.fires.list_range(self.ctx, id)
+                self.assertLess(number - 2, len(fires))
+                self.assertLess(len(fires), 201)
+                self.core.services.jobs.update(
+                    self.ctx, id, {'status': 'paused'})
+        # One end of the range, far away.
+        for since, until in ((self.at(-3000), None), (None, self.at(-300)),
+                             (self.at(100), None)):
+            times = [fire.scheduled_at for fire in self.fires.list_range(
+                self.ctx, often, since, until)]
+            self.assertGreaterEqual(times[0], since or times[0])
+            self.assertLessEqual(times[-1], until or times[-1])
+            self.assertLess(50, len(times))
+
     def test_planned_far_ahead(self):
         distant = datetime.datetime(9000, 1, 1)
         endless = self.job(minutes=-1)

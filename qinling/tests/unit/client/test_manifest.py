@@ -177,6 +177,12 @@ class TestPlan(Files):
                 exceptions.ClientError, self.plan, text, *answers)
             self.assertIn(sentence, str(error))
 
+    def test_weights_of_one_version_add_up(self):
+        lines = self.plan(
+            'aliases: {a: {function: f, routing: {2: 0.7, latest: 0.3}}}',
+            {'functions': [self.row()]}, {'function_aliases': []})
+        self.assertIn('    routing: {"2": 1.0}', lines)
+
     def test_job_with_another_target_is_replaced(self):
         job = {'id': ID, 'name': 'j', 'status': 'running', 'pattern': '@daily',
                'function_alias': 'a', 'function_id': None,

@@ -24,16 +24,20 @@ EXECUTION = {'id': TARGET, 'status': 'failed', 'reason': 'timeout',
 
 
 def answers(jobs=(), webhooks=(), event_sources=(), functions=(),
-            executions=()):
-    """Return the answers of the lists; each trigger asks for executions."""
+            executions=(), runs=()):
+    """Return the answers of the lists; each trigger asks for executions.
+
+    :param runs: answers about the deliveries to the webhooks.
+    """
     last = stub.answer(body={'executions': executions})
     rows = []
     for name, items in (('jobs', jobs), ('webhooks', webhooks),
                         ('event_sources', event_sources),
                         ('functions', functions)):
         rows.append(stub.answer(body={name: items}))
-        rows += [last] * len([item for item in items if item.get(
-            'status') != 'done' and item.get('async_policy', True)])
+        rows += runs if name == 'webhooks' else [last] * len([
+            item for item in items if item.get('status') != 'done'
+            and item.get('async_policy', True)])
     return rows
 
 
@@ -70,11 +74,19 @@ class TestTriggers(base.BaseTestCase):
             row['Outcome']))
 
     def test_webhook(self):
-        row, = self.list_rows(webhooks=[HOOK])
-        self.assertEqual(('webhook', 'shop', '3 deliveries were refused.'),
-                         (row['Kind'], row['Name'], row['Problem']))
-        for part in ('trigger=webhook', 'function_alias=prod', 'limit=1'):
-            self.assertIn(part, self.server.paths[2])
+        for deliveries, run, outcome in (
+                ([], [], None),
+                ([{'execution_id': TARGET}], [stub.answer(body=EXECUTION)],
+                 'timeout'),
+                ([{'execution_id': TARGET}],
+                 [stub.answer(404, {'faultstring': 'Gone.'})], None)):
+            row, = self.list_rows(webhooks=[HOOK], runs=[
+                stub.answer(body={'deliveries': deliveries}), *run])
+            self.assertEqual(
+                ('webhook', 'shop', '3 deliveries were refused.', outcome),
+                (row['Kind'], row['Name'], row['Problem'], row['Outcome']))
+            for part in (ID, 'status=accepted', 'limit=1'):
+                self.assertIn(part, self.server.paths[2])
 
     def test_event_source(self):
         broken = dict(SOURCE, state='error', state_reason='No answer.')
@@ -101,6 +113,7 @@ class TestTriggers(base.BaseTestCase):
         self.assertIn('trigger=on_failure', self.server.paths[4])
 
     def test_limit(self):
-        out = self.run_command('--limit', '1', '-f', 'value', '-c', 'Name',
-                               webhooks=[HOOK])
+        out = self.run_command(
+            '--limit', '1', '-f', 'value', '-c', 'Name', webhooks=[HOOK],
+            runs=[stub.answer(body={'deliveries': []})])
         self.assertEqual('shop\n', out)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Access to the state directory."""
 
+import contextlib
 import io
 import os
 import pathlib
@@ -98,6 +99,19 @@ class StateDirectoryTest(base.BaseTestCase):
             os.chmod(self.path, mode)
             self.prepare()
             self.assertEqual(0o700, modes(self.path)['.'])
+
+    def test_wrong_configurations_end_the_program(self):
+        path = self.create_tempfiles(
+            [('qinling', '[engine]\nimport_timeout = abc\n')], '.conf')[0]
+        for file, word in ((path, 'import_timeout'), ('/none.conf', 'none')):
+            errors = io.StringIO()
+            with contextlib.redirect_stderr(errors):
+                error = self.assertRaises(
+                    SystemExit, process.configure, ['--config-file', file],
+                    'qinling-api', '')
+            self.assertEqual(1, error.code)
+            self.assertIn(word, errors.getvalue())
+            self.assertEqual(1, errors.getvalue().count('\n'))
 
     def test_programs_set_the_umask(self):
         path = self.create_tempfiles([('qinling', '[api]\n')], '.conf')[0]

@@ -81,6 +81,31 @@ class QuickstartServerTest(base.BaseTestCase):
             (0, f'No server runs with the state directory {self.state}.\n'),
             self.call('stop'))
 
+    def test_wrong_ports(self):
+        for port in ('99999', 'x', '-1'):
+            errors = io.StringIO()
+            with contextlib.redirect_stderr(errors):
+                error = self.assertRaises(
+                    SystemExit, quickstart_server.main,
+                    ['start', '--state-dir', 'x', f'--port={port}'])
+            self.assertEqual(2, error.code)
+            self.assertIn(f'{port} is no port', errors.getvalue())
+            self.assertIn('tools/quickstart.sh', errors.getvalue())
+
+    def test_another_port_while_the_server_runs(self):
+        self.call('start', '--port', '0')
+        port = ports.free()
+        self.assertIn(f'To use port {port}, stop the server first',
+                      self.call('start', '--port', str(port))[1])
+
+    def test_state_directory_that_cannot_be(self):
+        state = self.state
+        self.addCleanup(lambda: setattr(self, 'state', state))
+        self.state = self.program / 'state'
+        code, text = self.call('start', '--port', '0')
+        self.assertEqual(1, code)
+        self.assertIn(f'{self.state} cannot be created', text)
+
     def test_state_directory_is_private(self):
         self.call('start', '--port', '0')
         self.assertEqual(0o700, self.state.stat().st_mode & 0o777)

@@ -121,7 +121,7 @@ class TestTokens(test_base.BaseTestCase):
 
     def test_stopping_engine_renews_no_token(self):
         background = mock.Mock()
-        background.submit.side_effect = exception.Unavailable(reason='it stops')
+        background.submit.side_effect = exception.Unavailable(reason='stop')
         stopping = tokens.Tokens(self.keystone, background)
         self.keystone.remaining = 100
         for _ in range(2):
