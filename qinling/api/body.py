@@ -179,6 +179,20 @@ def read_form(req: pecan_patches.Request, max_file_size: int
     raise _unsupported(body.media_type, f'{MULTIPART}, {FORM} or {JSON}')
 
 
+def check_files(files: Iterable[str], name: str) -> None:
+    """Raise an error for a file in a field with a text.
+
+    A long text counts as a file.
+
+    :param files: names of fields with a file.
+    :param name: of the field with a file.
+    """
+    for field in sorted(set(files) - {name}):
+        raise exception.Invalid(
+            f'{field} must be a text of at most {MAX_PART_MEMORY_BYTES} '
+            'bytes, not a file.', attributes=[field])
+
+
 def parse_object(data: bytes) -> dict[str, typing.Any]:
     """Return the JSON object in a body.
 

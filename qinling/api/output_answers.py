@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import json
 import typing
 
+from webob import acceptparse
+
 from qinling.api import log_answers
 from qinling.api import pecan_patches
 from qinling.api import stream
@@ -38,7 +40,7 @@ def parse_wish(req: pecan_patches.Request, values: dict[str, typing.Any]
     :raises Invalid: the fields do not fit the answer.
     """
     accept = req.environ.get('HTTP_ACCEPT', '')
-    if EVENTS in accept or accept.strip() == TEXT:
+    if _prefers_events(accept) or accept.strip() == TEXT:
         if values.get('sync') is False:
             raise exception.Invalid(
                 'Only synchronous executions stream their output; omit sync.')
@@ -50,10 +52,19 @@ def parse_wish(req: pecan_patches.Request, values: dict[str, typing.Any]
     return None
 
 
+def _prefers_events(accept: str) -> bool:
+    """Return whether a client names events, and likes JSON no better."""
+    if EVENTS not in accept:
+        return False
+    offers = acceptparse.create_accept_header(accept).acceptable_offers(
+        [EVENTS, MEDIA_TYPES[0]])
+    return bool(offers) and offers[0][0] == EVENTS
+
+
 def create_response(req: pecan_patches.Request,
                     parts: output_stream.OutputStream) -> stream.Response:
     """Return the answer to a request for an execution."""
-    has_events = EVENTS in req.environ['HTTP_ACCEPT']
+    has_events = _prefers_events(req.environ['HTTP_ACCEPT'])
     encode = encode_events if has_events else encode_texts
     response = stream.Response(
         Body(req, parts, encode(parts)), status=201, charset='utf-8',

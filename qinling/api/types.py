@@ -189,6 +189,19 @@ def parse_boolean(text: str) -> bool:
     return text.strip().lower() in TRUE_WORDS
 
 
+def parse_flag(name: str, text: str) -> bool:
+    """Return the value of a form field.
+
+    :raises Invalid: the text is no boolean.
+    """
+    word = text.strip().lower()
+    if word not in (*TRUE_WORDS, *filtering.FALSE_WORDS):
+        raise exception.Invalid(
+            f"{name}: {printable.shorten(text, 64)!r} is not a boolean; use "
+            'true or false.', attributes=[name])
+    return word in TRUE_WORDS
+
+
 @dataclasses.dataclass(frozen=True)
 class Several:
     """Converter of a query key that a query may repeat."""

@@ -10,6 +10,7 @@ import enum
 import math
 import typing
 
+from qinling import event_states
 from qinling import exception
 from qinling import printable
 from qinling import states
@@ -29,6 +30,7 @@ CHOICES: dict[tuple[str, str], type[enum.Enum]] = {
     ('executions', 'reason'): states.ExecutionReason,
     ('executions', 'trigger'): states.Trigger,
     ('jobs', 'status'): states.JobStatus,
+    ('event_sources', 'status'): event_states.EventSourceStatus,
     ('runtimes', 'status'): states.RuntimeStatus,
     ('operations', 'status'): states.OperationStatus,
     ('operations', 'action'): states.OperationAction}

@@ -6,9 +6,12 @@ import time
 from qinling import context
 from qinling.core.execution import concurrency
 from qinling.core.execution import executions
+from qinling import exception
 
 #: Seconds between two readings: short after output, longer in a silence.
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.1, 0.5
+#: Status at the end of the log of an execution that is gone.
+DELETED = 'deleted'
 #: Seconds of silence until an empty part, which finds clients that left.
 SILENCE_SECONDS = 10
 
@@ -42,11 +45,15 @@ class LogStream:
     def __next__(self) -> str:
         """Return the next part, empty after a silence.
 
-        :raises ExecutionNotFound: the execution was deleted meanwhile.
+        The deletion of the execution ends the log.
         """
         silent_until = time.monotonic() + SILENCE_SECONDS
         while self.status is None:
-            row = self._executions.get(self._ctx, self._id)
+            try:
+                row = self._executions.get(self._ctx, self._id)
+            except exception.ExecutionNotFound:
+                self.status = DELETED
+                break
             text = self._executions.read_log(row, self.offset)
             if not row.is_running:
                 self.status = row.status

@@ -131,6 +131,10 @@ class RetryScheduled:
     next_attempt_at: datetime.datetime
 
 
+#: Sentence about an execution without a target.
+GONE = 'The function was deleted before the execution started.'
+
+
 def platform_fault(sentence: str, reason: ExecutionReason
                    = ExecutionReason.PLATFORM, is_controlled: bool = False
                    ) -> Outcome:

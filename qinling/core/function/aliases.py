@@ -27,6 +27,8 @@ _ROUTE = models.AliasRoute
 _ROLLOUT = models.Rollout
 #: Not "." and "..", which have a meaning in paths.
 NAME = re.compile(r'(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}')
+#: Names of paths beside those of aliases.
+RESERVED_NAMES = frozenset(('explain',))
 #: Columns of the target, which the history keeps.
 TARGET_FIELDS = ('function_id', 'function_version', 'routing')
 
@@ -55,8 +57,12 @@ class Aliases:
         _validate(values)
         if not NAME.fullmatch(values['name']):
             raise exception.Invalid(
-                'An alias name has 1 to 255 letters, digits, "-", "_" or '
-                '".".')
+                'An alias name has 1 to 255 ASCII letters, digits, "-", "_" '
+                'or ".".')
+        if values['name'] in RESERVED_NAMES:
+            raise exception.Invalid(
+                f'No alias can have the name {values["name"]}, which is part '
+                'of the API; choose another one.')
         try:
             self._db.write(lambda tx: self._insert(tx, ctx, values))
         except crud.DuplicateEntry:

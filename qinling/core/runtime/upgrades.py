@@ -34,14 +34,19 @@ def begin(row: typing.Any, columns: dict[str, typing.Any],
     :param condition: clauses that have to hold.
     :param with_versions: published versions change their image, too.
     :returns: the id of the runtime to which versions moved, if any did.
-    :raises RuntimeNotAvailable: the status permits no upgrade.
+    :raises RuntimeNotAvailable: the status permits no upgrade, or another
+        one started after the row was read.
     """
     copy_id = None if with_versions else _copy_for_versions(tx, row)
     if not crud.change_status(
-            tx, _MODEL, row.id, RuntimeStatus.UPGRADING.value, *condition,
+            tx, _MODEL, row.id, RuntimeStatus.UPGRADING.value,
+            _MODEL.image == row.image, *condition,
             **dict(columns, previous_image=row.image,
                    versions_runtime_id=copy_id)):
-        raise exception.RuntimeNotAvailable(id=row.id, status=row.status)
+        status = RuntimeStatus(row.status)
+        if status is RuntimeStatus.AVAILABLE:
+            status = RuntimeStatus.UPGRADING
+        raise exception.RuntimeNotAvailable(id=row.id, status=status.value)
     if with_versions:
         digests.change_image(tx, row.id, columns['image'])
     return copy_id

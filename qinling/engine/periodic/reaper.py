@@ -209,7 +209,8 @@ class Reaper:
                 continue
             target = resolve(row.function_id, row.function_version)
             if isinstance(target, exception.NotFound):
-                ended += self._end(row, str(target))
+                ended += self._end(
+                    row, outcomes.GONE, ExecutionReason.NO_WORKER)
             elif row.attempt - row.retry >= self._conf.engine.max_attempts:
                 ended += self._give_up(row, target)
             else:
@@ -271,12 +272,13 @@ class Reaper:
             target,
             *lifecycle.unchanged(row), final=True) is not None
 
-    def _end(self, row: records.ExecutionRow, sentence: str) -> bool:
+    def _end(self, row: records.ExecutionRow, sentence: str,
+             reason: ExecutionReason = ExecutionReason.ENGINE_LOST) -> bool:
         LOG.warning('Ending execution %s: %s', row.id, sentence)
         metrics.reaped_ended.inc()
         return lifecycle.finish(
             self._db, row.id,
-            outcomes.platform_fault(sentence, ExecutionReason.ENGINE_LOST,
+            outcomes.platform_fault(sentence, reason,
                                     row.flow_key is not None),
             *lifecycle.unchanged(row)) is not None
 

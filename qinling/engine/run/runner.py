@@ -226,8 +226,7 @@ class Runner:
                     target.version)))
         except exception.NotFound:
             return outcomes.platform_fault(
-                'The function was deleted before the execution started.',
-                ExecutionReason.NO_WORKER)
+                outcomes.GONE, ExecutionReason.NO_WORKER)
         return dataclasses.replace(latest, alias=target.alias,
                                    offline=target.offline)
 

@@ -156,15 +156,23 @@ class Pools:
         elif row.previous_image:
             image = row.previous_image
             LOG.warning('Rolling runtime %s back to image %s.', row.id, image)
-            self._orchestrator.ensure_pool(
-                base.RuntimeSpec(row.id, image, row.trusted))
+            try:
+                self._orchestrator.ensure_pool(
+                    base.RuntimeSpec(row.id, image, row.trusted))
+            except exception.PermanentError as e:
+                self._fail(row, f'{reason} The image before, {image}, cannot '
+                                f'serve any more: {e}')
+                return
             self._db.write(functools.partial(
                 upgrades.roll_back, row, reason, self._language(image)))
         else:
-            # The image may have changed since the row was read.
-            self._db.write(lambda tx: crud.change_status(
-                tx, _MODEL, row.id, RuntimeStatus.ERROR.value,
-                _MODEL.image == row.image, status_reason=reason))
+            self._fail(row, reason)
+
+    def _fail(self, row: typing.Any, reason: str) -> None:
+        # The image may have changed since the row was read.
+        self._db.write(lambda tx: crud.change_status(
+            tx, _MODEL, row.id, RuntimeStatus.ERROR.value,
+            _MODEL.image == row.image, status_reason=reason))
 
     def delete(self, id: str) -> None:
         """Destroy the pool and delete the row."""

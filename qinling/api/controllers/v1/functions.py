@@ -154,19 +154,19 @@ class Controller:
     def _read_form(self, req: pecan_patches.Request
                    ) -> tuple[dict[str, typing.Any],
                               typing.BinaryIO | None]:
-        """Return the fields and the package of a form."""
         form, files = body_module.read_form(
             req, self._limits.max_package_size)
         names, ignored = ((NAMES, READ_ONLY) if body_module.is_json(req)
                           else (FORM_NAMES, IGNORED))
         body_module.check_names({*form, *files}, names | ignored, ignored)
+        body_module.check_files(files, 'package')
         values = {name: form[name] for name in fields.names() if name in form}
         for name in EXAMPLES:
             if name in form:
                 values[name] = _parse_object(name, form[name])
         for name in fields.names(fields.Kind.FLAG):
             if name in values:
-                values[name] = types.parse_boolean(str(values[name]))
+                values[name] = types.parse_flag(name, str(values[name]))
         return values, files.get('package')
 
     @route('POST', LIST_PATH, policy='function:create', result=Function,

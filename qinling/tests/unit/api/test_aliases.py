@@ -3,6 +3,7 @@
 
 from oslotest import base
 
+from qinling.api import root
 from qinling.db import models
 from qinling.tests import fixtures
 
@@ -73,6 +74,16 @@ class TestAliases(base.BaseTestCase):
         self.fault(409, 'Duplicate entry', 'POST', '', good)
         self.assertEqual(
             1, len(self.call('GET')['function_aliases']))
+
+    def test_names_of_paths_are_reserved(self):
+        paths = [route.route.path.split('/') for route
+                 in root.Root(self.api.services).routes]
+        names = {path[3] for path in paths
+                 if path[2:3] == ['aliases'] and len(path) == 4} - {'{name}'}
+        self.assertEqual({'explain'}, names)
+        for name in names:
+            self.fault(400, 'is part of the API', 'POST', '', {
+                'name': name, 'function_id': self.function})
 
     def test_invalid_routing_is_refused(self):
         good = {'name': 'a', 'function_id': self.function}

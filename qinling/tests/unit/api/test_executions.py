@@ -232,6 +232,23 @@ class TestExisting(ExecutionTest):
                 'Accept': 'text/event-stream', 'Last-Event-ID': '5'})
         self.assertEqual(end, answer.text)
 
+    def test_stream_of_a_deleted_execution(self):
+        id = self.create(sync=False)['id']
+
+        def delete(id, _owner, _offset):
+            self.api.db.write(lambda tx: crud.delete(
+                tx, models.Execution, id))
+            return 'a log'
+        self.engine.answers['read_log'] = delete
+        self.api.db.write(lambda tx: tx.execute(
+            models.Execution.__table__.update().values(owner='engine')))
+        answer = self.api.request(
+            'GET', self.url(id, '/log?follow=true'),
+            Accept='text/event-stream')
+        self.assertIn('data: {"text": "a log"}', answer.text)
+        self.assertTrue(answer.text.endswith(
+            'data: {"status": "deleted"}\n\n'), answer.text)
+
     def test_streams_give_their_threads_back(self):
         id = self.create()['id']
         for _number in range(self.api.conf.api.threads):

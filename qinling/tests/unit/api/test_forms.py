@@ -4,6 +4,7 @@
 import hashlib
 import json
 
+from qinling.api import body as body_module
 from qinling.db import models
 from qinling.tests import fixtures
 from qinling.tests.unit.api import cases
@@ -54,6 +55,30 @@ class TestShapes(test_functions.FunctionTest):
                  'Content-Type: text/plain; charset=utf-8',
                  b'{"source": "package"}'), (head, fixtures.PACKAGE)])
             self.call('POST', ALL, body, 201, kind=kind)
+
+    def test_texts_are_no_files_and_files_no_texts(self):
+        runtime = self.api.runtime().encode()
+        good = [('name="runtime_id"', runtime),
+                ('name="code"', b'{"source": "package"}'),
+                ('name="package"; filename="x.zip"', fixtures.PACKAGE)]
+        long = b'x' * (body_module.MAX_PART_MEMORY_BYTES + 1)
+        for parts, words in (
+                ([('name="description"', long)], 'description must be a text'),
+                ([('name="description"; filename="d"', b'd')],
+                 'description must be a text of at most'),
+                ([('name="input_schema"', long)], 'input_schema must be'),
+                ([('name="other"; filename="o"', b'o')],
+                 'Unknown attribute')):
+            data, kind = cases.form_data([*good, *parts])
+            self.fault(400, words, 'POST', ALL, data, kind=kind)
+
+    def test_flags(self):
+        for value in ('maybe', '1e3', ''):
+            data, kind = cases.multipart({
+                'runtime_id': self.api.runtime(), 'trust': value,
+                'code': '{"source": "package"}'}, fixtures.PACKAGE)
+            self.fault(400, 'is not a boolean; use true or false', 'POST',
+                       ALL, data, kind=kind)
 
     def test_unknown_fields_are_refused(self):
         self.multipart_fault(

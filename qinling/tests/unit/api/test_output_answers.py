@@ -51,6 +51,18 @@ class TestExecutions(AnswerTest):
                 for block in response.text.split('\n\n')
                 if block and block[0] != ':']
 
+    def test_weights(self):
+        for accept, has_events in (
+                (f'application/json, {EVENTS};q=0.5', False),
+                (f'{EVENTS};q=0', False), (f'*/*, {EVENTS};q=0.1', False),
+                (f'application/json, {EVENTS}', True),
+                (f'{EVENTS}, */*;q=0.1', True)):
+            self.add('a')
+            answer = self.stream(accept)
+            self.assertEqual(201, answer.status_int)
+            self.assertEqual(has_events, answer.content_type == EVENTS,
+                             accept)
+
     def test_events(self):
         self.add('a', '', 'b')
         response = self.stream()

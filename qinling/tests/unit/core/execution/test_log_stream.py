@@ -91,8 +91,9 @@ class TestLogStream(test_executions.ExecutionTest):
     def test_deleted_execution(self):
         self.write('')
         self.events = [lambda: self.executions.delete(MINE, self.execution_id)]
-        self.assertRaises(exception.ExecutionNotFound, list,
-                          self.follow())
+        parts = self.follow()
+        self.assertEqual([], list(parts))
+        self.assertEqual(log_stream.DELETED, parts.status)
 
     def test_unknown_execution(self):
         self.assertRaises(exception.ExecutionNotFound, self.waits.follow_log,

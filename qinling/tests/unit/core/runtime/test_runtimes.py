@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runtimes."""
 
+import functools
+
 from oslotest import base
 
+from qinling.core.runtime import upgrades
 from qinling.db import crud
 from qinling.db import models
 from qinling import exception
@@ -233,6 +236,20 @@ class TestRuntimes(base.BaseTestCase):
             self.assertEqual(('python3', None, status),
                              (row.image, row.name, row.status))
         self.assertNotIn('ensure_runtime', self.engine.verbs())
+
+    def test_simultaneous_image_updates(self):
+        """Keep the image that served before the first one."""
+        id = self.core.runtime()
+        row = self.core.row(models.Runtime, id)
+        self.runtimes.update(MINE, id, {'image': 'first'})
+        self.core.db.write(lambda tx: crud.change_status(
+            tx, models.Runtime, id, 'available'))
+        error = self.assertRaises(
+            exception.RuntimeNotAvailable, self.core.db.write,
+            functools.partial(upgrades.begin, row, {'image': 'second'}, (),
+                              False))
+        self.assertIn('its status is upgrading', str(error))
+        self.assertEqual('first', self.core.row(models.Runtime, id).image)
 
     def test_failed_image_update_is_undone(self):
         id = self.core.runtime()

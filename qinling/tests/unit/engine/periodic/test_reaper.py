@@ -134,8 +134,8 @@ class TestReaper(base.TestCase):
         id = self.add_execution('gone', lease=base.PAST, sync=False)
         self.reaper.sweep()
         row = self.execution(id)
-        self.assertEqual('error', row.status)
-        self.assertIn('Function not found', row.result)
+        self.assertEqual(('error', 'no_worker'), (row.status, row.reason))
+        self.assertIn('The function was deleted before', row.result)
 
     def test_rows_claimed_meanwhile_are_kept(self):
         id = self.add_expired()

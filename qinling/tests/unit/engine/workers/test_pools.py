@@ -83,6 +83,15 @@ class TestPools(base.TestCase):
                           row.previous_image))
         self.assertEqual('python3', self.orchestrator.images[id])
 
+    def test_failed_upgrade_without_a_way_back(self):
+        id = self.add(models.Runtime, image='cobol', status='upgrading',
+                      previous_image='fortran')
+        self.pools.ensure(id)
+        row = self.row(models.Runtime, id)
+        self.assertEqual('error', row.status)
+        for image in ('cobol', 'fortran'):
+            self.assertIn(f'no image {image}', row.status_reason)
+
     def add_version(self, runtime_id):
         parts = {name: digests.hash_json(name) for name in digests.PARTS}
         return parts, self.add(
