@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the web interface keeps from one view to the next."""
+"""State of the web interface from one view to the next."""
 
 from playwright.sync_api import expect
 
+from qinling.tests.functional import base as servers
 from qinling.tests.functional import test_dashboard
 
 CODE = 'def main(**kwargs):\n    return 1\n'
@@ -34,3 +35,48 @@ class CacheTest(test_dashboard.BrowserTest):
         self.client.create(CODE, name='second')
         page.evaluate('location.hash = "#/functions"')
         expect(page.get_by_text('second', exact=True)).to_be_visible()
+
+    def test_deletion_tells_what_stays(self):
+        id = self.client.create(CODE, name='kept')['id']
+        execution = self.client.run(id, '{}')['id']
+        page = self.open(f'functions/{id}')
+        self.press(page, 'Delete')
+        dialog = page.get_by_role('alertdialog')
+        expect(dialog).to_contain_text('Its executions stay.')
+        self.press(page, 'Delete', '[role=alertdialog]')
+        expect(page.get_by_text('Deleted kept.')).to_be_visible()
+        self.assertEqual('success', self.client.get(
+            f'/v1/executions/{execution}')['status'])
+
+    def test_download_command_names_a_file(self):
+        id = self.client.create(CODE, name='downloaded')['id']
+        page = self.open(f'functions/{id}')
+        page.get_by_role('button', name='Commands for this view').click()
+        expect(page.locator('.commands')).to_contain_text(
+            f"download=true' -o {id}.zip")
+
+    def test_commands_of_an_alias_name_versions_that_exist(self):
+        id = self.client.create(CODE, name='shared')['id']
+        path = f'/v1/functions/{id}/versions'
+        self.client.call('POST', path, {})
+        self.client.call('POST', '/v1/aliases', {
+            'name': 'live', 'function_id': id, 'function_version': 1})
+        page = self.open('aliases/live')
+        page.get_by_role('button', name='Commands for this view').click()
+        commands = page.locator('.commands')
+        expect(commands).to_contain_text('alias rollback live')
+        expect(commands).not_to_contain_text('--weight')
+        expect(commands).not_to_contain_text('rollout start')
+        for number in (2, 3):
+            self.client.form('PUT', f'/v1/functions/{id}', {},
+                             servers.package(CODE + f'# {number}\n'))
+            self.client.call('POST', path, {})
+        self.client.call('DELETE', f'{path}/3')
+        page.reload()
+        page.get_by_role('button', name='Commands for this view').click()
+        expect(commands).to_contain_text('--weight 1=0.9 --weight 2=0.1')
+        expect(commands).to_contain_text('rollout start live --to 2')
+        self.client.call('PUT', '/v1/aliases/live', {
+            'routing': {'1': 0.5, '2': 0.5}})
+        expect(commands).not_to_contain_text('rollout start')
+        expect(commands).to_contain_text('--weight 1=0.9 --weight 2=0.1')

@@ -103,7 +103,8 @@ export function Copy({ text }) {
 /**
  * Actions of a view as commands.
  *
- * @param {Array} actions lists of title, CLI arguments, method, path and body
+ * @param {Array} actions lists of title, CLI arguments, method, path, body and
+ *   file for the answer
  */
 export function Commands({ actions }) {
   const [isOpen, setOpen] = useState(false);
@@ -111,11 +112,11 @@ export function Commands({ actions }) {
   return html`<section class="commands"><button class="quiet"
     aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>
     ${'>_'} Commands for this view</button>
-    ${isOpen ? actions.map(([title, cli, method, path, body]) => html`
+    ${isOpen ? actions.map(([title, cli, method, path, body, file]) => html`
       <div class="command"><h3>${title}</h3>
       <${Copy} text=${`qinling ${cli}`} />
       <${Copy} text=${curl(options.api_url, method, path, body,
-    options.auth)} /></div>`) : ''}</section>`;
+    options.auth, file)} /></div>`) : ''}</section>`;
 }
 
 /**

@@ -110,10 +110,11 @@ export function quote(word) {
  * Return an action as a command of curl.
  *
  * @param {string} auth the strategy; credentials are variables of the shell
+ * @param {?string} file receives the answer
  */
-export function curl(url, method, path, body, auth) {
+export function curl(url, method, path, body, auth, file) {
   const words = ['curl', '-X', method];
-  const tail = [];
+  const tail = file ? ['-o', quote(file)] : [];
   if (auth === 'http_basic') tail.push('-u "$USER_AND_PASSWORD"');
   if (auth === 'keystone') tail.push('-H "X-Auth-Token: $TOKEN"');
   if (body !== undefined) {

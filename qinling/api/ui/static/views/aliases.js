@@ -65,7 +65,14 @@ export function Alias({ id }) {
   const { data, error, reload } = usePoll(path);
   const history = usePoll(`${path}/history`);
   const names = useNames();
+  const versions = usePoll(data
+    ? `/functions/${data.function_id}/versions?limit=200&sort_dir=desc` : null,
+  { every: 10000 });
   if (!data) return html`<${Waiting} error=${error} reload=${reload} />`;
+  const [[base]] = weights(data);
+  // The newest first.
+  const others = (versions.data?.function_versions || []).map(
+    (row) => row.version_number).filter((number) => number !== base);
   const remove = async () => {
     await call('DELETE', path, undefined, { policy: 'function_alias:delete' });
     location.hash = '#/aliases';
@@ -76,30 +83,34 @@ export function Alias({ id }) {
       ${names.get(data.function_id) || 'Function'}</a>
     <${Action} label="Delete" policy="function_alias:delete" run=${remove}
       confirm="Callers of the alias will get errors." /><//>
-    <div class="grid"><${Traffic} alias=${data} path=${path}
+    <div class="grid"><${Traffic} alias=${data} path=${path} others=${others}
       reload=${reload} /><${Compare} alias=${data} path=${path} />
     <${Rollout} path=${path} history=${history.data} />
     <${History} path=${path} history=${history} reload=${reload} /></div>
     <${Commands} actions=${[
-    ['Send 10 % to version 3', `function alias update ${quote(data.name)} `
-      + '--weight 1=0.9 --weight 3=0.1', 'PUT', path,
-    { routing: { 1: 0.9, 3: 0.1 } }],
+    ...shareCommands(data, path, base, others[0]),
     ['Roll back', `function alias rollback ${quote(data.name)}`, 'POST',
-      `${path}/rollback`, {}],
-    ['Start a rollout', `function rollout start ${quote(data.name)} --to 3`, 'POST',
-      `${path}/rollout`, { function_version: 3 }]]} />`;
+      `${path}/rollback`, {}]]} />`;
 }
 
-function Traffic({ alias, path, reload }) {
-  const versions = usePoll(`/functions/${alias.function_id}/versions?limit=200`,
-    { every: 10000 });
+/** Return the commands that send traffic to another version, if any. */
+function shareCommands({ name, routing }, path, base, next) {
+  if (!next) return [];
+  // A rollout of an alias with weights is refused.
+  return [
+    [`Send 10 % to version ${next}`, `function alias update ${quote(name)} `
+      + `--weight ${base}=0.9 --weight ${next}=0.1`, 'PUT', path,
+    { routing: { [base]: 0.9, [next]: 0.1 } }],
+    ...(routing ? [] : [['Start a rollout',
+      `function rollout start ${quote(name)} --to ${next}`, 'POST',
+      `${path}/rollout`, { function_version: next }]])];
+}
+
+function Traffic({ alias, path, others, reload }) {
   const current = weights(alias);
   const base = current[0][0];
   const [choice, setChoice] = useState(null);
   const [version, weight] = choice || current[1] || [0, 0];
-  const others = (versions.data?.function_versions || []).map(
-    (row) => row.version_number).filter(
-    (number) => number !== base);
   const save = async () => {
     const body = weight > 0 && weight < 1 ? { routing: {
       [base]: Math.round((1 - weight) * 100) / 100, [version]: weight } }

@@ -9,6 +9,10 @@ import { bytes, output, percent, seconds } from '../format.js';
 import { unzip, zip } from '../zip.js';
 import { defaults, InputForm, properties } from './form.js';
 
+/** Question before the deletion of a function. */
+const DELETION = 'Delete the function with its versions? Its executions stay. '
+  + 'A function that an alias, a job, a webhook or an event source uses is not '
+  + 'deleted.';
 const FINAL = ['success', 'failed', 'error', 'cancelled'];
 
 /** Return the links to the parts of a function. */
@@ -33,7 +37,7 @@ export function FunctionView({ id }) {
     parent=${['Functions', '#/functions']}>
     <${Publish} id=${id} latest=${data.latest_version} />
     <${Action} label="Delete" policy="function:delete" run=${remove}
-      confirm="Delete the function with its executions?" /><//>
+      confirm=${DELETION} /><//>
     <${Tabs} items=${parts(id)} current="Code and run" />
     ${figures ? html`<div class="figures">
       <${Figure} label="Runs in 24 hours" value=${figures.count}
@@ -54,7 +58,7 @@ export function FunctionView({ id }) {
     ['Publish a version', `function version create ${id}`, 'POST',
       `/functions/${id}/versions`, {}],
     ['Download the package', `function download ${id}`, 'GET',
-      `/functions/${id}?download=true`],
+      `/functions/${id}?download=true`, undefined, `${id}.zip`],
     ['Delete', `function delete ${id}`, 'DELETE', `/functions/${id}`]]} />`;
 }
 

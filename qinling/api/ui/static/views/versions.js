@@ -60,12 +60,12 @@ export function Versions({ id, query }) {
     <${Commands} actions=${[
     ['List the versions', `function version list ${id}`, 'GET',
       `/functions/${id}/versions`],
-    ['Compare two versions',
+    ...(list.rows.length ? [['Compare two versions',
       `function version diff ${id} ${from} ${to}`, 'GET',
       `/functions/${id}/versions/diff?from=${from}&to=${to}`],
     ['Show what uses a version',
       `function version usage show ${id} ${shown || latest}`, 'GET',
-      `/functions/${id}/versions/${shown || latest}/usage`]]} />`;
+      `/functions/${id}/versions/${shown || latest}/usage`]] : [])]} />`;
 }
 
 function Difference({ id, from, to }) {
