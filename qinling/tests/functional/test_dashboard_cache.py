@@ -7,6 +7,7 @@ from qinling.tests.functional import base as servers
 from qinling.tests.functional import test_dashboard
 
 CODE = 'def main(**kwargs):\n    return 1\n'
+EDITED = CODE.replace('1', '2')
 
 
 class CacheTest(test_dashboard.BrowserTest):
@@ -35,6 +36,65 @@ class CacheTest(test_dashboard.BrowserTest):
         self.client.create(CODE, name='second')
         page.evaluate('location.hash = "#/functions"')
         expect(page.get_by_text('second', exact=True)).to_be_visible()
+
+    def edit(self, name):
+        """Return a page with edited code, its text area and the function."""
+        id = self.client.create(CODE, name=name)['id']
+        page = self.open(f'functions/{id}')
+        area = page.locator('.editor textarea')
+        expect(area).to_have_value(CODE)
+        area.click()
+        area.fill(EDITED)
+        expect(page.get_by_text('not saved', exact=True)).to_be_visible()
+        return page, area, id
+
+    def test_unsaved_code_stays(self):
+        page, area, id = self.edit('drafted')
+        for leave in ('Versions', 'Jobs'):
+            with self.subTest(leave=leave):
+                page.get_by_role('link', name=leave, exact=True).click()
+                expect(area).to_have_count(0)
+                page.go_back()
+                expect(area).to_have_value(EDITED)
+                expect(page.get_by_text('not saved', exact=True)
+                       ).to_be_visible()
+        self.press(page, 'Save')
+        expect(page.get_by_text('Saved;')).to_be_visible()
+        page.get_by_role('link', name='Versions', exact=True).click()
+        page.get_by_role('link', name='Code and run').click()
+        expect(area).to_have_value(EDITED)
+        expect(page.get_by_text('not saved')).to_have_count(0)
+
+    def test_unsaved_code_can_be_discarded(self):
+        page, area, id = self.edit('discarded')
+        self.client.form('PUT', f'/v1/functions/{id}', {}, servers.package(
+            CODE.replace('1', '3')))
+        expect(page.get_by_text('the stored code has changed')
+               ).to_be_visible()
+        expect(area).to_have_value(EDITED)
+        self.press(page, 'Discard')
+        expect(area).to_have_value(CODE.replace('1', '3'))
+
+    def test_page_asks_before_unsaved_code_is_lost(self):
+        page, area, id = self.edit('asked')
+        questions = []
+
+        def keep(dialog):
+            questions.append(dialog.type)
+            dialog.dismiss()
+        page.on('dialog', keep)
+        page.get_by_role('link', name='Jobs', exact=True).click()
+        page.get_by_role('link', name='API', exact=True).click()
+        expect(page.get_by_role('heading', name='Jobs', exact=True)
+               ).to_be_visible()
+        self.assertEqual(['beforeunload'], questions)
+        page.go_back()
+        expect(area).to_have_value(EDITED)
+        area.fill(CODE)
+        expect(page.get_by_text('not saved')).to_have_count(0)
+        page.reload()
+        expect(area).to_have_value(CODE)
+        self.assertEqual(['beforeunload'], questions)
 
     def test_deletion_tells_what_stays(self):
         id = self.client.create(CODE, name='kept')['id']

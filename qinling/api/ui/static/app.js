@@ -4,6 +4,7 @@ import { html, render, useEffect, useState } from './vendor/htm-preact.js';
 import { getOptions, getUser, login, logout, probe, waitForRows }
   from './api.js';
 import { Field, Toasts, useSession } from './components.js';
+import { dropDrafts, hasDrafts } from './drafts.js';
 import { parseHash } from './format.js';
 import * as functions from './views/functions.js';
 
@@ -117,6 +118,14 @@ function Mark() {
     </svg>`;
 }
 
+/** Log out, after a question if code would be lost. */
+function leave() {
+  if (hasDrafts() && !window.confirm(
+    'Log out and discard the code that is not saved?')) return;
+  dropDrafts();
+  logout();
+}
+
 function Sidebar({ current, theme, toggleTheme }) {
   return html`<nav class="sidebar" aria-label="Views">
     <a class="brand" href="#/functions"><${Mark} /> Qinling</a>
@@ -127,7 +136,7 @@ function Sidebar({ current, theme, toggleTheme }) {
     <button class="quiet theme" onClick=${toggleTheme}>
       ${theme === 'dark' ? 'Light' : 'Dark'} theme</button>
     <a class="quiet" href="../v1/docs">API</a>
-    ${getUser() ? html`<button class="quiet" onClick=${logout}>
+    ${getUser() ? html`<button class="quiet" onClick=${leave}>
       Log out ${getUser()}</button>` : ''}
     <small>${getOptions().version}</small></div></nav>`;
 }

@@ -77,8 +77,8 @@ class TestFiles(UiTest):
     def test_imports_of_the_first_view_are_preloaded(self):
         names = {name.partition('/')[2] for name in self.list_files()}
         self.assertEqual(
-            {'app.js', 'api.js', 'components.js', 'format.js', 'charts.js',
-             'vendor/htm-preact.js', 'views/functions.js'},
+            {'app.js', 'api.js', 'components.js', 'drafts.js', 'format.js',
+             'charts.js', 'vendor/htm-preact.js', 'views/functions.js'},
             {name for name in names if name.endswith('.js')})
 
     def test_other_views_are_routed(self):

@@ -5,6 +5,7 @@ import { call, usePoll } from '../api.js';
 import { Sparkline } from '../charts.js';
 import { Action, Badge, Card, Commands, Editor, Field, Figure, Header, Tabs,
   toast, Waiting } from '../components.js';
+import { dropDraft, useDraft } from '../drafts.js';
 import { bytes, output, percent, seconds } from '../format.js';
 import { unzip, zip } from '../zip.js';
 import { defaults, InputForm, properties } from './form.js';
@@ -29,6 +30,7 @@ export function FunctionView({ id }) {
   const remove = async () => {
     await call('DELETE', `/functions/${id}`, undefined,
       { policy: 'function:delete' });
+    dropDraft(id);
     toast(`Deleted ${data.name || id}.`);
     location.hash = '#/functions';
   };
@@ -85,7 +87,7 @@ function Publish({ id, latest }) {
 function Code({ id, row, reload }) {
   const [files, setFiles] = useState(null);
   const [name, setName] = useState('');
-  const [edits, setEdits] = useState({});
+  const [draft, setDraft] = useDraft(id);
   const [problem, setProblem] = useState('');
   const isPackage = row.code?.source === 'package';
   useEffect(() => {
@@ -104,28 +106,38 @@ function Code({ id, row, reload }) {
   if (!files) return html`<${Card} title="Code"><${Waiting} /><//>`;
   const decode = (entry) => new TextDecoder().decode(entry.data);
   const entry = files.find((file) => file.name === name);
+  const edits = draft?.edits || {};
   const text = edits[name] ?? (entry ? decode(entry) : '');
-  const isChanged = Object.keys(edits).length > 0;
+  const edit = (value) => {
+    const next = { ...edits, [name]: value };
+    if (entry && value === decode(entry)) delete next[name];
+    setDraft(Object.keys(next).length
+      ? { edits: next, base: draft?.base || row.code.sha256 } : null);
+  };
   const save = async () => {
     const form = new FormData();
     form.append('package', new Blob([zip(files.map((file) => ({
       name: file.name, data: edits[file.name] === undefined ? file.data
         : new TextEncoder().encode(edits[file.name]) })))]), 'package.zip');
     await call('PUT', `/functions/${id}`, form, { policy: 'function:update' });
-    setEdits({});
+    setDraft(null);
     toast('Saved; the latest code is changed, versions are not.');
     reload();
   };
   return html`<${Card} title="Code" aside=${html`<div class="row">
     ${files.length > 1 ? html`<select aria-label="File" value=${name}
       onChange=${(event) => setName(event.target.value)}>${files.map((file) =>
-  html`<option>${file.name}</option>`)}</select>`
+  html`<option value=${file.name}>${file.name}${edits[file.name] === undefined
+    ? '' : ' (not saved)'}</option>`)}</select>`
     : html`<code>${name}</code>`}
-    ${isChanged ? html`<${Badge} kind="warn">not saved<//>` : ''}
+    ${draft ? html`<${Badge} kind="warn">${draft.base === row.code.sha256
+    ? 'not saved' : 'not saved; the stored code has changed'}<//>
+      <button class="quiet" onClick=${() => setDraft(null)}>Discard</button>`
+    : ''}
     <${Action} label="Save" policy="function:update" kind="primary"
-      disabled=${!isChanged} run=${save} /></div>`}>
-    <${Editor} label=${`Code of ${name}`} value=${text} onChange=${
-  (value) => setEdits({ ...edits, [name]: value })} /><//>`;
+      disabled=${!draft} run=${save} /></div>`}>
+    <${Editor} label=${`Code of ${name}`} value=${text}
+      onChange=${edit} /><//>`;
 }
 
 function Run({ id, latest, schema: latestSchema }) {
