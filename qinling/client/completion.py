@@ -95,6 +95,9 @@ class Complete(command.Command):
 
 def list_words(app: typing.Any, line: list[str], last: str) -> list[str]:
     """Return the possible last words of a line that begin with ``last``."""
+    is_help = line[:1] == ['help']
+    if is_help:
+        line = line[1:]
     commands = [name.split() for name in app.command_manager.commands]
     commands += [words[1:] for words in commands
                  if words[0] == 'function' and len(words) > 1
@@ -104,8 +107,8 @@ def list_words(app: typing.Any, line: list[str], last: str) -> list[str]:
     try:
         factory, name, rest = app.command_manager.find_command(line)
     except ValueError:
-        pass
-    else:
+        factory = None
+    if factory and not is_help:
         instance = factory(app, None)
         words.update(_list_arguments(
             app, instance, instance.get_parser(name), rest, last))
@@ -121,7 +124,7 @@ def _list_arguments(app: typing.Any, instance: typing.Any,
         for option in action.option_strings}
     previous = options.get(rest[-1]) if rest else None
     if previous is not None and previous.nargs != 0:
-        return previous.choices or _list_names(app, instance, previous.dest)
+        return _list_values(app, instance, previous)
     if last.startswith('-'):
         return options
     positional = [action for action in parser._actions
@@ -132,7 +135,14 @@ def _list_arguments(app: typing.Any, instance: typing.Any,
     action = positional[min(count, len(positional) - 1)]
     if count >= len(positional) and action.nargs not in ('*', '+'):
         return ()
-    return action.choices or _list_names(app, instance, action.dest)
+    return _list_values(app, instance, action)
+
+
+def _list_values(app: typing.Any, instance: typing.Any,
+                 action: argparse.Action) -> Iterable[str]:
+    """Return the values of an argument."""
+    return (action.choices or getattr(action, 'values', ())
+            or _list_names(app, instance, action.dest))
 
 
 def _list_names(app: typing.Any, instance: typing.Any, argument: str

@@ -50,7 +50,7 @@ class Alias(base.Noun):
         tables.NAME, base.Brief('Function', show_function),
         base.Brief('Version', show_routing), tables.DESCRIPTION,
         tables.CHANGED)
-    filters = ('all_projects', 'project_id')
+    filters = ('tool', 'all_projects', 'project_id')
     naming = 'Name'
 
     def resolve(self, reference: str) -> str:

@@ -12,6 +12,7 @@ from qinling.client.commands import tables
 from qinling.client import exceptions
 from qinling.client import units
 
+KINDS = ('kafka', 'notifications', 'rabbitmq', 'redis', 'swift')
 BEHAVIOUR = (
     options.Argument('--name', help='Name of the event source.'),
     options.Argument(
@@ -126,6 +127,7 @@ class Create(EventSource, dry_run.DryRun):
     arguments = (
         *options.TARGET,
         options.Argument('--kind', required=True, metavar='KIND',
+                         values=KINDS,
                          help='Kind: kafka, notifications, rabbitmq, redis '
                               'or swift.'),
         *BEHAVIOUR)

@@ -83,7 +83,7 @@ class Job(base.Noun):
         tables.NAME, tables.TARGET, base.Brief('Schedule', show_schedule),
         base.Brief('Status', tables.show_field('status')),
         base.Brief('Next', show_next))
-    filters = ('all_projects', 'project_id')
+    filters = ('status', 'all_projects', 'project_id')
 
 
 List = base.define(

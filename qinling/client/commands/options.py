@@ -16,13 +16,22 @@ class Argument:
     """Declaration of an argument, with the parameters of
     ``ArgumentParser.add_argument``."""
 
-    def __init__(self, *names: str, **keywords: typing.Any) -> None:
+    def __init__(self, *names: str, values: Iterable[str] = (),
+                 **keywords: typing.Any) -> None:
+        """Create the declaration.
+
+        :param values: what shells complete. Unlike ``choices``, the values
+            refuse no word, since the server may accept further ones.
+        """
         self._names = names
+        self._values = tuple(values)
         self._keywords = keywords
 
     def add_to(self, parser: argparse._ActionsContainer) -> None:
         """Add the argument to a parser, or to a group of a parser."""
-        parser.add_argument(*self._names, **self._keywords)
+        action: typing.Any = parser.add_argument(
+            *self._names, **self._keywords)
+        action.values = self._values
 
 
 class Exclusive:
@@ -167,7 +176,7 @@ def add_wait(condition: str) -> Argument:
 def build_listing(filters: Iterable[str], has_details: bool,
                   owned: bool) -> tuple[Argument, ...]:
     """Return the options of a list."""
-    keys = ', '.join(filters) or 'none'
+    keys = ', '.join(filters)
     long = Argument('--long', action='store_true', help='Show more columns.')
     return (
         Argument(

@@ -145,7 +145,7 @@ class ListResults(base.Addressed, operations.Operation, tables.List):
         base.Brief('Replayed', tables.show_field('execution_id')),
         base.Brief('Differences', show_differences))
     owned = False
-    filters = ()
+    filters = ('different',)
     default_limit = 20
     sortable = ('created_at', 'updated_at', 'id')
     empty = 'The replay has no such result.'
@@ -155,6 +155,8 @@ class ListResults(base.Addressed, operations.Operation, tables.List):
 
     def list_rows(self, args: argparse.Namespace,
                   **query: typing.Any) -> Iterable[base.Row]:
+        if args.different:
+            query['different'] = True
         rows: Iterable[base.Row] = self.resources.list_results(
-            args.operation, different=args.different, **query)
+            args.operation, **query)
         return rows

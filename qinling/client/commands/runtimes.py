@@ -37,6 +37,7 @@ class Runtime(base.Noun):
         base.Brief('Image', tables.show_field('image')),
         base.Brief('Public', tables.show_field('is_public')), tables.CHANGED)
     owned = False
+    filters = ('status',)
 
 
 List = base.define(

@@ -21,6 +21,7 @@ FILTERS = ('function_id', 'function_alias', 'function_version', 'status',
 SORTABLE = ('created_at', 'updated_at', 'id', 'status', 'started_at',
             'ended_at', 'duration')
 FAILED = 'in:failed,error'
+STATUSES = ('running', 'success', 'failed', 'error', 'cancelled')
 
 ALIAS = options.Argument(
     '--alias', metavar='ALIAS', help='Only executions by this alias.')
@@ -39,7 +40,7 @@ FAILURES = options.Argument(
 ARGUMENTS = (
     ALIAS, VERSION, SINCE, options.Exclusive(
         FAILURES, options.Argument(
-            '--status', metavar='STATUS',
+            '--status', metavar='STATUS', values=STATUSES,
             help='Only executions with this status: running, success, '
                  'failed, error or cancelled.')),
     options.Argument('--reason', metavar='REASON',

@@ -41,6 +41,8 @@ def show_change(row: base.Row, _names: names.Names) -> str:
     return units.format_age(row.get('updated_at') or row['created_at'])
 
 
+#: Keys by which all lists filter.
+TIMES = ('created_at', 'updated_at')
 NAME = base.Brief('Name', names.show_name)
 TARGET = base.Brief('Function', names.show_target)
 DESCRIPTION = base.Brief('Description', show_field('description'))
@@ -128,10 +130,15 @@ class List(Lister):
     #: Keys to sort by.
     sortable: tuple[str, ...] = ('created_at', 'updated_at', 'id', 'name')
 
+    @classmethod
+    def list_filters(cls) -> tuple[str, ...]:
+        """Return the keys to filter by, with those of all lists."""
+        return tuple(dict.fromkeys((*cls.filters, *TIMES)))
+
     def list_arguments(self) -> tuple[options.Declaration, ...]:
         """Return the arguments of the command, then the options of lists."""
         return (*super().list_arguments(), *options.build_listing(
-            self.filters, bool(self.detail_columns), self.owned))
+            self.list_filters(), bool(self.detail_columns), self.owned))
 
     def list_rows(self, args: argparse.Namespace,
                   **query: typing.Any) -> Iterable[base.Row]:
@@ -146,7 +153,8 @@ class List(Lister):
         query = options.build_query(args)
         check_key('sort', query['sort_key'], self.sortable)
         for text in args.filters:
-            check_key('filter', text.partition('=')[0], self.filters)
+            check_key('filter', text.partition('=')[0],
+                      self.list_filters())
         return {**names.parse_filters(self.client, args.filters), **query}
 
     def take_action(self, args: argparse.Namespace) -> base.Output:

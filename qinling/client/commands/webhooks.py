@@ -10,14 +10,19 @@ from qinling.client.commands import options
 from qinling.client.commands import tables
 from qinling.client import units
 
+METHODS = ('POST', 'GET', 'PUT', 'PATCH', 'DELETE')
+STREAM_MODES = ('off', 'continue', 'cancel')
+SIGNATURES = ('github', 'gitlab', 'mailgun', 'meta', 'microsoft', 'shopify',
+              'slack', 'standard', 'stripe', 'twilio')
 BEHAVIOUR = (
     options.Argument(
-        '--payload', metavar='FORM',
+        '--payload', metavar='FORM', values=('merged', 'request'),
         help='Input of the function: "merged", the default, makes arguments '
              'of all parameters; "request" passes the request unchanged.'),
     options.SYNC,
     options.Argument(
         '--method', dest='methods', action='append', metavar='METHOD',
+        values=METHODS,
         help='HTTP method that runs the function: POST, the default, GET, '
              'PUT, PATCH or DELETE; can be repeated.'),
     options.Argument(
@@ -36,13 +41,13 @@ BEHAVIOUR = (
         '--keep-deliveries', action=argparse.BooleanOptionalAction,
         help='Whether deliveries stay on record, with their bytes.'),
     options.Argument(
-        '--stream', metavar='MODE',
+        '--stream', metavar='MODE', values=STREAM_MODES,
         help='Whether a sender of a synchronous webhook gets the output as '
              'the function yields it: "off", the default; "continue", and '
              'the function goes on if the sender leaves; or "cancel".'))
 SECRET = (
     options.Argument(
-        '--signature', metavar='FORM',
+        '--signature', metavar='FORM', values=SIGNATURES,
         help='How senders sign: github, gitlab, mailgun, meta, microsoft, '
              'shopify, slack, standard, stripe or twilio.'),
     options.Argument(
