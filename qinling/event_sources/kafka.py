@@ -22,7 +22,8 @@ MECHANISMS = ('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512')
 STARTS, FORMATS = ('new', 'oldest'), ('json', 'text')
 TOPIC_CHARACTERS = frozenset(string.ascii_letters + string.digits + '._-')
 MISSING = ('Topics of Kafka need the Python library "kafka-python" in the '
-           'service; ask an operator to install it.')
+           'service; ask an operator to install the extra "kafka" for the '
+           'engines: run "pip install \'.[kafka]\'" in the checkout.')
 
 
 class Driver(base.Driver):

@@ -23,7 +23,8 @@ PORT = 6379
 #: one starts with the entries that the last one has not acknowledged.
 CONSUMER = 'qinling'
 MISSING = ('Redis streams need the Python library "redis" in the service; ask '
-           'an operator to install it.')
+           'an operator to install the extra "redis" for the engines: run '
+           '"pip install \'.[redis]\'" in the checkout.')
 #: Seconds beyond a blocking read after which a connection counts as dead.
 TIMEOUT_SECONDS = 10
 

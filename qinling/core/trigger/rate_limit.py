@@ -19,6 +19,8 @@ LOG = log.getLogger(__name__)
 
 #: Seconds between two removals of old counters from the memory.
 EXPIRY_SECONDS = 60
+#: Extras with libraries of storages; URLs of the storages begin so.
+EXTRAS = ('redis', 'memcached')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +49,13 @@ class Limit(typing.Protocol):
         """
 
 
+def _advise(url: str) -> str:
+    """Return which extra a storage needs, if any."""
+    extra = next((name for name in EXTRAS if url.startswith(name)), None)
+    return (f'. The storage needs the extra "{extra}": run "pip install '
+            f'\'.[{extra}]\'" in the checkout.' if extra else '')
+
+
 class RateLimit:
     """A limit of this process, or of all that share a storage.
 
@@ -63,7 +72,8 @@ class RateLimit:
             self._limiter = strategies.SlidingWindowCounterRateLimiter(
                 self._storage)
         except errors.ConfigurationError as e:
-            raise ValueError(f'The storage of a rate limit: {e}')
+            raise ValueError(f'The storage of a rate limit: {e}'
+                             f'{_advise(url)}')
 
     def hit(self, key: str) -> Usage | None:
         """Count one request.

@@ -78,6 +78,7 @@ class TestLibrary(base.BaseTestCase):
                 error = self.assertRaises(exception.TemporaryError,
                                           kafka.Driver.open, self.access())
         self.assertIn('kafka-python', str(error))
+        self.assertIn("pip install '.[kafka]'", str(error))
 
     def create_consumer(self, offset, first):
         """Return a consumer whose records begin at ``first``."""

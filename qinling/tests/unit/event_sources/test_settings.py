@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of the kinds of event sources."""
 
+import sys
+from unittest import mock
+
 from oslotest import base
 
+from qinling.event_sources import base as drivers
 from qinling.event_sources import kafka
 from qinling.event_sources import notifications
 from qinling.event_sources import rabbitmq
 from qinling.event_sources import redis
+from qinling import exception
 
 WRONG_URLS = ('http://h', 'amqp://', 'amqp://u:p@h', 'amqp://h/a/b',
               'amqp://h?x=1', 'amqp://h#x', 'amqp://h:99999', 'amqp://h:0',
@@ -70,3 +75,11 @@ class TestSettings(base.BaseTestCase):
                            'number of a database')
         self.check_refused(redis, dict(settings, url='amqp://h'),
                            'redis://HOST')
+
+    def test_missing_library_of_redis(self):
+        settings = redis.Driver.parse({'url': 'redis://h/0', 'stream': 's'})
+        access = drivers.Access('source', settings, {}, None, None, 1)
+        with mock.patch.dict(sys.modules, {'redis': None}):
+            error = self.assertRaises(exception.TemporaryError,
+                                      redis.create_client, access)
+        self.assertIn("pip install '.[redis]'", str(error))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rate limits."""
 
+import sys
 import threading
 import time
 from unittest import mock
@@ -96,3 +97,9 @@ class TestRateLimit(base.BaseTestCase):
                 ValueError, rate_limit.RateLimit, limit, 'memory://')
         for url in ('', 'x', 'nothing://'):
             self.assertRaises(ValueError, rate_limit.RateLimit, '1/hour', url)
+
+    def test_missing_library_names_the_extra(self):
+        with mock.patch.dict(sys.modules, {'redis': None}):
+            error = self.assertRaises(ValueError, rate_limit.RateLimit,
+                                      '1/hour', 'redis://127.0.0.1:1')
+        self.assertIn("pip install '.[redis]'", str(error))
