@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """State of the web interface from one view to the next."""
 
+import re
+
 from playwright.sync_api import expect
 
 from qinling.tests.functional import base as servers
@@ -140,3 +142,37 @@ class CacheTest(test_dashboard.BrowserTest):
             'routing': {'1': 0.5, '2': 0.5}})
         expect(commands).not_to_contain_text('rollout start')
         expect(commands).to_contain_text('--weight 1=0.9 --weight 2=0.1')
+
+    def test_function_without_versions_has_no_commands_for_them(self):
+        id = self.client.create(CODE, name='unpublished')['id']
+        page = self.open(f'functions/{id}/versions')
+        expect(page.get_by_text('No versions yet')).to_be_visible()
+        page.get_by_role('button', name='Commands for this view').click()
+        commands = page.locator('.commands')
+        expect(commands).to_contain_text('version list')
+        expect(commands).not_to_contain_text('version usage')
+
+
+class LogOutTest(test_dashboard.BrowserTest):
+    """A server with passwords."""
+
+    make_server = test_dashboard.LoginTest.__dict__['make_server']
+    log_in = test_dashboard.LoginTest.log_in
+
+    def test_log_out_asks_and_drops_unsaved_code(self):
+        page = self.open('functions')
+        self.log_in(page, 'root', 'secret')
+        self.press(page, 'New function')
+        page.locator('input[name=name]').fill('private')
+        self.press(page, 'Create')
+        area = page.get_by_label('Code of main.py')
+        expect(page.get_by_role('button', name='Save')).to_be_visible()
+        area.fill(EDITED)
+        page.once('dialog', lambda dialog: dialog.dismiss())
+        self.press(page, 'Log out root')
+        expect(area).to_have_value(EDITED)
+        page.once('dialog', lambda dialog: dialog.accept())
+        self.press(page, 'Log out root')
+        self.log_in(page, 'root', 'secret')
+        expect(area).to_have_value(re.compile('Greeting'))
+        expect(page.get_by_text('not saved')).to_have_count(0)
