@@ -185,7 +185,7 @@ class RuntimeNotFound(NotFound):
 
 class RuntimeNotAvailable(Conflict):
     msg_fmt = ('Runtime {id} is not available, its status is {status}; '
-               'wait until it is available, or use another runtime.')
+               'wait until it is available.')
 
 
 class RuntimeInUse(Forbidden):
