@@ -11,9 +11,9 @@ import functools
 import typing
 
 from cliff import command
-from cliff import show
 
 from qinling.client.commands import cells
+from qinling.client.commands import columns as columns_module
 from qinling.client.commands import json_lines
 from qinling.client.commands import names as names_module
 from qinling.client.commands import options
@@ -184,7 +184,7 @@ class Display(Noun):
         return plugins.load_formatters(self.formatter_namespace)
 
 
-class Show(Display, show.ShowOne):
+class Show(Display, columns_module.CheckedShow):
     """Fields of one resource.
 
     A sentence in ``failure`` is printed after the fields, and the exit code
@@ -217,7 +217,7 @@ class Show(Display, show.ShowOne):
         if args.formatter == 'table':
             values = self.format_for_people(row, names, args)
         if etag := getattr(row, 'etag', None):
-            names.append('etag')
+            names.append(columns_module.ETAG)
             values.append(etag)
         return names, values
 

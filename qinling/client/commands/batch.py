@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from collections.abc import Sequence
 import dataclasses
 import typing
 
@@ -14,6 +15,8 @@ from qinling.client import exact_json
 from qinling.client import exceptions
 from qinling.client import v1
 
+#: Fields of the summary.
+COLUMNS = ('group_id', 'accepted', 'rejected', 'ids')
 #: Executions of one request.
 MAX_EXECUTIONS = 1000
 FILE = options.Argument(
@@ -22,6 +25,15 @@ FILE = options.Argument(
          'input. A line is the input, in JSON; without --function and '
          '--function-alias, a line is an object with function or '
          'function_alias, and input.')
+
+
+class Batched(base.Show):
+    """Base of the command with the option ``--batch``."""
+
+    def list_columns(self, args: argparse.Namespace) -> Sequence[str]:
+        """Return the names of all printable fields."""
+        return (super().list_columns(args) if args.batch is None
+                else COLUMNS)
 
 
 @dataclasses.dataclass
@@ -49,13 +61,9 @@ class Summary:
 
     def build_output(self, is_table: bool) -> base.Output:
         """Return names and values for the output; ids for programs only."""
-        names = ['group_id', 'accepted', 'rejected']
-        values: list[typing.Any] = [
-            self.group_id, len(self.ids), len(self.errors)]
-        if not is_table:
-            names.append('ids')
-            values.append(self.ids)
-        return names, values
+        values = (self.group_id, len(self.ids), len(self.errors), self.ids)
+        size = len(COLUMNS) - is_table
+        return COLUMNS[:size], values[:size]
 
 
 def run(command: base.Command, args: argparse.Namespace) -> Summary:

@@ -12,7 +12,7 @@ class Build(base.Addressed):
 
     collection = 'functions'
     word = 'function'
-    columns = ('kind', 'status', 'status_reason', 'size', 'created_at',
+    columns: base.Columns = ('kind', 'status', 'status_reason', 'size', 'created_at',
                'ended_at')
     arguments = (options.Argument(
         '--function-version', type=options.parse_count, default=0,

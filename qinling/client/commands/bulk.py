@@ -64,5 +64,7 @@ class Bulk(base.Noun):
                 words.append('--' + name.replace('_', '-'))
         if args.rate is not None:
             words += ['--rate', str(args.rate)]
+        for column in getattr(args, 'columns', ()):
+            words += ['--column', column]
         parser: typing.Any = create.get_parser('operation create')
         return create.run(parser.parse_args(words))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from qinling.client.commands import base
 from qinling.client.commands import options
@@ -30,6 +31,10 @@ class DryRun(base.Show):
     def client(self) -> v1.Client:
         """Return the Python client, which explains in a dry run."""
         return self._explaining_client or super().client
+
+    def list_columns(self, args: argparse.Namespace) -> Sequence[str]:
+        """Return the names of all printable fields."""
+        return FIELDS if args.dry_run else super().list_columns(args)
 
     def take_action(self, args: argparse.Namespace) -> base.Output:
         """Return the result of the command, or its explanation."""

@@ -112,7 +112,7 @@ class Started(Execution, base.Show):
         return row
 
 
-class Create(Started, dry_run.DryRun):
+class Create(batch.Batched, Started, dry_run.DryRun):
     """Run a function, or with --batch many times."""
 
     arguments = (

@@ -2,6 +2,7 @@
 """Commands for operations: one action on many executions."""
 
 import argparse
+from collections.abc import Sequence
 import os
 import typing
 
@@ -117,6 +118,9 @@ class Create(Watch):
                          help='Only show the number of executions.'),
         options.Argument('--yes', action='store_true', help='Do not ask.'),
         options.add_wait('until the operation has ended'))
+
+    def list_columns(self, args: argparse.Namespace) -> Sequence[str]:
+        return ('total',) if args.dry_run else super().list_columns(args)
 
     def take_action(self, args: argparse.Namespace) -> base.Output:
         """Return the operation, or for a dry run the number."""
