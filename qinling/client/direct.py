@@ -29,8 +29,8 @@ RETRIES = urllib3.Retry(None, connect=0, read=0, redirect=5, status=0, other=0,
 class Answer:
     """Answer in the form of :class:`http.Response`."""
 
-    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
-        self._response = response
+    def __init__(self, response: urllib3.BaseHTTPResponse, url: str) -> None:
+        self._response, self._url = response, url
         self.status_code = response.status
         self.reason = response.reason
         self.headers = response.headers
@@ -51,7 +51,11 @@ class Answer:
 
     def iter_content(self, size: int) -> Iterator[bytes]:
         """Yield the body in chunks."""
-        return self._response.stream(size)
+        try:
+            yield from self._response.stream(size)
+        except (urllib3.exceptions.HTTPError, OSError) as e:
+            raise exceptions.Unreachable(
+                http.describe_silence(e, self._url))
 
 
 class Sender:
@@ -71,7 +75,8 @@ class Sender:
             login = (urllib.parse.unquote(user),
                      urllib.parse.unquote(password))
         # Errors show the endpoint.
-        self.endpoint = endpoint.replace(f'{url.auth}@', '', 1).rstrip('/')
+        self.endpoint = http.strip_version(
+            endpoint.replace(f'{url.auth}@', '', 1))
         self.verify = verify
         self.headers = {'User-Agent': 'qinling', 'Accept': '*/*',
                         'Accept-Encoding': 'gzip, deflate'}
@@ -107,7 +112,8 @@ class Sender:
         try:
             answer = Answer(self._pool.request(
                 method, target, body=body, headers=headers, retries=RETRIES,
-                preload_content=not options.get('stream')))
+                timeout=_build_timeout(options.get('timeout')),
+                preload_content=not options.get('stream')), url)
         except (urllib3.exceptions.HTTPError, OSError) as e:
             raise exceptions.Unreachable(http.describe_silence(e, url))
         LOG.debug('RESP: [%d]%s', answer.status_code,
@@ -127,6 +133,16 @@ def find_certificates(verify: bool | str) -> str:
 
         path = certifi.where()
     return path
+
+
+def _build_timeout(seconds: float | None) -> urllib3.Timeout:
+    """Return the limits of a request.
+
+    :param seconds: to wait for the next bytes; without limit if ``None``.
+    """
+    connect = http.CONNECT_SECONDS if seconds is None else min(
+        http.CONNECT_SECONDS, seconds)
+    return urllib3.Timeout(connect=connect, read=seconds)
 
 
 def _encode_body(options: dict[str, typing.Any]

@@ -6,6 +6,8 @@ from qinling import suggestions
 
 LOGIN = (' Set OS_AUTH_TYPE=http_basic, OS_USERNAME and OS_PASSWORD; or for '
          'Keystone OS_CLOUD, or OS_AUTH_URL and so on.')
+SERVER = (' Set QINLING_URL or --qinling-url to the URL of the server; '
+          '"qinling doctor" checks the connection.')
 
 
 class ClientError(Exception):
@@ -14,6 +16,10 @@ class ClientError(Exception):
 
 class Unreachable(ClientError):
     """Failure to get an answer from the endpoint."""
+
+
+class ForeignServer(Unreachable):
+    """Answer of another service than Qinling."""
 
 
 class NotUnique(ClientError):
@@ -60,6 +66,16 @@ class NameNotFound(NotFound):
         self.names = names
 
 
+#: Errors with advice in :func:`explain`.
+ADVISED = (NameNotFound, Unauthorized, Unreachable)
+
+
+def advise(error: ClientError) -> ClientError:
+    """Return the error with what to do about the error."""
+    kind = Unreachable if isinstance(error, Unreachable) else ClientError
+    return kind(explain(error))
+
+
 def describe_failure(error: Exception) -> str:
     """Return why a file cannot be read or written."""
     if isinstance(error, UnicodeDecodeError):
@@ -77,4 +93,7 @@ def explain(error: ClientError) -> str:
         hint = suggestions.suggest(error.names, error.name)
     elif isinstance(error, Unauthorized):
         hint = LOGIN
-    return f'{error}.{hint}' if hint else str(error)
+    elif isinstance(error, Unreachable):
+        hint = SERVER
+    stop = '' if str(error).endswith(('.', '?')) else '.'
+    return f'{error}{stop}{hint}' if hint else str(error)

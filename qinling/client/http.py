@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
 import http
+import http.client
 import re
 import typing
 import urllib.parse
@@ -17,6 +18,13 @@ from qinling.client import exceptions
 NO_PATH = 'There is nothing at '
 #: Type of the service in the catalog of Keystone.
 SERVICE_TYPE = 'function-engine'
+#: Path of the API below the root of the service.
+VERSION = '/v1'
+#: Seconds to wait for a connection, and for the next bytes of an answer.
+CONNECT_SECONDS, READ_SECONDS = 30, 120
+#: Seconds to wait for bytes of an answer that depend on an execution; an
+#: execution may take a day.
+EXECUTION_READ_SECONDS = 86400 + READ_SECONDS
 
 
 def drop_none(fields: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
@@ -27,8 +35,13 @@ def drop_none(fields: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
 
 def build_path(*parts: str | int) -> str:
     """Return the path of a resource, each part quoted."""
-    return '/v1/' + '/'.join(
+    return f'{VERSION}/' + '/'.join(
         urllib.parse.quote(str(part), safe='') for part in parts)
+
+
+def strip_version(endpoint: str) -> str:
+    """Return the root of the service for a URL with or without ``/v1``."""
+    return endpoint.rstrip('/').removesuffix(VERSION).rstrip('/')
 
 
 class Response(typing.Protocol):
@@ -61,7 +74,8 @@ class Sender(typing.Protocol):
         """Return the answer to a request, of any status.
 
         :param options: ``json``, ``data``, ``params``, ``headers``,
-            ``stream``, and ``log`` (false for a request with secrets).
+            ``stream``, ``log`` (false for a request with secrets), and
+            ``timeout`` (seconds to wait for the next bytes).
         :raises ClientError: if there is no answer.
         """
 
@@ -94,6 +108,7 @@ class Transport:
         :raises ClientError: if the request cannot be sent, for instance
             because of a rejection by Keystone.
         """
+        options.setdefault('timeout', READ_SECONDS)
         with self.indicator.show():
             response = self._sender.send(method, path, **options)
         if response.status_code >= 400:
@@ -120,13 +135,12 @@ class Transport:
 def read_json(response: Response) -> typing.Any:
     """Return the decoded body of an answer.
 
-    :raises ClientError: if the body is not JSON, for instance because the
-        endpoint is another service.
+    :raises ForeignServer: if the body is not JSON.
     """
     try:
         return response.json()
     except ValueError:
-        raise exceptions.ClientError(
+        raise exceptions.ForeignServer(
             'The answer is not JSON. Is the URL the URL of a Qinling server?')
 
 
@@ -134,13 +148,37 @@ def describe_silence(error: BaseException, url: str) -> str:
     """Return why no server answered; the error of the operating system is
     at the bottom of the chain of causes."""
     sentence = str(error)
+    for cause in _list_causes(error):
+        sentence = _describe_cause(cause, url) or sentence
+    return sentence
+
+
+def _list_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all causes; urllib3 keeps causes in members."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            sentence = (f'No answer from {url}: {cause.strerror}. Is the '
-                        'server running there?')
+        yield cause
+        for inner in (getattr(cause, 'reason', None), *cause.args):
+            if isinstance(inner, BaseException):
+                yield from _list_causes(inner)
         cause = cause.__cause__ or cause.__context__
-    return sentence
+
+
+def _describe_cause(cause: BaseException, url: str) -> str | None:
+    """Return a sentence for a cause that explains the silence."""
+    if isinstance(cause, TimeoutError) and not cause.strerror:
+        return (f'No answer from {url} in time. The server is overloaded, or '
+                'another service is running there.')
+    if isinstance(cause, http.client.RemoteDisconnected):
+        return (f'No answer from {url}: the connection was closed. Is a '
+                'Qinling server running there?')
+    if isinstance(cause, http.client.BadStatusLine):
+        return (f'The answer of {url} is not HTTP: another service than '
+                'Qinling is running there.')
+    if isinstance(cause, OSError) and cause.strerror:
+        return (f'No answer from {url}: {cause.strerror}. Is the server '
+                'running there?')
+    return None
 
 
 def _create_error(response: Response) -> exceptions.HttpError:
@@ -150,6 +188,8 @@ def _create_error(response: Response) -> exceptions.HttpError:
         sentence = response.json()['faultstring']
     except (ValueError, KeyError, TypeError):
         sentence = ' '.join(re.sub('<[^<>]*>', ' ', response.text).split())
+        if response.status_code == 404:
+            sentence += ' Is the URL the URL of a Qinling server?'
     if not sentence:
         sentence = response.reason or http.HTTPStatus(
             response.status_code).phrase

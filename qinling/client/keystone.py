@@ -28,12 +28,18 @@ class Sender:
                  interface: str | list[str] | None = None) -> None:
         self.adapter = adapter.Adapter(
             session, service_type=http.SERVICE_TYPE,
-            endpoint_override=endpoint, user_agent='qinling',
+            endpoint_override=endpoint and http.strip_version(endpoint),
+            user_agent='qinling',
             region_name=region_name, interface=interface)
 
     def send(self, method: str, path: str, **options: typing.Any
              ) -> http.Response:
         """Return the answer to a request; see :class:`http.Sender`."""
+        if self.adapter.session.timeout is not None:
+            # The session of the caller decides.
+            del options['timeout']
+        elif seconds := options.get('timeout'):
+            options['timeout'] = (min(http.CONNECT_SECONDS, seconds), seconds)
         try:
             response: http.Response = self.adapter.request(
                 path, method, raise_exc=False, **options)

@@ -87,8 +87,8 @@ class Command(command.Command):
         """Run the command; say what to do about an error."""
         try:
             return super().run(args)
-        except (exceptions.NameNotFound, exceptions.Unauthorized) as e:
-            raise exceptions.ClientError(exceptions.explain(e)) from e
+        except exceptions.ADVISED as e:
+            raise exceptions.advise(e) from e
 
     @property
     def client(self) -> v1.Client:

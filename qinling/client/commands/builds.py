@@ -12,8 +12,8 @@ class Build(base.Addressed):
 
     collection = 'functions'
     word = 'function'
-    columns: base.Columns = ('kind', 'status', 'status_reason', 'size', 'created_at',
-               'ended_at')
+    columns: base.Columns = (
+        'kind', 'status', 'status_reason', 'size', 'created_at', 'ended_at')
     arguments = (options.Argument(
         '--function-version', type=options.parse_count, default=0,
         metavar='N',

@@ -24,6 +24,8 @@ MAX_SKEW_SECONDS = 2
 MIN_FREE_BYTES = 1 << 30
 DAY = '24h'
 MAX_ERRORS = 100
+#: Seconds to wait for the first answer.
+PING_SECONDS = 5
 OK, NOTE, PROBLEM = 'ok', 'note', 'problem'
 
 
@@ -71,6 +73,8 @@ class Doctor(base.Command):
             except exceptions.Unreachable as e:
                 yield Finding(
                     PROBLEM, 'server', str(e),
+                    'Set QINLING_URL or --qinling-url to the URL of a Qinling '
+                    'server.' if isinstance(e, exceptions.ForeignServer) else
                     'Start one with tools/quickstart.sh or '
                     'qinling-standalone, or set QINLING_URL.')
                 break
@@ -81,7 +85,7 @@ class Doctor(base.Command):
 
     def check_server(self) -> Iterator[Finding]:
         """Yield whether the server answers, and the difference of clocks."""
-        seconds, skew = self.client.ping()
+        seconds, skew = self.client.ping(PING_SECONDS)
         yield Finding(OK, 'server', f'It answers within {seconds * 1000:.0f} '
                                     'ms.')
         if skew is None:

@@ -86,15 +86,20 @@ class Client:
             self._transport.request('GET', '/v1/openapi.json'))
         return document
 
-    def ping(self) -> tuple[float, float | None]:
+    def ping(self, timeout: float = http.READ_SECONDS
+             ) -> tuple[float, float | None]:
         """Return the seconds of a request, and the lead of the other clock.
 
         The lead, in seconds, is that of the server before this machine;
         ``None`` if a proxy hides the time.
+
+        :param timeout: seconds to wait for the next bytes.
+        :raises ForeignServer: if another service than Qinling answers.
         """
-        self._transport.request('GET', '/')  # opens the connection
+        # The first request opens the connection.
+        _check_root(self._transport.request('GET', '/', timeout=timeout))
         before = time.time()
-        response = self._transport.request('GET', '/')
+        response = self._transport.request('GET', '/', timeout=timeout)
         seconds = time.time() - before
         try:
             date = utils.parsedate_to_datetime(response.headers['Date'])
@@ -119,6 +124,14 @@ class Client:
         except explanations.Explained as e:
             return e.explanation
         raise exceptions.ClientError('There is nothing to explain.')
+
+
+def _check_root(response: http.Response) -> None:
+    """Raise ``ForeignServer`` if an answer is no list of versions."""
+    document = http.read_json(response)
+    if not isinstance(document, dict) or 'versions' not in document:
+        raise exceptions.ForeignServer(
+            'The answer is not the one of a Qinling server.')
 
 
 def _create_sender(endpoint: str | None, session: sessions.Session | None,

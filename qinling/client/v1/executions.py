@@ -36,8 +36,9 @@ class Executions(base.Collection):
             ``routing_key``, ``description``.
         """
         headers = http.drop_none({'Idempotency-Key': idempotency_key})
-        return self._call('POST', json=http.drop_none(fields),
-                          headers=headers)
+        return self._call(
+            'POST', json=http.drop_none(fields), headers=headers,
+            timeout=_read_timeout(fields.get('sync')))
 
     def stream(self, **fields: typing.Any) -> Iterator[events.Event]:
         """Run a function, and yield events while the function yields.
@@ -50,7 +51,8 @@ class Executions(base.Collection):
         :raises ClientError: if the connection ends before the execution.
         """
         response = self._send('POST', json=http.drop_none(fields), headers={
-            'Accept': 'text/event-stream'}, stream=True)
+            'Accept': 'text/event-stream'}, stream=True,
+            timeout=http.EXECUTION_READ_SECONDS)
         name = None
         for name, data in events.parse(response.iter_content(CHUNK_BYTES)):
             yield name, data
@@ -96,7 +98,8 @@ class Executions(base.Collection):
         while status is None:
             response = self._send(
                 'GET', id, 'log', params={'follow': 'true', 'offset': offset},
-                headers={'Accept': 'text/event-stream'}, stream=True)
+                headers={'Accept': 'text/event-stream'}, stream=True,
+                timeout=http.EXECUTION_READ_SECONDS)
             for name, data in events.parse(
                     response.iter_content(CHUNK_BYTES)):
                 if name == 'log':
@@ -117,4 +120,10 @@ class Executions(base.Collection):
             ``'current'`` for the present target of the alias or function.
         """
         return self._call('POST', id, 'rerun', json=http.drop_none(
-            {'version': version, 'sync': sync}))
+            {'version': version, 'sync': sync}), timeout=_read_timeout(sync))
+
+
+def _read_timeout(sync: bool | None) -> float:
+    """Return the seconds to wait for an answer."""
+    return (http.READ_SECONDS if sync is False
+            else http.EXECUTION_READ_SECONDS)

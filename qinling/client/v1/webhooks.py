@@ -96,7 +96,8 @@ class Webhooks(base.Collection):
             delivery.method, id, *delivery.words, data=delivery.body,
             headers={'Content-Type': 'application/json', **delivery.headers},
             params=urllib.parse.parse_qsl(delivery.query,
-                                          keep_blank_values=True))
+                                          keep_blank_values=True),
+            timeout=http.EXECUTION_READ_SECONDS)
         execution = response.headers.get(EXECUTION)
         answer: dict[str, typing.Any] = {'status_code': response.status_code}
         if response.status_code == 202:

@@ -96,4 +96,6 @@ class TestAll(shells.Case):
                                  'runtime list')
         self.assertEqual(
             'No answer from http://127.0.0.1:1/v1/runtimes: Connection '
-            'refused. Is the server running there?\n', error)
+            'refused. Is the server running there? Set QINLING_URL or '
+            '--qinling-url to the URL of the server; "qinling doctor" checks '
+            'the connection.\n', error)

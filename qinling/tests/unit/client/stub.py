@@ -56,10 +56,11 @@ class Server(adapters.BaseAdapter):
     def __init__(self, *answers):
         super().__init__()
         self.answers = list(answers)
-        self.requests = []
+        self.requests, self.timeouts = [], []
 
     def send(self, request, **kwargs):
         self.requests.append(request)
+        self.timeouts.append(kwargs.get('timeout'))
         response = self.answers.pop(0)
         if isinstance(response, BaseException):
             raise response

@@ -4,13 +4,16 @@
 import http.server
 import io
 import logging
+import socket
 import threading
+from unittest import mock
 
 import fixtures
 from oslotest import base
 
 from qinling.client import direct
 from qinling.client import exceptions
+from qinling.client import http as http_module
 from qinling.client import v1
 from qinling.tests import ports
 
@@ -134,6 +137,63 @@ class TestSender(base.BaseTestCase):
                                   v1.Client('a.test').runtimes.get, 'a')
         self.assertIn('No scheme supplied. Write http://a.test', str(error))
         self.assertRaises(exceptions.ClientError, v1.Client)
+
+    def test_version_in_the_url(self):
+        for url in (f'{self.url}/v1', f'{self.url}/v1/'):
+            self.expect(body=b'{"id": "a"}')
+            v1.Client(url).runtimes.get('a')
+            self.assertEqual('/v1/runtimes/a', self.server.requests[-1][1])
+
+    def test_other_services(self):
+        for reply, words in (
+                (b"-ERR unknown command\r\n", 'is not HTTP'),
+                (b'', 'the connection was closed')):
+            url = self.serve(reply)
+            error = self.assertRaises(
+                exceptions.Unreachable, v1.Client(url).runtimes.get, 'a')
+            self.assertIn(words, str(error))
+            self.assertNotIn('HTTPConnectionPool', str(error))
+        for body in (b'<html>', b'[]', b'{}'):
+            self.expect(body=body)
+            self.assertRaises(exceptions.ForeignServer, self.client.ping)
+        self.expect(404, b'<html>File not found</html>')
+        error = self.assertRaises(
+            exceptions.NotFound, self.client.runtimes.get, 'a')
+        self.assertIn('the URL of a Qinling server?', str(error))
+
+    def test_silent_server(self):
+        client = v1.Client(self.serve(None))
+        error = self.assertRaises(
+            exceptions.Unreachable, client.ping, timeout=0.05)
+        self.assertIn('/ in time.', str(error))
+        with mock.patch.object(http_module, 'READ_SECONDS', 0.05):
+            self.assertRaises(exceptions.Unreachable, client.runtimes.get, 'a')
+
+    def test_silence_within_an_answer(self):
+        client = v1.Client(self.serve(
+            b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx', close=False))
+        with mock.patch.object(http_module, 'READ_SECONDS', 0.05):
+            chunks = client.functions.download('f')
+            error = self.assertRaises(exceptions.Unreachable, list, chunks)
+        self.assertIn('in time', str(error))
+
+    def serve(self, reply, close=True):
+        """Return the URL of a service with one reply, ``None`` for silence."""
+        listener = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(listener.close)
+
+        def answer():
+            connection, _address = listener.accept()
+            self.addCleanup(connection.close)
+            if reply is not None:
+                connection.recv(1 << 16)
+                connection.sendall(reply)
+                if close:
+                    connection.close()
+        thread = threading.Thread(target=answer)
+        thread.start()
+        self.addCleanup(thread.join)
+        return f'http://127.0.0.1:{listener.getsockname()[1]}'
 
     def test_log(self):
         stream = io.StringIO()

@@ -106,6 +106,25 @@ class TestDoctor(base.BaseTestCase):
             if not line.startswith(' ')])
         self.assertIn('tools/quickstart.sh', out)
 
+    def test_another_service(self):
+        out = self.examine(stub.answer(body='<html>'), code=1)
+        self.assertEqual(['problem', 'ok', 'ok'], [
+            line.split()[0] for line in out.splitlines()
+            if not line.startswith(' ')])
+        self.assertIn('to the URL of a Qinling server', out)
+
+    def test_short_wait(self):
+        server = stub.Server(requests.ConnectionError('refused'))
+        server.run('doctor')
+        self.assertEqual([(5, 5)], server.timeouts)
+
+    def test_advice_of_the_commands(self):
+        code, _out, errors = stub.Server(
+            requests.ConnectionError('refused')).run('runtime', 'list')
+        self.assertEqual(1, code)
+        for words in ('QINLING_URL', '--qinling-url', 'qinling doctor'):
+            self.assertIn(words, errors)
+
     def test_machine(self):
         self.machine.f_bavail = 1
         with mock.patch.object(shutil, 'which', return_value=None):

@@ -6,6 +6,7 @@ import requests
 from oslotest import base
 
 from qinling.client import exceptions
+from qinling.client import keystone
 from qinling.client import v1
 from qinling.tests.unit.client import stub
 
@@ -46,6 +47,30 @@ class TestErrors(base.BaseTestCase):
     def test_timeout(self):
         error = self.request(requests.Timeout())
         self.assertIsInstance(error, exceptions.Unreachable)
+
+    def test_limits_of_time(self):
+        for action, seconds in (
+                (lambda client: client.runtimes.get('id'), 120),
+                (lambda client: client.executions.create(sync=False), 120),
+                (lambda client: client.executions.create(), 86520),
+                (lambda client: client.executions.rerun('id'), 86520),
+                (lambda client: list(client.executions.stream()), 86520),
+                (lambda client: client.webhooks.invoke('id'), 86520)):
+            server = stub.Server(requests.ConnectionError('refused'))
+            self.assertRaises(
+                exceptions.Unreachable, action, server.client())
+            self.assertEqual((30, seconds), server.timeouts[0])
+
+    def test_version_in_the_url(self):
+        sender = keystone.Sender(None, f'{stub.URL}/v1')
+        self.assertEqual(stub.URL, sender.adapter.endpoint_override)
+
+    def test_limit_of_the_session(self):
+        server = stub.Server(stub.answer(body={}))
+        client = server.client()
+        client.runtimes._transport._sender.adapter.session.timeout = 7.0
+        client.runtimes.get('id')
+        self.assertEqual([7.0], server.timeouts)
 
     def test_no_url(self):
         client = v1.Client('qinling.test')
