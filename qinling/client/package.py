@@ -68,17 +68,15 @@ def create_archive(paths: Sequence[str | os.PathLike[str]],
             f'Cannot create the package: {exceptions.describe_failure(e)}')
 
 
-def has_entry(archive: bytes, entry: str) -> bool:
-    """Return whether a package has a file for an entry.
-
-    :param entry: ``MODULE.FUNCTION``, or the path of a program.
-    """
-    module = entry.rpartition('.')[0].replace('.', '/')
-    paths = {entry, entry.partition('.')[0], module}
-    with zipfile.ZipFile(io.BytesIO(archive)) as packed:
-        return any(name in paths or posixpath.splitext(name)[0] in paths
-                   or name.startswith(f'{module}/')
-                   for name in packed.namelist())
+def list_members(data: bytes) -> dict[str, tuple[int, int, int]] | None:
+    """Return name -> mode, checksum and size, ``None`` for no archive."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return {info.filename: (info.external_attr >> 16, info.CRC,
+                                    info.file_size)
+                    for info in archive.infolist()}
+    except zipfile.BadZipFile:
+        return None
 
 
 @dataclasses.dataclass(frozen=True)

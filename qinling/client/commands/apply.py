@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+import shlex
 
 from qinling.client.commands import base
 from qinling.client.commands import colors
@@ -39,6 +40,8 @@ class Planned(base.Command):
         planner = plans.Planner(self.client, model.load(args.file),
                                 args.update_secrets)
         plan = list(planner.plan())
+        for sentence in planner.warnings:
+            self.note(sentence)
         if args.prune:
             plan += planner.plan_deletions()
         style = colors.Style(self.app.stdout)
@@ -145,4 +148,4 @@ class Export(base.Command):
             self.note(sentence)
         self.print_line(f'Wrote {path}')
         self.note('Next: ' + self.describe_command(
-            f'apply --file {path}') + ' (on another server)')
+            f'apply --file {shlex.quote(str(path))}') + ' (on another server)')

@@ -63,6 +63,10 @@ class Dev(base.Command):
     def take_action(self, args: argparse.Namespace) -> None:
         """Run until Ctrl+C."""
         directory = pathlib.Path(args.directory)
+        if not directory.is_dir():
+            raise exceptions.ClientError(
+                f'There is no directory {directory}. Start a project with '
+                '"qinling init".')
         # The end of the command must also end the server.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with contextlib.ExitStack() as stack:
@@ -70,11 +74,11 @@ class Dev(base.Command):
                                   'Starting the server').show():
                 client = stack.enter_context(self.connect(args, directory))
             session = Session(self, client, directory, args)
-            is_good = session.run()
             if args.once:
-                if not is_good:
+                if not session.run_functions():
                     raise exceptions.ClientError('A function has failed.')
                 return
+            session.run()
             self.note('Waiting for changes; end with Ctrl+C.')
             with contextlib.suppress(KeyboardInterrupt):
                 for _ in watch(directory):
@@ -118,25 +122,28 @@ class Session:
         self._has_debugger, self._port = args.debugger, args.port
         self._style = colors.Style(command.app.stdout)
 
-    def run(self) -> bool:
-        """Send what has changed, and run the functions.
-
-        :returns: whether no function failed; faults are printed.
-        """
-        started = time.monotonic()
+    def run(self) -> None:
+        """Send what has changed, and run the functions; print faults."""
         try:
-            functions = self._load()
-            if self._has_debugger:
-                return all([self._debug(function) for function in functions])
-            local_project.deploy(self._client, functions[0].manifest, {
-                function.name + self._suffix: function.fields
-                for function in functions}, is_local=not self._suffix)
-            results = [self._invoke(function.name, started)
-                       for function in functions]
+            self.run_functions()
         except exceptions.ClientError as e:
             self._print(self._style.red(str(e)))
-            return False
-        return all(results)
+
+    def run_functions(self) -> bool:
+        """Send what has changed, and run the functions.
+
+        :returns: whether no function failed.
+        :raises ClientError: if the functions cannot run.
+        """
+        started = time.monotonic()
+        functions = self._load()
+        if self._has_debugger:
+            return all([self._debug(function) for function in functions])
+        local_project.deploy(self._client, functions[0].manifest, {
+            function.name + self._suffix: function.fields
+            for function in functions}, is_local=not self._suffix)
+        return all([self._invoke(function.name, started)
+                    for function in functions])
 
     def _load(self) -> list[local_project.LocalFunction]:
         """Return the functions of the application file."""

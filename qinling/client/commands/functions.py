@@ -5,6 +5,7 @@ import argparse
 from collections.abc import Callable
 from collections.abc import Sequence
 import hashlib
+import shlex
 import typing
 
 from qinling.client.commands import base
@@ -15,6 +16,7 @@ from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import progress
 from qinling.client.commands import tables
+from qinling.client import entries
 from qinling.client import exceptions
 from qinling.client import package
 from qinling.client import units
@@ -25,8 +27,6 @@ FIELDS = ('name', 'description', 'entry', 'cpu', 'memory_size', 'timeout',
           'output_schema', 'flow_control')
 #: Seconds; a creation always contains a timeout.
 DEFAULT_TIMEOUT = 5
-#: The API's entry of a function without one.
-DEFAULT_ENTRY = 'main.main'
 NO_CODE = '''Cannot create function with the parameters given.
 Must provide required parameters for different type of functions:
     - for package type function, either --file or --package is required,
@@ -163,8 +163,10 @@ class Create(Write):
             raise exceptions.ClientError('--replace needs --name.')
         packed = self.pack(args)
         code = self.describe_code(args, packed)
-        if args.file and packed:
-            self.check_entry(packed, args.entry or DEFAULT_ENTRY)
+        warning = packed and entries.explain_misfit(
+            packed, args.entry or entries.DEFAULT_ENTRY, args.runtime)
+        if warning:
+            self.note(warning)
         runtime = self.find_runtime(args, code['source'])
         namesakes = self.resources.find_ids(args.name) if args.name else []
         if args.replace and namesakes:
@@ -174,20 +176,14 @@ class Create(Write):
         fields.update(environment.build_fields(args), runtime_id=runtime)
         row = self.upload(self.resources.create, code=code, package=packed,
                           **fields)
-        self.next_step = f'function invoke {args.name or row["id"]}'
+        self.next_step = 'function invoke ' + shlex.quote(
+            args.name or row['id'])
         if namesakes:
             print(f'Warning: another function has the name {args.name}; '
                   'commands will reject the name as ambiguous. Delete one '
                   'by its id; --replace updates a function instead.',
                   file=self.app.stderr)
         return row
-
-    def check_entry(self, packed: bytes, entry: str) -> None:
-        """Warn if the package has no file of an entry."""
-        if not package.has_entry(packed, entry):
-            self.note('Warning: no file of the package fits the entry '
-                      f'{entry}; set --entry, such as hello.main for the '
-                      'function main in hello.py.')
 
     def find_runtime(self, args: argparse.Namespace, source: str
                      ) -> str | None:

@@ -2,18 +2,22 @@
 """Commands for webhooks."""
 
 import argparse
+import shlex
 
 from qinling.client.commands import base
 from qinling.client.commands import dry_run
 from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import tables
+from qinling.client import exceptions
 from qinling.client import units
 
 METHODS = ('POST', 'GET', 'PUT', 'PATCH', 'DELETE')
 STREAM_MODES = ('off', 'continue', 'cancel')
 SIGNATURES = ('github', 'gitlab', 'mailgun', 'meta', 'microsoft', 'shopify',
               'slack', 'standard', 'stripe', 'twilio')
+#: Mode in which senders get the whole output.
+NO_STREAM = 'off'
 BEHAVIOUR = (
     options.Argument(
         '--payload', metavar='FORM', values=('merged', 'request'),
@@ -59,6 +63,14 @@ def read_secret(args: argparse.Namespace) -> str | None:
     """Return the secret, without the line break at the end of a file."""
     text = options.read_text(args.secret)
     return text and text.strip('\r\n')
+
+
+def check_stream(args: argparse.Namespace, is_sync: bool) -> None:
+    """Raise ``ClientError`` if an asynchronous webhook has a stream."""
+    if args.stream not in (None, NO_STREAM) and not is_sync:
+        raise exceptions.ClientError(
+            f'--stream {args.stream} works for synchronous webhooks only; '
+            'add --sync.')
 
 
 def show_webhook(row: base.Row, _lookup: names.Names) -> str:
@@ -108,6 +120,7 @@ class Create(Webhook, dry_run.DryRun):
                  *SECRET)
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
+        check_stream(args, bool(args.sync))
         row = self.resources.create(
             **options.build_target(self.client, args), sync=args.sync,
             description=args.description, payload=args.payload,
@@ -117,7 +130,8 @@ class Create(Webhook, dry_run.DryRun):
             secret=read_secret(args))
         sign = ' --sign' if row.get('signature') else ''
         self.next_step = (
-            f'webhook invoke {args.description or row["id"]}{sign}')
+            'webhook invoke '
+            f'{shlex.quote(args.description or row["id"])}{sign}')
         return row
 
 
@@ -135,6 +149,7 @@ class Update(Webhook, base.Addressed, base.Show):
         options.describe('webhook'), *BEHAVIOUR, options.IF_MATCH)
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
+        check_stream(args, args.sync is not False)
         function = args.function_id and self.client.functions.find_id(
             args.function_id)
         return self.resources.update(

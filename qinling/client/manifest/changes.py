@@ -70,3 +70,9 @@ def _format(value: typing.Any) -> str:
     if len(text) > MAX_VALUE_LENGTH:
         text = text[:MAX_VALUE_LENGTH - 3] + '...'
     return text
+
+
+def hide_secrets(fields: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    """Return the fields with names in place of secrets."""
+    return fields | {'secrets': ', '.join(fields['secrets'])} if (
+        'secrets' in fields) else fields

@@ -24,6 +24,8 @@ VERSION: dict[str, typing.Any] = {
     'oneOf': [NUMBER, {'const': 'latest'}]}
 #: Methods that can run a webhook.
 METHODS = ('POST', 'GET', 'PUT', 'PATCH', 'DELETE')
+#: Allowed difference of the sum of weights from 1, for binary fractions.
+MAX_WEIGHT_ERROR = 1e-6
 #: Word for the latest version, after a publication by the same file.
 LATEST = 'latest'
 
@@ -113,6 +115,9 @@ def read_routing(value: typing.Any) -> dict[int | str, float]:
         weights[version if version == LATEST
                 else read_version(int(version) if version.isdigit()
                                   else version)] = float(weight)
+    total = sum(weights.values())
+    if weights and abs(total - 1) > MAX_WEIGHT_ERROR:
+        raise ValueError(f'has weights that sum to {total:g}, not to 1')
     return weights
 
 

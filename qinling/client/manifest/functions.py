@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 import functools
 import hashlib
-import io
 import typing
-import zipfile
 
+from qinling.client import entries
 from qinling.client import exceptions
 from qinling.client.manifest import changes
 from qinling.client.manifest import forms
@@ -35,6 +34,8 @@ class Functions:
         self._update_secrets = update_secrets
         #: Functions that the plan publishes.
         self._published: set[str] = set()
+        #: Sentences about mistakes that the server accepts.
+        self.warnings: list[str] = []
         self._rows: dict[str, list[changes.Row]] = {}
         for row in client.functions.list():
             self._rows.setdefault(row.get('name') or '', []).append(row)
@@ -70,12 +71,13 @@ class Functions:
     def resolve_version(self, name: str, version: int | str) -> int | str:
         """Return the number of a version, :data:`NEW` before publication.
 
-        :raises ClientError: the function has no version.
+        :raises ClientError: the function has no version, or does not exist.
         """
         if version != forms.LATEST:
             return version
         if name in self._published:
             return NEW
+        self.find_id(name)
         row = self._find_row(name)
         number: int = (row or {}).get('latest_version') or 0
         if not number:
@@ -170,10 +172,11 @@ class Functions:
         desired.update(self._build_secrets(name, fields, row))
         code, archive = self._build_code(name, fields)
         runtime = self._find_runtime(name, fields)
+        self._check_entry(name, fields, archive)
         if row is None:
             yield changes.Change(
                 changes.CREATE, f'function {name}', changes.list_fields(
-                    _hide_secrets(desired)),
+                    changes.hide_secrets(desired)),
                 functools.partial(self._create, name, desired, code, archive,
                                   runtime))
             return
@@ -187,7 +190,7 @@ class Functions:
         changed, details = changes.compare(row, desired)
         changed.update(secrets)
         if secrets:
-            details += changes.list_fields(_hide_secrets(secrets))
+            details += changes.list_fields(changes.hide_secrets(secrets))
         if not self._is_same_code(row, code, archive):
             changed['code'] = code
             details += ('code: changed',)
@@ -237,6 +240,15 @@ class Functions:
         return {'source': 'package'}, package.create_archive(
             paths, compress=not self._manifest.is_local)
 
+    def _check_entry(self, name: str, fields: model.Fields,
+                     archive: bytes | None) -> None:
+        """Note a warning if the package has no file of the entry."""
+        warning = archive and entries.explain_misfit(
+            archive, fields.get('entry') or entries.DEFAULT_ENTRY,
+            fields['runtime'])
+        if warning:
+            self.warnings.append(f'functions.{name}: {warning}')
+
     def _find_runtime(self, name: str, fields: model.Fields) -> str | None:
         if 'image' in fields:
             return None
@@ -258,7 +270,8 @@ class Functions:
             return bool(digest == stored.get('sha256'))
         # The same files may be packed in another way.
         data = b''.join(self._client.functions.download(row['id']))
-        return _list_members(data) == _list_members(archive)
+        return (package.list_members(data)
+                == package.list_members(archive))
 
     def plan_deletions(self) -> Iterator[changes.Change]:
         """Yield the deletions of functions that the file does not have."""
@@ -281,20 +294,3 @@ def _build_plain(fields: model.Fields) -> _Desired:
     return {form.field: fields[field]
             for field, form in forms.FORMS['functions'].items()
             if form.field and field in fields}
-
-
-def _hide_secrets(fields: _Desired) -> _Desired:
-    """Return the fields with names in place of secrets."""
-    return fields | {'secrets': ', '.join(fields['secrets'])} if (
-        'secrets' in fields) else fields
-
-
-def _list_members(data: bytes) -> dict[str, tuple[int, int, int]] | None:
-    """Return name -> mode, checksum and size, ``None`` for no archive."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return {info.filename: (info.external_attr >> 16, info.CRC,
-                                    info.file_size)
-                    for info in archive.infolist()}
-    except zipfile.BadZipFile:
-        return None

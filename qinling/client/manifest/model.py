@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import dataclasses
 import os
 import pathlib
+import re
 import subprocess
 import typing
 
@@ -14,6 +15,8 @@ from qinling.client import exceptions
 from qinling.client.manifest import forms
 from qinling import suggestions
 
+#: Name of an alias that the service accepts.
+ALIAS_NAME = re.compile(r'(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}')
 #: Fields of one object, converted.
 Fields = dict[str, typing.Any]
 
@@ -93,7 +96,12 @@ def load(path: str) -> Manifest:
     try:
         text = pathlib.Path(path).read_text('utf-8')
         document = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
+    except OSError as e:
+        hint = ' Start a project with "qinling init".' if isinstance(
+            e, FileNotFoundError) else ''
+        raise exceptions.ClientError(
+            f'Cannot read {exceptions.describe_failure(e)}{hint}')
+    except (UnicodeDecodeError, yaml.YAMLError) as e:
         raise exceptions.ClientError(
             f'Cannot read {path}: {exceptions.describe_failure(e)}')
     if not isinstance(document, dict):
@@ -146,6 +154,10 @@ def _check_targets(manifest: Manifest) -> None:
             raise exceptions.ClientError(
                 f'aliases.{name} needs a function, and either version or '
                 'routing.')
+        if not ALIAS_NAME.fullmatch(name):
+            raise exceptions.ClientError(
+                f'aliases.{name}: an alias name has 1 to 255 letters, digits, '
+                '"-", "_" or ".".')
     _check_triggers(manifest)
 
 

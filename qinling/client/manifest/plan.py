@@ -32,6 +32,11 @@ class Planner:
             client, manifest, update_secrets)
         self._update_secrets = update_secrets
 
+    @property
+    def warnings(self) -> list[str]:
+        """Return sentences about mistakes that the server accepts."""
+        return self._functions.warnings
+
     def plan(self) -> Iterator[changes.Change]:
         """Yield the changes, in the order in which they must be applied.
 

@@ -234,8 +234,8 @@ class TestDebug(DebugCase, test_shell_projects.ProjectTest):
 
     def test_faults(self):
         self.shell.run('init', 'bash', '.')
-        output = self.shell.run('dev', '--once', '--debug', code=1)
-        self.assertIn('only functions of python3 and nodejs', output)
+        self.assertIn('only functions of python3 and nodejs',
+                      self.shell.fails('dev', '--once', '--debug'))
         self.assertIn('omit --on-server', self.shell.fails(
             'dev', '--debug', '--on-server'))
 

@@ -106,12 +106,12 @@ class TestDev(shells.Watched, ProjectTest):
                       self.shell.fails('dev', '--once'))
 
     def test_errors_of_the_project(self):
-        output = self.shell.run('dev', '--once', '--function', 'nothing',
-                                code=1)
-        self.assertIn('app.yaml has no function nothing', output)
+        self.assertIn('app.yaml has no function nothing', self.shell.fails(
+            'dev', '--once', '--function', 'nothing'))
         (self.directory / 'event.json').write_text('{')
-        output = self.shell.run('dev', '--once', code=1)
-        self.assertIn('Cannot read event.json', output)
+        errors = self.shell.fails('dev', '--once')
+        self.assertIn('Cannot read event.json', errors)
+        self.assertNotIn('A function has failed', errors)
 
     def test_occupied_directory(self):
         self.start()

@@ -186,6 +186,7 @@ KNOWN = {
     'sources/image.py', 'sources/javascript_syntax.py',
     'sources/pip_files.py', 'sources/npm_files.py', 'sources/wheels.py',
     'client/http.py', 'client/units.py', 'client/manifest/export.py',
+    'client/manifest/model.py',
     'client/commands/failures.py', 'client/commands/replays.py',
     'client/v1/base.py',
     'core/trigger/signatures.py',

@@ -71,13 +71,6 @@ class TestModel(Files):
                 (FUNCTION % ', versions: {1: {cpu: x}}',
                  'functions.f.versions .cpu is no whole number'),
                 (FUNCTION.replace('main.py', '[]') % '', 'neither a path'),
-                ('aliases: {a: {version: 1}}', 'aliases.a needs a function'),
-                ('aliases: {a: {function: f, version: x}}',
-                 'neither the number of a version nor "latest"'),
-                ('aliases: {a: {function: f, routing: {1: x}}}',
-                 'a weight for 1 that is no number'),
-                ('aliases: {a: {function: f, version: 1, history: 1}}',
-                 'is no list'),
                 ('jobs: {j: {pattern: x}}', 'jobs.j needs either function'),
                 ('webhooks: {w: {alias: a, function: f}}',
                  'webhooks.w needs either function or alias')):
@@ -85,6 +78,24 @@ class TestModel(Files):
             self.assertIn(sentence, str(error), text)
         self.assertRaises(exceptions.ClientError, model.load,
                           str(self.place / 'none'))
+
+    def test_mistakes_in_aliases(self):
+        for text, sentence in (
+                ('aliases: {a: {version: 1}}', 'aliases.a needs a function'),
+                ('aliases: {a: {function: f, version: x}}',
+                 'neither the number of a version nor "latest"'),
+                ('aliases: {a: {function: f, routing: {1: x}}}',
+                 'a weight for 1 that is no number'),
+                ('aliases: {a: {function: f, routing: {1: 0.5, 2: 0.4}}}',
+                 'aliases.a.routing has weights that sum to 0.9, not to 1'),
+                ('aliases: {a/b: {function: f, version: 1}}',
+                 'aliases.a/b: an alias name has 1 to 255 letters'),
+                ('aliases: {"..": {function: f, version: 1}}',
+                 'aliases...: an alias name has'),
+                ('aliases: {a: {function: f, version: 1, history: 1}}',
+                 'is no list')):
+            error = self.assertRaises(exceptions.ClientError, self.load, text)
+            self.assertIn(sentence, str(error), text)
 
     def test_mistakes_in_event_sources(self):
         for text, sentence in (
@@ -165,6 +176,9 @@ class TestPlan(Files):
                 ('functions: {f: {code: missing, runtime: r}}',
                  [{'functions': []}], 'there is no'),
                 ('aliases: {a: {function: f, version: 1}}',
+                 [{'functions': []}, {'function_aliases': []}],
+                 'There is no function f'),
+                ('aliases: {a: {function: f, version: latest}}',
                  [{'functions': []}, {'function_aliases': []}],
                  'There is no function f'),
                 ('aliases: {a: {function: f, version: latest}}',
@@ -351,6 +365,15 @@ class TestApply(test_runs.Case):
         self.assertIn('alias b: a fault', self.errors)
         self.assertIn('1 of 2 changes are done; run the command again',
                       self.errors)
+
+    def test_warning_about_an_entry(self):
+        (self.path.parent / 'hello.py').write_text('')
+        self.path.write_text(FUNCTION.replace('main.py', 'hello.py') % '')
+        self.run_command(
+            ['apply', '--dry-run', '--file', os.fspath(self.path)],
+            {'functions': []}, {'runtimes': [{'id': ID, 'name': 'python3'}]})
+        self.assertIn('functions.f: Warning: no file of the package fits the '
+                      'entry main.main; set --entry', self.errors)
 
     def test_dry_run_changes_nothing(self):
         self.run_command(['apply', '--dry-run', '--file',

@@ -74,21 +74,6 @@ class TestCreateArchive(base.BaseTestCase):
         return str(self.assertRaises(exceptions.ClientError,
                                      package.create_archive, paths))
 
-    def test_entries(self):
-        names = ('hello.py', 'app/web.py', 'lib/index.mjs', 'run.sh', 'main',
-                 'pages/__init__.py')
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, 'w') as archive:
-            for name in names:
-                archive.writestr(name, '')
-        for entry in ('hello.main', 'app.web.get', 'run.sh', 'main.main',
-                      'main', 'pages.main', 'lib/index.main'):
-            self.assertTrue(package.has_entry(packed.getvalue(), entry),
-                            entry)
-        for entry in ('hallo.main', 'web.get', 'app.site.get'):
-            self.assertFalse(package.has_entry(packed.getvalue(), entry),
-                             entry)
-
     def test_missing_file(self):
         self.assertIn('No such file', self.create_error(self.root / 'main.py'))
 
