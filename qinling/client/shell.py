@@ -3,6 +3,7 @@
 
 import argparse
 from collections.abc import Iterator
+import io
 import logging
 import shlex
 import signal
@@ -46,6 +47,9 @@ class Shell(app.App):
             DESCRIPTION, version.release(),
             plugins.CommandManager(plugins.COMMANDS), deferred_help=True)
         self.command_manager.commands.update(plugins.SHELL_COMMANDS)
+        if isinstance(self.stdout, io.TextIOWrapper):
+            # Functions return half surrogates, which no encoding has.
+            self.stdout.reconfigure(errors='backslashreplace')
 
     def build_option_parser(
             self, description: str | None, version: str | None,

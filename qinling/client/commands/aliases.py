@@ -3,6 +3,7 @@
 
 import argparse
 from collections.abc import Iterable
+import shlex
 import typing
 
 from qinling.client.commands import base
@@ -126,7 +127,8 @@ class Create(Write):
     arguments = (*_declare_target(True, 0, ''), WEIGHT)
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
-        self.next_step = f'function invoke --alias {args.function_alias}'
+        self.next_step = ('function invoke --alias '
+                          + shlex.quote(args.function_alias))
         return self.resources.create(
             args.function_alias, **self.build_fields(args))
 

@@ -13,6 +13,8 @@ OUTPUT = options.Argument(
     '--output', '-o', metavar='FILE',
     help='Write the result to a file, or - for standard output. A result '
          'with "body" and "is_base64" is decoded.')
+#: Encoding of texts, with half surrogates escaped.
+ESCAPED = ('utf-8', 'backslashreplace')
 
 
 def decode(output: typing.Any) -> bytes:
@@ -29,15 +31,15 @@ def decode(output: typing.Any) -> bytes:
     if isinstance(output, dict) and isinstance(output.get('body'), str):
         body = output['body']
         if not output.get('is_base64'):
-            return body.encode()
+            return body.encode(*ESCAPED)
         try:
             return base64.b64decode(body, validate=True)
         except ValueError:
             raise exceptions.ClientError(
                 'The member "body" of the result is not base64.')
     if isinstance(output, str):
-        return output.encode()
-    return json.dumps(output, ensure_ascii=False).encode() + b'\n'
+        return output.encode(*ESCAPED)
+    return json.dumps(output, ensure_ascii=False).encode(*ESCAPED) + b'\n'
 
 
 def write(command: base.Command, name: str, data: bytes) -> None:

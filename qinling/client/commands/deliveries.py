@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import shlex
 import urllib.parse
 
 from qinling.client.commands import base
@@ -85,7 +86,8 @@ class Invoke(webhooks.Webhook, base.Addressed, base.Show):
             raise exceptions.ClientError(
                 f'Webhook {args.webhook} accepts unsigned deliveries only; '
                 'omit --sign, or set a secret: ' + self.describe_command(
-                    'webhook secret rotate', args.webhook, '--signature',
+                    'webhook secret rotate', shlex.quote(args.webhook),
+                    '--signature',
                     'github'))
         secret = webhooks.read_secret(args) or os.environ.get(SECRET_VARIABLE)
         if not secret:

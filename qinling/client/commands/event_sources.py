@@ -2,6 +2,7 @@
 """Commands for event sources."""
 
 import argparse
+import shlex
 import typing
 
 from qinling.client.commands import base
@@ -136,7 +137,8 @@ class Create(EventSource, dry_run.DryRun):
         row = self.resources.create(
             **options.build_target(self.client, args), kind=args.kind,
             **build_fields(args))
-        self.next_step = f'event source show {args.name or row["id"]}'
+        self.next_step = 'event source show ' + shlex.quote(
+            args.name or row['id'])
         return row
 
 

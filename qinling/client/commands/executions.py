@@ -11,6 +11,7 @@ from qinling.client.commands import batch
 from qinling.client.commands import bulk
 from qinling.client.commands import dry_run
 from qinling.client.commands import failures
+from qinling.client.commands import json_inputs
 from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import selection
@@ -148,9 +149,10 @@ class Create(batch.Batched, Started, dry_run.DryRun):
         target = options.build_target(self.client, args)
         if args.function_version:
             target['function_version'] = args.function_version
+        text = options.read_text(args.input)
+        json_inputs.warn(args, text, self.note)
         return self.await_end(self.resources.create(
-            **target, sync=args.sync,
-            input=options.read_text(args.input), description=args.description,
+            **target, sync=args.sync, input=text, description=args.description,
             routing_key=args.routing_key,
             idempotency_key=args.idempotency_key), args)
 

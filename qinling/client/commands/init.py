@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import shlex
 
 from qinling.client.commands import base
 from qinling.client.commands import options
@@ -64,7 +65,7 @@ class Init(base.Command):
     def explain(self, directory: pathlib.Path, test: str) -> None:
         """Print the next steps."""
         lines = [] if directory == pathlib.Path('.') else [
-            f'  cd {directory}']
+            f'  cd {shlex.quote(str(directory))}']
         lines += [
             f'  {test:32}test the function',
             f'  {self.describe_command("test"):32}test it in the sandbox',

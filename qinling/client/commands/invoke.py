@@ -9,6 +9,7 @@ import typing
 from qinling.client.commands import base
 from qinling.client.commands import content
 from qinling.client.commands import failures
+from qinling.client.commands import json_inputs
 from qinling.client.commands import local_runs
 from qinling.client.commands import options
 from qinling.client import exceptions
@@ -56,6 +57,7 @@ class Invoke(base.Command):
             args.arguments.insert(0, args.function)
             args.function = None
         arguments = options.read_input(args)
+        json_inputs.warn(args, arguments, self.note)
         fields = {'routing_key': args.routing_key,
                   'input': None if arguments == {} else arguments}
         if args.local:

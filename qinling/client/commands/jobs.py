@@ -3,6 +3,7 @@
 
 import argparse
 from collections.abc import Iterable
+import shlex
 import typing
 
 from qinling.client.commands import base
@@ -114,7 +115,7 @@ class Create(Job, dry_run.DryRun):
             first_execution_time=args.first_execution_time,
             count=args.count, **build_schedule(args),
             function_input=options.read_text(args.function_input))
-        self.next_step = f'job run {args.name or row["id"]}'
+        self.next_step = 'job run ' + shlex.quote(args.name or row['id'])
         return row
 
 

@@ -17,10 +17,20 @@ from qinling.client.commands import options
 NAME = 'jsonl'
 #: Values of the option ``-o``, and the formats.
 FORMATS = {'json': NAME}
+
+
+def read_format(text: str) -> str:
+    """Return the format for a value of the option."""
+    if text not in FORMATS and text != NAME:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not a format; write -o {" or -o ".join(FORMATS)}')
+    return FORMATS.get(text, text)
+
+
 #: Option of commands with and without other formats.
 OPTION = options.Argument(
-    '-o', dest='formatter', choices=tuple(FORMATS.values()), metavar='json',
-    type=lambda text: FORMATS.get(text, text),
+    '-o', dest='formatter', metavar='json', type=read_format,
+    choices=tuple(FORMATS.values()),
     help='Print JSON lines: one object per line, as soon as it is known, with '
          'all fields of the API.')
 

@@ -140,6 +140,11 @@ class Create(Watch):
             tables.check_key('filter', key, FILTERS)
         for key, value in selection.build_query(self.client, args).items():
             conditions.setdefault(key, []).append(str(value))
+        if not (conditions or args.all):
+            raise exceptions.ClientError(
+                'No option selects executions. Add a condition such as '
+                '--function or --filter, or --all for all executions of the '
+                'project.')
         return {'action': args.action, 'filter': conditions,
                 'all': args.all or None, 'rate': args.rate,
                 'function_version': args.onto}

@@ -7,6 +7,7 @@ import json
 import sys
 import typing
 
+from qinling.client.commands import json_inputs
 from qinling.client import exact_json
 from qinling.client import exceptions
 from qinling.client import v1
@@ -274,6 +275,7 @@ def parse_members(words: Iterable[str]) -> dict[str, typing.Any]:
     """Return the object of words like ``key=text`` and ``key:=JSON``."""
     members: dict[str, typing.Any] = {}
     for word in words:
+        json_inputs.refuse_argument(word)
         key, value = parse_pair(word, 'argument')
         if not key.endswith(':'):
             members[key] = value

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import shlex
 import typing
 
 from qinling.client.commands import base
@@ -49,7 +50,7 @@ class Overview(base.Command):
             self.suggest('stats')
         else:
             name = names.show_name(functions[0], names.Names(self.client, ()))
-            self.suggest(f'function invoke {name}')
+            self.suggest(f'function invoke {shlex.quote(name)}')
 
     def suggest(self, command: str) -> None:
         """Print the next step."""

@@ -3,6 +3,7 @@
 
 import argparse
 from collections.abc import Iterator
+import shlex
 import typing
 
 from qinling.client.commands import base
@@ -117,7 +118,8 @@ class Start(ShowRollout):
             if_match=args.if_match)
         if args.wait:
             row = self.wait(args.function_alias)
-        self.next_step = f'function rollout show {args.function_alias}'
+        self.next_step = ('function rollout show '
+                          + shlex.quote(args.function_alias))
         return row
 
     def wait(self, alias: str) -> typing.Any:

@@ -2,6 +2,7 @@
 """Commands for runtimes."""
 
 import argparse
+import shlex
 
 from qinling.client.commands import base
 from qinling.client.commands import names
@@ -62,7 +63,8 @@ class Write(Runtime, base.Show):
                 self.failure = (f'Runtime {row["id"]} is {row["status"]}: '
                                 f'{row.get("status_reason")}')
         else:
-            self.next_step = f'runtime show {row["name"] or row["id"]}'
+            self.next_step = 'runtime show ' + shlex.quote(
+                row['name'] or row['id'])
         return row
 
 

@@ -3,6 +3,7 @@
 
 import argparse
 from collections.abc import Iterable
+import shlex
 import typing
 
 from qinling.client.commands import base
@@ -96,7 +97,8 @@ class Create(Version, dry_run.DryRun):
             self.note(f'Kept version {version["version_number"]}: '
                       f'{version["reason"]}')
         self.next_step = (
-            f'function alias create NAME --function {args.function} '
+            'function alias create NAME --function '
+            f'{shlex.quote(args.function)} '
             f'--function-version {row["version_number"]}')
         return row
 
