@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of inputs that look like JSON."""
+"""Checks of inputs with the look of JSON."""
 
 from __future__ import annotations
 

@@ -289,14 +289,12 @@ def parse_members(words: Iterable[str]) -> dict[str, typing.Any]:
 
 
 def read_input(args: argparse.Namespace) -> str | dict[str, typing.Any]:
-    """Return the input of a function: the text of ``--input``, or the object
-    of the arguments.
+    """Return the text of ``--input``, or the object of the arguments.
 
-    :raises ClientError: if the command line contains both.
+    :raises ClientError: both are present.
     """
     if args.input is None:
         return parse_members(args.arguments)
     if args.arguments:
-        raise exceptions.ClientError(
-            'Use either --input or arguments, not both.')
+        raise exceptions.ClientError('Use either --input or arguments.')
     return read_text(args.input) or ''

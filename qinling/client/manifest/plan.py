@@ -34,7 +34,7 @@ class Planner:
 
     @property
     def warnings(self) -> list[str]:
-        """Return sentences about mistakes that the server accepts."""
+        """Return sentences about mistakes without an error."""
         return self._functions.warnings
 
     def plan(self) -> Iterator[changes.Change]:

@@ -11,7 +11,7 @@ ID = test_runs.ID
 
 class TestColumns(test_runs.Case):
     def refuse(self, words):
-        """Return the error of a command that must send no request."""
+        """Return the error of a command without a request."""
         self.run_command(words, code=1)
         self.assertEqual([], self.paths, words)
         return self.errors

@@ -17,7 +17,7 @@ ROW = {'id': ID, 'name': 'f', 'status': 'success', 'version_number': 1}
 
 class TestOptions(test_runs.Case):
     def refuse(self, words, *sentences):
-        """Check the error of a command that must send no request."""
+        """Check the error of a command without a request."""
         self.run_command(words, code=1)
         self.assertEqual([], self.paths)
         for sentence in sentences:
