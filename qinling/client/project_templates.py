@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import typing
 import unicodedata
 
@@ -154,5 +153,6 @@ def create_name(directory: str) -> str:
     """Return the name of a function, and of its alias, for a directory."""
     plain = unicodedata.normalize('NFKD', directory).encode(
         'ascii', 'ignore').decode()
-    words = re.sub('[^A-Za-z0-9_-]', ' ', plain).split()
+    words = ''.join(character if character.isalnum() or character in '-_'
+                    else ' ' for character in plain).split()
     return '-'.join(words) or 'function'
