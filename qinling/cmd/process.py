@@ -227,8 +227,9 @@ def register_runtimes(conf: cfg.ConfigOpts, core: services.Services,
                       orchestrator: base.Orchestrator) -> None:
     """Create the first runtimes of a server on one machine, or exit."""
     languages = orchestrator.languages()
-    for name in set(conf.runtimes or ()) - set(languages):
-        fail(f'--runtimes names {name}, which this machine does not have; '
+    # A cluster has images of any name, and no languages.
+    if languages and (absent := set(conf.runtimes or ()) - set(languages)):
+        fail(f'--runtimes: this machine has no {", ".join(sorted(absent))}; '
              f'choose from {", ".join(sorted(languages))}.')
     core.runtimes.register({name: name for name in conf.runtimes
                             or languages})

@@ -113,6 +113,25 @@ class StateDirectoryTest(base.BaseTestCase):
             self.assertIn(word, errors.getvalue())
             self.assertEqual(1, errors.getvalue().count('\n'))
 
+    def test_first_runtimes(self):
+        python = {'python3': ('python', '3.11')}
+        for names, languages, images in (
+                (None, python, {'python3'}), (['python3'], python, {'python3'}),
+                (['any:1'], {}, {'any:1'}), (['ruby'], python, None)):
+            conf = mock.Mock(runtimes=names)
+            core, errors = mock.Mock(), io.StringIO()
+            arguments = conf, core, mock.Mock(
+                languages=mock.Mock(return_value=languages))
+            if images is None:
+                with contextlib.redirect_stderr(errors):
+                    self.assertRaises(
+                        SystemExit, process.register_runtimes, *arguments)
+                self.assertIn('no ruby; choose from python3', errors.getvalue())
+            else:
+                process.register_runtimes(*arguments)
+                core.runtimes.register.assert_called_once_with(
+                    {name: name for name in images})
+
     def test_programs_set_the_umask(self):
         path = self.create_tempfiles([('qinling', '[api]\n')], '.conf')[0]
         with mock.patch('oslo_log.log.setup'):
