@@ -33,6 +33,8 @@ from qinling.client import v1
 
 #: Milliseconds in which the changes of one save are collected.
 SETTLE_MS = 30
+#: Milliseconds between two answers of the watch without a change.
+INTERVAL_MS = 200
 
 
 class Dev(base.Command):
@@ -78,11 +80,17 @@ class Dev(base.Command):
                 if not session.run_functions():
                     raise exceptions.ClientError('A function has failed.')
                 return
-            session.run()
-            self.note('Waiting for changes; end with Ctrl+C.')
             with contextlib.suppress(KeyboardInterrupt):
-                for _ in watch(directory):
-                    session.run()
+                self.run_again(session, watch(directory))
+
+    def run_again(self, session: 'Session', changes: Iterator[bool]) -> None:
+        """Run the functions once, and after each change."""
+        next(changes)  # from now on, no change is missed
+        session.run()
+        self.note('Waiting for changes; end with Ctrl+C.')
+        for has_changed in changes:
+            if has_changed:
+                session.run()
 
     @contextlib.contextmanager
     def connect(self, args: argparse.Namespace, directory: pathlib.Path
@@ -212,8 +220,8 @@ class Session:
         self._command.app.stdout.flush()
 
 
-def watch(directory: pathlib.Path) -> Iterator[None]:
-    """Yield after each change of a file in a directory.
+def watch(directory: pathlib.Path) -> Iterator[bool]:
+    """Yield whether files of a directory have changed, at short intervals.
 
     The files that a run itself creates are no changes.
     """
@@ -221,12 +229,13 @@ def watch(directory: pathlib.Path) -> Iterator[None]:
 
     names = watchfiles.DefaultFilter.ignore_dirs
     # The paths of changes begin with the path as it is passed.
-    for _changes in watchfiles.watch(
+    for changes in watchfiles.watch(
             directory.resolve(), step=SETTLE_MS, raise_interrupt=True,
+            rust_timeout=INTERVAL_MS, yield_on_timeout=True,
             watch_filter=watchfiles.DefaultFilter(
                 ignore_dirs=(*names, 'target'),
                 ignore_paths=list_outputs(directory))):
-        yield
+        yield bool(changes)
 
 
 def list_outputs(directory: pathlib.Path) -> list[pathlib.Path]:

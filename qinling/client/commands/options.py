@@ -296,5 +296,5 @@ def read_input(args: argparse.Namespace) -> str | dict[str, typing.Any]:
     if args.input is None:
         return parse_members(args.arguments)
     if args.arguments:
-        raise exceptions.ClientError('Use either --input or arguments.')
+        raise exceptions.ClientError('Use --input or arguments, not both.')
     return read_text(args.input) or ''
