@@ -63,8 +63,8 @@ def _prefers_events(accept: str) -> bool:
 
 def create_response(req: pecan_patches.Request,
                     parts: output_stream.OutputStream) -> stream.Response:
-    """Return the answer to a request for an execution."""
-    has_events = _prefers_events(req.environ['HTTP_ACCEPT'])
+    """Return the answer to a request with a wish of :func:`parse_wish`."""
+    has_events = req.environ['HTTP_ACCEPT'].strip() != TEXT
     encode = encode_events if has_events else encode_texts
     response = stream.Response(
         Body(req, parts, encode(parts)), status=201, charset='utf-8',

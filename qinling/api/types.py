@@ -22,8 +22,6 @@ from qinling import strict_json
 Text = wtypes.text
 Time = datetime.datetime
 
-#: Values of ``parse_boolean`` that mean true.
-TRUE_WORDS = ('1', 't', 'true', 'y', 'yes', 'on')
 _CANONICAL_UUID = re.compile(
     '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
 #: Integers have to fit a signed column of 32 bits.
@@ -186,7 +184,7 @@ def parse_time(text: str) -> datetime.datetime:
 
 def parse_boolean(text: str) -> bool:
     """Return whether a query text means true; unknown words mean false."""
-    return text.strip().lower() in TRUE_WORDS
+    return text.strip().lower() in filtering.TRUE_WORDS
 
 
 def parse_flag(name: str, text: str) -> bool:
@@ -194,12 +192,12 @@ def parse_flag(name: str, text: str) -> bool:
 
     :raises Invalid: the text is no boolean.
     """
-    word = text.strip().lower()
-    if word not in (*TRUE_WORDS, *filtering.FALSE_WORDS):
+    try:
+        return filtering.parse_boolean(text.strip())
+    except ValueError:
         raise exception.Invalid(
             f"{name}: {printable.shorten(text, 64)!r} is not a boolean; use "
             'true or false.', attributes=[name])
-    return word in TRUE_WORDS
 
 
 @dataclasses.dataclass(frozen=True)

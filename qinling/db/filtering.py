@@ -139,7 +139,11 @@ def _parse_float(text: str) -> float:
     return number
 
 
-def _parse_boolean(text: str) -> bool:
+def parse_boolean(text: str) -> bool:
+    """Return whether a text means true.
+
+    :raises ValueError: the text is no boolean.
+    """
     word = text.lower()
     if word not in TRUE_WORDS + FALSE_WORDS:
         raise ValueError
@@ -161,6 +165,6 @@ def parse_time(text: str) -> datetime.datetime:
 _CONVERTERS: dict[type, tuple[Callable[[str], typing.Any], str]] = {
     int: (_parse_integer, 'a whole number'),
     float: (_parse_float, 'a number'),
-    bool: (_parse_boolean, 'a boolean; use true or false'),
+    bool: (parse_boolean, 'a boolean; use true or false'),
     datetime.datetime: (
         parse_time, 'a time; use the form 2026-01-31T12:00:00')}

@@ -65,6 +65,11 @@ class _Form:
         names = [column.key for column in self._columns]
         return collections.namedtuple('Row', names)
 
+    def convert(self, row: Sequence[typing.Any]) -> list[typing.Any]:
+        """Return the values of a row of the driver."""
+        return [value if process is None else process(value)
+                for process, value in zip(self.processors or (), row)]
+
     def values(self, params: _Params) -> typing.Any:
         """Return the parameters as the driver expects them."""
         all_params = {**self.defaults, **params}
@@ -138,14 +143,12 @@ class Prepared:
         if form.processors is None:
             form.find_processors(cursor.description)
         cursor.close()
-        return [form.row_class(*self.convert(tx, row)) for row in rows]
+        return [form.row_class(*form.convert(row)) for row in rows]
 
     def convert(self, tx: sa.Connection, row: Sequence[typing.Any]
                 ) -> list[typing.Any]:
         """Return the values of a raw row of :meth:`first_raw`."""
-        return [value if process is None else process(value)
-                for process, value in zip(
-                    self._form(tx).processors or (), row)]
+        return self._form(tx).convert(row)
 
 
 def _execute(tx: sa.Connection, form: _Form, params: _Params) -> typing.Any:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 import typing
@@ -22,12 +23,15 @@ def normalize(word: str) -> str:
     return word.lower().strip().replace(' ', '_')
 
 
-def check(words: Iterable[str], columns: Sequence[str]) -> None:
-    """Raise ``ClientError`` for a word without a column."""
-    names = {normalize(column) for column in columns}
+def check(words: Iterable[str], columns: Sequence[str],
+          name: Callable[[str], str] = normalize) -> None:
+    """Raise ``ClientError`` for a word without a column.
+
+    :param name: returns the column for a word.
+    """
     for word in words:
-        if normalize(word) not in names:
-            hint = suggestions.suggest(columns, word) or (
+        if name(word) not in columns:
+            hint = suggestions.suggest(columns, name(word)) or (
                 f' Columns: {", ".join(columns)}.')
             raise exceptions.ClientError(
                 f'There is no column {word!r}.{hint}')

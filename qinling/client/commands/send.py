@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import mimetypes
 import os
+import shlex
 import urllib.parse
 
 from qinling.client.commands import base
@@ -72,7 +73,7 @@ class Send(webhooks.Webhook, base.Show):
             request.body, headers, ('invoke', *path.split('/')[1:]),
             args.method, urllib.parse.urlsplit(request.url).query))
         result.pop('content', None)
-        self.next_step = f'webhook delivery list {args.webhook}'
+        self.next_step = 'webhook delivery list ' + shlex.quote(args.webhook)
         return result
 
     def sign(self, request: signatures.Request, row: base.Row,

@@ -17,6 +17,7 @@ from cliff import lister
 
 from qinling.client.commands import base
 from qinling.client.commands import cells
+from qinling.client.commands import columns as columns_module
 from qinling.client.commands import json_lines
 from qinling.client.commands import names
 from qinling.client.commands import narrow
@@ -86,19 +87,14 @@ class Lister(base.Display, lister.Lister):
         """Return whether only the table for people has the columns."""
         headings = {column.heading.lower() for column in self.brief}
         fields = {*self.columns, *self.detail_columns}
-        words = {word.lower().strip().replace(' ', '_') for word in columns}
+        words = set(map(columns_module.normalize, columns))
         return words <= headings and not words <= fields
 
     def check_columns(self, words: Iterable[str], headings: Sequence[str]
                       ) -> None:
         """Raise ``ClientError`` for an unknown column."""
-        for word in words:
-            name = self._normalize_column_name(word).capitalize()
-            if name not in headings:
-                hint = suggestions.suggest(headings, name) or (
-                    f' Columns: {", ".join(headings)}.')
-                raise exceptions.ClientError(
-                    f'There is no column {word!r}.{hint}')
+        columns_module.check(words, headings, lambda word: (
+            columns_module.normalize(word).capitalize()))
 
     def produce_output(self, args: argparse.Namespace,
                        column_names: Sequence[str],
