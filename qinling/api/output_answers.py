@@ -136,7 +136,7 @@ def encode_events(parts: output_stream.OutputStream) -> Iterator[bytes]:
         yield whole + _encode_event('end', status=row.status)
     else:
         yield _encode_event('end', status=row.status, reason=row.reason,
-                            output=output)
+                            detail=row.detail, output=output)
 
 
 def _encode_output(part: outcomes.OutputPart) -> Iterator[bytes]:

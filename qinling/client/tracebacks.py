@@ -46,7 +46,7 @@ def explain(execution: Mapping[str, typing.Any], log: str) -> Failure:
     message = output if isinstance(output, str) else json.dumps(output)
     reason = execution.get('reason') or execution['status']
     if reason not in ('user_error', 'load_error', 'failed'):
-        return Failure(reason, message)
+        return Failure(reason, execution.get('detail') or message)
     lines = log.splitlines()
     frames = [Frame(stack_frames.shorten(frame.path), frame.line,
                     frame.function)

@@ -69,6 +69,8 @@ class Execution(columns.Common, Base):
     status = _column(sa.String(32), nullable=False)
     #: An :class:`qinling.states.ExecutionReason`, ``None`` after success.
     reason = _column(sa.String(32))
+    #: Sentence on the cause, where the output has a text fixed by contract.
+    detail = _column(sa.String(255))
     #: Id of the :class:`qinling.db.failure_table.Failure`, if the execution
     #: failed.
     fingerprint = _column(Id)

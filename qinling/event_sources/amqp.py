@@ -114,7 +114,7 @@ class Reader(base.Reader):
 
     @abc.abstractmethod
     def declare(self, access: base.Access, channel: Channel) -> str:
-        """Check or declare the queue of a source; return its name."""
+        """Check or declare the queue of a source; return the name."""
 
     @abc.abstractmethod
     def read_event(self, message: Message) -> base.Event:
@@ -151,7 +151,7 @@ class Reader(base.Reader):
         self._messages.clear()
 
     def measure(self) -> base.Lag:
-        """Return the number of messages that wait in the queue."""
+        """Return the number of messages in the queue."""
         with translate_errors():
             answer = self._channel.queue_declare(self._queue, passive=True)
         return base.Lag(int(answer.message_count))

@@ -44,7 +44,7 @@ class Reader(amqp.Reader):
     """Open queue that belongs to the source."""
 
     def declare(self, access: base.Access, channel: amqp.Channel) -> str:
-        """Declare and bind the queue; return its name."""
+        """Declare and bind the queue; return the name."""
         settings = access.settings
         queue = f'qinling.{access.source_id}'
         # Services declare the exchange with options of their own, which must

@@ -31,10 +31,10 @@ class Driver(base.Driver):
 
 
 class Reader(amqp.Reader):
-    """Open queue that exists."""
+    """Open an existing queue."""
 
     def declare(self, access: base.Access, channel: amqp.Channel) -> str:
-        """Check the queue; return its name."""
+        """Check the queue; return the name."""
         queue: str = access.settings['queue']
         channel.queue_declare(queue, passive=True)
         return queue

@@ -32,15 +32,11 @@ TOO_DEEP = ('The result of the function is nested more than %d levels deep.'
             % MAX_DEPTH)
 TOO_LONG_INTEGER = ('The result of the function has an integer with too many '
                     'digits.')
-TIMEOUT = 'Function execution timeout.'
 CANCELLED = 'Function execution was cancelled.'
-FAULTY_RESULT = ('Function execution failed: what came from the process was '
-                 'no result.')
-NO_CHANNEL = ('Function execution failed: the function closed the channel '
-              'for its result.')
+FAULTY_RESULT = 'What came from the process of the function was no result.'
+NO_CHANNEL = 'The function closed the channel for its result.'
 # Cause of an ending, see agent_executor.py -> sentence and reason.
-ENDINGS = {'timeout': (TIMEOUT, 'timeout'),
-           'closed': (NO_CHANNEL, 'crashed'),
+ENDINGS = {'closed': (NO_CHANNEL, 'crashed'),
            'cancelled': (CANCELLED, 'cancelled'),
            'returned': (FAULTY_RESULT, 'invalid_output'),
            'garbled': (FAULTY_RESULT, 'invalid_output')}
@@ -64,22 +60,19 @@ def out_of_memory(memory_size: int) -> str:
 
     :param memory_size: limit in bytes.
     """
-    return ('Function execution failed because of too much resource '
-            'consumption: out of memory (the limit is %g MiB)'
+    return ('The function ran out of memory; the limit is %g MiB.'
             % round(memory_size / (1 << 20), 1))
 
 
 def out_of_processes(limit: int) -> str:
     """Return the sentence for a function that exceeded its processes."""
-    return ('Function execution failed because of too much resource '
-            'consumption: no more processes or threads could be started (the '
-            'limit is %d)' % limit)
+    return ('The function could not start more processes or threads; the '
+            'limit is %d.' % limit)
 
 
 def import_timeout(seconds: float) -> str:
     """Return the sentence for an import that took too long."""
-    return ('Function execution timeout: the import of the module took longer '
-            'than %g seconds.' % seconds)
+    return 'The import of the module took longer than %g seconds.' % seconds
 
 
 def explain_status(status: int, memory_size: int, output_tail: bytes = b'',
@@ -97,11 +90,10 @@ def explain_status(status: int, memory_size: int, output_tail: bytes = b'',
         if os.WEXITSTATUS(status) and any(
                 message in output_tail for message in EXITS_WITHOUT_MEMORY):
             return out_of_memory(memory_size), 'out_of_memory'
-        return ('Function execution failed: the process exited with status '
-                '%d %s.' % (os.WEXITSTATUS(status),
-                            'before the function returned' if imported
-                            else 'during the import of the module'),
-                'crashed')
+        moment = ('before the function returned' if imported
+                  else 'during the import of the module')
+        return ('The process of the function exited with status %d %s.'
+                % (os.WEXITSTATUS(status), moment), 'crashed')
     number = os.WTERMSIG(status)
     if number == signal.SIGKILL and oom_killed or number in ABORTS and any(
             message in output_tail for message in LACKS_MEMORY):
@@ -110,8 +102,7 @@ def explain_status(status: int, memory_size: int, output_tail: bytes = b'',
         name = signal.Signals(number).name
     except ValueError:
         name = 'number %d' % number
-    sentence = ('Function execution failed: the process was ended by signal '
-                '%s' % name)
+    sentence = 'The process of the function was ended by signal %s' % name
     if not imported:
         sentence += ' during the import of the module'
     if number == signal.SIGKILL and oom_killed is None:
@@ -120,12 +111,18 @@ def explain_status(status: int, memory_size: int, output_tail: bytes = b'',
     return sentence + '.', 'crashed'
 
 
-def explain_ending(cause: str, load: dict[str, Any]) -> dict[str, Any]:
+def explain_ending(cause: str, load: dict[str, Any], timeout: float
+                   ) -> dict[str, Any]:
     """Return the failure of an execution that the agent ended.
 
     :param cause: of an ending, or ``cancelled``.
     :param load: settings of the load.
+    :param timeout: seconds that the function may run.
     """
+    if cause == 'timeout':
+        return create_failure(
+            'The function ran longer than its timeout of %g s.' % timeout,
+            cause)
     if cause == 'memory':
         return create_failure(out_of_memory(load['memory_size']),
                               'out_of_memory')

@@ -284,7 +284,8 @@ class Worker:
         log = outcome.format_log(request.id, output.text(),
                                  (result or {}).get('traceback', ''))
         if result is None:
-            result = self._explain(executor, ending.cause, status, output.tail)
+            result = self._explain(executor, ending.cause, status, output.tail,
+                                   request.timeout)
         elif len(result) == len(outcome.RESULT_KEYS):
             return outcome.render_frame(ending.frame, usage, log)
         return outcome.render_answer(request.id, result, usage, log)
@@ -315,7 +316,8 @@ class Worker:
         return status
 
     def _explain(self, executor: agent_executor.Executor, cause: str,
-                 status: int, output_tail: bytes) -> dict[str, Any]:
+                 status: int, output_tail: bytes, timeout: float
+                 ) -> dict[str, Any]:
         """Return the failure of an execution without a result."""
         if executor.cancelled:
             cause = 'cancelled'
@@ -324,7 +326,7 @@ class Worker:
                 status, self._load['memory_size'], output_tail,
                 self._oom_events.has_new() if self._oom_events.is_known()
                 else None, executor.is_imported))
-        return outcome.explain_ending(cause, self._load)
+        return outcome.explain_ending(cause, self._load, timeout)
 
     def _fork_first(self, executor: agent_executor.Executor,
                     execution_id: str) -> agent_executor.Executor:

@@ -99,7 +99,7 @@ fire_times_refused = fire_times.labels('refused')
 
 
 class GaugeSource(typing.Protocol):
-    """Component with metrics that are computed on demand."""
+    """Component with metrics computed on demand."""
 
     def collect_metrics(self) -> Iterator[Sample]:
         """Yield (name, help, labels, value) of each gauge."""

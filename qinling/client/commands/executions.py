@@ -48,11 +48,11 @@ class Execution(base.Noun):
         'description', 'input', 'result', 'status', 'sync', 'project_id',
         'created_at', 'updated_at')
     detail_columns: base.Columns = (
-        'reason', 'fingerprint', 'attempt', 'next_attempt_at', 'job_id',
-        'scheduled_at', 'rerun_of', 'failed_id', 'started_at', 'ended_at',
-        'duration', 'queue_ms', 'import_ms', 'cold', 'memory_peak',
-        'trigger', 'group_id', 'digest', 'secrets', 'version_chosen',
-        'flow_key', 'waiting_for')
+        'reason', 'detail', 'fingerprint', 'attempt', 'next_attempt_at',
+        'job_id', 'scheduled_at', 'rerun_of', 'failed_id', 'started_at',
+        'ended_at', 'duration', 'queue_ms', 'import_ms', 'cold',
+        'memory_peak', 'trigger', 'group_id', 'digest', 'secrets',
+        'version_chosen', 'flow_key', 'waiting_for')
     brief: base.Briefs = (
         base.Brief('Id', tables.show_field('id')), tables.TARGET,
         base.Brief('Status', show_status),

@@ -89,7 +89,8 @@ def create_fingerprint(function_id: str, outcome: outcomes.Outcome
         return None
     reason = outcome.reason or outcome.status
     return fingerprints.explain(
-        reason.value, outcome.result, outcome.logs).fingerprint(function_id)
+        reason.value, outcome.result, outcome.logs,
+        outcome.detail).fingerprint(function_id)
 
 
 def add(tx: session.Connection, rows: Iterable[typing.Any]) -> None:
@@ -134,7 +135,7 @@ def _describe(tx: session.Connection, execution_id: str
     """Return reason, type, message and frames of an execution."""
     row = crud.select(tx, _EXECUTION, _EXECUTION.id == execution_id)[0]
     failure = fingerprints.explain(row.reason or row.status, row.result,
-                                   row.logs)
+                                   row.logs, row.detail)
     return {'reason': failure.reason, 'message': failure.message,
             'exception_type': failure.exception_type,
             'frames': fingerprints.dump_frames(failure)}

@@ -58,13 +58,15 @@ class Failure:
         return hashlib.sha256(text).hexdigest()[:LENGTH]
 
 
-def explain(reason: str, result: str | None, logs: str | None) -> Failure:
+def explain(reason: str, result: str | None, logs: str | None,
+            detail: str | None) -> Failure:
     """Return the cause of a failed execution.
 
     :param result: JSON text with the sentence of the failure.
     :param logs: output of the function, with the traceback at the end.
+    :param detail: sentence on the cause, if the result has a fixed text.
     """
-    message = _read_message(result)
+    message = detail or _read_message(result)
     if reason not in _RAISED:
         return Failure(reason, None, message)
     lines = (logs or '')[-MAX_LOG_LENGTH:].splitlines()

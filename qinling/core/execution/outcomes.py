@@ -28,6 +28,17 @@ def storable_text(text: str | None) -> str | None:
     return text
 
 
+#: Reason -> output, where clients compare the output with a fixed text.
+_EXCEEDED = ('Function execution failed because of too much resource '
+             'consumption')
+_FIXED_OUTPUTS = {
+    ExecutionReason.TIMEOUT: 'Function execution timeout.',
+    ExecutionReason.CRASHED: _EXCEEDED,
+    ExecutionReason.OUT_OF_MEMORY: _EXCEEDED,
+    ExecutionReason.OUT_OF_PROCESSES: _EXCEEDED}
+MAX_DETAIL_LENGTH = 255
+
+
 class Run(typing.NamedTuple):
     """Figures of a run of the function.
 
@@ -49,6 +60,7 @@ NOT_RUN = Run(0, None)
 class Outcome:
     """End of an attempt: ``result`` is the JSON text to show.
 
+    ``detail`` is a sentence on a cause whose output is a fixed text.
     ``is_controlled``: the execution is in a line of a flow control.
     """
 
@@ -57,6 +69,7 @@ class Outcome:
     logs: str | None = None
     reason: ExecutionReason | None = None
     run: Run = NOT_RUN
+    detail: str | None = None
     is_controlled: bool = False
 
     def __post_init__(self) -> None:
@@ -64,8 +77,7 @@ class Outcome:
 
     def leave_line(self) -> 'Outcome':
         """Return the outcome of an execution in a line."""
-        return Outcome(self.status, self.result, self.logs, self.reason,
-                       self.run, is_controlled=True)
+        return dataclasses.replace(self, is_controlled=True)
 
     def end(self, now: datetime.datetime, fingerprint: str | None
             ) -> 'Ended':
@@ -80,7 +92,8 @@ class Outcome:
         return Ended(
             self.status.value, self.result,
             self.reason and self.reason.value, now, started_at,
-            run.duration, run.import_ms, run.memory_peak, fingerprint)
+            run.duration, run.import_ms, run.memory_peak, fingerprint,
+            self.detail)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +109,7 @@ class Ended:
     import_ms: float | None = None
     memory_peak: int | None = None
     fingerprint: str | None = None
+    detail: str | None = None
     #: What the engine starts after the commit, if any.
     starts: flow_records.Starts = ()
 
@@ -133,6 +147,26 @@ class RetryScheduled:
 
 #: Sentence about an execution without a target.
 GONE = 'The function was deleted before the execution started.'
+
+
+def describe_failure(reason: ExecutionReason, output: typing.Any
+                     ) -> tuple[typing.Any, str | None]:
+    """Return output and detail of a failure.
+
+    :param output: sentence on the cause, or text of an exception.
+    """
+    if reason not in _FIXED_OUTPUTS:
+        return output, None
+    return _FIXED_OUTPUTS[reason], storable_text(
+        str(output)[:MAX_DETAIL_LENGTH])
+
+
+def out_of_memory(sentence: str) -> Outcome:
+    """Return the outcome of a function that ended its worker."""
+    reason = ExecutionReason.OUT_OF_MEMORY
+    output, detail = describe_failure(reason, sentence)
+    return Outcome(ExecutionStatus.FAILED, json.dumps({'output': output}),
+                   reason=reason, detail=detail)
 
 
 def platform_fault(sentence: str, reason: ExecutionReason

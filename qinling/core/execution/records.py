@@ -66,6 +66,7 @@ class ExecutionRow:
     description: str | None = None
     status: str = _RUNNING
     reason: str | None = None
+    detail: str | None = None
     fingerprint: str | None = None
     sync: bool = True
     input: str | None = None

@@ -27,6 +27,7 @@ def write(tx: session.Connection, conf: cfg.ConfigOpts,
     execution = {name: getattr(row, name) for name in _COLUMNS}
     execution.update(status=outcome.status.value, result=outcome.result,
                      reason=outcome.reason and outcome.reason.value,
+                     detail=outcome.detail,
                      created_at=row.created_at.isoformat() + 'Z')
     return base.write(tx, conf, row.project_id, records.ExecutionRequest(
         **reference, failed_id=row.id, trigger=Trigger.ON_FAILURE.value,

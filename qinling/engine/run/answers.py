@@ -38,13 +38,14 @@ def parse(answer: dict[str, typing.Any], started: float
                 or type(import_ms) not in _NUMBERS
                 or type(memory_peak) not in _OPTIONAL_INTEGER):
             raise TypeError('a field has a wrong type')
-        status, reason = _STATUSES[answer['status']], None
+        status, output = _STATUSES[answer['status']], answer['output']
+        reason = detail = None
         if status is ExecutionStatus.FAILED:
             reason = ExecutionReason(answer.get('reason') or 'user_error')
-        result = _ENCODER.encode({'output': answer['output'],
-                                  'duration': duration})
+            output, detail = outcomes.describe_failure(reason, output)
+        result = _ENCODER.encode({'output': output, 'duration': duration})
     except (KeyError, TypeError, ValueError, RecursionError) as e:
         raise InvalidAnswer(
             f'the answer of the worker is not valid: {e!r}') from e
     return outcomes.Outcome(status, result, log, reason, outcomes.Run(
-        started, duration, import_ms, memory_peak))
+        started, duration, import_ms, memory_peak), detail)

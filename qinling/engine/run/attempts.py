@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One attempt to run an execution on a worker, or in a container."""
 
-import json
 import logging
 import time
 import typing
@@ -24,7 +23,6 @@ from qinling.engine.workers import tokens as tokens_module
 from qinling import exception
 from qinling.orchestrators import base as orchestrators
 from qinling.states import ExecutionReason
-from qinling.states import ExecutionStatus
 from qinling.telemetry import metrics
 from qinling.telemetry import tracing
 
@@ -145,9 +143,7 @@ class Attempts:
 
     def _worker_died(self, error: WorkerDied) -> outcomes.Outcome:
         if error.is_own_fault:
-            return outcomes.Outcome(
-                ExecutionStatus.FAILED, json.dumps({'output': error.sentence}),
-                reason=ExecutionReason.OUT_OF_MEMORY)
+            return outcomes.out_of_memory(error.sentence)
         if self.stopping:
             return outcomes.platform_fault(STOPPED, ExecutionReason.STOPPED)
         return outcomes.platform_fault(error.sentence,

@@ -64,17 +64,18 @@ class Images:
             memory_size=target.memory_size, timeout=target.timeout,
             max_log_size=self._conf.engine.max_log_size,
             offline=target.offline))
-        status, reason = ExecutionStatus.SUCCESS, None
+        status = ExecutionStatus.SUCCESS
+        # PostgreSQL refuses NUL in texts.
+        logs = output = end.log.replace('\0', '\ufffd')
+        reason = detail = None
         if not end.success:
             status = ExecutionStatus.FAILED
             reason = ExecutionReason(end.reason or 'user_error')
-        # PostgreSQL refuses NUL in texts.
-        logs = end.log.replace('\0', '\ufffd')
-        output = logs if end.success else end.sentence
+            output, detail = outcomes.describe_failure(reason, end.sentence)
         result = {'output': output[:self._conf.engine.max_result_size],
                   'duration': end.duration}
         return outcomes.Outcome(status, json.dumps(result), logs, reason,
-                                outcomes.Run(started, end.duration))
+                                outcomes.Run(started, end.duration), detail)
 
     def _run_with_room(self, claimed: Cancellable, runner: base.ImageRunner,
                        run: base.ImageRun) -> base.ImageOutcome:

@@ -6,7 +6,6 @@ Imports little: a developer waits for each import.
 
 import contextlib
 import dataclasses
-import json
 import os
 import pathlib
 import threading
@@ -29,7 +28,6 @@ from qinling.runtimes import agent_archive
 from qinling.sources import dependencies
 from qinling.sources import package as package_source
 from qinling.states import ExecutionReason
-from qinling.states import ExecutionStatus
 
 #: Seconds that an agent may take beyond its timeouts.
 MARGIN_SECONDS = 15
@@ -86,8 +84,8 @@ def run(conf: cfg.ConfigOpts, request: local_request.LocalRequest,
     output.emit({'execution': {
         'id': plan.request.id, 'status': outcome.status.value,
         'reason': outcome.reason and outcome.reason.value,
-        'result': outcome.result, 'log': outcome.logs or '',
-        'duration': outcome.run.duration}})
+        'detail': outcome.detail, 'result': outcome.result,
+        'log': outcome.logs or '', 'duration': outcome.run.duration}})
 
 
 class _Run:
@@ -225,10 +223,7 @@ class _Run:
         """Return the outcome of a worker that died."""
         reason = self._source.release(worker, disconnected=True)
         if reason is not None and reason.own_fault:
-            return outcomes.Outcome(
-                ExecutionStatus.FAILED, json.dumps({
-                    'output': reason.sentence}),
-                reason=ExecutionReason.OUT_OF_MEMORY)
+            return outcomes.out_of_memory(reason.sentence)
         return outcomes.platform_fault(
             f'The worker died while it ran the function: {error}.',
             ExecutionReason.WORKER_LOST)

@@ -17,7 +17,6 @@ from qinling.states import ExecutionReason
 LOG = logging.getLogger(__name__)
 
 OUTAGE_SECONDS = 0.5  # between two checks for the end of an outage
-TIMEOUT = 'Function execution timeout.'
 
 
 class Images:
@@ -133,8 +132,9 @@ class Images:
         if disruption is not None:
             raise exception.Disrupted(disruption.sentence)
         log = self._read_log(name, run.max_log_size)
+        late = f'The function ran longer than its timeout of {run.timeout} s.'
         if not in_time or not termination:
-            return base.ImageOutcome(False, log, round(duration, 3), TIMEOUT,
+            return base.ImageOutcome(False, log, round(duration, 3), late,
                                      ExecutionReason.TIMEOUT.value)
         sentence, reason = '', None
         if termination.get('reason') == 'OOMKilled':
@@ -142,7 +142,7 @@ class Images:
             sentence = (f'The function took more than its '
                         f'{run.memory_size // (1 << 20)} MiB of memory.')
         elif pod['status'].get('reason') == 'DeadlineExceeded':
-            sentence, reason = TIMEOUT, ExecutionReason.TIMEOUT.value
+            sentence, reason = late, ExecutionReason.TIMEOUT.value
         elif termination.get('exitCode') != 0:
             reason = ExecutionReason.CRASHED.value
             sentence = (f'The container ended with exit code '

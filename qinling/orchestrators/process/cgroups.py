@@ -76,7 +76,7 @@ class NoGroup:
         """Run the worker only on processors that are otherwise idle."""
 
     def remove(self) -> None:
-        """Delete the group after the end of its processes."""
+        """Delete the group after the end of all processes."""
 
 
 class NoCgroups:

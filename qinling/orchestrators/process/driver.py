@@ -269,7 +269,7 @@ class Driver(base.Orchestrator):
                              name='worker', daemon=True).start()
 
     def _run_worker(self, pool: pool_module.Pool, delay: float) -> None:
-        """Start a worker and wait for its end; the target of a thread."""
+        """Start a worker and wait for the end; the target of a thread."""
         process, started_at = None, 0.0
         try:
             if delay:

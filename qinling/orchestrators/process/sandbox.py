@@ -239,7 +239,7 @@ def run_program(spec: dict[str, Any]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Run a program in a sandbox, and exit with its exit code."""
+    """Run a program in a sandbox, and exit with the same exit code."""
     number = int(arguments[0])
     with open(number) as source:
         spec = json.load(source)

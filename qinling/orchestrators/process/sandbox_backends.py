@@ -157,7 +157,7 @@ def list_candidates(isolation: str, interpreter: str, directory: str
 
 
 def create_memory_file(text: str) -> int:
-    """Return a descriptor of a file in memory, positioned at its start."""
+    """Return a descriptor of a file in memory, positioned at the start."""
     number = os.memfd_create('spec')
     os.write(number, text.encode())
     os.lseek(number, 0, os.SEEK_SET)

@@ -50,7 +50,7 @@ class Directory:
         self.number = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
     def listen(self, name: str) -> tuple[socket.socket, str]:
-        """Return a listening socket and its path."""
+        """Return a listening socket and the path."""
         path = os.path.join(self.path, f'{name}.sock')
         if len(os.fsencode(path)) > MAX_PATH_BYTES:
             path = f'/proc/self/fd/{self.number}/{name}.sock'

@@ -11,9 +11,6 @@ from qinling.tests.functional import processes
 from qinling.tests.unit.runtimes import agents
 
 MIB = agents.MIB
-CONSUMPTION = ('Function execution failed because of too much resource '
-               'consumption: ')
-TIMEOUT = 'Function execution timeout.'
 REFUSED = {'EPERM', 'EACCES'}
 HIDDEN = {'ENOENT'}
 

@@ -13,9 +13,9 @@ from qinling.tests.contracts import hostilities
 from qinling.tests.unit.runtimes import agents
 
 MIB = hostilities.MIB
-CONSUMPTION, TIMEOUT = hostilities.CONSUMPTION, hostilities.TIMEOUT
-OUT_OF_MEMORY = CONSUMPTION + 'out of memory (the limit is 48 MiB)'
+OUT_OF_MEMORY = 'The function ran out of memory; the limit is 48 MiB.'
 SHORT = 0.3  # seconds for what has no end
+TIMEOUT = f'The function ran longer than its timeout of {SHORT} s.'
 CLINGING = (
     'remains.ignore_and_spin', 'remains.catch_exceptions_for_ever',
     'remains.fork_twice_and_spin', 'remains.run_away',

@@ -19,9 +19,8 @@ from qinling.tests.unit.runtimes import agents
 MIB = agents.MIB
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.dirname(os.path.abspath(__file__)))))
-CONSUMPTION = ('Function execution failed because of too much resource '
-               'consumption: ')
-TIMEOUT = 'Function execution timeout.'
+OUT_OF_MEMORY = 'The function ran out of memory; the limit is 32 MiB.'
+TIMEOUT = 'The function ran longer than its timeout of %d s.'
 
 
 class Isolation(process_drivers.ProcessDriverMixin):
@@ -273,8 +272,8 @@ class Isolation(process_drivers.ProcessDriverMixin):
     def check_processes(self, entry):
         self.start(processes=64)
         result = self.run_entry(entry)
-        self.assertEqual(('failed', CONSUMPTION + 'no more processes or '
-                          'threads could be started (the limit is 64)'),
+        self.assertEqual(('failed', 'The function could not start more '
+                          'processes or threads; the limit is 64.'),
                          (result['status'], result['output']))
         self.wait_until_idle()
         return result
@@ -301,7 +300,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
     def test_bomb_in_other_sessions(self):
         self.start(processes=64)
         result = self.run_entry('shell_bomb', timeout=8)
-        self.assertEqual(TIMEOUT, result['output'])
+        self.assertEqual(TIMEOUT % 8, result['output'])
         self.assertIn('it goes on', result['log'])
         self.wait_until_idle()
 
@@ -312,14 +311,14 @@ class Isolation(process_drivers.ProcessDriverMixin):
         self.start()
         _client, result = self.run_function(
             self.worker, 'processes', 'daemon_then_sleep', timeout=2)
-        self.assertEqual(TIMEOUT, result['output'])
+        self.assertEqual(TIMEOUT % 2, result['output'])
         self.wait_until_idle()
 
     def test_session_does_not_outlive_a_timeout(self):
         self.start()
         _client, result = self.run_function(
             self.worker, 'processes', 'session_then_sleep', timeout=2)
-        self.assertEqual(TIMEOUT, result['output'])
+        self.assertEqual(TIMEOUT % 2, result['output'])
         self.wait_until_idle()
 
     # Memory and CPU
@@ -328,8 +327,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
         self.start()
         _client, result = self.run_function(
             self.worker, 'failing', 'allocate', 80, memory_size=32 * MIB)
-        self.assertEqual(CONSUMPTION + 'out of memory (the limit is 32 MiB)',
-                         result['output'])
+        self.assertEqual(OUT_OF_MEMORY, result['output'])
 
     def need_cgroup(self, name):
         if name not in self.driver.describe()['limits'].partition(
@@ -340,8 +338,7 @@ class Isolation(process_drivers.ProcessDriverMixin):
         self.start(memory_size=32 * MIB, slots=1, tmp_size=1, code_size=1)
         self.need_cgroup('memory')
         result = self.run_entry('share_memory', 400, memory_size=32 * MIB)
-        self.assertEqual(CONSUMPTION + 'out of memory (the limit is 32 MiB)',
-                         result['output'])
+        self.assertEqual(OUT_OF_MEMORY, result['output'])
         self.assertEqual(8 * MIB, self.client.execute(8)['output'])
 
     def test_cpu(self):

@@ -14,21 +14,26 @@ from qinling.runtimes import agent_environment
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import loads
 
+TIMEOUT = 'Function execution timeout.'
+CONSUMPTION = ('Function execution failed because of too much resource '
+               'consumption')
+#: reason -> (source, output, words of the sentence that the user reads)
+EXCEEDING = {
+    'crashed': ('import os; os._exit(3)', CONSUMPTION, 'status 3'),
+    'out_of_memory': ('len(b"x" * (200 << 20))', CONSUMPTION, '32 MiB'),
+    'out_of_processes': (
+        'import threading, time\n    while True: threading.Thread('
+        'target=time.sleep, args=(60,), daemon=True).start()',
+        CONSUMPTION, 'processes or threads'),
+    'timeout': ('import time; time.sleep(60)', TIMEOUT, '2 s.'),
+}
 #: entry -> (source, words of the sentence that the user reads)
 BROKEN = {
-    'exits': ('import os; os._exit(3)', 'exit'),
-    'segfault': ('import ctypes; ctypes.string_at(0)', 'SIGSEGV'),
-    'hog': ('len(b"x" * (200 << 20))', 'too much resource consumption'),
-    'threads': ('import threading, time\n    while True: threading.Thread('
-                'target=time.sleep, args=(60,), daemon=True).start()',
-                'too much resource consumption'),
     'files': ('kept = [open("/dev/null") for _ in range(5000)]',
               'Too many open files'),
     'large': ('f = open("/tmp/x", "wb")\n    while True: '
               'f.write(b"x" * (1 << 20))', ''),
-    'sleeps': ('import time; time.sleep(60)',
-               'Function execution timeout.'),
-    'spins': ('while True: pass', 'Function execution timeout.'),
+    'spins': ('while True: pass', TIMEOUT),
     'unserialisable': ('return object()', 'object'),
     'nan': ('return float("nan")', ''),
     'too_much': ('return "x" * (7 << 20)', 'the limit is 6291456 bytes'),
@@ -97,6 +102,18 @@ class TestFaults(servers.Shared, base.BaseTestCase):
         log = self.client.log(row['id'])
         self.assertLess(len(log), 2 << 20)
         self.assertIn('dropped', log[-300:])
+
+    def test_fixed_outputs(self):
+        for reason, (line, output, words) in EXCEEDING.items():
+            row = self.check_fails(
+                f'def main(**kwargs):\n    {line}\n', output,
+                timeout=2 if reason == 'timeout' else 60)
+            self.assertEqual((reason, output),
+                             (row['reason'], servers.output(row)))
+            self.assertIn(words, row['detail'])
+        row = self.check_fails('def main(**k): raise ValueError("why")\n',
+                               'why')
+        self.assertEqual(('user_error', None), (row['reason'], row['detail']))
 
     def test_closed_output(self):
         function = self.client.create(

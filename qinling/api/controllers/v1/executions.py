@@ -59,6 +59,7 @@ class Execution(types.Resource):
     description = types.Text
     status = wsme.wsattr(types.Text, readonly=True)
     reason = wsme.wsattr(types.Text, readonly=True)
+    detail = wsme.wsattr(types.Text, readonly=True)
     fingerprint = wsme.wsattr(types.Text, readonly=True)
     sync = bool
     input = types.AnyJson()

@@ -10,7 +10,7 @@ from qinling import printable
 from qinling.tests.unit.api import cases
 
 KEYS = {'id', 'function_id', 'function_version', 'function_alias',
-        'description', 'status', 'reason', 'sync', 'input', 'result',
+        'description', 'status', 'reason', 'detail', 'sync', 'input', 'result',
         'project_id', 'created_at', 'updated_at', 'attempt',
         'next_attempt_at', 'job_id', 'scheduled_at', 'rerun_of', 'failed_id',
         'trigger', 'group_id', 'started_at', 'ended_at', 'queue_ms',

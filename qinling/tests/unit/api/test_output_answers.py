@@ -99,7 +99,7 @@ class TestExecutions(AnswerTest):
         self.add('a')
         self.outcome = ExecutionStatus.FAILED, 'why'
         self.assertEqual(('end', {'status': 'failed', 'reason': None,
-                                  'output': 'why'}),
+                                  'detail': None, 'output': 'why'}),
                          self.events(self.stream())[-1])
 
     def test_text(self):

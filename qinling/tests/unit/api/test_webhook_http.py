@@ -11,7 +11,6 @@ from qinling.core import secrets
 from qinling.db import crud
 from qinling.db import models
 from qinling import exception
-from qinling.runtimes import agent_outcome
 from qinling.states import ExecutionReason
 from qinling.states import ExecutionStatus
 from qinling.tests.unit.api import cases
@@ -338,7 +337,7 @@ class TestSync(DeliveryTest):
             self.assertNotIn(secret, answer.text)
 
     def test_timeouts_return_504(self):
-        self.finish_with(ExecutionStatus.FAILED, agent_outcome.TIMEOUT,
+        self.finish_with(ExecutionStatus.FAILED, 'Function execution timeout.',
                          ExecutionReason.TIMEOUT)
         answer = self.api.request('POST', self.path)
         self.decode(answer, 504)

@@ -44,11 +44,11 @@ MyError [Error]: no such file
 """
 
 
-def explain(output, log, reason='user_error', status='failed'):
+def explain(output, log, reason='user_error', status='failed', detail=None):
     """Return the explanation of an execution as text."""
     return str(tracebacks.explain(
         {'id': '1', 'status': status, 'reason': reason,
-         'result': json.dumps({'output': output})}, log))
+         'detail': detail, 'result': json.dumps({'output': output})}, log))
 
 
 class TestExplain(base.BaseTestCase):
@@ -73,6 +73,9 @@ class TestExplain(base.BaseTestCase):
         self.assertEqual('a message', explain('a message', ''))
         self.assertEqual('timeout: It took too long.', explain(
             'It took too long.', PYTHON, 'timeout'))
+        self.assertEqual('timeout: longer than 5 s', explain(
+            'It took too long.', PYTHON, 'timeout',
+            detail='longer than 5 s'))
         self.assertEqual('error: null', explain(None, '', None, 'error'))
         self.assertEqual('{"a": 1}', explain({'a': 1}, ''))
 

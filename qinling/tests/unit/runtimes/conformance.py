@@ -9,13 +9,11 @@ import dataclasses
 
 from qinling.tests.unit.runtimes import agents
 
-CONSUMPTION = ('Function execution failed because of too much resource '
-               'consumption: ')
-OUT_OF_MEMORY = CONSUMPTION + 'out of memory (the limit is 64 MiB)'
-EXITED = ('Function execution failed: the process exited with status %d '
-          'before the function returned.')
-KILLED = 'Function execution failed: the process was ended by signal %s.'
-TIMEOUT = 'Function execution timeout.'
+OUT_OF_MEMORY = 'The function ran out of memory; the limit is 64 MiB.'
+EXITED = ('The process of the function exited with status %d before the '
+          'function returned.')
+KILLED = 'The process of the function was ended by signal %s.'
+TIMEOUT = 'The function ran longer than its timeout of 0.4 s.'
 TEXT = 'Gr\u00fc\u00dfe \U0001f600 "quoted" \\ \n\t\u2028 \u007f'
 TOO_DEEP = 'The result of the function is nested more than 100 levels deep.'
 DROPPED = 'bytes of output were dropped: the log is limited to 1048576 bytes]'

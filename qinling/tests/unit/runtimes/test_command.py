@@ -9,8 +9,8 @@ from oslotest import base
 from qinling.tests.unit.runtimes import agents
 from qinling.tests.unit.runtimes import workers
 
-EXITED = ('Function execution failed: the process exited with status %d '
-          'before the function returned.')
+EXITED = ('The process of the function exited with status %d before the '
+          'function returned.')
 
 
 def executable(name):
@@ -58,8 +58,7 @@ except OSError:
                            'seq 1000 >&2; exit 2', memory_size=32 << 20)
         for _ in range(2):
             self.assertEqual(
-                'Function execution failed because of too much resource '
-                'consumption: out of memory (the limit is 32 MiB)',
+                'The function ran out of memory; the limit is 32 MiB.',
                 client.execute()['output'])
 
     def test_no_such_file(self):
@@ -130,15 +129,15 @@ except OSError:
 
     def test_endless_answer(self):
         client = self.load('cat /dev/zero')
-        self.assertEqual('Function execution timeout.', client.execute(
-            timeout=0.4)['output'])
+        self.assertEqual('The function ran longer than its timeout of 0.4 s.',
+                         client.execute(timeout=0.4)['output'])
 
     def test_large_input_and_output(self):
         client = self.load('sed \'s/.*"x": //; s/}, "context.*//\'',
                            max_result_size=8 * agents.MIB)
         # sed waits for the end of its input unless it is told not to.
-        self.assertEqual('Function execution timeout.', client.execute(
-            timeout=0.4, x='y')['output'])
+        self.assertEqual('The function ran longer than its timeout of 0.4 s.',
+                         client.execute(timeout=0.4, x='y')['output'])
         client = self.load('sed -u \'s/.*"x": //; s/}, "context.*//\'',
                            max_result_size=8 * agents.MIB)
         for size in (10, 4 * agents.MIB):

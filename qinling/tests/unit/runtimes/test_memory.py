@@ -143,7 +143,7 @@ class TestMemory(executions.ExecutionTest):
     def exceeds(self, *args):
         for _number in range(2):
             result = self.check_fails(
-                'out of memory (the limit is 64 MiB)', *args)
+                'out of memory; the limit is 64 MiB.', *args)
             self.assertEqual('out_of_memory', result['reason'])
 
     def test_memory_reserved_by_the_import_is_free(self):
@@ -157,7 +157,7 @@ class TestMemory(executions.ExecutionTest):
     def test_short_peak(self):
         self.start('failing', 'allocate', agent=RESERVE,
                    memory_size=32 * MIB)
-        result = self.check_fails('out of memory (the limit is 32 MiB)', 80)
+        result = self.check_fails('out of memory; the limit is 32 MiB.', 80)
         self.assertIn('in allocate', result['log'])
 
     def test_threads(self):

@@ -6,8 +6,7 @@ from oslotest import base
 from qinling.tests.unit.runtimes import agents
 from qinling.tests.unit.runtimes import workers
 
-OUT_OF_MEMORY = ('Function execution failed because of too much resource '
-                 'consumption: out of memory (the limit is 64 MiB)')
+OUT_OF_MEMORY = 'The function ran out of memory; the limit is 64 MiB.'
 
 
 class Cases(base.BaseTestCase):
@@ -95,12 +94,12 @@ class TestLoading(Cases):
     def test_import_that_never_ends(self):
         client = self.load({'main.mjs': 'await new Promise(() => {})'},
                            import_timeout=0.4)
-        self.assertIn('the import of the module took longer than 0.4 '
+        self.assertIn('The import of the module took longer than 0.4 '
                       'seconds.', self.check_failed(client.execute()))
 
     def test_exit_at_import(self):
         self.assertEqual(
-            'Function execution failed: the process exited with status 3 '
+            'The process of the function exited with status 3 '
             'during the import of the module.',
             self.check_fails('process.exit(3)'))
         self.assertIn('SIGTERM during the import of the module.',
@@ -176,7 +175,7 @@ class TestErrors(Cases):
 
     def test_unresolved_promise(self):
         client = self.load('exports.main = () => new Promise(() => {})')
-        self.assertEqual('Function execution timeout.',
+        self.assertEqual('The function ran longer than its timeout of 0.4 s.',
                          self.check_failed(client.execute(timeout=0.4)))
 
     def test_buffers_larger_than_memory(self):
@@ -195,8 +194,7 @@ class TestErrors(Cases):
 
     def test_abort_for_another_reason(self):
         self.assertEqual(
-            'Function execution failed: the process was ended by signal '
-            'SIGABRT.',
+            'The process of the function was ended by signal SIGABRT.',
             self.check_fails('exports.main = () => process.abort()'))
 
 

@@ -9,8 +9,6 @@ from qinling.tests.unit.runtimes import agents
 from qinling.tests.unit.runtimes import executions
 
 MIB = agents.MIB
-CONSUMPTION = ('Function execution failed because of too much resource '
-               'consumption: ')
 
 
 class TestResults(executions.ExecutionTest):
@@ -113,7 +111,8 @@ class TestFailures(executions.ExecutionTest):
 
     def test_timeout(self):
         self.start('failing', 'sleep')
-        result = self.check_fails('Function execution timeout.', 60, timeout=2)
+        result = self.check_fails('longer than its timeout of 2 s.', 60,
+                                  timeout=2)
         self.assertGreaterEqual(result['duration'], 2)
         self.assertLess(result['duration'], 30)
         self.assertEqual(['sleeping'], self.log(result))
@@ -121,14 +120,14 @@ class TestFailures(executions.ExecutionTest):
 
     def test_timeout_of_a_busy_function(self):
         self.start('failing', 'spin')
-        self.check_fails('Function execution timeout.', timeout=0.2)
+        self.check_fails('longer than its timeout of 0.2 s.', timeout=0.2)
 
 
 class TestLimits(executions.ExecutionTest):
     def test_memory(self):
         self.start('failing', 'allocate', memory_size=32 * MIB)
-        result = self.check_fails(CONSUMPTION + 'out of memory (the limit is '
-                                  '32 MiB)', 80)
+        result = self.check_fails(
+            'The function ran out of memory; the limit is 32 MiB.', 80)
         self.assertIn('in allocate', result['log'])
         self.succeeds(8 * MIB, 8)
 
@@ -139,9 +138,9 @@ class TestLimits(executions.ExecutionTest):
 
     def test_memory_filled_bit_by_bit(self):
         self.start('failing', 'hoard', memory_size=32 * MIB)
-        self.check_fails('out of memory (the limit is 32 MiB)')
+        self.check_fails('out of memory; the limit is 32 MiB.')
         # The globals of the one that failed are gone with its process.
-        self.check_fails('out of memory (the limit is 32 MiB)')
+        self.check_fails('out of memory; the limit is 32 MiB.')
 
     def test_result_larger_than_memory(self):
         self.start('results', 'long', memory_size=32 * MIB)

@@ -188,7 +188,7 @@ class TestChannel(UserCodeTest):
                           'os.dup2(0, 3)'):
             self.load(f'import os\ndef main():\n    {statement}\n')
             for _number in range(2):
-                self.assertNotIn('Traceback', self.check_fails('failed')[
+                self.assertNotIn('Traceback', self.check_fails('function')[
                     'log'], statement)
 
 

@@ -59,7 +59,8 @@ export function Execution({ id }) {
       </dd>
       ${data.reason ? html`<dt>Reason</dt><dd class="error">${data.reason}
         ${data.fingerprint ? html` (<a href="#/executions?fingerprint=${
-    data.fingerprint}">same failures</a>)` : ''}</dd>` : ''}
+    data.fingerprint}">same failures</a>)` : ''}${
+    data.detail ? html`<br />${data.detail}` : ''}</dd>` : ''}
       ${data.waiting_for ? html`<dt>Waits for</dt>
         <dd>${WAITS[data.waiting_for.reason]}, place ${data.waiting_for.place}
         ${data.waiting_for.key ? html` of the key

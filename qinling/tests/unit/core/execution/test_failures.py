@@ -35,7 +35,8 @@ NODEJS = '''MyError [Error]: {text}
 
 
 def explain(log='', text='it broke', reason='user_error'):
-    return fingerprints.explain(reason, json.dumps({'output': text}), log)
+    return fingerprints.explain(reason, json.dumps({'output': text}), log,
+                                None)
 
 
 def python(line=8, file='lib.py', type='ValueError', text='it broke'):
@@ -92,7 +93,8 @@ class TestFingerprints(base.BaseTestCase):
                        '{"output": "\\u0000\\ud800"}'):
             for log in (None, '', '  File "', '    at (', PYTHON * 1000,
                         '  File "", line x, in y\n    at a (b:c:d)\n'):
-                failure = fingerprints.explain('user_error', result, log)
+                failure = fingerprints.explain('user_error', result, log,
+                                               None)
                 failure.message.encode()
                 self.assertLessEqual(len(failure.frames),
                                      fingerprints.MAX_FRAMES)

@@ -247,7 +247,7 @@ class TestCalls(RetriesTest):
                  'function_version': 0, 'function_alias': None,
                  'description': 'd', 'input': '{"x": 1}', 'attempt': 1,
                  'job_id': None, 'status': 'failed', 'reason': None,
-                 'result': '{"output": "why"}',
+                 'detail': None, 'result': '{"output": "why"}',
                  'created_at': failed.created_at.isoformat() + 'Z'}, record)
         self.assertEqual(2, self.row(models.Function, self.handler).count)
 

@@ -321,8 +321,11 @@ class TestRunner(RunnerTest):
         self.exit_reason = orchestrators.ExitReason(
             'too much memory', own_fault=True)
         _, row = self.run_execution(invoker.Lost('reset'))
-        self.assertEqual(('failed', {'output': 'too much memory'}),
-                         (row.status, json.loads(row.result)))
+        self.assertEqual(
+            ('failed', 'too much memory', {
+                'output': 'Function execution failed because of too much '
+                          'resource consumption'}),
+            (row.status, row.detail, json.loads(row.result)))
 
     def test_eviction_is_an_error(self):
         self.exit_reason = orchestrators.ExitReason('evicted')
