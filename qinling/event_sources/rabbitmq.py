@@ -31,7 +31,7 @@ class Driver(base.Driver):
 
 
 class Reader(amqp.Reader):
-    """Open an existing queue."""
+    """Reader of an existing queue."""
 
     def declare(self, access: base.Access, channel: amqp.Channel) -> str:
         """Check the queue; return the name."""
