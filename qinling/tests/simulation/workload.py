@@ -196,8 +196,10 @@ class Workload:
         return rows[request.number % len(rows)]['id'] if rows else None
 
     def _cancel(self, core, request):
+        """Cancel an execution, now and then an ended one."""
+        is_any = request.number % 3 == 0
         id = self._pick("SELECT id FROM executions WHERE status = 'running' "
-                        'ORDER BY id', request)
+                        f'OR {is_any} ORDER BY id', request)
         return id and core.executions.cancel(self._ctx, id).id
 
     def _delete(self, core, request):
