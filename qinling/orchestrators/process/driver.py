@@ -86,6 +86,10 @@ class Driver(base.Orchestrator):
             elif not pool.starting:
                 pool.runtime = runtime
                 return
+            has_room = pool.idle or pool.starting
+        if not has_room:
+            self.on_full()
+        with self._changed:
             self._changed.wait_for(
                 lambda: pool.idle or pool.error or pool.closed,
                 self._options.start_timeout)
@@ -96,13 +100,15 @@ class Driver(base.Orchestrator):
             self._upcoming.discard(pool)
             if self._pools.get(runtime.id) is pool:
                 del self._pools[runtime.id]
+            shortage = '' if pool.starting else ' ' + pool.explain_shortage(
+                self._options.max_workers)
             self._close_pool(pool)
         if pool.error:
             raise exception.PermanentError(
                 f'No worker for {runtime.image} starts: {pool.error}')
         raise exception.TemporaryError(
             f'No worker for {runtime.image} became ready in '
-            f'{self._options.start_timeout} seconds.')
+            f'{self._options.start_timeout} seconds.{shortage}')
 
     def delete_pool(self, runtime_id: str) -> None:
         with self._changed:
@@ -283,7 +289,9 @@ class Driver(base.Orchestrator):
                 self._total -= 1
                 self._remove_process(pool, process,
                                      time.monotonic() - started_at)
-                for other_pool in self._pools.values():
+                # The emptiest pool takes the place.
+                for other_pool in sorted(self._pools.values(), key=(
+                        lambda pool: len(pool.idle) + pool.starting)):
                     self._refill(other_pool)
                 self._changed.notify_all()
 

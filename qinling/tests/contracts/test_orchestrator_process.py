@@ -130,6 +130,24 @@ class ProcessContract(process_drivers.ProcessDriverMixin,
         self.assertIsNone(driver.pools().get('r'))
         self.wait_until(lambda: not driver._total)
 
+    def test_workers_of_functions_give_way_to_a_new_runtime(self):
+        driver = self.make_pool(pool_size=1, max_workers=2)
+        worker = self.claim(driver)
+        self.wait_until(lambda: self.available(driver) == 1)
+        driver.on_full = lambda: driver.release(worker)
+        driver.ensure_pool(orchestrators.RuntimeSpec('other', 'python3'))
+        self.assertEqual(1, driver.pools()['other'].available)
+        self.assertEqual(1, self.available(driver))
+
+    def test_no_room_for_a_new_runtime(self):
+        driver = self.make_pool(pool_size=1, max_workers=1)
+        driver._options.start_timeout = 0.1
+        error = self.assertRaises(
+            exception.TemporaryError, driver.ensure_pool,
+            orchestrators.RuntimeSpec('other', 'python3'))
+        self.assertIn('1 workers on this machine already', str(error))
+        self.assertNotIn('other', driver.pools())
+
     def test_failing_starts_cause_no_hot_loop(self):
         driver = self.make_pool(pool_size=2)
         starts = []
