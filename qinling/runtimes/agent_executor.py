@@ -41,6 +41,7 @@ CHUNK_BYTES = 65536  # of a read from the channel
 FRAME_OVERHEAD_BYTES = 1 << 19  # of a frame, beside the result
 FORK_FRAME = b'{"fork": true}'
 QUIET_MS = 5  # in which the output may wait for the result
+MAX_BATCH_BYTES = 1 << 15  # of the log: a fuller pipe is read at once
 EXIT_SECONDS = 2  # from the end of the channel to the end of the process
 
 RETURNED, DIED, CLOSED, GARBLED, TIMEOUT, IMPORTING, MEMORY, UNREAD = (
@@ -276,7 +277,7 @@ class Executor:
         while True:
             events = self._poll(deadline)
             if self._log.reader in events:
-                output.add(self._log.read())
+                self._read_log(deadline, output)
             if events.get(channel, 0) & select.POLLOUT:
                 unsent = self._send(unsent)
             if events.get(channel, 0) & ~select.POLLOUT:
@@ -287,6 +288,14 @@ class Executor:
                 raise Broken(DIED)
             if time.monotonic() >= deadline:
                 raise Broken(TIMEOUT)
+
+    def _read_log(self, deadline: float, output: Output) -> None:
+        """Read output; many lines wait in the pipe, and cost one event."""
+        data = self._log.read()
+        output.add(data)
+        if len(data) < MAX_BATCH_BYTES:
+            self._reply_poller.poll(min(QUIET_MS, _milliseconds_until(
+                min(deadline, self._checks.at))))
 
     def _send(self, data: memoryview) -> memoryview:
         """Send data without waiting, and return the unsent part."""
