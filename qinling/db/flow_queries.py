@@ -37,24 +37,37 @@ def _may_start(entry: typing.Any) -> typing.Any:
         entry.ready_at.is_(None) | (entry.ready_at <= _NOW))
 
 
-_STATE = prepared.Prepared(sa.select(
-    sa.select(sa.func.count()).select_from(_ENTRY).where(
-        *_LINE, _ENTRY.status == flow_states.FlowStatus.RUNNING.value
-    ).scalar_subquery(), sa.exists().where(*_LINE, _may_start(_ENTRY))))
+_RUNNING_COUNT = sa.select(sa.func.count()).select_from(_ENTRY).where(
+    *_LINE, _ENTRY.status == flow_states.FlowStatus.RUNNING.value
+).scalar_subquery()
+_HAS_READY = sa.exists().where(*_LINE, _may_start(_ENTRY))
+_STATE = prepared.Prepared(sa.select(_RUNNING_COUNT, _HAS_READY))
+_COLUMNS = _ENTRY.__table__.c
+_STARTED = {name: sa.bindparam(name, type_=_COLUMNS[name].type) for name in (
+    'execution_id', 'scope_id', 'flow_key', 'status', 'sort_at')}
+_INSERT_STARTED = prepared.Prepared(sa.insert(_ENTRY).from_select(
+    list(_STARTED), sa.select(*_STARTED.values()).where(
+        _RUNNING_COUNT < sa.bindparam('limit', type_=sa.Integer),
+        ~_HAS_READY)))
 _LOCK_ROW = prepared.Prepared(sa.select(_LOCK.number).where(
     _LOCK.number == sa.bindparam('number')).with_for_update())
 _NEXT = orm.aliased(_ENTRY)
+_IS_FOLLOWED = sa.exists().where(
+    _NEXT.scope_id == _ENTRY.scope_id, _NEXT.flow_key == _ENTRY.flow_key,
+    _NEXT.execution_id != _ENTRY.execution_id, _may_start(_NEXT)
+).correlate(_ENTRY)
 _PRESENT = prepared.Prepared(sa.select(
     _ENTRY.execution_id, _ENTRY.scope_id, _ENTRY.flow_key, _ENTRY.status,
     _ENTRY.ready_at, _ENTRY.started_at,
     sa.func.coalesce(_FUNCTION.flow_control, _ALIAS.flow_control),
-    sa.exists().where(
-        _NEXT.scope_id == _ENTRY.scope_id, _NEXT.flow_key == _ENTRY.flow_key,
-        _NEXT.execution_id != _ENTRY.execution_id, _may_start(_NEXT))
+    _IS_FOLLOWED
 ).outerjoin(_FUNCTION, _FUNCTION.id == _ENTRY.scope_id
             ).outerjoin(_ALIAS, _ALIAS.id == _ENTRY.scope_id).where(
     _ENTRY.execution_id == sa.bindparam('execution_id'),
     _ENTRY.status != flow_states.FlowStatus.ENDED.value))
+_DELETE_LAST = prepared.Prepared(sa.delete(_ENTRY).where(
+    _ENTRY.execution_id == sa.bindparam('execution_id'),
+    _ENTRY.started_at.is_(None), ~_IS_FOLLOWED))
 _DELETE = prepared.Prepared(sa.delete(_ENTRY).where(
     _ENTRY.execution_id == sa.bindparam('execution_id')))
 #: Executions that one answer counts before an execution in its line.
@@ -92,6 +105,11 @@ class Line(typing.Protocol):
         """Return the number, which other lines may share."""
 
 
+def needs_locks(tx: sa.Connection) -> bool:
+    """Return whether other transactions may write at the same time."""
+    return tx.dialect.name != 'sqlite'
+
+
 def lock(tx: sa.Connection, lines: Iterable[Line]) -> bool:
     """Lock lines until the end of the transaction, all in one order.
 
@@ -100,7 +118,7 @@ def lock(tx: sa.Connection, lines: Iterable[Line]) -> bool:
     :returns: whether the lines may have changed since earlier reads of the
         transaction.
     """
-    if tx.dialect.name == 'sqlite':
+    if not needs_locks(tx):
         return False
     for number in sorted({line.lock_number for line in lines}):
         while _LOCK_ROW.first_raw(tx, {'number': number}) is None:
@@ -151,6 +169,29 @@ def read_state(tx: sa.Connection, scope_id: str, key: str,
     running, is_ready = _STATE.first_raw(tx, {
         'scope_id': scope_id, 'flow_key': key, 'now': now}) or (0, 0)
     return int(running), bool(is_ready)
+
+
+def insert_started(tx: sa.Connection, limit: int, now: datetime.datetime,
+                   values: dict[str, typing.Any]) -> bool:
+    """Write the entry of an execution that may start.
+
+    :param limit: executions of the line that may run.
+    :param values: of the columns without the status and the other times.
+    :returns: ``False`` if the execution has to wait.
+    """
+    return _INSERT_STARTED.change(tx, {
+        **values, 'status': flow_states.FlowStatus.RUNNING.value,
+        'limit': limit, 'now': now}) == 1
+
+
+def delete_last(tx: sa.Connection, id: str) -> bool:
+    """Delete the entry of an execution whose end starts no other one.
+
+    :returns: ``False`` if another execution of the line may start, or a rate
+        counts the entry.
+    """
+    return _DELETE_LAST.change(
+        tx, {'execution_id': id, 'now': models.now()}) == 1
 
 
 def delete(tx: sa.Connection, id: str) -> None:

@@ -35,7 +35,8 @@ class FlowEntry(columns.Base):
     ready_at = _column(columns.Time)
     #: Creation of the first execution that a debounced one replaces.
     first_at = _column(columns.Time)
-    #: Time at which the execution left the waiting line.
+    #: Time at which the execution left the waiting line, if a rate counts
+    #: the execution.
     started_at = _column(columns.Time)
 
 

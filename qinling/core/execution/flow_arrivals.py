@@ -12,6 +12,7 @@ from qinling.core.execution import flow_turns
 from qinling.core.execution import outcomes
 from qinling.core.execution import records
 from qinling.db import crud
+from qinling.db import flow_queries
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
@@ -59,6 +60,9 @@ class Arrival(flow_turns.Turn):
             self._start_or_wait()
 
     def _start_or_wait(self) -> None:
+        if 'rate' not in self._settings and flow_queries.insert_started(
+                self._tx, self.limit, self.now, self._create_values()):
+            return
         running, is_behind = self.read_state()
         room = self.find_room(running)
         if room.count and not is_behind:
@@ -112,9 +116,12 @@ class Arrival(flow_turns.Turn):
     def _insert(self, status: FlowStatus, **times: datetime.datetime
                 ) -> None:
         crud.insert_whole(self._tx, _ENTRY, {
+            **self._create_values(), 'status': status.value, **times})
+
+    def _create_values(self) -> dict[str, typing.Any]:
+        return {
             'execution_id': self._row.id, 'scope_id': self._line.scope_id,
-            'flow_key': self._line.key, 'status': status.value,
-            'sort_at': self._flow.sort_at, **times})
+            'flow_key': self._line.key, 'sort_at': self._flow.sort_at}
 
     def _create_rejection(self, room: flow_turns.Room, at: datetime.datetime
                           ) -> exception.TooManyExecutions:

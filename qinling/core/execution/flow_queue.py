@@ -92,6 +92,24 @@ def leave(tx: session.Connection, entries: Sequence[flow_queries.Entry]
             flow_turns.Turn(tx, line, settings).start_next()]
 
 
+class Ending:
+    """End of an execution in a line; locks the line first."""
+
+    def __init__(self, tx: session.Connection, id: str) -> None:
+        self._tx = tx
+        self._id = id
+        self._entries = (lock_entries(tx, [id])
+                         if flow_queries.needs_locks(tx) else None)
+
+    def leave(self) -> flow_records.Starts:
+        """Remove the ended execution from the line; see :func:`leave`."""
+        if self._entries is None:
+            if flow_queries.delete_last(self._tx, self._id):
+                return ()
+            self._entries = flow_queries.list_present(self._tx, [self._id])
+        return leave(self._tx, self._entries)
+
+
 def is_waiting(db: session.Database, id: str) -> bool:
     """Return whether an execution waits in a line."""
     return db.read(lambda tx: crud.exists(

@@ -21,6 +21,8 @@ _UNCLAIMED = (_MODEL.status == ExecutionStatus.RUNNING.value,
               _MODEL.owner.is_(None))
 #: Executions that one turn starts.
 MAX_TURN_STARTS = 100
+#: Limit of a line without a concurrency.
+UNLIMITED = (1 << 31) - 1
 #: Seconds until the ticket of an execution that waits for the end of another.
 #: The end starts the execution; the ticket helps after changes by hand.
 TICKET_SECONDS = 600
@@ -51,6 +53,13 @@ class Turn:
         #: Behind the lock, so that the times of a line never go back.
         self.now = models.now()
 
+    @property
+    def limit(self) -> int:
+        """Return how many executions of the line may run."""
+        limit: int = (1 if 'singleton' in self._settings
+                      else self._settings.get('concurrency', UNLIMITED))
+        return limit
+
     def is_in(self, *statuses: FlowStatus) -> list[typing.Any]:
         """Return the conditions of the entries of the line."""
         return flow_queries.is_in(self._line.scope_id, self._line.key,
@@ -64,10 +73,8 @@ class Turn:
     def find_room(self, running: int) -> Room:
         """Return how many executions may start beside the running ones."""
         room = Room(MAX_TURN_STARTS)
-        limit = (1 if 'singleton' in self._settings
-                 else self._settings.get('concurrency'))
-        if limit is not None:
-            room = Room(max(0, min(room.count, limit - running)),
+        if self.limit < UNLIMITED:
+            room = Room(max(0, min(room.count, self.limit - running)),
                         FlowWait.CONCURRENCY)
         rate = self._settings.get('rate')
         if rate is not None and room.count:
@@ -127,7 +134,8 @@ class Turn:
 
     def _start(self, id: str) -> None:
         crud.update_all(self._tx, _ENTRY, {
-            'status': FlowStatus.RUNNING.value, 'started_at': self.now},
+            'status': FlowStatus.RUNNING.value,
+            'started_at': self.now if 'rate' in self._settings else None},
             _ENTRY.execution_id == id)
         self.set_time(id, self.now)
 

@@ -232,8 +232,7 @@ def end(tx: session.Connection, id: str, outcome: outcomes.Outcome,
     :returns: ``None`` when the execution had ended already, was deleted, or
         a condition did not hold.
     """
-    entries = (flow_queue.lock_entries(tx, [id]) if outcome.is_controlled
-               else ())
+    ending = flow_queue.Ending(tx, id) if outcome.is_controlled else None
     ended = outcome.end(models.now(), failures.read_fingerprint(
         tx, id, outcome))
     values = ended.columns()
@@ -242,7 +241,7 @@ def end(tx: session.Connection, id: str, outcome: outcomes.Outcome,
         logs=outcome.logs, **values)
     if not moved:
         return None
-    starts = flow_queue.leave(tx, entries)
+    starts = ending.leave() if ending else ()
     return dataclasses.replace(ended, starts=starts) if starts else ended
 
 

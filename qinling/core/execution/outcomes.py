@@ -77,7 +77,8 @@ class Outcome:
 
     def leave_line(self) -> 'Outcome':
         """Return the outcome of an execution in a line."""
-        return dataclasses.replace(self, is_controlled=True)
+        return Outcome(self.status, self.result, self.logs, self.reason,
+                       self.run, self.detail, is_controlled=True)
 
     def end(self, now: datetime.datetime, fingerprint: str | None
             ) -> 'Ended':
