@@ -7,6 +7,7 @@ from oslotest import base
 from qinling import conf as qinling_conf
 from qinling.orchestrators.kubernetes import labels
 from qinling.orchestrators.kubernetes import network
+from qinling.tests.unit.deploy import charts
 from qinling.tests.unit.deploy import manifests
 from qinling.tests.unit.deploy import reach
 
@@ -57,8 +58,10 @@ class ControlPlaneTest(Base):
         self.misses(WORKER, API, 7070)
         self.misses(OUTSIDE, API, 7070)
 
-    def test_engines_accept_connections_of_the_api_only(self):
-        self.reaches(API, ENGINE, 7071)
+    def test_engines_accept_connections_of_the_control_plane_only(self):
+        # An engine that cannot call a silent engine takes it for dead.
+        for source in (API, ENGINE):
+            self.reaches(source, ENGINE, 7071)
         for source in (PROXY, WORKER, OUTSIDE, MIGRATION):
             self.misses(source, ENGINE, 7071)
         for source in (PROXY, API, WORKER, OUTSIDE):
@@ -105,6 +108,15 @@ class ControlPlaneTest(Base):
         stranger = reach.pod('qinling', name='stranger')
         self.misses(stranger, OUTSIDE, 443)
         self.misses(PROXY, stranger, 80)
+
+
+class ChartTest(ControlPlaneTest):
+    """The same tests of the policies in the chart."""
+
+    def setUp(self):
+        super().setUp()
+        self.policies = manifests.of_kind(charts.render(charts.VALUES),
+                                          'NetworkPolicy')
 
 
 class DemoTest(Base):
