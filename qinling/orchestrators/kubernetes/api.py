@@ -30,7 +30,9 @@ PROBE_SECONDS = 2
 MAX_DELAY_SECONDS = 10    # between retries, despite Retry-After
 OVERLOADED = (429, 500, 502, 503, 504)
 UNREADY = (401, 403)      # also while the server starts
-RELEASE_SECONDS = 1       # of a pod without work, until it is killed
+# Grace period of a deletion.  With 0, the object vanishes at once, and with it
+# the policies, while the program runs on for the grace period of the pod.
+RELEASE_SECONDS = 1
 MERGE_PATCH = 'application/merge-patch+json'
 
 #: Object of the API server.
@@ -179,7 +181,7 @@ class Api:
             return False
         return True
 
-    def delete_pod(self, name: str, **options: typing.Any) -> None:
+    def delete_pod(self, name: str) -> None:
         """Delete a pod; ignore an absent pod.
 
         After an error, the sweep deletes the pod later.
@@ -187,11 +189,11 @@ class Api:
         if self.outages.is_present:
             LOG.info('Deleting pod %s after the outage', name)
             return
-        options.setdefault('grace_period_seconds', RELEASE_SECONDS)
         try:
             with ignore_status(NOT_FOUND):
                 self.call(self.core.delete_namespaced_pod, name,
-                          self.namespace, **options)
+                          self.namespace,
+                          grace_period_seconds=RELEASE_SECONDS)
         except (Rejected, Unreachable) as e:
             LOG.warning('Could not delete pod %s: %s', name, e)
 

@@ -70,7 +70,7 @@ class Images:
             names = [name for name, id in self._execution_ids.items()
                      if id == execution_id]
         for name in names:
-            self._api.delete_pod(name, grace_period_seconds=0)
+            self._api.delete_pod(name)
 
     def list_owned(self) -> set[str]:
         """Return the names of the pods of this engine."""
@@ -167,7 +167,7 @@ class Images:
         return text
 
     def _delete(self, name: str) -> None:
-        self._api.delete_pod(name, grace_period_seconds=0)
+        self._api.delete_pod(name)
         with self._view.changed:
             self._execution_ids.pop(name, None)
             self._removed.pop(name, None)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of image functions, over Kubernetes."""
 
+import os
+import pathlib
 import threading
 
 from oslotest import base
@@ -91,6 +93,28 @@ class TestImages(kubernetes_drivers.StandIn, base.BaseTestCase):
             name, self.cluster.namespace))
         self.cluster.start_drain(self.cluster.pods()[0]['spec']['nodeName'])
         thread.join(self.patience)
+
+    def test_cancelled_program_ends_at_once(self):
+        path = pathlib.Path(self.cluster.directory, 'pid')
+        self.cluster.kubelet.images['example/stays:1'] = images.script(
+            'import os, pathlib, signal, time\n'
+            'signal.signal(signal.SIGTERM, signal.SIG_IGN)\n'
+            f'path = pathlib.Path({str(path)!r})\n'
+            'path.with_suffix(".new").write_text(str(os.getpid()))\n'
+            'path.with_suffix(".new").rename(path)\n'
+            'time.sleep(3600)')
+        thread = threading.Thread(
+            target=self.assertRaises,
+            args=(exception.Disrupted, self.driver.run_image,
+                  self.image_run('example/stays:1', timeout=600)))
+        thread.start()
+        self.wait_until(path.exists)
+        self.driver.cancel_image('e')
+        thread.join()
+        # Long before the end of the grace period of the pod.
+        self.wait_until(lambda: not os.path.exists(
+            f'/proc/{path.read_text()}'))
+        self.wait_until(lambda: not self.cluster.pods())
 
     def test_memory(self):
         outcome = self.run_image('example/hog:1')

@@ -106,7 +106,7 @@ class PodWorker(threading.Thread):
             self.address = self.kubelet.allocate_address()
             self._run()
         finally:
-            self._kill_all(0)
+            self._kill_all(self._grace())
             if self.address:
                 self.kubelet.release_address(self.address)
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -206,6 +206,15 @@ class PodWorker(threading.Thread):
             return False
         return True
 
+    def _grace(self):
+        """Return the grace period of the last known state of the pod.
+
+        A removal by force does not shorten the period.
+        """
+        return self.pod['metadata'].get(
+            'deletionGracePeriodSeconds',
+            self.pod['spec']['terminationGracePeriodSeconds'])
+
     def _kill_all(self, grace):
         """End all processes, with force after ``grace`` seconds."""
         self._ending = True
@@ -217,9 +226,7 @@ class PodWorker(threading.Thread):
         while not all(container.ended for container in running):
             if self.kubelet.closed:
                 return
-            if not self._refresh():
-                grace_period.shorten(0)
-            else:
+            if self._refresh():
                 grace_period.shorten(self.pod['metadata'].get(
                     'deletionGracePeriodSeconds', grace))
             if grace_period.is_over():

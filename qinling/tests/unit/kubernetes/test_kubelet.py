@@ -325,6 +325,20 @@ class TestRunning(base.TestCase):
         self.create()
         self.await_ready()
 
+    def test_delete_by_force_keeps_the_grace_period(self):
+        # The kubelet applies the period of the pod when the pod vanishes.
+        self.create(image='example/stubborn:1',
+                    spec={'terminationGracePeriodSeconds': 3600})
+        self.await_ready()
+        self.wait_until(lambda: 'It stays' in (
+            self.core.read_namespaced_pod_log('p', base.NAMESPACE)))
+        worker = self.cluster.kubelet._worker(base.NAMESPACE, 'p')
+        self.core.delete_namespaced_pod('p', base.NAMESPACE,
+                                        grace_period_seconds=0)
+        self.check_refused(404, self.read)
+        self.wait_until(lambda: worker._ending)
+        self.assertIsNone(worker.containers[0].ended)
+
     def test_delete_of_an_ended_pod(self):
         self.create(image='example/echo:1', spec=NEVER)
         self.await_phase('Succeeded')
