@@ -49,6 +49,7 @@ class Rejected(Exception):
         super().__init__(message)
         self.status = status
         self.reason = reason
+        self.reason = reason
         # Such as two pods that are created at once in a quota; the reason
         # of a name that exists is another one.
         self.temporary = status in OVERLOADED or reason == 'Conflict'
@@ -180,6 +181,18 @@ class Api:
         except (urllib3.exceptions.HTTPError, OSError):
             return False
         return True
+
+    def create_pod(self, pod: client.V1Pod | Resource) -> None:
+        """Create a pod with a name that nothing else has.
+
+        :raises Rejected, Unreachable: see :meth:`call`.
+        """
+        try:
+            self.call(self.prompt.create_namespaced_pod, self.namespace, pod)
+        except Rejected as e:
+            # A retry meets the pod of a first try whose answer was lost.
+            if e.reason != 'AlreadyExists':
+                raise
 
     def delete_pod(self, name: str) -> None:
         """Delete a pod; ignore an absent pod.

@@ -245,8 +245,7 @@ class Claims:
             pod = pods.create_from_pool(pool, name, new_labels, ANNOTATIONS)
             self._reserved.add(name)
         try:
-            self._api.call(self._api.prompt.create_namespaced_pod,
-                           self._api.namespace, pod)
+            self._api.create_pod(pod)
         except BaseException:
             # The pod may exist if only the answer failed.
             self._background.submit(self._delete, name)

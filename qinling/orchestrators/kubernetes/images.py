@@ -47,13 +47,11 @@ class Images:
             with apis.translate_errors(
                     f'The image {run.image} cannot be run'):
                 self._api.check()
-                self._api.call(
-                    self._api.prompt.create_namespaced_pod,
-                    self._api.namespace, self._manifests.create_image_pod(
-                        name, run, self._engines.name,
-                        # The deadline includes the pull of the image, and
-                        # matters only for pods of dead engines.
-                        run.timeout + self._start_timeout))
+                self._api.create_pod(self._manifests.create_image_pod(
+                    name, run, self._engines.name,
+                    # The deadline includes the pull of the image, and
+                    # matters only for pods of dead engines.
+                    run.timeout + self._start_timeout))
             if not self._wait_pod(name, _has_started, self._start_timeout):
                 self._raise_not_started(name)
             started_at = time.monotonic()

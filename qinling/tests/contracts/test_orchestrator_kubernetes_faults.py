@@ -87,6 +87,16 @@ class TestApiServer(kubernetes_drivers.Troubled, base.BaseTestCase):
             self.ping(worker)
         self.await_claimed(first, second)
 
+    def test_new_worker_with_a_lost_response(self):
+        driver = self.make_pool()
+        first = self.claim(driver)
+        self.kubelet.slow_ready(0.5)
+        fault = self.faults.reset(after=True, verb='create', resource='pods')
+        second = self.claim(driver)
+        self.assertEqual(1, fault.met)
+        self.ping(second)
+        self.await_claimed(first, second)
+
     def test_overloaded_while_a_worker_is_claimed(self):
         driver = self.make_pool(pool_size=2)
         self.faults.too_many(30, verb='patch', resource='pods')

@@ -48,6 +48,12 @@ class TestImages(kubernetes_drivers.StandIn, base.BaseTestCase):
             and call.verb not in ('list', 'watch')])
         self.wait_until(lambda: not self.cluster.pods())
 
+    def test_lost_response_of_the_creation(self):
+        fault = self.cluster.faults.reset(after=True, verb='create',
+                                          resource='pods')
+        self.assertEqual('a\n', self.run_image('example/echo:1', 'a').log)
+        self.assertEqual(1, fault.met)
+
     def test_failure(self):
         outcome = self.run_image('example/fail:1')
         self.assertEqual((False, 'It fails.\n'),
