@@ -180,6 +180,8 @@ def _has_started(pod: apis.Resource) -> bool:
         return True
     if pods.get_termination(pod):
         return True
+    if pods.has_ended(pod):
+        return False  # its node refused or evicted the pod before the start
     problem = pods.find_problem(pod)
     # The client waits for the execution: do not pull the image again.
     if problem and (problem.hopeless

@@ -147,8 +147,10 @@ class Pools:
     def _find_problem(self, deployment: apis.Resource,
                       idle: list[apis.Resource]) -> pods.Problem | None:
         """Return the worst problem of a pool, if any."""
-        problems = [problem for problem in map(pods.find_problem, idle)
-                    if problem]
+        # The ReplicaSet replaces a pod that its node refused or evicted.
+        problems = [problem._replace(
+            hopeless=problem.hopeless and not pods.has_ended(pod))
+            for pod in idle if (problem := pods.find_problem(pod))]
         conditions = pods.get_conditions(deployment)
         failure = conditions.get('ReplicaFailure', {})
         if failure.get('status') == 'True' and not idle:

@@ -184,6 +184,21 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.assertEqual({}, driver.pools())
         self.wait_until(lambda: not self.cluster.pods())
 
+    def test_node_evicts_a_worker_of_a_new_pool(self):
+        self.kubelet.slow_ready(1)
+
+        def evict():
+            self.wait_until(lambda: [
+                pod for pod in self.cluster.pods()
+                if pod['status'].get('podIP')])
+            self.kubelet.evict(self.cluster.namespace,
+                               self.cluster.pods()[0]['metadata']['name'])
+        thread = threading.Thread(target=evict)
+        thread.start()
+        driver = self.make_pool()
+        thread.join()
+        self.ping(self.claim(driver))
+
     def test_new_image_never_ready(self):
         self.make_pool()
         self.kubelet.never_ready(self.images[1])

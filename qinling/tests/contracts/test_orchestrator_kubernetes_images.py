@@ -122,6 +122,23 @@ class TestImages(kubernetes_drivers.StandIn, base.BaseTestCase):
             f'/proc/{path.read_text()}'))
         self.wait_until(lambda: not self.cluster.pods())
 
+    def test_node_evicts_a_pod_before_its_start(self):
+        self.cluster.kubelet.slow_ready(1)
+
+        def evict():
+            self.wait_until(lambda: [
+                pod for pod in self.cluster.pods()
+                if pod['status'].get('podIP')])
+            self.cluster.kubelet.evict(
+                self.cluster.namespace,
+                self.cluster.pods()[0]['metadata']['name'])
+        thread = threading.Thread(target=evict)
+        thread.start()
+        error = self.assertRaises(exception.Disrupted, self.run_image,
+                                  'example/echo:1')
+        thread.join()
+        self.assertIn('Evicted', str(error))
+
     def test_memory(self):
         outcome = self.run_image('example/hog:1')
         self.assertFalse(outcome.success)
