@@ -3,6 +3,7 @@
 
 import base64
 import logging
+import math
 import secrets
 import threading
 import time
@@ -21,6 +22,7 @@ from qinling.orchestrators.kubernetes import view as views
 LOG = logging.getLogger(__name__)
 
 WRITE_TRIES = 10
+KEY_SECONDS = 60  # until the next look at a Secret, which may be replaced
 
 
 class Pools:
@@ -39,7 +41,8 @@ class Pools:
         self._timeout = timeout
         #: largest number of idle workers, see :mod:`.demand`
         self._maximum = maximum
-        self._keys: dict[str, bytes] = {}
+        #: runtime -> key, and time of the last look at its Secret
+        self._keys: dict[str, tuple[bytes, float]] = {}
         self._lock = threading.Lock()
 
     def ensure(self, runtime: base.RuntimeSpec) -> None:
@@ -60,7 +63,7 @@ class Pools:
         :returns: the Deployment, and whether this call created it.
         """
         api, namespace = self._api, self._api.namespace
-        self._create_key(runtime.id)
+        self.fetch_key(runtime.id, max_age=0)
         with apis.ignore_status(apis.CONFLICT):
             api.call(api.policy.create_namespaced_pod_disruption_budget,
                      namespace, self._manifests.create_budget(runtime.id))
@@ -209,28 +212,39 @@ class Pools:
         return (pool is not None and _is_settled(pool)
                 and spec != pods.get_label(pool, labels.SPEC))
 
-    def fetch_key(self, runtime_id: str) -> bytes:
-        """Return the key of a pool, from which secrets of workers derive."""
+    def fetch_key(self, runtime_id: str, max_age: float = KEY_SECONDS
+                  ) -> bytes:
+        """Return the key of a pool, from which secrets of workers derive.
+
+        A missing Secret is created, with the last known key if possible, so
+        that the secrets of idle workers stay valid.
+
+        :param max_age: seconds since the last look at the Secret.
+        """
         with self._lock:
-            if runtime_id in self._keys:
-                return self._keys[runtime_id]
+            key, read_at = self._keys.get(runtime_id, (b'', -math.inf))
+        if time.monotonic() - read_at < max_age:
+            return key
+        try:
+            key = self._read_key(runtime_id)
+        except apis.Rejected as e:
+            if e.status != apis.NOT_FOUND:
+                raise
+            secret = self._manifests.create_key(
+                runtime_id, key.decode() or secrets.token_hex(32))
+            with apis.ignore_status(apis.CONFLICT):
+                self._api.call(self._api.core.create_namespaced_secret,
+                               self._api.namespace, secret)
+            key = self._read_key(runtime_id)
+        with self._lock:
+            self._keys[runtime_id] = key, time.monotonic()
+        return key
+
+    def _read_key(self, runtime_id: str) -> bytes:
         secret = self._api.call(
             self._api.core.read_namespaced_secret,
             manifests_module.pool_name(runtime_id), self._api.namespace)
-        key = base64.b64decode(secret['data'][manifests_module.KEY])
-        with self._lock:
-            return self._keys.setdefault(runtime_id, key)
-
-    def _create_key(self, runtime_id: str) -> None:
-        """Create the key of a pool, unless the pool has a key."""
-        with self._lock:
-            if runtime_id in self._keys:
-                return
-        with apis.ignore_status(apis.CONFLICT):
-            self._api.call(
-                self._api.core.create_namespaced_secret, self._api.namespace,
-                self._manifests.create_key(runtime_id, secrets.token_hex(32)))
-        self.fetch_key(runtime_id)
+        return base64.b64decode(secret['data'][manifests_module.KEY])
 
 
 def _is_settled(deployment: apis.Resource) -> bool:

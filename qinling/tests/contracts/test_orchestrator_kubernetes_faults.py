@@ -5,6 +5,7 @@ The stand-in injects the faults; the tests check the effects for the engine and
 for users.
 """
 
+import math
 import threading
 
 from oslotest import base
@@ -12,6 +13,7 @@ from oslotest import base
 from qinling import exception
 from qinling.orchestrators import base as orchestrators
 from qinling.orchestrators.kubernetes import labels
+from qinling.orchestrators.kubernetes import manifests
 from qinling.tests.contracts import kubernetes_drivers
 from qinling.tests.kubernetes import resources
 
@@ -183,6 +185,33 @@ class TestPods(kubernetes_drivers.Troubled, base.BaseTestCase):
         self.assertIn(self.images[0], str(error))
         self.assertEqual({}, driver.pools())
         self.wait_until(lambda: not self.cluster.pods())
+
+    def expire_keys(self, driver):
+        """Delete the Secret of the pool, and let the engine read it again."""
+        self.admin().delete_namespaced_secret(
+            manifests.pool_name(RUNTIME), self.cluster.namespace)
+        with driver._pools._lock:
+            driver._pools._keys = {
+                name: (key, -math.inf)
+                for name, (key, _read_at) in driver._pools._keys.items()}
+
+    def test_deleted_key(self):
+        driver = self.make_pool()
+        self.expire_keys(driver)
+        # The idle worker has the key of the deleted Secret.
+        for _number in range(2):
+            self.ping(self.claim(driver))
+        self.wait_until(lambda: driver.pools()[RUNTIME].available == 1)
+
+    def test_key_replaced_by_another_engine(self):
+        driver = self.make_pool()
+        self.expire_keys(driver)
+        self.ensure(self.make_driver())
+        self.kubelet.slow_ready(0.5)
+        name, = self.pods(labels.IDLE)
+        self.admin().delete_namespaced_pod(name, self.cluster.namespace)
+        self.wait_until(lambda: name not in driver._view.pods)
+        self.ping(self.claim(driver))
 
     def test_node_evicts_a_worker_of_a_new_pool(self):
         self.kubelet.slow_ready(1)
