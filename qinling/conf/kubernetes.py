@@ -154,7 +154,7 @@ OPTS = [
         help='Labels of the pods of engines.'),
     cfg.ListOpt(
         'engine_cidrs', default=[],
-        help='Addresses, as CIDR, of engines that are not pods, or of the '
+        help='Addresses or networks of engines that are not pods, or of the '
              'API servers with reach = proxy.'),
     cfg.BoolOpt(
         'allow_egress', default=False,

@@ -90,8 +90,11 @@ def _list_engines(options: cfg.ConfigOpts.GroupAttr
         namespace_selector=_create_selector({
             'kubernetes.io/metadata.name': options.engine_namespace}),
         pod_selector=_create_selector(options.engine_labels))]
+    # The API server refuses an address without a length of its prefix, and
+    # networks with the address of a host.
     return peers + [client.V1NetworkPolicyPeer(ip_block=client.V1IPBlock(
-        cidr=cidr)) for cidr in options.engine_cidrs]
+        cidr=str(destinations.parse_network('engine_cidrs', text))))
+        for text in options.engine_cidrs]
 
 
 def _list_public(conf: cfg.ConfigOpts, api_url: str

@@ -8,6 +8,7 @@ from qinling import exception
 from qinling.orchestrators import base as orchestrators
 from qinling.orchestrators.kubernetes import enforcement
 from qinling.orchestrators.kubernetes import labels
+from qinling.orchestrators.kubernetes import network
 from qinling.tests.contracts import kubernetes_drivers
 from qinling.tests.contracts import test_orchestrator
 from qinling.tests.kubernetes import resources
@@ -22,14 +23,35 @@ class TestProbe(kubernetes_drivers.Troubled, base.BaseTestCase):
     def result(self, driver):
         return driver.describe()['network policies']
 
+    def read_annotation(self):
+        policy = self.cluster.store.get(
+            resources.NETWORK_POLICIES, self.cluster.namespace,
+            network.DEFAULT)
+        return policy['metadata'].get('annotations', {}).get(
+            labels.ENFORCEMENT)
+
     def await_result(self, driver, expected):
         self.wait_until(lambda: self.result(driver) == expected)
+        self.wait_until(lambda: self.read_annotation() == expected)
         # The pod is removed.
         self.wait_until(lambda: not self.pods(labels.IMAGE))
 
     def test_enforced(self):
         driver = self.make_pool(True)
         self.await_result(driver, 'enforced')
+
+    def test_addresses_in_any_form(self):
+        self.make_driver(
+            engine_cidrs=['10.0.0.1', '10.0.1.7/24', 'fd00::0:5'],
+            egress_cidrs=['10.0.2.7/24:443', '[fd00::0:7]:443'],
+            blocked_cidrs=['1.2.3.4', '2600::7/64'], allow_egress=True,
+            ).pools()
+        policies = {policy['metadata']['name']: policy['spec'] for policy in
+                    self.cluster.store.list(resources.NETWORK_POLICIES)}
+        rule, = policies['qinling-engines']['ingress']
+        self.assertEqual(
+            ['10.0.0.1/32', '10.0.1.0/24', 'fd00::5/128'],
+            [peer['ipBlock']['cidr'] for peer in rule['from'][1:]])
 
     def test_not_enforced(self):
         driver = self.make_pool(False)

@@ -2,6 +2,7 @@
 """Defaults and checks of other objects than pods."""
 
 import base64
+import ipaddress
 import re
 
 from qinling.tests.kubernetes import names
@@ -181,6 +182,32 @@ def _peer(causes, peer, path):
                          'peer')
     for name in ('podSelector', 'namespaceSelector'):
         names.selector(causes, peer.get(name, {}), f'{path}.{name}')
+    if 'ipBlock' in peer:
+        _block(causes, peer['ipBlock'], f'{path}.ipBlock')
+
+
+def _block(causes, block, path):
+    network = _network(causes, block['cidr'], f'{path}.cidr')
+    for number, text in enumerate(block.get('except', ())):
+        place = f'{path}.except[{number}]'
+        exception = _network(causes, text, place)
+        if network and exception and (
+                exception == network or network.version != exception.version
+                or not exception.subnet_of(network)):
+            causes.invalid(place, text, 'must be a strict subset of `cidr`')
+
+
+def _network(causes, text, path):
+    """Return the network of a text in canonical form, else ``None``."""
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        network = None
+    if network is None or str(network) != text:
+        causes.invalid(path, text, 'must be a valid CIDR value, (e.g. '
+                       '10.9.8.0/24 or 2001:db8::/64)')
+        return None
+    return network
 
 
 def check_secret(causes, value, old):
