@@ -49,7 +49,6 @@ class Rejected(Exception):
         super().__init__(message)
         self.status = status
         self.reason = reason
-        self.reason = reason
         # Such as two pods that are created at once in a quota; the reason
         # of a name that exists is another one.
         self.temporary = status in OVERLOADED or reason == 'Conflict'
