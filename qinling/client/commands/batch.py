@@ -11,6 +11,7 @@ import typing
 
 from qinling.client.commands import base
 from qinling.client.commands import options
+from qinling.client.commands import targets
 from qinling.client import exact_json
 from qinling.client import exceptions
 from qinling.client import v1
@@ -72,7 +73,7 @@ def run(command: base.Command, args: argparse.Namespace) -> Summary:
     text = options.read_file(args.batch, 'batch')
     target = None
     if args.function or args.function_alias:
-        target = options.build_target(client, args)
+        target = targets.build_target(client, args, True)
     lines = [(number, line) for number, line in
              enumerate(text.splitlines(), 1) if line.strip()]
     if not lines:

@@ -8,6 +8,7 @@ from qinling.client.commands import base
 from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import tables
+from qinling.client.commands import targets
 from qinling.client import exceptions
 
 FILTERS = ('function_id', 'function_version', 'function_alias', 'trigger',
@@ -65,13 +66,13 @@ class Redrive(DeadLetter, base.Show):
         options.Argument('--dry-run', action='store_true',
                          help='With --filter or --all: only show the '
                               'number.'),
-        *options.TARGET)
+        *targets.ARGUMENTS)
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
         if bool(args.references) == bool(args.filters or args.all):
             raise exceptions.ClientError(
                 'Specify either dead letters, or --filter, or --all.')
-        target = (options.build_target(self.client, args)
+        target = (targets.build_target(self.client, args)
                   if args.function or args.function_alias else {})
         if not target and args.function_version is not None:
             target = {'function_version': args.function_version}

@@ -10,6 +10,7 @@ from qinling.client.commands import dry_run
 from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import tables
+from qinling.client.commands import targets
 from qinling.client import exceptions
 from qinling.client import units
 
@@ -126,7 +127,7 @@ class Create(EventSource, dry_run.DryRun):
     """Run a function with the events of a queue or stream."""
 
     arguments = (
-        *options.TARGET,
+        *targets.ARGUMENTS,
         options.Argument('--kind', required=True, metavar='KIND',
                          values=KINDS,
                          help='Kind: kafka, notifications, rabbitmq, redis '
@@ -135,7 +136,7 @@ class Create(EventSource, dry_run.DryRun):
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
         row = self.resources.create(
-            **options.build_target(self.client, args), kind=args.kind,
+            **targets.build_target(self.client, args), kind=args.kind,
             **build_fields(args))
         self.next_step = 'event source show ' + shlex.quote(
             args.name or row['id'])
@@ -145,10 +146,10 @@ class Create(EventSource, dry_run.DryRun):
 class Update(EventSource, base.Addressed, base.Show):
     """Change an event source; settings and filter are replaced."""
 
-    arguments = (*options.TARGET, *BEHAVIOUR, options.IF_MATCH)
+    arguments = (*targets.ARGUMENTS, *BEHAVIOUR, options.IF_MATCH)
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
-        target = (options.build_target(self.client, args)
+        target = (targets.build_target(self.client, args)
                   if args.function or args.function_alias else {})
         return self.resources.update(
             *self.locate(args), if_match=args.if_match, **target,

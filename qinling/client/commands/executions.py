@@ -16,6 +16,7 @@ from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import selection
 from qinling.client.commands import tables
+from qinling.client.commands import targets
 from qinling.client import exceptions
 from qinling.client import units
 
@@ -117,7 +118,7 @@ class Create(batch.Batched, Started, dry_run.DryRun):
     """Run a function, or with --batch many times."""
 
     arguments = (
-        *options.TARGET, options.add_input(), options.describe('execution'),
+        *targets.ARGUMENTS, options.add_input(), options.describe('execution'),
         options.ROUTING_KEY,
         options.Argument(
             '--idempotency-key', metavar='KEY',
@@ -146,9 +147,7 @@ class Create(batch.Batched, Started, dry_run.DryRun):
         return summary.build_output(args.formatter == 'table')
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
-        target = options.build_target(self.client, args)
-        if args.function_version:
-            target['function_version'] = args.function_version
+        target = targets.build_target(self.client, args, True)
         text = options.read_text(args.input)
         json_inputs.warn(args, text, self.note)
         return self.await_end(self.resources.create(

@@ -12,6 +12,7 @@ from qinling.client.commands import failures
 from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import tables
+from qinling.client.commands import targets
 from qinling.client import units
 
 #: Overlap policies.
@@ -100,7 +101,7 @@ class Create(Job, dry_run.DryRun):
     """Run a function on a schedule."""
 
     arguments = (
-        *options.TARGET,
+        *targets.ARGUMENTS,
         options.Argument('--name', help='Name of the job.'),
         options.Argument('--first-execution-time', metavar='TIME',
                          help='Earliest fire time, UTC.'),
@@ -111,7 +112,7 @@ class Create(Job, dry_run.DryRun):
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
         row = self.resources.create(
-            **options.build_target(self.client, args), name=args.name,
+            **targets.build_target(self.client, args), name=args.name,
             first_execution_time=args.first_execution_time,
             count=args.count, **build_schedule(args),
             function_input=options.read_text(args.function_input))

@@ -10,7 +10,6 @@ import typing
 from qinling.client.commands import json_inputs
 from qinling.client import exact_json
 from qinling.client import exceptions
-from qinling.client import v1
 
 
 class Argument:
@@ -123,15 +122,6 @@ def describe(noun: str, **keywords: typing.Any) -> Argument:
 IF_MATCH = Argument(
     '--if-match', metavar='ETAG',
     help='Fail if the ETag of the stored state is another.')
-#: Function to run: a function and a version, or an alias.
-TARGET = (
-    Argument('--function', metavar='FUNCTION',
-             help='Id or name of the function.'),
-    Argument('--function-version', type=int, metavar='N',
-             help='Number of the version; 0, the default, is the latest '
-             'code.'),
-    Argument('--function-alias', metavar='ALIAS',
-             help='Name of an alias, in place of function and version.'))
 ROUTING_KEY = Argument(
     '--routing-key', metavar='KEY',
     help='Selects a version if the alias has weights: the same key always '
@@ -212,21 +202,6 @@ def parse_pair(text: str, noun: str, secret: bool = False) -> tuple[str, str]:
         raise exceptions.ClientError(
             f'Invalid {noun}{quoted}; write KEY=VALUE.')
     return key, value
-
-
-def build_target(client: v1.Client,
-                 args: argparse.Namespace) -> dict[str, typing.Any]:
-    """Return the fields of the function to run.
-
-    :raises ClientError: if the options name no function and no alias.
-    """
-    if args.function_alias:
-        return {'function_alias': args.function_alias}
-    if not args.function:
-        raise exceptions.ClientError(
-            'Specify the function: --function or --function-alias.')
-    return {'function_id': client.functions.find_id(args.function),
-            'function_version': args.function_version or 0}
 
 
 def read_file(path: str, noun: str) -> str:

@@ -9,6 +9,7 @@ from qinling.client.commands import dry_run
 from qinling.client.commands import names
 from qinling.client.commands import options
 from qinling.client.commands import tables
+from qinling.client.commands import targets
 from qinling.client import exceptions
 from qinling.client import units
 
@@ -116,13 +117,13 @@ Delete = base.define('Delete webhooks.', Webhook, base.Delete)
 class Create(Webhook, dry_run.DryRun):
     """Create a URL that runs a function."""
 
-    arguments = (*options.TARGET, options.describe('webhook'), *BEHAVIOUR,
+    arguments = (*targets.ARGUMENTS, options.describe('webhook'), *BEHAVIOUR,
                  *SECRET)
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
         check_stream(args, bool(args.sync))
         row = self.resources.create(
-            **options.build_target(self.client, args), sync=args.sync,
+            **targets.build_target(self.client, args), sync=args.sync,
             description=args.description, payload=args.payload,
             methods=args.methods, origins=args.origins,
             previews=args.previews, stream=args.stream,
@@ -150,6 +151,7 @@ class Update(Webhook, base.Addressed, base.Show):
 
     def fetch(self, args: argparse.Namespace) -> base.Row:
         check_stream(args, args.sync is not False)
+        targets.refuse_version(args)
         function = args.function_id and self.client.functions.find_id(
             args.function_id)
         return self.resources.update(

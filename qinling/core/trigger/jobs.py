@@ -69,9 +69,10 @@ class Jobs(collection.Collection):
         schedule_columns, segments = _first_schedule(
             columns, values, models.now())
         row = {**columns, **schedule_columns}
-        row['function_version'] = values.get('function_version', 0)
         alias = row['function_alias'] = values.get('function_alias') or None
         row['function_id'] = None if alias else values['function_id']
+        row['function_version'] = (0 if alias
+                                   else values.get('function_version', 0))
         guard = self._quotas.guard(ctx.project_id, jobs=1)
 
         def insert(tx: session.Connection) -> str:

@@ -45,6 +45,15 @@ class TestOptions(test_runs.Case):
                       'webhook create --function-alias prod --stream off'):
             self.run_command(words, ROW)
 
+    def test_version_beside_an_alias(self):
+        for words in ('job create --pattern @daily', 'webhook create',
+                      'event source create --kind redis',
+                      f'webhook update {ID}', f'event source update {ID}'):
+            self.refuse(f'{words} --function-alias prod --function-version 2',
+                        'not both')
+            self.run_command(f'{words} --function-alias prod '
+                             '--function-version 0', ROW)
+
 
 class TestInputs(test_runs.Case):
     def test_json_among_arguments(self):

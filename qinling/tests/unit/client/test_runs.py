@@ -179,12 +179,14 @@ class TestExecutions(Case):
     def test_large_batch(self):
         path = self.write_batch(*map(str, range(1500)))
         out = self.run_command(
-            f'execution create --function-alias prod --batch {path} -f json',
+            'execution create --function-alias prod --function-version 2 '
+            f'--batch {path} -f json',
             *[{'group_id': group, 'executions': [{'id': ID}] * count}
               for group, count in (('g', 1000), ('h', 500))])
         self.assertEqual(1500, json.loads(out)['accepted'])
         self.assertEqual([1000, 500], [
             len(self.body(number)['inputs']) for number in (0, 1)])
+        self.assertEqual(2, self.body(1)['function_version'])
 
     def test_invalid_batches(self):
         for lines, sentence in (((), 'is empty'), (('{',), 'Line 1'),

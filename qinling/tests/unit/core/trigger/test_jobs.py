@@ -106,9 +106,11 @@ class TestCreate(JobTest):
     def test_alias(self):
         self.core.insert(models.FunctionAlias, name='a', project_id='mine',
                          function_id=self.function)
-        row = self.create(function_alias='a', function_id=self.function)
-        self.assertEqual((None, 'a', 0), (
-            row.function_id, row.function_alias, row.function_version))
+        for values in ({}, {'function_id': self.function},
+                       {'function_version': 2}):
+            row = self.create(function_alias='a', **values)
+            self.assertEqual((None, 'a', 0), (
+                row.function_id, row.function_alias, row.function_version))
 
     def test_version(self):
         self.core.services.versions.create(MINE, self.function, None)
