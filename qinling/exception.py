@@ -234,6 +234,11 @@ class ExecutionNotFound(NotFound):
     msg_fmt = 'Execution not found [id={id}]'
 
 
+class ExecutionDeleted(ExecutionNotFound):
+    msg_fmt = ('Execution not found [id={id}]; it was deleted while the '
+               'request waited for its end.')
+
+
 class FailureNotFound(NotFound):
     msg_fmt = 'Failure not found [fingerprint={id}]'
 

@@ -11,6 +11,7 @@ from qinling.api import log_answers
 from qinling.api import pecan_patches
 from qinling.api import stream
 from qinling.api import webhook_http
+from qinling.core.execution import log_stream
 from qinling.core.execution import outcomes
 from qinling.core.execution import output_stream
 from qinling.core.execution import records
@@ -104,12 +105,16 @@ class Body:
     def __iter__(self) -> Iterator[bytes]:
         """Yield data.
 
-        :raises Incomplete: the client left, or the function failed.
+        :raises Incomplete: the client left, the function failed, or the
+            execution was deleted.
         """
-        for data in self._data:
-            if not data:
-                check_client(self._req, self._parts)
-            yield data
+        try:
+            for data in self._data:
+                if not data:
+                    check_client(self._req, self._parts)
+                yield data
+        except exception.ExecutionDeleted as e:
+            raise Incomplete(str(e))
 
 
 def encode_events(parts: output_stream.OutputStream) -> Iterator[bytes]:
@@ -119,6 +124,27 @@ def encode_events(parts: output_stream.OutputStream) -> Iterator[bytes]:
     ``head`` the head of an HTTP answer, and ``end`` the status.
     """
     yield _encode_event('start', id=parts.row.id)
+    try:
+        yield from _encode_parts(parts)
+    except exception.ExecutionDeleted as e:
+        yield _encode_event('end', status=log_stream.DELETED, reason=None,
+                            detail=None, output=str(e))
+        return
+    row, output = parts.row, _read_output(parts.row)
+    if row.status == ExecutionStatus.SUCCESS:
+        whole = b'' if parts.has_parts else _encode_event(
+            'output', **_name_output(output))
+        yield whole + _encode_event('end', status=row.status)
+    else:
+        yield _encode_event('end', status=row.status, reason=row.reason,
+                            detail=row.detail, output=output)
+
+
+def _encode_parts(parts: output_stream.OutputStream) -> Iterator[bytes]:
+    """Yield the events between start and end, and comments in a silence.
+
+    :raises ExecutionDeleted: the execution was deleted meanwhile.
+    """
     has_head, silences = False, 0
     for part in parts:
         data = b''
@@ -129,14 +155,6 @@ def encode_events(parts: output_stream.OutputStream) -> Iterator[bytes]:
         if silences == COMMENT_INTERVAL:
             silences, data = 0, b': no output\n\n'
         yield data
-    row, output = parts.row, _read_output(parts.row)
-    if row.status == ExecutionStatus.SUCCESS:
-        whole = b'' if parts.has_parts else _encode_event(
-            'output', **_name_output(output))
-        yield whole + _encode_event('end', status=row.status)
-    else:
-        yield _encode_event('end', status=row.status, reason=row.reason,
-                            detail=row.detail, output=output)
 
 
 def _encode_output(part: outcomes.OutputPart) -> Iterator[bytes]:

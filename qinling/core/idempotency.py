@@ -93,6 +93,9 @@ def run(db: session.Database, request: IdempotentRequest | None,
             return create() if resource_id is None else repeat(resource_id)
         except KeyTaken:
             LOG.debug('Another request with the same key was first.')
+        except exception.ExecutionDeleted:
+            # The request has run, and keeps its key.
+            raise
         except exception.NotFound:
             # A first request that was withdrawn has run nothing, and has
             # left no key.

@@ -57,6 +57,7 @@ class Dispatch:
         """Write an execution, and run a synchronous one.
 
         :returns: the row, ended if the execution is synchronous.
+        :raises ExecutionDeleted: a synchronous execution was deleted.
         :raises TooManyExecutions, QuotaExceeded, Unavailable: the execution
             was not accepted, and nothing has run.
         """
@@ -94,11 +95,11 @@ class Dispatch:
         return None
 
     def watch(self, row: records.ExecutionRow, timeout: float
-              ) -> records.ExecutionRow | None:
+              ) -> records.ExecutionRow:
         """Wait for the end of an execution, also if its engine dies.
 
         :param timeout: seconds allowed for the function.
-        :returns: the row, ``None`` if it was deleted.
+        :raises ExecutionDeleted: the execution was deleted meanwhile.
         """
         watch = _Watch(self._db, self._engine, row.id)
         return executions.wait_until_ended(self._conf, watch.read, timeout)
@@ -215,7 +216,7 @@ class Dispatch:
                 raise exception.Unavailable(reason=str(e))
             # An engine owns the execution: the answer may be lost, the row
             # keeps the result.
-        return self.watch(new.row, new.target.timeout) or new.row
+        return self.watch(new.row, new.target.timeout)
 
     def _stop_superseded(self, new: records.NewExecution) -> None:
         try:
@@ -245,7 +246,7 @@ class Dispatch:
             new.row.attempt = 1
             ended = lifecycle.insert_ended(self._db, new, LOST)
         if ended is None:
-            return self.watch(new.row, new.target.timeout) or new.row
+            return self.watch(new.row, new.target.timeout)
         ended.apply_to(new.row)
         new.row.attempt = 1
         return new.row
@@ -271,11 +272,13 @@ class _Watch:
         self._next_probe = 0.0
         self._silences = 0
 
-    def read(self) -> records.ExecutionRow | None:
-        """Return the row, after ending the row of a dead engine."""
+    def read(self) -> records.ExecutionRow:
+        """Return the row, after ending the row of a dead engine.
+
+        :raises ExecutionDeleted: there is no row.
+        """
         row = self._read()
-        if (row is not None and row.is_running and row.owner
-                and self._is_dead(row.owner)):
+        if row.is_running and row.owner and self._is_dead(row.owner):
             lifecycle.finish(
                 self._db, self._id, outcomes.platform_fault(
                     'The engine that ran the execution does not answer.',
@@ -284,9 +287,12 @@ class _Watch:
             row = self._read()
         return row
 
-    def _read(self) -> records.ExecutionRow | None:
-        return self._db.read(
+    def _read(self) -> records.ExecutionRow:
+        row = self._db.read(
             lambda tx: lifecycle.read(tx, context.admin(), self._id))
+        if row is None:
+            raise exception.ExecutionDeleted(id=self._id)
+        return row
 
     def _is_dead(self, owner: str) -> bool:
         if time.monotonic() < self._next_probe:

@@ -65,6 +65,17 @@ class Executions:
             raise exception.ExecutionNotFound(id=id)
         return row
 
+    def get_again(self, ctx: context.RequestContext, id: str
+                  ) -> records.ExecutionRow:
+        """Return an execution whose end a request waits for.
+
+        :raises ExecutionDeleted: the execution is gone meanwhile.
+        """
+        try:
+            return self.get(ctx, id)
+        except exception.ExecutionNotFound:
+            raise exception.ExecutionDeleted(id=id)
+
     def describe_wait(self, row: records.ExecutionRow
                       ) -> records.ExecutionRow:
         """Return an execution with what it waits for, if in a line.
@@ -146,13 +157,15 @@ class Executions:
         """Return an execution that another request created.
 
         Wait for the end if the execution is synchronous.
+
+        :raises ExecutionDeleted: the execution was deleted meanwhile.
         """
         row = self.get(ctx, id)
         if not (row.sync and row.is_running):
             return row
         return wait_until_ended(
-            self._conf, lambda: self.get(ctx, id),
-            self._conf.resource_limits.max_timeout) or row
+            self._conf, lambda: self.get_again(ctx, id),
+            self._conf.resource_limits.max_timeout)
 
 
 def parse_filters(filters: Iterable[tuple[str, str]]
@@ -167,11 +180,10 @@ def parse_filters(filters: Iterable[tuple[str, str]]
 
 def wait_until_ended(
         conf: cfg.ConfigOpts,
-        read: Callable[[], records.ExecutionRow | None],
-        timeout: float) -> records.ExecutionRow | None:
+        read: Callable[[], records.ExecutionRow],
+        timeout: float) -> records.ExecutionRow:
     """Poll an execution of another process.
 
-    :param read: returns the row, ``None`` for a deleted one.
     :param timeout: seconds allowed for the function.
     :returns: the row, still running after the timeout.
     """
@@ -180,12 +192,12 @@ def wait_until_ended(
         + 2 * conf.engine.lease))
 
 
-def poll_until_ended(read: Callable[[], records.ExecutionRow | None],
-                     seconds: float) -> records.ExecutionRow | None:
+def poll_until_ended(read: Callable[[], records.ExecutionRow],
+                     seconds: float) -> records.ExecutionRow:
     """Poll an execution at most for a number of seconds."""
     end = time.monotonic() + seconds
     pause, row = MIN_POLL_SECONDS, read()
-    while row is not None and row.is_running and time.monotonic() < end:
+    while row.is_running and time.monotonic() < end:
         time.sleep(pause)
         pause, row = min(2 * pause, MAX_POLL_SECONDS), read()
     return row

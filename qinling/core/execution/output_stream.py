@@ -64,7 +64,10 @@ class OutputStream:
         return self
 
     def __next__(self) -> outcomes.OutputPart:
-        """Return the next part."""
+        """Return the next part.
+
+        :raises ExecutionDeleted: the execution was deleted meanwhile.
+        """
         if self._has_ended:
             raise StopIteration
         part = None if self._owner is None else self._read(self._owner)
@@ -98,7 +101,7 @@ class OutputStream:
     def _read_row(self) -> None:
         if self.row.is_running:
             self.row = self._reader.dispatch.watch(
-                self.row, self._reader.timeout) or self.row
+                self.row, self._reader.timeout)
 
     def _read_rest(self) -> outcomes.OutputPart:
         """Return what a lost engine has not streamed of the result."""

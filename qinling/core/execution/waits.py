@@ -31,14 +31,14 @@ class Waits:
 
         :returns: the row, and the seconds allowed for the wait; ``None`` if
             no thread was free for a wait.
-        :raises ExecutionNotFound: the execution was deleted meanwhile.
+        :raises ExecutionDeleted: the execution was deleted meanwhile.
         """
         seconds = min(seconds, self._options.max_wait)
         try:
             with self._admission.thread(row):
                 return executions.poll_until_ended(
-                    lambda: self._executions.get(ctx, row.id),
-                    seconds) or row, seconds
+                    lambda: self._executions.get_again(ctx, row.id),
+                    seconds), seconds
         except exception.TooManyExecutions:
             return row, None
 

@@ -78,9 +78,13 @@ class Deliveries:
         :returns: the execution, and whether the delivery is a repeat.
         :raises MethodRefused, SignatureRefused, RateLimited, TooLarge,
             QuotaExceeded: the delivery is rejected, and counted.
+        :raises ExecutionDeleted: the accepted delivery has no result.
         """
         try:
             return self._run(webhook, delivery, caller, preview)
+        except exception.ExecutionDeleted:
+            # The delivery was accepted, and has run.
+            raise
         except exception.QinlingError as e:
             rejection = e
         # Outside the clause, since log lines would repeat the traceback.

@@ -3,9 +3,11 @@
 
 import json
 
+from qinling.api import output_answers
 from qinling.core.execution import lifecycle
 from qinling.core.execution import outcomes
 from qinling.states import ExecutionStatus
+from qinling.tests import fixtures
 from qinling.tests.unit.api import test_executions
 
 ALL = '/v1/executions'
@@ -29,6 +31,10 @@ class AnswerTest(test_executions.ExecutionTest):
         part = self.parts.pop(0)
         if not part.is_open:
             status, output = self.outcome
+            if status is None:
+                self.api.services.executions.delete(
+                    fixtures.caller(), self.started)
+                return part
             lifecycle.finish(self.api.db, self.started, outcomes.Outcome(
                 status, json.dumps({'output': output})))
         return part
@@ -102,6 +108,19 @@ class TestExecutions(AnswerTest):
                                   'detail': None, 'output': 'why'}),
                          self.events(self.stream())[-1])
 
+    def test_deletion(self):
+        self.add('a')
+        self.outcome = None, None
+        name, data = self.events(self.stream())[-1]
+        self.assertEqual(('end', 'deleted'), (name, data['status']))
+        self.assertIn('was deleted while', data['output'])
+
+    def test_deletion_cuts_a_text(self):
+        self.add('a')
+        self.outcome = None, None
+        answer = self.stream(TEXT)
+        self.assertRaises(output_answers.Incomplete, lambda: answer.text)
+
     def test_text(self):
         self.add('a', 'b')
         response = self.stream(TEXT)
@@ -123,10 +142,10 @@ class TestExecutions(AnswerTest):
 
 
 class TestWebhooks(AnswerTest):
-    def stream(self):
+    def stream(self, mode='continue'):
         row = self.api.request('POST', '/v1/webhooks', {
             'function_id': self.function, 'sync': True,
-            'stream': 'continue'}).json
+            'stream': mode}).json
         return self.api.request(
             'POST', f'/v1/webhooks/{row["id"]}/invoke', {})
 
@@ -136,6 +155,20 @@ class TestWebhooks(AnswerTest):
         self.assertEqual((200, TEXT, 'ab'), (
             response.status_int, response.content_type, response.text))
         self.assertIn('sandbox', response.headers['Content-Security-Policy'])
+
+    def test_deletion(self):
+        self.outcome = None, None
+        self.api.engine.answers['run'] = lambda message, _target: (
+            self.api.services.executions.delete(
+                fixtures.caller(), message.id))
+        for mode in ('continue', 'off'):
+            self.add()
+            answer = self.stream(mode)
+            self.assertEqual(404, answer.status_int)
+            self.assertIn('was deleted while', answer.json['faultstring'])
+        self.api.services.deliveries.close()
+        self.assertEqual([0, 0], [row['refused'] for row in self.call(
+            'GET', '/v1/webhooks')['webhooks']])
 
     def test_head_and_values(self):
         self.add('a', head=HEAD)

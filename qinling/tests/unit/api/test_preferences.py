@@ -98,7 +98,7 @@ class TestWaits(cases.ApiTest):
         self.useFixture(fixtures.MockPatchObject(
             executions.time, 'sleep', lambda _: self.api.services.executions
             .delete(base_fixtures.caller(), id)))
-        self.fault(404, 'Execution not found', 'GET', f'{ALL}/{id}',
+        self.fault(404, 'was deleted while', 'GET', f'{ALL}/{id}',
                    Prefer='wait=50')
 
 

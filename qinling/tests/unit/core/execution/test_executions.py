@@ -10,6 +10,7 @@ from qinling.core.execution import dispatch
 from qinling.core.execution import lifecycle
 from qinling.core.execution import outcomes
 from qinling.core.execution import records
+from qinling.core import idempotency
 from qinling.db import crud
 from qinling.db import models
 from qinling import exception
@@ -180,8 +181,12 @@ class TestSync(ExecutionTest):
         def run(row, _target):
             self.executions.delete(MINE, row.id)
         self.engine.answers['run'] = run
-        result = self.create()
-        self.assertIsNone(self.row(result.id))
+        for request in (None, idempotency.create_request('k', (), ())):
+            error = self.assertRaises(
+                exception.ExecutionDeleted, self.core.services.triggers.fire,
+                MINE, fixtures.execution_request(self.function.id), request)
+            self.assertIn('was deleted while', str(error))
+        self.assertEqual([], self.list_rows())
 
 
 class TestAsync(ExecutionTest):
