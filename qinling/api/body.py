@@ -13,11 +13,11 @@ import urllib.parse
 
 import multipart
 
+from qinling.api import field_names
 from qinling.api import pecan_patches
 from qinling import exception
 from qinling import printable
 from qinling import strict_json
-from qinling import suggestions
 
 JSON = 'application/json'
 FORM = 'application/x-www-form-urlencoded'
@@ -151,13 +151,15 @@ def _read_all(stream: _BoundedStream) -> bytes:
     return b''.join(chunks)
 
 
-def read_form(req: pecan_patches.Request, max_file_size: int
+def read_form(req: pecan_patches.Request, max_file_size: int,
+              repeatable: Set[str] = frozenset()
               ) -> tuple[dict[str, typing.Any], dict[str, typing.Any]]:
     """Return the fields of a form.
 
     The form is multipart, urlencoded, or a JSON object with the same keys.
 
     :param max_file_size: bytes of an attached file.
+    :param repeatable: fields that may occur more than once.
     :returns: (field -> text or JSON value, field -> file).  The files are
         temporary and seekable.
     :raises Invalid, TooLarge: the form is not valid or too large.
@@ -168,12 +170,17 @@ def read_form(req: pecan_patches.Request, max_file_size: int
     body = _body(req)
     max_size = req.limits.max_body_size
     if body.media_type == MULTIPART:
-        return _parse_multipart(
+        texts, files = _parse_multipart(
             _BoundedStream(body, max_file_size + max_size),
             body.content_type, max_file_size, max_size)
+        for pairs in (texts, files):
+            field_names.check_repeats(pairs, repeatable)
+        return dict(texts), dict(files)
     data = _read_all(_BoundedStream(body, max_size))
     if body.media_type == FORM or not data:
-        return _parse_urlencoded(data), {}
+        texts = _parse_urlencoded(data)
+        field_names.check_repeats(texts, repeatable)
+        return dict(texts), {}
     if body.media_type == JSON:
         return _parse_form_object(data), {}
     raise _unsupported(body.media_type, f'{MULTIPART}, {FORM} or {JSON}')
@@ -204,27 +211,6 @@ def parse_object(data: bytes) -> dict[str, typing.Any]:
     return values
 
 
-def check_names(values: Iterable[str], names: Set[str],
-                read_only: Set[str] = frozenset()) -> None:
-    """Raise an error for unknown names, with the most similar names.
-
-    WSME would list any number of them, and in quadratic time.
-
-    :param names: all names, including ``read_only``.
-    :raises Invalid: with the first unknown names.
-    """
-    unknown = sorted(set(values) - names)
-    if not unknown:
-        return
-    first = [name[:64] for name in unknown[:3]]
-    rest = f' and {len(unknown) - 3} more' if len(unknown) > 3 else ''
-    allowed = sorted(names - read_only)
-    raise exception.Invalid(
-        f'Unknown attribute for argument body: {", ".join(first)}{rest}.'
-        f'{suggestions.suggest(allowed, *first)} Allowed: '
-        f'{", ".join(allowed)}.', attributes=first)
-
-
 def is_json(req: pecan_patches.Request) -> bool:
     """Return whether the body is JSON."""
     return _body(req).media_type == JSON
@@ -244,11 +230,11 @@ def parse_json(name: str, text: str | bytes) -> typing.Any:
         raise exception.Invalid(f'{name} is not in valid JSON format. {e}')
 
 
-def _parse_urlencoded(data: bytes) -> dict[str, typing.Any]:
+def _parse_urlencoded(data: bytes) -> field_names.Fields:
     try:
-        return dict(urllib.parse.parse_qsl(
+        return urllib.parse.parse_qsl(
             data.decode(), keep_blank_values=True, errors='strict',
-            max_num_fields=MAX_FIELDS))
+            max_num_fields=MAX_FIELDS)
     except (UnicodeDecodeError, ValueError):
         raise exception.Invalid('The form is not valid.')
 
@@ -260,11 +246,10 @@ def _parse_form_object(data: bytes) -> dict[str, typing.Any]:
 
 def _parse_multipart(stream: _BoundedStream, content_type: str,
                      max_file_size: int, max_fields_size: int
-                     ) -> tuple[dict[str, typing.Any],
-                                dict[str, typing.Any]]:
+                     ) -> tuple[field_names.Fields, field_names.Fields]:
     _, options = multipart.parse_options_header(content_type)
-    values: dict[str, typing.Any] = {}
-    files: dict[str, typing.Any] = {}
+    values: field_names.Fields = []
+    files: field_names.Fields = []
     try:
         for part in multipart.MultipartParser(
                 stream, options.get('boundary', ''),
@@ -273,9 +258,9 @@ def _parse_multipart(stream: _BoundedStream, content_type: str,
                 disk_limit=max_file_size + max_fields_size,
                 part_limit=MAX_FIELDS, header_limit=MAX_PART_HEADERS):
             if part.filename is None and part.is_buffered():
-                values[part.name] = part.value
+                values.append((part.name, part.value))
             else:
-                files[part.name] = part.file
+                files.append((part.name, part.file))
     except multipart.ParserLimitReached as e:
         if str(e).startswith('Disk'):
             raise _too_large(max_file_size)

@@ -28,6 +28,7 @@ from wsme import types as wtypes
 from qinling.api import body as body_module
 from qinling.api import decoding
 from qinling.api import etag
+from qinling.api import field_names
 from qinling.api import idempotency
 from qinling.api import pecan_patches
 from qinling.api import preferences
@@ -54,8 +55,8 @@ class route:
     :param body: WSME type of a JSON body, passed as the last argument.
     :param optional_body: an empty body counts as an empty object.
     :param query: query key -> converter from text; values are passed by
-        keyword, those of :class:`.types.Several` as a list; other keys are
-        rejected.
+        keyword, those of :class:`.types.Several` as a list; other keys, and
+        repeats of single values, are rejected.
     :param any_id: a malformed UUID in the path is passed to the method, and
         so answers 404 instead of 400.
     :param other_methods: further HTTP methods of the route.
@@ -224,6 +225,9 @@ def _parse_query(req: pecan_patches.Request,
         converter = converters[key]
         if isinstance(converter, types.Several):
             values.setdefault(key, []).append(converter(text))
+        elif key in values:
+            raise exception.Invalid(
+                f'{key} must occur only once in the query.')
         else:
             values[key] = converter(text)
     return values
@@ -268,7 +272,7 @@ def parse_values(values: Mapping[str, typing.Any], datatype: typing.Any
     body = decoding.create_decoder(datatype).decode(values)
     if body is not None:
         return body
-    body_module.check_names(values, _names(datatype), _read_only(datatype))
+    field_names.check_names(values, _names(datatype), _read_only(datatype))
     # WSME would report errors of the value first.
     for name in _read_only(datatype) & values.keys():
         raise wsme.exc.InvalidInput(

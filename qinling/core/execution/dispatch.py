@@ -57,7 +57,6 @@ class Dispatch:
         """Write an execution, and run a synchronous one.
 
         :returns: the row, ended if the execution is synchronous.
-        :raises ExecutionDeleted: a synchronous execution was deleted.
         :raises TooManyExecutions, QuotaExceeded, Unavailable: the execution
             was not accepted, and nothing has run.
         """
@@ -273,16 +272,12 @@ class _Watch:
         self._silences = 0
 
     def read(self) -> records.ExecutionRow:
-        """Return the row, after ending the row of a dead engine.
-
-        :raises ExecutionDeleted: there is no row.
-        """
+        """Return the row, after ending the row of a dead engine."""
         row = self._read()
         if row.is_running and row.owner and self._is_dead(row.owner):
             lifecycle.finish(
-                self._db, self._id, outcomes.platform_fault(
-                    'The engine that ran the execution does not answer.',
-                    ExecutionReason.ENGINE_LOST, row.flow_key is not None),
+                self._db, self._id,
+                LOST if row.flow_key is None else LOST.leave_line(),
                 _MODEL.owner == row.owner)
             row = self._read()
         return row

@@ -10,6 +10,7 @@ from wsme import types as wtypes
 
 from qinling.api import body as body_module
 from qinling.api import etag
+from qinling.api import field_names
 from qinling.api import listing
 from qinling.api import pecan_patches
 from qinling.api.route import route
@@ -111,8 +112,7 @@ class Scale(types.Type):
 class Reference(types.Type):
     """Resource that refers to a function, version or alias.
 
-    The reference may go through an ``alias``; the ``id`` of an alias is the
-    name.
+    ``alias`` is between both, if any; the ``id`` of an alias is the name.
     """
 
     kind = types.Text
@@ -155,10 +155,10 @@ class Controller:
                    ) -> tuple[dict[str, typing.Any],
                               typing.BinaryIO | None]:
         form, files = body_module.read_form(
-            req, self._limits.max_package_size)
+            req, self._limits.max_package_size, IGNORED)
         names, ignored = ((NAMES, READ_ONLY) if body_module.is_json(req)
                           else (FORM_NAMES, IGNORED))
-        body_module.check_names({*form, *files}, names | ignored, ignored)
+        field_names.check_names({*form, *files}, names | ignored, ignored)
         body_module.check_files(files, 'package')
         values = {name: form[name] for name in fields.names() if name in form}
         for name in EXAMPLES:

@@ -92,6 +92,22 @@ class TestShapes(test_functions.FunctionTest):
         self.fault(400, 'argument body: archive', 'POST', ALL, body,
                    kind=kind)
 
+    def test_repeats_are_refused(self):
+        code = ('name="code"', b'{"source": "package"}')
+        package = ('name="package"; filename="x.zip"', fixtures.PACKAGE)
+        for name, parts in (('code', [code, code, package]),
+                            ('package', [code, package, package])):
+            body, kind = cases.form_data(parts)
+            self.fault(400, f'{name} must occur only once in the form.',
+                       'POST', ALL, body, kind=kind)
+        kind = 'application/x-www-form-urlencoded'
+        row = self.create()
+        self.fault(400, 'timeout must occur only once', 'PUT',
+                   f'{ALL}/{row["id"]}', b'timeout=1&timeout=2', kind=kind)
+        # A bug of the old client.
+        self.call('PUT', f'{ALL}/{row["id"]}',
+                  b'source=swift&swift=container&swift=object', kind=kind)
+
     def test_fields_of_old_clients_are_ignored(self):
         row = self.create(source='package', swift='container', count='7',
                           project_id='other', id=cases.UNKNOWN_ID,

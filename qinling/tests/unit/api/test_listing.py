@@ -198,7 +198,9 @@ class TestPages(ListTest):
                     ('sort_key=project_id', 'sort_key must be one of'),
                     ('sort_key=', 'sort_key must be one of'),
                     ('sort_dir=up', 'sort_dir must be asc or desc'),
-                    ('sort_dir=ASC', 'sort_dir must be asc or desc')):
+                    ('sort_dir=ASC', 'sort_dir must be asc or desc'),
+                    ('limit=1&limit=2', 'limit must occur only once'),
+                    ('fields=id&fields=id', 'fields must occur only once')):
                 self.fault(400, words, 'GET', f'{path}?{query}')
 
 
