@@ -4,8 +4,8 @@
 ``/healthcheck`` and ``/healthcheck/ready`` run every check.
 ``/healthcheck/live`` runs no check and only proves that the process answers,
 so an outage of the database does not restart the process.  The answers are
-those of oslo.middleware; ``[healthcheck] backends`` adds checks of
-oslo.middleware.
+those of oslo.middleware, with the fields of an error; ``[healthcheck]
+backends`` adds checks of oslo.middleware.
 
 The module uses a private name of oslo.middleware, which ``requirements.txt``
 pins; ``tests/unit/telemetry/test_health.py`` fails when the name changes.
@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from concurrent import futures
 import dataclasses
+import json
 import threading
 import time
 import typing
@@ -25,6 +26,9 @@ from oslo_config import cfg
 from oslo_log import log
 from oslo_middleware import healthcheck
 from oslo_middleware.healthcheck import pluginbase
+import webob
+
+from qinling.web import response as web_response
 
 LOG = log.getLogger(__name__)
 
@@ -106,7 +110,7 @@ class _Ready(healthcheck.Healthcheck):
     """Application of oslo.middleware with further checks."""
 
     def __init__(self, conf: cfg.ConfigOpts, checks: Checks) -> None:
-        super().__init__(_not_found, conf)
+        super().__init__(send_not_found, conf)
         self._backends: typing.Any = [*self._backends, *(
             _Backend(Check(name, action))
             for name, action in checks.items())]
@@ -126,27 +130,39 @@ class Health:
                  ) -> Iterable[bytes]:
         path = environ.get('PATH_INFO', '').rstrip('/')
         if environ.get('REQUEST_METHOD') not in ('GET', 'HEAD'):
-            return send_json(start_response, '405 Method Not Allowed',
-                             ('Allow', 'GET, HEAD'))
+            body = web_response.encode_fault(
+                405, 'Only GET and HEAD are possible here.')
+            return _send_json(start_response, '405 Method Not Allowed', body,
+                              ('Allow', 'GET, HEAD'))
         if path == LIVE:
-            return send_json(start_response, '200 OK', body=LIVE_BODY)
+            return _send_json(start_response, '200 OK', LIVE_BODY)
         if path not in (PATH, READY):
-            return _not_found(environ, start_response)
+            return send_not_found(environ, start_response)
         environ['HTTP_ACCEPT'] = 'application/json'
-        answer: Iterable[bytes] = self._ready(environ, start_response)
+        response = webob.Request(environ).get_response(self._ready)
+        if response.status_int == 503 and response.body:
+            _add_fault(response)
+        answer: Iterable[bytes] = response(environ, start_response)
         return answer
 
 
-def send_json(start_response: wsgi_types.StartResponse, status: str,
-              *headers: tuple[str, str], body: bytes = b'{}'
-              ) -> Iterable[bytes]:
-    """Start a WSGI answer in JSON and return the body."""
+def _add_fault(response: webob.Response) -> None:
+    """Add the fields of an error to the answer of oslo.middleware."""
+    reasons = ', '.join(response.json['reasons'])
+    response.json = {**response.json, **json.loads(web_response.encode_fault(
+        503, f'The process is not ready: {reasons}.'))}
+
+
+def _send_json(start_response: wsgi_types.StartResponse, status: str,
+               body: bytes, *headers: tuple[str, str]) -> Iterable[bytes]:
     start_response(status, [('Content-Type', 'application/json'),
                             ('Content-Length', str(len(body))), *headers])
     return [body]
 
 
-def _not_found(_environ: wsgi_types.WSGIEnvironment,
-               start_response: wsgi_types.StartResponse) -> Iterable[bytes]:
+def send_not_found(_environ: wsgi_types.WSGIEnvironment,
+                   start_response: wsgi_types.StartResponse
+                   ) -> Iterable[bytes]:
     """Send 404, also to callers outside of ``allowed_source_ranges``."""
-    return send_json(start_response, '404 Not Found')
+    body = web_response.encode_fault(404, 'There is nothing at this path.')
+    return _send_json(start_response, '404 Not Found', body)

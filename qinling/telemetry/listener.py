@@ -80,4 +80,4 @@ class _PathDispatcher:
         for prefix, app in self._apps:
             if path == prefix or path.startswith(prefix + '/'):
                 return app(environ, start_response)
-        return health.send_json(start_response, '404 Not Found')
+        return health.send_not_found(environ, start_response)

@@ -104,6 +104,10 @@ class TestHealth(cases.ApiTest):
     def check(self, status, path='/healthcheck', method='GET'):
         answer = self.api.request(method, path)
         self.assertEqual(status, answer.status_int)
+        if status >= 400 and method != 'HEAD':
+            self.assertEqual(('Server' if status >= 500 else 'Client', None), (
+                answer.json['faultcode'], answer.json['debuginfo']))
+            self.assertTrue(answer.json['faultstring'])
         return answer
 
     def test_ready(self):
@@ -118,6 +122,8 @@ class TestHealth(cases.ApiTest):
         answer = self.check(503)
         self.assertNotIn('secret', answer.text)
         self.assertIn('database: not reachable', answer.json['reasons'])
+        self.assertIn('database: not reachable', answer.json['faultstring'])
+        self.check(503, method='HEAD')
         self.check(200, health.LIVE)
 
     def test_results_are_cached(self):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metrics port of one and of several processes."""
 
+import json
 import os
 import re
 import subprocess
@@ -83,7 +84,9 @@ class TestListener(base.BaseTestCase):
         self.assertEqual(200, read(port, '/healthcheck/live')[0])
         self.assertEqual(503, read(port, '/healthcheck')[0])
         for path in ('/', '/metricsandmore', '/v1'):
-            self.assertEqual((404, '{}'), read(port, path))
+            status, text = read(port, path)
+            self.assertEqual(404, status)
+            self.assertIn('faultstring', json.loads(text))
 
     def test_used_ports_are_skipped(self):
         port = self.listen(0).port
