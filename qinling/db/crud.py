@@ -108,14 +108,16 @@ def select_page(tx: sa.Connection, ctx: context.RequestContext, model: Model,
     columns = [sa.null().label(column.name) if column.name in without
                else column for column in model.__table__.columns]
     statement = sa.select(*columns).where(visible(ctx, model), *filters)
-    marker = page.marker and get(tx, ctx, model, id=page.marker)
-    if page.marker and marker is None:
-        raise exception.Invalid(
-            reason=f'marker {page.marker} names nothing in this list.')
+    marker = None
+    if page.marker is not None:
+        marker = get(tx, ctx, model, id=page.marker)
+        if marker is None:
+            raise exception.Invalid(
+                reason=f'marker {page.marker} names nothing in this list.')
     if page.count:
         page.count.read(tx, [statement])
     keys = [getattr(model, key) for key in paging.list_keys(page.sort_key)]
-    if marker:
+    if marker is not None:
         statement = statement.where(paging.behind(marker, keys, page.sort_dir))
     return tx.execute(statement.order_by(
         *paging.order(keys, page.sort_dir)).limit(page.limit)).all()

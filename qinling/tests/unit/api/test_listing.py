@@ -192,6 +192,8 @@ class TestPages(ListTest):
                     ('limit=99999999999', 'out of range'),
                     ('marker=x', 'names nothing' if noun == 'failures'
                      else 'is not a UUID'),
+                    ('marker=', 'names nothing' if noun == 'failures'
+                     else 'is not a UUID'),
                     (f'marker={cases.UNKNOWN_ID}',
                      'names nothing in this list'),
                     ('sort_key=nothing', 'sort_key must be one of'),
