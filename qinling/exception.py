@@ -161,8 +161,8 @@ class PolicyForbidden(Forbidden):
 
 class QuotaExceeded(Forbidden):
     msg_fmt = ('Quota exceeded for {resource}: {more} more were asked for, '
-               '{used} of {limit} are used. Delete some, or ask an operator '
-               'for more.')
+               '{used} of {limit} are used. {advice}, or ask an operator for '
+               'more.')
 
 
 class BudgetExceeded(QuotaExceeded):

@@ -27,6 +27,8 @@ _MODEL = models.Quota
 #: Names of the limited resources.
 RESOURCES = models.QUOTAS
 EXECUTIONS = 'concurrent_executions'
+#: What frees a resource, if not a deletion.
+_ADVICE = {EXECUTIONS: 'Try again when an execution has ended'}
 UNLIMITED = -1
 
 QuotaCheck = Callable[[session.Connection], None]
@@ -134,7 +136,8 @@ def create_execution_error(conf: cfg.ConfigOpts, target: targets.Target
     """Return the error of an execution beyond the limit of its project."""
     limit = _execution_limit(conf.quota, target)
     return exception.QuotaExceeded(
-        resource=EXECUTIONS, more=1, used=limit, limit=limit)
+        resource=EXECUTIONS, more=1, used=limit, limit=limit,
+        advice=_ADVICE[EXECUTIONS])
 
 
 def count_allowed_executions(tx: session.Connection, conf: cfg.ConfigOpts,
@@ -177,7 +180,8 @@ def _check(defaults: typing.Any, project_id: str, amounts: dict[str, int],
             continue
         error = (exception.StorageQuotaExceeded if name == 'storage_bytes'
                  else exception.QuotaExceeded)
-        raise error(resource=name, more=amount, used=used, limit=limit)
+        raise error(resource=name, more=amount, used=used, limit=limit,
+                    advice=_ADVICE.get(name, 'Delete some'))
 
 
 def _limits(defaults: typing.Any, row: typing.Any) -> dict[str, int]:

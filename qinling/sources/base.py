@@ -21,6 +21,8 @@ class Source(abc.ABC):
     uploaded = False
     #: The engine fetches the bytes with the trust of the function.
     fetches = False
+    #: The configuration allows new functions with the source.
+    is_available = True
 
     @abc.abstractmethod
     def create(self, code: Code, upload: typing.BinaryIO | None,

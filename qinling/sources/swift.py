@@ -28,6 +28,7 @@ class Driver(base.Source):
                  swift: swift_client.Swift | None) -> None:
         self._max_size: int = conf.swift.max_object_size
         self._swift = swift
+        self.is_available = swift is not None
         self._cache = cache.Cache(conf.swift.cache_dir,
                                   conf.swift.cache_size)
 

@@ -179,9 +179,11 @@ class Planner:
 
         :raises Invalid: the source is unknown.
         """
-        names = sorted(self._backends.sources)
-        if name not in names:
+        sources = self._backends.sources
+        if not isinstance(name, str) or name not in sources:
+            names = sorted(name for name, source in sources.items()
+                           if source.is_available)
             raise exception.Invalid(
                 'Invalid code source specified. It must be one of: '
                 f'{", ".join(names)}.')
-        return self._backends.sources[name]
+        return sources[name]

@@ -85,5 +85,5 @@ class TestWithoutContainers(cases.ApiTest):
     def test_process_orchestrator_refuses_images(self):
         body, kind = cases.urlencoded({'code': json.dumps(
             {'source': 'image', 'image': IMAGE})})
-        self.fault(400, 'must be one of: package, swift.', 'POST', ALL, body,
+        self.fault(400, 'must be one of: package.', 'POST', ALL, body,
                    kind=kind)

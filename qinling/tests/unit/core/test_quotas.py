@@ -58,6 +58,9 @@ class TestWalk(QuotaTest):
                 (exception.QuotaExceeded, exception.StorageQuotaExceeded),
                 request)
             self.assertIn(f'Quota exceeded for {name}: ', str(error))
+            self.assertIn('Try again when an execution has ended, or ask'
+                          if name == 'concurrent_executions'
+                          else 'Delete some, or ask', str(error))
             self.assertEqual(413 if name == 'storage_bytes' else 403,
                              error.http_code)
             self.set_limits(**{name: -1})
