@@ -67,6 +67,74 @@ class CacheTest(test_dashboard.BrowserTest):
         expect(area).to_have_value(EDITED)
         expect(page.get_by_text('not saved')).to_have_count(0)
 
+    def hold(self, page, method, path):
+        """Hold the next requests of a method, and return the list."""
+        routes = []
+
+        def handle(route):
+            if route.request.method == method:
+                routes.append(route)
+            else:
+                route.continue_()
+        page.route(re.compile(f'{re.escape(path)}$'), handle)
+        return routes
+
+    def test_code_typed_during_a_save_stays(self):
+        for typed in (EDITED + '# more\n', CODE):
+            with self.subTest(typed=typed):
+                page, area, id = self.edit('busy')
+                routes = self.hold(page, 'PUT', f'/v1/functions/{id}')
+                with page.expect_request(lambda request: (
+                        request.method == 'PUT')):
+                    self.press(page, 'Save')
+                area.fill(typed)
+                routes.pop().continue_()
+                expect(page.get_by_text('Saved;')).to_be_visible()
+                expect(area).to_have_value(typed)
+                expect(page.get_by_text('not saved', exact=True)
+                       ).to_be_visible()
+                self.press(page, 'Discard')
+                expect(area).to_have_value(EDITED)
+
+    def open_form(self, name):
+        """Return a page with the form of a new function and its code."""
+        page = self.open('functions')
+        self.press(page, 'New function')
+        page.locator('input[name=name]').fill(name)
+        area = page.locator('.editor textarea')
+        area.fill(CODE)
+        return page, area
+
+    def test_form_of_a_new_function_stays(self):
+        page, area = self.open_form('typed')
+        page.get_by_role('link', name='Jobs', exact=True).click()
+        expect(area).to_have_count(0)
+        page.go_back()
+        expect(area).to_have_value(CODE)
+        name = page.locator('input[name=name]')
+        expect(name).to_have_value('typed')
+        self.press(page, 'Discard')
+        expect(area).to_have_value(re.compile('Greeting'))
+        expect(name).to_have_value('')
+        name.fill('stored')
+        self.press(page, 'Create')
+        expect(page.locator('h1')).to_contain_text('stored')
+        page.go_back()
+        expect(page.get_by_role('button', name='New function')
+               ).to_be_visible()
+        expect(area).to_have_count(0)
+
+    def test_code_typed_during_a_creation_stays(self):
+        page, area = self.open_form('growing')
+        routes = self.hold(page, 'POST', '/v1/functions')
+        with page.expect_request(lambda request: request.method == 'POST'):
+            self.press(page, 'Create')
+        area.fill(EDITED)
+        routes.pop().continue_()
+        expect(page.locator('h1')).to_contain_text('growing')
+        expect(area).to_have_value(EDITED)
+        expect(page.get_by_text('not saved', exact=True)).to_be_visible()
+
     def test_unsaved_code_can_be_discarded(self):
         page, area, id = self.edit('discarded')
         self.client.form('PUT', f'/v1/functions/{id}', {}, servers.package(

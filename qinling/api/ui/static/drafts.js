@@ -2,7 +2,9 @@
 /** Code that is typed and not saved: it stays in the memory of the page. */
 import { useState } from './vendor/htm-preact.js';
 
-/** Id of a function -> draft of its code. */
+/** Key of the draft of a function that is not created yet. */
+export const NEW = 'new';
+/** Id of a function, or NEW -> draft of its code. */
 const drafts = new Map();
 
 /** Let the browser ask before the page and its drafts go away. */
@@ -21,6 +23,10 @@ function update(change) {
 
 export function hasDrafts() { return drafts.size > 0; }
 
+export function getDraft(id) { return drafts.get(id) || null; }
+
+export function keepDraft(id, draft) { update(() => drafts.set(id, draft)); }
+
 export function dropDraft(id) { update(() => drafts.delete(id)); }
 
 export function dropDrafts() { update(() => drafts.clear()); }
@@ -31,9 +37,9 @@ export function dropDrafts() { update(() => drafts.clear()); }
  * @return {[?object, function(?object)]} `null` is no draft
  */
 export function useDraft(id) {
-  const [draft, setDraft] = useState(drafts.get(id) || null);
+  const [draft, setDraft] = useState(getDraft(id));
   return [draft, (value) => {
-    if (value) update(() => drafts.set(id, value));
+    if (value) keepDraft(id, value);
     else dropDraft(id);
     setDraft(value);
   }];

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** View of a function: code, run with an input, figures, publish. */
-import { html, useEffect, useState } from '../vendor/htm-preact.js';
+import { html, useEffect, useRef, useState } from '../vendor/htm-preact.js';
 import { call, usePoll } from '../api.js';
 import { Sparkline } from '../charts.js';
 import { Action, Badge, Card, Commands, Editor, Field, Figure, Header, Tabs,
   toast, Waiting } from '../components.js';
-import { dropDraft, useDraft } from '../drafts.js';
+import { dropDraft, getDraft, useDraft } from '../drafts.js';
 import { bytes, output, percent, seconds } from '../format.js';
 import { unzip, zip } from '../zip.js';
 import { defaults, InputForm, properties } from './form.js';
@@ -85,42 +85,65 @@ function Publish({ id, latest }) {
 }
 
 function Code({ id, row, reload }) {
-  const [files, setFiles] = useState(null);
+  const [stored, setStored] = useState(null);
   const [name, setName] = useState('');
   const [draft, setDraft] = useDraft(id);
+  const isSaving = useRef(false);
   const [problem, setProblem] = useState('');
   const isPackage = row.code?.source === 'package';
   useEffect(() => {
-    if (!isPackage) return;
+    if (!isPackage) return undefined;
+    let isLatest = true;
     call('GET', `/functions/${id}?download=true`, undefined,
       { as: 'bytes' }).then(unzip).then((entries) => {
-      setFiles(entries);
-      setName((entries.find((entry) => /^main\./.test(entry.name))
+      if (!isLatest) return;
+      setStored({ files: entries, sha256: row.code.sha256 });
+      setName((last) => (entries.find((entry) => entry.name === last)
+        || entries.find((entry) => /^main\./.test(entry.name))
         || entries[0])?.name || '');
     }).catch((error) => setProblem(error.message));
+    return () => { isLatest = false; };
   }, [id, row.code?.sha256]);
   if (!isPackage || problem) {
     return html`<${Card} title="Code"><p class="muted">${problem
       || `The code comes from the source ${row.code?.source}.`}</p><//>`;
   }
-  if (!files) return html`<${Card} title="Code"><${Waiting} /><//>`;
+  if (!stored) return html`<${Card} title="Code"><${Waiting} /><//>`;
+  const { files } = stored;
   const decode = (entry) => new TextDecoder().decode(entry.data);
   const entry = files.find((file) => file.name === name);
   const edits = draft?.edits || {};
   const text = edits[name] ?? (entry ? decode(entry) : '');
   const edit = (value) => {
     const next = { ...edits, [name]: value };
-    if (entry && value === decode(entry)) delete next[name];
+    // During a save, the text of another request becomes the stored one.
+    if (!isSaving.current && entry && value === decode(entry)) {
+      delete next[name];
+    }
     setDraft(Object.keys(next).length
-      ? { edits: next, base: draft?.base || row.code.sha256 } : null);
+      ? { edits: next, base: draft?.base || stored.sha256 } : null);
   };
   const save = async () => {
+    const saved = files.map((file) => ({ name: file.name,
+      data: edits[file.name] === undefined ? file.data
+        : new TextEncoder().encode(edits[file.name]) }));
     const form = new FormData();
-    form.append('package', new Blob([zip(files.map((file) => ({
-      name: file.name, data: edits[file.name] === undefined ? file.data
-        : new TextEncoder().encode(edits[file.name]) })))]), 'package.zip');
-    await call('PUT', `/functions/${id}`, form, { policy: 'function:update' });
-    setDraft(null);
+    form.append('package', new Blob([zip(saved)]), 'package.zip');
+    isSaving.current = true;
+    let answer;
+    try {
+      answer = await call('PUT', `/functions/${id}`, form,
+        { policy: 'function:update' });
+    } finally {
+      isSaving.current = false;
+    }
+    const { sha256 } = answer.code;
+    setStored({ files: saved, sha256 });
+    // What was typed during the save stays.
+    const rest = Object.entries(getDraft(id)?.edits || {}).filter(
+      ([file, value]) => value !== edits[file]);
+    setDraft(rest.length ? { edits: Object.fromEntries(rest), base: sha256 }
+      : null);
     toast('Saved; the latest code is changed, versions are not.');
     reload();
   };
@@ -130,7 +153,7 @@ function Code({ id, row, reload }) {
   html`<option value=${file.name}>${file.name}${edits[file.name] === undefined
     ? '' : ' (not saved)'}</option>`)}</select>`
     : html`<code>${name}</code>`}
-    ${draft ? html`<${Badge} kind="warn">${draft.base === row.code.sha256
+    ${draft ? html`<${Badge} kind="warn">${draft.base === stored.sha256
     ? 'not saved' : 'not saved; the stored code has changed'}<//>
       <button class="quiet" onClick=${() => setDraft(null)}>Discard</button>`
     : ''}

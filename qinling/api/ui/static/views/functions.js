@@ -5,10 +5,13 @@ import { call, LISTS, useList, usePoll } from '../api.js';
 import { Sparkline } from '../charts.js';
 import { Action, Badge, Card, Commands, Editor, Empty, Field, Figure, Header,
   Table, Waiting } from '../components.js';
+import { dropDraft, getDraft, keepDraft, NEW, useDraft } from '../drafts.js';
 import { describeTraffic, percent, seconds } from '../format.js';
 
 const SAMPLE = "def main(name='world', **kwargs):\n"
   + "    print('Greeting', name)\n    return f'Hello, {name}'\n";
+const FILE = 'main.py';
+const EMPTY = { name: '', runtime_id: '', code: SAMPLE };
 const SLOW_MS = 30000;
 const TOTALS = { every: 10000 };
 const FIGURES_MS = 50;
@@ -53,7 +56,7 @@ export function Functions() {
   const failures = usePoll(
     '/failures?sort_key=last_seen_at&sort_dir=desc&limit=200',
     TOTALS);
-  const [isNew, setNew] = useState(false);
+  const [isNew, setNew] = useState(Boolean(getDraft(NEW)));
   const errors = new Map([...(failures.data?.failures || [])].reverse().map(
     (failure) => [failure.function_id, failure]));
   const aliasesOf = (id) => (aliases.data?.function_aliases || []).filter(
@@ -118,8 +121,14 @@ export function Functions() {
 
 function Create() {
   const { data } = usePoll('/runtimes?limit=100', { every: 0 });
-  const [values, setValues] = useState({ name: '', runtime_id: '' });
-  const [code, setCode] = useState(SAMPLE);
+  const [draft, setDraft] = useDraft(NEW);
+  const values = draft || EMPTY;
+  const { code } = values;
+  const set = (changes) => {
+    const next = { ...values, ...changes };
+    setDraft(Object.keys(EMPTY).some((key) => next[key] !== EMPTY[key])
+      ? next : null);
+  };
   const runtimes = (data?.runtimes || []).filter(
     (runtime) => runtime.status === 'available');
   const python = runtimes.find((runtime) => runtime.name === 'python3');
@@ -130,22 +139,30 @@ function Create() {
     form.append('name', values.name);
     form.append('runtime_id', runtime);
     form.append('code', '{"source": "package"}');
-    form.append('package', new Blob([zip([{ name: 'main.py',
+    form.append('package', new Blob([zip([{ name: FILE,
       data: new TextEncoder().encode(code) }])]), 'package.zip');
     const row = await call('POST', '/functions', form,
       { policy: 'function:create' });
+    // What was typed during the creation becomes a draft of the function.
+    const typed = getDraft(NEW)?.code;
+    if (typed !== undefined && typed !== code) {
+      keepDraft(row.id, { edits: { [FILE]: typed }, base: row.code.sha256 });
+    }
+    dropDraft(NEW);
     location.hash = `#/functions/${row.id}`;
   };
   return html`<div class="grid"><${Card} wide title="New function">
     <div class="stack"><div class="row">
     <${Field} label="Name"><input name="name" value=${values.name}
-      onInput=${(event) => setValues({ ...values,
-    name: event.target.value })} /><//>
+      onInput=${(event) => set({ name: event.target.value })} /><//>
     <${Field} label="Runtime"><select value=${runtime} onChange=${
-  (event) => setValues({ ...values, runtime_id: event.target.value })}>
+  (event) => set({ runtime_id: event.target.value })}>
       ${runtimes.map((item) => html`<option value=${item.id}>${item.name}
       </option>`)}</select><//></div>
-    <${Editor} label="Code of main.py" value=${code} onChange=${setCode} rows="8" />
-    <div><${Action} label="Create" kind="primary" policy="function:create"
-      disabled=${!values.name || !runtime} run=${run} /></div></div><//></div>`;
+    <${Editor} label=${`Code of ${FILE}`} value=${code} rows="8"
+      onChange=${(text) => set({ code: text })} />
+    <div class="row"><${Action} label="Create" kind="primary" policy="function:create"
+      disabled=${!values.name || !runtime} run=${run} />
+    ${draft ? html`<button class="quiet" onClick=${() => setDraft(null)}>
+      Discard</button>` : ''}</div></div><//></div>`;
 }
