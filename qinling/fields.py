@@ -9,6 +9,10 @@ service both import it.
 
 import dataclasses
 import enum
+import re
+
+#: Name of an alias; not "." and "..", which have a meaning in paths.
+ALIAS_NAME = re.compile(r'(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}')
 
 
 class Kind(enum.Enum):

@@ -10,6 +10,15 @@ import typing
 
 from qinling import stack_frames
 
+#: Errors of Python, Node.js and the C library without a network.
+NETWORK_ERRORS = (
+    'Temporary failure in name resolution', 'Name or service not known',
+    'Network is unreachable', 'Could not resolve host', 'EAI_AGAIN',
+    'ENETUNREACH')
+NETWORK_HINT = (
+    'The function seems to have no network. The operator can allow one, on a '
+    'single machine with [process] allow_network.')
+
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
@@ -29,15 +38,19 @@ class Failure:
     """Explanation of a failed execution.
 
     :ivar kind: type of the exception, or the reason of the service.
+    :ivar hint: what may help.
     """
 
     kind: str
     message: str
     frame: Frame | None = None
+    hint: str = ''
 
     def __str__(self) -> str:
         text = f'{self.kind}: {self.message}' if self.kind else self.message
-        return f'{text}\n  {self.frame}' if self.frame else text
+        if self.frame:
+            text += f'\n  {self.frame}'
+        return f'{text}\n{self.hint}' if self.hint else text
 
 
 def explain(execution: Mapping[str, typing.Any], log: str) -> Failure:
@@ -54,7 +67,10 @@ def explain(execution: Mapping[str, typing.Any], log: str) -> Failure:
     user_frames = [frame for frame in frames
                    if not stack_frames.is_foreign(frame.path)]
     frame = user_frames[-1] if user_frames else None
-    return Failure(_find_type(lines, message), message, frame)
+    has_network = not any(text in message or text in log
+                          for text in NETWORK_ERRORS)
+    return Failure(_find_type(lines, message), message, frame,
+                   '' if has_network else NETWORK_HINT)
 
 
 def read_output(execution: Mapping[str, typing.Any]) -> typing.Any:

@@ -60,7 +60,24 @@ def explain(command: base.Command, execution: base.Row,
     if client is not None:
         # A server that ends with the command.
         return failure
+    failure += _explain_limit(command, execution)
     return f'{failure}\nExecution {id}; show the log: {show}'
+
+
+def _explain_limit(command: base.Command, execution: base.Row) -> str:
+    """Return a line about the limit of an execution that took too long."""
+    if execution.get('reason') != 'timeout':
+        return ''
+    id, version = execution['function_id'], execution['function_version']
+    try:
+        row = (command.client.versions.get(id, version) if version
+               else command.client.functions.get(id))
+    except exceptions.HttpError:
+        return ''  # deleted, or hidden by the policy
+    update = command.describe_command('function update', id, '--timeout')
+    rest = ', and publish a version' if version else ''
+    return (f'\nThe limit is {row["timeout"]} s; set another one: {update} '
+            f'TIME{rest}')
 
 
 def deliver(command: base.Command, id: str | int, delivery: 'api.Delivery'

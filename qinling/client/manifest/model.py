@@ -7,16 +7,14 @@ from collections.abc import Mapping
 import dataclasses
 import os
 import pathlib
-import re
 import subprocess
 import typing
 
 from qinling.client import exceptions
 from qinling.client.manifest import forms
+from qinling import fields as declarations
 from qinling import suggestions
 
-#: Name of an alias that the service accepts.
-ALIAS_NAME = re.compile(r'(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}')
 #: Fields of one object, converted.
 Fields = dict[str, typing.Any]
 
@@ -154,7 +152,7 @@ def _check_targets(manifest: Manifest) -> None:
             raise exceptions.ClientError(
                 f'aliases.{name} needs a function, and either version or '
                 'routing.')
-        if not ALIAS_NAME.fullmatch(name):
+        if not declarations.ALIAS_NAME.fullmatch(name):
             raise exceptions.ClientError(
                 f'aliases.{name}: an alias name has 1 to 255 letters, digits, '
                 '"-", "_" or ".".')

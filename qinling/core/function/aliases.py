@@ -3,7 +3,6 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-import re
 import typing
 
 from qinling import context
@@ -19,14 +18,13 @@ from qinling.db import flow_queries
 from qinling.db import models
 from qinling.db import session
 from qinling import exception
+from qinling import fields
 from qinling import states
 
 _MODEL = models.FunctionAlias
 _CHANGE = models.AliasChange
 _ROUTE = models.AliasRoute
 _ROLLOUT = models.Rollout
-#: Not "." and "..", which have a meaning in paths.
-NAME = re.compile(r'(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}')
 #: Names of paths beside those of aliases.
 RESERVED_NAMES = frozenset(('explain',))
 #: Columns of the target, which the history keeps.
@@ -55,7 +53,7 @@ class Aliases:
                 raise exception.Invalid(
                     f'Required param is missing. An alias needs a {field}.')
         _validate(values)
-        if not NAME.fullmatch(values['name']):
+        if not fields.ALIAS_NAME.fullmatch(values['name']):
             raise exception.Invalid(
                 'An alias name has 1 to 255 ASCII letters, digits, "-", "_" '
                 'or ".".')

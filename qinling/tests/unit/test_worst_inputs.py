@@ -33,7 +33,6 @@ from qinling.client.commands import failures
 from qinling.client import http
 from qinling.client import units
 from qinling.client.v1 import base as client_base
-from qinling.core.function import aliases
 from qinling.core.function import environment
 from qinling.core.function import routing
 from qinling.core.function import tools
@@ -46,6 +45,7 @@ from qinling.core.trigger import signatures
 from qinling.core.trigger import texts
 from qinling.engine.workers import package_installer
 from qinling import exception
+from qinling import fields
 from qinling.orchestrators.process import cgroups
 from qinling.runtimes import agent_archive
 from qinling.runtimes import agent_paths
@@ -152,7 +152,7 @@ PARSERS = {
         f'{text} * * * *'.replace('\n', ' '), None, NOW),
     'seconds': lambda text: patterns.next_fire_time(
         f'* * * * * {text}'.replace('\n', ' '), None, NOW),
-    'alias': aliases.NAME.fullmatch, 'tool': tools.NAME.fullmatch,
+    'alias': fields.ALIAS_NAME.fullmatch, 'tool': tools.NAME.fullmatch,
     'origin': origins._ORIGIN.fullmatch,
     'long origin': lambda text: origins._ORIGIN.fullmatch(f'https://{text}'),
     'names of headers': webhook_cors._HEADER_NAMES.fullmatch,
@@ -186,14 +186,13 @@ KNOWN = {
     'sources/image.py', 'sources/javascript_syntax.py',
     'sources/pip_files.py', 'sources/npm_files.py', 'sources/wheels.py',
     'client/http.py', 'client/units.py', 'client/manifest/export.py',
-    'client/manifest/model.py',
     'client/commands/failures.py', 'client/commands/replays.py',
     'client/v1/base.py',
     'core/trigger/signatures.py',
     'core/trigger/zones.py', 'core/trigger/patterns.py',
     'core/trigger/origins.py',
     'core/trigger/multipart_form.py',
-    'core/function/aliases.py', 'core/function/environment.py',
+    'fields.py', 'core/function/environment.py',
     'core/function/flow_control.py',
     'core/function/routing.py', 'core/function/tags.py',
     'core/function/tools.py', 'db/first_connection.py'}

@@ -70,6 +70,24 @@ class TestInvoke(Case):
             f'Execution {ID}; show the log: qinling function execution log '
             f'show {ID}\n', self.errors)
 
+    def test_timeout(self):
+        failed = {'status': 'failed', 'reason': 'timeout',
+                  'result': '{"output": "Function execution timeout."}'}
+        for version, rest in ((0, '\n'), (2, ', and publish a version\n')):
+            self.run_command(
+                f'function invoke {OTHER}', execution(
+                    function_version=version, **failed),
+                stub.answer(200, ''), {'timeout': 5}, code=1)
+            self.assertIn(
+                'The limit is 5 s; set another one: qinling function update '
+                f'{OTHER} --timeout TIME{rest}', self.errors)
+        self.assertEqual(f'GET /v1/functions/{OTHER}/versions/2',
+                         self.paths[-1])
+        self.run_command(
+            f'function invoke {OTHER}', execution(**failed),
+            stub.answer(200, ''), stub.answer(404, {}), code=1)
+        self.assertNotIn('The limit', self.errors)
+
     def test_hidden_log(self):
         self.run_command(
             f'function invoke {OTHER}', execution(

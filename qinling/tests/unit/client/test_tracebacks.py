@@ -79,6 +79,18 @@ class TestExplain(base.BaseTestCase):
         self.assertEqual('error: null', explain(None, '', None, 'error'))
         self.assertEqual('{"a": 1}', explain({'a': 1}, ''))
 
+    def test_missing_network(self):
+        for message, log in (
+                ('<urlopen error [Errno -3] Temporary failure in name '
+                 'resolution>', PYTHON),
+                ('[Errno 101] Network is unreachable', ''),
+                ('getaddrinfo EAI_AGAIN example.com', ''),
+                ('fetch failed', NODEJS + 'code: \'ENETUNREACH\'\n')):
+            self.assertIn('[process] allow_network', explain(message, log))
+        self.assertNotIn('allow_network', explain('Connection refused', ''))
+        self.assertNotIn('allow_network', explain(
+            'Network is unreachable', '', 'timeout'))
+
     def test_hostile_logs(self):
         for log in ('    at ', '    at (', '  File "', '  File "x',
                     'Traceback (most recent call last)\n  File "a", line'):
