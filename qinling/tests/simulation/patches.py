@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import datetime
 import importlib
+import io
 import pkgutil
 import random
 import threading
@@ -76,6 +77,8 @@ def _patch_all(stack):
             (engines, 'uuid', types.SimpleNamespace(uuid4=_create_uuid)),
             (engines, 'os', types.SimpleNamespace(getpid=lambda: 1)),
             (sqlite, 'fcntl', database.fcntl),
+            # A process that ends without a stop would leave files open.
+            (sqlite, 'open', lambda path, mode: io.BytesIO()),
             (session, '_create_engine', database.FILE.create_engine),
             (service.invoker, 'Invoker', workers.Invoker),
             (roads, 'socket', network.socket),
