@@ -125,9 +125,9 @@ class TestLocalRuns(LocalRunCase):
         self.assertEqual('load_error', execution['reason'])
 
     def test_memory(self):
-        execution, output = self.run_function('grow', memory_size=64 << 20)
+        execution, _output = self.run_function('grow', memory_size=64 << 20)
         self.assertEqual('failed', execution['status'])
-        self.assertIn('emory', output or execution['log'])
+        self.assertIn('emory', execution['detail'])
 
     def test_no_network(self):
         execution, _output = self.run_function('connect', input={'port': 1})

@@ -119,7 +119,7 @@ class TestStandalone(Clustered):
         self.cluster.kubelet.kill(self.cluster.namespace, name, oom=True)
         row = self.client.wait_for_end(row['id'])
         self.assertEqual('failed', row['status'])
-        self.assertIn('memory', base.output(row))
+        self.assertIn('memory', row['detail'])
         self.assertEqual('done', self.run_sync(function, seconds=0))
 
     def test_cluster_in_trouble(self):
@@ -187,7 +187,7 @@ class TestStandalone(Clustered):
             status=201)['id']
         row = self.client.run(function)
         self.assertEqual('failed', row['status'], row)
-        self.assertIn('exit code 3', base.output(row))
+        self.assertIn('exit code 3', row['detail'])
         self.assertIn('It fails.', self.client.log(row['id']))
 
 

@@ -94,8 +94,8 @@ class Streams(servers.Shared):
         events = self.events(self.open(TEXTS, input={'fails': True}))
         self.assertEqual('0 1 2 ', self.texts(events))
         self.assertEqual(('end', {
-            'status': 'failed', 'reason': 'user_error', 'output': 'too bad'}),
-            events[-1])
+            'status': 'failed', 'reason': 'user_error', 'detail': None,
+            'output': 'too bad'}), events[-1])
         self.assertEqual('failed', self.row()['status'])
 
     def test_values(self):

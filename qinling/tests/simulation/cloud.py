@@ -69,6 +69,8 @@ def create_conf(path):
     for group, values in OPTIONS.items():
         for name, value in values.items():
             conf.set_override(name, value, group=group)
+    # A hook would keep its process in memory after the run.
+    conf.register_mutate_hook = lambda hook: None
     return conf
 
 

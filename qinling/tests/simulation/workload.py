@@ -11,6 +11,8 @@ from qinling.tests.simulation import database
 from qinling.tests.simulation import faults
 
 OK, REFUSED, UNAVAILABLE, FAILED = 'ok', 'refused', 'unavailable', 'failed'
+#: The execution was accepted, and deleted before its end.
+DELETED = 'deleted'
 EXECUTE, CANCEL, DELETE = 'execute', 'cancel', 'delete'
 JOB, CHANGE_JOB = 'job', 'change job'
 PUBLISH, MOVE, READ = 'publish', 'move', 'read'
@@ -158,6 +160,8 @@ class Workload:
             value, outcome = method(core, request), OK
         except exception.Unavailable as e:
             value, outcome = e, UNAVAILABLE
+        except exception.ExecutionDeleted as e:
+            value, outcome = e, DELETED
         except exception.QinlingError as e:
             value, outcome = e, REFUSED
         except Exception as e:
