@@ -179,7 +179,7 @@ class Reader(base.Reader):
         self._ids = []
 
     def measure(self) -> base.Lag:
-        """Return the unread entries, and the age of each."""
+        """Return the number of unread entries, and the age of the first."""
         with translate_errors():
             group = next(group for group in self._client.xinfo_groups(
                 self._stream) if _text(group['name']) == self._group)

@@ -112,7 +112,7 @@ class Scale(types.Type):
 class Reference(types.Type):
     """Resource that refers to a function, version or alias.
 
-    ``alias`` is between both, if any; the ``id`` of an alias is the name.
+    ``alias`` is the alias in between, if any; an alias has its name as ``id``.
     """
 
     kind = types.Text
