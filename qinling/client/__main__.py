@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Entry point of the command ``qinling``."""
 
+import gc
 import sys
 
 
@@ -10,6 +11,9 @@ def main(argv: list[str] | None = None) -> int | str:
     :returns: the exit code, or a sentence for ``sys.exit`` if the libraries
         of the command line are not installed: the service does not need them.
     """
+    # Looking for garbage while modules are imported finds nothing, and takes a
+    # fifth of the time of a short command.
+    gc.set_threshold(100_000)
     try:
         from qinling.client import shell
     except ModuleNotFoundError as e:

@@ -25,6 +25,7 @@ import tenacity
 
 from qinling.api import identity
 from qinling.api.identity import noauth
+from qinling import cmd
 from qinling import conf as qinling_conf
 from qinling.core import engine_client
 from qinling.core import services
@@ -41,10 +42,8 @@ LOG = log.getLogger(__name__)
 
 #: Seconds until a signal that another thread received is handled.
 SIGNAL_SECONDS = 0.5
-
 #: Seconds until a program that starts tries the database again.
 RETRY_SECONDS = 2
-
 #: Seconds to disconnect from the message bus.
 DISCONNECT_TIMEOUT_SECONDS = 5
 
@@ -61,6 +60,7 @@ def configure(args: Sequence[str], prog: str, description: str,
     unusable driver of the database, ends the program.
     """
     os.umask(0o077)
+    cmd.finish_imports()
     try:
         conf = qinling_conf.load(args, files, cli_opts, prog, description)
         qinling_conf.check_files(conf)
