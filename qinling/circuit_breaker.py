@@ -24,6 +24,8 @@ START_TIMEOUT_SECONDS = 5
 REQUEST_TIMEOUT_SECONDS = 1
 #: Seconds between two probes.
 PROBE_INTERVAL_SECONDS = 0.5
+#: Failed probes from one warning to the next.
+PROBES_PER_WARNING = 20
 #: Seconds in which a broker has to accept a connection.
 CONNECT_TIMEOUT_SECONDS = 2
 RABBITMQ_PORT = 5672
@@ -122,4 +124,5 @@ class CircuitBreaker:
 
 def _log_failure(state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
-    LOG.warning('Could not reach the message bus: %s', error)
+    if state.attempt_number % PROBES_PER_WARNING == 1:
+        LOG.warning('Could not reach the message bus: %s', error)

@@ -3,6 +3,7 @@
 
 import importlib
 from importlib import metadata
+import pkgutil
 import typing
 
 
@@ -25,5 +26,20 @@ def load(family: str, name: str) -> typing.Any:
     if name in points.names:
         return points[name].load()
     raise ValueError(
-        f'There is no driver {name!r} in qinling.{family}; entry points '
-        f'known: {", ".join(sorted(points.names)) or "none"}.')
+        f'There is no driver {name!r} in qinling.{family}; choose from '
+        f'{", ".join(sorted({*_list_modules(family), *points.names}))}.')
+
+
+def _list_modules(family: str) -> list[str]:
+    package = importlib.import_module(f'qinling.{family}')
+    return [module.name for module in pkgutil.iter_modules(package.__path__)
+            if module.name != 'base'
+            and _has_driver(f'{package.__name__}.{module.name}')]
+
+
+def _has_driver(module: str) -> bool:
+    try:
+        return hasattr(importlib.import_module(module), 'Driver')
+    except ImportError:
+        # A driver whose libraries are an extra of the installation.
+        return True

@@ -25,8 +25,14 @@ _ExcInfo = tuple[type[BaseException] | None, BaseException | None,
 
 
 def setup(conf: cfg.ConfigOpts) -> None:
-    """Set up logging as the options say."""
-    log.setup(conf, 'qinling')
+    """Set up logging as the options say.
+
+    :raises ValueError: a file cannot be read or written.
+    """
+    try:
+        log.setup(conf, 'qinling')
+    except (OSError, log.LogConfigError) as e:
+        raise ValueError(f'The log cannot be written: {e}')
     protect_handlers()
 
 

@@ -6,6 +6,7 @@ import functools
 import socket
 import typing
 
+import amqp
 from oslo_config import cfg
 from oslo_log import log
 
@@ -41,16 +42,31 @@ def create_transport(conf: cfg.ConfigOpts) -> typing.Any:
 
     oslo.messaging registers two option groups on the global configuration
     only, so this function registers them on ``conf``.
+
+    :raises ValueError: the option is not valid.
     """
     conf.register_opts(bus_metrics.oslo_messaging_metrics,
                        group='oslo_messaging_metrics')
     conf.register_opts(bus_tracing.oslo_messaging_tracing,
                        group='oslo_messaging_tracing')
-    transport = oslo_messaging.get_rpc_transport(conf)
+    try:
+        transport = oslo_messaging.get_rpc_transport(conf)
+    except oslo_messaging.DriverLoadFailure as e:
+        raise ValueError(f'[DEFAULT] transport_url: {e}')
+    except (oslo_messaging.InvalidTransportURL, ValueError):
+        # The error would show the password.
+        raise ValueError(
+            '[DEFAULT] transport_url is not a URL such as rabbit://user:'
+            'password@host:5672/; write special characters as %XX.')
     if 'oslo_messaging_rabbit' in conf:
         for name, value in RABBIT_OPTIONS.items():
             conf.set_default(name, value, group='oslo_messaging_rabbit')
     return transport
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Return whether a broker refuses the name, the password or the vhost."""
+    return isinstance(error, amqp.AMQPError)
 
 
 def create_notifier(conf: cfg.ConfigOpts) -> typing.Any:

@@ -29,6 +29,7 @@ from qinling.api import identity
 from qinling.api.identity import noauth
 from qinling import conf as qinling_conf
 from qinling.core import services
+from qinling.db import revisions
 from qinling.db import session
 from qinling import log_format
 from qinling import message_bus
@@ -53,6 +54,7 @@ class Service:
                  strategy: identity.Strategy | None = None) -> None:
         strategy = strategy or identity.load(conf)
         self.db = session.Database(conf)
+        revisions.check(self.db)
         self.bus = message_bus.create_transport(conf)
         self.engines = bus.EngineClient(conf, self.bus, self.db)
         self.core = services.create_services(

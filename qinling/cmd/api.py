@@ -8,6 +8,7 @@ from oslo_log import log
 
 from qinling.api import wsgi
 from qinling.cmd import process
+from qinling.cmd import signals
 from qinling.web import server
 
 LOG = log.getLogger(__name__)
@@ -15,7 +16,7 @@ LOG = log.getLogger(__name__)
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
-    stop = process.create_stop_event()
+    stop = signals.create_stop_event()
     conf = process.configure(sys.argv[1:], 'qinling-api',
                              'The REST API of Qinling.')
     strategy = process.load_strategy(conf, conf.api.host, '[api] host')
@@ -31,7 +32,7 @@ def main() -> None:
     http_thread.start()
     process.notify_ready(conf)
     LOG.info('Serving at %s.', http.url)
-    process.wait_for(stop)
+    signals.wait_for(stop)
     process.notify_systemd('STOPPING=1')
     http.stop()
     http_thread.join()

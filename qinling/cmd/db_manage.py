@@ -98,9 +98,6 @@ def main() -> None:
         'names.', [cfg.SubCommandOpt(
             'command', title='commands',
             help='command to run', handler=_add_commands)])
-    if not conf.database.connection:
-        process.fail('There is no [database] connection in the '
-                     'configuration; give one with --config-file.')
     try:
         _run(conf)
     except exception.Unavailable as e:

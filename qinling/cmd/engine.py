@@ -17,9 +17,11 @@ from oslo_log import log
 
 from qinling.cmd import direct_service
 from qinling.cmd import process
+from qinling.cmd import signals
 from qinling.cmd import supervisor
 from qinling.core.runtime import runtimes
 from qinling.core import services
+from qinling.db import revisions
 from qinling.db import session
 from qinling.engine import endpoint
 from qinling.engine import service
@@ -37,7 +39,7 @@ KILL_MARGIN_SECONDS = 60
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    stop = process.create_stop_event()
+    stop = signals.create_stop_event()
     conf = process.configure(sys.argv[1:], 'qinling-engine',
                              'The engine of Qinling.')
     if conf.engine.workers == 1:
@@ -86,6 +88,7 @@ def _run_worker(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
 def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
     """Run an engine until the event ``stop``."""
     db = process.construct(session.Database, conf)
+    process.construct(revisions.check, db)
     backends = process.construct(services.create_backends, conf, db)
     with tempfile.TemporaryDirectory(prefix='qinling-engine-') as directory:
         orchestrator = process.create_orchestrator(conf, directory)
@@ -95,24 +98,21 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
         process.construct(
             process.insist, stop, runtimes.Runtimes(db, engine)
             .register_defaults, conf.engine.default_runtimes)
-        bus = message_bus.create_transport(conf)
+        bus = process.construct(message_bus.create_transport, conf)
         receiver = endpoint.Endpoint(engine, conf.engine.threads)
         rpc_server = message_bus.create_server(
             conf, bus, engine.bus_name, receiver)
         connections = process.construct(
             direct_service.create, conf, engine, receiver)
-        metrics_listener = listener.Listener(
-            conf, conf.metrics.engine_port,
-            {'database': db.ping,
-             'message bus': functools.partial(message_bus.ping, conf)},
-            metrics.GaugeCollector(engine))
+        metrics_listener = _create_listener(conf, db, engine)
         process.insist(stop, engine.start_service)
+        failed = threading.Event()
         if connections is not None:
             connections.start()
         # Without a bus the call blocks; meanwhile the engine runs executions
         # of the database.
-        _start_thread(_listen, conf, engine, rpc_server, stop)
-        process.wait_for(stop)
+        _start_thread(_listen, conf, engine, rpc_server, stop, failed)
+        signals.wait_for(stop)
         process.notify_systemd('STOPPING=1')
         drain_thread = _stop_engine(conf, engine, rpc_server, connections)
         metrics_listener.close()
@@ -124,6 +124,17 @@ def run(conf: cfg.ConfigOpts, stop: threading.Event) -> None:
         drain_thread.join()
         bus.cleanup()
     process.close_bus(disconnect)
+    if failed.is_set():
+        sys.exit(1)
+
+
+def _create_listener(conf: cfg.ConfigOpts, db: session.Database,
+                     engine: service.Engine) -> listener.Listener:
+    return listener.Listener(
+        conf, conf.metrics.engine_port,
+        {'database': db.ping,
+         'message bus': functools.partial(message_bus.ping, conf)},
+        metrics.GaugeCollector(engine))
 
 
 def _start_thread(target: Callable[..., None], *args: typing.Any
@@ -134,14 +145,19 @@ def _start_thread(target: Callable[..., None], *args: typing.Any
 
 
 def _listen(conf: cfg.ConfigOpts, engine: service.Engine,
-            rpc_server: typing.Any, stop: threading.Event) -> None:
+            rpc_server: typing.Any, stop: threading.Event,
+            failed: threading.Event) -> None:
+    """Listen to the bus; stop the engine after a failure."""
     try:
         rpc_server.start(conf.engine.threads + message_bus.SPARE_THREADS)
         LOG.info('Listening as %s.', engine.bus_name)
         # A rolling restart stops the next engine now.
         process.notify_systemd('READY=1')
-    except Exception:
-        LOG.exception('Could not listen to the bus; stopping the engine.')
+    except Exception as e:
+        LOG.error('Could not listen to the message bus, stopping the engine. '
+                  'See [DEFAULT] transport_url: %s', e,
+                  exc_info=not message_bus.is_refusal(e))
+        failed.set()
         stop.set()
 
 

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 import contextlib
 import logging
 import os
-import select
 import signal
 import socket
 import sys
 import threading
 import time
 import typing
-import weakref
 
 from oslo_config import cfg
 from oslo_log import log
@@ -26,6 +24,7 @@ import tenacity
 from qinling.api import identity
 from qinling.api.identity import noauth
 from qinling import cmd
+from qinling.cmd import signals
 from qinling import conf as qinling_conf
 from qinling.core import engine_client
 from qinling.core import services
@@ -40,8 +39,6 @@ from qinling import printable
 
 LOG = log.getLogger(__name__)
 
-#: Seconds until a signal that another thread received is handled.
-SIGNAL_SECONDS = 0.5
 #: Seconds until a program that starts tries the database again.
 RETRY_SECONDS = 2
 #: Seconds to disconnect from the message bus.
@@ -64,9 +61,9 @@ def configure(args: Sequence[str], prog: str, description: str,
     try:
         conf = qinling_conf.load(args, files, cli_opts, prog, description)
         qinling_conf.check_files(conf)
+        log_format.setup(conf)
     except (cfg.Error, ValueError) as e:
         fail(f'The configuration cannot be used: {e}')
-    log_format.setup(conf)
     if conf.database.connection:
         construct(driver.check_driver, conf.database.connection)
     return conf
@@ -83,54 +80,6 @@ def load_strategy(conf: cfg.ConfigOpts, host: str, option: str
         return identity.load(conf)
     except ValueError as e:
         fail(str(e))
-
-
-class StopEvent(threading.Event):
-    """Event that the handler of a signal may set.
-
-    A handler interrupts the main thread anywhere, also within the methods of
-    an ordinary event, whose lock the handler would never get.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._descriptor = os.eventfd(0)
-        weakref.finalize(self, os.close, self._descriptor)
-
-    def set(self) -> None:
-        """End all present and future waits."""
-        os.eventfd_write(self._descriptor, 1)
-
-    def is_set(self) -> bool:
-        """Return whether the event is set."""
-        return self.wait(0)
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait up to some seconds; return whether the event is set."""
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN)
-        return bool(poll.poll(None if timeout is None else timeout * 1000))
-
-
-def create_stop_event() -> StopEvent:
-    """Return an event that SIGTERM and SIGINT set."""
-    stop = StopEvent()
-
-    def set_event(_number: int, _frame: typing.Any) -> None:
-        stop.set()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, set_event)
-    return stop
-
-
-def wait_for(stop: threading.Event) -> None:
-    """Wait for the event of :func:`create_stop_event`.
-
-    The kernel may deliver a signal to any thread, and Python runs handlers in
-    the main thread only, which a wait without a timeout would block.
-    """
-    while not stop.wait(SIGNAL_SECONDS):
-        pass
 
 
 def notify_ready(conf: cfg.ConfigOpts) -> None:
@@ -250,10 +199,12 @@ def construct(factory: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
               ) -> _T:
     """Return the result of a factory; exit when an option is wrong.
 
-    A database that cannot be reached ends the program, too.
+    A database that cannot be reached ends the program, too.  SIGTERM does so
+    at once, since nothing runs yet.
     """
     try:
-        return factory(*args, **kwargs)
+        with signals.end_at_once():
+            return factory(*args, **kwargs)
     except ValueError as e:
         fail(f'The configuration cannot be used: {e}')
     except exception.Unavailable as e:

@@ -12,6 +12,7 @@ from oslo_config import cfg
 from qinling.cmd import backup
 from qinling.cmd import host_maxima
 from qinling.cmd import process
+from qinling.cmd import signals
 from qinling.cmd import standalone_processes
 from qinling.cmd import state_directory
 from qinling.telemetry import metrics
@@ -55,7 +56,7 @@ def main() -> None:
     if backup.is_wanted():
         backup.main(sys.argv[1:], _default_state_dir())
         return
-    stop = process.create_stop_event()
+    stop = signals.create_stop_event()
     conf = process.configure(
         sys.argv[1:], 'qinling-standalone',
         'Qinling on one machine: API, engine and workers. The commands '

@@ -24,6 +24,7 @@ from qinling.api import app
 from qinling.api import identity
 from qinling.cmd import main_process
 from qinling.cmd import process
+from qinling.cmd import signals
 from qinling.cmd import state_directory
 from qinling.cmd import supervisor
 from qinling.core import services
@@ -156,7 +157,7 @@ class Processes:
         path = self._state / state_directory.ENDPOINT
         state_directory.write_file(path, http.url + '\n')
         LOG.info('Serving at %s, state in %s.', http.url, self._state)
-        process.wait_for(stop)
+        signals.wait_for(stop)
         process.notify_systemd('STOPPING=1')
         LOG.info('Stopping.')
         path.unlink(missing_ok=True)
@@ -199,7 +200,7 @@ class Processes:
         process.handle_reload(conf, notifies=False)
         if _wait_for_engine(engine, stop):
             http_thread.start()
-            process.wait_for(stop)
+            signals.wait_for(stop)
             http.stop()
             http_thread.join()
         core.close()

@@ -18,7 +18,7 @@ import typing
 
 from oslo_log import log
 
-from qinling.cmd import process
+from qinling.cmd import signals
 
 LOG = log.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class Supervisor:
         code = CRASHED
         try:
             _follow(parent)
-            stop = process.create_stop_event()
+            stop = signals.create_stop_event()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             role.run(stop)
             code = 0

@@ -56,6 +56,9 @@ class Database:
                  shared: bool = False) -> None:
         self._conf = conf
         options = conf.database
+        if not options.connection:
+            raise ValueError('There is no [database] connection; give a file '
+                             'with one as --config-file.')
         url = sqlalchemy.make_url(options.connection)
         self.is_sqlite = url.get_backend_name() == 'sqlite'
         if url.get_backend_name() == 'mysql' and 'charset' not in url.query:

@@ -22,8 +22,12 @@ class Driver(base.Storage):
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._root = pathlib.Path(conf.storage.file_system_dir)
-        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._path(UNFINISHED_PREFIX).parent.mkdir(exist_ok=True, mode=0o700)
+        parent = self._path(UNFINISHED_PREFIX).parent
+        try:
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            parent.mkdir(exist_ok=True, mode=0o700)
+        except OSError as e:
+            raise ValueError(f'[storage] file_system_dir: {e}')
 
     def put(self, stream: typing.BinaryIO) -> base.StoredPackage:
         descriptor, name = tempfile.mkstemp(

@@ -37,7 +37,7 @@ class PasswordIdentity:
     def __init__(self, conf: cfg.ConfigOpts,
                  verifier: password_verifier.PasswordVerifier) -> None:
         self._options = conf.http_basic
-        self._enforcer = policy.Enforcer(conf)
+        self._enforcer = policy.create_enforcer(conf)
         self.verifier = verifier
 
     def identify(self, environ: wsgi_types.WSGIEnvironment

@@ -58,7 +58,7 @@ class TokenIdentity:
     """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
-        self._enforcer = policy.Enforcer(conf)
+        self._enforcer = policy.create_enforcer(conf)
         self._middleware = auth_token.AuthProtocol(
             _accept, {'oslo_config_config': conf})
         self._challenge = (

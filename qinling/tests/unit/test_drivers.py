@@ -25,7 +25,7 @@ class TestLoad(base.BaseTestCase):
             error = self.assertRaises(
                 ValueError, drivers.load, 'storage', name)
             self.assertIn(repr(name), str(error))
-            self.assertIn('none', str(error))
+            self.assertIn('file_system, ', str(error))
 
     def test_entry_points(self):
         point = metadata.EntryPoint(

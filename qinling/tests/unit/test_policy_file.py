@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Policy files of operators and of the first Qinling."""
 
+import os
 import pathlib
 import subprocess
 import sys
 
+import fixtures as fixtures_module
 from oslotest import base
 
 from qinling import policies
@@ -53,7 +55,7 @@ class TestPolicyFile(base.BaseTestCase):
         """Return a caller with a role under a policy file."""
         options['policy_file'] = self.create_tempfiles(
             [('policy', text)], '.yaml')[0]
-        enforcer = policy.Enforcer(
+        enforcer = policy.create_enforcer(
             fixtures.configured(self, oslo_policy=options))
         return fixtures.caller(project, role, enforcer=enforcer)
 
@@ -133,6 +135,54 @@ class TestPolicyFile(base.BaseTestCase):
                                             enforce_new_defaults=False))
         self.assertEqual({'admin'}, self.allowed_roles(
             ['runtime:create'], enforce_new_defaults=False))
+
+    def test_files_that_cannot_be_used(self):
+        for text, part in (
+                ('"function:get": [', 'while parsing'),
+                ('- function:get', 'cannot be used'),
+                ('"function:get": "role:admin and ("\n'
+                 '"function:create": "!"',
+                 'these rules cannot be understood: function:get.')):
+            error = self.assertRaises(ValueError, self.caller, 'admin', text)
+            self.assertIn('[oslo_policy] policy_file', str(error))
+            self.assertIn(part, str(error))
+            self.assertNotIn('\n', str(error))
+
+    def test_rules_without_effect_are_named(self):
+        log = self.useFixture(fixtures_module.FakeLogger())
+        self.caller('admin', '"function:crate": "role:x or rule:mine"\n'
+                    '"mine": "role:y"\n"context_is_admin": "role:z"')
+        self.assertIn('Qinling has no rule function:crate;', log.output)
+
+    def test_old_rules_stay_while_the_file_is_wrong(self):
+        ctx = self.caller('admin', '"function:create": "!"')
+        path = pathlib.Path(ctx.enforcer.policy_path)
+        log = self.useFixture(fixtures_module.FakeLogger())
+        seconds = path.stat().st_mtime
+
+        def decide(text):
+            nonlocal seconds
+            if text is None:
+                path.unlink()
+            else:
+                seconds += 10
+                path.write_text(text)
+                os.utime(path, (seconds, seconds))
+            ctx.enforcer.load_rules()
+            ctx.enforcer.load_rules()
+            return ctx.enforcer.authorize(
+                'function:create', {'project_id': 'p'},
+                ctx.to_policy_values(), do_raise=False)
+        for text in ('"function:create": [', '- a', None):
+            self.assertFalse(decide(text), text)
+        self.assertEqual(3, log.output.count('The rules from before stay.'))
+        self.assertTrue(decide('"function:create": "@"'))
+
+    def test_file_that_is_missing(self):
+        log = self.useFixture(fixtures_module.FakeLogger())
+        policy.create_enforcer(fixtures.configured(
+            self, oslo_policy={'policy_file': '/nowhere/rules.yaml'}))
+        self.assertIn('there is no file /nowhere/rules.yaml', log.output)
 
     def test_sample_lists_all_rules(self):
         path = self.create_tempfiles([('sample', '')], '')[0]

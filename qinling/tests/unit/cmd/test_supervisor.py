@@ -9,7 +9,7 @@ import sys
 
 from oslotest import base
 
-from qinling.cmd import process
+from qinling.cmd import signals
 from qinling.tests import databases
 from qinling.tests.functional import processes
 
@@ -17,7 +17,7 @@ from qinling.tests.functional import processes
 #: which one process reads.
 PROGRAM = '''
 import functools, os, pathlib, sys, threading
-from qinling.cmd import process, supervisor
+from qinling.cmd import process, signals, supervisor
 
 directory = pathlib.Path(sys.argv[1])
 
@@ -38,7 +38,7 @@ def run(name, stop):
 def close():
     (directory / 'closed').touch()
 
-stop = process.create_stop_event()
+stop = signals.create_stop_event()
 sys.exit(supervisor.Supervisor([
     supervisor.Role(name, functools.partial(run, name))
     for name in ('a', 'b')], 20).run(stop, close))
@@ -48,9 +48,9 @@ sys.exit(supervisor.Supervisor([
 #: The signals interrupt all lines of the methods of the event.
 STORM = '''
 import sys, threading
-from qinling.cmd import process
+from qinling.cmd import signals
 
-stop = process.create_stop_event()
+stop = signals.create_stop_event()
 ended = threading.Thread(target=sys.stdin.read)
 ended.start()
 print(flush=True)
@@ -74,7 +74,7 @@ class TestStopEvent(base.BaseTestCase):
             self.assertEqual(0, program.wait(databases.PATIENCE))
 
     def test_timeout(self):
-        stop = process.StopEvent()
+        stop = signals.StopEvent()
         self.assertFalse(stop.wait(0.01))
         self.assertFalse(stop.is_set())
         stop.set()

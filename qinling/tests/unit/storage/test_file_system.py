@@ -36,6 +36,14 @@ class TestFiles(base.BaseTestCase):
     def files(self):
         return [path.name for path in self.root.rglob('*') if path.is_file()]
 
+    def test_directory_that_cannot_be_created(self):
+        file, = self.create_tempfiles([('file', '')])
+        conf = self.useFixture(fixtures.Conf(
+            storage={'file_system_dir': f'{file}/packages'})).conf
+        error = self.assertRaises(ValueError, file_system.Driver, conf)
+        self.assertIn('[storage] file_system_dir: ', str(error))
+        self.assertIn(f'{file}/packages', str(error))
+
     def test_files_are_private(self):
         self.driver.put(io.BytesIO(b'x'))
         for path in (self.root, *self.root.rglob('*')):

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Daemons that cannot start say why in one sentence."""
+
+import signal
+import socket
+
+import fixtures
+from oslotest import base
+
+from qinling.tests.functional import base as servers
+from qinling.tests import virtual_hosts
+
+SECRET = 's3/cr@t'
+
+
+class BoundSocket(fixtures.Fixture):
+    """Port that refuses connections."""
+
+    def _setUp(self):
+        bound = socket.socket()
+        self.addCleanup(bound.close)
+        bound.bind(('127.0.0.1', 0))
+        self.port = bound.getsockname()[1]
+
+
+class TestDaemons(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.directory = self.useFixture(fixtures.TempDir())
+        self.without_schema = {
+            'connection': f'sqlite:///{self.directory.join("empty.db")}'}
+
+    def start(self, names, **config):
+        config = {'api': {'host': '127.0.0.1', 'port': 0},
+                  'storage': {'file_system_dir': self.directory.join('p')},
+                  **config}
+        return [self.useFixture(servers.Program(name, config=config))
+                for name in names]
+
+    def migrate(self):
+        """Return the options of a database with the schema."""
+        database = {'connection':
+                    f'sqlite:///{self.directory.join("qinling.db")}'}
+        manage = self.useFixture(servers.Program(
+            'db_manage', 'upgrade', config={'database': database}))
+        self.assertEqual(0, manage.process.wait(servers.PATIENCE))
+        return database
+
+    def test_sentences(self):
+        file, = self.create_tempfiles([('file', '')])
+        database, daemons = {'database': self.migrate()}, ('api', 'engine')
+        cases = [
+            (part, program) for names, part, config in (
+                (daemons, 'There is no [database] connection', {}),
+                (daemons, 'no schema of Qinling',
+                 {'database': self.without_schema}),
+                (daemons, '[DEFAULT] transport_url: Failed to load',
+                 {'DEFAULT': {'transport_url': 'rabit://'}, **database}),
+                (daemons, '[DEFAULT] transport_url is not a URL', {'DEFAULT': {
+                    'transport_url': f'rabbit://me:{SECRET}@127.0.0.1/'},
+                    **database}),
+                (daemons, '[storage] file_system_dir: ',
+                 {'storage': {'file_system_dir': f'{file}/packages'},
+                  **database}),
+                (daemons, 'The log cannot be written: ',
+                 {'DEFAULT': {'log_file': f'{file}/log'}, **database}),
+                (('engine',), 'choose from kubernetes, process.',
+                 {'engine': {'orchestrator': 'none'}, **database}))
+            for program in self.start(names, **config)]
+        for part, program in cases:
+            self.assertEqual(1, program.process.wait(servers.PATIENCE), part)
+            log = program.log.read_text()
+            self.assertIn('The configuration cannot be used: ', log)
+            self.assertIn(part, log)
+            self.assertNotIn('Traceback', log)
+            self.assertNotIn(SECRET, log)
+
+    def test_broker_that_refuses(self):
+        url = self.useFixture(virtual_hosts.VirtualHost()).url
+        engine, = self.start(
+            ['engine'], database=self.migrate(),
+            DEFAULT={'transport_url': f'{url}-x'})
+        self.assertEqual(1, engine.process.wait(servers.PATIENCE))
+        self.assertIn('See [DEFAULT] transport_url: ', engine.log.read_text())
+        self.assertNotIn('Traceback', engine.log.read_text())
+
+    def test_stop_while_the_database_is_away(self):
+        absent = self.useFixture(BoundSocket())
+        programs = self.start(['api', 'engine'], database={
+            'connection': 'mysql+pymysql://me:secret@127.0.0.1:'
+                          f'{absent.port}/q', 'retry_interval': 1000})
+        for program in programs:
+            servers.wait_for(
+                lambda program=program: 'Waiting for the database'
+                in program.log.read_text(), 'the first try')
+            program.process.send_signal(signal.SIGTERM)
+            self.assertEqual(0, program.process.wait(servers.PATIENCE))
