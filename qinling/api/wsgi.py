@@ -18,6 +18,7 @@ import functools
 import os
 import pathlib
 import threading
+import time
 from wsgiref import types as wsgi_types
 
 from oslo_config import cfg
@@ -25,12 +26,14 @@ from oslo_log import log
 
 from qinling.api import app
 from qinling.api import audit as audit_module
+from qinling.api import hooks
 from qinling.api import identity
 from qinling.api.identity import noauth
 from qinling import conf as qinling_conf
 from qinling.core import services
 from qinling.db import revisions
 from qinling.db import session
+from qinling import exception
 from qinling import log_format
 from qinling import message_bus
 from qinling.rpc import bus
@@ -40,6 +43,10 @@ from qinling.telemetry import tracing
 
 LOG = log.getLogger(__name__)
 
+#: Seconds that a request waits for the start by another request.
+START_TIMEOUT_SECONDS = 2
+#: Seconds between two attempts to start.
+RETRY_SECONDS = 2
 FILES, DIRECTORY = 'OS_QINLING_CONFIG_FILES', 'OS_QINLING_CONFIG_DIR'
 
 
@@ -57,6 +64,16 @@ class Service:
         revisions.check(self.db)
         self.bus = message_bus.create_transport(conf)
         self.engines = bus.EngineClient(conf, self.bus, self.db)
+        try:
+            self._create_app(conf, strategy)
+        except ValueError:
+            # A web server repeats the start; each would leave a thread.
+            self.engines.close()
+            self.db.close()
+            raise
+
+    def _create_app(self, conf: cfg.ConfigOpts, strategy: identity.Strategy
+                    ) -> None:
         self.core = services.create_services(
             conf, self.db, self.engines,
             services.create_backends(conf, self.db))
@@ -104,7 +121,11 @@ def configure(environ: Mapping[str, str]) -> cfg.ConfigOpts:
 
 
 class Application:
-    """WSGI application that connects at the first request."""
+    """WSGI application that connects at the first request.
+
+    Until a process has connected, requests are answered with 503, and the log
+    says what is wrong.
+    """
 
     def __init__(self) -> None:
         self._reset()
@@ -114,23 +135,37 @@ class Application:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._app: wsgi_types.WSGIApplication | None = None
+        self._next_try = 0.0  # time.monotonic()
 
     def __call__(self, environ: wsgi_types.WSGIEnvironment,
                  start_response: wsgi_types.StartResponse
                  ) -> Iterable[bytes]:
-        return (self._app or self._connect())(environ, start_response)
+        app = self._app or self._connect()
+        if app is None:
+            app = hooks.create_response(exception.Unavailable(
+                reason='the API has not started; its log says why.'), environ)
+        return app(environ, start_response)
 
-    def _connect(self) -> wsgi_types.WSGIApplication:
-        with self._lock:
-            if self._app is None:
+    def _connect(self) -> wsgi_types.WSGIApplication | None:
+        if not self._lock.acquire(timeout=START_TIMEOUT_SECONDS):
+            return None
+        try:
+            if self._app is None and time.monotonic() >= self._next_try:
                 service = self.create_service()
                 atexit.register(_close, service, os.getpid())
                 self._app = service.app
-            return self._app
+        except (ValueError, cfg.Error, exception.Unavailable) as e:
+            LOG.error('The API cannot start: %s', e)
+            self._next_try = time.monotonic() + RETRY_SECONDS
+        finally:
+            self._lock.release()
+        return self._app
 
     def create_service(self) -> Service:
         """Return the API of this process."""
         conf = configure(os.environ)
+        # A request, perhaps of a load balancer, waits for an answer.
+        conf.set_default('max_retries', 1, group='database')
         if noauth.is_open_to_network(conf):
             LOG.warning(
                 '[api] auth_strategy is noauth: everyone who can reach the '

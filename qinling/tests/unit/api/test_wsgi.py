@@ -8,8 +8,10 @@ from unittest import mock
 
 import fixtures
 from oslotest import base
+import webob
 
 from qinling.api import wsgi
+from qinling import exception
 from qinling.tests import databases
 
 
@@ -59,15 +61,52 @@ class TestApplication(base.BaseTestCase):
         os.waitpid(child, 0)
         self.assertEqual((os.getpid(), 1), self.application({}, None))
 
+    def refusal(self, application):
+        """Return the body of an answer with 503."""
+        response = webob.Request.blank('/v1/functions').get_response(
+            application)
+        self.assertEqual('503 Service Unavailable', response.status)
+        self.assertTrue(int(response.headers['Retry-After']))
+        return response.json
+
     def test_failed_starts_are_retried(self):
-        faults = [ValueError('no bus')]
+        faults = [ValueError('no bus'), exception.Unavailable(reason='away.')]
+        texts = [str(fault) for fault in faults]
+        seconds = self.useFixture(fixtures.MockPatchObject(
+            wsgi.time, 'monotonic')).mock
+        seconds.return_value = 1000
 
         def create_service():
             if faults:
-                raise faults.pop()
+                raise faults.pop(0)
             return self.create_service()
         application = self.create_application(create_service)
-        self.assertRaises(ValueError, application, {}, None)
+        for text in texts:
+            log = self.useFixture(fixtures.FakeLogger('qinling.api.wsgi'))
+            for _ in range(3):
+                answer = self.refusal(application)
+                self.assertIn('its log says why', answer['faultstring'])
+            self.assertEqual(1, log.output.count(text))
+            self.assertNotIn('Traceback', log.output)
+            seconds.return_value += wsgi.RETRY_SECONDS
+        self.assertEqual((os.getpid(), 1), application({}, None))
+
+    def test_requests_do_not_wait_long_for_a_start(self):
+        self.useFixture(fixtures.MockPatchObject(
+            wsgi, 'START_TIMEOUT_SECONDS', 0.01))
+        is_started, may_end = threading.Event(), threading.Event()
+
+        def create_service():
+            is_started.set()
+            may_end.wait(databases.PATIENCE)
+            return self.create_service()
+        application = self.create_application(create_service)
+        thread = threading.Thread(target=application, args=({}, None))
+        thread.start()
+        self.assertTrue(is_started.wait(databases.PATIENCE))
+        self.refusal(application)
+        may_end.set()
+        thread.join(databases.PATIENCE)
         self.assertEqual((os.getpid(), 1), application({}, None))
 
     def test_only_the_opening_process_closes(self):
