@@ -67,9 +67,11 @@ class Service:
         try:
             self._create_app(conf, strategy)
         except ValueError:
-            # A web server repeats the start; each would leave a thread.
+            # A web server repeats the start, and each would leave threads.
             self.engines.close()
             self.db.close()
+            # Without a broker, this would block.
+            threading.Thread(target=self.bus.cleanup, daemon=True).start()
             raise
 
     def _create_app(self, conf: cfg.ConfigOpts, strategy: identity.Strategy

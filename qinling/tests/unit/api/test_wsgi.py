@@ -144,3 +144,23 @@ class TestConfiguration(base.BaseTestCase):
                 wsgi.Application().create_service()
             self.assertIn(words or '', log.output)
             self.assertEqual(words is None, not log.output, options)
+
+
+class TestService(base.BaseTestCase):
+    def test_failed_starts_leave_nothing(self):
+        is_clean = threading.Event()
+        opened = {name: self.useFixture(fixtures.MockPatchObject(
+            owner, attribute)).mock.return_value
+            for name, owner, attribute in (
+                ('database', wsgi.session, 'Database'),
+                ('schema', wsgi.revisions, 'check'),
+                ('bus', wsgi.message_bus, 'create_transport'),
+                ('engines', wsgi.bus, 'EngineClient'))}
+        opened['bus'].cleanup.side_effect = is_clean.set
+        self.useFixture(fixtures.MockPatchObject(
+            wsgi.services, 'create_backends',
+            side_effect=ValueError('no Fernet key')))
+        self.assertRaises(ValueError, wsgi.Service, mock.Mock(), mock.Mock())
+        opened['engines'].close.assert_called_once_with()
+        opened['database'].close.assert_called_once_with()
+        self.assertTrue(is_clean.wait(databases.PATIENCE))
