@@ -15,6 +15,7 @@ from qinling.core import rotation
 from qinling.core import secrets
 from qinling.db import errors
 from qinling.db import migration
+from qinling.db import revisions
 from qinling.db import session
 from qinling import exception
 
@@ -60,6 +61,7 @@ def check(db: session.Database, _conf: cfg.ConfigOpts) -> None:
 def rotate_secrets(db: session.Database, conf: cfg.ConfigOpts) -> None:
     """Encrypt all secrets with the first key."""
     try:
+        revisions.check(db)
         count = rotation.rotate(db, secrets.Secrets(conf))
     except ValueError as e:
         process.fail(str(e))

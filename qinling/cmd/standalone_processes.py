@@ -16,9 +16,11 @@ import sys
 import threading
 import time
 
+from alembic import util
 from oslo_config import cfg
 from oslo_db import exception as db_exc
 from oslo_log import log
+import sqlalchemy
 
 from qinling.api import app
 from qinling.api import identity
@@ -28,6 +30,7 @@ from qinling.cmd import signals
 from qinling.cmd import state_directory
 from qinling.cmd import supervisor
 from qinling.core import services
+from qinling.db import errors
 from qinling.db import migration
 from qinling.db import queries
 from qinling.db import session
@@ -44,8 +47,27 @@ from qinling.web import sharing
 
 LOG = log.getLogger(__name__)
 
+_DATABASE_ERRORS = db_exc.DBError, sqlalchemy.exc.DBAPIError
+
 #: Seconds beyond the stop timeouts until processes are killed.
 KILL_MARGIN_SECONDS = 20
+
+
+def _upgrade_schema(conf: cfg.ConfigOpts) -> None:
+    """Bring the schema of the database to this release.
+
+    :raises ValueError: the database is damaged, full or too new.
+    """
+    url = sqlalchemy.make_url(conf.database.connection).render_as_string()
+    try:
+        db = session.Database(conf)
+        migration.upgrade(db)
+        db.close()
+    except util.CommandError:
+        raise ValueError(f'{url} has the schema of a newer release; install '
+                         'that release, or restore a backup.')
+    except _DATABASE_ERRORS as e:
+        raise ValueError(f'{url}: {errors.describe(e)}.')
 
 
 class Processes:
@@ -69,9 +91,7 @@ class Processes:
 
         Exit when a process cannot use its configuration.
         """
-        db = process.construct(session.Database, self._conf)
-        migration.upgrade(db)
-        db.close()
+        process.construct(_upgrade_schema, self._conf)
         if self._is_shared:
             self._supervise(stop)
         else:

@@ -103,11 +103,18 @@ def _repair(path: str) -> bool:
 
 
 def ensure_key(path: pathlib.Path) -> str:
-    """Return the encryption key of the installation; create a missing key."""
+    """Return the encryption key of the installation; create a missing key.
+
+    Exit when the file of the key is damaged.
+    """
     key = path / KEY
     if not key.exists():
         write_file(key, secrets.new_key() + '\n')
-    return key.read_text().strip()
+    text = key.read_text().strip()
+    if not secrets.is_key(text):
+        process.fail(f'The file {key} has no valid key. Restore the file from '
+                     'a backup: the secrets in the database need the key.')
+    return text
 
 
 def write_file(path: pathlib.Path, text: str) -> None:

@@ -69,6 +69,15 @@ def _no_key() -> exception.Unavailable:
                'keys; the operator adds it to [secrets] encryption_keys.')
 
 
+def is_key(text: str) -> bool:
+    """Return whether a text is a key of :func:`new_key`."""
+    try:
+        fernet.Fernet(text)
+    except ValueError:
+        return False
+    return True
+
+
 def new_key() -> str:
     """Return a new key as text."""
     return fernet.Fernet.generate_key().decode()

@@ -37,6 +37,11 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or getattr(error, 'orig', None)
 
 
+def describe(error: BaseException) -> str:
+    """Return the text of the driver in one line."""
+    return ' '.join(str(list(causes(error))[-1]).split())
+
+
 def is_locked(error: BaseException) -> bool:
     """Return whether a file of SQLite was locked until a time limit."""
     return _has_sqlite_code(error, _SQLITE_BUSY)

@@ -43,12 +43,12 @@ def wait(options: cfg.ConfigOpts.GroupAttr, engine: sqlalchemy.Engine
         if _is_refusal(e):
             raise ValueError(
                 'The database refuses the [database] connection: '
-                f'{_describe(e)}')
+                f'{errors.describe(e)}')
         if not errors.is_transient(e):
             raise
         raise exception.Unavailable(
             reason='the database of [database] connection does not answer: '
-                   f'{_describe(e)}')
+                   f'{errors.describe(e)}')
 
 
 def _connect(engine: sqlalchemy.Engine) -> None:
@@ -63,16 +63,10 @@ def _is_refusal(error: BaseException) -> bool:
     return isinstance(error, db_exc.DBNonExistentDatabase) or any(
         cause.args[:1] in ((code,) for code in _MARIADB_REFUSALS)
         for cause in errors.causes(error)
-    ) or _POSTGRESQL_REFUSALS.search(_describe(error)) is not None
-
-
-def _describe(error: BaseException) -> str:
-    """Return the text of the driver in one line."""
-    cause = list(errors.causes(error))[-1]
-    return ' '.join(str(cause).split())
+    ) or _POSTGRESQL_REFUSALS.search(errors.describe(error)) is not None
 
 
 def _log(state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     LOG.warning('Waiting for the database: %s',
-                _describe(error) if error else '')
+                errors.describe(error) if error else '')

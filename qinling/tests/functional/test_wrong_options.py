@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Daemons that cannot start say why in one sentence."""
+"""Programs that cannot start say why in one sentence."""
 
+import contextlib
+import pathlib
 import signal
 import socket
+import sqlite3
 
 import fixtures
 from oslotest import base
@@ -75,6 +78,15 @@ class TestDaemons(base.BaseTestCase):
             self.assertNotIn('Traceback', log)
             self.assertNotIn(SECRET, log)
 
+    def test_secrets_without_a_schema(self):
+        manage = self.useFixture(servers.Program(
+            'db_manage', 'rotate_secrets',
+            config={'database': self.without_schema}))
+        self.assertEqual(1, manage.process.wait(servers.PATIENCE))
+        self.assertIn('run qinling-db-manage upgrade',
+                      manage.log.read_text())
+        self.assertNotIn('Traceback', manage.log.read_text())
+
     def test_broker_that_refuses(self):
         url = self.useFixture(virtual_hosts.VirtualHost()).url
         engine, = self.start(
@@ -95,3 +107,36 @@ class TestDaemons(base.BaseTestCase):
                 in program.log.read_text(), 'the first try')
             program.process.send_signal(signal.SIGTERM)
             self.assertEqual(0, program.process.wait(servers.PATIENCE))
+
+
+class TestStandalone(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.state = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+
+    def refusal(self):
+        """Return the last line of a start that ends with exit code 1."""
+        program = self.useFixture(servers.Program(
+            'standalone', '--state-dir', str(self.state), '--port', '0'))
+        self.assertEqual(1, program.process.wait(servers.PATIENCE))
+        # Errors that oslo.db logs have a traceback.
+        log = program.log.read_text()
+        self.assertNotIn(' ERROR qinling', log)
+        return log.splitlines()[-1]
+
+    def test_damaged_database(self):
+        (self.state / 'qinling.db').write_bytes(b'damaged' * 1000)
+        self.assertIn('qinling.db: file is not a database.', self.refusal())
+
+    def test_database_of_a_newer_release(self):
+        with contextlib.closing(sqlite3.connect(
+                self.state / 'qinling.db')) as database:
+            database.execute('CREATE TABLE alembic_version (version_num)')
+            database.execute("INSERT INTO alembic_version VALUES ('999')")
+            database.commit()
+        self.assertIn('has the schema of a newer release; install that',
+                      self.refusal())
+
+    def test_damaged_key(self):
+        (self.state / 'secret.key').write_text('xx')
+        self.assertIn('secret.key has no valid key. Restore', self.refusal())
