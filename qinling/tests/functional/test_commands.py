@@ -122,10 +122,13 @@ class TestStatus(base.BaseTestCase):
         self.does_not_start(engine={'workers': 2})
 
     def does_not_start(self, **config):
+        path = self.useFixture(fixtures.TempDir()).join('db')
+        database = {'database': {'connection': f'sqlite:///{path}'}}
+        manage = self.useFixture(servers.Program(
+            'db_manage', 'upgrade', config=database))
+        self.assertEqual(0, manage.process.wait(servers.PATIENCE))
         program = self.useFixture(servers.Program(
-            'engine', config={
-                'database': {'connection': 'sqlite://'},
-                'process': self.STRICT, **config}))
+            'engine', config={**database, 'process': self.STRICT, **config}))
         self.assertEqual(1, program.process.wait(servers.PATIENCE))
         text = program.log.read_text()
         self.assertEqual(1, text.count(
