@@ -105,11 +105,6 @@ class Service:
             self.tracer.close()
         self.db.close()
 
-    def close(self) -> None:
-        """Flush buffered data and disconnect."""
-        self.flush()
-        self.bus.cleanup()
-
 
 def configure(environ: Mapping[str, str]) -> cfg.ConfigOpts:
     """Return the configuration that the environment variables name."""
@@ -154,7 +149,7 @@ class Application:
         try:
             if self._app is None and time.monotonic() >= self._next_try:
                 service = self.create_service()
-                atexit.register(_close, service, os.getpid())
+                atexit.register(_flush, service, os.getpid())
                 self._app = service.app
         except (ValueError, cfg.Error, exception.Unavailable) as e:
             LOG.error('The API cannot start: %s', e)
@@ -177,13 +172,14 @@ class Application:
         return Service(conf)
 
 
-def _close(service: Service, pid: int) -> None:
-    """Close a service in the process that opened the service.
+def _flush(service: Service, pid: int) -> None:
+    """Flush a service in the process that opened the service.
 
-    Children inherit the exit handler.
+    Children inherit the exit handler.  The end of the process disconnects
+    from the message bus: without a broker, a disconnection blocks.
     """
     if os.getpid() == pid:
-        service.close()
+        service.flush()
 
 
 application = Application()

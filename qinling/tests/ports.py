@@ -6,6 +6,8 @@ import pathlib
 import random
 import socket
 
+import fixtures
+
 RANGE = pathlib.Path('/proc/sys/net/ipv4/ip_local_port_range')
 #: First port beyond the fixed ports of other servers.
 FIRST = 16000
@@ -33,3 +35,13 @@ def free():
                 raise
         else:
             return port
+
+
+class Refusing(fixtures.Fixture):
+    """Port that refuses connections."""
+
+    def _setUp(self):
+        bound = socket.socket()
+        self.addCleanup(bound.close)
+        bound.bind(('127.0.0.1', 0))
+        self.port = bound.getsockname()[1]

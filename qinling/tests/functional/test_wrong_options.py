@@ -4,26 +4,16 @@
 import contextlib
 import pathlib
 import signal
-import socket
 import sqlite3
 
 import fixtures
 from oslotest import base
 
 from qinling.tests.functional import base as servers
+from qinling.tests import ports
 from qinling.tests import virtual_hosts
 
 SECRET = 's3/cr@t'
-
-
-class BoundSocket(fixtures.Fixture):
-    """Port that refuses connections."""
-
-    def _setUp(self):
-        bound = socket.socket()
-        self.addCleanup(bound.close)
-        bound.bind(('127.0.0.1', 0))
-        self.port = bound.getsockname()[1]
 
 
 class TestDaemons(base.BaseTestCase):
@@ -97,7 +87,7 @@ class TestDaemons(base.BaseTestCase):
         self.assertNotIn('Traceback', engine.log.read_text())
 
     def test_stop_while_the_database_is_away(self):
-        absent = self.useFixture(BoundSocket())
+        absent = self.useFixture(ports.Refusing())
         programs = self.start(['api', 'engine'], database={
             'connection': 'mysql+pymysql://me:secret@127.0.0.1:'
                           f'{absent.port}/q', 'retry_interval': 1000})

@@ -3,13 +3,17 @@
 
 import concurrent.futures
 import os
+import pathlib
+import re
 import signal
 
+import fixtures
 from oslotest import base
 
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import processes
 from qinling.tests.functional import webservers
+from qinling.tests import ports
 
 HELLO = 'def main(name="stranger"):\n    return name\n'
 
@@ -22,16 +26,17 @@ class TestWebServers(servers.Shared, base.BaseTestCase):
     def make_server(cls):
         return servers.Cloud()
 
-    def serve(self, command):
+    def serve(self, command, file=None, path='/healthcheck'):
+        """Return a server and its client when a path is answered with 200."""
         server = self.useFixture(webservers.WebServer(
-            command, self.server.api.file))
+            command, file or self.server.api.file))
         client = servers.Client(f'http://127.0.0.1:{server.port}')
 
         def up():
             if server.process.poll() is not None:
                 raise AssertionError(server.log.read_text())
             try:
-                return client.request('GET', '/healthcheck')[0] == 200
+                return client.request('GET', path)[0] == 200
             except OSError:
                 return False
         servers.wait_for(up, 'the web server')
@@ -64,3 +69,16 @@ class TestWebServers(servers.Shared, base.BaseTestCase):
 
     def test_uwsgi(self):
         self.check(webservers.uwsgi)
+
+    def test_stop_without_a_bus(self):
+        """Stop a worker that would be killed only after ten minutes."""
+        absent = self.useFixture(ports.Refusing())
+        file = pathlib.Path(self.useFixture(fixtures.TempDir()).join('conf'))
+        file.write_text(re.sub(
+            '(?m)^transport_url.*', 'transport_url = rabbit://guest:guest@'
+            f'127.0.0.1:{absent.port}/', self.server.api.file.read_text()))
+        server, _ = self.serve(
+            lambda *arguments: [*webservers.gunicorn(*arguments),
+                                '--graceful-timeout', '600'],
+            file, '/v1/functions')
+        self.assertEqual(0, server.stop())

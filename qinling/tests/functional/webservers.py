@@ -12,6 +12,7 @@ import zlib
 import fixtures
 
 from qinling.tests.functional import environments
+from qinling.tests.functional import processes
 from qinling.tests import ports
 
 CACHE = environments.CACHE / 'qinling-tests'
@@ -89,4 +90,10 @@ class WebServer(fixtures.Fixture):
     def stop(self, patience=120):
         """Stop the server as an operator does and return the exit code."""
         self.process.terminate()
-        return self.process.wait(patience)
+        try:
+            return self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(
+                'No end; processes: '
+                f'{processes.descendants(self.process.pid)}, log: '
+                f'{self.log.read_text()[-9999:]}')

@@ -31,7 +31,7 @@ class TestApplication(base.BaseTestCase):
         self.pids.append(os.getpid())
         return types.SimpleNamespace(
             app=lambda environ, start: (os.getpid(), len(self.pids)),
-            close=lambda: None)
+            flush=lambda: None)
 
     def test_services_start_with_the_first_request(self):
         self.assertEqual([], self.pids)
@@ -109,13 +109,13 @@ class TestApplication(base.BaseTestCase):
         thread.join(databases.PATIENCE)
         self.assertEqual((os.getpid(), 1), application({}, None))
 
-    def test_only_the_opening_process_closes(self):
-        closed = []
-        service = types.SimpleNamespace(close=lambda: closed.append(1))
-        wsgi._close(service, os.getpid() + 1)
-        self.assertEqual([], closed)
-        wsgi._close(service, os.getpid())
-        self.assertEqual([1], closed)
+    def test_only_the_opening_process_flushes(self):
+        flushed = []
+        service = types.SimpleNamespace(flush=lambda: flushed.append(1))
+        wsgi._flush(service, os.getpid() + 1)
+        self.assertEqual([], flushed)
+        wsgi._flush(service, os.getpid())
+        self.assertEqual([1], flushed)
 
 
 class TestConfiguration(base.BaseTestCase):
