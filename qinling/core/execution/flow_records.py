@@ -6,7 +6,9 @@ import dataclasses
 import datetime
 import typing
 
-from qinling.core import targets
+if typing.TYPE_CHECKING:
+    # Needs the database, which a local run does not import.
+    from qinling.core import targets
 
 #: Times and ids of executions in lines that an engine has to look at.
 Starts = Sequence[tuple[datetime.datetime, str]]
@@ -37,7 +39,7 @@ class Flow:
         return 'singleton' in self.settings or 'debounce' in self.settings
 
 
-def create(target: targets.Target, sort_at: datetime.datetime) -> Flow:
+def create(target: 'targets.Target', sort_at: datetime.datetime) -> Flow:
     """Return the flow control of a new execution of a target with one."""
     return Flow(target.flow_scope or target.function_id,
                 target.flow_control or {}, sort_at)

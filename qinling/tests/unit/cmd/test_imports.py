@@ -28,3 +28,13 @@ class TestImports(base.BaseTestCase):
         self.assertEqual(0, result['full collections'])
         self.assertGreater(result['frozen'], 100_000)
         self.assertTrue(result['as usual'])
+
+    def test_a_local_run_imports_no_database(self):
+        modules = subprocess.run(
+            [sys.executable, '-c',
+             'import sys, qinling.cmd.local; print(*sys.modules)'],
+            check=True, timeout=60, capture_output=True, text=True
+        ).stdout.split()
+        self.assertIn('qinling.engine.run.local', modules)
+        self.assertEqual(set(), {'sqlalchemy', 'pecan', 'oslo_messaging'} & {
+            *modules})
