@@ -67,12 +67,9 @@ def list_alive(db: session.Database, seconds: float) -> list[str]:
 
 def prune_stalled(db: session.Database, seconds: float) -> None:
     """Delete the engines without a heartbeat for ``seconds``."""
-    limit = models.now() - datetime.timedelta(seconds=seconds)
-
-    def write(tx: session.Connection) -> None:
-        for model in (_MODEL, _ADDRESS):
-            crud.delete_all(tx, model, model.seen_at <= limit)
-    db.write(write, durable=False)
+    until = models.now() - datetime.timedelta(seconds=seconds)
+    db.write(lambda tx: periodic_queries.delete_stalled(tx, until),
+             durable=False)
 
 
 def publish_address(db: session.Database, address: Address) -> None:

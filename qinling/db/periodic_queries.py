@@ -20,6 +20,7 @@ _JOB: typing.Any = models.Job.__table__.c
 _EXECUTION: typing.Any = models.Execution.__table__.c
 _RUNTIME: typing.Any = models.Runtime.__table__.c
 _ADDRESS: typing.Any = models.EngineAddress.__table__.c
+_FUNCTION: typing.Any = models.Function.__table__.c
 _PROGRESS: typing.Any = models.StatisticsProgress.__table__
 #: Columns of an ended execution that statistics need.
 _COUNTED_COLUMNS = ('id', 'project_id', 'function_id', 'function_version',
@@ -56,6 +57,13 @@ _OVERDUE = prepared.Prepared(sa.select(_EXECUTION.id).where(
 _RUNTIMES = prepared.Prepared(sa.select(
     _RUNTIME.id, _RUNTIME.status, _RUNTIME.updated_at))
 _ADDRESSES = prepared.Prepared(sa.select(*_ADDRESS).order_by(_ADDRESS.id))
+_HEARTBEATS: list[typing.Any] = [
+    models.Engine.__table__, models.EngineAddress.__table__]
+_STALLED = [
+    prepared.Prepared(sa.delete(table).where(
+        table.c.seen_at <= sa.bindparam('until'))) for table in _HEARTBEATS]
+_PRESENT = sa.select(_FUNCTION.id).where(
+    _FUNCTION.id.in_(sa.bindparam('ids', expanding=True)))
 
 
 def list_due_jobs(tx: sa.Connection, horizon: datetime.datetime,
@@ -111,3 +119,14 @@ def list_runtimes(tx: sa.Connection) -> _Rows:
 def list_addresses(tx: sa.Connection) -> _Rows:
     """Return the addresses of all engines."""
     return _ADDRESSES.all(tx, {})
+
+
+def delete_stalled(tx: sa.Connection, until: datetime.datetime) -> None:
+    """Delete the engines whose last heartbeat is not after a time."""
+    for statement in _STALLED:
+        statement.change(tx, {'until': until})
+
+
+def list_present(tx: sa.Connection, ids: Sequence[str]) -> set[str]:
+    """Return the ids that are ids of functions."""
+    return set(tx.execute(_PRESENT, {'ids': ids}).scalars())

@@ -93,10 +93,8 @@ class Pools:
         first = bisect.bisect_right(ids, self._checked_id)
         checked = (ids[first:] + ids[:first])[:MAX_CHECKED_FUNCTIONS]
         self._checked_id = checked[-1]
-        missing = set(checked) - {row.id for row in self._db.read(
-            lambda tx: crud.select(
-                tx, models.Function, models.Function.id.in_(checked),
-                only=[models.Function.id]))}
+        missing = set(checked) - self._db.read(
+            periodic_queries.list_present, checked)
         return [worker for worker in workers if worker.function
                 and worker.function.function_id in missing]
 

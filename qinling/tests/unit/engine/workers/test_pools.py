@@ -7,6 +7,7 @@ from unittest import mock
 from qinling.core import digests
 from qinling.db import crud
 from qinling.db import models
+from qinling.db import periodic_queries
 from qinling.engine.workers import pools
 from qinling import exception
 from qinling.orchestrators import base as orchestrators
@@ -170,15 +171,14 @@ class TestPools(base.TestCase):
             for id in ('a', 'b', existing, 'd', 'e')]
         names = []
         statements = []
-        select = crud.select
+        list_present = periodic_queries.list_present
 
-        def record(*args, **kwargs):
-            rows = select(*args, **kwargs)
-            statements.append(rows)
-            return rows
+        def record(*args):
+            statements.append(args)
+            return list_present(*args)
 
         with mock.patch.object(pools, 'MAX_CHECKED_FUNCTIONS', 2), \
-                mock.patch.object(crud, 'select', record):
+                mock.patch.object(periodic_queries, 'list_present', record):
             for _ in range(3):
                 orphans = self.pools.orphaned_workers()
                 self.assertGreaterEqual(2, len(orphans))
