@@ -8,6 +8,7 @@ import contextlib
 import fcntl as real_fcntl
 import sqlite3
 import types
+import weakref
 
 import sqlalchemy
 
@@ -52,32 +53,65 @@ class Cursor(sqlite3.Cursor):
         return super().execute(sql, parameters)
 
 
-class Connection(sqlite3.Connection):
-    """Connection of a process."""
+class Connection:
+    """Connection of a process, in place of :class:`sqlite3.Connection`.
 
-    def cursor(self, factory=Cursor):
+    The end of the process releases the connection of SQLite for another
+    process: each new one would read the schema and compile all statements.
+    """
+
+    def __init__(self, real):
+        self._real = real
+        self._cursors = weakref.WeakSet()
+
+    def __getattr__(self, name):
+        if self._real is None:
+            raise sqlite3.ProgrammingError('simulated: no connection')
+        return getattr(self._real, name)
+
+    @property
+    def isolation_level(self):
+        """Control of transactions by the driver."""
+        return self._real.isolation_level
+
+    @isolation_level.setter
+    def isolation_level(self, value):
+        self._real.isolation_level = value
+
+    def cursor(self):
         """Return a cursor."""
-        return super().cursor(factory)
+        cursor = self._real.cursor(Cursor)
+        self._cursors.add(cursor)
+        return cursor
 
     def execute(self, sql, parameters=()):
         """Run a statement of the single writer."""
         if not sql.startswith('PRAGMA'):
             threads.current().pause(sql)
-        return super().execute(sql, parameters)
+        return self._real.execute(sql, parameters)
 
     def commit(self):
         """Commit, unless a fault prevents that, or its answer."""
-        if not self.in_transaction:
+        if not self._real.in_transaction:
             return
         scheduler = threads.current()
         scheduler.pause('COMMIT')
         fate = FILE.fate(scheduler.current)
         if fate == 'refused':
             raise sqlite3.OperationalError('simulated: no commit')
-        super().commit()
+        self._real.commit()
         scheduler.pause('committed')
         if fate == 'unanswered':
             raise sqlite3.OperationalError('simulated: no answer')
+
+    def close(self):
+        """Roll back, and release the connection of SQLite."""
+        real, self._real = self._real, None
+        if real is not None:
+            for cursor in list(self._cursors):
+                cursor.close()
+            real.rollback()
+            FILE.free.append(real)
 
 
 def _writer():
@@ -97,6 +131,8 @@ class File:
         self.fate = lambda task: None
         self._writer = None
         self._waiters = []
+        #: Connections of SQLite that no process has.
+        self.free = []
 
     def create(self, path, metadata):
         """Create the file."""
@@ -110,6 +146,11 @@ class File:
         self._admin.execute('PRAGMA journal_mode = WAL')
         self._admin.execute('PRAGMA synchronous = OFF')
         self._admin.executescript(LOG)
+
+    def close(self):
+        """Close all connections."""
+        for connection in (self._admin, *self.free):
+            connection.close()
 
     def select(self, sql, *parameters):
         """Return rows outside of the simulation."""
@@ -178,12 +219,17 @@ class File:
         return self._engines[key]
 
     def _connect(self, _dialect, _record, _args, _kwargs):
-        connection = sqlite3.connect(
-            self.path, factory=Connection, check_same_thread=False,
-            timeout=0, cached_statements=512)
-        connection.create_function('simulated_writer', 0, _writer)
+        connection = Connection(self.free.pop() if self.free
+                                else self._open())
         slot = threads.current().current.process.slot
         self._connections.setdefault(slot, []).append(connection)
+        return connection
+
+    def _open(self):
+        connection = sqlite3.connect(
+            self.path, check_same_thread=False, timeout=0,
+            cached_statements=512)
+        connection.create_function('simulated_writer', 0, _writer)
         return connection
 
     def end(self, process):
@@ -191,10 +237,7 @@ class File:
         if self._writer is not None and self._writer.process is process:
             self._unlock()
         for connection in self._connections.pop(process.slot, ()):
-            # A process that stops has closed some.
-            with contextlib.suppress(sqlite3.ProgrammingError):
-                sqlite3.Connection.rollback(connection)
-                connection.close()
+            connection.close()
         for reading in (False, True):
             if engine := self._engines.get((process.slot, reading)):
                 engine.dispose(close=False)

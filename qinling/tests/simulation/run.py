@@ -93,6 +93,7 @@ class Simulation:
         self._stack.enter_context(patches.installed())
         database.FILE.__init__()
         database.FILE.create(path, models.Base.metadata)
+        self._stack.callback(database.FILE.close)
         self._conf = cloud_module.create_conf(path)
         cloud_module.fill(self._conf)
         # Collections would look at all modules many times per run.
