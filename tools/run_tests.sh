@@ -100,14 +100,13 @@ find_failed_stages() {
     fi
 }
 
-CHECKS=()
 check() {
     local name=$1 code
     shift
     echo "--- $name"
     "$@" </dev/null
     code=$?
-    CHECKS+=(--check "$name:$code")
+    echo "$name:$code" >>.stestr/checks
     [ $code -eq 0 ] || echo "$name" >>.stestr/failed/pep8
 }
 
@@ -118,6 +117,26 @@ run_pep8() {
     check check_sizes "$BIN/python" tools/check_sizes.py
     check 'mypy --strict' "$BIN/python" -m mypy --strict "${STRICT[@]}"
     check mypy "$BIN/python" -m mypy qinling tools
+}
+
+# The checks use one processor: the next stage runs beside them.
+PEP8=
+start_pep8() {
+    # In a process group, which an interrupted run can stop.
+    set -m
+    run_pep8 >.stestr/pep8.log 2>&1 &
+    set +m
+    PEP8=$!
+    trap 'kill -- "-$PEP8" 2>/dev/null' EXIT
+}
+
+finish_pep8() {
+    [ -n "$PEP8" ] || return 0
+    wait "$PEP8"
+    PEP8=
+    trap - EXIT
+    printf '\n=== pep8\n'
+    cat .stestr/pep8.log
 }
 
 RESULTS=()
@@ -188,17 +207,26 @@ if command -v flock >/dev/null && ! flock -n 9; then
     flock 9
 fi
 echo "Seed: $QINLING_TEST_SEED"
+rm -f .stestr/checks
 for stage in "${STAGES[@]}"; do
-    printf '\n=== %s (%s)\n' "$stage" "$(date +%T)"
     # Without the lock, so that no process left behind can hold the lock.
-    if [ "$stage" = pep8 ]; then
-        run_pep8 9>&-
-    elif [ "$stage" = tempest ]; then
-        run_tempest 9>&-
-    else
-        run_stage "$stage" 9>&-
+    if [ "$stage" = pep8 ] && [ ${#STAGES[@]} -gt 1 ]; then
+        start_pep8 9>&-
+        continue
     fi
+    printf '\n=== %s (%s)\n' "$stage" "$(date +%T)"
+    case $stage in
+        pep8) run_pep8 9>&- ;;
+        tempest) run_tempest 9>&- ;;
+        *) run_stage "$stage" 9>&- ;;
+    esac
+    finish_pep8
 done
+finish_pep8
+CHECKS=()
+[ ! -f .stestr/checks ] || while read -r line; do
+    CHECKS+=(--check "$line")
+done <.stestr/checks
 [ ${#FILTER[@]} -eq 0 ] || CHECKS+=(--filtered)
 "$BIN/python" tools/test_summary.py --failed-directory .stestr/failed \
     ${CHECKS[@]+"${CHECKS[@]}"} ${RESULTS[@]+"${RESULTS[@]}"}

@@ -5,7 +5,6 @@ import dataclasses
 import os
 import pathlib
 import shutil
-import subprocess
 import uuid
 
 import fixtures
@@ -14,6 +13,7 @@ from keystoneauth1 import session
 
 from qinling.tests.functional import base
 from qinling.tests.functional import environments
+from qinling.tests.functional import preloaded
 from qinling.tests import ports
 
 REQUIREMENTS = ('keystone>=27.0.0', 'cheroot>=10.0.0')
@@ -36,18 +36,8 @@ password_hash_rounds = 4
 [token]
 expiration = {expiration}
 '''
-# Keystone reads what is left of the command line.  One thread, because two
-# that write would meet in SQLite, and one of them answer with 500.
-SERVER = '''
-import sys
-from cheroot import wsgi
-port = int(sys.argv.pop())
-from keystone.wsgi.api import application
-server = wsgi.Server(('127.0.0.1', port), application, numthreads=1)
-server.prepare()
-print('Serving.', flush=True)
-server.serve()
-'''
+#: What :mod:`.keystone_program` needs, imported once for all Keystones.
+MODULES = ('keystone.server.flask.application', 'keystone.server.wsgi')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,13 +114,12 @@ class Keystone(fixtures.Fixture):
 
     def start(self):
         """Serve, also after a stop; then at the same port."""
+        environ = environments.environment()
+        launcher = preloaded.launcher(self._venv / 'bin' / 'python', MODULES)
         with self._log.open('wb') as log:
-            self._process = subprocess.Popen(
-                [str(self._venv / 'bin' / 'python'), '-c', SERVER,
-                 str(self._port)], stdout=log, stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL, env=dict(
-                    environments.environment(),
-                    OS_KEYSTONE_CONFIG_DIR=str(self.state)))
+            self._process = launcher.start(
+                'qinling.tests.functional.keystone_program', [str(self._port)],
+                log, dict(environ, OS_KEYSTONE_CONFIG_DIR=str(self.state)))
         base.wait_for(self._serving, 'Keystone')
 
     def stop(self):

@@ -13,6 +13,7 @@ import gc
 import importlib
 import json
 import os
+import pathlib
 import select
 import signal
 import socket
@@ -26,6 +27,7 @@ LATER = ('qinling.threading_backend', 'pymysql',
          'oslo_messaging._drivers.impl_rabbit',
          'sqlalchemy.dialects.mysql.pymysql', 'logging.config',
          'qinling.orchestrators.process.driver')
+CHECKOUT = pathlib.Path(__file__).parents[3]
 _MAX_REQUEST_BYTES = 1 << 16
 
 
@@ -67,17 +69,22 @@ class Process:
 
 
 class Launcher:
-    """Client of the process that has the modules."""
+    """Client of the process that has the modules.
 
-    def __init__(self):
+    :param python: interpreter, perhaps of another environment.
+    :param modules: imported before the first start.
+    """
+
+    def __init__(self, python, modules):
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX,
                                                  socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, '-c', 'from qinling.tests.functional import '
-                 f'preloaded; preloaded.serve({theirs.fileno()})'],
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+                [python, '-c', 'from qinling.tests.functional import '
+                 f'preloaded; preloaded.serve({theirs.fileno()}, {modules})'],
+                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+                env=dict(os.environ, PYTHONPATH=str(CHECKOUT)))
 
     def ask(self, request, descriptor=None):
         """Return the answer to a request."""
@@ -91,6 +98,7 @@ class Launcher:
     def start(self, name, words, log, environ):
         """Start a program in a new session.
 
+        :param name: module with ``main``, of ``qinling.cmd`` without dots.
         :param log: file of its output.
         """
         return Process(self, self.ask(
@@ -98,14 +106,14 @@ class Launcher:
 
 
 @functools.cache
-def launcher():
-    """Return the launcher of this process."""
-    return Launcher()
+def launcher(python=sys.executable, modules=(*LATER, *PROGRAMS)):
+    """Return the launcher of this process for an interpreter."""
+    return Launcher(python, modules)
 
 
-def serve(descriptor):
+def serve(descriptor, modules):
     """Fork programs until the other side closes the connection."""
-    for name in (*LATER, *PROGRAMS):
+    for name in modules:
         importlib.import_module(name)
     if threading.active_count() > 1:
         raise AssertionError(f'Threads: {threading.enumerate()}')
@@ -113,8 +121,12 @@ def serve(descriptor):
     with socket.socket(fileno=descriptor) as connection:
         request = _fork_programs(connection)
     if request is not None:
-        sys.exit(importlib.import_module(
-            f'qinling.cmd.{request["name"]}').main())
+        sys.exit(importlib.import_module(_module(request['name'])).main())
+
+
+def _module(name):
+    """Return the module of a program of the project or of the tests."""
+    return name if '.' in name else f'qinling.cmd.{name}'
 
 
 def _fork_programs(connection):
@@ -154,7 +166,6 @@ def _become(request, log):
     name, words = request['name'], request['words']
     sys.argv = [name, *words]
     sys.orig_argv = [
-        sys.executable, '-c', 'import sys; from qinling.cmd import '
-        f'{name} as program; sys.argv[0] = "{name}"; '
-        'sys.exit(program.main())', *words]
+        sys.executable, '-c', f'import sys, {_module(name)} as program; '
+        f'sys.argv[0] = "{name}"; sys.exit(program.main())', *words]
     faulthandler.enable()

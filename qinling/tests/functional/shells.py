@@ -53,9 +53,11 @@ class Case(servers.Shared, base.BaseTestCase):
     @classmethod
     def create_shell(cls, url, **environ):
         """Return a shell for a server, in the directory of the tests."""
-        return terminal.Terminal(
-            terminal.BIN / 'qinling', cls.directory, QINLING_URL=url,
+        shell = terminal.Forking(
+            terminal.BIN / 'python', cls.directory, QINLING_URL=url,
             PYTHONUTF8='1', **environ)
+        cls.addClassCleanup(shell.close)
+        return shell
 
 
 class Watched:

@@ -12,31 +12,29 @@ import tempfile
 COMMAND_TIMEOUT_SECONDS = 120
 #: Programs of the environment that runs the tests.
 BIN = pathlib.Path(sys.executable).parent
-#: Program that runs commands of OpenStackClient, each in a process of its own,
-#: from lines with words, standard input, and files for both outputs. The
-#: commands import the client and its plugins once, before the first command.
-OPENSTACK = """
+#: Program that runs commands, each in a process of its own, from lines with
+#: the environment, words, standard input, and files for both outputs. What the
+#: commands need is imported once, before the first command.
+FORKS = """
 import contextlib, importlib.metadata, json, os, sys, traceback
-from openstackclient import shell
-for point in (point for package in importlib.metadata.distributions()
-              for point in package.entry_points):
-    if point.group.startswith('openstack.') or point.group == (
-            'keystoneauth1.plugin'):
-        with contextlib.suppress(Exception):
-            point.load()
-def run(words, source, *targets):
+{imports}
+def run(environ, words, source, *targets):
+    os.environ.clear()
+    os.environ.update(environ)
     for number, path in enumerate([source, *targets]):
         flags = os.O_WRONLY if number else os.O_RDONLY
         os.dup2(os.open(path, flags), number)
     sys.stdin = open(0)
-    sys.argv[:] = ['openstack', *words]
+    sys.argv[:] = ['{name}', *words]
     try:
-        code = shell.main(words)
+        code = main(words)
     except SystemExit as e:
         code = e.code
     except BaseException:
         traceback.print_exc()
         code = 1
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else bool(code))
@@ -45,6 +43,21 @@ for line in os.fdopen(os.dup(0)):
         run(*json.loads(line))
     status = os.waitpid(pid, 0)[1]
     print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+#: Imports of OpenStackClient with its plugins, and of our client.
+OPENSTACK_IMPORTS = """
+from openstackclient.shell import main
+for point in (point for package in importlib.metadata.distributions()
+              for point in package.entry_points):
+    if point.group.startswith('openstack.') or point.group == (
+            'keystoneauth1.plugin'):
+        with contextlib.suppress(Exception):
+            point.load()
+"""
+QINLING_IMPORTS = """
+from qinling.client.__main__ import main
+from qinling.client import direct, shell, v1
+from qinling.client.commands import base
 """
 
 
@@ -103,19 +116,23 @@ class Terminal:
         return self.errors
 
 
-class OpenStack(Terminal):
-    """Runner of the commands of OpenStackClient.
+class Forking(Terminal):
+    """Runner of the commands of a program, one at a time.
 
-    One process imports the client, which takes a second, and forks for each
-    command.
+    One process imports the program and forks for each command, since the
+    imports take longer than most commands.
 
-    :param python: interpreter with the client.
+    :param python: interpreter with the program.
     """
 
+    name = 'qinling'
+    imports = QINLING_IMPORTS
+
     def __init__(self, python, directory, **environ):
-        super().__init__(python, directory, **environ)
+        super().__init__(python.parent / self.name, directory, **environ)
         self._process = subprocess.Popen(
-            [python, '-c', OPENSTACK], cwd=directory, env=self.environ,
+            [python, '-c', FORKS.format(name=self.name, imports=self.imports)],
+            cwd=directory, env=self.environ,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def close(self):
@@ -129,7 +146,14 @@ class OpenStack(Terminal):
             files[0].write(stdin)
             files[0].flush()
             self._process.stdin.write(json.dumps(
-                [words, *(file.name for file in files)]) + '\n')
+                [self.environ, words, *(file.name for file in files)]) + '\n')
             self._process.stdin.flush()
             code = int(self._process.stdout.readline())
             return code, files[1].read(), files[2].read()
+
+
+class OpenStack(Forking):
+    """Runner of the commands of OpenStackClient."""
+
+    name = 'openstack'
+    imports = OPENSTACK_IMPORTS

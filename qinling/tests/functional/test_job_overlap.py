@@ -21,19 +21,12 @@ JOBS = 4
 TICKS = 12
 #: A process is killed after this number of ends.
 ENDS_PER_KILL = 3
-PROGRAM = test_jobs.PROGRAM.replace(
-    "print('started'", '''
-from qinling.engine.periodic import job_runs, tasks
-tasks.PeriodicTasks(threading.Event(), lambda: None, 'jobs', 0.05,
-                    job_runs.JobRuns(conf, session.Database(conf),
-                                     Queue()).run).start()
-print('started\'''')
 
 
 class Killing(test_jobs.Killing):
     """Tests of randomly killed engines over the database ``backend``."""
 
-    program = PROGRAM
+    options = ['overlaps']
     test_each_fire_time_has_one_execution = None
 
     def running(self):

@@ -4,10 +4,11 @@
 import collections
 import datetime
 import json
+import os
+import pathlib
 import random
-import subprocess
-import sys
 
+import fixtures
 from oslotest import base
 import sqlalchemy as sa
 
@@ -16,6 +17,7 @@ from qinling.db import models
 from qinling.tests import databases
 from qinling.tests.functional import base as servers
 from qinling.tests.functional import loads
+from qinling.tests.functional import preloaded
 from qinling.tests.functional import processes
 
 SCHEDULERS = 5
@@ -23,26 +25,6 @@ JOBS = 12
 #: Ticks that each job has missed.
 TICKS = 60
 KILLS = 15
-PROGRAM = '''
-import sys, threading
-from qinling import conf as qinling_conf
-from qinling.db import session
-from qinling.engine import background
-from qinling.engine.periodic import scheduler
-
-
-class Queue:
-    def start(self, message, target):
-        pass
-
-
-conf = qinling_conf.load([], [])
-conf.set_override('connection', sys.argv[1], group='database')
-scheduler.Scheduler(conf, session.Database(conf), Queue(),
-                    background.Background()).start()
-print('started', flush=True)
-threading.Event().wait()
-'''
 ADDER = ('def main(a=0, b=0, **kwargs):\n    print("adding")\n'
          '    return a + b\n')
 SLEEPER = ('import time\n\n\ndef main(seconds, **kwargs):\n'
@@ -64,26 +46,28 @@ def minutes_ago(number):
 class Killing:
     """Tests of randomly killed schedulers over the database ``backend``."""
 
-    program = PROGRAM
+    #: Further arguments of the program.
+    options = []
 
     def setUp(self):
         super().setUp()
         self.database = self.useFixture(databases.Database(self.backend))
         self.db = self.database.db
+        self.log = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path) / 'log'
         self.processes = []
         self.addCleanup(self.kill_all)
 
     def start(self):
-        process = subprocess.Popen(
-            [sys.executable, '-c', self.program, self.database.connection],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self.processes.append(process)
-        return process
+        with self.log.open('ab') as log:
+            self.processes.append(preloaded.launcher().start(
+                'qinling.tests.functional.job_engine',
+                [self.database.connection, *self.options], log,
+                dict(os.environ)))
 
     def kill(self, process):
         process.kill()
         process.wait()
-        process.stdout.close()
         self.processes.remove(process)
 
     def kill_all(self):
@@ -107,8 +91,9 @@ class Killing:
             for _ in range(JOBS)]
         for _ in range(SCHEDULERS):
             self.start()
-        for process in self.processes:
-            self.assertEqual(b'started\n', process.stdout.readline())
+        servers.wait_for(
+            lambda: self.log.read_text().count('started') == SCHEDULERS,
+            'the schedulers')
         for number in range(KILLS):
             target = JOBS * TICKS * number // (KILLS + 5)
             servers.wait_for(lambda: self.progress() >= target, 'ticks')
